@@ -1,0 +1,35 @@
+# Everything a user or a contributor runs. `python3` and `make` are all that must be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lint types bench clean
+
+demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
+	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
+
+test: $(READY)  ## the test suite
+	$(BIN)/python -m pytest
+
+check: lint types test  ## what CI runs
+
+lint: $(READY)
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types: $(READY)
+	$(BIN)/mypy
+
+bench: $(READY)  ## the figures of docs/benchmarks.md
+	$(BIN)/python benchmarks/bench.py
+
+# A virtual environment with the tool and what its development needs, made where it is missing.
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

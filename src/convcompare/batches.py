@@ -1,0 +1,82 @@
+"""Batches on the device: the whole split as uint8, normalised and augmented a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .data import Augmentation, Dataset, Split
+
+
+class Batches:
+    """The images of one split, resident on a device.
+
+    Images are kept as uint8 (n, h, w, c), so that taking a batch copies whole rows and its
+    (n, c, h, w) view is already channels-last; float32 exists only for the batch at hand.
+    """
+
+    def __init__(self, split: Split, dataset: Dataset, device: torch.device) -> None:
+        rows = np.array(split.images.transpose(0, 2, 3, 1), order="C")
+        self.images = torch.from_numpy(rows).to(device)
+        self.labels = torch.from_numpy(np.array(split.labels)).to(device)
+        mean, std = torch.tensor(dataset.mean), torch.tensor(dataset.std)
+        self.scale = (1 / (255 * std)).to(device)
+        self.shift = (-mean / std).to(device)
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.labels)
+
+    @property
+    def device(self) -> torch.device:
+        return self.images.device
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 (n, h, w, c) → float32 (n, c, h, w) in channels-last layout, per channel."""
+        return torch.addcmul(self.shift, images.float(), self.scale).permute(0, 3, 1, 2)
+
+    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every image once, in its order, never augmented; the last batch is as long as it is."""
+        for start in range(0, len(self), batch_size):
+            rows = slice(start, start + batch_size)
+            yield self.normalise(self.images[rows]), self.labels[rows]
+
+    def shuffled(
+        self, batch_size: int, order: int, augment: Augmentation, augmentation: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every image once, in the order that the seed `order` draws, augmented by `augmentation`.
+
+        The last batch may be smaller. Both streams are drawn on the CPU, so that every device sees
+        the same images.
+        """
+        generator = torch.Generator().manual_seed(order)
+        rows = torch.randperm(len(self), generator=generator).to(self.device)
+        draws = torch.Generator().manual_seed(augmentation)
+        for chosen in torch.split(rows, batch_size):
+            images = self.images.index_select(0, chosen)
+            if augment != "none":
+                images = augment_images(images, augment == "flip-crop", draws)
+            yield self.normalise(images), self.labels.index_select(0, chosen)
+
+
+def augment_images(images: Tensor, flip: bool, generator: torch.Generator) -> Tensor:
+    """Shift each image by up to 1/8 of its side (black border) and mirror half of them.
+
+    images: uint8 (n, h, w, c) → the same shape. One draw per image from `generator`, on the CPU.
+    """
+    n, height, width, _ = images.shape
+    reach = max(1, height // 8)
+    draws = torch.randint(0, 2 * reach + 1, (2, n, 1), generator=generator)
+    mirrored = torch.rand(n, 1, generator=generator) < 0.5
+    rows = draws[0] + torch.arange(height)
+    columns = draws[1] + torch.arange(width)
+    if flip:
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    padded = F.pad(images, (0, 0, reach, reach, reach, reach))
+    which = torch.arange(n, device=images.device)[:, None, None]
+    rows, columns = rows.to(images.device), columns.to(images.device)
+    return padded[which, rows[:, :, None], columns[:, None, :]]

@@ -1,0 +1,134 @@
+"""From a spec to a network: the zoo by name, or somebody's own by ``file.py:Net``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from . import register
+from .analyses import cost
+from .errors import ModelError, UsageError, quote
+from .own_network import is_own, load_own, reason
+from .seeding import derive
+from .spec import Spec, bind, format_value, options_of
+
+CONTEXT = ("in_channels", "image_size", "num_classes")
+"""What a builder is told of the data when it declares a parameter of that name."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network must fit: (n, in_channels, image_size, image_size) → (n, num_classes)."""
+
+    in_channels: int
+    image_size: int
+    num_classes: int
+
+    def __str__(self) -> str:
+        return f"{self.in_channels}×{self.image_size}×{self.image_size}"
+
+
+@dataclass(frozen=True)
+class Description:
+    """Counts of a network: trainable parameters, and MACs for one image."""
+
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A spec bound to a shape: builds the network, any number of times.
+
+    ``spec`` is the text with every option resolved; ``code`` the SHA-256 of the user's own file.
+    """
+
+    spec: str
+    function: Callable[..., Any]
+    arguments: dict[str, Any]
+    shape: Shape
+    code: str | None = None
+
+    def build(self, seed: int, device: str = "cpu") -> nn.Module:
+        """A network with the initial weights that `seed` draws."""
+        with torch.random.fork_rng([]), torch.device(device):
+            torch.manual_seed(derive(seed, "initialisation"))
+            try:
+                model = self.function(**self.arguments)
+            except UsageError:
+                raise
+            except Exception as error:
+                raise ModelError(f"{quote(self.spec)} cannot be built: {reason(error)}") from error
+        if not isinstance(model, nn.Module):
+            raise ModelError(
+                f"{quote(self.spec)} gives a {type(model).__name__}, not a network",
+                "it must return a `torch.nn.Module`",
+            )
+        return model
+
+    @cached_property
+    def description(self) -> Description:
+        """Builds the network once, pushes two images through it, and counts.
+
+        Raises ModelError where it fails, or does not give one row of num_classes numbers an image.
+        """
+        # The zoo is built without memory or arithmetic; somebody else's code may need both.
+        device = "cpu" if self.code else "meta"
+        model = self.build(0, device)
+        shape = (2, self.shape.in_channels, self.shape.image_size, self.shape.image_size)
+        images = torch.zeros(shape, device=device)
+        try:
+            with torch.random.fork_rng([]):
+                macs, output = cost.count_macs(model, images)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"{quote(self.spec)} fails on 2 images of {self.shape}: {reason(error)}",
+                "parameters named in_channels, image_size and num_classes are filled in",
+            ) from error
+        self._check_output(output)
+        parameters = cost.parameters(model)
+        if not parameters:
+            raise ModelError(f"{quote(self.spec)} has no parameters to train")
+        return Description(parameters, macs)
+
+    def _check_output(self, output: object) -> None:
+        expected = (2, self.shape.num_classes)
+        if not isinstance(output, Tensor):
+            raise ModelError(
+                f"{quote(self.spec)} gives a {type(output).__name__}, not a tensor of logits"
+            )
+        if tuple(output.shape) != expected:
+            raise ModelError(
+                f"{quote(self.spec)} gives {tuple(output.shape)} for 2 images of {self.shape}, "
+                f"not {expected}",
+                "one number a class; a parameter named num_classes is told how many there are",
+            )
+
+
+def resolve(text: str, shape: Shape) -> Builder:
+    """The builder for a spec, its options cast and checked; nothing is built yet.
+
+    The zoo's specs are resolved with every default; an own network's as they were written, since
+    its defaults are part of its file.
+    """
+    spec = Spec.parse(text)
+    code = None
+    own = is_own(spec.name)
+    if own:
+        function, code = load_own(spec.name)
+    else:
+        function = register.model[spec.name].function
+    values = bind(spec, options_of(function, CONTEXT))
+    if own:
+        values = {name: values[name] for name, _ in spec.options}
+    declared = options_of(function)
+    context = {name: getattr(shape, name) for name in CONTEXT if name in declared}
+    written = tuple((name, format_value(value)) for name, value in values.items())
+    return Builder(str(Spec(spec.name, written)), function, {**context, **values}, shape, code)

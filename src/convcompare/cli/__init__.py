@@ -1,0 +1,105 @@
+"""The command line: parse, print, exit. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import typer
+
+from .. import __version__
+from ..errors import ConvcompareError, Terminated
+from . import compare, datasets, models, runs, train
+
+EPILOG = (
+    "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
+    "4 store damaged or not writable, 130 or 143 interrupted."
+)
+
+app = typer.Typer(
+    name="convcompare",
+    help="Compare convolutional networks fairly: the same data, recipe and seeds for each.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for command in (compare.compare, train.train, models.models, datasets.datasets, runs.runs):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"convcompare {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    if debug:
+        global _debug
+        _debug = True
+
+
+_debug = False
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; its exit code."""
+    from .console import show_error
+
+    command = typer.main.get_command(app)
+    try:
+        code: Any = command.main(arguments, prog_name="convcompare", standalone_mode=False)
+    except Terminated:
+        return 143
+    except KeyboardInterrupt:
+        return 130
+    except ConvcompareError as error:
+        if _debug:
+            raise
+        show_error(error)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if _debug:
+            raise
+        show_error(_in_our_words(error))
+        return int(getattr(error, "exit_code", 70))
+    return code if isinstance(code, int) else 0
+
+
+def _in_our_words(error: Exception) -> ConvcompareError:
+    """The command-line parser's errors in our style; anything else is a bug and says so."""
+    if not hasattr(error, "format_message"):
+        text = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")
+    text = error.format_message().replace("'", "`").rstrip(".")
+    text = text[:1].lower() + text[1:]
+    near = getattr(error, "possibilities", None)
+    if near:
+        return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")
+    text, _, suggestion = text.partition(". Did you mean ")
+    path = getattr(getattr(error, "ctx", None), "command_path", "convcompare")
+    hint = f"did you mean {suggestion}" if suggestion else f"`{path} --help` explains it"
+    return ConvcompareError(text, hint)

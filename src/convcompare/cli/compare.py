@@ -1,0 +1,73 @@
+"""``convcompare compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options as o
+
+
+def compare(
+    models: o.Models,
+    dataset: o.Dataset = "mnist",
+    seeds: Annotated[
+        str | None,
+        o.option("--seeds", "-s", panel=o.TRAINING, help="How many seeds (1), or a list: 0,1,7."),
+    ] = None,
+    seed: Annotated[int, o.option("--seed", panel=o.TRAINING, min=0, help="The first seed.")] = 0,
+    epochs: o.Epochs = None,
+    batch_size: o.BatchSize = None,
+    lr: o.LearningRate = None,
+    optimizer: o.Optimizer = None,
+    recipe: o.Recipe = "report",
+    settings: o.Settings = None,
+    device: o.Device = "auto",
+    precision: o.Precision = "auto",
+    threads: o.Threads = None,
+    executor: o.Executor = "local",
+    store: o.Store = Path("runs"),
+    data_dir: o.DataDir = None,
+    fresh: o.Fresh = False,
+    dry_run: o.DryRun = False,
+    format: o.Format = "table",
+    out: o.Out = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Train networks under the same conditions and print the table of the reports.
+
+    [bold]convcompare compare fcn simple residual[/bold]
+
+    [bold]convcompare compare --dataset cifar10 residual simple --epochs 2 --seeds 3[/bold]
+
+    [bold]convcompare compare net.py:MyNet simple --dataset folder:photos[/bold]
+
+    Finished runs are reused and half-done ones go on; the same command can be stopped and repeated
+    at any time.
+    """
+    from .arguments import parse_seeds, parse_settings
+    from .session import Request, perform
+
+    request = Request(
+        models=models,
+        dataset=dataset,
+        seeds=parse_seeds(seeds, seed),
+        recipe=recipe,
+        settings=parse_settings(
+            settings, epochs=epochs, batch_size=batch_size, lr=lr, optimizer=optimizer
+        ),
+        precision=precision,
+        device=device,
+        threads=threads,
+        executor=executor,
+        store=store,
+        data_dir=data_dir,
+        fresh=fresh,
+        dry_run=dry_run,
+        format=format,
+        out=out,
+        quiet=quiet,
+    )
+    raise typer.Exit(perform(request))

@@ -1,0 +1,59 @@
+"""Where text goes: results to stdout, talk to stderr; one style for every message."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import ConvcompareError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 10_000
+"""Columns of a pipe: nothing is folded or dropped for it."""
+
+
+def out() -> Console:
+    """Results."""
+    return _console(sys.stdout.isatty(), stderr=False)
+
+
+def talk() -> Console:
+    """Progress, warnings, errors."""
+    return _console(sys.stderr.isatty(), stderr=True)
+
+
+def width(console: Console) -> int | None:
+    """The columns there are, or None for a pipe."""
+    return console.width if console.is_terminal else None
+
+
+def show_error(error: ConvcompareError) -> None:
+    """``error: …`` and ``hint: …``, one line each."""
+    message("error", error.message, "red")
+    if error.hint:
+        message(" hint", error.hint, "cyan")
+
+
+def show_warning(text: str, hint: str | None = None) -> None:
+    message("warning", f"{text} ({hint})" if hint else text, "yellow")
+
+
+def message(kind: str, text: str, colour: str) -> None:
+    from rich.text import Text
+
+    line = Text.assemble((f"{kind}: ", f"bold {colour}"), " ".join(text.split()))
+    talk().print(line, soft_wrap=True)
+
+
+def _console(terminal: bool, stderr: bool) -> Console:
+    from rich.console import Console
+
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=None if terminal else WIDE,
+    )

@@ -1,0 +1,42 @@
+"""``convcompare datasets``."""
+
+from __future__ import annotations
+
+import json
+
+from .. import units
+from ..tables import Column, Table, check_format
+from . import options as o
+from .output import emit_table, emit_text
+
+COLUMNS = (
+    Column("name", "data set", "left"),
+    Column("shape", "shape", "left", priority=3),
+    Column("classes", "classes", priority=4),
+    Column("train", "train", show=units.count, priority=2),
+    Column("test", "test", show=units.count, priority=2),
+    Column("bytes", "size", show=units.size, priority=5),
+    Column("cached", "here", "left", show=lambda here: "yes" if here else "no", priority=1),
+    Column("source", "source", "left", priority=6),
+    Column("summary", "", "left", priority=7),
+)
+
+
+def datasets(data_dir: o.DataDir = None, format: o.Format = "table") -> None:
+    """List the data sets, and which of them are on this machine.
+
+    [bold]convcompare datasets[/bold]
+    """
+    from ..data import Sources
+    from ..load import default_cache, list_datasets
+
+    kind = check_format(format)
+    cache = default_cache()
+    rows = [dict(vars(status)) for status in list_datasets(Sources(cache, data_dir))]
+    for row in rows:
+        row["shape"] = f"{row['channels']}×{row['image_size']}×{row['image_size']}"
+    if kind == "json":
+        emit_text(json.dumps(rows, indent=1, ensure_ascii=False, default=str), None)
+        return
+    note = f"the rest comes at first use, checked by SHA-256, into {cache}"
+    emit_table(Table(COLUMNS, tuple(rows), (note,)), kind)

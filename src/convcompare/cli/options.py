@@ -1,0 +1,114 @@
+"""The options that mean the same in every command, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import register
+
+
+def _names(kind: str) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        names = getattr(register, kind).names()
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
+model_names = _names("model")
+
+
+def option(*names: str, panel: str, **more: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=panel, show_default=False, **more)
+
+
+TRAINING = "Training"
+MACHINE = "Machine"
+STORE = "Runs and data"
+OUTPUT = "Output"
+
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        help="Networks: NAME, NAME:option=value, file.py:Net or package.module:Net.",
+        metavar="MODEL...",
+        autocompletion=model_names,
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="A network: NAME, NAME:option=value, file.py:Net or package.module:Net.",
+        autocompletion=model_names,
+        show_default=False,
+    ),
+]
+Dataset = Annotated[
+    str,
+    typer.Option(
+        "--dataset",
+        "-d",
+        help="`convcompare datasets` lists them; folder:PATH takes your own images.",
+        autocompletion=_names("dataset"),
+    ),
+]
+Epochs = Annotated[
+    str | None, option("--epochs", "-e", panel=TRAINING, help="Passes over the images (5).")
+]
+BatchSize = Annotated[
+    str | None, option("--batch-size", "-b", panel=TRAINING, help="Images a step (64).")
+]
+LearningRate = Annotated[str | None, option("--lr", panel=TRAINING, help="Learning rate (1e-3).")]
+Optimizer = Annotated[str | None, option("--optimizer", panel=TRAINING, help="adam, adamw or sgd.")]
+Recipe = Annotated[str, option("--recipe", panel=TRAINING, help="report (the default) or modern.")]
+Settings = Annotated[
+    list[str] | None,
+    option("--set", panel=TRAINING, metavar="NAME=VALUE", help="Any other training setting."),
+]
+Precision = Annotated[
+    str, option("--precision", panel=MACHINE, help="auto (the default), fp32 or bf16.")
+]
+Device = Annotated[
+    str, option("--device", panel=MACHINE, help="auto (the default), cpu, cuda or cuda:1.")
+]
+Threads = Annotated[
+    int | None, option("--threads", panel=MACHINE, min=1, help="Threads of the CPU (all cores).")
+]
+Executor = Annotated[
+    str, option("--executor", panel=MACHINE, help="How trials are run: local (the default).")
+]
+Store = Annotated[
+    Path,
+    option(
+        "--store",
+        panel=STORE,
+        envvar="CONVCOMPARE_STORE",
+        help="Folder of the run records (runs).",
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    option(
+        "--data-dir",
+        panel=STORE,
+        envvar="CONVCOMPARE_DATA",
+        help="Folder with data sets that you have, laid out as torchvision does.",
+    ),
+]
+Fresh = Annotated[
+    bool, option("--fresh", panel=STORE, help="Train again what has finished before.")
+]
+DryRun = Annotated[bool, option("--dry-run", "-n", panel=OUTPUT, help="Print the plan and stop.")]
+Format = Annotated[
+    str,
+    option("--format", "-f", panel=OUTPUT, help="table, json, csv, markdown or latex."),
+]
+Out = Annotated[
+    Path | None, option("--out", "-o", panel=OUTPUT, help="Write the result to a file.")
+]
+Quiet = Annotated[bool, option("--quiet", "-q", panel=OUTPUT, help="No progress, only results.")]

@@ -1,0 +1,47 @@
+"""Results on their way out: to the terminal, a pipe or a file, in the format asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import files
+from ..tables import Format, Table, print_table, render
+from .console import out, show_warning, talk, width
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
+
+
+def emit_table(table: Table, kind: Format, path: Path | None = None) -> None:
+    """Print a table, or write it to a file."""
+    if kind == "table" and path is None:
+        console = out()
+        print_table(console, table, width(console))
+    else:
+        emit_text(render(table, "markdown" if kind == "table" else kind), path)
+
+
+def emit_text(text: str, path: Path | None) -> None:
+    """Print text as it is, or write it to a file and say so."""
+    if path is None:
+        out().print(text, soft_wrap=True)
+        return
+    from rich.text import Text
+
+    files.make_folder(path.parent)
+    files.write(path, (text + "\n").encode())
+    talk().print(Text.assemble("wrote ", (str(path), f"link {path.absolute().as_uri()}")))
+
+
+def emit_comparison(comparison: Comparison, kind: Format, path: Path | None, quiet: bool) -> None:
+    """The result of a comparison: the table, the warnings, and what to do next."""
+    from ..comparison_table import comparison_table
+
+    if kind == "json":
+        emit_text(json.dumps(comparison.to_json(), indent=1, ensure_ascii=False), path)
+    else:
+        emit_table(comparison_table(comparison), kind, path)
+    for text, hint in comparison.warnings():
+        show_warning(text, hint)

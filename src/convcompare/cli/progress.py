@@ -1,0 +1,237 @@
+"""What a running comparison shows: a live view on a terminal, one plain line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from .. import units
+
+if TYPE_CHECKING:
+    from ..experiment import Event
+    from ..run import Epoch, Trial
+    from ..trainer import Pulse
+
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass
+class Row:
+    """What is known of one trial so far."""
+
+    trial: Trial
+    macs: int
+    epochs: list[Epoch] = field(default_factory=list)
+    state: str = "waiting"
+
+    @property
+    def label(self) -> str:
+        return self.trial.label
+
+    @property
+    def mark(self) -> str:
+        marks = {"waiting": "○", "running": "◐", "finished": "●", "reused": "●"}
+        return marks.get(self.state, "✗")
+
+
+class Tracker:
+    """Follows the events of a job: which trial is where, and how long the rest will take."""
+
+    def __init__(self, trials: Sequence[Trial], macs: Mapping[str, int]) -> None:
+        self.rows = {trial.id: Row(trial, macs[trial.label]) for trial in trials}
+        self.started = time.monotonic()
+        self.current: Row | None = None
+        self.pulse: Pulse | None = None
+        self.epoch_began = self.started
+
+    def update(self, event: Event) -> None:
+        from ..experiment import Ended, Progressed, Started
+
+        self.epoch_began = time.monotonic()
+        if isinstance(event, Started):
+            self.current, self.pulse = self.rows[event.trial.id], event.pulse
+            self.current.epochs, self.current.state = list(event.history), "running"
+        elif isinstance(event, Progressed):
+            self.rows[event.trial.id].epochs.append(event.epoch)
+            if self.pulse:
+                self.pulse.step = 0
+        elif isinstance(event, Ended):
+            row = self.rows[event.run.id]
+            row.epochs = list(event.run.history)
+            row.state = "reused" if event.reused else event.run.status
+            self.current = None
+
+    @property
+    def done(self) -> int:
+        """Trials that have ended."""
+        return sum(row.state not in ("waiting", "running") for row in self.rows.values())
+
+    @property
+    def labels(self) -> list[str]:
+        return list(dict.fromkeys(row.label for row in self.rows.values()))
+
+    def of(self, label: str) -> list[Row]:
+        return [row for row in self.rows.values() if row.label == label]
+
+    def epoch_seconds(self, label: str) -> float | None:
+        """Seconds an epoch of a model takes here, evaluation included; None before one is over."""
+        rows = [row for row in self.of(label) if row.state != "reused"]
+        spent = [e.train_seconds + e.evaluation_seconds for row in rows for e in row.epochs]
+        return sum(spent) / len(spent) if spent else None
+
+    def remaining(self) -> float | None:
+        """Seconds until the end, from the epochs so far; unknown models by their MACs."""
+        known = {label: self.epoch_seconds(label) for label in self.labels}
+        rates = [
+            seconds / self.of(label)[0].macs
+            for label, seconds in known.items()
+            if seconds is not None
+        ]
+        running = self._running_epoch()
+        if running and self.current and known[self.current.label] is None:
+            known[self.current.label] = running
+            rates.append(running / self.current.macs)
+        if not rates:
+            return None
+        total = 0.0
+        for row in self.rows.values():
+            if row.state in ("waiting", "running"):
+                epoch = known[row.label] or row.macs * max(rates)
+                total += epoch * (row.trial.config.epochs - len(row.epochs))
+        return max(0.0, total - (time.monotonic() - self.epoch_began))
+
+    def progress(self) -> float:
+        """The share of the job that is behind, by time."""
+        rest = self.remaining()
+        if rest is None or self.done == len(self.rows):
+            return self.done / len(self.rows)
+        spent = time.monotonic() - self.started
+        return spent / (spent + rest) if spent + rest else 0.0
+
+    def _running_epoch(self) -> float | None:
+        """Seconds the epoch under way will take, from its steps."""
+        if not self.pulse or self.pulse.step < 8:
+            return None
+        spent = time.monotonic() - self.epoch_began
+        return spent * self.pulse.steps / self.pulse.step
+
+
+@contextmanager
+def follow(tracker: Tracker, console: Console, quiet: bool) -> Iterator[PlainView | LiveView]:
+    """A view of the tracker for as long as the job runs."""
+    if quiet or not console.is_terminal:
+        yield PlainView(tracker, console, quiet)
+        return
+    view = LiveView(tracker)
+    with Live(view, console=console, refresh_per_second=4, transient=True):
+        yield view
+
+
+class PlainView:
+    """One line an epoch, for logs and pipes."""
+
+    def __init__(self, tracker: Tracker, console: Console, quiet: bool) -> None:
+        self.tracker, self.console, self.quiet = tracker, console, quiet
+
+    def show(self, event: Event) -> None:
+        from ..experiment import Ended, Progressed, Started
+
+        self.tracker.update(event)
+        if self.quiet:
+            return
+        if isinstance(event, Progressed):
+            row = self.tracker.rows[event.trial.id]
+            self._print(f"{_name(row)} · {epoch_line(row, event.epoch)}")
+        elif isinstance(event, Started) and event.history:
+            row = self.tracker.rows[event.trial.id]
+            self._print(f"{_name(row)} · goes on after epoch {len(event.history)}")
+        elif isinstance(event, Ended) and (event.reused or event.run.status != "finished"):
+            row = self.tracker.rows[event.run.id]
+            told = "from an earlier call" if event.reused else f"{row.state}: {event.run.message}"
+            self._print(f"{_name(row)} · {told}")
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, soft_wrap=True)
+
+
+class LiveView:
+    """Every model with its trials, the current run, and the whole job; redrawn 4 times a second."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+
+    def show(self, event: Event) -> None:
+        self.tracker.update(event)
+
+    def __rich__(self) -> RenderableType:
+        parts: list[RenderableType] = [self._models()]
+        if self.tracker.current:
+            parts.append(self._current(self.tracker.current))
+        return Group(*parts, self._bar())
+
+    def _models(self) -> Table:
+        table = Table(box=None, show_header=False, padding=(0, 3, 0, 0), pad_edge=False)
+        for name, justify in (("", "left"), ("", "left"), ("", "right"), ("", "right")):
+            table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        for label in self.tracker.labels:
+            rows = self.tracker.of(label)
+            last = [row.epochs[-1].test_accuracy for row in rows if row.epochs]
+            seconds = self.tracker.epoch_seconds(label)
+            table.add_row(
+                Text(f" {label}", style="bold" if rows[0].label == self._label() else ""),
+                "".join(row.mark for row in rows),
+                units.percent(sum(last) / len(last)) if last else "",
+                f"{units.seconds(seconds)} an epoch" if seconds else "",
+            )
+        return table
+
+    def _label(self) -> str | None:
+        return self.tracker.current.label if self.tracker.current else None
+
+    def _current(self, row: Row) -> Text:
+        pulse = self.tracker.pulse
+        shown = f"\n {_name(row)} · epoch {len(row.epochs) + 1} of {row.trial.config.epochs}"
+        if pulse and pulse.loss == pulse.loss:
+            shown += f"   loss {pulse.loss:.4f}"
+        if row.epochs:
+            shown += f"   {sparkline([e.train_loss for e in row.epochs])}"
+            shown += f"   test {units.percent(row.epochs[-1].test_accuracy)}"
+        return Text(shown, no_wrap=True, overflow="ellipsis")
+
+    def _bar(self) -> Table:
+        tracker, rest = self.tracker, self.tracker.remaining()
+        spent = units.seconds(time.monotonic() - tracker.started)
+        told = f"{tracker.done} of {len(tracker.rows)} trials · {spent}"
+        if rest is not None and tracker.done < len(tracker.rows):
+            told += f" · about {units.about_seconds(rest)} left"
+        line = Table.grid(padding=(0, 2, 0, 1))
+        line.add_row(ProgressBar(total=1, completed=tracker.progress(), width=36), told)
+        return line
+
+
+def epoch_line(row: Row, epoch: Epoch) -> str:
+    """One epoch in words."""
+    return (
+        f"epoch {epoch.epoch}/{row.trial.config.epochs} · loss {epoch.train_loss:.4f} · "
+        f"test loss {epoch.test_loss:.4f} · test {units.percent(epoch.test_accuracy)} · "
+        f"{units.seconds(epoch.train_seconds)}"
+    )
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Values as a row of small bars, the largest full."""
+    top = max(values) or 1.0
+    return "".join(SPARKS[min(7, int(8 * value / top))] for value in values[-12:])
+
+
+def _name(row: Row) -> str:
+    return f"{row.label} · seed {row.trial.seed}"

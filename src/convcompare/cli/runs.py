@@ -1,0 +1,125 @@
+"""``convcompare runs``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import units
+from ..errors import StoreError, UsageError, quote
+from ..tables import Column, Table, check_format
+from . import options as o
+from .console import show_error
+from .output import emit_comparison, emit_table, emit_text
+
+if TYPE_CHECKING:
+    from ..store import RunStore
+
+COLUMNS = (
+    Column("id", "run", "left"),
+    Column("model", "model", "left"),
+    Column("dataset", "data set", "left", priority=2),
+    Column("seed", "seed", priority=3),
+    Column("epochs", "epochs", "left", priority=4),
+    Column("status", "status", "left", priority=1),
+    Column("test_accuracy", "test accuracy", show=units.fraction, priority=1),
+    Column("train_seconds", "time (s)", show=lambda s: f"{s:,.1f}", priority=5),
+    Column("ended", "ended", "left", priority=6),
+)
+
+
+def runs(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A run, by the beginning of its id, or `latest`: the last comparison."),
+    ] = None,
+    store: o.Store = Path("runs"),
+    format: o.Format = "table",
+) -> None:
+    """List the runs, show one, or the table of the latest comparison.
+
+    [bold]convcompare runs[/bold]
+
+    [bold]convcompare runs latest --format markdown[/bold]
+
+    [bold]convcompare runs 3fa9[/bold]
+    """
+    from ..store import RunStore
+
+    kind = check_format(format)
+    opened = RunStore(store)
+    if name == "latest":
+        emit_comparison(_latest(opened), kind, None, quiet=False)
+        return
+    if name is not None:
+        emit_text(json.dumps(_record(opened, name), indent=1, ensure_ascii=False), None)
+        return
+    rows, damaged = _rows(opened)
+    if kind == "json":
+        emit_text(json.dumps(rows, indent=1, ensure_ascii=False), None)
+    elif rows:
+        emit_table(Table(COLUMNS, tuple(rows)), kind)
+    elif not damaged:
+        raise UsageError(
+            f"there are no runs in {quote(store)}", "`convcompare compare fcn simple` makes some"
+        )
+    for error in damaged:
+        show_error(error)
+    if damaged:
+        raise typer.Exit(StoreError.exit_code)
+
+
+def _rows(store: RunStore) -> tuple[list[dict[str, Any]], list[StoreError]]:
+    rows, damaged = [], []
+    for run_id in store.ids():
+        try:
+            rows.append(_row(store, run_id))
+        except StoreError as error:
+            damaged.append(error)
+    rows.sort(key=lambda row: (row["ended"] or "~", row["id"]))
+    return rows, damaged
+
+
+def _row(store: RunStore, run_id: str) -> dict[str, Any]:
+    run = store.outcome(run_id)
+    trial = run.trial if run else store.trial(run_id)
+    history = run.history if run else store.history(run_id)
+    return {
+        "id": run_id,
+        "model": trial.label or trial.model,
+        "dataset": trial.dataset,
+        "seed": trial.seed,
+        "epochs": f"{len(history)}/{trial.config.epochs}",
+        "status": run.status if run else "half-done",
+        "test_accuracy": history[-1].test_accuracy if history else None,
+        "train_seconds": sum(epoch.train_seconds for epoch in history),
+        "ended": run.ended if run else None,
+    }
+
+
+def _record(store: RunStore, prefix: str) -> dict[str, Any]:
+    found = [run_id for run_id in store.ids() if run_id.startswith(prefix)]
+    if len(found) != 1:
+        what = f"{len(found)} runs begin" if found else "no run begins"
+        hint = f"{', '.join(found[:4])}" if found else "`convcompare runs` lists them"
+        raise UsageError(f"{what} with {quote(prefix)}", hint)
+    run = store.outcome(found[0])
+    if run is None:
+        history = [epoch.to_json() for epoch in store.history(found[0])]
+        trial = store.trial(found[0]).to_json()
+        return {"id": found[0], "status": "half-done", "trial": trial, "history": history}
+    return run.to_json()
+
+
+def _latest(store: RunStore) -> Any:
+    from ..comparison import Comparison
+
+    names = store.comparisons()
+    if not names:
+        raise UsageError(
+            f"there is no comparison in {quote(store.root)}", "`convcompare compare` makes one"
+        )
+    return Comparison.load(store, store.comparison(names[-1]))

@@ -1,0 +1,236 @@
+"""From a request on the command line to a finished comparison: check, plan, run, print."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import files, register, units
+from ..config import Runtime, TrainConfig, recipe, recipe_name
+from ..errors import Terminated, UsageError, quote
+from ..tables import Column, Table, check_format
+from .console import show_warning, talk
+from .output import emit_comparison, emit_table
+
+if TYPE_CHECKING:
+    from ..build import Builder
+    from ..comparison import Comparison, Conditions
+    from ..data import Dataset
+    from ..run import Run, Trial
+    from ..store import RunStore
+    from .progress import Tracker
+
+
+@dataclass(frozen=True)
+class Request:
+    """A comparison as it was asked for."""
+
+    models: Sequence[str]
+    dataset: str
+    seeds: Sequence[int]
+    recipe: str
+    settings: dict[str, str]
+    precision: str
+    device: str
+    threads: int | None
+    executor: str
+    store: Path
+    data_dir: Path | None
+    fresh: bool
+    dry_run: bool
+    format: str
+    out: Path | None
+    quiet: bool
+
+
+def perform(request: Request) -> int:
+    """Do what was asked; the exit code."""
+    kind = check_format(request.format)
+    config = recipe(request.recipe).replace(request.settings)
+    if not request.dry_run:
+        files.check_writable(request.store)
+    _say_loading(request)
+    job = _prepare(request, config)
+    if not request.quiet:
+        _say_conditions(job)
+    if request.dry_run:
+        emit_table(_plan_table(job), kind, request.out)
+        return 0
+    comparison = _run(job, request)
+    emit_comparison(comparison, kind, request.out, quiet=request.quiet)
+    return 1 if comparison.failed else 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that was checked before anything runs."""
+
+    dataset: Dataset
+    builders: Mapping[str, Builder]
+    trials: Sequence[Trial]
+    conditions: Conditions
+    runtime: Runtime
+    store: RunStore
+    precision_reason: str
+
+
+def _prepare(request: Request, config: TrainConfig) -> Job:
+    from ..build import resolve
+    from ..comparison import Conditions
+    from ..data import Sources
+    from ..experiment import check_fit, grid, shape_of
+    from ..hardware import choose_precision, choose_runtime
+    from ..load import default_cache, load_dataset
+    from ..store import RunStore
+
+    _ = register.executor[request.executor]
+    runtime = choose_runtime(request.device, request.threads)
+    precision, reason = choose_precision(request.precision, runtime.device)
+    if "precision" not in request.settings:
+        config = config.replace({"precision": precision})
+    dataset = load_dataset(request.dataset, Sources(default_cache(), request.data_dir))
+    check_fit(config, dataset)
+    builders = _distinct(request.models, [resolve(m, shape_of(dataset)) for m in request.models])
+    for builder in builders.values():  # builds each once: what fails, fails before anything runs
+        _ = builder.description
+    conditions = Conditions(
+        dataset=dataset.name,
+        train_images=len(dataset.train),
+        test_images=len(dataset.test),
+        shape=str(shape_of(dataset)),
+        test_split=dataset.test_split,
+        recipe=recipe_name(config),
+        epochs=config.epochs,
+        precision=config.precision,
+        device=_device_words(runtime),
+    )
+    trials = grid(builders, dataset, request.seeds, config)
+    store = RunStore(request.store)
+    return Job(dataset, builders, trials, conditions, runtime, store, reason)
+
+
+def _distinct(labels: Sequence[str], builders: Sequence[Builder]) -> dict[str, Builder]:
+    """Builders by label, each network once."""
+    seen: dict[str, str] = {}
+    for label, builder in zip(labels, builders, strict=True):
+        if builder.spec in seen:
+            raise UsageError(
+                f"{quote(label)} is the same network as {quote(seen[builder.spec])}",
+                "name each network once; `--seeds N` repeats it with other seeds",
+            )
+        seen[builder.spec] = label
+    return dict(zip(labels, builders, strict=True))
+
+
+def _run(job: Job, request: Request) -> Comparison:
+    from ..comparison import Comparison, group_runs
+    from ..experiment import Ended, TrialRunner, execute
+    from .progress import Tracker, follow
+
+    if request.fresh:
+        for trial in job.trials:
+            job.store.forget(trial.id)
+    macs = {label: builder.description.macs for label, builder in job.builders.items()}
+    tracker = Tracker(job.trials, macs)
+    ended: dict[str, tuple[Run, bool]] = {}
+    runner = TrialRunner(job.store, job.runtime, job.dataset)
+    try:
+        with follow(tracker, talk(), request.quiet) as view:
+            for event in execute(job.trials, runner, request.executor):
+                view.show(event)
+                if isinstance(event, Ended):
+                    ended[event.run.id] = (event.run, event.reused)
+    except (KeyboardInterrupt, Terminated):
+        _say_interrupted(tracker)
+        raise
+    runs = [ended[trial.id][0] for trial in job.trials]
+    reused = [ended[trial.id][1] for trial in job.trials]
+    now = datetime.datetime.now(datetime.UTC)
+    comparison = Comparison(
+        job.conditions,
+        tuple(group_runs([trial.label for trial in job.trials], runs, reused)),
+        now.isoformat(timespec="seconds"),
+        tuple(sys.argv[1:]),
+    )
+    job.store.add_comparison(now.strftime("%Y%m%dT%H%M%S%f"), comparison.record())
+    return comparison
+
+
+def _plan_table(job: Job) -> Table:
+    from ..experiment import TrialRunner
+
+    runner = TrialRunner(job.store, job.runtime, job.dataset)
+    rows = []
+    for label, builder in job.builders.items():
+        trials = [trial for trial in job.trials if trial.label == label]
+        left = [trial for trial in trials if not job.store.finished(trial.id)]
+        steps = -(-job.conditions.train_images // trials[0].config.batch_size)
+        seconds = runner.step_seconds(trials[0]) * steps * trials[0].config.epochs if left else 0.0
+        rows.append(
+            {
+                "model": label,
+                "parameters": builder.description.parameters,
+                "macs": builder.description.macs,
+                "epochs": trials[0].config.epochs,
+                "seeds": len(trials),
+                "finished": len(trials) - len(left),
+                "estimated_seconds": round(seconds * len(left), 1),
+            }
+        )
+    total = sum(float(str(row["estimated_seconds"])) for row in rows)
+    note = f"training takes about {units.about_seconds(total)}, from a few measured steps a model"
+    return Table(PLAN_COLUMNS, tuple(rows), (note, "nothing was run: this is the plan"))
+
+
+PLAN_COLUMNS = (
+    Column("model", "model", "left"),
+    Column("parameters", "parameters", show=units.count, priority=1),
+    Column("macs", "MACs", show=units.large, priority=3),
+    Column("epochs", "epochs", priority=4),
+    Column("seeds", "seeds", priority=2),
+    Column("finished", "already run", priority=5),
+    Column("estimated_seconds", "estimated", show=units.about_seconds),
+)
+
+
+def _device_words(runtime: Runtime) -> str:
+    if runtime.device != "cpu":
+        return f"{runtime.device} ({runtime.reason})"
+    return f"cpu, {runtime.threads} thread{'s' if runtime.threads != 1 else ''}"
+
+
+def _say_loading(request: Request) -> None:
+    console = talk()
+    if not request.quiet and console.is_terminal and "torch" not in sys.modules:
+        console.print("loading torch …", style="dim", end="\r")
+
+
+def _say_conditions(job: Job) -> None:
+    c, config = job.conditions, job.trials[0].config
+    seeds = len(job.trials) // len(job.builders)
+    interleaved = ", interleaved" if seeds > 1 and len(job.builders) > 1 else ""
+    console = talk()
+    console.print(
+        f"{c.dataset} · {units.count(c.train_images)} train, {units.count(c.test_images)} test · "
+        f"{c.shape} · {c.test_split}, last epoch",
+        soft_wrap=True,
+    )
+    console.print(
+        f"recipe {c.recipe}: {config.optimizer} {config.lr:g}, batch {config.batch_size}, "
+        f"{c.epochs} epoch{'s' if c.epochs != 1 else ''} · {c.device}, "
+        f"{c.precision} ({job.precision_reason}) · "
+        f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}",
+        soft_wrap=True,
+    )
+
+
+def _say_interrupted(tracker: Tracker) -> None:
+    row = tracker.current
+    where = f"{tracker.done} of {len(tracker.rows)} trials are finished"
+    if row and row.epochs:
+        where += f", epoch {len(row.epochs)} of {quote(row.label)} (seed {row.trial.seed}) is saved"
+    show_warning(f"interrupted: {where}", "the same command goes on from here")

@@ -1,0 +1,67 @@
+"""``convcompare train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options as o
+
+
+def train(
+    model: o.Model,
+    dataset: o.Dataset = "mnist",
+    seed: Annotated[
+        int, o.option("--seed", "-s", panel=o.TRAINING, min=0, help="The seed (0).")
+    ] = 0,
+    epochs: o.Epochs = None,
+    batch_size: o.BatchSize = None,
+    lr: o.LearningRate = None,
+    optimizer: o.Optimizer = None,
+    recipe: o.Recipe = "report",
+    settings: o.Settings = None,
+    device: o.Device = "auto",
+    precision: o.Precision = "auto",
+    threads: o.Threads = None,
+    store: o.Store = Path("runs"),
+    data_dir: o.DataDir = None,
+    fresh: o.Fresh = False,
+    dry_run: o.DryRun = False,
+    format: o.Format = "table",
+    out: o.Out = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Train one network once.
+
+    [bold]convcompare train simple[/bold]
+
+    [bold]convcompare train residual:width=64 --dataset cifar10 --recipe modern --epochs 10[/bold]
+
+    [bold]convcompare train net.py:MyNet --seed 3[/bold]
+    """
+    from .arguments import parse_settings
+    from .session import Request, perform
+
+    request = Request(
+        models=[model],
+        dataset=dataset,
+        seeds=[seed],
+        recipe=recipe,
+        settings=parse_settings(
+            settings, epochs=epochs, batch_size=batch_size, lr=lr, optimizer=optimizer
+        ),
+        precision=precision,
+        device=device,
+        threads=threads,
+        executor="local",
+        store=store,
+        data_dir=data_dir,
+        fresh=fresh,
+        dry_run=dry_run,
+        format=format,
+        out=out,
+        quiet=quiet,
+    )
+    raise typer.Exit(perform(request))

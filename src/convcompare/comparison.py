@@ -1,0 +1,206 @@
+"""A comparison: runs grouped by model, estimates over their seeds, and warnings with hints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import stats
+from .run import SCHEMA_VERSION, Epoch, Run
+from .stats import Estimate
+from .store import RunStore
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What all runs of a comparison have in common, in the words a table needs."""
+
+    dataset: str
+    train_images: int
+    test_images: int
+    shape: str
+    test_split: str
+    recipe: str
+    epochs: int
+    precision: str
+    device: str
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one model: `label` is the spec as it was typed."""
+
+    label: str
+    runs: tuple[Run, ...]
+    reused: int = 0
+
+    @property
+    def finished(self) -> tuple[Run, ...]:
+        """The runs whose figures count: those that ended well."""
+        return tuple(run for run in self.runs if run.status == "finished" and run.history)
+
+    @property
+    def status(self) -> str:
+        """``finished``, or what went wrong with how many of the runs."""
+        bad = [run.status for run in self.runs if run.status != "finished"]
+        if not bad:
+            return "finished"
+        return bad[0] if len(self.runs) == 1 else f"{len(bad)} of {len(self.runs)} {bad[0]}"
+
+    @property
+    def parameters(self) -> int:
+        return self.runs[0].cost.parameters
+
+    @property
+    def macs(self) -> int:
+        return self.runs[0].cost.macs
+
+    def mean(self, figure: Callable[[Run], float]) -> Estimate | None:
+        """The mean of a figure over the finished runs; None where there is none."""
+        values = [figure(run) for run in self.finished]
+        return stats.mean(values) if values else None
+
+    def last(self, figure: str) -> Estimate | None:
+        """The mean of a figure of the last epoch, by its name in `Epoch`."""
+        return self.mean(lambda run: getattr(run.history[-1], figure))
+
+    def test_accuracy(self, test_images: int) -> Estimate | None:
+        """Over the seeds, or over the test images where there is one run."""
+        if len(self.finished) != 1:
+            return self.last("test_accuracy")
+        accuracy = self.finished[0].history[-1].test_accuracy
+        return stats.share(round(accuracy * test_images), test_images)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Groups of runs under the same conditions."""
+
+    conditions: Conditions
+    groups: tuple[Group, ...]
+    created: str = ""
+    command: tuple[str, ...] = field(default=())
+
+    @property
+    def seeds(self) -> int:
+        return max((len(group.runs) for group in self.groups), default=0)
+
+    @property
+    def failed(self) -> list[tuple[str, Run]]:
+        """Runs that failed or diverged, with the label of their model."""
+        return [(g.label, run) for g in self.groups for run in g.runs if run.status != "finished"]
+
+    def record(self) -> dict[str, Any]:
+        """What the store keeps: the names of the runs, not their figures."""
+        return {
+            "created": self.created,
+            "command": list(self.command),
+            "conditions": self.conditions.to_json(),
+            "models": [
+                {"model": group.label, "trials": [run.id for run in group.runs]}
+                for group in self.groups
+            ],
+        }
+
+    @classmethod
+    def load(cls, store: RunStore, record: Mapping[str, Any]) -> Comparison:
+        """The comparison of a stored record, its figures read from the runs."""
+        groups = []
+        for model in record["models"]:
+            outcomes = [store.outcome(run_id) for run_id in model["trials"]]
+            groups.append(Group(model["model"], tuple(run for run in outcomes if run)))
+        return cls(
+            Conditions(**record["conditions"]),
+            tuple(group for group in groups if group.runs),
+            record["created"],
+            tuple(record["command"]),
+        )
+
+    def warnings(self) -> list[tuple[str, str]]:
+        """What a reader of the table must know, each with what to do about it."""
+        found = []
+        for label, run in self.failed:
+            seed = f"{label} (seed {run.trial.seed})"
+            if run.status == "diverged":
+                hint = f"a lower learning rate: `--lr {run.trial.config.lr / 10:g}`"
+                found.append((f"{seed} diverged and is not ranked: {run.message}", hint))
+            else:
+                found.append((f"{seed} failed: {run.message}", "the same command tries it again"))
+        if self.seeds == 1 and len(self.groups) > 1:
+            found.append(
+                (
+                    "one seed a model: the ± is over the test images, another seed may differ more",
+                    "`--seeds 5` trains each model five times",
+                )
+            )
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The public JSON object: it only grows."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "dataset": self.conditions.dataset,
+            "conditions": self.conditions.to_json(),
+            "models": [self._model_json(group) for group in self.groups],
+            "contrasts": [],
+            "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],
+        }
+
+    def _model_json(self, group: Group) -> dict[str, Any]:
+        figures = ("test_loss", "train_loss", "train_accuracy")
+        return {
+            "model": group.label,
+            "spec": group.runs[0].trial.model,
+            "parameters": group.parameters,
+            "macs": group.macs,
+            "status": group.status,
+            "test_accuracy": _estimate(group.test_accuracy(self.conditions.test_images)),
+            **{figure: _estimate(group.last(figure)) for figure in figures},
+            "train_seconds": _estimate(group.mean(lambda run: run.cost.train_seconds)),
+            "runs": [_run_json(run) for run in group.runs],
+        }
+
+
+def group_runs(labels: Sequence[str], runs: Sequence[Run], reused: Sequence[bool]) -> list[Group]:
+    """Runs by label, in the order in which the labels first appear."""
+    order = list(dict.fromkeys(labels))
+    rows = list(zip(labels, runs, reused, strict=True))
+    return [
+        Group(
+            label,
+            tuple(run for name, run, _ in rows if name == label),
+            sum(again for name, _, again in rows if name == label),
+        )
+        for label in order
+    ]
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else dict(vars(estimate))
+
+
+def _run_json(run: Run) -> dict[str, Any]:
+    last = run.last
+    return {
+        "id": run.id,
+        "seed": run.trial.seed,
+        "status": run.status,
+        "epochs": len(run.history),
+        "train_loss": _figure(last, "train_loss"),
+        "test_loss": _figure(last, "test_loss"),
+        "train_accuracy": _figure(last, "train_accuracy"),
+        "test_accuracy": _figure(last, "test_accuracy"),
+        "train_seconds": run.cost.train_seconds,
+        "evaluation_seconds": run.cost.evaluation_seconds,
+        "message": run.message,
+    }
+
+
+def _figure(epoch: Epoch | None, name: str) -> float | None:
+    value = getattr(epoch, name) if epoch else None
+    return value if value is not None and math.isfinite(value) else None

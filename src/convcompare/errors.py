@@ -1,0 +1,67 @@
+"""Every error that this tool raises on purpose, and the exit code of each.
+
+    ConvcompareError          exit code
+    ├── UsageError                2      the request cannot be met as it was written
+    │   └── ModelError            2      a network does not build, or does not fit the data set
+    ├── DataError                 3      a data set is not available, or is not what it should be
+    ├── StoreError                4      the run store is damaged or cannot be written
+    └── TrialError                1      a trial failed while it ran
+
+`message` and `hint` are one line each, in plain words, without a full stop. Names that come from
+outside are quoted with `quote`, which removes control characters.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ConvcompareError(Exception):
+    """An error the user can act on: what is wrong, and what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ConvcompareError):
+    exit_code = 2
+
+
+class ModelError(UsageError):
+    pass
+
+
+class DataError(ConvcompareError):
+    exit_code = 3
+
+
+class StoreError(ConvcompareError):
+    exit_code = 4
+
+
+class TrialError(ConvcompareError):
+    exit_code = 1
+
+
+class Terminated(BaseException):
+    """SIGTERM: stops everything as Ctrl-C does, with an exit code of its own."""
+
+
+def quote(text: object, limit: int = 120) -> str:
+    """A name from outside, fit for a line of a terminal: printable, short, in backticks."""
+    shown = "".join(c if c.isprintable() else "�" for c in str(text))
+    if len(shown) > limit:
+        shown = shown[: limit - 1] + "…"
+    return f"`{shown}`"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """``"did you mean `kernel`?"`` where a known word is close, else None."""
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    return f"did you mean `{lower[near[0]]}`?" if near else None

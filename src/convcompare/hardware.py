@@ -1,0 +1,104 @@
+"""What this machine offers: device, threads, fast precisions, and the allocator's good manners."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from pathlib import Path
+
+import torch
+
+from . import __version__
+from .config import Precision, Runtime
+from .errors import UsageError, quote
+from .run import Environment
+
+
+def choose_runtime(device: str, threads: int | None) -> Runtime:
+    """The device asked for, or the best there is for ``auto``, with the reason in words.
+
+    Raises UsageError where the device that was asked for is not there: nothing falls back silently.
+    """
+    threads = threads or torch.get_num_threads()
+    if device == "auto":
+        if torch.cuda.is_available():
+            return Runtime("cuda", threads, torch.cuda.get_device_name())
+        return Runtime("cpu", threads, "no CUDA device here")
+    if device == "cpu":
+        return Runtime("cpu", threads, "as asked")
+    try:
+        asked = torch.device(device)
+    except RuntimeError:
+        raise UsageError(
+            f"there is no kind of device {quote(device)}", "devices: auto, cpu, cuda, cuda:1"
+        ) from None
+    if asked.type != "cuda":
+        raise UsageError(f"device {quote(device)} is not supported", "devices: auto, cpu, cuda")
+    if not torch.cuda.is_available() or (asked.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"there is no device {quote(device)} here",
+            "`--device cpu`, or `--device auto` for the best there is",
+        )
+    return Runtime(device, threads, "as asked")
+
+
+def prepare(runtime: Runtime) -> torch.device:
+    """Apply a runtime to this process and give its device."""
+    torch.set_num_threads(runtime.threads)
+    keep_freed_memory()
+    return torch.device(runtime.device)
+
+
+def choose_precision(asked: str, device: str) -> tuple[Precision, str]:
+    """The precision for ``auto``, ``fp32`` or ``bf16`` on a device, and why."""
+    if asked in ("fp32", "bf16"):
+        return ("bf16" if asked == "bf16" else "fp32"), "as asked"
+    if asked != "auto":
+        raise UsageError(f"there is no precision {quote(asked)}", "precisions: auto, fp32, bf16")
+    if device.startswith("cuda"):
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return ("bf16", "tensor cores") if fast else ("fp32", "no fast bf16 on this GPU")
+    if torch.cpu._is_amx_tile_supported():
+        return "bf16", "AMX"
+    if torch.cpu._is_avx512_bf16_supported():
+        return "bf16", "AVX-512 BF16"
+    return "fp32", "no fast bf16 on this processor"
+
+
+def environment(runtime: Runtime) -> Environment:
+    """Where a run is made."""
+    on_gpu = runtime.device.startswith("cuda")
+    return Environment(
+        convcompare=__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=_processor(),
+        device=torch.cuda.get_device_name(runtime.device) if on_gpu else "cpu",
+        threads=runtime.threads,
+    )
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to keep the memory of freed activations instead of handing it back.
+
+    A step frees and takes the same tens of megabytes; given back, each page must be zeroed by the
+    kernel again. Elsewhere than on glibc this does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        trim_threshold, mmap_threshold = -1, -3  # malloc.h
+        libc.mallopt(mmap_threshold, 1 << 30)
+        libc.mallopt(trim_threshold, (1 << 31) - 1)
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

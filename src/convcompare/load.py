@@ -1,0 +1,90 @@
+"""Data sets by their spec: `load_dataset`, and what the listing says of each without loading it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import register
+from .data import Dataset, Sources
+from .sources.fetch import Published
+from .spec import Option, Spec, bind, format_value
+
+_CONTEXT = ("sources",)
+_PATH_PREFIXES = ("folder",)
+
+
+def default_cache() -> Path:
+    """The folder for downloaded sets: ``CONVCOMPARE_CACHE``, else the user's cache folder."""
+    own = os.environ.get("CONVCOMPARE_CACHE")
+    if own:
+        return Path(own).expanduser()
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("convcompare"))
+
+
+def load_dataset(text: str, sources: Sources) -> Dataset:
+    """The data set that the spec `text` names, with the spec in its canonical form as its name.
+
+    ``mnist``, ``shapes:seed=1``, ``folder:/data/birds:size=64``. Raises UsageError for a spec that
+    does not fit, DataError where the data are not available or not what they should be.
+    """
+    spec = Spec.parse(text)
+    given: dict[str, str] = {}
+    prefix, colon, path = spec.name.partition(":")
+    if colon and prefix in _PATH_PREFIXES:
+        spec, given = Spec(prefix, spec.options), {"path": path}
+    entry = register.dataset[spec.name]
+    options = entry.options((*_CONTEXT, *given))
+    values = bind(spec, options)
+    dataset: Dataset = entry.function(sources, **given, **values)
+    name = f"{prefix}:{path}" if given else spec.name
+    return replace(dataset, name=_canonical(name, options, values))
+
+
+def _canonical(name: str, options: dict[str, Option], values: dict[str, Any]) -> str:
+    """The spec with the options that differ from their defaults, in the order of declaration."""
+    changed = ((key, value) for key, value in values.items() if value != options[key].default)
+    return str(Spec(name, tuple((key, format_value(value)) for key, value in changed)))
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """What the listing says of a data set.
+
+    ``channels``, ``image_size``, ``classes``, ``train`` and ``test`` are None where the user's
+    files decide; ``size`` is the bytes of the file that ships with the tool or of the download, 0
+    where there is neither; ``cached`` says whether it loads without the network, not counting what
+    may lie in the user's data folder.
+    """
+
+    name: str
+    summary: str
+    channels: int | None
+    image_size: int | None
+    classes: int | None
+    train: int | None
+    test: int | None
+    size: int
+    source: str
+    cached: bool
+
+
+def list_datasets(sources: Sources) -> list[DatasetStatus]:
+    """Every registered data set, by name; nothing is decoded and nothing is fetched."""
+    return [_status(entry.name, entry.summary, entry.info, sources) for entry in register.dataset]
+
+
+def _status(name: str, summary: str, info: Any, sources: Sources) -> DatasetStatus:
+    facts = {key: info.get(key) for key in ("channels", "image_size", "classes", "train", "test")}
+    published = info.get("published")
+    source, cached, size = str(info.get("source", "")), True, int(info.get("size", 0))
+    if isinstance(published, Published):
+        size = published.size
+        source, cached = published.whereabouts(sources)
+    return DatasetStatus(
+        name=name, summary=summary, size=size, source=source, cached=cached, **facts
+    )

@@ -1,0 +1,185 @@
+"""The records: a trial (what to run), its epochs, what it cost, where it ran, and the finished run.
+
+All are frozen and go to JSON and back. A record carries ``schema_version``; it only grows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from .config import TrainConfig
+
+SCHEMA_VERSION = 1
+NUMERICS = 1
+"""Raised whenever the trainer's arithmetic changes: results from before then are other trials."""
+
+Status = Literal["finished", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One network, one data set, one seed, one configuration.
+
+    ``model`` and ``dataset`` are specs with every option resolved, defaults included; ``data`` is
+    the SHA-256 of the decoded arrays; ``code`` that of the user's own file, for ``file.py:Net``.
+    ``label`` is the model as it was typed, for listings; it is no part of the identity.
+    """
+
+    model: str
+    dataset: str
+    data: str
+    seed: int
+    config: TrainConfig
+    code: str | None = None
+    label: str = ""
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve hex digits of the SHA-256 over all of the trial: other options, other id."""
+        identity = {"numerics": NUMERICS, **self.to_json()}
+        del identity["label"]
+        text = json.dumps(identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**_fields(self), "config": self.config.to_json()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Trial:
+        known = _known(cls, record)
+        return cls(**{**known, "config": TrainConfig(**_known(TrainConfig, record["config"]))})
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training images.
+
+    Train figures are means over the batches of the pass, as the weights move (with dropout and
+    augmentation on); test figures are measured after it. ``train_seconds`` is the training alone,
+    synchronised; evaluation has a clock of its own.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    lr: float
+    train_seconds: float
+    evaluation_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return _fields(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Epoch:
+        return cls(**_known(cls, record))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network and its training cost: counts from the model of the run, times in seconds.
+
+    ``macs`` are multiply-accumulates of convolutions and linear layers for one image, no bias.
+    """
+
+    parameters: int
+    macs: int
+    train_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    saving_seconds: float = 0.0
+    setup_seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return _fields(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Cost:
+        return cls(**_known(cls, record))
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where a run was made: what must be equal for bit-equal numbers and comparable times."""
+
+    convcompare: str
+    python: str
+    torch: str
+    platform: str
+    processor: str
+    device: str
+    threads: int
+
+    def to_json(self) -> dict[str, Any]:
+        return _fields(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Environment:
+        return cls(**_known(cls, record))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trial that has ended, with all that was recorded of it."""
+
+    trial: Trial
+    status: Status
+    history: tuple[Epoch, ...]
+    cost: Cost
+    environment: Environment
+    ended: str
+    message: str = ""
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the files beside the record, by name."""
+
+    @property
+    def id(self) -> str:
+        return self.trial.id
+
+    @property
+    def last(self) -> Epoch | None:
+        """The last epoch: the one whose figures the tables show."""
+        return self.history[-1] if self.history else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "id": self.id,
+            "status": self.status,
+            "trial": self.trial.to_json(),
+            "history": [epoch.to_json() for epoch in self.history],
+            "cost": self.cost.to_json(),
+            "environment": self.environment.to_json(),
+            "ended": self.ended,
+            "message": self.message,
+            "sha256": dict(self.sha256),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Run:
+        return cls(
+            trial=Trial.from_json(record["trial"]),
+            status=record["status"],
+            history=tuple(Epoch.from_json(epoch) for epoch in record["history"]),
+            cost=Cost.from_json(record["cost"]),
+            environment=Environment.from_json(record["environment"]),
+            ended=record["ended"],
+            message=record.get("message", ""),
+            sha256=record.get("sha256", {}),
+        )
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+
+
+def _known(cls: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `record` that this version knows: newer writers may add some."""
+    names = {f.name for f in dataclasses.fields(cls)}
+    return {name: value for name, value in record.items() if name in names}

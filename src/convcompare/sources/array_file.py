@@ -1,0 +1,72 @@
+"""Decoded splits in one file: written whole or not at all, never unpickled."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ..data import Split
+
+Splits = tuple[Split, Split]
+_ARRAYS = ("_images", "_labels")
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, struct.error),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+def write_splits(path: Path, splits: Splits, **notes: str) -> None:
+    """Write the train and test split, with `notes`, to the .npz file `path`.
+
+    It is not compressed, so that it loads fast. It appears under its name only when it is
+    whole and on the disk. Raises OSError.
+    """
+    train, test = splits
+    arrays = {name: np.array(text) for name, text in notes.items()}
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(
+                file,
+                train_images=train.images,
+                train_labels=train.labels,
+                test_images=test.images,
+                test_labels=test.labels,
+                **arrays,  # type: ignore[arg-type]
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    with contextlib.suppress(OSError):  # a folder cannot be synced everywhere
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read_splits(path: Path) -> tuple[Splits, dict[str, str]]:
+    """The train and test split in `path`, and its notes. The caller checks their fingerprint.
+
+    Raises OSError where it cannot be opened, ValueError where it is damaged.
+    """
+    with path.open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                train = Split(arrays["train_images"], arrays["train_labels"])
+                test = Split(arrays["test_images"], arrays["test_labels"])
+                notes = {key: str(arrays[key]) for key in arrays.files if not key.endswith(_ARRAYS)}
+        except _DAMAGE as error:
+            raise ValueError(f"{path.name} is damaged: {error}") from error
+    return (train, test), notes

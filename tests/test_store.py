@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convcompare import files
+from convcompare.config import TrainConfig
+from convcompare.errors import StoreError
+from convcompare.run import Cost, Environment, Epoch, Run, Trial
+from convcompare.store import RunStore, read_record, write_record
+
+ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
+LOGITS = np.arange(20, dtype=np.float32).reshape(5, 4)
+
+
+def trial(seed: int = 0) -> Trial:
+    return Trial("fcn:hidden=8", "tiny", "ab" * 32, seed, TrainConfig(), label="fcn")
+
+
+def epoch(number: int) -> Epoch:
+    return Epoch(number, 0.5 / number, 0.8, 0.6, 0.75, 1e-3, 1.5, 0.1)
+
+
+def finished(which: Trial) -> Run:
+    return Run(which, "finished", (epoch(1), epoch(2)), Cost(10, 9), ENVIRONMENT, "2026-01-01")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+def half_done(store: RunStore, epochs: int = 3) -> Trial:
+    store.begin(trial(), ENVIRONMENT)
+    history: list[Epoch] = []
+    for number in range(1, epochs + 1):
+        history.append(epoch(number))
+        store.save_epoch(trial(), history, f"state {number}".encode())
+    return trial()
+
+
+def test_records_survive_json() -> None:
+    run = finished(trial())
+    assert Run.from_json(json.loads(json.dumps(run.to_json()))) == run
+
+
+def test_newer_fields_are_passed_over() -> None:
+    record = finished(trial()).to_json()
+    record["cost"]["joules"] = 3
+    record["trial"]["config"]["ema"] = 0.9
+    assert Run.from_json(record) == finished(trial())
+
+
+def test_an_id_changes_with_every_option_and_not_with_the_label() -> None:
+    base = trial()
+    others = [
+        trial(seed=1),
+        Trial("fcn:hidden=9", "tiny", "ab" * 32, 0, TrainConfig()),
+        Trial("fcn:hidden=8", "tiny", "cd" * 32, 0, TrainConfig()),
+        Trial("fcn:hidden=8", "tiny", "ab" * 32, 0, TrainConfig(), code="12"),
+        Trial("fcn:hidden=8", "tiny", "ab" * 32, 0, TrainConfig(precision="bf16")),
+    ]
+    assert len({base.id, *(other.id for other in others)}) == 6
+    assert Trial("fcn:hidden=8", "tiny", "ab" * 32, 0, TrainConfig(), label="x").id == base.id
+
+
+def test_a_finished_run_reads_back_whole(store: RunStore) -> None:
+    half_done(store)
+    run = store.finish(finished(trial()), b"weights", LOGITS)
+    assert store.run(run.id) == run
+    assert store.outcome(run.id) == run
+    assert store.weights(run) == b"weights"
+    assert np.array_equal(store.test_logits(run), LOGITS)
+    assert not (store.folder(run.id) / "checkpoint").exists()
+    assert store.ids() == [run.id]
+
+
+def test_a_half_done_run_goes_on_from_its_last_epoch(store: RunStore) -> None:
+    half_done(store)
+    checkpoint = store.checkpoint(trial().id)
+    assert checkpoint is not None
+    assert checkpoint.data == b"state 3"
+    assert checkpoint.history == (epoch(1), epoch(2), epoch(3))
+
+
+@pytest.mark.parametrize("damage", [b"", b"state", b"State 3", None])
+def test_a_damaged_state_falls_back_to_the_one_before(
+    store: RunStore, damage: bytes | None
+) -> None:
+    half_done(store)
+    newest = store.folder(trial().id) / "checkpoint" / "0003.safetensors"
+    if damage is None:
+        newest.unlink()
+    else:
+        newest.write_bytes(damage)
+    checkpoint = store.checkpoint(trial().id)
+    assert checkpoint is not None
+    assert (checkpoint.data, len(checkpoint.history)) == (b"state 2", 2)
+
+
+def test_a_damaged_pointer_or_history_starts_over(store: RunStore) -> None:
+    half_done(store)
+    pointer = store.folder(trial().id) / "checkpoint" / "state.json"
+    pointer.write_bytes(pointer.read_bytes().replace(b'"epoch": 3', b'"epoch": 4'))
+    assert store.checkpoint(trial().id) is None
+
+
+def test_every_flipped_byte_of_a_record_is_noticed(store: RunStore) -> None:
+    path = store.root / "record.json"
+    files.make_folder(store.root)
+    write_record(path, {"a": 1, "b": [1.5, "text"]})
+    whole = path.read_bytes().rstrip()
+    for place in range(len(whole)):
+        if whole[place : place + 1].isspace():
+            continue
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(StoreError):
+            read_record(path)
+    path.write_bytes(whole)
+    assert read_record(path) == {"schema_version": 1, "a": 1, "b": [1.5, "text"]}
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "test_logits.npz"])
+def test_swapped_or_cut_files_are_noticed(store: RunStore, name: str) -> None:
+    half_done(store)
+    run = store.finish(finished(trial()), b"weights", LOGITS)
+    path = store.folder(run.id) / name
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(StoreError, match="damaged"):
+        _ = store.weights(run), store.test_logits(run)
+
+
+def test_a_record_of_another_run_is_noticed(store: RunStore) -> None:
+    for seed in (0, 1):
+        store.begin(trial(seed), ENVIRONMENT)
+        store.finish(finished(trial(seed)), None, None)
+    other = store.folder(trial(1).id) / "run.json"
+    other.write_bytes((store.folder(trial(0).id) / "run.json").read_bytes())
+    with pytest.raises(StoreError, match="another run"):
+        store.run(trial(1).id)
+
+
+def test_a_newer_store_asks_for_an_upgrade(store: RunStore) -> None:
+    files.make_folder(store.root)
+    write_record(store.root / "record.json", {"schema_version": 99})
+    with pytest.raises(StoreError) as caught:
+        read_record(store.root / "record.json")
+    assert "upgrade" in (caught.value.hint or "")
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    files.write(path, b"old")
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(StoreError, match="No space left"):
+        files.write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_leftovers_of_a_killed_write_are_collected(store: RunStore) -> None:
+    half_done(store)
+    left = store.folder(trial().id) / "checkpoint" / ".tmp-1-0004.safetensors"
+    left.write_bytes(b"half")
+    store.begin(trial(), ENVIRONMENT)
+    assert not left.exists()
+
+
+def test_forgetting_starts_over(store: RunStore) -> None:
+    half_done(store)
+    store.finish(finished(trial()), b"weights", LOGITS)
+    store.forget(trial().id)
+    assert not store.finished(trial().id)
+    assert store.checkpoint(trial().id) is None

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from convcompare import units
+from convcompare.comparison import Comparison, Conditions, group_runs
+from convcompare.comparison_table import comparison_table
+from convcompare.config import TrainConfig
+from convcompare.run import Cost, Environment, Epoch, Run, Status, Trial
+from convcompare.tables import Column, Table, print_table, render
+
+ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
+CONDITIONS = Conditions(
+    "mnist", 60_000, 10_000, "1×28×28", "official test split", "report", 5, "bf16", "cpu, 2 threads"
+)
+FIGURES = {"fcn": (109_386, 0.9781, 0.08, 8.1), "residual": (160_906, 0.9931, 0.02, 204.9)}
+
+
+def run(label: str, seed: int, status: Status = "finished") -> Run:
+    parameters, accuracy, loss, seconds = FIGURES[label]
+    trial = Trial(label, "mnist", "ab", seed, TrainConfig(), label=label)
+    last = Epoch(5, loss / 4, 0.9944, loss, accuracy + 0.001 * seed, 1e-3, seconds, 0.1)
+    history = () if status == "diverged" else (last,)
+    cost = Cost(parameters, 109_184, train_seconds=seconds)
+    return Run(trial, status, history, cost, ENVIRONMENT, "2026-01-01", "the loss was nan")
+
+
+def comparison(*runs: Run) -> Comparison:
+    groups = group_runs([r.trial.label for r in runs], runs, [False] * len(runs))
+    return Comparison(CONDITIONS, tuple(groups))
+
+
+def drawn(table: Table, width: int | None) -> list[str]:
+    file = io.StringIO()
+    print_table(Console(file=file, width=width or 10_000), table, width)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+BOTH = [run("fcn", 0), run("residual", 0), run("fcn", 1), run("residual", 1)]
+GOLDEN = """\
+№  model     parameters  test loss  train loss    test accuracy  train accuracy  time (s)
+─────────────────────────────────────────────────────────────────────────────────────────
+1  fcn          109,386     0.0800      0.0200  0.9786 ± 0.0064          0.9944       8.1
+2  residual     160,906     0.0200      0.0050  0.9936 ± 0.0064          0.9944     204.9
+─────────────────────────────────────────────────────────────────────────────────────────
+"""
+
+
+def test_the_table_of_the_reports() -> None:
+    lines = drawn(comparison_table(comparison(*BOTH)), None)
+    assert "\n".join(lines[:5]) + "\n" == GOLDEN
+    assert lines[5].startswith(" mean of 2 seeds, 95 % interval · official test split")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_no_cell_wraps_at_any_width(width: int) -> None:
+    table = comparison_table(comparison(*BOTH))
+    lines = drawn(table, width)
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert "residual" in text
+    assert "0.9936 ± 0.0064" in text
+    if width >= 80:
+        for figure in ("109,386", "0.0800", "0.0200", "204.9"):
+            assert figure in text
+
+
+def test_the_best_is_marked_and_a_diverged_run_is_never_ranked() -> None:
+    good = render(comparison_table(comparison(*BOTH)), "markdown")
+    assert "**0.9936 ± 0.0064**" in good
+    assert "**8.1**" in good
+    half = comparison(run("fcn", 0), run("residual", 0, "diverged"))
+    text = render(comparison_table(half), "markdown")
+    assert "**" not in text
+    assert "diverged" in text
+    row = text.splitlines()[3]
+    assert row.count("–") == 5, "a diverged run has no figures"
+
+
+def test_a_warning_names_the_diverged_run_and_what_helps() -> None:
+    text, hint = comparison(run("fcn", 0), run("residual", 0, "diverged")).warnings()[0]
+    assert "residual (seed 0) diverged" in text
+    assert "--lr 0.0001" in hint
+
+
+def test_csv_and_json_carry_full_precision() -> None:
+    rows = render(comparison_table(comparison(*BOTH)), "csv").splitlines()
+    assert rows[0].split(",")[:3] == ["number", "model", "parameters"]
+    cells = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
+    assert float(cells["test_accuracy"]) == pytest.approx(0.9786)
+    assert float(cells["test_accuracy_low"]) < 0.9786 < float(cells["test_accuracy_high"])
+    record = comparison(*BOTH).to_json()
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["models"][0]["test_accuracy"]["n"] == 2
+    assert [r["seed"] for r in record["models"][1]["runs"]] == [0, 1]
+
+
+def test_latex_is_escaped() -> None:
+    table = Table((Column("a", "100 % of #_&", "left"),), ({"a": r"x_1 \input{y} ±"},))
+    text = render(table, "latex")
+    assert r"100 \% of \#\_\&" in text
+    assert r"x\_1 \textbackslash{}input\{y\} $\pm$" in text
+
+
+def test_names_are_text_in_markdown_and_no_formula_in_csv() -> None:
+    table = Table((Column("a", "a", "left"),), ({"a": "=cmd|' /C calc'!A0"}, {"a": "<b>*x*</b>"}))
+    assert "'=cmd" in render(table, "csv")
+    assert r"\<b\>\*x\*\</b\>" in render(table, "markdown")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.41, "0.41 s"), (12.34, "12.3 s"), (245, "4:05"), (3729, "1:02:09"), (float("nan"), "–")],
+)
+def test_durations(seconds: float, shown: str) -> None:
+    assert units.seconds(seconds) == shown
+
+
+def test_counts_and_sizes() -> None:
+    assert units.count(109386) == "109,386"
+    assert [units.large(v) for v in (812, 109_184, 1_814_000_000)] == ["812", "109 k", "1.81 G"]
+    assert [units.size(v) for v in (980, 2_100_000)] == ["980 B", "2.1 MB"]

@@ -1,0 +1,183 @@
+"""The trainer against a plain loop, against itself resumed, and against bad luck."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convcompare.batches import Batches, augment_images
+from convcompare.config import TrainConfig
+from convcompare.data import Dataset
+from convcompare.seeding import derive
+from convcompare.trainer import Diverged, Trainer
+
+
+def network(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(128, 4),
+    )
+
+
+def trainer(dataset: Dataset, model: nn.Module | None = None, **settings: Any) -> Trainer:
+    config = TrainConfig().replace({"epochs": "3", **{k: str(v) for k, v in settings.items()}})
+    cpu = torch.device("cpu")
+    batches = [Batches(split, dataset, cpu) for split in (dataset.train, dataset.test)]
+    return Trainer(model or network(), *batches, config, seed=5, augmentation=dataset.augmentation)
+
+
+def normalised(dataset: Dataset, rows: Tensor) -> Tensor:
+    images = torch.tensor(dataset.train.images)[rows].float() / 255
+    return (images - dataset.mean[0]) / dataset.std[0]
+
+
+def plain_loop(dataset: Dataset, model: nn.Module, epochs: int, batch_size: int) -> list[float]:
+    """What any tutorial writes, with the same order and the same dropout stream: its losses."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    labels = torch.tensor(dataset.train.labels)
+    losses = []
+    for epoch in range(epochs):
+        model.train()
+        order = torch.Generator().manual_seed(derive(5, "order", epoch))
+        rows = torch.randperm(len(labels), generator=order)
+        torch.manual_seed(derive(5, "dropout", epoch))
+        total = 0.0
+        for chosen in rows.split(batch_size):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(normalised(dataset, chosen)), labels[chosen])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(chosen)
+        losses.append(total / len(labels))
+    return losses
+
+
+def test_equals_a_plain_loop(tiny: Dataset) -> None:
+    fast = trainer(tiny, batch_size=32)
+    plain = network()
+    losses = plain_loop(tiny, plain, epochs=3, batch_size=32)
+    assert [epoch.train_loss for epoch in fast] == pytest.approx(losses, rel=1e-4)
+    for ours, theirs in zip(fast.model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+def test_it_learns(tiny: Dataset) -> None:
+    *_, last = trainer(tiny, epochs=12, lr=0.01)
+    assert last.test_accuracy > 0.95
+
+
+def test_evaluation_sees_every_image_once_in_order(tiny: Dataset) -> None:
+    job = trainer(tiny)
+    next(iter(job))
+    job.model.eval()
+    alone = []
+    with torch.inference_mode():
+        for row in range(len(tiny.test)):
+            image = torch.tensor(tiny.test.images[row : row + 1]).float() / 255
+            alone.append(job.model((image - tiny.mean[0]) / tiny.std[0]))
+    assert job.test_logits.shape == (57, 4)
+    torch.testing.assert_close(job.test_logits, torch.cat(alone), rtol=1e-4, atol=1e-5)
+
+
+SETTINGS = [
+    {"optimizer": "adam"},
+    {"optimizer": "adamw", "weight_decay": 0.05, "schedule": "one-cycle", "augment": "true"},
+    {"optimizer": "sgd", "schedule": "cosine", "label_smoothing": 0.1, "batch_size": 50},
+    {"optimizer": "adam", "precision": "bf16", "augment": "true"},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_resumed_after_any_epoch_is_bit_identical(tiny: Dataset, settings: dict[str, Any]) -> None:
+    whole = trainer(tiny, **settings)
+    states, epochs = [], []
+    for epoch in whole:
+        epochs.append(epoch)
+        states.append({name: t.clone() for name, t in whole.tensors().items()})
+    for done in (1, 2):
+        torch.manual_seed(done)  # whatever the process did before must not matter
+        resumed = trainer(tiny, network(seed=done), **settings)
+        resumed.restore(done, {name: t.contiguous() for name, t in states[done - 1].items()})
+        rest = list(resumed)
+        assert [e.train_loss for e in rest] == [e.train_loss for e in epochs[done:]]
+        for name, tensor in resumed.tensors().items():
+            assert torch.equal(tensor, states[-1][name]), name
+        assert torch.equal(resumed.test_logits, whole.test_logits)
+
+
+def test_warming_up_and_measuring_leave_no_trace(tiny: Dataset) -> None:
+    plain, warmed = trainer(tiny), trainer(tiny)
+    random_state = torch.get_rng_state()
+    warmed.warm_up()
+    warmed.evaluate(warmed.test_batches)
+    assert torch.equal(torch.get_rng_state(), random_state)
+    for ours, theirs in zip(warmed, plain, strict=True):
+        assert ours.train_loss == theirs.train_loss
+        assert ours.test_loss == theirs.test_loss
+
+
+def test_training_leaves_the_global_random_state_alone(tiny: Dataset) -> None:
+    torch.manual_seed(1)
+    expected = torch.get_rng_state()
+    job = trainer(tiny, copy.deepcopy(network_without_seeding()))
+    list(job)
+    assert torch.equal(torch.get_rng_state(), expected)
+
+
+def network_without_seeding() -> nn.Module:
+    with torch.random.fork_rng():
+        return network()
+
+
+def test_an_infinite_loss_stops_the_run_and_says_where(tiny: Dataset) -> None:
+    job = trainer(tiny, optimizer="sgd", lr=1e30, epochs=2)
+    with pytest.raises(Diverged, match=r"epoch 1, step \d+, learning rate 1e\+30"):
+        list(job)
+
+
+def test_seeds_draw_different_orders_and_epochs_too(tiny: Dataset) -> None:
+    batches = Batches(tiny.train, tiny, torch.device("cpu"))
+
+    def order(seed: int) -> list[int]:
+        return torch.cat([y for _, y in batches.shuffled(10, seed, "none", 0)]).tolist()
+
+    assert order(1) == order(1) != order(2)
+    assert sorted(order(1)) == sorted(tiny.train.labels.tolist())
+    purposes = ("initialisation", "order", "augmentation", "dropout")
+    seeds = {derive(s, p, e) for s in range(20) for p in purposes for e in range(20)}
+    assert len(seeds) == 20 * 4 * 20
+
+
+def test_normalisation_is_that_of_the_definition(tiny: Dataset) -> None:
+    batches = Batches(tiny.train, tiny, torch.device("cpu"))
+    images, labels = next(batches.in_order(16))
+    torch.testing.assert_close(images, normalised(tiny, torch.arange(16)), rtol=1e-5, atol=1e-6)
+    assert labels.tolist() == tiny.train.labels[:16].tolist()
+
+
+def test_augmentation_shifts_with_black_and_mirrors_half() -> None:
+    n, side = 400, 16
+    images = torch.zeros(n, side, side, 1, dtype=torch.uint8)
+    images[:, 8, 5] = 255
+    moved = augment_images(images, True, torch.Generator().manual_seed(0))
+    assert moved.shape == images.shape
+    where = moved.nonzero()
+    assert len(where) == n, "one bright pixel stays one bright pixel"
+    rows, columns = where[:, 1], where[:, 2]
+    assert set(rows.tolist()) == set(range(6, 11)), "shifts of up to an eighth of the side"
+    mirrored = columns >= 8
+    assert 0.4 < mirrored.double().mean() < 0.6
+    assert set(columns.tolist()) == {3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+    kept = augment_images(images, False, torch.Generator().manual_seed(0))
+    assert set(kept.nonzero()[:, 2].tolist()) == {3, 4, 5, 6, 7}
