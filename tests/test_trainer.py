@@ -104,14 +104,14 @@ def test_resumed_after_any_epoch_is_bit_identical(tiny: Dataset, settings: dict[
     states, epochs = [], []
     for epoch in whole:
         epochs.append(epoch)
-        states.append({name: t.clone() for name, t in whole.tensors().items()})
+        states.append({name: t.clone() for name, t in whole.state().items()})
     for done in (1, 2):
         torch.manual_seed(done)  # whatever the process did before must not matter
         resumed = trainer(tiny, network(seed=done), **settings)
         resumed.restore(done, {name: t.contiguous() for name, t in states[done - 1].items()})
         rest = list(resumed)
         assert [e.train_loss for e in rest] == [e.train_loss for e in epochs[done:]]
-        for name, tensor in resumed.tensors().items():
+        for name, tensor in resumed.state().items():
             assert torch.equal(tensor, states[-1][name]), name
         assert torch.equal(resumed.test_logits, whole.test_logits)
 

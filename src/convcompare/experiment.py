@@ -7,13 +7,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import safetensors.torch
-from torch import Tensor
-
 from . import register
 from .analyses import cost
 from .batches import Batches
 from .build import Builder, Shape, resolve
+from .checkpoint import from_bytes, to_bytes
 from .config import Runtime, TrainConfig
 from .data import Dataset
 from .errors import ConvcompareError, StoreError, UsageError, quote
@@ -133,7 +131,7 @@ class TrialRunner:
             for epoch in trainer:
                 history.append(epoch)
                 saving = time.perf_counter()
-                self.store.save_epoch(trial, history, to_bytes(trainer.tensors()))
+                self.store.save_epoch(trial, history, to_bytes(trainer.state()))
                 saved = spent.saving_seconds + time.perf_counter() - saving
                 spent = replace(spent, saving_seconds=saved)
                 yield Progressed(trial, epoch)
@@ -161,7 +159,7 @@ class TrialRunner:
         checkpoint = self.store.checkpoint(trial.id)
         if checkpoint is None:
             return []
-        trainer.restore(len(checkpoint.history), safetensors.torch.load(checkpoint.data))
+        trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
         return list(checkpoint.history)
 
     def _record(
@@ -175,10 +173,3 @@ class TrialRunner:
         )
         ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         return Run(trial, status, tuple(history), counted, self.environment, ended, message)
-
-
-def to_bytes(tensors: dict[str, Tensor]) -> bytes:
-    """Tensors by name as safetensors; each is written on its own, shared or not."""
-    separate = {n: t.detach().to("cpu", copy=True).contiguous() for n, t in tensors.items()}
-    data: bytes = safetensors.torch.save(separate)
-    return data

@@ -5,7 +5,7 @@
         print(epoch.test_accuracy)
 
 An epoch is a pure function of (weights, optimizer state, seed, epoch): stopping after any of them
-and going on from `tensors` gives the same bits. There are no callbacks: saving, measuring and
+and going on from its `state` gives the same bits. There are no callbacks: saving, measuring and
 stopping early are ordinary code in the body of the loop.
 """
 
@@ -23,10 +23,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import checkpoint
 from .batches import Batches
 from .config import TrainConfig
 from .data import Augmentation
 from .errors import TrialError
+from .layout import channels_last
 from .optim import learning_rate, make_optimizer
 from .run import Epoch
 from .seeding import derive
@@ -63,7 +65,7 @@ class Trainer:
         augmentation: Augmentation = "none",
     ) -> None:
         self.device = train.device
-        self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = channels_last(model, self.device)
         self.train_batches, self.test_batches = train, test
         self.config, self.seed = config, seed
         self.augmentation: Augmentation = augmentation if config.augment else "none"
@@ -107,29 +109,13 @@ class Trainer:
             logits = [self.model(x).float() for x, _ in batches.in_order(EVALUATION_BATCH)]
         return torch.cat(logits).cpu()
 
-    def tensors(self) -> dict[str, Tensor]:
+    def state(self) -> dict[str, Tensor]:
         """Weights, buffers and optimizer state by name, as they are after the last epoch."""
-        named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            for name, tensor in state.items():
-                named[f"optimizer.{index}.{name}"] = tensor
-        return named
+        return checkpoint.state_of(self.model, self.optimizer)
 
-    def restore(self, epoch: int, tensors: Mapping[str, Tensor]) -> None:
-        """Go on after `epoch` epochs from what `tensors` held then."""
-        model = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
-        self.model.load_state_dict(model)
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, key = name.split(".", 2)
-                like = parameters[int(index)]
-                if tensor.shape == like.shape:  # same layout as the weights, as when it was made
-                    tensor = torch.empty_like(like).copy_(tensor)
-                state.setdefault(int(index), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    def restore(self, epoch: int, state: Mapping[str, Tensor]) -> None:
+        """Go on after `epoch` epochs from what `state` was then."""
+        checkpoint.restore(self.model, self.optimizer, state)
         self.epoch = epoch
 
     def _next_epoch(self) -> Epoch:

@@ -13,6 +13,11 @@ def seconds(value: float) -> str:
         return f"{value:.2f} s"
     if value < 100:
         return f"{value:.1f} s"
+    return clock(value)
+
+
+def clock(value: float) -> str:
+    """A running duration in whole seconds: ``0:07``, ``4:05``, ``1:02:09``."""
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

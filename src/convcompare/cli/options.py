@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import register
-
 
 def _names(kind: str) -> Callable[[str], list[str]]:
     def complete(incomplete: str) -> list[str]:
+        from .. import register
+
         names = getattr(register, kind).names()
         return [name for name in names if name.startswith(incomplete)]
 

@@ -202,14 +202,15 @@ class LiveView:
         shown = f"\n {_name(row)} · epoch {len(row.epochs) + 1} of {row.trial.config.epochs}"
         if pulse and pulse.loss == pulse.loss:
             shown += f"   loss {pulse.loss:.4f}"
-        if row.epochs:
+        if len(row.epochs) > 1:
             shown += f"   {sparkline([e.train_loss for e in row.epochs])}"
+        if row.epochs:
             shown += f"   test {units.percent(row.epochs[-1].test_accuracy)}"
         return Text(shown, no_wrap=True, overflow="ellipsis")
 
     def _bar(self) -> Table:
         tracker, rest = self.tracker, self.tracker.remaining()
-        spent = units.seconds(time.monotonic() - tracker.started)
+        spent = units.clock(time.monotonic() - tracker.started)
         told = f"{tracker.done} of {len(tracker.rows)} trials · {spent}"
         if rest is not None and tracker.done < len(tracker.rows):
             told += f" · about {units.about_seconds(rest)} left"

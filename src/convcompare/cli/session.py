@@ -214,17 +214,18 @@ def _say_conditions(job: Job) -> None:
     seeds = len(job.trials) // len(job.builders)
     interleaved = ", interleaved" if seeds > 1 and len(job.builders) > 1 else ""
     console = talk()
+    pipe = not console.is_terminal
     console.print(
         f"{c.dataset} · {units.count(c.train_images)} train, {units.count(c.test_images)} test · "
         f"{c.shape} · {c.test_split}, last epoch",
-        soft_wrap=True,
+        soft_wrap=pipe,
     )
     console.print(
         f"recipe {c.recipe}: {config.optimizer} {config.lr:g}, batch {config.batch_size}, "
         f"{c.epochs} epoch{'s' if c.epochs != 1 else ''} · {c.device}, "
         f"{c.precision} ({job.precision_reason}) · "
-        f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}",
-        soft_wrap=True,
+        f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}\n",
+        soft_wrap=pipe,
     )
 
 

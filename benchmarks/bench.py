@@ -1,0 +1,74 @@
+"""``make bench``: measures every figure of docs/benchmarks.md on this machine and writes the page.
+
+python benchmarks/bench.py                  everything, about 25 minutes on 2 cores
+python benchmarks/bench.py start-up steps   only these parts; the others keep their figures
+python benchmarks/bench.py --write          only the page, from benchmarks/results.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import start_up
+import training_step
+from convcompare.config import Runtime
+from convcompare.hardware import environment
+from page import write_page
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+ACCURACY = "--dataset mnist fcn simple residual --epochs 5 --seeds 3"
+CIFAR = "--dataset cifar10 residual simple --epochs 2"
+
+
+def compare(arguments: str) -> dict[str, Any]:
+    """A comparison in an empty store, by the command line: its JSON and its Markdown table."""
+    command = [str(Path(sys.executable).parent / "convcompare")]
+    with tempfile.TemporaryDirectory() as store:
+        where = ["--store", store]
+        call = [*command, "compare", *arguments.split(), *where, "--format", "json"]
+        record = json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE).stdout)
+        call = [*command, "runs", "latest", *where, "--format", "markdown"]
+        table = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {"command": f"convcompare compare {arguments}", "json": record, "table": table}
+
+
+PARTS: dict[str, Callable[[], Any]] = {
+    "start-up": start_up.measure,
+    "steps": lambda: [training_step.measure(row, n, 9) for row, n in training_step.ROWS.items()],
+    "accuracy": lambda: compare(ACCURACY),
+    "cifar10": lambda: compare(CIFAR),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("--write", action="store_true", help="only write the page")
+    arguments = parser.parse_args()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for part in [] if arguments.write else arguments.parts:
+        print(f"measuring {part} …", flush=True)
+        import torch
+
+        here = environment(Runtime("cpu", torch.get_num_threads()))
+        results[part] = {
+            "measured": PARTS[part](),
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "processor": f"{here.processor}, {here.threads} cores",
+            "torch": here.torch,
+        }
+        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    write_page(results, HERE.parent / "docs" / "benchmarks.md")
+
+
+if __name__ == "__main__":
+    main()

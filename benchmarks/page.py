@@ -1,0 +1,88 @@
+"""The page docs/benchmarks.md, from the figures that were measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+INTRODUCTION = """\
+# Benchmarks
+
+Made by `make bench` (`python benchmarks/bench.py`); each section names its command, hardware and n.
+Times are compared as ratios of pairs measured in turn in one run, since a shared machine's absolute
+speed drifts. Figures on a GPU: not measured.
+"""
+TARGETS = {"fcn": 0.975, "simple": 0.990, "residual": 0.992}
+
+
+def write_page(results: dict[str, Any], path: Path) -> None:
+    sections = {
+        "steps": _steps,
+        "accuracy": _accuracy,
+        "cifar10": _cifar10,
+        "start-up": _start_up,
+    }
+    parts = [INTRODUCTION]
+    for name, section in sections.items():
+        if name in results:
+            part = results[name]
+            where = f"{part['processor']}, torch {part['torch']}, {part['date']}"
+            parts.append(section(part["measured"], where))
+    path.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _steps(rows: list[dict[str, Any]], where: str) -> str:
+    lines = [
+        f"| {r['network'].replace('@', ' on ')} | {r['course_ms']:.1f} | {r['convcompare_ms']:.2f} "
+        f"| {r['course_epoch_s']:.1f} | {r['convcompare_epoch_s']:.1f} "
+        f"| **{r['ratio']:.2f}** ({r['ratio_low']:.2f} to {r['ratio_high']:.2f}) |"
+        for r in rows
+    ]
+    return f"""\
+## Training against the usual course loop
+
+`python benchmarks/training_step.py` · {where} · n = {rows[0]["rounds"]} pairs a row
+
+The course loop (`benchmarks/course_loop.py`): a data set that normalises one image at a time as
+torchvision's do, a DataLoader, Adam, float32, `.item()` each step. Both train the same network at
+batch 64 on the same images; timed is everything an epoch does but evaluation. Milliseconds a step,
+seconds an epoch, and how many times faster (median and range of the pairs); the target is 3.
+
+| network | course, ms | convcompare, ms | course, epoch s | convcompare, epoch s | times faster |
+|---|--:|--:|--:|--:|--:|
+{chr(10).join(lines)}
+"""
+
+
+def _accuracy(part: dict[str, Any], where: str) -> str:
+    reached = "; ".join(
+        f"{m['model']} {m['test_accuracy']['value']:.4f} (asked: {TARGETS[m['model']]:.3f})"
+        for m in part["json"]["models"]
+    )
+    return f"""\
+## MNIST in five epochs
+
+`{part["command"]}` · {where} · n = 3 seeds
+
+{part["table"]}
+Test accuracy, mean of the seeds: {reached}.
+"""
+
+
+def _cifar10(part: dict[str, Any], where: str) -> str:
+    return f"""\
+## CIFAR-10 in two epochs
+
+`{part["command"]}` · {where} · one seed
+
+{part["table"]}"""
+
+
+def _start_up(r: dict[str, Any], where: str) -> str:
+    return f"""\
+## Start-up
+
+`convcompare --help` takes {1000 * r["help_s"]:.0f} ms, `python -c "import typer"`
+{1000 * r["typer_s"]:.0f} ms: {r["ratio"]:.2f} times as long ({r["ratio_low"]:.2f} to
+{r["ratio_high"]:.2f}, n = {r["rounds"]} pairs; the limit is 3). · {where}
+"""

@@ -1,0 +1,53 @@
+"""A training state as named tensors, and named tensors as bytes that execute nothing when read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+MODEL, OPTIMIZER = "model.", "optimizer."
+
+
+def state_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Weights, buffers and optimizer state by name: all that an epoch hands to the next."""
+    named = {f"{MODEL}{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        for name, tensor in state.items():
+            named[f"{OPTIMIZER}{index}.{name}"] = tensor
+    return named
+
+
+def restore(
+    model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
+) -> None:
+    """Put back what `state_of` gave, in the memory layout that the weights have here."""
+    model.load_state_dict(
+        {n.removeprefix(MODEL): t for n, t in tensors.items() if n.startswith(MODEL)}
+    )
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(OPTIMIZER):
+            _, index, key = name.split(".", 2)
+            like = parameters[int(index)]
+            if tensor.shape == like.shape:
+                tensor = torch.empty_like(like).copy_(tensor)
+            state.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    """Tensors by name as safetensors; each is written on its own, shared or not."""
+    separate = {n: t.detach().to("cpu", copy=True).contiguous() for n, t in tensors.items()}
+    data: bytes = safetensors.torch.save(separate)
+    return data
+
+
+def from_bytes(data: bytes) -> dict[str, Tensor]:
+    """What `to_bytes` wrote."""
+    tensors: dict[str, Tensor] = safetensors.torch.load(data)
+    return tensors

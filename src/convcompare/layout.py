@@ -1,0 +1,30 @@
+"""Channels-last all the way: weights, activations, and the gradients that flow back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+
+
+def channels_last(model: nn.Module, device: torch.device) -> nn.Module:
+    """Put a network on a device in channels-last layout; the numbers stay what they are.
+
+    A flatten hands its gradient back in the other layout, and the pool before it then takes a slow
+    path through a copy; the gradient of each pool is therefore laid out again before it is used.
+    """
+    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for module in model.modules():
+        if isinstance(module, POOLS):
+            module.register_forward_hook(_lay_out_gradient)
+    return model
+
+
+def _lay_out_gradient(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+    if isinstance(output, Tensor) and output.requires_grad and output.ndim == 4:
+        output.register_hook(_as_channels_last)  # type: ignore[no-untyped-call]
+
+
+def _as_channels_last(gradient: Tensor) -> Tensor:
+    return gradient.contiguous(memory_format=torch.channels_last)
