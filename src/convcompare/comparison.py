@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import stats
-from .run import SCHEMA_VERSION, Epoch, Run
+from .run import SCHEMA_VERSION, Epoch, Run, known_fields
 from .stats import Estimate
 from .store import RunStore
 
@@ -26,6 +26,8 @@ class Conditions:
     epochs: int
     precision: str
     device: str
+    loading_seconds: float = 0.0
+    """Reading the data set and putting it in memory, once for all runs."""
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -115,7 +117,7 @@ class Comparison:
             outcomes = [store.outcome(run_id) for run_id in model["trials"]]
             groups.append(Group(model["model"], tuple(run for run in outcomes if run)))
         return cls(
-            Conditions(**record["conditions"]),
+            Conditions(**known_fields(Conditions, record["conditions"])),
             tuple(group for group in groups if group.runs),
             record["created"],
             tuple(record["command"]),

@@ -91,6 +91,7 @@ def notes(comparison: Comparison) -> list[str]:
 def _apart(comparison: Comparison) -> str:
     costs = [run.cost for group in comparison.groups for run in group.runs]
     parts = {
+        "loading": comparison.conditions.loading_seconds,
         "evaluation": sum(cost.evaluation_seconds for cost in costs),
         "saving": sum(cost.saving_seconds for cost in costs),
         "setting up": sum(cost.setup_seconds for cost in costs),

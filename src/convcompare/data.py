@@ -93,9 +93,10 @@ class Sources:
     """Where data sets may come from.
 
     ``cache`` is the tool's own folder; ``data_dir`` a folder of the user's in torchvision's layout;
-    ``offline`` keeps away from the network.
+    ``offline`` keeps away from the network; ``quiet`` says nothing while it fetches.
     """
 
     cache: Path
     data_dir: Path | None = None
     offline: bool = False
+    quiet: bool = False

@@ -52,8 +52,10 @@ class Trial:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Trial:
-        known = _known(cls, record)
-        return cls(**{**known, "config": TrainConfig(**_known(TrainConfig, record["config"]))})
+        known = known_fields(cls, record)
+        return cls(
+            **{**known, "config": TrainConfig(**known_fields(TrainConfig, record["config"]))}
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Epoch:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Epoch:
-        return cls(**_known(cls, record))
+        return cls(**known_fields(cls, record))
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Cost:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Cost:
-        return cls(**_known(cls, record))
+        return cls(**known_fields(cls, record))
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Environment:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Environment:
-        return cls(**_known(cls, record))
+        return cls(**known_fields(cls, record))
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ def _fields(record: Any) -> dict[str, Any]:
     return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
 
 
-def _known(cls: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(cls: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `record` that this version knows: newer writers may add some."""
     names = {f.name for f in dataclasses.fields(cls)}
     return {name: value for name, value in record.items() if name in names}

@@ -15,10 +15,10 @@ COLUMNS = (
     Column("classes", "classes", priority=4),
     Column("train", "train", show=units.count, priority=2),
     Column("test", "test", show=units.count, priority=2),
-    Column("bytes", "size", show=units.size, priority=5),
+    Column("size", "size", show=lambda size: units.size(size) if size else "–", priority=5),
     Column("cached", "here", "left", show=lambda here: "yes" if here else "no", priority=1),
-    Column("source", "source", "left", priority=6),
-    Column("summary", "", "left", priority=7),
+    Column("summary", "", "left", priority=6),
+    Column("source", "source", "left", priority=7),
 )
 
 
@@ -34,7 +34,8 @@ def datasets(data_dir: o.DataDir = None, format: o.Format = "table") -> None:
     cache = default_cache()
     rows = [dict(vars(status)) for status in list_datasets(Sources(cache, data_dir))]
     for row in rows:
-        row["shape"] = f"{row['channels']}×{row['image_size']}×{row['image_size']}"
+        side = row["image_size"]
+        row["shape"] = f"{row['channels']}×{side}×{side}" if side else None
     if kind == "json":
         emit_text(json.dumps(rows, indent=1, ensure_ascii=False, default=str), None)
         return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +94,10 @@ def _prepare(request: Request, config: TrainConfig) -> Job:
     precision, reason = choose_precision(request.precision, runtime.device)
     if "precision" not in request.settings:
         config = config.replace({"precision": precision})
-    dataset = load_dataset(request.dataset, Sources(default_cache(), request.data_dir))
+    started = time.perf_counter()
+    sources = Sources(default_cache(), request.data_dir, quiet=request.quiet)
+    dataset = load_dataset(request.dataset, sources)
+    loading_seconds = time.perf_counter() - started
     check_fit(config, dataset)
     builders = _distinct(request.models, [resolve(m, shape_of(dataset)) for m in request.models])
     for builder in builders.values():  # builds each once: what fails, fails before anything runs
@@ -107,6 +112,7 @@ def _prepare(request: Request, config: TrainConfig) -> Job:
         epochs=config.epochs,
         precision=config.precision,
         device=_device_words(runtime),
+        loading_seconds=loading_seconds,
     )
     trials = grid(builders, dataset, request.seeds, config)
     store = RunStore(request.store)
@@ -150,8 +156,9 @@ def _run(job: Job, request: Request) -> Comparison:
     runs = [ended[trial.id][0] for trial in job.trials]
     reused = [ended[trial.id][1] for trial in job.trials]
     now = datetime.datetime.now(datetime.UTC)
+    loading = job.conditions.loading_seconds + runner.loading_seconds
     comparison = Comparison(
-        job.conditions,
+        dataclasses.replace(job.conditions, loading_seconds=loading),
         tuple(group_runs([trial.label for trial in job.trials], runs, reused)),
         now.isoformat(timespec="seconds"),
         tuple(sys.argv[1:]),

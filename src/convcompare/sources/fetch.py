@@ -160,7 +160,8 @@ def _from_origin(
         file.unlink()
     folder.mkdir()
     try:
-        with _progress(f"downloading {published.name} from {origin.name}", origin.size) as advance:
+        text = f"downloading {published.name} from {origin.name}"
+        with _progress(text, origin.size, sources.quiet) as advance:
             origin.fetch(folder, patience, advance)
         try:
             splits = published.read(folder)
@@ -205,8 +206,11 @@ def _locked(path: Path, title: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _progress(text: str, size: int) -> Iterator[Advance]:
+def _progress(text: str, size: int, quiet: bool) -> Iterator[Advance]:
     """A bar on stderr where that is a terminal, one plain line elsewhere."""
+    if quiet:
+        yield lambda _: None
+        return
     if not sys.stderr.isatty():
         print(f"{text} ({units.size(size)})", file=sys.stderr, flush=True)
         yield lambda _: None
