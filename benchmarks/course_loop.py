@@ -49,7 +49,7 @@ class CourseLoop:
     """One network, trained the usual way; `epoch` gives its mean loss."""
 
     def __init__(self, model: nn.Module, dataset: Dataset) -> None:
-        transforms = torchvision_import.load("torchvision.transforms")
+        transforms = torchvision_import.import_torchvision("torchvision.transforms")
         transform = transforms.Compose(
             [transforms.ToTensor(), transforms.Normalize(dataset.mean, dataset.std)]
         )

@@ -1,9 +1,9 @@
-"""From a spec to a network: the zoo by name, or somebody's own by ``file.py:Net``."""
+"""From a spec to a network: the zoo by name, a library's, or somebody's own by ``file.py:Net``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from . import register
 from .analyses import cost
 from .errors import ModelError, UsageError, quote
+from .library_network import is_library, load_library
 from .own_network import is_own, load_own, reason
 from .seeding import derive
-from .spec import Spec, bind, format_value, options_of
+from .spec import Option, Spec, bind, format_value, options_of
 
 CONTEXT = ("in_channels", "image_size", "num_classes")
 """What a builder is told of the data when it declares a parameter of that name."""
+SIZES = (28, 32, 64, 96, 128, 224, 299)
+"""The sides of images that are tried where a network does not take those of the data set."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Description:
 class Builder:
     """A spec bound to a shape: builds the network, any number of times.
 
-    ``spec`` is the text with every option resolved; ``code`` the SHA-256 of the user's own file.
+    ``spec`` is the text with every option resolved; ``code`` the SHA-256 of the user's own file,
+    or of the name and version of the library that the network is from.
     """
 
     spec: str
@@ -78,25 +82,49 @@ class Builder:
         Raises ModelError where it fails, or does not give one row of num_classes numbers an image.
         """
         # The zoo is built without memory or arithmetic; somebody else's code may need both.
-        device = "cpu" if self.code else "meta"
-        model = self.build(0, device)
-        shape = (2, self.shape.in_channels, self.shape.image_size, self.shape.image_size)
-        images = torch.zeros(shape, device=device)
+        device = "cpu" if is_own(Spec.parse(self.spec).name) else "meta"
         try:
-            with torch.random.fork_rng([]):
-                macs, output = cost.count_macs(model, images)
-        except UsageError:
-            raise
+            model, macs, output = self._try(device)
+        except UsageError as error:
+            size = None if error.hint else self._smallest_size()
+            if size is None:
+                raise
+            raise ModelError(error.message, f"it takes images of {size}×{size} pixels") from error
         except Exception as error:
+            size = self._smallest_size()
+            hint = "parameters named in_channels, image_size and num_classes are filled in"
             raise ModelError(
                 f"{quote(self.spec)} fails on 2 images of {self.shape}: {reason(error)}",
-                "parameters named in_channels, image_size and num_classes are filled in",
+                hint if size is None else f"it takes images of {size}×{size} pixels",
             ) from error
         self._check_output(output)
         parameters = cost.parameters(model)
         if not parameters:
             raise ModelError(f"{quote(self.spec)} has no parameters to train")
         return Description(parameters, macs)
+
+    def _try(self, device: str) -> tuple[nn.Module, int, object]:
+        """Builds the network and pushes two images through it: its MACs and its output."""
+        model = self.build(0, device)
+        shape = (2, self.shape.in_channels, self.shape.image_size, self.shape.image_size)
+        images = torch.zeros(shape, device=device)
+        with torch.random.fork_rng([]):
+            return model, *cost.count_macs(model, images)
+
+    def _smallest_size(self) -> int | None:
+        """The first of SIZES that the network takes, tried without memory or arithmetic."""
+        for size in (size for size in SIZES if size != self.shape.image_size):
+            shape = replace(self.shape, image_size=size)
+            arguments = {**self.arguments}
+            if "image_size" in arguments:
+                arguments["image_size"] = size
+            try:
+                _, _, output = replace(self, shape=shape, arguments=arguments)._try("meta")
+            except Exception:
+                continue
+            if isinstance(output, Tensor) and output.shape == (2, shape.num_classes):
+                return size
+        return None
 
     def _check_output(self, output: object) -> None:
         expected = (2, self.shape.num_classes)
@@ -115,20 +143,32 @@ class Builder:
 def resolve(text: str, shape: Shape) -> Builder:
     """The builder for a spec, its options cast and checked; nothing is built yet.
 
-    The zoo's specs are resolved with every default; an own network's as they were written, since
-    its defaults are part of its file.
+    The zoo's specs are resolved with every default; those of other people's networks as they were
+    written, since their defaults are part of the file or the library that `Builder.code` names.
     """
     spec = Spec.parse(text)
-    code = None
-    own = is_own(spec.name)
-    if own:
-        function, code = load_own(spec.name)
-    else:
-        function = register.model[spec.name].function
-    values = bind(spec, options_of(function, CONTEXT))
-    if own:
+    function, options, code = _find(spec.name)
+    values = bind(spec, options)
+    if code or is_own(spec.name):
         values = {name: values[name] for name, _ in spec.options}
     declared = options_of(function)
     context = {name: getattr(shape, name) for name in CONTEXT if name in declared}
     written = tuple((name, format_value(value)) for name, value in values.items())
     return Builder(str(Spec(spec.name, written)), function, {**context, **values}, shape, code)
+
+
+def options(text: str) -> dict[str, Option]:
+    """The options that the network of a spec takes."""
+    return _find(Spec.parse(text).name)[1]
+
+
+def _find(name: str) -> tuple[Callable[..., Any], dict[str, Option], str | None]:
+    """What builds the network of that name, the options it takes, the hash of foreign code."""
+    if is_library(name):
+        return load_library(name)
+    code = None
+    if is_own(name):
+        function, code = load_own(name)
+    else:
+        function = register.model[name].function
+    return function, options_of(function, CONTEXT), code

@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .layers.pooling import LpPool2d, MixedPool2d
+
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+OWN_POOLS = (LpPool2d, MixedPool2d)
 
 
 def channels_last(model: nn.Module, device: torch.device) -> nn.Module:
@@ -16,7 +19,7 @@ def channels_last(model: nn.Module, device: torch.device) -> nn.Module:
     """
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in model.modules():
-        if isinstance(module, POOLS):
+        if isinstance(module, (*POOLS, *OWN_POOLS)):
             module.register_forward_hook(_lay_out_gradient)
     return model
 

@@ -13,11 +13,12 @@ things by an entry point of the group ``convcompare.plugins`` that names a modul
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,6 +67,21 @@ class Registry:
 
         return add
 
+    def family(self, pattern: str, **member: Iterable[Any]) -> Callable[[F], F]:
+        """Decorator: register ``"resnet-{depth}", depth=(20, 32)`` as ``resnet-20`` and ``-32``.
+
+        The function declares a parameter of that name. It is no option of the members, and what
+        the docstring says of ``{depth}`` is said of each.
+        """
+        ((field, values),) = member.items()
+
+        def add(function: F) -> F:
+            for value in values:
+                self(pattern.replace(f"{{{field}}}", str(value)))(_member(function, field, value))
+            return function
+
+        return add
+
     def __getitem__(self, name: str) -> Entry:
         self._load()
         if name not in self._entries:
@@ -94,12 +110,15 @@ class Registry:
     def _declared(self, file: Path) -> Iterator[str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             for call in getattr(node, "decorator_list", []):
-                if (
-                    isinstance(call, ast.Call)
-                    and ast.unparse(call.func) == f"register.{self.kind}"
-                    and isinstance(call.args[0], ast.Constant)
-                ):
-                    yield str(call.args[0].value)
+                if not isinstance(call, ast.Call):
+                    continue
+                decorator = ast.unparse(call.func)
+                if decorator == f"register.{self.kind}":
+                    yield ast.literal_eval(call.args[0])
+                elif decorator == f"register.{self.kind}.family":
+                    name, (member,) = ast.literal_eval(call.args[0]), call.keywords
+                    for value in ast.literal_eval(member.value):
+                        yield name.replace(f"{{{member.arg}}}", str(value))
 
     def _load(self) -> None:
         if self._loaded:
@@ -109,6 +128,20 @@ class Registry:
         for module in pkgutil.iter_modules(folder.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
         _load_plugins()
+
+
+def _member(function: Callable[..., Any], field: str, value: Any) -> Callable[..., Any]:
+    """`function` with one parameter filled in, in its signature and in its docstring as well."""
+
+    @functools.wraps(function)
+    def member(**arguments: Any) -> Any:
+        return function(**{field: value}, **arguments)
+
+    signature = inspect.signature(function, eval_str=True)
+    rest = [p for name, p in signature.parameters.items() if name != field]
+    member.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
+    member.__doc__ = (function.__doc__ or "").replace(f"{{{field}}}", str(value))
+    return member
 
 
 def _load_plugins() -> None:

@@ -1,10 +1,9 @@
-"""The only place that imports torchvision, beside whatever build of torch is here.
+"""The only place that imports torchvision, which needs help beside some builds of torch.
 
-torchvision's compiled extension does not load beside a torch of another build (a CUDA torchvision
-beside a CPU torch, as package indexes mix them). `import torchvision` then stops, not at the
-extension, but where Python code registers a shape function for an operator that the extension would
-have defined: ``operator torchvision::nms does not exist``. Data sets, transforms and networks use
-none of these operators, so on exactly that error a schema is defined, and the import tried again.
+torchvision registers shapes for operators (nms, qnms) of its compiled extension. Where the
+extension does not load, beside a torch of another build, those operators do not exist and the
+import stops, though its networks, transforms and data sets are plain Python and need none of them.
+Declaring the missing operators is enough; calling one still fails, and says so.
 """
 
 from __future__ import annotations
@@ -13,27 +12,51 @@ import importlib
 import re
 import sys
 from types import ModuleType
+from typing import Any
 
-import torch
+from .errors import ModelError
 
-_MISSING = re.compile(r"operator (torchvision::\w+) does not exist")
-_ATTEMPTS = 20
+_MISSING = re.compile(r"operator torchvision::(\w+) does not exist")
+_SCHEMAS = {
+    "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+}
+_declared: set[str] = set()
 
 
-def load(name: str = "torchvision") -> ModuleType:
-    """Import torchvision, or a module of it, defining the schemas of missing operators."""
-    for _ in range(_ATTEMPTS):
+def import_torchvision(module: str = "torchvision") -> Any:
+    """A module of torchvision, such as ``torchvision.transforms.v2``.
+
+    Raises ModelError where torchvision is not installed; any other failure is passed on.
+    """
+    while True:
         try:
-            return importlib.import_module(name)
+            return importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != "torchvision":
+                raise
+            raise ModelError("torchvision is not installed", "pip install torchvision") from None
         except RuntimeError as error:
             missing = _MISSING.search(str(error))
-            if missing is None:
+            if missing is None or missing[1] in _declared:
                 raise
-            _define(missing[1])
-            for module in [m for m in sys.modules if m.partition(".")[0] == "torchvision"]:
-                del sys.modules[module]
-    return importlib.import_module(name)
+            _declare(missing[1])
+            _forget()
 
 
-def _define(operator: str) -> None:
-    torch.library.define(operator, "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+def _declare(operator: str) -> None:
+    import torch
+
+    schema = _SCHEMAS.get(operator, "(...) -> ...")
+    torch.library.define(f"torchvision::{operator}", schema)
+    _declared.add(operator)
+
+
+def _forget() -> None:
+    """Drop the half-imported modules, so that the next import starts over."""
+    half: list[tuple[str, ModuleType]] = [
+        (name, module) for name, module in sys.modules.items()
+        if name.partition(".")[0] == "torchvision"
+    ]  # fmt: skip
+    for name, _ in half:
+        del sys.modules[name]

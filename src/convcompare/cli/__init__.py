@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import ConvcompareError, Terminated
-from . import compare, datasets, models, runs, train
+from . import compare, datasets, layers, models, runs, train
 
 EPILOG = (
     "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
@@ -27,7 +27,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (compare.compare, train.train, models.models, datasets.datasets, runs.runs):
+COMMANDS = (
+    compare.compare,
+    train.train,
+    models.models,
+    layers.layers,
+    datasets.datasets,
+    runs.runs,
+)
+for command in COMMANDS:
     app.command()(command)
 
 

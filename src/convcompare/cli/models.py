@@ -77,13 +77,15 @@ def _rows(dataset: str) -> list[dict[str, Any]]:
 
 
 def _options(name: str, dataset: str) -> Table:
-    from ..build import CONTEXT, resolve
+    from ..build import options as options_of
+    from ..build import resolve
+    from ..library_network import is_library
     from ..own_network import is_own
-    from ..spec import Spec, bind, format_value, options_of
+    from ..spec import Spec, bind, format_value
 
     builder = resolve(name, _shape(dataset))
     counts = builder.description
-    options = options_of(builder.function, CONTEXT)
+    options = options_of(name)
     values = bind(Spec.parse(name), options)
     rows = tuple(
         {
@@ -93,7 +95,8 @@ def _options(name: str, dataset: str) -> Table:
         }
         for option in options.values()
     )
-    about = "" if is_own(name) else (builder.function.__doc__ or "").strip()
+    foreign = is_own(name) or is_library(name)
+    about = "" if foreign else (builder.function.__doc__ or "").strip()
     counted = f"{units.count(counts.parameters)} parameters, {units.large(counts.macs)} MACs"
     lines = [" ".join(part.split()) for part in about.split("\n\n") if part.strip()]
     return Table(OPTIONS, rows, (f"{name} on {dataset}: {counted}", *lines))

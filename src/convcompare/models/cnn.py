@@ -2,11 +2,185 @@
 
 from __future__ import annotations
 
+import math
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
 from torch import nn
 
 from .. import register
 from ..errors import ModelError
-from ..spec import Count, Kernel, Probability, Widths
+from ..layers import named
+from ..layers.blocks import PlainPair
+from ..notation import Notation, Part, parse
+from ..spec import AtLeast, Count, Kernel, Probability, Widths
+
+Layers = Annotated[
+    str, Notation(("channels", "pool", "pair", "dropout"), "32-MP-64-MP-128", kernels=True)
+]
+Units = Annotated[int, AtLeast(0)]
+
+
+@dataclass(frozen=True)
+class _Depth:
+    layers: str
+    hidden: int
+    dropout: float
+    grid: int | None
+
+
+_BASE = _Depth("16-MP-32-MP", 128, 0.0, None)
+_DEPTHS = {
+    2: _Depth("32-MP-64-MP", 128, 0.25, None),
+    4: _Depth("32-MP-64-MP-128-256", 256, 0.25, 4),
+    6: _Depth("32-MP-32-64-MP-64-128-128", 256, 0.0, 4),
+}
+
+
+@dataclass
+class _Body:
+    """The layers as they are put together, with the channels and the side of the image so far."""
+
+    family: str
+    channels: int
+    image_size: int
+    kernel: int = 3
+    norm: bool = False
+    bias: bool = True
+    conv: named.Convolution = "standard"
+    conv_in: Literal["first", "all"] = "first"
+    scale: float = 1.5
+    activation: named.Activation = "relu"
+    attention: named.Attention = "none"
+    reduction: int | None = None
+    pool: named.Pool = "max"
+    p: float = 2.0
+    modules: OrderedDict[str, nn.Module] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self.side = self.image_size
+
+    def add(self, name: str, module: nn.Module) -> None:
+        """Append a module, numbered among those of its name: conv1, relu1, conv2 …"""
+        count = sum(key.rstrip("0123456789") == name for key in self.modules)
+        self.modules[f"{name}{count + 1}"] = module
+
+    def extend(self, layers: str) -> None:
+        for part in parse(layers):
+            if part.kind == "channels":
+                self._convolve(part)
+            elif part.kind == "pool":
+                self._halve(layers)
+            elif part.kind == "pair":
+                self.add("pair", PlainPair(self.channels))
+            else:
+                self.add("dropout", nn.Dropout2d(part.probability))
+
+    def _convolve(self, part: Part) -> None:
+        first = not any(name.startswith("conv") for name in self.modules)
+        kind = self.conv if first or self.conv_in == "all" else "standard"
+        kernel = self.kernel if part.kernel is None else part.kernel
+        channels = (self.channels, part.channels)
+        conv = named.make_convolution(kind, channels, kernel, part.stride, self.bias, self.scale)
+        self.add("conv", conv)
+        self.channels, self.side = part.channels, (self.side - 1) // part.stride + 1
+        if self.norm:
+            self.add("bn", nn.BatchNorm2d(self.channels))
+        self.add("act", named.make_activation(self.activation))
+        if self.attention != "none":
+            gate = named.make_attention(self.attention, self.channels, self.reduction)
+            self.add("attention", gate)
+
+    def _halve(self, layers: str) -> None:
+        if self.side < 2:
+            parts = list(parse(layers))
+            pools = sum(part.kind == "pool" for part in parts)
+            need = 2**pools * math.prod(part.stride for part in parts)
+            raise ModelError(
+                f"`{self.family}` halves the image {pools} times, `{layers}`: {self.image_size} "
+                "pixels are too few",
+                f"images of at least {need} pixels, or fewer pools",
+            )
+        self.add("pool", named.make_pool(self.pool, self.p))
+        self.side //= 2
+
+    def head(self, num_classes: int, hidden: int, dropout: float, grid: int | None) -> nn.Module:
+        """Average to grid×grid where asked, a hidden layer where asked, dropout, the classes."""
+        if grid is not None:
+            if grid > self.side:
+                raise ModelError(
+                    f"option `grid` of `{self.family}` cannot be `{grid}`: the feature maps have "
+                    f"{self.side}×{self.side} pixels",
+                    f"allowed: 1 to {self.side}",
+                )
+            self.side = grid
+            self.modules["average"] = nn.AdaptiveAvgPool2d(grid)
+        self.modules["flatten"] = nn.Flatten()
+        features = self.channels * self.side**2
+        if hidden:
+            self.modules["fc1"] = nn.Linear(features, hidden)
+            self.add("act", named.make_activation(self.activation))
+        if dropout:
+            self.modules["dropout"] = nn.Dropout(dropout)
+        self.modules["fc2" if hidden else "fc1"] = nn.Linear(hidden or features, num_classes)
+        return nn.Sequential(self.modules)
+
+
+@register.model("cnn")
+def cnn(
+    in_channels: int,
+    image_size: int,
+    num_classes: int,
+    depth: Literal[2, 4, 6] | None = None,
+    layers: Layers | None = None,
+    kernel: Kernel = 3,
+    hidden: Units | None = None,
+    dropout: Probability | None = None,
+    grid: Count | None = None,
+    norm: Literal["none", "batch"] = "none",
+    bias: bool = True,
+    conv: named.Convolution = "standard",
+    conv_in: Literal["first", "all"] = "first",
+    scale: float = 1.5,
+    activation: named.Activation = "relu",
+    attention: named.Attention = "none",
+    reduction: Count | None = None,
+    pool: named.Pool = "max",
+    p: Annotated[float, AtLeast(1)] = 2.0,
+) -> nn.Module:
+    """Plain CNN, every layer of which can be exchanged: the report's base network of custom layers.
+
+    By default conv 16 - pool - conv 32 - pool - fc 128 - fc 10: 268,650 parameters on CIFAR-10
+    (report 002, table 5). `depth` is a network of report 002, table 4: 2, 4 or 6 convolutions;
+    `layers` any other layout, such as 32-MP-64-MP-128. `hidden`, `dropout` and `grid` are those of
+    the depth, else 128, 0 and none; `hidden` 0 leaves the hidden layer out, `dropout` acts before
+    the last layer, `grid` averages the feature maps to grid×grid pixels before the head.
+
+    `conv` is the first convolution only, as in the reports, unless `conv_in` is all: unfold is
+    written as one matrix product, scaled multiplies its output by the constant `scale`, affine has
+    a learnable scale and shift per channel. Attention comes after each activation, before the pool:
+    se (16 to 1, or `reduction`), cbam (8 to 1) or self. `p` is the exponent of the pools lp and
+    lp-mean; mixed learns its share of maximum and average. `norm` batch puts BatchNorm after each
+    convolution, `bias` false leaves out the biases of the convolutions.
+    """
+    if depth is not None and layers is not None:
+        raise ModelError(
+            f"options `depth` and `layers` of `cnn` exclude each other: `{depth}` and `{layers}`",
+            "one of the two",
+        )
+    preset = _BASE if depth is None else _DEPTHS[depth]
+    body = _Body(
+        "cnn", in_channels, image_size, kernel, norm == "batch", bias, conv, conv_in, scale,
+        activation, attention, reduction, pool, p,
+    )  # fmt: skip
+    body.extend(layers or preset.layers)
+    return body.head(
+        num_classes,
+        preset.hidden if hidden is None else hidden,
+        preset.dropout if dropout is None else dropout,
+        preset.grid if grid is None else grid,
+    )
 
 
 @register.model("simple")
@@ -24,21 +198,6 @@ def simple(
     conv 32 - pool - conv 64 - pool - fc 128 - dropout - fc 10 on MNIST: 421,642 parameters (report
     002, table 1); on CIFAR-10 the reports' network of 2 layers: 545,098. Report 004 has no dropout.
     """
-    if image_size < 2 ** len(width):
-        raise ModelError(
-            f"`simple` halves the image {len(width)} times: {image_size} pixels are too few",
-            f"images of at least {2 ** len(width)} pixels, or fewer widths",
-        )
-    layers: list[nn.Module] = []
-    channels = in_channels
-    for out_channels in width:
-        layers += [
-            nn.Conv2d(channels, out_channels, kernel, padding=kernel // 2),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(2),
-        ]
-        channels = out_channels
-    side = image_size // 2 ** len(width)
-    layers += [nn.Flatten(), nn.Linear(channels * side**2, hidden), nn.ReLU(inplace=True)]
-    layers += [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(*layers, nn.Linear(hidden, num_classes))
+    body = _Body("simple", in_channels, image_size, kernel)
+    body.extend("-".join(f"{channels}-MP" for channels in width))
+    return body.head(num_classes, hidden, dropout, grid=None)

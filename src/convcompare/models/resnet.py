@@ -1,68 +1,135 @@
-"""Residual networks."""
+"""The residual networks of He et al. and their plain counterparts, in their CIFAR forms."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from collections.abc import Callable
+from typing import Literal
+
+from torch import nn
 
 from .. import register
-from ..errors import ModelError
-from ..spec import Count
+from ..layers.blocks import BasicBlock, BottleneckBlock, PreActivationBlock
+from ..layers.initial_weights import he_normal
+
+STAGES = (16, 32, 64)
+"""Channels of the three stages of He et al. on CIFAR-10; each but the first halves the image."""
 
 
-class BasicBlock(nn.Module):
-    """Two 3×3 convolutions with BatchNorm and a shortcut (He et al. 2015, arXiv:1512.03385).
+def stages(
+    make: Callable[[int, int, int], nn.Module], channels: int, widths: list[tuple[int, int]]
+) -> nn.Sequential:
+    """Stages of blocks: `widths` holds (channels, blocks) of each, all but the first of stride 2.
 
-    (n, in_channels, h, w) → (n, out_channels, h / stride, w / stride). The shortcut is the
-    identity, or a 1×1 convolution with BatchNorm where the shape changes.
+    `make` builds a block from in_channels, out_channels and stride.
     """
+    model = nn.Sequential()
+    for i, (width, count) in enumerate(widths):
+        stage = nn.Sequential()
+        for j in range(count):
+            stage.append(make(channels, width, 2 if i and not j else 1))
+            channels = width
+        model.add_module(f"stage{i + 1}", stage)
+    return model
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+
+def network(in_channels: int, width: int, body: nn.Sequential, head: nn.Sequential) -> nn.Module:
+    """A 3×3 stem, the stages, a head; for post-activation the stem has BatchNorm and ReLU."""
+    stem = nn.Sequential()
+    stem.add_module("conv1", nn.Conv2d(in_channels, width, 3, padding=1, bias=False))
+    if not any(isinstance(module, PreActivationBlock) for module in body.modules()):
+        stem.add_module("bn1", nn.BatchNorm2d(width))
+        stem.add_module("relu", nn.ReLU(inplace=True))
+    for part in (body, head):
+        for name, module in part.named_children():
+            stem.add_module(name, module)
+    return he_normal(stem)
+
+
+def classifier(channels: int, num_classes: int, activate: bool = False) -> nn.Sequential:
+    """Global average pooling and a linear layer, behind BatchNorm and ReLU for pre-activation."""
+    head = nn.Sequential()
+    if activate:
+        head.add_module("bn", nn.BatchNorm2d(channels))
+        head.add_module("relu", nn.ReLU(inplace=True))
+    head.add_module("average", nn.AdaptiveAvgPool2d(1))
+    head.add_module("flatten", nn.Flatten())
+    head.add_module("fc", nn.Linear(channels, num_classes))
+    return head
+
+
+class PlainBlock(nn.Sequential):
+    """Two 3×3 convolutions with BatchNorm and ReLU: a basic block without its shortcut."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
+        self.relu1 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
-        self.relu = nn.ReLU(inplace=True)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or in_channels != out_channels:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
-                nn.BatchNorm2d(out_channels),
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        out += self.shortcut(x)
-        result: Tensor = self.relu(out)
-        return result
+        self.relu2 = nn.ReLU(inplace=True)
 
 
-@register.model("residual")
-def residual(
-    in_channels: int,
-    image_size: int,
-    num_classes: int,
-    width: Count = 32,
-) -> nn.Module:
-    """Residual CNN: a stem and three basic blocks, the second of which halves the image.
+@register.model.family("plain-{depth}", depth=(20, 32, 44, 56, 110))
+def plain(depth: int, in_channels: int, num_classes: int) -> nn.Module:
+    """Plain-{depth} of He et al. for CIFAR-10: {depth} layers without shortcuts.
 
-    160,906 parameters on MNIST, 161,482 on CIFAR-10 (report 002, tables 1, 2 and 6). `width` is
-    that of the stem and the first block; the other two have twice as many channels.
+    3×3 convolutions with BatchNorm and ReLU in three stages of 16, 32 and 64 channels, global
+    average pooling. As many parameters as the residual network of the same depth with option A:
+    what differs is the shortcut alone. arXiv:1512.03385, section 4.2.
     """
-    if image_size < 8:
-        raise ModelError(
-            f"`residual` pools to 4×4 after halving the image: {image_size} pixels are too few",
-            "images of at least 8 pixels",
-        )
-    return nn.Sequential(
-        nn.Conv2d(in_channels, width, 3, padding=1),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-        BasicBlock(width, width),
-        BasicBlock(width, 2 * width, stride=2),
-        BasicBlock(2 * width, 2 * width),
-        nn.AdaptiveAvgPool2d(4),
-        nn.Flatten(),
-        nn.Linear(2 * width * 16, num_classes),
-    )
+    widths = [(width, (depth - 2) // 6) for width in STAGES]
+    body = stages(PlainBlock, STAGES[0], widths)
+    return network(in_channels, STAGES[0], body, classifier(STAGES[-1], num_classes))
+
+
+@register.model.family("resnet-{depth}", depth=(20, 32, 44, 56, 110))
+def resnet(
+    depth: int, in_channels: int, num_classes: int, shortcut: Literal["A", "B"] = "A"
+) -> nn.Module:
+    """ResNet-{depth} of He et al. for CIFAR-10: three stages of basic blocks, 16-32-64 channels.
+
+    `shortcut` A fills new channels with zeros and has no parameters, as in the paper (ResNet-20:
+    269,722, ResNet-110: 1,727,962); B projects them by a 1×1 convolution with BatchNorm (ResNet-20:
+    272,474). arXiv:1512.03385, section 4.2.
+    """
+
+    def block(channels: int, width: int, stride: int) -> nn.Module:
+        way = "padding" if shortcut == "A" else "projection"
+        return BasicBlock(channels, width, stride, shortcut=way)  # type: ignore[arg-type]
+
+    body = stages(block, STAGES[0], [(width, (depth - 2) // 6) for width in STAGES])
+    return network(in_channels, STAGES[0], body, classifier(STAGES[-1], num_classes))
+
+
+@register.model.family("preact-resnet-{depth}", depth=(20, 56, 110, 164))
+def preact_resnet(depth: int, in_channels: int, num_classes: int) -> nn.Module:
+    """Pre-activation ResNet-{depth} for CIFAR-10: BatchNorm and ReLU before each convolution.
+
+    Basic blocks of 16, 32 and 64 channels; ResNet-164 has bottleneck blocks of 64, 128 and 256.
+    Where the shape changes the shortcut is a 1×1 convolution. arXiv:1603.05027.
+    """
+    bottleneck = depth == 164
+    count = (depth - 2) // (9 if bottleneck else 6)
+    widths = [(width * (4 if bottleneck else 1), count) for width in STAGES]
+
+    def block(channels: int, width: int, stride: int) -> nn.Module:
+        return PreActivationBlock(channels, width, stride, bottleneck)
+
+    head = classifier(widths[-1][0], num_classes, activate=True)
+    return network(in_channels, STAGES[0], stages(block, STAGES[0], widths), head)
+
+
+@register.model.family("resnet-{depth}", depth=(18, 34, 50))
+def imagenet_resnet(depth: int, in_channels: int, num_classes: int) -> nn.Module:
+    """ResNet-{depth} of He et al. with a stem for small images: 3×3, stride 1, no max-pool.
+
+    The ImageNet network, stages of 64 to 512 channels (times 4 for the bottleneck blocks of
+    ResNet-50), on images of 28 or 32 pixels. 11.2 M, 21.3 M and 23.5 M parameters with 10 classes.
+    arXiv:1512.03385, table 1; the block of stride 2 strides in its 3×3 convolution.
+    """
+    counts = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}[depth]
+    expansion = 4 if depth == 50 else 1
+    widths = [(64 * 2**i * expansion, count) for i, count in enumerate(counts)]
+    body = stages(BottleneckBlock if depth == 50 else BasicBlock, 64, widths)
+    return network(in_channels, 64, body, classifier(widths[-1][0], num_classes))

@@ -1,0 +1,59 @@
+"""``convcompare layers``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import units
+from ..tables import Column, Table, check_format
+from .options import Format, Precision
+from .output import emit_table
+
+if TYPE_CHECKING:
+    from ..analyses.layer_cost import LayerCost
+
+COLUMNS = (
+    Column("layer", "layer", "left"),
+    Column("standard", "beside", "left", priority=1),
+    Column("output_difference", "Δ output", show=lambda v: f"{v:.1e}", priority=2),
+    Column("gradient_difference", "Δ gradient", show=lambda v: f"{v:.1e}", priority=2),
+    Column("forward_seconds", "forward", show=lambda v: _milliseconds(v), priority=1),
+    Column("backward_seconds", "backward", show=lambda v: _milliseconds(v), priority=1),
+    Column("ratio", "× standard", show=lambda v: f"{v:.2f}"),
+    Column("extra_parameters", "extra parameters", show=units.count, priority=1),
+    Column("reference", "differences from", "left", priority=3),
+)
+SHAPE = (64, 32, 32, 32)
+
+
+def layers(precision: Precision = "auto", format: Format = "table") -> None:
+    """Measure the custom layers beside torch's: differences, time, parameters.
+
+    [bold]convcompare layers[/bold]
+
+    [bold]convcompare layers --precision bf16 --format csv[/bold]
+    """
+    kind = check_format(format)
+    from ..analyses.layer_cost import layer_costs
+    from ..hardware import choose_precision, choose_runtime, environment, prepare
+
+    runtime = choose_runtime("cpu", None)
+    chosen, why = choose_precision(precision, "cpu")
+    prepare(runtime)
+    rows = tuple(_row(cost) for cost in layer_costs(SHAPE, bf16=chosen == "bf16"))
+    where = environment(runtime)
+    n, channels, height, width = SHAPE
+    notes = (
+        f"{n} images of {channels}×{height}×{width}, channels last, {chosen} ({why}); medians of "
+        f"15 in turns; {where.processor}, {where.threads} threads, torch {where.torch}",
+        "differences: the largest in float32 from the same layer in torch's own operators",
+    )
+    emit_table(Table(COLUMNS, rows, notes), kind)
+
+
+def _row(cost: LayerCost) -> dict[str, Any]:
+    return {column.key: getattr(cost, column.key) for column in COLUMNS}
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms"

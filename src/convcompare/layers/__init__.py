@@ -1,0 +1,1 @@
+"""Layers with their own arithmetic: usable in any network, each in one file."""

@@ -1,0 +1,104 @@
+"""Networks of libraries: ``torchvision:resnet18`` and ``timm:NAME``, options passed through."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal
+
+from .errors import ModelError, did_you_mean, quote
+from .spec import Option
+from .torchvision_import import import_torchvision
+
+Loaded = tuple[Callable[..., Any], dict[str, Option], str]
+"""A function that builds the network, the options it takes, a hash of the library's version."""
+
+_CONTEXT = ("num_classes", "num_channels", "in_chans", "image_size", "img_size")
+_SINGLE_OUTPUT = {"aux_logits": False, "init_weights": True}
+"""GoogLeNet and Inception: logits alone while training; and no warning of a change to come."""
+
+
+def is_library(name: str) -> bool:
+    """Whether the name of a spec reads as ``torchvision:NAME`` or ``timm:NAME``."""
+    return name.partition(":")[0] in ("torchvision", "timm") and ":" in name
+
+
+def load_library(name: str) -> Loaded:
+    """What builds the network `name`; ModelError where there is no such library or network."""
+    library, _, network = name.partition(":")
+    return _torchvision(network) if library == "torchvision" else _timm(network)
+
+
+def _torchvision(name: str) -> Loaded:
+    library = import_torchvision()
+    known = library.models.list_models(module=library.models)
+    if name not in known:
+        raise ModelError(
+            f"torchvision has no network {quote(name)}",
+            did_you_mean(name, known) or f"it has {len(known)}, such as resnet18, vgg16, vit_b_16",
+        )
+    builder = library.models.get_model_builder(name)
+    declared = _parameters_of_network(builder)
+    fixed = {key: value for key, value in _SINGLE_OUTPUT.items() if key in declared}
+
+    def build(in_channels: int, image_size: int, num_classes: int, **options: Any) -> Any:
+        if in_channels != 3:
+            raise ModelError(
+                f"`torchvision:{name}` takes images of 3 channels, not of {in_channels}",
+                "a data set of colour images, such as cifar10",
+            )
+        sized = {"image_size": image_size} if "image_size" in declared else {}
+        return builder(num_classes=num_classes, **{**sized, **fixed, **options})
+
+    options = {"weights": Option("weights", Literal[None], None), **_options(declared)}
+    return build, options, _version("torchvision", library)
+
+
+def _timm(name: str) -> Loaded:
+    try:
+        library = importlib.import_module("timm")
+    except ModuleNotFoundError as error:
+        if error.name != "timm":
+            raise
+        raise ModelError(f"`timm:{name}` needs timm", "pip install timm") from None
+    if not library.is_model(name):
+        raise ModelError(
+            f"timm has no network {quote(name)}",
+            did_you_mean(name, library.list_models()) or "`timm.list_models()` lists them",
+        )
+    declared = _parameters_of_network(library.model_entrypoint(name))
+
+    def build(in_channels: int, image_size: int, num_classes: int, **options: Any) -> Any:
+        sized = {"img_size": image_size} if "img_size" in declared else {}
+        pretrained = options.pop("pretrained", False)
+        context = {"in_chans": in_channels, "num_classes": num_classes, **sized}
+        return library.create_model(name, pretrained=pretrained, **context, **options)
+
+    options = {"pretrained": Option("pretrained", bool, False), **_options(declared)}
+    return build, options, _version("timm", library)
+
+
+def _parameters_of_network(builder: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The parameters of the class that a builder says it returns; it hands options on to it."""
+    try:
+        network = inspect.signature(builder, eval_str=True).return_annotation
+    except NameError:
+        return {}
+    if not inspect.isclass(network) or network is inspect.Signature.empty:
+        return {}
+    return dict(inspect.signature(network).parameters)
+
+
+def _options(declared: dict[str, inspect.Parameter]) -> dict[str, Option]:
+    """Those parameters that a spec can say: with a number, a word or true or false by default."""
+    return {
+        name: Option(name, type(parameter.default), parameter.default)
+        for name, parameter in declared.items()
+        if isinstance(parameter.default, (bool, int, float, str)) and name not in _CONTEXT
+    }
+
+
+def _version(name: str, library: Any) -> str:
+    return hashlib.sha256(f"{name} {library.__version__}".encode()).hexdigest()

@@ -1,0 +1,229 @@
+"""Networks of torchvision and timm by their names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from convcompare import torchvision_import
+from convcompare.build import Shape, options, resolve
+from convcompare.errors import ModelError, UsageError
+
+CIFAR, IMAGENET = Shape(3, 32, 10), Shape(3, 224, 1000)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Batches of four only wait for a second thread, for seconds where the machine is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def refusal(spec: str, shape: Shape = CIFAR) -> str:
+    with pytest.raises(UsageError) as caught:
+        resolve(spec, shape).description  # noqa: B018
+    text = f"{caught.value.message} | {caught.value.hint}"
+    assert "\n" not in text
+    return text
+
+
+def test_resnet18_at_its_own_size() -> None:
+    description = resolve("torchvision:resnet18", IMAGENET).description
+    assert description.parameters == 11_689_512
+    assert description.macs == 1_814_073_344
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["torchvision:resnet18", "torchvision:resnet18:weights=none", "torchvision:googlenet",
+     "torchvision:squeezenet1_1", "torchvision:vit_b_16:dropout=0.1",
+     "torchvision:mobilenet_v2:width_mult=0.5"],
+)  # fmt: skip
+def test_torchvision_on_small_images(spec: str) -> None:
+    builder = resolve(spec, CIFAR)
+    assert builder.description.parameters > 0
+    assert builder.spec == spec and builder.code is not None
+
+
+def test_a_step_of_a_torchvision_network() -> None:
+    model = resolve("torchvision:squeezenet1_1", CIFAR).build(0)
+    model(torch.randn(2, 3, 32, 32)).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_mobilenet_v2_is_torchvision_s_but_for_its_strides() -> None:
+    ours = resolve("mobilenet-v2", CIFAR).description
+    theirs = resolve("torchvision:mobilenet_v2", CIFAR).description
+    assert ours.parameters == theirs.parameters == 2_236_682
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
+def test_resnets_are_torchvision_s_but_for_the_stem(name: str) -> None:
+    ours = resolve(name.replace("t", "t-"), CIFAR).description.parameters
+    theirs = resolve(f"torchvision:{name}", CIFAR).description.parameters
+    assert theirs - ours == (49 - 9) * 3 * 64
+
+
+@pytest.mark.parametrize("depth", [11, 13, 16, 19])
+@pytest.mark.parametrize("bn", ["", "_bn"])
+def test_vgg_convolutions_are_torchvision_s(depth: int, bn: str) -> None:
+    ours = resolve(f"vgg-{depth}:bn={'true' if bn else 'false'}", CIFAR).build(0, "meta")
+    theirs = resolve(f"torchvision:vgg{depth}{bn}", CIFAR).build(0, "meta")
+    kinds = (nn.Conv2d, nn.BatchNorm2d)
+    found = [
+        [p.shape for m in model.modules() if isinstance(m, kinds) for p in m.parameters()]
+        for model in (ours, theirs)
+    ]
+    assert found[0] == found[1]
+
+
+def test_options_of_a_torchvision_network() -> None:
+    known = options("torchvision:resnet18")
+    assert "weights" in known and "zero_init_residual" in known
+    assert "num_classes" not in known and "progress" not in known
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("torchvision:resnt18", ("`resnt18`", "`resnet18`")),
+        ("torchvision:", ("no network",)),
+        ("torchvision:resnet18:weights=DEFAULT", ("`weights`", "`DEFAULT`", "none")),
+        ("torchvision:resnet18:zero_init=true", ("`zero_init`",)),
+        ("torchvision:resnet18:groups=many", ("`groups`", "`many`", "whole number")),
+        ("torchvision:resnet18:groups=2", ("groups=1",)),
+        ("torchvision:alexnet", ("3×32×32", "64×64 pixels")),
+        ("torchvision:inception_v3", ("3×32×32", "96×96 pixels")),
+    ],
+)
+def test_refused_in_one_line(spec: str, words: tuple[str, ...]) -> None:
+    text = refusal(spec)
+    for word in words:
+        assert word in text, text
+
+
+def test_image_sizes_and_channels() -> None:
+    assert "32×32 pixels" in refusal("torchvision:vit_b_16", Shape(3, 28, 10))
+    assert "3 channels" in refusal("torchvision:resnet18", Shape(1, 28, 10))
+
+
+def test_own_network_says_which_size_it_takes(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\n"
+        "def Net(num_classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(784, num_classes))\n",
+        encoding="utf-8",
+    )
+    assert resolve(f"{file}:Net", Shape(1, 28, 10)).description.parameters == 7_850
+    assert "28×28 pixels" in refusal(f"{file}:Net", Shape(1, 32, 10))
+
+
+def test_timm_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    text = refusal("timm:resnet18")
+    assert "timm" in text and "pip install timm" in text
+
+
+class Small(nn.Module):
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_chans: int = 3,
+        img_size: int = 224,
+        drop_rate: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.head = nn.Linear(in_chans * img_size**2, num_classes)
+        self.drop = nn.Dropout(drop_rate)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.drop(x.flatten(1)))
+
+
+def test_timm_with_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in with the four functions of timm that are used; timm is no dependency."""
+
+    def small(pretrained: bool = False, **options: object) -> Small:
+        return Small(**options)  # type: ignore[arg-type]
+
+    timm = types.ModuleType("timm")
+    timm.__version__ = "1.0"
+    timm.is_model = lambda name: name == "small"
+    timm.list_models = lambda: ["small"]
+    timm.model_entrypoint = lambda name: small
+    timm.create_model = lambda name, **options: small(**options)
+    monkeypatch.setitem(sys.modules, "timm", timm)
+    builder = resolve("timm:small:drop_rate=0.5", Shape(1, 28, 10))
+    assert builder.description.parameters == 7_850
+    assert builder.build(0).drop.p == 0.5
+    assert "`small`" in refusal("timm:smal")
+    assert "`drop_rat`" in refusal("timm:small:drop_rat=0.5")
+
+
+def test_transforms_and_data_sets_import_too() -> None:
+    assert torchvision_import.import_torchvision("torchvision.transforms.v2").RandomCrop
+    assert torchvision_import.import_torchvision("torchvision.datasets").CIFAR10
+
+
+def test_import_declares_what_is_missing_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two operators missing one after another; and one that stays missing is passed on."""
+    missing = ["first", "second"]
+    declared: list[str] = []
+
+    def importing(module: str) -> str:
+        if missing:
+            raise RuntimeError(f"operator torchvision::{missing[0]} does not exist")
+        return module
+
+    def declare(operator: str) -> None:
+        declared.append(operator)
+        torchvision_import._declared.add(operator)
+        missing.remove(operator)
+
+    monkeypatch.setattr(torchvision_import, "_declared", set())
+    monkeypatch.setattr(torchvision_import.importlib, "import_module", importing)
+    monkeypatch.setattr(torchvision_import, "_declare", declare)
+    monkeypatch.setattr(torchvision_import, "_forget", lambda: None)
+    assert torchvision_import.import_torchvision() == "torchvision"
+    assert declared == ["first", "second"]
+    missing.append("first")
+    with pytest.raises(RuntimeError, match="first"):
+        torchvision_import.import_torchvision()
+
+
+def test_torchvision_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def importing(module: str) -> str:
+        raise ModuleNotFoundError("No module named 'torchvision'", name="torchvision")
+
+    monkeypatch.setattr(torchvision_import.importlib, "import_module", importing)
+    with pytest.raises(ModelError, match="not installed"):
+        torchvision_import.import_torchvision()
+
+
+def test_nothing_else_imports_torchvision() -> None:
+    package = Path(torchvision_import.__file__).parent
+    for file in package.rglob("*.py"):
+        lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
+        assert ["import", "torchvision"] not in [line[:2] for line in lines]
+        assert not any(line[:1] == ["from"] and line[1].startswith("torchvision") for line in lines
+                       if len(line) > 1), file  # fmt: skip
+
+
+def test_the_import_in_a_fresh_process() -> None:
+    code = (
+        "import warnings; warnings.simplefilter('error')\n"
+        "from convcompare.torchvision_import import import_torchvision\n"
+        "print(import_torchvision().models.resnet18.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "resnet18"
