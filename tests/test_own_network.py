@@ -47,6 +47,11 @@ BAD = {
         "no parameters to train",
         "",
     ),
+    "import torch\nclass Net(torch.nn.Linear):\n  def __init__(self): super().__init__(784, 10)\n"
+    "  def forward(self, x): return 1 / 0 if self.training else super().forward(x.flatten(1))": (
+        "fails in training on 2 images of 1×28×28: ZeroDivisionError: division by zero",
+        "line 4",
+    ),
     "def Net(width): pass": ("missing 1 required positional argument: 'width'", ""),
 }
 
@@ -112,12 +117,33 @@ def test_an_own_network_is_compared_with_the_zoo(
 def test_a_network_that_fails_in_training_does_not_stop_the_others(
     net: Callable[[str], Path], run: Callable[..., Any]
 ) -> None:
-    net(
-        GOOD.replace(
-            "return self.out(", "assert not self.training, 'not today'\n        return self.out("
-        )
-    )
+    failing = "assert len(x) == 2, 'not today'\n        return self.out("
+    net(GOOD.replace("return self.out(", failing))
     result = run("compare", "net.py:Net", "fcn", "-d", "mnist-mini", "-e", "1")
     assert result.code == 1
     assert "failed: AssertionError: not today (net.py, line 11)" in result.err
     assert "0.8" in result.out
+
+
+def test_parameters_out_of_reach_are_named(
+    net: Callable[[str], Path], run: Callable[..., Any]
+) -> None:
+    net(GOOD.replace("self.out = ", "self.spare = nn.Linear(3, 5)\n        self.out = "))
+    result = run("train", "net.py:Net", "-d", "mnist-mini", "-e", "1")
+    assert result.code == 0
+    assert "warning: parameters of `net.py:Net` that no gradient reaches" in result.err
+    assert "`spare.weight`, `spare.bias`" in result.err
+
+
+def test_images_are_resized_for_networks_that_need_more(
+    net: Callable[[str], Path], run: Callable[..., Any]
+) -> None:
+    net(GOOD.replace("784", "1024"))
+    refused = run("train", "net.py:Net", "-d", "mnist-mini", "-e", "1")
+    assert refused.code == 2
+    assert " hint: it takes images of 32×32 pixels: `--image-size 32`" in refused.err
+    command = ("train", "net.py:Net:width=16", "-d", "mnist-mini", "-e", "1")
+    result = run(*command, "--image-size", "32", "-f", "json")
+    assert result.code == 0, result.err
+    assert "· 1×32×32 ·" in result.err
+    assert result.json()["models"][0]["test_accuracy"]["value"] > 0.6

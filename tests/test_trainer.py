@@ -181,3 +181,13 @@ def test_augmentation_shifts_with_black_and_mirrors_half() -> None:
     assert set(columns.tolist()) == {3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
     kept = augment_images(images, False, torch.Generator().manual_seed(0))
     assert set(kept.nonzero()[:, 2].tolist()) == {3, 4, 5, 6, 7}
+
+
+def test_images_are_resized_on_the_device(tiny: Dataset) -> None:
+    batches = Batches(tiny.train, tiny, torch.device("cpu"))
+    plain, _ = next(batches.in_order(4))
+    larger, _ = next(batches.resized(16).in_order(4))
+    assert larger.shape == (4, 1, 16, 16)
+    expected = F.interpolate(plain, (16, 16), mode="bilinear", antialias=True)
+    torch.testing.assert_close(larger, expected)
+    assert next(batches.resized(None).in_order(4))[0].shape == (4, 1, 8, 8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,6 +27,13 @@ class Batches:
         mean, std = torch.tensor(dataset.mean), torch.tensor(dataset.std)
         self.scale = (1 / (255 * std)).to(device)
         self.shift = (-mean / std).to(device)
+        self.image_size = int(self.images.shape[1])
+
+    def resized(self, image_size: int | None) -> Batches:
+        """The same images, resized to another side as each batch is made; None keeps theirs."""
+        other = copy.copy(self)
+        other.image_size = image_size or self.image_size
+        return other
 
     def __len__(self) -> int:
         """The number of images."""
@@ -36,8 +44,16 @@ class Batches:
         return self.images.device
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 (n, h, w, c) → float32 (n, c, h, w) in channels-last layout, per channel."""
-        return torch.addcmul(self.shift, images.float(), self.scale).permute(0, 3, 1, 2)
+        """uint8 (n, h, w, c) → float32 (n, c, size, size) in channels-last layout, per channel."""
+        batch = torch.addcmul(self.shift, images.float(), self.scale).permute(0, 3, 1, 2)
+        side = self.image_size
+        if batch.shape[-1] == side:
+            return batch
+        return F.interpolate(batch, (side, side), mode="bilinear", antialias=True)
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The images of those rows, normalised, and their labels."""
+        return self.normalise(self.images.index_select(0, rows)), self.labels.index_select(0, rows)
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image once, in its order, never augmented; the last batch is as long as it is."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from . import register
-from .analyses import cost
+from .analyses import cost, unused
 from .errors import ModelError, UsageError, quote
 from .library_network import is_library, load_library
 from .own_network import is_own, load_own, reason
@@ -38,10 +38,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Description:
-    """Counts of a network: trainable parameters, and MACs for one image."""
+    """Counts of a network: trainable parameters, and MACs for one image.
+
+    ``unreached`` names the parameters of other people's networks that get no gradient.
+    """
 
     parameters: int
     macs: int
+    unreached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,19 +93,30 @@ class Builder:
             size = None if error.hint else self._smallest_size()
             if size is None:
                 raise
-            raise ModelError(error.message, f"it takes images of {size}×{size} pixels") from error
+            raise ModelError(error.message, _takes(size)) from error
         except Exception as error:
             size = self._smallest_size()
             hint = "parameters named in_channels, image_size and num_classes are filled in"
             raise ModelError(
                 f"{quote(self.spec)} fails on 2 images of {self.shape}: {reason(error)}",
-                hint if size is None else f"it takes images of {size}×{size} pixels",
+                hint if size is None else _takes(size),
             ) from error
         self._check_output(output)
         parameters = cost.parameters(model)
         if not parameters:
             raise ModelError(f"{quote(self.spec)} has no parameters to train")
-        return Description(parameters, macs)
+        return Description(parameters, macs, self._unreached(model))
+
+    def _unreached(self, model: nn.Module) -> tuple[str, ...]:
+        """Parameters of other people's networks that get no gradient; the zoo's all do."""
+        if not self.code:
+            return ()
+        try:
+            return tuple(unused.parameters_without_gradient(model, self.shape))
+        except Exception as error:
+            raise ModelError(
+                f"{quote(self.spec)} fails in training on 2 images of {self.shape}: {reason(error)}"
+            ) from error
 
     def _try(self, device: str) -> tuple[nn.Module, int, object]:
         """Builds the network and pushes two images through it: its MACs and its output."""
@@ -138,6 +153,10 @@ class Builder:
                 f"not {expected}",
                 "one number a class; a parameter named num_classes is told how many there are",
             )
+
+
+def _takes(size: int) -> str:
+    return f"it takes images of {size}×{size} pixels: `--image-size {size}`"
 
 
 def resolve(text: str, shape: Shape) -> Builder:

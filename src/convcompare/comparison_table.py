@@ -93,6 +93,7 @@ def _apart(comparison: Comparison) -> str:
     parts = {
         "loading": comparison.conditions.loading_seconds,
         "evaluation": sum(cost.evaluation_seconds for cost in costs),
+        "analyses": sum(cost.analysis_seconds for cost in costs),
         "saving": sum(cost.saving_seconds for cost in costs),
         "setting up": sum(cost.setup_seconds for cost in costs),
     }

@@ -25,8 +25,9 @@ class TrainConfig:
     ``schedule`` is a function of the step: ``constant``, ``cosine`` (to zero) or ``one-cycle``
     (linear warm-up over the first 30 % of the steps, then linear to zero; Smith and Topin 2017,
     arXiv:1708.07120); `lr` is its highest value. ``augment`` asks for what the data allows: shifts
-    by up to 1/8 of the side, and mirror images where they keep the class. ``precision`` is the type
-    of the matrix products and convolutions; weights and optimizer are always float32.
+    by up to 1/8 of the side, and mirror images where they keep the class. ``image_size`` is the
+    side that images are resized to on the device, for networks that need more pixels. ``precision``
+    is the type of matrix products and convolutions; weights and optimizer are always float32.
     """
 
     epochs: Count = 5
@@ -38,6 +39,7 @@ class TrainConfig:
     weight_decay: NonNegative = 0.0
     label_smoothing: Annotated[float, Between(0, 1)] = 0.0
     augment: bool = False
+    image_size: Count | None = None
     precision: Precision = "fp32"
 
     def replace(self, settings: Mapping[str, str]) -> TrainConfig:
@@ -89,9 +91,9 @@ def recipe(name: str) -> TrainConfig:
 def recipe_name(config: TrainConfig) -> str:
     """The recipe that `config` follows, with the settings in which it differs from it.
 
-    Epochs and precision are not part of a recipe's name.
+    Epochs, precision and the size of the images are not part of a recipe's name.
     """
-    apart = ("epochs", "precision")
+    apart = ("epochs", "precision", "image_size")
     described = {}
     for name, base in RECIPES.items():
         described[name] = [

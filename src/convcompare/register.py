@@ -85,9 +85,11 @@ class Registry:
     def __getitem__(self, name: str) -> Entry:
         self._load()
         if name not in self._entries:
+            known = ", ".join(sorted(self._entries))
+            listed = f"there are: {known}" if len(known) < 100 else f"`convcompare {self.kind}s`"
             raise UsageError(
                 f"there is no {self.kind} {quote(name)}",
-                did_you_mean(name, self._entries) or f"`convcompare {self.kind}s` lists them",
+                did_you_mean(name, self._entries) or listed,
             )
         return self._entries[name]
 
@@ -153,4 +155,5 @@ def _load_plugins() -> None:
 
 model = Registry("model", "convcompare.models")
 dataset = Registry("dataset", "convcompare.datasets")
+plot = Registry("plot", "convcompare.plots")
 executor = Registry("executor", "convcompare.executors")

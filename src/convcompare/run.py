@@ -97,6 +97,7 @@ class Cost:
     evaluation_seconds: float = 0.0
     saving_seconds: float = 0.0
     setup_seconds: float = 0.0
+    analysis_seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return _fields(self)

@@ -4,7 +4,7 @@
                  environment.json   where it ran
                  history.jsonl      one line a finished epoch
                  checkpoint/        0003.safetensors and state.json, the pointer, written last
-                 weights.safetensors, test_logits.npz
+                 weights.safetensors, test_logits.npz, analyses/gradients.npz
                  run.json           written last: its presence means that the trial has ended
     <store>/comparisons/<name>.json what was compared, by which command
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from .errors import StoreError, quote
 from .run import SCHEMA_VERSION, Environment, Epoch, Run, Trial
 
 COMPARISONS = "comparisons"
+ANALYSES = "analyses"
 R = TypeVar("R")
 
 
@@ -97,9 +99,23 @@ class RunStore:
         """The logits of the test split after the last epoch: (n, classes)."""
         path = self.folder(run.id) / "test_logits.npz"
         data = self._verified(path, run.sha256.get(path.name))
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            logits: npt.NDArray[np.float32] = arrays["logits"]
+        logits: npt.NDArray[np.float32] = _arrays(data)["logits"]
         return logits
+
+    def analysis(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """The arrays that an analysis left of a run; None where it was not made."""
+        key = f"{ANALYSES}/{name}.npz"
+        if key not in run.sha256:
+            return None
+        return _arrays(self._verified(self.folder(run.id) / key, run.sha256[key]))
+
+    def half_done_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """The same of a run that has not ended; None where it is damaged, too."""
+        path = self.folder(run_id) / ANALYSES / f"{name}.npz"
+        try:
+            return _arrays(files.read(path)) if path.is_file() else None
+        except (StoreError, ValueError, OSError, zipfile.BadZipFile, zlib.error):
+            return None
 
     def weights(self, run: Run) -> bytes:
         """The final weights, as safetensors."""
@@ -172,6 +188,11 @@ class RunStore:
             if other not in kept:
                 files.remove(states / other)
 
+    def save_analysis(self, run_id: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Keep what an analysis found; an epoch's is written before the epoch counts."""
+        files.make_folder(self.folder(run_id) / ANALYSES)
+        files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", _npz(arrays))
+
     def finish(
         self, run: Run, weights: bytes | None, logits: npt.NDArray[np.float32] | None
     ) -> Run:
@@ -180,11 +201,13 @@ class RunStore:
         digests = {}
         for name, data in (
             ("weights.safetensors", weights),
-            ("test_logits.npz", None if logits is None else _npz(logits)),
+            ("test_logits.npz", None if logits is None else _npz({"logits": logits})),
         ):
             if data is not None:
                 files.write(folder / name, data)
                 digests[name] = _sha256(data)
+        for name in files.names(folder / ANALYSES):
+            digests[f"{ANALYSES}/{name}"] = _sha256(files.read(folder / ANALYSES / name))
         run = Run(**{**vars(run), "sha256": digests})
         write_record(folder / "run.json", run.to_json())
         files.remove(folder / "checkpoint")
@@ -197,7 +220,7 @@ class RunStore:
 
     def forget(self, run_id: str) -> None:
         """Start a trial over: its record goes first, so that no half of it can pass for a whole."""
-        for name in ("run.json", "checkpoint", "history.jsonl", "weights.safetensors"):
+        for name in ("run.json", "checkpoint", "history.jsonl", "weights.safetensors", ANALYSES):
             files.remove(self.folder(run_id) / name)
 
     # Comparisons
@@ -282,10 +305,15 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _npz(logits: npt.NDArray[np.float32]) -> bytes:
+def _npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, logits=logits)
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
+
+
+def _arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _damaged(path: Path, what: str) -> StoreError:

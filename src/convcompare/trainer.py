@@ -17,7 +17,6 @@ import math
 import statistics
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -28,12 +27,15 @@ from .batches import Batches
 from .config import TrainConfig
 from .data import Augmentation
 from .errors import TrialError
+from .events import Pulse
 from .layout import channels_last
 from .optim import learning_rate, make_optimizer
 from .run import Epoch
 from .seeding import derive
 
 EVALUATION_BATCH = 500
+EVALUATION_PIXELS = EVALUATION_BATCH * 32**2
+"""An evaluation batch is smaller for larger images, so that its activations fit in memory."""
 WARM_UP_STEPS = 3
 PULSE = 16
 """On the CPU, the loss is looked at every so many steps; on other devices once an epoch."""
@@ -41,15 +43,6 @@ PULSE = 16
 
 class Diverged(TrialError):
     """The loss became NaN or infinite."""
-
-
-@dataclass
-class Pulse:
-    """Where the training is, for a display to read at any moment."""
-
-    step: int = 0
-    steps: int = 1
-    loss: float = float("nan")
 
 
 class Trainer:
@@ -66,7 +59,8 @@ class Trainer:
     ) -> None:
         self.device = train.device
         self.model = channels_last(model, self.device)
-        self.train_batches, self.test_batches = train, test
+        self.train_batches = train.resized(config.image_size)
+        self.test_batches = test.resized(config.image_size)
         self.config, self.seed = config, seed
         self.augmentation: Augmentation = augmentation if config.augment else "none"
         self.optimizer = make_optimizer(config, self.model.parameters())
@@ -106,7 +100,8 @@ class Trainer:
         """The logits of every image in its order: float32 (n, classes), on the CPU."""
         self.model.eval()
         with torch.inference_mode(), self._autocast():
-            logits = [self.model(x).float() for x, _ in batches.in_order(EVALUATION_BATCH)]
+            size = max(16, min(EVALUATION_BATCH, EVALUATION_PIXELS // batches.image_size**2))
+            logits = [self.model(x).float() for x, _ in batches.in_order(size)]
         return torch.cat(logits).cpu()
 
     def state(self) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ def compare(
     lr: o.LearningRate = None,
     optimizer: o.Optimizer = None,
     recipe: o.Recipe = "report",
+    image_size: o.ImageSize = None,
     settings: o.Settings = None,
     device: o.Device = "auto",
     precision: o.Precision = "auto",
@@ -56,7 +57,12 @@ def compare(
         seeds=parse_seeds(seeds, seed),
         recipe=recipe,
         settings=parse_settings(
-            settings, epochs=epochs, batch_size=batch_size, lr=lr, optimizer=optimizer
+            settings,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            optimizer=optimizer,
+            image_size=image_size,
         ),
         precision=precision,
         device=device,

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import units
-from ..tables import Column, Table, check_format
+from ..spec import Spec
+from ..tables import Column, Format, Table, check_format
 from . import options as o
 from .output import emit_table, emit_text
 
 if TYPE_CHECKING:
-    from ..build import Shape
+    from collections.abc import Sequence
+
+    from ..analyses.layer_table import Layer
+    from ..build import Builder, Shape
 
 COLUMNS = (
     Column("model", "model", "left"),
     Column("parameters", "parameters", show=units.count, priority=1),
     Column("macs", "MACs", show=units.large, priority=1),
     Column("summary", "", "left", priority=2),
+    Column("options", "options", "left", priority=3),
 )
 OPTIONS = (
     Column("option", "option", "left"),
-    Column("default", "default", "left"),
+    Column("value", "value", "left"),
     Column("allowed", "allowed", "left", priority=1),
+)
+LAYERS = (
+    Column("name", "layer", "left"),
+    Column("kind", "kind", "left", priority=1),
+    Column("shape", "output", "left", show=lambda shape: "×".join(map(str, shape)), priority=2),
+    Column("parameters", "parameters", show=units.count),
+    Column("macs", "MACs", show=units.large),
 )
 
 
@@ -48,7 +61,7 @@ def models(
     """
     kind = check_format(format)
     if name is not None:
-        emit_table(_options(name, dataset), kind)
+        _show(name, dataset, kind)
         return
     rows = _rows(dataset)
     if kind == "json":
@@ -68,38 +81,70 @@ def _rows(dataset: str) -> list[dict[str, Any]]:
     for entry in register.model:
         row: dict[str, Any] = {"model": entry.name, "parameters": None, "macs": None}
         try:
-            counts = resolve(entry.name, shape).description
-            row |= {"parameters": counts.parameters, "macs": counts.macs, "summary": entry.summary}
+            builder = resolve(entry.name, shape)
+            row |= _counts(builder) | {"summary": entry.summary, "options": _written(builder)}
         except UsageError as error:
             row["summary"] = f"{entry.summary} ({error.message})"
         rows.append(row)
     return rows
 
 
-def _options(name: str, dataset: str) -> Table:
-    from ..build import options as options_of
+def _counts(builder: Builder) -> dict[str, Any]:
+    description = builder.description
+    return {"parameters": description.parameters, "macs": description.macs}
+
+
+def _written(builder: Builder) -> str:
+    """All options of a network with their values, as a spec has them."""
+    return ",".join(f"{n}={v}" for n, v in Spec.parse(builder.spec).options)
+
+
+def _show(name: str, dataset: str, kind: Format) -> None:
+    """One network: what it is, its options, its layers."""
     from ..build import resolve
-    from ..library_network import is_library
-    from ..own_network import is_own
-    from ..spec import Spec, bind, format_value
 
     builder = resolve(name, _shape(dataset))
-    counts = builder.description
-    options = options_of(name)
-    values = bind(Spec.parse(name), options)
-    rows = tuple(
-        {
-            "option": option.name,
-            "default": format_value(values[option.name]),
-            "allowed": option.allowed,
-        }
-        for option in options.values()
-    )
-    foreign = is_own(name) or is_library(name)
-    about = "" if foreign else (builder.function.__doc__ or "").strip()
-    counted = f"{units.count(counts.parameters)} parameters, {units.large(counts.macs)} MACs"
-    lines = [" ".join(part.split()) for part in about.split("\n\n") if part.strip()]
-    return Table(OPTIONS, rows, (f"{name} on {dataset}: {counted}", *lines))
+    counts = _counts(builder)
+    options = _options(name)
+    layers = [dict(vars(layer)) for layer in _layers(builder)]
+    if kind == "json":
+        record = {"model": name, **counts, "options": options, "layers": layers}
+        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+        return
+    total = f"{units.count(counts['parameters'])} parameters, {units.large(counts['macs'])} MACs"
+    notes = (f"{name} on {dataset}, images of {builder.shape}: {total}", *_about(builder))
+    if options:
+        emit_table(Table(OPTIONS, tuple(options)), kind)
+    emit_table(Table(LAYERS, tuple(layers), notes), kind)
+
+
+def _options(name: str) -> list[dict[str, Any]]:
+    from ..build import options
+    from ..spec import bind, format_value
+
+    known = options(name)
+    values = bind(Spec.parse(name), known)
+    return [
+        {"option": o.name, "value": format_value(values[o.name]), "allowed": o.allowed}
+        for o in known.values()
+    ]
+
+
+def _layers(builder: Builder) -> Sequence[Layer]:
+    import torch
+
+    from ..analyses.layer_table import layer_table
+
+    shape = builder.shape
+    size = (2, shape.in_channels, shape.image_size, shape.image_size)
+    device = "cpu" if builder.code else "meta"
+    return layer_table(builder.build(0, device), torch.zeros(size, device=device))
+
+
+def _about(builder: Builder) -> list[str]:
+    """The paragraphs of the docstring, for networks of the zoo."""
+    text = "" if builder.code else inspect.getdoc(builder.function) or ""
+    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
 
 def _shape(dataset: str) -> Shape:

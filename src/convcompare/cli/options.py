@@ -66,6 +66,10 @@ BatchSize = Annotated[
 LearningRate = Annotated[str | None, option("--lr", panel=TRAINING, help="Learning rate (1e-3).")]
 Optimizer = Annotated[str | None, option("--optimizer", panel=TRAINING, help="adam, adamw or sgd.")]
 Recipe = Annotated[str, option("--recipe", panel=TRAINING, help="report (the default) or modern.")]
+ImageSize = Annotated[
+    str | None,
+    option("--image-size", panel=TRAINING, help="Resize the images to this side, in pixels."),
+]
 Settings = Annotated[
     list[str] | None,
     option("--set", panel=TRAINING, metavar="NAME=VALUE", help="Any other training setting."),

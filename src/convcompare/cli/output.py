@@ -11,7 +11,10 @@ from ..tables import Format, Table, print_table, render
 from .console import out, show_warning, talk, width
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..comparison import Comparison
+    from ..drawing import Drawing
 
 
 def emit_table(table: Table, kind: Format, path: Path | None = None) -> None:
@@ -45,3 +48,12 @@ def emit_comparison(comparison: Comparison, kind: Format, path: Path | None, qui
         emit_table(comparison_table(comparison), kind, path)
     for text, hint in comparison.warnings():
         show_warning(text, hint)
+
+
+def emit_drawings(drawings: Sequence[Drawing], folder: Path, kind: str) -> None:
+    """Save figures with their data, and print where: a link on a terminal, a path elsewhere."""
+    from rich.text import Text
+
+    for drawing in drawings:
+        path = drawing.save(folder, kind)
+        out().print(Text(str(path), style=f"link {path.absolute().as_uri()}"))

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import units
+from ..events import Ended, Progressed, Started
 
 if TYPE_CHECKING:
-    from ..experiment import Event
+    from ..events import Event, Pulse
     from ..run import Epoch, Trial
-    from ..trainer import Pulse
 
 SPARKS = "▁▂▃▄▅▆▇█"
 
@@ -29,7 +29,6 @@ class Row:
     """What is known of one trial so far."""
 
     trial: Trial
-    macs: int
     epochs: list[Epoch] = field(default_factory=list)
     state: str = "waiting"
 
@@ -46,16 +45,16 @@ class Row:
 class Tracker:
     """Follows the events of a job: which trial is where, and how long the rest will take."""
 
-    def __init__(self, trials: Sequence[Trial], macs: Mapping[str, int]) -> None:
-        self.rows = {trial.id: Row(trial, macs[trial.label]) for trial in trials}
+    def __init__(self, trials: Sequence[Trial], expected: Mapping[str, float]) -> None:
+        """`expected` has seconds an epoch by label, for models of which none has run yet."""
+        self.rows = {trial.id: Row(trial) for trial in trials}
+        self.expected = expected
         self.started = time.monotonic()
         self.current: Row | None = None
         self.pulse: Pulse | None = None
         self.epoch_began = self.started
 
     def update(self, event: Event) -> None:
-        from ..experiment import Ended, Progressed, Started
-
         self.epoch_began = time.monotonic()
         if isinstance(event, Started):
             self.current, self.pulse = self.rows[event.trial.id], event.pulse
@@ -89,23 +88,14 @@ class Tracker:
         return sum(spent) / len(spent) if spent else None
 
     def remaining(self) -> float | None:
-        """Seconds until the end, from the epochs so far; unknown models by their MACs."""
-        known = {label: self.epoch_seconds(label) for label in self.labels}
-        rates = [
-            seconds / self.of(label)[0].macs
-            for label, seconds in known.items()
-            if seconds is not None
-        ]
-        running = self._running_epoch()
-        if running and self.current and known[self.current.label] is None:
-            known[self.current.label] = running
-            rates.append(running / self.current.macs)
-        if not rates:
-            return None
+        """Seconds until the end, from the epochs so far; None where nothing is known of a model."""
         total = 0.0
         for row in self.rows.values():
             if row.state in ("waiting", "running"):
-                epoch = known[row.label] or row.macs * max(rates)
+                epoch = self.epoch_seconds(row.label) or self._running_epoch(row)
+                epoch = epoch or self.expected.get(row.label)
+                if epoch is None:
+                    return None
                 total += epoch * (row.trial.config.epochs - len(row.epochs))
         return max(0.0, total - (time.monotonic() - self.epoch_began))
 
@@ -117,9 +107,9 @@ class Tracker:
         spent = time.monotonic() - self.started
         return spent / (spent + rest) if spent + rest else 0.0
 
-    def _running_epoch(self) -> float | None:
+    def _running_epoch(self, row: Row) -> float | None:
         """Seconds the epoch under way will take, from its steps."""
-        if not self.pulse or self.pulse.step < 8:
+        if row is not self.current or not self.pulse or self.pulse.step < self.pulse.steps / 20:
             return None
         spent = time.monotonic() - self.epoch_began
         return spent * self.pulse.steps / self.pulse.step
@@ -143,8 +133,6 @@ class PlainView:
         self.tracker, self.console, self.quiet = tracker, console, quiet
 
     def show(self, event: Event) -> None:
-        from ..experiment import Ended, Progressed, Started
-
         self.tracker.update(event)
         if self.quiet:
             return
@@ -199,7 +187,8 @@ class LiveView:
 
     def _current(self, row: Row) -> Text:
         pulse = self.tracker.pulse
-        shown = f"\n {_name(row)} · epoch {len(row.epochs) + 1} of {row.trial.config.epochs}"
+        epochs = row.trial.config.epochs
+        shown = f"\n {_name(row)} · epoch {min(len(row.epochs) + 1, epochs)} of {epochs}"
         if pulse and pulse.loss == pulse.loss:
             shown += f"   loss {pulse.loss:.4f}"
         if len(row.epochs) > 1:

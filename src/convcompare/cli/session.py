@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..build import Builder
     from ..comparison import Comparison, Conditions
     from ..data import Dataset
+    from ..experiment import TrialRunner
     from ..run import Run, Trial
     from ..store import RunStore
     from .progress import Tracker
@@ -56,13 +57,15 @@ def perform(request: Request) -> int:
     if not request.dry_run:
         files.check_writable(request.store)
     _say_loading(request)
-    job = _prepare(request, config)
+    job = prepare(request, config)
     if not request.quiet:
-        _say_conditions(job)
+        say_conditions(job)
+    for label, builder in job.builders.items():
+        _warn_unreached(label, builder.description.unreached)
     if request.dry_run:
         emit_table(_plan_table(job), kind, request.out)
         return 0
-    comparison = _run(job, request)
+    comparison = run_job(job, request)
     emit_comparison(comparison, kind, request.out, quiet=request.quiet)
     return 1 if comparison.failed else 0
 
@@ -80,7 +83,8 @@ class Job:
     precision_reason: str
 
 
-def _prepare(request: Request, config: TrainConfig) -> Job:
+def prepare(request: Request, config: TrainConfig) -> Job:
+    """Check everything that can be wrong, so that nothing fails after an hour."""
     from ..build import resolve
     from ..comparison import Conditions
     from ..data import Sources
@@ -99,14 +103,15 @@ def _prepare(request: Request, config: TrainConfig) -> Job:
     dataset = load_dataset(request.dataset, sources)
     loading_seconds = time.perf_counter() - started
     check_fit(config, dataset)
-    builders = _distinct(request.models, [resolve(m, shape_of(dataset)) for m in request.models])
+    shape = shape_of(dataset, config)
+    builders = _distinct(request.models, [resolve(text, shape) for text in request.models])
     for builder in builders.values():  # builds each once: what fails, fails before anything runs
         _ = builder.description
     conditions = Conditions(
         dataset=dataset.name,
         train_images=len(dataset.train),
         test_images=len(dataset.test),
-        shape=str(shape_of(dataset)),
+        shape=str(shape),
         test_split=dataset.test_split,
         recipe=recipe_name(config),
         epochs=config.epochs,
@@ -132,18 +137,20 @@ def _distinct(labels: Sequence[str], builders: Sequence[Builder]) -> dict[str, B
     return dict(zip(labels, builders, strict=True))
 
 
-def _run(job: Job, request: Request) -> Comparison:
+def run_job(job: Job, request: Request) -> Comparison:
+    """Run what is missing, show it as it runs, and keep a record of the comparison."""
     from ..comparison import Comparison, group_runs
-    from ..experiment import Ended, TrialRunner, execute
+    from ..events import Ended
+    from ..experiment import TrialRunner, execute
     from .progress import Tracker, follow
 
     if request.fresh:
         for trial in job.trials:
             job.store.forget(trial.id)
-    macs = {label: builder.description.macs for label, builder in job.builders.items()}
-    tracker = Tracker(job.trials, macs)
     ended: dict[str, tuple[Run, bool]] = {}
     runner = TrialRunner(job.store, job.runtime, job.dataset)
+    live = talk().is_terminal and not request.quiet
+    tracker = Tracker(job.trials, _expected(job, runner) if live else {})
     try:
         with follow(tracker, talk(), request.quiet) as view:
             for event in execute(job.trials, runner, request.executor):
@@ -167,6 +174,13 @@ def _run(job: Job, request: Request) -> Comparison:
     return comparison
 
 
+def _expected(job: Job, runner: TrialRunner) -> dict[str, float]:
+    """Seconds an epoch takes, by label, from a few steps of each model that has runs to do."""
+    missing = [trial for trial in job.trials if not job.store.finished(trial.id)]
+    first = {trial.label: trial for trial in reversed(missing)}
+    return {label: runner.epoch_seconds(trial, steps=1) for label, trial in first.items()}
+
+
 def _plan_table(job: Job) -> Table:
     from ..experiment import TrialRunner
 
@@ -175,8 +189,7 @@ def _plan_table(job: Job) -> Table:
     for label, builder in job.builders.items():
         trials = [trial for trial in job.trials if trial.label == label]
         left = [trial for trial in trials if not job.store.finished(trial.id)]
-        steps = -(-job.conditions.train_images // trials[0].config.batch_size)
-        seconds = runner.step_seconds(trials[0]) * steps * trials[0].config.epochs if left else 0.0
+        seconds = runner.epoch_seconds(trials[0]) * trials[0].config.epochs if left else 0.0
         rows.append(
             {
                 "model": label,
@@ -216,7 +229,8 @@ def _say_loading(request: Request) -> None:
         console.print("loading torch …", style="dim", end="\r")
 
 
-def _say_conditions(job: Job) -> None:
+def say_conditions(job: Job) -> None:
+    """What all runs have in common, in two lines."""
     c, config = job.conditions, job.trials[0].config
     seeds = len(job.trials) // len(job.builders)
     interleaved = ", interleaved" if seeds > 1 and len(job.builders) > 1 else ""
@@ -234,6 +248,16 @@ def _say_conditions(job: Job) -> None:
         f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}\n",
         soft_wrap=pipe,
     )
+
+
+def _warn_unreached(label: str, names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        listed = ", ".join(quote(name) for name in names[:5])
+        show_warning(
+            f"parameters of {quote(label)} that no gradient reaches: {listed}{more}",
+            "they are counted, and stay as they were drawn",
+        )
 
 
 def _say_interrupted(tracker: Tracker) -> None:

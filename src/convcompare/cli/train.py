@@ -21,6 +21,7 @@ def train(
     lr: o.LearningRate = None,
     optimizer: o.Optimizer = None,
     recipe: o.Recipe = "report",
+    image_size: o.ImageSize = None,
     settings: o.Settings = None,
     device: o.Device = "auto",
     precision: o.Precision = "auto",
@@ -50,7 +51,12 @@ def train(
         seeds=[seed],
         recipe=recipe,
         settings=parse_settings(
-            settings, epochs=epochs, batch_size=batch_size, lr=lr, optimizer=optimizer
+            settings,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            optimizer=optimizer,
+            image_size=image_size,
         ),
         precision=precision,
         device=device,

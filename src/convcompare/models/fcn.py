@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from torch import nn
 
 from .. import register
@@ -22,10 +24,13 @@ def fcn(
     ``fcn:hidden=1024x512x256``, MNIST of 000, 003 and 004 ``fcn:hidden=512x256x128``. `dropout`
     follows each hidden layer.
     """
-    layers: list[nn.Module] = [nn.Flatten()]
+    model = nn.Sequential(OrderedDict(flatten=nn.Flatten()))
     features = in_channels * image_size**2
-    for width in hidden:
-        layers += [nn.Linear(features, width), nn.ReLU(inplace=True)]
-        layers += [nn.Dropout(dropout)] if dropout else []
+    for number, width in enumerate(hidden, start=1):
+        model.add_module(f"fc{number}", nn.Linear(features, width))
+        model.add_module(f"act{number}", nn.ReLU(inplace=True))
+        if dropout:
+            model.add_module(f"dropout{number}", nn.Dropout(dropout))
         features = width
-    return nn.Sequential(*layers, nn.Linear(features, num_classes))
+    model.add_module(f"fc{len(hidden) + 1}", nn.Linear(features, num_classes))
+    return model

@@ -1,0 +1,109 @@
+"""The page docs/zoo.md, from the registry: names, options, counts, papers.
+
+python docs/zoo_page.py            writes the page
+python docs/zoo_page.py --check    fails where the page is not current
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+from convcompare import register, units
+from convcompare.build import CONTEXT, Shape, resolve
+from convcompare.errors import UsageError
+from convcompare.register import Entry
+from convcompare.report_rows import ROWS, ReportRow
+from convcompare.spec import format_value
+
+PAGE = Path(__file__).parent / "zoo.md"
+SHAPES = {"MNIST": Shape(1, 28, 10), "CIFAR-10": Shape(3, 32, 10)}
+INTRODUCTION = """\
+# The networks
+
+Made from the registry by `python docs/zoo_page.py`; a test checks that it is current. A spec is a
+name with options, `cnn:depth=6,kernel=5`; `convcompare models NAME` shows the layers of one.
+Parameters are the trainable elements, MACs the multiply-accumulates of convolutions and matrix
+products for one image, without bias; FLOPs are twice as many.
+"""
+
+
+def page() -> str:
+    entries = list(register.model)
+    parts = [INTRODUCTION, _counts(entries), *(_section(entry) for entry in entries), _reports()]
+    return "\n".join(parts)
+
+
+def _counts(entries: list[Entry]) -> str:
+    lines = [
+        "| network | MNIST: parameters | MACs | CIFAR-10: parameters | MACs |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for entry in entries:
+        cells = [cell for shape in SHAPES.values() for cell in _cells(entry.name, shape)]
+        lines.append(f"| [`{entry.name}`](#{_anchor(entry.name)}) | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(name: str, shape: Shape) -> tuple[str, str]:
+    try:
+        counts = resolve(name, shape).description
+    except UsageError:
+        return "–", "–"
+    return units.count(counts.parameters), units.large(counts.macs)
+
+
+def _section(entry: Entry) -> str:
+    about = inspect.getdoc(entry.function) or ""
+    text = about.replace("``", "`")
+    options = entry.options(CONTEXT)
+    lines = [f"## {entry.name}", "", text, ""]
+    if options:
+        lines += ["| option | default | allowed |", "|---|---|---|"]
+        lines += [
+            f"| `{o.name}` | `{format_value(o.default)}` | {o.allowed.replace('|', '/')} |"
+            for o in options.values()
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _reports() -> str:
+    lines = [
+        "## The rows of the reports",
+        "",
+        "Every network that the reports publish with a count, that of the network really trained;",
+        "*printed* is what the report says where that is something else. A spec marked",
+        "with ? agrees with the report's description and count, which leave a part of it open.",
+        "",
+        "| report | study | row | spec | data set | parameters | printed |",
+        "|---|---|---|---|---|--:|--:|",
+        *(_row(row) for row in ROWS),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _row(row: ReportRow) -> str:
+    printed = units.count(row.printed) if row.printed else ""
+    spec = f"`{row.spec}`{' ?' if row.guessed else ''}"
+    cells = (row.report, row.study, row.name, spec, row.dataset, units.count(row.parameters))
+    return f"| {' | '.join(cells)} | {printed} |"
+
+
+def _anchor(name: str) -> str:
+    return re.sub(r"[^\w-]", "", name.lower())
+
+
+def main() -> None:
+    text = page()
+    if "--check" not in sys.argv:
+        PAGE.write_text(text, encoding="utf-8")
+    elif PAGE.read_text(encoding="utf-8") != text:
+        sys.exit("docs/zoo.md is not current: run python docs/zoo_page.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""``python -m convcompare``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,113 @@
+"""First-layer activations, feature maps by stage, and how alive each layer is."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ..features import FeatureRecord
+from ..layers import activation
+
+SHOWN_CHANNELS = 16
+_ACTIVATIONS = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Softplus),
+    *(nn.Tanh, nn.Sigmoid, nn.Mish, nn.PReLU, nn.SELU, nn.CELU),
+)
+
+
+def features(
+    model: nn.Module, images: Tensor, rows: npt.NDArray[np.int64], shown: int
+) -> FeatureRecord:
+    """What `model` makes of images (n, c, h, w), the first `shown` of which are kept as pictures.
+
+    `rows` (n,) are the numbers of the images in their split. In eval mode, without gradients; the
+    network is left as it was found. Only what is recorded is held in memory.
+    """
+    seen = _watch(model, images, shown)
+    return FeatureRecord(
+        rows=rows[:shown],
+        first_layer=seen.first_layer,
+        first=seen.first,
+        channels=seen.channels,
+        stages=dict(seen.stages.values()),
+        filters=_first_filters(model),
+        layers=tuple(seen.statistics),
+        mean=np.array([mean for mean, _, _ in seen.statistics.values()]),
+        std=np.array([std for _, std, _ in seen.statistics.values()]),
+        dead=np.array([dead for _, _, dead in seen.statistics.values()]),
+    )
+
+
+@dataclass
+class _Seen:
+    """What the hooks keep of the outputs that pass by, in the order of the calls."""
+
+    shown: int
+    first_layer: str = ""
+    first: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
+    channels: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    statistics: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    stages: dict[tuple[int, ...], tuple[str, npt.NDArray[np.float16]]] = field(default_factory=dict)
+
+    def activation(self, name: str, output: Tensor) -> None:
+        """Statistics of an activation; the first of all is kept, its liveliest channels."""
+        by_channel = output.float().transpose(0, 1).flatten(1)
+        dead = (by_channel.amax(1) <= 0).double().mean().item()
+        self.statistics[name] = (by_channel.mean().item(), by_channel.std().item(), dead)
+        if not self.first_layer:
+            spread = by_channel.std(1, unbiased=False)
+            count = min(SHOWN_CHANNELS, len(spread))
+            chosen = spread.topk(count).indices.sort().values
+            self.first_layer, self.channels = name, chosen.cpu().numpy().astype(np.int64)
+            self.first = _half(output[: self.shown, chosen])
+
+    def maps(self, name: str, output: Tensor) -> None:
+        """The last output of each size, averaged over its channels."""
+        if output.ndim == 4 and output.shape[-1] > 1:
+            size = tuple(output.shape[2:])
+            self.stages[size] = (name, _half(output[: self.shown].float().mean(1)))
+
+
+def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
+    seen = _Seen(shown)
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with ExitStack() as stack, torch.no_grad():
+            for name, module in model.named_modules():
+
+                def note(m: nn.Module, _i: object, output: object, name: str = name) -> None:
+                    if isinstance(output, Tensor) and output.ndim in (2, 4) and name:
+                        seen.maps(name, output)
+                        if _is_activation(m):
+                            seen.activation(name, output)
+
+                stack.callback(module.register_forward_hook(note).remove)
+            model(images)
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+    return seen
+
+
+def _is_activation(module: nn.Module) -> bool:
+    return isinstance(module, _ACTIVATIONS) or type(module).__module__ == activation.__name__
+
+
+def _first_filters(model: nn.Module) -> npt.NDArray[np.float32]:
+    for module in model.modules():
+        weight = getattr(module, "weight", None)
+        if isinstance(weight, Tensor) and weight.ndim == 4:
+            kernels: npt.NDArray[np.float32] = weight.detach().cpu().float().contiguous().numpy()
+            return kernels.copy()
+    return np.zeros((0, 0, 0, 0), dtype=np.float32)
+
+
+def _half(maps: Tensor) -> npt.NDArray[np.float16]:
+    half: npt.NDArray[np.float16] = maps.float().clamp(-65504, 65504).half().cpu().numpy()
+    return half

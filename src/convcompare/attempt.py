@@ -1,0 +1,125 @@
+"""One attempt at a trial: train, measure, commit each epoch, record the end."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from .analyses import cost
+from .analyses.features import features
+from .analyses.gradient_flow import fixed_batch
+from .checkpoint import from_bytes, to_bytes
+from .errors import StoreError
+from .events import Event, Progressed, Started
+from .features import FEATURES
+from .gradients import GRADIENTS, GradientRecord
+from .own_network import reason
+from .recording import GradientRecorder
+from .run import Cost, Environment, Epoch, Run, Status, Trial
+from .store import RunStore
+from .trainer import Trainer
+
+SHOWN_IMAGES = 4
+"""Test images whose features are kept as pictures."""
+
+
+class Attempt:
+    """The state of a trial while it runs; everything that must survive is in the store."""
+
+    def __init__(self, trial: Trial, trainer: Trainer, store: RunStore) -> None:
+        self.trial, self.trainer, self.store = trial, trainer, store
+        self.history: list[Epoch] = []
+        self.notes: list[str] = []
+        self.spent = Cost(cost.parameters(trainer.model), macs=0)
+        self.recorder = GradientRecorder(trainer.train_batches)
+
+    def epochs(self) -> Iterator[Event]:
+        """Train from where the store stands to the last epoch."""
+        with self._clock("setup_seconds"):
+            self._resume()
+        yield Started(self.trial, tuple(self.history), self.trainer.pulse)
+        with self._clock("setup_seconds"):
+            self.trainer.warm_up()
+        if not self.history:
+            self._measure()
+        for epoch in self.trainer:
+            self.history.append(epoch)
+            self._measure()
+            with self._clock("saving_seconds"):
+                state = to_bytes(self.trainer.state())
+                self.store.save_epoch(self.trial, self.history, state)
+            yield Progressed(self.trial, epoch)
+
+    def end(self, status: Status, message: str, macs: int, environment: Environment) -> Run:
+        """The record of how it ended, committed; one that failed can be tried again."""
+        spent = replace(
+            self.spent,
+            macs=macs,
+            train_seconds=sum(epoch.train_seconds for epoch in self.history),
+            evaluation_seconds=sum(epoch.evaluation_seconds for epoch in self.history),
+        )
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        run = Run(self.trial, status, tuple(self.history), spent, environment, now, message)
+        if status == "failed":
+            self.store.note_failure(run)
+            return run
+        if status == "diverged":
+            return self.store.finish(run, None, None)
+        with self._analysis(FEATURES):
+            record = features(self.trainer.model, *self._test_images(), shown=SHOWN_IMAGES)
+            self.store.save_analysis(self.trial.id, FEATURES, record.to_arrays())
+        spent = replace(spent, analysis_seconds=self.spent.analysis_seconds)
+        run = replace(run, cost=spent, message="; ".join(self.notes))
+        weights = to_bytes(self.trainer.model.state_dict())
+        return self.store.finish(run, weights, self.trainer.final_logits().numpy())
+
+    def _test_images(self) -> tuple[Tensor, npt.NDArray[np.int64]]:
+        """The same test images for every network: one of each of some classes, then all over."""
+        test = self.trainer.test_batches
+        _, first = np.unique(test.labels.cpu().numpy(), return_index=True)
+        rows = np.concatenate([first[:SHOWN_IMAGES], fixed_batch(len(test))])
+        return test.take(torch.from_numpy(rows).to(test.device))[0], rows
+
+    def _resume(self) -> None:
+        checkpoint = self.store.checkpoint(self.trial.id)
+        if checkpoint is None:
+            return
+        self.trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
+        self.history = list(checkpoint.history)
+        arrays = self.store.half_done_analysis(self.trial.id, GRADIENTS)
+        record = GradientRecord.from_arrays(arrays) if arrays else None
+        self.recorder.resume(record, moments=len(self.history) + 1)
+
+    def _measure(self) -> None:
+        """Record the gradients of this moment; written before the epoch that they belong to."""
+        with self._analysis(GRADIENTS):
+            self.recorder.measure(self.trainer.model)
+            arrays = self.recorder.record.to_arrays()
+            self.store.save_analysis(self.trial.id, GRADIENTS, arrays)
+
+    @contextmanager
+    def _analysis(self, name: str) -> Iterator[None]:
+        """What cannot be analysed of a network is noted, and does not stop its training."""
+        with self._clock("analysis_seconds"):
+            try:
+                yield
+            except StoreError:
+                raise
+            except Exception as error:
+                note = f"{name} not recorded: {reason(error)}"
+                self.notes += [note] if note not in self.notes else []
+
+    @contextmanager
+    def _clock(self, part: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        spent = getattr(self.spent, part) + time.perf_counter() - started
+        self.spent = replace(self.spent, **{part: spent})

@@ -1,0 +1,62 @@
+"""``convcompare plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError, quote
+from . import options as o
+from .output import emit_drawings
+
+
+def _kinds(incomplete: str) -> list[str]:
+    from .. import register
+
+    return [name for name in register.plot.names() if name.startswith(incomplete)]
+
+
+def plot(
+    kind: Annotated[
+        str, typer.Argument(help="What to draw: `convcompare plot list`.", autocompletion=_kinds)
+    ],
+    store: o.Store = Path("runs"),
+    data_dir: o.DataDir = None,
+    out: Annotated[
+        Path, o.option("--out", "-o", panel=o.OUTPUT, help="Folder (convcompare-figures).")
+    ] = Path("convcompare-figures"),
+    figure_format: Annotated[
+        str, o.option("--figure-format", panel=o.OUTPUT, help="png (the default), svg or pdf.")
+    ] = "png",
+) -> None:
+    """Draw the latest comparison: figures, and beside each its data as CSV.
+
+    [bold]convcompare plot gradients[/bold]
+
+    [bold]convcompare plot activations --out figures --figure-format svg[/bold]
+    """
+    from .. import register
+    from ..comparison import Comparison
+    from ..data import Sources
+    from ..drawing import styled
+    from ..load import default_cache
+    from ..plotting import Source
+    from ..store import RunStore
+
+    if kind == "list":
+        for entry in register.plot:
+            typer.echo(f"{entry.name:<18} {entry.summary}")
+        return
+    entry = register.plot[kind]
+    opened = RunStore(store)
+    names = opened.comparisons()
+    if not names:
+        raise UsageError(
+            f"there is no comparison in {quote(store)}", "`convcompare compare` makes one"
+        )
+    comparison = Comparison.load(opened, opened.comparison(names[-1]))
+    source = Source(comparison, opened, Sources(default_cache(), data_dir))
+    with styled():
+        emit_drawings(entry.function(source), out, figure_format)

@@ -1,0 +1,44 @@
+"""What happens while trials run, as an executor passes it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .run import Epoch, Run, Trial
+
+
+@dataclass
+class Pulse:
+    """Where a training is, for a display to read at any moment."""
+
+    step: int = 0
+    steps: int = 1
+    loss: float = field(default=float("nan"))
+
+
+@dataclass(frozen=True)
+class Started:
+    """A trial has begun, or goes on after the epochs of `history`."""
+
+    trial: Trial
+    history: tuple[Epoch, ...]
+    pulse: Pulse
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """One more epoch of a trial is committed."""
+
+    trial: Trial
+    epoch: Epoch
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial has ended, well or not; `reused` where it had ended before."""
+
+    run: Run
+    reused: bool
+
+
+Event = Started | Progressed | Ended

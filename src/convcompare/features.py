@@ -1,0 +1,70 @@
+"""What a network makes of a few images, as a run records it. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Maps = npt.NDArray[np.float16]
+FEATURES = "features"
+"""The name under which a run keeps them."""
+
+
+@dataclass(frozen=True)
+class FeatureRecord:
+    """First-layer activations, feature maps by stage, filters, and statistics by layer.
+
+    ``rows`` (n,) are the test images shown. ``first`` (n, k, h, w) are the k channels of the first
+    activation that vary most over the images, (n, k) for units without a place; ``channels`` (k,)
+    their numbers. ``stages`` has, for each size of the feature maps, the name of the last layer of
+    that size and its maps averaged over the channels, (n, h, w). ``filters`` (out, in, kernel,
+    kernel) are the weights of the first convolution, empty where there is none. By activation
+    layer, over more images: ``mean``, ``std``, and ``dead``, the share of channels or units that
+    are zero or less everywhere and for every image.
+    """
+
+    rows: npt.NDArray[np.int64]
+    first_layer: str
+    first: Maps
+    channels: npt.NDArray[np.int64]
+    stages: Mapping[str, Maps]
+    filters: npt.NDArray[np.float32]
+    layers: tuple[str, ...]
+    mean: npt.NDArray[np.float64]
+    std: npt.NDArray[np.float64]
+    dead: npt.NDArray[np.float64]
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "rows": self.rows,
+            "first_layer": np.array(self.first_layer),
+            "first": self.first,
+            "channels": self.channels,
+            "stage_names": np.array(list(self.stages), dtype=np.str_),
+            "filters": self.filters,
+            "layers": np.array(self.layers, dtype=np.str_),
+            "mean": self.mean,
+            "std": self.std,
+            "dead": self.dead,
+        }
+        return arrays | {f"stage_{i}": maps for i, maps in enumerate(self.stages.values())}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> FeatureRecord:
+        names = [str(name) for name in arrays["stage_names"]]
+        return cls(
+            rows=arrays["rows"],
+            first_layer=str(arrays["first_layer"]),
+            first=arrays["first"],
+            channels=arrays["channels"],
+            stages={name: arrays[f"stage_{i}"] for i, name in enumerate(names)},
+            filters=arrays["filters"],
+            layers=tuple(str(name) for name in arrays["layers"]),
+            mean=arrays["mean"],
+            std=arrays["std"],
+            dead=arrays["dead"],
+        )

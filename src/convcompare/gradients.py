@@ -1,0 +1,60 @@
+"""What recorded gradients say: first and last layer, their ratio, a verdict. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Verdict = Literal["vanishing", "exploding", "stable", "no gradient"]
+GRADIENTS = "gradients"
+"""The name under which a run keeps them."""
+THRESHOLD = 100.0
+"""Last-layer over first-layer norm from which on a gradient is said to vanish on its way back."""
+
+
+@dataclass(frozen=True)
+class GradientRecord:
+    """Gradients of one run: ``norm`` and ``mean_abs`` are (moments, layers).
+
+    The first moment is the initialisation, the others the ends of the epochs.
+    """
+
+    layers: tuple[str, ...]
+    norm: npt.NDArray[np.float64]
+    mean_abs: npt.NDArray[np.float64]
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"layers": np.array(self.layers), "norm": self.norm, "mean_abs": self.mean_abs}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> GradientRecord:
+        layers = tuple(str(name) for name in arrays["layers"])
+        return cls(layers, arrays["norm"], arrays["mean_abs"])
+
+    def ratio(self, moment: int = -1) -> float:
+        """Norm of the last layer over that of the first: far above 1 where gradients vanish."""
+        first, last = self.norm[moment, 0], self.norm[moment, -1]
+        return float(last / first) if first > 0 else float("inf")
+
+    def verdict(self, moment: int = -1, threshold: float = THRESHOLD) -> Verdict:
+        """Vanishing where the ratio is `threshold` or more, exploding where it is its inverse."""
+        if not self.norm[moment].any():
+            return "no gradient"
+        ratio = self.ratio(moment)
+        if not np.isfinite(self.norm[moment]).all() or ratio <= 1 / threshold:
+            return "exploding"
+        return "vanishing" if ratio >= threshold else "stable"
+
+    def to_json(self, threshold: float = THRESHOLD) -> dict[str, Any]:
+        return {
+            "layers": list(self.layers),
+            "moments": ["initialisation", *range(1, len(self.norm))],
+            "norm": self.norm.tolist(),
+            "mean_abs": self.mean_abs.tolist(),
+            "ratio": self.ratio() if np.isfinite(self.ratio()) else None,
+            "verdict": self.verdict(threshold=threshold),
+        }

@@ -1,0 +1,1 @@
+"""Figures, one file a kind: each from what the runs of a comparison recorded."""

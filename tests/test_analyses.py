@@ -1,0 +1,187 @@
+"""Gradients and features: right against autograd by hand, harmless to the network, recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convcompare import register
+from convcompare.analyses.features import features
+from convcompare.analyses.gradient_flow import fixed_batch, gradient_flow
+from convcompare.build import Shape, resolve
+from convcompare.gradients import GradientRecord
+from convcompare.store import RunStore
+
+SHAPE = Shape(1, 28, 10)
+
+
+def batch(n: int = 8, shape: Shape = SHAPE) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    side = shape.image_size
+    images = torch.randn(n, shape.in_channels, side, side, generator=generator)
+    return images, torch.arange(n) % shape.num_classes
+
+
+def network() -> nn.Module:
+    return resolve("simple:width=4x6,hidden=8", SHAPE).build(0)
+
+
+def test_gradients_are_those_of_autograd_in_the_order_of_the_layers() -> None:
+    model, (images, labels) = network(), batch()
+    flow = gradient_flow(model, images, labels)
+    assert flow.layers == ("conv1", "conv2", "fc1", "fc2")
+    torch.manual_seed(0)
+    F.cross_entropy(model.train()(images), labels).backward()
+    for i, name in enumerate(flow.layers):
+        weight = model.get_submodule(name).weight
+        assert isinstance(weight, nn.Parameter)
+        assert weight.grad is not None
+        assert flow.norm[i] == pytest.approx(weight.grad.norm().item(), rel=1e-4)
+        assert flow.mean_abs[i] == pytest.approx(weight.grad.abs().mean().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("analysis", ["gradients", "features"])
+@pytest.mark.parametrize("training", [True, False])
+def test_an_analysis_leaves_everything_as_it_was(analysis: str, training: bool) -> None:
+    model = resolve("residual:width=4,dropout=0.3", SHAPE).build(0).train(training)
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    random_state = torch.get_rng_state()
+    images, labels = batch()
+    if analysis == "gradients":
+        gradient_flow(model, images, labels)
+    else:
+        features(model, images, np.arange(8), shown=2)
+    assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
+    assert all(p.grad is None for p in model.parameters())
+    assert model.training == training
+    assert not any(m._forward_hooks for m in model.modules())
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+def test_a_plain_deep_net_vanishes_and_a_residual_one_does_not() -> None:
+    """He et al. 2015, arXiv:1512.03385; without BatchNorm, torch's initialisation shrinks it."""
+    layers: list[nn.Module] = [nn.Conv2d(1, 8, 3, padding=1), nn.ReLU()]
+    for _ in range(30):
+        layers += [nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()]
+    torch.manual_seed(0)
+    plain = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+    verdicts = []
+    for model in (plain, resolve("resnet-56", SHAPE).build(0)):
+        flow = gradient_flow(model, *batch(16))
+        record = GradientRecord(flow.layers, flow.norm[None], flow.mean_abs[None])
+        verdicts.append(record.verdict())
+    assert verdicts == ["vanishing", "stable"]
+
+
+@pytest.mark.parametrize(
+    ("norm", "verdict"),
+    [
+        ([1e-4, 1e-2], "vanishing"),
+        ([1e-2, 1e-4], "exploding"),
+        ([1.0, 3.0], "stable"),
+        ([0.0, 0.0], "no gradient"),
+        ([0.0, 1.0], "vanishing"),
+        ([np.inf, 1.0], "exploding"),
+    ],
+)
+def test_verdicts(norm: list[float], verdict: str) -> None:
+    values = np.array([norm])
+    assert GradientRecord(("a", "b"), values, values).verdict() == verdict
+
+
+def test_the_fixed_batch_is_spread_over_the_set() -> None:
+    rows = fixed_batch(60_000)
+    assert len(rows) == 256
+    assert (rows[0], rows[-1]) == (0, 59_999)
+    assert len(set(rows.tolist())) == 256
+    assert len(fixed_batch(203)) == 32
+    assert len(fixed_batch(10)) == 10
+
+
+def test_features_are_what_the_layers_put_out() -> None:
+    model, (images, _) = network(), batch(20)
+    record = features(model, images, np.arange(20), shown=3)
+    with torch.no_grad():
+        first = model.eval()[:2](images)
+        second = model[:5](images)
+    assert record.first_layer == "act1"
+    np.testing.assert_allclose(record.first, first[:3, record.channels].numpy(), atol=2e-3)
+    assert list(record.stages) == ["act1", "act2", "pool2"]
+    np.testing.assert_allclose(record.stages["act2"], second[:3].mean(1).numpy(), atol=2e-3)
+    assert record.mean[0] == pytest.approx(first.mean().item(), rel=1e-4)
+    assert record.filters.shape == (4, 1, 3, 3)
+
+
+def test_dead_units_are_counted() -> None:
+    model, (images, _) = network(), batch(20)
+    with torch.no_grad():
+        model.get_parameter("conv1.weight")[1].zero_()
+        model.get_parameter("conv1.bias")[1] = -1.0
+    record = features(model, images, np.arange(20), shown=1)
+    assert record.dead[0] == 0.25
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in register.model])
+def test_every_network_of_the_zoo_can_be_analysed(name: str) -> None:
+    shape = Shape(3, 32, 10)
+    heavy = name in ("wrn-28-10", "wrn-40-4", "densenet-bc", "resnet-110", "plain-110")
+    if heavy or "164" in name or name.startswith("preact"):
+        pytest.skip("the same layers as its smaller kin, and slow")
+    model = resolve(name, shape).build(0)
+    flow = gradient_flow(model, *batch(4, shape))
+    assert np.isfinite(flow.norm).all()
+    assert (flow.norm > 0).all()
+    record = features(model, batch(4, shape)[0], np.arange(4), shown=2)
+    assert record.first_layer
+    assert np.isfinite(record.mean).all()
+
+
+def test_runs_record_both_and_figures_come_from_them(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert run("compare", "fcn", "simple:width=4x8", "-d", "mnist-mini", "-e", "2").code == 0
+    store = RunStore(tmp_path / "runs")
+    record = store.run(store.ids()[0])
+    arrays = store.analysis(record, "gradients")
+    assert arrays is not None
+    assert arrays["norm"].shape[0] == 3, "initialisation and two epochs"
+    kinds = [entry.name for entry in register.plot]
+    for kind in kinds:
+        result = run("plot", kind, "--figure-format", "svg")
+        assert result.code == 0, result.err
+        for path in result.out.split():
+            assert (tmp_path / path).read_text().startswith("<?xml")
+            rows = (tmp_path / path).with_suffix(".csv").read_text().splitlines()
+            assert len(rows) > 1
+            assert len({row.count(",") for row in rows}) == 1
+    assert run("plot", "gradiants").err.splitlines()[1] == " hint: did you mean `gradients`?"
+
+
+def test_the_command_at_initialisation_and_after_training(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    start = run("gradients", "fcn", "simple:width=4x8", "-d", "mnist-mini", "-f", "json")
+    assert start.code == 0, start.err
+    assert not (tmp_path / "runs").exists(), "nothing was trained"
+    trained = run(
+        *("gradients", "fcn", "-d", "mnist-mini", "-e", "1", "-f", "json", "--out", "figures")
+    )
+    assert trained.code == 0, trained.err
+    before, after = start.json()["models"][0], json_part(trained.out)["models"][0]
+    assert before["norm"][0] == pytest.approx(after["norm"][0])
+    assert (len(before["norm"]), len(after["norm"])) == (1, 2)
+    assert after["moments"] == ["initialisation", 1]
+    assert (tmp_path / "figures" / "gradients-by-layer.png").is_file()
+
+
+def json_part(text: str) -> Any:
+    import json
+
+    return json.JSONDecoder().raw_decode(text)[0]
