@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import profile_step
 import start_up
 import training_step
 from convcompare.config import Runtime
@@ -41,11 +42,39 @@ def compare(arguments: str) -> dict[str, Any]:
     return {"command": f"convcompare compare {arguments}", "json": record, "table": table}
 
 
+def layers() -> dict[str, Any]:
+    """`convcompare layers` in both precisions, as it prints it."""
+    command = [str(Path(sys.executable).parent / "convcompare"), "layers", "--format", "markdown"]
+    tables = {}
+    for precision in ("fp32", "bf16"):
+        call = [*command, "--precision", precision]
+        done = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True)
+        tables[precision] = done.stdout
+    return tables
+
+
+def listing() -> dict[str, float]:
+    """Seconds that `convcompare models` takes after torch is imported, and how many it builds."""
+    code = (
+        "import time, torch; from convcompare.cli.models import _rows; t = time.perf_counter();"
+        " n = len(_rows('cifar10')); print(n, time.perf_counter() - t)"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        for _ in range(5)
+    ]
+    seconds = sorted(float(done.stdout.split()[1]) for done in runs)
+    return {"networks": int(runs[0].stdout.split()[0]), "seconds": seconds[2], "runs": 5}
+
+
 PARTS: dict[str, Callable[[], Any]] = {
     "start-up": start_up.measure,
     "steps": lambda: [training_step.measure(row, n, 9) for row, n in training_step.ROWS.items()],
+    "profile": lambda: [profile_step.measure(*row.split("@")) for row in ("residual@cifar10",)],
     "accuracy": lambda: compare(ACCURACY),
     "cifar10": lambda: compare(CIFAR),
+    "layers": layers,
+    "models": listing,
 }
 
 

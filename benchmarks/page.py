@@ -18,8 +18,11 @@ TARGETS = {"fcn": 0.975, "simple": 0.990, "residual": 0.992}
 def write_page(results: dict[str, Any], path: Path) -> None:
     sections = {
         "steps": _steps,
+        "profile": _profile,
         "accuracy": _accuracy,
         "cifar10": _cifar10,
+        "layers": _layers,
+        "models": _models,
         "start-up": _start_up,
     }
     parts = [INTRODUCTION]
@@ -50,6 +53,23 @@ seconds an epoch, and how many times faster (median and range of the pairs); the
 
 | network | course, ms | convcompare, ms | course, epoch s | convcompare, epoch s | times faster |
 |---|--:|--:|--:|--:|--:|
+{chr(10).join(lines)}
+
+`residual` misses the target on a processor without AMX: its bf16 convolutions are at most twice as
+fast as the float32 ones that the course loop runs, and they are most of a step (see below).
+"""
+
+
+def _profile(rows: list[dict[str, Any]], where: str) -> str:
+    lines = []
+    for row in rows:
+        shares = ", ".join(f"{key} {100 * share:.0f} %" for key, share in row["shares"])
+        lines.append(f"- {row['network']}: {shares}")
+    return f"""\
+## Where a training step goes
+
+torch.profiler over {rows[0]["steps"]} steps (`benchmarks/profile_step.py`) · {where}
+
 {chr(10).join(lines)}
 """
 
@@ -85,4 +105,29 @@ def _start_up(r: dict[str, Any], where: str) -> str:
 `convcompare --help` takes {1000 * r["help_s"]:.0f} ms, `python -c "import typer"`
 {1000 * r["typer_s"]:.0f} ms: {r["ratio"]:.2f} times as long ({r["ratio_low"]:.2f} to
 {r["ratio_high"]:.2f}, n = {r["rounds"]} pairs; the limit is 3). · {where}
+"""
+
+
+def _layers(tables: dict[str, str], where: str) -> str:
+    return f"""\
+## Custom layers
+
+`convcompare layers --precision fp32` and `bf16` · {where} · 64 images of 32×32×32, channels
+last, medians of 15 in turns. The targets: a custom convolution at most 2 times the standard one, Lp
+pooling at most 3 times max pooling, which the one with the mean and p = 1.5 misses; the unfolded
+convolution is there to be read, not for speed.
+
+{tables["fp32"]}
+In bf16:
+
+{tables["bf16"]}"""
+
+
+def _models(r: dict[str, float], where: str) -> str:
+    return f"""\
+## The listing of the zoo
+
+`convcompare models --dataset cifar10` builds {r["networks"]} networks, each once, and counts their
+parameters and MACs in {r["seconds"]:.2f} s after torch is imported (median of {r["runs"]}; the
+limit is 3 s). · {where}
 """

@@ -6,8 +6,10 @@ python benchmarks/picture.py COMMAND…      runs it in this folder, writes docs
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 from rich.console import Console
@@ -34,13 +36,36 @@ FRAME = """\
 """
 
 
+def on_terminal(command: list[str]) -> str:
+    """What the command prints on a terminal of WIDTH columns; its progress is left out."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (50, WIDTH))
+    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    with subprocess.Popen(
+        command, env=environment, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL
+    ) as process:
+        os.close(theirs)
+        printed = b""
+        while chunk := read(ours):
+            printed += chunk
+    assert process.returncode == 0
+    return printed.decode().replace("\r\n", "\n")
+
+
+def read(terminal: int) -> bytes:
+    """The next bytes of a terminal; none when its program has ended."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
+
+
 def main() -> None:
     command = sys.argv[1:]
-    environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    printed = on_terminal(command)
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     console.print(Text.assemble(("$ ", "bold green"), " ".join(["convcompare", *command[1:]])))
-    console.print(Text.from_ansi(done.stdout), soft_wrap=True)
+    console.print(Text.from_ansi(printed), soft_wrap=True)
     TARGET.parent.mkdir(exist_ok=True)
     svg = console.export_svg(theme=MONOKAI, title="convcompare", code_format=FRAME, unique_id="cc")
     TARGET.write_text(svg, encoding="utf-8")

@@ -1,0 +1,30 @@
+"""Where a training step goes: the share of each operator in the time of a few steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.profiler import ProfilerActivity, profile
+
+from convcompare.data import Sources
+from convcompare.load import default_cache, load_dataset
+from peer import convcompare, part
+
+STEPS = 20
+
+
+def measure(spec: str, name: str) -> dict[str, Any]:
+    """The operators that take 2 % or more of the CPU time of an epoch of STEPS steps."""
+    epoch = convcompare(spec, part(load_dataset(name, Sources(default_cache())), STEPS))
+    epoch()
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        epoch()
+    rows = profiler.key_averages()
+    total = sum(row.self_cpu_time_total for row in rows)
+    shares = {row.key.removeprefix("aten::"): row.self_cpu_time_total / total for row in rows}
+    large = sorted(shares.items(), key=lambda item: -item[1])
+    return {
+        "network": f"{spec} on {name}",
+        "steps": STEPS,
+        "shares": [(key, share) for key, share in large if share >= 0.02],
+    }
