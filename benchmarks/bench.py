@@ -80,11 +80,11 @@ PARTS: dict[str, Callable[[], Any]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--write", action="store_true", help="only write the page")
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for part in [] if arguments.write else arguments.parts:
+    for part in [] if arguments.write else arguments.parts or PARTS:
         print(f"measuring {part} …", flush=True)
         import torch
 
