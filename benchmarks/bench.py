@@ -53,6 +53,18 @@ def layers() -> dict[str, Any]:
     return tables
 
 
+def recording() -> list[dict[str, Any]]:
+    """What recording gradients and features costs beside training, of one run a network."""
+    rows = []
+    for dataset, models in (("mnist", "fcn simple residual"), ("cifar10", "residual")):
+        record = compare(f"--dataset {dataset} {models} --epochs 1")["json"]
+        for model in record["models"]:
+            (run,) = model["runs"]
+            share = run["analysis_seconds"] / run["train_seconds"]
+            rows.append({"network": f"{model['model']} on {dataset}", "share": share})
+    return rows
+
+
 def listing() -> dict[str, float]:
     """Seconds that `convcompare models` takes after torch is imported, and how many it builds."""
     code = (
@@ -75,6 +87,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "cifar10": lambda: compare(CIFAR),
     "layers": layers,
     "models": listing,
+    "recording": recording,
 }
 
 

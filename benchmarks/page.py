@@ -23,6 +23,7 @@ def write_page(results: dict[str, Any], path: Path) -> None:
         "cifar10": _cifar10,
         "layers": _layers,
         "models": _models,
+        "recording": _recording,
         "start-up": _start_up,
     }
     parts = [INTRODUCTION]
@@ -130,4 +131,14 @@ def _models(r: dict[str, float], where: str) -> str:
 `convcompare models --dataset cifar10` builds {r["networks"]} networks, each once, and counts their
 parameters and MACs in {r["seconds"]:.2f} s after torch is imported (median of {r["runs"]}; the
 limit is 3 s). · {where}
+"""
+
+
+def _recording(rows: list[dict[str, Any]], where: str) -> str:
+    shares = "; ".join(f"{row['network']} {100 * row['share']:.1f} %" for row in rows)
+    return f"""\
+## Recording gradients and features
+
+Their time as a share of the training alone, of one run of one epoch, in which two moments of the
+gradients and the features are recorded: {shares}. The limit is 5 %. · {where}
 """

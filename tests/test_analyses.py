@@ -65,19 +65,21 @@ def test_an_analysis_leaves_everything_as_it_was(analysis: str, training: bool) 
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
-def test_a_plain_deep_net_vanishes_and_a_residual_one_does_not() -> None:
-    """He et al. 2015, arXiv:1512.03385; without BatchNorm, torch's initialisation shrinks it."""
-    layers: list[nn.Module] = [nn.Conv2d(1, 8, 3, padding=1), nn.ReLU()]
-    for _ in range(30):
-        layers += [nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()]
-    torch.manual_seed(0)
-    plain = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
-    verdicts = []
-    for model in (plain, resolve("resnet-56", SHAPE).build(0)):
-        flow = gradient_flow(model, *batch(16))
-        record = GradientRecord(flow.layers, flow.norm[None], flow.mean_abs[None])
-        verdicts.append(record.verdict())
-    assert verdicts == ["vanishing", "stable"]
+KNOWN = {
+    "plain-20:norm=none,init=torch": "vanishing",  # weights too small: He 2015, arXiv:1502.01852
+    "plain-56:norm=none,init=torch": "no gradient",
+    "plain-56:norm=none": "stable",
+    "resnet-56:norm=none": "exploding",  # Zhang et al. 2019, arXiv:1901.09321
+    "plain-56": "exploding",  # Yang et al. 2019, arXiv:1902.08129: BatchNorm without shortcuts
+    "resnet-56": "stable",  # He et al. 2015, arXiv:1512.03385
+}
+
+
+@pytest.mark.parametrize("spec", KNOWN)
+def test_at_initialisation_deep_plain_nets_do_what_is_known_of_them(spec: str) -> None:
+    flow = gradient_flow(resolve(spec, SHAPE).build(0), *batch(32))
+    record = GradientRecord(flow.layers, flow.norm[None], flow.mean_abs[None])
+    assert record.verdict() == KNOWN[spec]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,8 @@ def test_a_plain_deep_net_vanishes_and_a_residual_one_does_not() -> None:
         ([1e-4, 1e-2], "vanishing"),
         ([1e-2, 1e-4], "exploding"),
         ([1.0, 3.0], "stable"),
+        ([1e-9, 3e-9], "vanishing"),
+        ([1e4, 3e4], "exploding"),
         ([0.0, 0.0], "no gradient"),
         ([0.0, 1.0], "vanishing"),
         ([np.inf, 1.0], "exploding"),
@@ -161,6 +165,9 @@ def test_runs_record_both_and_figures_come_from_them(
             rows = (tmp_path / path).with_suffix(".csv").read_text().splitlines()
             assert len(rows) > 1
             assert len({row.count(",") for row in rows}) == 1
+    record = run("plot", "gradients", "--format", "json").json()[0]
+    assert record["columns"][:2] == ["model", "depth"]
+    assert len(record["rows"][0]) == len(record["columns"])
     assert run("plot", "gradiants").err.splitlines()[1] == " hint: did you mean `gradients`?"
 
 

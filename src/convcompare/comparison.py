@@ -199,6 +199,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "test_accuracy": _figure(last, "test_accuracy"),
         "train_seconds": run.cost.train_seconds,
         "evaluation_seconds": run.cost.evaluation_seconds,
+        "analysis_seconds": run.cost.analysis_seconds,
         "message": run.message,
     }
 

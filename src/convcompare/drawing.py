@@ -48,6 +48,11 @@ class Drawing:
     columns: Sequence[str]
     rows: Iterable[Sequence[Any]]
 
+    def to_json(self) -> dict[str, Any]:
+        """What it shows, as data."""
+        rows = [list(row) for row in self.rows]
+        return {"name": self.name, "caption": self.caption, "columns": self.columns, "rows": rows}
+
     def save(self, folder: Path, kind: str = "png") -> Path:
         """Write the figure and, beside it, its data as CSV; the path of the figure."""
         if kind not in FORMATS:

@@ -14,6 +14,8 @@ GRADIENTS = "gradients"
 """The name under which a run keeps them."""
 THRESHOLD = 100.0
 """Last-layer over first-layer norm from which on a gradient is said to vanish on its way back."""
+FLOOR, CEILING = 1e-6, 1e3
+"""Norms of the first layer beyond which it does so whatever the ratio."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,17 @@ class GradientRecord:
         return float(last / first) if first > 0 else float("inf")
 
     def verdict(self, moment: int = -1, threshold: float = THRESHOLD) -> Verdict:
-        """Vanishing where the ratio is `threshold` or more, exploding where it is its inverse."""
-        if not self.norm[moment].any():
+        """Vanishing where the ratio is `threshold` or more, exploding where it is its inverse.
+
+        A first layer below FLOOR or above CEILING is so as well: where the signal dies or grows on
+        its way forward, all layers do so alike.
+        """
+        norm, ratio = self.norm[moment], self.ratio(moment)
+        if not norm.any():
             return "no gradient"
-        ratio = self.ratio(moment)
-        if not np.isfinite(self.norm[moment]).all() or ratio <= 1 / threshold:
+        if not np.isfinite(norm).all() or ratio <= 1 / threshold or norm[0] >= CEILING:
             return "exploding"
-        return "vanishing" if ratio >= threshold else "stable"
+        return "vanishing" if ratio >= threshold or norm[0] <= FLOOR else "stable"
 
     def to_json(self, threshold: float = THRESHOLD) -> dict[str, Any]:
         return {

@@ -109,7 +109,9 @@ def _perform(request: Request, threshold: float, out: Path | None) -> int:
             say_conditions(job)
         comparison = run_job(job, request)
         records, failed = _recorded(job, comparison), bool(comparison.failed)
-    table = Table(COLUMNS, tuple(_row(*item, threshold) for item in records.items()), _notes(job))
+    table = Table(
+        COLUMNS, tuple(_row(*item, threshold) for item in records.items()), _notes(job, threshold)
+    )
     if kind == "json":
         models = [{"model": m, **r.to_json(threshold)} for m, r in records.items()]
         emit_text(json.dumps({"schema_version": 1, "models": models}, indent=1), None)
@@ -164,13 +166,15 @@ def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]
     }
 
 
-def _notes(job: Job) -> tuple[str, ...]:
+def _notes(job: Job, threshold: float) -> tuple[str, ...]:
     from ..analyses.gradient_flow import fixed_batch
+    from ..gradients import CEILING, FLOOR
 
     n = len(fixed_batch(job.conditions.train_images))
     return (
         f"L2 norm of the weights' gradient, one fixed batch of {n} images of {job.dataset.name}, "
         f"seed {job.trials[0].seed}, float32, training mode",
-        "start: initialisation · end: after the last epoch, where there was one · vanishing: the "
-        "last layer's is 100 times the first's or more (`--threshold`)",
+        "start: initialisation · end: after the last epoch, where there was one · vanishing: the last "
+        f"layer's is {threshold:g} times the first's or more (`--threshold`), or the first's is below "
+        f"{FLOOR:g}; exploding: the other way round, or above {CEILING:g}",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from ..errors import UsageError, quote
 from . import options as o
-from .output import emit_drawings
+from .output import emit_drawings, emit_text
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -30,6 +31,9 @@ def plot(
     figure_format: Annotated[
         str, o.option("--figure-format", panel=o.OUTPUT, help="png (the default), svg or pdf.")
     ] = "png",
+    format: Annotated[
+        str, o.option("--format", "-f", panel=o.OUTPUT, help="json prints the data, draws nothing.")
+    ] = "figure",
 ) -> None:
     """Draw the latest comparison: figures, and beside each its data as CSV.
 
@@ -49,6 +53,8 @@ def plot(
         for entry in register.plot:
             typer.echo(f"{entry.name:<18} {entry.summary}")
         return
+    if format not in ("figure", "json"):
+        raise UsageError(f"there is no format {quote(format)}", "formats: figure, json")
     entry = register.plot[kind]
     opened = RunStore(store)
     names = opened.comparisons()
@@ -59,4 +65,8 @@ def plot(
     comparison = Comparison.load(opened, opened.comparison(names[-1]))
     source = Source(comparison, opened, Sources(default_cache(), data_dir))
     with styled():
-        emit_drawings(entry.function(source), out, figure_format)
+        drawings = entry.function(source)
+        if format == "json":
+            emit_text(json.dumps([d.to_json() for d in drawings], indent=1, default=float), None)
+        else:
+            emit_drawings(drawings, out, figure_format)

@@ -11,6 +11,9 @@ from .. import register
 from ..layers.blocks import BasicBlock, BottleneckBlock, PreActivationBlock
 from ..layers.initial_weights import he_normal
 
+Norm = Literal["batch", "none"]
+Init = Literal["he", "torch"]
+
 STAGES = (16, 32, 64)
 """Channels of the three stages of He et al. on CIFAR-10; each but the first halves the image."""
 
@@ -32,8 +35,18 @@ def stages(
     return model
 
 
-def network(in_channels: int, width: int, body: nn.Sequential, head: nn.Sequential) -> nn.Module:
-    """A 3×3 stem, the stages, a head; for post-activation the stem has BatchNorm and ReLU."""
+def network(
+    in_channels: int,
+    width: int,
+    body: nn.Sequential,
+    head: nn.Sequential,
+    norm: Norm = "batch",
+    init: Init = "he",
+) -> nn.Module:
+    """A 3×3 stem, the stages, a head; for post-activation the stem has BatchNorm and ReLU.
+
+    With `norm` none every BatchNorm is left out; `init` torch keeps torch's own initial weights.
+    """
     stem = nn.Sequential()
     stem.add_module("conv1", nn.Conv2d(in_channels, width, 3, padding=1, bias=False))
     if not any(isinstance(module, PreActivationBlock) for module in body.modules()):
@@ -42,7 +55,16 @@ def network(in_channels: int, width: int, body: nn.Sequential, head: nn.Sequenti
     for part in (body, head):
         for name, module in part.named_children():
             stem.add_module(name, module)
-    return he_normal(stem)
+    if norm == "none":
+        _leave_out_norms(stem)
+    return he_normal(stem) if init == "he" else stem
+
+
+def _leave_out_norms(model: nn.Module) -> None:
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, nn.Identity())
 
 
 def classifier(channels: int, num_classes: int, activate: bool = False) -> nn.Sequential:
@@ -71,27 +93,36 @@ class PlainBlock(nn.Sequential):
 
 
 @register.model.family("plain-{depth}", depth=(20, 32, 44, 56, 110))
-def plain(depth: int, in_channels: int, num_classes: int) -> nn.Module:
+def plain(
+    depth: int, in_channels: int, num_classes: int, norm: Norm = "batch", init: Init = "he"
+) -> nn.Module:
     """Plain-{depth} of He et al. for CIFAR-10: {depth} layers without shortcuts.
 
     3×3 convolutions with BatchNorm and ReLU in three stages of 16, 32 and 64 channels, global
     average pooling. As many parameters as the residual network of the same depth with option A:
-    what differs is the shortcut alone. arXiv:1512.03385, section 4.2.
+    what differs is the shortcut alone. arXiv:1512.03385, section 4.2. `norm` none leaves BatchNorm
+    out; `init` torch keeps torch's initial weights in place of those of arXiv:1502.01852.
     """
     widths = [(width, (depth - 2) // 6) for width in STAGES]
     body = stages(PlainBlock, STAGES[0], widths)
-    return network(in_channels, STAGES[0], body, classifier(STAGES[-1], num_classes))
+    return network(in_channels, STAGES[0], body, classifier(STAGES[-1], num_classes), norm, init)
 
 
 @register.model.family("resnet-{depth}", depth=(20, 32, 44, 56, 110))
 def resnet(
-    depth: int, in_channels: int, num_classes: int, shortcut: Literal["A", "B"] = "A"
+    depth: int,
+    in_channels: int,
+    num_classes: int,
+    shortcut: Literal["A", "B"] = "A",
+    norm: Norm = "batch",
+    init: Init = "he",
 ) -> nn.Module:
     """ResNet-{depth} of He et al. for CIFAR-10: three stages of basic blocks, 16-32-64 channels.
 
     `shortcut` A fills new channels with zeros and has no parameters, as in the paper (ResNet-20:
     269,722, ResNet-110: 1,727,962); B projects them by a 1×1 convolution with BatchNorm (ResNet-20:
-    272,474). arXiv:1512.03385, section 4.2.
+    272,474). arXiv:1512.03385, section 4.2. `norm` none leaves BatchNorm out; `init` torch keeps
+    torch's initial weights.
     """
 
     def block(channels: int, width: int, stride: int) -> nn.Module:
@@ -99,7 +130,7 @@ def resnet(
         return BasicBlock(channels, width, stride, shortcut=way)  # type: ignore[arg-type]
 
     body = stages(block, STAGES[0], [(width, (depth - 2) // 6) for width in STAGES])
-    return network(in_channels, STAGES[0], body, classifier(STAGES[-1], num_classes))
+    return network(in_channels, STAGES[0], body, classifier(STAGES[-1], num_classes), norm, init)
 
 
 @register.model.family("preact-resnet-{depth}", depth=(20, 56, 110, 164))
