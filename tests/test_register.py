@@ -66,7 +66,7 @@ def test_stored_tables_need_no_torch() -> None:
 
 LAYERS = [
     {"units", "errors", "spec", "register", "config", "run", "seeding", "files", "__init__"},
-    {"store", "data", "stats"},
+    {"store", "records", "data", "stats"},
     {"comparison", "tables", "load"},
     {"comparison_table"},
 ]

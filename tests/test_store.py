@@ -9,8 +9,9 @@ import pytest
 from convcompare import files
 from convcompare.config import TrainConfig
 from convcompare.errors import StoreError
+from convcompare.records import read_record, write_record
 from convcompare.run import Cost, Environment, Epoch, Run, Trial
-from convcompare.store import RunStore, read_record, write_record
+from convcompare.store import RunStore
 
 ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
 LOGITS = np.arange(20, dtype=np.float32).reshape(5, 4)

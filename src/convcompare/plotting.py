@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+import numpy.typing as npt
 
 from .comparison import Comparison
 from .data import Dataset, Images, Sources
@@ -32,29 +35,21 @@ class Source:
 
     def gradients(self) -> Iterator[tuple[str, GradientRecord]]:
         """The gradients that the first run of each model recorded."""
-        found = False
-        for label, run in self.first_runs():
-            arrays = self.store.analysis(run, GRADIENTS)
-            if arrays is not None:
-                found = True
-                yield label, GradientRecord.from_arrays(arrays)
-        if not found:
-            raise UsageError(
-                "these runs recorded no gradients", "`convcompare compare … --fresh` records them"
-            )
+        return ((m, GradientRecord.from_arrays(found)) for m, found in self._recorded(GRADIENTS))
 
     def features(self) -> Iterator[tuple[str, FeatureRecord]]:
         """What the first run of each model recorded of a few test images."""
-        found = False
-        for label, run in self.first_runs():
-            arrays = self.store.analysis(run, FEATURES)
-            if arrays is not None:
-                found = True
-                yield label, FeatureRecord.from_arrays(arrays)
+        return ((m, FeatureRecord.from_arrays(found)) for m, found in self._recorded(FEATURES))
+
+    def _recorded(self, name: str) -> list[tuple[str, dict[str, npt.NDArray[Any]]]]:
+        """What an analysis left of the first run of each model; UsageError where of none."""
+        arrays = [(label, self.store.analysis(run, name)) for label, run in self.first_runs()]
+        found = [(label, recorded) for label, recorded in arrays if recorded is not None]
         if not found:
             raise UsageError(
-                "these runs recorded no features", "`convcompare compare … --fresh` records them"
+                f"these runs recorded no {name}", "`convcompare compare … --fresh` records them"
             )
+        return found
 
     def image(self, row: int) -> Images:
         """A test image, uint8 (channels, h, w)."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +29,8 @@ import numpy.typing as npt
 
 from . import files
 from .errors import StoreError, quote
-from .run import SCHEMA_VERSION, Environment, Epoch, Run, Trial
+from .records import damaged, read_record, seal, unseal, write_record
+from .run import Environment, Epoch, Run, Trial
 
 COMPARISONS = "comparisons"
 ANALYSES = "analyses"
@@ -73,7 +73,7 @@ class RunStore:
         path = self.folder(run_id) / "run.json"
         run = self._parse(path, Run.from_json)
         if run.id != run_id:
-            raise _damaged(path, "it is the record of another run")
+            raise damaged(path, "it is the record of another run")
         return run
 
     def outcome(self, run_id: str) -> Run | None:
@@ -87,7 +87,7 @@ class RunStore:
         path = self.folder(run_id) / "trial.json"
         trial = self._parse(path, Trial.from_json)
         if trial.id != run_id:
-            raise _damaged(path, "it is the record of another run")
+            raise damaged(path, "it is the record of another run")
         return trial
 
     def history(self, run_id: str) -> tuple[Epoch, ...]:
@@ -175,7 +175,7 @@ class RunStore:
         epoch = history[-1].epoch
         name = f"{epoch:04}.safetensors"
         files.write(states / name, tensors)
-        lines = [_sealed(line.to_json()) for line in history]
+        lines = [seal(line.to_json()) for line in history]
         files.write(folder / "history.jsonl", b"".join(line + b"\n" for line in lines))
         newest = {"epoch": epoch, "file": name, "sha256": _sha256(tensors)}
         pointer = states / "state.json"
@@ -242,7 +242,7 @@ class RunStore:
     def _history(self, path: Path) -> list[Epoch]:
         found = []
         for line in files.read(path).splitlines():
-            record = _unsealed(line)
+            record = unseal(line)
             if record is None:
                 break
             found.append(Epoch.from_json(record))
@@ -250,10 +250,10 @@ class RunStore:
 
     def _verified(self, path: Path, sha256: str | None) -> bytes:
         if not path.is_file():
-            raise _damaged(path, "it is missing")
+            raise damaged(path, "it is missing")
         data = files.read(path)
         if sha256 is None or _sha256(data) != sha256:
-            raise _damaged(path, "its bytes are not those that were written")
+            raise damaged(path, "its bytes are not those that were written")
         return data
 
     def _parse(self, path: Path, build: Callable[[Mapping[str, Any]], R]) -> R:
@@ -261,44 +261,7 @@ class RunStore:
         try:
             return build(record)
         except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(path, f"{type(error).__name__} {error}") from error
-
-
-def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a JSON record with its CRC."""
-    files.write(path, _sealed({"schema_version": SCHEMA_VERSION, **record}, indent=1) + b"\n")
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Read a JSON record; StoreError where it is damaged or newer than this version."""
-    record = _unsealed(files.read(path))
-    if record is None:
-        raise _damaged(path, "it is not the record that was written")
-    if record.get("schema_version", 0) > SCHEMA_VERSION:
-        raise StoreError(
-            f"{quote(path)} was written by a newer convcompare", "upgrade convcompare to read it"
-        )
-    return record
-
-
-def _sealed(record: Mapping[str, Any], indent: int | None = None) -> bytes:
-    body = {name: value for name, value in record.items() if name != "crc32"}
-    return json.dumps({**body, "crc32": _crc(body)}, indent=indent).encode()
-
-
-def _unsealed(data: bytes) -> dict[str, Any] | None:
-    try:
-        record = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(record, dict):
-        return None
-    crc = record.pop("crc32", None)
-    return record if crc == _crc(record) else None
-
-
-def _crc(record: Mapping[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(record, sort_keys=True).encode()):08x}"
+            raise damaged(path, f"{type(error).__name__} {error}") from error
 
 
 def _sha256(data: bytes) -> str:
@@ -314,10 +277,3 @@ def _npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 def _arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return dict(arrays)
-
-
-def _damaged(path: Path, what: str) -> StoreError:
-    return StoreError(
-        f"{quote(path)} is damaged: {what}",
-        "move the run's folder away, or train it again with `--fresh`",
-    )

@@ -174,7 +174,7 @@ def _notes(job: Job, threshold: float) -> tuple[str, ...]:
     return (
         f"L2 norm of the weights' gradient, one fixed batch of {n} images of {job.dataset.name}, "
         f"seed {job.trials[0].seed}, float32, training mode",
-        "start: initialisation · end: after the last epoch, where there was one · vanishing: the last "
-        f"layer's is {threshold:g} times the first's or more (`--threshold`), or the first's is below "
-        f"{FLOOR:g}; exploding: the other way round, or above {CEILING:g}",
+        "start: initialisation · end: after the last epoch, where there was one",
+        f"vanishing: the last layer's is {threshold:g} times the first's or more (`--threshold`), "
+        f"or the first's is below {FLOOR:g}; exploding: the other way round, or above {CEILING:g}",
     )

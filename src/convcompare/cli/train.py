@@ -1,13 +1,12 @@
-"""``convcompare train``."""
+"""``convcompare train``: a comparison of one network."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from . import options as o
+from .compare import compare
 
 
 def train(
@@ -42,32 +41,6 @@ def train(
 
     [bold]convcompare train net.py:MyNet --seed 3[/bold]
     """
-    from .arguments import parse_settings
-    from .session import Request, perform
-
-    request = Request(
-        models=[model],
-        dataset=dataset,
-        seeds=[seed],
-        recipe=recipe,
-        settings=parse_settings(
-            settings,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            optimizer=optimizer,
-            image_size=image_size,
-        ),
-        precision=precision,
-        device=device,
-        threads=threads,
-        executor="local",
-        store=store,
-        data_dir=data_dir,
-        fresh=fresh,
-        dry_run=dry_run,
-        format=format,
-        out=out,
-        quiet=quiet,
-    )
-    raise typer.Exit(perform(request))
+    given = {**locals(), "models": [model]}
+    del given["model"]
+    compare(**given)
