@@ -15,7 +15,13 @@ def compare(
     dataset: o.Dataset = "mnist",
     seeds: Annotated[
         str | None,
-        o.option("--seeds", "-s", panel=o.TRAINING, help="How many seeds (1), or a list: 0,1,7."),
+        o.option(
+            "--seeds",
+            "-s",
+            metavar="N",
+            panel=o.TRAINING,
+            help="How many seeds (1), or a list: 0,1,7.",
+        ),
     ] = None,
     seed: Annotated[int, o.option("--seed", panel=o.TRAINING, min=0, help="The first seed.")] = 0,
     epochs: o.Epochs = None,

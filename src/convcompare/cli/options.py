@@ -58,33 +58,54 @@ Dataset = Annotated[
     ),
 ]
 Epochs = Annotated[
-    str | None, option("--epochs", "-e", panel=TRAINING, help="Passes over the images (5).")
+    str | None,
+    option("--epochs", "-e", metavar="N", panel=TRAINING, help="Passes over the images (5)."),
 ]
 BatchSize = Annotated[
-    str | None, option("--batch-size", "-b", panel=TRAINING, help="Images a step (64).")
+    str | None,
+    option("--batch-size", "-b", metavar="N", panel=TRAINING, help="Images a step (64)."),
 ]
-LearningRate = Annotated[str | None, option("--lr", panel=TRAINING, help="Learning rate (1e-3).")]
-Optimizer = Annotated[str | None, option("--optimizer", panel=TRAINING, help="adam, adamw or sgd.")]
-Recipe = Annotated[str, option("--recipe", panel=TRAINING, help="report (the default) or modern.")]
+LearningRate = Annotated[
+    str | None, option("--lr", metavar="RATE", panel=TRAINING, help="Learning rate (1e-3).")
+]
+Optimizer = Annotated[
+    str | None,
+    option("--optimizer", metavar="NAME", panel=TRAINING, help="adam (the default), adamw or sgd."),
+]
+Recipe = Annotated[
+    str, option("--recipe", metavar="NAME", panel=TRAINING, help="report (the default) or modern.")
+]
 ImageSize = Annotated[
     str | None,
-    option("--image-size", panel=TRAINING, help="Resize the images to this side, in pixels."),
+    option(
+        "--image-size",
+        metavar="PIXELS",
+        panel=TRAINING,
+        help="Resize the images to this side, in pixels.",
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
     option("--set", panel=TRAINING, metavar="NAME=VALUE", help="Any other training setting."),
 ]
 Precision = Annotated[
-    str, option("--precision", panel=MACHINE, help="auto (the default), fp32 or bf16.")
+    str,
+    option("--precision", metavar="NAME", panel=MACHINE, help="auto (the default), fp32 or bf16."),
 ]
 Device = Annotated[
-    str, option("--device", panel=MACHINE, help="auto (the default), cpu, cuda or cuda:1.")
+    str,
+    option(
+        "--device", metavar="DEVICE", panel=MACHINE, help="auto (the default), cpu, cuda or cuda:1."
+    ),
 ]
 Threads = Annotated[
     int | None, option("--threads", panel=MACHINE, min=1, help="Threads of the CPU (all cores).")
 ]
 Executor = Annotated[
-    str, option("--executor", panel=MACHINE, help="How trials are run: local (the default).")
+    str,
+    option(
+        "--executor", metavar="NAME", panel=MACHINE, help="How trials are run: local (the default)."
+    ),
 ]
 Store = Annotated[
     Path,
@@ -110,7 +131,9 @@ Fresh = Annotated[
 DryRun = Annotated[bool, option("--dry-run", "-n", panel=OUTPUT, help="Print the plan and stop.")]
 Format = Annotated[
     str,
-    option("--format", "-f", panel=OUTPUT, help="table, json, csv, markdown or latex."),
+    option(
+        "--format", "-f", metavar="NAME", panel=OUTPUT, help="table, json, csv, markdown or latex."
+    ),
 ]
 Out = Annotated[
     Path | None, option("--out", "-o", panel=OUTPUT, help="Write the result to a file.")
