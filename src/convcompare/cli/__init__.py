@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import ConvcompareError, Terminated
-from . import compare, datasets, gradients, layers, models, plot, runs, train
+from . import compare, datasets, gradients, layers, models, plot, receptive_field, runs, train
 
 EPILOG = (
     "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
@@ -32,6 +32,7 @@ COMMANDS = (
     train.train,
     models.models,
     layers.layers,
+    receptive_field.receptive_field,
     gradients.gradients,
     plot.plot,
     datasets.datasets,

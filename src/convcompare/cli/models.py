@@ -38,6 +38,7 @@ LAYERS = (
     Column("shape", "output", "left", show=lambda shape: "×".join(map(str, shape)), priority=2),
     Column("parameters", "parameters", show=units.count),
     Column("macs", "MACs", show=units.large),
+    Column("field", "field", priority=3),
 )
 
 
@@ -76,7 +77,7 @@ def _rows(dataset: str) -> list[dict[str, Any]]:
     from ..build import resolve
     from ..errors import UsageError
 
-    shape = _shape(dataset)
+    shape = shape_for(dataset)
     rows = []
     for entry in register.model:
         row: dict[str, Any] = {"model": entry.name, "parameters": None, "macs": None}
@@ -103,10 +104,14 @@ def _show(name: str, dataset: str, kind: Format) -> None:
     """One network: what it is, its options, its layers."""
     from ..build import resolve
 
-    builder = resolve(name, _shape(dataset))
+    builder = resolve(name, shape_for(dataset))
     counts = _counts(builder)
     options = _options(name)
     layers = [dict(vars(layer)) for layer in _layers(builder)]
+    last_calls = {layer["name"]: layer for layer in layers}
+    for layer_name, field in _fields(builder).items():  # of a layer called twice, the last
+        if layer_name in last_calls:
+            last_calls[layer_name]["field"] = field
     if kind == "json":
         record = {"model": name, **counts, "options": options, "layers": layers}
         emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
@@ -141,13 +146,22 @@ def _layers(builder: Builder) -> Sequence[Layer]:
     return layer_table(builder.build(0, device), torch.zeros(size, device=device))
 
 
+def _fields(builder: Builder) -> dict[str, str]:
+    """The receptive field of each layer that has one, in pixels."""
+    from ..fields.measure import field_of_network
+    from ..receptive_field_table import show_size
+
+    found = field_of_network(builder).modules
+    return {name: show_size(layer) for name, layer in found.items()}
+
+
 def _about(builder: Builder) -> list[str]:
     """The paragraphs of the docstring, for networks of the zoo."""
     text = "" if builder.code else inspect.getdoc(builder.function) or ""
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
 
-def _shape(dataset: str) -> Shape:
+def shape_for(dataset: str) -> Shape:
     """What a network must fit to take a data set; only a folder of images has to be opened."""
     from .. import register
     from ..build import Shape

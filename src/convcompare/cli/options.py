@@ -20,6 +20,7 @@ def _names(kind: str) -> Callable[[str], list[str]]:
 
 
 model_names = _names("model")
+dataset_names = _names("dataset")
 
 
 def option(*names: str, panel: str, **more: Any) -> Any:

@@ -1,0 +1,215 @@
+"""``convcompare receptive-field --effective``: measure, print, store arrays, figure and data."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .. import files
+from ..errors import ModelError, UsageError, did_you_mean, quote
+from ..tables import Column, Format, Table
+from .console import talk
+from .output import emit_table, emit_text
+from .receptive_field import shape_for
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ..build import Builder, Shape
+    from ..fields.effective_field import EffectiveField
+    from ..run import Run
+
+NAME = "effective-field"
+COLUMNS = (
+    Column("model", "model", "left"),
+    Column("layer", "layer", "left", priority=1),
+    Column("theoretical", "theoretical field", priority=1),
+    Column("mass_size", "95 % of gradient", show=lambda v: f"{v:.1f}"),
+    Column("gaussian_size", "Gaussian fit", show=lambda v: f"{v:.1f}", priority=1),
+    Column("share", "of field", show=lambda v: f"{int(100 * v + 0.5)} %"),
+    Column("cut", "", "left", show=lambda v: "cut by the image" if v else "", priority=2),
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """An effective field as it was asked for."""
+
+    models: tuple[str, ...]
+    dataset: str | None
+    image_size: int | None
+    layer: str | None
+    images: int
+    measure: str
+    seed: int
+    run: str | None
+    store: Path
+    data_dir: Path | None
+    out: Path
+    format: Format
+
+
+def perform(request: Request) -> None:
+    """Measure each network, write the files, print the table."""
+    measure = _measure(request.measure)
+    run = None if request.run is None else _find_run(request)
+    models = request.models or (() if run is None else (_label(run),))
+    if not models:
+        raise UsageError("which network?", "`convcompare models` lists them")
+    dataset = request.dataset or ("cifar10" if run is None else run.trial.dataset)
+    shape = shape_for(dataset, request.image_size)
+    images, what = _images(request, shape)
+    fields = {model: _field(model, shape, images, request, measure, run) for model in models}
+    weights = f"weights of seed {request.seed}" if run is None else f"weights of run {run.id}"
+    caption = f"mean {measure} gradient of the central unit · {what} · {weights}, eval mode"
+    _write(request.out, fields, caption)
+    rows = [_row(model, field) for model, field in fields.items()]
+    if request.format == "json":
+        emit_text(json.dumps(rows, indent=1, ensure_ascii=False), None)
+        return
+    notes = (
+        caption,
+        "sizes in pixels: sides of squares with the area that holds 95.45 % of the gradient",
+        f"figure, arrays and data in {request.out}",
+    )
+    columns = tuple(c for c in COLUMNS if c.key != "cut" or any(row["cut"] for row in rows))
+    emit_table(Table(columns, tuple(rows), notes), request.format)
+
+
+def _measure(name: str) -> Literal["squared", "absolute"]:
+    if name == "squared":
+        return "squared"
+    if name == "absolute":
+        return "absolute"
+    near = did_you_mean(name, ("squared", "absolute"))
+    raise UsageError(f"`--measure` cannot be {quote(name)}", near or "squared or absolute")
+
+
+def _find_run(request: Request) -> Run:
+    from ..store import RunStore
+
+    store, prefix = RunStore(request.store), str(request.run)
+    found = [run_id for run_id in store.ids() if run_id.startswith(prefix)]
+    if len(found) != 1:
+        what = f"{len(found)} runs begin" if found else "no run begins"
+        hint = ", ".join(found[:4]) or f"`convcompare runs --store {request.store}` lists them"
+        raise UsageError(f"{what} with {quote(prefix)}", hint)
+    run = store.outcome(found[0])
+    if run is None or "weights.safetensors" not in run.sha256:
+        raise UsageError(f"run {found[0]} has no final weights", "one that has finished has them")
+    return run
+
+
+def _label(run: Run) -> str:
+    """The network of a run as it was typed, where that still means the same."""
+    from ..build import resolve
+
+    label = run.trial.label
+    same = label and resolve(label, shape_for(run.trial.dataset, None)).spec == run.trial.model
+    return label if same else run.trial.model
+
+
+def _images(request: Request, shape: Shape) -> tuple[Tensor, str]:
+    """The images that are averaged over, normalised, and what they are in words."""
+    import torch
+
+    if request.dataset is None:
+        generator = torch.Generator().manual_seed(request.seed)
+        size = (request.images, shape.in_channels, shape.image_size, shape.image_size)
+        return torch.randn(size, generator=generator), f"{request.images} images of normal noise"
+    from ..batches import Batches
+    from ..data import Sources, Split
+    from ..load import default_cache, load_dataset
+
+    dataset = load_dataset(request.dataset, Sources(default_cache(), request.data_dir))
+    if request.image_size not in (None, dataset.image_size):
+        raise UsageError(
+            f"the images of {quote(request.dataset)} have {dataset.image_size} pixels, "
+            f"not {request.image_size}",
+            "leave out `--dataset` for noise of any size",
+        )
+    count = min(request.images, len(dataset.test))
+    split = Split(dataset.test.images[:count], dataset.test.labels[:count])
+    batches = Batches(split, dataset, torch.device("cpu"))
+    return batches.normalise(batches.images), f"{count} test images of {dataset.name}"
+
+
+def _field(
+    name: str, shape: Shape, images: Tensor, request: Request,
+    measure: Literal["squared", "absolute"], run: Run | None,
+) -> EffectiveField:  # fmt: skip
+    from ..build import resolve
+    from ..fields.effective_field import effective_field, pick_layer
+    from ..fields.measure import field_of_network
+
+    builder = resolve(name, shape)
+    layer = pick_layer(field_of_network(builder), request.layer)
+    model = builder.build(request.seed)
+    if run is not None:
+        _load(model, builder, run, request.store)
+    return effective_field(model, images, layer, measure)
+
+
+def _load(model: nn.Module, builder: Builder, run: Run, store: Path) -> None:
+    """Put the final weights of a run in place; ModelError where they are another network's."""
+    from ..checkpoint import from_bytes
+    from ..store import RunStore
+
+    weights = from_bytes(RunStore(store).weights(run))
+    own = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if {name: tensor.shape for name, tensor in weights.items()} != own:
+        raise ModelError(
+            f"run {run.id} has the weights of {quote(run.trial.model)}, "
+            f"which do not fit {quote(builder.spec)}",
+            "leave out the network: the run knows its own",
+        )
+    model.load_state_dict(weights)
+
+
+def _row(model: str, field: EffectiveField) -> dict[str, Any]:
+    sides = [last - first + 1 for first, last in (field.rows, field.columns)]
+    return {
+        "model": model,
+        "layer": field.layer,
+        "theoretical": "×".join(str(side) for side in sides),
+        "mass_size": field.mass_size,
+        "gaussian_size": field.gaussian_size,
+        "share": field.share,
+        "cut": field.cut,
+        "unit": list(field.unit),
+        "measure": field.measure,
+        "images": field.images,
+    }
+
+
+def _write(folder: Path, fields: Mapping[str, EffectiveField], caption: str) -> None:
+    import numpy as np
+
+    from ..drawing import styled
+    from ..plots.receptive_field import Panel, effective_fields
+
+    panels = [
+        Panel(
+            model,
+            f"{field.layer} · {field.mass_size:.1f} px, {100 * field.share:.0f} % of the field",
+            field.gradient, field.rows, field.columns, field.mass_size,
+        )
+        for model, field in fields.items()
+    ]  # fmt: skip
+    arrays: dict[str, Any] = {"models": np.array(list(fields))}
+    for i, field in enumerate(fields.values()):
+        arrays |= {
+            f"gradient_{i}": field.gradient,
+            f"field_{i}": np.array([field.rows, field.columns]),
+        }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    files.make_folder(folder)
+    files.write(folder / f"{NAME}.npz", buffer.getvalue())
+    with styled():
+        path = effective_fields(panels, caption).save(folder)
+    talk().print(f"drew {len(panels)} fields: {path}", soft_wrap=True)

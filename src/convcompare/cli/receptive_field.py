@@ -1,0 +1,143 @@
+"""``convcompare receptive-field``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+from ..tables import Format, check_format
+from . import options as o
+from .output import emit_table, emit_text
+
+if TYPE_CHECKING:
+    from ..build import Shape
+
+FIELD = "Field"
+EFFECTIVE = "Effective field"
+
+Models = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Networks: NAME, NAME:option=value, file.py:Net or package.module:Net.",
+        metavar="MODEL...",
+        autocompletion=o.model_names,
+        show_default=False,
+    ),
+]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        "-d",
+        help="The images: their size, and with --effective the test images (cifar10, and noise).",
+        autocompletion=o.dataset_names,
+        show_default=False,
+    ),
+]
+ImageSize = Annotated[
+    int | None,
+    o.option("--image-size", "-i", panel=FIELD, min=1, help="Side of the images (the set's)."),
+]
+Layers = Annotated[
+    bool, o.option("--layers", panel=FIELD, help="Every layer, of large networks as well.")
+]
+Effective = Annotated[
+    bool, o.option("--effective", panel=EFFECTIVE, help="Measure where the central unit looks.")
+]
+Layer = Annotated[
+    str | None, o.option("--layer", panel=EFFECTIVE, help="The layer (the last with places).")
+]
+Images = Annotated[
+    int, o.option("--images", panel=EFFECTIVE, min=1, help="Images to average over (32).")
+]
+Measure = Annotated[
+    str, o.option("--measure", panel=EFFECTIVE, help="squared (the default) or absolute gradient.")
+]
+Seed = Annotated[
+    int, o.option("--seed", "-s", panel=EFFECTIVE, min=0, help="Of weights and noise (0).")
+]
+Run = Annotated[
+    str | None,
+    o.option("--run", panel=EFFECTIVE, help="The final weights of a run, by the start of its id."),
+]
+Out = Annotated[
+    Path | None,
+    o.option(
+        "--out",
+        "-o",
+        panel=o.OUTPUT,
+        help="A file for the result; with --effective the folder of figures (convcompare-figures).",
+    ),
+]
+
+
+def receptive_field(
+    models: Models = None,
+    dataset: Dataset = None,
+    image_size: ImageSize = None,
+    layers: Layers = False,
+    effective: Effective = False,
+    layer: Layer = None,
+    images: Images = 32,
+    measure: Measure = "squared",
+    seed: Seed = 0,
+    run: Run = None,
+    store: o.Store = Path("runs"),
+    data_dir: o.DataDir = None,
+    format: o.Format = "table",
+    out: Out = None,
+) -> None:
+    """What each unit sees: exact size, stride and start of every layer.
+
+    [bold]convcompare receptive-field cnn:depth=6 residual[/bold]
+
+    [bold]convcompare receptive-field torchvision:resnet50 --image-size 224[/bold]
+
+    [bold]convcompare receptive-field plain-20 resnet-20 --effective --image-size 96[/bold]
+    """
+    kind = check_format(format)
+    if effective:
+        from .effective_field import Request, perform
+
+        request = Request(
+            tuple(models or ()), dataset, image_size, layer, images, measure, seed, run, store,
+            data_dir, out or Path("convcompare-figures"), kind,
+        )  # fmt: skip
+        perform(request)
+        return
+    if run is not None or layer is not None:
+        option = "--run" if run is not None else "--layer"
+        raise UsageError(f"`{option}` goes with `--effective`", "the exact field needs no weights")
+    if not models:
+        raise UsageError("which network?", "`convcompare models` lists them")
+    _exact(models, shape_for(dataset or "cifar10", image_size), layers, kind, out)
+
+
+def _exact(models: list[str], shape: Shape, layers: bool, kind: Format, out: Path | None) -> None:
+    from ..build import resolve
+    from ..fields.measure import field_of_network
+    from ..receptive_field_table import csv_table, field_table, to_json
+
+    fields = {model: field_of_network(resolve(model, shape)) for model in models}
+    if kind == "json":
+        rows = [to_json(model, found) for model, found in fields.items()]
+        emit_text(json.dumps(rows, indent=1, ensure_ascii=False), out)
+    elif kind == "csv":
+        emit_table(csv_table(fields), kind, out)
+    else:
+        side = shape.image_size
+        emit_table(field_table(fields, layers, f"{side}×{side}"), kind, out)
+
+
+def shape_for(dataset: str, image_size: int | None) -> Shape:
+    """The images of a data set, of another size where that is asked for."""
+    from dataclasses import replace
+
+    from . import models
+
+    shape = models.shape_for(dataset)
+    return shape if image_size is None else replace(shape, image_size=image_size)

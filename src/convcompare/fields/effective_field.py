@@ -1,0 +1,149 @@
+"""The effective receptive field: how much of what a unit could see has a say in what it gives.
+
+Luo et al. 2016, arXiv:1701.04128: the gradient of the central unit by the image, over many images.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError, did_you_mean, quote
+from .receptive_field import ReceptiveField
+from .trace import LayerField
+
+Measure = Literal["squared", "absolute"]
+MASS = 0.9545
+"""The share of the gradient that counts as seen: two standard deviations, as in the paper."""
+_RADIUS = math.sqrt(-2 * math.log(1 - MASS))
+"""Standard deviations of the circle that holds `MASS` of a Gaussian in two dimensions."""
+
+
+@dataclass(frozen=True)
+class EffectiveField:
+    """Where the central unit of a layer looks, on average over images.
+
+    ``gradient`` (h, w) holds the mean squared or absolute gradient by each pixel, summed over the
+    channels, with sum 1. ``mass_size`` and ``gaussian_size`` are sides of squares in pixels: that
+    with the area of the fewest pixels that hold 95.45 % of it, and that with the area of the
+    ellipse which would hold as much of the Gaussian with its second moments. ``rows`` and
+    ``columns`` are the theoretical field, cut by the image where ``cut``.
+    """
+
+    layer: str
+    unit: tuple[int, int]
+    gradient: npt.NDArray[np.float64]
+    measure: Measure
+    images: int
+    mass_size: float
+    gaussian_size: float
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    cut: bool
+
+    @property
+    def theoretical_size(self) -> float:
+        """The side of the square with the area of the theoretical field within the image."""
+        height, width = (b - a + 1 for a, b in (self.rows, self.columns))
+        return math.sqrt(height * width)
+
+    @property
+    def share(self) -> float:
+        """The size by mass as a share of the theoretical side."""
+        return self.mass_size / self.theoretical_size
+
+
+def pick_layer(found: ReceptiveField, name: str | None) -> LayerField:
+    """The module of that name; by default that which gives the features before global pooling."""
+    places = {n: m for n, m in found.modules.items() if n and None not in m.axes}
+    if not places:
+        raise UsageError(
+            "no layer of the network keeps the places of the image",
+            "an effective field needs feature maps, such as those of a convolution",
+        )
+    if name is not None:
+        if name not in places:
+            near = did_you_mean(name, places) or f"layers: {', '.join(list(places)[:6])}, …"
+            raise UsageError(f"there is no layer {quote(name)} with feature maps", near)
+        return places[name]
+    pools = {layer.name for layer in found.layers if layer.kind == "adaptive pool"}
+    wanted = found.features.axes if found.features else None
+    same = [m for n, m in places.items() if m.axes == wanted and n not in pools]
+    return (same or list(places.values()))[-1]
+
+
+def effective_field(
+    model: nn.Module, images: Tensor, layer: LayerField, measure: Measure = "squared"
+) -> EffectiveField:
+    """The gradient of the sum over the channels of the layer's central unit, in eval mode.
+
+    images: float (n, c, h, w). The network is left as it was found.
+    """
+    total = torch.zeros(images.shape[2:], dtype=torch.float64)
+    unit = (layer.units[0] // 2, layer.units[1] // 2)
+    for first in range(0, len(images), 16):
+        batch = images[first : first + 16]
+        gradient = _gradient(model, batch, layer.name, unit).double()
+        power = gradient.square() if measure == "squared" else gradient.abs()
+        total += power.sum((0, 1)).cpu()
+    if not total.isfinite().all() or not total.sum() > 0:
+        raise UsageError(
+            f"the gradient of {quote(layer.name)} is zero or not finite on all images",
+            "another layer, another seed, or a network that has not diverged",
+        )
+    density = (total / total.sum()).numpy()
+    spans, cut = [], False
+    for axis, place, pixels in zip(layer.axes, unit, density.shape, strict=True):
+        assert axis is not None
+        first, last = axis.span(place)
+        cut = cut or first < 0 or last >= pixels
+        spans.append((max(first, 0), min(last, pixels - 1)))
+    return EffectiveField(
+        layer.name, unit, density, measure, len(images), mass_size(density),
+        gaussian_size(density), spans[0], spans[1], cut,
+    )  # fmt: skip
+
+
+def mass_size(density: npt.NDArray[np.float64]) -> float:
+    """√ of the number of pixels, largest first, that hold 95.45 % of `density` (h, w)."""
+    order = np.sort(density, axis=None)[::-1]
+    reached = np.cumsum(order) / order.sum()
+    return math.sqrt(int(np.searchsorted(reached, MASS)) + 1)
+
+
+def gaussian_size(density: npt.NDArray[np.float64]) -> float:
+    """The side of the square with the area of the Gaussian's 95.45 % ellipse: 4.41 σ."""
+    weights = density / density.sum()
+    rows, columns = np.indices(density.shape)
+    places = np.stack([rows.ravel(), columns.ravel()])
+    covariance = np.cov(places, aweights=weights.ravel(), ddof=0)
+    # A pixel is a square and not a point: its own variance along each side is 1/12.
+    area = math.pi * _RADIUS**2 * math.sqrt(np.linalg.det(covariance + np.eye(2) / 12))
+    return math.sqrt(area)
+
+
+def _gradient(model: nn.Module, images: Tensor, name: str, unit: tuple[int, int]) -> Tensor:
+    training = {module: module.training for module in model.modules()}
+    caught: list[Tensor] = []
+
+    def keep(_: nn.Module, __: Any, output: Tensor) -> None:
+        caught.append(output[..., unit[0], unit[1]].sum())
+
+    hook = model.get_submodule(name).register_forward_hook(keep)
+    model.eval()
+    x = images.detach().requires_grad_()
+    try:
+        with torch.enable_grad(), torch.random.fork_rng([]):
+            model(x)
+            (gradient,) = torch.autograd.grad(caught[-1], x)
+    finally:
+        hook.remove()
+        for module, mode in training.items():
+            module.training = mode
+    return gradient

@@ -1,0 +1,65 @@
+"""The rules of this tool's own layers, and of those of torch that are one layer to a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from torch import nn
+
+from ..layers.activation import HardSwish, SiluRelu, Softplus, Swish
+from ..layers.attention import ChannelGate, SelfAttention, SpatialGate, SqueezeExcitation
+from ..layers.convolution import UnfoldedConvolution
+from ..layers.pooling import LpPool2d, MixedPool2d
+from .mixing import attention, gate
+from .rules import Call, local
+from .shapes import elementwise
+from .state import Field, merge, size_of
+
+
+def _unfolded(call: Call, module: nn.Module) -> Field:
+    assert isinstance(module, UnfoldedConvolution)
+    stride, padding, dilation = module.geometry
+    return local(call, lambda _, axis: axis.window(module.kernel, stride, padding, dilation))
+
+
+def _lp_pool(call: Call, module: nn.Module) -> Field:
+    assert isinstance(module, LpPool2d)
+    kernel, stride, padding = module.window
+    return local(call, lambda _, axis: axis.window(kernel, stride, padding))
+
+
+def _mixed_pool(call: Call, module: nn.Module) -> Field:
+    assert isinstance(module, MixedPool2d)
+    return local(call, lambda _, axis: axis.window(module.kernel, module.stride))
+
+
+def _spatial_gate(call: Call, module: nn.Module) -> Field:
+    """One gate a place, from its neighbours: the field of the convolution, and of the place."""
+    assert isinstance(module, SpatialGate)
+    kernel, shape = module.conv.kernel_size[0], size_of(call.input)
+    seen = local(call, lambda _, axis: axis.window(kernel, 1, kernel // 2))
+    return replace(merge([(call.field, shape), (seen, shape)], shape), unpooled=None)
+
+
+LayerRule = Callable[[Call, nn.Module], Field]
+LAYERS: dict[type[nn.Module], tuple[str, LayerRule]] = {
+    **dict.fromkeys(
+        (Swish, SiluRelu, Softplus, HardSwish), ("activation", lambda call, _: elementwise(call))
+    ),
+    UnfoldedConvolution: ("convolution", _unfolded),
+    LpPool2d: ("pool", _lp_pool),
+    MixedPool2d: ("pool", _mixed_pool),
+    SpatialGate: ("gate", _spatial_gate),
+    SqueezeExcitation: ("gate", lambda call, _: gate(call)),
+    ChannelGate: ("gate", lambda call, _: gate(call)),
+    SelfAttention: ("attention", lambda call, _: gate(call)),
+    nn.MultiheadAttention: ("attention", lambda call, _: attention(call)),
+}
+"""Layers that are not looked into: what the table calls them, and their rule."""
+
+
+def layer_rule(module: nn.Module) -> tuple[str, LayerRule] | None:
+    """The rule of a layer that is not looked into, or None."""
+    found = (LAYERS[kind] for kind in type(module).__mro__ if kind in LAYERS)
+    return next(found, None)

@@ -1,0 +1,140 @@
+"""Operations over many places at once: means, linear layers, products, norms, attention."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from .rules import Call, Rule, tensor_of
+from .shapes import elementwise
+from .state import Field, Untraceable, merge, moved, size_of
+
+
+def _dims(call: Call, position: int, name: str = "dim") -> list[int]:
+    """The dimensions that are asked for; all where none is named."""
+    asked, ndim = call.get(position, name), call.input.ndim
+    if asked is None or isinstance(asked, bool):
+        return list(range(ndim))
+    return [dim % ndim for dim in ([asked] if isinstance(asked, int) else asked)] or [*range(ndim)]
+
+
+def reduction(call: Call) -> Field:
+    """mean, sum, max …: over all places where it is over a dimension that counts them."""
+    if isinstance(call.get(1, "other"), Tensor):
+        return elementwise(call)
+    field, shape = call.field, size_of(call.input)
+    position = 2 if call.name in ("norm", "quantile") else 1
+    dims = _dims(call, position)
+    field = field.mixed([side for dim in dims for side in field.along(dim)])
+    if tensor_of(call.output).ndim < len(shape):
+        kept = [dim for dim in range(len(shape)) if dim not in dims]
+        field = moved(field, {old: new for new, old in enumerate(kept)})
+    return field
+
+
+def normalisation(call: Call) -> Field:
+    """softmax, normalize, cumsum: each place stays and depends on all along the dimension."""
+    position = 2 if call.name == "normalize" else 1
+    field, default = call.field, 1 if call.name == "normalize" else None
+    asked = call.get(position, "dim", default)
+    dims = range(call.input.ndim) if asked is None else [asked % call.input.ndim]
+    return field.mixed([side for dim in dims for side in field.along(dim)], lost=False)
+
+
+def batch_norm(call: Call) -> Field:
+    """batch_norm(input, mean, variance, weight, bias, training): fixed numbers in eval mode."""
+    field = call.field
+    training = call.get(5, "training", False) or call.get(1, "running_mean") is None
+    return field.mixed(_sides(field), lost=False) if training else field
+
+
+def statistics_of_image(call: Call) -> Field:
+    """group_norm, instance_norm: divides by what the whole image holds."""
+    return call.field.mixed(_sides(call.field), lost=False)
+
+
+def layer_norm(call: Call) -> Field:
+    """layer_norm(input, shape): over the last dimensions."""
+    field, ndim = call.field, call.input.ndim
+    last = range(ndim - len(call.get(1, "normalized_shape")), ndim)
+    return field.mixed([side for dim in last for side in field.along(dim)], lost=False)
+
+
+def linear(call: Call) -> Field:
+    """linear(input, weight): mixes the last dimension; places elsewhere stay as they are."""
+    field = call.field
+    return replace(field.mixed(field.along(call.input.ndim - 1)), unpooled=None)
+
+
+def product(call: Call) -> Field:
+    """matmul: the last dimension of one with the last but one of the other."""
+    left, right = call.arguments[0], call.get(1, "other", call.named.get("mat2"))
+    if not isinstance(left, Tensor) or not isinstance(right, Tensor):
+        raise Untraceable(call.name)
+    output = size_of(tensor_of(call.output))
+    found = []
+    for tensor, contracted in ((left, left.ndim - 1), (right, max(right.ndim - 2, 0))):
+        field = call.field_of(tensor)
+        if field is not None:
+            found.append((field.mixed(field.along(contracted)), tensor))
+    (first, tensor), *others = found
+    if not others:
+        return replace(moved(first, _aligned(tensor, len(output))), unpooled=None)
+    # Every place of one meets every place of the other: scores of attention, and what they weigh.
+    second = others[0][0]
+    sides = [side for side in (0, 1) if first.axes[side] or second.axes[side]]
+    if first.axes == (None, None):
+        first, tensor = second, right
+    first = moved(first, _aligned(tensor, len(output)))
+    return replace(first.mixed(sides, lost=False), unpooled=None)
+
+
+def _aligned(tensor: Tensor, ndim: int) -> dict[int, int]:
+    return {dim: dim + ndim - tensor.ndim for dim in range(tensor.ndim)}
+
+
+def attention(call: Call) -> Field:
+    """Queries, keys and values: every place of the output has seen every place."""
+    given = [*call.arguments, *call.named.values()]
+    fields = [(f, size_of(a)) for a in given if isinstance(a, Tensor) and (f := call.field_of(a))]
+    query = fields[0][0]
+    sides = [side for side in (0, 1) if any(f.axes[side] for f, _ in fields)]
+    return replace(query.mixed(sides, lost=False), unpooled=None)
+
+
+def bilinear_product(call: Call) -> Field:
+    """einsum: only where no place is summed over, which its text does not tell in general."""
+    raise Untraceable(call.name, "what it sums over is in its text")
+
+
+def gate(call: Call) -> Field:
+    """A weight for each channel that is computed from all places."""
+    whole = call.field.mixed(_sides(call.field), lost=False)
+    return merge([(whole, size_of(call.input))], size_of(tensor_of(call.output)))
+
+
+def _sides(field: Field) -> list[int]:
+    return [side for side in (0, 1) if field.axes[side] is not None]
+
+
+_REDUCTIONS = (
+    "mean", "sum", "max", "min", "amax", "amin", "var", "std", "norm", "prod", "logsumexp",
+    "argmax", "argmin", "median", "nanmean", "nansum", "any", "all", "count_nonzero", "var_mean",
+)  # fmt: skip
+MIXING: dict[str, Rule] = {
+    **dict.fromkeys(_REDUCTIONS, reduction),
+    **dict.fromkeys(
+        ("softmax", "log_softmax", "softmin", "normalize", "cumsum", "gumbel_softmax"),
+        normalisation,
+    ),
+    **dict.fromkeys(("matmul", "bmm", "mm", "rmatmul"), product),
+    **dict.fromkeys(("group_norm", "instance_norm"), statistics_of_image),
+    **dict.fromkeys(("scaled_dot_product_attention", "multi_head_attention_forward"), attention),
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "rms_norm": layer_norm,
+    "linear": linear,
+    "einsum": bilinear_product,
+}
+"""Operations that mix places, by the name of the function."""

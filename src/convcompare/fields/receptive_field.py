@@ -1,0 +1,99 @@
+"""The receptive field of every layer of a network, from its definition: no data, no training.
+
+One empty image is pushed through the network on torch's ``meta`` device, where shapes are computed
+and numbers are not, and every operation that is met hands on the fields of its input by its rule
+(`rules`, `shapes`, `mixing`). So branches, reshapes and control flow that depends
+on shapes alone are followed as they are run. The recurrence along one path is that of Araujo,
+Norris and Sim 2019, doi:10.23915/distill.00021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from .state import Axes, Untraceable, image_field
+from .trace import LayerField, Tracer
+
+Method = Literal["traced", "measured"]
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """What a network sees: each layer, the features, and where everything is seen first.
+
+    ``features`` are those that enter the first operation that leaves no place, adaptive pooling in
+    front of it left out; ``after_pooling`` has that pooling, where it is local. ``whole_from`` is
+    the first layer whose units depend on the whole image. ``modules`` are all modules that
+    give (n, c, h, w), blocks included.
+    """
+
+    image: tuple[int, int]
+    layers: tuple[LayerField, ...]
+    features: LayerField | None
+    after_pooling: LayerField | None
+    whole_from: str | None
+    modules: Mapping[str, LayerField]
+    method: Method = "traced"
+    reason: str = ""
+
+
+def trace(model: nn.Module, channels: int, image: tuple[int, int]) -> ReceptiveField:
+    """The fields of `model` on images of `channels` × height × width, in eval mode.
+
+    The model may lie on ``meta``. Raises Untraceable at an operation that has no rule; whatever the
+    network raises on such an image is passed on. The network is left as it was found.
+    """
+    return _result(*run_traced(model, channels, image), image)
+
+
+def run_traced(model: nn.Module, channels: int, image: tuple[int, int]) -> tuple[Tracer, Any]:
+    """The tracer after one image, which knows the field of each module's output, and the output."""
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    device = next((p.device for p in model.parameters()), torch.device("meta"))
+    images = torch.zeros(1, channels, *image, device=device)
+    tracer = Tracer()
+    tracer.set(images, image_field())
+    try:
+        with ExitStack() as stack, torch.no_grad(), torch.random.fork_rng([]):
+            tracer.watch(model, stack)
+            stack.enter_context(tracer)
+            output = model(images)
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+    return tracer, output
+
+
+def _result(tracer: Tracer, output: Any, image: tuple[int, int]) -> ReceptiveField:
+    while isinstance(output, (tuple, list, dict)) and output:
+        output = next(iter(output.values())) if isinstance(output, dict) else output[0]
+    field = tracer.field(output)
+    first = next((layer.name for layer in tracer.layers if layer.is_whole), None)
+    if field is None:
+        raise Untraceable("", "the output does not come from the image by operations of torch")
+    before, after = field.axes, field.unpooled and field.axes
+    if field.features is not None:
+        before, after = field.features.before, field.features.after
+    elif field.unpooled is not None:
+        before = field.unpooled
+    features = _last(tracer, before)
+    pooled = _last(tracer, after) if after is not None and after != before else None
+    modules = {
+        name: LayerField(name, "", field.axes, field.whole, (shape[2], shape[3]))
+        for name, (field, shape) in tracer.outputs.items()
+        if len(shape) == 4 and field.dims == (2, 3)
+    }
+    return ReceptiveField(image, tuple(tracer.layers), features, pooled, first, modules)
+
+
+def _last(tracer: Tracer, axes: Axes) -> LayerField | None:
+    """The last layer whose features have those fields; adaptive pooling only where it must be."""
+    found = [layer for layer in reversed(tracer.layers) if layer.axes == axes]
+    return next((layer for layer in found if layer.kind != "adaptive pool"), (*found, None)[0])

@@ -1,0 +1,224 @@
+"""One small rule for each kind of layer: from the field of its input to that of its output.
+
+Formulas of convolution arithmetic: Dumoulin and Visin 2016, arXiv:1603.07285.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from torch import Tensor
+
+from .axis import Axis
+from .state import Axes, Field, Untraceable, size_of
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an operation: its name, its arguments, its output, and the fields so far."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+    output: Any
+    field_of: Callable[[Any], Field | None]
+
+    def get(self, position: int, name: str, default: Any = None) -> Any:
+        """An argument by its place or its name."""
+        if name in self.named:
+            return self.named[name]
+        return self.arguments[position] if len(self.arguments) > position else default
+
+    @property
+    def input(self) -> Tensor:
+        given = self.arguments[0] if self.arguments else self.named.get("input")
+        if not isinstance(given, Tensor):
+            raise Untraceable(self.name)
+        return given
+
+    @property
+    def field(self) -> Field:
+        found = self.field_of(self.input)
+        if found is None:
+            raise Untraceable(self.name)
+        return found
+
+
+Rule = Callable[[Call], Field | list[Field | None] | None]
+
+
+def pair(value: Any) -> tuple[int, int]:
+    """One number for both sides, or one for each."""
+    if isinstance(value, (tuple, list)):
+        return (int(value[0]), int(value[-1]))
+    return (int(value), int(value))
+
+
+def local(call: Call, change: Callable[[int, Axis], Axis]) -> Field:
+    """The field after `change` of each side of feature maps (…, h, w); gates pass."""
+    field, ndim = call.field, call.input.ndim
+    axes: list[Axis | None] = [None, None]
+    for side, axis in enumerate(field.axes):
+        if axis is None:
+            continue
+        if field.dims[side] != ndim - 2 + side:
+            raise Untraceable(call.name, "its input does not end in height and width")
+        axes[side] = change(side, axis)
+    return replace(field, axes=(axes[0], axes[1]), unpooled=None)
+
+
+def convolution(call: Call) -> Field:
+    """conv2d(input, weight, bias, stride, padding, dilation, groups)."""
+    kernel = pair(size_of(call.get(1, "weight"))[-2:])
+    stride = pair(call.get(3, "stride", 1))
+    dilation = pair(call.get(5, "dilation", 1))
+    asked = call.get(4, "padding", 0)
+    if isinstance(asked, str):
+        reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        padding = pair([r // 2 if asked == "same" else 0 for r in reach])
+    else:
+        padding = pair(asked)
+    return local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
+
+
+def transposed_convolution(call: Call) -> Field:
+    """conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation)."""
+    kernel = pair(size_of(call.get(1, "weight"))[-2:])
+    stride, padding = pair(call.get(3, "stride", 1)), pair(call.get(4, "padding", 0))
+    dilation = pair(call.get(7, "dilation", 1))
+    return local(
+        call, lambda i, axis: axis.transposed(kernel[i], stride[i], padding[i], dilation[i])
+    )
+
+
+def pool(call: Call) -> Field:
+    """max_pool2d(input, kernel, stride, padding, dilation) and avg_pool2d(…, padding, ceil)."""
+    kernel = pair(call.get(1, "kernel_size"))
+    stride = pair(call.get(2, "stride") or kernel)
+    padding = pair(call.get(3, "padding", 0))
+    dilation = pair(call.get(4, "dilation", 1)) if call.name.startswith("max") else (1, 1)
+    return local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
+
+
+def lp_pool(call: Call) -> Field:
+    """lp_pool2d(input, p, kernel, stride)."""
+    kernel = pair(call.get(2, "kernel_size"))
+    stride = pair(call.get(3, "stride") or kernel)
+    return local(call, lambda i, axis: axis.window(kernel[i], stride[i]))
+
+
+def adaptive_pool(call: Call) -> Field:
+    """adaptive_avg_pool2d(input, outputs): over all places where one output is left of a side."""
+    field, (before, after) = call.field, (call.input, tensor_of(call.output))
+    units, outputs = size_of(before)[-2:], size_of(after)[-2:]
+    pooled = local(call, lambda i, axis: axis.adaptive(units[i], outputs[i]))
+    unpooled: Axes = field.unpooled or field.axes
+    sides = [i for i in (0, 1) if outputs[i] == 1 and field.axes[i] is not None]
+    if sides and len(sides) == sum(axis is not None for axis in field.axes):
+        return replace(field, unpooled=unpooled).mixed(sides)
+    return replace(pooled, unpooled=unpooled).mixed(sides, lost=False)
+
+
+def interpolation(call: Call) -> Field:
+    """interpolate(input, size, scale_factor, mode, align_corners, recompute_scale_factor)."""
+    mode = call.get(3, "mode", "nearest")
+    taps = {"bilinear": (0, 1), "bicubic": (1, 2)}.get(mode)
+    units, outputs = size_of(call.input)[-2:], size_of(tensor_of(call.output))[-2:]
+    if mode == "area":
+        return local(call, lambda i, axis: axis.adaptive(units[i], outputs[i]))
+    factor = call.get(2, "scale_factor")
+    if call.get(5, "recompute_scale_factor") or call.get(6, "antialias", False):
+        raise Untraceable(call.name)
+    aligned = bool(call.get(4, "align_corners"))
+
+    def change(side: int, axis: Axis) -> Axis:
+        scale = Fraction(units[side], outputs[side])
+        if factor is not None:
+            own = factor[side] if isinstance(factor, (tuple, list)) else factor
+            scale = 1 / Fraction(own).limit_denominator(1000)
+        if aligned:
+            scale = Fraction(max(units[side] - 1, 0), max(outputs[side] - 1, 1))
+            return axis.resampled(scale, Fraction(0), taps) if scale else axis.fixed()
+        half = Fraction(1, 2)
+        centred = taps is not None or mode == "nearest-exact"
+        offset = half * scale - half if taps is not None else half * scale
+        return axis.resampled(scale, offset if centred else Fraction(0), taps)
+
+    return local(call, change)
+
+
+def pixel_shuffle(call: Call) -> Field:
+    """Channels become places: r outputs a side from each unit."""
+    factor = int(call.get(1, "upscale_factor"))
+    return local(call, lambda _, axis: axis.through(lambda o: (o // factor,), factor, 1))
+
+
+def pixel_unshuffle(call: Call) -> Field:
+    """Places become channels: r×r of them in each output."""
+    factor = int(call.get(1, "downscale_factor"))
+    return local(call, lambda _, axis: axis.window(factor, factor))
+
+
+def padding(call: Call) -> Field:
+    """pad(input, (left, right, top, bottom, …), mode): the units move on."""
+    amounts, mode = list(call.get(1, "pad")), call.get(2, "mode", "constant")
+    field, ndim = call.field, call.input.ndim
+    axes: list[Axis | None] = list(field.axes)
+    for side, axis in enumerate(field.axes):
+        dim = field.dims[side]
+        if axis is None or dim is None:
+            continue
+        place = 2 * (ndim - 1 - dim)
+        before = amounts[place] if place < len(amounts) else 0
+        if mode == "circular" and any(amounts[place : place + 2]):
+            raise Untraceable(call.name, "circular padding shows the other end of the image")
+        if before and field.merged:
+            raise Untraceable(call.name)
+        axes[side] = axis.window(1, padding=before)
+    return replace(field, axes=(axes[0], axes[1]))
+
+
+def tensor_of(output: Any) -> Tensor:
+    """The output, or the first of several."""
+    found = output[0] if isinstance(output, (tuple, list)) else output
+    if not isinstance(found, Tensor):
+        raise Untraceable("", "an operation gives no tensor")
+    return found
+
+
+LOCAL: dict[str, Rule] = {
+    "conv2d": convolution,
+    "conv_transpose2d": transposed_convolution,
+    "max_pool2d": pool,
+    "max_pool2d_with_indices": pool,
+    "avg_pool2d": pool,
+    "lp_pool2d": lp_pool,
+    "adaptive_avg_pool2d": adaptive_pool,
+    "adaptive_max_pool2d": adaptive_pool,
+    "adaptive_max_pool2d_with_indices": adaptive_pool,
+    "interpolate": interpolation,
+    "pixel_shuffle": pixel_shuffle,
+    "pixel_unshuffle": pixel_unshuffle,
+    "pad": padding,
+}
+"""Operations on neighbouring places, by the name of the function."""
+
+KINDS = {
+    "conv2d": "convolution",
+    "conv_transpose2d": "transposed convolution",
+    "max_pool2d": "pool",
+    "max_pool2d_with_indices": "pool",
+    "avg_pool2d": "pool",
+    "lp_pool2d": "pool",
+    "adaptive_avg_pool2d": "adaptive pool",
+    "adaptive_max_pool2d": "adaptive pool",
+    "adaptive_max_pool2d_with_indices": "adaptive pool",
+    "interpolate": "upsampling",
+    "pixel_shuffle": "upsampling",
+    "pixel_unshuffle": "pool",
+    "pad": "padding",
+}
+"""What a row of the table calls them."""

@@ -1,0 +1,250 @@
+"""Operations that move, mix or merge places: reshaping, reducing, products, sums of branches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from .rules import Call, Rule, tensor_of
+from .state import Field, Untraceable, merge, moved, size_of
+
+
+def elementwise(call: Call) -> Field:
+    """Place by place, on one tensor or on several."""
+    given = [*call.arguments, *call.named.values()]
+    parts = [(call.field_of(a), size_of(a)) for a in given if isinstance(a, Tensor)]
+    shape = size_of(tensor_of(call.output))
+    return merge([(field, own) for field, own in parts if field is not None], shape)
+
+
+def concatenation(call: Call) -> Field:
+    """cat(tensors, dim): beside each other in the channels, or one more token in a row."""
+    tensors, dim = list(call.get(0, "tensors")), int(call.get(1, "dim", 0))
+    output = tensor_of(call.output)
+    dim %= output.ndim
+    parts = [(call.field_of(t), t) for t in tensors]
+    known = [(field, size_of(t)) for field, t in parts if field is not None]
+    merged = merge(known, size_of(output))
+    if merged.along(dim):
+        if not merged.merged or len(known) > 1:
+            raise Untraceable(call.name, "it puts images side by side")
+        merged = replace(merged, grid=None)
+    return merged
+
+
+def stacking(call: Call) -> Field:
+    """stack(tensors, dim): a new dimension."""
+    tensors, dim = list(call.get(0, "tensors")), int(call.get(1, "dim", 0))
+    known = [(call.field_of(t), size_of(t)) for t in tensors]
+    merged = merge([(f, s) for f, s in known if f is not None], size_of(tensors[0]))
+    dim %= tensor_of(call.output).ndim
+    return moved(merged, {d: d + (d >= dim) for d in range(tensors[0].ndim)})
+
+
+def reshaping(call: Call) -> Field:
+    """view, reshape, flatten, unflatten: where the places are among the new dimensions."""
+    field, before, after = call.field, size_of(call.input), size_of(tensor_of(call.output))
+    if field.dims == (None, None) or before == after:
+        return field
+    if field.merged:
+        return _reshaped_row(call, field, before, after)
+    found = [None if d is None else _same(d, before, after) for d in field.dims]
+    rows, columns = field.dims
+    if all((f is None) == (d is None) for f, d in zip(found, field.dims, strict=True)):
+        return replace(field, dims=(found[0], found[1]))
+    if rows is not None and columns is not None and columns == rows + 1:
+        grid = (before[rows], before[columns])
+        in_row = [i for i, size in enumerate(after) if size == math.prod(grid)]
+        row = next((i for i in in_row if _behind(i, after) == _behind(columns, before)), None)
+        if row is not None:
+            return replace(field, dims=(row, row), grid=grid)
+    return replace(field, dims=_held(call, field, before, after), grid=None)
+
+
+def _reshaped_row(call: Call, field: Field, before: Sequence[int], after: Sequence[int]) -> Field:
+    row = field.dims[0]
+    assert row is not None
+    same = _same(row, before, after)
+    if same is not None:
+        return replace(field, dims=(same, same))
+    for i in range(len(after) - 1):
+        in_place = _behind(i + 1, after) == _behind(row, before)
+        if field.grid == tuple(after[i : i + 2]) and in_place:
+            return replace(field, dims=(i, i + 1), grid=None)
+    return replace(field, dims=_held(call, field, before, after), grid=None)
+
+
+def _held(
+    call: Call, field: Field, before: Sequence[int], after: Sequence[int]
+) -> tuple[int | None, int | None]:
+    """The one dimension that holds all places, beside channels perhaps."""
+    dims = {dim for dim in field.dims if dim is not None}
+    low = min(_behind(dim, before) for dim in dims)
+    high = max(_behind(dim, before) * before[dim] for dim in dims)
+    for i, size in enumerate(after):
+        if size > 1 and _behind(i, after) <= low and high <= _behind(i, after) * size:
+            row: list[int | None] = [None if dim is None else i for dim in field.dims]
+            return row[0], row[1]
+    raise Untraceable(call.name, "it cuts the image into windows")
+
+
+def _behind(dim: int, shape: Sequence[int]) -> int:
+    """Elements from one index of `dim` to the next."""
+    return math.prod(shape[dim + 1 :])
+
+
+def _same(dim: int, before: Sequence[int], after: Sequence[int]) -> int | None:
+    """The dimension of the new shape that counts what `dim` counted."""
+    behind = _behind(dim, before)
+    fits = (i for i, size in enumerate(after) if size == before[dim])
+    return next((i for i in fits if _behind(i, after) == behind), None)
+
+
+def permutation(call: Call) -> Field:
+    """permute(x, dims)."""
+    order = call.get(1, "dims")
+    if isinstance(order, int):
+        order = call.arguments[1:]
+    return moved(call.field, {old % call.input.ndim: new for new, old in enumerate(order)})
+
+
+def transposition(call: Call) -> Field:
+    """transpose(x, a, b); t, T and mT exchange the last two."""
+    ndim = call.input.ndim
+    short = call.name in ("t", "T", "mT")
+    a, b = (-2, -1) if short else (call.get(1, "dim0"), call.get(2, "dim1"))
+    places = {dim: dim for dim in range(ndim)}
+    places[a % ndim], places[b % ndim] = b % ndim, a % ndim
+    return moved(call.field, places)
+
+
+def unsqueezing(call: Call) -> Field:
+    """unsqueeze(x, dim)."""
+    dim = call.get(1, "dim") % (call.input.ndim + 1)
+    return moved(call.field, {d: d + (d >= dim) for d in range(call.input.ndim)})
+
+
+def squeezing(call: Call) -> Field:
+    """squeeze(x, dim): a side of one place that goes is as good as flattened away."""
+    asked, shape = call.get(1, "dim"), size_of(call.input)
+    chosen = range(len(shape)) if asked is None else asked if isinstance(asked, tuple) else [asked]
+    gone = {dim % len(shape) for dim in chosen if shape[dim] == 1}
+    kept = [dim for dim in range(len(shape)) if dim not in gone]
+    return moved(call.field, {old: new for new, old in enumerate(kept)})
+
+
+def expansion(call: Call) -> Field:
+    """expand(x, sizes): one place handed to many."""
+    return merge([(call.field, size_of(call.input))], size_of(tensor_of(call.output)))
+
+
+def parts(call: Call) -> list[Field | None]:
+    """chunk, split, tensor_split: along the channels."""
+    dim = call.get(2, "dim", 0) % call.input.ndim
+    if call.field.along(dim):
+        raise Untraceable(call.name, "it cuts the image apart")
+    return [call.field for _ in call.output]
+
+
+def narrowing(call: Call) -> Field:
+    """narrow(x, dim, start, length)."""
+    return _sliced(
+        call, [(call.get(1, "dim") % call.input.ndim, slice(call.get(2, "start"), None))]
+    )
+
+
+def selection(call: Call) -> Field:
+    """select(x, dim, index)."""
+    return _sliced(call, [(call.get(1, "dim") % call.input.ndim, int(call.get(2, "index")))])
+
+
+def indexing(call: Call) -> Field:
+    """x[…] with numbers, slices, None and an ellipsis."""
+    given = call.arguments[1]
+    index = list(given) if isinstance(given, tuple) else [given]
+    if any(not isinstance(i, (int, slice, type(None), type(...))) for i in index):
+        raise Untraceable(call.name, "it picks places by an index that is computed")
+    used = sum(isinstance(i, (int, slice)) for i in index)
+    fill = [slice(None)] * (call.input.ndim - used)
+    at = index.index(...) if ... in index else len(index)
+    index = [*index[:at], *fill, *index[at + 1 :]]
+    chosen: list[tuple[int, Any]] = []
+    places: dict[int, int] = {}
+    old = new = 0
+    for item in index:
+        if item is None:
+            new += 1
+            continue
+        chosen.append((old, item))
+        if isinstance(item, slice):
+            places[old] = new
+            new += 1
+        old += 1
+    return moved(_sliced(call, chosen, keep=True), places)
+
+
+def _sliced(call: Call, chosen: Sequence[tuple[int, Any]], keep: bool = False) -> Field:
+    """The field after some dimensions were cut, or (int) one index of them was taken."""
+    field, shape = call.field, size_of(call.input)
+    axes, taken = list(field.axes), []
+    for dim, item in chosen:
+        if isinstance(item, int):
+            taken.append(dim)
+        for side in field.along(dim):
+            axis = axes[side]
+            assert axis is not None
+            if field.merged:
+                if isinstance(item, int):
+                    return _token(call, field)
+                if item not in (slice(None), slice(0, None)):
+                    field = replace(field, grid=None)
+            elif isinstance(item, int):
+                axes[side] = axis.fixed(item % shape[dim])
+            else:
+                start, _, step = item.indices(shape[dim])
+                axes[side] = axis.window(1, step, -start)
+    field = replace(field, axes=(axes[0], axes[1]))
+    if keep or not taken:
+        return field
+    kept = [dim for dim in range(len(shape)) if dim not in taken]
+    return moved(field, {old: new for new, old in enumerate(kept)})
+
+
+def _token(call: Call, field: Field) -> Field:
+    """One of the places in a row, such as the class token of a transformer: no place is left."""
+    if field.whole != (True, True):
+        raise Untraceable(call.name, "it picks one place of many")
+    return field.mixed([side for side in (0, 1) if field.axes[side] is not None])
+
+
+def untouched_places(call: Call) -> Field:
+    """flip, roll: along the channels only."""
+    dims = call.get(2 if call.name == "roll" else 1, "dims")
+    dims = [dims] if isinstance(dims, int) else list(dims or range(call.input.ndim))
+    if any(call.field.along(dim % call.input.ndim) for dim in dims):
+        raise Untraceable(call.name, "it moves the places of the image around")
+    return call.field
+
+
+RESHAPES: dict[str, Rule] = {
+    **dict.fromkeys(
+        ("view", "reshape", "flatten", "unflatten", "view_as", "reshape_as"), reshaping
+    ),
+    **dict.fromkeys(("transpose", "swapaxes", "swapdims", "t", "T", "mT"), transposition),
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to"), expansion),
+    **dict.fromkeys(("chunk", "split", "tensor_split"), parts),
+    **dict.fromkeys(("cat", "concat", "concatenate"), concatenation),
+    **dict.fromkeys(("flip", "roll"), untouched_places),
+    "stack": stacking,
+    "permute": permutation,
+    "unsqueeze": unsqueezing,
+    "squeeze": squeezing,
+    "narrow": narrowing,
+    "select": selection,
+    "getitem": indexing,
+}
+"""Operations that move or merge places, by the name of the function."""

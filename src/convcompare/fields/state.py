@@ -1,0 +1,156 @@
+"""What is known of a tensor while a network is traced: the field of each of its units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from .axis import IMAGE, Axis
+
+Axes = tuple[Axis | None, Axis | None]
+"""The fields along the height and the width; None where no place is left."""
+Dims = tuple[int | None, int | None]
+NO_PLACES: Axes = (None, None)
+
+
+class Untraceable(Exception):
+    """An operation whose field cannot be told from its arguments, by its name, and why not."""
+
+    def __init__(self, operation: str, why: str = "") -> None:
+        named = f"`{operation}` has no rule" if operation else why
+        super().__init__(f"{named}: {why}" if operation and why else named)
+
+
+@dataclass(frozen=True)
+class Features:
+    """The fields of the features that entered the first operation over all places.
+
+    ``before`` leaves out adaptive pooling that stood directly in front of it, ``after`` has it.
+    """
+
+    before: Axes
+    after: Axes
+
+
+@dataclass(frozen=True)
+class Field:
+    """The fields of a tensor's units: height first, then width.
+
+    ``axes`` follows the features: a gate that is computed from all places weighs them but does not
+    end them. ``whole`` says, for each side, that strictly every pixel has a say. ``dims`` are the
+    dimensions that count the places; both are the same one once the places stand in a row.
+    ``unpooled`` are the axes in front of adaptive pooling, until a layer reads its output; ``grid``
+    are the rows and columns that stand in a row, where nothing else does.
+    """
+
+    axes: Axes
+    dims: Dims
+    whole: tuple[bool, bool] = (False, False)
+    unpooled: Axes | None = None
+    features: Features | None = None
+    grid: tuple[int, int] | None = None
+
+    @property
+    def merged(self) -> bool:
+        """Whether the places stand in a row, along one dimension."""
+        return self.dims[0] is not None and self.dims[0] == self.dims[1]
+
+    def along(self, dim: int) -> list[int]:
+        """The sides (0 height, 1 width) whose places `dim` counts."""
+        return [side for side in (0, 1) if self.axes[side] is not None and self.dims[side] == dim]
+
+    def mixed(self, sides: Sequence[int], lost: bool = True) -> Field:
+        """After an operation over all places of `sides`; `lost` where no place is left of them."""
+        if not sides:
+            return self
+        whole = [whole or side in sides for side, whole in enumerate(self.whole)]
+        features, axes, dims = self.features, list(self.axes), list(self.dims)
+        if lost:
+            features = features or Features(self.unpooled or self.axes, self.axes)
+            for side in sides:
+                axes[side] = dims[side] = None
+        return replace(
+            self,
+            axes=(axes[0], axes[1]),
+            dims=(dims[0], dims[1]),
+            whole=(whole[0], whole[1]),
+            features=features,
+        )
+
+
+def image_field(ndim: int = 4) -> Field:
+    """The field of an image (n, c, h, w)."""
+    return Field((IMAGE, IMAGE), (ndim - 2, ndim - 1))
+
+
+def moved(field: Field, places: dict[int, int]) -> Field:
+    """The field with its dimensions renumbered: old → new."""
+    dims = [None if dim is None else places.get(dim) for dim in field.dims]
+    return replace(field, dims=(dims[0], dims[1]))
+
+
+def merge(parts: Sequence[tuple[Field, Sequence[int]]], shape: Sequence[int]) -> Field:
+    """What an operation on several tensors place by place sees; they are aligned from the right.
+
+    parts: each field with the shape of its tensor; `shape` is that of the result. A part without
+    places, as the gate of squeeze-and-excitation, makes the result whole but keeps its features.
+    """
+    ndim = len(shape)
+    axes: list[Axis | None] = [None, None]
+    dims: list[int | None] = [None, None]
+    for field, own in parts:
+        for side in (0, 1):
+            axis, dim = field.axes[side], field.dims[side]
+            if axis is None:
+                continue
+            place = None if dim is None else dim + ndim - len(own)
+            if dim is not None and place is not None and own[dim] == 1 and shape[place] > 1:
+                axis = axis.fixed()
+            known, at = axes[side], dims[side]
+            if known is None:
+                axes[side], dims[side] = axis, place
+            elif place is not None and at is not None and place != at:
+                raise Untraceable("merge", "its inputs hold their places in different dimensions")
+            else:
+                row = at if at is not None else place
+                units = 1 if row is None else shape[row]
+                axes[side], dims[side] = known.union(axis, units), row
+    whole = [any(field.whole[side] for field, _ in parts) for side in (0, 1)]
+    return Field(
+        (axes[0], axes[1]),
+        (dims[0], dims[1]),
+        (whole[0], whole[1]),
+        _only(field.unpooled for field, _ in parts if field.axes != NO_PLACES),
+        None if None not in axes else _joined([f.features for f, _ in parts]),
+        _only(field.grid for field, _ in parts if field.axes != NO_PLACES),
+    )
+
+
+def _only(values: Any) -> Any:
+    """The value where all agree, else None."""
+    found = list(values)
+    return found[0] if found and all(value == found[0] for value in found) else None
+
+
+def _joined(found: Sequence[Features | None]) -> Features | None:
+    known = [features for features in found if features]
+    if not known:
+        return None
+
+    def union(sides: Sequence[Axes]) -> Axes:
+        merged: list[Axis | None] = [None, None]
+        for axes in sides:
+            for side, axis in enumerate(axes):
+                other = merged[side]
+                merged[side] = axis if other is None else other.union(axis or other, 1)
+        return merged[0], merged[1]
+
+    return Features(union([f.before for f in known]), union([f.after for f in known]))
+
+
+def size_of(tensor: Tensor) -> tuple[int, ...]:
+    """The shape of a tensor as plain numbers."""
+    return tuple(int(side) for side in tensor.shape)

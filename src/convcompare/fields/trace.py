@@ -1,0 +1,195 @@
+"""The tracer: runs a network once and hands fields from tensor to tensor as it goes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from .layers import LayerRule, layer_rule
+from .mixing import MIXING
+from .names import DATA_FREE, ELEMENTWISE, VALUES, operation_name
+from .rules import KINDS, LOCAL, Call
+from .run import run
+from .shapes import RESHAPES, elementwise
+from .state import NO_PLACES, Axes, Field, Untraceable, size_of
+
+_RULES = {**LOCAL, **RESHAPES, **MIXING}
+_LAYER_KINDS = {
+    **KINDS,
+    "linear": "linear",
+    "mean": "mean",
+    "scaled_dot_product_attention": "attention",
+    "matmul": "product",
+    "group_norm": "norm",
+    "instance_norm": "norm",
+}
+
+
+@dataclass(frozen=True)
+class LayerField:
+    """The field of one layer.
+
+    ``axes`` are those of the features, height and width, None where no place is left; ``whole``
+    says for each side whether strictly the whole image has a say, as by a gate; ``units`` counts
+    the places of the output.
+    """
+
+    name: str
+    kind: str
+    axes: Axes
+    whole: tuple[bool, bool]
+    units: tuple[int, int]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every unit depends on the whole image."""
+        return all(self.whole)
+
+    def covers(self, image: tuple[int, int]) -> bool:
+        """Whether one unit at least sees the whole image, or its border's units do strictly."""
+        return all(
+            whole or axis is None or axis.covers(pixels, units)
+            for whole, axis, pixels, units in zip(
+                self.whole, self.axes, image, self.units, strict=True
+            )
+        )
+
+
+class Tracer(TorchFunctionMode):
+    """Hands fields from tensor to tensor while a network runs, and notes the layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers: list[LayerField] = []
+        self.outputs: dict[str, tuple[Field, tuple[int, ...]]] = {}
+        self._fields: dict[int, tuple[Tensor, Field]] = {}
+        self._path: list[tuple[str, nn.Module]] = []
+        self._inside = 0
+        self._names: dict[str, int] = {}
+
+    def field(self, value: Any) -> Field | None:
+        """The field of a tensor's units; None for what does not depend on the image."""
+        found = self._fields.get(id(value))
+        return found[1] if found else None
+
+    def set(self, tensor: Tensor, field: Field) -> None:
+        self._fields[id(tensor)] = (tensor, field)  # the tensor is held, so that its id stays its
+
+    def watch(self, model: nn.Module, stack: ExitStack) -> None:
+        """Follow which module is running; `stack` takes the hooks away again."""
+        for name, module in model.named_modules():
+            rule = layer_rule(module)
+
+            def before(module: nn.Module, _: Any, name: str = name, rule: Any = rule) -> None:
+                self._path.append((name, module))
+                self._inside += rule is not None
+
+            def after(
+                module: nn.Module, given: Any, named: Any, output: Any, rule: Any = rule
+            ) -> None:
+                if rule is not None:
+                    self._inside -= 1
+                    if not self._inside:
+                        self._layer(rule, given, named, output)
+                name, _ = self._path.pop()
+                field = self.field(output)
+                if field is not None:
+                    self.outputs[name] = (field, size_of(output))
+
+            stack.callback(module.register_forward_pre_hook(before).remove)
+            stack.callback(module.register_forward_hook(after, with_kwargs=True).remove)
+
+    def _layer(
+        self,
+        rule: tuple[str, LayerRule],
+        given: tuple[Any, ...],
+        named: dict[str, Any],
+        output: Any,
+    ) -> None:
+        kind, apply = rule
+        _, module = self._path[-1]
+        call = Call(type(module).__name__, given, named, output, self.field)
+        if any(self.field(a) is not None for a in [*given, *named.values()]):
+            self._assign(call, apply(call, module), "" if kind == "activation" else kind)
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self._inside or not self._known(args, kwargs):
+            return function(*args, **kwargs)
+        name = operation_name(function)
+        if getattr(function, "__name__", "") in VALUES:
+            raise Untraceable(name, "it reads numbers that depend on the image")
+        if "out" in kwargs:
+            raise Untraceable(name, "it writes into another tensor")
+        output = run(name, function, args, kwargs)
+        outputs = output if isinstance(output, (tuple, list)) else [output]
+        if name in DATA_FREE or not any(isinstance(value, Tensor) for value in outputs):
+            if name == "setitem":
+                raise Untraceable(name, "it writes into a part of a tensor")
+            return output
+        call = Call(name, args, kwargs, output, self.field)
+        in_place = bool(args) and output is args[0] and isinstance(output, Tensor)
+        if in_place and self._merges(call) and output._is_view():
+            raise Untraceable(name, "it writes into a part of a tensor")
+        rule = elementwise if name in ELEMENTWISE else _RULES.get(name)
+        if rule is None:
+            raise Untraceable(name)
+        self._assign(call, rule(call), _LAYER_KINDS.get(name, ""))
+        return output
+
+    def _known(self, args: Any, kwargs: Any) -> bool:
+        for value in (*args, *kwargs.values()):
+            if id(value) in self._fields:
+                return True
+            if isinstance(value, (tuple, list)) and any(id(v) in self._fields for v in value):
+                return True
+        return False
+
+    def _assign(self, call: Call, found: Any, kind: str) -> None:
+        outputs = call.output if isinstance(call.output, (tuple, list)) else [call.output]
+        fields = found if isinstance(found, list) else [found] * len(outputs)
+        for tensor, field in zip(outputs, fields, strict=True):
+            if isinstance(tensor, Tensor) and field is not None:
+                self.set(tensor, field)
+        first = fields[0]
+        if first is None:
+            return
+        changed = not self.layers or (first.axes, first.whole) != (
+            self.layers[-1].axes,
+            self.layers[-1].whole,
+        )
+        joined = not kind and changed and self._merges(call)
+        strict = not kind and first.whole != (False, False) and self._newly_whole(call, first)
+        if kind or joined or strict:
+            self._note(call.name, kind or ("merge" if joined else call.name), first, outputs[0])
+
+    def _merges(self, call: Call) -> bool:
+        """Whether several tensors that depend on the image come together."""
+        values = [v for a in call.arguments for v in (a if isinstance(a, (tuple, list)) else [a])]
+        return sum(self.field(v) is not None for v in values) > 1
+
+    def _newly_whole(self, call: Call, field: Field) -> bool:
+        given = call.arguments[0] if call.arguments else None
+        before = self.field(given)
+        return before is not None and before.whole != field.whole and before.axes != NO_PLACES
+
+    def _note(self, name: str, kind: str, field: Field, tensor: Tensor) -> None:
+        path, module = self._path[-1] if self._path else ("", None)
+        looked_into = module is not None and any(module.children()) and not layer_rule(module)
+        if looked_into or not path:
+            path = f"{path}.{name}" if path else name
+        count = self._names[path] = self._names.get(path, 0) + 1
+        path = path if count == 1 else f"{path}#{count}"
+        self.layers.append(_layer_field(path, kind, field, tensor))
+
+
+def _layer_field(name: str, kind: str, field: Field, tensor: Tensor) -> LayerField:
+    counts = [1 if dim is None else int(tensor.shape[dim]) for dim in field.dims]
+    units = field.grid or (counts[0], counts[1])
+    return LayerField(name, kind, field.axes, field.whole, units)

@@ -1,0 +1,371 @@
+"""Receptive fields: by hand, by publications, and by two ways that share no rule."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from convcompare import register
+from convcompare.build import Shape, resolve
+from convcompare.fields.axis import IMAGE
+from convcompare.fields.measure import field_of_network, measure
+from convcompare.fields.receptive_field import ReceptiveField, run_traced, trace
+from convcompare.fields.run import WithoutInitialWeights
+from convcompare.fields.state import Untraceable
+from convcompare.fields.support import run_linear, seen_pixels, supports
+from convcompare.report_rows import ROWS
+
+DRAWN = settings(max_examples=25, deadline=None)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def field(spec: str, size: int = 32) -> ReceptiveField:
+    return field_of_network(resolve(spec, Shape(3, size, 10)))
+
+
+def reading(found: ReceptiveField) -> tuple[int, int, int]:
+    """Size, stride and start of the features, which must be the same along both sides."""
+    assert found.features is not None
+    height, width = found.features.axes
+    assert height is not None and height == width and height.start is not None
+    assert height.stride.denominator == 1
+    return height.size, int(height.stride), height.start
+
+
+PUBLISHED = {
+    # Araujo, Norris and Sim 2019, doi:10.23915/distill.00021, table in section 4.
+    "torchvision:alexnet": 195,
+    "torchvision:vgg16": 212,
+    "torchvision:resnet18": 435,
+    # Their ResNet-50 strides in the last 3×3 of a stage (483); torchvision in the first: 56 less.
+    "torchvision:resnet50": 427,
+    "torchvision:resnet101": 971,
+    "torchvision:resnet152": 1451,
+}
+
+
+@pytest.mark.parametrize("spec", PUBLISHED)
+def test_published_values(spec: str) -> None:
+    assert reading(field(spec, 224))[0] == PUBLISHED[spec]
+
+
+@pytest.mark.parametrize(
+    ("study", "report", "sizes"),
+    [
+        ("kernel-size", "003", {"3×3": 10, "5×5": 16, "7×7": 22, "1×1+3×3": 10}),
+        ("depth", "002", {"2 layers": 10, "4 layers": 26, "6 layers": 38}),
+    ],
+)
+def test_networks_of_the_reports(study: str, report: str, sizes: dict[str, int]) -> None:
+    found = {
+        row.name: reading(field(row.spec))[0]
+        for row in ROWS
+        if (row.study, row.report) == (study, report) and row.name in sizes
+    }
+    assert found == sizes
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+def test_two_convolutions_with_pools(kernel: int) -> None:
+    """k, then k+1 behind the pool, 3k-1 behind the second, 3k+1 behind its pool."""
+    assert reading(field(f"simple:kernel={kernel}"))[:2] == (3 * kernel + 1, 4)
+
+
+def test_resnet152_takes_less_than_a_second() -> None:
+    field("torchvision:resnet18", 224)
+    started = time.process_time()
+    field("torchvision:resnet152", 224)
+    assert time.process_time() - started < 1
+
+
+LAYER = st.tuples(
+    st.sampled_from(["conv", "max", "average"]),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.integers(0, 2),
+    st.integers(1, 3),
+)
+
+
+def chain(layers: list[tuple[str, int, int, int, int]]) -> nn.Sequential:
+    model = nn.Sequential()
+    for kind, kernel, stride, padding, dilation in layers:
+        if kind == "conv":
+            model.append(nn.Conv2d(2, 2, kernel, stride, padding, dilation))
+        elif kind == "max":
+            model.append(nn.MaxPool2d(kernel, stride, min(padding, kernel // 2), dilation))
+        else:
+            model.append(nn.AvgPool2d(kernel, stride, min(padding, kernel // 2)))
+    return model
+
+
+@DRAWN
+@given(st.lists(LAYER, min_size=1, max_size=4))
+def test_chains_follow_the_recurrence_and_the_gradient(
+    layers: list[tuple[str, int, int, int, int]],
+) -> None:
+    size, jump, start = 1, 1, 0
+    for kind, kernel, stride, padding, dilation in layers:
+        padding = padding if kind == "conv" else min(padding, kernel // 2)
+        dilation = 1 if kind == "average" else dilation
+        size, start = size + (kernel - 1) * dilation * jump, start - padding * jump
+        jump *= stride
+    model = chain(layers).to("meta")
+    side = size + 2 * jump + 2 * abs(start)
+    found = trace(model, 2, (side, side))
+    axis = found.layers[-1].axes[0]
+    assert axis is not None
+    assert (axis.size, axis.stride, axis.start) == (size, jump, start)
+    last = str(len(layers) - 1)
+    seen = supports(model, 2, (side, side), {last})[last]
+    first, final = axis.span(seen.unit[0])
+    assert seen.rows == seen.columns == (max(first, 0), min(final, side - 1))
+
+
+class Apply(nn.Module):
+    """A function between two convolutions."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.before, self.after = nn.Conv2d(1, 4, 3, 1, 1), nn.LazyConv2d(2, 3, 1, 1)
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.after(self.function(self.before(x)))
+        return y
+
+
+POOLED = "a branch of twice the stride, brought back by upsampling"
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "nearest ×2": lambda x: F.interpolate(x, scale_factor=2),
+    "nearest to 30": lambda x: F.interpolate(x, size=30),
+    "nearest-exact to 17": lambda x: F.interpolate(x, size=17, mode="nearest-exact"),
+    "bilinear ×2": lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"),
+    "bilinear to 33": lambda x: F.interpolate(x, size=33, mode="bilinear"),
+    "bilinear, corners": lambda x: F.interpolate(x, size=36, mode="bilinear", align_corners=True),
+    "area to 10": lambda x: F.interpolate(x, size=10, mode="area"),
+    "adaptive 24 to 10": lambda x: F.adaptive_avg_pool2d(x, 10),
+    "adaptive 24 to 6": lambda x: F.adaptive_max_pool2d(x, 6),
+    "adaptive, other sides": lambda x: F.adaptive_avg_pool2d(x, (6, 8)),
+    "transposed 2/2": lambda x: F.conv_transpose2d(x, x.new_ones(4, 4, 2, 2), None, 2),
+    "transposed 4/2": lambda x: F.conv_transpose2d(x, x.new_ones(4, 4, 4, 4), None, 2, 1),
+    "transposed 3/2": lambda x: F.conv_transpose2d(x, x.new_ones(4, 4, 3, 3), None, 2, 1, 1),
+    "transposed 1/3": lambda x: F.conv_transpose2d(x, x.new_ones(4, 4, 1, 1), None, 3),
+    "pixel shuffle": lambda x: F.pixel_shuffle(x, 2),
+    "pixel unshuffle": lambda x: F.pixel_unshuffle(x, 2),
+    "padding": lambda x: F.pad(x, (3, 1, 0, 2)),
+    "cropping": lambda x: x[:, :, 2:-1, ::2],
+    "every second": lambda x: x[..., ::2, 1::2],
+    "Lp pool": lambda x: F.lp_pool2d(x, 2, 2),
+    "dilated max pool": lambda x: F.max_pool2d(x, 3, 1, 1, 2),
+    "reshaped and back": lambda x: x.flatten(2).transpose(1, 2).transpose(1, 2).view(x.shape),
+    "channels last and back": lambda x: F.layer_norm(x.permute(0, 2, 3, 1), (4,)).permute(
+        0, 3, 1, 2
+    ),
+    "halves": lambda x: torch.cat([F.avg_pool2d(h, 3, 1, 1) for h in x.chunk(2, 1)], 1),
+    "stacked": lambda x: torch.stack([x, F.avg_pool2d(x, 5, 1, 2)]).sum(0),
+    POOLED: lambda x: x + F.interpolate(F.avg_pool2d(x, 3, 2, 1), scale_factor=2),
+    "uneven branches": lambda x: x + F.interpolate(F.avg_pool2d(x, 5, 5), size=24),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_unit_of_an_operation_sees_what_its_gradient_sees(name: str) -> None:
+    model = Apply(FUNCTIONS[name]).eval()
+    model(torch.zeros(1, 1, 24, 24))
+    tracer, output = run_traced(model, 1, (24, 24))
+    axes = tracer.field(output).axes  # type: ignore[union-attr]
+    images, outputs = run_linear(model, 1, (24, 24), gates=False, names={"after"})
+    rows, columns = outputs["after"].shape[2:]
+    for i in range(min(rows, columns)):
+        seen = seen_pixels(outputs["after"], (0, 0, i, i), images)
+        for axis, pixels in zip(axes, seen, strict=True):
+            assert axis is not None
+            spans = [axis.span(i + k) for k in (-1, 0, 1)]
+            inside = 0 < i < min(rows, columns) - 1 and spans[1][0] >= 0 and spans[1][1] < 24
+            first, last = max(axis.span(i)[0], 0), min(axis.span(i)[1], 23)
+            assert not inside or pixels == (first, last), (i, pixels, spans)
+            nothing = pixels[1] < 0  # the unit lies in the padding
+            assert nothing or (pixels[0] >= first and pixels[1] <= last), (i, pixels, spans)
+
+
+def compared(spec: str, base: int) -> tuple[int, int]:
+    """How many modules were compared, and how many of their sides no border of the image cuts."""
+    channels, found = 3, field(spec, base)
+    axis = found.features.axes[0] if found.features else None
+    side = base if axis is None else max(base, axis.size + 2 * int(axis.stride))
+    side = -(-side // 32) * 32
+    for image, built in (((side, base), base), ((side, side), side)):
+        weights_only = spec.startswith("torchvision:regnet")
+        with WithoutInitialWeights(weights_only):
+            device = "cpu" if weights_only else "meta"
+            model = resolve(spec, Shape(channels, built, 10)).build(0, device)
+        try:
+            tracer, _ = run_traced(model, channels, image)
+            break
+        except RuntimeError:  # a head for square images of one size
+            continue
+    places = [n for n, (f, s) in tracer.outputs.items() if n and len(s) == 4 and f.dims == (2, 3)]
+    picked = set(places[:: -max(1, len(places) // 10)])
+    uncut = 0
+    for name, seen in supports(model, channels, image, picked).items():
+        axes = tracer.outputs[name][0].axes
+        sides = zip(axes, seen.unit, (seen.rows, seen.columns), image, strict=True)
+        for known, unit, span, pixels in sides:
+            assert known is not None, name
+            first, last = known.span(unit)
+            if first >= 0 and last < pixels:
+                assert span == (first, last), (name, span, known)
+                uncut += 1
+            assert span[0] >= max(first, 0) and span[1] <= min(last, pixels - 1), (name, span)
+    return len(picked), uncut
+
+
+ZOO = [
+    *dict.fromkeys(row.spec for row in ROWS),
+    *(entry.name for entry in register.model),
+    "resnet-20:shortcut=B",
+    "lenet-5:form=paper",
+    *(f"cnn:attention={kind}" for kind in ("se", "cbam", "self")),
+    *(f"cnn:conv={kind},conv_in=all" for kind in ("unfold", "scaled", "affine")),
+    *(f"cnn:pool={kind}" for kind in ("average", "lp", "lp-mean", "mixed")),
+    *(f"cnn:activation={kind}" for kind in ("swish", "silu+relu", "softplus", "hard-swish")),
+]
+
+
+@pytest.mark.parametrize("spec", list(dict.fromkeys(ZOO)))
+def test_both_ways_agree_on_the_zoo(spec: str) -> None:
+    modules, uncut = compared(spec, 32)
+    assert spec.startswith("fcn") == (modules == 0)
+    assert uncut >= modules
+
+
+FAMILIES = (
+    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet",
+    "inception_v3", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf",
+    "regnet_y_400mf", "resnet18", "resnet152", "resnext50_32x4d", "shufflenet_v2_x0_5",
+    "squeezenet1_1", "vgg16_bn", "vit_b_16", "wide_resnet50_2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_both_ways_agree_on_torchvision(name: str) -> None:
+    modules, uncut = compared(f"torchvision:{name}", 224)
+    assert uncut >= modules > 0
+
+
+def test_windows_of_attention_are_measured() -> None:
+    found = field("torchvision:swin_t", 112)
+    assert found.method == "measured" and "windows" in found.reason
+    sizes = {layer.name: layer.axes[0] and layer.axes[0].size for layer in found.layers}
+    assert sizes["features.0.0"] == 4 and sizes["features.1.0.attn"] == 28
+
+
+@pytest.mark.parametrize("kind", ["se", "cbam", "self"])
+def test_a_gate_sees_the_whole_image_and_keeps_the_path_of_the_features(kind: str) -> None:
+    found = field(f"cnn:attention={kind}")
+    assert found.whole_from is not None and found.whole_from.startswith("attention1")
+    assert found.features is not None and found.features.is_whole
+    assert found.features.axes[0] is not None
+    assert found.features.axes[0].size == (28 if kind == "cbam" else 10)
+    model = resolve(f"cnn:attention={kind}", Shape(3, 32, 10)).build(0, "meta")
+    seen = supports(model, 3, (32, 32), {"pool2"}, gates=True)["pool2"]
+    assert seen.rows == seen.columns == (0, 31)
+
+
+def test_local_pooling_is_read_twice() -> None:
+    found = field("cnn:depth=6")
+    assert found.features is not None and found.after_pooling is not None
+    assert (found.features.name, found.after_pooling.name) == ("conv6", "average")
+    assert found.after_pooling.axes[0] == IMAGE.window(42, 8, 17)
+    assert found.whole_from == "fc1"
+
+
+def test_sides_may_differ() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 1, (1, 7), (1, 2), (0, 3)), nn.AvgPool2d((3, 1)))
+    height, width = trace(model, 1, (21, 21)).layers[-1].axes
+    assert height == IMAGE.window(3, 3) and width == IMAGE.window(7, 2, 3)
+
+
+def test_the_size_of_an_upsampled_field_is_the_largest() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, 2, 1), nn.ConvTranspose2d(1, 1, 4, 2, 1))
+    axis = trace(model, 1, (16, 16)).layers[-1].axes[0]
+    assert axis is not None
+    assert (axis.size, axis.stride, axis.period) == (5, 1, 2)
+    assert trace(nn.ConvTranspose2d(1, 1, 2, 2), 1, (8, 8)).layers[0].axes[0].stride == 0.5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.GroupNorm(2, 4), nn.InstanceNorm2d(4), nn.Softmax(3), nn.LayerNorm([4, 8, 8])]
+)
+def test_statistics_of_the_image_are_whole(layer: nn.Module) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, 1, 1), layer)
+    last = trace(model, 1, (8, 8)).layers[-1]
+    assert any(last.whole) and last.axes[0] is not None and last.axes[0].size == 3
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.roll(1, 2),
+        lambda x: x[:, :, torch.tensor([2, 1])],
+        lambda x: torch.fft.fft(x).abs(),
+        lambda x: F.pad(x, (1, 1, 1, 1), mode="circular"),
+        lambda x: torch.cat([x, x], 3),
+        lambda x: x[:, :1].add_(F.avg_pool2d(x, 3, 1, 1)[:, :1]),
+        lambda x: torch.add(x, x, out=torch.empty(1)),
+        lambda x: x * float(x.sum()),
+        lambda x: x.view(1, 2, 4, 2, 4, 2),
+        lambda x: torch.einsum("nchw,nchv->nchv", x, x),
+    ],
+)
+def test_what_has_no_rule_is_refused(function: Callable[[Tensor], Tensor]) -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return function(F.conv2d(x, x.new_ones(2, 2, 1, 1)))
+
+    with pytest.raises(Untraceable):
+        trace(Net(), 2, (8, 8))
+
+
+def test_a_network_that_branches_on_its_numbers_is_measured() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1, self.conv2 = nn.Conv2d(1, 2, 3, 1, 1), nn.Conv2d(2, 2, 5, 2, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.conv1(x)
+            return self.conv2(y if y.mean() > -1e9 else -y)  # type: ignore[no-any-return]
+
+    with pytest.raises(Untraceable, match="`bool` has no rule"):
+        trace(Net(), 1, (32, 32))
+    found = measure(Net(), 1, (32, 32))
+    assert [layer.axes[0] and layer.axes[0].size for layer in found.layers] == [3, 7]
+    assert [layer.axes[0] and layer.axes[0].stride for layer in found.layers] == [1, 2]
+    assert [layer.axes[0] and layer.axes[0].start for layer in found.layers] == [-1, -3]
+
+
+def test_tracing_leaves_the_network_as_it_was() -> None:
+    model = resolve("residual", Shape(3, 32, 10)).build(0).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state = torch.get_rng_state()
+    trace(model, 3, (32, 32))
+    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+    assert all(module.training for module in model.modules())
+    assert not any(module._forward_hooks for module in model.modules())
+    assert torch.equal(state, torch.get_rng_state())
