@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def test_resnet18_at_its_own_size() -> None:
     "spec",
     ["torchvision:resnet18", "torchvision:resnet18:weights=none", "torchvision:googlenet",
      "torchvision:squeezenet1_1", "torchvision:vit_b_16:dropout=0.1",
-     "torchvision:mobilenet_v2:width_mult=0.5"],
+     "torchvision:mobilenet_v2:width_mult=0.5", "torchvision:regnet_y_400mf"],
 )  # fmt: skip
 def test_torchvision_on_small_images(spec: str) -> None:
     builder = resolve(spec, CIFAR)
@@ -134,40 +133,23 @@ def test_timm_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "timm" in text and "pip install timm" in text
 
 
-class Small(nn.Module):
-    def __init__(
-        self,
-        num_classes: int = 1000,
-        in_chans: int = 3,
-        img_size: int = 224,
-        drop_rate: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.head = nn.Linear(in_chans * img_size**2, num_classes)
-        self.drop = nn.Dropout(drop_rate)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.drop(x.flatten(1)))
+def test_timm_with_options() -> None:
+    pytest.importorskip("timm", reason="timm is an extra")
+    builder = resolve("timm:test_resnet:drop_rate=0.5", Shape(1, 28, 10))
+    model = builder.build(0)
+    assert builder.description.parameters == sum(p.numel() for p in model.parameters())
+    assert model.drop_rate == 0.5
+    assert model.conv1[0].in_channels == 1
+    model(torch.randn(2, 1, 28, 28)).sum().backward()
+    assert "`resnet18`" in refusal("timm:resnet18x")
+    assert "`drop_rat`" in refusal("timm:test_resnet:drop_rat=0.5")
 
 
-def test_timm_with_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in with the four functions of timm that are used; timm is no dependency."""
-
-    def small(pretrained: bool = False, **options: object) -> Small:
-        return Small(**options)  # type: ignore[arg-type]
-
-    timm = types.ModuleType("timm")
-    timm.__version__ = "1.0"
-    timm.is_model = lambda name: name == "small"
-    timm.list_models = lambda: ["small"]
-    timm.model_entrypoint = lambda name: small
-    timm.create_model = lambda name, **options: small(**options)
-    monkeypatch.setitem(sys.modules, "timm", timm)
-    builder = resolve("timm:small:drop_rate=0.5", Shape(1, 28, 10))
-    assert builder.description.parameters == 7_850
-    assert builder.build(0).drop.p == 0.5
-    assert "`small`" in refusal("timm:smal")
-    assert "`drop_rat`" in refusal("timm:small:drop_rat=0.5")
+def test_timm_at_its_own_size() -> None:
+    pytest.importorskip("timm", reason="timm is an extra")
+    description = resolve("timm:resnet18", IMAGENET).description
+    assert description.parameters == 11_689_512
+    assert description.macs == 1_814_073_344
 
 
 def test_transforms_and_data_sets_import_too() -> None:

@@ -88,7 +88,7 @@ class Builder:
         # The zoo is built without memory or arithmetic; somebody else's code may need both.
         device = "cpu" if is_own(Spec.parse(self.spec).name) else "meta"
         try:
-            model, macs, output = self._try(device)
+            model, macs, output = self._examine(device)
         except UsageError as error:
             size = None if error.hint else self._smallest_size()
             if size is None:
@@ -117,6 +117,15 @@ class Builder:
             raise ModelError(
                 f"{quote(self.spec)} fails in training on 2 images of {self.shape}: {reason(error)}"
             ) from error
+
+    def _examine(self, device: str) -> tuple[nn.Module, int, object]:
+        """As `_try`, but a library's network that needs numbers to be built gets them."""
+        try:
+            return self._try(device)
+        except Exception:
+            if device == "cpu" or not self.code:
+                raise
+            return self._try("cpu")
 
     def _try(self, device: str) -> tuple[nn.Module, int, object]:
         """Builds the network and pushes two images through it: its MACs and its output."""

@@ -57,6 +57,7 @@ def _torchvision(name: str) -> Loaded:
 
 
 def _timm(name: str) -> Loaded:
+    import_torchvision()  # timm imports it too, and would meet its missing operators
     try:
         library = importlib.import_module("timm")
     except ModuleNotFoundError as error:
