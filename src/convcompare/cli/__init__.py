@@ -22,7 +22,6 @@ app = typer.Typer(
     name="convcompare",
     help="Compare convolutional networks fairly: the same data, recipe and seeds for each.",
     epilog=EPILOG,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -79,7 +78,9 @@ def run(arguments: list[str]) -> int:
 
     command = typer.main.get_command(app)
     try:
-        code: Any = command.main(arguments, prog_name="convcompare", standalone_mode=False)
+        code: Any = command.main(
+            arguments or ["--help"], prog_name="convcompare", standalone_mode=False
+        )
     except Terminated:
         return 143
     except KeyboardInterrupt:
