@@ -65,35 +65,35 @@ def recording() -> list[dict[str, Any]]:
     return rows
 
 
+def timed(code: str) -> tuple[int, float]:
+    """Code that prints a count and its seconds, in five new processes: count, median seconds."""
+    runs = [
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        for _ in range(5)
+    ]
+    seconds = sorted(float(done.stdout.split()[1]) for done in runs)
+    return int(runs[0].stdout.split()[0]), seconds[2]
+
+
 def fields() -> dict[str, float]:
     """Seconds for every field of torchvision's ResNet-152, torch and torchvision imported."""
-    code = (
+    layers, seconds = timed(
         "import time; from convcompare.torchvision_import import import_torchvision;"
         " from convcompare.build import Shape, resolve; import_torchvision('torchvision.models');"
         " from convcompare.fields.measure import field_of_network; t = time.perf_counter();"
         " f = field_of_network(resolve('torchvision:resnet152', Shape(3, 224, 1000)));"
         " print(len(f.layers), time.perf_counter() - t)"
     )
-    runs = [
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-        for _ in range(5)
-    ]
-    seconds = sorted(float(done.stdout.split()[1]) for done in runs)
-    return {"layers": int(runs[0].stdout.split()[0]), "seconds": seconds[2], "runs": 5}
+    return {"layers": layers, "seconds": seconds, "runs": 5}
 
 
 def listing() -> dict[str, float]:
     """Seconds that `convcompare models` takes after torch is imported, and how many it builds."""
-    code = (
+    networks, seconds = timed(
         "import time, torch; from convcompare.cli.models import _rows; t = time.perf_counter();"
         " n = len(_rows('cifar10')); print(n, time.perf_counter() - t)"
     )
-    runs = [
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-        for _ in range(5)
-    ]
-    seconds = sorted(float(done.stdout.split()[1]) for done in runs)
-    return {"networks": int(runs[0].stdout.split()[0]), "seconds": seconds[2], "runs": 5}
+    return {"networks": networks, "seconds": seconds, "runs": 5}
 
 
 PARTS: dict[str, Callable[[], Any]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,6 @@ from convcompare.fields.measure import field_of_network
 from convcompare.fields.receptive_field import trace
 from convcompare.receptive_field_table import csv_table, field_table, to_json
 from convcompare.tables import for_terminal
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def gaussian(sigma: float, side: int = 129) -> Any:

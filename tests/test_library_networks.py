@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,6 @@ from convcompare.build import Shape, options, resolve
 from convcompare.errors import ModelError, UsageError
 
 CIFAR, IMAGENET = Shape(3, 32, 10), Shape(3, 224, 1000)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Batches of four only wait for a second thread, for seconds where the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def refusal(spec: str, shape: Shape = CIFAR) -> str:

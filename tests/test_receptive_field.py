@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import hypothesis.strategies as st
 import pytest
@@ -23,14 +23,6 @@ from convcompare.fields.support import run_linear, seen_pixels, supports
 from convcompare.report_rows import ROWS
 
 DRAWN = settings(max_examples=25, deadline=None)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def field(spec: str, size: int = 32) -> ReceptiveField:

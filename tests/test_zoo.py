@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -47,15 +46,6 @@ FIELD = {
     "vgg-19:bn=true": 20_040_522,
     "lenet-5": 62_006,
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Batches of four only wait for a second thread, for seconds where the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def push(spec: str, shape: Shape, count: int) -> None:
