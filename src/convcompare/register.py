@@ -86,7 +86,9 @@ class Registry:
         self._load()
         if name not in self._entries:
             known = ", ".join(sorted(self._entries))
-            listed = f"there are: {known}" if len(known) < 100 else f"`convcompare {self.kind}s`"
+            listed = f"there are: {known}"
+            if len(known) > 100:
+                listed = f"`convcompare {self.kind}s` lists them"
             raise UsageError(
                 f"there is no {self.kind} {quote(name)}",
                 did_you_mean(name, self._entries) or listed,
