@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import stats
+from .errors import UsageError, quote
 from .run import SCHEMA_VERSION, Epoch, Run, known_fields
 from .stats import Estimate
 from .store import RunStore
@@ -122,6 +123,16 @@ class Comparison:
             record["created"],
             tuple(record["command"]),
         )
+
+    @classmethod
+    def latest(cls, store: RunStore) -> Comparison:
+        """The comparison that a store recorded last; UsageError where there is none."""
+        names = store.comparisons()
+        if not names:
+            raise UsageError(
+                f"there is no comparison in {quote(store.root)}", "`convcompare compare` makes one"
+            )
+        return cls.load(store, store.comparison(names[-1]))
 
     def warnings(self) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it."""

@@ -5,7 +5,6 @@ Figures are made without pyplot, so that nothing global is kept and no window is
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import files
 from .errors import UsageError, did_you_mean, quote
+from .tables import csv_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,10 +65,7 @@ class Drawing:
         self.figure.savefig(buffer, format=kind, dpi=160, bbox_inches="tight")
         path = folder / f"{self.name}.{kind}"
         files.write(path, buffer.getvalue())
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([self.columns, *self.rows])
-        files.write(folder / f"{self.name}.csv", text.getvalue().encode())
+        files.write(folder / f"{self.name}.csv", csv_text(self.columns, self.rows).encode())
         return path
 
 

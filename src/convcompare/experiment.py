@@ -65,6 +65,7 @@ class TrialRunner:
         self.train = Batches(dataset.train, dataset, device)
         self.test = Batches(dataset.test, dataset, device)
         self.environment = environment(runtime)
+        self._builders: dict[tuple[str, int | None], Builder] = {}
         self.loading_seconds = time.perf_counter() - started
 
     def __call__(self, trial: Trial) -> Iterator[Event]:
@@ -76,9 +77,16 @@ class TrialRunner:
 
     def trainer(self, trial: Trial) -> Trainer:
         """A trainer at the beginning of `trial`."""
-        model = resolve(trial.model, shape_of(self.dataset, trial.config)).build(trial.seed)
+        model = self._builder(trial).build(trial.seed)
         augmentation = self.dataset.augmentation
         return Trainer(model, self.train, self.test, trial.config, trial.seed, augmentation)
+
+    def _builder(self, trial: Trial) -> Builder:
+        """The network of a trial; each is resolved and described once for all its seeds."""
+        key = (trial.model, trial.config.image_size)
+        if key not in self._builders:
+            self._builders[key] = resolve(trial.model, shape_of(self.dataset, trial.config))
+        return self._builders[key]
 
     def epoch_seconds(self, trial: Trial, steps: int = 5) -> float:
         """Seconds that training for an epoch takes on this machine, from the median of `steps`."""
@@ -98,5 +106,5 @@ class TrialRunner:
             raise
         except Exception as error:
             status, message = "failed", reason(error)
-        macs = resolve(trial.model, shape_of(self.dataset, trial.config)).description.macs
+        macs = self._builder(trial).description.macs
         yield Ended(attempt.end(status, message, macs, self.environment), reused=False)

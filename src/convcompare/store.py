@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import files
-from .errors import StoreError, quote
+from .errors import StoreError, UsageError, quote
 from .records import damaged, read_record, seal, unseal, write_record
 from .run import Environment, Epoch, Run, Trial
 
@@ -63,6 +63,15 @@ class RunStore:
             for name in files.names(self.root)
             if name != COMPARISONS and (self.root / name / "trial.json").is_file()
         ]
+
+    def find(self, prefix: str) -> str:
+        """The one id that begins with `prefix`; UsageError where there are none or several."""
+        found = [run_id for run_id in self.ids() if run_id.startswith(prefix)]
+        if len(found) != 1:
+            what = f"{len(found)} runs begin" if found else "no run begins"
+            hint = ", ".join(found[:4]) or f"`convcompare runs --store {self.root}` lists them"
+            raise UsageError(f"{what} with {quote(prefix)}", hint)
+        return found[0]
 
     def finished(self, run_id: str) -> bool:
         """Whether the trial has ended, well or not."""

@@ -6,8 +6,9 @@ import csv
 import io
 import json
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import UsageError, did_you_mean, quote
@@ -189,18 +190,23 @@ _LATEX = {
 
 
 def _csv(table: Table) -> str:
+    keys = [column.key for column in table.columns]
+    return csv_text(keys, ([row.get(key) for key in keys] for row in table.rows)).rstrip("\n")
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as CSV, in full precision; no name in it is a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([column.key for column in table.columns])
-    for row in table.rows:
-        writer.writerow([_plain(row.get(column.key)) for column in table.columns])
-    return buffer.getvalue().rstrip("\n")
+    writer.writerow(columns)
+    writer.writerows([_plain(value) for value in row] for row in rows)
+    return buffer.getvalue()
 
 
 def _plain(value: Any) -> Any:
     """A value for a spreadsheet, which must not take a name for a formula."""
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value
-    if value is None or isinstance(value, (str, int, float)):
+    if value is None or isinstance(value, (str, Number)):
         return "" if value is None else value
     return float(value)

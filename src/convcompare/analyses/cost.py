@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from .mode import evaluating
+
 
 def parameters(model: nn.Module) -> int:
     """Trainable elements: BatchNorm's affine parameters count, its running statistics do not."""
@@ -20,12 +22,6 @@ def count_macs(model: nn.Module, images: Tensor) -> tuple[int, Any]:
     images: (n, c, h, w). Counted are convolutions and matrix products, without bias, in eval mode;
     FLOPs are twice as many. The network is left as it was found.
     """
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            output = model(images)
-    finally:
-        for module, mode in training.items():
-            module.training = mode
+    with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        output = model(images)
     return counter.get_total_flops() // (2 * len(images)), output

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..features import FeatureRecord
 from ..layers import activation
+from .mode import evaluating
 
 SHOWN_CHANNELS = 16
 _ACTIVATIONS = (
@@ -75,23 +76,17 @@ class _Seen:
 
 def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
     seen = _Seen(shown)
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with ExitStack() as stack, torch.no_grad():
-            for name, module in model.named_modules():
+    with evaluating(model), ExitStack() as stack, torch.no_grad():
+        for name, module in model.named_modules():
 
-                def note(m: nn.Module, _i: object, output: object, name: str = name) -> None:
-                    if isinstance(output, Tensor) and output.ndim in (2, 4) and name:
-                        seen.maps(name, output)
-                        if _is_activation(m):
-                            seen.activation(name, output)
+            def note(m: nn.Module, _i: object, output: object, name: str = name) -> None:
+                if isinstance(output, Tensor) and output.ndim in (2, 4) and name:
+                    seen.maps(name, output)
+                    if _is_activation(m):
+                        seen.activation(name, output)
 
-                stack.callback(module.register_forward_hook(note).remove)
-            model(images)
-    finally:
-        for module, mode in training.items():
-            module.training = mode
+            stack.callback(module.register_forward_hook(note).remove)
+        model(images)
     return seen
 
 

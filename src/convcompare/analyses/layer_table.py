@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..layers import activation, attention, convolution, pooling
+from .mode import evaluating
 
 _OWN = frozenset(module.__name__ for module in (activation, attention, convolution, pooling))
 
@@ -38,18 +39,12 @@ def layer_table(model: nn.Module, images: Tensor) -> tuple[Layer, ...]:
     a module without children, or one of this tool's; a module around others has a row only where it
     holds parameters or counted arithmetic of its own. The network is left as it was found.
     """
-    training = {module: module.training for module in model.modules()}
-    model.eval()
     rows: list[Layer] = []
     counter = FlopCounterMode(display=False)
-    try:
-        with ExitStack() as stack, torch.no_grad():
-            _watch(model, counter, rows, stack, len(images))
-            stack.enter_context(counter)
-            model(images)
-    finally:
-        for module, mode in training.items():
-            module.training = mode
+    with evaluating(model), ExitStack() as stack, torch.no_grad():
+        _watch(model, counter, rows, stack, len(images))
+        stack.enter_context(counter)
+        model(images)
     return tuple(rows)
 
 

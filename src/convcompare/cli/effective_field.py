@@ -92,15 +92,11 @@ def _measure(name: str) -> Literal["squared", "absolute"]:
 def _find_run(request: Request) -> Run:
     from ..store import RunStore
 
-    store, prefix = RunStore(request.store), str(request.run)
-    found = [run_id for run_id in store.ids() if run_id.startswith(prefix)]
-    if len(found) != 1:
-        what = f"{len(found)} runs begin" if found else "no run begins"
-        hint = ", ".join(found[:4]) or f"`convcompare runs --store {request.store}` lists them"
-        raise UsageError(f"{what} with {quote(prefix)}", hint)
-    run = store.outcome(found[0])
+    store = RunStore(request.store)
+    run_id = store.find(str(request.run))
+    run = store.outcome(run_id)
     if run is None or "weights.safetensors" not in run.sha256:
-        raise UsageError(f"run {found[0]} has no final weights", "one that has finished has them")
+        raise UsageError(f"run {run_id} has no final weights", "one that has finished has them")
     return run
 
 

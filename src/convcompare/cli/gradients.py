@@ -96,11 +96,10 @@ def gradients(
 
 
 def _perform(request: Request, threshold: float, out: Path | None) -> int:
-    from ..config import recipe
     from .session import prepare, run_job, say_conditions
 
     kind = check_format(request.format)
-    job = prepare(request, recipe(request.recipe).replace(request.settings))
+    job = prepare(request)
     if request.dry_run:
         records: Mapping[str, GradientRecord] = _at_initialisation(job)
         failed = False

@@ -21,6 +21,7 @@ def _names(kind: str) -> Callable[[str], list[str]]:
 
 model_names = _names("model")
 dataset_names = _names("dataset")
+plot_names = _names("plot")
 
 
 def option(*names: str, panel: str, **more: Any) -> Any:
@@ -55,7 +56,7 @@ Dataset = Annotated[
         "--dataset",
         "-d",
         help="`convcompare datasets` lists them; folder:PATH takes your own images.",
-        autocompletion=_names("dataset"),
+        autocompletion=dataset_names,
     ),
 ]
 Epochs = Annotated[

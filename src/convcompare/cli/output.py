@@ -38,7 +38,7 @@ def emit_text(text: str, path: Path | None) -> None:
     talk().print(Text.assemble("wrote ", (str(path), f"link {path.absolute().as_uri()}")))
 
 
-def emit_comparison(comparison: Comparison, kind: Format, path: Path | None, quiet: bool) -> None:
+def emit_comparison(comparison: Comparison, kind: Format, path: Path | None) -> None:
     """The result of a comparison: the table, the warnings, and what to do next."""
     from ..comparison_table import comparison_table
 

@@ -13,15 +13,10 @@ from . import options as o
 from .output import emit_drawings, emit_text
 
 
-def _kinds(incomplete: str) -> list[str]:
-    from .. import register
-
-    return [name for name in register.plot.names() if name.startswith(incomplete)]
-
-
 def plot(
     kind: Annotated[
-        str, typer.Argument(help="What to draw: `convcompare plot list`.", autocompletion=_kinds)
+        str,
+        typer.Argument(help="What to draw: `convcompare plot list`.", autocompletion=o.plot_names),
     ],
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
@@ -57,13 +52,7 @@ def plot(
         raise UsageError(f"there is no format {quote(format)}", "formats: figure, json")
     entry = register.plot[kind]
     opened = RunStore(store)
-    names = opened.comparisons()
-    if not names:
-        raise UsageError(
-            f"there is no comparison in {quote(store)}", "`convcompare compare` makes one"
-        )
-    comparison = Comparison.load(opened, opened.comparison(names[-1]))
-    source = Source(comparison, opened, Sources(default_cache(), data_dir))
+    source = Source(Comparison.latest(opened), opened, Sources(default_cache(), data_dir))
     with styled():
         drawings = entry.function(source)
         if format == "json":

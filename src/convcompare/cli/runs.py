@@ -52,7 +52,9 @@ def runs(
     kind = check_format(format)
     opened = RunStore(store)
     if name == "latest":
-        emit_comparison(_latest(opened), kind, None, quiet=False)
+        from ..comparison import Comparison
+
+        emit_comparison(Comparison.latest(opened), kind, None)
         return
     if name is not None:
         emit_text(json.dumps(_record(opened, name), indent=1, ensure_ascii=False), None)
@@ -101,25 +103,10 @@ def _row(store: RunStore, run_id: str) -> dict[str, Any]:
 
 
 def _record(store: RunStore, prefix: str) -> dict[str, Any]:
-    found = [run_id for run_id in store.ids() if run_id.startswith(prefix)]
-    if len(found) != 1:
-        what = f"{len(found)} runs begin" if found else "no run begins"
-        hint = f"{', '.join(found[:4])}" if found else "`convcompare runs` lists them"
-        raise UsageError(f"{what} with {quote(prefix)}", hint)
-    run = store.outcome(found[0])
+    run_id = store.find(prefix)
+    run = store.outcome(run_id)
     if run is None:
-        history = [epoch.to_json() for epoch in store.history(found[0])]
-        trial = store.trial(found[0]).to_json()
-        return {"id": found[0], "status": "half-done", "trial": trial, "history": history}
+        history = [epoch.to_json() for epoch in store.history(run_id)]
+        trial = store.trial(run_id).to_json()
+        return {"id": run_id, "status": "half-done", "trial": trial, "history": history}
     return run.to_json()
-
-
-def _latest(store: RunStore) -> Any:
-    from ..comparison import Comparison
-
-    names = store.comparisons()
-    if not names:
-        raise UsageError(
-            f"there is no comparison in {quote(store.root)}", "`convcompare compare` makes one"
-        )
-    return Comparison.load(store, store.comparison(names[-1]))

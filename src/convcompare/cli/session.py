@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import files, register, units
-from ..config import Runtime, TrainConfig, recipe, recipe_name
+from ..config import Runtime, recipe, recipe_name
 from ..errors import Terminated, UsageError, quote
 from ..tables import Column, Table, check_format
 from .console import show_warning, talk
@@ -53,20 +53,14 @@ class Request:
 def perform(request: Request) -> int:
     """Do what was asked; the exit code."""
     kind = check_format(request.format)
-    config = recipe(request.recipe).replace(request.settings)
-    if not request.dry_run:
-        files.check_writable(request.store)
-    _say_loading(request)
-    job = prepare(request, config)
+    job = prepare(request)
     if not request.quiet:
         say_conditions(job)
-    for label, builder in job.builders.items():
-        _warn_unreached(label, builder.description.unreached)
     if request.dry_run:
         emit_table(_plan_table(job), kind, request.out)
         return 0
     comparison = run_job(job, request)
-    emit_comparison(comparison, kind, request.out, quiet=request.quiet)
+    emit_comparison(comparison, kind, request.out)
     return 1 if comparison.failed else 0
 
 
@@ -83,8 +77,12 @@ class Job:
     precision_reason: str
 
 
-def prepare(request: Request, config: TrainConfig) -> Job:
+def prepare(request: Request) -> Job:
     """Check everything that can be wrong, so that nothing fails after an hour."""
+    config = recipe(request.recipe).replace(request.settings)
+    if not request.dry_run:
+        files.check_writable(request.store)
+    _say_loading(request)
     from ..build import resolve
     from ..comparison import Conditions
     from ..data import Sources
@@ -105,8 +103,8 @@ def prepare(request: Request, config: TrainConfig) -> Job:
     check_fit(config, dataset)
     shape = shape_of(dataset, config)
     builders = _distinct(request.models, [resolve(text, shape) for text in request.models])
-    for builder in builders.values():  # builds each once: what fails, fails before anything runs
-        _ = builder.description
+    for label, builder in builders.items():  # each is built: what fails, fails before all runs
+        _warn_unreached(label, builder.description.unreached)
     conditions = Conditions(
         dataset=dataset.name,
         train_images=len(dataset.train),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ..analyses.mode import evaluating
 from ..errors import UsageError, did_you_mean, quote
 from .receptive_field import ReceptiveField
 from .trace import LayerField
@@ -129,21 +130,17 @@ def gaussian_size(density: npt.NDArray[np.float64]) -> float:
 
 
 def _gradient(model: nn.Module, images: Tensor, name: str, unit: tuple[int, int]) -> Tensor:
-    training = {module: module.training for module in model.modules()}
     caught: list[Tensor] = []
 
     def keep(_: nn.Module, __: Any, output: Tensor) -> None:
         caught.append(output[..., unit[0], unit[1]].sum())
 
     hook = model.get_submodule(name).register_forward_hook(keep)
-    model.eval()
     x = images.detach().requires_grad_()
     try:
-        with torch.enable_grad(), torch.random.fork_rng([]):
+        with evaluating(model), torch.enable_grad(), torch.random.fork_rng([]):
             model(x)
             (gradient,) = torch.autograd.grad(caught[-1], x)
     finally:
         hook.remove()
-        for module, mode in training.items():
-            module.training = mode
     return gradient

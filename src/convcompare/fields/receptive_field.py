@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from ..analyses.mode import evaluating
 from .state import Axes, Untraceable, image_field
 from .trace import LayerField, Tracer
 
@@ -54,20 +55,19 @@ def trace(model: nn.Module, channels: int, image: tuple[int, int]) -> ReceptiveF
 
 def run_traced(model: nn.Module, channels: int, image: tuple[int, int]) -> tuple[Tracer, Any]:
     """The tracer after one image, which knows the field of each module's output, and the output."""
-    training = {module: module.training for module in model.modules()}
-    model.eval()
     device = next((p.device for p in model.parameters()), torch.device("meta"))
     images = torch.zeros(1, channels, *image, device=device)
     tracer = Tracer()
     tracer.set(images, image_field())
-    try:
-        with ExitStack() as stack, torch.no_grad(), torch.random.fork_rng([]):
-            tracer.watch(model, stack)
-            stack.enter_context(tracer)
-            output = model(images)
-    finally:
-        for module, mode in training.items():
-            module.training = mode
+    with (
+        evaluating(model),
+        ExitStack() as stack,
+        torch.no_grad(),
+        torch.random.fork_rng([]),
+    ):
+        tracer.watch(model, stack)
+        stack.enter_context(tracer)
+        output = model(images)
     return tracer, output
 
 
