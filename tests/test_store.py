@@ -11,10 +11,11 @@ from convcompare.config import TrainConfig
 from convcompare.errors import StoreError
 from convcompare.records import read_record, write_record
 from convcompare.run import Cost, Environment, Epoch, Run, Trial
-from convcompare.store import RunStore
+from convcompare.store import Predictions, RunStore
 
 ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
 LOGITS = np.arange(20, dtype=np.float32).reshape(5, 4)
+PREDICTIONS = Predictions(LOGITS, np.arange(5) % 4)
 
 
 def trial(seed: int = 0) -> Trial:
@@ -70,11 +71,11 @@ def test_an_id_changes_with_every_option_and_not_with_the_label() -> None:
 
 def test_a_finished_run_reads_back_whole(store: RunStore) -> None:
     half_done(store)
-    run = store.finish(finished(trial()), b"weights", LOGITS)
+    run = store.finish(finished(trial()), b"weights", PREDICTIONS)
     assert store.run(run.id) == run
     assert store.outcome(run.id) == run
     assert store.weights(run) == b"weights"
-    assert np.array_equal(store.test_logits(run), LOGITS)
+    assert np.array_equal(store.predictions(run).logits, LOGITS)
     assert not (store.folder(run.id) / "checkpoint").exists()
     assert store.ids() == [run.id]
 
@@ -127,11 +128,11 @@ def test_every_flipped_byte_of_a_record_is_noticed(store: RunStore) -> None:
 @pytest.mark.parametrize("name", ["weights.safetensors", "test_logits.npz"])
 def test_swapped_or_cut_files_are_noticed(store: RunStore, name: str) -> None:
     half_done(store)
-    run = store.finish(finished(trial()), b"weights", LOGITS)
+    run = store.finish(finished(trial()), b"weights", PREDICTIONS)
     path = store.folder(run.id) / name
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StoreError, match="damaged"):
-        _ = store.weights(run), store.test_logits(run)
+        _ = store.weights(run), store.predictions(run)
 
 
 def test_a_record_of_another_run_is_noticed(store: RunStore) -> None:
@@ -178,7 +179,7 @@ def test_leftovers_of_a_killed_write_are_collected(store: RunStore) -> None:
 
 def test_forgetting_starts_over(store: RunStore) -> None:
     half_done(store)
-    store.finish(finished(trial()), b"weights", LOGITS)
+    store.finish(finished(trial()), b"weights", PREDICTIONS)
     store.forget(trial().id)
     assert not store.finished(trial().id)
     assert store.checkpoint(trial().id) is None

@@ -16,29 +16,34 @@ from torch import Tensor
 from .analyses import cost
 from .analyses.features import features
 from .analyses.gradient_flow import fixed_batch
+from .build import Builder
 from .checkpoint import from_bytes, to_bytes
 from .errors import StoreError
 from .events import Event, Progressed, Started
 from .features import FEATURES
+from .field_record import FIELDS
 from .gradients import GRADIENTS, GradientRecord
 from .own_network import reason
-from .recording import GradientRecorder
+from .recording import GradientRecorder, record_fields
 from .run import Cost, Environment, Epoch, Run, Status, Trial
-from .store import RunStore
+from .store import Predictions, RunStore
 from .trainer import Trainer
 
 SHOWN_IMAGES = 4
 """Test images whose features are kept as pictures."""
+EFFECTIVE_IMAGES = 32
+"""Test images over which the effective receptive field is averaged."""
 
 
 class Attempt:
     """The state of a trial while it runs; everything that must survive is in the store."""
 
-    def __init__(self, trial: Trial, trainer: Trainer, store: RunStore) -> None:
-        self.trial, self.trainer, self.store = trial, trainer, store
+    def __init__(self, trial: Trial, builder: Builder, trainer: Trainer, store: RunStore) -> None:
+        self.trial, self.builder = trial, builder
+        self.trainer, self.store = trainer, store
         self.history: list[Epoch] = []
         self.notes: list[str] = []
-        self.spent = Cost(cost.parameters(trainer.model), macs=0)
+        self.spent = Cost(cost.parameters(trainer.model), builder.description.macs)
         self.recorder = GradientRecorder(trainer.train_batches)
 
     def epochs(self) -> Iterator[Event]:
@@ -48,6 +53,7 @@ class Attempt:
         yield Started(self.trial, tuple(self.history), self.trainer.pulse)
         with self._clock("setup_seconds"):
             self.trainer.warm_up()
+            self.spent = replace(self.spent, peak_memory=self.trainer.peak_memory())
         if not self.history:
             self._measure()
         for epoch in self.trainer:
@@ -58,11 +64,13 @@ class Attempt:
                 self.store.save_epoch(self.trial, self.history, state)
             yield Progressed(self.trial, epoch)
 
-    def end(self, status: Status, message: str, macs: int, environment: Environment) -> Run:
+    def end(self, status: Status, message: str, environment: Environment) -> Run:
         """The record of how it ended, committed; one that failed can be tried again."""
+        if status == "finished":
+            self._analyse()
+            message = "; ".join(self.notes)
         spent = replace(
             self.spent,
-            macs=macs,
             train_seconds=sum(epoch.train_seconds for epoch in self.history),
             evaluation_seconds=sum(epoch.evaluation_seconds for epoch in self.history),
         )
@@ -73,13 +81,24 @@ class Attempt:
             return run
         if status == "diverged":
             return self.store.finish(run, None, None)
-        with self._analysis(FEATURES):
-            record = features(self.trainer.model, *self._test_images(), shown=SHOWN_IMAGES)
-            self.store.save_analysis(self.trial.id, FEATURES, record.to_arrays())
-        spent = replace(spent, analysis_seconds=self.spent.analysis_seconds)
-        run = replace(run, cost=spent, message="; ".join(self.notes))
         weights = to_bytes(self.trainer.model.state_dict())
-        return self.store.finish(run, weights, self.trainer.final_logits().numpy())
+        predictions = Predictions(
+            self.trainer.final_logits().numpy(), self.trainer.test_batches.labels.cpu().numpy()
+        )
+        return self.store.finish(run, weights, predictions)
+
+    def _analyse(self) -> None:
+        """What is recorded of the trained network."""
+        model, trial = self.trainer.model, self.trial.id
+        images, rows = self._test_images()
+        with self._analysis(FEATURES):
+            record = features(model, images, rows, shown=SHOWN_IMAGES)
+            self.store.save_analysis(trial, FEATURES, record.to_arrays())
+        with self._analysis(FIELDS):
+            fields = record_fields(self.builder, model, images[:EFFECTIVE_IMAGES])
+            self.store.save_analysis(trial, FIELDS, fields.to_arrays())
+        with self._analysis("inference time"):
+            self.spent = replace(self.spent, inference=self.trainer.inference())
 
     def _test_images(self) -> tuple[Tensor, npt.NDArray[np.int64]]:
         """The same test images for every network: one of each of some classes, then all over."""

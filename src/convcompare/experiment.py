@@ -95,7 +95,7 @@ class TrialRunner:
 
     def _train(self, trial: Trial) -> Iterator[Event]:
         self.store.begin(trial, self.environment)
-        attempt = Attempt(trial, self.trainer(trial), self.store)
+        attempt = Attempt(trial, self._builder(trial), self.trainer(trial), self.store)
         status: Status = "finished"
         message = ""
         try:
@@ -106,5 +106,4 @@ class TrialRunner:
             raise
         except Exception as error:
             status, message = "failed", reason(error)
-        macs = self._builder(trial).description.macs
-        yield Ended(attempt.end(status, message, macs, self.environment), reused=False)
+        yield Ended(attempt.end(status, message, self.environment), reused=False)

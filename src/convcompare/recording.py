@@ -1,14 +1,21 @@
-"""What is recorded of every run beside its history: the gradients, moment by moment."""
+"""What is recorded of every run beside its history: gradients moment by moment, fields at last."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .analyses.gradient_flow import fixed_batch, gradient_flow
 from .batches import Batches
+from .build import Builder
+from .errors import UsageError
+from .field_record import FieldRecord
+from .fields.axis import Axis
+from .fields.effective_field import EffectiveField, effective_field, pick_layer
+from .fields.measure import field_of_network
+from .fields.receptive_field import ReceptiveField
 from .gradients import GradientRecord
 
 
@@ -42,3 +49,37 @@ class GradientRecorder:
     def record(self) -> GradientRecord:
         """All moments so far."""
         return GradientRecord(self.layers, np.stack(self.norm), np.stack(self.mean_abs))
+
+
+def record_fields(builder: Builder, model: nn.Module, images: Tensor) -> FieldRecord:
+    """The exact field of each layer, and the effective one of a trained `model` on `images`."""
+    found = field_of_network(builder)
+    effective = _effective(found, model, images)
+    names = [layer.name for layer in found.layers]
+    strict = [
+        [None if whole else axis for axis, whole in zip(layer.axes, layer.whole, strict=True)]
+        for layer in found.layers
+    ]
+    by_name = {what: _column(strict, what) for what in ("size", "stride", "start")}
+    return FieldRecord(
+        layers=tuple(names),
+        **by_name,
+        features=found.layers.index(found.features) if found.features else -1,
+        image=found.image,
+        gradient=effective.gradient if effective else np.zeros((0, 0)),
+        span=np.array([effective.rows, effective.columns] if effective else np.zeros((0, 2), int)),
+        effective_size=effective.mass_size if effective else float("nan"),
+    )
+
+
+def _effective(found: ReceptiveField, model: nn.Module, images: Tensor) -> EffectiveField | None:
+    """None where no unit of the network has a place, or where the central one is dead."""
+    try:
+        return effective_field(model, images, pick_layer(found, None))
+    except UsageError:
+        return None
+
+
+def _column(layers: list[list[Axis | None]], what: str) -> npt.NDArray[np.float64]:
+    values = [[np.nan if axis is None else getattr(axis, what) for axis in pair] for pair in layers]
+    return np.array(values, dtype=np.float64).reshape(-1, 2)

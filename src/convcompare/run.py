@@ -85,10 +85,29 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """The time of a forward pass over `batch` images: median and quartiles of so many passes."""
+
+    batch: int
+    seconds: float
+    low: float
+    high: float
+    passes: int
+
+    @property
+    def per_image(self) -> float:
+        """Seconds an image, by the median."""
+        return self.seconds / self.batch
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a network and its training cost: counts from the model of the run, times in seconds.
 
     ``macs`` are multiply-accumulates of convolutions and linear layers for one image, no bias.
+    ``peak_memory`` are the most bytes of tensors that are held at once in a training step: weights,
+    their gradients and averages, the batch and its activations. ``inference`` has a latency for
+    each size of batch.
     """
 
     parameters: int
@@ -98,13 +117,16 @@ class Cost:
     saving_seconds: float = 0.0
     setup_seconds: float = 0.0
     analysis_seconds: float = 0.0
+    peak_memory: int | None = None
+    inference: tuple[Latency, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return _fields(self)
+        return {**_fields(self), "inference": [_fields(latency) for latency in self.inference]}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Cost:
-        return cls(**known_fields(cls, record))
+        latencies = [Latency(**known_fields(Latency, one)) for one in record.get("inference", ())]
+        return cls(**{**known_fields(cls, record), "inference": tuple(latencies)})
 
 
 @dataclass(frozen=True)

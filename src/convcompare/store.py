@@ -45,6 +45,14 @@ class Checkpoint:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """What a trained network gives for the test split: logits (n, classes) beside labels (n,)."""
+
+    logits: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+
 class RunStore:
     """The runs below one folder. Reading never writes; writing needs the lock of the run."""
 
@@ -104,12 +112,16 @@ class RunStore:
         checkpoint = self.checkpoint(run_id)
         return checkpoint.history if checkpoint else ()
 
-    def test_logits(self, run: Run) -> npt.NDArray[np.float32]:
-        """The logits of the test split after the last epoch: (n, classes)."""
+    def predictions(self, run: Run) -> Predictions:
+        """The logits of the test split after the last epoch, and the labels beside them."""
         path = self.folder(run.id) / "test_logits.npz"
-        data = self._verified(path, run.sha256.get(path.name))
-        logits: npt.NDArray[np.float32] = _arrays(data)["logits"]
-        return logits
+        arrays = _arrays(self._verified(path, run.sha256.get(path.name)))
+        if "labels" not in arrays:
+            raise UsageError(
+                f"run {run.id} was recorded without the labels of its test images",
+                "`convcompare compare … --fresh` records them",
+            )
+        return Predictions(arrays["logits"], arrays["labels"].astype(np.int64))
 
     def analysis(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """The arrays that an analysis left of a run; None where it was not made."""
@@ -202,15 +214,13 @@ class RunStore:
         files.make_folder(self.folder(run_id) / ANALYSES)
         files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", _npz(arrays))
 
-    def finish(
-        self, run: Run, weights: bytes | None, logits: npt.NDArray[np.float32] | None
-    ) -> Run:
+    def finish(self, run: Run, weights: bytes | None, predictions: Predictions | None) -> Run:
         """Commit the end of a trial; the record is written last, then the checkpoints go."""
         folder = self.folder(run.id)
         digests = {}
         for name, data in (
             ("weights.safetensors", weights),
-            ("test_logits.npz", None if logits is None else _npz({"logits": logits})),
+            ("test_logits.npz", None if predictions is None else _npz(vars(predictions))),
         ):
             if data is not None:
                 files.write(folder / name, data)

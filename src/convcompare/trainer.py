@@ -12,17 +12,21 @@ stopping early are ordinary code in the body of the loop.
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
 import statistics
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import checkpoint
+from .analyses.inference import BATCHES, inference
+from .analyses.memory import bytes_of, peak_of
 from .batches import Batches
 from .config import TrainConfig
 from .data import Augmentation
@@ -30,7 +34,7 @@ from .errors import TrialError
 from .events import Pulse
 from .layout import channels_last
 from .optim import learning_rate, make_optimizer
-from .run import Epoch
+from .run import Epoch, Latency
 from .seeding import derive
 
 EVALUATION_BATCH = 500
@@ -78,17 +82,45 @@ class Trainer:
 
         The median of the seconds that a step took, the first left out; the network is untouched.
         """
-        weights, seconds = self.model, []
-        self.model = copy.deepcopy(weights).train()
-        optimizer = make_optimizer(self.config, self.model.parameters())
-        with torch.random.fork_rng(self._cuda()):
+        seconds = []
+        with self._rehearsal() as optimizer:
             for images, labels in itertools.islice(self._batches(epoch=0), steps + 1):
                 started = time.perf_counter()
                 self._step(optimizer, images, labels)
                 self._synchronise()
                 seconds.append(time.perf_counter() - started)
-        self.model = weights
         return statistics.median(seconds[1:] or seconds)
+
+    def peak_memory(self) -> int:
+        """The most bytes of tensors held at once in a step, from the second of a copy.
+
+        Weights, buffers, gradients, the optimizer's averages, the batch and its activations; the
+        data set, which lies in memory as a whole, is not counted.
+        """
+        with self._rehearsal() as optimizer:
+            images, labels = next(self._batches(epoch=0))
+            self._step(optimizer, images, labels)
+            optimizer.zero_grad(set_to_none=True)
+            held = [images, labels, *checkpoint.state_of(self.model, optimizer).values()]
+            step = functools.partial(self._step, optimizer, images, labels)
+            return bytes_of(held) + peak_of(step, self.device)
+
+    @contextmanager
+    def _rehearsal(self) -> Iterator[torch.optim.Optimizer]:
+        """Within it a copy is trained, by the optimizer that it gives."""
+        weights = self.model
+        self.model = copy.deepcopy(weights).train()
+        try:
+            with torch.random.fork_rng(self._cuda()):
+                yield make_optimizer(self.config, self.model.parameters())
+        finally:
+            self.model = weights
+
+    def inference(self) -> tuple[Latency, ...]:
+        """How long the network takes for its answer, in the precision that it was trained in."""
+        count = min(max(BATCHES), len(self.test_batches))
+        images, _ = self.test_batches.take(torch.arange(count, device=self.device))
+        return inference(self.model, images, self._autocast())
 
     def final_logits(self) -> Tensor:
         """The logits of the test split after the last epoch: float32 (n, classes)."""

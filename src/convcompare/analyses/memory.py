@@ -1,0 +1,42 @@
+"""How much memory a training step needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+
+def bytes_of(tensors: Iterable[Tensor]) -> int:
+    """Bytes of the elements of `tensors`."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def peak_of(step: Callable[[], object], device: torch.device) -> int:
+    """The most bytes of tensors that `step` holds at once, beyond those that were there before.
+
+    On a GPU the high-water mark of torch's allocator; on the CPU the running sum of its allocator's
+    events, so that neither other processes nor the interpreter have a part in it. What a library
+    takes outside torch's allocator, as oneDNN does for some of its scratch, is not seen.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        step()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler talks on stderr
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    assert profiler.profiler is not None
+    events = profiler.profiler.kineto_results.events()
+    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
+    held = peak = 0
+    for _, change in changes:
+        held += change
+        peak = max(peak, held)
+    return peak
