@@ -15,8 +15,8 @@ from convcompare import register, units
 from convcompare.build import CONTEXT, Shape, resolve
 from convcompare.errors import UsageError
 from convcompare.register import Entry
-from convcompare.report_rows import ROWS, ReportRow
 from convcompare.spec import format_value
+from convcompare.study import Row, Study
 
 PAGE = Path(__file__).parent / "zoo.md"
 SHAPES = {"MNIST": Shape(1, 28, 10), "CIFAR-10": Shape(3, 32, 10)}
@@ -71,6 +71,8 @@ def _section(entry: Entry) -> str:
 
 
 def _reports() -> str:
+    studies = [(entry, entry.function()) for entry in register.study]
+    rows = [(e, study, row) for e, study in studies for row in study.rows if row.parameters]
     lines = [
         "## The rows of the reports",
         "",
@@ -78,19 +80,21 @@ def _reports() -> str:
         "*printed* is what the report says where that is something else. A spec marked",
         "with ? agrees with the report's description and count, which leave a part of it open.",
         "",
-        "| report | study | row | spec | data set | parameters | printed |",
+        "| study | report | row | spec | data set | parameters | printed |",
         "|---|---|---|---|---|--:|--:|",
-        *(_row(row) for row in ROWS),
+        *(_row(entry.name, study, row) for entry, study, row in rows),
         "",
     ]
     return "\n".join(lines)
 
 
-def _row(row: ReportRow) -> str:
-    printed = units.count(row.printed) if row.printed else ""
+def _row(name: str, study: Study, row: Row) -> str:
+    printed = row.published.parameters
+    other = units.count(int(printed)) if printed not in (None, row.parameters) else ""
     spec = f"`{row.spec}`{' ?' if row.guessed else ''}"
-    cells = (row.report, row.study, row.name, spec, row.dataset, units.count(row.parameters))
-    return f"| {' | '.join(cells)} | {printed} |"
+    parameters = units.count(row.parameters or 0)
+    cells = (f"`{name}`", study.report, row.name, spec, study.dataset, parameters, other)
+    return f"| {' | '.join(cells)} |"
 
 
 def _anchor(name: str) -> str:

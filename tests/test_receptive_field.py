@@ -20,7 +20,6 @@ from convcompare.fields.receptive_field import ReceptiveField, run_traced, trace
 from convcompare.fields.run import WithoutInitialWeights
 from convcompare.fields.state import Untraceable
 from convcompare.fields.support import run_linear, seen_pixels, supports
-from convcompare.report_rows import ROWS
 
 DRAWN = settings(max_examples=25, deadline=None)
 
@@ -56,18 +55,15 @@ def test_published_values(spec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("study", "report", "sizes"),
+    ("study", "sizes"),
     [
-        ("kernel-size", "003", {"3×3": 10, "5×5": 16, "7×7": 22, "1×1+3×3": 10}),
-        ("depth", "002", {"2 layers": 10, "4 layers": 26, "6 layers": 38}),
+        ("kernel-size-003", {"3×3": 10, "5×5": 16, "7×7": 22, "1×1+3×3": 10}),
+        ("depth", {"2 layers": 10, "4 layers": 26, "6 layers": 38}),
     ],
 )
-def test_networks_of_the_reports(study: str, report: str, sizes: dict[str, int]) -> None:
-    found = {
-        row.name: reading(field(row.spec))[0]
-        for row in ROWS
-        if (row.study, row.report) == (study, report) and row.name in sizes
-    }
+def test_networks_of_the_reports(study: str, sizes: dict[str, int]) -> None:
+    rows = register.study[study].function().rows
+    found = {row.name: reading(field(row.spec))[0] for row in rows if row.name in sizes}
     assert found == sizes
 
 
@@ -228,7 +224,7 @@ def compared(spec: str, base: int) -> tuple[int, int]:
 
 
 ZOO = [
-    *dict.fromkeys(row.spec for row in ROWS),
+    *dict.fromkeys(row.spec for study in register.study for row in study.function().rows),
     *(entry.name for entry in register.model),
     "resnet-20:shortcut=B",
     "lenet-5:form=paper",

@@ -157,5 +157,6 @@ def _load_plugins() -> None:
 
 model = Registry("model", "convcompare.models")
 dataset = Registry("dataset", "convcompare.datasets")
+study = Registry("study", "convcompare.studies")
 plot = Registry("plot", "convcompare.plots")
 executor = Registry("executor", "convcompare.executors")

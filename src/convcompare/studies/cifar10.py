@@ -1,0 +1,103 @@
+"""CIFAR-10: a fully connected network against residual ones, with and without regularisation."""
+
+from __future__ import annotations
+
+from .. import register
+from ..study import FIGURES, Claim, Published, Row, Study
+
+TITLE = "CIFAR-10: fully connected, residual, regularised"
+COLUMNS = ("epoch_time", "inference")
+SHOWN = (*FIGURES, "activations", "feature-maps", "gradients")
+_CNN_004 = "hidden=0,layers="
+
+
+@register.study("cifar10")
+def cifar10() -> Study:
+    """Fully connected against residual and regularised residual on CIFAR-10 (002, table 2)."""
+    return Study(
+        "002", TITLE, "cifar10",
+        (
+            Row(
+                "FCN", "fcn:hidden=1024x512x256", 3_805_450,
+                Published(
+                    1_462_538, 1.7803, 0.6946, 0.5340, 0.7507, 247.484,
+                    notes=("the printed count is that of the same network on 784 inputs instead "
+                           "of 3,072",),
+                ),
+            ),
+            Row(
+                "Residual CNN", "residual", 161_482,
+                Published(
+                    160_906, 0.6454, 0.1486, 0.8193, 0.9483, 363.748,
+                    notes=("the printed count is that of the network with one channel instead of "
+                           "three",),
+                ),
+            ),
+            Row(
+                "Regularized Residual CNN",
+                "residual:blocks=32-64/2-64-128/2-128,stem_bias=false,grid=1,dropout2d=0.2,init=he",
+                678_058,
+                Published(678_058, 0.4998, 0.5074, 0.8349, 0.8224, 407.651),
+            ),
+        ),
+        COLUMNS,
+        SHOWN,
+        claims=(
+            Claim("the residual network beats the fully connected", "Residual CNN", ">", "FCN"),
+            Claim(
+                "regularisation raises the test accuracy",
+                "Regularized Residual CNN", ">", "Residual CNN",
+            ),
+        ),
+    )  # fmt: skip
+
+
+@register.study("cifar10-004")
+def cifar10_004() -> Study:
+    """The same question with other networks, at batch 128 (report 004)."""
+    return Study(
+        "004", TITLE, "cifar10",
+        (
+            Row(
+                "FCN", "fcn:hidden=512x256x128", None,
+                Published(test_accuracy=0.519, train_accuracy=0.536, time=189.64),
+                guessed=True,
+            ),
+            Row(
+                "Residual CNN", f"cnn:{_CNN_004}64-MP-P-128-MP-P-256-P", 2_083_850,
+                Published(test_accuracy=0.7507, train_accuracy=0.9781, time=292.84),
+            ),
+            Row(
+                "Regularised residual CNN",
+                f"cnn:norm=batch,dropout=0.5,{_CNN_004}64-MP-P-D0.2-128-MP-P-D0.2-256-P-D0.2",
+                2_084_746,
+                Published(test_accuracy=0.7950, train_accuracy=0.8427, time=315.26),
+            ),
+        ),
+        COLUMNS,
+        SHOWN,
+        {"batch_size": "128"},
+        (
+            Claim(
+                "regularisation raises the test accuracy",
+                "Regularised residual CNN", ">", "Residual CNN",
+            ),
+        ),
+    )  # fmt: skip
+
+
+@register.study("cifar10-000")
+def cifar10_000() -> Study:
+    """A fully connected network and a regularised residual one of report 000."""
+    return Study(
+        "000", TITLE, "cifar10",
+        (
+            Row("FCN", "fcn:hidden=1024x512x256", 3_805_450, Published(3_805_450)),
+            Row(
+                "Regularised residual CNN",
+                "residual:blocks=D0.2-32-64/2-D0.3-128/2-128-D0.4", 623_306, Published(623_306),
+            ),
+        ),
+        COLUMNS,
+        SHOWN,
+    )  # fmt: skip

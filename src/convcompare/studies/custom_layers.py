@@ -1,0 +1,101 @@
+"""Custom layers: a convolution, attention, an activation and a pool of one's own."""
+
+from __future__ import annotations
+
+from .. import register
+from ..study import FIGURES, Claim, Published, Row, Study
+
+TITLE = "Custom layers"
+COLUMNS = ("epoch_time", "inference")
+SHOWN = (*FIGURES, "activations", "filters", "activation-statistics")
+
+
+@register.study("custom-layers")
+def custom_layers() -> Study:
+    """One layer of a small network exchanged for one of one's own (report 002, table 5)."""
+    return Study(
+        "002", TITLE, "cifar10",
+        (
+            Row(
+                "custom layers", "cnn:conv=scaled", 268_650,
+                Published(268_650, 1.5861, 0.1838, 0.6730, 0.9345, 254.547),
+            ),
+            Row(
+                "attention", "cnn:attention=se", 268_810,
+                Published(268_810, 1.2919, 0.2197, 0.7069, 0.9230, 264.053),
+            ),
+            Row(
+                "custom activation", "cnn:activation=silu+relu", 268_650,
+                Published(
+                    268_810, 2.1056, 0.0519, 0.6774, 0.9838, 261.071,
+                    notes=("the printed count repeats that of attention",),
+                ),
+            ),
+            Row(
+                "custom pooling", "cnn:pool=lp", 268_650,
+                Published(268_650, 1.6854, 0.1489, 0.6878, 0.9471, 291.747),
+            ),
+        ),
+        COLUMNS,
+        SHOWN,
+        claims=(
+            Claim("attention is the best of the four", "attention", ">", "custom pooling"),
+            Claim("attention beats the custom convolution", "attention", ">", "custom layers"),
+        ),
+    )  # fmt: skip
+
+
+@register.study("custom-layers-003")
+def custom_layers_003() -> Study:
+    """The custom layers of report 003 in the same small network."""
+    rows = (
+        ("standard", "cnn"),
+        ("custom convolution", "cnn:conv=affine"),
+        ("attention", "cnn:attention=cbam"),
+        ("custom activation", "cnn:activation=swish"),
+        ("custom pooling", "cnn:pool=lp-mean,p=1.5"),
+    )
+    guessed = tuple(Row(name, spec, None, guessed=True) for name, spec in rows)
+    return Study("003", TITLE, "cifar10", guessed, COLUMNS, SHOWN)
+
+
+@register.study("custom-layers-004")
+def custom_layers_004() -> Study:
+    """Each custom layer of report 004 beside the standard one, in the same small network."""
+    return Study(
+        "004", TITLE, "cifar10",
+        (
+            Row("standard", "cnn", None, Published(test_accuracy=0.921), guessed=True),
+            Row("custom convolution", "cnn:conv=scaled", None, guessed=True),
+            Row("attention", "cnn:attention=se", None, Published(test_accuracy=0.934),
+                guessed=True),
+            Row("Swish", "cnn:activation=swish", None, Published(test_accuracy=0.928),
+                guessed=True),
+            Row("custom activation", "cnn:activation=silu+relu", None,
+                Published(test_accuracy=0.932), guessed=True),
+            Row("Lp pooling", "cnn:pool=lp", None, guessed=True),
+            Row("average pooling", "cnn:pool=average", None, guessed=True),
+        ),
+        COLUMNS,
+        SHOWN,
+        {"batch_size": "128"},
+        (
+            Claim("attention gives 1 to 2 % more", "attention", ">", "standard"),
+            Claim("Swish beats ReLU", "Swish", ">", "standard"),
+            Claim("the custom activation beats ReLU", "custom activation", ">", "standard"),
+        ),
+    )  # fmt: skip
+
+
+@register.study("custom-layers-000")
+def custom_layers_000() -> Study:
+    """The custom layers of report 000 in the same small network."""
+    rows = (
+        ("standard", "cnn"),
+        ("custom convolution", "cnn:conv=affine"),
+        ("attention", "cnn:attention=se,reduction=4"),
+        ("custom activation", "cnn:activation=softplus"),
+        ("custom pooling", "cnn:pool=mixed"),
+    )
+    guessed = tuple(Row(name, spec, None, guessed=True) for name, spec in rows)
+    return Study("000", TITLE, "cifar10", guessed, COLUMNS, SHOWN)

@@ -1,0 +1,123 @@
+"""Depth: two, four and six convolutions against a residual network."""
+
+from __future__ import annotations
+
+from .. import register
+from ..study import FIGURES, Claim, Published, Row, Study
+
+TITLE = "Depth"
+COLUMNS = ("epoch_time", "receptive_field", "gradients")
+SHOWN = (*FIGURES, "gradients", "receptive-field")
+_HEAD_003 = "hidden=256,dropout=0.25"
+
+
+@register.study("depth")
+def depth() -> Study:
+    """Two, four and six convolutions against a residual network (report 002, table 4)."""
+    return Study(
+        "002", TITLE, "cifar10",
+        (
+            Row(
+                "2 layers", "cnn:depth=2", 545_098,
+                Published(545_098, 1.1359, 0.2986, 0.7227, 0.8905, 258.607),
+            ),
+            Row(
+                "4 layers", "cnn:depth=4", 1_439_818,
+                Published(1_439_818, 1.0578, 0.1069, 0.7918, 0.9626, 299.096),
+            ),
+            Row(
+                "6 layers", "cnn:depth=6", 814_122,
+                Published(814_122, 1.1912, 0.1405, 0.7576, 0.9506, 299.874),
+            ),
+            Row(
+                "residual", "residual:blocks=32-64/2-128/2", 327_882,
+                Published(327_882, 0.8364, 0.0504, 0.8147, 0.9836, 370.106),
+            ),
+        ),
+        COLUMNS,
+        SHOWN,
+        claims=(
+            Claim("four layers beat two", "4 layers", ">", "2 layers"),
+            Claim("six layers are worse than four", "6 layers", "<", "4 layers"),
+            Claim("the residual network beats all plain ones", "residual", ">", "4 layers"),
+        ),
+    )  # fmt: skip
+
+
+@register.study("depth-003")
+def depth_003() -> Study:
+    """The same question with other networks (report 003)."""
+    return Study(
+        "003", TITLE, "cifar10",
+        (
+            Row("2 layers", f"cnn:layers=32-MP-64-MP,{_HEAD_003}", 1_070_794,
+                Published(test_accuracy=0.7347)),
+            Row("4 layers", "cnn:layers=32-MP-64-MP-128-MP-256-MP,hidden=256", 653_386,
+                Published(test_accuracy=0.7679)),
+            Row("6 layers", "cnn:layers=32-32-MP-64-64-MP-128-128-MP,hidden=256", 814_122,
+                Published(test_accuracy=0.7840)),
+            Row("residual", "residual", 161_482, Published(test_accuracy=0.8106)),
+        ),
+        COLUMNS,
+        SHOWN,
+        claims=(Claim("six layers are better than four", "6 layers", ">", "4 layers"),),
+    )  # fmt: skip
+
+
+@register.study("depth-004")
+def depth_004() -> Study:
+    """The same question for 30 epochs at batch 128 (report 004, which leaves the networks open)."""
+
+    def row(name: str, spec: str, *figures: float) -> Row:
+        parameters, accuracy, epoch_time, start, end = figures
+        published = Published(
+            parameters,
+            test_accuracy=accuracy,
+            epoch_time=epoch_time,
+            gradient_start=start,
+            gradient_end=end,
+            about=True,
+        )
+        return Row(name, spec, None, published, epochs=30, guessed=True)
+
+    return Study(
+        "004", TITLE, "cifar10",
+        (
+            row("2 layers", "cnn:depth=2", 800_000, 0.723, 28, 1e-2, 1e-4),
+            row("4 layers", "cnn:depth=4", 1_100_000, 0.786, 39, 1e-3, 1e-5),
+            row("6 layers", "cnn:depth=6", 1_300_000, 0.684, 53, 1e-5, 1e-8),
+            row("residual, 6 layers", "residual:blocks=32-64/2-128/2", 1_400_000, 0.821, 57,
+                1e-3, 1e-5),
+        ),
+        COLUMNS,
+        SHOWN,
+        {"batch_size": "128"},
+        (
+            Claim("six layers are worse than four", "6 layers", "<", "4 layers"),
+            Claim(
+                "the gradient of the first layer vanishes with depth",
+                "6 layers", "<", "2 layers", "gradient_end",
+            ),
+        ),
+    )  # fmt: skip
+
+
+@register.study("depth-000")
+def depth_000() -> Study:
+    """Pairs of convolutions with BatchNorm against a residual network (report 000)."""
+    plain = "cnn:norm=batch,layers="
+    return Study(
+        "000", TITLE, "cifar10",
+        (
+            Row("2 layers", f"{plain}32-64-MP,grid=4,hidden=128", 152_074, Published(152_074),
+                guessed=True),
+            Row("4 layers", f"{plain}32-64-MP-128-128-MP,grid=2,hidden=256", 375_434,
+                Published(375_434), guessed=True),
+            Row("6 layers", f"{plain}32-64-MP-128-128-MP-256-256-MP,grid=2,hidden=512", 1_657_738,
+                Published(1_657_738), guessed=True),
+            Row("residual", "residual:stem_bias=false,grid=2,blocks=2x32-2x64/2-2x128/2-2x256/2",
+                2_805_290, Published(2_805_290), guessed=True),
+        ),
+        COLUMNS,
+        SHOWN,
+    )  # fmt: skip

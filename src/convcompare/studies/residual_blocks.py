@@ -1,0 +1,119 @@
+"""Kinds of residual block: basic, bottleneck and wide."""
+
+from __future__ import annotations
+
+from .. import register
+from ..study import FIGURES, Claim, Published, Row, Study
+
+TITLE = "Kinds of residual block"
+COLUMNS = ("epoch_time", "macs", "inference", "memory")
+SHOWN = (*FIGURES, "gradients")
+_STAGES_003 = "residual:width=64,stem_bias=false,grid=1,blocks="
+_STAGES_000 = "residual:width=16,stem_bias=false,grid=1,blocks="
+
+
+@register.study("residual-blocks")
+def residual_blocks() -> Study:
+    """Basic, bottleneck and wide blocks, each in a network of its own (report 002, table 6)."""
+    return Study(
+        "002", TITLE, "cifar10",
+        (
+            Row(
+                "base", "residual", 161_482,
+                Published(161_482, 0.6969, 0.1434, 0.8148, 0.9500, 379.705),
+            ),
+            Row(
+                "Bottleneck",
+                "residual:block=bottleneck,width=64,stem_bias=false,grid=1,"
+                "blocks=3x256-4x512/2-6x1024/2-3x2048/2",
+                23_520_842,
+                Published(23_520_842, 0.5511, 0.1952, 0.8341, 0.9319, 1890.913),
+                epochs=10,
+            ),
+            Row(
+                "Wide",
+                "residual:width=16,stem_bias=false,grid=1,block_dropout=0.2,"
+                "blocks=2x64-2x128/2-2x256/2",
+                2_749_786,
+                Published(2_749_786, 0.5300, 0.1940, 0.8462, 0.9321, 454.309),
+                epochs=10,
+            ),
+        ),
+        COLUMNS,
+        SHOWN,
+        claims=(
+            Claim("wide blocks beat basic ones", "Wide", ">", "base"),
+            Claim("bottleneck blocks beat basic ones", "Bottleneck", ">", "base"),
+            Claim("bottleneck blocks save computation", "Bottleneck", "<", "base", "macs"),
+        ),
+    )  # fmt: skip
+
+
+@register.study("residual-blocks-003")
+def residual_blocks_003() -> Study:
+    """Basic, bottleneck and wide blocks in the same four stages (report 003)."""
+    stages = f"{_STAGES_003}2x64-2x128/2-2x256/2-2x512/2"
+    return Study(
+        "003", TITLE, "cifar10",
+        (
+            Row("basic", stages, 11_173_962, Published(11_173_962)),
+            Row("bottleneck", f"{stages},block=bottleneck", 883_402, Published(883_402)),
+            Row("wide", f"{_STAGES_003}2x128-2x256/2-2x512/2-2x1024/2", 44_595_786,
+                Published(44_595_786)),
+        ),
+        COLUMNS,
+        SHOWN,
+        claims=(
+            Claim("bottleneck blocks save computation", "bottleneck", "<", "basic", "macs"),
+        ),
+    )  # fmt: skip
+
+
+@register.study("residual-blocks-004")
+def residual_blocks_004() -> Study:
+    """The blocks of report 004, which prints counts of single blocks, in the stages of 000."""
+    stages = f"{_STAGES_000}2x16-2x32/2-2x64/2"
+    return Study(
+        "004", TITLE, "cifar10",
+        (
+            Row(
+                "BasicBlock", stages, None,
+                Published(test_accuracy=0.921,
+                          notes=("a block of 64 channels has 73,984 parameters, not 220,000",)),
+                guessed=True,
+            ),
+            Row("Bottleneck", f"{_STAGES_000}2x64-2x128/2-2x256/2,block=bottleneck", None,
+                Published(test_accuracy=0.928), guessed=True),
+            Row(
+                "Wide, widen_factor 2", f"{stages},block=wide", None,
+                Published(test_accuracy=0.935,
+                          notes=("a block of 64 channels, twice as wide, has 147,840 parameters, "
+                                 "not 450,000",)),
+                guessed=True,
+            ),
+        ),
+        COLUMNS,
+        SHOWN,
+        {"batch_size": "128"},
+        (
+            Claim("wide blocks beat basic ones", "Wide, widen_factor 2", ">", "BasicBlock"),
+            Claim("bottleneck blocks beat basic ones", "Bottleneck", ">", "BasicBlock"),
+        ),
+    )  # fmt: skip
+
+
+@register.study("residual-blocks-000")
+def residual_blocks_000() -> Study:
+    """Basic, bottleneck and wide blocks in three stages of a small network (report 000)."""
+    stages = f"{_STAGES_000}2x16-2x32/2-2x64/2"
+    return Study(
+        "000", TITLE, "cifar10",
+        (
+            Row("basic", stages, 175_258, Published(175_258)),
+            Row("bottleneck", f"{_STAGES_000}2x64-2x128/2-2x256/2,block=bottleneck", 220_378,
+                Published(220_378)),
+            Row("wide", f"{stages},block=wide", 346_202, Published(346_202)),
+        ),
+        COLUMNS,
+        SHOWN,
+    )  # fmt: skip
