@@ -16,7 +16,7 @@ from collections.abc import Callable
 from convcompare.build import resolve
 from convcompare.config import TrainConfig
 from convcompare.data import Dataset, Sources, Split
-from convcompare.experiment import TrialRunner, grid, shape_of
+from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.hardware import choose_precision, choose_runtime
 from convcompare.load import default_cache, load_dataset
 from convcompare.store import RunStore
@@ -44,7 +44,7 @@ def convcompare(spec: str, dataset: Dataset) -> Callable[[], object]:
     precision, _ = choose_precision("auto", runtime.device)
     config = TrainConfig(epochs=10**6, batch_size=BATCH_SIZE, precision=precision)
     runner = TrialRunner(RunStore(Path("unused")), runtime, dataset)
-    trial = grid({spec: resolve(spec, shape_of(dataset))}, dataset, [0], config)[0]
+    trial = Entrant(spec, resolve(spec, shape_of(dataset)), config).trial(dataset, 0)
     trainer = runner.trainer(trial)
     return lambda: next(iter(trainer))
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -11,8 +12,10 @@ from convcompare.comparison import Comparison, Conditions, group_runs
 from convcompare.comparison_table import comparison_table
 from convcompare.config import TrainConfig
 from convcompare.run import Cost, Environment, Epoch, Run, Status, Trial
+from convcompare.store import RunStore
 from convcompare.tables import Column, Table, print_table, render
 
+STORE = RunStore(Path("unused"))
 ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
 CONDITIONS = Conditions(
     "mnist", 60_000, 10_000, "1×28×28", "official test split", "report", 5, "bf16", "cpu, 2 threads"
@@ -51,14 +54,14 @@ GOLDEN = """\
 
 
 def test_the_table_of_the_reports() -> None:
-    lines = drawn(comparison_table(comparison(*BOTH)), None)
+    lines = drawn(comparison_table(comparison(*BOTH), STORE), None)
     assert "\n".join(lines[:5]) + "\n" == GOLDEN
     assert lines[5].startswith(" mean of 2 seeds, 95 % interval · official test split")
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
 def test_no_cell_wraps_at_any_width(width: int) -> None:
-    table = comparison_table(comparison(*BOTH))
+    table = comparison_table(comparison(*BOTH), STORE)
     lines = drawn(table, width)
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
@@ -70,11 +73,11 @@ def test_no_cell_wraps_at_any_width(width: int) -> None:
 
 
 def test_the_best_is_marked_and_a_diverged_run_is_never_ranked() -> None:
-    good = render(comparison_table(comparison(*BOTH)), "markdown")
+    good = render(comparison_table(comparison(*BOTH), STORE), "markdown")
     assert "**0.9936 ± 0.0064**" in good
     assert "**8.1**" in good
     half = comparison(run("fcn", 0), run("residual", 0, "diverged"))
-    text = render(comparison_table(half), "markdown")
+    text = render(comparison_table(half, STORE), "markdown")
     assert "**" not in text
     assert "diverged" in text
     row = text.splitlines()[3]
@@ -88,7 +91,7 @@ def test_a_warning_names_the_diverged_run_and_what_helps() -> None:
 
 
 def test_csv_and_json_carry_full_precision() -> None:
-    rows = render(comparison_table(comparison(*BOTH)), "csv").splitlines()
+    rows = render(comparison_table(comparison(*BOTH), STORE), "csv").splitlines()
     assert rows[0].split(",")[:3] == ["number", "model", "parameters"]
     cells = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
     assert float(cells["test_accuracy"]) == pytest.approx(0.9786)
@@ -124,3 +127,20 @@ def test_counts_and_sizes() -> None:
     assert units.count(109386) == "109,386"
     assert [units.large(v) for v in (812, 109_184, 1_814_000_000)] == ["812", "109 k", "1.81 G"]
     assert [units.size(v) for v in (980, 2_100_000)] == ["980 B", "2.1 MB"]
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "shown"),
+    [
+        (12.3123, 0.0412, "12.31 ± 0.04"),
+        (8.554, 0.58, "8.6 ± 0.6"),
+        (0.0639, 0.0104, "0.064 ± 0.010"),
+        (1204.2, 15.4, "1,204 ± 15"),
+        (1204.2, 431.0, "1,204 ± 431"),
+        (204.92, None, "204.9"),
+        (0.10217, None, "0.102"),
+        (5.0, 0.0, "5"),
+    ],
+)
+def test_an_error_decides_the_digits(value: float, half: float | None, shown: str) -> None:
+    assert units.plus_minus(value, half) == shown

@@ -29,9 +29,15 @@ class Conditions:
     device: str
     loading_seconds: float = 0.0
     """Reading the data set and putting it in memory, once for all runs."""
+    classes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return dict(vars(self))
+        return {**vars(self), "classes": list(self.classes)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Conditions:
+        known = known_fields(cls, record)
+        return cls(**{**known, "classes": tuple(known.get("classes", ()))})
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ class Comparison:
     groups: tuple[Group, ...]
     created: str = ""
     command: tuple[str, ...] = field(default=())
+    study: str | None = None
+    """The study that was run; None for a comparison of one's own."""
 
     @property
     def seeds(self) -> int:
@@ -103,6 +111,7 @@ class Comparison:
         return {
             "created": self.created,
             "command": list(self.command),
+            "study": self.study,
             "conditions": self.conditions.to_json(),
             "models": [
                 {"model": group.label, "trials": [run.id for run in group.runs]}
@@ -118,10 +127,11 @@ class Comparison:
             outcomes = [store.outcome(run_id) for run_id in model["trials"]]
             groups.append(Group(model["model"], tuple(run for run in outcomes if run)))
         return cls(
-            Conditions(**known_fields(Conditions, record["conditions"])),
+            Conditions.from_json(record["conditions"]),
             tuple(group for group in groups if group.runs),
             record["created"],
             tuple(record["command"]),
+            record.get("study"),
         )
 
     @classmethod
@@ -158,6 +168,7 @@ class Comparison:
         return {
             "schema_version": SCHEMA_VERSION,
             "dataset": self.conditions.dataset,
+            "study": self.study,
             "conditions": self.conditions.to_json(),
             "models": [self._model_json(group) for group in self.groups],
             "contrasts": [],
@@ -175,6 +186,7 @@ class Comparison:
             "test_accuracy": _estimate(group.test_accuracy(self.conditions.test_images)),
             **{figure: _estimate(group.last(figure)) for figure in figures},
             "train_seconds": _estimate(group.mean(lambda run: run.cost.train_seconds)),
+            "peak_memory": group.runs[0].cost.peak_memory,
             "runs": [_run_json(run) for run in group.runs],
         }
 
@@ -211,6 +223,8 @@ def _run_json(run: Run) -> dict[str, Any]:
         "train_seconds": run.cost.train_seconds,
         "evaluation_seconds": run.cost.evaluation_seconds,
         "analysis_seconds": run.cost.analysis_seconds,
+        "epoch_seconds": [epoch.train_seconds for epoch in run.history],
+        "inference": [dict(vars(latency)) for latency in run.cost.inference],
         "message": run.message,
     }
 

@@ -1,70 +1,65 @@
-"""The table of a comparison, with the columns of the reports."""
+"""The table of a comparison, with the columns of the reports and those that were asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from . import units
+from .columns import NOTES, Context, Figure, chosen
 from .comparison import Comparison, Group
 from .stats import LEVEL, Estimate
+from .store import RunStore
 from .tables import Column, Table
 
-
-def _accuracy(value: Estimate) -> str:
-    half = value.half_width
-    return units.fraction(value.value) if half is None else f"{value.value:.4f} ± {half:.4f}"
-
-
-def _fraction(value: Estimate) -> str:
-    return units.fraction(value.value)
-
-
-COLUMNS = (
-    Column("number", "№", priority=8),
-    Column("model", "model", "left"),
-    Column("parameters", "parameters", show=units.count, priority=2),
-    Column("test_loss", "test loss", show=_fraction, best="low", priority=5),
-    Column("train_loss", "train loss", show=_fraction, best="low", priority=7),
-    Column("test_accuracy", "test accuracy", show=_accuracy, best="high"),
-    Column("test_accuracy_low", "low", exported=True),
-    Column("test_accuracy_high", "high", exported=True),
-    Column("train_accuracy", "train accuracy", show=_fraction, best="high", priority=6),
-    Column("time", "time (s)", show=lambda e: f"{e.value:,.1f}", best="low", priority=1),
-    Column("runs", "runs", exported=True),
-    Column("macs", "MACs", exported=True),
-)
+NUMBER = Column("number", "№", priority=8)
+MODEL = Column("model", "model", "left")
 STATUS = Column("status", "status", "left", priority=0)
+RUNS = Column("runs", "runs", exported=True)
+MACS = Column("macs", "MACs", exported=True)
 
 
-def comparison_table(comparison: Comparison) -> Table:
-    """One row a model: means over the seeds of the last epoch's figures."""
+def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[str] = ()) -> Table:
+    """One row a model: means over the seeds of the last epoch's figures.
+
+    `names` are columns of `columns.EXTRA` beyond those of the reports.
+    """
+    figures = chosen(names, comparison)
+    context = Context(comparison, store)
     rows = tuple(
-        _row(number, group, comparison.conditions.test_images)
+        _row(number, group, figures, context)
         for number, group in enumerate(comparison.groups, start=1)
     )
     good = {i for i, group in enumerate(comparison.groups) if group.status == "finished"}
-    columns = COLUMNS if len(good) == len(rows) else (*COLUMNS, STATUS)
+    columns = [NUMBER, MODEL]
+    for figure in figures:
+        columns += [figure.column, *_limits(figure)]
+    if "macs" not in names:
+        columns.append(MACS)
+    columns += [RUNS] if len(good) == len(rows) else [RUNS, STATUS]
     unranked = frozenset(range(len(rows))) - good
-    return Table(columns, rows, tuple(notes(comparison)), unranked)
+    told = [NOTES[name] for name in names if name in NOTES]
+    return Table(tuple(columns), rows, (*notes(comparison), *told), unranked)
 
 
-def _row(number: int, group: Group, test_images: int) -> dict[str, Any]:
-    accuracy = group.test_accuracy(test_images)
-    return {
-        "number": number,
-        "model": group.label,
-        "parameters": group.parameters,
-        "test_loss": group.last("test_loss"),
-        "train_loss": group.last("train_loss"),
-        "test_accuracy": accuracy,
-        "test_accuracy_low": accuracy.low if accuracy else None,
-        "test_accuracy_high": accuracy.high if accuracy else None,
-        "train_accuracy": group.last("train_accuracy"),
-        "time": group.mean(lambda run: run.cost.train_seconds),
-        "runs": len(group.finished),
-        "macs": group.macs,
-        "status": group.status,
-    }
+def _limits(figure: Figure) -> list[Column]:
+    """The ends of the interval, for programs."""
+    if not figure.is_estimate:
+        return []
+    return [
+        Column(f"{figure.column.key}_{end}", f"{figure.column.title}, {end}", exported=True)
+        for end in ("low", "high")
+    ]
+
+
+def _row(number: int, group: Group, figures: Sequence[Figure], context: Context) -> dict[str, Any]:
+    row: dict[str, Any] = {"number": number, "model": group.label, "macs": group.macs}
+    for figure in figures:
+        key, value = figure.column.key, figure.value(group, context)
+        row[key] = value
+        if isinstance(value, Estimate):
+            row[f"{key}_low"], row[f"{key}_high"] = value.low, value.high
+    return {**row, "runs": len(group.finished), "status": group.status}
 
 
 def notes(comparison: Comparison) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from . import register
 from .attempt import Attempt
@@ -36,15 +37,30 @@ def check_fit(config: TrainConfig, dataset: Dataset) -> None:
         )
 
 
-def grid(
-    builders: Mapping[str, Builder], dataset: Dataset, seeds: Iterable[int], config: TrainConfig
-) -> list[Trial]:
-    """Every network (by label) with every seed, round-robin: drift hits all of them alike."""
-    return [
-        Trial(builder.spec, dataset.name, dataset.sha256, seed, config, builder.code, label)
-        for seed in seeds
-        for label, builder in builders.items()
-    ]
+@dataclass(frozen=True)
+class Entrant:
+    """A network that takes part, with how it is trained; `label` is what tables call it."""
+
+    label: str
+    builder: Builder
+    config: TrainConfig
+
+    def trial(self, dataset: Dataset, seed: int) -> Trial:
+        """The trial of this network with one seed."""
+        return Trial(
+            model=self.builder.spec,
+            dataset=dataset.name,
+            data=dataset.sha256,
+            seed=seed,
+            config=self.config,
+            code=self.builder.code,
+            label=self.label,
+        )
+
+
+def grid(entrants: Sequence[Entrant], dataset: Dataset, seeds: Iterable[int]) -> list[Trial]:
+    """Every network with every seed, round-robin: drift of the machine hits all of them alike."""
+    return [entrant.trial(dataset, seed) for seed in seeds for entrant in entrants]
 
 
 def execute(

@@ -60,6 +60,19 @@ def fraction(value: float) -> str:
     return f"{value:.4f}"
 
 
+def plus_minus(value: float, half: float | None) -> str:
+    """A value and half its interval, as far as the interval lets its digits mean something.
+
+    ``12.31 ± 0.04``, ``8.6 ± 0.6``, ``1,204 ± 15``; ``204.9`` and ``0.102`` without an interval.
+    """
+    if half is None or not math.isfinite(half) or half <= 0:
+        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
+    exponent = math.floor(math.log10(half))
+    digits = 1 if half / 10**exponent < 1.95 else 0  # two digits of an error that begins with 1
+    places = max(0, digits - exponent)
+    return f"{value:,.{places}f} ± {half:,.{places}f}"
+
+
 def percent(value: float) -> str:
     """A fraction as a percentage with two decimals, for running text."""
     return f"{100 * value:.2f} %"

@@ -11,7 +11,18 @@ import typer
 
 from .. import __version__
 from ..errors import ConvcompareError, Terminated
-from . import compare, datasets, gradients, layers, models, plot, receptive_field, runs, train
+from . import (
+    compare,
+    datasets,
+    gradients,
+    layers,
+    models,
+    plot,
+    receptive_field,
+    runs,
+    study,
+    train,
+)
 
 EPILOG = (
     "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
@@ -29,6 +40,7 @@ app = typer.Typer(
 COMMANDS = (
     compare.compare,
     train.train,
+    study.study,
     models.models,
     layers.layers,
     receptive_field.receptive_field,

@@ -33,3 +33,16 @@ def parse_settings(pairs: list[str] | None, **given: str | None) -> dict[str, st
             raise UsageError(f"`--set` cannot be {quote(pair)}", "write `--set name=value`")
         settings[name.strip()] = value.strip()
     return settings | {name: value for name, value in given.items() if value is not None}
+
+
+def parse_columns(text: str | None) -> list[str]:
+    """The columns beyond those of the reports: names with commas, or ``all``."""
+    from ..columns import EXTRA, check_columns
+
+    if text is None:
+        return []
+    if text == "all":
+        return [name for name in EXTRA if name != "published"]
+    names = [part.strip().replace("-", "_") for part in text.split(",")]
+    check_columns(names)
+    return names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -13,17 +12,8 @@ from . import options as o
 def compare(
     models: o.Models,
     dataset: o.Dataset = "mnist",
-    seeds: Annotated[
-        str | None,
-        o.option(
-            "--seeds",
-            "-s",
-            metavar="N",
-            panel=o.TRAINING,
-            help="How many seeds (1), or a list: 0,1,7.",
-        ),
-    ] = None,
-    seed: Annotated[int, o.option("--seed", panel=o.TRAINING, min=0, help="The first seed.")] = 0,
+    seeds: o.Seeds = None,
+    seed: o.FirstSeed = 0,
     epochs: o.Epochs = None,
     batch_size: o.BatchSize = None,
     lr: o.LearningRate = None,
@@ -39,6 +29,7 @@ def compare(
     data_dir: o.DataDir = None,
     fresh: o.Fresh = False,
     dry_run: o.DryRun = False,
+    columns: o.Columns = None,
     format: o.Format = "table",
     out: o.Out = None,
     quiet: o.Quiet = False,
@@ -54,11 +45,12 @@ def compare(
     Finished runs are reused and half-done ones go on; the same command can be stopped and repeated
     at any time.
     """
-    from .arguments import parse_seeds, parse_settings
-    from .session import Request, perform
+    from .arguments import parse_columns, parse_seeds, parse_settings
+    from .request import Request, wanted
+    from .session import perform
 
     request = Request(
-        models=models,
+        models=wanted(models),
         dataset=dataset,
         seeds=parse_seeds(seeds, seed),
         recipe=recipe,
@@ -81,5 +73,6 @@ def compare(
         format=format,
         out=out,
         quiet=quiet,
+        columns=parse_columns(columns),
     )
     raise typer.Exit(perform(request))

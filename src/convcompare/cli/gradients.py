@@ -15,7 +15,7 @@ from .output import emit_drawings, emit_table, emit_text
 
 if TYPE_CHECKING:
     from ..gradients import GradientRecord
-    from .session import Job, Request
+    from .request import Job, Request
 
 
 def _scientific(value: float) -> str:
@@ -70,12 +70,12 @@ def gradients(
     [bold]convcompare gradients simple residual --epochs 3 --out figures[/bold]
     """
     from .arguments import parse_settings
-    from .session import Request
+    from .request import Request, wanted
 
     trained = epochs != "0"
     given = parse_settings(settings, epochs=epochs if trained else None, image_size=image_size)
     request = Request(
-        models=models,
+        models=wanted(models),
         dataset=dataset,
         seeds=[seed],
         recipe=recipe,
@@ -96,7 +96,8 @@ def gradients(
 
 
 def _perform(request: Request, threshold: float, out: Path | None) -> int:
-    from .session import prepare, run_job, say_conditions
+    from .request import prepare
+    from .session import run_job, say_conditions
 
     kind = check_format(request.format)
     job = prepare(request)
@@ -135,10 +136,10 @@ def _at_initialisation(job: Job) -> dict[str, GradientRecord]:
     config = job.trials[0].config
     train = Batches(job.dataset.train, job.dataset, device).resized(config.image_size)
     records = {}
-    for label, builder in job.builders.items():
+    for entrant in job.entrants:
         recorder = GradientRecorder(train)
-        recorder.measure(channels_last(builder.build(job.trials[0].seed), device))
-        records[label] = recorder.record
+        recorder.measure(channels_last(entrant.builder.build(job.trials[0].seed), device))
+        records[entrant.label] = recorder.record
     return records
 
 

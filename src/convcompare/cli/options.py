@@ -22,6 +22,7 @@ def _names(kind: str) -> Callable[[str], list[str]]:
 model_names = _names("model")
 dataset_names = _names("dataset")
 plot_names = _names("plot")
+study_names = _names("study")
 
 
 def option(*names: str, panel: str, **more: Any) -> Any:
@@ -59,6 +60,17 @@ Dataset = Annotated[
         autocompletion=dataset_names,
     ),
 ]
+Seeds = Annotated[
+    str | None,
+    option(
+        "--seeds",
+        "-s",
+        metavar="N",
+        panel=TRAINING,
+        help="How many seeds (1), or a list: 0,1,7.",
+    ),
+]
+FirstSeed = Annotated[int, option("--seed", panel=TRAINING, min=0, help="The first seed.")]
 Epochs = Annotated[
     str | None,
     option("--epochs", "-e", metavar="N", panel=TRAINING, help="Passes over the images (5)."),
@@ -135,6 +147,16 @@ Format = Annotated[
     str,
     option(
         "--format", "-f", metavar="NAME", panel=OUTPUT, help="table, json, csv, markdown or latex."
+    ),
+]
+Columns = Annotated[
+    str | None,
+    option(
+        "--columns",
+        metavar="NAMES",
+        panel=OUTPUT,
+        help="More columns, with commas: epoch-time, inference, macs, receptive-field, gradients, "
+        "memory, published, epochs, or all.",
     ),
 ]
 Out = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..comparison import Comparison
     from ..drawing import Drawing
+    from ..store import RunStore
 
 
 def emit_table(table: Table, kind: Format, path: Path | None = None) -> None:
@@ -38,16 +40,40 @@ def emit_text(text: str, path: Path | None) -> None:
     talk().print(Text.assemble("wrote ", (str(path), f"link {path.absolute().as_uri()}")))
 
 
-def emit_comparison(comparison: Comparison, kind: Format, path: Path | None) -> None:
-    """The result of a comparison: the table, the warnings, and what to do next."""
+def emit_comparison(
+    comparison: Comparison,
+    store: RunStore,
+    kind: Format,
+    path: Path | None,
+    columns: Sequence[str] = (),
+) -> None:
+    """The result of a comparison: the table, what was published otherwise, and the warnings."""
     from ..comparison_table import comparison_table
+    from ..differences import differences
 
     if kind == "json":
         emit_text(json.dumps(comparison.to_json(), indent=1, ensure_ascii=False), path)
     else:
-        emit_table(comparison_table(comparison), kind, path)
+        emit_table(comparison_table(comparison, store, columns), kind, path)
+    told = differences(comparison, store)
+    if told and kind == "table" and path is None:
+        _print_list("published otherwise", told)
     for text, hint in comparison.warnings():
         show_warning(text, hint)
+
+
+def _print_list(heading: str, lines: Sequence[str]) -> None:
+    console = out()
+    console.print(f"\n {heading}", style="bold")
+    for line in lines:
+        for part, start in _wrapped(line, width(console)):
+            console.print(f" {start} {part}", soft_wrap=True)
+    console.print()
+
+
+def _wrapped(line: str, columns: int | None) -> list[tuple[str, str]]:
+    parts = textwrap.wrap(line, columns - 4) if columns else [line]
+    return [(part, "·" if i == 0 else " ") for i, part in enumerate(parts)]
 
 
 def emit_drawings(drawings: Sequence[Drawing], folder: Path, kind: str) -> None:

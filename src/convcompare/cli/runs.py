@@ -37,6 +37,7 @@ def runs(
         typer.Argument(help="A run, by the beginning of its id, or `latest`: the last comparison."),
     ] = None,
     store: o.Store = Path("runs"),
+    columns: o.Columns = None,
     format: o.Format = "table",
 ) -> None:
     """List the runs, show one, or the table of the latest comparison.
@@ -48,13 +49,15 @@ def runs(
     [bold]convcompare runs 3fa9[/bold]
     """
     from ..store import RunStore
+    from .arguments import parse_columns
 
     kind = check_format(format)
+    names = parse_columns(columns)
     opened = RunStore(store)
     if name == "latest":
         from ..comparison import Comparison
 
-        emit_comparison(Comparison.latest(opened), kind, None)
+        emit_comparison(Comparison.latest(opened), opened, kind, None, names)
         return
     if name is not None:
         emit_text(json.dumps(_record(opened, name), indent=1, ensure_ascii=False), None)

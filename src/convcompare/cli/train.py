@@ -29,6 +29,7 @@ def train(
     data_dir: o.DataDir = None,
     fresh: o.Fresh = False,
     dry_run: o.DryRun = False,
+    columns: o.Columns = None,
     format: o.Format = "table",
     out: o.Out = None,
     quiet: o.Quiet = False,

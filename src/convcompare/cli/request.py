@@ -1,0 +1,180 @@
+"""A comparison as it was asked for, checked before anything runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import files, register
+from ..config import Runtime, recipe, recipe_name
+from ..errors import UsageError, quote
+from .console import show_warning, talk
+
+if TYPE_CHECKING:
+    from ..comparison import Conditions
+    from ..config import TrainConfig
+    from ..data import Dataset
+    from ..experiment import Entrant
+    from ..run import Trial
+    from ..store import RunStore
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A network that was asked for: what tables call it, its spec, settings of its own."""
+
+    label: str
+    spec: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A comparison as it was asked for."""
+
+    models: Sequence[Wanted]
+    dataset: str
+    seeds: Sequence[int]
+    recipe: str
+    settings: Mapping[str, str]
+    precision: str
+    device: str
+    threads: int | None
+    executor: str
+    store: Path
+    data_dir: Path | None
+    fresh: bool
+    dry_run: bool
+    format: str
+    out: Path | None
+    quiet: bool
+    columns: Sequence[str] = ()
+    study: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that was checked before anything runs."""
+
+    dataset: Dataset
+    entrants: Sequence[Entrant]
+    trials: Sequence[Trial]
+    conditions: Conditions
+    runtime: Runtime
+    store: RunStore
+    precision_reason: str
+
+    def of(self, entrant: Entrant) -> list[Trial]:
+        """The trials of one network."""
+        return [trial for trial in self.trials if trial.label == entrant.label]
+
+
+def wanted(specs: Sequence[str]) -> list[Wanted]:
+    """Networks that are called by their specs."""
+    return [Wanted(spec, spec) for spec in specs]
+
+
+def prepare(request: Request) -> Job:
+    """Check everything that can be wrong, so that nothing fails after an hour."""
+    base = recipe(request.recipe)
+    configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
+    if not request.dry_run:
+        files.check_writable(request.store)
+    _say_loading(request)
+    from ..data import Sources
+    from ..experiment import grid
+    from ..hardware import choose_precision, choose_runtime
+    from ..load import default_cache, load_dataset
+    from ..store import RunStore
+
+    _ = register.executor[request.executor]
+    runtime = choose_runtime(request.device, request.threads)
+    precision, reason = choose_precision(request.precision, runtime.device)
+    if "precision" not in request.settings:
+        configs = [config.replace({"precision": precision}) for config in configs]
+    started = time.perf_counter()
+    sources = Sources(default_cache(), request.data_dir, quiet=request.quiet)
+    dataset = load_dataset(request.dataset, sources)
+    loading_seconds = time.perf_counter() - started
+    entrants = _entrants(request.models, configs, dataset)
+    return Job(
+        dataset,
+        entrants,
+        grid(entrants, dataset, request.seeds),
+        _conditions(dataset, configs, runtime, loading_seconds),
+        runtime,
+        RunStore(request.store),
+        reason,
+    )
+
+
+def _entrants(
+    models: Sequence[Wanted], configs: Sequence[TrainConfig], dataset: Dataset
+) -> list[Entrant]:
+    """Each network resolved and built once: what fails, fails before all runs."""
+    from ..build import resolve
+    from ..experiment import Entrant, check_fit, shape_of
+
+    found: list[Entrant] = []
+    seen: dict[tuple[str, TrainConfig], str] = {}
+    for one, config in zip(models, configs, strict=True):
+        check_fit(config, dataset)
+        builder = resolve(one.spec, shape_of(dataset, config))
+        known = seen.setdefault((builder.spec, config), one.label)
+        if known != one.label or any(one.label == entrant.label for entrant in found):
+            raise UsageError(
+                f"{quote(one.label)} is the same network as {quote(known)}",
+                "name each network once; `--seeds N` repeats it with other seeds",
+            )
+        found.append(Entrant(one.label, builder, config))
+    for entrant in found:
+        _warn_unreached(entrant.label, entrant.builder.description.unreached)
+    return found
+
+
+def _conditions(
+    dataset: Dataset, configs: Sequence[TrainConfig], runtime: Runtime, loading_seconds: float
+) -> Conditions:
+    from ..comparison import Conditions
+    from ..experiment import shape_of
+
+    longest = max(configs, key=lambda config: config.epochs)
+    return Conditions(
+        dataset=dataset.name,
+        train_images=len(dataset.train),
+        test_images=len(dataset.test),
+        shape=str(shape_of(dataset, longest)),
+        test_split=dataset.test_split,
+        recipe=recipe_name(longest),
+        epochs=longest.epochs,
+        precision=longest.precision,
+        device=_device_words(runtime),
+        loading_seconds=loading_seconds,
+        classes=tuple(dataset.classes),
+    )
+
+
+def _device_words(runtime: Runtime) -> str:
+    if runtime.device != "cpu":
+        return f"{runtime.device} ({runtime.reason})"
+    return f"cpu, {runtime.threads} thread{'s' if runtime.threads != 1 else ''}"
+
+
+def _say_loading(request: Request) -> None:
+    console = talk()
+    if not request.quiet and console.is_terminal and "torch" not in sys.modules:
+        console.print("loading torch …", style="dim", end="\r")
+
+
+def _warn_unreached(label: str, names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        listed = ", ".join(quote(name) for name in names[:5])
+        show_warning(
+            f"parameters of {quote(label)} that no gradient reaches: {listed}{more}",
+            "they are counted, and stay as they were drawn",
+        )

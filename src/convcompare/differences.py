@@ -1,0 +1,80 @@
+"""What a report published against what its networks are and do: one sentence a difference."""
+
+from __future__ import annotations
+
+from . import register, units
+from .columns import Context, accuracy
+from .comparison import Comparison, Group
+from .field_record import FIELDS, FieldRecord
+from .run import Run
+from .store import RunStore
+from .study import Row, Study
+
+
+def differences(comparison: Comparison, store: RunStore) -> list[str]:
+    """The differences of a study's runs from what the report prints; none for other comparisons.
+
+    On another data set than the report's the networks are others, and nothing is compared.
+    """
+    if comparison.study is None:
+        return []
+    study: Study = register.study[comparison.study].function()
+    if comparison.conditions.dataset != study.dataset:
+        return []
+    found: list[str] = []
+    for group in comparison.groups:
+        row = study.row(group.label)
+        if row is not None:
+            found += _of_row(row, group, Context(comparison, store))
+    return found
+
+
+def _of_row(row: Row, group: Group, context: Context) -> list[str]:
+    published = row.published
+    found = []
+    if published.parameters not in (None, group.parameters):
+        about = "about " if published.about else ""
+        found.append(
+            f"{about}{units.count(int(published.parameters))} parameters are printed, the network "
+            f"that was trained has {units.count(group.parameters)}"
+        )
+    found += [*_field(row, group, context), *_accuracy(row, group), *published.notes]
+    return [f"{row.name}: {sentence}" for sentence in found]
+
+
+def _field(row: Row, group: Group, context: Context) -> list[str]:
+    printed = row.published.receptive_field
+    size = _recorded_field(group, context)
+    if printed is None or size is None or size == (printed, printed):
+        return []
+    about = "about " if row.published.about else ""
+    return [
+        f"a receptive field of {about}{printed} is printed, the features before the head see "
+        f"{size[0]}×{size[1]}"
+    ]
+
+
+def _recorded_field(group: Group, context: Context) -> tuple[int, int] | None:
+    if not group.finished:
+        return None
+    arrays = context.store.analysis(group.finished[0], FIELDS)
+    return FieldRecord.from_arrays(arrays).features_size if arrays else None
+
+
+def _accuracy(row: Row, group: Group) -> list[str]:
+    """Where the seeds of runs as long as the report's leave its accuracy outside the interval."""
+    printed, measured = row.published.test_accuracy, group.last("test_accuracy")
+    if printed is None or measured is None or measured.low is None or measured.high is None:
+        return []
+    if any(_epochs(run) != row.epochs for run in group.finished):
+        return []
+    if measured.low <= printed <= measured.high:
+        return []
+    return [
+        f"a test accuracy of {units.fraction(printed)} is printed, {measured.n} seeds give "
+        f"{accuracy(measured)}"
+    ]
+
+
+def _epochs(run: Run) -> int:
+    return run.trial.config.epochs
