@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 from convcompare.batches import Batches, augment_images
 from convcompare.config import TrainConfig
-from convcompare.data import Dataset
+from convcompare.data import Dataset, held_out_images
+from convcompare.errors import UsageError
+from convcompare.rehearsal import peak_memory, step_seconds
+from convcompare.run import best_epoch
 from convcompare.seeding import derive
 from convcompare.trainer import Diverged, Trainer
 
@@ -95,6 +98,7 @@ SETTINGS = [
     {"optimizer": "adamw", "weight_decay": 0.05, "schedule": "one-cycle", "augment": "true"},
     {"optimizer": "sgd", "schedule": "cosine", "label_smoothing": 0.1, "batch_size": 50},
     {"optimizer": "adam", "precision": "bf16", "augment": "true"},
+    {"val_fraction": 0.25, "select": "best", "lr": 0.02},
 ]
 
 
@@ -116,10 +120,61 @@ def test_resumed_after_any_epoch_is_bit_identical(tiny: Dataset, settings: dict[
         assert torch.equal(resumed.test_logits, whole.test_logits)
 
 
+def test_the_best_epoch_is_chosen_on_images_that_are_not_trained_on(tiny: Dataset) -> None:
+    job = trainer(tiny, val_fraction=0.25, select="best", lr=0.02, epochs=5)
+    assert job.val_batches is not None
+    images = [b.images.flatten(1).tolist() for b in (job.train_batches, job.val_batches)]
+    assert sorted(images[0] + images[1]) == sorted(
+        torch.from_numpy(tiny.train.images).permute(0, 2, 3, 1).flatten(1).tolist()
+    )
+    counts = torch.bincount(torch.tensor(tiny.train.labels))
+    held_out = torch.bincount(job.val_batches.labels)
+    assert torch.equal(held_out, (0.25 * counts).round().long())
+    assert len(job.val_batches) == held_out_images(tiny.train.labels, 0.25)
+    history, logits = [], []
+    for epoch in job:
+        history.append(epoch)
+        logits.append(job.test_logits.clone())
+    best = best_epoch(history)
+    assert best.val_accuracy == max(epoch.val_accuracy or 0 for epoch in history)
+    assert torch.equal(job.finish(), logits[best.epoch - 1])
+    torch.testing.assert_close(job.evaluate(job.test_batches), logits[best.epoch - 1])
+
+
+def test_held_out_images_are_the_same_for_every_network_of_a_seed(tiny: Dataset) -> None:
+    ours = trainer(tiny, network(0), val_fraction=0.2)
+    theirs = trainer(tiny, network(1), val_fraction=0.2)
+    assert ours.val_batches and theirs.val_batches
+    assert torch.equal(ours.val_batches.images, theirs.val_batches.images)
+
+
+def test_no_epoch_is_chosen_by_the_test_images() -> None:
+    with pytest.raises(UsageError, match="test images"):
+        TrainConfig().replace({"select": "best"})
+
+
+def test_settings_that_came_later_leave_older_ids_alone() -> None:
+    plain = TrainConfig()
+    assert "val_fraction" not in plain.identity() and "select" not in plain.identity()
+    assert plain.replace({"val_fraction": "0.1"}).identity()["val_fraction"] == 0.1
+
+
+def test_the_memory_of_a_step_is_counted(tiny: Dataset) -> None:
+    job = trainer(tiny, batch_size=32)
+    weights = 4 * sum(p.numel() for p in job.model.parameters())
+    maps = 4 * 32 * 8 * 8 * 8  # the images of a batch behind the convolution: 8 channels of 8×8
+    peak = peak_memory(job)
+    assert peak > 3 * weights + 2 * maps  # weights, two averages; convolution and BatchNorm
+    assert peak < 4 * weights + 12 * maps
+    wide = trainer(tiny, batch_size=64)
+    assert peak_memory(wide) > 1.5 * peak
+
+
 def test_warming_up_and_measuring_leave_no_trace(tiny: Dataset) -> None:
     plain, warmed = trainer(tiny), trainer(tiny)
     random_state = torch.get_rng_state()
-    warmed.warm_up()
+    step_seconds(warmed)
+    peak_memory(warmed)
     warmed.evaluate(warmed.test_batches)
     assert torch.equal(torch.get_rng_state(), random_state)
     for ours, theirs in zip(warmed, plain, strict=True):

@@ -16,6 +16,7 @@ from torch import Tensor
 from .analyses import cost
 from .analyses.features import features
 from .analyses.gradient_flow import fixed_batch
+from .analyses.inference import BATCHES, inference
 from .build import Builder
 from .checkpoint import from_bytes, to_bytes
 from .errors import StoreError
@@ -25,6 +26,7 @@ from .field_record import FIELDS
 from .gradients import GRADIENTS, GradientRecord
 from .own_network import reason
 from .recording import GradientRecorder, record_fields
+from .rehearsal import peak_memory, step_seconds
 from .run import Cost, Environment, Epoch, Run, Status, Trial
 from .store import Predictions, RunStore
 from .trainer import Trainer
@@ -52,8 +54,8 @@ class Attempt:
             self._resume()
         yield Started(self.trial, tuple(self.history), self.trainer.pulse)
         with self._clock("setup_seconds"):
-            self.trainer.warm_up()
-            self.spent = replace(self.spent, peak_memory=self.trainer.peak_memory())
+            step_seconds(self.trainer)
+            self.spent = replace(self.spent, peak_memory=peak_memory(self.trainer))
         if not self.history:
             self._measure()
         for epoch in self.trainer:
@@ -67,25 +69,29 @@ class Attempt:
     def end(self, status: Status, message: str, environment: Environment) -> Run:
         """The record of how it ended, committed; one that failed can be tried again."""
         if status == "finished":
-            self._analyse()
-            message = "; ".join(self.notes)
+            return self._finish(environment)
+        run = self._run(status, message, environment)
+        if status == "diverged":
+            return self.store.finish(run, None, None)
+        self.store.note_failure(run)
+        return run
+
+    def _finish(self, environment: Environment) -> Run:
+        logits = self.trainer.finish().numpy()
+        self._analyse()
+        run = self._run("finished", "; ".join(self.notes), environment)
+        weights = to_bytes(self.trainer.model.state_dict())
+        predictions = Predictions(logits, self.trainer.test_batches.labels.cpu().numpy())
+        return self.store.finish(run, weights, predictions)
+
+    def _run(self, status: Status, message: str, environment: Environment) -> Run:
         spent = replace(
             self.spent,
             train_seconds=sum(epoch.train_seconds for epoch in self.history),
             evaluation_seconds=sum(epoch.evaluation_seconds for epoch in self.history),
         )
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        run = Run(self.trial, status, tuple(self.history), spent, environment, now, message)
-        if status == "failed":
-            self.store.note_failure(run)
-            return run
-        if status == "diverged":
-            return self.store.finish(run, None, None)
-        weights = to_bytes(self.trainer.model.state_dict())
-        predictions = Predictions(
-            self.trainer.final_logits().numpy(), self.trainer.test_batches.labels.cpu().numpy()
-        )
-        return self.store.finish(run, weights, predictions)
+        return Run(self.trial, status, tuple(self.history), spent, environment, now, message)
 
     def _analyse(self) -> None:
         """What is recorded of the trained network."""
@@ -98,7 +104,10 @@ class Attempt:
             fields = record_fields(self.builder, model, images[:EFFECTIVE_IMAGES])
             self.store.save_analysis(trial, FIELDS, fields.to_arrays())
         with self._analysis("inference time"):
-            self.spent = replace(self.spent, inference=self.trainer.inference())
+            test = self.trainer.test_batches
+            count = torch.arange(min(max(BATCHES), len(test)), device=test.device)
+            latencies = inference(model, test.take(count)[0], self.trainer.autocast())
+            self.spent = replace(self.spent, inference=latencies)
 
     def _test_images(self) -> tuple[Tensor, npt.NDArray[np.int64]]:
         """The same test images for every network: one of each of some classes, then all over."""

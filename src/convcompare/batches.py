@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .data import Augmentation, Dataset, Split
+from .errors import UsageError
 
 
 class Batches:
@@ -33,6 +34,35 @@ class Batches:
         """The same images, resized to another side as each batch is made; None keeps theirs."""
         other = copy.copy(self)
         other.image_size = image_size or self.image_size
+        return other
+
+    def held_out(self, fraction: float, seed: int) -> tuple[Batches, Batches | None]:
+        """These images without a share of each class that `seed` draws, and that share.
+
+        None where nothing is held out. Raises UsageError where nothing would be left of one part.
+        """
+        if not fraction:
+            return self, None
+        labels = self.labels.cpu()
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+        order = order[labels[order].argsort(stable=True)]  # shuffled within each class
+        counts = torch.bincount(labels)
+        starts = counts.cumsum(0) - counts
+        places = torch.arange(len(labels)) - starts.repeat_interleave(counts)
+        taken = places < (fraction * counts).round().repeat_interleave(counts)
+        if not taken.any() or taken.all():
+            raise UsageError(
+                f"`val_fraction` {fraction:g} of {len(labels)} images holds out "
+                f"{'all of them' if taken.all() else 'none'}",
+                "a share such as 0.1",
+            )
+        return self._rows(order[~taken]), self._rows(order[taken])
+
+    def _rows(self, rows: Tensor) -> Batches:
+        """Some of the images, in their order."""
+        other = copy.copy(self)
+        chosen = rows.sort().values.to(self.device)
+        other.images, other.labels = self.images[chosen], self.labels[chosen]
         return other
 
     def __len__(self) -> int:

@@ -81,8 +81,8 @@ def _scientific(value: float) -> str:
     return f"{value:.1e}"
 
 
-def _last(name: str) -> Callable[[Group, Context], Estimate | None]:
-    return lambda group, _: group.last(name)
+def _shown(name: str) -> Callable[[Group, Context], Estimate | None]:
+    return lambda group, _: group.shown(name)
 
 
 def _run_figure(figure: Callable[[Run], float]) -> Callable[[Group, Context], Estimate | None]:
@@ -137,11 +137,11 @@ DEFAULT = (
         Column("parameters", "parameters", show=units.count, priority=2), lambda g, _: g.parameters
     ),
     Figure(
-        Column("test_loss", "test loss", show=fraction, best="low", priority=5), _last("test_loss")
+        Column("test_loss", "test loss", show=fraction, best="low", priority=5), _shown("test_loss")
     ),
     Figure(
         Column("train_loss", "train loss", show=fraction, best="low", priority=7),
-        _last("train_loss"),
+        _shown("train_loss"),
     ),
     Figure(
         Column("test_accuracy", "test accuracy", show=accuracy, best="high"),
@@ -149,7 +149,7 @@ DEFAULT = (
     ),
     Figure(
         Column("train_accuracy", "train accuracy", show=fraction, best="high", priority=6),
-        _last("train_accuracy"),
+        _shown("train_accuracy"),
     ),
     Figure(
         Column("time", "time (s)", show=duration, best="low", priority=1),

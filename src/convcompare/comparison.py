@@ -30,6 +30,10 @@ class Conditions:
     loading_seconds: float = 0.0
     """Reading the data set and putting it in memory, once for all runs."""
     classes: tuple[str, ...] = ()
+    val_images: int = 0
+    """Training images that are held out, to select by; they are not among `train_images`."""
+    selected: str = "the last epoch"
+    """The epoch whose test figures are shown, in words."""
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "classes": list(self.classes)}
@@ -74,16 +78,16 @@ class Group:
         values = [figure(run) for run in self.finished]
         return stats.mean(values) if values else None
 
-    def last(self, figure: str) -> Estimate | None:
-        """The mean of a figure of the last epoch, by its name in `Epoch`."""
-        return self.mean(lambda run: getattr(run.history[-1], figure))
+    def shown(self, figure: str) -> Estimate | None:
+        """The mean of a figure of the epoch that counts, by its name in `Epoch`."""
+        return self.mean(lambda run: float(getattr(run.shown, figure)))
 
     def test_accuracy(self, test_images: int) -> Estimate | None:
         """Over the seeds, or over the test images where there is one run."""
         if len(self.finished) != 1:
-            return self.last("test_accuracy")
-        accuracy = self.finished[0].history[-1].test_accuracy
-        return stats.share(round(accuracy * test_images), test_images)
+            return self.shown("test_accuracy")
+        only = self.shown("test_accuracy")
+        return stats.share(round(only.value * test_images), test_images) if only else None
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ class Comparison:
             "macs": group.macs,
             "status": group.status,
             "test_accuracy": _estimate(group.test_accuracy(self.conditions.test_images)),
-            **{figure: _estimate(group.last(figure)) for figure in figures},
+            **{figure: _estimate(group.shown(figure)) for figure in figures},
             "train_seconds": _estimate(group.mean(lambda run: run.cost.train_seconds)),
             "peak_memory": group.runs[0].cost.peak_memory,
             "runs": [_run_json(run) for run in group.runs],
@@ -210,7 +214,7 @@ def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
 
 
 def _run_json(run: Run) -> dict[str, Any]:
-    last = run.last
+    last = run.shown
     return {
         "id": run.id,
         "seed": run.trial.seed,

@@ -74,7 +74,7 @@ def notes(comparison: Comparison) -> list[str]:
     kept = sum(group.reused for group in comparison.groups)
     total = sum(len(group.runs) for group in comparison.groups)
     found = [
-        f"{over} · {conditions.test_split}, after the last epoch · best of a column in bold",
+        f"{over} · {conditions.test_split}, after {conditions.selected} · best of a column in bold",
         f"time: training alone on {conditions.device}, {conditions.precision}{_apart(comparison)}",
     ]
     if kept:

@@ -28,6 +28,8 @@ class TrainConfig:
     by up to 1/8 of the side, and mirror images where they keep the class. ``image_size`` is the
     side that images are resized to on the device, for networks that need more pixels. ``precision``
     is the type of matrix products and convolutions; weights and optimizer are always float32.
+    ``val_fraction`` of the training images, of each class alike, are held out: they choose the
+    epoch whose figures count where ``select`` is ``best``; else it is the last.
     """
 
     epochs: Count = 5
@@ -41,6 +43,8 @@ class TrainConfig:
     augment: bool = False
     image_size: Count | None = None
     precision: Precision = "fp32"
+    val_fraction: Probability = 0.0
+    select: Literal["last", "best"] = "last"
 
     def replace(self, settings: Mapping[str, str]) -> TrainConfig:
         """This configuration with some fields set from text; UsageError names what is wrong."""
@@ -58,11 +62,28 @@ class TrainConfig:
                 raise UsageError(
                     f"`{name}` cannot be {quote(text)}", f"allowed: {options[name].allowed}"
                 ) from None
-        return TrainConfig(**values)
+        config = TrainConfig(**values)
+        if config.select == "best" and not config.val_fraction:
+            raise UsageError(
+                "an epoch cannot be selected by the test images",
+                "`--val-fraction 0.1` holds out training images to select by",
+            )
+        return config
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+    def identity(self) -> dict[str, Any]:
+        """What a trial's id is made of: settings that came later count where they do something."""
+        return {
+            name: value
+            for name, value in self.to_json().items()
+            if name not in LATER or value != LATER[name]
+        }
+
+
+LATER: Mapping[str, Any] = {"val_fraction": 0.0, "select": "last"}
+"""Settings that older records do not have, with the value that changes nothing."""
 
 RECIPES: Mapping[str, TrainConfig] = {
     "report": TrainConfig(),

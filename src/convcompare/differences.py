@@ -63,7 +63,7 @@ def _recorded_field(group: Group, context: Context) -> tuple[int, int] | None:
 
 def _accuracy(row: Row, group: Group) -> list[str]:
     """Where the seeds of runs as long as the report's leave its accuracy outside the interval."""
-    printed, measured = row.published.test_accuracy, group.last("test_accuracy")
+    printed, measured = row.published.test_accuracy, group.shown("test_accuracy")
     if printed is None or measured is None or measured.low is None or measured.high is None:
         return []
     if any(_epochs(run) != row.epochs for run in group.finished):

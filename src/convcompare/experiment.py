@@ -16,6 +16,7 @@ from .errors import ConvcompareError, UsageError, quote
 from .events import Ended, Event
 from .hardware import environment, prepare
 from .own_network import reason
+from .rehearsal import step_seconds
 from .run import Status, Trial
 from .store import RunStore
 from .trainer import Diverged, Trainer
@@ -107,7 +108,7 @@ class TrialRunner:
     def epoch_seconds(self, trial: Trial, steps: int = 5) -> float:
         """Seconds that training for an epoch takes on this machine, from the median of `steps`."""
         trainer = self.trainer(trial)
-        return trainer.warm_up(steps) * trainer.steps
+        return step_seconds(trainer, steps) * trainer.steps
 
     def _train(self, trial: Trial) -> Iterator[Event]:
         self.store.begin(trial, self.environment)

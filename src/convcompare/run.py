@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -42,7 +42,7 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """Twelve hex digits of the SHA-256 over all of the trial: other options, other id."""
-        identity = {"numerics": NUMERICS, **self.to_json()}
+        identity = {"numerics": NUMERICS, **self.to_json(), "config": self.config.identity()}
         del identity["label"]
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -63,8 +63,9 @@ class Epoch:
     """One pass over the training images.
 
     Train figures are means over the batches of the pass, as the weights move (with dropout and
-    augmentation on); test figures are measured after it. ``train_seconds`` is the training alone,
-    synchronised; evaluation has a clock of its own.
+    augmentation on); test figures are measured after it, those of validation on the training
+    images that were held out, if any were. ``train_seconds`` is the training alone, synchronised;
+    evaluation has a clock of its own.
     """
 
     epoch: int
@@ -75,6 +76,8 @@ class Epoch:
     lr: float
     train_seconds: float
     evaluation_seconds: float
+    val_loss: float | None = None
+    val_accuracy: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return _fields(self)
@@ -168,9 +171,13 @@ class Run:
         return self.trial.id
 
     @property
-    def last(self) -> Epoch | None:
-        """The last epoch: the one whose figures the tables show."""
-        return self.history[-1] if self.history else None
+    def shown(self) -> Epoch | None:
+        """The epoch whose figures count: the last, or the best on the images held out."""
+        if not self.history:
+            return None
+        if self.trial.config.select == "last":
+            return self.history[-1]
+        return best_epoch(self.history)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -198,6 +205,11 @@ class Run:
             message=record.get("message", ""),
             sha256=record.get("sha256", {}),
         )
+
+
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
+    """The first of the epochs that have the highest accuracy on the images held out."""
+    return max(history, key=lambda epoch: epoch.val_accuracy or 0.0)
 
 
 def _fields(record: Any) -> dict[str, Any]:

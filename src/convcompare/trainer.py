@@ -11,22 +11,15 @@ stopping early are ordinary code in the body of the loop.
 
 from __future__ import annotations
 
-import copy
-import functools
-import itertools
 import math
-import statistics
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import checkpoint
-from .analyses.inference import BATCHES, inference
-from .analyses.memory import bytes_of, peak_of
 from .batches import Batches
 from .config import TrainConfig
 from .data import Augmentation
@@ -34,15 +27,16 @@ from .errors import TrialError
 from .events import Pulse
 from .layout import channels_last
 from .optim import learning_rate, make_optimizer
-from .run import Epoch, Latency
+from .run import Epoch
 from .seeding import derive
 
 EVALUATION_BATCH = 500
 EVALUATION_PIXELS = EVALUATION_BATCH * 32**2
 """An evaluation batch is smaller for larger images, so that its activations fit in memory."""
-WARM_UP_STEPS = 3
 PULSE = 16
 """On the CPU, the loss is looked at every so many steps; on other devices once an epoch."""
+BEST = ("val_accuracy", "test_logits")
+"""What is kept of the best epoch beside its weights."""
 
 
 class Diverged(TrialError):
@@ -63,67 +57,31 @@ class Trainer:
     ) -> None:
         self.device = train.device
         self.model = channels_last(model, self.device)
+        train, held_out = train.held_out(config.val_fraction, derive(seed, "validation"))
         self.train_batches = train.resized(config.image_size)
+        self.val_batches = held_out.resized(config.image_size) if held_out else None
         self.test_batches = test.resized(config.image_size)
         self.config, self.seed = config, seed
         self.augmentation: Augmentation = augmentation if config.augment else "none"
         self.optimizer = make_optimizer(config, self.model.parameters())
         self.epoch = 0
-        self.steps = -(-len(train) // config.batch_size)
+        self.steps = -(-len(self.train_batches) // config.batch_size)
         self.pulse = Pulse(steps=self.steps)
         self.test_logits = torch.empty(0)
+        self.best: dict[str, Tensor] = {}
+        """Of the epoch that is best on the images held out, where one is selected: its accuracy,
+        its weights and its test logits."""
 
     def __iter__(self) -> Iterator[Epoch]:
         while self.epoch < self.config.epochs:
             yield self._next_epoch()
 
-    def warm_up(self, steps: int = WARM_UP_STEPS) -> float:
-        """Train a copy for a few steps, so that kernels are chosen and memory is there.
-
-        The median of the seconds that a step took, the first left out; the network is untouched.
-        """
-        seconds = []
-        with self._rehearsal() as optimizer:
-            for images, labels in itertools.islice(self._batches(epoch=0), steps + 1):
-                started = time.perf_counter()
-                self._step(optimizer, images, labels)
-                self._synchronise()
-                seconds.append(time.perf_counter() - started)
-        return statistics.median(seconds[1:] or seconds)
-
-    def peak_memory(self) -> int:
-        """The most bytes of tensors held at once in a step, from the second of a copy.
-
-        Weights, buffers, gradients, the optimizer's averages, the batch and its activations; the
-        data set, which lies in memory as a whole, is not counted.
-        """
-        with self._rehearsal() as optimizer:
-            images, labels = next(self._batches(epoch=0))
-            self._step(optimizer, images, labels)
-            optimizer.zero_grad(set_to_none=True)
-            held = [images, labels, *checkpoint.state_of(self.model, optimizer).values()]
-            step = functools.partial(self._step, optimizer, images, labels)
-            return bytes_of(held) + peak_of(step, self.device)
-
-    @contextmanager
-    def _rehearsal(self) -> Iterator[torch.optim.Optimizer]:
-        """Within it a copy is trained, by the optimizer that it gives."""
-        weights = self.model
-        self.model = copy.deepcopy(weights).train()
-        try:
-            with torch.random.fork_rng(self._cuda()):
-                yield make_optimizer(self.config, self.model.parameters())
-        finally:
-            self.model = weights
-
-    def inference(self) -> tuple[Latency, ...]:
-        """How long the network takes for its answer, in the precision that it was trained in."""
-        count = min(max(BATCHES), len(self.test_batches))
-        images, _ = self.test_batches.take(torch.arange(count, device=self.device))
-        return inference(self.model, images, self._autocast())
-
-    def final_logits(self) -> Tensor:
-        """The logits of the test split after the last epoch: float32 (n, classes)."""
+    def finish(self) -> Tensor:
+        """Put the network as the epoch that counts left it; its test logits, (n, classes)."""
+        if self.best:
+            weights = {name: tensor for name, tensor in self.best.items() if name not in BEST}
+            self.model.load_state_dict(weights)
+            self.test_logits = self.best["test_logits"]
         if not len(self.test_logits):  # nothing was left to train
             self.test_logits = self.evaluate(self.test_batches)
         return self.test_logits
@@ -131,44 +89,61 @@ class Trainer:
     def evaluate(self, batches: Batches) -> Tensor:
         """The logits of every image in its order: float32 (n, classes), on the CPU."""
         self.model.eval()
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self.autocast():
             size = max(16, min(EVALUATION_BATCH, EVALUATION_PIXELS // batches.image_size**2))
             logits = [self.model(x).float() for x, _ in batches.in_order(size)]
         return torch.cat(logits).cpu()
 
     def state(self) -> dict[str, Tensor]:
         """Weights, buffers and optimizer state by name, as they are after the last epoch."""
-        return checkpoint.state_of(self.model, self.optimizer)
+        state = checkpoint.state_of(self.model, self.optimizer)
+        return state | {f"best.{name}": tensor for name, tensor in self.best.items()}
 
     def restore(self, epoch: int, state: Mapping[str, Tensor]) -> None:
         """Go on after `epoch` epochs from what `state` was then."""
         checkpoint.restore(self.model, self.optimizer, state)
+        best = {name: tensor for name, tensor in state.items() if name.startswith("best.")}
+        self.best = {name.removeprefix("best."): tensor for name, tensor in best.items()}
         self.epoch = epoch
 
     def _next_epoch(self) -> Epoch:
         self.model.train()
         started = time.perf_counter()
-        with torch.random.fork_rng(self._cuda()):
+        with torch.random.fork_rng(self.random_devices()):
             torch.manual_seed(derive(self.seed, "dropout", self.epoch))
             loss, accuracy = self._pass()
-        self._synchronise()
+        self.synchronise()
         trained = time.perf_counter()
         self.test_logits = self.evaluate(self.test_batches)
-        labels = self.test_batches.labels.cpu()
-        test_loss = F.cross_entropy(self.test_logits.double(), labels).item()
+        test_loss, test_accuracy = _figures(self.test_logits, self.test_batches)
         if not math.isfinite(test_loss):
             raise Diverged(f"the test loss is {test_loss} after epoch {self.epoch + 1}")
+        val_loss, val_accuracy = self._validate()
         self.epoch += 1
         return Epoch(
             epoch=self.epoch,
             train_loss=loss,
             train_accuracy=accuracy,
             test_loss=test_loss,
-            test_accuracy=(self.test_logits.argmax(1) == labels).double().mean().item(),
+            test_accuracy=test_accuracy,
             lr=self.optimizer.param_groups[0]["lr"],
             train_seconds=trained - started,
             evaluation_seconds=time.perf_counter() - trained,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
         )
+
+    def _validate(self) -> tuple[float | None, float | None]:
+        """Loss and accuracy on the images held out; the best epoch is kept where one is asked."""
+        if self.val_batches is None:
+            return None, None
+        loss, accuracy = _figures(self.evaluate(self.val_batches), self.val_batches)
+        beaten = not self.best or accuracy > self.best["val_accuracy"].item()
+        if self.config.select == "best" and beaten:
+            weights = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+            reached = torch.tensor(accuracy, dtype=torch.float64)
+            self.best = {**weights, "val_accuracy": reached, "test_logits": self.test_logits}
+        return loss, accuracy
 
     def _pass(self) -> tuple[float, float]:
         """Train on every image once, with one synchronisation: mean loss and accuracy."""
@@ -176,10 +151,10 @@ class Trainer:
         hits = torch.zeros((), dtype=torch.int64, device=self.device)
         sizes = torch.full((self.steps,), self.config.batch_size, dtype=torch.float64)
         sizes[-1] = len(self.train_batches) - (self.steps - 1) * self.config.batch_size
-        for step, (images, labels) in enumerate(self._batches(self.epoch)):
+        for step, (images, labels) in enumerate(self.batches(self.epoch)):
             total = self.steps * self.config.epochs
             self._set_lr(learning_rate(self.config, self.epoch * self.steps + step, total))
-            losses[step], correct = self._step(self.optimizer, images, labels)
+            losses[step], correct = self.step(self.optimizer, images, labels)
             hits += correct
             self.pulse.step = step + 1
             if step % PULSE == 0 and self.device.type == "cpu":
@@ -189,11 +164,11 @@ class Trainer:
         mean = (losses.cpu().double() * sizes).sum() / sizes.sum()
         return mean.item(), hits.item() / len(self.train_batches)
 
-    def _step(
+    def step(
         self, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor]:
         """One step of gradient descent; cross-entropy and number of hits, still on the device."""
-        with self._autocast():
+        with self.autocast():
             logits = self.model(images)
         logits = logits.float()
         smoothing = self.config.label_smoothing
@@ -205,7 +180,8 @@ class Trainer:
             shown = F.cross_entropy(logits, labels) if smoothing else loss.detach()
             return shown, (logits.argmax(1) == labels).sum()
 
-    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The training images of an epoch, in its order and with its augmentation."""
         return self.train_batches.shuffled(
             self.config.batch_size,
             derive(self.seed, "order", epoch),
@@ -226,13 +202,23 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
 
-    def _autocast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
+        """The precision of the trial, for what runs within."""
         enabled = self.config.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
-    def _cuda(self) -> list[torch.device]:
+    def random_devices(self) -> list[torch.device]:
+        """Devices with random numbers of their own, for `torch.random.fork_rng`."""
         return [self.device] if self.device.type == "cuda" else []
 
-    def _synchronise(self) -> None:
+    def synchronise(self) -> None:
+        """Wait until the device has done what it was told, so that a clock can be read."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+def _figures(logits: Tensor, batches: Batches) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy of the logits of every image in its order."""
+    labels = batches.labels.cpu()
+    loss = F.cross_entropy(logits.double(), labels).item()
+    return loss, (logits.argmax(1) == labels).double().mean().item()

@@ -89,6 +89,24 @@ Optimizer = Annotated[
 Recipe = Annotated[
     str, option("--recipe", metavar="NAME", panel=TRAINING, help="report (the default) or modern.")
 ]
+ValFraction = Annotated[
+    str | None,
+    option(
+        "--val-fraction",
+        metavar="SHARE",
+        panel=TRAINING,
+        help="Hold out this share of the training images, to select by.",
+    ),
+]
+Select = Annotated[
+    str | None,
+    option(
+        "--select",
+        metavar="EPOCH",
+        panel=TRAINING,
+        help="last (the default), or best: the epoch that is best on the images held out.",
+    ),
+]
 ImageSize = Annotated[
     str | None,
     option(

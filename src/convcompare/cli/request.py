@@ -140,12 +140,15 @@ def _conditions(
     dataset: Dataset, configs: Sequence[TrainConfig], runtime: Runtime, loading_seconds: float
 ) -> Conditions:
     from ..comparison import Conditions
+    from ..data import held_out_images
     from ..experiment import shape_of
 
     longest = max(configs, key=lambda config: config.epochs)
+    held_out = held_out_images(dataset.train.labels, longest.val_fraction)
+    best = longest.select == "best"
     return Conditions(
         dataset=dataset.name,
-        train_images=len(dataset.train),
+        train_images=len(dataset.train) - held_out,
         test_images=len(dataset.test),
         shape=str(shape_of(dataset, longest)),
         test_split=dataset.test_split,
@@ -155,6 +158,8 @@ def _conditions(
         device=_device_words(runtime),
         loading_seconds=loading_seconds,
         classes=tuple(dataset.classes),
+        val_images=held_out,
+        selected="the epoch best on held-out images" if best else "the last epoch",
     )
 
 

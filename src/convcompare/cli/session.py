@@ -87,11 +87,12 @@ def say_conditions(job: Job) -> None:
     c, config = job.conditions, job.trials[0].config
     seeds = len(job.trials) // len(job.entrants)
     interleaved = ", interleaved" if seeds > 1 and len(job.entrants) > 1 else ""
+    held_out = f"{units.count(c.val_images)} held out, " if c.val_images else ""
     console = talk()
     pipe = not console.is_terminal
     console.print(
-        f"{c.dataset} · {units.count(c.train_images)} train, {units.count(c.test_images)} test · "
-        f"{c.shape} · {c.test_split}, last epoch",
+        f"{c.dataset} · {units.count(c.train_images)} train, {held_out}"
+        f"{units.count(c.test_images)} test · {c.shape} · {c.test_split}, {c.selected}",
         soft_wrap=pipe,
     )
     console.print(

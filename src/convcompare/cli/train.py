@@ -21,6 +21,8 @@ def train(
     optimizer: o.Optimizer = None,
     recipe: o.Recipe = "report",
     image_size: o.ImageSize = None,
+    val_fraction: o.ValFraction = None,
+    select: o.Select = None,
     settings: o.Settings = None,
     device: o.Device = "auto",
     precision: o.Precision = "auto",

@@ -1,0 +1,65 @@
+"""A few steps of a training on a copy: to warm up, and to know what a step costs.
+
+Network, optimizer and random numbers of the trainer are as they were afterwards.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from . import checkpoint
+from .analyses.memory import bytes_of, peak_of
+from .optim import make_optimizer
+from .trainer import Trainer
+
+STEPS = 3
+
+
+def step_seconds(trainer: Trainer, steps: int = STEPS) -> float:
+    """The median of the seconds that a step takes, the first left out.
+
+    The kernels are chosen then and the memory is there.
+    """
+    seconds = []
+    with _copy(trainer) as optimizer:
+        for images, labels in itertools.islice(trainer.batches(epoch=0), steps + 1):
+            started = time.perf_counter()
+            trainer.step(optimizer, images, labels)
+            trainer.synchronise()
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:] or seconds)
+
+
+def peak_memory(trainer: Trainer) -> int:
+    """The most bytes of tensors held at once in a step, from the second one.
+
+    Weights, buffers, gradients, the optimizer's averages, the batch and its activations; the data
+    set, which lies in memory as a whole, is not counted.
+    """
+    with _copy(trainer) as optimizer:
+        images, labels = next(trainer.batches(epoch=0))
+        trainer.step(optimizer, images, labels)
+        optimizer.zero_grad(set_to_none=True)
+        held = [images, labels, *checkpoint.state_of(trainer.model, optimizer).values()]
+        step = functools.partial(trainer.step, optimizer, images, labels)
+        return bytes_of(held) + peak_of(step, trainer.device)
+
+
+@contextmanager
+def _copy(trainer: Trainer) -> Iterator[torch.optim.Optimizer]:
+    """Within it a copy of the network is trained, by the optimizer that it gives."""
+    model = trainer.model
+    trainer.model = copy.deepcopy(model).train()
+    try:
+        with torch.random.fork_rng(trainer.random_devices()):
+            yield make_optimizer(trainer.config, trainer.model.parameters())
+    finally:
+        trainer.model = model
