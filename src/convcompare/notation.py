@@ -78,3 +78,21 @@ def parse(text: str) -> Iterator[Part]:
                 yield Part("channels", channels, kernel, (stride or 1) if i == 0 else 1)
         else:
             raise ValueError(word)
+
+
+def times(channels: int, factor: float) -> int:
+    """So many channels times a factor, as a whole number of at least 1."""
+    return max(1, round(channels * factor))
+
+
+def widened(text: str, factor: float) -> str:
+    """A layout with the channels of every part times a factor."""
+
+    def wider(word: str) -> str:
+        match = _CHANNELS.fullmatch(word)
+        if not match:
+            return word
+        start, end = match.span(2)
+        return f"{word[:start]}{times(int(match[2]), factor)}{word[end:]}"
+
+    return "-".join(wider(word) for word in text.split("-"))

@@ -124,6 +124,8 @@ Probability = Annotated[float, Between(0, 1)]
 """A share from 0 to below 1, as dropout takes it."""
 Widths = tuple[Count, ...]
 """Several counts, written ``512x256x128``."""
+Factor = Annotated[float, Above(0)]
+"""A factor on the channels of every layer."""
 
 
 @dataclass(frozen=True)

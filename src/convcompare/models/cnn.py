@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from torch import nn
 
@@ -13,7 +14,7 @@ from .. import register
 from ..errors import ModelError
 from ..layers import named
 from ..layers.blocks import PlainPair
-from ..notation import Notation, Part, parse
+from ..notation import Notation, Part, parse, times, widened
 from ..spec import AtLeast, Count, Kernel, Probability, Widths
 
 Layers = Annotated[
@@ -127,7 +128,30 @@ class _Body:
         return nn.Sequential(self.modules)
 
 
-@register.model("cnn")
+def _widened_cnn(values: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """The layout of a depth written out, since its widths are no longer those of the report."""
+    preset = _preset(values["depth"])
+    own = {name: getattr(preset, name) for name in ("hidden", "dropout", "grid")}
+    given = {name: own[name] if values[name] is None else values[name] for name in own}
+    return {
+        **values,
+        **given,
+        "depth": None,
+        "layers": widened(values["layers"] or preset.layers, factor),
+        "hidden": given["hidden"] and times(given["hidden"], factor),
+    }
+
+
+def _widened_simple(values: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    wider = tuple(times(width, factor) for width in values["width"])
+    return {**values, "width": wider, "hidden": times(values["hidden"], factor)}
+
+
+def _preset(depth: int | None) -> _Depth:
+    return _BASE if depth is None else _DEPTHS[depth]
+
+
+@register.model("cnn", widened=_widened_cnn)
 def cnn(
     in_channels: int,
     image_size: int,
@@ -169,7 +193,7 @@ def cnn(
             f"options `depth` and `layers` of `cnn` exclude each other: `{depth}` and `{layers}`",
             "one of the two",
         )
-    preset = _BASE if depth is None else _DEPTHS[depth]
+    preset = _preset(depth)
     body = _Body(
         "cnn", in_channels, image_size, kernel, norm == "batch", bias, conv, conv_in, scale,
         activation, attention, reduction, pool, p,
@@ -183,7 +207,7 @@ def cnn(
     )
 
 
-@register.model("simple")
+@register.model("simple", widened=_widened_simple)
 def simple(
     in_channels: int,
     image_size: int,

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
 from .. import register
+from ..notation import times
 from ..spec import Probability, Widths
 
 
-@register.model("fcn")
+def _widened(values: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    return {**values, "hidden": tuple(times(width, factor) for width in values["hidden"])}
+
+
+@register.model("fcn", widened=_widened)
 def fcn(
     in_channels: int,
     image_size: int,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from torch import nn
 
@@ -10,14 +11,28 @@ from .. import register
 from ..errors import ModelError
 from ..layers.blocks import BasicBlock, BottleneckBlock, MixedKernelBlock, PreActivationBlock
 from ..layers.initial_weights import he_normal
-from ..notation import Notation, parse
+from ..notation import Notation, parse, times, widened
 from ..spec import Count, Kernel, Probability
 
 Blocks = Annotated[str, Notation(("channels", "dropout"), "32-64/2-64")]
 Block = Literal["basic", "wide", "bottleneck", "preactivation"]
 
 
-@register.model("residual")
+def _widened(values: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    layout = values["blocks"] or _layout(values["width"])
+    return {
+        **values,
+        "width": times(values["width"], factor),
+        "blocks": widened(layout, factor),
+    }
+
+
+def _layout(width: int) -> str:
+    """The three blocks of the reports."""
+    return f"{width}-{2 * width}/2-{2 * width}"
+
+
+@register.model("residual", widened=_widened)
 def residual(
     in_channels: int,
     image_size: int,
@@ -51,7 +66,7 @@ def residual(
     the block and behind the stem; D0.2 in `blocks` at one place. `init` he is the normal
     distribution of arXiv:1502.01852, fan-out.
     """
-    layout = blocks or f"{width}-{2 * width}/2-{2 * width}"
+    layout = blocks or _layout(width)
     _check(block, kernel, block_dropout, dropout2d)
     model = nn.Sequential()
     model.add_module("conv1", nn.Conv2d(in_channels, width, 3, padding=1, bias=stem_bias))

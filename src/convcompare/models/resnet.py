@@ -10,6 +10,8 @@ from torch import nn
 from .. import register
 from ..layers.blocks import BasicBlock, BottleneckBlock, PreActivationBlock
 from ..layers.initial_weights import he_normal
+from ..notation import times
+from ..spec import Factor
 
 Norm = Literal["batch", "none"]
 Init = Literal["he", "torch"]
@@ -94,18 +96,24 @@ class PlainBlock(nn.Sequential):
 
 @register.model.family("plain-{depth}", depth=(20, 32, 44, 56, 110))
 def plain(
-    depth: int, in_channels: int, num_classes: int, norm: Norm = "batch", init: Init = "he"
+    depth: int,
+    in_channels: int,
+    num_classes: int,
+    norm: Norm = "batch",
+    init: Init = "he",
+    width: Factor = 1.0,
 ) -> nn.Module:
     """Plain-{depth} of He et al. for CIFAR-10: {depth} layers without shortcuts.
 
     3×3 convolutions with BatchNorm and ReLU in three stages of 16, 32 and 64 channels, global
     average pooling. As many parameters as the residual network of the same depth with option A:
     what differs is the shortcut alone. arXiv:1512.03385, section 4.2. `norm` none leaves BatchNorm
-    out; `init` torch keeps torch's initial weights in place of those of arXiv:1502.01852.
+    out; `init` torch keeps torch's initial weights in place of those of arXiv:1502.01852. `width`
+    is a factor on all channels.
     """
-    widths = [(width, (depth - 2) // 6) for width in STAGES]
-    body = stages(PlainBlock, STAGES[0], widths)
-    return network(in_channels, STAGES[0], body, classifier(STAGES[-1], num_classes), norm, init)
+    stem, *_, last = widths = [times(channels, width) for channels in STAGES]
+    body = stages(PlainBlock, stem, [(channels, (depth - 2) // 6) for channels in widths])
+    return network(in_channels, stem, body, classifier(last, num_classes), norm, init)
 
 
 @register.model.family("resnet-{depth}", depth=(20, 32, 44, 56, 110))
@@ -116,51 +124,60 @@ def resnet(
     shortcut: Literal["A", "B"] = "A",
     norm: Norm = "batch",
     init: Init = "he",
+    width: Factor = 1.0,
 ) -> nn.Module:
     """ResNet-{depth} of He et al. for CIFAR-10: three stages of basic blocks, 16-32-64 channels.
 
     `shortcut` A fills new channels with zeros and has no parameters, as in the paper (ResNet-20:
     269,722, ResNet-110: 1,727,962); B projects them by a 1×1 convolution with BatchNorm (ResNet-20:
     272,474). arXiv:1512.03385, section 4.2. `norm` none leaves BatchNorm out; `init` torch keeps
-    torch's initial weights.
+    torch's initial weights. `width` is a factor on all channels.
     """
 
-    def block(channels: int, width: int, stride: int) -> nn.Module:
+    def block(channels: int, wide: int, stride: int) -> nn.Module:
         way = "padding" if shortcut == "A" else "projection"
-        return BasicBlock(channels, width, stride, shortcut=way)  # type: ignore[arg-type]
+        return BasicBlock(channels, wide, stride, shortcut=way)  # type: ignore[arg-type]
 
-    body = stages(block, STAGES[0], [(width, (depth - 2) // 6) for width in STAGES])
-    return network(in_channels, STAGES[0], body, classifier(STAGES[-1], num_classes), norm, init)
+    stem, *_, last = widths = [times(channels, width) for channels in STAGES]
+    body = stages(block, stem, [(channels, (depth - 2) // 6) for channels in widths])
+    return network(in_channels, stem, body, classifier(last, num_classes), norm, init)
 
 
 @register.model.family("preact-resnet-{depth}", depth=(20, 56, 110, 164))
-def preact_resnet(depth: int, in_channels: int, num_classes: int) -> nn.Module:
+def preact_resnet(depth: int, in_channels: int, num_classes: int, width: Factor = 1.0) -> nn.Module:
     """Pre-activation ResNet-{depth} for CIFAR-10: BatchNorm and ReLU before each convolution.
 
     Basic blocks of 16, 32 and 64 channels; ResNet-164 has bottleneck blocks of 64, 128 and 256.
-    Where the shape changes the shortcut is a 1×1 convolution. arXiv:1603.05027.
+    Where the shape changes the shortcut is a 1×1 convolution. `width` is a factor on all channels.
+    arXiv:1603.05027.
     """
     bottleneck = depth == 164
     count = (depth - 2) // (9 if bottleneck else 6)
-    widths = [(width * (4 if bottleneck else 1), count) for width in STAGES]
+    expansion = 4 if bottleneck else 1
+    widths = [(times(channels, width) * expansion, count) for channels in STAGES]
 
-    def block(channels: int, width: int, stride: int) -> nn.Module:
-        return PreActivationBlock(channels, width, stride, bottleneck)
+    def block(channels: int, wide: int, stride: int) -> nn.Module:
+        return PreActivationBlock(channels, wide, stride, bottleneck)
 
+    stem = times(STAGES[0], width)
     head = classifier(widths[-1][0], num_classes, activate=True)
-    return network(in_channels, STAGES[0], stages(block, STAGES[0], widths), head)
+    return network(in_channels, stem, stages(block, stem, widths), head)
 
 
 @register.model.family("resnet-{depth}", depth=(18, 34, 50))
-def imagenet_resnet(depth: int, in_channels: int, num_classes: int) -> nn.Module:
+def imagenet_resnet(
+    depth: int, in_channels: int, num_classes: int, width: Factor = 1.0
+) -> nn.Module:
     """ResNet-{depth} of He et al. with a stem for small images: 3×3, stride 1, no max-pool.
 
     The ImageNet network, stages of 64 to 512 channels (times 4 for the bottleneck blocks of
     ResNet-50), on images of 28 or 32 pixels. 11.2 M, 21.3 M and 23.5 M parameters with 10 classes.
-    arXiv:1512.03385, table 1; the block of stride 2 strides in its 3×3 convolution.
+    arXiv:1512.03385, table 1; the block of stride 2 strides in its 3×3 convolution. `width` is a
+    factor on all channels.
     """
     counts = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}[depth]
     expansion = 4 if depth == 50 else 1
-    widths = [(64 * 2**i * expansion, count) for i, count in enumerate(counts)]
-    body = stages(BottleneckBlock if depth == 50 else BasicBlock, 64, widths)
-    return network(in_channels, 64, body, classifier(widths[-1][0], num_classes))
+    widths = [(times(64 * 2**i, width) * expansion, count) for i, count in enumerate(counts)]
+    stem = times(64, width)
+    body = stages(BottleneckBlock if depth == 50 else BasicBlock, stem, widths)
+    return network(in_channels, stem, body, classifier(widths[-1][0], num_classes))

@@ -6,26 +6,33 @@ from torch import nn
 
 from .. import register
 from ..layers.blocks import PreActivationBlock
-from ..spec import Probability
+from ..notation import times
+from ..spec import Factor, Probability
 from .resnet import STAGES, classifier, network, stages
 
 
 @register.model.family("wrn-{size}", size=("16-4", "16-8", "28-10", "40-4"))
 def wide_resnet(
-    size: str, in_channels: int, num_classes: int, dropout: Probability = 0.0
+    size: str,
+    in_channels: int,
+    num_classes: int,
+    dropout: Probability = 0.0,
+    width: Factor = 1.0,
 ) -> nn.Module:
     """WRN-{size}: pre-activation blocks, few but wide (depth and factor in the name).
 
     A stem of 16 channels, three stages of 16, 32 and 64 channels times the factor. WRN-16-4:
     2,748,890 parameters, WRN-28-10: 36.5 M, with 10 classes. `dropout` lies between the two
-    convolutions of a block. Zagoruyko and Komodakis 2016, arXiv:1605.07146. (The wide network of
-    report 002 is the residual family: its blocks activate behind the convolution.)
+    convolutions of a block, `width` is one more factor on all channels.
+    Zagoruyko and Komodakis 2016, arXiv:1605.07146. (The wide network of report 002 is the residual
+    family: its blocks activate behind the convolution.)
     """
     depth, factor = (int(number) for number in size.split("-"))
-    widths = [(width * factor, (depth - 4) // 6) for width in STAGES]
+    widths = [(times(stage * factor, width), (depth - 4) // 6) for stage in STAGES]
 
-    def block(channels: int, width: int, stride: int) -> nn.Module:
-        return PreActivationBlock(channels, width, stride, dropout=dropout)
+    def block(channels: int, wide: int, stride: int) -> nn.Module:
+        return PreActivationBlock(channels, wide, stride, dropout=dropout)
 
     head = classifier(widths[-1][0], num_classes, activate=True)
-    return network(in_channels, STAGES[0], stages(block, STAGES[0], widths), head)
+    stem = times(STAGES[0], width)
+    return network(in_channels, stem, stages(block, stem, widths), head)

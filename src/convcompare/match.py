@@ -1,0 +1,89 @@
+"""Networks of equal size: the width at which one costs what another does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from . import register
+from .build import Shape, options, resolve
+from .errors import ModelError, UsageError, did_you_mean, quote
+from .notation import times
+from .spec import Spec, bind, format_value
+
+Cost = Literal["parameters", "macs"]
+COSTS: tuple[Cost, ...] = ("parameters", "macs")
+WORDS: Mapping[Cost, str] = {"parameters": "parameters", "macs": "MACs"}
+TOLERANCE = 0.02
+"""The share by which matched costs may differ: channels are whole numbers."""
+NARROWEST, WIDEST = 1 / 64, 64.0
+_HALVINGS = 16
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A network at the width that was found: its spec, the factor on its channels, its cost."""
+
+    spec: str
+    factor: float
+    cost: int
+
+
+def check_cost(name: str) -> Cost:
+    """What ``--match`` makes equal; UsageError where it is nothing."""
+    for known in COSTS:
+        if name == known:
+            return known
+    near = did_you_mean(name, COSTS)
+    raise UsageError(f"`--match` cannot be {quote(name)}", near or "parameters or macs")
+
+
+def match(text: str, shape: Shape, cost: Cost, target: int) -> Matched:
+    """The network of a spec with all its widths times the factor that brings its cost to `target`.
+
+    Raises ModelError where it has no width to change, or none within TOLERANCE.
+    """
+    spec = Spec.parse(text)
+    values = bind(spec, options(text))
+
+    tried: list[Matched] = []
+    low, high = NARROWEST, WIDEST
+    for _ in range(_HALVINGS):
+        middle = (low * high) ** 0.5
+        wider = _respelt(spec, values, _widened(spec.name, values, middle))
+        description = resolve(wider, shape).description
+        tried.append(Matched(wider, middle, getattr(description, cost)))
+        low, high = (middle, high) if tried[-1].cost < target else (low, middle)
+    found = min(tried, key=lambda one: abs(one.cost - target))
+    if abs(found.cost / target - 1) > TOLERANCE:
+        raise ModelError(
+            f"no width of {quote(text)} has {target:,} {WORDS[cost]}: the nearest has "
+            f"{found.cost:,}",
+            "another network, or widths set by hand",
+        )
+    return found
+
+
+def _respelt(spec: Spec, values: Mapping[str, Any], wider: Mapping[str, Any]) -> str:
+    """The spec as it was written, with the options that became others; none is left out."""
+    changed = {name: format_value(v) for name, v in wider.items() if v != values[name]}
+    options = {**dict(spec.options), **changed}
+    return str(Spec(spec.name, tuple((n, v) for n, v in options.items() if v != "none")))
+
+
+def _widened(name: str, values: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """The options of a network with all its widths times `factor`."""
+    known = register.model[name].info if name in register.model else {}
+    if "widened" in known:
+        wider: dict[str, Any] = known["widened"](values, factor)
+        return wider
+    width = values.get("width")
+    if isinstance(width, float):
+        return {**values, "width": round(width * factor, 4)}
+    if isinstance(width, int) and not isinstance(width, bool):
+        return {**values, "width": times(width, factor)}
+    raise ModelError(
+        f"{quote(name)} has no width that could be matched",
+        "an option named `width`, a number, makes a network of one's own matchable",
+    )
