@@ -11,7 +11,18 @@ import typer
 
 from .. import __version__
 from ..errors import ConvcompareError, Terminated
-from . import compare, datasets, gradients, layers, models, plot, receptive_field, runs, train
+from . import (
+    compare,
+    datasets,
+    gradients,
+    layers,
+    models,
+    plot,
+    receptive_field,
+    report,
+    runs,
+    train,
+)
 
 EPILOG = (
     "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
@@ -34,6 +45,7 @@ COMMANDS = (
     receptive_field.receptive_field,
     gradients.gradients,
     plot.plot,
+    report.report,
     datasets.datasets,
     runs.runs,
 )
