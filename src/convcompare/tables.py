@@ -172,9 +172,9 @@ def _marked(table: Table, row: int, column: Column, kind: Format) -> str:
 
 
 def escaped(text: str, kind: Format) -> str:
-    """Names from outside as text: nothing in them is markup."""
+    """Names from outside as text: nothing in them is markup, and all of it shows."""
     special = _LATEX if kind == "latex" else _MARKDOWN
-    return "".join(special.get(character, character) for character in text)
+    return "".join(special.get(c, c if c.isprintable() else "�") for c in text)
 
 
 _MARKDOWN = {**{c: f"\\{c}" for c in "\\`*_[]<>|$~&"}, "\n": " ", "\r": " "}
