@@ -6,6 +6,7 @@ escaping would still be dead text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -141,8 +142,10 @@ def _table(table: Table, caption: str) -> Iterator[str]:
         for column, kind, winners in zip(table.shown, kinds, best, strict=True):
             text = escape(one_line(table.text(row, column)))
             text = f"<strong>{text}</strong>" if row in winners else text
-            is_name = column is names
-            yield f'<th scope="row"{kind}>{text}</th>' if is_name else f"<td{kind}>{text}</td>"
+            if column is names:
+                yield f'<th scope="row"{kind}>{_breakable(text)}</th>'
+            else:
+                yield f"<td{kind}>{text}</td>"
         yield "</tr>"
     yield "</tbody></table></div>"
     if table.notes:
@@ -161,8 +164,12 @@ def _inline(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A name, which breaks behind a comma where it has to: specs are long."""
-    return f"<code>{_plain(text).replace(',', ',<wbr>')}</code>"
+    return f"<code>{_breakable(_plain(text))}</code>"
+
+
+def _breakable(name: str) -> str:
+    """A name that may break between its options: specs are long."""
+    return re.sub(r"([,:])(?=\w)", r"\1<wbr>", name)
 
 
 def _command(text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import files
 from .blocks import Document
+from .drawing import Drawing
 from .html import Picture, to_html
 from .markdown import to_markdown
 
@@ -22,14 +23,24 @@ SAVED_DPI, CSS_DPI = 160, 96
 
 
 def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
-    """Write ``report.md``, ``report.html`` and ``figures/``; the paths of the two documents."""
-    saved = {drawing.name: drawing.save(folder / FIGURES) for drawing in document.drawings}
+    """Write ``report.md``, ``report.html`` and ``figures/``; the paths of the two documents.
+
+    The figures of the document are empty after it.
+    """
+    saved = {drawing.name: _save(drawing, folder / FIGURES) for drawing in document.drawings}
     addresses = {name: f"{FIGURES}/{path.name}" for name, path in saved.items()}
     markdown, page = folder / "report.md", folder / "report.html"
     files.make_folder(folder)
     files.write(markdown, to_markdown(document, addresses).encode())
     files.write(page, to_html(document, _pictures(saved)).encode())
     return markdown, page
+
+
+def _save(drawing: Drawing, folder: Path) -> Path:
+    """Write a figure and let go of it: those of a long report take hundreds of megabytes."""
+    path = drawing.save(folder)
+    drawing.figure.clear()
+    return path
 
 
 def _pictures(saved: Mapping[str, Path]) -> dict[str, Picture]:
