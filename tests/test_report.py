@@ -243,6 +243,11 @@ def test_runs_without_an_end_are_named(
         f"`fcn:hidden=8` (run {run_id}) half-done at epoch 0"
     ]
     assert f"Without a result: `fcn:hidden=8` (run {run_id}) half-done" in said(composed(store))
+    for path in store.glob("*/run.json"):
+        path.unlink()
+    text = said(composed(store))
+    assert "No network has a result on" in text
+    assert text.count("half-done at epoch 0") == 2
 
 
 def test_diverged_runs_are_named(run: Run, tmp_path: Path) -> None:

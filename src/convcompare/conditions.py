@@ -22,7 +22,7 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
         ("its SHA-256", _all(runs, lambda run: code(run.trial.data))),
         ("Trained on", f"{units.count(terms.train_images)} images"),
         ("Tested on", f"{units.count(terms.test_images)} images: {terms.test_split}"),
-        ("Recipe", f"{terms.recipe}: {_all(runs, _training)}"),
+        ("Recipe", ": ".join(filter(None, (terms.recipe, _all(runs, _training))))),
         ("Epochs", f"{terms.epochs}; the figures are those after the last"),
         ("Seeds", ", ".join(str(seed) for seed in sorted({run.trial.seed for run in runs}))),
         ("Precision", terms.precision),

@@ -136,6 +136,8 @@ def compared(comparison: Comparison) -> str:
     """What was compared, in one sentence."""
     terms = comparison.conditions
     names = [code(group.label) for group in comparison.groups]
+    if not names:
+        return f"No network has a result on {code(terms.dataset)} yet."
     which = _listed(names) if len(names) <= MOST_NAMED else f"{len(names)} networks"
     seeds = f"{comparison.seeds} seeds" if comparison.seeds > 1 else "one seed"
     return (
@@ -146,7 +148,7 @@ def compared(comparison: Comparison) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    *before, last = names or ["no networks"]
+    *before, last = names
     return f"{', '.join(before)} and {last}" if before else last
 
 
@@ -202,9 +204,10 @@ def _figure(drawing: Drawing, summary: str, section: Section) -> FigureBlock:
 def _terms(section: Section) -> Iterator[Block]:
     yield Heading(3, "Conditions")
     yield Facts(conditions(section.comparison))
-    yield Paragraph("The networks, with every option that they were built with:")
     groups = section.comparison.groups
-    yield Facts([(code(group.label), code(group.runs[0].trial.model)) for group in groups])
+    if groups:
+        yield Paragraph("The networks, with every option that they were built with:")
+        yield Facts([(code(group.label), code(group.runs[0].trial.model)) for group in groups])
     if section.comparison.command:
         yield Heading(3, "The same again")
         yield Command(command(section.comparison))

@@ -16,7 +16,7 @@ def report(
         list[str] | None,
         typer.Argument(
             help="What to report on: `latest` (the default) is the last comparison.",
-            metavar="NAME...",
+            metavar="NAME",
             show_default=False,
         ),
     ] = None,
