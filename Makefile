@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types bench clean
+.PHONY: demo test browser-test check lint types bench clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
 
 test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest
+
+browser-test: $(READY)  ## the page of a report in a browser; needs chromium
+	$(BIN)/python -m pytest -m browser -ra
 
 check: lint types test  ## what CI runs
 

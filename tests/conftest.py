@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from convcompare import cli
 from convcompare.data import Dataset, Split
@@ -81,3 +82,37 @@ def make_tiny(train: int = 203, test: int = 57, size: int = 8) -> Dataset:
         test_split="made-up test split",
         source="generated",
     )
+
+
+SCRIPT = "<script>alert(1)</script>"
+HANDLER = '"><img src=x onerror=alert(1)>'
+
+
+@pytest.fixture(scope="session")
+def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a comparison in which every name that a user gives is an attack on a page."""
+    folder = tmp_path_factory.mktemp("hostile")
+    net = folder / f"net`|$x$*_&{SCRIPT}.py"
+    net.parent.mkdir()
+    net.write_text(
+        "from torch import nn\n\n\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self, num_classes, width: int = 4):\n"
+        "        convolution = nn.Conv2d(3, width, 3)\n"
+        "        super().__init__(convolution, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),\n"
+        "                         nn.Linear(width, num_classes))\n"
+    )
+    generator = np.random.default_rng(0)
+    for number, name in enumerate((HANDLER, "`code` | $y$")):
+        photos = folder / "pho`tos|$x$ <b>" / name
+        photos.mkdir(parents=True)
+        for i in range(12):
+            pixels = generator.integers(0, 60, (10, 10, 3)) + 150 * number
+            Image.fromarray(pixels.astype(np.uint8)).save(photos / f"{i}.png")
+    models = [str(net.relative_to(folder)) + ":Net", "fcn:hidden=8"]
+    command = ["compare", *models, "-d", "folder:pho`tos|$x$ <b>", "-b", "8", "-e", "2", "--quiet"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("sys.argv", ["convcompare", *command, "--threads", "1"])
+        assert cli.run([*command, "--threads", "1"]) == 0
+    return folder / "runs"

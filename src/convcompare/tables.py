@@ -89,8 +89,8 @@ def render(table: Table, kind: Format) -> str:
     cells = [[_marked(table, i, c, kind) for c in table.shown] for i in range(len(table.rows))]
     return tabulate(
         cells,
-        headers=[_escaped(column.title, kind) for column in table.shown],
-        tablefmt="github" if kind == "markdown" else "latex_raw",
+        headers=[escaped(column.title, kind) for column in table.shown],
+        tablefmt="pipe" if kind == "markdown" else "latex_raw",
         colalign=[column.align for column in table.shown] if cells else None,
         disable_numparse=True,
     )
@@ -165,19 +165,19 @@ def _fold(title: str) -> str:
 
 
 def _marked(table: Table, row: int, column: Column, kind: Format) -> str:
-    text = _escaped(table.text(row, column), kind)
+    text = escaped(table.text(row, column), kind)
     if row not in table.best(column):
         return text
     return f"\\textbf{{{text}}}" if kind == "latex" else f"**{text}**"
 
 
-def _escaped(text: str, kind: Format) -> str:
-    """Names from outside as text: nothing in them is markup."""
+def escaped(text: str, kind: Format) -> str:
+    """Names from outside as text: nothing in them is markup, and all of it shows."""
     special = _LATEX if kind == "latex" else _MARKDOWN
-    return "".join(special.get(character, character) for character in text)
+    return "".join(special.get(c, c if c.isprintable() else "�") for c in text)
 
 
-_MARKDOWN = {c: f"\\{c}" for c in "\\`*_[]<>|"}
+_MARKDOWN = {**{c: f"\\{c}" for c in "\\`*_[]<>|$~&"}, "\n": " ", "\r": " "}
 _LATEX = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
     "\\": r"\textbackslash{}",

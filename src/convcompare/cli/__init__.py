@@ -19,6 +19,7 @@ from . import (
     models,
     plot,
     receptive_field,
+    report,
     runs,
     study,
     train,
@@ -46,6 +47,7 @@ COMMANDS = (
     receptive_field.receptive_field,
     gradients.gradients,
     plot.plot,
+    report.report,
     datasets.datasets,
     runs.runs,
 )

@@ -12,7 +12,7 @@ from ..tables import Format, Table, print_table, render
 from .console import out, show_warning, talk, width
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..comparison import Comparison
     from ..drawing import Drawing
@@ -77,9 +77,13 @@ def _wrapped(line: str, columns: int | None) -> list[tuple[str, str]]:
 
 
 def emit_drawings(drawings: Sequence[Drawing], folder: Path, kind: str) -> None:
-    """Save figures with their data, and print where: a link on a terminal, a path elsewhere."""
+    """Save figures with their data, and print where."""
+    emit_paths(drawing.save(folder, kind) for drawing in drawings)
+
+
+def emit_paths(paths: Iterable[Path]) -> None:
+    """Print where something was written: a link on a terminal, a path elsewhere."""
     from rich.text import Text
 
-    for drawing in drawings:
-        path = drawing.save(folder, kind)
-        out().print(Text(str(path), style=f"link {path.absolute().as_uri()}"))
+    for path in paths:
+        out().print(Text(str(path), style=f"link {path.absolute().as_uri()}"), soft_wrap=True)

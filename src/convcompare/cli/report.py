@@ -1,0 +1,47 @@
+"""``convcompare report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options as o
+from .output import emit_paths
+
+
+def report(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="What to report on: `latest` (the default) is the last comparison.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, o.option("--out", "-o", panel=o.OUTPUT, help="Folder (convcompare-report).")
+    ] = Path("convcompare-report"),
+    store: o.Store = Path("runs"),
+    data_dir: o.DataDir = None,
+) -> None:
+    """Write a report: a folder with Markdown, figures and their data, and one HTML page.
+
+    [bold]convcompare report[/bold]
+
+    [bold]convcompare report --out reports/monday[/bold]
+
+    The page holds all that it shows, and opens from disk; nothing is trained.
+    """
+    from ..data import Sources
+    from ..drawing import styled
+    from ..load import default_cache
+    from ..report import compose, select
+    from ..report_folder import write_report
+    from ..store import RunStore
+
+    sections = select(names or [], RunStore(store), Sources(default_cache(), data_dir))
+    with styled():
+        paths = write_report(compose(sections), out)
+    emit_paths(paths)

@@ -1,0 +1,76 @@
+"""The conditions of a comparison in words: data, splits, recipe, seeds, hardware, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import units
+from .blocks import code
+from .comparison import Comparison
+from .run import Environment, Run
+
+MACHINE = ("processor", "device", "threads", "platform")
+VERSIONS = ("convcompare", "torch", "python")
+
+
+def conditions(comparison: Comparison) -> list[tuple[str, str]]:
+    """What held for the runs, term by term; where it differs between runs, all that held."""
+    terms = comparison.conditions
+    runs = [run for group in comparison.groups for run in group.runs]
+    facts = [
+        ("Data set", f"{code(terms.dataset)}, images {terms.shape}"),
+        ("its SHA-256", _all(runs, lambda run: code(run.trial.data))),
+        ("Trained on", f"{units.count(terms.train_images)} images"),
+        ("Tested on", f"{units.count(terms.test_images)} images: {terms.test_split}"),
+        ("Recipe", ": ".join(filter(None, (terms.recipe, _all(runs, _training))))),
+        ("Epochs", f"{terms.epochs}; the figures are those after the last"),
+        ("Seeds", ", ".join(str(seed) for seed in sorted({run.trial.seed for run in runs}))),
+        ("Precision", terms.precision),
+        ("Own code", _all([run for run in runs if run.trial.code], _own_code)),
+        ("Processor", _all(runs, lambda run: run.environment.processor)),
+        ("Device", _all(runs, _device)),
+        ("System", _all(runs, lambda run: run.environment.platform)),
+        ("Versions", _all(runs, lambda run: _versions(run.environment))),
+        ("Compared", comparison.created.replace("T", " ").replace("+00:00", " UTC")),
+    ]
+    return [(term, fact) for term, fact in facts if fact]
+
+
+def changed_surroundings(comparison: Comparison) -> list[tuple[str, str]]:
+    """A warning where not all runs were made on one machine, or with one set of versions."""
+    places = [run.environment for group in comparison.groups for run in group.runs]
+    found = []
+    for names, text in (
+        (MACHINE, "the runs were not all made on one machine: their times do not compare"),
+        (VERSIONS, "the runs were not all made with the same versions, which may differ a little"),
+    ):
+        if len({tuple(getattr(place, name) for name in names) for place in places}) > 1:
+            found.append((text, "the conditions name them all; `--fresh` trains all again"))
+    return found
+
+
+def _all(runs: list[Run], fact: Callable[[Run], str]) -> str:
+    """The fact of every run, each said once."""
+    return "; ".join(dict.fromkeys(fact(run) for run in runs))
+
+
+def _training(run: Run) -> str:
+    config = run.trial.config
+    return (
+        f"{config.optimizer}, learning rate {config.lr:g} ({config.schedule}), batches of "
+        f"{config.batch_size}, weight decay {config.weight_decay:g}, label smoothing "
+        f"{config.label_smoothing:g}, {'with' if config.augment else 'no'} augmentation"
+    )
+
+
+def _own_code(run: Run) -> str:
+    return f"{code(run.trial.label or run.trial.model)} SHA-256 {code(str(run.trial.code))}"
+
+
+def _device(run: Run) -> str:
+    threads = run.environment.threads
+    return f"{run.environment.device}, {threads} thread{'s' if threads != 1 else ''}"
+
+
+def _versions(place: Environment) -> str:
+    return ", ".join(f"{name} {getattr(place, name)}" for name in VERSIONS)

@@ -1,0 +1,291 @@
+"""Reports: text stays text, nothing is left out, and the same records give the same report."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from PIL import Image
+
+from conftest import HANDLER, SCRIPT
+from convcompare.blocks import (
+    Block,
+    Bullets,
+    Command,
+    Document,
+    Facts,
+    FigureBlock,
+    Heading,
+    Paragraph,
+    TableBlock,
+    Warnings,
+    code,
+    one_line,
+    spans,
+    unique_names,
+)
+from convcompare.comparison import Comparison
+from convcompare.conditions import changed_surroundings, conditions
+from convcompare.data import Sources
+from convcompare.drawing import Drawing, panels, styled
+from convcompare.html import Picture, to_html
+from convcompare.markdown import to_markdown
+from convcompare.report import Section, compose, select, unfinished
+from convcompare.report_folder import picture
+from convcompare.store import RunStore
+from convcompare.tables import Column, Table
+
+Run = Callable[..., Any]
+HOSTILE = [
+    SCRIPT,
+    HANDLER,
+    "`a` ``b` |c| $d$ $`e`$",
+    "# one\n\n- two\n<b>three</b>\n```\n</pre>",
+    "</title></style><svg onload=alert(1)>&lt;&amp;",
+    "[x](javascript:alert(1)) ![y](http://example.org/z.png) <http://example.org>",
+    "\x1b[31m\u202eabc\x00\ud800",
+]
+
+
+class Page(HTMLParser):
+    """What a browser would find: its tags with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.words = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def everywhere(text: str) -> Document:
+    """A document that has a text in every place there is for one, as it is and as a name."""
+    drawing = Drawing("figure", panels(1, 1, 1, 1)[0], text, ("model",), [(text,)])
+    columns = (Column("model", text, "left"), Column("value", "value"))
+    table = Table(columns, ({"model": text, "value": text},), (text, code(text)))
+    blocks: list[Block] = [Heading(2, text), Heading(3, code(text))]
+    for said in (text, code(text)):
+        blocks += [
+            Paragraph(said),
+            Bullets([said]),
+            Warnings([(said, said)]),
+            TableBlock(table, said),
+            FigureBlock(drawing, said),
+            Facts([(said, said)]),
+        ]
+    return Document(text, text, [*blocks, Command(text)])
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_text_is_text_on_a_page(text: str) -> None:
+    pictures = {"figure": Picture("data:image/png;base64,", 1, 1)}
+    plain, page = (Page(to_html(everywhere(t), pictures)) for t in ("name", text))
+    kept = [[t for t in p.tags if t not in ("code", "wbr", "span")] for p in (plain, page)]
+    assert kept[0] == kept[1]
+    assert page.attributes == plain.attributes
+    assert page.words.count(one_line(text)) >= 6
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_text_is_text_in_markdown(text: str) -> None:
+    rendered = []
+    for said in ("name", text):
+        markdown = to_markdown(everywhere(said), {"figure": "figures/figure.png"})
+        markdown.encode()
+        html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown)
+        rendered.append(Page(html))
+    plain, page = rendered
+    assert [t for t in page.tags if t != "code"] == [t for t in plain.tags if t != "code"]
+    assert page.words.count(one_line(text)) >= 6
+
+
+@given(st.text())
+def test_a_name_comes_out_of_a_code_span_as_it_went_in(name: str) -> None:
+    pieces = [(text, is_code) for text, is_code in spans(f"a {code(name)} b") if text]
+    assert pieces == [("a ", False), (one_line(name) or "–", True), (" b", False)]
+
+
+@given(st.lists(st.text(max_size=90)))
+def test_names_of_files_are_safe_and_differ(texts: list[str]) -> None:
+    names = unique_names(texts)
+    assert len(set(names)) == len(texts)
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]{0,70}", name) for name in names)
+
+
+def test_a_picture_fits_its_room() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "png")
+    found = picture(buffer.getvalue(), 40_000)
+    assert len(found.address) < 40_000 * 4 / 3 + 30
+    assert (found.width, found.height) == (240, 180), "its place on the page stays"
+
+
+# Reports of runs
+
+
+def section(store: Path) -> Section:
+    (found,) = select([], RunStore(store), Sources(store, store.parent))
+    return found
+
+
+@pytest.fixture
+def composed(hostile_store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Document]:
+    """The report of the hostile comparison, its section changed as asked for."""
+    monkeypatch.chdir(hostile_store.parent)
+
+    def call(store: Path = hostile_store, **changes: Any) -> Document:
+        with styled():
+            return compose([dataclasses.replace(section(store), **changes)])
+
+    return call
+
+
+def said(document: Document) -> str:
+    return to_markdown(document, {d.name: f"figures/{d.name}.png" for d in document.drawings})
+
+
+def test_a_report_is_written_with_all_it_needs(
+    run: Run, hostile_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(hostile_store.parent)
+    pages = []
+    for name in ("one", "two"):
+        done = run("report", "--out", str(tmp_path / name))
+        assert done.code == 0, done.err
+        paths = [Path(line) for line in done.out.splitlines()]
+        assert paths == [tmp_path / name / "report.md", tmp_path / name / "report.html"]
+        pages.append([path.read_text() for path in paths])
+    assert pages[0] == pages[1], "the same records, the same report"
+    markdown, page = pages[0]
+    linked = re.findall(r"\]\((figures/[^)]+)\)", markdown)
+    assert len(linked) == 2 * page.count("<figure>") > 10
+    assert set(linked) == {f"figures/{p.name}" for p in (tmp_path / "one/figures").iterdir()}
+    assert not re.findall(r"(?:src|href)=\"(?!data:image/png;base64,|#)", page)
+    assert SCRIPT not in page
+    assert len(page) < 1_000_000
+
+
+def test_headings_go_down_one_step_at_a_time(composed: Callable[..., Document]) -> None:
+    document = composed(differences=["`fcn` is 0.2 points below the published figure"])
+    tags = Page(
+        to_html(document, {d.name: Picture("data:,", 1, 1) for d in document.drawings})
+    ).tags
+    levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+    assert levels == [1, 2, 3, 3, 3, 3]
+
+
+def test_what_is_given_is_said(composed: Callable[..., Document]) -> None:
+    extra = [Paragraph("More of it.")]
+    document = composed(
+        title="Depth", summary="Does depth help?", name="depth", figures=["gradients"],
+        verdicts=["`fcn` is worse"], columns=["macs"], extra=extra,
+    )  # fmt: skip
+    text = said(document)
+    for words in ("## Depth", "Does depth help?", "- `fcn` is worse", "More of it."):
+        assert words in text
+    (table,) = (block.table for block in document.blocks if isinstance(block, TableBlock))
+    assert table.shown[-1].key == "macs"
+    names = [drawing.name for drawing in document.drawings]
+    assert names[0] == "depth-gradients-by-layer"
+    assert "convcompare compare 'net`|$x$*_&<script>alert(1)</script>.py:Net' fcn:hidden=8" in text
+
+
+def test_a_figure_names_the_networks_that_are_not_in_it(composed: Callable[..., Document]) -> None:
+    (filters,) = composed(figures=["filters"]).drawings
+    assert "Nothing of this kind is recorded of `fcn:hidden=8`." in filters.caption
+
+
+def test_what_is_not_recorded_is_said(
+    composed: Callable[..., Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunStore, "analysis", lambda *_: None)
+    document = composed(figures=["gradients", "filters"])
+    assert not list(document.drawings)
+    text = said(document)
+    assert "Not recorded, `gradients`: these runs recorded no gradients; ``" in text
+    assert text.count("--fresh `` records it") == 2
+
+
+def test_images_that_are_gone_are_said(
+    composed: Callable[..., Document], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "Not drawn, `activations`: " in said(composed(figures=["activations"]))
+
+
+def test_runs_without_an_end_are_named(
+    composed: Callable[..., Document], hostile_store: Path, tmp_path: Path
+) -> None:
+    store = Path(shutil.copytree(hostile_store, tmp_path / "runs"))
+    record = RunStore(store).comparison(RunStore(store).comparisons()[-1])
+    (run_id,) = record["models"][1]["trials"]
+    (store / run_id / "run.json").unlink()
+    assert unfinished(RunStore(store), record) == [
+        f"`fcn:hidden=8` (run {run_id}) half-done at epoch 0"
+    ]
+    assert f"Without a result: `fcn:hidden=8` (run {run_id}) half-done" in said(composed(store))
+    for path in store.glob("*/run.json"):
+        path.unlink()
+    text = said(composed(store))
+    assert "No network has a result on" in text
+    assert text.count("half-done at epoch 0") == 2
+
+
+def test_diverged_runs_are_named(run: Run, tmp_path: Path) -> None:
+    mini = ("--dataset", "mnist-mini", "--epochs", "1", "--threads", "1")
+    assert run("compare", *mini, "fcn:hidden=8", "--optimizer", "sgd", "--lr", "1e25").code == 1
+    assert run("report").code == 0
+    text = (tmp_path / "convcompare-report" / "report.md").read_text()
+    assert "Without a result: `fcn:hidden=8` (seed 0) diverged." in text
+    assert "There are none: no run has finished." in text
+
+
+def test_the_conditions_say_where_runs_were_made(hostile_store: Path) -> None:
+    comparison = section(hostile_store).comparison
+    assert not changed_surroundings(comparison)
+    first, *rest = comparison.groups
+    place = dataclasses.replace(first.runs[0].environment, processor="another", torch="1.0")
+    moved = dataclasses.replace(first.runs[0], environment=place)
+    groups = (dataclasses.replace(first, runs=(moved,)), *rest)
+    other: Comparison = dataclasses.replace(comparison, groups=groups)
+    assert [text.split(":")[0] for text, _ in changed_surroundings(other)] == [
+        "the runs were not all made on one machine",
+        "the runs were not all made with the same versions, which may differ a little",
+    ]
+    facts = dict(conditions(other))
+    assert facts["Processor"].startswith("another; ")
+    assert facts["Seeds"] == "0"
+    assert "SHA-256" in facts["Own code"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        ([], "there is no comparison in `runs`", "`convcompare compare` makes one"),
+        (["lates"], "nothing to report on by the name `lates`", "`latest` is the last comparison"),
+    ],
+)
+def test_bad_requests(run: Run, arguments: list[str], error: str, hint: str) -> None:
+    done = run("report", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert error in done.err
+    assert hint in done.err

@@ -1,0 +1,173 @@
+"""The page of a report in a browser, opened from disk: `make browser-test`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import HANDLER, SCRIPT
+from convcompare import cli
+from convcompare.blocks import (
+    Bullets,
+    Command,
+    Document,
+    Facts,
+    FigureBlock,
+    Heading,
+    Paragraph,
+    TableBlock,
+    Warnings,
+    code,
+)
+from convcompare.drawing import Drawing, panels
+from convcompare.report_folder import write_report
+from convcompare.tables import Column, Table
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: `apt install chromium`"),
+]
+OVERFLOW = """() => {
+    const wide = [...document.querySelectorAll('body *')].filter(e =>
+        !e.closest('.table table') && e.getBoundingClientRect().right > innerWidth + 0.5);
+    return [document.documentElement.scrollWidth > innerWidth, wide.map(e => e.outerHTML)];
+}"""
+FAINT = """() => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    const over = (top, below) => {
+        const [r, g, b, a = 1] = numbers(top);
+        return [r, g, b].map((v, i) => v * a + below[i] * (1 - a));
+    };
+    const ground = e => {
+        if (!e) return [255, 255, 255];
+        const colour = getComputedStyle(e).backgroundColor;
+        const opaque = numbers(colour)[3] ?? 1;
+        return opaque === 0 ? ground(e.parentElement) : over(colour, ground(e.parentElement));
+    };
+    const light = rgb => rgb.map(v => v / 255)
+        .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const texts = [...document.querySelectorAll('body *')].filter(e =>
+        e.checkVisibility() &&
+        [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()));
+    const contrasts = texts.map(e => {
+        const behind = ground(e);
+        const [low, high] = [light(over(getComputedStyle(e).color, behind)), light(behind)]
+            .sort((a, b) => a - b);
+        return [(high + 0.05) / (low + 0.05), e.outerHTML];
+    });
+    return [contrasts.length, contrasts.filter(([contrast]) => contrast < 4.5)];
+}"""
+
+
+def torture(folder: Path) -> Path:
+    """A page of the longest words, the widest table and the tallest figure."""
+    long = "x" * 300
+    columns = tuple(
+        Column(f"c{i}", f"heading {i}", "left" if i == 0 else "right") for i in range(20)
+    )
+    rows = tuple({column.key: f"{HANDLER} {long}"[:80] for column in columns} for _ in range(3))
+    drawings = [
+        Drawing(name, panels(1, 1, width, height)[0], long, ("model",), [(long,)])
+        for name, width, height in (("wide", 20, 1), ("tall", 1, 12))
+    ]
+    blocks = [
+        Heading(2, long),
+        Paragraph(f"{long} {code(long)}"),
+        Bullets([long, code(long)]),
+        Warnings([(long, code(long))]),
+        TableBlock(Table(columns, rows, (long,), frozenset([1])), long),
+        Heading(3, f"{SCRIPT} {HANDLER}"),
+        *(FigureBlock(drawing, HANDLER) for drawing in drawings),
+        Facts([(long, long), (code(long), code(long))]),
+        Command(f"convcompare {long} '{SCRIPT}'"),
+    ]
+    return write_report(Document(long, long, blocks), folder)[1]
+
+
+@pytest.fixture(scope="module")
+def paths(hostile_store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(hostile_store.parent)
+        assert cli.run(["report", "--out", str(folder / "hostile")]) == 0
+    return {"hostile": folder / "hostile" / "report.html", "torture": torture(folder / "torture")}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("name", ["hostile", "torture"])
+def test_a_page_opens_fits_and_can_be_read(
+    browser: Any, paths: dict[str, Path], name: str, width: int, scheme: str
+) -> None:
+    said: list[str] = []
+    asked: list[str] = []
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(paths[name].as_uri(), wait_until="load")
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [paths[name].as_uri()]
+    sizes = page.evaluate("[...document.images].map(i => i.complete && i.naturalWidth)")
+    assert len(sizes) >= 2
+    assert all(sizes)
+    assert page.evaluate(OVERFLOW) == [False, []]
+    headings = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => h.tagName)")
+    levels = [int(heading[1]) for heading in headings]
+    assert (levels[0], levels.count(1)) == (1, 1)
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    texts, faint = page.evaluate(FAINT)
+    assert texts > 20
+    assert faint == []
+    page.close()
+
+
+def test_links_alternatives_and_names(browser: Any, paths: dict[str, Path]) -> None:
+    page = browser.new_page()
+    page.goto(paths["hostile"].as_uri())
+    broken = "[...document.querySelectorAll('a')].filter(a => !document.querySelector(a.hash))"
+    assert page.evaluate(f"{broken}.length") == 0
+    assert page.evaluate("[...document.images].every(i => i.alt.length > 20)")
+    assert page.evaluate("document.querySelectorAll('table caption').length") == 1
+    assert page.evaluate("document.querySelectorAll('thead th:not([scope=col])').length") == 0
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.title() == "Convolutional networks compared"
+    assert SCRIPT in page.inner_text("table")
+    assert page.evaluate("document.scripts.length") == 0
+    page.close()
+
+
+def test_a_page_prints_without_its_dark_colours(browser: Any, paths: dict[str, Path]) -> None:
+    page = browser.new_page(color_scheme="dark")
+    page.goto(paths["hostile"].as_uri())
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(FAINT)[1] == []
+    page.close()
