@@ -34,14 +34,17 @@ class Conditions:
     """Training images that are held out, to select by; they are not among `train_images`."""
     selected: str = "the last epoch"
     """The epoch whose test figures are shown, in words."""
+    notes: tuple[str, ...] = ()
+    """What was done to the networks before they were trained, for under the table."""
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "classes": list(self.classes)}
+        return {**vars(self), "classes": list(self.classes), "notes": list(self.notes)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Conditions:
         known = known_fields(cls, record)
-        return cls(**{**known, "classes": tuple(known.get("classes", ()))})
+        texts = {name: tuple(known.get(name, ())) for name in ("classes", "notes")}
+        return cls(**{**known, **texts})
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ class Comparison:
     command: tuple[str, ...] = field(default=())
     study: str | None = None
     """The study that was run; None for a comparison of one's own."""
+    baseline: str = ""
+    """The label of the network that the others are held against."""
 
     @property
     def seeds(self) -> int:
@@ -116,6 +121,7 @@ class Comparison:
             "created": self.created,
             "command": list(self.command),
             "study": self.study,
+            "baseline": self.baseline,
             "conditions": self.conditions.to_json(),
             "models": [
                 {"model": group.label, "trials": [run.id for run in group.runs]}
@@ -136,6 +142,7 @@ class Comparison:
             record["created"],
             tuple(record["command"]),
             record.get("study"),
+            record.get("baseline", ""),
         )
 
     @classmethod

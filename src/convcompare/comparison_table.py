@@ -77,6 +77,7 @@ def notes(comparison: Comparison) -> list[str]:
         f"{over} · {conditions.test_split}, after {conditions.selected} · best of a column in bold",
         f"time: training alone on {conditions.device}, {conditions.precision}{_apart(comparison)}",
     ]
+    found += conditions.notes
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
         found.append(f"{which} from earlier calls (`--fresh` trains them again)")

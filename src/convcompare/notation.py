@@ -80,19 +80,19 @@ def parse(text: str) -> Iterator[Part]:
             raise ValueError(word)
 
 
-def times(channels: int, factor: float) -> int:
-    """So many channels times a factor, as a whole number of at least 1."""
-    return max(1, round(channels * factor))
+def times(channels: int, factor: float, multiple: int = 1) -> int:
+    """So many channels times a factor, as the nearest multiple of at least one."""
+    return max(1, round(channels * factor / multiple)) * multiple
 
 
-def widened(text: str, factor: float) -> str:
-    """A layout with the channels of every part times a factor."""
+def widened(text: str, factor: float, multiple: int = 1) -> str:
+    """A layout with the channels of every part times a factor, as multiples."""
 
     def wider(word: str) -> str:
         match = _CHANNELS.fullmatch(word)
         if not match:
             return word
         start, end = match.span(2)
-        return f"{word[:start]}{times(int(match[2]), factor)}{word[end:]}"
+        return f"{word[:start]}{times(int(match[2]), factor, multiple)}{word[end:]}"
 
     return "-".join(wider(word) for word in text.split("-"))

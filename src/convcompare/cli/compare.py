@@ -14,6 +14,8 @@ def compare(
     dataset: o.Dataset = "mnist",
     seeds: o.Seeds = None,
     seed: o.FirstSeed = 0,
+    baseline: o.Baseline = None,
+    match: o.Match = None,
     epochs: o.Epochs = None,
     batch_size: o.BatchSize = None,
     lr: o.LearningRate = None,
@@ -43,6 +45,8 @@ def compare(
     [bold]convcompare compare --dataset cifar10 residual simple --epochs 2 --seeds 3[/bold]
 
     [bold]convcompare compare net.py:MyNet simple --dataset folder:photos[/bold]
+
+    [bold]convcompare compare simple residual --match parameters --seeds 5[/bold]
 
     Finished runs are reused and half-done ones go on; the same command can be stopped and repeated
     at any time.
@@ -78,5 +82,7 @@ def compare(
         out=out,
         quiet=quiet,
         columns=parse_columns(columns),
+        baseline=baseline,
+        match=match,
     )
     raise typer.Exit(perform(request))

@@ -30,6 +30,7 @@ def option(*names: str, panel: str, **more: Any) -> Any:
 
 
 TRAINING = "Training"
+COMPARISON = "Comparison"
 MACHINE = "Machine"
 STORE = "Runs and data"
 OUTPUT = "Output"
@@ -119,6 +120,25 @@ ImageSize = Annotated[
 Settings = Annotated[
     list[str] | None,
     option("--set", panel=TRAINING, metavar="NAME=VALUE", help="Any other training setting."),
+]
+Baseline = Annotated[
+    str | None,
+    option(
+        "--baseline",
+        metavar="MODEL",
+        panel=COMPARISON,
+        help="The network that the others are held against (the first).",
+    ),
+]
+Match = Annotated[
+    str | None,
+    option(
+        "--match",
+        metavar="COST",
+        panel=COMPARISON,
+        help="Scale the width of the others until they cost what the baseline does: parameters or "
+        "macs.",
+    ),
 ]
 Precision = Annotated[
     str,

@@ -13,6 +13,7 @@ from .. import files, register
 from ..config import Runtime, recipe, recipe_name
 from ..errors import UsageError, quote
 from .console import show_warning, talk
+from .matching import find_baseline, matched
 
 if TYPE_CHECKING:
     from ..comparison import Conditions
@@ -54,6 +55,8 @@ class Request:
     quiet: bool
     columns: Sequence[str] = ()
     study: str | None = None
+    baseline: str | None = None
+    match: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Job:
     runtime: Runtime
     store: RunStore
     precision_reason: str
+    baseline: str
 
     def of(self, entrant: Entrant) -> list[Trial]:
         """The trials of one network."""
@@ -80,13 +84,12 @@ def wanted(specs: Sequence[str]) -> list[Wanted]:
 
 def prepare(request: Request) -> Job:
     """Check everything that can be wrong, so that nothing fails after an hour."""
+    baseline = find_baseline(request.models, request.baseline)
     base = recipe(request.recipe)
     configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
-    if not request.dry_run:
-        files.check_writable(request.store)
     _say_loading(request)
     from ..data import Sources
-    from ..experiment import grid
+    from ..experiment import grid, shape_of
     from ..hardware import choose_precision, choose_runtime
     from ..load import default_cache, load_dataset
     from ..store import RunStore
@@ -100,15 +103,22 @@ def prepare(request: Request) -> Job:
     sources = Sources(default_cache(), request.data_dir, quiet=request.quiet)
     dataset = load_dataset(request.dataset, sources)
     loading_seconds = time.perf_counter() - started
-    entrants = _entrants(request.models, configs, dataset)
+    models, notes = list(request.models), list[str]()
+    if request.match:
+        shape = shape_of(dataset, configs[0])
+        models, notes = matched(models, baseline, request.match, shape)
+    entrants = _entrants(models, configs, dataset)
+    if not request.dry_run:
+        files.check_writable(request.store)
     return Job(
         dataset,
         entrants,
         grid(entrants, dataset, request.seeds),
-        _conditions(dataset, configs, runtime, loading_seconds),
+        _conditions(dataset, configs, runtime, loading_seconds, notes),
         runtime,
         RunStore(request.store),
         reason,
+        baseline.label,
     )
 
 
@@ -137,7 +147,11 @@ def _entrants(
 
 
 def _conditions(
-    dataset: Dataset, configs: Sequence[TrainConfig], runtime: Runtime, loading_seconds: float
+    dataset: Dataset,
+    configs: Sequence[TrainConfig],
+    runtime: Runtime,
+    loading_seconds: float,
+    notes: Sequence[str],
 ) -> Conditions:
     from ..comparison import Conditions
     from ..data import held_out_images
@@ -160,6 +174,7 @@ def _conditions(
         classes=tuple(dataset.classes),
         val_images=held_out,
         selected="the epoch best on held-out images" if best else "the last epoch",
+        notes=tuple(notes),
     )
 
 

@@ -70,6 +70,7 @@ def run_job(job: Job, request: Request) -> Comparison:
         now.isoformat(timespec="seconds"),
         tuple(sys.argv[1:]),
         request.study,
+        job.baseline,
     )
     job.store.add_comparison(now.strftime("%Y%m%dT%H%M%S%f"), comparison.record())
     return comparison

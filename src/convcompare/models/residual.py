@@ -20,10 +20,11 @@ Block = Literal["basic", "wide", "bottleneck", "preactivation"]
 
 def _widened(values: Mapping[str, Any], factor: float) -> dict[str, Any]:
     layout = values["blocks"] or _layout(values["width"])
+    multiple = 4 if values["block"] == "bottleneck" else 1  # its inner width is a quarter
     return {
         **values,
         "width": times(values["width"], factor),
-        "blocks": widened(layout, factor),
+        "blocks": widened(layout, factor, multiple),
     }
 
 

@@ -1,0 +1,53 @@
+"""``--match``: the networks that were asked for, at the width that costs what the baseline does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .. import units
+from ..errors import UsageError, did_you_mean, quote
+
+if TYPE_CHECKING:
+    from ..build import Shape
+    from .request import Wanted
+
+
+def find_baseline(models: Sequence[Wanted], asked: str | None) -> Wanted:
+    """The network that the others are held against: the first, where none is named."""
+    if asked is None:
+        return models[0]
+    for one in models:
+        if asked in (one.label, one.spec):
+            return one
+    labels = [one.label for one in models]
+    raise UsageError(
+        f"the baseline {quote(asked)} is not among the networks",
+        did_you_mean(asked, labels) or f"one of {', '.join(quote(label) for label in labels)}",
+    )
+
+
+def matched(
+    models: Sequence[Wanted], baseline: Wanted, asked: str, shape: Shape
+) -> tuple[list[Wanted], list[str]]:
+    """Every other network at its matched width, and a sentence on each for under the table."""
+    from ..build import resolve
+    from ..match import WORDS, check_cost, match
+
+    cost = check_cost(asked)
+    target = getattr(resolve(baseline.spec, shape).description, cost)
+    found, notes = [], []
+    for one in models:
+        if one is baseline:
+            found.append(one)
+            continue
+        other = match(one.spec, shape, cost, target)
+        label = f"{one.label} ×{other.factor:.2f}"
+        found.append(replace(one, label=label, spec=other.spec))
+        share = f"{100 * (other.cost / target - 1):+.1f}".replace("-", "−")
+        notes.append(
+            f"{label} is {other.spec}: {units.count(other.cost)} {WORDS[cost]}, {share} % of "
+            f"{baseline.label}'s {units.count(target)}"
+        )
+    return found, notes

@@ -1,0 +1,101 @@
+"""Networks of equal size: every family of the zoo that has a width, and what has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcompare import register
+from convcompare.build import Shape, resolve
+from convcompare.errors import ModelError
+from convcompare.match import TOLERANCE, Cost, match
+from convcompare.notation import parse, widened
+
+CIFAR = Shape(3, 32, 10)
+FIXED = ("densenet-bc", "lenet-5", "mobilenet-v2")
+SMALL = [e.name for e in register.model if e.name not in FIXED and not e.name.endswith(("0", "4"))]
+
+
+@pytest.mark.parametrize("cost", ["parameters", "macs"])
+@pytest.mark.parametrize("name", [*SMALL, "cnn:depth=6", "residual:block=bottleneck,width=64"])
+def test_a_matched_network_costs_what_it_should(name: str, cost: Cost) -> None:
+    if name == "fcn" and cost == "macs":
+        pytest.skip("a fully connected network of as many MACs would fill gigabytes")
+    target = 2 * getattr(resolve("residual", CIFAR).description, cost)
+    found = match(name, CIFAR, cost, target)
+    assert getattr(resolve(found.spec, CIFAR).description, cost) == found.cost
+    assert abs(found.cost / target - 1) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", [*SMALL, "cnn:depth=4", "cnn:layers=8-MP-P-16-MP-P"])
+def test_matched_to_itself_a_network_keeps_its_size(name: str) -> None:
+    own = resolve(name, CIFAR).description.parameters
+    assert match(name, CIFAR, "parameters", own).cost == pytest.approx(own, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_without_a_width_there_is_nothing_to_match(name: str) -> None:
+    with pytest.raises(ModelError, match="no width"):
+        match(name, CIFAR, "parameters", 100_000)
+
+
+def test_what_no_width_reaches_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ModelError, match="the nearest has"):
+        match("fcn", CIFAR, "parameters", 1_000)
+
+
+def test_a_layout_keeps_all_but_its_channels() -> None:
+    assert widened("D0.2-3x64@5/2-MP-P-32", 1.5) == "D0.2-3x96@5/2-MP-P-48"
+    assert widened("1-2", 0.01) == "1-1"
+    assert [p.kind for p in parse(widened("8-MP-P", 2))] == ["channels", "pool", "pair"]
+
+
+NET = """
+from torch import nn
+
+def net(in_channels: int, num_classes: int, width: int = 8) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(),
+        nn.Linear(16 * width, num_classes),
+    )
+"""
+
+
+def test_the_command_matches_ones_own_network_and_says_so(run: Callable[..., Any]) -> None:
+    Path("net.py").write_text(NET)
+    options = ("--dataset", "mnist-mini", "--epochs", "1", "--match", "parameters", "--dry-run")
+    plan = run("compare", "fcn:hidden=8", "net.py:net", *options, "--format", "json").json()
+    sizes = {row["model"]: row["parameters"] for row in plan}
+    (label,) = (name for name in sizes if name.startswith("net.py:net ×"))
+    assert abs(sizes[label] / sizes["fcn:hidden=8"] - 1) <= TOLERANCE
+
+
+def test_the_table_shows_the_width_that_was_chosen(run: Callable[..., Any]) -> None:
+    done = run(
+        "compare", "fcn:hidden=16", "simple:width=8x8,hidden=32", "--dataset", "mnist-mini",
+        "--epochs", "1", "--match", "parameters",
+    )  # fmt: skip
+    assert done.code == 0
+    assert "is simple:width=" in done.out and "% of fcn:hidden=16's 12,730" in done.out
+    assert "confounded" not in done.err
+    again = run("runs", "latest")
+    assert "is simple:width=" in again.out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--match", "parametres"), "did you mean `parameters`"),
+        (("--match", "macs", "--baseline", "fcm"), "did you mean `fcn`"),
+        (("--baseline", "residual"), "is not among the networks"),
+    ],
+)
+def test_what_cannot_be_matched_is_refused(
+    run: Callable[..., Any], options: tuple[str, ...], told: str
+) -> None:
+    done = run("compare", "fcn", "simple", "--dataset", "mnist-mini", *options)
+    assert done.code == 2 and told in done.err
+    assert not Path("runs").exists()
