@@ -14,8 +14,8 @@ from typing import Any
 
 from . import paired, power, proportions, sequential, stats, verdicts
 from .comparison import Comparison
-from .pairs import Pair, pairs
 from .paired import PairedTest
+from .pairs import Pair, pairs
 from .proportions import Hits
 from .run import Run
 from .stats import ALPHA
@@ -195,6 +195,8 @@ def _decide(
         return "equivalent", None
     smallest = _smallest(pair, pair.seeds, family)
     if smallest is None or pair.seeds < 3 or smallest > NOTABLE:
+        return "too few", smallest
+    if smallest == 0 and test.difference.value != 0:
         return "too few", smallest
     return "none", None
 

@@ -69,8 +69,17 @@ def _contrast(pair: Pair, figure: Figure, alpha: float) -> CostContrast:
     ratio = paired.ratio([a for a, _ in times], [b for _, b in times], alpha)
     decided = _decide(ratio)
     verdict = verdicts.ratio_words(ratio, decided, pair.seeds == 1)
-    ends = (ratio.value, ratio.low, ratio.high, ratio.method)
-    return CostContrast(*names, verdict, decided, pair.seeds, *ends, pair.left_out())
+    return CostContrast(
+        *names,
+        verdict,
+        decided,
+        pair.seeds,
+        ratio.value,
+        ratio.low,
+        ratio.high,
+        ratio.method,
+        pair.left_out(),
+    )
 
 
 def _seconds(run: Run, figure: Figure) -> float:

@@ -40,9 +40,14 @@ def difference_words(difference: Estimate, decided: Decided, margin: float | Non
 
 
 def too_few_words(difference: Estimate, smallest: float | None) -> str:
-    """The verdict where nothing is claimed because `smallest` (a fraction) is too large."""
-    if smallest is None:
-        return f"too few seeds to tell (one seed: {_points(difference)})"
+    """The verdict where nothing is claimed because `smallest` (a fraction) is too large.
+
+    It is None for one seed, and 0 where all seeds show the same difference, so that their spread
+    is not known.
+    """
+    if not smallest:
+        seeds = "one seed" if difference.n == 1 else f"the same in {difference.n} seeds"
+        return f"too few seeds to tell ({seeds}: {_points(difference)})"
     could = f"the smallest difference that could show is {shown_points(smallest)}"
     return f"too few seeds to tell ({could})"
 
@@ -55,17 +60,18 @@ def named(verdict: str, decided: Decided, baseline: str) -> str:
 
 def ratio_words(ratio: Estimate, decided: CostDecided, single: bool) -> str:
     """The verdict on a ratio of training times, model over baseline."""
+    one_each = " (one run each)" if single else ""
     if decided == "same":
-        return "as fast to train"
+        return f"as fast to train{one_each}"
     low, high = ratio.low, ratio.high
     if decided == "none":
         assert low is not None and high is not None
         return f"no clear difference in time to train ({_number(ratio)} times)"
     times = ratio
     if decided == "faster":
-        ends = (None, None) if low is None or high is None else (1 / high, 1 / low)
-        times = Estimate(1 / ratio.value, *ends, ratio.n, ratio.method)
-    return f"{_number(times)} times {decided} to train{' (one run each)' if single else ''}"
+        slowest, fastest = low and 1 / low, high and 1 / high
+        times = Estimate(1 / ratio.value, fastest, slowest, ratio.n, ratio.method)
+    return f"{_number(times)} times {decided} to train{one_each}"
 
 
 def detectable_words(
