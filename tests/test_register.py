@@ -16,7 +16,7 @@ SOURCE = Path(convcompare.__file__).parent
 HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "scipy")
 
 
-@pytest.mark.parametrize("kind", ["model", "dataset", "executor"])
+@pytest.mark.parametrize("kind", ["model", "dataset", "executor", "metric"])
 def test_names_read_from_the_sources_are_those_that_register(kind: str) -> None:
     registry: Registry = getattr(register, kind)
     assert registry.names() == [entry.name for entry in registry]

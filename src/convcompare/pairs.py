@@ -32,7 +32,7 @@ class Pair:
             missing = sorted({run.trial.seed for run in other.finished} - paired)
             if missing:
                 seeds = ", ".join(map(str, missing))
-                found.append(f"without seed {seeds}, which {group.label} did not finish")
+                found.append(f"without seed {seeds}: no run of {group.label} that counts")
         return "; ".join(found)
 
     def refusal(self) -> str | None:
