@@ -57,10 +57,9 @@ def newcombe(
         excess = max(excess - n / 2, 0)
     correlation = excess / math.sqrt(product) if product else 0.0
     difference = one.value - other.value
-    return (
-        difference - _joined(one.value - one.low, other.high - other.value, correlation),
-        difference + _joined(one.high - one.value, other.value - other.low, correlation),
-    )
+    below = _joined(one.value - one.low, other.high - other.value, correlation)
+    above = _joined(one.high - one.value, other.value - other.low, correlation)
+    return max(-1.0, difference - below), min(1.0, difference + above)
 
 
 def _joined(a: float, b: float, correlation: float) -> float:

@@ -68,7 +68,7 @@ def percent(value: float) -> str:
 def plus_minus(value: float, half: float) -> str:
     """A value with its margin, in the digits that the margin has: ``1.24 ± 0.15``, ``0.8 ± 0.4``.
 
-    Two digits of the margin where they begin with 10 to 35, else one, as the Particle Data Group
+    Two digits of the margin where it begins with 10 to 35, else one, as the Particle Data Group
     rounds (doi:10.1103/PhysRevD.110.030001, §5.3); at most four decimals.
     """
     places = decimals(half)
@@ -81,4 +81,4 @@ def decimals(half: float) -> int:
         return 2
     exponent = math.floor(math.log10(half))
     digits = half / 10**exponent
-    return min(4, max(0, (1 if digits < 3.55 or digits >= 9.5 else 0) - exponent))
+    return min(4, max(0, (1 if digits < 3.55 else 0) - exponent))

@@ -95,9 +95,9 @@ def detectable_words(
 
 
 def shown_points(fraction: float) -> str:
-    """A size in percentage points with one or two digits: ``0.9 points``, ``1.1 points``."""
+    """A size in percentage points with two digits: ``0.98 points``, ``1.1 points``."""
     value = 100 * fraction
-    return f"{value:.{units.decimals(value)}f} points"
+    return f"{value:.2g} points" if value < 99.5 else f"{value:.0f} points"
 
 
 def _points(difference: Estimate, sign: int = 1) -> str:
