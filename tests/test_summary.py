@@ -50,7 +50,7 @@ def test_the_summary_reads_like_hyperfine() -> None:
     assert summary(whole, found, cost_contrasts(whole, "fcn", all_pairs=True)) == [
         "simple    better than fcn by 1.23 ± 0.06 points · 7.50 ± 0.13 times slower to train",
         "residual  better than fcn by 1.27 ± 0.24 points · 24.6 ± 0.5 times slower to train",
-        "residual and simple: no clear difference (0.05 ± 0.14 points);"
+        "residual and simple: no clear difference (0.05 ± 0.15 points);"
         " 8 seeds could show 0.11 points",
     ]
 

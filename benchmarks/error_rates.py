@@ -1,0 +1,271 @@
+"""The promise of the verdicts, measured: how often they are wrong, how often they find something.
+
+python benchmarks/error_rates.py FILE|STORE [--out FOLDER] [--rounds 2000]
+
+FILE is JSON, ``{model: {seed: test accuracy}}``; STORE a folder of runs. Writes
+error_rates.json and power.png, prints the tables.
+
+A/A: a model against itself, so that every verdict of a difference is false. One comparison draws
+k·n *different* runs of the model's pool (without replacement) and deals them out as n seeds of k
+networks: exchangeable under the null hypothesis, with no run twice and so no ties of resampling.
+Where the pool is smaller than that, runs are drawn from a normal distribution with its mean and
+standard deviation, rounded to the step of the pool's accuracies; that tests the procedure and not
+the shape of the distribution, and the table says which it was. All comparisons of a pool share its
+runs: the interval (Clopper and Pearson 1934) covers the simulation, not the draw of the pool.
+
+Power: a known difference is added to the second network of an A/A comparison.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy import stats as scipy_stats
+
+from convcompare import paired, power, sequential, stats
+from convcompare.config import recipe_name
+from convcompare.store import RunStore
+
+SEEDS = (3, 5, 6, 10)
+SIZES = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
+"""Injected differences, in standard deviations of the paired differences."""
+POWER_SEEDS = (2, 3, 4, 5, 6, 8, 10, 15, 20)
+FEWEST = 8
+"""Runs below which a model is left out."""
+
+Pools = Mapping[str, Mapping[int, float]]
+Draw = Callable[[np.random.Generator, int, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A share of simulated comparisons with its interval, and how the runs were drawn."""
+
+    model: str
+    plan: str
+    contrasts: int
+    difference: float
+    rounds: int
+    share: float
+    low: float
+    high: float
+    mean_seeds: float
+    runs: str
+
+
+def collect(store: RunStore) -> dict[str, dict[int, float]]:
+    """Test accuracy of the last epoch of every finished run, by model with configuration, seed."""
+    found: dict[str, dict[int, float]] = {}
+    for run_id in store.ids():
+        run = store.outcome(run_id)
+        if run is None or run.status != "finished" or run.last is None:
+            continue
+        trial, config = run.trial, run.trial.config
+        recipe = f"{config.epochs} epochs of {recipe_name(config)}, {config.precision}"
+        name = f"{trial.model} on {trial.dataset}, {recipe}"
+        found.setdefault(name, {})[trial.seed] = run.last.test_accuracy
+    return found
+
+
+def load(path: Path) -> dict[str, dict[int, float]]:
+    """Accuracies of a JSON file or of a store, of the models with enough runs."""
+    if path.is_dir():
+        pools = collect(RunStore(path))
+    else:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        pools = {m: {int(seed): a for seed, a in runs.items()} for m, runs in record.items()}
+    enough = {model: runs for model, runs in pools.items() if len(runs) >= FEWEST}
+    if not enough:
+        raise SystemExit(f"no model in {path} has {FEWEST} runs")
+    return enough
+
+
+def drawer(accuracies: Sequence[float]) -> Draw:
+    """Draws (networks, seeds) accuracies of one model: real runs where there are enough."""
+    pool = np.array(accuracies)
+    gaps = np.diff(np.unique(pool))
+    step = float(gaps.min()) if len(gaps) else 0.0
+
+    def draw(rng: np.random.Generator, networks: int, seeds: int) -> np.ndarray:
+        if networks * seeds <= len(pool):
+            return rng.choice(pool, (networks, seeds), replace=False)
+        drawn = rng.normal(pool.mean(), pool.std(ddof=1), (networks, seeds))
+        return np.round(drawn / step) * step if step else drawn
+
+    return draw
+
+
+def claims(runs: np.ndarray, alpha: float) -> bool:
+    """Whether any contrast of networks 1… with network 0 is claimed: runs (networks, seeds).
+
+    What `contrasts` decides; the sign-flip test is asked only where the t-test has rejected, as
+    the larger p-value of both decides.
+    """
+    differences = [list(row - runs[0]) for row in runs[1:]]
+    p_values = [paired.t_test(one, alpha).p for one in differences]
+    m = len(differences)
+    if min(p_values) > alpha / m or not paired.can_reject(runs.shape[1], alpha, m):
+        return min(p_values) <= alpha / m
+    p_values = [
+        max(p, paired.sign_flip(one).p) for p, one in zip(p_values, differences, strict=True)
+    ]
+    return min(stats.holm(p_values)) <= alpha
+
+
+def fixed(runs: np.ndarray) -> tuple[bool, int]:
+    """The verdict of a fixed number of seeds."""
+    return claims(runs, stats.ALPHA), runs.shape[1]
+
+
+def until_clear(runs: np.ndarray) -> tuple[bool, int]:
+    """The verdict of adding seeds until it is clear, and the seeds it took."""
+    schedule = sequential.looks(most=runs.shape[1])
+    for look, n in enumerate(schedule):
+        if claims(runs[:, :n], sequential.look_level(schedule, look)):
+            return True, n
+    return False, schedule[-1]
+
+
+def simulate(
+    model: str, accuracies: Sequence[float], plan: str, contrasts: int, size: float, rounds: int
+) -> Row:
+    """The share of comparisons that claim a difference; `size` in standard deviations is there."""
+    rng = np.random.Generator(np.random.PCG64([contrasts, rounds, int(100 * size)]))
+    networks = contrasts + 1
+    seeds = sequential.MOST_SEEDS if plan == "until clear" else int(plan.split()[0])
+    draw, rule = drawer(accuracies), until_clear if plan == "until clear" else fixed
+    difference = size * math.sqrt(2) * stdev(accuracies)
+    claimed, used = 0, 0
+    for _ in range(rounds):
+        runs = draw(rng, networks, seeds)
+        runs[1:] += difference
+        found, n = rule(runs)
+        claimed, used = claimed + found, used + n
+    interval = scipy_stats.binomtest(claimed, rounds).proportion_ci(method="exact")
+    source = "pool" if networks * seeds <= len(accuracies) else "normal fit"
+    return Row(
+        model,
+        plan,
+        contrasts,
+        difference,
+        rounds,
+        claimed / rounds,
+        float(interval.low),
+        float(interval.high),
+        used / rounds,
+        source,
+    )
+
+
+def normality(pools: Pools) -> dict[str, dict[str, float]]:
+    """Shapiro and Wilk's test of each model's accuracies (1965, doi:10.1093/biomet/52.3-4.591)."""
+    found = {}
+    for model, runs in pools.items():
+        values = list(runs.values())
+        test = scipy_stats.shapiro(values)
+        found[model] = {
+            "n": len(values),
+            "mean": fmean(values),
+            "standard_deviation": stdev(values),
+            "w": float(test.statistic),
+            "p": float(test.pvalue),
+        }
+    return found
+
+
+def measure(pools: Pools, rounds: int) -> dict[str, Any]:
+    """A/A for every model, power for the one with most runs, normality."""
+    plans = [*(f"{n} seeds" for n in SEEDS), "until clear"]
+    false = [
+        simulate(model, list(runs.values()), plan, contrasts, 0, rounds)
+        for model, runs in pools.items()
+        for contrasts in (1, 3)
+        for plan in plans
+    ]
+    largest = max(pools, key=lambda model: len(pools[model]))
+    values = list(pools[largest].values())
+    plans = [*(f"{n} seeds" for n in POWER_SEEDS), "until clear"]
+    found = [
+        {"size": size, **asdict(simulate(largest, values, plan, 1, size, rounds // 2))}
+        for size in SIZES
+        for plan in plans
+    ]
+    return {
+        "false_claims": [asdict(row) for row in false],
+        "power": found,
+        "normality": normality(pools),
+    }
+
+
+def draw_power(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Power against the number of seeds: simulated as points, noncentral t as lines."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    axes = figure.add_subplot()
+    for place, size in enumerate(SIZES):
+        of_size = [row for row in rows if row["size"] == size and row["plan"] != "until clear"]
+        seeds = [int(row["plan"].split()[0]) for row in of_size]
+        theory = [power.power_of(size, n) for n in seeds]
+        points = 100 * of_size[0]["difference"]
+        axes.plot(seeds, theory, color=f"C{place}", linewidth=1)
+        label = f"{size:g} sd = {points:.2f} points"
+        axes.plot(seeds, [row["share"] for row in of_size], "o", color=f"C{place}", label=label)
+    axes.axhline(power.POWER, color="0.6", linewidth=0.8, linestyle=":")
+    axes.set_xlabel("seeds of each network")
+    axes.set_ylabel("share of differences found")
+    axes.set_ylim(0, 1.02)
+    axes.legend(fontsize=7, frameon=False, loc="center right", title="true difference")
+    axes.set_title("points: simulated from stored runs · lines: noncentral t", fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
+def print_tables(results: Mapping[str, Any], console: Console) -> None:
+    false = Table("model", "plan", "contrasts", "false claims", "95 % interval", "seeds", "runs")
+    for row in results["false_claims"]:
+        interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
+        share = f"{100 * row['share']:.1f} %"
+        seeds = f"{row['mean_seeds']:.1f}"
+        contrasts = str(row["contrasts"])
+        false.add_row(row["model"], row["plan"], contrasts, share, interval, seeds, row["runs"])
+    found = Table("difference", *dict.fromkeys(row["plan"] for row in results["power"]))
+    for size in SIZES:
+        rows = [row for row in results["power"] if row["size"] == size]
+        cells = [f"{100 * row['share']:.0f} %" for row in rows]
+        cells[-1] += f" ({rows[-1]['mean_seeds']:.0f})"
+        found.add_row(f"{size:g} sd, {100 * rows[0]['difference']:.2f} points", *cells)
+    shape = Table("model", "runs", "mean", "standard deviation", "Shapiro–Wilk p")
+    for model, row in results["normality"].items():
+        spread = f"{100 * row['standard_deviation']:.3f} points"
+        shape.add_row(model, str(row["n"]), f"{row['mean']:.4f}", spread, f"{row['p']:.3f}")
+    for table in (false, found, shape):
+        console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("runs", type=Path, help="a JSON file of accuracies, or a store")
+    parser.add_argument("--out", type=Path, default=Path())
+    parser.add_argument("--rounds", type=int, default=2000)
+    arguments = parser.parse_args()
+    results = measure(load(arguments.runs), arguments.rounds)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    (arguments.out / "error_rates.json").write_text(text, encoding="utf-8")
+    draw_power(results["power"], arguments.out / "power.png")
+    print_tables(results, Console())
+
+
+if __name__ == "__main__":
+    main()
