@@ -21,7 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy import special
 from scipy import stats as scipy_stats
 
 from convcompare import paired, power, sequential, stats
@@ -39,12 +40,11 @@ from convcompare.store import RunStore
 SEEDS = (3, 5, 6, 10)
 SIZES = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
 """Injected differences, in standard deviations of the paired differences."""
-POWER_SEEDS = (2, 3, 4, 5, 6, 8, 10, 15, 20)
+POWER_SEEDS = (2, 3, 4, 5, 6, 8, 10, 13, 16)
 FEWEST = 8
 """Runs below which a model is left out."""
 
 Pools = Mapping[str, Mapping[int, float]]
-Draw = Callable[[np.random.Generator, int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -90,69 +90,65 @@ def load(path: Path) -> dict[str, dict[int, float]]:
     return enough
 
 
-def drawer(accuracies: Sequence[float]) -> Draw:
-    """Draws (networks, seeds) accuracies of one model: real runs where there are enough."""
+def draw(accuracies: Sequence[float], shape: tuple[int, int, int]) -> tuple[np.ndarray, str]:
+    """Accuracies (rounds, networks, seeds) of one model, and where from; always the same ones."""
+    rng = np.random.Generator(np.random.PCG64(list(shape)))
     pool = np.array(accuracies)
-    gaps = np.diff(np.unique(pool))
-    step = float(gaps.min()) if len(gaps) else 0.0
-
-    def draw(rng: np.random.Generator, networks: int, seeds: int) -> np.ndarray:
-        if networks * seeds <= len(pool):
-            return rng.choice(pool, (networks, seeds), replace=False)
-        drawn = rng.normal(pool.mean(), pool.std(ddof=1), (networks, seeds))
-        return np.round(drawn / step) * step if step else drawn
-
-    return draw
+    needed = shape[1] * shape[2]
+    if needed <= len(pool):
+        shuffled = rng.permuted(np.tile(pool, (shape[0], 1)), axis=1)
+        return shuffled[:, :needed].reshape(shape), "pool"
+    step = float(np.diff(np.unique(pool)).min())
+    drawn = rng.normal(pool.mean(), pool.std(ddof=1), shape)
+    return np.round(drawn / step) * step, "normal fit"
 
 
-def claims(runs: np.ndarray, alpha: float) -> bool:
-    """Whether any contrast of networks 1… with network 0 is claimed: runs (networks, seeds).
+def claims(runs: np.ndarray, alpha: float) -> np.ndarray:
+    """In which rounds any network is claimed to differ from network 0.
 
-    What `contrasts` decides; the sign-flip test is asked only where the t-test has rejected, as
-    the larger p-value of both decides.
+    runs: (rounds, networks, seeds) → bools (rounds,). All t-tests at once first: where none of them
+    rejects, Holm claims nothing, and the rest is asked of the library as `contrasts` asks it.
     """
-    differences = [list(row - runs[0]) for row in runs[1:]]
-    p_values = [paired.t_test(one, alpha).p for one in differences]
-    m = len(differences)
-    if min(p_values) > alpha / m or not paired.can_reject(runs.shape[1], alpha, m):
-        return min(p_values) <= alpha / m
-    p_values = [
-        max(p, paired.sign_flip(one).p) for p, one in zip(p_values, differences, strict=True)
-    ]
-    return min(stats.holm(p_values)) <= alpha
+    differences = runs[:, 1:] - runs[:, :1]
+    n, m = runs.shape[2], runs.shape[1] - 1
+    spread = differences.std(2, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.abs(differences.mean(2)) / spread * math.sqrt(n)
+    possible = (2 * special.stdtr(n - 1, -t) <= 1.001 * alpha / m) | (spread <= paired.ROUNDING)
+    claimed = np.zeros(len(runs), bool)
+    for i in np.flatnonzero(possible.any(1)):
+        flips = paired.can_reject(n, alpha, m)
+        tests = [paired.compare(list(one), alpha, flips) for one in differences[i]]
+        claimed[i] = min(stats.holm([test.p for test in tests])) <= alpha
+    return claimed
 
 
-def fixed(runs: np.ndarray) -> tuple[bool, int]:
-    """The verdict of a fixed number of seeds."""
-    return claims(runs, stats.ALPHA), runs.shape[1]
+def verdicts(runs: np.ndarray, schedule: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Whether a difference is claimed at any of the looks, and the seeds it took: (rounds,) each.
 
-
-def until_clear(runs: np.ndarray) -> tuple[bool, int]:
-    """The verdict of adding seeds until it is clear, and the seeds it took."""
-    schedule = sequential.looks(most=runs.shape[1])
+    One look is a fixed number of seeds, tested at 5 %.
+    """
+    claimed = np.zeros(len(runs), bool)
+    seeds = np.full(len(runs), schedule[-1])
     for look, n in enumerate(schedule):
-        if claims(runs[:, :n], sequential.look_level(schedule, look)):
-            return True, n
-    return False, schedule[-1]
+        level = sequential.look_level(schedule, look)
+        still = np.flatnonzero(~claimed)
+        new = still[claims(runs[still, :, :n], level)]
+        claimed[new], seeds[new] = True, n
+    return claimed, seeds
 
 
 def simulate(
     model: str, accuracies: Sequence[float], plan: str, contrasts: int, size: float, rounds: int
 ) -> Row:
     """The share of comparisons that claim a difference; `size` in standard deviations is there."""
-    rng = np.random.Generator(np.random.PCG64([contrasts, rounds, int(100 * size)]))
-    networks = contrasts + 1
-    seeds = sequential.MOST_SEEDS if plan == "until clear" else int(plan.split()[0])
-    draw, rule = drawer(accuracies), until_clear if plan == "until clear" else fixed
+    schedule = sequential.looks() if plan == "until clear" else (int(plan.split()[0]),)
     difference = size * math.sqrt(2) * stdev(accuracies)
-    claimed, used = 0, 0
-    for _ in range(rounds):
-        runs = draw(rng, networks, seeds)
-        runs[1:] += difference
-        found, n = rule(runs)
-        claimed, used = claimed + found, used + n
+    runs, source = draw(accuracies, (rounds, contrasts + 1, schedule[-1]))
+    runs[:, 1:] += difference
+    found, seeds = verdicts(runs, schedule)
+    claimed = int(found.sum())
     interval = scipy_stats.binomtest(claimed, rounds).proportion_ci(method="exact")
-    source = "pool" if networks * seeds <= len(accuracies) else "normal fit"
     return Row(
         model,
         plan,
@@ -162,7 +158,7 @@ def simulate(
         claimed / rounds,
         float(interval.low),
         float(interval.high),
-        used / rounds,
+        float(seeds.mean()),
         source,
     )
 
@@ -196,7 +192,7 @@ def measure(pools: Pools, rounds: int) -> dict[str, Any]:
     values = list(pools[largest].values())
     plans = [*(f"{n} seeds" for n in POWER_SEEDS), "until clear"]
     found = [
-        {"size": size, **asdict(simulate(largest, values, plan, 1, size, rounds // 2))}
+        {"size": size, **asdict(simulate(largest, values, plan, 1, size, rounds))}
         for size in SIZES
         for plan in plans
     ]
@@ -232,13 +228,17 @@ def draw_power(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def print_tables(results: Mapping[str, Any], console: Console) -> None:
-    false = Table("model", "plan", "contrasts", "false claims", "95 % interval", "seeds", "runs")
-    for row in results["false_claims"]:
-        interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
-        share = f"{100 * row['share']:.1f} %"
-        seeds = f"{row['mean_seeds']:.1f}"
-        contrasts = str(row["contrasts"])
-        false.add_row(row["model"], row["plan"], contrasts, share, interval, seeds, row["runs"])
+    """The share of false claims by model, power, normality."""
+    for model in results["normality"]:
+        false = Table("plan", "contrasts", "false claims", "95 % interval", "seeds", "runs")
+        for row in results["false_claims"]:
+            if row["model"] == model:
+                interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
+                share, seeds = f"{100 * row['share']:.1f} %", f"{row['mean_seeds']:.1f}"
+                cells = (row["plan"], str(row["contrasts"]), share, interval, seeds, row["runs"])
+                false.add_row(*cells)
+        console.print(f"{model} against itself")
+        console.print(false)
     found = Table("difference", *dict.fromkeys(row["plan"] for row in results["power"]))
     for size in SIZES:
         rows = [row for row in results["power"] if row["size"] == size]
@@ -249,8 +249,9 @@ def print_tables(results: Mapping[str, Any], console: Console) -> None:
     for model, row in results["normality"].items():
         spread = f"{100 * row['standard_deviation']:.3f} points"
         shape.add_row(model, str(row["n"]), f"{row['mean']:.4f}", spread, f"{row['p']:.3f}")
-    for table in (false, found, shape):
-        console.print(table)
+    console.print(f"share of true differences found, {results['power'][0]['model']}")
+    console.print(found)
+    console.print(shape)
 
 
 def main() -> None:
@@ -264,7 +265,7 @@ def main() -> None:
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
     (arguments.out / "error_rates.json").write_text(text, encoding="utf-8")
     draw_power(results["power"], arguments.out / "power.png")
-    print_tables(results, Console())
+    print_tables(results, Console(width=140))
 
 
 if __name__ == "__main__":

@@ -85,21 +85,26 @@ def sign_flip(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
     None where there are too few seeds for the test to reject anything.
     """
     values = np.asarray(differences, dtype=np.float64)
-    n, total = len(values), float(np.sum(values))
+    n = len(values)
     if n < 1:
         raise ValueError("a sign-flip test needs a difference")
     exact = n <= EXACT_UP_TO
     sums, sizes = _all_subsets(values) if exact else _random_subsets(values)
-    as_far = int(np.sum(np.abs(total - 2 * sums) >= abs(total) - ROUNDING))
-    outcomes = len(sums) if exact else len(sums) + 1
-    p = as_far / outcomes if exact else (as_far + 1) / outcomes
+    outcomes = len(sums) + (not exact)
+    p = (_as_far(sums, float(values.sum())) + (not exact)) / outcomes
     rank = math.floor(alpha * outcomes / 2 + ROUNDING)
     low = high = None
     if rank >= 1:
-        means = np.sort(sums[sizes > 0] / sizes[sizes > 0])
-        low, high = float(means[rank - 1]), float(means[-rank])
+        means = sums[sizes > 0] / sizes[sizes > 0]
+        ends = np.partition(means, [rank - 1, len(means) - rank])
+        low, high = float(ends[rank - 1]), float(ends[-rank])
     method = f"{'exact' if exact else 'Monte Carlo'} sign-flip over {n} seeds"
-    return PairedTest(Estimate(total / n, low, high, n, method), p)
+    return PairedTest(Estimate(fmean(differences), low, high, n, method), p)
+
+
+def _as_far(sums: npt.NDArray[np.float64], total: float) -> int:
+    """How many subsets leave a total as far from zero as it is, their signs flipped."""
+    return int(np.sum(np.abs(total - 2 * sums) >= abs(total) - ROUNDING))
 
 
 def can_reject(n: int, alpha: float, tests: int = 1) -> bool:
