@@ -207,7 +207,7 @@ def draw_power(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Power against the number of seeds: simulated as points, noncentral t as lines."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.add_subplot()
     for place, size in enumerate(SIZES):
         of_size = [row for row in rows if row["size"] == size and row["plan"] != "until clear"]
@@ -221,7 +221,14 @@ def draw_power(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes.set_xlabel("seeds of each network")
     axes.set_ylabel("share of differences found")
     axes.set_ylim(0, 1.02)
-    axes.legend(fontsize=7, frameon=False, loc="center right", title="true difference")
+    axes.legend(
+        fontsize=7,
+        title_fontsize=8,
+        frameon=False,
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+        title="true difference",
+    )
     axes.set_title("points: simulated from stored runs · lines: noncentral t", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)

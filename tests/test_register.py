@@ -67,8 +67,11 @@ def test_stored_tables_need_no_torch() -> None:
 LAYERS = [
     {"units", "errors", "spec", "register", "config", "run", "seeding", "files", "__init__"},
     {"store", "records", "data", "stats"},
+    {"paired", "proportions", "power", "sequential", "verdicts", "predictions", "learning"},
     {"comparison", "tables", "load"},
-    {"comparison_table"},
+    {"comparison_table", "health", "pairs"},
+    {"contrasts", "cost_contrasts"},
+    {"summary"},
 ]
 
 

@@ -64,7 +64,7 @@ def test_the_planned_looks() -> None:
 
 
 def test_until_clear_claims_falsely_in_fewer_than_five_per_cent() -> None:
-    """Without its levels the same looks claim falsely in 13 %: the test can fail."""
+    """Without its levels the same looks claim falsely in 17 %: the test can fail."""
     rng = np.random.Generator(np.random.PCG64(0))
     schedule, false, naive, rounds = sequential.looks(), 0, 0, 1000
     for _ in range(rounds):
@@ -74,7 +74,7 @@ def test_until_clear_claims_falsely_in_fewer_than_five_per_cent() -> None:
         false += any(p <= level for p, level in zip(p_values, levels, strict=True))
         naive += min(p_values) <= 0.05
     assert false / rounds < 0.055
-    assert naive / rounds > 0.09
+    assert naive / rounds > 0.12
 
 
 @given(

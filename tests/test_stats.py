@@ -161,8 +161,8 @@ def test_mcnemar_agrees_with_statsmodels(cells: list[int]) -> None:
 @pytest.mark.parametrize(
     ("cells", "low", "high"),
     [
-        ((36, 12, 2, 0), 0.0569, 0.3404),  # Newcombe 1998, table II, a
-        ((59, 6, 16, 80), -0.1186, -0.0046),  # Cavo et al. 2012, as contingencytables has it
+        ((36, 12, 2, 0), 0.0569, 0.3404),
+        ((59, 6, 16, 80), -0.1186, -0.0046),  # Cavo et al. 2012, by the R package contingencytables
         ((1, 0, 0, 1), -0.5734, 0.5734),
     ],
 )

@@ -1,7 +1,7 @@
 """Adding seeds until the answer is clear, without making false answers more frequent.
 
-Looking at the data after each round and stopping at the first p ≤ 0.05 claims a difference between
-equal networks in far more than 5 % of all cases (Armitage, McPherson and Rowe 1969,
+Looking after each round and stopping at the first p ≤ 0.05 claims a difference between equal
+networks in 17 % of all cases with the five looks of `looks` (Armitage, McPherson and Rowe 1969,
 doi:10.2307/2343787). Here each look has a level of its own, fixed before the first seed, and the
 levels add up to alpha: by Boole's inequality no dependence between the looks, no number of
 contrasts tested with Holm at each of them and no rule of stopping earlier can bring the
