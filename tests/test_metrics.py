@@ -82,6 +82,8 @@ def test_calibration_by_hand() -> None:
     assert bins.images.tolist() == [0] * 11 + [4] + [0] * 3
     assert bins.accuracy[11] == 0.75
     assert np.isnan(bins.confidence[0])
+    edge = predictions.reliability(np.zeros((3, 2)), np.zeros(3, int), bins=2)
+    assert edge.images.tolist() == [3, 0], "a confidence of 0.5 belongs to the lower bin"
 
 
 @given(made())

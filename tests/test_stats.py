@@ -188,6 +188,12 @@ def test_holm_agrees_with_statsmodels(p_values: list[float], alpha: float) -> No
     assert by_level == list(rejected), "the level of each test decides as the adjusted p does"
 
 
+def test_after_the_first_claim_that_fails_the_level_rises_no_more() -> None:
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    levels = stats.holm_levels([0.01, 0.04, 0.03])
+    assert levels == pytest.approx([0.05 / 3, 0.05 / 2, 0.05 / 2])
+
+
 @given(st.lists(st.floats(0.1, 10), min_size=2, max_size=6), st.floats(0.5, 3))
 def test_a_ratio_of_costs_does_not_hang_on_the_unit_or_the_side(
     costs: list[float], factor: float

@@ -116,6 +116,12 @@ def test_a_dead_network_is_at_chance_level(accuracy: float, chance: bool) -> Non
         assert p.pvalue > 0.001
 
 
+@pytest.mark.parametrize("hits", range(235, 265))
+def test_chance_is_judged_by_the_exact_binomial_test(hits: int) -> None:
+    p = scipy_stats.binomtest(hits, 2000, 0.1, alternative="greater").pvalue
+    assert health.at_chance(trained("fcn", 0, hits / 2000), 2000, 0.1) == (p > 0.001)
+
+
 def test_runs_at_chance_level_are_in_no_contrast() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", (0.1, *shifted(FCN, 0.008)[1:4]))]
     whole = health.learnt(comparison(*runs), 10_000, 0.1135)
