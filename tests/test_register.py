@@ -16,7 +16,7 @@ SOURCE = Path(convcompare.__file__).parent
 HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "scipy")
 
 
-@pytest.mark.parametrize("kind", ["model", "dataset", "executor"])
+@pytest.mark.parametrize("kind", ["model", "dataset", "executor", "metric"])
 def test_names_read_from_the_sources_are_those_that_register(kind: str) -> None:
     registry: Registry = getattr(register, kind)
     assert registry.names() == [entry.name for entry in registry]
@@ -67,8 +67,11 @@ def test_stored_tables_need_no_torch() -> None:
 LAYERS = [
     {"units", "errors", "spec", "register", "config", "run", "seeding", "files", "__init__"},
     {"store", "records", "data", "stats"},
+    {"paired", "proportions", "power", "sequential", "verdicts", "predictions", "learning"},
     {"comparison", "tables", "load"},
-    {"comparison_table"},
+    {"comparison_table", "health", "pairs"},
+    {"contrasts", "cost_contrasts"},
+    {"summary"},
 ]
 
 

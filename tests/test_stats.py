@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from statsmodels.stats import contingency_tables
+from statsmodels.stats.multitest import multipletests
 
-from convcompare import stats
+from convcompare import paired, proportions, stats
 
 
 @given(st.integers(1, 10_000), st.data())
@@ -31,3 +36,178 @@ def test_the_t_interval_agrees_with_scipy(values: list[float]) -> None:
 def test_one_run_has_no_interval_over_seeds() -> None:
     estimate = stats.mean([0.5])
     assert (estimate.low, estimate.high, estimate.half_width) == (None, None, None)
+
+
+spread_out = st.lists(st.floats(-1, 1), min_size=2, max_size=9).filter(
+    lambda values: float(np.std(values)) > 1e-3
+)
+tables = st.lists(st.integers(0, 60), min_size=4, max_size=4).filter(lambda cells: sum(cells) > 0)
+
+
+@given(spread_out, st.sampled_from([0.1, 0.05, 0.003]))
+def test_the_paired_t_test_agrees_with_scipy(differences: list[float], alpha: float) -> None:
+    test = paired.t_test(differences, alpha)
+    other = scipy_stats.ttest_rel(differences, np.zeros(len(differences)))
+    interval = other.confidence_interval(1 - alpha)
+    assert test.p == pytest.approx(other.pvalue, abs=1e-9)
+    assert (test.difference.low, test.difference.high) == pytest.approx(
+        (interval.low, interval.high)
+    )
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_the_effect_size_is_unbiased(n: int) -> None:
+    rng = np.random.Generator(np.random.PCG64(0))
+    draws = rng.normal(0.7, 1, (200_000, n))
+    d_z = draws.mean(1) / draws.std(1, ddof=1)
+    corrected = paired.hedges(float(d_z.mean()), n)
+    assert corrected == pytest.approx(0.7, abs=0.01)
+    assert abs(float(d_z.mean()) - 0.7) > 0.04, "uncorrected it is not"
+
+
+def flipped_by_hand(differences: list[float]) -> float:
+    observed = abs(sum(differences))
+    signs = itertools.product((1, -1), repeat=len(differences))
+    totals = [abs(sum(s * d for s, d in zip(one, differences, strict=True))) for one in signs]
+    return sum(total >= observed - 1e-9 for total in totals) / len(totals)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
+def test_sign_flips_are_those_counted_one_by_one(differences: list[float]) -> None:
+    assert paired.sign_flip(differences).p == pytest.approx(flipped_by_hand(differences))
+
+
+def test_sign_flips_agree_with_scipy() -> None:
+    differences = [0.3, -0.1, 0.4, 0.25, 0.6, 0.05, -0.2]
+    other = scipy_stats.permutation_test(
+        (differences,), lambda x, axis: np.mean(x, axis), permutation_type="samples"
+    )
+    assert paired.sign_flip(differences).p == pytest.approx(other.pvalue)
+
+
+@given(st.lists(st.integers(-50, 50), min_size=6, max_size=10, unique=True), st.integers(1, 40))
+def test_the_sign_flip_interval_holds_what_the_test_does_not_reject(
+    values: list[int], shift: int
+) -> None:
+    differences = [value / 100 for value in values]
+    centre = shift / 100 + 1e-5  # no subset has this mean: nothing is decided by a tie
+    interval = paired.sign_flip(differences, 0.05).difference
+    assert interval.low is not None
+    assert interval.high is not None
+    rejected = paired.sign_flip([d - centre for d in differences]).p <= 0.05
+    assert rejected == (not interval.low <= centre <= interval.high)
+
+
+def test_above_twenty_seeds_signs_are_drawn_always_the_same() -> None:
+    rng = np.random.Generator(np.random.PCG64(3))
+    differences = list(rng.normal(0.4, 1, 24))
+    drawn = paired.sign_flip(differences)
+    assert drawn.p == paired.sign_flip(differences).p
+    assert drawn.p == pytest.approx(paired.t_test(differences).p, rel=0.2)
+    assert paired.sign_flip([1.0 + 0.01 * i for i in range(30)]).p == 1 / 100_001
+    assert paired.sign_flip(differences[:20]).p * 2**20 % 1 == 0, "up to 20 it is exact"
+
+
+def test_equal_differences_have_no_t_test() -> None:
+    test = paired.t_test([0.01, 0.01 + 1e-17, 0.01])
+    assert test.p == 2 / 2**3
+    assert test.difference.low is None
+    assert paired.t_test([0.0, 0.0]).p == 1
+
+
+@settings(max_examples=50)
+@given(st.lists(st.floats(-0.2, 1), min_size=7, max_size=10), st.floats(0.02, 0.1))
+def test_the_weaker_claim_is_stated(differences: list[float], alpha: float) -> None:
+    t, flips = paired.t_test(differences, alpha), paired.sign_flip(differences, alpha)
+    both = paired.compare(differences, alpha, with_flips=True)
+    assert both.p == max(t.p, flips.p)
+    if t.difference.low is None:
+        return
+    low, high = both.difference.low, both.difference.high
+    assert low is not None
+    assert high is not None
+    assert low <= t.difference.low <= both.difference.value <= high
+    if min(abs(low), abs(high)) > 1e-6:
+        assert (both.p <= alpha) == (low > 0 or high < 0), "interval and verdict agree"
+
+
+def test_sign_flips_wait_until_they_can_reject() -> None:
+    first = {m: next(n for n in range(2, 30) if paired.can_reject(n, 0.05, m)) for m in range(1, 7)}
+    assert first == {1: 6, 2: 7, 3: 7, 4: 8, 5: 8, 6: 8}
+
+
+def rows(cells: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    both, first, second, neither = cells
+    one = [True] * (both + first) + [False] * (second + neither)
+    other = [True] * both + [False] * first + [True] * second + [False] * neither
+    return np.array(one), np.array(other)
+
+
+@given(tables)
+def test_mcnemar_agrees_with_statsmodels(cells: list[int]) -> None:
+    both, first, second, neither = cells
+    test = proportions.mcnemar(*rows(cells))
+    other = contingency_tables.mcnemar([[both, first], [second, neither]], exact=True)
+    assert test.p == pytest.approx(other.pvalue)
+    low, high = test.difference.low, test.difference.high
+    assert low is not None
+    assert high is not None
+    assert -1 <= low <= test.difference.value <= high <= 1
+    swapped = proportions.mcnemar(*reversed(rows(cells))).difference
+    assert (swapped.low, swapped.high) == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize(
+    ("cells", "low", "high"),
+    [
+        ((36, 12, 2, 0), 0.0569, 0.3404),
+        ((59, 6, 16, 80), -0.1186, -0.0046),  # Cavo et al. 2012, by the R package contingencytables
+        ((1, 0, 0, 1), -0.5734, 0.5734),
+    ],
+)
+def test_newcombes_interval_is_the_published_one(
+    cells: tuple[int, int, int, int], low: float, high: float
+) -> None:
+    assert proportions.newcombe(*cells) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_hits_must_be_of_the_same_images() -> None:
+    with pytest.raises(ValueError, match="hits"):
+        proportions.mcnemar(np.ones(3, bool), np.ones(4, bool))
+
+
+@settings(max_examples=15)  # statsmodels collects garbage in every call
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.sampled_from([0.05, 0.01]))
+def test_holm_agrees_with_statsmodels(p_values: list[float], alpha: float) -> None:
+    adjusted = stats.holm(p_values)
+    rejected, other, _, _ = multipletests(p_values, alpha, method="holm")
+    assert adjusted == pytest.approx(list(other))
+    levels = stats.holm_levels(p_values, alpha)
+    by_level = [p <= level for p, level in zip(p_values, levels, strict=True)]
+    assert by_level == list(rejected), "the level of each test decides as the adjusted p does"
+
+
+def test_after_the_first_claim_that_fails_the_level_rises_no_more() -> None:
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    levels = stats.holm_levels([0.01, 0.04, 0.03])
+    assert levels == pytest.approx([0.05 / 3, 0.05 / 2, 0.05 / 2])
+
+
+@given(st.lists(st.floats(0.1, 10), min_size=2, max_size=6), st.floats(0.5, 3))
+def test_a_ratio_of_costs_does_not_hang_on_the_unit_or_the_side(
+    costs: list[float], factor: float
+) -> None:
+    base = [1 + 0.1 * i for i in range(len(costs))]
+    one = paired.ratio([factor * c for c in costs], [factor * b for b in base])
+    other = paired.ratio(base, costs)
+    assert one.low is not None
+    assert other.high is not None
+    assert (one.value, one.low) == pytest.approx((1 / other.value, 1 / other.high))
+    logs = np.log(np.array(costs) / np.array(base))
+    assert math.log(one.value) == pytest.approx(float(logs.mean()), abs=1e-9)
+
+
+def test_one_cost_each_has_no_interval() -> None:
+    estimate = paired.ratio([3.0], [2.0])
+    assert (estimate.value, estimate.low, estimate.n) == (pytest.approx(1.5), None, 1)

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
-LEVEL = 0.95
+ALPHA = 0.05
+"""The probability of a false claim that a test may have: its level of significance."""
+LEVEL = 1 - ALPHA
+"""The probability with which an interval covers."""
 
 
 @dataclass(frozen=True)
@@ -34,25 +37,59 @@ class Estimate:
         return (self.high - self.low) / 2
 
 
-def mean(values: Sequence[float]) -> Estimate:
+def mean(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
     """The mean over runs with Student's t interval (Student 1908, doi:10.1093/biomet/6.1.1)."""
     value = fmean(values)
     if len(values) < 2:
         return Estimate(value, None, None, len(values), "single run")
     from scipy.special import stdtrit
 
-    t = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2))
+    t = float(stdtrit(len(values) - 1, 1 - alpha / 2))
     half = t * stdev(values) / math.sqrt(len(values))
     return Estimate(value, value - half, value + half, len(values), "mean of seeds, t interval")
 
 
-def share(hits: int, n: int) -> Estimate:
+def share(hits: int, n: int, alpha: float = ALPHA) -> Estimate:
     """A share of n images with Wilson's interval (Wilson 1927, doi:10.2307/2276774).
 
     It covers the draw of the test images for one trained network, not the draw of the seed.
     """
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    z = NormalDist().inv_cdf(1 - alpha / 2)
     p = hits / n
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return Estimate(p, centre - half, centre + half, n, "one run, Wilson interval over images")
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values, in the order given (Holm 1979, jstor.org/stable/4615733).
+
+    Claiming what is adjusted to `alpha` or less makes any false claim among all of them with
+    probability at most `alpha`, whatever the dependence between the tests.
+    """
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(_by_size(p_values)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def holm_levels(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
+    """The level at which Holm's procedure tests each p-value, in the order given.
+
+    It begins at alpha/m and rises with every claim; all that is left when the first claim fails is
+    tested at the level of that step. An interval of this level therefore excludes zero exactly
+    where Holm claims a difference, and being at least as wide as the plain one it covers at least
+    as often.
+    """
+    levels, step = [0.0] * len(p_values), len(p_values)
+    claiming = True
+    for i in _by_size(p_values):
+        levels[i] = alpha / step
+        claiming = claiming and p_values[i] <= levels[i]
+        step -= claiming
+    return levels
+
+
+def _by_size(values: Sequence[float]) -> list[int]:
+    return sorted(range(len(values)), key=lambda i: values[i])

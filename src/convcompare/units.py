@@ -76,3 +76,22 @@ def plus_minus(value: float, half: float | None) -> str:
 def percent(value: float) -> str:
     """A fraction as a percentage with two decimals, for running text."""
     return f"{100 * value:.2f} %"
+
+
+def plus_minus(value: float, half: float) -> str:
+    """A value with its margin, in the digits that the margin has: ``1.24 ± 0.15``, ``0.8 ± 0.4``.
+
+    Two digits of the margin where it begins with 10 to 35, else one, as the Particle Data Group
+    rounds (doi:10.1103/PhysRevD.110.030001, §5.3); at most four decimals.
+    """
+    places = decimals(half)
+    return f"{value:.{places}f} ± {half:.{places}f}"
+
+
+def decimals(half: float) -> int:
+    """How many decimals a value with this margin deserves, 0 to 4; two where there is no margin."""
+    if half <= 0 or not math.isfinite(half):
+        return 2
+    exponent = math.floor(math.log10(half))
+    digits = half / 10**exponent
+    return min(4, max(0, (1 if digits < 3.55 else 0) - exponent))

@@ -1,0 +1,95 @@
+"""Marks for runs whose figures do not mean what they seem to, each with what helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .comparison import Comparison
+from .run import Run
+
+CHANCE_ALPHA = 0.001
+FALL = 0.05
+"""Relative fall of a loss in the last epoch above which it still falls fast."""
+LEAST_FALL = 0.02
+"""Fall of the training loss, in nats an image, that matters."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What is wrong with a run, in words, and an option that helps."""
+
+    name: str
+    text: str
+    hint: str
+
+
+def chance_level(labels: npt.NDArray[Any]) -> float:
+    """The accuracy of a network that always says the same: the share of the most frequent class.
+
+    labels: ints (n,). It is at least 1/classes; a dead network of MNIST has 0.1135, not 0.1.
+    """
+    return float(np.max(np.bincount(labels))) / len(labels)
+
+
+def at_chance(run: Run, test_images: int, chance: float) -> bool:
+    """Whether the accuracy of the last epoch could be that of a network that has learnt nothing.
+
+    The exact one-sided binomial test of its hits against `chance` (`chance_level`, or 1/classes)
+    does not reject at 0.1 % (Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404).
+    """
+    from scipy.special import bdtrc
+
+    if not run.history:
+        return False
+    hits = round(run.history[-1].test_accuracy * test_images)
+    p = float(bdtrc(hits - 1, test_images, chance)) if hits else 1.0
+    return p > CHANCE_ALPHA
+
+
+def not_converged(run: Run) -> bool:
+    """Whether more epochs would clearly help: both losses still fell fast in the last one.
+
+    Under a constant learning rate, the training loss fell by more than 5 % and 0.02 nats in the
+    last epoch, and the test loss by more than 5 %: where only the training loss falls, the network
+    learns its images by heart. A schedule that ends at zero settles the network whether or not it
+    had epochs enough, so that its last epoch shows nothing: never marked.
+    """
+    if run.trial.config.schedule != "constant" or len(run.history) < 2:
+        return False
+    before, last = run.history[-2:]
+    fall = before.train_loss - last.train_loss
+    return (
+        fall > max(LEAST_FALL, FALL * before.train_loss)
+        and before.test_loss - last.test_loss > FALL * before.test_loss
+    )
+
+
+def marks(run: Run, test_images: int, chance: float) -> list[Mark]:
+    """What a reader must know of one run; nothing for a run that diverged or failed."""
+    if run.status != "finished" or not run.history:
+        return []
+    config = run.trial.config
+    accuracy = run.history[-1].test_accuracy
+    if at_chance(run, test_images, chance):
+        text = f"at chance level: test accuracy {accuracy:.4f}, guessing has {chance:.4f}"
+        return [Mark("chance", text, f"a lower learning rate: `--lr {config.lr / 10:g}`")]
+    if not_converged(run):
+        fall = 1 - run.history[-1].test_loss / run.history[-2].test_loss
+        text = f"not converged: the last epoch still lowered the test loss by {100 * fall:.0f} %"
+        return [Mark("not converged", text, f"more epochs: `--epochs {2 * config.epochs}`")]
+    return []
+
+
+def learnt(comparison: Comparison, test_images: int, chance: float) -> Comparison:
+    """The comparison without the runs at chance level: what contrasts are made of."""
+    groups = tuple(
+        replace(
+            group, runs=tuple(run for run in group.runs if not at_chance(run, test_images, chance))
+        )
+        for group in comparison.groups
+    )
+    return replace(comparison, groups=groups)

@@ -1,0 +1,39 @@
+"""How far the probabilities can be believed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import register
+from ..predictions import Labels, Logits, check, log_softmax, reliability
+
+
+@register.metric("log-loss", best="low")
+def log_loss(logits: Logits, labels: Labels) -> float:
+    """Mean negative log-probability of the right class, in nats: the cross-entropy (Good 1952)."""
+    check(logits, labels)
+    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
+
+
+@register.metric("brier-score", best="low")
+def brier_score(logits: Logits, labels: Labels) -> float:
+    """Mean squared error of the probabilities, summed over the classes: 0 to 2 (Brier 1950).
+
+    doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+    """
+    check(logits, labels)
+    errors = np.exp(log_softmax(logits))
+    errors[np.arange(len(labels)), labels] -= 1
+    return float((errors**2).sum(1).mean())
+
+
+@register.metric("calibration-error", best="low")
+def calibration_error(logits: Logits, labels: Labels) -> float:
+    """Expected calibration error: mean gap of confidence and accuracy over 15 bins of confidence.
+
+    Bins of equal width, weighted by their images (Guo et al. 2017, arXiv:1706.04599). With few
+    images it is above zero for a perfectly calibrated network, too.
+    """
+    bins = reliability(logits, labels)
+    gaps = np.nan_to_num(np.abs(bins.confidence - bins.accuracy))
+    return float((gaps * bins.images).sum() / bins.images.sum())

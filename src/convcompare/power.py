@@ -1,0 +1,73 @@
+"""What a number of seeds can show, before it is trained."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from .stats import ALPHA
+
+POWER = 0.8
+"""The probability of finding a difference that is called detectable (Cohen 1988, §2.4)."""
+MOST = 10_000
+"""Seeds above which nobody asks."""
+
+
+def detectable(spread: float, n: int, alpha: float = ALPHA, power: float = POWER) -> float:
+    """The smallest true difference that a two-sided paired t-test over n seeds finds with `power`.
+
+    ``spread`` is the standard deviation of the differences, in the unit of the result. The t
+    statistic of a true difference d follows the noncentral t distribution with n - 1 degrees of
+    freedom and noncentrality d √n / spread (Johnson and Welch 1940,
+    doi:10.1093/biomet/31.3-4.362); power grows with d, so the answer is found by halving.
+    """
+    if n < 2:
+        raise ValueError("a paired t-test needs two seeds or more")
+    low, high = 0.0, 1.0
+    while power_of(high, n, alpha) < power:
+        high *= 2
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if power_of(middle, n, alpha) < power else (low, middle)
+    return high * spread
+
+
+def seeds_for(
+    difference: float, spread: float, alpha: float = ALPHA, power: float = POWER
+) -> int | None:
+    """The fewest seeds to find a true difference with `power`; None above 10,000."""
+    low, high = 1, 2
+    while detectable(spread, high, alpha, power) > difference:
+        low, high = high, 2 * high
+        if low > MOST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = detectable(spread, middle, alpha, power) <= difference
+        low, high = (low, middle) if enough else (middle, high)
+    return high
+
+
+def power_of(effect: float, n: int, alpha: float = ALPHA) -> float:
+    """The probability of finding a true difference of `effect` standard deviations with n seeds.
+
+    That is, of t beyond its critical value on the right side: the mean of the normal probability
+    over the distribution of the standard deviation, at the nodes of Gauss and Legendre. (The lower
+    tail of scipy's nctdtr is far off for two seeds.)
+    """
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    shares, weights = _nodes()
+    critical = stdtrit(n - 1, 1 - alpha / 2)
+    deviations = np.sqrt(chdtri(n - 1, shares) / (n - 1))
+    return float(weights @ ndtr(effect * math.sqrt(n) - critical * deviations))
+
+
+@functools.cache
+def _nodes() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Nodes and weights of a quadrature over 0 to 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    return (nodes + 1) / 2, weights / 2

@@ -1,0 +1,67 @@
+"""Two trained networks on the same test images: McNemar's test and an interval.
+
+Everything here covers the draw of the test images for these two networks, not that of the seed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from .paired import PairedTest
+from .stats import ALPHA, Estimate, share
+
+Hits = npt.NDArray[np.bool_]
+
+
+def mcnemar(hits: Hits, baseline_hits: Hits, alpha: float = ALPHA) -> PairedTest:
+    """McNemar's test, exact (McNemar 1947, doi:10.1007/BF02295996), of hits (n,) by image.
+
+    Only images that one network gets right and the other wrong count: if the networks are equally
+    good, either is as likely to be the right one. Recommended for two networks trained once by
+    Dietterich (1998, doi:10.1162/089976698300017197). The interval is `newcombe`'s.
+    """
+    if hits.shape != baseline_hits.shape or hits.ndim != 1 or not len(hits):
+        raise ValueError(f"hits must be (n,) for both, got {hits.shape} and {baseline_hits.shape}")
+    from scipy.special import bdtr
+
+    only = int(np.sum(hits & ~baseline_hits))
+    only_baseline = int(np.sum(baseline_hits & ~hits))
+    p = min(1.0, 2 * float(bdtr(min(only, only_baseline), only + only_baseline, 0.5)))
+    both = int(np.sum(hits & baseline_hits))
+    neither = len(hits) - both - only - only_baseline
+    low, high = newcombe(both, only, only_baseline, neither, alpha)
+    value = (only - only_baseline) / len(hits)
+    return PairedTest(Estimate(value, low, high, 1, "McNemar's exact test over the images"), p)
+
+
+def newcombe(
+    both: int, first: int, second: int, neither: int, alpha: float = ALPHA
+) -> tuple[float, float]:
+    """The interval of the difference of two proportions of the same images, by the counts.
+
+    Method 10 of Newcombe (1998, Statistics in Medicine 17:2635,
+    doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C): Wilson's intervals of
+    both proportions, put together with the correlation of the hits, which is corrected for
+    continuity.
+    """
+    n = both + first + second + neither
+    one, other = share(both + first, n, alpha), share(both + second, n, alpha)
+    assert one.low is not None and one.high is not None
+    assert other.low is not None and other.high is not None
+    product = (both + first) * (second + neither) * (both + second) * (first + neither)
+    excess: float = both * neither - first * second
+    if excess > 0:
+        excess = max(excess - n / 2, 0)
+    correlation = excess / math.sqrt(product) if product else 0.0
+    difference = one.value - other.value
+    below = _joined(one.value - one.low, other.high - other.value, correlation)
+    above = _joined(one.high - one.value, other.value - other.low, correlation)
+    return max(-1.0, difference - below), min(1.0, difference + above)
+
+
+def _joined(a: float, b: float, correlation: float) -> float:
+    """The margin of a difference from those of its two parts."""
+    return math.sqrt(max(0.0, a**2 - 2 * correlation * a * b + b**2))

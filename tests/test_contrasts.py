@@ -1,0 +1,223 @@
+"""What is said of two networks, and when."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from convcompare import sequential
+from convcompare.comparison import Comparison, group_runs
+from convcompare.config import TrainConfig
+from convcompare.contrasts import Contrast, contrasts, spread
+from convcompare.cost_contrasts import cost_contrasts
+from convcompare.errors import UsageError
+from convcompare.run import Run
+from test_tables import CONDITIONS, run
+
+FCN = (0.9781, 0.9770, 0.9776, 0.9790, 0.9768, 0.9779, 0.9785, 0.9772)
+SIMPLE = (0.9905, 0.9890, 0.9901, 0.9911, 0.9897, 0.9903, 0.9909, 0.9895)
+NOISE = (0.0004, -0.0006, 0.0011, -0.0009, 0.0003, 0.0008, -0.0012, 0.0002)
+
+
+def trained(label: str, seed: int, accuracy: float, seconds: float = 10, **config: object) -> Run:
+    """A run that ended with this test accuracy after this time."""
+    base = run("fcn", seed)
+    settings = dataclasses.replace(TrainConfig(), **config)  # type: ignore[arg-type]
+    trial = dataclasses.replace(base.trial, model=label, label=label, config=settings)
+    last = dataclasses.replace(base.history[0], test_accuracy=accuracy, train_seconds=seconds)
+    cost = dataclasses.replace(base.cost, train_seconds=seconds)
+    return dataclasses.replace(base, trial=trial, history=(last,), cost=cost)
+
+
+def series(label: str, accuracies: tuple[float, ...], seconds: float = 10) -> list[Run]:
+    return [trained(label, seed, a, seconds + 0.1 * seed) for seed, a in enumerate(accuracies)]
+
+
+def comparison(*runs: Run) -> Comparison:
+    groups = group_runs([r.trial.label for r in runs], runs, [False] * len(runs))
+    return Comparison(CONDITIONS, tuple(groups))
+
+
+def no_hits(run: Run) -> np.ndarray:
+    raise AssertionError("predictions are read only where there is one seed")
+
+
+def one(*runs: Run, **options: object) -> Contrast:
+    (only,) = contrasts(comparison(*runs), "fcn", no_hits, **options)  # type: ignore[arg-type]
+    return only
+
+
+def shifted(accuracies: tuple[float, ...], by: float, noise: float = 1.0) -> tuple[float, ...]:
+    return tuple(a + by + noise * e for a, e in zip(accuracies, NOISE, strict=False))
+
+
+def test_a_clear_difference_is_better_by_so_many_points() -> None:
+    found = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.008)))
+    other = scipy_stats.ttest_rel(shifted(FCN[:5], 0.008), FCN[:5])
+    assert found.p == found.p_adjusted == pytest.approx(other.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(other.confidence_interval(0.95)))
+    assert found.verdict == "better by 0.81 ± 0.10 points"
+    assert (found.decided, found.n, found.method) == ("better", 5, "paired t over 5 seeds")
+    assert found.sentence == "better than fcn by 0.81 ± 0.10 points"
+
+
+def test_worse_is_said_with_a_positive_size() -> None:
+    found = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], -0.008)))
+    assert found.verdict == "worse by 0.79 ± 0.10 points"
+    assert found.difference == pytest.approx(-0.00794)
+
+
+def test_seeds_are_paired_and_not_pooled() -> None:
+    """A difference of 0.2 points on a spread of 2: found only because each seed has its pair."""
+    accuracies = (0.60, 0.64, 0.58, 0.66, 0.62)
+    runs = series("simple", shifted(accuracies, 0.002))
+    found = one(*series("fcn", accuracies), *reversed(runs))
+    assert found.decided == "better"
+
+
+def test_no_clear_difference_needs_seeds_that_could_have_shown_one() -> None:
+    near = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.0002)))
+    assert near.verdict == "no clear difference (0.03 ± 0.10 points)"
+    assert near.outlook == "10 seeds could show 0.08 points"
+    wide = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.002, noise=20)))
+    assert wide.decided == "too few"
+    assert wide.verdict.startswith("too few seeds to tell (the smallest difference that could show")
+    two = one(*series("fcn", FCN[:2]), *series("simple", shifted(FCN[:2], 0.0002, noise=0.1)))
+    assert two.decided == "too few", "two seeds never show that there is nothing"
+
+
+def test_the_same_difference_in_every_seed_is_no_proof() -> None:
+    found = one(*series("fcn", FCN[:3]), *series("simple", tuple(a + 0.001 for a in FCN[:3])))
+    assert found.p == 2 / 2**3
+    assert found.verdict == "too few seeds to tell (the same in 3 seeds: 0.10 points)"
+    same = one(*series("fcn", FCN[:3]), *series("simple", FCN[:3]))
+    assert same.verdict == "no clear difference (0.00 points)"
+
+
+def test_from_six_seeds_on_sign_flips_stand_beside_the_t_test() -> None:
+    found = one(*series("fcn", FCN[:6]), *series("simple", SIMPLE[:6]))
+    assert found.p == 2 / 2**6
+    assert "exact sign-flip over 6 seeds, the weaker of both" in found.method
+    assert found.decided == "better"
+
+
+def test_a_seed_more_never_takes_a_clear_difference_away() -> None:
+    """Three contrasts at 6 seeds: sign flips could not reject, and are not asked."""
+    worse = tuple(a - 0.02 for a in FCN)
+    for n in range(3, 9):
+        runs = [*series("fcn", FCN[:n]), *series("simple", SIMPLE[:n])]
+        runs += series("linear", shifted(worse, 0, 0.5)[:n])
+        found = contrasts(comparison(*runs), "fcn", no_hits, all_pairs=True)
+        assert [c.decided for c in found] == ["better", "worse", "worse"], n
+        assert [(c.model, c.baseline) for c in found][2] == ("linear", "simple")
+
+
+def test_holm_counts_all_contrasts_and_the_interval_follows() -> None:
+    runs = [*series("fcn", FCN[:4]), *series("simple", shifted(FCN[:4], 0.0018))]
+    alone = one(*runs)
+    runs += series("wide", shifted(FCN[:4], 0.0001, -1)) + series("deep", FCN[:4])
+    found = {c.model: c for c in contrasts(comparison(*runs), "fcn", no_hits)}
+    assert alone.p_adjusted is not None and alone.p is not None
+    assert found["simple"].p == alone.p
+    assert found["simple"].p_adjusted == pytest.approx(3 * alone.p)
+    assert alone.decided == "better"
+    assert found["simple"].decided == "none"
+    low, high = found["simple"].low, found["simple"].high
+    assert low is not None and high is not None
+    assert low < 0 < high, "the interval does not claim what the verdict does not"
+    assert found["simple"].confidence == pytest.approx(1 - 0.05 / 3)
+    assert found["simple"].method.endswith("Holm over 3 contrasts")
+
+
+def hits_of(run: Run) -> np.ndarray:
+    """Right in so many of 1,000 images as the accuracy says; a third of the errors are shared."""
+    right = np.ones(1000, bool)
+    wrong = round(1000 * (1 - run.history[-1].test_accuracy))
+    right[:wrong] = False
+    return np.roll(right, 0 if run.trial.label == "fcn" else wrong // 3)
+
+
+def test_one_seed_speaks_of_two_trained_networks() -> None:
+    pair = comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.96))
+    (found,) = contrasts(pair, None, hits_of)
+    assert found.method == "McNemar's exact test over the images"
+    assert found.verdict == "better by 6.0 ± 1.6 points, one seed"
+    assert found.note.startswith("one seed: this is about these two trained networks")
+    (close,) = contrasts(
+        comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.905)), None, hits_of
+    )
+    assert close.decided == "too few"
+    assert close.verdict.startswith("too few seeds to tell (one seed: 0.5 ±")
+
+
+def test_other_settings_are_not_compared() -> None:
+    runs = [trained("fcn", s, 0.97, epochs=15) for s in (0, 1)]
+    runs += [trained("simple", s, 0.99 + 0.001 * s, epochs=10) for s in (0, 1)]
+    found = one(*runs)
+    assert (found.decided, found.p) == ("refused", None)
+    assert found.verdict == "not compared: trained 10 epochs against 15"
+    runs = [trained("fcn", 0, 0.97), trained("simple", 0, 0.99, lr=0.01, precision="bf16")]
+    assert one(*runs).verdict == "not compared: lr 0.01 against 0.001, precision bf16 against fp32"
+    (cost,) = cost_contrasts(comparison(*runs), "fcn")
+    assert cost.verdict.startswith("times not compared: lr")
+
+
+def test_other_images_are_not_compared() -> None:
+    fcn, simple = trained("fcn", 0, 0.97), trained("simple", 0, 0.99)
+    other = dataclasses.replace(simple, trial=dataclasses.replace(simple.trial, data="cd"))
+    assert "other images under the same name" in one(fcn, other).verdict
+    other = dataclasses.replace(
+        simple, trial=dataclasses.replace(simple.trial, data="cd", dataset="cifar10")
+    )
+    assert one(fcn, other).verdict == "not compared: dataset cifar10 against mnist"
+
+
+def test_runs_that_ended_badly_are_left_out_and_named() -> None:
+    runs = [*series("fcn", FCN[:4]), *series("simple", shifted(FCN[:4], 0.008))]
+    runs[5] = dataclasses.replace(runs[5], status="diverged", history=())
+    found = one(*runs)
+    assert (found.n, found.note) == (3, "without seed 1: no run of simple that counts")
+    bad = [dataclasses.replace(r, status="failed", history=()) for r in runs[4:]]
+    assert one(*runs[:4], *bad).verdict == "not compared: no run of simple counts"
+    apart = [trained("fcn", 0, 0.97), trained("simple", 1, 0.99)]
+    assert one(*apart).verdict == "not compared: they have no seed in common"
+
+
+def test_a_refused_contrast_does_not_count_in_the_family() -> None:
+    runs = [*series("fcn", FCN[:4]), *series("simple", shifted(FCN[:4], 0.0018))]
+    found = contrasts(comparison(*runs, trained("late", 0, 0.98, epochs=9)), "fcn", no_hits)
+    assert [c.decided for c in found] == ["better", "refused"]
+
+
+def test_the_baseline_must_be_among_the_models() -> None:
+    with pytest.raises(UsageError) as caught:
+        contrasts(comparison(*series("simple", FCN), *series("fcn", FCN)), "simpel", no_hits)
+    assert caught.value.hint == "did you mean `simple`?"
+    assert contrasts(comparison(*series("simple", FCN)), None, no_hits) == ()
+
+
+def test_equal_networks_are_found_equivalent() -> None:
+    runs = [*series("fcn", FCN), *series("simple", shifted(FCN, 0.0001))]
+    found = one(*runs, margin=0.005, level=sequential.look_level((3, 5, 8, 13, 20), 2))
+    assert found.decided == "equivalent"
+    assert found.verdict.startswith("no difference larger than 0.5 points (0.01 ± ")
+    assert found.sentence.startswith("no difference from fcn larger than 0.5 points")
+    assert found.settled
+    assert not one(*runs[:2], *runs[8:10], margin=0.0005).settled
+
+
+def test_contrasts_go_to_json() -> None:
+    record = one(*series("fcn", FCN), *series("simple", SIMPLE)).to_json()
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    asked = "model baseline difference low high p p_adjusted method effect_size n verdict"
+    assert set(asked.split()) <= set(record)
+
+
+def test_the_spread_of_earlier_runs() -> None:
+    runs = [*series("fcn", FCN), *series("simple", shifted(FCN, 0.01))]
+    assert spread(comparison(*runs)) == pytest.approx(np.std(NOISE, ddof=1))
+    assert spread(comparison(*runs[:1], *runs[8:9])) is None

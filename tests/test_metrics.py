@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcompare import learning, predictions, register
+from convcompare.errors import UsageError
+from test_tables import run
+
+
+@st.composite
+def made(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (n, classes) of some size and labels (n,)."""
+    n, classes = draw(st.integers(1, 40)), draw(st.integers(2, 8))
+    rng = np.random.Generator(np.random.PCG64(draw(st.integers(0, 2**32))))
+    scale = draw(st.sampled_from([0.1, 3.0, 200.0]))
+    return rng.normal(0, scale, (n, classes)).astype(np.float32), rng.integers(0, classes, n)
+
+
+def metric(name: str, logits: np.ndarray, labels: np.ndarray) -> float:
+    value = register.metric[name].function(logits, labels)
+    assert isinstance(value, float)
+    return value
+
+
+@settings(max_examples=40)
+@given(made())
+def test_metrics_agree_with_a_second_way(case: tuple[np.ndarray, np.ndarray]) -> None:
+    logits, labels = case
+    torch_logits, torch_labels = torch.tensor(logits).double(), torch.tensor(labels)
+    guesses = torch_logits.argmax(1).numpy()
+    assert metric("accuracy", *case) == np.mean(guesses == labels)
+    loss = torch.nn.functional.cross_entropy(torch_logits, torch_labels).item()
+    assert metric("log-loss", *case) == pytest.approx(loss, abs=1e-12)
+    by_class = [np.mean(guesses[labels == k] == k) for k in np.unique(labels)]
+    assert metric("balanced-accuracy", *case) == pytest.approx(np.mean(by_class))
+    assert metric("worst-class-accuracy", *case) == pytest.approx(min(by_class))
+    probabilities = torch_logits.softmax(1).numpy()
+    squares = [
+        sum((p[k] - (k == label)) ** 2 for k in range(len(p)))
+        for p, label in zip(probabilities, labels, strict=True)
+    ]
+    assert metric("brier-score", *case) == pytest.approx(np.mean(squares), abs=1e-12)
+    if logits.shape[1] > 5:
+        top = torch_logits.topk(5).indices.numpy()
+        shares = [label in row for row, label in zip(top, labels, strict=True)]
+        assert metric("top-5-accuracy", *case) == np.mean(shares)
+    else:
+        assert math.isnan(metric("top-5-accuracy", *case))
+
+
+@settings(max_examples=40)
+@given(made())
+def test_the_calibration_error_is_that_of_its_definition(
+    case: tuple[np.ndarray, np.ndarray],
+) -> None:
+    logits, labels = case
+    probabilities = torch.tensor(logits).double().softmax(1).numpy()
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    error = 0.0
+    for low, high in zip(np.arange(15) / 15, np.arange(1, 16) / 15, strict=True):
+        inside = (confidence > low) & (confidence <= high + 1e-15)
+        if inside.any():
+            error += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert metric("calibration-error", *case) == pytest.approx(error, abs=1e-9)
+
+
+def test_calibration_by_hand() -> None:
+    """Four images said to be right with 0.8, three of them are: 0.05 off."""
+    logits = np.log(np.array([[0.8, 0.2]] * 4))
+    labels = np.array([0, 0, 0, 1])
+    assert metric("calibration-error", logits, labels) == pytest.approx(0.05)
+    bins = predictions.reliability(logits, labels)
+    assert bins.images.tolist() == [0] * 11 + [4] + [0] * 3
+    assert bins.accuracy[11] == 0.75
+    assert np.isnan(bins.confidence[0])
+    edge = predictions.reliability(np.zeros((3, 2)), np.zeros(3, int), bins=2)
+    assert edge.images.tolist() == [3, 0], "a confidence of 0.5 belongs to the lower bin"
+
+
+@given(made())
+def test_the_confusion_matrix_counts_every_image(case: tuple[np.ndarray, np.ndarray]) -> None:
+    logits, labels = case
+    matrix = predictions.confusion_matrix(logits, labels)
+    by_hand = np.zeros_like(matrix)
+    for row, label in zip(logits, labels, strict=True):
+        by_hand[label, int(np.argmax(row))] += 1
+    assert matrix.tolist() == by_hand.tolist()
+
+
+def test_a_class_without_images_has_no_accuracy() -> None:
+    shares = predictions.class_accuracies(np.eye(3), np.array([0, 0, 1]))
+    assert shares[:2].tolist() == [0.5, 0.0]
+    assert np.isnan(shares[2])
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    logits = np.array([[1e5, 0.0], [0.0, 1e5]], np.float32)
+    assert metric("log-loss", logits, np.array([0, 0])) == pytest.approx(5e4)
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [
+        (np.zeros(3), np.zeros(3, int)),
+        (np.zeros((3, 2)), np.zeros(2, int)),
+        (np.zeros((0, 2)), np.zeros(0, int)),
+        (np.zeros((1, 2)), np.array([2])),
+        (np.array([[np.nan, 0]]), np.array([0])),
+    ],
+)
+def test_what_does_not_fit_is_refused(logits: np.ndarray, labels: np.ndarray) -> None:
+    for entry in register.metric:
+        with pytest.raises(ValueError, match=r"logits|labels"):
+            entry.function(logits, labels)
+
+
+def test_a_metric_says_which_end_is_better() -> None:
+    assert {entry.info["best"] for entry in register.metric} == {"high", "low"}
+    with pytest.raises(UsageError):
+        register.metric["acuracy"]
+
+
+def test_metrics_need_no_torch() -> None:
+    code = (
+        "import sys; from convcompare import register; list(register.metric);"
+        " assert not {'torch', 'scipy'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_gaps_and_epochs_of_a_history() -> None:
+    base = run("fcn", 0)
+    history = tuple(
+        dataclasses.replace(base.history[0], epoch=i + 1, test_accuracy=a)
+        for i, a in enumerate((0.5, 0.9, 0.85, 0.95))
+    )
+    trained = dataclasses.replace(base, history=history)
+    assert learning.accuracy_gap(trained) == pytest.approx(0.9944 - 0.95)
+    assert learning.loss_gap(trained) == pytest.approx(0.08 - 0.02)
+    assert [learning.epochs_to(trained, a) for a in (0.5, 0.9, 0.92, 0.99)] == [1, 2, 4, None]
+    with pytest.raises(ValueError, match="no epoch"):
+        learning.loss_gap(dataclasses.replace(base, history=()))

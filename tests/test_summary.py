@@ -1,0 +1,130 @@
+"""Costs, the lines under a table, and marks of runs that do not mean what they seem to."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from convcompare import health, units
+from convcompare.contrasts import contrasts
+from convcompare.cost_contrasts import cost_contrasts
+from convcompare.run import Run
+from convcompare.summary import summary
+from test_contrasts import FCN, SIMPLE, comparison, hits_of, no_hits, series, shifted, trained
+
+
+def costs(*seconds: tuple[float, float], device: str = "cpu") -> str:
+    runs = [trained("fcn", seed, 0.97, base) for seed, (base, _) in enumerate(seconds)]
+    others = [trained("simple", seed, 0.99, own) for seed, (_, own) in enumerate(seconds)]
+    environment = dataclasses.replace(runs[0].environment, device=device)
+    others = [dataclasses.replace(r, environment=environment) for r in others]
+    (found,) = cost_contrasts(comparison(*runs, *others), "fcn")
+    return found.verdict
+
+
+def test_times_are_compared_as_ratios() -> None:
+    assert costs((10, 18), (10.2, 18.1), (9.9, 18.2)) == "1.80 ± 0.08 times slower to train"
+    assert costs((18, 10), (18.1, 10.2), (18.2, 9.9)) == "1.80 ± 0.08 times faster to train"
+    assert costs((23, 10)) == "2.3 times faster to train (one run each)"
+    assert costs((10, 10.4)) == "as fast to train (one run each)"
+    assert costs((10, 10.1), (10.1, 10), (10, 10)) == "as fast to train"
+    assert costs((10, 10), (10, 14)).startswith("no clear difference in time to train (1")
+    refused = "times not compared: device cuda:0 against cpu"
+    assert costs((10, 20), device="cuda:0") == refused
+
+
+def test_time_an_epoch_allows_for_the_epochs() -> None:
+    runs = [*series("fcn", FCN[:3]), *series("simple", SIMPLE[:3], 20)]
+    (found,) = cost_contrasts(comparison(*runs), "fcn", "epoch_seconds")
+    assert found.ratio == pytest.approx(2, abs=0.02)
+
+
+def test_the_summary_reads_like_hyperfine() -> None:
+    runs = [*series("fcn", FCN[:4], 10), *series("simple", SIMPLE[:4], 76)]
+    runs += series("residual", shifted(SIMPLE[:4], 0.0005), 250)
+    whole = comparison(*runs)
+    found = contrasts(whole, "fcn", no_hits, all_pairs=True)
+    assert summary(whole, found, cost_contrasts(whole, "fcn", all_pairs=True)) == [
+        "simple    better than fcn by 1.23 ± 0.06 points · 7.50 ± 0.13 times slower to train",
+        "residual  better than fcn by 1.27 ± 0.24 points · 24.6 ± 0.5 times slower to train",
+        "residual and simple: no clear difference (0.05 ± 0.15 points);"
+        " 8 seeds could show 0.11 points",
+    ]
+
+
+def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
+    whole = comparison(*(trained(name, 0, a) for name, a in (("fcn", 0.9), ("b", 0.96))))
+    lines = summary(whole, contrasts(whole, None, hits_of), cost_contrasts(whole, None))
+    assert lines == [
+        "b  better than fcn by 6.0 ± 1.6 points, one seed · as fast to train (one run each)",
+        "one seed: this is about these two trained networks, not about the architectures",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "shown"),
+    [
+        (1.2432, 0.1511, "1.24 ± 0.15"),
+        (0.812, 0.412, "0.8 ± 0.4"),
+        (25.31, 1.04, "25.3 ± 1.0"),
+        (0.5, 0.0998, "0.50 ± 0.10"),
+        (312.2, 41.0, "312 ± 41"),
+        (0.1234567, 0.00001, "0.1235 ± 0.0000"),
+    ],
+)
+def test_a_margin_gives_the_digits(value: float, half: float, shown: str) -> None:
+    assert units.plus_minus(value, half) == shown
+
+
+def curve(*losses: tuple[float, float], **config: object) -> Run:
+    """A run with these train and test losses by epoch."""
+    base = trained("fcn", 0, 0.9, **config)  # type: ignore[arg-type]
+    last = base.history[0]
+    history = [
+        dataclasses.replace(last, epoch=i, train_loss=train, test_loss=test)
+        for i, (train, test) in enumerate(losses, start=1)
+    ]
+    return dataclasses.replace(base, history=tuple(history))
+
+
+def test_a_network_that_still_learns_is_marked() -> None:
+    """Curves of stored runs: a small network after 4 epochs of 2,000 images, and after MNIST."""
+    learning = [(0.7549, 0.4083), (0.3227, 0.3366), (0.2494, 0.294), (0.1946, 0.2418)]
+    (mark,) = health.marks(curve(*learning, epochs=4), 1000, 0.11)
+    assert mark.text == "not converged: the last epoch still lowered the test loss by 18 %"
+    assert mark.hint == "more epochs: `--epochs 8`"
+    by_heart = [(0.2781, 0.1348), (0.1151, 0.1056), (0.0618, 0.0821), (0.0391, 0.0874)]
+    assert not health.marks(curve(*by_heart), 1000, 0.11)
+    settled = [(0.1471, 0.0399), (0.0379, 0.0311), (0.0292, 0.0289), (0.0234, 0.0268)]
+    assert not health.marks(curve(*settled), 1000, 0.11)
+    assert not health.marks(curve(*learning, schedule="cosine"), 1000, 0.11)
+    assert not health.marks(curve(*learning[:1]), 1000, 0.11)
+
+
+@pytest.mark.parametrize(("accuracy", "chance"), [(0.1135, True), (0.1, True), (0.14, False)])
+def test_a_dead_network_is_at_chance_level(accuracy: float, chance: bool) -> None:
+    labels = np.repeat(np.arange(10), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
+    level = health.chance_level(labels)
+    found = health.marks(trained("fcn", 0, accuracy), 10_000, level)
+    assert [mark.name for mark in found] == (["chance"] if chance else [])
+    if chance:
+        assert found[0].hint == "a lower learning rate: `--lr 0.0001`"
+        p = scipy_stats.binomtest(round(10_000 * accuracy), 10_000, level, alternative="greater")
+        assert p.pvalue > 0.001
+
+
+@pytest.mark.parametrize("hits", range(235, 265))
+def test_chance_is_judged_by_the_exact_binomial_test(hits: int) -> None:
+    p = scipy_stats.binomtest(hits, 2000, 0.1, alternative="greater").pvalue
+    assert health.at_chance(trained("fcn", 0, hits / 2000), 2000, 0.1) == (p > 0.001)
+
+
+def test_runs_at_chance_level_are_in_no_contrast() -> None:
+    runs = [*series("fcn", FCN[:4]), *series("simple", (0.1, *shifted(FCN, 0.008)[1:4]))]
+    whole = health.learnt(comparison(*runs), 10_000, 0.1135)
+    (found,) = contrasts(whole, "fcn", no_hits)
+    assert (found.n, found.decided) == (3, "better")
+    assert found.note == "without seed 0: no run of simple that counts"
