@@ -66,12 +66,15 @@ def test_stored_tables_need_no_torch() -> None:
 
 LAYERS = [
     {"units", "errors", "spec", "register", "config", "run", "seeding", "files", "__init__"},
-    {"store", "records", "data", "stats"},
+    {"store", "records", "data", "stats", "study", "gradients", "field_record", "features"},
     {"paired", "proportions", "power", "sequential", "verdicts", "predictions", "learning"},
     {"comparison", "tables", "load"},
-    {"comparison_table", "health", "pairs"},
-    {"contrasts", "cost_contrasts"},
+    {"columns", "health", "pairs"},
+    {"comparison_table", "contrasts", "cost_contrasts"},
     {"summary"},
+    {"judgement"},
+    {"claims", "pair_table"},
+    {"differences"},
 ]
 
 
@@ -100,6 +103,8 @@ def test_only_the_side_that_makes_runs_imports_torch_at_module_level() -> None:
     makers |= {
         "attempt",
         "recording",
+        "rehearsal",
+        "match",
         "checkpoint",
         "layout",
         "own_network",

@@ -5,12 +5,13 @@ The default ones are those of the reports; the others are named by ``--columns``
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import register, units
+from . import learning, register, units
 from .comparison import Comparison, Group
 from .errors import UsageError, did_you_mean, quote
 from .field_record import FIELDS, FieldRecord
@@ -104,7 +105,9 @@ def _memory(group: Group, _: Context) -> int | None:
     return group.finished[0].cost.peak_memory if group.finished else None
 
 
-def _gradient(moment: int) -> Callable[[Group, Context], float | None]:
+def first_gradient(moment: int) -> Callable[[Group, Context], float | None]:
+    """Mean absolute gradient of the first layer: initialisation (0) or last epoch (-1)."""
+
     def value(group: Group, context: Context) -> float | None:
         records = _recorded(group, context, GRADIENTS, GradientRecord.from_arrays)
         return statistics.fmean(r.mean_abs[moment, 0] for r in records) if records else None
@@ -160,7 +163,7 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     "epochs": (
         Figure(Column("epochs", "epochs", priority=3), lambda g, _: g.runs[0].trial.config.epochs),
     ),
-    "epoch_time": (
+    "epoch-time": (
         Figure(
             Column("epoch_time", "s/epoch", show=duration, best="low", priority=3),
             _run_figure(lambda run: statistics.median(e.train_seconds for e in run.history)),
@@ -176,20 +179,37 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
             _latency(0),
         ),
     ),
+    "lr": (
+        Figure(
+            Column("lr", "learning rate", show="{:g}".format, priority=3),
+            lambda g, _: g.runs[0].trial.config.lr,
+        ),
+    ),
+    "gaps": (
+        Figure(
+            Column("accuracy_gap", "accuracy gap", show=fraction, best="low", priority=3),
+            _run_figure(learning.accuracy_gap),
+        ),
+        Figure(
+            Column("loss_gap", "loss gap", show=fraction, best="low", priority=3),
+            _run_figure(learning.loss_gap),
+        ),
+    ),
     "macs": (
         Figure(Column("macs", "MACs", show=units.large, best="low", priority=3),
                lambda g, _: g.macs),
     ),
-    "receptive_field": (
+    "receptive-field": (
         Figure(Column("receptive_field", "receptive field", priority=3), _field),
     ),
     "gradients": (
         Figure(
             Column("gradient_start", "first |g|, start", show=_scientific, priority=3),
-            _gradient(0),
+            first_gradient(0),
         ),
         Figure(
-            Column("gradient_end", "first |g|, end", show=_scientific, priority=3), _gradient(-1)
+            Column("gradient_end", "first |g|, end", show=_scientific, priority=3),
+            first_gradient(-1),
         ),
     ),
     "memory": (
@@ -210,14 +230,15 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     ),
 }  # fmt: skip
 NOTES: Mapping[str, str] = {
-    "epoch_time": "s/epoch: training, median of the epochs",
+    "epoch-time": "s/epoch: training, median of the epochs",
     "inference": (
         "ms/image: forward pass in eval mode, median of up to 100, one image at a time and in "
         "batches of 100"
     ),
     "macs": "MACs: multiply-accumulates of one image, conv and linear, no bias; FLOPs are twice",
-    "receptive_field": "receptive field: pixels seen by the features before the head",
+    "receptive-field": "receptive field: pixels seen by the features before the head",
     "gradients": "|g|: mean absolute gradient of the first layer, initialisation and last epoch",
+    "gaps": "gaps of overfitting: train − test accuracy, test − train loss (as report 000 logs)",
     "memory": "peak memory: tensors held at once in a training step, without the data set",
     "published": "published: as printed in the report, one run on other hardware",
 }
@@ -227,15 +248,72 @@ NOTES: Mapping[str, str] = {
 def check_columns(names: Iterable[str]) -> None:
     """UsageError where there is no such column."""
     for name in names:
-        if name not in EXTRA:
-            raise UsageError(
-                f"there is no column {quote(name)}",
-                did_you_mean(name, EXTRA) or f"columns: {', '.join(EXTRA)}",
-            )
+        named(name)
 
 
 def chosen(names: Sequence[str], comparison: Comparison) -> list[Figure]:
-    """The default columns and those of `names`; epochs, too, where models differ in them."""
-    epochs = {run.trial.config.epochs for group in comparison.groups for run in group.runs}
-    extra = dict.fromkeys(["epochs"] * (len(epochs) > 1) + list(names))
-    return [*DEFAULT, *(figure for name in extra for figure in EXTRA[name])]
+    """The default columns and those of `names`; settings, too, in which the models differ."""
+    configs = [run.trial.config for group in comparison.groups for run in group.runs]
+    differing = [name for name in ("epochs", "lr") if len({getattr(c, name) for c in configs}) > 1]
+    extra = dict.fromkeys([*differing, *names])
+    return [*DEFAULT, *(figure for name in extra for figure in named(name))]
+
+
+def named(name: str) -> tuple[Figure, ...]:
+    """The columns of that name: of EXTRA, a metric, or ``epochs-to=0.98``.
+
+    UsageError where there are none.
+    """
+    if name in EXTRA:
+        return EXTRA[name]
+    if name in register.metric:
+        return (_metric(name),)
+    word, equals, text = name.partition("=")
+    if word == "epochs-to" and equals:
+        return (_epochs_to(text),)
+    known = [*EXTRA, *(entry.name for entry in register.metric), "epochs-to=0.98"]
+    raise UsageError(
+        f"there is no column {quote(name)}",
+        did_you_mean(name, known) or f"columns: {', '.join(known)}",
+    )
+
+
+def _metric(name: str) -> Figure:
+    """A metric of the stored predictions, its mean over the runs."""
+    entry = register.metric[name]
+
+    def value(group: Group, context: Context) -> Estimate | None:
+        def of_run(run: Run) -> float:
+            found = context.store.predictions(run)
+            result: float = entry.function(found.logits, found.labels)
+            return result
+
+        estimate = group.mean(of_run)
+        return estimate if estimate and math.isfinite(estimate.value) else None
+
+    column = Column(
+        name, name.replace("-", " "), show=fraction, best=entry.info["best"], priority=3
+    )
+    return Figure(column, value)
+
+
+def _epochs_to(text: str) -> Figure:
+    """The first epoch that reaches a test accuracy, its mean over the runs that do."""
+    try:
+        reached = float(text)
+    except ValueError:
+        reached = math.nan
+    if not 0 < reached <= 1:
+        raise UsageError(
+            f"`epochs-to` cannot be {quote(text)}", "a test accuracy: `epochs-to=0.98`"
+        )
+
+    def value(group: Group, _: Context) -> Estimate | None:
+        found = [learning.epochs_to(run, reached) for run in group.finished]
+        epochs = [epoch for epoch in found if epoch is not None]
+        return mean(epochs) if epochs and len(epochs) == len(found) else None
+
+    column = Column(
+        f"epochs-to-{text}", f"epochs to {reached:g}", show=duration, best="low", priority=3
+    )
+    return Figure(column, value)

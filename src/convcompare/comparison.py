@@ -13,6 +13,8 @@ from .run import SCHEMA_VERSION, Epoch, Run, known_fields
 from .stats import Estimate
 from .store import RunStore
 
+_TEXTS = ("classes", "notes", "tuned")
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -36,15 +38,37 @@ class Conditions:
     """The epoch whose test figures are shown, in words."""
     notes: tuple[str, ...] = ()
     """What was done to the networks before they were trained, for under the table."""
+    tuned: tuple[str, ...] = ()
+    """Settings that were chosen for each network by itself, on images held out."""
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "classes": list(self.classes), "notes": list(self.notes)}
+        texts = {name: list(getattr(self, name)) for name in _TEXTS}
+        return {**vars(self), **texts}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Conditions:
         known = known_fields(cls, record)
-        texts = {name: tuple(known.get(name, ())) for name in ("classes", "notes")}
+        texts = {name: tuple(known.get(name, ())) for name in _TEXTS}
         return cls(**{**known, **texts})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Looks at so many seeds each, of which the first `done` were taken.
+
+    ``margin`` is the difference in accuracy, a fraction, below which two networks are called alike.
+    """
+
+    looks: tuple[int, ...]
+    done: int
+    margin: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "looks": list(self.looks)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Plan:
+        return cls(tuple(record["looks"]), record["done"], record["margin"])
 
 
 @dataclass(frozen=True)
@@ -54,6 +78,8 @@ class Group:
     label: str
     runs: tuple[Run, ...]
     reused: int = 0
+    remark: str = ""
+    """Why the figures do not count although the runs finished, in words; empty where they do."""
 
     @property
     def finished(self) -> tuple[Run, ...]:
@@ -65,7 +91,7 @@ class Group:
         """``finished``, or what went wrong with how many of the runs."""
         bad = [run.status for run in self.runs if run.status != "finished"]
         if not bad:
-            return "finished"
+            return self.remark or "finished"
         return bad[0] if len(self.runs) == 1 else f"{len(bad)} of {len(self.runs)} {bad[0]}"
 
     @property
@@ -105,6 +131,8 @@ class Comparison:
     """The study that was run; None for a comparison of one's own."""
     baseline: str = ""
     """The label of the network that the others are held against."""
+    plan: Plan | None = None
+    """How seeds were added until it was clear; None for a fixed number of seeds."""
 
     @property
     def seeds(self) -> int:
@@ -122,6 +150,7 @@ class Comparison:
             "command": list(self.command),
             "study": self.study,
             "baseline": self.baseline,
+            "plan": self.plan.to_json() if self.plan else None,
             "conditions": self.conditions.to_json(),
             "models": [
                 {"model": group.label, "trials": [run.id for run in group.runs]}
@@ -143,6 +172,7 @@ class Comparison:
             tuple(record["command"]),
             record.get("study"),
             record.get("baseline", ""),
+            Plan.from_json(record["plan"]) if record.get("plan") else None,
         )
 
     @classmethod

@@ -128,7 +128,7 @@ class _Family:
 
 
 def _differences(pair: Pair) -> list[float]:
-    return [a.history[-1].test_accuracy - b.history[-1].test_accuracy for a, b in pair.runs]
+    return [a.test_accuracy - b.test_accuracy for a, b in pair.runs]
 
 
 def _test(

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from . import register, units
+from . import units
+from .claims import findings, study_of
 from .columns import Context, accuracy
-from .comparison import Comparison, Group
+from .comparison import Group
 from .field_record import FIELDS, FieldRecord
+from .judgement import Judgement
 from .run import Run
-from .store import RunStore
-from .study import Row, Study
+from .study import Row
 
 
-def differences(comparison: Comparison, store: RunStore) -> list[str]:
+def differences(judgement: Judgement) -> list[str]:
     """The differences of a study's runs from what the report prints; none for other comparisons.
 
     On another data set than the report's the networks are others, and nothing is compared.
     """
-    if comparison.study is None:
+    study = study_of(judgement)
+    if study is None:
         return []
-    study: Study = register.study[comparison.study].function()
-    if comparison.conditions.dataset != study.dataset:
-        return []
+    context = Context(judgement.comparison, judgement.store)
     found: list[str] = []
-    for group in comparison.groups:
+    for group in judgement.comparison.groups:
         row = study.row(group.label)
         if row is not None:
-            found += _of_row(row, group, Context(comparison, store))
-    return found
+            found += _of_row(row, group, context)
+    unsupported = [one for one in findings(judgement) if one.outcome != "confirmed"]
+    return found + [one.sentence for one in unsupported]
 
 
 def _of_row(row: Row, group: Group, context: Context) -> list[str]:

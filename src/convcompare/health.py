@@ -14,6 +14,8 @@ from .run import Run
 CHANCE_ALPHA = 0.001
 FALL = 0.05
 """Relative fall of a loss in the last epoch above which it still falls fast."""
+SHARED = 0.1
+"""Share of the threads' time in which they waited for a core above which a time is not to trust."""
 LEAST_FALL = 0.02
 """Fall of the training loss, in nats an image, that matters."""
 
@@ -45,7 +47,7 @@ def at_chance(run: Run, test_images: int, chance: float) -> bool:
 
     if not run.history:
         return False
-    hits = round(run.history[-1].test_accuracy * test_images)
+    hits = round(run.test_accuracy * test_images)
     p = float(bdtrc(hits - 1, test_images, chance)) if hits else 1.0
     return p > CHANCE_ALPHA
 
@@ -73,15 +75,29 @@ def marks(run: Run, test_images: int, chance: float) -> list[Mark]:
     if run.status != "finished" or not run.history:
         return []
     config = run.trial.config
-    accuracy = run.history[-1].test_accuracy
+    accuracy = run.test_accuracy
     if at_chance(run, test_images, chance):
-        text = f"at chance level: test accuracy {accuracy:.4f}, guessing has {chance:.4f}"
+        text = f"is at chance level: test accuracy {accuracy:.4f}, guessing has {chance:.4f}"
         return [Mark("chance", text, f"a lower learning rate: `--lr {config.lr / 10:g}`")]
+    found = []
     if not_converged(run):
         fall = 1 - run.history[-1].test_loss / run.history[-2].test_loss
-        text = f"not converged: the last epoch still lowered the test loss by {100 * fall:.0f} %"
-        return [Mark("not converged", text, f"more epochs: `--epochs {2 * config.epochs}`")]
-    return []
+        text = f"has not converged: its last epoch lowered the test loss by {100 * fall:.0f} %"
+        found.append(Mark("not converged", text, f"more epochs: `--epochs {2 * config.epochs}`"))
+    share = waiting_share(run)
+    if share is not None and share > SHARED:
+        text = f"shared the machine: {100 * share:.0f} % of its threads' time was spent waiting"
+        found.append(Mark("shared", text, "its time is not that of the network: `--fresh`, alone"))
+    return found
+
+
+def waiting_share(run: Run) -> float | None:
+    """The share of the training in which its threads waited for a core; None where not known."""
+    waited = [epoch.waited_seconds for epoch in run.history]
+    seconds = sum(epoch.train_seconds for epoch in run.history) * run.environment.threads
+    if not seconds or any(one is None for one in waited):
+        return None
+    return sum(one for one in waited if one is not None) / seconds
 
 
 def learnt(comparison: Comparison, test_images: int, chance: float) -> Comparison:

@@ -6,19 +6,19 @@ from .run import Epoch, Run
 
 
 def accuracy_gap(run: Run) -> float:
-    """Train minus test accuracy of the last epoch, fractions; above zero where it overfits.
+    """Train minus test accuracy of the epoch that counts, fractions; above zero where it overfits.
 
     Train figures are means over the last pass, as the weights move and with dropout and
     augmentation on, so that the gap of the final weights is larger. ValueError without an epoch.
     """
-    last = _last(run)
-    return last.train_accuracy - last.test_accuracy
+    shown = _shown(run)
+    return shown.train_accuracy - shown.test_accuracy
 
 
 def loss_gap(run: Run) -> float:
-    """Test minus train loss of the last epoch, in nats; above zero where it overfits."""
-    last = _last(run)
-    return last.test_loss - last.train_loss
+    """Test minus train loss of the epoch that counts, in nats; above zero where it overfits."""
+    shown = _shown(run)
+    return shown.test_loss - shown.train_loss
 
 
 def epochs_to(run: Run, accuracy: float) -> int | None:
@@ -29,7 +29,7 @@ def epochs_to(run: Run, accuracy: float) -> int | None:
     return None
 
 
-def _last(run: Run) -> Epoch:
-    if run.last is None:
+def _shown(run: Run) -> Epoch:
+    if run.shown is None:
         raise ValueError(f"run {run.id} has no epoch")
-    return run.last
+    return run.shown

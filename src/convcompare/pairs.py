@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .comparison import Comparison, Group
@@ -19,6 +19,8 @@ class Pair:
     model: Group
     baseline: Group
     runs: tuple[tuple[Run, Run], ...]
+    tuned: tuple[str, ...] = ()
+    """Settings that were chosen for each network by itself, and may differ."""
 
     @property
     def seeds(self) -> int:
@@ -40,6 +42,8 @@ class Pair:
         if not self.runs:
             return self._nothing_in_common()
         differing = self._differing(_settings)
+        for name in self.tuned:
+            differing.pop(name, None)
         if not differing:
             return None
         if "data" in differing and "dataset" in differing:
@@ -89,7 +93,7 @@ def pairs(comparison: Comparison, baseline: str | None, all_pairs: bool = False)
     found = [pair(group, base) for group in groups.values()]
     if all_pairs:
         found += [pair(b, a) for a, b in itertools.combinations(groups.values(), 2)]
-    return found
+    return [replace(one, tuned=comparison.conditions.tuned) for one in found]
 
 
 def pair(model: Group, baseline: Group) -> Pair:

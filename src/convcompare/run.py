@@ -78,6 +78,8 @@ class Epoch:
     evaluation_seconds: float
     val_loss: float | None = None
     val_accuracy: float | None = None
+    waited_seconds: float | None = None
+    """Seconds that the threads waited for a core while training; None where it is not known."""
 
     def to_json(self) -> dict[str, Any]:
         return _fields(self)
@@ -178,6 +180,11 @@ class Run:
         if self.trial.config.select == "last":
             return self.history[-1]
         return best_epoch(self.history)
+
+    @property
+    def test_accuracy(self) -> float:
+        """Of the epoch that counts; NaN where there is none."""
+        return self.shown.test_accuracy if self.shown else float("nan")
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -60,5 +60,5 @@ def _best_two(comparison: Comparison, others: Sequence[Contrast]) -> list[str]:
 
 
 def _accuracy(group: Group) -> float:
-    mean = group.last("test_accuracy")
+    mean = group.shown("test_accuracy")
     return mean.value if mean else -1.0

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from . import checkpoint
 from .batches import Batches
 from .config import TrainConfig
+from .contention import waited_seconds, waited_since
 from .data import Augmentation
 from .errors import TrialError
 from .events import Pulse
@@ -108,12 +109,12 @@ class Trainer:
 
     def _next_epoch(self) -> Epoch:
         self.model.train()
-        started = time.perf_counter()
+        started, waited = time.perf_counter(), waited_seconds()
         with torch.random.fork_rng(self.random_devices()):
             torch.manual_seed(derive(self.seed, "dropout", self.epoch))
             loss, accuracy = self._pass()
         self.synchronise()
-        trained = time.perf_counter()
+        trained, waited = time.perf_counter(), waited_since(waited)
         self.test_logits = self.evaluate(self.test_batches)
         test_loss, test_accuracy = _figures(self.test_logits, self.test_batches)
         if not math.isfinite(test_loss):
@@ -131,6 +132,7 @@ class Trainer:
             evaluation_seconds=time.perf_counter() - trained,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
+            waited_seconds=waited,
         )
 
     def _validate(self) -> tuple[float | None, float | None]:

@@ -60,32 +60,21 @@ def fraction(value: float) -> str:
     return f"{value:.4f}"
 
 
-def plus_minus(value: float, half: float | None) -> str:
-    """A value and half its interval, as far as the interval lets its digits mean something.
-
-    ``12.31 ± 0.04``, ``8.6 ± 0.6``, ``1,204 ± 15``; ``204.9`` and ``0.102`` without an interval.
-    """
-    if half is None or not math.isfinite(half) or half <= 0:
-        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
-    exponent = math.floor(math.log10(half))
-    digits = 1 if half / 10**exponent < 1.95 else 0  # two digits of an error that begins with 1
-    places = max(0, digits - exponent)
-    return f"{value:,.{places}f} ± {half:,.{places}f}"
-
-
 def percent(value: float) -> str:
     """A fraction as a percentage with two decimals, for running text."""
     return f"{100 * value:.2f} %"
 
 
-def plus_minus(value: float, half: float) -> str:
+def plus_minus(value: float, half: float | None) -> str:
     """A value with its margin, in the digits that the margin has: ``1.24 ± 0.15``, ``0.8 ± 0.4``.
 
     Two digits of the margin where it begins with 10 to 35, else one, as the Particle Data Group
-    rounds (doi:10.1103/PhysRevD.110.030001, §5.3); at most four decimals.
+    rounds (doi:10.1103/PhysRevD.110.030001, §5.3). Without a margin ``204.9``, ``8.12``, ``0.102``.
     """
+    if half is None or half <= 0 or not math.isfinite(half):
+        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
     places = decimals(half)
-    return f"{value:.{places}f} ± {half:.{places}f}"
+    return f"{value:,.{places}f} ± {half:,.{places}f}"
 
 
 def decimals(half: float) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from ..errors import UsageError, quote
 
 LARGEST = 1_000_000
@@ -43,6 +46,46 @@ def parse_columns(text: str | None) -> list[str]:
         return []
     if text == "all":
         return [name for name in EXTRA if name != "published"]
-    names = [part.strip().replace("-", "_") for part in text.split(",")]
+    names = [part.strip() for part in text.split(",")]
     check_columns(names)
     return names
+
+
+def parse_rates(text: str | None) -> list[str]:
+    """The learning rates of a grid, smallest first, each once."""
+    if text is None:
+        return []
+    hint = "learning rates with commas, each once: 3e-4,1e-3,3e-3"
+    try:
+        rates = {float(part): part.strip() for part in text.split(",")}
+    except ValueError:
+        raise UsageError(f"`--lr-grid` cannot be {quote(text)}", hint) from None
+    if len(rates) < 2 or len(rates) < text.count(",") + 1:
+        raise UsageError(f"`--lr-grid` cannot be {quote(text)}", hint)
+    return [rates[rate] for rate in sorted(rates)]
+
+
+def parse_duration(text: str | None) -> float:
+    """Seconds: ``90``, ``90s``, ``30m``, ``2h``; endless where `text` is None."""
+    if text is None:
+        return math.inf
+    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
+    try:
+        seconds = float(text[:-1] if factor else text) * (factor or 1)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"`--max-time` cannot be {quote(text)}", "a time such as 90s, 30m or 2h")
+    return seconds
+
+
+def refuse_with_until_clear(given: Mapping[str, str | None], models: int) -> None:
+    """UsageError where ``--until-clear`` stands beside what it cannot go with."""
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"`{option}` and `--until-clear` do not go together",
+                "`--max-seeds N` bounds the seeds that are added",
+            )
+    if models < 2:
+        raise UsageError("`--until-clear` needs two networks or more", "one has nothing to beat")

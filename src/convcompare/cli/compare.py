@@ -16,6 +16,12 @@ def compare(
     seed: o.FirstSeed = 0,
     baseline: o.Baseline = None,
     match: o.Match = None,
+    all_pairs: o.AllPairs = False,
+    lr_grid: o.RateGrid = None,
+    until_clear: o.UntilClear = False,
+    max_seeds: o.MostSeeds = 20,
+    max_time: o.MostTime = None,
+    margin: o.Margin = 0.5,
     epochs: o.Epochs = None,
     batch_size: o.BatchSize = None,
     lr: o.LearningRate = None,
@@ -51,10 +57,21 @@ def compare(
     Finished runs are reused and half-done ones go on; the same command can be stopped and repeated
     at any time.
     """
-    from .arguments import parse_columns, parse_seeds, parse_settings
-    from .request import Request, wanted
+    from .arguments import (
+        parse_columns,
+        parse_duration,
+        parse_rates,
+        parse_seeds,
+        parse_settings,
+        refuse_with_until_clear,
+    )
+    from .request import Request, UntilClear, wanted
     from .session import perform
 
+    plan = None
+    if until_clear:
+        plan = UntilClear(max_seeds, parse_duration(max_time), margin / 100)
+        refuse_with_until_clear({"--seeds": seeds, "--lr-grid": lr_grid}, len(models))
     request = Request(
         models=wanted(models),
         dataset=dataset,
@@ -84,5 +101,8 @@ def compare(
         columns=parse_columns(columns),
         baseline=baseline,
         match=match,
+        all_pairs=all_pairs,
+        lr_grid=parse_rates(lr_grid),
+        until_clear=plan,
     )
     raise typer.Exit(perform(request))

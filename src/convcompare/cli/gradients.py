@@ -106,7 +106,7 @@ def _perform(request: Request, threshold: float, out: Path | None) -> int:
         failed = False
     else:
         if not request.quiet:
-            say_conditions(job)
+            say_conditions(job, request)
         comparison = run_job(job, request)
         records, failed = _recorded(job, comparison), bool(comparison.failed)
     table = Table(

@@ -140,6 +140,52 @@ Match = Annotated[
         "macs.",
     ),
 ]
+RateGrid = Annotated[
+    str | None,
+    option(
+        "--lr-grid",
+        metavar="RATES",
+        panel=COMPARISON,
+        help="Train each network at all of these rates and take its best on the images held out.",
+    ),
+]
+UntilClear = Annotated[
+    bool,
+    option(
+        "--until-clear",
+        panel=COMPARISON,
+        help="Add seeds until every contrast is decided, without more false verdicts.",
+    ),
+]
+MostSeeds = Annotated[
+    int,
+    option(
+        "--max-seeds", metavar="N", panel=COMPARISON, min=2, help="With it: at most so many (20)."
+    ),
+]
+MostTime = Annotated[
+    str | None,
+    option(
+        "--max-time",
+        metavar="TIME",
+        panel=COMPARISON,
+        help="With it: begin no round after so long (90s, 30m, 2h).",
+    ),
+]
+Margin = Annotated[
+    float,
+    option(
+        "--margin",
+        metavar="POINTS",
+        panel=COMPARISON,
+        min=0.01,
+        help="With it: networks that differ by less are called alike (0.5).",
+    ),
+]
+AllPairs = Annotated[
+    bool,
+    option("--all-pairs", panel=COMPARISON, help="Compare every two networks, and show a matrix."),
+]
 Precision = Annotated[
     str,
     option("--precision", metavar="NAME", panel=MACHINE, help="auto (the default), fp32 or bf16."),
@@ -194,7 +240,7 @@ Columns = Annotated[
         metavar="NAMES",
         panel=OUTPUT,
         help="More columns, with commas: epoch-time, inference, macs, receptive-field, gradients, "
-        "memory, published, epochs, or all.",
+        "memory, gaps, published, epochs, epochs-to=0.98, metrics such as log-loss, or all.",
     ),
 ]
 Out = Annotated[

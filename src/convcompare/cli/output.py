@@ -14,9 +14,8 @@ from .console import out, show_warning, talk, width
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..comparison import Comparison
     from ..drawing import Drawing
-    from ..store import RunStore
+    from ..judgement import Judgement
 
 
 def emit_table(table: Table, kind: Format, path: Path | None = None) -> None:
@@ -40,40 +39,55 @@ def emit_text(text: str, path: Path | None) -> None:
     talk().print(Text.assemble("wrote ", (str(path), f"link {path.absolute().as_uri()}")))
 
 
-def emit_comparison(
-    comparison: Comparison,
-    store: RunStore,
-    kind: Format,
-    path: Path | None,
-    columns: Sequence[str] = (),
+def emit_judgement(
+    judgement: Judgement, kind: Format, path: Path | None, columns: Sequence[str] = ()
 ) -> None:
-    """The result of a comparison: the table, what was published otherwise, and the warnings."""
+    """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
     from ..comparison_table import comparison_table
     from ..differences import differences
 
     if kind == "json":
-        emit_text(json.dumps(comparison.to_json(), indent=1, ensure_ascii=False), path)
+        emit_text(json.dumps(judgement.to_json(), indent=1, ensure_ascii=False), path)
     else:
-        emit_table(comparison_table(comparison, store, columns), kind, path)
-    told = differences(comparison, store)
-    if told and kind == "table" and path is None:
-        _print_list("published otherwise", told)
-    for text, hint in comparison.warnings():
+        table = comparison_table(judgement.ranked(), judgement.store, columns)
+        emit_table(table, kind, path)
+    if kind == "table" and path is None:
+        _print_verdicts(judgement)
+        _print_list("published otherwise", differences(judgement))
+    for text, hint in judgement.warnings():
         show_warning(text, hint)
 
 
+def _print_verdicts(judgement: Judgement) -> None:
+    """The verdicts, and the matrix of all pairs where they were asked for."""
+    console = out()
+    if judgement.lines:
+        console.print()
+    for line in judgement.lines:
+        for part in _wrapped(line, width(console), indent=2):
+            console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
+    if judgement.all_pairs:
+        from ..pair_table import pair_table
+
+        console.print()
+        emit_table(pair_table(judgement), "table")
+
+
 def _print_list(heading: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
     console = out()
     console.print(f"\n {heading}", style="bold")
     for line in lines:
-        for part, start in _wrapped(line, width(console)):
-            console.print(f" {start} {part}", soft_wrap=True)
-    console.print()
+        for part in _wrapped(f"· {line}", width(console), indent=2):
+            console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _wrapped(line: str, columns: int | None) -> list[tuple[str, str]]:
-    parts = textwrap.wrap(line, columns - 4) if columns else [line]
-    return [(part, "·" if i == 0 else " ") for i, part in enumerate(parts)]
+def _wrapped(line: str, columns: int | None, indent: int) -> list[str]:
+    """A line in as many as a terminal needs, those behind the first indented."""
+    if columns is None:
+        return [line]
+    return textwrap.wrap(line, columns - 2, subsequent_indent=" " * indent)
 
 
 def emit_drawings(drawings: Sequence[Drawing], folder: Path, kind: str) -> None:

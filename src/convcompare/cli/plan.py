@@ -8,7 +8,9 @@ from .. import units
 from ..tables import Column, Table
 
 if TYPE_CHECKING:
-    from .request import Job
+    from ..comparison import Comparison
+    from ..run import Run
+    from .request import Job, Request
 
 COLUMNS = (
     Column("model", "model", "left"),
@@ -46,3 +48,39 @@ def plan_table(job: Job) -> Table:
     total = sum(float(str(row["estimated_seconds"])) for row in rows)
     note = f"training takes about {units.about_seconds(total)}, from a few measured steps a model"
     return Table(COLUMNS, tuple(rows), (note, "nothing was run: this is the plan"))
+
+
+def power_words(job: Job, request: Request) -> str:
+    """What the seeds that were asked for can show, by the spread of earlier runs."""
+    from ..contrasts import spread
+    from ..sequential import looks
+    from ..verdicts import detectable_words
+
+    found = spread(_earlier(job))
+    contrasts = len(job.entrants) - 1
+    asked = request.until_clear
+    if asked is None:
+        return detectable_words(len(request.seeds), found, contrasts=contrasts)
+    schedule = looks(min(3, asked.most_seeds), asked.most_seeds)
+    said = detectable_words(asked.most_seeds, found, contrasts=contrasts)
+    seen = ", ".join(map(str, schedule))
+    return f"looks at {seen} seeds, until every contrast is decided; {said}"
+
+
+def _earlier(job: Job) -> Comparison:
+    """The finished runs of the store under the configuration of this job, whatever the network."""
+    from ..comparison import Comparison, Group
+    from ..errors import StoreError
+
+    trial = job.trials[0]
+    groups: dict[str, list[Run]] = {}
+    for run_id in job.store.ids():
+        try:
+            run = job.store.outcome(run_id)
+        except StoreError:  # `convcompare runs` names what is damaged
+            continue
+        same = run and (run.trial.data, run.trial.config) == (trial.data, trial.config)
+        if run and same and run.status == "finished":
+            groups.setdefault(run.trial.model, []).append(run)
+    found = tuple(Group(model, tuple(runs)) for model, runs in groups.items())
+    return Comparison(job.conditions, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,30 @@ class Request:
     study: str | None = None
     baseline: str | None = None
     match: str | None = None
+    all_pairs: bool = False
+    lr_grid: Sequence[str] = ()
+    until_clear: UntilClear | None = None
+
+
+@dataclass(frozen=True)
+class UntilClear:
+    """Add seeds until each contrast is decided: at most so many seeds, begun within so long.
+
+    ``margin`` is the difference in accuracy, a fraction, below which networks are called alike.
+    """
+
+    most_seeds: int
+    most_seconds: float
+    margin: float
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that was checked before anything runs."""
+    """Everything that was checked before anything runs.
+
+    ``candidates`` has the labels of the entrants of a network that is trained at several learning
+    rates, by its own label.
+    """
 
     dataset: Dataset
     entrants: Sequence[Entrant]
@@ -71,6 +90,13 @@ class Job:
     store: RunStore
     precision_reason: str
     baseline: str
+    candidates: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def with_seeds(self, seeds: Sequence[int]) -> Job:
+        """The same with other seeds."""
+        from ..experiment import grid
+
+        return replace(self, trials=grid(self.entrants, self.dataset, seeds))
 
     def of(self, entrant: Entrant) -> list[Trial]:
         """The trials of one network."""
@@ -107,6 +133,7 @@ def prepare(request: Request) -> Job:
     if request.match:
         shape = shape_of(dataset, configs[0])
         models, notes = matched(models, baseline, request.match, shape)
+    models, configs, candidates = _at_each_rate(models, configs, request.lr_grid)
     entrants = _entrants(models, configs, dataset)
     if not request.dry_run:
         files.check_writable(request.store)
@@ -119,7 +146,28 @@ def prepare(request: Request) -> Job:
         RunStore(request.store),
         reason,
         baseline.label,
+        candidates,
     )
+
+
+def _at_each_rate(
+    models: Sequence[Wanted], configs: Sequence[TrainConfig], rates: Sequence[str]
+) -> tuple[list[Wanted], list[TrainConfig], dict[str, list[str]]]:
+    """Every network at every learning rate of the grid; the labels of those of each network.
+
+    Raises UsageError where nothing is held out that could choose between them.
+    """
+    if not rates:
+        return [*models], [*configs], {}
+    if not all(config.val_fraction for config in configs):
+        raise UsageError(
+            "a learning rate cannot be selected by the test images",
+            "`--val-fraction 0.1` holds out training images to select by",
+        )
+    labels = {one.label: [f"{one.label} lr={rate}" for rate in rates] for one in models}
+    at_rates = [replace(one, label=label) for one in models for label in labels[one.label]]
+    tuned = [config.replace({"lr": rate}) for config in configs for rate in rates]
+    return at_rates, tuned, labels
 
 
 def _entrants(

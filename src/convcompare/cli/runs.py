@@ -13,7 +13,7 @@ from ..errors import StoreError, UsageError, quote
 from ..tables import Column, Table, check_format
 from . import options as o
 from .console import show_error
-from .output import emit_comparison, emit_table, emit_text
+from .output import emit_judgement, emit_table, emit_text
 
 if TYPE_CHECKING:
     from ..store import RunStore
@@ -38,6 +38,7 @@ def runs(
     ] = None,
     store: o.Store = Path("runs"),
     columns: o.Columns = None,
+    all_pairs: o.AllPairs = False,
     format: o.Format = "table",
 ) -> None:
     """List the runs, show one, or the table of the latest comparison.
@@ -56,8 +57,10 @@ def runs(
     opened = RunStore(store)
     if name == "latest":
         from ..comparison import Comparison
+        from ..judgement import Judgement
 
-        emit_comparison(Comparison.latest(opened), opened, kind, None, names)
+        judgement = Judgement(Comparison.latest(opened), opened, all_pairs)
+        emit_judgement(judgement, kind, None, names)
         return
     if name is not None:
         emit_text(json.dumps(_record(opened, name), indent=1, ensure_ascii=False), None)

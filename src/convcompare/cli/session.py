@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from .. import units
 from ..errors import Terminated, quote
 from ..tables import check_format
 from .console import show_warning, talk
-from .output import emit_comparison, emit_table
-from .plan import plan_table
+from .output import emit_judgement, emit_table
+from .plan import plan_table, power_words
 from .request import Job, Request, prepare
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison
+    from ..comparison import Comparison, Plan
     from ..experiment import TrialRunner
     from ..run import Run
     from .progress import Tracker
@@ -25,28 +26,66 @@ if TYPE_CHECKING:
 def perform(request: Request) -> int:
     """Do what was asked; the exit code."""
 
+    from ..judgement import Judgement
+
     kind = check_format(request.format)
     job = prepare(request)
     if not request.quiet:
-        say_conditions(job)
+        say_conditions(job, request)
     if request.dry_run:
         emit_table(plan_table(job), kind, request.out)
         return 0
-    comparison = run_job(job, request)
-    emit_comparison(comparison, job.store, kind, request.out, request.columns)
-    return 1 if comparison.failed else 0
+    comparison = run_until_clear(job, request) if request.until_clear else run_job(job, request)
+    judgement = Judgement(comparison, job.store, request.all_pairs)
+    emit_judgement(judgement, kind, request.out, request.columns)
+    return 1 if judgement.comparison.failed else 0
 
 
-def run_job(job: Job, request: Request) -> Comparison:
+def run_until_clear(job: Job, request: Request) -> Comparison:
+    """Look after 3, 5, 8 … seeds whether every contrast is decided, and stop where it is.
+
+    The seeds so far and the looks at them are part of the record, so that the verdict can be had
+    again from the runs.
+    """
+    from ..comparison import Plan
+    from ..judgement import Judgement
+    from ..sequential import looks
+
+    asked = request.until_clear
+    assert asked is not None
+    first, started = request.seeds[0], time.monotonic()
+    schedule = looks(min(3, asked.most_seeds), asked.most_seeds)
+    if request.fresh:
+        forget(job.with_seeds(range(first, first + asked.most_seeds)))
+    for done, seeds in enumerate(schedule, start=1):
+        plan = Plan(schedule, done, asked.margin)
+        comparison = run_job(job.with_seeds(range(first, first + seeds)), request, plan)
+        judgement = Judgement(comparison, job.store, request.all_pairs)
+        open_ = [c for c in judgement.contrasts if not c.settled]
+        if not open_ or done == len(schedule) or time.monotonic() - started > asked.most_seconds:
+            break
+        if not request.quiet:
+            pairs = ", ".join(f"{c.model} and {c.baseline}" for c in open_)
+            talk().print(f"after {seeds} seeds not clear: {pairs}", soft_wrap=True)
+    return comparison
+
+
+def forget(job: Job) -> None:
+    """Start all trials of a job over."""
+    for trial in job.trials:
+        job.store.forget(trial.id)
+
+
+def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
     """Run what is missing, show it as it runs, and keep a record of the comparison."""
     from ..comparison import Comparison, group_runs
     from ..events import Ended
     from ..experiment import TrialRunner, execute
+    from ..tuning import choose_rates
     from .progress import Tracker, follow
 
-    if request.fresh:
-        for trial in job.trials:
-            job.store.forget(trial.id)
+    if request.fresh and plan is None:
+        forget(job)
     ended: dict[str, tuple[Run, bool]] = {}
     runner = TrialRunner(job.store, job.runtime, job.dataset)
     live = talk().is_terminal and not request.quiet
@@ -71,7 +110,10 @@ def run_job(job: Job, request: Request) -> Comparison:
         tuple(sys.argv[1:]),
         request.study,
         job.baseline,
+        plan,
     )
+    if job.candidates:
+        comparison = choose_rates(comparison, job.candidates)
     job.store.add_comparison(now.strftime("%Y%m%dT%H%M%S%f"), comparison.record())
     return comparison
 
@@ -83,8 +125,8 @@ def _expected(job: Job, runner: TrialRunner) -> dict[str, float]:
     return {label: runner.epoch_seconds(trial, steps=1) for label, trial in first.items()}
 
 
-def say_conditions(job: Job) -> None:
-    """What all runs have in common, in two lines."""
+def say_conditions(job: Job, request: Request) -> None:
+    """What all runs have in common in two lines, and what so many seeds can show in a third."""
     c, config = job.conditions, job.trials[0].config
     seeds = len(job.trials) // len(job.entrants)
     interleaved = ", interleaved" if seeds > 1 and len(job.entrants) > 1 else ""
@@ -99,9 +141,12 @@ def say_conditions(job: Job) -> None:
     console.print(
         f"recipe {c.recipe}: {config.optimizer} {config.lr:g}, batch {config.batch_size}, "
         f"{_epochs(job)} · {c.device}, {c.precision} ({job.precision_reason}) · "
-        f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}\n",
+        f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}",
         soft_wrap=pipe,
     )
+    if len(job.entrants) > 1:
+        console.print(power_words(job, request), style="dim", soft_wrap=pipe)
+    console.print()
 
 
 def _epochs(job: Job) -> str:

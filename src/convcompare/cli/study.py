@@ -12,7 +12,7 @@ import typer
 from ..errors import UsageError, did_you_mean, quote
 from ..tables import Column, Format, Table, check_format
 from . import options as o
-from .output import emit_comparison, emit_table, emit_text
+from .output import emit_judgement, emit_table, emit_text
 
 if TYPE_CHECKING:
     from ..study import Row, Study
@@ -63,6 +63,7 @@ def study(
     fresh: o.Fresh = False,
     dry_run: o.DryRun = False,
     columns: o.Columns = None,
+    all_pairs: o.AllPairs = False,
     format: o.Format = "table",
     out: o.Out = None,
     quiet: o.Quiet = False,
@@ -103,6 +104,7 @@ def study(
         out=out,
         quiet=quiet,
         columns=parse_columns(columns),
+        all_pairs=all_pairs,
     )
     requests = [_request(shared, name, found, rows[name]) for name, found in chosen.items()]
     raise typer.Exit(_plan(requests, kind) if dry_run else _run(requests, kind))
@@ -148,6 +150,7 @@ def _request(shared: Request, name: str, study: Study, rows: Iterable[Row]) -> R
 
 def _run(requests: Sequence[Request], kind: Format) -> int:
     """Each study in turn; a table after each, one JSON object after all."""
+    from ..judgement import Judgement
     from .request import prepare
     from .session import run_job, say_conditions
 
@@ -155,13 +158,13 @@ def _run(requests: Sequence[Request], kind: Format) -> int:
     for request in requests:
         job = prepare(request)
         if not request.quiet:
-            say_conditions(job)
-        comparison = run_job(job, request)
-        failed = failed or bool(comparison.failed)
-        records.append(comparison.to_json())
+            say_conditions(job, request)
+        judgement = Judgement(run_job(job, request), job.store, request.all_pairs)
+        failed = failed or bool(judgement.comparison.failed)
+        records.append(judgement.to_json())
         if kind != "json":
             path = _path(request, several=len(requests) > 1)
-            emit_comparison(comparison, job.store, kind, path, request.columns)
+            emit_judgement(judgement, kind, path, request.columns)
     if kind == "json":
         record = {"schema_version": 1, "studies": records}
         emit_text(json.dumps(record, indent=1, ensure_ascii=False), requests[0].out)

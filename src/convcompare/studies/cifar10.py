@@ -6,7 +6,7 @@ from .. import register
 from ..study import FIGURES, Claim, Published, Row, Study
 
 TITLE = "CIFAR-10: fully connected, residual, regularised"
-COLUMNS = ("epoch_time", "inference")
+COLUMNS = ("epoch-time", "inference")
 SHOWN = (*FIGURES, "activations", "feature-maps", "gradients")
 _CNN_004 = "hidden=0,layers="
 

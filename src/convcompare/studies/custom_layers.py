@@ -6,7 +6,7 @@ from .. import register
 from ..study import FIGURES, Claim, Published, Row, Study
 
 TITLE = "Custom layers"
-COLUMNS = ("epoch_time", "inference")
+COLUMNS = ("epoch-time", "inference")
 SHOWN = (*FIGURES, "activations", "filters", "activation-statistics")
 
 

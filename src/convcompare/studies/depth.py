@@ -6,7 +6,7 @@ from .. import register
 from ..study import FIGURES, Claim, Published, Row, Study
 
 TITLE = "Depth"
-COLUMNS = ("epoch_time", "receptive_field", "gradients")
+COLUMNS = ("epoch-time", "receptive-field", "gradients")
 SHOWN = (*FIGURES, "gradients", "receptive-field")
 _HEAD_003 = "hidden=256,dropout=0.25"
 

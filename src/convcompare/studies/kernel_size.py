@@ -6,7 +6,7 @@ from .. import register
 from ..study import FIGURES, Claim, Published, Row, Study
 
 TITLE = "Kernel size"
-COLUMNS = ("epoch_time", "macs", "receptive_field")
+COLUMNS = ("epoch-time", "macs", "receptive-field")
 SHOWN = (*FIGURES, "receptive-field", "activations")
 _RESIDUAL = "residual:stem_bias=false,dropout=0.25,kernel="
 _CNN_003 = "hidden=256,dropout=0.25"

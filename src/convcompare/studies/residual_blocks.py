@@ -6,7 +6,7 @@ from .. import register
 from ..study import FIGURES, Claim, Published, Row, Study
 
 TITLE = "Kinds of residual block"
-COLUMNS = ("epoch_time", "macs", "inference", "memory")
+COLUMNS = ("epoch-time", "macs", "inference", "memory")
 SHOWN = (*FIGURES, "gradients")
 _STAGES_003 = "residual:width=64,stem_bias=false,grid=1,blocks="
 _STAGES_000 = "residual:width=16,stem_bias=false,grid=1,blocks="

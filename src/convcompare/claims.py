@@ -1,0 +1,113 @@
+"""The conclusions of a report held against runs: confirmed, refuted, or not to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from . import register, units
+from .columns import Context, first_gradient
+from .comparison import Group
+from .contrasts import Contrast
+from .judgement import Judgement
+from .study import Claim, Study
+
+Outcome = Literal["confirmed", "refuted", "undecided"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim, what the runs say of it, and the figure that says so, in words."""
+
+    claim: Claim
+    outcome: Outcome
+    evidence: str
+
+    @property
+    def sentence(self) -> str:
+        told = {
+            "confirmed": "the runs confirm it",
+            "refuted": "the runs say otherwise",
+            "undecided": "the runs do not tell",
+        }
+        return f"“{self.claim.sentence}”: {told[self.outcome]}, {self.evidence}"
+
+
+def study_of(judgement: Judgement) -> Study | None:
+    """The study that was run, where the runs are on its own data set."""
+    comparison = judgement.comparison
+    if comparison.study is None or comparison.study not in register.study:
+        return None
+    found: Study = register.study[comparison.study].function()
+    return found if comparison.conditions.dataset == found.dataset else None
+
+
+def findings(judgement: Judgement) -> list[Finding]:
+    """Every claim of the study whose two networks have run; none for other comparisons.
+
+    Differences in accuracy are those of all pairs of networks, adjusted together.
+    """
+    study = study_of(judgement)
+    if study is None:
+        return []
+    groups = {group.label: group for group in judgement.comparison.groups if group.finished}
+    every = replace(judgement, all_pairs=True)
+    return [
+        _finding(claim, groups[claim.first], groups[claim.second], every, study)
+        for claim in study.claims
+        if claim.first in groups and claim.second in groups
+    ]
+
+
+def _finding(claim: Claim, first: Group, second: Group, every: Judgement, study: Study) -> Finding:
+    if claim.figure == "test_accuracy":
+        outcome, evidence = _by_accuracy(claim, every)
+    else:
+        outcome, evidence = _by_figure(claim, first, second, every)
+    epochs = {run.trial.config.epochs for group in (first, second) for run in group.finished}
+    asked = {row.epochs for row in study.rows if row.name in (claim.first, claim.second)}
+    if max(epochs) < min(asked):
+        evidence += f" (after {max(epochs)} of {min(asked)} epochs)"
+    return Finding(claim, outcome, evidence)
+
+
+def _by_accuracy(claim: Claim, every: Judgement) -> tuple[Outcome, str]:
+    names = {claim.first, claim.second}
+    contrast = next(c for c in every.contrasts if {c.model, c.baseline} == names)
+    evidence = f"{contrast.model} {contrast.sentence}"
+    direction = _direction(contrast, claim.first)
+    if direction is None:
+        return "undecided", evidence
+    return ("confirmed" if direction == claim.relation else "refuted"), evidence
+
+
+def _direction(contrast: Contrast, first: str) -> Literal[">", "<", "="] | None:
+    """How the first network of a claim stands to the second; None where it cannot be told."""
+    if contrast.decided == "equivalent":
+        return "="
+    if contrast.decided not in ("better", "worse"):
+        return None
+    ahead = (contrast.decided == "better") == (contrast.model == first)
+    return ">" if ahead else "<"
+
+
+def _by_figure(claim: Claim, first: Group, second: Group, every: Judgement) -> tuple[Outcome, str]:
+    read, show = _FIGURES[claim.figure]
+    context = Context(every.comparison, every.store)
+    a, b = read(first, context), read(second, context)
+    if a is None or b is None:
+        return "undecided", f"{claim.figure} was not recorded"
+    evidence = f"{show(a)} against {show(b)}"
+    direction = ">" if a > b else "<" if a < b else "="
+    return ("confirmed" if direction == claim.relation else "refuted"), evidence
+
+
+_Read = Callable[[Group, Context], float | None]
+_FIGURES: dict[str, tuple[_Read, Callable[[float], str]]] = {
+    "parameters": (lambda g, _: g.parameters, lambda n: f"{units.count(int(n))} parameters"),
+    "macs": (lambda g, _: g.macs, lambda n: f"{units.large(n)} MACs"),
+    "gradient_end": (
+        first_gradient(-1), lambda g: f"a mean absolute gradient of {g:.1e} in the first layer"
+    ),
+}  # fmt: skip

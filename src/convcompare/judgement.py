@@ -1,0 +1,170 @@
+"""What a comparison comes to: verdicts on accuracy and time, and marks on runs that mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from . import health, predictions
+from .comparison import Comparison, Plan
+from .contrasts import Contrast, contrasts
+from .cost_contrasts import CostContrast, cost_contrasts
+from .errors import UsageError
+from .health import Mark
+from .run import Run
+from .sequential import look_level
+from .stats import ALPHA
+from .store import RunStore
+from .summary import summary
+
+CONFOUNDED = 1.5
+"""Networks whose parameters differ by more than this factor are compared size and all."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A comparison judged by its stored runs; everything is worked out when it is asked for.
+
+    ``all_pairs`` compares every two networks, not only each with the baseline.
+    """
+
+    comparison: Comparison
+    store: RunStore
+    all_pairs: bool = False
+
+    @cached_property
+    def chance(self) -> float:
+        """The accuracy of a network that has learnt nothing, from the labels of the test images."""
+        for group in self.comparison.groups:
+            for run in group.finished:
+                try:
+                    return health.chance_level(self.store.predictions(run).labels)
+                except UsageError:  # recorded without labels
+                    continue
+        return 1 / max(2, len(self.comparison.conditions.classes))
+
+    @cached_property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """Each network against the baseline, in test accuracy; not runs at chance level."""
+        if self.comparison.plan is None:
+            return self._contrasts(self._learnt, ALPHA, None)
+        return self._looks(self.comparison.plan)
+
+    def _contrasts(
+        self, part: Comparison, level: float, margin: float | None
+    ) -> tuple[Contrast, ...]:
+        return contrasts(part, self._baseline, self._hits, level, self.all_pairs, margin)
+
+    def _looks(self, plan: Plan) -> tuple[Contrast, ...]:
+        """Each look again, at its own level: what was clear at a look stays as it was then."""
+        found: dict[tuple[str, str], Contrast] = {}
+        for look, seeds in enumerate(plan.looks[: plan.done]):
+            level = look_level(plan.looks, look)
+            for contrast in self._contrasts(self._first(seeds), level, plan.margin):
+                key = (contrast.model, contrast.baseline)
+                if key not in found or not found[key].settled:
+                    found[key] = contrast
+        return tuple(found.values())
+
+    def _first(self, seeds: int) -> Comparison:
+        """The comparison with the first so many seeds of each network."""
+        order = list(
+            dict.fromkeys(run.trial.seed for g in self.comparison.groups for run in g.runs)
+        )
+        kept = set(order[:seeds])
+        groups = (
+            replace(group, runs=tuple(run for run in group.runs if run.trial.seed in kept))
+            for group in self._learnt.groups
+        )
+        return replace(self._learnt, groups=tuple(groups))
+
+    @cached_property
+    def costs(self) -> tuple[CostContrast, ...]:
+        """Each network against the baseline, in time to train."""
+        return cost_contrasts(self._learnt, self._baseline, all_pairs=self.all_pairs)
+
+    @cached_property
+    def marks(self) -> list[tuple[str, Run, Mark]]:
+        """Runs whose figures do not mean what they seem to, with the label of their network."""
+        return [
+            (group.label, run, mark)
+            for group in self.comparison.groups
+            for run in group.finished
+            for mark in health.marks(run, self._images, self.chance)
+        ]
+
+    @property
+    def lines(self) -> list[str]:
+        """The verdicts, one a line; nothing for a single network."""
+        return summary(self._learnt, self.contrasts, self.costs)
+
+    def warnings(self) -> list[tuple[str, str]]:
+        """What a reader of the table must know, each with what to do about it."""
+        return [*self.comparison.warnings(), *self._marked(), *self._confounded()]
+
+    def ranked(self) -> Comparison:
+        """The comparison with the networks at chance level called so, which unranks them."""
+        labels = {label for label, _, mark in self.marks if mark.name == "chance"}
+        groups = (
+            replace(group, remark="at chance level") if group.label in labels else group
+            for group in self.comparison.groups
+        )
+        return replace(self.comparison, groups=tuple(groups))
+
+    def to_json(self) -> dict[str, Any]:
+        """The public JSON object: it only grows."""
+        return {
+            **self.comparison.to_json(),
+            "contrasts": [contrast.to_json() for contrast in self.contrasts],
+            "cost_contrasts": [contrast.to_json() for contrast in self.costs],
+            "marks": [
+                {"model": label, "id": run.id, "seed": run.trial.seed, **vars(mark)}
+                for label, run, mark in self.marks
+            ],
+            "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],
+        }
+
+    @property
+    def _baseline(self) -> str | None:
+        labels = [group.label for group in self.comparison.groups]
+        return self.comparison.baseline if self.comparison.baseline in labels else None
+
+    @property
+    def _images(self) -> int:
+        return self.comparison.conditions.test_images
+
+    @cached_property
+    def _learnt(self) -> Comparison:
+        return health.learnt(self.comparison, self._images, self.chance)
+
+    def _hits(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        found = self.store.predictions(run)
+        return predictions.hits(found.logits, found.labels)
+
+    def _marked(self) -> Iterator[tuple[str, str]]:
+        """Each mark of a network once, with the seeds that it is on."""
+        grouped: dict[tuple[str, str], list[tuple[Run, Mark]]] = {}
+        for label, run, mark in self.marks:
+            grouped.setdefault((label, mark.name), []).append((run, mark))
+        for (label, _), found in grouped.items():
+            seeds = ", ".join(str(run.trial.seed) for run, _ in found)
+            run, mark = found[-1]
+            which = f"{label} (seed{'s' if len(found) > 1 else ''} {seeds})"
+            yield f"{which} {mark.text}", mark.hint
+
+    def _confounded(self) -> Iterator[tuple[str, str]]:
+        sizes = {group.label: group.parameters for group in self.comparison.groups}
+        if self.comparison.conditions.notes or len(sizes) < 2:
+            return
+        small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+        factor = sizes[large] / sizes[small]
+        if factor > CONFOUNDED:
+            yield (
+                f"the comparison is confounded with size: {large} has {factor:.1f} times the "
+                f"parameters of {small}",
+                "`--match parameters` compares networks of equal size",
+            )

@@ -1,0 +1,45 @@
+"""The learning rate of each network, chosen on the images that were held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from . import units
+from .comparison import Comparison, Group
+
+
+def choose_rates(comparison: Comparison, candidates: Mapping[str, Sequence[str]]) -> Comparison:
+    """The comparison with one group a network: that at its best rate, under its own label.
+
+    The best has the highest mean accuracy on the images held out, over the seeds; a rate at which
+    a run did not finish is taken only where there is no other. The test images have no part in it.
+    """
+    groups = {group.label: group for group in comparison.groups}
+    chosen = []
+    for label, names in candidates.items():
+        best = max((groups[name] for name in names), key=_quality)
+        chosen.append(replace(best, label=label))
+    rates = sorted({_rate(group) for group in comparison.groups})
+    picked = ", ".join(f"{group.label} {_rate(group):g}" for group in chosen)
+    note = (
+        f"learning rate of each network by its accuracy on {_held_out(comparison)} held-out "
+        f"images: {picked} (of {', '.join(f'{rate:g}' for rate in rates)})"
+    )
+    conditions = comparison.conditions
+    told = replace(conditions, notes=(*conditions.notes, note), tuned=("lr",))
+    return replace(comparison, groups=tuple(chosen), conditions=told)
+
+
+def _quality(group: Group) -> tuple[bool, float]:
+    accuracies = [run.shown.val_accuracy or 0.0 for run in group.finished if run.shown]
+    whole = len(accuracies) == len(group.runs)
+    return whole, sum(accuracies) / len(accuracies) if accuracies else 0.0
+
+
+def _rate(group: Group) -> float:
+    return group.runs[0].trial.config.lr
+
+
+def _held_out(comparison: Comparison) -> str:
+    return units.count(comparison.conditions.val_images)
