@@ -63,3 +63,11 @@ def fraction(value: float) -> str:
 def percent(value: float) -> str:
     """A fraction as a percentage with two decimals, for running text."""
     return f"{100 * value:.2f} %"
+
+
+def time_unit(value: float) -> tuple[float, str]:
+    """Seconds in a unit that fits a duration, and its symbol: for the axis of a figure."""
+    for length, symbol in ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms")):
+        if value >= (3 if length > 1 else 1) * length:
+            return length, symbol
+    return 1e-6, "µs"
