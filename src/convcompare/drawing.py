@@ -32,7 +32,7 @@ WIDTH = 7.0
 STYLE = {
     "font.size": 8,
     "axes.labelsize": 8,
-    "axes.titlesize": 8,
+    "axes.titlesize": 7.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "xtick.labelsize": 7,
@@ -114,6 +114,7 @@ def panels(
     rows = math.ceil(count / across)
     figure = Figure(figsize=(width, height * rows), layout="constrained")
     FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.07, h_pad=0.05)  # type: ignore[union-attr,call-arg]
     axes = list(figure.subplots(rows, across, squeeze=False, **shared).flat)
     for one in axes[count:]:
         figure.delaxes(one)
@@ -165,7 +166,7 @@ def share_limits(axes: Sequence[Axes]) -> None:
 
 def headline(figure: Figure, text: str) -> None:
     """A quiet line above the panels; the figure grows by it."""
-    lines = textwrap.wrap(plain(text), int(19 * figure.get_figwidth()))
+    lines = textwrap.wrap(plain(text), int(20.5 * figure.get_figwidth()))
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY)
     _grow(figure, 0.14 * len(lines))
 
@@ -210,8 +211,9 @@ def log_axis(axis: Axis, show: Callable[[float], str]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_view_interval()
-    narrow = high / low < 300 if low > 0 else False
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,), numticks=8))
+    span = high / low if low > 0 else math.inf
+    subs = (1, 1.5, 2, 3, 4, 6, 8) if span < 6 else (1, 2, 5) if span < 300 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=8))
     axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
     axis.set_minor_formatter(NullFormatter())
 

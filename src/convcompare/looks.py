@@ -11,7 +11,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "osD^vPX*<>pd"
 LINES = ("-", "--", ":", "-.")
 HATCHES = ("", "////", "....", "xxxx")
-LONGEST = 28
+LONGEST = 24
 """Characters of a name in a figure."""
 
 
@@ -64,7 +64,7 @@ def looks(labels: Sequence[str]) -> Mapping[str, Look]:
     found: dict[str, Look] = {}
     for i, label in enumerate(labels):
         name, taken = short(label), {look.name for look in found.values()}
-        copies = (f"{short(label, LONGEST - 4)} ({n})" for n in range(2, len(labels) + 2))
+        copies = (f"{short(label, LONGEST - 5)} ({n})" for n in range(2, len(labels) + 2))
         turn = i // len(COLOURS)
         found[label] = Look(
             name if name not in taken else next(c for c in copies if c not in taken),

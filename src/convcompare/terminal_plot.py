@@ -21,7 +21,10 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
 def curves(lines: Mapping[str, Iterable[float]], width: int, title: str, x: str) -> str:
-    """Values at 1, 2, 3, … as curves, each point with the letter of its line."""
+    """Values at 1, 2, 3, … as curves, each point with the letter of its line.
+
+    Letters that fall together hide one another, so the last value of each is written below.
+    """
     series = [[float(value) for value in line] for line in lines.values()]
     every = [value for line in series for value in line if math.isfinite(value)]
     longest = max((len(line) for line in series), default=0)
@@ -43,7 +46,7 @@ def curves(lines: Mapping[str, Iterable[float]], width: int, title: str, x: str)
     ends = f"1{str(longest) if longest > 1 else '':>{columns - 1}}"
     blank = " " * margin
     foot = [f"{blank} └{'─' * columns}", f"{blank}  {ends}", f"{blank}  {x:^{columns}}".rstrip()]
-    return "\n".join([title, *rows, *foot, *_names(lines, width)])
+    return "\n".join([title, *rows, *foot, *_names(lines, series, width)])
 
 
 def bars(values: Mapping[str, float], width: int, title: str, show: Callable[[float], str]) -> str:
@@ -130,11 +133,14 @@ def _column(labels: Iterable[str]) -> tuple[list[str], int]:
     return names, max(map(len, names))
 
 
-def _names(labels: Iterable[str], width: int) -> list[str]:
-    """Which letter is which model, as many in a line as fit."""
+def _names(labels: Iterable[str], series: Sequence[Sequence[float]], width: int) -> list[str]:
+    """Which letter is which model, and its last value; as many in a line as fit."""
     names, longest = _column(labels)
-    across = max(1, (width + 3) // (longest + 5))
+    ends = [_number(line[-1]) for line in series]
+    widest = max(map(len, ends))
+    across = max(1, (width + 3) // (longest + widest + 6))
     texts = [
-        f"{letter} {name:<{longest}}" for letter, name in zip(ascii_letters, names, strict=False)
+        f"{letter} {name:<{longest}} {end:>{widest}}"
+        for letter, name, end in zip(ascii_letters, names, ends, strict=False)
     ]
     return ["   ".join(texts[i : i + across]).rstrip() for i in range(0, len(texts), across)]

@@ -143,8 +143,8 @@ def _caption(costs: Mapping[str, Mapping[str, float]], models: int) -> str:
     return (
         "Test accuracy with its 95 % interval against cost, on logarithmic axes. The steps join "
         "the models than which no other is both cheaper and more accurate. Inference is the "
-        "median time of a forward pass of one image."
-        + (f" Not recorded of every model: {', '.join(missing)}." if missing else "")
+        "median time of a forward pass of one image. An interval that reaches the edge goes on "
+        "beyond it." + (f" Not recorded of every model: {', '.join(missing)}." if missing else "")
     )
 
 

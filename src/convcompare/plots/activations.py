@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,11 @@ FILTERS = 16
 @register.plot("activations", needs=FEATURES)
 def activations(source: Source) -> list[Drawing]:
     """First-layer activations of one test image: the channels that vary most, for every model."""
-    records = dict(source.features())
+    every = dict(source.features())
+    records = {label: record for label, record in every.items() if len(record.first)}
+    if not records:
+        raise UsageError("none of these networks has an activation layer")
+    none = without(every, records, "no activation layer")
     cell = WIDTH / (SHOWN + 1)
     height = cell + 0.26
     figure, axes = canvas(WIDTH, height * len(records))
@@ -43,11 +48,12 @@ def activations(source: Source) -> list[Drawing]:
             data.append((label, record.first_layer, channel, values.mean(), values.max()))
     caption = (
         "The image on the left, then the channels of the first activation that vary most over the "
-        "test images; bright is strong, each channel on a scale of its own."
+        "test images; bright is strong, each channel on a scale of its own." + none
     )
     columns = ("model", "layer", "channel", "mean", "max")
     alt = f"First activations of {', '.join(records)} for one test image, as grey-level pictures."
     key = "left: test image · then channels of the first activation, each on its own scale"
+    key += none
     return [Drawing("activations", figure, caption, columns, data, alt, key)]
 
 
@@ -57,7 +63,8 @@ def filters(source: Source) -> list[Drawing]:
     every = dict(source.features())
     records = {label: record for label, record in every.items() if record.filters.size}
     if not records:
-        raise UsageError("none of these networks has a convolution", "`plot activations` may help")
+        hint = "`convcompare plot activations` draws any network"
+        raise UsageError("none of these networks has a convolution", hint)
     cell = WIDTH / FILTERS
     height = cell + 0.26
     figure, axes = canvas(WIDTH, height * len(records))
@@ -70,17 +77,21 @@ def filters(source: Source) -> list[Drawing]:
         for number, kernel in enumerate(record.filters):
             for position, weight in np.ndenumerate(kernel):
                 data.append((label, number, *position, float(weight)))
-    none = [label for label in every if label not in records]
+    none = without(every, records, "no convolution")
     caption = (
         "The first filters of the first convolution, all of a network on one scale: red is "
-        "positive and blue negative, or their three channels as colours."
-        + (f" No convolution: {', '.join(none)}." if none else "")
+        "positive and blue negative, or their three channels as colours." + none
     )
     columns = ("model", "filter", "channel", "row", "column", "weight")
     alt = f"Filters of the first convolution of {', '.join(records)}, as small pictures."
-    key = "filters of the first convolution, all of a network on one scale"
-    key += f" · no convolution: {', '.join(none)}" if none else ""
+    key = "filters of the first convolution, all of a network on one scale" + none
     return [Drawing("filters", figure, caption, columns, data, alt, key)]
+
+
+def without(every: Iterable[str], shown: Container[str], what: str) -> str:
+    """Which models are not in a figure, and why: `` No convolution: fcn.``; empty where none."""
+    none = [label for label in every if label not in shown]
+    return f" {what[0].upper()}{what[1:]}: {', '.join(none)}." if none else ""
 
 
 def title(axes: Axes, x: float, y: float, text: str, quiet: bool = False) -> None:
@@ -125,7 +136,13 @@ def _show_channels(
         square = np.full(side**2, np.nan)
         square[: len(first)] = first
         picture(axes, square.reshape(side, side), place, cell - 0.05, cmap="magma")
-        title(axes, x + cell, y, f"{len(first)} units, which have no place", quiet=True)
+        title(
+            axes,
+            x + cell,
+            y,
+            f"the {len(first)} units that vary most, which have no place",
+            quiet=True,
+        )
         return
     for i, values in enumerate(first[:SHOWN]):
         picture(axes, values, (x + i * cell, y), cell - 0.05, cmap="magma")

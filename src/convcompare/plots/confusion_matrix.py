@@ -110,7 +110,9 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
         for label, difference in differences.items()
         for (true, given), value in np.ndenumerate(difference)
     ]
-    key = "number: images more or less, mean of the seeds · on the diagonal more is better"
+    key = (
+        "number: images more or less, in whole ones (seeds: mean) · on the diagonal more is better"
+    )
     alt = f"Of the test images, {right}."
     return Drawing("confusion-matrix-difference", figure, caption, columns, rows, alt, key)
 
@@ -152,10 +154,8 @@ def _count(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    if value == 0:
-        return ""
-    shown = f"{value:+.0f}" if abs(value) >= 10 or value == round(value) else f"{value:+.1f}"
-    return shown.replace("-", "−")
+    """Whole images only: with a sign, a decimal is too wide for a cell."""
+    return "" if abs(value) <= 0.5 else f"{value:+.0f}".replace("-", "−")
 
 
 def _most_confused(source: Source, label: str, matrix: Matrix) -> str:

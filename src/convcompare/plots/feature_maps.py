@@ -11,7 +11,7 @@ from ..drawing import WIDTH, Drawing, canvas, count_axis, legend_below, outer_la
 from ..errors import UsageError
 from ..features import FEATURES
 from ..looks import short
-from .activations import picture, show_image, title
+from .activations import picture, show_image, title, without
 
 if TYPE_CHECKING:
     from ..plotting import Source
@@ -28,7 +28,8 @@ def feature_maps(source: Source) -> list[Drawing]:
     every = dict(source.features())
     records = {label: record for label, record in every.items() if record.stages}
     if not records:
-        raise UsageError("none of these networks has feature maps", "`plot activations` may help")
+        hint = "`convcompare plot activations` draws any network"
+        raise UsageError("none of these networks has feature maps", hint)
     shown = max(1, MOST_ROWS // len(records))
     stages = max(len(record.stages) for record in records.values())
     cell = min(LARGEST, WIDTH / (stages + 1))
@@ -51,23 +52,25 @@ def feature_maps(source: Source) -> list[Drawing]:
                 data.append((label, int(row), name, *values.shape, values.mean(), values.std()))
                 if place < shown:
                     picture(axes, values, (column * cell, y), cell - 0.05, cmap="viridis")
-    none = [label for label in every if label not in records]
+    none = without(every, records, "no feature maps")
     caption = (
         "For each size of feature map the last layer of that size, averaged over its channels: "
-        "what is bright is where the network looks."
-        + (f" No feature maps: {', '.join(none)}." if none else "")
+        "what is bright is where the network looks." + none
     )
     columns = ("model", "image", "layer", "height", "width", "mean", "std")
     alt = f"Mean feature maps of {', '.join(records)} for {shown} test images, as pictures."
-    key = "left: test images · then the last layer of each size, mean of its channels"
-    key += f" · no feature maps: {', '.join(none)}" if none else ""
+    key = "left: test images · then the last layer of each size, mean of its channels" + none
     return [Drawing("feature-maps", figure, caption, columns, data, alt, key)]
 
 
 @register.plot("activation-statistics", needs=FEATURES)
 def activation_statistics(source: Source) -> list[Drawing]:
     """Mean, spread and share of dead units of each layer's activations."""
-    records = dict(source.features())
+    every = dict(source.features())
+    records = {label: record for label, record in every.items() if record.layers}
+    if not records:
+        raise UsageError("none of these networks has an activation layer")
+    none = without(every, records, "no activation layer")
     figure, axes = panels(3, 3, 2.3)
     figures = (("mean", "mean activation"), ("std", "standard deviation"), ("dead", "dead units"))
     for one, (key, heading) in zip(axes, figures, strict=True):
@@ -86,8 +89,10 @@ def activation_statistics(source: Source) -> list[Drawing]:
         for label, record in records.items()
         for i, layer in enumerate(record.layers)
     ]
-    caption = "A unit is dead when it is zero or less for every one of the images."
+    caption = "A unit is dead when it is zero or less for every one of the images." + none
     columns = ("model", "depth", "layer", "mean", "std", "dead")
     dead = "; ".join(f"{m} {100 * r.dead.max():.1f} %" for m, r in records.items() if len(r.dead))
     alt = f"Largest share of dead units in a layer: {dead}."
-    return [Drawing("activation-statistics", figure, caption, columns, data, alt, "first seed")]
+    return [
+        Drawing("activation-statistics", figure, caption, columns, data, alt, f"first seed{none}")
+    ]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 KEY = "line: mean of the seeds · band: from the lowest to the highest seed"
 PALE = "strong line with markers: test · pale line: train"
+MOST_WITH_TRAIN = 6
+"""Models on one axis up to which their train lines are drawn as well."""
 COLUMNS = (
     "model", "seed", "epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy"
 )  # fmt: skip
@@ -94,22 +96,30 @@ def loss(source: Source) -> list[Drawing]:
 
 def _together(source: Source, what: str) -> Drawing:
     figure, axes = panels(1, 1, 3.2)
+    parts = ("train", "test") if len(source.groups) <= MOST_WITH_TRAIN else ("test",)
     for group in source.groups:
-        _draw(axes[0], group.finished, what, source.looks[group.label])
+        _draw(axes[0], group.finished, what, source.looks[group.label], parts)
     outer_labels(axes, 1, "epoch", _with_unit(what))
     legend_below(figure, [source.looks[group.label] for group in source.groups])
     caption = (
         f"{what.capitalize()} of all models by epoch. The band reaches from the lowest to the "
         "highest seed."
     )
+    shown = PALE if len(parts) == 2 else "test figures (for train see learning-curves)"
     return Drawing(
-        what, figure, caption, COLUMNS, list(_rows(source)), _alt(source), f"{PALE} · {KEY}"
+        what, figure, caption, COLUMNS, list(_rows(source)), _alt(source), f"{shown} · {KEY}"
     )
 
 
-def _draw(axes: Axes, runs: Sequence[Run], what: str, look: Look) -> None:
+def _draw(
+    axes: Axes,
+    runs: Sequence[Run],
+    what: str,
+    look: Look,
+    parts: Sequence[str] = ("train", "test"),
+) -> None:
     epochs = [epoch.epoch for epoch in runs[0].history]
-    for part in ("train", "test"):
+    for part in parts:
         values = band(runs, f"{part}_{what}")
         style: dict[str, Any] = look.line() | {"markevery": max(1, len(epochs) // 12)}
         if part == "train":

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ACROSS = 3
 NAMED = 10
 """Layers up to which each has its name and its size beside it."""
+FEWEST = 4
+"""Rows of a panel, so that one bar does not fill it."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,15 @@ def steps(record: FieldRecord) -> list[Step]:
     last = record.features if record.features >= 0 else len(record.layers) - 1
     found: list[Step] = []
     for name, sides in zip(record.layers[: last + 1], record.size, strict=False):
-        size = None if np.isnan(sides).any() else int(sides.max())
-        if not found or size != found[-1].size:
-            found.append(Step(name, size))
+        if np.isnan(sides).any():
+            return [*found, Step(name, None)]
+        if not found or sides.max() > (found[-1].size or 0):
+            found.append(Step(name, int(sides.max())))
     return found
 
 
 def _sizes(source: Source, records: dict[str, FieldRecord]) -> Drawing:
-    tallest = min(16, max(len(steps(record)) for record in records.values()))
+    tallest = max(FEWEST, min(16, max(len(steps(record)) for record in records.values())))
     figure, axes = panels(len(records), ACROSS, 0.8 + 0.15 * tallest, sharex=True)
     for i, (one, (label, record)) in enumerate(zip(axes, records.items(), strict=True)):
         _bars(one, record, source.looks[label])
@@ -113,8 +116,8 @@ def _bars(axes: Axes, record: FieldRecord, look: Look) -> None:
             )  # fmt: skip
     axes.axvline(side, color="#777777", linewidth=0.9, linestyle=(0, (4, 2)))
     shown = np.unique(np.linspace(0, len(found) - 1, min(len(found), NAMED)).round().astype(int))
-    axes.set_yticks(shown, [short(found[i].layer, 14) for i in shown])
-    axes.set_ylim(len(found) - 0.4, -0.6)
+    axes.set_yticks(shown, [short(found[i].layer, 12) for i in shown])
+    axes.set_ylim(max(len(found), FEWEST) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
 

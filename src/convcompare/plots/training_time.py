@@ -80,7 +80,7 @@ def _panel(axes: Axes, values: list[list[float]], shown: list[Look]) -> None:
             axes.barh(y, mean, height=0.62, **look.bar())
         points = [value / scale for value in seeds]
         axes.plot(points, [y] * len(points), markersize=3.2, **look.dots())
-        side_text(axes, y, f"{mean:.3g}")
+        side_text(axes, y, f"{mean:#.3g}".rstrip("."))
     if logarithmic:
         axes.set_xscale("log")
         log_axis(axes.xaxis, lambda value: f"{value:g}")
