@@ -126,7 +126,7 @@ def panels(
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure to put pictures on: one panel without a frame, in inches from the top left."""
     figure, (axes,) = panels(1, 1, height, width)
-    axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
     axes.set_axis_off()
     return figure, axes
 
@@ -166,9 +166,9 @@ def share_limits(axes: Sequence[Axes]) -> None:
 
 def headline(figure: Figure, text: str) -> None:
     """A quiet line above the panels; the figure grows by it."""
-    lines = textwrap.wrap(plain(text), int(20.5 * figure.get_figwidth()))
+    lines = textwrap.wrap(plain(text), int(19.5 * figure.get_figwidth()))
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY)
-    _grow(figure, 0.14 * len(lines))
+    _grow(figure, 0.12 + 0.14 * len(lines))
 
 
 def legend_below(figure: Figure, shown: Iterable[Look], bars: bool = False) -> None:

@@ -75,7 +75,7 @@ def accuracy_vs_cost(source: Source) -> list[Drawing]:
         if known:
             one.set_xscale("log")
             log_axis(one.xaxis, cost.show)
-    _limits(axes[0], [100 * estimate.value for estimate in accuracy.values()])
+    _limits(axes[0], list(accuracy.values()))
     outer_labels(axes, 2, "", "test accuracy (%)")
     legend_below(figure, [source.looks[group.label] for group in groups])
     columns = ("model", "test_accuracy", "low", "high", *(c.name for c in COSTS),
@@ -131,9 +131,11 @@ def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
         axes.step(x, y, where="post", color="#999999", linewidth=0.9, zorder=1)
 
 
-def _limits(axes: Axes, values: Sequence[float]) -> None:
+def _limits(axes: Axes, shown: Sequence[Estimate]) -> None:
     """An axis for the points: an interval much wider than their spread goes on beyond it."""
-    room = max(max(values) - min(values), 0.5)
+    values = [100 * estimate.value for estimate in shown]
+    narrowest = min(100 * (estimate.half_width or 0) for estimate in shown)
+    room = max(max(values) - min(values), 1.2 * narrowest, 0.5)
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, min(values) - room, -1), min(high, max(values) + room, 101))
 

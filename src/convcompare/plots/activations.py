@@ -48,7 +48,8 @@ def activations(source: Source) -> list[Drawing]:
             data.append((label, record.first_layer, channel, values.mean(), values.max()))
     caption = (
         "The image on the left, then the channels of the first activation that vary most over the "
-        "test images; bright is strong, each channel on a scale of its own." + none
+        "test images; bright is strong, each channel on a scale of its own"
+        f"{none}."
     )
     columns = ("model", "layer", "channel", "mean", "max")
     alt = f"First activations of {', '.join(records)} for one test image, as grey-level pictures."
@@ -80,7 +81,8 @@ def filters(source: Source) -> list[Drawing]:
     none = without(every, records, "no convolution")
     caption = (
         "The first filters of the first convolution, all of a network on one scale: red is "
-        "positive and blue negative, or their three channels as colours." + none
+        "positive and blue negative, or their three channels as colours"
+        f"{none}."
     )
     columns = ("model", "filter", "channel", "row", "column", "weight")
     alt = f"Filters of the first convolution of {', '.join(records)}, as small pictures."
@@ -89,9 +91,9 @@ def filters(source: Source) -> list[Drawing]:
 
 
 def without(every: Iterable[str], shown: Container[str], what: str) -> str:
-    """Which models are not in a figure, and why: `` No convolution: fcn.``; empty where none."""
+    """Which models are not in a figure, and why: `` · no convolution: fcn``; empty where none."""
     none = [label for label in every if label not in shown]
-    return f" {what[0].upper()}{what[1:]}: {', '.join(none)}." if none else ""
+    return f" · {what}: {', '.join(none)}" if none else ""
 
 
 def title(axes: Axes, x: float, y: float, text: str, quiet: bool = False) -> None:

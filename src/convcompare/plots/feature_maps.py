@@ -55,7 +55,8 @@ def feature_maps(source: Source) -> list[Drawing]:
     none = without(every, records, "no feature maps")
     caption = (
         "For each size of feature map the last layer of that size, averaged over its channels: "
-        "what is bright is where the network looks." + none
+        "what is bright is where the network looks"
+        f"{none}."
     )
     columns = ("model", "image", "layer", "height", "width", "mean", "std")
     alt = f"Mean feature maps of {', '.join(records)} for {shown} test images, as pictures."
@@ -89,7 +90,7 @@ def activation_statistics(source: Source) -> list[Drawing]:
         for label, record in records.items()
         for i, layer in enumerate(record.layers)
     ]
-    caption = "A unit is dead when it is zero or less for every one of the images." + none
+    caption = f"A unit is dead when it is zero or less for every one of the images{none}."
     columns = ("model", "depth", "layer", "mean", "std", "dead")
     dead = "; ".join(f"{m} {100 * r.dead.max():.1f} %" for m, r in records.items() if len(r.dead))
     alt = f"Largest share of dead units in a layer: {dead}."

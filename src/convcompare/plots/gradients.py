@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import register
-from ..drawing import Drawing, count_axis, legend_below, outer_labels, panels
+from ..drawing import Drawing, count_axis, legend_below, log_axis, outer_labels, panels
 from ..gradients import GRADIENTS, GradientRecord
 from ..looks import Look
 
@@ -49,6 +49,7 @@ def _by_layer(records: Records, looks: Looks) -> Drawing:
         one.set_title(look.name)
         count_axis(one)
     outer_labels(axes, ACROSS, "layer, from the input", "gradient norm (L2)")
+    log_axis(axes[0].yaxis, lambda value: f"{value:g}")
     _moments_below(figure, max(len(record.norm) for record in records.values()))
     data = [
         (label, i + 1, layer, _moment(m), record.norm[m, i], record.mean_abs[m, i])
@@ -70,6 +71,7 @@ def _by_epoch(records: Records, looks: Looks) -> Drawing:
         one.set_title(f"{name} layer")
         count_axis(one)
     outer_labels(axes, 2, "epoch (0: initialisation)", "gradient norm (L2)")
+    log_axis(axes[0].yaxis, lambda value: f"{value:g}")
     legend_below(figure, [looks[label] for label in records])
     data = [
         (label, epoch, record.norm[epoch, 0], record.norm[epoch, -1])
