@@ -381,7 +381,8 @@ def test_in_the_terminal(folder: Path, run: Run, tmp_path: Path, kind: str) -> N
         for label in Comparison.latest(RunStore(folder / store)).labels:
             assert looks([label])[label].name in result.out
     assert not list(tmp_path.iterdir()), "nothing is written"
-    assert "cannot be drawn as text" in run("plot", "filters", "--terminal").err or True
+    refused = run("plot", "filters", "--terminal", "--store", str(folder / "three"))
+    assert "`filters` cannot be drawn as text" in refused.err
 
 
 def test_curves_as_text_end_where_they_should() -> None:
@@ -446,8 +447,22 @@ def test_a_run_that_has_not_ended_is_said(folder: Path, run: Run, tmp_path: Path
     assert result.code == 0
     assert f"{THREE[1]}: 1 run not ended, not shown" in result.err
     store.begin(replace(victim.trial, seed=7), victim.environment)
-    by_model = select(store, [THREE[1], victim.id])
-    assert len(by_model.unfinished) >= 1
+    by_id = select(store, [victim.id, loaded.groups[0].runs[0].id])
+    assert by_id.unfinished == ((THREE[1], victim.id),)
+    assert by_id.labels == [THREE[0], THREE[1]]
+
+
+def test_a_model_without_any_finished_run_keeps_its_place(folder: Path, run: Run) -> None:
+    more = ("-d", DATA, "-q", "--threads", "1", "--store", "s", "-e", "1")
+    unlucky = f"{folder}/net.py:Unlucky"
+    assert run("compare", unlucky, THREE[0], *more).code == 1
+    opened = source(Path.cwd(), "s")
+    assert opened.looks[THREE[0]].colour == COLOURS[1]
+    result = run("plot", "seeds", "--store", "s")
+    assert result.code == 0, result.err
+    assert "Unlucky: 1 of 1 runs diverged, not shown" in result.err
+    alone = run("plot", "loss", unlucky, "--store", "s")
+    assert (alone.code, "none of these runs has finished" in alone.err) == (2, True)
 
 
 def test_runs_that_do_not_belong_together_are_refused(folder: Path, run: Run) -> None:
