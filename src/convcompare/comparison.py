@@ -133,6 +133,16 @@ class Comparison:
     """The label of the network that the others are held against."""
     plan: Plan | None = None
     """How seeds were added until it was clear; None for a fixed number of seeds."""
+    unfinished: tuple[tuple[str, str], ...] = ()
+    """Runs that belong to it and have not ended: the label of the model, the id of the run."""
+    whole: tuple[str, ...] = ()
+    """The models of the comparison that this is a part of, which keep their colours in it."""
+
+    @property
+    def labels(self) -> list[str]:
+        """The models, those without an ended run included."""
+        known = [group.label for group in self.groups]
+        return list(dict.fromkeys([*known, *(label for label, _ in self.unfinished)]))
 
     @property
     def seeds(self) -> int:
@@ -161,10 +171,11 @@ class Comparison:
     @classmethod
     def load(cls, store: RunStore, record: Mapping[str, Any]) -> Comparison:
         """The comparison of a stored record, its figures read from the runs."""
-        groups = []
+        groups, unfinished = [], []
         for model in record["models"]:
-            outcomes = [store.outcome(run_id) for run_id in model["trials"]]
-            groups.append(Group(model["model"], tuple(run for run in outcomes if run)))
+            outcomes = {run_id: store.outcome(run_id) for run_id in model["trials"]}
+            groups.append(Group(model["model"], tuple(run for run in outcomes.values() if run)))
+            unfinished += [(model["model"], run_id) for run_id, run in outcomes.items() if not run]
         return cls(
             Conditions.from_json(record["conditions"]),
             tuple(group for group in groups if group.runs),
@@ -173,6 +184,7 @@ class Comparison:
             record.get("study"),
             record.get("baseline", ""),
             Plan.from_json(record["plan"]) if record.get("plan") else None,
+            tuple(unfinished),
         )
 
     @classmethod
@@ -195,6 +207,8 @@ class Comparison:
                 found.append((f"{seed} diverged and is not ranked: {run.message}", hint))
             else:
                 found.append((f"{seed} failed: {run.message}", "the same command tries it again"))
+        for label, run_id in self.unfinished:
+            found.append((f"run {run_id} of {label} has not ended", "the same command goes on"))
         if self.seeds == 1 and len(self.groups) > 1:
             found.append(
                 (

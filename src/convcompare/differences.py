@@ -30,6 +30,11 @@ def differences(judgement: Judgement) -> list[str]:
     return found + [one.sentence for one in unsupported]
 
 
+def confirmed(judgement: Judgement) -> list[str]:
+    """The conclusions of the report that the runs confirm."""
+    return [one.sentence for one in findings(judgement) if one.outcome == "confirmed"]
+
+
 def _of_row(row: Row, group: Group, context: Context) -> list[str]:
     published = row.published
     found = []

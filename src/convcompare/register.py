@@ -48,10 +48,14 @@ class Entry:
 
 
 class Registry:
-    """Things of one kind by name; filled by importing the modules of `package` at first use."""
+    """Things of one kind by name; filled by importing the modules of `package` at first use.
 
-    def __init__(self, kind: str, package: str) -> None:
+    `listing` is the command that lists them.
+    """
+
+    def __init__(self, kind: str, package: str, listing: str = "") -> None:
         self.kind = kind
+        self.listing = listing or f"convcompare {kind}s"
         self.package = package
         self._entries: dict[str, Entry] = {}
         self._loaded = False
@@ -88,7 +92,7 @@ class Registry:
             known = ", ".join(sorted(self._entries))
             listed = f"there are: {known}"
             if len(known) > 100:
-                listed = f"`convcompare {self.kind}s` lists them"
+                listed = f"`{self.listing}` lists them"
             raise UsageError(
                 f"there is no {self.kind} {quote(name)}",
                 did_you_mean(name, self._entries) or listed,
@@ -157,7 +161,7 @@ def _load_plugins() -> None:
 
 model = Registry("model", "convcompare.models")
 dataset = Registry("dataset", "convcompare.datasets")
-study = Registry("study", "convcompare.studies")
-plot = Registry("plot", "convcompare.plots")
+study = Registry("study", "convcompare.studies", "convcompare study")
+plot = Registry("plot", "convcompare.plots", "convcompare plot list")
 executor = Registry("executor", "convcompare.executors")
 metric = Registry("metric", "convcompare.metrics")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 from . import __version__, register, units
 from .blocks import (
@@ -27,15 +27,24 @@ from .blocks import (
     code,
     unique_names,
 )
+from .claims import study_of
 from .comparison import Comparison
 from .comparison_table import comparison_table
 from .conditions import changed_surroundings, conditions
 from .data import Sources
+from .differences import confirmed, differences
 from .drawing import Drawing
-from .errors import DataError, UsageError, quote
-from .plotting import Source
+from .errors import DataError, UsageError
+from .judgement import Judgement
+from .plotting import Source, draw
+from .selection import select as choose
+from .selection import studies_of
 from .store import RunStore
+from .study import FIGURES, MAIN, Study
 
+OWN_COLUMNS = ("epoch-time", "inference", "macs", "memory")
+OWN_FIGURES = (*FIGURES, "activations", "feature-maps", "gradients", "receptive-field")
+"""What the report of a comparison of one's own shows."""
 MOST_NAMED = 6
 """Networks that a sentence names; of more it says how many."""
 
@@ -45,9 +54,8 @@ class Section:
     """One comparison of a report: its runs, and what is to be said and drawn of them.
 
     ``name`` is short, and part of the names of the section's files where a report has several.
-    ``figures`` are kinds of figures. ``verdicts`` and ``differences`` (from published figures) are
-    sentences. ``columns`` are those of `columns.EXTRA` that the table has beyond the default ones.
-    ``unfinished`` are sentences on the runs that have no end yet. ``extra`` follows the figures.
+    ``figures`` are kinds of figures, ``columns`` those of `columns.EXTRA` that the table has beyond
+    the default ones.
     """
 
     source: Source
@@ -55,54 +63,81 @@ class Section:
     summary: str = ""
     name: str | None = None
     figures: Sequence[str] = ()
-    verdicts: Sequence[str] = ()
-    differences: Sequence[str] = ()
     columns: Sequence[str] = ()
-    unfinished: Sequence[str] = ()
-    extra: Sequence[Block] = ()
 
     @property
     def comparison(self) -> Comparison:
         return self.source.comparison
 
+    @cached_property
+    def judgement(self) -> Judgement:
+        return Judgement(self.comparison, self.source.store)
+
 
 def select(names: Sequence[str], store: RunStore, sources: Sources) -> list[Section]:
-    """The sections that were asked for by name: the last comparison where none is named."""
-    for name in names:
-        if name != "latest":
-            raise UsageError(
-                f"there is nothing to report on by the name {quote(name)}",
-                "`latest` is the last comparison",
-            )
-    comparison = Comparison.latest(store)
+    """The sections that were asked for, each by the name of a study, ``latest``, or a model.
+
+    Where none is named: every study that was run, and the latest comparison if it is none of them.
+    """
+    comparisons = [choose(store, [name]) for name in names] or _latest_of_each(store)
+    return [_section(comparison, store, sources) for comparison in comparisons]
+
+
+def _latest_of_each(store: RunStore) -> list[Comparison]:
+    latest = Comparison.latest(store)
+    studies = [Comparison.load(store, record) for record in studies_of(store).values()]
+    studies.sort(key=lambda comparison: _place(str(comparison.study)))
+    return [*([] if latest.study else [latest]), *studies]
+
+
+def _place(study: str) -> tuple[int, str]:
+    """The studies of report 002 in its order, then the others by name."""
+    return (MAIN.index(study) if study in MAIN else len(MAIN)), study
+
+
+def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Section:
     source = Source(comparison, store, sources)
-    kinds = [entry.name for entry in register.plot]
-    waiting = unfinished(store, store.comparison(store.comparisons()[-1]))
-    return [Section(source, "The latest comparison", figures=kinds, unfinished=waiting)]
-
-
-def unfinished(store: RunStore, record: Mapping[str, Any]) -> list[str]:
-    """The trials of a recorded comparison that have no end: they still run, or were stopped."""
-    found = []
-    for model in record["models"]:
-        for run_id in model["trials"]:
-            if store.outcome(run_id) is None:
-                epochs = len(store.history(run_id))
-                found.append(f"{code(model['model'])} (run {run_id}) half-done at epoch {epochs}")
-    return found
+    if comparison.study is None or comparison.study not in register.study:
+        return Section(source, "A comparison", figures=OWN_FIGURES, columns=OWN_COLUMNS)
+    entry = register.study[comparison.study]
+    study: Study = entry.function()
+    columns = (
+        (*study.columns, "published") if study_of(Judgement(comparison, store)) else study.columns
+    )
+    title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"
+    return Section(
+        source, title, f"{entry.summary}.", comparison.study, study.figures, tuple(columns)
+    )
 
 
 def compose(sections: Sequence[Section]) -> Document:
     """The report of some comparisons, its figures drawn; call it within `drawing.styled`."""
-    blocks: list[Block] = []
+    blocks: list[Block] = [*_overview(sections)]
     for section in sections:
-        blocks += [*_result(section), *_figures(section), *section.extra, *_terms(section)]
+        blocks += [*_result(section), *_figures(section), *_terms(section)]
     made = " and ".join(sorted({section.comparison.created[:10] for section in sections}))
     return Document(
         "Convolutional networks compared",
         f"From run records of {made}, by convcompare {__version__}",
         _with_unique_drawings(blocks),
     )
+
+
+def _overview(sections: Sequence[Section]) -> Iterator[Block]:
+    """The verdicts of all sections, where there are several."""
+    if len(sections) < 2:
+        return
+    yield Heading(2, "Summary")
+    for section in sections:
+        lines = section.judgement.lines
+        yield Paragraph(f"{section.title}:" if lines else f"{section.title}: nothing to compare.")
+        if lines:
+            yield Bullets([_sentence(line) for line in lines])
+
+
+def _sentence(line: str) -> str:
+    """A verdict of the terminal, without the spaces that align it there."""
+    return " ".join(line.split())
 
 
 def _result(section: Section) -> Iterator[Block]:
@@ -112,20 +147,22 @@ def _result(section: Section) -> Iterator[Block]:
     if section.summary:
         yield Paragraph(section.summary)
     yield Paragraph(compared(comparison))
-    if section.verdicts:
-        yield Bullets(section.verdicts)
+    if section.judgement.lines:
+        yield Bullets([_sentence(line) for line in section.judgement.lines])
     if comparison.groups:
-        table = comparison_table(comparison, section.source.store, section.columns)
+        ranked = section.judgement.ranked()
+        table = comparison_table(ranked, section.source.store, section.columns)
         yield TableBlock(table, _caption(comparison))
-    missing = [*_failures(comparison), *section.unfinished]
+    missing = [*_failures(comparison), *_unfinished(section)]
     if missing:
         yield Paragraph(f"Without a result: {'; '.join(missing)}.")
-    warnings = [*comparison.warnings(), *changed_surroundings(comparison)]
+    warnings = [*section.judgement.warnings(), *changed_surroundings(comparison)]
     if warnings:
         yield Warnings(warnings)
-    if section.differences:
+    told = [*differences(section.judgement), *confirmed(section.judgement)]
+    if told:
         yield Heading(3, "Beside the published figures")
-        yield Bullets(section.differences)
+        yield Bullets(told)
 
 
 def compared(comparison: Comparison) -> str:
@@ -141,6 +178,15 @@ def compared(comparison: Comparison) -> str:
         f"({units.count(terms.train_images)} images of {terms.shape}) for {_epochs(comparison)} "
         f"with {seeds} each, and tested on {units.count(terms.test_images)} images."
     )
+
+
+def _unfinished(section: Section) -> list[str]:
+    """The runs that have no end: they still run, or were stopped."""
+    store = section.source.store
+    return [
+        f"{code(label)} (run {run_id}) half-done at epoch {len(store.history(run_id))}"
+        for label, run_id in section.comparison.unfinished
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -171,7 +217,7 @@ def _figures(section: Section) -> Iterator[Block]:
     for kind in section.figures:
         entry = register.plot[kind]
         try:
-            drawings: list[Drawing] = entry.function(section.source)
+            drawings = draw(entry, section.source)
         except UsageError as error:
             again = code(command(section.comparison, "--fresh"))
             yield Paragraph(f"Not recorded, {code(kind)}: {error.message}; {again} records it.")
@@ -193,7 +239,7 @@ def _figure(drawing: Drawing, summary: str, section: Section) -> FigureBlock:
         absent = ", ".join(code(label) for label in labels if label not in shown)
         caption += f" Nothing of this kind is recorded of {absent}." if absent else ""
     name = f"{section.name}-{drawing.name}" if section.name else drawing.name
-    alt = f"{title}: {summary}. Networks: {', '.join(shown)}."
+    alt = drawing.alt or f"{title}: {summary}. Networks: {', '.join(shown)}."
     return FigureBlock(dataclasses.replace(drawing, name=name, caption=caption, rows=rows), alt)
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Relation = Literal[">", "<", "="]
+MAIN = ("mnist", "cifar10", "kernel-size", "depth", "custom-layers", "residual-blocks")
+"""The studies of report 002, one a table."""
 FIGURES = ("learning-curves", "accuracy", "time", "confusion-matrix", "accuracy-vs-cost", "seeds")
 """The kinds of figure that every study has."""
 

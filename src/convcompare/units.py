@@ -84,3 +84,11 @@ def decimals(half: float) -> int:
     exponent = math.floor(math.log10(half))
     digits = half / 10**exponent
     return min(4, max(0, (1 if digits < 3.55 else 0) - exponent))
+
+
+def time_unit(value: float) -> tuple[float, str]:
+    """Seconds in a unit that fits a duration, and its symbol: for the axis of a figure."""
+    for length, symbol in ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms")):
+        if value >= (3 if length > 1 else 1) * length:
+            return length, symbol
+    return 1e-6, "µs"

@@ -119,10 +119,11 @@ def _perform(request: Request, threshold: float, out: Path | None) -> int:
         emit_table(table, kind)
     if out is not None:
         from ..drawing import styled
+        from ..looks import looks
         from ..plots.gradients import draw_gradients
 
         with styled():
-            emit_drawings(draw_gradients(records), out, "png")
+            emit_drawings(draw_gradients(records, looks(list(records))), out, "png")
     return 1 if failed else 0
 
 

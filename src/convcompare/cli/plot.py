@@ -2,60 +2,168 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError, quote
 from . import options as o
+from .console import out as results
+from .console import show_warning, width
 from .output import emit_drawings, emit_text
+
+if TYPE_CHECKING:
+    from ..drawing import Drawing
+    from ..plotting import Source
+    from ..register import Entry
+
+FIGURES = Path("convcompare-figures")
+PICTURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "webp", "eps", "ps", "tif", "tiff", "bmp")
+"""Endings that are meant as the name of a figure, those that cannot be written included."""
 
 
 def plot(
     kind: Annotated[
-        str,
-        typer.Argument(help="What to draw: `convcompare plot list`.", autocompletion=o.plot_names),
-    ],
+        str | None,
+        typer.Argument(
+            help="What to draw: `plot list` lists the kinds, `plot all` draws each.",
+            autocompletion=o.plot_names,
+        ),
+    ] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A study, models, or runs by their ids (the latest comparison).",
+            metavar="[STUDY | MODEL | RUN]...",
+        ),
+    ] = None,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
     out: Annotated[
-        Path, o.option("--out", "-o", panel=o.OUTPUT, help="Folder (convcompare-figures).")
-    ] = Path("convcompare-figures"),
+        Path,
+        o.option(
+            "--out", "-o", panel=o.OUTPUT, help="Folder (convcompare-figures), or a file: fig.svg."
+        ),
+    ] = FIGURES,
     figure_format: Annotated[
-        str, o.option("--figure-format", panel=o.OUTPUT, help="png (the default), svg or pdf.")
-    ] = "png",
+        str | None,
+        o.option("--figure-format", panel=o.OUTPUT, help="png (the default), svg or pdf."),
+    ] = None,
     format: Annotated[
         str, o.option("--format", "-f", panel=o.OUTPUT, help="json prints the data, draws nothing.")
     ] = "figure",
+    terminal: Annotated[
+        bool, o.option("--terminal", panel=o.OUTPUT, help="Draw it here as text, write no file.")
+    ] = False,
 ) -> None:
-    """Draw the latest comparison: figures, and beside each its data as CSV.
+    """Draw figures of a comparison, and beside each its data as CSV.
 
-    [bold]convcompare plot gradients[/bold]
+    [bold]convcompare plot learning-curves[/bold]
 
-    [bold]convcompare plot activations --out figures --figure-format svg[/bold]
+    [bold]convcompare plot confusion-matrix fcn simple --out confusion.svg[/bold]
+
+    [bold]convcompare plot accuracy --terminal[/bold]
     """
     from .. import register
-    from ..comparison import Comparison
-    from ..data import Sources
-    from ..drawing import styled
-    from ..load import default_cache
-    from ..plotting import Source
-    from ..store import RunStore
 
-    if kind == "list":
+    if kind in (None, "list"):
+        longest = max(len(entry.name) for entry in register.plot)
         for entry in register.plot:
-            typer.echo(f"{entry.name:<18} {entry.summary}")
+            typer.echo(f"{entry.name:<{longest}}  {entry.summary}")
         return
     if format not in ("figure", "json"):
         raise UsageError(f"there is no format {quote(format)}", "formats: figure, json")
-    entry = register.plot[kind]
+    entries = list(register.plot) if kind == "all" else [register.plot[str(kind)]]
+    folder, stem, picture = _target(out, figure_format)
+    source = _source(store, data_dir, names or [])
+    if terminal:
+        _in_terminal(entries, source)
+    else:
+        _on_files(_drawn(entries, source), (folder, stem, picture), format)
+    needs = {entry.info.get("needs") for entry in entries}
+    lines = [line for need in needs for line in source.left_out(need)]
+    for line in dict.fromkeys(lines):
+        show_warning(line)
+
+
+def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str]:
+    """Where to: the folder, the name of the figure where one was given, the format."""
+    ending = out.suffix.lower().removeprefix(".")
+    if ending not in PICTURES:
+        return out, None, figure_format or "png"
+    if ending not in PICTURES[:3]:
+        raise UsageError(f"there is no figure format {quote(ending)}", "formats: png, svg, pdf")
+    if figure_format not in (None, ending):
+        raise UsageError(
+            f"`--out {out}` is not {quote(figure_format)}", "leave out `--figure-format`"
+        )
+    return out.parent, out.stem, ending
+
+
+def _source(store: Path, data_dir: Path | None, names: Sequence[str]) -> Source:
+    from ..data import Sources
+    from ..load import default_cache
+    from ..plotting import Source
+    from ..selection import select
+    from ..store import RunStore
+
     opened = RunStore(store)
-    source = Source(Comparison.latest(opened), opened, Sources(default_cache(), data_dir))
+    return Source(select(opened, names), opened, Sources(default_cache(), data_dir))
+
+
+def _in_terminal(entries: Sequence[Entry], source: Source) -> None:
+    able = [entry for entry in entries if "terminal" in entry.info]
+    if not able:
+        from .. import register
+
+        names = [entry.name for entry in register.plot if "terminal" in entry.info]
+        raise UsageError(
+            f"{quote(entries[0].name)} cannot be drawn as text", f"these can: {', '.join(names)}"
+        )
+    console = results()
+    columns = min(width(console) or 80, 120)
+    texts = [entry.info["terminal"](source, columns) for entry in able]
+    emit_text("\n\n".join([source.conditions(), *texts]), None)
+
+
+def _drawn(entries: Sequence[Entry], source: Source) -> list[Drawing]:
+    """The figures; of several kinds those that can be drawn, the others are told."""
+    from ..drawing import styled
+    from ..plotting import draw
+
+    found: list[Drawing] = []
     with styled():
-        drawings = entry.function(source)
-        if format == "json":
-            emit_text(json.dumps([d.to_json() for d in drawings], indent=1, default=float), None)
-        else:
-            emit_drawings(drawings, out, figure_format)
+        for entry in entries:
+            try:
+                found += draw(entry, source)
+            except UsageError as error:
+                if len(entries) == 1:
+                    raise
+                show_warning(f"{entry.name} is not drawn: {error.message}", error.hint)
+    if not found:
+        raise UsageError("nothing of these runs can be drawn", "`convcompare runs` lists them")
+    return found
+
+
+def _on_files(
+    drawings: Sequence[Drawing], target: tuple[Path, str | None, str], format: str
+) -> None:
+    from ..drawing import styled
+
+    folder, stem, picture = target
+    if format == "json":
+        emit_text(json.dumps([d.to_json() for d in drawings], indent=1, default=float), None)
+        return
+    if stem is not None:
+        several = len(drawings) > 1
+        names = [f"{stem}-{d.name}" if several else stem for d in drawings]
+        drawings = [
+            dataclasses.replace(drawing, name=name)
+            for drawing, name in zip(drawings, names, strict=True)
+        ]
+    with styled():
+        emit_drawings(drawings, folder, picture)

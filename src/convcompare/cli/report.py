@@ -15,7 +15,7 @@ def report(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="What to report on: `latest` (the default) is the last comparison.",
+            help="Studies, models, or `latest`: the last comparison (all studies and the last).",
             metavar="NAME",
             show_default=False,
         ),

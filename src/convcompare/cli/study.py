@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UsageError, did_you_mean, quote
+from ..study import MAIN
 from ..tables import Column, Format, Table, check_format
 from . import options as o
 from .output import emit_judgement, emit_table, emit_text
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from ..study import Row, Study
     from .request import Request
 
-MAIN = ("mnist", "cifar10", "kernel-size", "depth", "custom-layers", "residual-blocks")
-"""The studies that ``all`` names: one table of report 002 each."""
 LISTED = (
     Column("study", "study", "left"),
     Column("dataset", "data set", "left", priority=2),

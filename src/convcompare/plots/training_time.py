@@ -1,0 +1,105 @@
+"""Training time of each model, by epoch and as a whole."""
+
+from __future__ import annotations
+
+from statistics import fmean, median
+from typing import TYPE_CHECKING
+
+from .. import register, units
+from ..drawing import Drawing, log_axis, model_rows, side_text
+from ..terminal_plot import bars
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..comparison import Group
+    from ..looks import Look
+    from ..plotting import Source
+    from ..run import Run
+
+WIDE = 20
+"""From so large a ratio of the slowest to the fastest on, the axis is logarithmic."""
+COLUMNS = ("model", "seed", "epoch_seconds", "train_seconds", "processor", "device", "threads")
+
+
+def _terminal(source: Source, width: int) -> str:
+    means = {group.label: fmean(map(whole, group.finished)) for group in source.groups}
+    return bars(means, width, "training alone, mean of the seeds", units.seconds)
+
+
+@register.plot("time", terminal=_terminal)
+def training_time(source: Source) -> list[Drawing]:
+    """Training time per epoch and of the whole training, every seed a dot."""
+    groups = source.groups
+    shown = [source.looks[group.label] for group in groups]
+    figure, axes = model_rows(shown, 2)
+    for one, figure_of, title in zip(
+        axes, (per_epoch, whole), ("an epoch (median)", "whole training"), strict=True
+    ):
+        values = [[figure_of(run) for run in group.finished] for group in groups]
+        _panel(one, values, shown)
+        one.set_title(title)
+    caption = (
+        "Time of the training alone: evaluation, analyses and saving are apart. "
+        "The bar is the mean of the seeds, each of which is a dot; on the left a seed's median "
+        "epoch, on the right all its epochs together. A logarithmic axis, which has no zero, "
+        "shows ticks instead of bars."
+    )
+    ends = "; ".join(f"{g.label} {units.seconds(fmean(map(whole, g.finished)))}" for g in groups)
+    rows = [
+        (
+            group.label, run.trial.seed, per_epoch(run), whole(run),
+            run.environment.processor, run.environment.device, run.environment.threads,
+        )
+        for group in groups
+        for run in group.finished
+    ]  # fmt: skip
+    alt = f"Training time, mean of the seeds: {ends}."
+    return [Drawing("time", figure, caption + _mixed(groups), COLUMNS, rows, alt, _key(source))]
+
+
+def per_epoch(run: Run) -> float:
+    """Seconds of the run's median epoch."""
+    return median(epoch.train_seconds for epoch in run.history)
+
+
+def whole(run: Run) -> float:
+    """Seconds of all epochs."""
+    return sum(epoch.train_seconds for epoch in run.history)
+
+
+def _panel(axes: Axes, values: list[list[float]], shown: list[Look]) -> None:
+    every = [value for seeds in values for value in seeds]
+    scale, unit = units.time_unit(max(every))
+    logarithmic = max(every) > WIDE * min(every) > 0
+    for y, (seeds, look) in enumerate(zip(values, shown, strict=True)):
+        mean = fmean(seeds) / scale
+        if logarithmic:
+            axes.plot([mean], [y], color=look.colour, marker="|", markersize=11, markeredgewidth=2)
+        else:
+            axes.barh(y, mean, height=0.62, **look.bar())
+        points = [value / scale for value in seeds]
+        axes.plot(points, [y] * len(points), markersize=3.2, **look.dots())
+        side_text(axes, y, f"{mean:#.3g}".rstrip("."))
+    if logarithmic:
+        axes.set_xscale("log")
+        log_axis(axes.xaxis, lambda value: f"{value:g}")
+    else:
+        axes.set_xlim(0, 1.06 * max(every) / scale)
+    axes.set_xlabel(f"training time ({unit}{', logarithmic' if logarithmic else ''})")
+
+
+def _key(source: Source) -> str:
+    conditions = source.comparison.conditions
+    where = f"training alone on {conditions.device}, {conditions.precision}"
+    return f"bar or tick: mean · dot: a seed · {where}{_mixed(source.groups)}"
+
+
+def _mixed(groups: list[Group]) -> str:
+    """Times of different machines must not pass for comparable ones."""
+    places = {
+        (e.processor, e.device, e.threads)
+        for group in groups
+        for e in (run.environment for run in group.finished)
+    }
+    return f" These times are of {len(places)} different machines!" if len(places) > 1 else ""

@@ -1,0 +1,134 @@
+"""Which runs are meant: by the name of a study, by model, by run, or the latest comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .comparison import Comparison, Conditions, Group
+from .config import recipe_name
+from .errors import UsageError, did_you_mean, quote
+from .run import Run, Trial
+from .store import RunStore
+
+LATEST = "latest"
+
+
+def select(store: RunStore, names: Sequence[str]) -> Comparison:
+    """The comparison that `names` mean.
+
+    A study or ``latest`` is what is picked from, the latest comparison where neither is named.
+    Models pick from it, or from all runs of the store where it lacks one; the beginning of a run's
+    id picks that run. UsageError where a name means nothing, and where the runs that were picked
+    had not the same data and training.
+    """
+    studies = studies_of(store)
+    bases = list(dict.fromkeys(name for name in names if name in studies or name == LATEST))
+    if len(bases) > 1:
+        raise UsageError(
+            f"{' and '.join(map(quote, bases))} are several comparisons", "name one at a time"
+        )
+    picks = [name for name in names if name not in bases]
+    if bases and bases[0] in studies:
+        base: Comparison | None = Comparison.load(store, studies[bases[0]])
+    else:
+        needed = bool(bases) or not picks
+        base = Comparison.latest(store) if needed or store.comparisons() else None
+    if base is None or (picks and not all(pick in base.labels for pick in picks)):
+        return _from_runs(store, picks, [*studies, *(base.labels if base else ())])
+    return _restricted(base, picks) if picks else base
+
+
+def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
+    """The newest record of each study by its name."""
+    records = [store.comparison(name) for name in store.comparisons()]
+    return {str(record["study"]): record for record in records if record.get("study")}
+
+
+def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:
+    groups = tuple(group for group in base.groups if group.label in labels)
+    unfinished = tuple(one for one in base.unfinished if one[0] in labels)
+    return dataclasses.replace(base, groups=groups, unfinished=unfinished, whole=tuple(base.labels))
+
+
+def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> Comparison:
+    """A comparison of runs from all over the store, in the order in which they are named."""
+    trials = {run_id: store.trial(run_id) for run_id in store.ids()}
+    chosen: dict[str, Trial] = {}
+    for name in names:
+        found = {i: t for i, t in trials.items() if name in (t.label, t.model)}
+        if not found:
+            found = {i: t for i, t in trials.items() if i.startswith(name)}
+            if len(found) != 1:
+                raise _unknown(store, name, len(found), [*known, *_labels(trials.values())])
+        chosen |= found
+    _check_alike(list(chosen.values()))
+    outcomes = {run_id: store.outcome(run_id) for run_id in chosen}
+    by_label: dict[str, list[Run]] = {}
+    for run_id, run in outcomes.items():
+        if run is not None:
+            by_label.setdefault(_label(chosen[run_id]), []).append(run)
+    groups = [
+        Group(label, tuple(sorted(runs, key=lambda run: run.trial.seed)))
+        for label, runs in by_label.items()
+    ]
+    unfinished = [(_label(chosen[i]), i) for i, run in outcomes.items() if run is None]
+    return Comparison(_conditions(store, chosen), tuple(groups), unfinished=tuple(unfinished))
+
+
+def _unknown(store: RunStore, name: str, matches: int, known: list[str]) -> UsageError:
+    if matches:
+        return UsageError(f"{matches} runs begin with {quote(name)}", "more of its digits")
+    near = did_you_mean(name, [*known, LATEST])
+    hint = near or f"`convcompare runs --store {store.root}` lists the runs"
+    return UsageError(f"no study, model or run is called {quote(name)}", hint)
+
+
+def _label(trial: Trial) -> str:
+    return trial.label or trial.model
+
+
+def _labels(trials: Iterable[Trial]) -> list[str]:
+    return list(dict.fromkeys(_label(trial) for trial in trials))
+
+
+def _check_alike(trials: Sequence[Trial]) -> None:
+    """UsageError where runs differ in data or in training: a figure would mix them up."""
+    datasets = sorted({trial.dataset for trial in trials})
+    if len({(trial.dataset, trial.data) for trial in trials}) > 1:
+        what = " and ".join(map(quote, datasets)) if len(datasets) > 1 else "versions of one"
+        raise UsageError(f"these runs are of several data sets: {what}", "pick runs by their ids")
+    configs = [trial.config.to_json() for trial in trials]
+    for setting in configs[0]:
+        values = sorted({str(config[setting]) for config in configs})
+        if len(values) > 1:
+            raise UsageError(
+                f"these runs differ in {setting.replace('_', ' ')}: {', '.join(values)}",
+                "pick runs by their ids: `convcompare runs` lists them",
+            )
+    seeds = [(trial.model, trial.code, trial.seed) for trial in trials]
+    codes = {trial.model: {t.code for t in trials if t.model == trial.model} for trial in trials}
+    if len(set(seeds)) < len(seeds) or any(len(found) > 1 for found in codes.values()):
+        raise UsageError("these runs are of several versions of a file", "pick runs by their ids")
+
+
+def _conditions(store: RunStore, chosen: Mapping[str, Trial]) -> Conditions:
+    """Those of the newest comparison with one of the runs; else what the runs know themselves."""
+    for name in reversed(store.comparisons()):
+        record = store.comparison(name)
+        if any(run_id in chosen for model in record["models"] for run_id in model["trials"]):
+            return Conditions.from_json(record["conditions"])
+    trial = next(iter(chosen.values()))
+    ended = [run for run in map(store.outcome, chosen) if run and run.status == "finished"]
+    return Conditions(
+        dataset=trial.dataset,
+        train_images=0,
+        test_images=len(store.predictions(ended[0]).labels) if ended else 0,
+        shape="",
+        test_split="test split",
+        recipe=recipe_name(trial.config),
+        epochs=trial.config.epochs,
+        precision=trial.config.precision,
+        device=ended[0].environment.device if ended else "",
+    )

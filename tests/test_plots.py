@@ -1,0 +1,510 @@
+"""Figures: their data are the runs', nothing is left out unsaid, all text can be read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+
+from convcompare import cli, register, terminal_plot
+from convcompare.comparison import Comparison
+from convcompare.data import Sources
+from convcompare.drawing import Drawing, renderer, styled
+from convcompare.errors import UsageError
+from convcompare.load import default_cache
+from convcompare.looks import COLOURS, looks, short
+from convcompare.plots.accuracy_vs_cost import pareto
+from convcompare.plots.confusion_matrix import confused, confusion
+from convcompare.plots.learning_curves import band
+from convcompare.plotting import Source, draw
+from convcompare.selection import select
+from convcompare.store import Predictions, RunStore
+
+Run = Callable[..., Any]
+DATA = "shapes:train=300,test=120"
+THREE = ["fcn:hidden=16", "cnn:layers=4-MP-8-MP,hidden=0", "simple:width=4x8,hidden=16,dropout=0.1"]
+TWELVE = [
+    *THREE,
+    *(f"fcn:hidden={n}" for n in (4, 8, 32, 64, 8)),
+    *("lenet-5", "cnn:layers=4-MP-4-MP,hidden=0", "cnn:layers=4-MP,pool=average,hidden=8"),
+    *("simple:width=4x4,hidden=16,dropout=0.2", "simple:width=4x4,hidden=16,dropout=0.3"),
+]
+UNLUCKY = '''
+import torch
+from torch import nn
+
+
+class Unlucky(nn.Module):
+    """One of the seeds 0 and 1 diverges: which, its initial random numbers decide."""
+
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__()
+        self.flat = nn.Flatten()
+        self.linear = nn.Linear(in_channels * image_size**2, num_classes)
+        self.factor = 1e38 if torch.initial_seed() % 2 else 1.0
+
+    def forward(self, x):
+        return self.linear(self.flat(x)) * self.factor * self.factor
+'''
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stores with comparisons of two, three and twelve models, and one with a run that diverged."""
+    place = tmp_path_factory.mktemp("stores")
+    (place / "net.py").write_text(UNLUCKY)
+    few = ["-d", DATA, "-q", "--threads", "1", "--seeds", "2"]
+    assert cli.run(["compare", *THREE, *few, "-e", "2", "--store", str(place / "three")]) == 0
+    shutil.copytree(place / "three", place / "two")
+    assert cli.run(["compare", *THREE[:2], *few, "-e", "2", "--store", str(place / "two")]) == 0
+    models = list(dict.fromkeys(TWELVE))
+    assert len(models) == 12
+    assert cli.run(["compare", *models, *few, "-e", "1", "--store", str(place / "twelve")]) == 0
+    bad = ["compare", "fcn:hidden=16", f"{place}/net.py:Unlucky", THREE[1]]
+    assert cli.run([*bad, *few, "-e", "2", "--store", str(place / "bad")]) == 1
+    return place
+
+
+def source(folder: Path, name: str, *names: str) -> Source:
+    store = RunStore(folder / name)
+    return Source(select(store, names), store, Sources(default_cache()))
+
+
+@pytest.fixture(scope="module")
+def drawings(folder: Path) -> dict[str, list[Drawing]]:
+    """Every figure for 2, 3 and 12 models, laid out."""
+    found: dict[str, list[Drawing]] = {}
+    with styled():
+        for name in ("two", "three", "twelve", "bad"):
+            opened = source(folder, name)
+            found[name] = [d for entry in register.plot for d in draw(entry, opened)]
+            for drawing in found[name]:
+                drawing.figure.draw_without_rendering()
+    return found
+
+
+def rows(drawing: Drawing) -> list[dict[str, Any]]:
+    return [dict(zip(drawing.columns, row, strict=True)) for row in drawing.rows]
+
+
+def one(drawings: dict[str, list[Drawing]], store: str, name: str) -> Drawing:
+    return next(drawing for drawing in drawings[store] if drawing.name == name)
+
+
+def every_run(folder: Path, name: str) -> Iterator[Any]:
+    for group in Comparison.latest(RunStore(folder / name)).groups:
+        for run in group.finished:
+            yield group.label, run
+
+
+# What they say
+
+
+@pytest.mark.parametrize("kind", ["learning-curves", "accuracy", "loss"])
+def test_curves_are_the_history(drawings: Any, folder: Path, kind: str) -> None:
+    found = [tuple(row) for row in one(drawings, "three", kind).rows]
+    assert found == [
+        (label, run.trial.seed, e.epoch, e.train_loss, e.test_loss, e.train_accuracy,
+         e.test_accuracy)
+        for label, run in every_run(folder, "three")
+        for e in run.history
+    ]  # fmt: skip
+
+
+def test_the_band_contains_every_seed_and_the_line_is_their_mean(folder: Path) -> None:
+    for group in Comparison.latest(RunStore(folder / "three")).groups:
+        found = band(group.finished, "test_accuracy")
+        for run in group.finished:
+            values = np.array([100 * epoch.test_accuracy for epoch in run.history])
+            assert (found.low <= values).all()
+            assert (values <= found.high).all()
+        last = [100 * run.history[-1].test_accuracy for run in group.finished]
+        assert found.mean[-1] == pytest.approx(np.mean(last))
+
+
+def test_times_are_those_of_the_runs(drawings: Any, folder: Path) -> None:
+    found = rows(one(drawings, "three", "time"))
+    expected = [run.cost.train_seconds for _, run in every_run(folder, "three")]
+    assert [row["train_seconds"] for row in found] == pytest.approx(expected)
+    assert all(row["epoch_seconds"] <= row["train_seconds"] for row in found)
+
+
+def test_confusion_matrices_count_every_test_image(drawings: Any, folder: Path) -> None:
+    found = rows(one(drawings, "three", "confusion-matrix"))
+    for group in Comparison.latest(RunStore(folder / "three")).groups:
+        cells = [row for row in found if row["model"] == group.label]
+        assert sum(row["count"] for row in cells) == pytest.approx(120)
+        right = sum(row["count"] for row in cells if row["true"] == row["given"]) / 120
+        accuracies = [run.history[-1].test_accuracy for run in group.finished]
+        assert right == pytest.approx(np.mean(accuracies), abs=1e-6)
+        first = min(cells, key=lambda row: row["rank_of_confusion"] or 99)
+        assert first["count"] == max(r["count"] for r in cells if r["true"] != r["given"])
+    assert "disc" in {row["true"] for row in found}
+    assert "takes most often" in one(drawings, "three", "confusion-matrix").caption
+
+
+def test_a_confusion_matrix_by_hand() -> None:
+    logits = np.eye(3, dtype=np.float32)[[0, 1, 1, 2, 0, 1]]
+    found = confusion(Predictions(logits, np.array([0, 1, 0, 2, 0, 2])), 3)
+    assert found.tolist() == [[2, 1, 0], [0, 1, 0], [0, 1, 1]]
+    assert confused(found.astype(float)) == [(0, 1), (2, 1)]
+
+
+def test_differences_sum_to_zero_in_each_row(drawings: Any) -> None:
+    totals: dict[tuple[str, str], float] = {}
+    for row in rows(one(drawings, "twelve", "confusion-matrix-difference")):
+        assert row["first"] == TWELVE[0]
+        key = (row["other"], row["true"])
+        totals[key] = totals.get(key, 0) + row["difference"]
+    assert len(totals) == 11 * 10
+    assert max(map(abs, totals.values())) < 1e-9
+
+
+def test_the_front_is_that_of_brute_force() -> None:
+    dice = np.random.default_rng(0)
+    for size in (1, 2, 5, 12, 40):
+        points = [(float(c), float(a)) for c, a in dice.integers(0, 9, (size, 2))]
+        beaten = {
+            i
+            for (i, p), q in itertools.product(enumerate(points), points)
+            if q[0] <= p[0] and q[1] >= p[1] and q != p
+        }
+        assert set(pareto(points)) == set(range(size)) - beaten
+
+
+def test_costs_and_fronts_of_runs(drawings: Any, folder: Path) -> None:
+    found = rows(one(drawings, "twelve", "accuracy-vs-cost"))
+    groups = {g.label: g for g in Comparison.latest(RunStore(folder / "twelve")).groups}
+    for row in found:
+        group = groups[row["model"]]
+        assert (row["parameters"], row["macs"]) == (group.parameters, group.macs)
+        assert row["low"] <= row["test_accuracy"] <= row["high"]
+        assert row["latency_seconds"] > 0
+    cheapest = min(found, key=lambda row: (row["parameters"], -row["test_accuracy"]))
+    best = max(found, key=lambda row: row["test_accuracy"])
+    assert cheapest["pareto_parameters"] == 1
+    assert any(r["pareto_macs"] for r in found if r["test_accuracy"] == best["test_accuracy"])
+
+
+def test_fields_are_those_that_were_recorded(drawings: Any) -> None:
+    drawing = one(drawings, "three", "receptive-field")
+    sizes = {(r["model"], r["layer"]): r["height"] for r in rows(drawing)}
+    assert sizes[THREE[2], "conv1"] == 3
+    assert sizes[THREE[2], "pool2"] == 10
+    assert "fcn:hidden=16 the whole image" in drawing.alt
+    assert "Without such a unit: fcn:hidden=16" in one(drawings, "three", "effective-field").caption
+
+
+def test_what_diverged_is_said_and_not_counted(drawings: Any, folder: Path, run: Run) -> None:
+    for drawing in drawings["bad"]:
+        assert "1 of 2 runs diverged" in drawing.caption
+        assert "1 of 2 runs diverged" in drawing.figure.get_suptitle().replace("\n", " ")
+    seeds = rows(one(drawings, "bad", "seeds"))
+    lost = [row for row in seeds if row["status"] == "diverged"]
+    assert len(lost) == 1
+    assert lost[0]["test_accuracy"] is None
+    result = run("plot", "accuracy", "--store", str(folder / "bad"))
+    assert result.code == 0
+    assert "warning:" in result.err
+    assert "1 of 2 runs diverged, not shown" in result.err
+
+
+# How they look
+
+
+def names_and_colours(drawing: Drawing) -> Iterator[tuple[str, str]]:
+    for axes in drawing.figure.axes:
+        for line in axes.get_lines():
+            yield str(line.get_label()), to_hex(line.get_color())
+        for patch in axes.patches:
+            yield str(patch.get_label()), to_hex(patch.get_edgecolor())
+
+
+@pytest.mark.parametrize("store", ["two", "three", "twelve", "bad"])
+def test_a_model_has_one_colour_in_all_figures(drawings: Any, folder: Path, store: str) -> None:
+    labels = Comparison.latest(RunStore(folder / store)).labels
+    expected = {look.name: look.colour.lower() for look in looks(labels).values()}
+    seen = set()
+    for drawing in drawings[store]:
+        for name, colour in names_and_colours(drawing):
+            if name in expected:
+                seen.add(name)
+                assert colour == expected[name], (drawing.name, name)
+    assert seen == set(expected)
+
+
+def test_twelve_models_differ_whatever_is_left_out() -> None:
+    found = looks(TWELVE[:3] + [f"net.py:Net:width={n}" for n in range(9)])
+    assert len({look.marker for look in found.values()}) == 12
+    assert len({(look.colour, look.linestyle) for look in found.values()}) == 12
+    long = [f"simple:width={'4x' * 20}{n}{'x4' * 20}" for n in range(12)]
+    names = [look.name for look in looks(long).values()]
+    assert len(set(names)) == 12
+    assert max(map(len, names)) <= 24
+    assert short("a$b$\n") == r"a\$b\$�"
+    assert looks(["x"])["x"].colour == COLOURS[0]
+
+
+@pytest.mark.parametrize("store", ["two", "three", "twelve", "bad"])
+def test_no_text_is_cut_off_or_too_small(drawings: Any, store: str) -> None:
+    for drawing in drawings[store]:
+        figure = drawing.figure
+        assert figure.get_figwidth() <= 7.0
+        bounds = figure.bbox
+        for text in texts(drawing):
+            if not text.get_text():
+                continue
+            assert text.get_fontsize() >= 7, (drawing.name, text)
+            box = text.get_window_extent(renderer(figure))
+            inside = box.x0 >= -1 and box.x1 <= bounds.x1 + 1
+            assert inside and box.y0 >= -1 and box.y1 <= bounds.y1 + 1, (drawing.name, text)
+
+
+def tick_labels(axis: Any) -> list[Text]:
+    """Those that are drawn: ticks outside the limits of the axis are kept as well."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = axis.get_major_ticks(len(axis.get_majorticklocs()))
+    inside = (tick.label1 for tick in ticks if low <= tick.get_loc() <= high)
+    return [label for label in inside if label.get_visible() and label.get_text()]
+
+
+def texts(drawing: Drawing) -> Iterator[Text]:
+    """All text of a figure that is drawn."""
+    figure = drawing.figure
+    yield figure._suptitle
+    yield from figure.texts
+    for legend in figure.legends:
+        yield from legend.get_texts()
+    for axes in figure.axes:
+        yield from axes.texts
+        if axes.axison:
+            yield from (axes._left_title, axes.xaxis.label, axes.yaxis.label)
+            yield from (*tick_labels(axes.xaxis), *tick_labels(axes.yaxis))
+
+
+@pytest.mark.parametrize("store", ["two", "three", "twelve"])
+def test_tick_labels_and_titles_do_not_overlap(drawings: Any, store: str) -> None:
+    for drawing in drawings[store]:
+        measure = renderer(drawing.figure)
+        groups = [
+            tick_labels(axis)
+            for axes in drawing.figure.axes
+            if axes.axison
+            for axis in (axes.xaxis, axes.yaxis)
+        ]
+        titles = [axes._left_title for axes in drawing.figure.axes]
+        for shown in (*groups, [title for title in titles if title.get_text()]):
+            boxes = [text.get_window_extent(measure).shrunk(0.98, 0.9) for text in shown]
+            for (a, text), (b, other) in itertools.combinations(zip(boxes, shown, strict=True), 2):
+                assert not a.overlaps(b), (drawing.name, text, other)
+
+
+def test_every_figure_has_words_and_data(drawings: Any) -> None:
+    for drawing in itertools.chain(*drawings.values()):
+        assert drawing.caption.endswith((".", "shown."))
+        assert drawing.alt.endswith((".", "shown."))
+        assert list(drawing.rows)
+        assert drawing.alt != drawing.caption, drawing.name
+    assert Drawing("x", drawings["two"][0].figure, "Caption.", (), ()).alt == "Caption."
+
+
+# The command
+
+
+def test_all_kinds_to_files(folder: Path, run: Run, tmp_path: Path) -> None:
+    started = time.perf_counter()
+    result = run("plot", "all", "--store", str(folder / "three"), "--out", "figures")
+    assert result.code == 0, result.err
+    paths = [tmp_path / line for line in result.out.split()]
+    assert len(paths) == 17
+    for path in paths:
+        assert path.read_bytes().startswith(b"\x89PNG")
+        table = list(csv.reader(io.StringIO(path.with_suffix(".csv").read_text())))
+        assert len(table) > 1
+        assert len({len(row) for row in table}) == 1
+    assert time.perf_counter() - started < 60
+
+
+def test_what_cannot_be_drawn_is_told_and_the_rest_drawn(folder: Path, run: Run) -> None:
+    store = str(folder / "three")
+    result = run("plot", "all", THREE[0], "--store", store, "--format", "json")
+    assert result.code == 0
+    assert "filters is not drawn: none of these networks has a convolution" in result.err
+    assert "learning-curves" in {drawing["name"] for drawing in result.json()}
+    alone = run("plot", "filters", THREE[0], "--store", store)
+    assert (alone.code, alone.out) == (2, "")
+
+
+def test_listing(run: Run) -> None:
+    listed = run("plot", "list").out
+    assert listed == run("plot").out
+    assert [line.split()[0] for line in listed.splitlines()] == register.plot.names()
+    assert all(len(line.split()) > 3 for line in listed.splitlines())
+    assert "gradients" in run("plot", "gradiants").err
+    assert "`convcompare plot list` lists them" in run("plot", "zzz").err
+
+
+def test_out_is_a_folder_or_a_file(folder: Path, run: Run, tmp_path: Path) -> None:
+    three = ("--store", str(folder / "three"))
+    assert run("plot", "loss", *three, "--out", "a/loss.svg").out.strip() == "a/loss.svg"
+    assert (tmp_path / "a" / "loss.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "a" / "loss.csv").is_file()
+    several = run("plot", "gradients", *three, "--out", "g.pdf").out.split()
+    assert several[0] == "g-gradients-by-layer.pdf"
+    assert (tmp_path / several[0]).read_bytes().startswith(b"%PDF")
+    assert run("plot", "loss", *three, "--out", "v1.2").out.strip() == "v1.2/loss.png"
+    assert "formats: png, svg, pdf" in run("plot", "loss", *three, "--out", "x.jpg").err
+    wrong = run("plot", "loss", *three, "--out", "x.svg", "--figure-format", "pdf")
+    assert (wrong.code, "leave out" in wrong.err) == (2, True)
+    assert run("plot", "loss", *three, "--figure-format", "pgn").err.endswith("`png`?\n")
+
+
+@pytest.mark.parametrize("kind", ["learning-curves", "accuracy", "loss", "time", "seeds"])
+def test_in_the_terminal(folder: Path, run: Run, tmp_path: Path, kind: str) -> None:
+    for store in ("three", "twelve"):
+        result = run("plot", kind, "--terminal", "--store", str(folder / store))
+        assert result.code == 0, result.err
+        assert "\x1b" not in result.out
+        assert max(map(len, result.out.splitlines())) <= 80
+        for label in Comparison.latest(RunStore(folder / store)).labels:
+            assert looks([label])[label].name in result.out
+    assert not list(tmp_path.iterdir()), "nothing is written"
+    refused = run("plot", "filters", "--terminal", "--store", str(folder / "three"))
+    assert "`filters` cannot be drawn as text" in refused.err
+
+
+def test_curves_as_text_end_where_they_should() -> None:
+    text = terminal_plot.curves({"up": [0, 1, 2], "down": [2, 1, 0]}, 40, "title", "epoch")
+    lines = text.splitlines()
+    assert lines[0] == "title"
+    assert lines[1].lstrip().startswith("2 ┤b")
+    assert lines[1].endswith("a")
+    assert lines[terminal_plot.HEIGHT].endswith("b")
+    assert terminal_plot.curves({"one": [float("nan")]}, 40, "t", "x").endswith("values)")
+    assert "1" in terminal_plot.dots({"same": [1.0, 1.0]}, 40, "t")
+
+
+# Which runs
+
+
+def test_runs_models_and_studies_are_selected(folder: Path, run: Run, tmp_path: Path) -> None:
+    place = tmp_path / "copy"
+    shutil.copytree(folder / "three", place)
+    store = RunStore(place)
+    record = store.comparison(store.comparisons()[0])
+    assert [g.label for g in select(store, ()).groups] == THREE
+    assert select(store, ["latest"]).groups == select(store, ()).groups
+    picked = select(store, [THREE[2], THREE[0]])
+    assert [g.label for g in picked.groups] == [THREE[0], THREE[2]]
+    first = record["models"][1]["trials"][0]
+    single = select(store, [first[:6]])
+    assert [r.id for g in single.groups for r in g.runs] == [first]
+    assert single.conditions.test_images == 120
+    study = {**record, "study": "widths", "models": record["models"][:2]}
+    store.add_comparison("19990101T000000", study)
+    assert [g.label for g in select(store, ["widths"]).groups] == THREE[:2]
+    assert [g.label for g in select(store, ["widths", THREE[1]]).groups] == [THREE[1]]
+    with pytest.raises(UsageError) as caught:
+        select(store, ["width"])
+    assert caught.value.hint == "did you mean `widths`?"
+    with pytest.raises(UsageError, match="several comparisons"):
+        select(store, ["widths", "latest"])
+    assert run("plot", "loss", "fcn:hidden=61", "--store", str(place)).code == 2
+
+
+def test_runs_of_an_interrupted_comparison_can_be_drawn(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "three", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "comparisons")
+    store = RunStore(tmp_path / "copy")
+    found = select(store, [THREE[1]])
+    assert found.conditions.test_images == 120
+    assert [run.trial.seed for run in found.groups[0].runs] == [0, 1]
+    with pytest.raises(UsageError, match="no comparison"):
+        select(store, [])
+
+
+def test_a_run_that_has_not_ended_is_said(folder: Path, run: Run, tmp_path: Path) -> None:
+    shutil.copytree(folder / "three", tmp_path / "copy")
+    store = RunStore(tmp_path / "copy")
+    victim = Comparison.latest(store).groups[1].runs[0]
+    (store.folder(victim.id) / "run.json").unlink()
+    loaded = Comparison.latest(store)
+    assert loaded.unfinished == ((THREE[1], victim.id),)
+    assert any(victim.id in text for text, _ in loaded.warnings())
+    result = run("plot", "seeds", "--store", "copy")
+    assert result.code == 0
+    assert f"{THREE[1]}: 1 run not ended, not shown" in result.err
+    store.begin(replace(victim.trial, seed=7), victim.environment)
+    by_id = select(store, [victim.id, loaded.groups[0].runs[0].id])
+    assert by_id.unfinished == ((THREE[1], victim.id),)
+    assert by_id.labels == [THREE[0], THREE[1]]
+
+
+def test_a_model_without_any_finished_run_keeps_its_place(folder: Path, run: Run) -> None:
+    more = ("-d", DATA, "-q", "--threads", "1", "--store", "s", "-e", "1")
+    unlucky = f"{folder}/net.py:Unlucky"
+    assert run("compare", unlucky, THREE[0], *more).code == 1
+    opened = source(Path.cwd(), "s")
+    assert opened.looks[THREE[0]].colour == COLOURS[1]
+    result = run("plot", "seeds", "--store", "s")
+    assert result.code == 0, result.err
+    assert "Unlucky: 1 of 1 runs diverged, not shown" in result.err
+    alone = run("plot", "loss", unlucky, "--store", "s")
+    assert (alone.code, "none of these runs has finished" in alone.err) == (2, True)
+
+
+def test_runs_that_do_not_belong_together_are_refused(folder: Path, run: Run) -> None:
+    more = ("-d", DATA, "-q", "--threads", "1", "--store", "s")
+    assert run("compare", THREE[0], *more, "-e", "1").code == 0
+    assert run("compare", THREE[0], *more, "-e", "2").code == 0
+    assert run("compare", "fcn:hidden=4", *more, "-e", "2").code == 0
+    result = run("plot", "loss", THREE[0], "fcn:hidden=4", "--store", "s")
+    assert (result.code, "differ in epochs: 1, 2" in result.err) == (2, True)
+    other = ("-d", "shapes:train=300,test=121", *more[2:])
+    assert run("compare", "fcn:hidden=32", *other, "-e", "2").code == 0
+    result = run("plot", "loss", "fcn:hidden=4", "fcn:hidden=32", "--store", "s")
+    assert "several data sets" in result.err
+    assert "pick runs by their ids" in result.err
+
+
+def test_bad_requests(folder: Path, run: Run) -> None:
+    for arguments, words in (
+        (("loss",), "there is no comparison"),
+        (("loss", "fcn"), "no study, model or run is called `fcn`"),
+        (("loss", "--format", "csv"), "formats: figure, json"),
+    ):
+        result = run("plot", *arguments, "--store", "empty")
+        assert (result.code, result.out) == (2, "")
+        assert words in result.err
+
+
+def test_what_was_not_recorded_names_the_command_that_records_it(
+    folder: Path, run: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "two", tmp_path / "copy")
+    store = RunStore(tmp_path / "copy")
+    for group in Comparison.latest(store).groups:
+        for old in group.runs:
+            path = store.folder(old.id) / "run.json"
+            digests = {k: v for k, v in old.sha256.items() if not k.endswith("gradients.npz")}
+            from convcompare.records import write_record
+
+            write_record(path, replace(old, sha256=digests).to_json())
+    result = run("plot", "gradients", "--store", "copy")
+    assert result.code == 2
+    assert "recorded no gradients" in result.err
+    assert "`convcompare compare … --fresh` records them" in result.err
+    shown = json.loads(run("plot", "all", "--store", "copy", "--format", "json").out)
+    assert "gradients-by-layer" not in {drawing["name"] for drawing in shown}
