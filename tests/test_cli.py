@@ -55,7 +55,13 @@ def test_the_json_is_the_documented_object(run: Run) -> None:
     assert [r["seed"] for r in first["runs"]] == [0, 1]
     accuracies = [r["test_accuracy"] for r in first["runs"]]
     assert first["test_accuracy"]["value"] == pytest.approx(sum(accuracies) / 2)
-    assert record["contrasts"] == []
+    (contrast,) = record["contrasts"]
+    keys = {"model", "baseline", "difference", "low", "high", "p", "p_adjusted", "method", "n"}
+    assert keys | {"verdict", "effect_size"} <= set(contrast)
+    assert (contrast["model"], contrast["baseline"]) == ("fcn:hidden=32", "fcn")
+    second_accuracies = [r["test_accuracy"] for r in second["runs"]]
+    differences = [b - a for a, b in zip(accuracies, second_accuracies, strict=True)]
+    assert contrast["difference"] == pytest.approx(sum(differences) / 2)
 
 
 def test_a_second_call_reuses_and_says_so(run: Run) -> None:

@@ -41,7 +41,7 @@ from convcompare.data import Sources
 from convcompare.drawing import Drawing, panels, styled
 from convcompare.html import Picture, to_html
 from convcompare.markdown import to_markdown
-from convcompare.report import Section, compose, select, unfinished
+from convcompare.report import Section, compose, select
 from convcompare.report_folder import picture
 from convcompare.store import RunStore
 from convcompare.tables import Column, Table
@@ -185,25 +185,24 @@ def test_a_report_is_written_with_all_it_needs(
 
 
 def test_headings_go_down_one_step_at_a_time(composed: Callable[..., Document]) -> None:
-    document = composed(differences=["`fcn` is 0.2 points below the published figure"])
+    document = composed()
     tags = Page(
         to_html(document, {d.name: Picture("data:,", 1, 1) for d in document.drawings})
     ).tags
     levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
-    assert levels == [1, 2, 3, 3, 3, 3]
+    assert levels == [1, 2, 3, 3, 3]
 
 
 def test_what_is_given_is_said(composed: Callable[..., Document]) -> None:
-    extra = [Paragraph("More of it.")]
     document = composed(
         title="Depth", summary="Does depth help?", name="depth", figures=["gradients"],
-        verdicts=["`fcn` is worse"], columns=["macs"], extra=extra,
+        columns=["macs"],
     )  # fmt: skip
     text = said(document)
-    for words in ("## Depth", "Does depth help?", "- `fcn` is worse", "More of it."):
+    for words in ("## Depth", "Does depth help?", "- fcn:hidden=8 "):
         assert words in text
     (table,) = (block.table for block in document.blocks if isinstance(block, TableBlock))
-    assert table.shown[-1].key == "macs"
+    assert "macs" in [column.key for column in table.shown]
     names = [drawing.name for drawing in document.drawings]
     assert names[0] == "depth-gradients-by-layer"
     assert "convcompare compare 'net`|$x$*_&<script>alert(1)</script>.py:Net' fcn:hidden=8" in text
@@ -239,9 +238,6 @@ def test_runs_without_an_end_are_named(
     record = RunStore(store).comparison(RunStore(store).comparisons()[-1])
     (run_id,) = record["models"][1]["trials"]
     (store / run_id / "run.json").unlink()
-    assert unfinished(RunStore(store), record) == [
-        f"`fcn:hidden=8` (run {run_id}) half-done at epoch 0"
-    ]
     assert f"Without a result: `fcn:hidden=8` (run {run_id}) half-done" in said(composed(store))
     for path in store.glob("*/run.json"):
         path.unlink()
@@ -281,7 +277,7 @@ def test_the_conditions_say_where_runs_were_made(hostile_store: Path) -> None:
     ("arguments", "error", "hint"),
     [
         ([], "there is no comparison in `runs`", "`convcompare compare` makes one"),
-        (["lates"], "nothing to report on by the name `lates`", "`latest` is the last comparison"),
+        (["lates"], "no study, model or run is called `lates`", "did you mean `latest`?"),
     ],
 )
 def test_bad_requests(run: Run, arguments: list[str], error: str, hint: str) -> None:
