@@ -12,7 +12,7 @@ from convcompare import health, units
 from convcompare.contrasts import contrasts
 from convcompare.cost_contrasts import cost_contrasts
 from convcompare.run import Run
-from convcompare.summary import summary
+from convcompare.summary import notes, summary
 from test_contrasts import FCN, SIMPLE, comparison, hits_of, no_hits, series, shifted, trained
 
 
@@ -57,7 +57,8 @@ def test_the_summary_reads_like_hyperfine() -> None:
 
 def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
     whole = comparison(*(trained(name, 0, a) for name, a in (("fcn", 0.9), ("b", 0.96))))
-    lines = summary(whole, contrasts(whole, None, hits_of), cost_contrasts(whole, None))
+    judged = contrasts(whole, None, hits_of)
+    lines = [*summary(whole, judged, cost_contrasts(whole, None)), *notes(judged)]
     assert lines == [
         "b  better than fcn by 6.0 ± 1.6 points, one seed · as fast to train (one run each)",
         "one seed: this is about these two trained networks, not about the architectures",
@@ -94,7 +95,7 @@ def test_a_network_that_still_learns_is_marked() -> None:
     """Curves of stored runs: a small network after 4 epochs of 2,000 images, and after MNIST."""
     learning = [(0.7549, 0.4083), (0.3227, 0.3366), (0.2494, 0.294), (0.1946, 0.2418)]
     (mark,) = health.marks(curve(*learning, epochs=4), 1000, 0.11)
-    assert mark.text == "not converged: the last epoch still lowered the test loss by 18 %"
+    assert mark.text == "has not converged: its last epoch lowered the test loss by 18 %"
     assert mark.hint == "more epochs: `--epochs 8`"
     by_heart = [(0.2781, 0.1348), (0.1151, 0.1056), (0.0618, 0.0821), (0.0391, 0.0874)]
     assert not health.marks(curve(*by_heart), 1000, 0.11)

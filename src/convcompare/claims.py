@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from . import register, units
-from .columns import Context, first_gradient
+from .cells import Context, first_gradient
 from .comparison import Group
 from .contrasts import Contrast
 from .judgement import Judgement

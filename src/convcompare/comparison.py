@@ -162,11 +162,13 @@ class Comparison:
             "baseline": self.baseline,
             "plan": self.plan.to_json() if self.plan else None,
             "conditions": self.conditions.to_json(),
-            "models": [
-                {"model": group.label, "trials": [run.id for run in group.runs]}
-                for group in self.groups
-            ],
+            "models": [{"model": label, "trials": self._trials(label)} for label in self.labels],
         }
+
+    def _trials(self, label: str) -> list[str]:
+        """The ids of all runs of a model, those that have not ended last."""
+        ended = [run.id for group in self.groups if group.label == label for run in group.runs]
+        return [*ended, *(run_id for name, run_id in self.unfinished if name == label)]
 
     @classmethod
     def load(cls, store: RunStore, record: Mapping[str, Any]) -> Comparison:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import units
-from .columns import NOTES, Context, Figure, chosen
+from .cells import Context, Figure
+from .columns import NOTES, chosen
 from .comparison import Comparison, Group
 from .stats import LEVEL, Estimate
 from .store import RunStore

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import units
+from .cells import Context, accuracy
 from .claims import findings, study_of
-from .columns import Context, accuracy
 from .comparison import Group
 from .field_record import FIELDS, FieldRecord
 from .judgement import Judgement

@@ -19,7 +19,7 @@ from .run import Run
 from .sequential import look_level
 from .stats import ALPHA
 from .store import RunStore
-from .summary import summary
+from .summary import notes, summary
 
 CONFOUNDED = 1.5
 """Networks whose parameters differ by more than this factor are compared size and all."""
@@ -101,6 +101,11 @@ class Judgement:
     def lines(self) -> list[str]:
         """The verdicts, one a line; nothing for a single network."""
         return summary(self._learnt, self.contrasts, self.costs)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the verdicts must know."""
+        return notes(self.contrasts)
 
     def warnings(self) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it."""

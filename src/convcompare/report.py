@@ -148,7 +148,8 @@ def _result(section: Section) -> Iterator[Block]:
         yield Paragraph(section.summary)
     yield Paragraph(compared(comparison))
     if section.judgement.lines:
-        yield Bullets([_sentence(line) for line in section.judgement.lines])
+        lines = [*section.judgement.lines, *section.judgement.notes]
+        yield Bullets([_sentence(line) for line in lines])
     if comparison.groups:
         ranked = section.judgement.ranked()
         table = comparison_table(ranked, section.source.store, section.columns)

@@ -12,7 +12,7 @@ from .cost_contrasts import CostContrast
 def summary(
     comparison: Comparison, contrasts: Sequence[Contrast], costs: Sequence[CostContrast]
 ) -> list[str]:
-    """One line a model against the baseline, one for the two best, then what a reader must know.
+    """One line a model against the baseline, and one for the two best.
 
     The two best models are compared where `contrasts` holds that pair (``all_pairs``): a contrast
     chosen by its result counts only in a family that holds all it was chosen from.
@@ -29,10 +29,10 @@ def summary(
         joined = " · ".join(part for part in parts if part)
         lines.append(f"{contrast.model:{width}}  {joined}")
     lines += _best_two(comparison, [c for c in contrasts if c.baseline != first])
-    return lines + _notes(contrasts)
+    return lines
 
 
-def _notes(contrasts: Sequence[Contrast]) -> list[str]:
+def notes(contrasts: Sequence[Contrast]) -> list[str]:
     """Every note once: alone where it is said of all contrasts, else with the models it is of."""
     found = list(dict.fromkeys(contrast.note for contrast in contrasts))
     if len(found) == 1:

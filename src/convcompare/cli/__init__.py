@@ -12,6 +12,7 @@ import typer
 from .. import __version__
 from ..errors import ConvcompareError, Terminated
 from . import (
+    classes,
     compare,
     datasets,
     gradients,
@@ -47,6 +48,7 @@ COMMANDS = (
     receptive_field.receptive_field,
     gradients.gradients,
     plot.plot,
+    classes.classes,
     report.report,
     datasets.datasets,
     runs.runs,

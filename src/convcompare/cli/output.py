@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import files
+from ..errors import UsageError
 from ..tables import Format, Table, print_table, render
 from .console import out, show_warning, talk, width
 
@@ -46,6 +47,12 @@ def emit_judgement(
     from ..comparison_table import comparison_table
     from ..differences import differences
 
+    if not judgement.comparison.groups:
+        raise UsageError(
+            "no run of the latest comparison has ended yet", "`convcompare runs` lists all runs"
+        )
+    if kind == "table" and path is None and judgement.comparison.study:
+        out().print(f"\n {_title(judgement.comparison.study)}\n", style="bold")
     if kind == "json":
         emit_text(json.dumps(judgement.to_json(), indent=1, ensure_ascii=False), path)
     else:
@@ -58,12 +65,22 @@ def emit_judgement(
         show_warning(text, hint)
 
 
+def _title(name: str) -> str:
+    """What a study is called in a heading."""
+    from .. import register
+
+    if name not in register.study:
+        return name
+    study = register.study[name].function()
+    return f"{study.title} · report {study.report}"
+
+
 def _print_verdicts(judgement: Judgement) -> None:
     """The verdicts, and the matrix of all pairs where they were asked for."""
     console = out()
     if judgement.lines:
         console.print()
-    for line in judgement.lines:
+    for line in [*judgement.lines, *judgement.notes]:
         for part in _wrapped(line, width(console), indent=2):
             console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
     if judgement.all_pairs:

@@ -77,17 +77,48 @@ def forget(job: Job) -> None:
 
 
 def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
-    """Run what is missing, show it as it runs, and keep a record of the comparison."""
+    """Run what is missing, show it as it runs, and keep a record of the comparison.
+
+    The record is there from the beginning, so that what has ended can be looked at meanwhile.
+    """
     from ..comparison import Comparison, group_runs
-    from ..events import Ended
-    from ..experiment import TrialRunner, execute
+    from ..experiment import TrialRunner
     from ..tuning import choose_rates
-    from .progress import Tracker, follow
 
     if request.fresh and plan is None:
         forget(job)
-    ended: dict[str, tuple[Run, bool]] = {}
+    now = datetime.datetime.now(datetime.UTC)
+    name = now.strftime("%Y%m%dT%H%M%S%f")
     runner = TrialRunner(job.store, job.runtime, job.dataset)
+    loading = job.conditions.loading_seconds + runner.loading_seconds
+    begun = Comparison(
+        dataclasses.replace(job.conditions, loading_seconds=loading),
+        (),
+        now.isoformat(timespec="seconds"),
+        tuple(sys.argv[1:]),
+        request.study,
+        job.baseline,
+        plan,
+        unfinished=tuple((trial.label, trial.id) for trial in job.trials),
+    )
+    job.store.add_comparison(name, begun.record())
+    ended = _follow(job, request, runner)
+    runs, reused = zip(*(ended[trial.id] for trial in job.trials), strict=True)
+    groups = group_runs([trial.label for trial in job.trials], runs, reused)
+    comparison = dataclasses.replace(begun, groups=tuple(groups), unfinished=())
+    if job.candidates:
+        comparison = choose_rates(comparison, job.candidates)
+    job.store.add_comparison(name, comparison.record())
+    return comparison
+
+
+def _follow(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[Run, bool]]:
+    """Run the trials and show them; by id how each ended, and whether it had ended before."""
+    from ..events import Ended
+    from ..experiment import execute
+    from .progress import Tracker, follow
+
+    ended: dict[str, tuple[Run, bool]] = {}
     live = talk().is_terminal and not request.quiet
     tracker = Tracker(job.trials, _expected(job, runner) if live else {})
     try:
@@ -99,23 +130,7 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
     except (KeyboardInterrupt, Terminated):
         _say_interrupted(tracker)
         raise
-    runs = [ended[trial.id][0] for trial in job.trials]
-    reused = [ended[trial.id][1] for trial in job.trials]
-    now = datetime.datetime.now(datetime.UTC)
-    loading = job.conditions.loading_seconds + runner.loading_seconds
-    comparison = Comparison(
-        dataclasses.replace(job.conditions, loading_seconds=loading),
-        tuple(group_runs([trial.label for trial in job.trials], runs, reused)),
-        now.isoformat(timespec="seconds"),
-        tuple(sys.argv[1:]),
-        request.study,
-        job.baseline,
-        plan,
-    )
-    if job.candidates:
-        comparison = choose_rates(comparison, job.candidates)
-    job.store.add_comparison(now.strftime("%Y%m%dT%H%M%S%f"), comparison.record())
-    return comparison
+    return ended
 
 
 def _expected(job: Job, runner: TrialRunner) -> dict[str, float]:

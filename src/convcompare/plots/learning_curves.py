@@ -123,7 +123,7 @@ def _draw(
         values = band(runs, f"{part}_{what}")
         style: dict[str, Any] = look.line() | {"markevery": max(1, len(epochs) // 12)}
         if part == "train":
-            style |= {"alpha": 0.4, "marker": "" if len(epochs) > 1 else "_", "linewidth": 1.0}
+            style |= {"alpha": 0.4, "marker": "" if len(epochs) > 1 else "x", "linewidth": 1.0}
         axes.plot(epochs, values.mean, **style)
         axes.fill_between(
             epochs, values.low, values.high, color=look.colour, linewidth=0,

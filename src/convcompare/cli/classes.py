@@ -1,0 +1,44 @@
+"""``convcompare classes``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..tables import check_format
+from . import options as o
+from .output import emit_table
+
+
+def classes(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A study, models, or runs by their ids (the latest comparison).",
+            metavar="[STUDY | MODEL | RUN]...",
+        ),
+    ] = None,
+    store: o.Store = Path("runs"),
+    format: o.Format = "table",
+    out: o.Out = None,
+) -> None:
+    """Test accuracy of each class, and how the networks differ in it.
+
+    [bold]convcompare classes[/bold]
+
+    [bold]convcompare classes fcn simple --format csv[/bold]
+    """
+    from ..class_table import class_table
+    from ..errors import UsageError
+    from ..judgement import Judgement
+    from ..selection import select
+    from ..store import RunStore
+
+    kind = check_format(format)
+    opened = RunStore(store)
+    comparison = select(opened, names or [])
+    if not any(group.finished for group in comparison.groups):
+        raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
+    emit_table(class_table(Judgement(comparison, opened)), kind, out)

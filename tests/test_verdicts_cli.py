@@ -1,0 +1,166 @@
+"""Verdicts at the command line: pairs, seeds until clear, selection on held-out images, metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convcompare.comparison import Comparison
+from convcompare.contrasts import contrasts
+from convcompare.judgement import Judgement
+from convcompare.sequential import look_level, looks
+from convcompare.store import RunStore
+
+Run = Callable[..., Any]
+FAST = ("--dataset", "mnist-mini", "--epochs", "1", "--quiet")
+SMALL, LARGE = "fcn:hidden=8", "fcn:hidden=64"
+
+
+def test_the_verdict_is_that_of_the_paired_differences(run: Run) -> None:
+    done = run("compare", SMALL, LARGE, *FAST, "--seeds", "3", "--format", "json").json()
+    (contrast,) = done["contrasts"]
+    small, large = ([r["test_accuracy"] for r in m["runs"]] for m in done["models"])
+    differences = np.subtract(large, small)
+    assert contrast["difference"] == pytest.approx(differences.mean())
+    half = 4.302653 * differences.std(ddof=1) / 3**0.5  # t of 2 degrees of freedom at 97.5 %
+    assert contrast["high"] - contrast["low"] == pytest.approx(2 * half, rel=1e-5)
+    assert contrast["n"] == 3 and contrast["decided"] == "better"
+    text = run("runs", "latest")
+    assert f"{LARGE}  better than {SMALL} by" in text.out
+
+
+def test_the_baseline_turns_the_verdict_round(run: Run) -> None:
+    options = (*FAST, "--seeds", "3", "--baseline", LARGE)
+    text = run("compare", SMALL, LARGE, *options)
+    assert f"{SMALL}  worse than {LARGE} by" in text.out
+    assert "worse than" in run("runs", "latest").out, "the record knows the baseline"
+
+
+def test_one_seed_speaks_of_two_trained_networks(run: Run) -> None:
+    text = run("compare", SMALL, LARGE, *FAST)
+    assert "one seed: this is about these two trained networks, not about the arch" in text.out
+    (contrast,) = run("runs", "latest", "--format", "json").json()["contrasts"]
+    assert "McNemar" in contrast["method"]
+
+
+def test_all_pairs_are_a_matrix_against_itself(run: Run) -> None:
+    options = (*FAST, "--seeds", "2", "--all-pairs")
+    text = run("compare", "fcn:hidden=8", "fcn:hidden=32", "fcn:hidden=64", *options)
+    assert "points ahead of" in text.out
+    found = run("runs", "latest", "--all-pairs", "--format", "json").json()
+    assert len(found["contrasts"]) == 3
+
+
+def test_seeds_are_added_until_it_is_clear(run: Run) -> None:
+    done = run("compare", SMALL, LARGE, *FAST, "--until-clear", "--max-seeds", "8")
+    assert done.code == 0
+    record = run("runs", "latest", "--format", "json").json()
+    seeds = [r["seed"] for r in record["models"][0]["runs"]]
+    assert len(seeds) in looks(3, 8)
+    assert record["contrasts"][0]["decided"] == "better"
+    assert record["contrasts"][0]["p"] <= look_level(looks(3, 8), looks(3, 8).index(len(seeds)))
+
+
+def test_what_was_clear_at_a_look_stays_as_it_was(run: Run) -> None:
+    models = (SMALL, LARGE, "fcn:hidden=9")
+    run("compare", *models, *FAST, "--until-clear", "--max-seeds", "5", "--margin", "0.01")
+    store = RunStore(Path("runs"))
+    comparison = Comparison.latest(store)
+    assert comparison.plan is not None and comparison.plan.done == 2, "9 and 8 are never that close"
+    judged = {c.model: c for c in Judgement(comparison, store).contrasts}
+    first = Judgement(comparison, store)._first(3)
+    level = look_level(comparison.plan.looks, 0)
+    early = {c.model: c for c in contrasts(first, SMALL, lambda _: np.array([True]), level)}
+    if early[LARGE].settled:
+        assert judged[LARGE].n == 3
+        assert judged[LARGE].p == early[LARGE].p
+    assert judged["fcn:hidden=9"].n == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--until-clear", "--seeds", "3"), "`--seeds` and `--until-clear` do not go together"),
+        (("--until-clear", "--max-time", "soon"), "`--max-time` cannot be `soon`"),
+        (("--lr-grid", "1e-3,1e-2"), "a learning rate cannot be selected by the test images"),
+        (("--lr-grid", "1e-3,1e-3", "--val-fraction", "0.1"), "each once"),
+        (("--select", "best"), "an epoch cannot be selected by the test images"),
+        (("--val-fraction", "1.5"), "`val_fraction` cannot be `1.5`"),
+        (("--columns", "log-los"), "did you mean `log-loss`"),
+        (("--columns", "epochs-to=2"), "a test accuracy"),
+    ],
+)
+def test_bad_requests(run: Run, options: tuple[str, ...], told: str) -> None:
+    done = run("compare", SMALL, LARGE, *FAST, *options)
+    assert done.code == 2 and told in done.err
+    assert not Path("runs").exists()
+
+
+def test_until_clear_needs_two_networks(run: Run) -> None:
+    assert "needs two networks" in run("compare", SMALL, *FAST, "--until-clear").err
+
+
+def test_the_learning_rate_is_chosen_on_images_held_out(run: Run) -> None:
+    rates = ("1e-6", "1e-3")
+    options = ("--val-fraction", "0.1", "--lr-grid", ",".join(rates), "--seeds", "2")
+    done = run("compare", SMALL, LARGE, *FAST, *options)
+    assert done.code == 0
+    assert "9,000" not in done.out and "1,000 held-out images" in done.out
+    assert f"{SMALL} 0.001, {LARGE} 0.001 (of 1e-06, 0.001)" in done.out
+    record = run("runs", "latest", "--format", "json").json()
+    assert [m["model"] for m in record["models"]] == [SMALL, LARGE]
+    assert record["conditions"]["tuned"] == ["lr"] and record["conditions"]["val_images"] == 1000
+    assert len(json.loads(run("runs", "--format", "json").out)) == 8, "both rates were trained"
+
+
+def test_metrics_are_columns_of_stored_runs(run: Run) -> None:
+    run("compare", SMALL, LARGE, *FAST, "--seeds", "2")
+    columns = "log-loss,calibration-error,balanced-accuracy,gaps,epochs-to=0.5"
+    done = run("runs", "latest", "--columns", columns, "--format", "csv")
+    head, *rows = (line.split(",") for line in done.out.splitlines())
+    cells = dict(zip(head, rows[1], strict=True))
+    assert float(cells["log-loss"]) == pytest.approx(float(cells["test_loss"]), abs=1e-4)
+    assert float(cells["epochs-to-0.5"]) == 1
+    gap = float(cells["train_accuracy"]) - float(cells["test_accuracy"])
+    assert float(cells["accuracy_gap"]) == pytest.approx(gap)
+    assert 0 <= float(cells["calibration-error"]) < 0.5
+
+
+def test_accuracies_of_the_classes_mean_the_accuracy(run: Run) -> None:
+    run("compare", SMALL, LARGE, *FAST, "--seeds", "2")
+    done = run("classes", "--format", "csv")
+    head, *rows = (line.split(",") for line in done.out.splitlines())
+    table = [dict(zip(head, row, strict=True)) for row in rows]
+    assert len(table) == 10 and all(row["images"] == "200" for row in table)
+    mean = sum(float(row["accuracy_1"]) for row in table) / 10
+    latest = run("runs", "latest", "--format", "json").json()
+    assert mean == pytest.approx(latest["models"][1]["test_accuracy"]["value"])
+    for row in table:
+        difference = 100 * (float(row["accuracy_1"]) - float(row["accuracy_0"]))
+        assert float(row["difference_1"]) == pytest.approx(difference, abs=1e-9)
+
+
+def test_a_run_at_chance_is_named_and_unranked(run: Run) -> None:
+    done = run("compare", SMALL, LARGE, *FAST, "--lr", "1e-9", "--seeds", "2")
+    assert "is at chance level" in done.err and "`--lr 1e-10`" in done.err
+    assert "at chance level" in done.out and "**" not in done.out
+    assert "not compared" in done.out
+
+
+def test_a_partial_table_stands_after_every_round(run: Run) -> None:
+    run("compare", SMALL, LARGE, *FAST, "--seeds", "2")
+    store = RunStore(Path("runs"))
+    for label, seed in ((SMALL, 1), (LARGE, 1)):
+        (run_id,) = [
+            i for i in store.ids()
+            if (store.trial(i).label, store.trial(i).seed) == (label, seed)
+        ]  # fmt: skip
+        (Path("runs") / run_id / "run.json").unlink()  # as if it were still to come
+    half = run("runs", "latest")
+    assert half.code == 0 and "one seed" in half.out
+    assert "not ended" in half.err
