@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def test_a_guide_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
         if language == "python":
             (tmp_path / name).write_text(text, encoding="utf-8")
         for line in text.splitlines() if language == "console" else []:
-            program, *arguments = line.removeprefix("$ ").split()
+            program, *arguments = shlex.split(line.removeprefix("$ "))
             assert program == "convcompare"
             command = [sys.executable, "-m", "convcompare", *arguments]
             done = subprocess.run(
