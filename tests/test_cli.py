@@ -101,7 +101,10 @@ def test_stopped_and_repeated_is_bit_identical(tmp_path: Path, number: signal.Si
     whole = [*command, "--store", str(tmp_path / "whole")]
     subprocess.run(whole, check=True, capture_output=True)
     broken = [*command, "--store", str(tmp_path / "broken")]
-    process = subprocess.Popen(broken, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        broken, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a foreground shell
+    )  # fmt: skip
     assert process.stderr
     for line in process.stderr:
         if "epoch 2/4" in line:
