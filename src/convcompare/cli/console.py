@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from ..errors import ConvcompareError
@@ -41,10 +42,16 @@ def show_warning(text: str, hint: str | None = None) -> None:
 
 
 def message(kind: str, text: str, colour: str) -> None:
+    """A message on one line of a pipe, or on as many as a terminal needs."""
     from rich.text import Text
 
-    line = Text.assemble((f"{kind}: ", f"bold {colour}"), " ".join(text.split()))
-    talk().print(line, soft_wrap=True)
+    console, words = talk(), " ".join(text.split())
+    indent = len(kind) + 2
+    lines = [words]
+    if console.is_terminal:
+        lines = textwrap.wrap(words, max(20, console.width - indent - 1)) or [""]
+    shown = f"\n{' ' * indent}".join(lines)
+    console.print(Text.assemble((f"{kind}: ", f"bold {colour}"), shown), soft_wrap=True)
 
 
 def _console(terminal: bool, stderr: bool) -> Console:

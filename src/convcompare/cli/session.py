@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 def perform(request: Request) -> int:
     """Do what was asked; the exit code."""
-
     from ..judgement import Judgement
 
     kind = check_format(request.format)
@@ -38,6 +37,8 @@ def perform(request: Request) -> int:
     comparison = run_until_clear(job, request) if request.until_clear else run_job(job, request)
     judgement = Judgement(comparison, job.store, request.all_pairs)
     emit_judgement(judgement, kind, request.out, request.columns)
+    if talk().is_terminal and kind == "table" and not request.quiet:
+        talk().print("next: convcompare plot learning-curves · convcompare report", style="dim")
     return 1 if judgement.comparison.failed else 0
 
 
