@@ -85,6 +85,12 @@ def test_completion_imports_nothing_heavy() -> None:
     assert not modules & set(HEAVY)
 
 
+def test_the_list_of_runs_needs_no_numpy(tmp_path: Path) -> None:
+    listing = ["runs", "--format", "json", "--store", str(tmp_path)]
+    modules = run_and_list_modules(f"from convcompare import cli; cli.run({listing!r})")
+    assert "numpy" not in modules
+
+
 def test_stored_tables_need_no_torch() -> None:
     modules = run_and_list_modules(
         "import convcompare.comparison, convcompare.comparison_table, convcompare.store"
