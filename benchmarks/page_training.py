@@ -35,7 +35,7 @@ with the same transforms and two workers that stay; logger, checkpoints and bar 
 (`benchmarks/keras_loop.py`): `fit` on normalised arrays in memory. Timed is everything that an
 epoch does but evaluation: convcompare's milliseconds a step and seconds an epoch, then how many
 times as long the others take, median and range of the rounds. The target beside the course loop
-is 3.
+is 3. Lightning, Keras and JAX are the extra `bench`; what is not installed is left out.
 
 | network | ms a step | s an epoch | {" | ".join(f"{name}, times" for name in SIDES.values())} |
 |---|--:|--:|{"--:|" * len(SIDES)}
