@@ -1,6 +1,6 @@
 """``make bench``: measures every figure of docs/benchmarks.md on this machine and writes the page.
 
-python benchmarks/bench.py                  everything, about 25 minutes on 2 cores
+python benchmarks/bench.py                  everything, about an hour on 2 cores
 python benchmarks/bench.py start-up steps   only these parts; the others keep their figures
 python benchmarks/bench.py --write          only the page, from benchmarks/results.json
 """
@@ -98,7 +98,9 @@ def listing() -> dict[str, float]:
 
 PARTS: dict[str, Callable[[], Any]] = {
     "start-up": start_up.measure,
-    "steps": lambda: [training_step.measure(row, n, 9) for row, n in training_step.ROWS.items()],
+    "steps": lambda: [training_step.measure(row, 9) for row in training_step.ROWS],
+    "peers": training_step.accuracies,
+    "whole": lambda: [training_step.whole(row, 5) for row in training_step.WHOLE_ROWS],
     "profile": lambda: [profile_step.measure(*row.split("@")) for row in ("residual@cifar10",)],
     "accuracy": lambda: compare(ACCURACY),
     "cifar10": lambda: compare(CIFAR),

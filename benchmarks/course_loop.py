@@ -3,14 +3,10 @@
 A torchvision-style data set that turns one image at a time into a normalised tensor, a DataLoader
 in the main process, Adam, float32, `.item()` each step. Nothing here is slowed down on purpose, and
 nothing is sped up: it is what a student copies from a tutorial.
-
-    python benchmarks/course_loop.py simple mnist
 """
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 
 import torch
@@ -21,12 +17,9 @@ from torch.utils.data import Dataset as TorchDataset
 
 from convcompare import torchvision_import
 from convcompare.build import resolve
-from convcompare.data import Dataset, Sources, Split
+from convcompare.data import Dataset, Split
 from convcompare.experiment import shape_of
-from convcompare.load import default_cache, load_dataset
-
-BATCH_SIZE = 64
-LEARNING_RATE = 1e-3
+from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 
 class ImageSet(TorchDataset[tuple[Tensor, int]]):
@@ -45,18 +38,22 @@ class ImageSet(TorchDataset[tuple[Tensor, int]]):
         return self.transform(Image.fromarray(self.images[index])), self.labels[index]
 
 
+def image_set(split: Split, dataset: Dataset) -> ImageSet:
+    """A split with the transforms that every tutorial has."""
+    transforms = torchvision_import.import_torchvision("torchvision.transforms")
+    normalise = transforms.Normalize(dataset.mean, dataset.std)
+    return ImageSet(split, transforms.Compose([transforms.ToTensor(), normalise]))
+
+
 class CourseLoop:
     """One network, trained the usual way; `epoch` gives its mean loss."""
 
-    def __init__(self, model: nn.Module, dataset: Dataset) -> None:
-        transforms = torchvision_import.import_torchvision("torchvision.transforms")
-        transform = transforms.Compose(
-            [transforms.ToTensor(), transforms.Normalize(dataset.mean, dataset.std)]
-        )
-        images = ImageSet(dataset.train, transform)
+    def __init__(self, spec: str, dataset: Dataset) -> None:
+        torch.manual_seed(0)
+        images = image_set(dataset.train, dataset)
         self.loader = DataLoader(images, batch_size=BATCH_SIZE, shuffle=True)
-        self.model = model
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+        self.model = resolve(spec, shape_of(dataset)).build(0)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE)
         self.criterion = nn.CrossEntropyLoss()
 
     def epoch(self) -> float:
@@ -75,15 +72,25 @@ class CourseLoop:
         return running_loss / total
 
 
-def main() -> None:
-    spec, name = sys.argv[1:3]
-    dataset = load_dataset(name, Sources(default_cache()))
-    torch.manual_seed(0)
-    loop = CourseLoop(resolve(spec, shape_of(dataset)).build(0), dataset)
-    started = time.perf_counter()
-    loss = loop.epoch()
-    print(f"{spec} on {name}: loss {loss:.4f}, {time.perf_counter() - started:.1f} s an epoch")
+def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
+    loop = CourseLoop(spec, dataset)
+    while True:
+        turns.begin()
+        loop.epoch()
+        turns.end()
 
 
-if __name__ == "__main__":
-    main()
+def accuracy(model: nn.Module, dataset: Dataset) -> float:
+    """The share of the test images that a network gets right."""
+    hits = 0
+    with torch.inference_mode():
+        for images, labels in DataLoader(image_set(dataset.test, dataset), batch_size=500):
+            hits += int((model.eval()(images).argmax(1) == labels).sum())
+    return hits / len(dataset.test)
+
+
+def test_accuracy(spec: str, dataset: Dataset, epochs: int) -> float:
+    loop = CourseLoop(spec, dataset)
+    for _ in range(epochs):
+        loop.epoch()
+    return accuracy(loop.model, dataset)

@@ -1,62 +1,53 @@
-"""One side of a paired timing: a process that trains a little each time it is told to.
+"""One side of a paired timing, as a process: `turns.py` says how it is told what to do.
 
-    python benchmarks/peer.py course|convcompare SPEC DATASET STEPS
+    python benchmarks/peer.py SIDE SPEC DATASET STEPS               an epoch of STEPS steps a line
+    python benchmarks/peer.py SIDE SPEC DATASET --accuracy EPOCHS   trains, prints the test accuracy
 
-Each line read from stdin trains STEPS steps and prints the seconds of one step. Two such processes,
-told in turn, share the machine's drift; only one of them works at a time.
+SIDE is a name of SIDES. Each is a module with `take_turns` and, where it trains to an end,
+`test_accuracy`.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import importlib
+import importlib.util
+import os
 import sys
-import time
-from collections.abc import Callable
 
-from convcompare.build import resolve
-from convcompare.config import TrainConfig
-from convcompare.data import Dataset, Sources, Split
-from convcompare.experiment import Entrant, TrialRunner, shape_of
-from convcompare.hardware import choose_precision, choose_runtime
+from convcompare.data import Sources
 from convcompare.load import default_cache, load_dataset
-from convcompare.store import RunStore
-from course_loop import BATCH_SIZE, CourseLoop
+from turns import Turns, part
+
+SIDES = {
+    "convcompare": "own_loop",
+    "course": "course_loop",
+    "lightning": "lightning_loop",
+    "keras": "keras_loop",
+    "keras-jax": "keras_loop",
+    "bare": "bare_step",
+    "whole": "whole_epoch",
+}
+NEEDS = {"lightning": ("lightning",), "keras": ("keras",), "keras-jax": ("keras", "jax")}
+"""What must be installed for a side (`pip install 'convcompare[bench]'`)."""
 
 
-def part(dataset: Dataset, steps: int) -> Dataset:
-    """The same data with as many training images as `steps` batches need: a short epoch."""
-    images, labels = dataset.train.images, dataset.train.labels
-    n = steps * BATCH_SIZE
-    train = Split(images[:n].copy(), labels[:n].copy())
-    return dataclasses.replace(
-        dataset, train=train, test=Split(images[:1].copy(), labels[:1].copy())
-    )
-
-
-def course(spec: str, dataset: Dataset) -> Callable[[], object]:
-    return CourseLoop(resolve(spec, shape_of(dataset)).build(0), dataset).epoch
-
-
-def convcompare(spec: str, dataset: Dataset) -> Callable[[], object]:
-    from pathlib import Path
-
-    runtime = choose_runtime("auto", None)
-    precision, _ = choose_precision("auto", runtime.device)
-    config = TrainConfig(epochs=10**6, batch_size=BATCH_SIZE, precision=precision)
-    runner = TrialRunner(RunStore(Path("unused")), runtime, dataset)
-    trial = Entrant(spec, resolve(spec, shape_of(dataset)), config).trial(dataset, 0)
-    trainer = runner.trainer(trial)
-    return lambda: next(iter(trainer))
+def missing(side: str) -> list[str]:
+    """The packages that a side needs and that are not installed."""
+    return [name for name in NEEDS.get(side, ()) if importlib.util.find_spec(name) is None]
 
 
 def main() -> None:
-    side, spec, name, steps = *sys.argv[1:4], int(sys.argv[4])
-    dataset = part(load_dataset(name, Sources(default_cache())), steps)
-    epoch = {"course": course, "convcompare": convcompare}[side](spec, dataset)
-    for _ in sys.stdin:
-        started = time.perf_counter()
-        epoch()
-        print((time.perf_counter() - started) / steps, flush=True)
+    side, spec, name = sys.argv[1:4]
+    if side.startswith("keras"):
+        os.environ["KERAS_BACKEND"] = "jax" if side == "keras-jax" else "torch"
+    module = importlib.import_module(SIDES[side])
+    dataset = load_dataset(name, Sources(default_cache()))
+    if sys.argv[4] == "--accuracy":
+        print(module.test_accuracy(spec, dataset, int(sys.argv[5])))
+        return
+    turns = Turns(int(sys.argv[4]))
+    test_images = len(dataset.test) if side == "whole" else 1
+    module.take_turns(spec, part(dataset, turns.steps, test_images), turns)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,18 @@ from torch.profiler import ProfilerActivity, profile
 
 from convcompare.data import Sources
 from convcompare.load import default_cache, load_dataset
-from peer import convcompare, part
+from own_loop import trainer
+from turns import part
 
 STEPS = 20
 
 
 def measure(spec: str, name: str) -> dict[str, Any]:
     """The operators that take 2 % or more of the CPU time of an epoch of STEPS steps."""
-    epoch = convcompare(spec, part(load_dataset(name, Sources(default_cache())), STEPS))
-    epoch()
+    epochs = iter(trainer(spec, part(load_dataset(name, Sources(default_cache())), STEPS)))
+    next(epochs)
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        epoch()
+        next(epochs)
     rows = profiler.key_averages()
     total = sum(row.self_cpu_time_total for row in rows)
     shares = {row.key.removeprefix("aten::"): row.self_cpu_time_total / total for row in rows}

@@ -31,5 +31,6 @@ def measure(rounds: int = 15) -> dict[str, float]:
         "ratio": statistics.median(ratios),
         "ratio_low": ratios[0],
         "ratio_high": ratios[-1],
+        "ratio_best": min(own for own, _ in pairs) / min(typer for _, typer in pairs),
         "rounds": rounds,
     }

@@ -1,90 +1,116 @@
-"""Training time against the usual course loop: paired, interleaved, one run.
+"""Training time against others, and against the least there can be: paired, interleaved, one run.
 
-    python benchmarks/training_step.py [--rounds N] [SPEC@DATASET …]
+    python benchmarks/training_step.py [--rounds N] [--sides A,B] [SPEC@DATASET …]
+    python benchmarks/training_step.py --whole [--steps N] [SPEC@DATASET …]
+    python benchmarks/training_step.py --accuracy
 
-For each network two processes are told in turn to train the same number of steps; the ratio is
-taken pair by pair. What is timed is the whole epoch: data, forward, backward, optimizer, metrics.
+For each network a process a side trains the same number of steps, in turn; ratios are taken round
+by round. Timed is an epoch but its evaluation: data, forward, backward, optimizer, metrics. With
+``--whole`` the sides are a bare step (`bare_step.py`) and a whole epoch (`whole_epoch.py`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-HERE = Path(__file__).parent
-ROWS = {"fcn@mnist": 400, "simple@mnist": 60, "residual@mnist": 30, "residual@cifar10": 25}
-STEPS_AN_EPOCH = {"mnist": 938, "cifar10": 782}
+from pairs import PEER, interleaved
+from peer import missing
 
-
-class Peer:
-    """A process that trains when it is told to."""
-
-    def __init__(self, side: str, row: str, steps: int) -> None:
-        spec, _, dataset = row.partition("@")
-        self.process = subprocess.Popen(
-            [sys.executable, HERE / "peer.py", side, spec, dataset, str(steps)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def step_seconds(self) -> float:
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def stop(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait()
+WIDE = "residual:width=16,stem_bias=false,grid=1,block_dropout=0.2,blocks=2x64-2x128/2-2x256/2"
+ROWS = {
+    "fcn@mnist": 400,
+    "simple@mnist": 60,
+    "residual@mnist": 30,
+    "residual@cifar10": 25,
+    "cnn:depth=4@cifar10": 25,
+    f"{WIDE}@cifar10": 6,
+}
+"""Steps a turn."""
+OTHERS = ("course", "lightning")
+KERAS = ("keras", "keras-jax")
+KERAS_ROWS = ("fcn@mnist", "simple@mnist", "residual@mnist")
+EPOCH_STEPS = {"mnist": 938, "cifar10": 782}
+WHOLE_ROWS = ("fcn@mnist", "simple@mnist", "residual@mnist", "residual@cifar10")
+SAME = ("simple", "mnist", 1)
+"""Network, data and epochs by which the peers show that they train alike."""
 
 
-def measure(row: str, steps: int, rounds: int) -> dict[str, object]:
-    """Seconds a step of both sides, and the ratios of the pairs; the first pair warms up."""
-    ours, theirs = Peer("convcompare", row, steps), Peer("course", row, steps)
-    pairs = [(ours.step_seconds(), theirs.step_seconds()) for _ in range(rounds + 1)][1:]
-    ours.stop()
-    theirs.stop()
-    ratios = sorted(course / own for own, course in pairs)
-    own, course = (statistics.median(side) for side in zip(*pairs, strict=True))
-    epoch = STEPS_AN_EPOCH[row.partition("@")[2]]
-    return {
-        "network": row,
-        "convcompare_ms": 1000 * own,
-        "course_ms": 1000 * course,
-        "convcompare_epoch_s": epoch * own,
-        "course_epoch_s": epoch * course,
-        "ratio": statistics.median(ratios),
-        "ratio_low": ratios[0],
-        "ratio_high": ratios[-1],
-        "rounds": rounds,
-        "steps": steps,
-    }
+def installed(sides: Sequence[str]) -> list[str]:
+    """The sides that can run here; the others are named on stderr."""
+    for side in sides:
+        if missing(side):
+            needed = ", ".join(missing(side))
+            print(f"{side} is left out: {needed} not installed (extra `bench`)", file=sys.stderr)
+    return [side for side in sides if not missing(side)]
+
+
+def measure(
+    row: str, rounds: int, sides: Sequence[str] = (), steps: int | None = None
+) -> dict[str, Any]:
+    """convcompare and the other sides on one network."""
+    others = sides or (*OTHERS, *(KERAS if row in KERAS_ROWS else ()))
+    found = interleaved(
+        row, ["convcompare", *installed(others)], steps or ROWS.get(row, 30), rounds
+    )
+    show(found)
+    return found
+
+
+def whole(row: str, rounds: int, steps: int | None = None) -> dict[str, Any]:
+    """A whole epoch beside as many bare steps, on one network."""
+    steps = steps or EPOCH_STEPS[row.rpartition("@")[2]]
+    found = interleaved(row, ["bare", "whole"], steps, rounds)
+    show(found)
+    return found
+
+
+def accuracies() -> dict[str, float]:
+    """Test accuracy of each side after the same epochs of one network."""
+    spec, dataset, epochs = SAME
+    found = {}
+    for side in installed(["convcompare", *OTHERS, *KERAS]):
+        call = [sys.executable, str(PEER), side, spec, dataset, "--accuracy", str(epochs)]
+        done = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True)
+        found[side] = float(done.stdout.split()[-1])
+        print(f"{side:<12} {found[side]:.4f}", flush=True)
+    return found
+
+
+def show(found: dict[str, Any]) -> None:
+    """A line a side: milliseconds a step, parts, and how many times the first side's."""
+    print(f"{found['network']} · {found['rounds']} rounds of {found['steps']} steps")
+    for side, parts in found["ms"].items():
+        r = found["times"][side]
+        shown = ", ".join(f"{name} {ms:.3f}" for name, ms in parts.items())
+        times = f"{r['median']:.2f} ({r['low']:.2f} to {r['high']:.2f}) times"
+        print(f"  {side:<12} {times} · ms: {shown}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", nargs="*", default=list(ROWS))
+    parser.add_argument("rows", nargs="*", metavar="SPEC@DATASET")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    results = []
-    for row in arguments.rows:
-        results.append(measure(row, ROWS.get(row, 30), arguments.rounds))
-        r = results[-1]
-        print(
-            f"{row:<18} course {r['course_ms']:7.2f} ms a step · convcompare "
-            f"{r['convcompare_ms']:6.2f} ms · {r['ratio']:.2f} times faster "
-            f"({r['ratio_low']:.2f} to {r['ratio_high']:.2f}, n={arguments.rounds})",
-            flush=True,
-        )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
+    parser.add_argument("--steps", type=int, help="a turn; by default enough for a second or so")
+    parser.add_argument("--sides", type=lambda text: text.split(","), default=())
+    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--accuracy", action="store_true")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    a = parser.parse_args()
+    found: Any
+    if a.accuracy:
+        found = accuracies()
+    elif a.whole:
+        found = [whole(row, a.rounds, a.steps) for row in a.rows or WHOLE_ROWS]
+    else:
+        found = [measure(row, a.rounds, a.sides, a.steps) for row in a.rows or ROWS]
+    if a.json:
+        a.json.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

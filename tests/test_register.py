@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import convcompare
 from convcompare import register
+from convcompare.cli.commands import COMMANDS, load
 from convcompare.errors import UsageError
 from convcompare.register import Registry
 
@@ -34,11 +36,12 @@ def test_a_misspelt_name_gets_a_suggestion() -> None:
     assert caught.value.hint == "did you mean `simple`?"
 
 
-def run_and_list_modules(code: str) -> set[str]:
+def run_and_list_modules(code: str, whole: bool = False) -> set[str]:
+    """What a new process has imported after `code`: the packages, or the names as they are."""
     listing = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return {name.partition(".")[0] for name in done.stderr.splitlines()}
+    return {name if whole else name.partition(".")[0] for name in done.stderr.splitlines()}
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,31 @@ def run_and_list_modules(code: str) -> set[str]:
 def test_nothing_heavy_is_imported_for(arguments: list[str]) -> None:
     modules = run_and_list_modules(f"from convcompare import cli; cli.run({arguments!r})")
     assert not modules & set(HEAVY)
+    if "--help" in arguments:
+        assert not modules & {"numpy", "markdown_it", "pygments", "pydantic"}
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    folder = SOURCE / "cli"
+    for name, line in COMMANDS.items():
+        assert (folder / f"{name.replace('-', '_')}.py").exists()
+        text = inspect.getdoc(load(name).callback) or ""
+        assert " ".join(text.partition("\n\n")[0].split()) == line
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    modules = run_and_list_modules("from convcompare import cli; cli.run(['--help'])", whole=True)
+    commands = {f"convcompare.cli.{name.replace('-', '_')}" for name in COMMANDS}
+    assert "convcompare.cli.commands" in modules
+    assert not modules & commands
+
+
+def test_help_leaves_no_stand_in_behind() -> None:
+    run_and_list_modules(
+        "from convcompare import cli; cli.run(['--help'])\n"
+        "from rich.markdown import Markdown; from rich.traceback import Traceback\n"
+        "assert Markdown is not object and Traceback is not object"
+    )
 
 
 def test_completion_imports_nothing_heavy() -> None:
@@ -55,6 +83,12 @@ def test_completion_imports_nothing_heavy() -> None:
         "from convcompare import register; assert 'simple' in register.model.names()"
     )
     assert not modules & set(HEAVY)
+
+
+def test_the_list_of_runs_needs_no_numpy(tmp_path: Path) -> None:
+    listing = ["runs", "--format", "json", "--store", str(tmp_path)]
+    modules = run_and_list_modules(f"from convcompare import cli; cli.run({listing!r})")
+    assert "numpy" not in modules
 
 
 def test_stored_tables_need_no_torch() -> None:

@@ -22,15 +22,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import files
 from .errors import StoreError, UsageError, quote
 from .records import damaged, read_record, seal, unseal, write_record
 from .run import Environment, Epoch, Run, Trial
+
+if TYPE_CHECKING:  # the list of the runs needs no arrays
+    import numpy as np
+    import numpy.typing as npt
 
 COMPARISONS = "comparisons"
 ANALYSES = "analyses"
@@ -121,7 +122,7 @@ class RunStore:
                 f"run {run.id} was recorded without the labels of its test images",
                 "`convcompare compare … --fresh` records them",
             )
-        return Predictions(arrays["logits"], arrays["labels"].astype(np.int64))
+        return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
 
     def analysis(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """The arrays that an analysis left of a run; None where it was not made."""
@@ -288,11 +289,15 @@ def _sha256(data: bytes) -> str:
 
 
 def _npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    import numpy as np
+
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
 def _arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    import numpy as np
+
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return dict(arrays)

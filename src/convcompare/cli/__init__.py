@@ -11,20 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import ConvcompareError, Terminated
-from . import (
-    classes,
-    compare,
-    datasets,
-    gradients,
-    layers,
-    models,
-    plot,
-    receptive_field,
-    report,
-    runs,
-    study,
-    train,
-)
+from .commands import Commands
 
 EPILOG = (
     "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
@@ -33,28 +20,13 @@ EPILOG = (
 
 app = typer.Typer(
     name="convcompare",
+    cls=Commands,
     help="Compare convolutional networks fairly: the same data, recipe and seeds for each.",
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-COMMANDS = (
-    compare.compare,
-    train.train,
-    study.study,
-    models.models,
-    layers.layers,
-    receptive_field.receptive_field,
-    gradients.gradients,
-    plot.plot,
-    classes.classes,
-    report.report,
-    datasets.datasets,
-    runs.runs,
-)
-for command in COMMANDS:
-    app.command()(command)
 
 
 def _version(asked: bool) -> None:
@@ -64,7 +36,7 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
-def options(
+def convcompare(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),

@@ -40,10 +40,10 @@ def parse_settings(pairs: list[str] | None, **given: str | None) -> dict[str, st
 
 def parse_columns(text: str | None) -> list[str]:
     """The columns beyond those of the reports: names with commas, or ``all``."""
-    from ..columns import EXTRA, check_columns
-
     if text is None:
         return []
+    from ..columns import EXTRA, check_columns
+
     if text == "all":
         return [name for name in EXTRA if name != "published"]
     names = [part.strip() for part in text.split(",")]

@@ -1,0 +1,30 @@
+"""The least that training can take: the same network and optimizer on one batch that stays.
+
+Forward, loss, backward and optimizer step, with the layout, the precision and the fused optimizer
+of convcompare; no data to fetch, no metrics, nothing shown, nothing saved.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+
+import own_loop
+from convcompare.data import Dataset
+from turns import Turns
+
+
+def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
+    trainer = own_loop.trainer(spec, dataset)
+    images, labels = next(trainer.batches(0))
+    model, optimizer = trainer.model.train(), trainer.optimizer
+    while True:
+        turns.begin()
+        for _ in range(turns.steps):
+            with trainer.autocast():
+                logits = model(images)
+            loss = F.cross_entropy(logits.float(), labels)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        trainer.synchronise()
+        turns.end()

@@ -1,0 +1,115 @@
+"""Keras 3's `fit` as its users write it, on torch or on JAX, as a peer to measure against.
+
+The images as normalised float32 arrays in memory, channels last as Keras has them, Adam, float32,
+accuracy as a metric, the progress bar off. The network is laid out from the modules of ours, layer
+by layer, with the same paddings and with as many parameters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from torch import nn
+
+from convcompare.build import resolve
+from convcompare.data import Dataset, Split
+from convcompare.experiment import shape_of
+from convcompare.layers.blocks import BasicBlock
+from turns import BATCH_SIZE, LEARNING_RATE, Turns
+
+ENDLESS = 10**6
+
+
+class InTurn(keras.callbacks.Callback):
+    """An epoch a turn."""
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self.turns = turns
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.turns.begin()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.turns.end()
+
+
+def laid(module: nn.Module, x: Any) -> Any:
+    """What the Keras layers for a module give for x: (n, h, w, c), or (n, features)."""
+    match module:
+        case nn.Sequential():
+            for child in module:
+                x = laid(child, x)
+            return x
+        case BasicBlock():
+            out = laid(module.bn1, laid(module.conv1, x))
+            out = laid(module.dropout1, layers.ReLU()(out))
+            out = laid(module.dropout2, laid(module.bn2, laid(module.conv2, out)))
+            return layers.ReLU()(layers.add([out, laid(module.shortcut, x)]))
+        case nn.Conv2d():
+            if any(module.padding):
+                x = layers.ZeroPadding2D(module.padding)(x)
+            bias = module.bias is not None
+            size, stride = module.kernel_size, module.stride
+            return layers.Conv2D(module.out_channels, size, stride, use_bias=bias)(x)
+        case nn.BatchNorm2d():
+            return layers.BatchNormalization(momentum=1 - module.momentum, epsilon=module.eps)(x)
+        case nn.MaxPool2d():
+            return layers.MaxPooling2D(module.kernel_size, module.stride)(x)
+        case nn.AdaptiveAvgPool2d():
+            return layers.AdaptiveAveragePooling2D(module.output_size)(x)
+        case nn.Linear():
+            return layers.Dense(module.out_features)(x)
+        case nn.Dropout():
+            return layers.Dropout(module.p)(x)
+        case nn.Flatten():
+            return layers.Flatten()(x)
+        case nn.ReLU():
+            return layers.ReLU()(x)
+        case nn.Identity():
+            return x
+    raise NotImplementedError(f"no Keras layer for {type(module).__name__}")
+
+
+def compiled(spec: str, dataset: Dataset) -> keras.Model:
+    """The network of `spec` in Keras; RuntimeError where it is not the same size."""
+    keras.utils.set_random_seed(0)
+    ours = resolve(spec, shape_of(dataset)).build(0)
+    inputs = keras.Input((dataset.image_size, dataset.image_size, dataset.channels))
+    model = keras.Model(inputs, laid(ours, inputs))
+    count = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    if count != sum(parameter.numel() for parameter in ours.parameters()):
+        raise RuntimeError(f"{spec} has {count} parameters in Keras")
+    model.compile(
+        optimizer=keras.optimizers.Adam(LEARNING_RATE),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def arrays(split: Split, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised float32 images (n, h, w, c) and their labels."""
+    images = split.images.transpose(0, 2, 3, 1).astype(np.float32) / 255
+    normalised = (images - np.array(dataset.mean)) / np.array(dataset.std)
+    return normalised.astype(np.float32), split.labels
+
+
+def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
+    fit(spec, dataset, ENDLESS, InTurn(turns))
+
+
+def fit(spec: str, dataset: Dataset, epochs: int, *callbacks: Any) -> keras.Model:
+    """The network after that many epochs."""
+    model, (images, labels) = compiled(spec, dataset), arrays(dataset.train, dataset)
+    given = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 0}
+    model.fit(images, labels, callbacks=list(callbacks), **given)
+    return model
+
+
+def test_accuracy(spec: str, dataset: Dataset, epochs: int) -> float:
+    images, labels = arrays(dataset.test, dataset)
+    return float(fit(spec, dataset, epochs).evaluate(images, labels, verbose=0)[1])

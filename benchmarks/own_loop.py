@@ -1,0 +1,45 @@
+"""convcompare's own trainer, at its best settings on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from convcompare.build import resolve
+from convcompare.config import TrainConfig
+from convcompare.data import Dataset
+from convcompare.experiment import Entrant, TrialRunner, shape_of
+from convcompare.hardware import choose_precision, choose_runtime
+from convcompare.run import Trial
+from convcompare.store import RunStore
+from convcompare.trainer import Trainer
+from turns import BATCH_SIZE, Turns
+
+
+def prepared(
+    spec: str, dataset: Dataset, store: Path = Path("unused"), epochs: int = 10**6
+) -> tuple[TrialRunner, Trial]:
+    """A runner on this machine, and a trial of `spec` for it."""
+    runtime = choose_runtime("auto", None)
+    precision, _ = choose_precision("auto", runtime.device)
+    config = TrainConfig(epochs=epochs, batch_size=BATCH_SIZE, precision=precision)
+    trial = Entrant(spec, resolve(spec, shape_of(dataset)), config).trial(dataset, 0)
+    return TrialRunner(RunStore(store), runtime, dataset), trial
+
+
+def trainer(spec: str, dataset: Dataset, epochs: int = 10**6) -> Trainer:
+    """A trainer of that many epochs."""
+    runner, trial = prepared(spec, dataset, epochs=epochs)
+    return runner.trainer(trial)
+
+
+def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
+    """An epoch a turn: data, training, metrics, and the evaluation of one image."""
+    epochs = iter(trainer(spec, dataset))
+    while True:
+        turns.begin()
+        next(epochs)
+        turns.end()
+
+
+def test_accuracy(spec: str, dataset: Dataset, epochs: int) -> float:
+    return [epoch.test_accuracy for epoch in trainer(spec, dataset, epochs)][-1]

@@ -1,0 +1,119 @@
+"""The sections of docs/benchmarks.md on training: against others, and against the bare step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training_step import EPOCH_STEPS, ROWS, SAME, WHOLE_ROWS, WIDE
+
+NONE = "not measured"
+SIDES = {
+    "course": "course loop",
+    "lightning": "Lightning",
+    "keras": "Keras on torch",
+    "keras-jax": "Keras on JAX",
+}
+EMPTY: Mapping[str, Any] = {"steps": [], "peers": {}, "whole": []}
+"""What a part that was never measured has to show."""
+
+
+def steps(measured: Sequence[Mapping[str, Any]], where: str) -> str:
+    """Times a step beside those of the peers; rows and sides without a figure say so."""
+    found = {row["network"]: row for row in measured}
+    lines = [_step_row(network, found.get(network)) for network in ROWS]
+    n = _rounds(measured)
+    return f"""\
+## Training against others
+
+`python benchmarks/training_step.py` · {where}{n}
+
+Every side trains the same network on the same images with Adam (1e-3), batch 64. The course loop
+(`benchmarks/course_loop.py`): a data set that normalises one image at a time as torchvision's do, a
+DataLoader, float32, `.item()` each step. Lightning (`benchmarks/lightning_loop.py`): its Trainer
+with the same transforms and two workers that stay; logger, checkpoints and bar off. Keras
+(`benchmarks/keras_loop.py`): `fit` on normalised arrays in memory. Timed is everything that an
+epoch does but evaluation: convcompare's milliseconds a step and seconds an epoch, then how many
+times as long the others take, median and range of the rounds. The target beside the course loop
+is 3. Lightning, Keras and JAX are the extra `bench`; what is not installed is left out.
+
+| network | ms a step | s an epoch | {" | ".join(f"{name}, times" for name in SIDES.values())} |
+|---|--:|--:|{"--:|" * len(SIDES)}
+{chr(10).join(lines)}
+
+wide: `{WIDE}`.
+
+`residual` misses the target on a processor without AMX: its bf16 convolutions are at most twice as
+fast as the float32 ones that the course loop runs, and they are most of a step (see below). The
+machine is shared: over six runs of 2026-11-22 the medians beside the course loop were 4.9 to 5.0
+for `fcn`, 2.5 to 3.3 for `simple`, 2.2 to 2.8 for `residual` on MNIST and 2.1 to 2.3 on CIFAR-10.
+"""
+
+
+def _rounds(measured: Sequence[Mapping[str, Any]]) -> str:
+    """What n was, for a heading; empty where nothing was measured."""
+    return "".join(f" · n = {n} rounds a row" for n in {row["rounds"] for row in measured})
+
+
+def _step_row(network: str, row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return f"| {_name(network)} | {' | '.join([NONE] * (len(SIDES) + 2))} |"
+    ms = row["ms"]["convcompare"]["step"]
+    epoch = ms * EPOCH_STEPS[network.rpartition("@")[2]] / 1000
+    times = [_times(row["times"].get(side)) for side in SIDES]
+    return f"| {_name(network)} | {ms:.2f} | {epoch:.1f} | {' | '.join(times)} |"
+
+
+def _times(r: Mapping[str, float] | None) -> str:
+    return f"**{r['median']:.2f}** ({r['low']:.2f} to {r['high']:.2f})" if r else NONE
+
+
+def _name(network: str) -> str:
+    return network.replace(WIDE, "wide").replace("@", " on ")
+
+
+def peers(measured: Mapping[str, float], where: str) -> str:
+    """That the sides train alike: their test accuracy after the same epochs."""
+    spec, dataset, epochs = SAME
+    shown = [
+        f"{name} {measured[side]:.4f}" if side in measured else f"{name} {NONE}"
+        for side, name in {"convcompare": "convcompare", **SIDES}.items()
+    ]
+    return f"""\
+Test accuracy of {spec} on {dataset} after {epochs} epoch, one run a side
+(`python benchmarks/training_step.py --accuracy` · {where}):
+{"; ".join(shown)}.
+"""
+
+
+def whole(measured: Sequence[Mapping[str, Any]], where: str) -> str:
+    """What everything around the arithmetic costs."""
+    found = {row["network"]: row for row in measured}
+    lines = [_whole_row(network, found.get(network)) for network in WHOLE_ROWS]
+    n = _rounds(measured)
+    return f"""\
+## A whole epoch beside the bare step
+
+`python benchmarks/training_step.py --whole` · {where}{n}
+
+Bare (`benchmarks/bare_step.py`): forward, loss, backward and optimizer step on one batch that stays
+on the device, with the same layout, precision and fused optimizer. Whole
+(`benchmarks/whole_epoch.py`): a full epoch of a trial with its store, so training with data and
+metrics, saving to disk, and the live display. Recording gradients and evaluating the test split are
+no part of the ratio and are given apart. Milliseconds a step, medians; the targets are 1.05 times,
+and 1.25 for `fcn`.
+
+| network | bare | whole | of it training | of it saving | whole, times | recording | evaluation |
+|---|--:|--:|--:|--:|--:|--:|--:|
+{chr(10).join(lines)}
+"""
+
+
+def _whole_row(network: str, row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return f"| {_name(network)} | {' | '.join([NONE] * 7)} |"
+    bare, ms = row["ms"]["bare"]["step"], row["ms"]["whole"]
+    cells = [bare, ms["step"], ms["training"], ms["saving"]]
+    shown = [f"{cell:.3f}" for cell in cells]
+    shown += [_times(row["times"]["whole"]), f"{ms['recording']:.3f}", f"{ms['evaluation']:.3f}"]
+    return f"| {_name(network)} | {' | '.join(shown)} |"

@@ -1,0 +1,49 @@
+"""An epoch as `convcompare compare` runs it, store and live display included, by its parts.
+
+A step's share of the epoch is training (data, metrics and schedule included), saving (state,
+history and pointer, on disk) and what the display takes. Recording gradients and evaluating the
+whole test split are timed apart: the bare step, which this is held against, has no such thing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from convcompare.attempt import Attempt
+from convcompare.build import resolve
+from convcompare.cli.progress import Tracker, follow
+from convcompare.data import Dataset
+from convcompare.events import Progressed
+from convcompare.experiment import shape_of
+from own_loop import prepared
+from turns import Turns
+
+
+def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
+    with tempfile.TemporaryDirectory() as folder, Path("/dev/null").open("w") as nowhere:
+        runner, trial = prepared(spec, dataset, Path(folder))
+        runner.store.begin(trial, runner.environment)
+        builder = resolve(trial.model, shape_of(dataset))
+        attempt = Attempt(trial, builder, runner.trainer(trial), runner.store)
+        screen = Console(file=nowhere, force_terminal=True, width=100)
+        with runner.store.lock(trial.id), follow(Tracker([trial], {}), screen, False) as view:
+            events = attempt.epochs()
+            view.show(next(events))
+            while True:
+                turns.begin()
+                before = attempt.spent
+                event = next(events)
+                view.show(event)
+                assert isinstance(event, Progressed)
+                recording = attempt.spent.analysis_seconds - before.analysis_seconds
+                evaluation = event.epoch.evaluation_seconds
+                turns.end(
+                    apart=recording + evaluation,
+                    training=event.epoch.train_seconds,
+                    saving=attempt.spent.saving_seconds - before.saving_seconds,
+                    recording=recording,
+                    evaluation=evaluation,
+                )
