@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jobs
 import profile_step
 import start_up
 import training_step
@@ -108,6 +109,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "models": listing,
     "recording": recording,
     "fields": fields,
+    "jobs": jobs.measure,
 }
 
 

@@ -29,6 +29,7 @@ def write_page(results: dict[str, Any], path: Path) -> None:
         "models": _models,
         "recording": _recording,
         "fields": _fields,
+        "jobs": _jobs,
         "start-up": _start_up,
     }
     parts = [INTRODUCTION]
@@ -123,6 +124,19 @@ def _recording(rows: list[dict[str, Any]], where: str) -> str:
 
 Their time as a share of the training alone, of one run of one epoch, in which two moments of the
 gradients and the features are recorded: {shares}. The limit is 5 %. · {where}
+"""
+
+
+def _jobs(r: dict[str, Any], where: str) -> str:
+    return f"""\
+## Several trials at a time
+
+`python benchmarks/jobs.py` · {where} · n = {r["n"]} pairs
+
+{r["trials"]} small trials with one thread each take {r["together_s"]:.1f} s with
+`--jobs {r["jobs"]}`, the start of the processes included, and {r["alone_s"]:.1f} s one after
+another: {r["ratio"]:.2f} times the throughput (median of the pairs, {r["ratios"][0]:.2f} to
+{r["ratios"][-1]:.2f}; the target is 1.4).
 """
 
 

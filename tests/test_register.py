@@ -99,7 +99,18 @@ def test_stored_tables_need_no_torch() -> None:
 
 
 LAYERS = [
-    {"units", "errors", "spec", "register", "config", "run", "seeding", "files", "__init__"},
+    {
+        "units",
+        "errors",
+        "spec",
+        "register",
+        "config",
+        "cost",
+        "run",
+        "seeding",
+        "files",
+        "__init__",
+    },
     {"store", "records", "data", "stats", "study", "gradients", "field_record", "features"},
     {"paired", "proportions", "power", "sequential", "verdicts", "predictions", "learning"},
     {"comparison", "tables", "load"},

@@ -19,6 +19,7 @@ from .analyses.gradient_flow import fixed_batch
 from .analyses.inference import BATCHES, inference
 from .build import Builder
 from .checkpoint import from_bytes, to_bytes
+from .cost import Cost, Environment, Latency
 from .errors import StoreError
 from .events import Event, Progressed, Started
 from .features import FEATURES
@@ -27,7 +28,7 @@ from .gradients import GRADIENTS, GradientRecord
 from .own_network import reason
 from .recording import GradientRecorder, record_fields
 from .rehearsal import peak_memory, step_seconds
-from .run import Cost, Environment, Epoch, Run, Status, Trial
+from .run import Epoch, Run, Status, Trial
 from .store import Predictions, RunStore
 from .trainer import Trainer
 
@@ -40,9 +41,16 @@ EFFECTIVE_IMAGES = 32
 class Attempt:
     """The state of a trial while it runs; everything that must survive is in the store."""
 
-    def __init__(self, trial: Trial, builder: Builder, trainer: Trainer, store: RunStore) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        builder: Builder,
+        trainer: Trainer,
+        store: RunStore,
+        environment: Environment,
+    ) -> None:
         self.trial, self.builder = trial, builder
-        self.trainer, self.store = trainer, store
+        self.trainer, self.store, self.environment = trainer, store, environment
         self.history: list[Epoch] = []
         self.notes: list[str] = []
         self.spent = Cost(cost.parameters(trainer.model), builder.description.macs)
@@ -59,6 +67,7 @@ class Attempt:
         if not self.history:
             self._measure()
         for epoch in self.trainer:
+            epoch = replace(epoch, jobs=self.environment.jobs)
             self.history.append(epoch)
             self._measure()
             with self._clock("saving_seconds"):
@@ -66,32 +75,32 @@ class Attempt:
                 self.store.save_epoch(self.trial, self.history, state)
             yield Progressed(self.trial, epoch)
 
-    def end(self, status: Status, message: str, environment: Environment) -> Run:
+    def end(self, status: Status, message: str) -> Run:
         """The record of how it ended, committed; one that failed can be tried again."""
         if status == "finished":
-            return self._finish(environment)
-        run = self._run(status, message, environment)
+            return self._finish()
+        run = self._run(status, message)
         if status == "diverged":
             return self.store.finish(run, None, None)
         self.store.note_failure(run)
         return run
 
-    def _finish(self, environment: Environment) -> Run:
+    def _finish(self) -> Run:
         logits = self.trainer.finish().numpy()
         self._analyse()
-        run = self._run("finished", "; ".join(self.notes), environment)
+        run = self._run("finished", "; ".join(self.notes))
         weights = to_bytes(self.trainer.model.state_dict())
         predictions = Predictions(logits, self.trainer.test_batches.labels.cpu().numpy())
         return self.store.finish(run, weights, predictions)
 
-    def _run(self, status: Status, message: str, environment: Environment) -> Run:
+    def _run(self, status: Status, message: str) -> Run:
         spent = replace(
             self.spent,
             train_seconds=sum(epoch.train_seconds for epoch in self.history),
             evaluation_seconds=sum(epoch.evaluation_seconds for epoch in self.history),
         )
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        return Run(self.trial, status, tuple(self.history), spent, environment, now, message)
+        place = self.environment
+        return Run(self.trial, status, tuple(self.history), spent, place, now(), message)
 
     def _analyse(self) -> None:
         """What is recorded of the trained network."""
@@ -104,10 +113,7 @@ class Attempt:
             fields = record_fields(self.builder, model, images[:EFFECTIVE_IMAGES])
             self.store.save_analysis(trial, FIELDS, fields.to_arrays())
         with self._analysis("inference time"):
-            test = self.trainer.test_batches
-            count = torch.arange(min(max(BATCHES), len(test)), device=test.device)
-            latencies = inference(model, test.take(count)[0], self.trainer.autocast())
-            self.spent = replace(self.spent, inference=latencies)
+            self.spent = replace(self.spent, inference=latencies(self.trainer))
 
     def _test_images(self) -> tuple[Tensor, npt.NDArray[np.int64]]:
         """The same test images for every network: one of each of some classes, then all over."""
@@ -151,3 +157,15 @@ class Attempt:
         yield
         spent = getattr(self.spent, part) + time.perf_counter() - started
         self.spent = replace(self.spent, **{part: spent})
+
+
+def latencies(trainer: Trainer) -> tuple[Latency, ...]:
+    """The times of forward passes of the trainer's network over its first test images."""
+    test = trainer.test_batches
+    count = torch.arange(min(max(BATCHES), len(test)), device=test.device)
+    return inference(trainer.model, test.take(count)[0], trainer.autocast())
+
+
+def now() -> str:
+    """The time of day, UTC, as ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -81,7 +81,9 @@ def shown(name: str) -> Callable[[Group, Context], Estimate | None]:
     return lambda group, _: group.shown(name)
 
 
-def run_figure(figure: Callable[[Run], float]) -> Callable[[Group, Context], Estimate | None]:
+def run_figure(
+    figure: Callable[[Run], float | None],
+) -> Callable[[Group, Context], Estimate | None]:
     return lambda group, _: group.mean(figure)
 
 
@@ -89,7 +91,7 @@ def latency(batch: int) -> Callable[[Group, Context], Estimate | None]:
     """Seconds an image at one size of batch, over the runs that measured it."""
 
     def value(group: Group, _: Context) -> Estimate | None:
-        measured = [one for run in group.finished for one in run.cost.inference]
+        measured = [one for run in group.finished for one in run.inference]
         chosen = [one.per_image for one in measured if (one.batch == 1) == (batch == 1)]
         return mean(chosen) if chosen else None
 

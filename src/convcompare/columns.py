@@ -6,7 +6,6 @@ The default ones are those of the reports; the others are named by ``--columns``
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from . import cells, learning, register, units
@@ -39,7 +38,7 @@ DEFAULT = (
     ),
     Figure(
         Column("time", "time (s)", show=cells.duration, best="low", priority=1),
-        cells.run_figure(lambda run: run.cost.train_seconds),
+        cells.run_figure(lambda run: run.train_seconds),
     ),
 )
 EXTRA: Mapping[str, tuple[Figure, ...]] = {
@@ -49,7 +48,7 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     "epoch-time": (
         Figure(
             Column("epoch_time", "s/epoch", show=cells.duration, best="low", priority=3),
-            cells.run_figure(lambda run: statistics.median(e.train_seconds for e in run.history)),
+            cells.run_figure(lambda run: run.epoch_seconds),
         ),
     ),
     "inference": (

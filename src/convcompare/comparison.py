@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import stats
+from .cost import known_fields
 from .errors import UsageError, quote
-from .run import SCHEMA_VERSION, Epoch, Run, known_fields
+from .run import SCHEMA_VERSION, Epoch, Run
 from .stats import Estimate
 from .store import RunStore
 
@@ -102,10 +103,10 @@ class Group:
     def macs(self) -> int:
         return self.runs[0].cost.macs
 
-    def mean(self, figure: Callable[[Run], float]) -> Estimate | None:
-        """The mean of a figure over the finished runs; None where there is none."""
-        values = [figure(run) for run in self.finished]
-        return stats.mean(values) if values else None
+    def mean(self, figure: Callable[[Run], float | None]) -> Estimate | None:
+        """The mean of a figure over the finished runs; None where one of them has none."""
+        values = [value for run in self.finished if (value := figure(run)) is not None]
+        return stats.mean(values) if values and len(values) == len(self.finished) else None
 
     def shown(self, figure: str) -> Estimate | None:
         """The mean of a figure of the epoch that counts, by its name in `Epoch`."""
@@ -242,7 +243,7 @@ class Comparison:
             "status": group.status,
             "test_accuracy": _estimate(group.test_accuracy(self.conditions.test_images)),
             **{figure: _estimate(group.shown(figure)) for figure in figures},
-            "train_seconds": _estimate(group.mean(lambda run: run.cost.train_seconds)),
+            "train_seconds": _estimate(group.mean(lambda run: run.train_seconds)),
             "peak_memory": group.runs[0].cost.peak_memory,
             "runs": [_run_json(run) for run in group.runs],
         }
@@ -277,11 +278,13 @@ def _run_json(run: Run) -> dict[str, Any]:
         "test_loss": _figure(last, "test_loss"),
         "train_accuracy": _figure(last, "train_accuracy"),
         "test_accuracy": _figure(last, "test_accuracy"),
-        "train_seconds": run.cost.train_seconds,
+        "train_seconds": run.train_seconds,
         "evaluation_seconds": run.cost.evaluation_seconds,
         "analysis_seconds": run.cost.analysis_seconds,
-        "epoch_seconds": [epoch.train_seconds for epoch in run.history],
-        "inference": [dict(vars(latency)) for latency in run.cost.inference],
+        "epoch_seconds": [epoch.train_seconds for epoch in run.history if epoch.jobs == 1],
+        "inference": [dict(vars(latency)) for latency in run.inference],
+        "jobs": run.jobs,
+        "timing": run.timing.to_json() if run.timing else None,
         "message": run.message,
     }
 

@@ -9,6 +9,7 @@ from . import units
 from .cells import Context, Figure
 from .columns import NOTES, chosen
 from .comparison import Comparison, Group
+from .run import Run
 from .stats import LEVEL, Estimate
 from .store import RunStore
 from .tables import Column, Table
@@ -76,7 +77,7 @@ def notes(comparison: Comparison) -> list[str]:
     total = sum(len(group.runs) for group in comparison.groups)
     found = [
         f"{over} · {conditions.test_split}, after {conditions.selected} · best of a column in bold",
-        f"time: training alone on {conditions.device}, {conditions.precision}{_apart(comparison)}",
+        f"time: {time_words(comparison)}{_apart(comparison)}",
     ]
     found += conditions.notes
     if kept:
@@ -85,8 +86,42 @@ def notes(comparison: Comparison) -> list[str]:
     return found
 
 
+def time_words(comparison: Comparison) -> str:
+    """Where the times are from: the trainings themselves, or steps measured after them."""
+    conditions = comparison.conditions
+    runs = [run for group in comparison.groups for run in group.finished]
+    shared = [run for run in runs if run.jobs > 1]
+    if not shared:
+        return f"training alone on {conditions.device}, {conditions.precision}"
+    jobs = max(run.jobs for run in shared)
+    timed = [run for run in shared if run.timing]
+    said = []
+    if len(shared) < len(runs):
+        said.append(f"of {len(runs) - len(shared)} of {len(runs)} runs their training, alone")
+    if timed:
+        of = "of the others " if said else ""
+        said.append(f"{of}{_measured(timed)}, after the trainings (which ran {jobs} at a time)")
+    if len(timed) < len(shared):
+        lacking = len(shared) - len(timed)
+        said.append(f"none of {lacking} that ran {jobs} at a time (the same command measures it)")
+    return "; ".join(said) + f" · {conditions.precision}"
+
+
+def _measured(timed: Sequence[Run]) -> str:
+    """From how many steps of each run, and where they were measured."""
+    timings = [run.timing for run in timed if run.timing]
+    steps = sorted({timing.n for timing in timings})
+    many = f"{steps[0]} to {steps[-1]}" if len(steps) > 1 else f"{steps[0]}"
+    places = dict.fromkeys(
+        f"{place.device}, {place.threads} thread{'s' if place.threads != 1 else ''}"
+        for place in (timing.environment for timing in timings)
+    )
+    which = "each run" if len(timed) > 1 else "the run"
+    return f"from {many} steps of {which} alone on {' and '.join(places)}"
+
+
 def _apart(comparison: Comparison) -> str:
-    costs = [run.cost for group in comparison.groups for run in group.runs]
+    costs = [run.cost for run in _runs(comparison)]
     parts = {
         "loading": comparison.conditions.loading_seconds,
         "evaluation": sum(cost.evaluation_seconds for cost in costs),
@@ -94,4 +129,11 @@ def _apart(comparison: Comparison) -> str:
         "saving": sum(cost.saving_seconds for cost in costs),
         "setting up": sum(cost.setup_seconds for cost in costs),
     }
-    return " · apart: " + ", ".join(f"{n} {units.seconds(value)}" for n, value in parts.items())
+    together = ", several at a time" if any(run.jobs > 1 for run in _runs(comparison)) else ""
+    return f" · apart{together}: " + ", ".join(
+        f"{n} {units.seconds(value)}" for n, value in parts.items()
+    )
+
+
+def _runs(comparison: Comparison) -> list[Run]:
+    return [run for group in comparison.groups for run in group.runs]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from . import units
 from .blocks import code
 from .comparison import Comparison
-from .run import Environment, Run
+from .cost import Environment
+from .run import Run
 
 MACHINE = ("processor", "device", "threads", "platform")
 VERSIONS = ("convcompare", "torch", "python")
@@ -38,11 +39,19 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
 
 def changed_surroundings(comparison: Comparison) -> list[tuple[str, str]]:
     """A warning where not all runs were made on one machine, or with one set of versions."""
-    places = [run.environment for group in comparison.groups for run in group.runs]
+    runs = [run for group in comparison.groups for run in group.runs]
     found = []
-    for names, text in (
-        (MACHINE, "the runs were not all made on one machine: their times do not compare"),
-        (VERSIONS, "the runs were not all made with the same versions, which may differ a little"),
+    for places, names, text in (
+        (
+            [run.timed_in for run in runs],
+            MACHINE,
+            "the runs were not all made on one machine: their times do not compare",
+        ),
+        (
+            [run.environment for run in runs],
+            VERSIONS,
+            "the runs were not all made with the same versions, which may differ a little",
+        ),
     ):
         if len({tuple(getattr(place, name) for name in names) for place in places}) > 1:
             found.append((text, "the conditions name them all; `--fresh` trains all again"))
@@ -69,7 +78,8 @@ def _own_code(run: Run) -> str:
 
 def _device(run: Run) -> str:
     threads = run.environment.threads
-    return f"{run.environment.device}, {threads} thread{'s' if threads != 1 else ''}"
+    together = f", {run.jobs} trainings at a time" if run.jobs > 1 else ""
+    return f"{run.environment.device}, {threads} thread{'s' if threads != 1 else ''}{together}"
 
 
 def _versions(place: Environment) -> str:

@@ -134,3 +134,11 @@ class Runtime:
     threads: int = 1
     reason: str = ""
     """Why this device was chosen, in words."""
+    jobs: int = 1
+    """Trials that run at a time."""
+    job_threads: int | None = None
+    """Threads of each of several; `threads` are those of a trial that has the machine alone."""
+
+    def of_a_job(self) -> Runtime:
+        """The runtime of each of the trials that run at a time."""
+        return dataclasses.replace(self, threads=self.job_threads or self.threads)

@@ -63,7 +63,7 @@ def _contrast(pair: Pair, figure: Figure, alpha: float) -> CostContrast:
     reason = pair.cost_refusal()
     times = [(_seconds(a, figure), _seconds(b, figure)) for a, b in pair.runs]
     if reason is None and not all(a > 0 and b > 0 for a, b in times):
-        reason = "no time was measured"
+        reason = "no time was measured with the device alone"
     if reason is not None:
         return CostContrast(*names, f"times not compared: {reason}", "refused", pair.seeds)
     ratio = paired.ratio([a for a, _ in times], [b for _, b in times], alpha)
@@ -83,7 +83,7 @@ def _contrast(pair: Pair, figure: Figure, alpha: float) -> CostContrast:
 
 
 def _seconds(run: Run, figure: Figure) -> float:
-    total = run.cost.train_seconds
+    total = run.train_seconds or 0.0
     return total if figure == "train_seconds" else total / len(run.history)
 
 

@@ -41,4 +41,13 @@ class Ended:
     reused: bool
 
 
-Event = Started | Progressed | Ended
+@dataclass(frozen=True)
+class Lost:
+    """The process of a trial died; the trial will be tried again, for the `attempt`-th time."""
+
+    trial: Trial
+    message: str
+    attempt: int
+
+
+Event = Started | Progressed | Lost | Ended

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from . import register
-from .attempt import Attempt
+from .attempt import Attempt, latencies, now
 from .batches import Batches
 from .build import Builder, Shape, resolve
 from .config import Runtime, TrainConfig
-from .data import Dataset
+from .cost import Cost, Timing
+from .data import Dataset, Sources
 from .errors import ConvcompareError, UsageError, quote
 from .events import Ended, Event
 from .hardware import environment, prepare
 from .own_network import reason
-from .rehearsal import step_seconds
-from .run import Status, Trial
+from .rehearsal import BLOCK, block_seconds, step_seconds
+from .run import Run, Status, Trial
 from .store import RunStore
 from .trainer import Diverged, Trainer
 
@@ -66,18 +68,29 @@ def grid(entrants: Sequence[Entrant], dataset: Dataset, seeds: Iterable[int]) ->
 
 def execute(
     trials: Sequence[Trial], runner: TrialRunner, executor: str = "local"
-) -> Iterator[Event]:
-    """Run what is missing of `trials` and pass their events on, reused runs included."""
-    events: Iterator[Event] = register.executor[executor].function(runner, trials)
-    return events
+) -> Generator[Event, None, None]:
+    """Run what is missing of `trials` and pass their events on, reused runs included.
+
+    Closing it stops what still runs.
+    """
+    yield from register.executor[executor].function(runner, trials)
 
 
 class TrialRunner:
-    """Runs single trials on one data set; a trial in, events out, everything else in the store."""
+    """Runs single trials on one data set; a trial in, events out, everything else in the store.
 
-    def __init__(self, store: RunStore, runtime: Runtime, dataset: Dataset) -> None:
+    ``sources`` are where the data set came from, for executors that load it in other processes.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        runtime: Runtime,
+        dataset: Dataset,
+        sources: Sources | None = None,
+    ) -> None:
         started = time.perf_counter()
-        self.store, self.runtime, self.dataset = store, runtime, dataset
+        self.store, self.runtime, self.dataset, self.sources = store, runtime, dataset, sources
         device = prepare(runtime)
         self.train = Batches(dataset.train, dataset, device)
         self.test = Batches(dataset.test, dataset, device)
@@ -99,10 +112,18 @@ class TrialRunner:
         return Trainer(model, self.train, self.test, trial.config, trial.seed, augmentation)
 
     def _builder(self, trial: Trial) -> Builder:
-        """The network of a trial; each is resolved and described once for all its seeds."""
+        """The network of a trial; each is resolved and described once for all its seeds.
+
+        Raises UsageError where its file is no longer the one that the trial was made from.
+        """
         key = (trial.model, trial.config.image_size)
         if key not in self._builders:
             self._builders[key] = resolve(trial.model, shape_of(self.dataset, trial.config))
+        if self._builders[key].code != trial.code:
+            raise UsageError(
+                f"the file of {quote(trial.label or trial.model)} has changed meanwhile",
+                "the same command trains what it is now",
+            )
         return self._builders[key]
 
     def epoch_seconds(self, trial: Trial, steps: int = 5) -> float:
@@ -110,9 +131,40 @@ class TrialRunner:
         trainer = self.trainer(trial)
         return step_seconds(trainer, steps) * trainer.steps
 
+    def timing(self, trial: Trial) -> Timing:
+        """What training and an answer take in this process now; nothing is trained or stored.
+
+        Times do not depend on what the weights are: those of the beginning are measured.
+        """
+        trainer = self.trainer(trial)
+        seconds = block_seconds(trainer)
+        low, middle, high = statistics.quantiles(seconds, n=4)
+        return Timing(
+            environment=replace(self.environment, jobs=1),
+            steps=trainer.steps,
+            n=BLOCK * len(seconds),
+            seconds_per_step=middle,
+            low=low,
+            high=high,
+            inference=latencies(trainer),
+        )
+
+    def fail(self, trial: Trial, message: str) -> Run:
+        """Record that a trial failed without a word of its own; it can be tried again."""
+        network = self._builder(trial).description
+        history = self.store.history(trial.id)
+        cost = Cost(network.parameters, network.macs)
+        run = Run(trial, "failed", history, cost, self.environment, now(), message)
+        with self.store.lock(trial.id):
+            self.store.begin(trial, self.environment)
+            self.store.note_failure(run)
+        return run
+
     def _train(self, trial: Trial) -> Iterator[Event]:
         self.store.begin(trial, self.environment)
-        attempt = Attempt(trial, self._builder(trial), self.trainer(trial), self.store)
+        attempt = Attempt(
+            trial, self._builder(trial), self.trainer(trial), self.store, self.environment
+        )
         status: Status = "finished"
         message = ""
         try:
@@ -123,4 +175,4 @@ class TrialRunner:
             raise
         except Exception as error:
             status, message = "failed", reason(error)
-        yield Ended(attempt.end(status, message, self.environment), reused=False)
+        yield Ended(attempt.end(status, message), reused=False)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from . import __version__
 from .config import Precision, Runtime
+from .cost import Environment
 from .errors import UsageError, quote
-from .run import Environment
 
 
 def choose_runtime(device: str, threads: int | None) -> Runtime:
@@ -41,6 +43,25 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
             "`--device cpu`, or `--device auto` for the best there is",
         )
     return Runtime(device, threads, "as asked")
+
+
+def share(runtime: Runtime, jobs: int | None, threads: int | None) -> Runtime:
+    """The runtime for so many trials at a time, with so many threads each.
+
+    None for `jobs`: as many as the cores have room for on the CPU, one a GPU. None for `threads`:
+    one each for that; for a number of jobs, the threads are divided among them.
+    """
+    if jobs is None:
+        jobs = max(1, cores() // (threads or 1)) if runtime.device == "cpu" else 1
+    each = threads or max(1, runtime.threads // jobs)
+    return replace(runtime, jobs=jobs, job_threads=each if jobs > 1 else None)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def prepare(runtime: Runtime) -> torch.device:
@@ -77,6 +98,7 @@ def environment(runtime: Runtime) -> Environment:
         processor=_processor(),
         device=torch.cuda.get_device_name(runtime.device) if on_gpu else "cpu",
         threads=runtime.threads,
+        jobs=runtime.jobs,
     )
 
 

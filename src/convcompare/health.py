@@ -92,7 +92,12 @@ def marks(run: Run, test_images: int, chance: float) -> list[Mark]:
 
 
 def waiting_share(run: Run) -> float | None:
-    """The share of the training in which its threads waited for a core; None where not known."""
+    """The share of the training in which its threads waited for a core; None where not known.
+
+    Not of one of several at a time either: they wait for each other, and their times are not shown.
+    """
+    if run.jobs > 1:
+        return None
     waited = [epoch.waited_seconds for epoch in run.history]
     seconds = sum(epoch.train_seconds for epoch in run.history) * run.environment.threads
     if not seconds or any(one is None for one in waited):

@@ -21,6 +21,11 @@ from .optim import make_optimizer
 from .trainer import Trainer
 
 STEPS = 3
+BLOCK = 3
+"""Steps that are timed as one: a GPU is waited for after each block, not after each step."""
+FEWEST = 5
+SECONDS = 1.0
+"""Blocks are timed for so long, but never fewer than FEWEST."""
 
 
 def step_seconds(trainer: Trainer, steps: int = STEPS) -> float:
@@ -36,6 +41,24 @@ def step_seconds(trainer: Trainer, steps: int = STEPS) -> float:
             trainer.synchronise()
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[1:] or seconds)
+
+
+def block_seconds(trainer: Trainer) -> list[float]:
+    """Seconds a step, of one block of BLOCK steps after another, each with making its batch.
+
+    The first block is left out.
+    """
+    seconds: list[float] = []
+    epochs = (trainer.batches(epoch) for epoch in itertools.count())
+    batches = itertools.chain.from_iterable(epochs)
+    with _copy(trainer) as optimizer:
+        while len(seconds) <= FEWEST or BLOCK * sum(seconds) < SECONDS:
+            started = time.perf_counter()
+            for images, labels in itertools.islice(batches, BLOCK):
+                trainer.step(optimizer, images, labels)
+            trainer.synchronise()
+            seconds.append((time.perf_counter() - started) / BLOCK)
+    return seconds[1:]
 
 
 def peak_memory(trainer: Trainer) -> int:

@@ -1,19 +1,20 @@
-"""The records: a trial (what to run), its epochs, what it cost, where it ran, and the finished run.
+"""The records: a trial (what to run), its epochs, and the finished run.
 
 All are frozen and go to JSON and back. A record carries ``schema_version``; it only grows.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from .config import TrainConfig
+from .cost import Cost, Environment, Latency, Timing, known_fields, plain
 
 SCHEMA_VERSION = 1
 NUMERICS = 1
@@ -48,7 +49,7 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
-        return {**_fields(self), "config": self.config.to_json()}
+        return {**plain(self), "config": self.config.to_json()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Trial:
@@ -80,77 +81,14 @@ class Epoch:
     val_accuracy: float | None = None
     waited_seconds: float | None = None
     """Seconds that the threads waited for a core while training; None where it is not known."""
+    jobs: int = 1
+    """Trials that ran at a time meanwhile: with several, its seconds are not those of a network."""
 
     def to_json(self) -> dict[str, Any]:
-        return _fields(self)
+        return plain(self)
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Epoch:
-        return cls(**known_fields(cls, record))
-
-
-@dataclass(frozen=True)
-class Latency:
-    """The time of a forward pass over `batch` images: median and quartiles of so many passes."""
-
-    batch: int
-    seconds: float
-    low: float
-    high: float
-    passes: int
-
-    @property
-    def per_image(self) -> float:
-        """Seconds an image, by the median."""
-        return self.seconds / self.batch
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a network and its training cost: counts from the model of the run, times in seconds.
-
-    ``macs`` are multiply-accumulates of convolutions and linear layers for one image, no bias.
-    ``peak_memory`` are the most bytes of tensors that are held at once in a training step: weights,
-    their gradients and averages, the batch and its activations. ``inference`` has a latency for
-    each size of batch.
-    """
-
-    parameters: int
-    macs: int
-    train_seconds: float = 0.0
-    evaluation_seconds: float = 0.0
-    saving_seconds: float = 0.0
-    setup_seconds: float = 0.0
-    analysis_seconds: float = 0.0
-    peak_memory: int | None = None
-    inference: tuple[Latency, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {**_fields(self), "inference": [_fields(latency) for latency in self.inference]}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Cost:
-        latencies = [Latency(**known_fields(Latency, one)) for one in record.get("inference", ())]
-        return cls(**{**known_fields(cls, record), "inference": tuple(latencies)})
-
-
-@dataclass(frozen=True)
-class Environment:
-    """Where a run was made: what must be equal for bit-equal numbers and comparable times."""
-
-    convcompare: str
-    python: str
-    torch: str
-    platform: str
-    processor: str
-    device: str
-    threads: int
-
-    def to_json(self) -> dict[str, Any]:
-        return _fields(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Environment:
         return cls(**known_fields(cls, record))
 
 
@@ -167,6 +105,8 @@ class Run:
     message: str = ""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Digests of the files beside the record, by name."""
+    timing: Timing | None = None
+    """What was measured afterwards with the device alone; a file of its own, not of the record."""
 
     @property
     def id(self) -> str:
@@ -185,6 +125,44 @@ class Run:
     def test_accuracy(self) -> float:
         """Of the epoch that counts; NaN where there is none."""
         return self.shown.test_accuracy if self.shown else float("nan")
+
+    # Times: everything that shows or compares them asks here.
+
+    @property
+    def jobs(self) -> int:
+        """The most trials that ran at a time while this one was trained and measured."""
+        return max([self.environment.jobs, *(epoch.jobs for epoch in self.history)])
+
+    @property
+    def train_seconds(self) -> float | None:
+        """Seconds of the training alone; None where it has never had the device to itself.
+
+        Its own clock, or for one of several at a time what `timing` comes to over its epochs.
+        """
+        if self.timing:
+            return self.timing.epoch_seconds * len(self.history)
+        return self.cost.train_seconds if self.jobs == 1 else None
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        """Seconds of the median epoch, under the same rule."""
+        if self.timing:
+            return self.timing.epoch_seconds
+        if self.jobs > 1 or not self.history:
+            return None
+        return statistics.median(epoch.train_seconds for epoch in self.history)
+
+    @property
+    def inference(self) -> tuple[Latency, ...]:
+        """The times of forward passes, under the same rule; none where it was never alone."""
+        if self.timing:
+            return self.timing.inference
+        return self.cost.inference if self.jobs == 1 else ()
+
+    @property
+    def timed_in(self) -> Environment:
+        """Where these times were measured: they compare only with those of an equal place."""
+        return self.timing.environment if self.timing else self.environment
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -217,13 +195,3 @@ class Run:
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
     """The first of the epochs that have the highest accuracy on the images held out."""
     return max(history, key=lambda epoch: epoch.val_accuracy or 0.0)
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
-
-
-def known_fields(cls: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `record` that this version knows: newer writers may add some."""
-    names = {f.name for f in dataclasses.fields(cls)}
-    return {name: value for name, value in record.items() if name in names}

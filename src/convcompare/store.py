@@ -6,6 +6,7 @@
                  checkpoint/        0003.safetensors and state.json, the pointer, written last
                  weights.safetensors, test_logits.npz, analyses/gradients.npz
                  run.json           written last: its presence means that the trial has ended
+                 timing.json        times measured alone afterwards, where others trained meanwhile
     <store>/comparisons/<name>.json what was compared, by which command
 
 Every JSON record and every line of the history carries a CRC of its own; the digests of the binary
@@ -20,14 +21,15 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import files
+from .cost import Environment, Timing
 from .errors import StoreError, UsageError, quote
 from .records import damaged, read_record, seal, unseal, write_record
-from .run import Environment, Epoch, Run, Trial
+from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
     import numpy as np
@@ -92,7 +94,10 @@ class RunStore:
         run = self._parse(path, Run.from_json)
         if run.id != run_id:
             raise damaged(path, "it is the record of another run")
-        return run
+        timing = self.folder(run_id) / "timing.json"
+        return (
+            replace(run, timing=self._parse(timing, Timing.from_json)) if timing.is_file() else run
+        )
 
     def outcome(self, run_id: str) -> Run | None:
         """How a trial ended last: its record or that of its failure; None where it has not."""
@@ -238,9 +243,14 @@ class RunStore:
         """Record that a trial failed; it has not ended, and is tried again when asked for."""
         write_record(self.folder(run.id) / "error.json", run.to_json())
 
+    def save_timing(self, run_id: str, timing: Timing) -> None:
+        """Add to a run what was measured after it; its record stays as it was written."""
+        write_record(self.folder(run_id) / "timing.json", timing.to_json())
+
     def forget(self, run_id: str) -> None:
         """Start a trial over: its record goes first, so that no half of it can pass for a whole."""
-        for name in ("run.json", "checkpoint", "history.jsonl", "weights.safetensors", ANALYSES):
+        parts = ("checkpoint", "history.jsonl", "weights.safetensors", ANALYSES)
+        for name in ("run.json", "timing.json", *parts):
             files.remove(self.folder(run_id) / name)
 
     # Comparisons

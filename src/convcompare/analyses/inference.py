@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from ..run import Latency
+from ..cost import Latency
 from .mode import evaluating
 
 BATCHES = (1, 100)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ..errors import UsageError, quote
 
 LARGEST = 1_000_000
+MOST_JOBS = 256
 
 
 def parse_seeds(text: str | None, first: int) -> list[int]:
@@ -25,6 +26,17 @@ def parse_seeds(text: str | None, first: int) -> list[int]:
     if len(set(numbers)) < len(numbers):
         raise UsageError(f"`--seeds` {quote(text)} repeats a seed", hint)
     return numbers if listed else list(range(first, first + numbers[0]))
+
+
+def parse_jobs(text: str) -> int | None:
+    """How many trials at a time; None for ``auto``."""
+    if text == "auto":
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_JOBS):
+        raise UsageError(
+            f"`--jobs` cannot be {quote(text)}", f"a number from 1 to {MOST_JOBS}, or auto"
+        )
+    return int(text)
 
 
 def parse_settings(pairs: list[str] | None, **given: str | None) -> dict[str, str]:

@@ -83,7 +83,7 @@ def gradients(
         precision="auto",
         device=device,
         threads=threads,
-        executor="local",
+        executor=None,
         store=store,
         data_dir=data_dir,
         fresh=False,

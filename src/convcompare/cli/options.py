@@ -197,12 +197,26 @@ Device = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None, option("--threads", panel=MACHINE, min=1, help="Threads of the CPU (all cores).")
+    int | None, option("--threads", panel=MACHINE, min=1, help="Threads of each trial (all cores).")
 ]
-Executor = Annotated[
+Jobs = Annotated[
     str,
     option(
-        "--executor", metavar="NAME", panel=MACHINE, help="How trials are run: local (the default)."
+        "--jobs",
+        "-j",
+        metavar="N",
+        panel=MACHINE,
+        help="Trials at a time, each in a process of its own (1), or auto; their times are "
+        "measured afterwards, one alone.",
+    ),
+]
+Executor = Annotated[
+    str | None,
+    option(
+        "--executor",
+        metavar="NAME",
+        panel=MACHINE,
+        help="How trials are run: local, in this process (the default), or processes.",
     ),
 ]
 Store = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import units
@@ -25,15 +26,15 @@ COLUMNS = (
 
 def plan_table(job: Job) -> Table:
     """One row a network, with the time its missing trials take, from a few measured steps."""
-    from ..experiment import TrialRunner
-
-    runner = TrialRunner(job.store, job.runtime, job.dataset)
-    rows = []
+    jobs = job.runtime.jobs
+    runner = replace(job, runtime=job.runtime.of_a_job()).runner()
+    rows, longest = [], 0.0
     for entrant in job.entrants:
         trials = job.of(entrant)
         left = [trial for trial in trials if not job.store.finished(trial.id)]
         epochs = entrant.config.epochs
         seconds = runner.epoch_seconds(trials[0]) * epochs if left else 0.0
+        longest = max(longest, seconds)
         rows.append(
             {
                 "model": entrant.label,
@@ -46,7 +47,11 @@ def plan_table(job: Job) -> Table:
             }
         )
     total = sum(float(str(row["estimated_seconds"])) for row in rows)
-    note = f"training takes about {units.about_seconds(total)}, from a few measured steps a model"
+    together = f" with {jobs} trials at a time" if jobs > 1 else ""
+    note = (
+        f"training takes about {units.about_seconds(max(longest, total / jobs))}{together}, "
+        "from a few measured steps a model"
+    )
     return Table(COLUMNS, tuple(rows), (note, "nothing was run: this is the plan"))
 
 

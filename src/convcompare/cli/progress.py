@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import units
-from ..events import Ended, Progressed, Started
+from ..events import Ended, Lost, Progressed, Started
 
 if TYPE_CHECKING:
     from ..events import Event, Pulse
@@ -31,6 +31,9 @@ class Row:
     trial: Trial
     epochs: list[Epoch] = field(default_factory=list)
     state: str = "waiting"
+    pulse: Pulse | None = None
+    began: float = 0.0
+    """When its epoch began, by the monotonic clock."""
 
     @property
     def label(self) -> str:
@@ -45,29 +48,35 @@ class Row:
 class Tracker:
     """Follows the events of a job: which trial is where, and how long the rest will take."""
 
-    def __init__(self, trials: Sequence[Trial], expected: Mapping[str, float]) -> None:
+    def __init__(
+        self, trials: Sequence[Trial], expected: Mapping[str, float], jobs: int = 1
+    ) -> None:
         """`expected` has seconds an epoch by label, for models of which none has run yet."""
         self.rows = {trial.id: Row(trial) for trial in trials}
         self.expected = expected
+        self.jobs = jobs
         self.started = time.monotonic()
-        self.current: Row | None = None
-        self.pulse: Pulse | None = None
-        self.epoch_began = self.started
 
     def update(self, event: Event) -> None:
-        self.epoch_began = time.monotonic()
-        if isinstance(event, Started):
-            self.current, self.pulse = self.rows[event.trial.id], event.pulse
-            self.current.epochs, self.current.state = list(event.history), "running"
-        elif isinstance(event, Progressed):
-            self.rows[event.trial.id].epochs.append(event.epoch)
-            if self.pulse:
-                self.pulse.step = 0
-        elif isinstance(event, Ended):
+        if isinstance(event, Ended):
             row = self.rows[event.run.id]
             row.epochs = list(event.run.history)
             row.state = "reused" if event.reused else event.run.status
-            self.current = None
+            return
+        row = self.rows[event.trial.id]
+        row.began = time.monotonic()
+        if isinstance(event, Started):
+            row.pulse, row.epochs, row.state = event.pulse, list(event.history), "running"
+        elif isinstance(event, Progressed):
+            row.epochs.append(event.epoch)
+            if row.pulse:
+                row.pulse.step = 0
+        elif isinstance(event, Lost):
+            row.state = "waiting"
+
+    @property
+    def running(self) -> list[Row]:
+        return [row for row in self.rows.values() if row.state == "running"]
 
     @property
     def done(self) -> int:
@@ -89,15 +98,17 @@ class Tracker:
 
     def remaining(self) -> float | None:
         """Seconds until the end, from the epochs so far; None where nothing is known of a model."""
-        total = 0.0
+        left = [0.0]
         for row in self.rows.values():
             if row.state in ("waiting", "running"):
                 epoch = self.epoch_seconds(row.label) or self._running_epoch(row)
                 epoch = epoch or self.expected.get(row.label)
                 if epoch is None:
                     return None
-                total += epoch * (row.trial.config.epochs - len(row.epochs))
-        return max(0.0, total - (time.monotonic() - self.epoch_began))
+                behind = time.monotonic() - row.began if row.state == "running" else 0.0
+                whole = epoch * (row.trial.config.epochs - len(row.epochs))
+                left.append(max(0.0, whole - behind))
+        return max(sum(left) / self.jobs, *left)
 
     def progress(self) -> float:
         """The share of the job that is behind, by time."""
@@ -109,10 +120,10 @@ class Tracker:
 
     def _running_epoch(self, row: Row) -> float | None:
         """Seconds the epoch under way will take, from its steps."""
-        if row is not self.current or not self.pulse or self.pulse.step < self.pulse.steps / 20:
+        pulse = row.pulse
+        if row.state != "running" or not pulse or pulse.step < pulse.steps / 20:
             return None
-        spent = time.monotonic() - self.epoch_began
-        return spent * self.pulse.steps / self.pulse.step
+        return (time.monotonic() - row.began) * pulse.steps / pulse.step
 
 
 @contextmanager
@@ -139,6 +150,9 @@ class PlainView:
         if isinstance(event, Progressed):
             row = self.tracker.rows[event.trial.id]
             self._print(f"{_name(row)} · {epoch_line(row, event.epoch)}")
+        elif isinstance(event, Lost):
+            row = self.tracker.rows[event.trial.id]
+            self._print(f"{_name(row)} · {event.message}: try {event.attempt}")
         elif isinstance(event, Started) and event.history:
             row = self.tracker.rows[event.trial.id]
             self._print(f"{_name(row)} · goes on after epoch {len(event.history)}")
@@ -152,7 +166,7 @@ class PlainView:
 
 
 class LiveView:
-    """Every model with its trials, the current run, and the whole job; redrawn 4 times a second."""
+    """Every model with its trials, the runs under way, the whole job; redrawn 4 times a second."""
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
@@ -161,34 +175,29 @@ class LiveView:
         self.tracker.update(event)
 
     def __rich__(self) -> RenderableType:
-        parts: list[RenderableType] = [self._models()]
-        if self.tracker.current:
-            parts.append(self._current(self.tracker.current))
-        return Group(*parts, self._bar())
+        running = [self._current(row) for row in self.tracker.running]
+        return Group(self._models(), Text(), *running, self._bar())
 
     def _models(self) -> Table:
         table = Table(box=None, show_header=False, padding=(0, 3, 0, 0), pad_edge=False)
         for name, justify in (("", "left"), ("", "left"), ("", "right"), ("", "right")):
             table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        running = {row.label for row in self.tracker.running}
         for label in self.tracker.labels:
             rows = self.tracker.of(label)
             last = [row.epochs[-1].test_accuracy for row in rows if row.epochs]
             seconds = self.tracker.epoch_seconds(label)
             table.add_row(
-                Text(f" {label}", style="bold" if rows[0].label == self._label() else ""),
+                Text(f" {label}", style="bold" if label in running else ""),
                 "".join(row.mark for row in rows),
                 units.percent(sum(last) / len(last)) if last else "",
                 f"{units.seconds(seconds)} an epoch" if seconds else "",
             )
         return table
 
-    def _label(self) -> str | None:
-        return self.tracker.current.label if self.tracker.current else None
-
     def _current(self, row: Row) -> Text:
-        pulse = self.tracker.pulse
-        epochs = row.trial.config.epochs
-        shown = f"\n {_name(row)} · epoch {min(len(row.epochs) + 1, epochs)} of {epochs}"
+        pulse, epochs = row.pulse, row.trial.config.epochs
+        shown = f" {_name(row)} · epoch {min(len(row.epochs) + 1, epochs)} of {epochs}"
         if pulse and pulse.loss == pulse.loss:
             shown += f"   loss {pulse.loss:.4f}"
         if len(row.epochs) > 1:

@@ -18,8 +18,8 @@ from .matching import find_baseline, matched
 if TYPE_CHECKING:
     from ..comparison import Conditions
     from ..config import TrainConfig
-    from ..data import Dataset
-    from ..experiment import Entrant
+    from ..data import Dataset, Sources
+    from ..experiment import Entrant, TrialRunner
     from ..run import Trial
     from ..store import RunStore
 
@@ -45,7 +45,7 @@ class Request:
     precision: str
     device: str
     threads: int | None
-    executor: str
+    executor: str | None
     store: Path
     data_dir: Path | None
     fresh: bool
@@ -53,6 +53,8 @@ class Request:
     format: str
     out: Path | None
     quiet: bool
+    jobs: int | None = 1
+    """Trials at a time; None for as many as there is room for."""
     columns: Sequence[str] = ()
     study: str | None = None
     baseline: str | None = None
@@ -90,6 +92,8 @@ class Job:
     store: RunStore
     precision_reason: str
     baseline: str
+    sources: Sources
+    executor: str
     candidates: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def with_seeds(self, seeds: Sequence[int]) -> Job:
@@ -97,6 +101,12 @@ class Job:
         from ..experiment import grid
 
         return replace(self, trials=grid(self.entrants, self.dataset, seeds))
+
+    def runner(self) -> TrialRunner:
+        """What runs the trials of this job, and measures with the machine to itself."""
+        from ..experiment import TrialRunner
+
+        return TrialRunner(self.store, self.runtime, self.dataset, self.sources)
 
     def of(self, entrant: Entrant) -> list[Trial]:
         """The trials of one network."""
@@ -116,12 +126,13 @@ def prepare(request: Request) -> Job:
     _say_loading(request)
     from ..data import Sources
     from ..experiment import grid, shape_of
-    from ..hardware import choose_precision, choose_runtime
+    from ..hardware import choose_precision, choose_runtime, share
     from ..load import default_cache, load_dataset
     from ..store import RunStore
 
-    _ = register.executor[request.executor]
     runtime = choose_runtime(request.device, request.threads)
+    runtime = share(runtime, request.jobs, request.threads)
+    executor = _executor(request.executor, runtime)
     precision, reason = choose_precision(request.precision, runtime.device)
     if "precision" not in request.settings:
         configs = [config.replace({"precision": precision}) for config in configs]
@@ -146,8 +157,30 @@ def prepare(request: Request) -> Job:
         RunStore(request.store),
         reason,
         baseline.label,
+        sources,
+        executor,
         candidates,
     )
+
+
+def _executor(asked: str | None, runtime: Runtime) -> str:
+    """The executor for so many trials at a time; UsageError for one that cannot do that."""
+    from ..hardware import cores
+
+    name = asked or ("processes" if runtime.jobs > 1 else "local")
+    _ = register.executor[name]
+    if name == "local" and runtime.jobs > 1:
+        raise UsageError(
+            f"`--executor local` runs one trial at a time, not {runtime.jobs}",
+            "leave one of both options out",
+        )
+    busy = runtime.jobs * runtime.of_a_job().threads
+    if runtime.jobs > 1 and busy > cores():
+        show_warning(
+            f"{runtime.jobs} trials at a time want {busy} cores, and there are {cores()}",
+            "`--jobs auto` takes as many as there is room for",
+        )
+    return name
 
 
 def _at_each_rate(

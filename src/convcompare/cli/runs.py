@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from .console import show_error
 from .output import emit_judgement, emit_table, emit_text
 
 if TYPE_CHECKING:
+    from ..run import Epoch
     from ..store import RunStore
 
 COLUMNS = (
@@ -103,9 +105,15 @@ def _row(store: RunStore, run_id: str) -> dict[str, Any]:
         "epochs": f"{len(history)}/{trial.config.epochs}",
         "status": run.status if run else "half-done",
         "test_accuracy": history[-1].test_accuracy if history else None,
-        "train_seconds": sum(epoch.train_seconds for epoch in history),
+        "train_seconds": run.train_seconds if run else _seconds(history),
         "ended": run.ended if run else None,
     }
+
+
+def _seconds(history: Sequence[Epoch]) -> float | None:
+    """Seconds of the training so far; None where others trained meanwhile."""
+    alone = all(epoch.jobs == 1 for epoch in history)
+    return sum(epoch.train_seconds for epoch in history) if alone else None
 
 
 def _record(store: RunStore, prefix: str) -> dict[str, Any]:

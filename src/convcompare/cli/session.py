@@ -6,11 +6,13 @@ import dataclasses
 import datetime
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from .. import units
 from ..errors import Terminated, quote
 from ..tables import check_format
+from .after import time_alone
 from .console import show_warning, talk
 from .output import emit_judgement, emit_table
 from .plan import plan_table, power_words
@@ -83,14 +85,13 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
     The record is there from the beginning, so that what has ended can be looked at meanwhile.
     """
     from ..comparison import Comparison, group_runs
-    from ..experiment import TrialRunner
     from ..tuning import choose_rates
 
     if request.fresh and plan is None:
         forget(job)
     now = datetime.datetime.now(datetime.UTC)
     name = now.strftime("%Y%m%dT%H%M%S%f")
-    runner = TrialRunner(job.store, job.runtime, job.dataset)
+    runner = job.runner()
     loading = job.conditions.loading_seconds + runner.loading_seconds
     begun = Comparison(
         dataclasses.replace(job.conditions, loading_seconds=loading),
@@ -110,7 +111,7 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
     if job.candidates:
         comparison = choose_rates(comparison, job.candidates)
     job.store.add_comparison(name, comparison.record())
-    return comparison
+    return time_alone(comparison, runner, request.quiet)
 
 
 def _follow(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[Run, bool]]:
@@ -121,10 +122,14 @@ def _follow(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[
 
     ended: dict[str, tuple[Run, bool]] = {}
     live = talk().is_terminal and not request.quiet
-    tracker = Tracker(job.trials, _expected(job, runner) if live else {})
+    expected = _expected(job, runner) if live else {}
+    tracker = Tracker(job.trials, expected, job.runtime.jobs)
     try:
-        with follow(tracker, talk(), request.quiet) as view:
-            for event in execute(job.trials, runner, request.executor):
+        with (
+            follow(tracker, talk(), request.quiet) as view,
+            closing(execute(job.trials, runner, job.executor)) as events,
+        ):
+            for event in events:
                 view.show(event)
                 if isinstance(event, Ended):
                     ended[event.run.id] = (event.run, event.reused)
@@ -157,12 +162,18 @@ def say_conditions(job: Job, request: Request) -> None:
     console.print(
         f"recipe {c.recipe}: {config.optimizer} {config.lr:g}, batch {config.batch_size}, "
         f"{_epochs(job)} · {c.device}, {c.precision} ({job.precision_reason}) · "
-        f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}",
+        f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}{_together(job)}",
         soft_wrap=pipe,
     )
     if len(job.entrants) > 1:
         console.print(power_words(job, request), style="dim", soft_wrap=pipe)
     console.print()
+
+
+def _together(job: Job) -> str:
+    each = job.runtime.of_a_job().threads
+    threads = f"{each} thread{'s' if each != 1 else ''}"
+    return f" · {job.runtime.jobs} at a time, {threads} each" if job.runtime.jobs > 1 else ""
 
 
 def _epochs(job: Job) -> str:
@@ -173,8 +184,9 @@ def _epochs(job: Job) -> str:
 
 
 def _say_interrupted(tracker: Tracker) -> None:
-    row = tracker.current
     where = f"{tracker.done} of {len(tracker.rows)} trials are finished"
-    if row and row.epochs:
-        where += f", epoch {len(row.epochs)} of {quote(row.label)} (seed {row.trial.seed}) is saved"
+    for row in tracker.running:
+        if row.epochs:
+            place = f"{quote(row.label)} (seed {row.trial.seed})"
+            where += f", epoch {len(row.epochs)} of {place} is saved"
     show_warning(f"interrupted: {where}", "the same command goes on from here")

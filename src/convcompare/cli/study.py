@@ -56,7 +56,8 @@ def study(
     device: o.Device = "auto",
     precision: o.Precision = "auto",
     threads: o.Threads = None,
-    executor: o.Executor = "local",
+    jobs: o.Jobs = "1",
+    executor: o.Executor = None,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
     fresh: o.Fresh = False,
@@ -75,7 +76,7 @@ def study(
 
     [bold]convcompare study depth depth-003 --dry-run[/bold]
     """
-    from .arguments import parse_columns, parse_seeds, parse_settings
+    from .arguments import parse_columns, parse_jobs, parse_seeds, parse_settings
     from .request import Request
 
     kind = check_format(format)
@@ -95,6 +96,7 @@ def study(
         device=device,
         threads=threads,
         executor=executor,
+        jobs=parse_jobs(jobs),
         store=store,
         data_dir=data_dir,
         fresh=fresh,

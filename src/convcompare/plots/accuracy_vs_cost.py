@@ -31,7 +31,7 @@ class CostAxis:
 
 def latency(run: Run) -> float | None:
     """Seconds for the answer to one image alone, the median; None where it was not recorded."""
-    single = [one.seconds for one in run.cost.inference if one.batch == 1]
+    single = [one.seconds for one in run.inference if one.batch == 1]
     return single[0] if single else None
 
 
@@ -41,7 +41,7 @@ def _mean_latency(group: Group) -> float | None:
 
 
 def _mean_training(group: Group) -> float | None:
-    estimate = group.mean(lambda run: run.cost.train_seconds)
+    estimate = group.mean(lambda run: run.train_seconds)
     return estimate.value if estimate else None
 
 

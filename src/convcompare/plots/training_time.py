@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from statistics import fmean, median
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from .. import register, units
 from ..drawing import Drawing, log_axis, model_rows, side_text
+from ..errors import UsageError
 from ..terminal_plot import bars
 
 if TYPE_CHECKING:
@@ -22,15 +23,25 @@ WIDE = 20
 COLUMNS = ("model", "seed", "epoch_seconds", "train_seconds", "processor", "device", "threads")
 
 
+def timed(source: Source) -> list[Group]:
+    """The models all of whose runs have a time of their own; UsageError where there is none."""
+    found = [g for g in source.groups if all(run.train_seconds is not None for run in g.finished)]
+    if not found:
+        raise UsageError(
+            "no run of these was timed with the device alone", "the command that made them does it"
+        )
+    return found
+
+
 def _terminal(source: Source, width: int) -> str:
-    means = {group.label: fmean(map(whole, group.finished)) for group in source.groups}
+    means = {group.label: fmean(map(whole, group.finished)) for group in timed(source)}
     return bars(means, width, "training alone, mean of the seeds", units.seconds)
 
 
 @register.plot("time", terminal=_terminal)
 def training_time(source: Source) -> list[Drawing]:
     """Training time per epoch and of the whole training, every seed a dot."""
-    groups = source.groups
+    groups = timed(source)
     shown = [source.looks[group.label] for group in groups]
     figure, axes = model_rows(shown, 2)
     for one, figure_of, title in zip(
@@ -39,33 +50,39 @@ def training_time(source: Source) -> list[Drawing]:
         values = [[figure_of(run) for run in group.finished] for group in groups]
         _panel(one, values, shown)
         one.set_title(title)
+    untimed = [group.label for group in source.groups if group not in groups]
     caption = (
         "Time of the training alone: evaluation, analyses and saving are apart. "
         "The bar is the mean of the seeds, each of which is a dot; on the left a seed's median "
         "epoch, on the right all its epochs together. A logarithmic axis, which has no zero, "
         "shows ticks instead of bars."
     )
+    missing = f" Never timed alone: {', '.join(untimed)}." if untimed else ""
     ends = "; ".join(f"{g.label} {units.seconds(fmean(map(whole, g.finished)))}" for g in groups)
     rows = [
         (
             group.label, run.trial.seed, per_epoch(run), whole(run),
-            run.environment.processor, run.environment.device, run.environment.threads,
+            run.timed_in.processor, run.timed_in.device, run.timed_in.threads,
         )
         for group in groups
         for run in group.finished
     ]  # fmt: skip
     alt = f"Training time, mean of the seeds: {ends}."
-    return [Drawing("time", figure, caption + _mixed(groups), COLUMNS, rows, alt, _key(source))]
+    return [
+        Drawing(
+            "time", figure, caption + missing + _mixed(groups), COLUMNS, rows, alt, _key(source)
+        )
+    ]
 
 
 def per_epoch(run: Run) -> float:
     """Seconds of the run's median epoch."""
-    return median(epoch.train_seconds for epoch in run.history)
+    return run.epoch_seconds or 0.0
 
 
 def whole(run: Run) -> float:
     """Seconds of all epochs."""
-    return sum(epoch.train_seconds for epoch in run.history)
+    return run.train_seconds or 0.0
 
 
 def _panel(axes: Axes, values: list[list[float]], shown: list[Look]) -> None:
@@ -91,8 +108,10 @@ def _panel(axes: Axes, values: list[list[float]], shown: list[Look]) -> None:
 
 def _key(source: Source) -> str:
     conditions = source.comparison.conditions
-    where = f"training alone on {conditions.device}, {conditions.precision}"
-    return f"bar or tick: mean · dot: a seed · {where}{_mixed(source.groups)}"
+    alone = all(run.jobs == 1 for group in timed(source) for run in group.finished)
+    when = "" if alone else ", of some from steps after the trainings"
+    where = f"training alone on {conditions.device}, {conditions.precision}{when}"
+    return f"bar or tick: mean · dot: a seed · {where}{_mixed(timed(source))}"
 
 
 def _mixed(groups: list[Group]) -> str:
@@ -100,6 +119,6 @@ def _mixed(groups: list[Group]) -> str:
     places = {
         (e.processor, e.device, e.threads)
         for group in groups
-        for e in (run.environment for run in group.finished)
+        for e in (run.timed_in for run in group.finished)
     }
     return f" These times are of {len(places)} different machines!" if len(places) > 1 else ""

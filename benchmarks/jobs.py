@@ -1,0 +1,73 @@
+"""Throughput of six small trials, two at a time against one after another: interleaved, paired.
+
+    python benchmarks/jobs.py [--rounds N]
+
+Both sides train the same trials with one thread each in an empty store, as the command line does
+it, in new processes; what is timed are the trainings as a whole, the start of the workers included,
+the measuring of the times afterwards not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+JOBS = 2
+CODE = """
+import json, sys, time
+from pathlib import Path
+from convcompare.cli.request import Request, prepare, wanted
+from convcompare.events import Ended
+from convcompare.experiment import execute
+store, jobs = Path(sys.argv[1]), int(sys.argv[2])
+settings = {"epochs": "3"}
+job = prepare(Request(wanted(["simple:width=16x16", "simple:width=16x16,kernel=5"]), "mnist-mini",
+    range(3), "report", settings, "fp32", "cpu", 1, None, store, None, False, False, "table", None,
+    True, jobs=jobs))
+runner = job.runner()
+started = time.perf_counter()
+ended = [e for e in execute(job.trials, runner, job.executor) if isinstance(e, Ended)]
+assert [e.run.status for e in ended] == 6 * ["finished"]
+print(json.dumps(time.perf_counter() - started))
+"""
+
+
+def seconds(jobs: int) -> float:
+    """Seconds from the first order to the last end, in a new process and an empty store."""
+    with tempfile.TemporaryDirectory() as store:
+        command = [sys.executable, "-c", CODE, store, str(jobs)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return float(json.loads(done.stdout))
+
+
+def measure(rounds: int = 5) -> dict[str, object]:
+    """Both sides in turn; the ratio is taken pair by pair."""
+    pairs = [(seconds(1), seconds(JOBS)) for _ in range(rounds)]
+    ratios = sorted(alone / together for alone, together in pairs)
+    alone, together = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return {
+        "trials": 6,
+        "jobs": JOBS,
+        "alone_s": alone,
+        "together_s": together,
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
+        "n": rounds,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    started = time.perf_counter()
+    print(json.dumps(measure(parser.parse_args().rounds), indent=1))
+    print(f"measured in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

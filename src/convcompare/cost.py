@@ -1,0 +1,129 @@
+"""What a run cost and where: counts, seconds, latencies, and times measured afterwards.
+
+All are frozen and go to JSON and back, as the records of `run.py` that hold them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The time of a forward pass over `batch` images: median and quartiles of so many passes."""
+
+    batch: int
+    seconds: float
+    low: float
+    high: float
+    passes: int
+
+    @property
+    def per_image(self) -> float:
+        """Seconds an image, by the median."""
+        return self.seconds / self.batch
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network and its training cost: counts from the model of the run, times in seconds.
+
+    ``macs`` are multiply-accumulates of convolutions and linear layers for one image, no bias.
+    ``peak_memory`` are the most bytes of tensors that are held at once in a training step: weights,
+    their gradients and averages, the batch and its activations. ``inference`` has a latency for
+    each size of batch.
+    """
+
+    parameters: int
+    macs: int
+    train_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    saving_seconds: float = 0.0
+    setup_seconds: float = 0.0
+    analysis_seconds: float = 0.0
+    peak_memory: int | None = None
+    inference: tuple[Latency, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {**plain(self), "inference": [plain(latency) for latency in self.inference]}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Cost:
+        return cls(**{**known_fields(cls, record), "inference": _latencies(record)})
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where a run was made: what must be equal for bit-equal numbers and comparable times."""
+
+    convcompare: str
+    python: str
+    torch: str
+    platform: str
+    processor: str
+    device: str
+    threads: int
+    jobs: int = 1
+    """Trials that ran at a time, at most: each of several has a part of the device."""
+
+    def to_json(self) -> dict[str, Any]:
+        return plain(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Environment:
+        return cls(**known_fields(cls, record))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a training costs with the device alone, measured after it, by steps of a copy.
+
+    ``seconds_per_step`` is the median over blocks of steps, each with its batch, ``low`` and
+    ``high`` are the quartiles; ``n`` is the number of steps that were measured, ``steps`` that of
+    an epoch.
+    """
+
+    environment: Environment
+    steps: int
+    n: int
+    seconds_per_step: float
+    low: float
+    high: float
+    inference: tuple[Latency, ...] = ()
+
+    @property
+    def epoch_seconds(self) -> float:
+        return self.seconds_per_step * self.steps
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **plain(self),
+            "environment": self.environment.to_json(),
+            "inference": [plain(latency) for latency in self.inference],
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Timing:
+        parts = {
+            "environment": Environment.from_json(record["environment"]),
+            "inference": _latencies(record),
+        }
+        return cls(**{**known_fields(cls, record), **parts})
+
+
+def _latencies(record: Mapping[str, Any]) -> tuple[Latency, ...]:
+    return tuple(Latency(**known_fields(Latency, one)) for one in record.get("inference", ()))
+
+
+def plain(record: Any) -> dict[str, Any]:
+    """The fields of a record by name."""
+    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+
+
+def known_fields(cls: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `record` that this version knows: newer writers may add some."""
+    names = {f.name for f in dataclasses.fields(cls)}
+    return {name: value for name, value in record.items() if name in names}

@@ -1,0 +1,192 @@
+"""Several trials at a time, each in a process of its own."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import register
+from ..events import Ended, Event, Lost, Pulse, Started
+from ..run import Trial
+from ..wire import error_from_json, event_from_json
+from ..workplace import Workplace
+
+if TYPE_CHECKING:
+    from ..experiment import TrialRunner
+
+ATTEMPTS = 3
+"""Processes that may die of one trial."""
+CLOSING_SECONDS = 10.0
+PACKAGES = Path(__file__).parents[2]
+START = "import sys; sys.path.append(sys.argv[1]); from convcompare.worker import main; main()"
+"""Run with ``-P``: a file of the user's folder must not stand in for a module of the library."""
+
+
+@register.executor("processes")
+def processes(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
+    """Several trials at a time, each in a process of its own: the next goes to who is free.
+
+    A process that dies is replaced, and its trial goes on where it was saved; the third time it
+    has failed. Whatever ends this, ends the processes.
+    """
+    crew = Crew(runner, trials)
+    try:
+        yield from crew.work()
+    finally:
+        crew.stop()
+
+
+class Crew:
+    """The workers of a job, and what is left for them to do."""
+
+    def __init__(self, runner: TrialRunner, trials: Sequence[Trial]) -> None:
+        self.runner, self.left = runner, collections.deque(trials)
+        self.said: queue.Queue[tuple[Worker, dict[str, Any] | None]] = queue.Queue()
+        self.workers: list[Worker] = []
+        self.deaths: collections.Counter[str] = collections.Counter()
+
+    def work(self) -> Iterator[Event]:
+        """The events of all trials, as they happen."""
+        yield from self._employ()
+        while any(worker.trial for worker in self.workers):
+            worker, said = self.said.get()
+            if said is None:
+                yield from self._bury(worker)
+            elif "pulse" in said:
+                worker.pulse.step, worker.pulse.loss = said["pulse"]
+            elif "error" in said:
+                raise error_from_json(said)
+            else:
+                event = event_from_json(said)
+                if isinstance(event, Started):
+                    worker.pulse = event.pulse
+                elif isinstance(event, Ended):
+                    worker.trial = None
+                yield event
+            yield from self._employ()
+
+    def stop(self) -> None:
+        """End all workers now: what they have saved is whole, whenever they are stopped."""
+        for worker in self.workers:
+            worker.stop()
+
+    def _employ(self) -> Iterator[Event]:
+        """Give every free worker the next trial; more workers are started up to what was asked."""
+        while self.left:
+            trial = self.left[0]
+            if self.runner.store.finished(trial.id):
+                self.left.popleft()
+                yield from self.runner(trial)
+                continue
+            worker = next((one for one in self.workers if not one.trial), None)
+            if worker is None:
+                if len(self.workers) >= self.runner.runtime.jobs:
+                    return
+                worker = Worker(Workplace.of(self.runner), self.said)
+                self.workers.append(worker)
+            worker.give(self.left.popleft())
+
+    def _bury(self, worker: Worker) -> Iterator[Event]:
+        """A worker died: its trial is tried again, or has failed."""
+        if worker not in self.workers:
+            return
+        worker.await_end()
+        self.workers.remove(worker)
+        trial = worker.trial
+        if trial is None:
+            return
+        self.deaths[trial.id] += 1
+        deaths = self.deaths[trial.id]
+        if deaths < ATTEMPTS:
+            self.left.appendleft(trial)
+            yield Lost(trial, f"its process {worker.end()}", deaths + 1)
+        else:
+            text = f"its process {worker.end()}, {deaths} times"
+            memory = "; out of memory?" if worker.process.returncode == -signal.SIGKILL else ""
+            yield Ended(self.runner.fail(trial, text + memory), reused=False)
+
+
+class Worker:
+    """One process, and the trial that it runs; what it says goes into the queue `said`.
+
+    Its end is said as None.
+    """
+
+    def __init__(
+        self, place: Workplace, said: queue.Queue[tuple[Worker, dict[str, Any] | None]]
+    ) -> None:
+        self.trial: Trial | None = None
+        self.pulse = Pulse()
+        self.said = said
+        with _interrupts_blocked():
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", START, str(PACKAGES)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+            )
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._tell(place.to_json())
+
+    def give(self, trial: Trial) -> None:
+        self.trial = trial
+        self._tell(trial.to_json())
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+
+    def await_end(self) -> None:
+        """Let a process that has closed its output end in its own way."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(CLOSING_SECONDS)
+        self.stop()
+
+    def end(self) -> str:
+        """How the process ended, in words."""
+        code = self.process.returncode
+        return f"was killed (signal {-code})" if code < 0 else f"ended (exit code {code})"
+
+    def _tell(self, record: dict[str, Any]) -> None:
+        """Say something to the process; that it is dead is heard from its output."""
+        assert self.process.stdin
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(json.dumps(record) + "\n")
+            self.process.stdin.flush()
+
+    def _listen(self) -> None:
+        assert self.process.stdout
+        with self.process.stdout as lines:
+            for line in lines:
+                if not line.endswith("\n"):  # it was killed while it spoke
+                    break
+                self.said.put((self, json.loads(line)))
+        self.said.put((self, None))
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes started within never see Ctrl-C, which a terminal sends to all: who started them
+    ends them. Outside POSIX this does nothing.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,53 @@
+"""What a worker says to the process that started it: one JSON object a line.
+
+``{"event": "progressed", …}`` for an event, ``{"pulse": [step, loss]}`` several times a second, and
+``{"error": [kind, message, hint]}`` where it can do nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import errors
+from .errors import ConvcompareError
+from .events import Ended, Event, Progressed, Pulse, Started
+from .run import Epoch, Run, Trial
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """An event of a trial that runs; a pulse is sent as the number of steps that it counts to."""
+    if isinstance(event, Started):
+        history = [epoch.to_json() for epoch in event.history]
+        steps = event.pulse.steps
+        return {"event": "started", "trial": event.trial.to_json(), "history": history, "of": steps}
+    if isinstance(event, Progressed):
+        epoch = event.epoch.to_json()
+        return {"event": "progressed", "trial": event.trial.to_json(), "epoch": epoch}
+    assert isinstance(event, Ended), "only who starts workers can lose one"
+    return {"event": "ended", "run": event.run.to_json(), "reused": event.reused}
+
+
+def event_from_json(record: Mapping[str, Any]) -> Event:
+    """The event; one that begins a trial has a new pulse, which stands still until it is moved."""
+    if record["event"] == "started":
+        history = tuple(Epoch.from_json(epoch) for epoch in record["history"])
+        return Started(Trial.from_json(record["trial"]), history, Pulse(steps=record["of"]))
+    if record["event"] == "progressed":
+        return Progressed(Trial.from_json(record["trial"]), Epoch.from_json(record["epoch"]))
+    return Ended(Run.from_json(record["run"]), record["reused"])
+
+
+def error_to_json(error: Exception) -> dict[str, Any]:
+    if isinstance(error, ConvcompareError):
+        return {"error": [type(error).__name__, error.message, error.hint]}
+    return {"error": ["", f"{type(error).__name__}: {error}", None]}
+
+
+def error_from_json(record: Mapping[str, Any]) -> Exception:
+    """The error as it was raised; RuntimeError for one that was not raised on purpose."""
+    kind, message, hint = record["error"]
+    known = getattr(errors, kind, None) if kind else None
+    if isinstance(known, type) and issubclass(known, ConvcompareError):
+        return known(message, hint)
+    return RuntimeError(message)

@@ -1,0 +1,80 @@
+"""A process that runs trials for another one: its input has orders, its output events, as JSON.
+
+The first line of the input is a `Workplace`, each further one a trial. The process ends when its
+input does, at once: so it never outlives the one that started it, however that ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import threading
+import time
+from typing import Any, TextIO
+
+from .events import Pulse, Started
+from .run import Trial
+from .wire import error_to_json, event_to_json
+from .workplace import Workplace
+
+PULSE_SECONDS = 0.25
+
+
+def main() -> None:
+    """Work until the input ends or an error makes it pointless to go on."""
+    orders, answers = _take_streams()
+    waiting: queue.Queue[dict[str, Any]] = queue.Queue()
+    threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
+    voice = Voice(answers)
+    try:
+        runner = Workplace.from_json(waiting.get()).runner()
+        threading.Thread(target=voice.tell_pulse, daemon=True).start()
+        while True:
+            for event in runner(Trial.from_json(waiting.get())):
+                voice.pulse = event.pulse if isinstance(event, Started) else voice.pulse
+                voice.tell(event_to_json(event))
+    except Exception as error:
+        voice.tell(error_to_json(error))
+
+
+class Voice:
+    """Tells what happens, a line at a time, from whichever thread."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.lock = threading.Lock()
+        self.pulse = Pulse()
+
+    def tell(self, record: dict[str, Any]) -> None:
+        with self.lock:
+            print(json.dumps(record), file=self.stream, flush=True)
+
+    def tell_pulse(self) -> None:
+        """Say where the training is, as long as it moves."""
+        told = (0, 0.0)
+        while True:
+            time.sleep(PULSE_SECONDS)
+            now = (self.pulse.step, self.pulse.loss)
+            if now != told:
+                self.tell({"pulse": now})
+            told = now
+
+
+def _take_streams() -> tuple[TextIO, TextIO]:
+    """Input and output for orders and answers alone: a network may print and ask what it likes.
+
+    What it prints goes to the standard error, and its own input is empty.
+    """
+    orders = os.fdopen(os.dup(0), encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return orders, answers
+
+
+def _listen(orders: TextIO, waiting: queue.Queue[dict[str, Any]]) -> None:
+    for line in orders:
+        waiting.put(json.loads(line))
+    os._exit(0)

@@ -1,0 +1,72 @@
+"""What a process must know to run trials of a job: names, paths and numbers, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .config import Runtime
+from .data import Sources
+from .errors import DataError, quote
+
+if TYPE_CHECKING:
+    from .experiment import TrialRunner
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where the runs go, which data set it is by spec and SHA-256, and how a trial is run."""
+
+    store: Path
+    dataset: str
+    data: str
+    sources: Sources
+    runtime: Runtime
+
+    @classmethod
+    def of(cls, runner: TrialRunner) -> Workplace:
+        """The workplace of each of the processes that run the trials of `runner`."""
+        dataset, sources = runner.dataset, runner.sources
+        assert sources is not None, "an executor of processes needs to know where the data are"
+        runtime = runner.runtime.of_a_job()
+        return cls(runner.store.root, dataset.name, dataset.sha256, sources, runtime)
+
+    def runner(self) -> TrialRunner:
+        """The same in this process; DataError where the data set is no longer what it was."""
+        from .experiment import TrialRunner
+        from .load import load_dataset
+        from .store import RunStore
+
+        dataset = load_dataset(self.dataset, self.sources)
+        if dataset.sha256 != self.data:
+            raise DataError(
+                f"the images of {quote(self.dataset)} have changed meanwhile",
+                "the same command trains on what is there now",
+            )
+        return TrialRunner(RunStore(self.store), self.runtime, dataset, self.sources)
+
+    def to_json(self) -> dict[str, Any]:
+        sources = self.sources
+        return {
+            "store": str(self.store),
+            "dataset": self.dataset,
+            "data": self.data,
+            "cache": str(sources.cache),
+            "data_dir": None if sources.data_dir is None else str(sources.data_dir),
+            "offline": sources.offline,
+            "runtime": asdict(self.runtime),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Workplace:
+        data_dir = record["data_dir"]
+        sources = Sources(
+            Path(record["cache"]),
+            None if data_dir is None else Path(data_dir),
+            record["offline"],
+            quiet=True,
+        )
+        runtime = Runtime(**record["runtime"])
+        return cls(Path(record["store"]), record["dataset"], record["data"], sources, runtime)

@@ -1,0 +1,234 @@
+"""Several trials at a time, in real processes: the same bits, deaths, interrupts, honest times."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcompare.comparison import Comparison
+from convcompare.comparison_table import time_words
+from convcompare.health import marks
+from convcompare.store import RunStore
+
+Run = Callable[..., Any]
+COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
+MINI = ("-d", "mnist-mini", "--threads", "1")
+MODELS = ("fcn:dropout=0.2", "fcn:hidden=8")
+NET = """
+import os, signal
+from pathlib import Path
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, num_classes, width: int = 4):
+        super().__init__()
+        self.head = nn.Linear(28 * 28, num_classes)
+        self.steps = 0
+        print("a line that must not pass for an event")
+
+    def forward(self, x):
+        {body}
+        return self.head(x.flatten(1))
+"""
+DIES = """
+        self.steps += self.training
+        if self.steps == 100:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+RAISES = """
+        self.steps += self.training
+        if self.steps == 100:
+            raise ValueError("no such luck")
+"""
+DIES_ONCE = """
+        self.steps += self.training
+        if self.steps == 200 and not Path("died").exists():
+            Path("died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def files(store: Path, name: str) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
+
+
+def assert_same_bits(one: Path, other: Path) -> None:
+    for name in ("weights.safetensors", "test_logits.npz"):
+        assert files(one, name) == files(other, name) != {}
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that a process has started, from /proc."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == pid and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def test_the_bits_are_those_of_one_at_a_time_and_the_times_were_measured_alone(
+    run: Run, tmp_path: Path
+) -> None:
+    command = ("compare", *MINI, *MODELS, "-e", "2")
+    assert run(*command, "--store", "one").code == 0
+    result = run(*command, "--store", "two", "--jobs", "2")
+    assert result.code == 0
+    assert_same_bits(tmp_path / "one", tmp_path / "two")
+    assert result.err.count("epoch 2/2") == 2
+    assert "2 at a time, 1 thread each" in result.err
+    assert "shared the machine" not in result.err
+    assert (
+        "steps of each run alone on cpu, 1 thread, after the trainings (which ran 2" in result.out
+    )
+    record = run("runs", "latest", "--store", "two", "--format", "json").json()
+    store = RunStore(tmp_path / "two")
+    for model in record["models"]:
+        (shown,) = model["runs"]
+        stored = store.run(shown["id"])
+        timing = stored.timing
+        assert timing is not None
+        assert (stored.jobs, timing.environment.jobs, timing.steps) == (2, 1, 157)
+        assert timing.low <= timing.seconds_per_step <= timing.high
+        assert shown["train_seconds"] == pytest.approx(2 * 157 * timing.seconds_per_step)
+        assert shown["inference"] == [vars(latency) for latency in timing.inference]
+        assert "timing" not in json.loads((store.folder(stored.id) / "run.json").read_text())
+    assert all(contrast["ratio"] for contrast in record["cost_contrasts"])
+    again = run(*command, "--store", "two", "--jobs", "2")
+    assert "measuring" not in again.err, "what was measured is kept"
+
+
+def test_without_a_timing_there_is_no_time_and_the_next_call_measures_it(
+    run: Run, tmp_path: Path
+) -> None:
+    command = ("compare", *MINI, *MODELS, "-e", "1", "--store", "s")
+    run(*command, "--jobs", "2")
+    for path in (tmp_path / "s").glob("*/timing.json"):
+        path.unlink()
+    comparison = Comparison.latest(RunStore(tmp_path / "s"))
+    (one, *_), *_ = (group.runs for group in comparison.groups)
+    assert (one.train_seconds, one.epoch_seconds, one.inference) == (None, None, ())
+    assert all(mark.name != "shared" for mark in marks(one, 2000, 0.1))
+    assert time_words(comparison).startswith("none of 2 that ran 2 at a time")
+    shown = run("runs", "latest", "--store", "s", "--format", "json").json()
+    assert [model["train_seconds"] for model in shown["models"]] == [None, None]
+    assert "no time was measured" in shown["cost_contrasts"][0]["verdict"]
+    assert run("runs", "--store", "s").code == 0
+    with_one_more = run(*command, "fcn:hidden=16")
+    assert "measuring the time of 2 runs" in with_one_more.err
+    assert "of 1 of 3 runs their training, alone; of the others from" in with_one_more.out
+
+
+def network(tmp_path: Path, name: str, body: str) -> None:
+    (tmp_path / name).write_text(NET.replace("{body}", body))
+
+
+def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(run: Run, tmp_path: Path) -> None:
+    network(tmp_path, "net.py", DIES_ONCE)
+    (tmp_path / "died").touch()
+    command = ("compare", *MINI, "net.py:Net", "fcn:hidden=8", "-e", "2")
+    assert run(*command, "--store", "one").code == 0
+    (tmp_path / "died").unlink()
+    result = run(*command, "--store", "two", "--jobs", "2")
+    assert result.code == 0, result.err
+    assert "its process was killed (signal 9): try 2" in result.err
+    assert "net.py:Net · seed 0 · goes on after epoch 1" in result.err
+    assert_same_bits(tmp_path / "one", tmp_path / "two")
+
+
+def test_three_deaths_are_a_failure_and_the_others_go_on(run: Run, tmp_path: Path) -> None:
+    network(tmp_path, "net.py", DIES)
+    result = run("compare", *MINI, "net.py:Net", "fcn:hidden=8", "-e", "1", "--jobs", "2")
+    assert result.code == 1
+    assert "its process was killed (signal 9), 3 times; out of memory?" in result.err
+    statuses = {row["model"]: row["status"] for row in run("runs", "--format", "json").json()}
+    assert statuses == {"net.py:Net": "failed", "fcn:hidden=8": "finished"}
+
+
+def test_an_error_of_a_network_is_told_as_in_this_process(run: Run, tmp_path: Path) -> None:
+    network(tmp_path, "net.py", RAISES)
+    command = ("compare", *MINI, "net.py:Net", "fcn:hidden=8", "-e", "1")
+    told = []
+    for store, jobs in (("one", "1"), ("two", "2")):
+        result = run(*command, "--store", store, "--jobs", jobs)
+        assert result.code == 1
+        told.append([line for line in result.err.splitlines() if "no such luck" in line])
+    assert told[0] == told[1] != []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_who_is_stopped_leaves_no_worker_and_can_go_on(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    command = [*COMMAND, "compare", *MINI, *MODELS, "-e", "4", "--jobs", "2"]
+    popen = subprocess.Popen(
+        [*command, "--store", "s"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    with popen as process:
+        assert process.stderr
+        for line in process.stderr:
+            if "epoch 2/4" in line:
+                break
+        workers = workers_of(process.pid)
+        assert len(workers) == 2
+        process.send_signal(number)
+        error = process.stderr.read()
+    expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert process.returncode == expected
+    if number != signal.SIGKILL:
+        assert "the same command goes on from here" in error
+        assert "Traceback" not in error
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+    if number == signal.SIGINT:
+        told = {"cwd": tmp_path, "capture_output": True, "text": True, "check": True}
+        again = subprocess.run([*command, "--store", "s"], **told)
+        assert "goes on after epoch" in again.stderr
+        subprocess.run([*command[:-2], "--store", "whole"], **told)
+        assert_same_bits(tmp_path / "s", tmp_path / "whole")
+        assert not list((tmp_path / "s").rglob(".tmp-*"))
+
+
+def test_the_plan_counts_with_the_jobs(run: Run) -> None:
+    command = ("compare", *MINI, *MODELS, "--dry-run")
+    assert "with 2 trials at a time" in run(*command, "--jobs", "2").out
+    assert "at a time" not in run(*command).out
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "many", "1.5", "100000", ""])
+def test_a_bad_number_of_jobs_is_refused(run: Run, jobs: str) -> None:
+    result = run("compare", *MINI, "fcn", f"--jobs={jobs}")
+    assert result.code == 2
+    assert f"error: `--jobs` cannot be `{jobs}`" in result.err
+    assert "a number from 1 to 256, or auto" in result.err
+
+
+def test_jobs_and_executor_must_agree(run: Run) -> None:
+    result = run("compare", *MINI, "fcn", "--jobs", "2", "--executor", "local")
+    assert (result.code, "one trial at a time" in result.err) == (2, True)
+
+
+def test_more_than_the_cores_is_said(run: Run) -> None:
+    many = str(4 * (os.cpu_count() or 1))
+    result = run("compare", *MINI, *MODELS, "--dry-run", "--jobs", many)
+    assert result.code == 0
+    assert f"{many} trials at a time want {many} cores" in result.err
