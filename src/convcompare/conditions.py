@@ -10,6 +10,7 @@ from .comparison import Comparison
 from .run import Environment, Run
 
 MACHINE = ("processor", "device", "threads", "platform")
+AUGMENTED = {False: "no", True: "with", "alternating": "alternating flip and shift as"}
 VERSIONS = ("convcompare", "torch", "python")
 
 
@@ -59,7 +60,7 @@ def _training(run: Run) -> str:
     return (
         f"{config.optimizer}, learning rate {config.lr:g} ({config.schedule}), batches of "
         f"{config.batch_size}, weight decay {config.weight_decay:g}, label smoothing "
-        f"{config.label_smoothing:g}, {'with' if config.augment else 'no'} augmentation"
+        f"{config.label_smoothing:g}, {AUGMENTED[config.augment]} augmentation"
     )
 
 

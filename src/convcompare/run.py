@@ -167,6 +167,8 @@ class Run:
     message: str = ""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Digests of the files beside the record, by name."""
+    tta_accuracy: float | None = None
+    """Test accuracy by logits averaged over several views of each image, where it was asked for."""
 
     @property
     def id(self) -> str:
@@ -198,6 +200,7 @@ class Run:
             "ended": self.ended,
             "message": self.message,
             "sha256": dict(self.sha256),
+            "tta_accuracy": self.tta_accuracy,
         }
 
     @classmethod
@@ -211,6 +214,7 @@ class Run:
             ended=record["ended"],
             message=record.get("message", ""),
             sha256=record.get("sha256", {}),
+            tta_accuracy=record.get("tta_accuracy"),
         )
 
 
