@@ -141,9 +141,9 @@ def test_muon_equals_a_plain_reference() -> None:
 def test_the_triangle() -> None:
     config = TrainConfig().replace({"schedule": "triangle", "lr": "2"})
     rates = [learning_rate(config, step, 1000) for step in range(1000)]
-    assert rates[0] == pytest.approx(0.4) and rates[230] == pytest.approx(2) == max(rates)
-    assert rates[115] == pytest.approx(1.2) and rates[615] == pytest.approx(1.07)
-    assert rates[-1] == pytest.approx(0.14, abs=0.01) and rates[-1] > 0.14
+    assert rates[0] == pytest.approx(0.4) and rates[100] == pytest.approx(2) == max(rates)
+    assert rates[50] == pytest.approx(1.2) and rates[550] == pytest.approx(1)
+    assert 0 < rates[-1] < 0.003
 
 
 def test_each_image_is_mirrored_every_other_epoch() -> None:
@@ -252,13 +252,11 @@ def test_settings_of_the_record_leave_older_ids_alone() -> None:
     assert plain.replace({"augment": "true"}).identity()["augment"] is True
 
 
-@pytest.mark.parametrize(
-    "spec", ["fcn:hidden=16", "lenet-5", "residual:width=4", "speedrun:widths=8x8x8"]
-)
+@pytest.mark.parametrize("spec", ["fcn:hidden=16", "lenet-5", "speedrun:widths=4x8x8"])
 def test_the_recipe_trains_other_networks_and_says_what_it_reports(
     run: Callable[..., Result], spec: str
 ) -> None:
-    command = ["train", spec, "-d", "mnist-mini", "--recipe", "speedrun", "-e", "2", "-b", "128"]
+    command = ["train", spec, "-d", "mnist-mini", "--recipe", "speedrun", "-e", "1", "-b", "64"]
     command += ["--precision", "fp32", "--threads", "1", "--quiet", "--columns", "tta"]
     told = run(*command)
     assert told.code == 0, told.err
@@ -266,6 +264,6 @@ def test_the_recipe_trains_other_networks_and_says_what_it_reports(
     (listed,) = json.loads(run("runs", "--format", "json").out)
     record = json.loads(run("runs", listed["id"]).out)
     accuracy = record["history"][-1]["test_accuracy"]
-    assert 0.15 < accuracy < 1, "better than chance after two epochs"
+    assert 0.15 < accuracy < 1, "better than chance"
     assert listed["test_accuracy"] == accuracy, "the plain one"
     assert 0.15 < record["tta_accuracy"] < 1

@@ -23,17 +23,17 @@ NonNegative = Annotated[float, AtLeast(0)]
 class TrainConfig:
     """Everything that may change the numbers of a trial, but the network, the data and the seed.
 
-    ``schedule`` is a function of the step: ``constant``, ``cosine`` (to zero) or ``one-cycle``
+    ``schedule`` is a function of the step: ``constant``, ``cosine`` (to zero), ``one-cycle``
     (linear warm-up over the first 30 % of the steps, then linear to zero; Smith and Topin 2017,
-    arXiv:1708.07120) or ``triangle`` (linear from 20 % to its peak at 23 % of the steps, then to
-    7 %; Jordan 2024, arXiv:2404.00498); `lr` is its highest value. ``augment`` asks for what the
-    data allows: shifts by up to 1/8 of the side, and mirror images where they keep the class;
-    ``alternating`` shifts by up to 1/16 and mirrors each image every other epoch. ``muon`` steps
-    convolutions by `lr`, everything else by ``other_lr`` (`lr` where it is none). ``tta`` measures
-    the test accuracy also by several views of each image, beside the plain one. ``image_size`` is
-    the side that images are resized to on the device, for networks that need more pixels.
-    ``precision`` is the type of matrix products and convolutions; weights and optimizer are always
-    float32.
+    arXiv:1708.07120) or ``triangle`` (linear from 20 % of its peak over the first 10 % of the
+    steps, then linear to zero; after arXiv:2404.00498); `lr` is its highest value. ``augment`` asks
+    for what the data allows: shifts by up to 1/8 of the side, and mirror images where they keep the
+    class; ``alternating`` shifts by up to 1/16 and mirrors each image every other epoch. ``muon``
+    turns convolutions by `lr` a step and trains all else by ``other_lr`` (`lr` where it is none).
+    ``tta`` measures the test accuracy also by several views of each image, beside the plain one.
+    ``image_size`` is the side that images are resized to on the device, for networks that need more
+    pixels. ``precision`` is the type of matrix products and convolutions; weights and optimizer are
+    always float32.
     ``val_fraction`` of the training images, of each class alike, are held out: they choose the
     epoch whose figures count where ``select`` is ``best``; else it is the last.
     """
@@ -110,10 +110,10 @@ RECIPES: Mapping[str, TrainConfig] = {
     ),
     "speedrun": TrainConfig(
         epochs=8,
-        batch_size=1024,
+        batch_size=512,
         optimizer="muon",
-        lr=0.24,
-        other_lr=0.02,
+        lr=0.2,
+        other_lr=0.03,
         schedule="triangle",
         momentum=0.6,
         weight_decay=0.1,

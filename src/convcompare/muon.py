@@ -84,6 +84,8 @@ def orthogonal(matrix: Tensor, iterations: int = ITERATIONS) -> Tensor:
     x = (wide / wide.norm().clamp_min(TINY)).bfloat16()
     for _ in range(iterations):
         square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
+        factor = b * square + c * (square @ square)
+        factor.diagonal().add_(a)
+        x = factor @ x
     found: Tensor = (x if wide is matrix else x.T).float()
     return found

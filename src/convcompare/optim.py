@@ -13,9 +13,8 @@ from .muon import Muon
 
 WARM_UP = 0.3
 """The share of the steps over which ``one-cycle`` raises the learning rate."""
-TRIANGLE = (0.2, 0.23, 0.07)
-"""``triangle``: the share of the peak at the start, the share of the steps at the peak, the share
-of the peak at the end (Jordan 2024, arXiv:2404.00498)."""
+START, PEAK = 0.2, 0.1
+"""``triangle``: the share of the highest rate at the start, the share of the steps at its peak."""
 
 
 def make_optimizer(
@@ -72,8 +71,6 @@ def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
         rising = (step + 1) / max(1.0, WARM_UP * steps)
         return config.lr * min(rising, (1 - progress) / (1 - WARM_UP), 1.0)
     if config.schedule == "triangle":
-        start, peak, end = TRIANGLE
-        if progress < peak:
-            return config.lr * (start + (1 - start) * progress / peak)
-        return config.lr * (1 - (1 - end) * (progress - peak) / (1 - peak))
+        rising = START + (1 - START) * progress / PEAK
+        return config.lr * min(rising, (1 - progress) / (1 - PEAK))
     return config.lr
