@@ -28,7 +28,7 @@ def test_schedules() -> None:
     assert 0 < one_cycle[-1] < 0.001
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle", "triangle"])
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_short_schedules_stay_positive(schedule: str, steps: int) -> None:
     assert all(rate > 0 for rate in rates(schedule, steps))
@@ -63,7 +63,9 @@ def test_recipes_are_named_with_what_differs() -> None:
         ({"batch_size": "0"}, "at least 1"),
         ({"lr": "0"}, "above 0"),
         ({"lr": "inf"}, "a number"),
-        ({"optimizer": "adamm"}, "adam, adamw, sgd"),
+        ({"other_lr": "0.1"}, "other_lr=none"),
+        ({"augment": "maybe"}, "true or false or alternating"),
+        ({"optimizer": "adamm"}, "adam, adamw, sgd, muon"),
         ({"epoch": "3"}, "did you mean `epochs`?"),
     ],
 )

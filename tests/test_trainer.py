@@ -99,6 +99,8 @@ SETTINGS = [
     {"optimizer": "sgd", "schedule": "cosine", "label_smoothing": 0.1, "batch_size": 50},
     {"optimizer": "adam", "precision": "bf16", "augment": "true"},
     {"val_fraction": 0.25, "select": "best", "lr": 0.02},
+    {"optimizer": "muon", "lr": 0.2, "other_lr": 0.02, "schedule": "triangle", "momentum": 0.6},
+    {"optimizer": "muon", "weight_decay": 0.1, "augment": "alternating", "tta": "true"},
 ]
 
 

@@ -45,6 +45,7 @@ FIELD = {
     "vgg-16:bn=true": 14_728_266,
     "vgg-19:bn=true": 20_040_522,
     "lenet-5": 62_006,
+    "speedrun": 1_971_352,
 }
 
 
@@ -124,7 +125,7 @@ def test_lenet_of_the_paper() -> None:
 
 FAMILIES = ["cnn", "densenet-bc:depth=22", "fcn", "lenet-5", "mobilenet-v2", "plain-20",
             "preact-resnet-20", "residual", "resnet-18", "resnet-20", "simple", "vgg-11",
-            "wrn-16-4"]  # fmt: skip
+            "speedrun", "wrn-16-4"]  # fmt: skip
 
 
 def test_every_family_is_tried() -> None:
@@ -235,7 +236,7 @@ def test_bad_specs_are_refused_in_one_line(spec: str) -> None:
 
 
 def test_image_too_small() -> None:
-    for spec in ("simple", "cnn", "residual", "densenet-bc", "lenet-5"):
+    for spec in ("simple", "cnn", "residual", "densenet-bc", "lenet-5", "speedrun"):
         with pytest.raises(UsageError, match=r"3 pixels|3 are too few"):
             resolve(spec, Shape(1, 3, 10)).description  # noqa: B018
 

@@ -87,8 +87,10 @@ class Attempt:
 
     def _finish(self) -> Run:
         logits = self.trainer.finish().numpy()
+        tta_accuracy = self._augmented_at_test_time()
         self._analyse()
         run = self._run("finished", "; ".join(self.notes))
+        run = replace(run, tta_accuracy=tta_accuracy)
         weights = to_bytes(self.trainer.model.state_dict())
         predictions = Predictions(logits, self.trainer.test_batches.labels.cpu().numpy())
         return self.store.finish(run, weights, predictions)
@@ -101,6 +103,14 @@ class Attempt:
         )
         place = self.environment
         return Run(self.trial, status, tuple(self.history), spent, place, now(), message)
+
+    def _augmented_at_test_time(self) -> float | None:
+        """Beside the plain test accuracy, never in its place; None where it is not asked for."""
+        accuracy = None
+        if self.trial.config.tta:
+            with self._analysis("accuracy with test-time augmentation"):
+                accuracy = self.trainer.tta_accuracy()
+        return accuracy
 
     def _analyse(self) -> None:
         """What is recorded of the trained network."""

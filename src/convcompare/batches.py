@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import alternating
 from .data import Augmentation, Dataset, Split
 from .errors import UsageError
 
@@ -92,19 +93,27 @@ class Batches:
             yield self.normalise(self.images[rows]), self.labels[rows]
 
     def shuffled(
-        self, batch_size: int, order: int, augment: Augmentation, augmentation: int
+        self,
+        batch_size: int,
+        order: int,
+        augment: Augmentation,
+        augmentation: int,
+        flip: Tensor | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image once, in the order that the seed `order` draws, augmented by `augmentation`.
 
-        The last batch may be smaller. Both streams are drawn on the CPU, so that every device sees
-        the same images.
+        `flip`, bool (images,), says which are mirrored where that is not drawn; the shifts are then
+        those of `alternating.shift`. The last batch may be smaller. Both streams are drawn on the
+        CPU, so that every device sees the same images.
         """
         generator = torch.Generator().manual_seed(order)
         rows = torch.randperm(len(self), generator=generator).to(self.device)
         draws = torch.Generator().manual_seed(augmentation)
         for chosen in torch.split(rows, batch_size):
             images = self.images.index_select(0, chosen)
-            if augment != "none":
+            if flip is not None:
+                images = alternating.shift(images, flip[chosen.to(flip.device)], draws)
+            elif augment != "none":
                 images = augment_images(images, augment == "flip-crop", draws)
             yield self.normalise(images), self.labels.index_select(0, chosen)
 

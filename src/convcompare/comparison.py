@@ -114,10 +114,20 @@ class Group:
 
     def test_accuracy(self, test_images: int) -> Estimate | None:
         """Over the seeds, or over the test images where there is one run."""
-        if len(self.finished) != 1:
-            return self.shown("test_accuracy")
-        only = self.shown("test_accuracy")
-        return stats.share(round(only.value * test_images), test_images) if only else None
+        return self._share(self.shown("test_accuracy"), test_images)
+
+    def tta_accuracy(self, test_images: int) -> Estimate | None:
+        """The same with test-time augmentation; None unless every run that counts measured it."""
+        found = [run.tta_accuracy for run in self.finished]
+        measured = [accuracy for accuracy in found if accuracy is not None]
+        if not measured or len(measured) != len(found):
+            return None
+        return self._share(stats.mean(measured), test_images)
+
+    def _share(self, mean: Estimate | None, test_images: int) -> Estimate | None:
+        if len(self.finished) != 1 or mean is None:
+            return mean
+        return stats.share(round(mean.value * test_images), test_images)
 
 
 @dataclass(frozen=True)

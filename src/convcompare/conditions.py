@@ -11,6 +11,7 @@ from .cost import Environment
 from .run import Run
 
 MACHINE = ("processor", "device", "threads", "platform")
+AUGMENTED = {False: "no", True: "with", "alternating": "alternating flip and shift as"}
 VERSIONS = ("convcompare", "torch", "python")
 
 
@@ -68,7 +69,7 @@ def _training(run: Run) -> str:
     return (
         f"{config.optimizer}, learning rate {config.lr:g} ({config.schedule}), batches of "
         f"{config.batch_size}, weight decay {config.weight_decay:g}, label smoothing "
-        f"{config.label_smoothing:g}, {'with' if config.augment else 'no'} augmentation"
+        f"{config.label_smoothing:g}, {AUGMENTED[config.augment]} augmentation"
     )
 
 

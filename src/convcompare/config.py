@@ -1,7 +1,8 @@
 """How a trial is trained: `TrainConfig` may change the numbers, `Runtime` only the speed.
 
 A recipe is a named `TrainConfig`. ``report`` is what the student reports used, ``modern`` what the
-field uses today; every field can be set apart (``--lr``, ``--set schedule=cosine``).
+field uses today, ``speedrun`` what is made for few epochs on CIFAR-10 (docs/concepts/speedrun.md);
+every field can be set apart (``--lr``, ``--set schedule=cosine``).
 """
 
 from __future__ import annotations
@@ -22,29 +23,36 @@ NonNegative = Annotated[float, AtLeast(0)]
 class TrainConfig:
     """Everything that may change the numbers of a trial, but the network, the data and the seed.
 
-    ``schedule`` is a function of the step: ``constant``, ``cosine`` (to zero) or ``one-cycle``
+    ``schedule`` is a function of the step: ``constant``, ``cosine`` (to zero), ``one-cycle``
     (linear warm-up over the first 30 % of the steps, then linear to zero; Smith and Topin 2017,
-    arXiv:1708.07120); `lr` is its highest value. ``augment`` asks for what the data allows: shifts
-    by up to 1/8 of the side, and mirror images where they keep the class. ``image_size`` is the
-    side that images are resized to on the device, for networks that need more pixels. ``precision``
-    is the type of matrix products and convolutions; weights and optimizer are always float32.
+    arXiv:1708.07120) or ``triangle`` (linear from 20 % of its peak over the first 10 % of the
+    steps, then linear to zero; after arXiv:2404.00498); `lr` is its highest value. ``augment`` asks
+    for what the data allows: shifts by up to 1/8 of the side, and mirror images where they keep the
+    class; ``alternating`` shifts by up to 1/16 and mirrors each image every other epoch. ``muon``
+    turns convolutions by `lr` a step and trains all else by ``other_lr`` (`lr` where it is none).
+    ``tta`` measures the test accuracy also by several views of each image, beside the plain one.
+    ``image_size`` is the side that images are resized to on the device, for networks that need more
+    pixels. ``precision`` is the type of matrix products and convolutions; weights and optimizer are
+    always float32.
     ``val_fraction`` of the training images, of each class alike, are held out: they choose the
     epoch whose figures count where ``select`` is ``best``; else it is the last.
     """
 
     epochs: Count = 5
     batch_size: Count = 64
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd", "muon"] = "adam"
     lr: Annotated[float, Above(0)] = 1e-3
-    schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    schedule: Literal["constant", "cosine", "one-cycle", "triangle"] = "constant"
     momentum: Probability = 0.9
     weight_decay: NonNegative = 0.0
     label_smoothing: Annotated[float, Between(0, 1)] = 0.0
-    augment: bool = False
+    augment: bool | Literal["alternating"] = False
     image_size: Count | None = None
     precision: Precision = "fp32"
     val_fraction: Probability = 0.0
     select: Literal["last", "best"] = "last"
+    other_lr: Annotated[float, Above(0)] | None = None
+    tta: bool = False
 
     def replace(self, settings: Mapping[str, str]) -> TrainConfig:
         """This configuration with some fields set from text; UsageError names what is wrong."""
@@ -63,6 +71,10 @@ class TrainConfig:
                     f"`{name}` cannot be {quote(text)}", f"allowed: {options[name].allowed}"
                 ) from None
         config = TrainConfig(**values)
+        if config.other_lr is not None and config.optimizer != "muon":
+            raise UsageError(
+                "`other_lr` is a setting of the optimizer `muon` alone", "`--set other_lr=none`"
+            )
         if config.select == "best" and not config.val_fraction:
             raise UsageError(
                 "an epoch cannot be selected by the test images",
@@ -82,7 +94,7 @@ class TrainConfig:
         }
 
 
-LATER: Mapping[str, Any] = {"val_fraction": 0.0, "select": "last"}
+LATER: Mapping[str, Any] = {"val_fraction": 0.0, "select": "last", "other_lr": None, "tta": False}
 """Settings that older records do not have, with the value that changes nothing."""
 
 RECIPES: Mapping[str, TrainConfig] = {
@@ -95,6 +107,19 @@ RECIPES: Mapping[str, TrainConfig] = {
         weight_decay=0.05,
         label_smoothing=0.1,
         augment=True,
+    ),
+    "speedrun": TrainConfig(
+        epochs=8,
+        batch_size=512,
+        optimizer="muon",
+        lr=0.2,
+        other_lr=0.03,
+        schedule="triangle",
+        momentum=0.6,
+        weight_decay=0.1,
+        label_smoothing=0.2,
+        augment="alternating",
+        tta=True,
     ),
 }
 

@@ -9,19 +9,25 @@ import torch
 from torch import nn
 
 from .config import TrainConfig
+from .muon import Muon
 
 WARM_UP = 0.3
 """The share of the steps over which ``one-cycle`` raises the learning rate."""
+START, PEAK = 0.2, 0.1
+"""``triangle``: the share of the highest rate at the start, the share of the steps at its peak."""
 
 
 def make_optimizer(
     config: TrainConfig, parameters: Iterable[nn.Parameter]
 ) -> torch.optim.Optimizer:
-    """The optimizer of `config`, fused: one kernel for all parameters.
+    """The optimizer of `config`, fused where torch has it: one kernel for all parameters.
 
     With weight decay, only weights of matrices and convolutions decay, not biases and norms.
     """
-    groups = _groups(config, [p for p in parameters if p.requires_grad])
+    trained = [p for p in parameters if p.requires_grad]
+    if config.optimizer == "muon":
+        return _muon(config, trained)
+    groups = _groups(config, trained)
     if config.optimizer == "sgd":
         nesterov = config.momentum > 0
         return torch.optim.SGD(
@@ -29,6 +35,22 @@ def make_optimizer(
         )
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, lr=config.lr, fused=True)
+
+
+def _muon(config: TrainConfig, parameters: list[nn.Parameter]) -> Muon:
+    """Convolutions are made orthogonal; of the others each group has its share of `lr`."""
+    turned = [p for p in parameters if p.ndim == 4]
+    adapted = _groups(config, [p for p in parameters if p.ndim != 4])
+    share = (config.other_lr or config.lr) / config.lr
+    groups: list[dict[str, object]] = [{"params": turned, "orthogonal": True}]
+    groups += [{**group, "share": share, "lr": share * config.lr} for group in adapted]
+    return Muon([group for group in groups if group["params"]], config.lr, config.momentum)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give each group of parameters its share of a learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group.get("share", 1.0)
 
 
 def _groups(config: TrainConfig, parameters: list[nn.Parameter]) -> list[dict[str, object]]:
@@ -48,4 +70,7 @@ def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
     if config.schedule == "one-cycle":
         rising = (step + 1) / max(1.0, WARM_UP * steps)
         return config.lr * min(rising, (1 - progress) / (1 - WARM_UP), 1.0)
+    if config.schedule == "triangle":
+        rising = START + (1 - START) * progress / PEAK
+        return config.lr * min(rising, (1 - progress) / (1 - PEAK))
     return config.lr

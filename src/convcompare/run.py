@@ -107,6 +107,8 @@ class Run:
     """Digests of the files beside the record, by name."""
     timing: Timing | None = None
     """What was measured afterwards with the device alone; a file of its own, not of the record."""
+    tta_accuracy: float | None = None
+    """Test accuracy by logits averaged over several views of each image, where it was asked for."""
 
     @property
     def id(self) -> str:
@@ -176,6 +178,7 @@ class Run:
             "ended": self.ended,
             "message": self.message,
             "sha256": dict(self.sha256),
+            "tta_accuracy": self.tta_accuracy,
         }
 
     @classmethod
@@ -189,6 +192,7 @@ class Run:
             ended=record["ended"],
             message=record.get("message", ""),
             sha256=record.get("sha256", {}),
+            tta_accuracy=record.get("tta_accuracy"),
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-Purpose = Literal["initialisation", "order", "augmentation", "dropout", "validation"]
+Purpose = Literal["initialisation", "order", "augmentation", "flip", "dropout", "validation"]
 
 
 def derive(seed: int, purpose: Purpose, epoch: int = 0) -> int:

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import checkpoint
+from . import alternating, checkpoint, lifecycle
 from .batches import Batches
 from .config import TrainConfig
 from .contention import waited_seconds, waited_since
@@ -27,7 +27,7 @@ from .data import Augmentation
 from .errors import TrialError
 from .events import Pulse
 from .layout import channels_last
-from .optim import learning_rate, make_optimizer
+from .optim import learning_rate, make_optimizer, set_rate
 from .run import Epoch
 from .seeding import derive
 
@@ -63,9 +63,11 @@ class Trainer:
         self.val_batches = held_out.resized(config.image_size) if held_out else None
         self.test_batches = test.resized(config.image_size)
         self.config, self.seed = config, seed
+        self.allowed: Augmentation = augmentation
         self.augmentation: Augmentation = augmentation if config.augment else "none"
+        lifecycle.initialise(self.model, self.train_batches, seed)
         self.optimizer = make_optimizer(config, self.model.parameters())
-        self.epoch = 0
+        self.epoch, self.lr = 0, config.lr
         self.steps = -(-len(self.train_batches) // config.batch_size)
         self.pulse = Pulse(steps=self.steps)
         self.test_logits = torch.empty(0)
@@ -87,13 +89,26 @@ class Trainer:
             self.test_logits = self.evaluate(self.test_batches)
         return self.test_logits
 
-    def evaluate(self, batches: Batches) -> Tensor:
-        """The logits of every image in its order: float32 (n, classes), on the CPU."""
+    def evaluate(self, batches: Batches, averaged: bool = False) -> Tensor:
+        """The logits of every image in its order: float32 (n, classes), on the CPU.
+
+        With `averaged`, the weighted mean over the views of each image that keep its class.
+        """
+        allowed = self.allowed if averaged else "none"
         self.model.eval()
         with torch.inference_mode(), self.autocast():
             size = max(16, min(EVALUATION_BATCH, EVALUATION_PIXELS // batches.image_size**2))
-            logits = [self.model(x).float() for x, _ in batches.in_order(size)]
+            logits = [self._look(x, allowed) for x, _ in batches.in_order(size)]
         return torch.cat(logits).cpu()
+
+    def tta_accuracy(self) -> float:
+        """The test accuracy by the logits averaged over the views of each image."""
+        logits = self.evaluate(self.test_batches, averaged=True)
+        return _figures(logits, self.test_batches)[1]
+
+    def _look(self, images: Tensor, allowed: Augmentation) -> Tensor:
+        views = alternating.views(images, allowed)
+        return torch.stack([share * self.model(x).float() for share, x in views]).sum(0)
 
     def state(self) -> dict[str, Tensor]:
         """Weights, buffers and optimizer state by name, as they are after the last epoch."""
@@ -108,6 +123,7 @@ class Trainer:
         self.epoch = epoch
 
     def _next_epoch(self) -> Epoch:
+        lifecycle.begin_epoch(self.model, self.epoch)
         self.model.train()
         started, waited = time.perf_counter(), waited_seconds()
         with torch.random.fork_rng(self.random_devices()):
@@ -127,7 +143,7 @@ class Trainer:
             train_accuracy=accuracy,
             test_loss=test_loss,
             test_accuracy=test_accuracy,
-            lr=self.optimizer.param_groups[0]["lr"],
+            lr=self.lr,
             train_seconds=trained - started,
             evaluation_seconds=time.perf_counter() - trained,
             val_loss=val_loss,
@@ -155,7 +171,8 @@ class Trainer:
         sizes[-1] = len(self.train_batches) - (self.steps - 1) * self.config.batch_size
         for step, (images, labels) in enumerate(self.batches(self.epoch)):
             total = self.steps * self.config.epochs
-            self._set_lr(learning_rate(self.config, self.epoch * self.steps + step, total))
+            self.lr = learning_rate(self.config, self.epoch * self.steps + step, total)
+            set_rate(self.optimizer, self.lr)
             losses[step], correct = self.step(self.optimizer, images, labels)
             hits += correct
             self.pulse.step = step + 1
@@ -189,7 +206,16 @@ class Trainer:
             derive(self.seed, "order", epoch),
             self.augmentation,
             derive(self.seed, "augmentation", epoch),
+            self._flip(epoch),
         )
+
+    def _flip(self, epoch: int) -> Tensor | None:
+        """Which images are mirrored in an epoch; None where each batch draws it."""
+        if self.config.augment != "alternating" or self.augmentation == "none":
+            return None
+        images = len(self.train_batches)
+        flip = alternating.mirrored(images, derive(self.seed, "flip"), epoch)
+        return flip if self.augmentation == "flip-crop" else torch.zeros_like(flip)
 
     def _check(self, losses: Tensor) -> None:
         finite = torch.isfinite(losses)
@@ -197,12 +223,8 @@ class Trainer:
             step = int((~finite).int().argmax())
             raise Diverged(
                 f"the loss was {losses[step].item()} in epoch {self.epoch + 1}, step {step + 1}, "
-                f"learning rate {self.optimizer.param_groups[0]['lr']:.3g}"
+                f"learning rate {self.lr:.3g}"
             )
-
-    def _set_lr(self, lr: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
 
     def autocast(self) -> torch.autocast:
         """The precision of the trial, for what runs within."""

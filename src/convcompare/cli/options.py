@@ -85,10 +85,18 @@ LearningRate = Annotated[
 ]
 Optimizer = Annotated[
     str | None,
-    option("--optimizer", metavar="NAME", panel=TRAINING, help="adam (the default), adamw or sgd."),
+    option(
+        "--optimizer",
+        metavar="NAME",
+        panel=TRAINING,
+        help="adam (the default), adamw, sgd or muon.",
+    ),
 ]
 Recipe = Annotated[
-    str, option("--recipe", metavar="NAME", panel=TRAINING, help="report (the default) or modern.")
+    str,
+    option(
+        "--recipe", metavar="NAME", panel=TRAINING, help="report (the default), modern or speedrun."
+    ),
 ]
 ValFraction = Annotated[
     str | None,
@@ -254,7 +262,7 @@ Columns = Annotated[
         metavar="NAMES",
         panel=OUTPUT,
         help="More columns, with commas: epoch-time, inference, macs, receptive-field, gradients, "
-        "memory, gaps, published, epochs, epochs-to=0.98, metrics such as log-loss, or all.",
+        "memory, gaps, tta, published, epochs, epochs-to=0.98, metrics such as log-loss, or all.",
     ),
 ]
 Out = Annotated[

@@ -1,0 +1,61 @@
+"""What a network may ask of its training: two optional methods, found by their names.
+
+    class Net(nn.Module):
+        def initialise_from(self, images): ...
+        def begin_epoch(self, epoch): ...
+
+``initialise_from(images)`` is called once, before anything is measured or trained, with the first
+`IMAGES` training images in the order of the data set (none of those held out), normalised, not
+augmented: float32 (n, c, h, w). What it sets must be parameters or buffers, which are part of the
+recorded weights: a resumed run takes them from its checkpoint. Gradients are off, and random
+numbers come from the trial's seed. A network that is only built, counted or traced is not given
+any images.
+
+``begin_epoch(epoch)`` is called before each epoch, from 0. It must be a function of its argument
+alone, since a resumed run calls it only for the epochs that are left; it may switch
+``requires_grad`` off, and on again for parameters that had it when the network was built.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from .batches import Batches
+from .seeding import derive
+
+IMAGES = 5_000
+"""How many training images a network is given to initialise itself from."""
+
+
+@runtime_checkable
+class InitialisedFromImages(Protocol):
+    """A network whose first weights depend on the training images."""
+
+    def initialise_from(self, images: Tensor) -> None: ...
+
+
+@runtime_checkable
+class ChangedByEpoch(Protocol):
+    """A network that is trained differently in different epochs."""
+
+    def begin_epoch(self, epoch: int) -> None: ...
+
+
+def initialise(model: nn.Module, train: Batches, seed: int) -> None:
+    """Let a network set itself up by its training images, where it asks for them."""
+    if not isinstance(model, InitialisedFromImages):
+        return
+    rows = torch.arange(min(IMAGES, len(train)), device=train.device)
+    cuda = [train.device] if train.device.type == "cuda" else []
+    with torch.no_grad(), torch.random.fork_rng(cuda):
+        torch.manual_seed(derive(seed, "initialisation"))
+        model.initialise_from(train.take(rows)[0])
+
+
+def begin_epoch(model: nn.Module, epoch: int) -> None:
+    """Tell a network which epoch begins, where it wants to know."""
+    if isinstance(model, ChangedByEpoch):
+        model.begin_epoch(epoch)
