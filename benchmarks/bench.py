@@ -13,22 +13,27 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import error_rates
 import jobs
 import profile_step
 import start_up
 import training_step
 from convcompare.config import Runtime
 from convcompare.hardware import environment
+from error_rates_shown import draw_power
 from page import write_page
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 ACCURACY = "--dataset mnist fcn simple residual --epochs 5 --seeds 3"
 CIFAR = "--dataset cifar10 residual simple --epochs 2"
+SMOKE = "study all --epochs 1 --dataset mnist-mini --skip Bottleneck"
+SPEEDRUN = "speedrun --dataset cifar10 --recipe speedrun --seeds 3"
 
 
 def compare(arguments: str) -> dict[str, Any]:
@@ -97,6 +102,30 @@ def listing() -> dict[str, float]:
     return {"networks": networks, "seconds": seconds, "runs": 5}
 
 
+def reports() -> dict[str, Any]:
+    """Every study for an epoch on mnist-mini, and the report of all: seconds, figures, bytes."""
+    command = [str(Path(sys.executable).parent / "convcompare")]
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        subprocess.run([*command, *SMOKE.split()], check=True, cwd=folder, stdout=subprocess.PIPE)
+        trained = time.perf_counter()
+        subprocess.run([*command, "report"], check=True, cwd=folder, stdout=subprocess.PIPE)
+        report = Path(folder) / "convcompare-report"
+        return {
+            "study_seconds": trained - started,
+            "report_seconds": time.perf_counter() - trained,
+            "figures": len(list(report.glob("figures/*.png"))),
+            "html_bytes": (report / "report.html").stat().st_size,
+        }
+
+
+def rates() -> dict[str, Any]:
+    """How often a verdict is wrong and how often it finds something, from accuracies of runs."""
+    found = error_rates.measure(error_rates.load(HERE / "accuracies.json"), rounds=2000)
+    draw_power(found["power"], HERE.parent / "docs" / "pictures" / "power.png")
+    return found
+
+
 PARTS: dict[str, Callable[[], Any]] = {
     "start-up": start_up.measure,
     "steps": lambda: [training_step.measure(row, 9) for row in training_step.ROWS],
@@ -110,6 +139,9 @@ PARTS: dict[str, Callable[[], Any]] = {
     "recording": recording,
     "fields": fields,
     "jobs": jobs.measure,
+    "reports": reports,
+    "error-rates": rates,
+    "speedrun": lambda: compare(SPEEDRUN),
 }
 
 

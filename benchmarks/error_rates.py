@@ -68,12 +68,12 @@ def collect(store: RunStore) -> dict[str, dict[int, float]]:
     found: dict[str, dict[int, float]] = {}
     for run_id in store.ids():
         run = store.outcome(run_id)
-        if run is None or run.status != "finished" or run.last is None:
+        if run is None or run.status != "finished" or run.shown is None:
             continue
         trial, config = run.trial, run.trial.config
         recipe = f"{config.epochs} epochs of {recipe_name(config)}, {config.precision}"
         name = f"{trial.model} on {trial.dataset}, {recipe}"
-        found.setdefault(name, {})[trial.seed] = run.last.test_accuracy
+        found.setdefault(name, {})[trial.seed] = run.test_accuracy
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import page_studies
 import page_training
 
 INTRODUCTION = """\
@@ -30,6 +31,9 @@ def write_page(results: dict[str, Any], path: Path) -> None:
         "recording": _recording,
         "fields": _fields,
         "jobs": _jobs,
+        "speedrun": page_studies.speedrun,
+        "reports": page_studies.reports,
+        "error-rates": page_studies.error_rates,
         "start-up": _start_up,
     }
     parts = [INTRODUCTION]

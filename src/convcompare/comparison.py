@@ -288,6 +288,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "test_loss": _figure(last, "test_loss"),
         "train_accuracy": _figure(last, "train_accuracy"),
         "test_accuracy": _figure(last, "test_accuracy"),
+        "tta_accuracy": run.tta_accuracy,
         "train_seconds": run.train_seconds,
         "evaluation_seconds": run.cost.evaluation_seconds,
         "analysis_seconds": run.cost.analysis_seconds,

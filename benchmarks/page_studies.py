@@ -1,0 +1,86 @@
+"""Sections of docs/benchmarks.md: the speed record, the reports of all studies, the verdicts."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+
+def speedrun(part: dict[str, Any], where: str) -> str:
+    (model,) = part["json"]["models"]
+    runs = model["runs"]
+    plain = [run["test_accuracy"] for run in runs]
+    views = [run["tta_accuracy"] for run in runs]
+    minutes = [run["train_seconds"] / 60 for run in runs]
+    return f"""\
+## CIFAR-10 to 94 %
+
+`{part["command"]}` · {where} · n = {len(runs)} seeds
+
+`speedrun` ([what it is](concepts/speedrun.md)), {runs[0]["epochs"]} epochs: test accuracy
+{fmean(views):.4f} with test-time augmentation of six views ({_each(views)}), {fmean(plain):.4f}
+without ({_each(plain)}); training {fmean(minutes):.1f} minutes ({_each(minutes, 1)}). Asked: 0.94
+with test-time augmentation, mean of 3, in less than 12 minutes.
+"""
+
+
+def _each(values: list[float], places: int = 4) -> str:
+    return ", ".join(f"{value:.{places}f}" for value in values)
+
+
+def reports(part: dict[str, Any], where: str) -> str:
+    return f"""\
+## Every study and its report
+
+`convcompare study all --epochs 1 --dataset mnist-mini --skip Bottleneck` from an empty store, then
+`convcompare report` · {where} · one run
+
+{part["study_seconds"]:.0f} s for the trainings (asked: both in less than 10 minutes),
+{part["report_seconds"]:.0f} s for the report with {part["figures"]} figures (asked: less than 30),
+{part["html_bytes"] / 1e6:.2f} MB of HTML (asked: less than 8).
+"""
+
+
+def error_rates(part: dict[str, Any], where: str) -> str:
+    lines = []
+    for row in part["false_claims"]:
+        network = row["model"].partition(":")[0]
+        lines.append(
+            f"| {network} | {row['plan']} | {row['contrasts']} | {100 * row['share']:.1f} % "
+            f"({100 * row['low']:.1f} to {100 * row['high']:.1f}) | {row['mean_seeds']:.1f} | "
+            f"{row['runs']} |"
+        )
+    plans = list(dict.fromkeys(row["plan"] for row in part["power"]))
+    power = []
+    for size in dict.fromkeys(row["size"] for row in part["power"]):
+        of_size = {row["plan"]: row for row in part["power"] if row["size"] == size}
+        points = 100 * of_size[plans[0]]["difference"]
+        cells = " | ".join(f"{100 * of_size[plan]['share']:.0f} %" for plan in plans)
+        power.append(f"| {size:g} sd = {points:.2f} points | {cells} |")
+    shapes = "; ".join(
+        f"{name.partition(':')[0]} p = {found['p']:.2f} ({found['n']:.0f} runs)"
+        for name, found in part["normality"].items()
+    )
+    return f"""\
+## How often a verdict is wrong
+
+`benchmarks/error_rates.py benchmarks/accuracies.json`: accuracies of stored runs of two networks on
+mnist-mini, 84 seeds each · {where} · n = {part["false_claims"][0]["rounds"]} comparisons a row
+
+A network against itself under another name, so that every difference found is false (nominal: 5 %;
+in brackets the binomial interval of the simulation). *pool*: runs drawn without replacement.
+
+| network | seeds | contrasts | false verdicts | seeds on average | drawn from |
+|---|---|--:|---|--:|---|
+{chr(10).join(lines)}
+
+Known differences, in standard deviations of the paired differences: the share that is found.
+
+| difference | {" | ".join(plans)} |
+|---|{"--:|" * len(plans)}
+{chr(10).join(power)}
+
+![power against the number of seeds](pictures/power.png)
+
+Are accuracies over seeds close to normal? Shapiro–Wilk: {shapes}.
+"""
