@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from ..tables import check_format
 from . import options as o
@@ -13,13 +10,7 @@ from .output import emit_table
 
 
 def classes(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="A study, models, or runs by their ids (the latest comparison).",
-            metavar="[STUDY | MODEL | RUN]...",
-        ),
-    ] = None,
+    names: o.Selection = None,
     store: o.Store = Path("runs"),
     format: o.Format = "table",
     out: o.Out = None,

@@ -52,6 +52,13 @@ Model = Annotated[
         show_default=False,
     ),
 ]
+Selection = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="A study, models, or runs by their ids (the latest comparison).",
+        metavar="[STUDY | MODEL | RUN]...",
+    ),
+]
 Dataset = Annotated[
     str,
     typer.Option(

@@ -34,13 +34,7 @@ def plot(
             autocompletion=o.plot_names,
         ),
     ] = None,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="A study, models, or runs by their ids (the latest comparison).",
-            metavar="[STUDY | MODEL | RUN]...",
-        ),
-    ] = None,
+    names: o.Selection = None,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
     out: Annotated[
