@@ -109,7 +109,7 @@ RECIPES: Mapping[str, TrainConfig] = {
         augment=True,
     ),
     "speedrun": TrainConfig(
-        epochs=8,
+        epochs=12,
         batch_size=512,
         optimizer="muon",
         lr=0.2,
