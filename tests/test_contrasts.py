@@ -221,3 +221,14 @@ def test_the_spread_of_earlier_runs() -> None:
     runs = [*series("fcn", FCN), *series("simple", shifted(FCN, 0.01))]
     assert spread(comparison(*runs)) == pytest.approx(np.std(NOISE, ddof=1))
     assert spread(comparison(*runs[:1], *runs[8:9])) is None
+
+
+@pytest.mark.parametrize(("waited", "refused"), [(1.9, False), (2.1, True), (None, False)])
+def test_times_of_a_shared_machine_are_not_compared(waited: float | None, refused: bool) -> None:
+    """Two threads for 10 seconds: more than 2 of their 20 seconds spent waiting for a core."""
+    busy = trained("b", 0, 0.9)
+    epoch = dataclasses.replace(busy.history[0], waited_seconds=waited)
+    whole = comparison(trained("a", 0, 0.9), dataclasses.replace(busy, history=(epoch,)))
+    (cost,) = cost_contrasts(whole, "a")
+    assert (cost.decided == "refused") is refused
+    assert (cost.verdict == "times not compared: b shared the machine") is refused

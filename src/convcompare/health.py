@@ -85,10 +85,16 @@ def marks(run: Run, test_images: int, chance: float) -> list[Mark]:
         text = f"has not converged: its last epoch lowered the test loss by {100 * fall:.0f} %"
         found.append(Mark("not converged", text, f"more epochs: `--epochs {2 * config.epochs}`"))
     share = waiting_share(run)
-    if share is not None and share > SHARED:
+    if share is not None and disturbed(run):
         text = f"shared the machine: {100 * share:.0f} % of its threads' time was spent waiting"
         found.append(Mark("shared", text, "its time is not that of the network: `--fresh`, alone"))
     return found
+
+
+def disturbed(run: Run) -> bool:
+    """Whether the time of a training is not to trust, because other programs shared the machine."""
+    share = waiting_share(run)
+    return share is not None and share > SHARED
 
 
 def waiting_share(run: Run) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .comparison import Comparison, Group
 from .errors import UsageError, did_you_mean, quote
+from .health import disturbed
 from .run import Run
 
 
@@ -58,6 +59,12 @@ class Pair:
             }
         )
         words = [f"{name} {one} against {other}" for name, (one, other) in differing.items()]
+        sides = ((self.model, 0), (self.baseline, 1))
+        words += [
+            f"{group.label} shared the machine"
+            for group, side in sides
+            if any(disturbed(both[side]) for both in self.runs)
+        ]
         return self.refusal() or ", ".join(words) or None
 
     def _nothing_in_common(self) -> str:
