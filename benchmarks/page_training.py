@@ -44,8 +44,8 @@ are the extra `bench`; what is not installed is left out.
 
 wide: `{WIDE}`.
 
-Convolutional networks miss the target on a processor without AMX: their bf16 convolutions are at most twice as
-fast as the float32 ones that the course loop runs, and are most of a step (see below). The
+Convolutional networks miss the target on a processor without AMX: their bf16 convolutions are at
+most twice as fast as the float32 ones of the course loop, and are most of a step (see below). The
 machine is shared: over six runs of 2026-11-22 the medians beside the course loop were 4.9 to 5.0
 for `fcn`, 2.5 to 3.3 for `simple`, 2.2 to 2.8 for `residual` on MNIST and 2.1 to 2.3 on CIFAR-10.
 """
