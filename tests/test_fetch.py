@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convcompare import process
 from convcompare.data import Sources, Split, fingerprint
 from convcompare.errors import DataError
 from convcompare.sources.array_file import read_splits, write_splits
@@ -268,7 +269,7 @@ def test_damaged_cache_is_named(damage: str, server: Server, sources: Sources) -
 
 def test_cache_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(DataError, match="cannot use the cache folder") as caught:
+    with pytest.raises(DataError, match="data cache: cannot make") as caught:
         obtain(published(server.mirror("good")), Sources(tmp_path / "file"), QUICK)
     assert caught.value.hint and "CONVCOMPARE_CACHE" in caught.value.hint
 
@@ -289,7 +290,7 @@ def test_interrupted_at_any_moment(
     # a process that was killed leaves its folder; what is in it is never used
     (sources.cache / "tiny.part").mkdir()
     (sources.cache / "tiny.part" / "train-images-idx3-ubyte").write_bytes(b"half")
-    (sources.cache / ".tiny.npz.abc").write_bytes(b"half")
+    (sources.cache / f".tmp-{process.host()}-1-999999999-00").write_bytes(b"half")
     obtain(tiny, sources, QUICK)
     assert files_in(sources.cache) <= {"tiny.lock", "tiny.npz"}
 

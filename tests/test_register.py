@@ -109,6 +109,7 @@ LAYERS = [
         "run",
         "seeding",
         "files",
+        "process",
         "__init__",
     },
     {"store", "records", "data", "stats", "study", "gradients", "field_record", "features"},

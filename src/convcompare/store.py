@@ -188,9 +188,8 @@ class RunStore:
     def begin(self, trial: Trial, environment: Environment) -> None:
         """Note what is about to run, and where."""
         folder = self.folder(trial.id)
-        files.make_folder(folder / "checkpoint")
         for place in (folder, folder / "checkpoint"):
-            files.remove_temporary(place)
+            files.make_folder(place)
         if not (folder / "trial.json").is_file():
             write_record(folder / "trial.json", trial.to_json())
         write_record(folder / "environment.json", environment.to_json())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
 import struct
 import sys
 import tarfile
@@ -19,9 +18,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .. import units
+from .. import files, units
 from ..data import Sources, fingerprint
-from ..errors import DataError, quote
+from ..errors import DataError, StoreError, quote
 from .array_file import Splits, read_splits, write_splits
 from .download import Advance, Origin, Patience, SourceError
 
@@ -80,16 +79,18 @@ def obtain(
             return found
         if sources.offline:
             raise _unavailable(published, "and the network is off limits", "")
-        sources.cache.mkdir(parents=True, exist_ok=True)
+        files.make_folder(sources.cache)
         with _locked(sources.cache / f"{published.name}.lock", published.title):
             return _from_cache(published, sources) or _from_network(
                 published, sources, patience or Patience()
             )
-    except OSError as error:
-        raise DataError(
-            f"cannot use the cache folder {quote(sources.cache)} ({error.strerror or error})",
-            "the variable CONVCOMPARE_CACHE names another folder",
-        ) from error
+    except (OSError, StoreError) as error:
+        if isinstance(error, OSError):
+            text = f"cannot use {quote(sources.cache)}: {error.strerror or error}"
+        else:
+            text = error.message
+        hint = "the variable CONVCOMPARE_CACHE names another folder for data sets"
+        raise DataError(f"data cache: {text}", hint) from error
 
 
 def _from_cache(published: Published, sources: Sources) -> tuple[Splits, str] | None:
@@ -155,11 +156,9 @@ def _from_origin(
 ) -> tuple[Splits, str]:
     """Fetch, decode, verify, cache; whatever happens, the unverified files are removed."""
     folder = sources.cache / f"{published.name}.part"
-    shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
-    for file in sources.cache.glob(f".{published.name}.npz.*"):
-        file.unlink()
-    folder.mkdir()
+    files.remove(folder)  # left by a process that was killed
     try:
+        files.make_folder(folder)
         text = f"downloading {published.name} from {origin.name}"
         with _progress(text, origin.size, sources.quiet) as advance:
             origin.fetch(folder, patience, advance)
@@ -171,7 +170,7 @@ def _from_origin(
             raise SourceError("not the right content")
         write_splits(published.cached_at(sources), splits, source=origin.name)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        files.remove(folder)
     return splits, origin.name
 
 
