@@ -31,6 +31,8 @@ FORGOTTEN_SECONDS = 86_400
 Fill = Callable[[IO[bytes]], object]
 """Writes the content of a file that is open."""
 
+Guard = Callable[[], None]
+
 
 class Disk:
     """The operations of the system, each on its own. They raise OSError."""
@@ -57,6 +59,10 @@ class Disk:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+    def touch(self, path: Path) -> None:
+        """Set the time of change of a file that is there to now."""
+        os.utime(path)
 
     def make_folder(self, path: Path) -> None:
         path.mkdir()
@@ -86,11 +92,16 @@ class Disk:
 disk = Disk()
 
 
-def write(path: Path, content: bytes | Fill) -> None:
-    """Put `content` at `path`, whole or not at all, durably: bytes, or a function that writes."""
+def write(path: Path, content: bytes | Fill, guard: Guard | None = None) -> None:
+    """Put `content` at `path`, whole or not at all, durably: bytes, or a function that writes.
+
+    `guard` is called when only the renaming is left, and raises where that must not be.
+    """
     with _explained("write", path):
         temporary = _created(path, content)
         try:
+            if guard:
+                guard()
             disk.rename(temporary, path)
         except BaseException:
             _discard(temporary)
@@ -98,11 +109,13 @@ def write(path: Path, content: bytes | Fill) -> None:
         disk.sync_folder(path.parent)
 
 
-def write_first(path: Path, content: bytes) -> bool:
+def write_first(path: Path, content: bytes, guard: Guard | None = None) -> bool:
     """The same where nothing has that name yet; False, and nothing changed, where something has."""
     with _explained("write", path):
         temporary = _created(path, content)
         try:
+            if guard:
+                guard()
             disk.link(temporary, path)
         except FileExistsError:
             return False
@@ -149,6 +162,12 @@ def make_folder(path: Path) -> None:
             disk.sync_folder(folder.parent)
     if not missing:
         collect(path)
+
+
+def touch(path: Path) -> None:
+    """Set the time of change of a file that is there to now."""
+    with _explained("touch", path):
+        disk.touch(path)
 
 
 def remove(path: Path) -> None:

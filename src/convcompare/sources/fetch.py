@@ -16,9 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from .. import files, units
+from .. import files, lease, units
 from ..data import Sources, fingerprint
 from ..errors import DataError, StoreError, quote
 from .array_file import Splits, read_splits, write_splits
@@ -80,7 +78,8 @@ def obtain(
         if sources.offline:
             raise _unavailable(published, "and the network is off limits", "")
         files.make_folder(sources.cache)
-        with _locked(sources.cache / f"{published.name}.lock", published.title):
+        waiting = f"waiting for another process that fetches {published.title}"
+        with lease.hold(sources.cache, f"{published.name}.lease", lambda _: _say(waiting)):
             return _from_cache(published, sources) or _from_network(
                 published, sources, patience or Patience()
             )
@@ -189,19 +188,8 @@ def _wrong_files(published: Published, folder: Path, problem: str) -> DataError:
     )
 
 
-@contextlib.contextmanager
-def _locked(path: Path, title: str) -> Iterator[None]:
-    """Hold the lock at `path`: one process fetches, the others wait and find the cache filled."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waiting for another process that fetches {title}", file=sys.stderr)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
