@@ -227,7 +227,9 @@ def _matplotlib() -> str:
     return str(folder)
 
 
-def real(argv: Sequence[str], cwd: Path, folder: Path) -> Command:
+def real(
+    argv: Sequence[str], cwd: Path, folder: Path, env: dict[str, str] | None = None
+) -> Command:
     """The same command in a process that starts Python itself, as a user's does."""
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); "
     code += "from convcompare.cli import main; main()"
@@ -235,7 +237,7 @@ def real(argv: Sequence[str], cwd: Path, folder: Path) -> Command:
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         process = subprocess.Popen(
             [sys.executable, "-c", code, *argv],
-            cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            cwd=cwd, env=environment() | (env or {}), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
             start_new_session=True,
         )
 

@@ -19,7 +19,7 @@ from typing import Any
 WARM = (
     ["compare", "-d", "shapes:train=64,test=32", "fcn:hidden=4", "cnn:depth=2", "-e", "1"],
     ["runs", "latest"],
-    ["plot", "--format", "json"],
+    ["plot", "learning-curves", "--format", "json"],
 )
 Order = dict[str, Any]
 
