@@ -1,0 +1,156 @@
+"""Random command lines and specs: no traceback, only documented exit codes, in any combination."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import random
+import shutil
+import sys
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+
+from .harness import CODES, Outcome, cases, nursery
+from .small import SMALL
+
+BATCH = 50
+"""Command lines that one process runs."""
+TRAINS = ("compare", "train", "study")
+COMMANDS = (*TRAINS, "models", "layers", "receptive-field", "gradients", "plot", "classes",
+            "report", "datasets", "runs")
+WORDS = ("fcn", "cnn:depth=2", "fcn:hidden=8,dropout=0.2", "simple", "lenet-5", "residual",
+         "net.py:Net", "net.py", "torch.nn:Linear", "torchvision:nope", "latest", "mnist", "nope",
+         "shapes", "folder:", "folder:.", "learning-curves", "confusion-matrix", "check", "rm",
+         "", "-", "--", "*", "..", "a b", "[bold]x[/bold]", "<b>", "\x1b[2J", "\n", "é№", "\ud800",
+         "0", "-1", "1e999", "nan", "inf", "0x10", "10**9", "1,2", "true", "x" * 300)
+OPTIONS = ("-d", "--dataset", "--seeds", "--seed", "-e", "--epochs", "-b", "--batch-size", "--lr",
+           "--optimizer", "--recipe", "--set", "--precision", "--device", "--threads", "--jobs",
+           "--store", "--format", "--columns", "--baseline", "--match", "--lr-grid", "--margin",
+           "--max-time", "--select", "--val-fraction", "--image-size", "--executor", "--out",
+           "--data-dir", "--all-pairs", "--until-clear", "--quiet", "--fresh", "--help",
+           "--version", "--debugg", "--layer", "--terminal", "--figure-format", "-x", "--")
+VALUES = ("shapes:train=64,test=32", "mnist-mini", "shapes:train=0", "shapes:train=-1,test=x",
+          "table", "json", "csv", "markdown", "latex", "runs", "out", "parameters", "macs", "best",
+          "last", "adam", "sgd", "muon", "cpu", "cuda", "auto", "bf16", "fp32", "local",
+          "processes", "lr=1", "schedule=cosine", "epochs=", "=", "lr==1", "0.1", "1", "2", "3,4",
+          "accuracy", "inference,memory", "0", "-1", "1e400", "nan", "1e-9", "10000000000000")
+SHORT_TEXT = st.text(max_size=20)
+SPEC = st.builds(
+    lambda name, options: name + (":" + ",".join(f"{k}={v}" for k, v in options) if options else ""),
+    st.one_of(st.sampled_from(("cnn", "fcn", "simple", "residual", "lenet-5", "shapes")), SHORT_TEXT),
+    st.lists(
+        st.tuples(
+            st.one_of(st.sampled_from(("depth", "hidden", "kernel", "conv", "layers")), SHORT_TEXT),
+            st.one_of(st.sampled_from(VALUES), SHORT_TEXT),
+        ),
+        max_size=3,
+    ),
+)
+WORD = st.one_of(st.sampled_from(WORDS), SPEC, SHORT_TEXT)
+OPTION = st.one_of(
+    st.tuples(st.sampled_from(OPTIONS), st.one_of(st.sampled_from(VALUES), WORD)),
+    st.tuples(st.sampled_from(OPTIONS)),
+    st.tuples(WORD),
+)
+LINE = st.builds(
+    lambda command, words, options: [command, *words, *(part for one in options for part in one)],
+    st.one_of(st.sampled_from(COMMANDS), st.sampled_from(COMMANDS), WORD),
+    st.lists(WORD, max_size=3),
+    st.lists(OPTION, max_size=4),
+)
+
+
+def commands(n: int, seed: int) -> Outcome:
+    """`n` random command lines, in processes of 50; nothing is trained and nothing fetched."""
+    batches = -(-n // BATCH)
+    found = cases([(f"{min(n, BATCH)} command lines", _batch(min(n, BATCH)))] * batches, seed)
+    broken = found.tried - found.held
+    return Outcome(found.tried * min(n, BATCH), found.tried * min(n, BATCH) - broken, found.findings)
+
+
+def _batch(count: int):  # type: ignore[no-untyped-def]
+    def case(dice: random.Random, folder: Path) -> None:
+        shutil.copytree(_ready().name, folder, dirs_exist_ok=True)
+        where = "tests.torture.commands:run_lines"
+        ended = nursery().run(None, folder, before=where, count=count, seed=dice.randrange(2**32))
+        if ended.code or not ended.out.endswith("all held\n"):
+            raise AssertionError(f"{ended.out[-1500:]} {ended.err[-1500:]}")
+
+    return case
+
+
+@lru_cache
+def _ready() -> TemporaryDirectory[str]:
+    """A folder with a store and a network of one's own."""
+    made = TemporaryDirectory(prefix="torture-lines-")
+    nursery().run(SMALL, Path(made.name)).clean(0)
+    Path(made.name, "net.py").write_text(
+        "from torch import nn\nclass Net(nn.Linear):\n    pass\nclass Bad:\n    def __init__(self, x):"
+        "\n        raise RuntimeError('line one\\nline two')\n"
+    )
+    return made
+
+
+def run_lines(count: int, seed: int) -> None:
+    """Draw command lines and run them in this process; raises at the smallest that misbehaves."""
+    from convcompare import cli
+
+    _stay_at_home()
+    no_limits = settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+
+    @seeded(seed)
+    @no_limits
+    @given(LINE)
+    def hold(line: list[str]) -> None:
+        argv = [word.replace("\0", "") for word in line]
+        if argv[0] in TRAINS and "--dry-run" not in argv:
+            argv[1:1] = ["--dry-run"]
+        if argv[0] in (*TRAINS, "models") and "-d" not in argv and "--dataset" not in argv:
+            argv[1:1] = ["-d", "shapes:train=64,test=32"]
+        out, err = io.StringIO(), io.StringIO()
+        sys.argv = ["convcompare", *argv]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code: Any = cli.run(argv)
+        words = f"{json.dumps(argv)} -> {code}: {err.getvalue()[-500:]}"
+        assert code in CODES, words
+        assert "Traceback" not in err.getvalue(), words
+        assert code not in (2, 3, 4) or "error: " in err.getvalue(), words
+        assert "\x1b" not in out.getvalue() + err.getvalue(), words
+
+    try:
+        hold()
+    except AssertionError as error:
+        print(error)
+    except BaseException as error:
+        import traceback
+
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        print(f"raised {type(error).__name__}: {error} in {place.name} line {place.lineno}")
+        raise
+    else:
+        print("all held")
+
+
+def _stay_at_home() -> None:
+    """Nothing is fetched, and nothing outside this folder is written."""
+    from convcompare.sources import fetch
+
+    def no_network(published: Any, *rest: Any) -> Any:
+        raise fetch._unavailable(published, "and the network is off limits", "")
+
+    fetch._from_network = no_network
+
+

@@ -1,0 +1,212 @@
+"""Files of a store and of the data caches, damaged in six ways: every damage must be noticed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import random
+import shutil
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from .harness import Broken, Case, Outcome, cases, must, nursery
+from .small import SMALL, check_equal, results, whole
+
+WAYS = ("cut", "flip", "zero page", "empty", "swap", "folder")
+ENDED = ("trial.json", "environment.json", "history.jsonl", "run.json", "weights.safetensors",
+         "test_logits.npz", "analyses/gradients.npz", "analyses/features.npz",
+         "analyses/receptive-field.npz", "comparison")
+HALF_DONE = ("trial.json", "history.jsonl", "checkpoint/state.json", "newest state", "older state",
+             "analyses/gradients.npz")
+READERS = (
+    ["runs", "--format", "json"],
+    ["runs", "latest", "--format", "json"],
+    ["plot", "learning-curves", "--format", "json"],
+    ["plot", "gradients-by-layer", "--format", "json"],
+    ["plot", "feature-maps", "--format", "json"],
+    ["plot", "receptive-field", "--format", "json"],
+    ["classes"],
+)
+
+
+def damage(n: int, seed: int) -> Outcome:
+    """Round robin over the files of an ended and of a half-done run, and the ways of damage."""
+    every = [_ended(name, way) for name in ENDED for way in WAYS]
+    every += [_half_done(name, way) for name in HALF_DONE for way in WAYS]
+    random.Random(seed).shuffle(every)
+    return cases([every[number % len(every)] for number in range(n)], seed)
+
+
+@lru_cache
+def _stores() -> TemporaryDirectory[str]:
+    """A folder with two stores: of comparisons that have ended, and of one that has not."""
+    made = TemporaryDirectory(prefix="torture-stores-")
+    for name in ("ended", "half"):
+        folder = Path(made.name, name)
+        folder.mkdir()
+        if name == "ended":
+            nursery().run(SMALL, folder).clean(0)
+        else:
+            begun = nursery().start(None, folder, before="tests.torture.damage:leave_half_done")
+            begun.wait()
+            must(list(folder.glob("runs/*/checkpoint/state.json")), "no half-done run")
+    return made
+
+
+def leave_half_done() -> None:
+    """Train up to the third epoch's commit, and die after it."""
+    from convcompare import cli
+    from convcompare.store import RunStore
+
+    real = RunStore.save_epoch
+
+    def save(self: RunStore, *given: Any, **more: Any) -> Any:
+        done = real(self, *given, **more)
+        history = next(value for value in given if isinstance(value, list))
+        if len(history) == 3:
+            os._exit(0)
+        return done
+
+    RunStore.save_epoch = save  # type: ignore[method-assign]
+    cli.run([*SMALL])
+
+
+def _ended(name: str, way: str) -> tuple[str, Case]:
+    def case(dice: random.Random, folder: Path) -> None:
+        shutil.copytree(Path(_stores().name, "ended"), folder, dirs_exist_ok=True)
+        run, other = dice.sample(_runs(folder), 2)
+        path, twin = _paths(folder, run, other, name)
+        before = path.read_bytes()
+        _damage(path, twin, way, dice)
+        if path.is_file() and _same(before, path.read_bytes(), name):
+            return
+        found = nursery().call("tests.torture.damage:read_all", folder)
+        _check_told(found, path)
+        _check_noticed(found, path, name)
+        wanted = whole().results[other.name]
+        must(found["results"].get(other.name) == _digest(wanted), f"run {other.name} is affected")
+
+    return f"{way}: {name}", case
+
+
+def _half_done(name: str, way: str) -> tuple[str, Case]:
+    def case(dice: random.Random, folder: Path) -> None:
+        shutil.copytree(Path(_stores().name, "half"), folder, dirs_exist_ok=True)
+        (run,) = _runs(folder)
+        path, twin = _paths(folder, run, run, name)
+        _damage(path, twin, way, dice)
+        nursery().run(["runs"], folder).clean(0, 4)
+        ended = nursery().run(SMALL, folder).clean(0, 4)
+        if ended.code == 4:
+            must(path.name in ended.err, f"{path.name} is not named: {ended}")
+            nursery().run(["runs", "check", "--repair"], folder).clean(0, 1, 4)
+            nursery().run(SMALL, folder).clean(0)
+        check_equal(folder / "runs")
+
+    return f"{way}: half-done {name}", case
+
+
+def _runs(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob("runs/*/trial.json"))
+
+
+def _paths(folder: Path, run: Path, other: Path, name: str) -> tuple[Path, Path]:
+    """The file to damage, and one like it that belongs elsewhere."""
+    if name == "comparison":
+        path = min((folder / "runs" / "comparisons").iterdir())
+        return path, run / "run.json"
+    if name.endswith(" state"):
+        states = sorted((run / "checkpoint").glob("*.safetensors"))
+        old, new = states[0], states[-1]
+        return (new, old) if name == "newest state" else (old, new)
+    twin = other / name
+    return run / name, twin if twin != run / name else run / "environment.json"
+
+
+def _damage(path: Path, twin: Path, way: str, dice: random.Random) -> None:
+    data = bytearray(path.read_bytes())
+    if way == "cut":
+        data = data[: dice.randrange(len(data))]
+    elif way == "flip":
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+    elif way == "zero page":
+        start = dice.randrange(0, len(data), 4096)
+        page = bytes(min(4096, len(data) - start))
+        data[start : start + len(page)] = page
+    elif way == "empty":
+        data = bytearray()
+    elif way == "swap":
+        data = bytearray(twin.read_bytes())
+    else:
+        path.unlink()
+        path.mkdir()
+        return
+    path.write_bytes(data)
+
+
+def _same(before: bytes, after: bytes, name: str) -> bool:
+    """Whether a text still says the same: a number may be written `1e-05` or `1E-05`."""
+    if before == after:
+        return True
+    if not name.endswith(("json", "jsonl", "comparison")):
+        return False
+    try:
+        one, two = ([json.loads(line) for line in _texts(data, name)] for data in (before, after))
+    except ValueError:
+        return False
+    return one == two
+
+
+def _texts(data: bytes, name: str) -> list[bytes]:
+    return data.splitlines() if name.endswith("jsonl") else [data]
+
+
+def read_all() -> None:
+    """Run the readers and the check in this process; print what each said, as JSON."""
+    from convcompare import cli
+
+    said = []
+    for argv in (*READERS, ["runs", "check"], [*SMALL]):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = cli.run([*argv])
+        said.append({"argv": argv, "code": code, "out": out.getvalue()[-3000:],
+                     "err": err.getvalue()})
+    store, digests = Path("runs"), {}
+    for run in _runs(Path()):
+        with contextlib.suppress(Exception):
+            with TemporaryDirectory() as alone:
+                shutil.copytree(run, Path(alone, run.name))
+                digests |= {key: _digest(value) for key, value in results(Path(alone)).items()}
+    print(json.dumps({"said": said, "results": digests, "store": str(store)}))
+
+
+def _digest(result: dict[str, Any]) -> str:
+    import hashlib
+
+    return hashlib.sha256(repr(sorted(result.items())).encode()).hexdigest()
+
+
+def _check_told(found: dict[str, Any], path: Path) -> None:
+    """Broken where a command answered with a traceback or an exit code of its own."""
+    for one in found["said"]:
+        words = f"{one['argv'][:2]} -> {one['code']}: {one['err'][-600:]}"
+        must(one["code"] in {0, 1, 2, 3, 4}, words)
+        must("Traceback" not in one["err"] and "bug in convcompare" not in one["err"], words)
+        if one["code"] == 4 and one["argv"][:2] != ["runs", "check"]:
+            must(path.name in one["err"] and "hint: " in one["err"], f"file or remedy: {words}")
+
+
+def _check_noticed(found: dict[str, Any], path: Path, name: str) -> None:
+    """Broken where the check of the store does not name the file."""
+    (check,) = [one for one in found["said"] if one["argv"] == ["runs", "check"]]
+    if check["code"] == 2:
+        raise Broken("there is no `runs check`")
+    must(check["code"] != 0, f"not noticed: {name}")
+    must(path.name in check["err"] + check["out"], f"`runs check` does not name {path.name}: {check}")
+
+

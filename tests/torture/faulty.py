@@ -1,0 +1,82 @@
+"""A disk that fails at its n-th operation, put in place of the real one in a forked process."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import io
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from convcompare import files
+
+OPERATIONS = [
+    name for name, value in vars(files.Disk).items() if callable(value) and name[0] != "_"
+]
+LOG = "operations.log"
+
+
+def install(place: int, what: str, log: str) -> None:
+    """Do `what` at operation number `place`, from 1; note every operation in the file `log`.
+
+    `what` is ``before``, ``during`` or ``after`` for a crash there, or the name of an error.
+    """
+    files.disk = Faulty(place, what, Path(log))  # type: ignore[assignment]
+
+
+class Faulty(files.Disk):
+    """The disk, with each operation counted."""
+
+    def __init__(self, place: int, what: str, log: Path) -> None:
+        self.place, self.what, self.number = place, what, 0
+        self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+
+    def perform(self, name: str, real: Callable[..., Any], path: Path, *more: Any) -> Any:
+        self.number += 1
+        os.write(self.log, f"{name} {path}\n".encode())
+        here = self.number == self.place
+        if here and self.what == "before":
+            _die()
+        if here and self.what == "during" and name == "create":
+            real(path, functools.partial(_half, more[0]))
+            _die()
+        if here and self.what.startswith("E"):
+            if name == "create":  # a disk that is full takes a part of it
+                real(path, functools.partial(_half, more[0]))
+            number = getattr(errno, self.what)
+            raise OSError(number, os.strerror(number), str(path))
+        done = real(path, *more)
+        if here and self.what == "after":
+            _die()
+        return done
+
+
+def _operation(name: str) -> Callable[..., Any]:
+    def perform(self: Faulty, path: Path, *more: Any) -> Any:
+        return self.perform(name, getattr(super(Faulty, self), name), path, *more)
+
+    return perform
+
+
+for _name in OPERATIONS:
+    setattr(Faulty, _name, _operation(_name))
+
+
+def _half(fill: Callable[[Any], object], file: Any) -> None:
+    """Write the first half of what `fill` writes."""
+    whole = io.BytesIO()
+    fill(whole)
+    file.write(whole.getvalue()[: whole.tell() // 2])
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def operations(log: Path) -> list[tuple[str, str]]:
+    """Name and path of each operation that was noted."""
+    lines = log.read_text().splitlines()
+    return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]

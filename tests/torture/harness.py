@@ -1,0 +1,269 @@
+"""What all kinds of torture share: counted cases, and commands that run in forked processes."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+LONGEST = 120.0
+"""Seconds after which a command hangs."""
+CODES = {0, 1, 2, 3, 4, 130, 143}
+"""The exit codes that the README documents."""
+_TRACE = re.compile(r"Traceback \(most recent|this is a bug in convcompare|Exception ignored")
+
+
+class Broken(AssertionError):
+    """Something that was promised did not hold."""
+
+
+def must(holds: object, otherwise: object) -> None:
+    """Raise Broken with the words `otherwise` unless it `holds`."""
+    if not holds:
+        raise Broken(str(otherwise))
+
+
+@dataclass
+class Outcome:
+    """How many cases were tried, in how many all held, and what did not, a line each."""
+
+    tried: int = 0
+    held: int = 0
+    findings: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(
+            self.tried + other.tried,
+            self.held + other.held,
+            [*self.findings, *other.findings],
+            [*self.skipped, *other.skipped],
+        )
+
+
+class Skipped(Exception):
+    """This machine cannot show the case; the reason in words."""
+
+
+tell: Callable[[int, int, int], None] = lambda tried, held, of: None  # noqa: E731
+"""Told after each case how many were tried, how many held, and of how many."""
+Case = Callable[[random.Random, Path], None]
+
+
+def cases(named: Sequence[tuple[str, Case]], seed: int) -> Outcome:
+    """Run each case, by its name, in an empty folder with random numbers of its own."""
+    found = Outcome()
+    for number, (name, case) in enumerate(named):
+        dice = random.Random(f"{seed}/{number}/{name}")
+        with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as folder:
+            try:
+                case(dice, Path(folder))
+                found.tried, found.held = found.tried + 1, found.held + 1
+            except Skipped as reason:
+                found.skipped.append(f"{name}: {reason}")
+            except Exception as error:
+                found.tried += 1
+                kind = "" if isinstance(error, Broken) else f"{type(error).__name__}: "
+                text = " ".join(str(error).split())[:1500]
+                found.findings.append(f"{name} (seed {seed}, case {number}): {kind}{text}")
+        tell(found.tried, found.held, len(named))
+    return found
+
+
+def repeat(n: int, name: str, case: Case, seed: int) -> Outcome:
+    """The same case n times, each time with other random numbers."""
+    return cases([(name, case)] * n, seed)
+
+
+@dataclass
+class Ended:
+    """What a command left behind. `code` is minus the signal where one killed it."""
+
+    code: int
+    out: str
+    err: str
+    argv: list[str]
+
+    def __str__(self) -> str:
+        return f"{' '.join(self.argv)[:300]} -> {self.code}: {self.err.strip()[-700:]}"
+
+    def clean(self, *codes: int) -> Ended:
+        """This; Broken where the exit code is none of `codes` or a traceback was shown."""
+        must(self.code in (codes or CODES), f"exit code, want {codes or 'a documented one'}: {self}")
+        trace = _TRACE.search(self.out + self.err)
+        must(not trace, f"traceback: {self}")
+        if self.code in (2, 3, 4):
+            must(self.err.count("error: ") >= 1, f"no line `error: …`: {self}")
+        return self
+
+
+class Command:
+    """A command that runs, in a session of its own; `hold` until it has ended."""
+
+    def __init__(self, pid: int, folder: Path, argv: list[str], wait: Callable[..., Any]) -> None:
+        self.pid, self.folder, self.argv, self._wait = pid, folder, argv, wait
+        self.code: int | None = None
+
+    def wait(self, seconds: float = LONGEST) -> Ended:
+        """What it left behind; Broken where it takes longer."""
+        if self.code is None:
+            self.code = self._wait(self.pid, seconds)
+        if self.code is None:
+            self.signal(signal.SIGKILL)
+            self._wait(self.pid, 10)
+            said = self.folder.joinpath("err").read_text(errors="replace")[-500:]
+            raise Broken(f"still running after {seconds:.0f} s: {' '.join(self.argv)}: {said}")
+        return Ended(self.code, self._text("out"), self._text("err"), self.argv)
+
+    def runs(self) -> bool:
+        if self.code is None:
+            self.code = self._wait(self.pid, 0)
+        return self.code is None
+
+    def signal(self, number: int, group: bool = True) -> None:
+        """Send a signal to it and its workers; nothing where it has ended."""
+        if self.code is None:
+            with contextlib.suppress(ProcessLookupError):
+                (os.killpg if group else os.kill)(self.pid, number)
+
+    def _text(self, name: str) -> str:
+        return self.folder.joinpath(name).read_text(encoding="utf-8", errors="replace")
+
+
+class Nursery:
+    """Starts commands without the seconds that importing torch takes."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.torture.nursery"],
+            cwd=ROOT,
+            env=environment() | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.said = tempfile.TemporaryDirectory(prefix="torture-said-", ignore_cleanup_errors=True)
+        self.number = 0
+        atexit.register(self.close)
+
+    def start(
+        self,
+        argv: Sequence[str] | None,
+        cwd: Path,
+        *,
+        env: dict[str, str] | None = None,
+        before: str = "",
+        umask: int = 0o022,
+        **given: Any,
+    ) -> Command:
+        """Start ``convcompare argv``, after the function `before` was called with `given`."""
+        self.number += 1
+        folder = Path(self.said.name, str(self.number))
+        folder.mkdir()
+        order: dict[str, Any] = {"cwd": str(cwd), "umask": umask, "env": environment() | (env or {})}
+        order |= {"out": str(folder / "out"), "err": str(folder / "err")}
+        order |= {"before": before, "with": given}
+        order |= {} if argv is None else {"argv": list(argv)}
+        return Command(self._ask(order), folder, list(argv or [before]), self._await)
+
+    def run(self, argv: Sequence[str] | None, cwd: Path, **how: Any) -> Ended:
+        """Start a command and wait for its end."""
+        return self.start(argv, cwd, **how).wait()
+
+    def call(self, where: str, cwd: Path, **given: Any) -> Any:
+        """What the function ``module:name`` prints as JSON, called in a forked process."""
+        ended = self.run(None, cwd, before=where, **given)
+        must(ended.code == 0, ended)
+        return json.loads(ended.out.splitlines()[-1])
+
+    def close(self) -> None:
+        if self.process.stdin and not self.process.stdin.closed:
+            self.process.stdin.close()
+            self.process.wait(10)
+            self.said.cleanup()
+
+    def _await(self, pid: int, seconds: float) -> int | None:
+        code: int | None = self._ask({"wait": pid, "seconds": seconds})
+        return code
+
+    def _ask(self, order: dict[str, Any]) -> Any:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+@lru_cache
+def nursery() -> Nursery:
+    """The one of this process."""
+    return Nursery()
+
+
+def environment() -> dict[str, str]:
+    """This one's without the variables of the tool, one thread each."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CONVCOMPARE_", "COLUMNS"))}
+    kept.setdefault("CONVCOMPARE_CACHE", str(Path(tempfile.gettempdir(), "torture-no-cache")))
+    return kept | {"OMP_NUM_THREADS": "1", "MPLCONFIGDIR": _matplotlib(), "no_proxy": "127.0.0.1"}
+
+
+@lru_cache
+def _matplotlib() -> str:
+    folder = Path(tempfile.gettempdir(), f"torture-matplotlib-{os.getuid()}")
+    folder.mkdir(exist_ok=True)
+    return str(folder)
+
+
+def real(
+    argv: Sequence[str], cwd: Path, folder: Path, env: dict[str, str] | None = None
+) -> Command:
+    """The same command in a process that starts Python itself, as a user's does."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); "
+    code += "from convcompare.cli import main; main()"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *argv],
+            cwd=cwd, env=environment() | (env or {}), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            start_new_session=True,
+        )
+
+    def wait(pid: int, seconds: float) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(seconds)
+        return None
+
+    return Command(process.pid, folder, list(argv), wait)
+
+
+def session(pid: int) -> list[int]:
+    """The processes of a session that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, *fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == pid and state not in "ZX":
+                found.append(int(stat.parent.name))
+    return found
+
+
+@contextlib.contextmanager
+def within(seconds: float, what: str) -> Iterator[None]:
+    """Broken where the block takes longer."""
+    started = time.monotonic()
+    yield
+    taken = time.monotonic() - started
+    must(taken <= seconds, f"{what} took {taken:.1f} s, more than {seconds:g} s")

@@ -1,0 +1,111 @@
+"""Many processes in one store: the same and different trials, readers beside them, dead owners."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+from .harness import Command, Ended, Outcome, cases, must, nursery
+from .small import DATA, EPOCHS, NETWORKS, SMALL, announced, check_equal, saved, whole
+
+POOL = (*NETWORKS, "fcn:hidden=4", "cnn:depth=2,hidden=4")
+REST = ("-e", str(EPOCHS), "-b", "64", "--threads", "1")
+ALL = ("compare", *DATA, *POOL, *REST)
+IMPATIENT = "tests.torture.many:impatient"
+
+
+def together(n: int, seed: int) -> Outcome:
+    """n rounds of processes that compare into one store: 12 a round, 3 where n is 1."""
+    processes = 12 if n > 1 else 3
+    return cases([(f"{processes} processes", _together(processes))] * n, seed)
+
+
+def owners(n: int, seed: int) -> Outcome:
+    """Half of the cases with an owner that dies, half with one that stands still for too long."""
+    kinds = [("dead owner", _dead_owner), ("late owner", _late_owner)]
+    return cases([kinds[number % 2] for number in range(n)], seed)
+
+
+def impatient() -> None:
+    """Let hearts beat fast, so that who stands still is noticed within two seconds."""
+    from convcompare import lease
+
+    lease.BEAT_SECONDS, lease.PATIENCE_SECONDS = 0.2, 2.0
+
+
+def _together(processes: int):  # type: ignore[no-untyped-def]
+    def case(dice: random.Random, folder: Path) -> None:
+        wanted = [dice.sample(POOL, dice.randint(1, len(POOL))) for _ in range(processes - 1)]
+        started = []
+        for networks in [list(POOL), *wanted]:
+            started.append(nursery().start(["compare", *DATA, *networks, *REST], folder))
+            time.sleep(dice.uniform(0, 0.3))
+        _read_meanwhile(started, folder)
+        ended = [command.wait(400).clean(0) for command in started]
+        _once(ended)
+        check_equal(folder / "runs", ALL)
+
+    return case
+
+
+def _read_meanwhile(writers: list[Command], folder: Path) -> None:
+    """List and plot as long as somebody writes; nothing half-written may be seen."""
+    end = time.monotonic() + 400
+    while any(writer.runs() for writer in writers) and time.monotonic() < end:
+        if not list(folder.glob("runs/*/trial.json")):
+            time.sleep(0.05)
+            continue
+        for argv in (["runs"], ["runs", "latest", "--format", "json"], ["plot", "learning-curves", "--format", "json"]):
+            nursery().run(argv, folder).clean(0, 2)
+
+
+def _once(ended: list[Ended]) -> None:
+    """Broken unless every epoch of every network was trained by one process, once."""
+    told: Counter[tuple[str, int]] = Counter()
+    for one in ended:
+        for label, epochs in announced(one).items():
+            told.update((label, epoch) for epoch in epochs)
+    wanted = {(label, epoch) for label in POOL for epoch in range(1, EPOCHS + 1)}
+    twice = [what for what, count in told.items() if count > 1]
+    must(not twice and set(told) == wanted, f"trained twice: {twice}, missing {wanted - set(told)}")
+
+
+def _dead_owner(dice: random.Random, folder: Path) -> None:
+    owner = nursery().start(SMALL, folder)
+    _await_epoch(owner, folder)
+    heir = nursery().start(SMALL, folder)
+    time.sleep(dice.uniform(0, 0.5))
+    owner.signal(signal.SIGKILL)
+    first, second = owner.wait(), heir.wait(60).clean(0)
+    if first.code != 0:
+        must(announced(second), "nobody went on")
+    check_equal(folder / "runs")
+
+
+def _late_owner(dice: random.Random, folder: Path) -> None:
+    owner = nursery().start(SMALL, folder, before=IMPATIENT)
+    _await_epoch(owner, folder)
+    time.sleep(dice.uniform(0, whole().seconds / 3))
+    owner.signal(signal.SIGSTOP)
+    heir = nursery().run(SMALL, folder, before=IMPATIENT).clean(0)
+    owner.signal(signal.SIGCONT)
+    first = owner.wait(60).clean(0, 1, 4)
+    check_equal(folder / "runs")
+    if announced(heir):
+        by_both = [
+            label
+            for label, epochs in announced(first).items()
+            if EPOCHS in epochs and EPOCHS in announced(heir).get(label, [])
+        ]
+        must(not by_both, f"committed by both: {by_both}: {first}")
+
+
+def _await_epoch(owner: Command, folder: Path) -> None:
+    end = time.monotonic() + 60
+    while owner.runs() and time.monotonic() < end:
+        if (folder / "runs").is_dir() and sum(saved(folder / "runs").values()):
+            return
+        time.sleep(0.01)
