@@ -163,6 +163,10 @@ class Runtime:
     """Trials that run at a time."""
     job_threads: int | None = None
     """Threads of each of several; `threads` are those of a trial that has the machine alone."""
+    address: str | None = None
+    """Of the Ray cluster that runs the trials; None for one of this command's own."""
+    gpu_share: float = 1.0
+    """The part of a GPU that a trial asks such a cluster for."""
 
     def of_a_job(self) -> Runtime:
         """The runtime of each of the trials that run at a time."""

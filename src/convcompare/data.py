@@ -72,6 +72,11 @@ class Dataset:
         """Side of the square images, in pixels."""
         return int(self.train.images.shape[2])
 
+    @property
+    def image_bytes(self) -> int:
+        """The bytes of all images in memory."""
+        return self.train.images.nbytes + self.test.images.nbytes
+
     @cached_property
     def sha256(self) -> str:
         """The fingerprint of the decoded arrays, in hex."""

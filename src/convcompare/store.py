@@ -267,10 +267,36 @@ class RunStore:
                 for name in files.names(folder / ANALYSES):
                     digests[f"{ANALYSES}/{name}"] = _sha256(files.read(folder / ANALYSES / name))
                 run = Run(**{**vars(run), "sha256": digests})
-                files.write_first(folder / "run.json", stamp(run.to_json()), guard)
-            run = self.run(run.id)
-            for name in PASSING:
-                files.remove(folder / name)
+            return self._commit(run, guard)
+
+    def parcel(self, run: Run) -> dict[str, bytes]:
+        """The binary files of a run that has ended, by name, as `adopt` takes them."""
+        folder = self.folder(run.id)
+        return {name: self._verified(folder / name, sha) for name, sha in run.sha256.items()}
+
+    def adopt(self, run: Run, parcel: Mapping[str, bytes]) -> Run:
+        """Commit a run that ended in another store; one that is here already stays as it is.
+
+        Raises StoreError for files that are not those of its record.
+        """
+        folder = self.folder(run.id)
+        for name, sha256 in run.sha256.items():
+            if name not in parcel or _sha256(parcel[name]) != sha256:
+                raise damaged(folder / name, "its bytes are not those that were sent")
+        with self._mine(run.id) as guard:
+            if not self.finished(run.id):
+                for name in run.sha256:
+                    files.make_folder((folder / name).parent)
+                    files.write(folder / name, parcel[name], guard)
+            return self._commit(run, guard)
+
+    def _commit(self, run: Run, guard: files.Guard) -> Run:
+        """Write the record, where there is none, and clear away what was to go on from."""
+        if not self.finished(run.id):
+            files.write_first(self.folder(run.id) / "run.json", stamp(run.to_json()), guard)
+        run = self.run(run.id)
+        for name in PASSING:
+            files.remove(self.folder(run.id) / name)
         return run
 
     def note_failure(self, run: Run) -> None:
@@ -324,6 +350,13 @@ class RunStore:
         return read_record(self.root / COMPARISONS / f"{name}.json")
 
     # Parts
+
+    def _commit(self, run: Run) -> Run:
+        folder = self.folder(run.id)
+        write_record(folder / "run.json", run.to_json())
+        files.remove(folder / "checkpoint")
+        files.remove(folder / "error.json")
+        return run
 
     def _history(self, path: Path) -> list[Epoch]:
         found = []

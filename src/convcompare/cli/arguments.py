@@ -28,8 +28,10 @@ def parse_seeds(text: str | None, first: int) -> list[int]:
     return numbers if listed else list(range(first, first + numbers[0]))
 
 
-def parse_jobs(text: str) -> int | None:
-    """How many trials at a time; None for ``auto``."""
+def parse_jobs(text: str | None, executor: str | None) -> int | None:
+    """How many trials at a time; None for ``auto``, which is what a cluster is asked for."""
+    if text is None:
+        return None if executor == "ray" else 1
     if text == "auto":
         return None
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_JOBS):

@@ -215,7 +215,7 @@ Threads = Annotated[
     int | None, option("--threads", panel=MACHINE, min=1, help="Threads of each trial (all cores).")
 ]
 Jobs = Annotated[
-    str,
+    str | None,
     option(
         "--jobs",
         "-j",
@@ -231,7 +231,28 @@ Executor = Annotated[
         "--executor",
         metavar="NAME",
         panel=MACHINE,
-        help="How trials are run: local, in this process (the default), or processes.",
+        help="How trials are run: local, in this process (the default), processes, or ray.",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        panel=MACHINE,
+        envvar="RAY_ADDRESS",
+        help="With `--executor ray`: the cluster (one of this command's own).",
+    ),
+]
+GpuShare = Annotated[
+    float,
+    option(
+        "--gpu-share",
+        metavar="S",
+        panel=MACHINE,
+        min=0.01,
+        max=1.0,
+        help="With `--executor ray --device cuda`: the part of a GPU that each trial takes (1).",
     ),
 ]
 Store = Annotated[

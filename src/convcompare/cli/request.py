@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .. import files, register
 from ..config import Runtime, recipe, recipe_name
 from ..errors import UsageError, quote
+from .cluster import on_cluster
 from .console import show_warning, talk
 from .matching import find_baseline, matched
 
@@ -55,6 +56,8 @@ class Request:
     quiet: bool
     jobs: int | None = 1
     """Trials at a time; None for as many as there is room for."""
+    ray_address: str | None = None
+    gpu_share: float = 1.0
     columns: Sequence[str] = ()
     study: str | None = None
     baseline: str | None = None
@@ -131,7 +134,8 @@ def prepare(request: Request) -> Job:
     from ..store import RunStore
 
     runtime = choose_runtime(request.device, request.threads)
-    runtime = share(runtime, request.jobs, request.threads)
+    if request.executor != "ray":
+        runtime = share(runtime, request.jobs, request.threads)
     executor = _executor(request.executor, runtime)
     precision, reason = choose_precision(request.precision, runtime.device)
     if "precision" not in request.settings:
@@ -148,6 +152,8 @@ def prepare(request: Request) -> Job:
     entrants = _entrants(models, configs, dataset)
     if not request.dry_run:
         files.check_writable(request.store)
+    if executor == "ray":
+        runtime = on_cluster(runtime, request, dataset)
     return Job(
         dataset,
         entrants,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import register
 from ..events import Ended, Event, Lost, Pulse, Started
+from ..retries import Deaths
 from ..run import Trial
 from ..wire import error_from_json, event_from_json
 from ..workplace import Workplace
@@ -23,8 +24,6 @@ from ..workplace import Workplace
 if TYPE_CHECKING:
     from ..experiment import TrialRunner
 
-ATTEMPTS = 3
-"""Processes that may die of one trial."""
 CLOSING_SECONDS = 10.0
 PACKAGES = Path(__file__).parents[2]
 START = "import sys; sys.path.append(sys.argv[1]); from convcompare.worker import main; main()"
@@ -52,7 +51,7 @@ class Crew:
         self.runner, self.left = runner, collections.deque(trials)
         self.said: queue.Queue[tuple[Worker, dict[str, Any] | None]] = queue.Queue()
         self.workers: list[Worker] = []
-        self.deaths: collections.Counter[str] = collections.Counter()
+        self.deaths = Deaths(runner)
 
     def work(self) -> Iterator[Event]:
         """The events of all trials, as they happen."""
@@ -104,15 +103,11 @@ class Crew:
         trial = worker.trial
         if trial is None:
             return
-        self.deaths[trial.id] += 1
-        deaths = self.deaths[trial.id]
-        if deaths < ATTEMPTS:
+        memory = "; out of memory?" if worker.process.returncode == -signal.SIGKILL else ""
+        event = self.deaths.another(trial, f"its process {worker.end()}", memory)
+        if isinstance(event, Lost):
             self.left.appendleft(trial)
-            yield Lost(trial, f"its process {worker.end()}", deaths + 1)
-        else:
-            text = f"its process {worker.end()}, {deaths} times"
-            memory = "; out of memory?" if worker.process.returncode == -signal.SIGKILL else ""
-            yield Ended(self.runner.fail(trial, text + memory), reused=False)
+        yield event
 
 
 class Worker:

@@ -1,0 +1,175 @@
+"""Trials on a Ray cluster, each as one task."""
+
+from __future__ import annotations
+
+import collections
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import ray_cluster, register, remote
+from ..cost import Environment
+from ..errors import TrialError, UsageError
+from ..events import Ended, Event, Lost, Progressed, Pulse, Started
+from ..gradients import GRADIENTS
+from ..retries import Deaths
+from ..run import Epoch, Trial
+from ..wire import error_from_json, event_from_json
+
+if TYPE_CHECKING:
+    from ..experiment import TrialRunner
+
+WAIT_SECONDS = 0.5
+COUNT_SECONDS = 1.0
+"""How often the nodes are counted."""
+EMPTY_SECONDS = 60.0
+"""How long the cluster may be without a node for a trial."""
+
+
+@register.executor("ray")
+def on_ray(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
+    """On a Ray cluster, each trial as one task: the next goes to whichever node has room.
+
+    What comes back is committed here, epoch by epoch. A task whose process or node dies is sent
+    again and goes on from its last epoch; the third time its trial has failed.
+    """
+    fleet = Fleet(runner, trials)
+    try:
+        yield from fleet.work()
+    finally:
+        fleet.stop()
+
+
+@dataclass
+class Task:
+    """A trial on its way: what it has committed, and where it runs."""
+
+    trial: Trial
+    history: list[Epoch] = field(default_factory=list)
+    pulse: Pulse = field(default_factory=Pulse)
+    node: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"its process on {self.node}" if self.node else "its process"
+
+
+class Fleet:
+    """The tasks of a job on the cluster, and what is left to send."""
+
+    def __init__(self, runner: TrialRunner, trials: Sequence[Trial]) -> None:
+        dataset, runtime = runner.dataset, runner.runtime
+        ray_cluster.connect(runtime.address, dataset.image_bytes)
+        import ray
+
+        self.ray, self.runner, self.left = ray, runner, collections.deque(trials)
+        self.share = ray_cluster.Share.of(runtime, runtime.of_a_job().threads)
+        ray_cluster.check_offered(self.share)
+        self.images = ray.put(remote.pack_dataset(dataset))
+        self.attempt: Any = ray.remote(
+            num_cpus=self.share.cpus,
+            num_gpus=self.share.gpus,
+            num_returns="streaming",
+            max_retries=0,
+        )(remote.attempt)
+        self.tasks: dict[Any, Task] = {}
+        self.deaths = Deaths(runner)
+        self.counted = self.had_room = time.monotonic()
+        self.room = ray_cluster.room(self.share)
+
+    def work(self) -> Iterator[Event]:
+        """The events of all trials, as they come in."""
+        while self.left or self.tasks:
+            yield from self._send()
+            if self.tasks:
+                ready, _ = self.ray.wait(list(self.tasks), timeout=WAIT_SECONDS)
+                for stream in ready:
+                    yield from self._hear(stream)
+            elif self.left:
+                time.sleep(WAIT_SECONDS)
+            self._count()
+
+    def stop(self) -> None:
+        """End all tasks now: what has come in is committed."""
+        for stream in self.tasks:
+            self.ray.cancel(stream, force=True)
+        self.tasks.clear()
+
+    def _send(self) -> Iterator[Event]:
+        """Send as many trials as there is room for, and no more than were asked for at a time."""
+        while self.left and len(self.tasks) < min(self.room, self.runner.runtime.jobs):
+            trial = self.left.popleft()
+            if self.runner.store.finished(trial.id):
+                yield from self.runner(trial)
+                continue
+            state = remote.pack_state(self.runner.store, trial.id)
+            runtime = replace(self.runner.runtime.of_a_job(), address=None)
+            order = remote.Order(trial, runtime, self.runner.dataset.sha256, str(Path.cwd()))
+            history = [Epoch.from_json(epoch) for epoch in state["history"]] if state else []
+            stream = self.attempt.remote(order.to_json(), self.images, state)
+            self.tasks[stream] = Task(trial, history)
+
+    def _hear(self, stream: Any) -> Iterator[Event]:
+        """One thing that a task says, or that it says nothing more."""
+        task = self.tasks.pop(stream)
+        errors = self.ray.exceptions
+        try:
+            record, files = self.ray.get(next(stream))
+        except errors.OutOfMemoryError:
+            message = f"{task.place} was ended: its node is out of memory"
+            yield Ended(self.runner.fail(task.trial, message), reused=False)
+        except errors.RayTaskError as error:
+            text = str(error.cause or error).strip().partition("\n")[0]
+            raise UsageError(
+                f"a node cannot run the trials: {text}",
+                "install the same convcompare[ray] on every node",
+            ) from error
+        except (errors.RayError, StopIteration):
+            event = self.deaths.another(task.trial, f"{task.place} died")
+            if isinstance(event, Lost):
+                self.left.appendleft(task.trial)
+            yield event
+        else:
+            if "error" in record:
+                raise error_from_json(record)
+            if "pulse" in record:
+                task.pulse.step, task.pulse.loss = record["pulse"]
+            else:
+                yield self._commit(task, event_from_json(record), record["node"], files)
+            if record.get("event") != "ended":
+                self.tasks[stream] = task
+
+    def _commit(self, task: Task, event: Event, node: str, files: dict[str, Any]) -> Event:
+        """Put into the store what belongs to an event, before anybody sees it."""
+        store, trial = self.runner.store, task.trial
+        with store.lock(trial.id):
+            if store.finished(trial.id):
+                return event
+            if isinstance(event, Started):
+                task.node, task.pulse = node, event.pulse
+                store.begin(trial, Environment.from_json(files["environment"]))
+            elif isinstance(event, Progressed):
+                task.history.append(event.epoch)
+                if files["gradients"] is not None:
+                    store.save_analysis(trial.id, GRADIENTS, files["gradients"])
+                store.save_epoch(trial, task.history, files["tensors"])
+            elif isinstance(event, Ended) and event.run.status == "failed":
+                store.note_failure(event.run)
+            elif isinstance(event, Ended):
+                return Ended(store.adopt(event.run, files), reused=False)
+        return event
+
+    def _count(self) -> None:
+        """Count the nodes now and then; TrialError where there has been none for too long."""
+        now = time.monotonic()
+        if now - self.counted < COUNT_SECONDS:
+            return
+        self.counted, self.room = now, ray_cluster.room(self.share)
+        self.had_room = now if self.room else self.had_room
+        if now - self.had_room > EMPTY_SECONDS:
+            raise TrialError(
+                f"the cluster has had no node with {self.share} for {EMPTY_SECONDS:.0f} s",
+                "the same command goes on when it has",
+            )

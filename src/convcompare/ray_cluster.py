@@ -1,0 +1,188 @@
+"""The connection to a Ray cluster, what the cluster offers, and what can be wrong with either."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from .config import Runtime
+from .errors import ConvcompareError, UsageError, quote
+
+SECONDS = 10.0
+"""How long a cluster may take to answer."""
+SETTINGS = b"\x04"
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + SETTINGS + b"\0\0\0\0\0"
+"""How a client of HTTP/2 (RFC 9113, section 3.4), on which Ray is built, begins to talk; a server
+answers with its settings, the kind of a frame being its fourth byte."""
+STORE_BYTES = 256 << 20
+"""Shared memory of a cluster of our own, beside that of the images: for results under way."""
+LOCAL = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everywhere: its name for "listen on loopback only"
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+"""What a cluster of our own is started with, where the user has not said otherwise."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one trial asks a node for."""
+
+    cpus: int
+    gpus: float = 0.0
+
+    @classmethod
+    def of(cls, runtime: Runtime, threads: int) -> Share:
+        return cls(threads, runtime.gpu_share if runtime.device == "cuda" else 0.0)
+
+    def fits(self, offered: dict[str, float]) -> int:
+        """How many of these a node with such resources has room for."""
+        rooms = [offered.get("CPU", 0.0) / self.cpus]
+        if self.gpus:
+            rooms.append(offered.get("GPU", 0.0) / self.gpus)
+        return math.floor(min(rooms) + 1e-6)
+
+    def __str__(self) -> str:
+        cpus = f"{self.cpus} CPU{'s' if self.cpus != 1 else ''}"
+        return f"{cpus} and {self.gpus:g} GPU" if self.gpus else cpus
+
+
+def connect(address: str | None, image_bytes: int) -> None:
+    """Connect this process to the cluster at `address`, or to one of its own on this machine.
+
+    Once a process; what was started ends with it. Raises UsageError where Ray is not installed,
+    does not answer, or is another version there.
+    """
+    if address is None:
+        for name, value in LOCAL.items():
+            os.environ.setdefault(name, value)
+        if "RAY_AUTH_TOKEN_PATH" not in os.environ:
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    ray = _import()
+    if ray.is_initialized():
+        return
+    with _quiet_and_in_our_words(address):
+        if address is None:
+            from .hardware import cores
+
+            memory = STORE_BYTES + 2 * image_bytes
+            ray.init("local", num_cpus=cores(), object_store_memory=memory, **_options())
+        else:
+            _check_answers(address)
+            ray.init(address, **_options())
+
+
+def room(share: Share) -> int:
+    """How many trials the nodes that are alive have room for at a time."""
+    return sum(share.fits(offered) for offered in _nodes())
+
+
+def check_offered(share: Share) -> None:
+    """UsageError where no node is large enough for one trial: it would wait for ever."""
+    nodes = _nodes()
+    if any(share.fits(offered) for offered in nodes):
+        return
+    cpus = max((offered.get("CPU", 0.0) for offered in nodes), default=0.0)
+    gpus = max((offered.get("GPU", 0.0) for offered in nodes), default=0.0)
+    raise UsageError(
+        f"no node of the cluster has {share} for a trial: the largest has {cpus:g} CPUs and "
+        f"{gpus:g} GPUs",
+        "`--threads N` says how many CPUs a trial takes, `--gpu-share S` which part of a GPU",
+    )
+
+
+def _nodes() -> list[dict[str, float]]:
+    return [node["Resources"] for node in _import().nodes() if node["Alive"]]
+
+
+def _options() -> dict[str, Any]:
+    import logging
+
+    return {
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": logging.CRITICAL,
+        "configure_logging": True,
+    }
+
+
+def _import() -> Any:
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise UsageError(
+            "Ray is not installed", "pip install 'convcompare[ray]', here and on every node"
+        ) from None
+    return ray
+
+
+def _check_answers(address: str) -> None:
+    """Find out within seconds what Ray itself would wait a minute for."""
+    if address == "auto":
+        return
+    if "://" in address:
+        raise UsageError(
+            f"{quote(address)} is not the address of a cluster",
+            "HOST:PORT as `ray start --head` prints it; results do not stream through ray://",
+        )
+    host, _, port = address.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(
+            f"`--ray-address` cannot be {quote(address)}", "HOST:PORT as `ray start --head` says"
+        )
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), SECONDS / 2) as line:
+            line.sendall(GREETING)
+            frame = line.recv(4)
+    except OSError as error:
+        raise _silent(address, error.strerror or str(error)) from None
+    if frame[3:] != SETTINGS:
+        raise _silent(address, "something else does")
+
+
+def _silent(address: str, why: str) -> UsageError:
+    return UsageError(
+        f"no Ray cluster answers at {quote(address)}: {why}",
+        "`ray status --address HOST:PORT` asks it; without `--ray-address` one is started here",
+    )
+
+
+@contextmanager
+def _quiet_and_in_our_words(address: str | None) -> Iterator[None]:
+    """What Ray raises as one line; its own handler of SIGTERM is not left behind."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except ConvcompareError:
+        raise
+    except Exception as error:
+        raise _in_our_words(error, address) from error
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _in_our_words(error: Exception, address: str | None) -> UsageError:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    if text.startswith("Version mismatch"):
+        told = [line for line in lines if line.startswith(("Ray:", "Python:"))]
+        theirs, ours = ", ".join(told[:2]), ", ".join(told[2:])
+        return UsageError(
+            f"the cluster has other versions ({theirs}) than this command ({ours})",
+            "install the same Ray and Python here and on every node",
+        )
+    if address is None:
+        return UsageError(f"Ray does not start: {text}", "`--jobs N` needs no Ray on one machine")
+    if "uthenticat" in type(error).__name__ or "uthenticat" in text:
+        return UsageError(
+            f"the cluster at {quote(address)} wants another token, or one at all",
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH as on its nodes",
+        )
+    return _silent(address, text.rstrip("."))

@@ -1,0 +1,212 @@
+"""A trial on another machine: what travels there, the function that runs it, what comes back.
+
+What travels is JSON (`Order`), the arrays of the data set, and the state of a half-done trial; what
+comes back is the same JSON as from a worker of this machine (`wire.py`), with the files of an epoch
+or of the end beside it. The trial runs in a store of its own, which is gone when it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import __version__
+from .config import Runtime
+from .data import Dataset, Split
+from .errors import DataError, UsageError, quote
+from .events import Ended, Event, Progressed, Pulse, Started
+from .gradients import GRADIENTS
+from .run import Epoch, Trial
+from .store import RunStore
+from .wire import error_to_json, event_to_json
+from .worker import PULSE_SECONDS
+
+if TYPE_CHECKING:
+    from .experiment import TrialRunner
+
+FOLDER = "convcompare-trial-"
+Said = tuple[dict[str, Any], dict[str, Any]]
+"""A record as of `wire.py`, and what does not go into JSON: bytes and arrays by name."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to run, how, on which images by their SHA-256, and from which folder it was asked for."""
+
+    trial: Trial
+    runtime: Runtime
+    data: str
+    folder: str
+    version: str = __version__
+
+    def to_json(self) -> str:
+        record = {**vars(self), "trial": self.trial.to_json(), "runtime": asdict(self.runtime)}
+        return json.dumps(record)
+
+    @classmethod
+    def from_json(cls, text: str) -> Order:
+        record = json.loads(text)
+        trial, runtime = Trial.from_json(record["trial"]), Runtime(**record["runtime"])
+        return cls(**{**record, "trial": trial, "runtime": runtime})
+
+
+def pack_dataset(dataset: Dataset) -> dict[str, Any]:
+    """A data set as plain values and arrays."""
+    splits = {"train": dataset.train, "test": dataset.test}
+    return {**vars(dataset), **{name: dict(vars(split)) for name, split in splits.items()}}
+
+
+def unpack_dataset(packed: Mapping[str, Any], sha256: str) -> Dataset:
+    """The data set; DataError where its arrays are not those that were sent."""
+    splits = {name: Split(**packed[name]) for name in ("train", "test")}
+    known = {name: packed[name] for name in Dataset.__dataclass_fields__}
+    dataset = Dataset(**{**known, **splits})
+    if dataset.sha256 != sha256:
+        raise DataError("the images that a node received are not those that were sent")
+    return dataset
+
+
+def pack_state(store: RunStore, run_id: str) -> dict[str, Any] | None:
+    """Where a half-done trial stands: epochs, tensors, gradients; None where it has not begun."""
+    checkpoint = store.checkpoint(run_id)
+    if checkpoint is None:
+        return None
+    return {
+        "history": [epoch.to_json() for epoch in checkpoint.history],
+        "tensors": checkpoint.data,
+        "gradients": store.half_done_analysis(run_id, GRADIENTS),
+    }
+
+
+def unpack_state(store: RunStore, trial: Trial, state: Mapping[str, Any]) -> None:
+    """Put it into another store, so that the trial goes on there."""
+    if state["gradients"] is not None:
+        store.save_analysis(trial.id, GRADIENTS, state["gradients"])
+    history = [Epoch.from_json(epoch) for epoch in state["history"]]
+    store.save_epoch(trial, history, state["tensors"])
+
+
+def attempt(
+    order: str, images: Mapping[str, Any], state: Mapping[str, Any] | None
+) -> Iterator[Said]:
+    """Run a trial here and tell what happens, as it happens.
+
+    It trains in a thread, so that this one can say several times a second where it is. What goes
+    wrong outside of the network is told as an error, and nothing is raised.
+    """
+    said: queue.SimpleQueue[tuple[Event | Exception | None, dict[str, Any]]] = queue.SimpleQueue()
+    thread = threading.Thread(target=_work, args=(order, images, state, said.put), daemon=True)
+    thread.start()
+    pulse, told = Pulse(), (0, 0.0)
+    while True:
+        try:
+            what, files = said.get(timeout=PULSE_SECONDS)
+        except queue.Empty:
+            now = (pulse.step, pulse.loss)
+            if now != told:
+                yield {"pulse": now}, {}
+            told = now
+            continue
+        if what is None:
+            return
+        if isinstance(what, Exception):
+            yield error_to_json(what), {}
+            continue
+        pulse = what.pulse if isinstance(what, Started) else pulse
+        yield {**event_to_json(what), "node": socket.gethostname()}, files
+
+
+def _work(
+    text: str,
+    images: Mapping[str, Any],
+    state: Mapping[str, Any] | None,
+    tell: Callable[[tuple[Event | Exception | None, dict[str, Any]]], None],
+) -> None:
+    try:
+        order = Order.from_json(text)
+        _check_version(order)
+        with suppress(
+            OSError
+        ):  # where the folder is shared, a network of the user's is found in it
+            os.chdir(order.folder)
+        with _folder() as folder:
+            store = RunStore(folder)
+            runner = _runner(order, images)
+            runner.store = store
+            if state is not None:
+                store.begin(order.trial, runner.environment)
+                unpack_state(store, order.trial, state)
+            for event in runner(order.trial):
+                tell((event, _beside(event, runner)))
+    except Exception as error:
+        tell((error, {}))
+    finally:
+        tell((None, {}))
+
+
+def _beside(event: Event, runner: TrialRunner) -> dict[str, Any]:
+    """What belongs to an event and is not JSON: the state of an epoch, the files of an end."""
+    if isinstance(event, Progressed):
+        return pack_state(runner.store, event.trial.id) or {}
+    if isinstance(event, Ended) and event.run.status != "failed":
+        return runner.store.parcel(event.run)
+    if isinstance(event, Started):
+        return {"environment": runner.environment.to_json()}
+    return {}
+
+
+def _check_version(order: Order) -> None:
+    if order.version != __version__:
+        raise UsageError(
+            f"node {quote(socket.gethostname())} has convcompare {__version__}, and this is "
+            f"{order.version}",
+            "install one version on every node",
+        )
+
+
+_runners: dict[tuple[str, Runtime], TrialRunner] = {}
+"""The runner of the last trial: the next one of this process mostly wants the same images."""
+
+
+def _runner(order: Order, images: Mapping[str, Any]) -> TrialRunner:
+    from .experiment import TrialRunner
+    from .hardware import prepare
+
+    key = (order.data, order.runtime)
+    if key not in _runners:
+        _runners.clear()
+        dataset = unpack_dataset(images, order.data)
+        _runners[key] = TrialRunner(RunStore(Path()), order.runtime, dataset)
+    prepare(order.runtime)
+    return _runners[key]
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for one trial. Those of processes that were killed are cleared away."""
+    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        pid = left.name.removeprefix(FOLDER).partition("-")[0]
+        if pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

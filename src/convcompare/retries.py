@@ -1,0 +1,38 @@
+"""How often a trial is tried again when what runs it dies: the same for every executor."""
+
+from __future__ import annotations
+
+import collections
+from typing import TYPE_CHECKING
+
+from .events import Ended, Lost
+from .run import Trial
+
+if TYPE_CHECKING:
+    from .experiment import TrialRunner
+
+ATTEMPTS = 3
+"""Processes that may die of one trial."""
+
+
+class Deaths:
+    """Counts the processes that each trial has cost.
+
+    Only deaths count. A network that raises, runs out of memory in a way that can be told, or
+    diverges would do the same again, and is not tried again by whoever runs it.
+    """
+
+    def __init__(self, runner: TrialRunner) -> None:
+        self.runner = runner
+        self.counts: collections.Counter[str] = collections.Counter()
+
+    def another(self, trial: Trial, how: str, hint: str = "") -> Lost | Ended:
+        """What follows from one more death: the trial is to be tried again, or it has failed.
+
+        `how` says what died and of what, `hint` what is added when it is given up.
+        """
+        self.counts[trial.id] += 1
+        deaths = self.counts[trial.id]
+        if deaths < ATTEMPTS:
+            return Lost(trial, how, deaths + 1)
+        return Ended(self.runner.fail(trial, f"{how}, {deaths} times{hint}"), reused=False)
