@@ -23,15 +23,22 @@ def mirrored(images: int, seed: int, epoch: int) -> Tensor:
     return (places + epoch) % 2 == 1
 
 
-def shift(images: Tensor, flip: Tensor, generator: torch.Generator) -> Tensor:
+def shift(
+    images: Tensor,
+    flip: Tensor,
+    generator: torch.Generator,
+    part: slice = slice(None),
+    among: int | None = None,
+) -> Tensor:
     """Shift each image by up to 1/16 of its side, its edge reflected, and mirror those of `flip`.
 
     images: uint8 (n, h, w, c) → the same shape; flip: bool (n,). Shifts are drawn on the CPU: on 32
-    pixels, 2 up to 2 down and the same sideways.
+    pixels, 2 up to 2 down and the same sideways. Where the images are `part` of a batch of `among`,
+    they are drawn for the whole batch.
     """
     n, height, width, _ = images.shape
     reach = max(1, height // 16)
-    draws = torch.randint(-reach, reach + 1, (2, n, 1), generator=generator)
+    draws = torch.randint(-reach, reach + 1, (2, among or n, 1), generator=generator)[:, part]
     rows = _reflected(draws[0] + torch.arange(height), height)
     columns = _reflected(draws[1] + torch.arange(width), width)
     columns = torch.where(flip.cpu()[:, None], columns.flip(1), columns)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from . import alternating
 from .data import Augmentation, Dataset, Split
+from .devices import ALONE, Alone
 from .errors import UsageError
 
 
@@ -20,9 +21,13 @@ class Batches:
 
     Images are kept as uint8 (n, h, w, c), so that taking a batch copies whole rows and its
     (n, c, h, w) view is already channels-last; float32 exists only for the batch at hand.
+    Where several devices train together each has all images, and gives its part of every batch.
     """
 
-    def __init__(self, split: Split, dataset: Dataset, device: torch.device) -> None:
+    def __init__(
+        self, split: Split, dataset: Dataset, device: torch.device, devices: Alone = ALONE
+    ) -> None:
+        self.devices = devices
         rows = np.array(split.images.transpose(0, 2, 3, 1), order="C")
         self.images = torch.from_numpy(rows).to(device)
         self.labels = torch.from_numpy(np.array(split.labels)).to(device)
@@ -87,9 +92,13 @@ class Batches:
         return self.normalise(self.images.index_select(0, rows)), self.labels.index_select(0, rows)
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every image once, in its order, never augmented; the last batch is as long as it is."""
-        for start in range(0, len(self), batch_size):
-            rows = slice(start, start + batch_size)
+        """Every image of this device's part once, in order, never augmented.
+
+        The last batch is as long as it is; alone, the part is the whole.
+        """
+        part = self.devices.part(len(self)).rows
+        for start in range(part.start, part.stop, batch_size):
+            rows = slice(start, min(start + batch_size, part.stop))
             yield self.normalise(self.images[rows]), self.labels[rows]
 
     def shuffled(
@@ -104,29 +113,39 @@ class Batches:
 
         `flip`, bool (images,), says which are mirrored where that is not drawn; the shifts are then
         those of `alternating.shift`. The last batch may be smaller. Both streams are drawn on the
-        CPU, so that every device sees the same images.
+        CPU and for whole batches, so that an image is the same whichever device sees it.
         """
         generator = torch.Generator().manual_seed(order)
         rows = torch.randperm(len(self), generator=generator).to(self.device)
         draws = torch.Generator().manual_seed(augmentation)
         for chosen in torch.split(rows, batch_size):
+            part = self.devices.part(len(chosen)).rows
+            among, chosen = len(chosen), chosen[part]
             images = self.images.index_select(0, chosen)
             if flip is not None:
-                images = alternating.shift(images, flip[chosen.to(flip.device)], draws)
+                mirrored = flip[chosen.to(flip.device)]
+                images = alternating.shift(images, mirrored, draws, part, among)
             elif augment != "none":
-                images = augment_images(images, augment == "flip-crop", draws)
+                images = augment_images(images, augment == "flip-crop", draws, part, among)
             yield self.normalise(images), self.labels.index_select(0, chosen)
 
 
-def augment_images(images: Tensor, flip: bool, generator: torch.Generator) -> Tensor:
+def augment_images(
+    images: Tensor,
+    flip: bool,
+    generator: torch.Generator,
+    part: slice = slice(None),
+    among: int | None = None,
+) -> Tensor:
     """Shift each image by up to 1/8 of its side (black border) and mirror half of them.
 
-    images: uint8 (n, h, w, c) → the same shape. One draw per image from `generator`, on the CPU.
+    images: uint8 (n, h, w, c) → the same shape. One draw per image from `generator`, on the CPU;
+    where they are `part` of a batch of `among` images, for the whole batch.
     """
     n, height, width, _ = images.shape
-    reach = max(1, height // 8)
-    draws = torch.randint(0, 2 * reach + 1, (2, n, 1), generator=generator)
-    mirrored = torch.rand(n, 1, generator=generator) < 0.5
+    reach, among = max(1, height // 8), among or n
+    draws = torch.randint(0, 2 * reach + 1, (2, among, 1), generator=generator)[:, part]
+    mirrored = torch.rand(among, 1, generator=generator)[part] < 0.5
     rows = draws[0] + torch.arange(height)
     columns = draws[1] + torch.arange(width)
     if flip:

@@ -10,7 +10,7 @@ from .comparison import Comparison
 from .cost import Environment
 from .run import Run
 
-MACHINE = ("processor", "device", "threads", "platform")
+MACHINE = ("processor", "device", "devices", "threads", "platform")
 AUGMENTED = {False: "no", True: "with", "alternating": "alternating flip and shift as"}
 VERSIONS = ("convcompare", "torch", "python")
 
@@ -78,9 +78,12 @@ def _own_code(run: Run) -> str:
 
 
 def _device(run: Run) -> str:
-    threads = run.environment.threads
+    place = run.environment
+    several = f"{place.devices} × " if place.devices > 1 else ""
+    threads = f"{place.threads} thread{'s' if place.threads != 1 else ''}"
+    each = " each, a part of every batch on each" if place.devices > 1 else ""
     together = f", {run.jobs} trainings at a time" if run.jobs > 1 else ""
-    return f"{run.environment.device}, {threads} thread{'s' if threads != 1 else ''}{together}"
+    return f"{several}{place.device}, {threads}{each}{together}"
 
 
 def _versions(place: Environment) -> str:

@@ -36,6 +36,9 @@ class TrainConfig:
     always float32.
     ``val_fraction`` of the training images, of each class alike, are held out: they choose the
     epoch whose figures count where ``select`` is ``best``; else it is the last.
+    ``devices`` train one network together, each on its part of every batch: `batch_size` is that of
+    the whole batch and `lr` stays what it is. The order of summation and BatchNorm, which sees one
+    part at a time, change the numbers.
     """
 
     epochs: Count = 5
@@ -53,6 +56,7 @@ class TrainConfig:
     select: Literal["last", "best"] = "last"
     other_lr: Annotated[float, Above(0)] | None = None
     tta: bool = False
+    devices: Count = 1
 
     def replace(self, settings: Mapping[str, str]) -> TrainConfig:
         """This configuration with some fields set from text; UsageError names what is wrong."""
@@ -80,6 +84,11 @@ class TrainConfig:
                 "an epoch cannot be selected by the test images",
                 "`--val-fraction 0.1` holds out training images to select by",
             )
+        if config.devices > config.batch_size:
+            raise UsageError(
+                f"a batch of {config.batch_size} cannot be split among {config.devices} devices",
+                f"`--devices` takes at most {config.batch_size} here",
+            )
         return config
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +103,13 @@ class TrainConfig:
         }
 
 
-LATER: Mapping[str, Any] = {"val_fraction": 0.0, "select": "last", "other_lr": None, "tta": False}
+LATER: Mapping[str, Any] = {
+    "val_fraction": 0.0,
+    "select": "last",
+    "other_lr": None,
+    "tta": False,
+    "devices": 1,
+}
 """Settings that older records do not have, with the value that changes nothing."""
 
 RECIPES: Mapping[str, TrainConfig] = {
@@ -137,9 +152,9 @@ def recipe(name: str) -> TrainConfig:
 def recipe_name(config: TrainConfig) -> str:
     """The recipe that `config` follows, with the settings in which it differs from it.
 
-    Epochs, precision and the size of the images are not part of a recipe's name.
+    Epochs, precision, devices and the size of the images are not part of a recipe's name.
     """
-    apart = ("epochs", "precision", "image_size")
+    apart = ("epochs", "precision", "image_size", "devices")
     described = {}
     for name, base in RECIPES.items():
         described[name] = [
@@ -167,6 +182,8 @@ class Runtime:
     """Of the Ray cluster that runs the trials; None for one of this command's own."""
     gpu_share: float = 1.0
     """The part of a GPU that a trial asks such a cluster for."""
+    devices: int = 1
+    """Devices that train a network together; `threads` are those of each of their processes."""
 
     def of_a_job(self) -> Runtime:
         """The runtime of each of the trials that run at a time."""

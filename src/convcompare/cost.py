@@ -68,6 +68,8 @@ class Environment:
     threads: int
     jobs: int = 1
     """Trials that ran at a time, at most: each of several has a part of the device."""
+    devices: int = 1
+    """Devices that trained together, each with a process of so many `threads`."""
 
     def to_json(self) -> dict[str, Any]:
         return plain(self)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from . import register
 from .attempt import Attempt, latencies, now
 from .batches import Batches
 from .build import Builder, Shape, resolve
+from .checkpoint import from_bytes
 from .config import Runtime, TrainConfig
 from .cost import Cost, Timing
 from .data import Dataset, Sources
+from .devices import ALONE, Alone
 from .errors import ConvcompareError, LeaseLost, UsageError, quote
 from .events import Ended, Event, Waiting
 from .hardware import environment, prepare
@@ -81,6 +84,8 @@ class TrialRunner:
     """Runs single trials on one data set; a trial in, events out, everything else in the store.
 
     ``sources`` are where the data set came from, for executors that load it in other processes.
+    Where several ``devices`` train together this is the first of them, the only one that writes;
+    the others `follow`.
     """
 
     def __init__(
@@ -89,12 +94,14 @@ class TrialRunner:
         runtime: Runtime,
         dataset: Dataset,
         sources: Sources | None = None,
+        devices: Alone = ALONE,
     ) -> None:
         started = time.perf_counter()
         self.store, self.runtime, self.dataset, self.sources = store, runtime, dataset, sources
+        self.devices = devices
         device = prepare(runtime)
-        self.train = Batches(dataset.train, dataset, device)
-        self.test = Batches(dataset.test, dataset, device)
+        self.train = Batches(dataset.train, dataset, device, devices)
+        self.test = Batches(dataset.test, dataset, device, devices)
         self.environment = environment(runtime)
         self._builders: dict[tuple[str, int | None], Builder] = {}
         self.loading_seconds = time.perf_counter() - started
@@ -127,6 +134,22 @@ class TrialRunner:
                 said = True
             time.sleep(POLL_SECONDS)
         return None
+
+    def follow(self, trial: Trial) -> None:
+        """Train along with the first device, from where it goes on; nothing is recorded here."""
+        trainer = self.trainer(trial)
+        self.devices.meet()
+        checkpoint = self.store.checkpoint(trial.id)
+        if checkpoint:
+            trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
+        with suppress(Diverged):
+            for _ in trainer:
+                pass
+            trainer.finish()
+            with suppress(Exception):  # the first device notes it, and goes on
+                if trial.config.tta:
+                    trainer.tta_accuracy()
+        self.devices.meet()
 
     def trainer(self, trial: Trial) -> Trainer:
         """A trainer at the beginning of `trial`."""
@@ -184,10 +207,16 @@ class TrialRunner:
         return run
 
     def _train(self, trial: Trial) -> Iterator[Event]:
+        if trial.config.devices != self.devices.size:
+            raise UsageError(
+                f"the run {trial.id} is for {trial.config.devices} devices together",
+                f"`--devices {trial.config.devices}` runs it",
+            )
         self.store.begin(trial, self.environment)
         attempt = Attempt(
             trial, self._builder(trial), self.trainer(trial), self.store, self.environment
         )
+        self.devices.meet()
         status: Status = "finished"
         message = ""
         try:
@@ -197,5 +226,7 @@ class TrialRunner:
         except ConvcompareError:
             raise
         except Exception as error:
+            if self.devices.size > 1:  # perhaps only the echo of what happened to another one
+                raise
             status, message = "failed", reason(error)
         yield Ended(attempt.end(status, message), reused=False)

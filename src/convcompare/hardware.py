@@ -16,6 +16,9 @@ from .config import Precision, Runtime
 from .cost import Environment
 from .errors import UsageError, quote
 
+MOST_PROCESSES = 64
+"""That stand for devices on the CPU."""
+
 
 def choose_runtime(device: str, threads: int | None) -> Runtime:
     """The device asked for, or the best there is for ``auto``, with the reason in words.
@@ -55,6 +58,47 @@ def share(runtime: Runtime, jobs: int | None, threads: int | None) -> Runtime:
         jobs = max(1, cores() // (threads or 1)) if runtime.device == "cpu" else 1
     each = threads or max(1, runtime.threads // jobs)
     return replace(runtime, jobs=jobs, job_threads=each if jobs > 1 else None)
+
+
+def spread(runtime: Runtime, devices: int) -> Runtime:
+    """The runtime of each of the devices that train a network together: they share the threads.
+
+    Raises UsageError where there are not so many, or where this torch cannot use several.
+    """
+    if devices == 1:
+        return runtime
+    check_several(runtime.device)
+    device, _, index = runtime.device.partition(":")
+    if index:
+        raise UsageError(
+            f"`--device {runtime.device}` is one device, not {devices}", "`--device cuda`"
+        )
+    if device == "cuda" and devices > torch.cuda.device_count():
+        there = torch.cuda.device_count()
+        raise UsageError(
+            f"there are not {devices} GPUs here, but {there}",
+            f"`--devices {there}`" if there > 1 else "leave `--devices` out",
+        )
+    if device == "cpu" and devices > MOST_PROCESSES:
+        raise UsageError(
+            f"{devices} devices are more than a CPU can stand for",
+            f"`--devices` takes at most {MOST_PROCESSES} on the CPU; {cores()} have a core each",
+        )
+    return replace(runtime, devices=devices, threads=max(1, runtime.threads // devices))
+
+
+def check_several(device: str) -> None:
+    """Raises UsageError where this torch was built without what several devices need."""
+    import torch.distributed as dist
+
+    able = dist.is_available() and (
+        dist.is_nccl_available() if device.startswith("cuda") else dist.is_gloo_available()
+    )
+    if not able:
+        raise UsageError(
+            f"this torch ({torch.__version__}) was built without what several devices need",
+            "the builds of pytorch.org for Linux and macOS have it; or leave `--devices` out",
+        )
 
 
 def cores() -> int:
@@ -99,6 +143,7 @@ def environment(runtime: Runtime) -> Environment:
         device=torch.cuda.get_device_name(runtime.device) if on_gpu else "cpu",
         threads=runtime.threads,
         jobs=runtime.jobs,
+        devices=runtime.devices,
     )
 
 

@@ -55,7 +55,8 @@ class Pair:
         """Why the times of the two cannot be compared, in words; None where they can."""
         differing = self._differing(
             lambda run: {
-                name: getattr(run.timed_in, name) for name in ("processor", "device", "threads")
+                name: getattr(run.timed_in, name)
+                for name in ("processor", "device", "threads", "devices")
             }
         )
         words = [f"{name} {one} against {other}" for name, (one, other) in differing.items()]

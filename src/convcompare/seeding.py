@@ -12,7 +12,8 @@ from typing import Literal
 Purpose = Literal["initialisation", "order", "augmentation", "flip", "dropout", "validation"]
 
 
-def derive(seed: int, purpose: Purpose, epoch: int = 0) -> int:
-    """A seed of 63 bits for one purpose in one epoch."""
-    digest = hashlib.sha256(f"{seed}/{purpose}/{epoch}".encode()).digest()
+def derive(seed: int, purpose: Purpose, epoch: int = 0, rank: int = 0) -> int:
+    """A seed of 63 bits for one purpose in one epoch, and for one of several devices."""
+    device = f"/{rank}" if rank else ""
+    digest = hashlib.sha256(f"{seed}/{purpose}/{epoch}{device}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -351,13 +351,6 @@ class RunStore:
 
     # Parts
 
-    def _commit(self, run: Run) -> Run:
-        folder = self.folder(run.id)
-        write_record(folder / "run.json", run.to_json())
-        files.remove(folder / "checkpoint")
-        files.remove(folder / "error.json")
-        return run
-
     def _history(self, path: Path) -> list[Epoch]:
         found = []
         for line in files.read(path).splitlines():

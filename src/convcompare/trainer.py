@@ -56,7 +56,7 @@ class Trainer:
         seed: int,
         augmentation: Augmentation = "none",
     ) -> None:
-        self.device = train.device
+        self.device, self.devices = train.device, train.devices
         self.model = channels_last(model, self.device)
         train, held_out = train.held_out(config.val_fraction, derive(seed, "validation"))
         self.train_batches = train.resized(config.image_size)
@@ -67,6 +67,8 @@ class Trainer:
         self.augmentation: Augmentation = augmentation if config.augment else "none"
         lifecycle.initialise(self.model, self.train_batches, seed)
         self.optimizer = make_optimizer(config, self.model.parameters())
+        self.averaging: nn.Module | None = None
+        """In an epoch of several devices, the network whose backward pass averages over them."""
         self.epoch, self.lr = 0, config.lr
         self.steps = -(-len(self.train_batches) // config.batch_size)
         self.pulse = Pulse(steps=self.steps)
@@ -99,7 +101,7 @@ class Trainer:
         with torch.inference_mode(), self.autocast():
             size = max(16, min(EVALUATION_BATCH, EVALUATION_PIXELS // batches.image_size**2))
             logits = [self._look(x, allowed) for x, _ in batches.in_order(size)]
-        return torch.cat(logits).cpu()
+        return self.devices.join(torch.cat(logits), len(batches)).cpu()
 
     def tta_accuracy(self) -> float:
         """The test accuracy by the logits averaged over the views of each image."""
@@ -127,7 +129,7 @@ class Trainer:
         self.model.train()
         started, waited = time.perf_counter(), waited_seconds()
         with torch.random.fork_rng(self.random_devices()):
-            torch.manual_seed(derive(self.seed, "dropout", self.epoch))
+            torch.manual_seed(derive(self.seed, "dropout", self.epoch, self.devices.rank))
             loss, accuracy = self._pass()
         self.synchronise()
         trained, waited = time.perf_counter(), waited_since(waited)
@@ -169,31 +171,43 @@ class Trainer:
         hits = torch.zeros((), dtype=torch.int64, device=self.device)
         sizes = torch.full((self.steps,), self.config.batch_size, dtype=torch.float64)
         sizes[-1] = len(self.train_batches) - (self.steps - 1) * self.config.batch_size
+        shares = [self.devices.part(int(size)).share for size in sizes]
+        self.devices.align(self.model)
+        self.averaging = self.devices.averaging(self.model)
         for step, (images, labels) in enumerate(self.batches(self.epoch)):
             total = self.steps * self.config.epochs
             self.lr = learning_rate(self.config, self.epoch * self.steps + step, total)
             set_rate(self.optimizer, self.lr)
-            losses[step], correct = self.step(self.optimizer, images, labels)
-            hits += correct
+            losses[step], correct = self.step(self.optimizer, images, labels, shares[step])
+            if shares[step]:
+                hits += correct
             self.pulse.step = step + 1
             if step % PULSE == 0 and self.device.type == "cpu":
-                self.pulse.loss = losses[step].item()
-                self._check(losses[: step + 1])
+                seen = self.devices.mean(losses[: step + 1], shares)
+                self.pulse.loss = seen[step].item()
+                self._check(seen)
+        self.averaging = None
+        self.devices.align(self.model)
+        losses, hits = self.devices.mean(losses, shares), self.devices.sum(hits)
         self._check(losses)
         mean = (losses.cpu().double() * sizes).sum() / sizes.sum()
         return mean.item(), hits.item() / len(self.train_batches)
 
     def step(
-        self, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+        self, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor, share: float = 1.0
     ) -> tuple[Tensor, Tensor]:
-        """One step of gradient descent; cross-entropy and number of hits, still on the device."""
+        """One step of gradient descent; cross-entropy and number of hits, still on the device.
+
+        `share` is that of the images in the batch, where other devices have the rest of it.
+        """
         with self.autocast():
-            logits = self.model(images)
+            logits = (self.model if self.averaging is None else self.averaging)(images)
         logits = logits.float()
         smoothing = self.config.label_smoothing
         loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        weight = 1.0 if self.averaging is None else share * self.devices.size
+        (loss if weight == 1 else weight * loss).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         with torch.no_grad():
             shown = F.cross_entropy(logits, labels) if smoothing else loss.detach()

@@ -1,6 +1,7 @@
 """What a worker says to the process that started it: one JSON object a line.
 
-``{"event": "progressed", …}`` for an event, ``{"pulse": [step, loss]}`` several times a second, and
+``{"event": "progressed", …}`` for an event, ``{"pulse": [step, loss]}`` several times a second,
+``{"failed": message}`` where the trial has failed and could not be recorded, and
 ``{"error": [kind, message, hint]}`` where it can do nothing more.
 """
 
@@ -40,6 +41,13 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
     if record["event"] == "waiting":
         return Waiting(Trial.from_json(record["trial"]), record["holder"])
     return Ended(Run.from_json(record["run"]), record["reused"])
+
+
+def failure_to_json(error: Exception) -> dict[str, Any]:
+    """What went wrong in the network or the training of a trial."""
+    from .own_network import reason
+
+    return {"failed": reason(error)}
 
 
 def error_to_json(error: Exception) -> dict[str, Any]:

@@ -23,7 +23,7 @@ PULSE_SECONDS = 0.25
 
 def main() -> None:
     """Work until the input ends or an error makes it pointless to go on."""
-    orders, answers = _take_streams()
+    orders, answers = take_streams()
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     voice = Voice(answers)
@@ -61,7 +61,7 @@ class Voice:
             told = now
 
 
-def _take_streams() -> tuple[TextIO, TextIO]:
+def take_streams() -> tuple[TextIO, TextIO]:
     """Input and output for orders and answers alone: a network may print and ask what it likes.
 
     What it prints goes to the standard error, and its own input is empty.

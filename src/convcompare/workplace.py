@@ -12,6 +12,7 @@ from .data import Sources
 from .errors import DataError, quote
 
 if TYPE_CHECKING:
+    from .devices import Alone
     from .experiment import TrialRunner
 
 
@@ -33,8 +34,12 @@ class Workplace:
         runtime = runner.runtime.of_a_job()
         return cls(runner.store.root, dataset.name, dataset.sha256, sources, runtime)
 
-    def runner(self) -> TrialRunner:
-        """The same in this process; DataError where the data set is no longer what it was."""
+    def runner(self, devices: Alone | None = None) -> TrialRunner:
+        """The same in this process, which is alone or one of several `devices`.
+
+        DataError where the data set is no longer what it was.
+        """
+        from .devices import ALONE
         from .experiment import TrialRunner
         from .load import load_dataset
         from .store import RunStore
@@ -45,7 +50,9 @@ class Workplace:
                 f"the images of {quote(self.dataset)} have changed meanwhile",
                 "the same command trains on what is there now",
             )
-        return TrialRunner(RunStore(self.store), self.runtime, dataset, self.sources)
+        return TrialRunner(
+            RunStore(self.store), self.runtime, dataset, self.sources, devices or ALONE
+        )
 
     def to_json(self) -> dict[str, Any]:
         sources = self.sources

@@ -103,7 +103,9 @@ class Ended:
 
     def clean(self, *codes: int) -> Ended:
         """This; Broken where the exit code is none of `codes` or a traceback was shown."""
-        must(self.code in (codes or CODES), f"exit code, want {codes or 'a documented one'}: {self}")
+        must(
+            self.code in (codes or CODES), f"exit code, want {codes or 'a documented one'}: {self}"
+        )
         trace = _TRACE.search(self.out + self.err)
         must(not trace, f"traceback: {self}")
         if self.code in (2, 3, 4):
@@ -174,7 +176,11 @@ class Nursery:
         self.number += 1
         folder = Path(self.said.name, str(self.number))
         folder.mkdir()
-        order: dict[str, Any] = {"cwd": str(cwd), "umask": umask, "env": environment() | (env or {})}
+        order: dict[str, Any] = {
+            "cwd": str(cwd),
+            "umask": umask,
+            "env": environment() | (env or {}),
+        }
         order |= {"out": str(folder / "out"), "err": str(folder / "err")}
         order |= {"before": before, "with": given}
         order |= {} if argv is None else {"argv": list(argv)}
@@ -237,7 +243,11 @@ def real(
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         process = subprocess.Popen(
             [sys.executable, "-c", code, *argv],
-            cwd=cwd, env=environment() | (env or {}), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            cwd=cwd,
+            env=environment() | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
             start_new_session=True,
         )
 

@@ -82,7 +82,12 @@ def child(argv: list[str]) -> dict[str, Any]:
             stream.flush()
         os._exit(code)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return {"argv": argv, "code": code, "out": Path("out").read_text(), "err": Path("err").read_text()}
+    return {
+        "argv": argv,
+        "code": code,
+        "out": Path("out").read_text(),
+        "err": Path("err").read_text(),
+    }
 
 
 def full_disk(number: float) -> None:
@@ -102,7 +107,9 @@ def no_inodes(number: float) -> None:
     mount(f"size=64m,nr_inodes={int(3 + 22 * number)}")
     first = child([*SMALL])
     listed = child(["runs"])
-    subprocess.run(["mount", "-o", "remount,nr_inodes=10000", "runs"], check=True, capture_output=True)
+    subprocess.run(
+        ["mount", "-o", "remount,nr_inodes=10000", "runs"], check=True, capture_output=True
+    )
     _report(first, listed, child([*SMALL]))
 
 
@@ -112,14 +119,20 @@ def read_only(number: float) -> None:
     mount("size=64m")
     child([*SMALL])
     subprocess.run(["mount", "-o", "remount,ro", "runs"], check=True, capture_output=True)
-    readers = [child(["runs"]), child(["runs", "latest"]), child(["plot", "learning-curves", "--format", "json"])]
+    readers = [
+        child(["runs"]),
+        child(["runs", "latest"]),
+        child(["plot", "learning-curves", "--format", "json"]),
+    ]
     must(all(one["code"] == 0 for one in readers), readers)
     other = child([*SMALL, "--seeds", "2"])
     must(other["code"] == 4, other)
     _report(other, readers[0], child(["runs"]))
 
 
-def _report(first: dict[str, Any], listed: dict[str, Any], last: dict[str, Any], **more: Any) -> None:
+def _report(
+    first: dict[str, Any], listed: dict[str, Any], last: dict[str, Any], **more: Any
+) -> None:
     shutil.copytree("runs", "kept")
     print(json.dumps({"first": first, "listed": listed, "last": last, **more}))
 
@@ -209,5 +222,3 @@ def _not_a_store(dice: random.Random, folder: Path) -> None:
             ended = nursery().run([*argv, "--store", store], folder).clean(2, 4)
             must(not announced(ended), f"trained first: {ended}")
             must("\x1b" not in ended.err, f"control characters: {ended!r}")
-
-

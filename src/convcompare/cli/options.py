@@ -225,13 +225,23 @@ Jobs = Annotated[
         "measured afterwards, one alone.",
     ),
 ]
+Devices = Annotated[
+    str | None,
+    option(
+        "--devices",
+        metavar="N",
+        panel=MACHINE,
+        help="Train each network on so many devices together, GPUs or processes on the CPU, each "
+        "with a part of every batch (1).",
+    ),
+]
 Executor = Annotated[
     str | None,
     option(
         "--executor",
         metavar="NAME",
         panel=MACHINE,
-        help="How trials are run: local, in this process (the default), processes, or ray.",
+        help="How trials are run: local (here, the default), processes, torchrun or ray.",
     ),
 ]
 RayAddress = Annotated[

@@ -47,10 +47,11 @@ def plan_table(job: Job) -> Table:
             }
         )
     total = sum(float(str(row["estimated_seconds"])) for row in rows)
+    apart = " with one device alone" if job.runtime.devices > 1 else ""
     together = f" with {jobs} trials at a time" if jobs > 1 else ""
     note = (
         f"training takes about {units.about_seconds(max(longest, total / jobs))}{together}, "
-        "from a few measured steps a model"
+        f"from a few measured steps a model{apart}"
     )
     return Table(COLUMNS, tuple(rows), (note, "nothing was run: this is the plan"))
 

@@ -129,13 +129,19 @@ def prepare(request: Request) -> Job:
     _say_loading(request)
     from ..data import Sources
     from ..experiment import grid, shape_of
-    from ..hardware import choose_precision, choose_runtime, share
+    from ..hardware import choose_precision, choose_runtime, share, spread
     from ..load import default_cache, load_dataset
     from ..store import RunStore
 
     runtime = choose_runtime(request.device, request.threads)
+    devices = max(config.devices for config in configs)
+    if devices > 1 and request.jobs not in (None, 1):
+        raise UsageError(
+            "`--devices` and `--jobs` do not go together",
+            "a trial at a time over several devices, or several trials with a device each",
+        )
     if request.executor != "ray":
-        runtime = share(runtime, request.jobs, request.threads)
+        runtime = spread(share(runtime, request.jobs, request.threads), devices)
     executor = _executor(request.executor, runtime)
     precision, reason = choose_precision(request.precision, runtime.device)
     if "precision" not in request.settings:
@@ -173,14 +179,25 @@ def _executor(asked: str | None, runtime: Runtime) -> str:
     """The executor for so many trials at a time; UsageError for one that cannot do that."""
     from ..hardware import cores
 
-    name = asked or ("processes" if runtime.jobs > 1 else "local")
+    several = "torchrun" if runtime.devices > 1 else "processes" if runtime.jobs > 1 else None
+    name = asked or several or "local"
     _ = register.executor[name]
+    if runtime.devices > 1 and name != several:
+        raise UsageError(
+            f"`--executor {name}` trains each network on one device, not {runtime.devices}",
+            "leave one of both options out",
+        )
     if name == "local" and runtime.jobs > 1:
         raise UsageError(
             f"`--executor local` runs one trial at a time, not {runtime.jobs}",
             "leave one of both options out",
         )
     busy = runtime.jobs * runtime.of_a_job().threads
+    if runtime.device == "cpu" and runtime.devices > cores():
+        show_warning(
+            f"{runtime.devices} processes stand for devices, and there are {cores()} cores",
+            f"`--devices {cores()}`",
+        )
     if runtime.jobs > 1 and busy > cores():
         show_warning(
             f"{runtime.jobs} trials at a time want {busy} cores, and there are {cores()}",
@@ -266,9 +283,11 @@ def _conditions(
 
 
 def _device_words(runtime: Runtime) -> str:
+    several = f"{runtime.devices} × " if runtime.devices > 1 else ""
     if runtime.device != "cpu":
-        return f"{runtime.device} ({runtime.reason})"
-    return f"cpu, {runtime.threads} thread{'s' if runtime.threads != 1 else ''}"
+        return f"{several}{runtime.device} ({runtime.reason})"
+    each = " each" if several else ""
+    return f"{several}cpu, {runtime.threads} thread{'s' if runtime.threads != 1 else ''}{each}"
 
 
 def _say_loading(request: Request) -> None:

@@ -122,7 +122,7 @@ def _follow(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[
 
     ended: dict[str, tuple[Run, bool]] = {}
     live = talk().is_terminal and not request.quiet
-    expected = _expected(job, runner) if live else {}
+    expected = _expected(job, runner) if live and job.runtime.devices == 1 else {}
     tracker = Tracker(job.trials, expected, job.runtime.jobs)
     try:
         with (

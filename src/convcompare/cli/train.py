@@ -27,6 +27,7 @@ def train(
     device: o.Device = "auto",
     precision: o.Precision = "auto",
     threads: o.Threads = None,
+    devices: o.Devices = None,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
     fresh: o.Fresh = False,

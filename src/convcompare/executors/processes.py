@@ -28,6 +28,7 @@ CLOSING_SECONDS = 10.0
 PACKAGES = Path(__file__).parents[2]
 START = "import sys; sys.path.append(sys.argv[1]); from convcompare.worker import main; main()"
 """Run with ``-P``: a file of the user's folder must not stand in for a module of the library."""
+COMMAND = (sys.executable, "-P", "-c", START, str(PACKAGES))
 
 
 @register.executor("processes")
@@ -45,10 +46,13 @@ def processes(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
 
 
 class Crew:
-    """The workers of a job, and what is left for them to do."""
+    """The workers of a job, which `command` starts, and what is left for them to do."""
 
-    def __init__(self, runner: TrialRunner, trials: Sequence[Trial]) -> None:
+    def __init__(
+        self, runner: TrialRunner, trials: Sequence[Trial], command: Sequence[str] = COMMAND
+    ) -> None:
         self.runner, self.left = runner, collections.deque(trials)
+        self.command = command
         self.said: queue.Queue[tuple[Worker, dict[str, Any] | None]] = queue.Queue()
         self.workers: list[Worker] = []
         self.deaths = Deaths(runner)
@@ -64,6 +68,8 @@ class Crew:
                 worker.pulse.step, worker.pulse.loss = said["pulse"]
             elif "error" in said:
                 raise error_from_json(said)
+            elif "failed" in said:
+                yield from self._note_failure(worker, said["failed"])
             else:
                 event = event_from_json(said)
                 if isinstance(event, Started):
@@ -90,7 +96,7 @@ class Crew:
             if worker is None:
                 if len(self.workers) >= self.runner.runtime.jobs:
                     return
-                worker = Worker(Workplace.of(self.runner), self.said)
+                worker = Worker(self.command, Workplace.of(self.runner), self.said)
                 self.workers.append(worker)
             worker.give(self.left.popleft())
 
@@ -109,6 +115,12 @@ class Crew:
             self.left.appendleft(trial)
         yield event
 
+    def _note_failure(self, worker: Worker, message: str) -> Iterator[Event]:
+        """The trial of a worker has failed, and the worker cannot record it."""
+        assert worker.trial
+        trial, worker.trial = worker.trial, None
+        yield Ended(self.runner.fail(trial, message), reused=False)
+
 
 class Worker:
     """One process, and the trial that it runs; what it says goes into the queue `said`.
@@ -117,14 +129,17 @@ class Worker:
     """
 
     def __init__(
-        self, place: Workplace, said: queue.Queue[tuple[Worker, dict[str, Any] | None]]
+        self,
+        command: Sequence[str],
+        place: Workplace,
+        said: queue.Queue[tuple[Worker, dict[str, Any] | None]],
     ) -> None:
         self.trial: Trial | None = None
         self.pulse = Pulse()
         self.said = said
         with _interrupts_blocked():
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, str(PACKAGES)],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -1,0 +1,151 @@
+"""The devices that train one network together, a process each: who takes which images, and sums.
+
+Every process goes through the same batches in the same order and takes its part of each. The mean
+over a batch is then a sum over the parts, each weighted by its share of the images, whatever their
+sizes. So what one device would compute is computed, but for the order of summation, for BatchNorm,
+which sees the images of its own device, and for dropout, which each device draws for itself.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+PATIENCE = datetime.timedelta(days=1)
+"""How long a process waits for the others, which may analyse or save: death is noticed at once."""
+FEWEST = 2
+"""A device takes at least so many images, or none: BatchNorm has no variance of a single one."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The images of a batch that a device looks at, and the share of the batch that they count."""
+
+    rows: slice
+    share: float
+
+
+class Alone:
+    """The one device of a training: the part is the whole."""
+
+    rank, size = 0, 1
+
+    def part(self, images: int) -> Part:
+        """What this device does of a batch of so many images."""
+        return Part(slice(0, images), 1.0)
+
+    def averaging(self, model: nn.Module) -> nn.Module | None:
+        """The network whose backward pass averages the gradients of all devices, for an epoch."""
+        return None
+
+    def align(self, model: nn.Module) -> None:
+        """Give every device the weights and buffers of the first one."""
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """The sum over the devices, the same bits on each of them."""
+        return tensor
+
+    def mean(self, means: Tensor, shares: Sequence[float]) -> Tensor:
+        """The mean over each whole batch from those of this device's parts, and their shares."""
+        return means
+
+    def join(self, rows: Tensor, images: int) -> Tensor:
+        """From the rows of each device's part of so many images to those of all, in order."""
+        return rows
+
+    def meet(self) -> None:
+        """Wait until all have come here."""
+
+
+ALONE = Alone()
+
+
+class Devices(Alone):
+    """One of several processes, each with a device; all must be asked the same in the same order.
+
+    ``unused`` says that some parameters may get no gradient in a step, which costs a little.
+    """
+
+    def __init__(self, unused: bool = True) -> None:
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        self.unused = unused
+
+    def part(self, images: int) -> Part:
+        """Even parts, one after another; a batch too small to be split is the first device's.
+
+        The others look at it as well, so that no network meets an empty batch, but it counts once.
+        """
+        if images < FEWEST * self.size:
+            return Part(slice(0, images), 0.0 if self.rank else 1.0)
+        first, last = (place * images // self.size for place in (self.rank, self.rank + 1))
+        return Part(slice(first, last), (last - first) / images)
+
+    def averaging(self, model: nn.Module) -> nn.Module | None:
+        """The same network as torch's DistributedDataParallel; None where nothing is trained.
+
+        Buffers are each device's own. Made anew for each epoch: which parameters are trained may
+        change between them (`lifecycle.py`).
+        """
+        if not any(p.requires_grad for p in model.parameters()):
+            return None
+        with warnings.catch_warnings():  # torch 2.13 has another name for `broadcast_buffers`
+            warnings.simplefilter("ignore", FutureWarning)
+            return DistributedDataParallel(
+                model,
+                find_unused_parameters=self.unused,
+                broadcast_buffers=False,
+                init_sync=False,
+            )
+
+    @torch.no_grad()
+    def align(self, model: nn.Module) -> None:
+        tensors = [*model.parameters(), *model.buffers()]
+        flat = [t.contiguous().reshape(-1).view(torch.uint8) for t in tensors]
+        together = torch.cat(flat)  # bytes: gloo has no booleans
+        dist.broadcast(together, src=0)
+        for tensor, data in zip(
+            tensors, torch.split(together, [len(f) for f in flat]), strict=True
+        ):
+            tensor.copy_(data.clone().view(tensor.dtype).view(tensor.shape))
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        total = tensor.clone()
+        dist.all_reduce(total)
+        return total
+
+    def mean(self, means: Tensor, shares: Sequence[float]) -> Tensor:
+        weights = torch.tensor(shares[: len(means)], dtype=means.dtype, device=means.device)
+        return self.sum(weights * means)
+
+    def join(self, rows: Tensor, images: int) -> Tensor:
+        part = self.part(images)
+        whole = rows.new_zeros((images, *rows.shape[1:]))
+        if part.share:
+            whole[part.rows] = rows
+        return self.sum(whole)  # each row is a number and zeros: exact
+
+    def meet(self) -> None:
+        dist.barrier()
+
+
+def join_devices(folder: str, on: str, unused: bool) -> Devices:
+    """Become one of the processes that torchrun started; they find each other in `folder`."""
+    device = torch.device(on)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        init_method=f"file://{folder}/meeting",
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+        timeout=PATIENCE,
+    )
+    return Devices(unused)

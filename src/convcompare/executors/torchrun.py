@@ -1,0 +1,35 @@
+"""One trial after another, each by several devices together."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .. import register
+from ..events import Event
+from ..run import Trial
+from .processes import PACKAGES, Crew
+
+if TYPE_CHECKING:
+    from ..experiment import TrialRunner
+
+START = "import sys; sys.path.append(sys.argv[1]); from convcompare.launcher import main; main()"
+
+
+@register.executor("torchrun")
+def torchrun(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
+    """One trial after another, each by several devices together, a process each.
+
+    Where one of the processes dies all are started again, and the trial goes on after its last
+    epoch; the third time it has failed. Whatever ends this, ends the processes.
+    """
+    with tempfile.TemporaryDirectory(prefix="convcompare-", ignore_cleanup_errors=True) as folder:
+        command = [sys.executable, "-P", "-c", START, str(PACKAGES), folder]
+        for trial in trials:
+            crew = Crew(runner, [trial], command)
+            try:
+                yield from crew.work()
+            finally:
+                crew.stop()

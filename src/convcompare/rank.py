@@ -1,0 +1,91 @@
+"""The process of one of the devices that train a network together, as torchrun starts it.
+
+All of them train; the first also records, and says what happens as a worker does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from .errors import ConvcompareError
+from .events import Started
+from .launcher import CAUSE
+from .run import Trial
+from .wire import error_to_json, event_to_json, failure_to_json
+from .worker import Voice, take_streams
+from .workplace import Workplace
+
+if TYPE_CHECKING:
+    from .config import Runtime
+
+FAREWELL_SECONDS = 1.0
+"""Time for the launcher to see which process failed first, before the echo of it can be heard."""
+
+
+def main() -> None:
+    """Train one trial with the other devices; ends at once where nobody waits for it any more."""
+    folder, place, trial = sys.argv[2:5]
+    orders, answers = take_streams()
+    threading.Thread(target=_watch, args=(orders,), daemon=True).start()
+    threading.Thread(target=_watch_launcher, args=(os.getppid(),), daemon=True).start()
+    try:
+        train(folder, json.loads(place), Trial.from_json(json.loads(trial)), Voice(answers))
+    except Exception as error:
+        _leave_word(Path(folder, CAUSE), error)
+        time.sleep(FAREWELL_SECONDS)
+        os._exit(1)
+
+
+def train(folder: str, place: Mapping[str, Any], trial: Trial, voice: Voice) -> None:
+    """Do the part of this device, from where the trial stands to its end."""
+    from .devices import join_devices
+
+    workplace = Workplace.from_json(place)
+    runtime = _on_this_device(workplace.runtime)
+    devices = join_devices(folder, runtime.device, unused=trial.code is not None)
+    runner = replace(workplace, runtime=runtime).runner(devices)
+    if devices.rank:
+        runner.follow(trial)
+        return
+    threading.Thread(target=voice.tell_pulse, daemon=True).start()
+    for event in runner(trial):
+        voice.pulse = event.pulse if isinstance(event, Started) else voice.pulse
+        voice.tell(event_to_json(event))
+    devices.meet()
+
+
+def _on_this_device(runtime: Runtime) -> Runtime:
+    if runtime.device == "cpu":
+        return runtime
+    return replace(runtime, device=f"{runtime.device}:{os.environ['LOCAL_RANK']}")
+
+
+def _leave_word(path: Path, error: Exception) -> None:
+    """Write what the launcher passes on, where no other process has done so before."""
+    said = error_to_json(error) if isinstance(error, ConvcompareError) else failure_to_json(error)
+    text = json.dumps(said)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        return
+
+
+def _watch(orders: TextIO) -> None:
+    """There are no more orders; their end is that of who gave them."""
+    orders.read()
+    os._exit(1)
+
+
+def _watch_launcher(launcher: int) -> None:
+    while os.getppid() == launcher:
+        time.sleep(FAREWELL_SECONDS)
+    os._exit(1)

@@ -1,0 +1,325 @@
+"""One training over two processes, with real gloo: the numbers of one device, deaths, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import devices_side
+from convcompare import hardware
+from convcompare.config import RECIPES, Runtime, TrainConfig, recipe_name
+from convcompare.devices import ALONE, Devices
+from convcompare.errors import UsageError
+from convcompare.seeding import derive
+from convcompare.store import RunStore
+
+Run = Callable[..., Any]
+KILLS = int(os.environ.get("CONVCOMPARE_KILLS", "1"))
+"""Trainings of which one process is killed; `make torture-devices` asks for more."""
+COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
+TRAIN = ("train", "-d", "mnist-mini", "--threads", "2", "--devices", "2")
+NET = """
+import os
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.head = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Dropout(0.2),
+                                  nn.Linear(784, num_classes))
+        self.steps = 0
+        print("a line that must not pass for an event")
+
+    def forward(self, x):
+        self.steps += self.training
+        if self.steps == 100 and {when}:
+            raise ValueError("no such luck")
+        return self.head(x)
+"""
+
+
+# The numbers
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Tensor]]]:
+    """The folder of what two processes found, and the tensors of each."""
+    folder = tmp_path_factory.mktemp("two")
+    tests = Path(__file__).parent
+    sides = []
+    for rank in ("0", "1"):
+        place = {"RANK": rank, "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}
+        environment = {**os.environ, **place, "TORCH_CPP_LOG_LEVEL": "ERROR"}
+        command = [sys.executable, "-W", "error", str(tests / "devices_side.py"), str(folder)]
+        sides.append(subprocess.Popen(command, env=environment))
+    assert [side.wait(120) for side in sides] == [0, 0]
+    return folder, [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
+
+
+Two = tuple[Path, list[dict[str, Tensor]]]
+
+
+def test_all_devices_have_the_same_bits(two: Two) -> None:
+    folder, (first, second) = two
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
+    assert (folder / "0.json").read_text() == (folder / "1.json").read_text()
+
+
+@pytest.mark.parametrize("size", devices_side.SIZES)
+def test_the_gradient_is_that_of_one_device(two: Two, size: int) -> None:
+    alone = devices_side.gradients(ALONE, size)
+    assert len(alone) == 4
+    for name, gradient in alone.items():
+        torch.testing.assert_close(two[1][0][f"gradient.{name}"], gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", devices_side.SIZES)
+def test_every_image_is_evaluated_once_and_in_order(two: Two, size: int) -> None:
+    found = two[1][0][f"logits.{size}"]
+    assert found.shape == (size, 4)
+    torch.testing.assert_close(found, devices_side.logits(ALONE, size), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", devices_side.SETTINGS)
+def test_a_training_is_that_of_one_device_up_to_rounding(two: Two, name: str) -> None:
+    job, history = devices_side.trained(devices_side.Plain, ALONE, **devices_side.SETTINGS[name])
+    told = json.loads((two[0] / "0.json").read_text())
+    for one, other in zip(history, told[name], strict=True):
+        assert one == pytest.approx(other, rel=5e-3)
+    for key, tensor in job.model.state_dict().items():
+        found = two[1][0][f"{name}.model.{key}"]
+        torch.testing.assert_close(found, tensor, rtol=2e-2, atol=2e-3)
+
+
+def test_batchnorm_and_buffers_are_those_of_the_first_device(two: Two) -> None:
+    job, _ = devices_side.trained(devices_side.Whimsical, ALONE, batch_size=50)
+    found = two[1][0]
+    assert found["whimsical.model.mask"].all()
+    assert not torch.allclose(found["whimsical.model.seen"], job.model.seen, rtol=0.1)
+    assert found["whimsical.model.norm.num_batches_tracked"] == 2 * 5
+
+
+def test_a_training_that_diverges_says_what_it_says_on_one_device(two: Two) -> None:
+    told = json.loads((two[0] / "0.json").read_text())["diverged"]
+    assert told == devices_side.diverged(ALONE) != ""
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_the_parts_of_a_batch_are_the_batch(size: int) -> None:
+    for images in range(1, 70):
+        rows: list[int] = []
+        shares = []
+        for rank in range(size):
+            devices = Devices.__new__(Devices)
+            devices.rank, devices.size = rank, size
+            part = devices.part(images)
+            rows += range(images)[part.rows] if part.share else []
+            shares.append(part.share)
+            assert len(range(images)[part.rows]) >= min(2, images)
+        assert rows == list(range(images))
+        assert sum(shares) == pytest.approx(1)
+
+
+def test_each_device_draws_its_own_dropout_and_the_first_that_of_one() -> None:
+    assert derive(3, "dropout", 2, rank=0) == derive(3, "dropout", 2)
+    assert len({derive(3, "dropout", 2, rank) for rank in range(8)}) == 8
+
+
+def test_devices_are_part_of_the_identity_where_there_are_several() -> None:
+    config = TrainConfig()
+    assert "devices" not in config.identity()
+    assert config.replace({"devices": "2"}).identity() == {**config.identity(), "devices": 2}
+    assert recipe_name(RECIPES["modern"].replace({"devices": "2"})) == "modern"
+
+
+# The command line
+
+
+def files(store: Path, name: str) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
+
+
+def assert_same_bits(one: Path, other: Path) -> None:
+    for name in ("weights.safetensors", "test_logits.npz"):
+        assert files(one, name) == files(other, name) != {}
+
+
+def ranks_of(pid: int) -> dict[int, int]:
+    """The processes of the devices that a command has started, by rank, from /proc."""
+    parents: dict[int, int] = {}
+    found: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(stat.parent.name)] = int(parent)
+        except OSError:
+            continue
+    for process, launcher in parents.items():
+        if parents.get(launcher) == pid:
+            try:
+                variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            found |= {int(v[5:]): process for v in variables if v.startswith(b"RANK=")}
+    return found
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def lines_until(process: subprocess.Popen[str], text: str) -> Iterator[str]:
+    assert process.stderr
+    for line in process.stderr:
+        yield line
+        if text in line:
+            return
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training of three epochs that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "net.py").write_text(NET.replace("{when}", "False"))
+    done = subprocess.run(
+        [*COMMAND, *TRAIN, "net.py:Net", "-e", "3", "--store", "whole", "--seed", "1"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 × cpu, 1 thread each" in done.stderr
+    assert done.stderr.count("epoch 3/3") == 1
+    assert "Warning" not in done.stderr
+    return folder
+
+
+def test_the_record_says_how_many_devices_and_what_each_had(whole: Path) -> None:
+    store = RunStore(whole / "whole")
+    (run,) = (store.run(run_id) for run_id in store.ids())
+    assert (run.trial.config.devices, run.environment.devices) == (2, 2)
+    assert (run.environment.threads, run.jobs, run.trial.config.batch_size) == (1, 1, 64)
+    assert run.train_seconds == sum(epoch.train_seconds for epoch in run.history) > 0
+    assert run.history[-1].test_accuracy > 0.8
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> None:
+    chance = random.Random(number)
+    store = f"killed-{number}"
+    with started(whole, *TRAIN, "net.py:Net", "-e", "3", "--seed", "1", "--store", store) as job:
+        told = list(lines_until(job, f"epoch {chance.choice((1, 2))}/3"))
+        time.sleep(chance.uniform(0, 0.3))
+        rank = chance.choice((0, 1))
+        victim = ranks_of(job.pid).get(rank)
+        if victim is not None:
+            os.kill(victim, signal.SIGKILL)
+        _, rest = job.communicate()
+    said = "".join(told) + rest
+    assert job.returncode == 0, said
+    assert_same_bits(whole / "whole", whole / store)
+    if number == 0:
+        assert "its process was killed (signal 9): try 2" in said
+        assert "goes on after epoch" in said
+        assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_who_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    with started(tmp_path, *TRAIN, "fcn:hidden=8", "-e", "50") as job:
+        list(lines_until(job, "epoch 1/50"))
+        ranks = ranks_of(job.pid)
+        assert sorted(ranks) == [0, 1]
+        job.send_signal(number)
+        _, error = job.communicate()
+    expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert job.returncode == expected
+    if number != signal.SIGKILL:
+        assert "the same command goes on from here" in error
+        assert "Traceback" not in error
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() for pid in ranks.values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("when", ["True", 'os.environ["RANK"] == "1"'])
+def test_an_error_of_a_network_is_told_and_not_tried_again(
+    run: Run, tmp_path: Path, when: str
+) -> None:
+    (tmp_path / "net.py").write_text(NET.replace("{when}", when))
+    result = run(*TRAIN, "net.py:Net", "-e", "1")
+    assert result.code == 1
+    assert "failed: ValueError: no such luck (net.py, line 17)" in result.err
+    assert "try 2" not in result.err
+    (row,) = run("runs", "--format", "json").json()
+    assert row["status"] == "failed"
+
+
+def test_another_executor_refuses_the_trials_of_several_devices(run: Run) -> None:
+    result = run(*TRAIN, "fcn", "--set", "epochs=1", "--dry-run")
+    assert result.code == 0
+    assert "from a few measured steps a model with one device alone" in result.out
+    compare = ("compare", *TRAIN[1:])
+    result = run(*compare, "fcn", "--executor", "local")
+    assert (result.code, "trains each network on one device, not 2" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (("--devices", "0"), "`devices` cannot be `0`", "allowed"),
+        (("--devices", "two"), "`devices` cannot be `two`", "allowed"),
+        (("--devices", "2", "--jobs", "2"), "`--devices` and `--jobs` do not go together", "a"),
+        (("--devices", "2", "--jobs", "auto"), "`--devices` and `--jobs` do not go", "a"),
+        (("--devices", "9", "-b", "8"), "a batch of 8 cannot be split among 9", "at most 8"),
+        (("--devices", "65", "-b", "128"), "65 devices are more than a CPU", "at most 64"),
+    ],
+)
+def test_bad_requests_are_refused(
+    run: Run, arguments: tuple[str, ...], message: str, hint: str
+) -> None:
+    result = run("compare", "-d", "mnist-mini", "fcn", *arguments)
+    assert result.code == 2
+    assert f"error: {message}" in result.err
+    assert "hint: " in result.err and hint in result.err
+    assert len(result.err.splitlines()) == 2
+
+
+def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert hardware.spread(Runtime("cuda", 8), 2) == Runtime("cuda", 4, devices=2)
+    with pytest.raises(UsageError, match="there are not 4 GPUs here, but 2"):
+        hardware.spread(Runtime("cuda", 8), 4)
+    with pytest.raises(UsageError, match="`--device cuda:1` is one device, not 2"):
+        hardware.spread(Runtime("cuda:1", 8), 2)
+
+
+def test_a_torch_without_distributed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributed, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="was built without what several devices need"):
+        hardware.spread(Runtime("cpu", 2), 2)
+    assert hardware.spread(Runtime("cpu", 2), 1) == Runtime("cpu", 2)
