@@ -118,7 +118,7 @@ class Crew:
         else:
             text = f"its process {worker.end()}, {deaths} times"
             memory = "; out of memory?" if worker.process.returncode == -signal.SIGKILL else ""
-            yield from self._note_failure(worker, text + memory)
+            yield Ended(self.runner.fail(trial, text + memory), reused=False)
 
     def _note_failure(self, worker: Worker, message: str) -> Iterator[Event]:
         """The trial of a worker has failed, and the worker cannot record it."""
