@@ -258,7 +258,11 @@ def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_who_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+def test_who_is_stopped_leaves_no_process_and_no_folder(
+    tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     with started(tmp_path, *TRAIN, "fcn:hidden=8", "-e", "50") as job:
         list(lines_until(job, "epoch 1/50"))
         ranks = ranks_of(job.pid)
@@ -270,8 +274,10 @@ def test_who_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals
     if number != signal.SIGKILL:
         assert "the same command goes on from here" in error
         assert "Traceback" not in error
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in ranks.values()):
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in ranks.values()) or [
+        *(tmp_path / "temporary").glob("convcompare-*")
+    ]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
