@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test browser-test check lint types bench clean
+.PHONY: demo test browser-test torture-devices check lint types bench clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
@@ -14,6 +14,9 @@ test: $(READY)  ## the test suite
 
 browser-test: $(READY)  ## the page of a report in a browser; needs chromium
 	$(BIN)/python -m pytest -m browser -ra
+
+torture-devices: $(READY)  ## 30 trainings over two processes, one of them killed in each
+	CONVCOMPARE_KILLS=30 $(BIN)/python -m pytest tests/test_devices.py -k killed
 
 check: lint types test  ## what CI runs
 

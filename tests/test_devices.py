@@ -19,9 +19,12 @@ from torch import Tensor
 
 import devices_side
 from convcompare import hardware
+from convcompare.build import resolve
 from convcompare.config import RECIPES, Runtime, TrainConfig, recipe_name
+from convcompare.data import Dataset
 from convcompare.devices import ALONE, Devices
 from convcompare.errors import UsageError
+from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.seeding import derive
 from convcompare.store import RunStore
 
@@ -160,7 +163,10 @@ def assert_same_bits(one: Path, other: Path) -> None:
 
 
 def ranks_of(pid: int) -> dict[int, int]:
-    """The processes of the devices that a command has started, by rank, from /proc."""
+    """The processes of the devices that a command has started, by rank, from /proc.
+
+    That of their launcher has rank -1.
+    """
     parents: dict[int, int] = {}
     found: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -176,7 +182,8 @@ def ranks_of(pid: int) -> dict[int, int]:
                 variables = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
             except OSError:
                 continue
-            found |= {int(v[5:]): process for v in variables if v.startswith(b"RANK=")}
+            mine = {int(v[5:]): process for v in variables if v.startswith(b"RANK=")}
+            found |= {**mine, -1: launcher} if mine else {}
     return found
 
 
@@ -229,10 +236,14 @@ def test_the_record_says_how_many_devices_and_what_each_had(whole: Path) -> None
 def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> None:
     chance = random.Random(number)
     store = f"killed-{number}"
+    epoch, rank = (chance.choice((0, 1, 2)), chance.choice((0, 1, -1))) if number else (1, 1)
+    told: list[str] = []
     with started(whole, *TRAIN, "net.py:Net", "-e", "3", "--seed", "1", "--store", store) as job:
-        told = list(lines_until(job, f"epoch {chance.choice((1, 2))}/3"))
-        time.sleep(chance.uniform(0, 0.3))
-        rank = chance.choice((0, 1))
+        while not epoch and not ranks_of(job.pid):
+            time.sleep(0.05)
+        if epoch:
+            told += lines_until(job, f"epoch {epoch}/3")
+        time.sleep(chance.uniform(0, 0.3 if epoch else 3))
         victim = ranks_of(job.pid).get(rank)
         if victim is not None:
             os.kill(victim, signal.SIGKILL)
@@ -247,11 +258,15 @@ def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_who_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+def test_who_is_stopped_leaves_no_process_and_no_folder(
+    tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     with started(tmp_path, *TRAIN, "fcn:hidden=8", "-e", "50") as job:
         list(lines_until(job, "epoch 1/50"))
         ranks = ranks_of(job.pid)
-        assert sorted(ranks) == [0, 1]
+        assert sorted(ranks) == [-1, 0, 1]
         job.send_signal(number)
         _, error = job.communicate()
     expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
@@ -259,8 +274,10 @@ def test_who_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals
     if number != signal.SIGKILL:
         assert "the same command goes on from here" in error
         assert "Traceback" not in error
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in ranks.values()):
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in ranks.values()) or [
+        *(tmp_path / "temporary").glob("convcompare-*")
+    ]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -278,13 +295,22 @@ def test_an_error_of_a_network_is_told_and_not_tried_again(
     assert row["status"] == "failed"
 
 
-def test_another_executor_refuses_the_trials_of_several_devices(run: Run) -> None:
-    result = run(*TRAIN, "fcn", "--set", "epochs=1", "--dry-run")
-    assert result.code == 0
+def test_the_plan_says_that_it_measured_one_device(run: Run) -> None:
+    result = run(*TRAIN, "fcn", "--dry-run")
+    assert "batch 64 split among 2, 5 epochs · 2 × cpu, 1 thread each" in result.err
     assert "from a few measured steps a model with one device alone" in result.out
-    compare = ("compare", *TRAIN[1:])
-    result = run(*compare, "fcn", "--executor", "local")
+
+
+def test_another_executor_refuses_the_trials_of_several_devices(
+    run: Run, tmp_path: Path, tiny: Dataset
+) -> None:
+    result = run("compare", *TRAIN[1:], "fcn", "--executor", "local")
     assert (result.code, "trains each network on one device, not 2" in result.err) == (2, True)
+    config = TrainConfig(devices=2, batch_size=32)
+    trial = Entrant("fcn", resolve("fcn", shape_of(tiny)), config).trial(tiny, 0)
+    runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1), tiny)
+    with pytest.raises(UsageError, match="is for 2 devices together"):
+        list(runner(trial))
 
 
 @pytest.mark.parametrize(

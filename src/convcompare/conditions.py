@@ -31,6 +31,7 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
         ("Own code", _all([run for run in runs if run.trial.code], _own_code)),
         ("Processor", _all(runs, lambda run: run.environment.processor)),
         ("Device", _all(runs, _device)),
+        ("Several devices", _all([run for run in runs if run.environment.devices > 1], _together)),
         ("System", _all(runs, lambda run: run.environment.platform)),
         ("Versions", _all(runs, lambda run: _versions(run.environment))),
         ("Compared", comparison.created.replace("T", " ").replace("+00:00", " UTC")),
@@ -81,9 +82,16 @@ def _device(run: Run) -> str:
     place = run.environment
     several = f"{place.devices} × " if place.devices > 1 else ""
     threads = f"{place.threads} thread{'s' if place.threads != 1 else ''}"
-    each = " each, a part of every batch on each" if place.devices > 1 else ""
+    each = " each" if place.devices > 1 else ""
     together = f", {run.jobs} trainings at a time" if run.jobs > 1 else ""
     return f"{several}{place.device}, {threads}{each}{together}"
+
+
+def _together(run: Run) -> str:
+    return (
+        f"batches of {run.trial.config.batch_size} split among {run.environment.devices}, the "
+        "learning rate that of the whole batch; BatchNorm over the part of each device"
+    )
 
 
 def _versions(place: Environment) -> str:

@@ -91,8 +91,10 @@ def check_several(device: str) -> None:
     """Raises UsageError where this torch was built without what several devices need."""
     import torch.distributed as dist
 
-    able = dist.is_available() and (
-        dist.is_nccl_available() if device.startswith("cuda") else dist.is_gloo_available()
+    able = (
+        sys.platform != "win32"
+        and dist.is_available()
+        and (dist.is_nccl_available() if device.startswith("cuda") else dist.is_gloo_available())
     )
     if not able:
         raise UsageError(

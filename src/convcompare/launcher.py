@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -25,19 +26,23 @@ CAUSE = "cause.json"
 
 def main() -> None:
     """Run a trial in as many processes as it has devices."""
+    below, employer = sys.argv[2], os.getppid()
     place, trial = sys.stdin.readline(), sys.stdin.readline()
     if not trial:
         return
     logging.disable()  # what went wrong is said once, in our words
     os.environ.update(TORCH_CPP_LOG_LEVEL="ERROR", TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
-    folder = tempfile.mkdtemp(dir=sys.argv[2])
+    folder = tempfile.mkdtemp(dir=below)
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
         launch(folder, place, trial)
     except ChildFailedError as error:
         _end_likewise(folder, [failure.exitcode for failure in error.failures.values()])
+    finally:
+        if os.getppid() != employer:  # killed: nobody else tidies up
+            shutil.rmtree(below, ignore_errors=True)
 
 
 def launch(folder: str, place: str, trial: str) -> None:

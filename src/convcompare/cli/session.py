@@ -152,6 +152,7 @@ def say_conditions(job: Job, request: Request) -> None:
     seeds = len(job.trials) // len(job.entrants)
     interleaved = ", interleaved" if seeds > 1 and len(job.entrants) > 1 else ""
     held_out = f"{units.count(c.val_images)} held out, " if c.val_images else ""
+    split = f" split among {config.devices}" if config.devices > 1 else ""
     console = talk()
     pipe = not console.is_terminal
     console.print(
@@ -160,7 +161,7 @@ def say_conditions(job: Job, request: Request) -> None:
         soft_wrap=pipe,
     )
     console.print(
-        f"recipe {c.recipe}: {config.optimizer} {config.lr:g}, batch {config.batch_size}, "
+        f"recipe {c.recipe}: {config.optimizer} {config.lr:g}, batch {config.batch_size}{split}, "
         f"{_epochs(job)} · {c.device}, {c.precision} ({job.precision_reason}) · "
         f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}{_together(job)}",
         soft_wrap=pipe,
