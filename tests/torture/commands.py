@@ -102,7 +102,7 @@ def run_lines(count: int, seed: int) -> None:
     """Draw command lines and run them in this process; raises at the smallest that misbehaves."""
     from convcompare import cli
 
-    _stay_at_home()
+    stay_at_home()
     no_limits = settings(
         max_examples=count,
         deadline=None,
@@ -144,7 +144,7 @@ def run_lines(count: int, seed: int) -> None:
         print("all held")
 
 
-def _stay_at_home() -> None:
+def stay_at_home() -> None:
     """Nothing is fetched, and nothing outside this folder is written."""
     from convcompare.sources import fetch
 
@@ -152,5 +152,3 @@ def _stay_at_home() -> None:
         raise fetch._unavailable(published, "and the network is off limits", "")
 
     fetch._from_network = no_network
-
-

@@ -42,7 +42,7 @@ def damage(n: int, seed: int) -> Outcome:
 
 
 @lru_cache
-def _stores() -> TemporaryDirectory[str]:
+def stores() -> TemporaryDirectory[str]:
     """A folder with two stores: of comparisons that have ended, and of one that has not."""
     made = TemporaryDirectory(prefix="torture-stores-")
     for name in ("ended", "half"):
@@ -77,7 +77,7 @@ def leave_half_done() -> None:
 
 def _ended(name: str, way: str) -> tuple[str, Case]:
     def case(dice: random.Random, folder: Path) -> None:
-        shutil.copytree(Path(_stores().name, "ended"), folder, dirs_exist_ok=True)
+        shutil.copytree(Path(stores().name, "ended"), folder, dirs_exist_ok=True)
         run, other = dice.sample(_runs(folder), 2)
         path, twin = _paths(folder, run, other, name)
         before = path.read_bytes()
@@ -95,7 +95,7 @@ def _ended(name: str, way: str) -> tuple[str, Case]:
 
 def _half_done(name: str, way: str) -> tuple[str, Case]:
     def case(dice: random.Random, folder: Path) -> None:
-        shutil.copytree(Path(_stores().name, "half"), folder, dirs_exist_ok=True)
+        shutil.copytree(Path(stores().name, "half"), folder, dirs_exist_ok=True)
         (run,) = _runs(folder)
         path, twin = _paths(folder, run, run, name)
         _damage(path, twin, way, dice)
@@ -208,5 +208,3 @@ def _check_noticed(found: dict[str, Any], path: Path, name: str) -> None:
         raise Broken("there is no `runs check`")
     must(check["code"] != 0, f"not noticed: {name}")
     must(path.name in check["err"] + check["out"], f"`runs check` does not name {path.name}: {check}")
-
-

@@ -209,8 +209,10 @@ class Nursery:
 
 @lru_cache
 def nursery() -> Nursery:
-    """The one of this process."""
-    return Nursery()
+    """The one of this process, warm."""
+    made = Nursery()
+    made.run(["--version"], ROOT)
+    return made
 
 
 def environment() -> dict[str, str]:
