@@ -23,28 +23,158 @@ from .small import SMALL
 BATCH = 50
 """Command lines that one process runs."""
 TRAINS = ("compare", "train", "study")
-COMMANDS = (*TRAINS, "models", "layers", "receptive-field", "gradients", "plot", "classes",
-            "report", "datasets", "runs")
-WORDS = ("fcn", "cnn:depth=2", "fcn:hidden=8,dropout=0.2", "simple", "lenet-5", "residual",
-         "net.py:Net", "net.py", "torch.nn:Linear", "torchvision:nope", "latest", "mnist", "nope",
-         "shapes", "folder:", "folder:.", "learning-curves", "confusion-matrix", "check", "rm",
-         "", "-", "--", "*", "..", "a b", "[bold]x[/bold]", "<b>", "\x1b[2J", "\n", "é№", "\ud800",
-         "0", "-1", "1e999", "nan", "inf", "0x10", "10**9", "1,2", "true", "x" * 300)
-OPTIONS = ("-d", "--dataset", "--seeds", "--seed", "-e", "--epochs", "-b", "--batch-size", "--lr",
-           "--optimizer", "--recipe", "--set", "--precision", "--device", "--threads", "--jobs",
-           "--store", "--format", "--columns", "--baseline", "--match", "--lr-grid", "--margin",
-           "--max-time", "--select", "--val-fraction", "--image-size", "--executor", "--out",
-           "--data-dir", "--all-pairs", "--until-clear", "--quiet", "--fresh", "--help",
-           "--version", "--debugg", "--layer", "--terminal", "--figure-format", "-x", "--")
-VALUES = ("shapes:train=64,test=32", "mnist-mini", "shapes:train=0", "shapes:train=-1,test=x",
-          "table", "json", "csv", "markdown", "latex", "runs", "out", "parameters", "macs", "best",
-          "last", "adam", "sgd", "muon", "cpu", "cuda", "auto", "bf16", "fp32", "local",
-          "processes", "lr=1", "schedule=cosine", "epochs=", "=", "lr==1", "0.1", "1", "2", "3,4",
-          "accuracy", "inference,memory", "0", "-1", "1e400", "nan", "1e-9", "10000000000000")
+COMMANDS = (
+    *TRAINS,
+    "models",
+    "layers",
+    "receptive-field",
+    "gradients",
+    "plot",
+    "classes",
+    "report",
+    "datasets",
+    "runs",
+)
+WORDS = (
+    "fcn",
+    "cnn:depth=2",
+    "fcn:hidden=8,dropout=0.2",
+    "simple",
+    "lenet-5",
+    "residual",
+    "net.py:Net",
+    "net.py",
+    "torch.nn:Linear",
+    "torchvision:nope",
+    "latest",
+    "mnist",
+    "nope",
+    "shapes",
+    "folder:",
+    "folder:.",
+    "learning-curves",
+    "confusion-matrix",
+    "check",
+    "rm",
+    "",
+    "-",
+    "--",
+    "*",
+    "..",
+    "a b",
+    "[bold]x[/bold]",
+    "<b>",
+    "\x1b[2J",
+    "\n",
+    "é№",
+    "\ud800",
+    "0",
+    "-1",
+    "1e999",
+    "nan",
+    "inf",
+    "0x10",
+    "10**9",
+    "1,2",
+    "true",
+    "x" * 300,
+)
+OPTIONS = (
+    "-d",
+    "--dataset",
+    "--seeds",
+    "--seed",
+    "-e",
+    "--epochs",
+    "-b",
+    "--batch-size",
+    "--lr",
+    "--optimizer",
+    "--recipe",
+    "--set",
+    "--precision",
+    "--device",
+    "--threads",
+    "--jobs",
+    "--store",
+    "--format",
+    "--columns",
+    "--baseline",
+    "--match",
+    "--lr-grid",
+    "--margin",
+    "--max-time",
+    "--select",
+    "--val-fraction",
+    "--image-size",
+    "--executor",
+    "--out",
+    "--data-dir",
+    "--all-pairs",
+    "--until-clear",
+    "--quiet",
+    "--fresh",
+    "--help",
+    "--version",
+    "--debugg",
+    "--layer",
+    "--terminal",
+    "--figure-format",
+    "-x",
+    "--",
+)
+VALUES = (
+    "shapes:train=64,test=32",
+    "mnist-mini",
+    "shapes:train=0",
+    "shapes:train=-1,test=x",
+    "table",
+    "json",
+    "csv",
+    "markdown",
+    "latex",
+    "runs",
+    "out",
+    "parameters",
+    "macs",
+    "best",
+    "last",
+    "adam",
+    "sgd",
+    "muon",
+    "cpu",
+    "cuda",
+    "auto",
+    "bf16",
+    "fp32",
+    "local",
+    "processes",
+    "lr=1",
+    "schedule=cosine",
+    "epochs=",
+    "=",
+    "lr==1",
+    "0.1",
+    "1",
+    "2",
+    "3,4",
+    "accuracy",
+    "inference,memory",
+    "0",
+    "-1",
+    "1e400",
+    "nan",
+    "1e-9",
+    "10000000000000",
+)
 SHORT_TEXT = st.text(max_size=20)
 SPEC = st.builds(
-    lambda name, options: name + (":" + ",".join(f"{k}={v}" for k, v in options) if options else ""),
-    st.one_of(st.sampled_from(("cnn", "fcn", "simple", "residual", "lenet-5", "shapes")), SHORT_TEXT),
+    lambda name, options: (
+        name + (":" + ",".join(f"{k}={v}" for k, v in options) if options else "")
+    ),
+    st.one_of(
+        st.sampled_from(("cnn", "fcn", "simple", "residual", "lenet-5", "shapes")), SHORT_TEXT
+    ),
     st.lists(
         st.tuples(
             st.one_of(st.sampled_from(("depth", "hidden", "kernel", "conv", "layers")), SHORT_TEXT),
@@ -72,7 +202,9 @@ def commands(n: int, seed: int) -> Outcome:
     batches = -(-n // BATCH)
     found = cases([(f"{min(n, BATCH)} command lines", _batch(min(n, BATCH)))] * batches, seed)
     broken = found.tried - found.held
-    return Outcome(found.tried * min(n, BATCH), found.tried * min(n, BATCH) - broken, found.findings)
+    return Outcome(
+        found.tried * min(n, BATCH), found.tried * min(n, BATCH) - broken, found.findings
+    )
 
 
 def _batch(count: int):  # type: ignore[no-untyped-def]
@@ -92,8 +224,8 @@ def _ready() -> TemporaryDirectory[str]:
     made = TemporaryDirectory(prefix="torture-lines-")
     nursery().run(SMALL, Path(made.name)).clean(0)
     Path(made.name, "net.py").write_text(
-        "from torch import nn\nclass Net(nn.Linear):\n    pass\nclass Bad:\n    def __init__(self, x):"
-        "\n        raise RuntimeError('line one\\nline two')\n"
+        "from torch import nn\nclass Net(nn.Linear):\n    pass\nclass Bad:\n"
+        "    def __init__(self, x):\n        raise RuntimeError('line one\\nline two')\n"
     )
     return made
 

@@ -17,11 +17,26 @@ from .harness import Broken, Case, Outcome, cases, must, nursery
 from .small import SMALL, check_equal, results, whole
 
 WAYS = ("cut", "flip", "zero page", "empty", "swap", "folder")
-ENDED = ("trial.json", "environment.json", "history.jsonl", "run.json", "weights.safetensors",
-         "test_logits.npz", "analyses/gradients.npz", "analyses/features.npz",
-         "analyses/receptive-field.npz", "comparison")
-HALF_DONE = ("trial.json", "history.jsonl", "checkpoint/state.json", "newest state", "older state",
-             "analyses/gradients.npz")
+ENDED = (
+    "trial.json",
+    "environment.json",
+    "history.jsonl",
+    "run.json",
+    "weights.safetensors",
+    "test_logits.npz",
+    "analyses/gradients.npz",
+    "analyses/features.npz",
+    "analyses/receptive-field.npz",
+    "comparison",
+)
+HALF_DONE = (
+    "trial.json",
+    "history.jsonl",
+    "checkpoint/state.json",
+    "newest state",
+    "older state",
+    "analyses/gradients.npz",
+)
 READERS = (
     ["runs", "--format", "json"],
     ["runs", "latest", "--format", "json"],
@@ -174,14 +189,14 @@ def read_all() -> None:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = cli.run([*argv])
-        said.append({"argv": argv, "code": code, "out": out.getvalue()[-3000:],
-                     "err": err.getvalue()})
+        said.append(
+            {"argv": argv, "code": code, "out": out.getvalue()[-3000:], "err": err.getvalue()}
+        )
     store, digests = Path("runs"), {}
     for run in _runs(Path()):
-        with contextlib.suppress(Exception):
-            with TemporaryDirectory() as alone:
-                shutil.copytree(run, Path(alone, run.name))
-                digests |= {key: _digest(value) for key, value in results(Path(alone)).items()}
+        with contextlib.suppress(Exception), TemporaryDirectory() as alone:
+            shutil.copytree(run, Path(alone, run.name))
+            digests |= {key: _digest(value) for key, value in results(Path(alone)).items()}
     print(json.dumps({"said": said, "results": digests, "store": str(store)}))
 
 
@@ -207,4 +222,6 @@ def _check_noticed(found: dict[str, Any], path: Path, name: str) -> None:
     if check["code"] == 2:
         raise Broken("there is no `runs check`")
     must(check["code"] != 0, f"not noticed: {name}")
-    must(path.name in check["err"] + check["out"], f"`runs check` does not name {path.name}: {check}")
+    must(
+        path.name in check["err"] + check["out"], f"`runs check` does not name {path.name}: {check}"
+    )

@@ -1,4 +1,4 @@
-"""The same trial twice, and once with a death between its epochs: the same bits, for every network."""
+"""Every network trained twice, once with a death between its epochs: the same bits."""
 
 from __future__ import annotations
 
@@ -27,8 +27,20 @@ def determinism(n: int, seed: int) -> Outcome:
     return cases([_case(network, recipe) for network, recipe in pairs], seed)
 
 
-LIGHT = ("cnn", "fcn", "lenet-5", "simple", "residual", "resnet-20", "plain-20", "speedrun",
-         "cnn:attention=se", "cnn:conv=unfold", "cnn:pool=mixed", "cnn:dropout=0.5,norm=batch")
+LIGHT = (
+    "cnn",
+    "fcn",
+    "lenet-5",
+    "simple",
+    "residual",
+    "resnet-20",
+    "plain-20",
+    "speedrun",
+    "cnn:attention=se",
+    "cnn:conv=unfold",
+    "cnn:pool=mixed",
+    "cnn:dropout=0.5,norm=batch",
+)
 
 
 def networks() -> list[str]:

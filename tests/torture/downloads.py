@@ -19,9 +19,28 @@ from .harness import Case, Outcome, cases, must, nursery, within
 
 CONNECT, SPEED, WINDOW = 0.6, 20_000.0, 0.6
 """Patience of these tests: seconds for an answer, bytes a second over so many seconds."""
-FAULTS = ("stall", "mute", "drip", "cut", "wrong", "swapped", "flip", "empty", "redirect_file",
-          "redirect_loop", "status_404", "status_500", "status_503", "endless", "huge", "html",
-          "reset", "garbage", "long_header", "bomb")
+FAULTS = (
+    "stall",
+    "mute",
+    "drip",
+    "cut",
+    "wrong",
+    "swapped",
+    "flip",
+    "empty",
+    "redirect_file",
+    "redirect_loop",
+    "status_404",
+    "status_500",
+    "status_503",
+    "endless",
+    "huge",
+    "html",
+    "reset",
+    "garbage",
+    "long_header",
+    "bomb",
+)
 STATED_SECONDS = CONNECT + WINDOW + 3.0
 """In which the next source is asked: patience, and what a busy machine adds."""
 
@@ -239,5 +258,3 @@ def _fingerprint() -> str:
         for images, labels in zip(arrays[::2], arrays[1::2], strict=True)
     ]
     return fingerprint(splits)
-
-

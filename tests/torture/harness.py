@@ -97,13 +97,17 @@ class Ended:
     out: str
     err: str
     argv: list[str]
+    memory: int = 0
+    """The most memory that it had, in kB; not of what was started as Python."""
 
     def __str__(self) -> str:
         return f"{' '.join(self.argv)[:300]} -> {self.code}: {self.err.strip()[-700:]}"
 
     def clean(self, *codes: int) -> Ended:
         """This; Broken where the exit code is none of `codes` or a traceback was shown."""
-        must(self.code in (codes or CODES), f"exit code, want {codes or 'a documented one'}: {self}")
+        must(
+            self.code in (codes or CODES), f"exit code, want {codes or 'a documented one'}: {self}"
+        )
         trace = _TRACE.search(self.out + self.err)
         must(not trace, f"traceback: {self}")
         if self.code in (2, 3, 4):
@@ -117,22 +121,25 @@ class Command:
     def __init__(self, pid: int, folder: Path, argv: list[str], wait: Callable[..., Any]) -> None:
         self.pid, self.folder, self.argv, self._wait = pid, folder, argv, wait
         self.code: int | None = None
+        self.memory = 0
 
     def wait(self, seconds: float = LONGEST) -> Ended:
         """What it left behind; Broken where it takes longer."""
-        if self.code is None:
-            self.code = self._wait(self.pid, seconds)
+        self._ask(seconds)
         if self.code is None:
             self.signal(signal.SIGKILL)
             self._wait(self.pid, 10)
             said = self.folder.joinpath("err").read_text(errors="replace")[-500:]
             raise Broken(f"still running after {seconds:.0f} s: {' '.join(self.argv)}: {said}")
-        return Ended(self.code, self._text("out"), self._text("err"), self.argv)
+        return Ended(self.code, self._text("out"), self._text("err"), self.argv, self.memory)
 
     def runs(self) -> bool:
-        if self.code is None:
-            self.code = self._wait(self.pid, 0)
+        self._ask(0)
         return self.code is None
+
+    def _ask(self, seconds: float) -> None:
+        if self.code is None and (ended := self._wait(self.pid, seconds)) is not None:
+            self.code, self.memory = ended
 
     def signal(self, number: int, group: bool = True) -> None:
         """Send a signal to it and its workers; nothing where it has ended."""
@@ -174,7 +181,11 @@ class Nursery:
         self.number += 1
         folder = Path(self.said.name, str(self.number))
         folder.mkdir()
-        order: dict[str, Any] = {"cwd": str(cwd), "umask": umask, "env": environment() | (env or {})}
+        order: dict[str, Any] = {
+            "cwd": str(cwd),
+            "umask": umask,
+            "env": environment() | (env or {}),
+        }
         order |= {"out": str(folder / "out"), "err": str(folder / "err")}
         order |= {"before": before, "with": given}
         order |= {} if argv is None else {"argv": list(argv)}
@@ -196,9 +207,9 @@ class Nursery:
             self.process.wait(10)
             self.said.cleanup()
 
-    def _await(self, pid: int, seconds: float) -> int | None:
-        code: int | None = self._ask({"wait": pid, "seconds": seconds})
-        return code
+    def _await(self, pid: int, seconds: float) -> tuple[int, int] | None:
+        ended: tuple[int, int] | None = self._ask({"wait": pid, "seconds": seconds})
+        return ended
 
     def _ask(self, order: dict[str, Any]) -> Any:
         assert self.process.stdin and self.process.stdout
@@ -239,13 +250,17 @@ def real(
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         process = subprocess.Popen(
             [sys.executable, "-c", code, *argv],
-            cwd=cwd, env=environment() | (env or {}), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            cwd=cwd,
+            env=environment() | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
             start_new_session=True,
         )
 
-    def wait(pid: int, seconds: float) -> int | None:
+    def wait(pid: int, seconds: float) -> tuple[int, int] | None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(seconds)
+            return process.wait(seconds), 0
         return None
 
     return Command(process.pid, folder, list(argv), wait)

@@ -58,7 +58,11 @@ def _read_meanwhile(writers: list[Command], folder: Path) -> None:
         if not list(folder.glob("runs/*/trial.json")):
             time.sleep(0.05)
             continue
-        for argv in (["runs"], ["runs", "latest", "--format", "json"], ["plot", "learning-curves", "--format", "json"]):
+        for argv in (
+            ["runs"],
+            ["runs", "latest", "--format", "json"],
+            ["plot", "learning-curves", "--format", "json"],
+        ):
             nursery().run(argv, folder).clean(0, 2)
 
 

@@ -1,4 +1,4 @@
-"""Hostile names in specs, classes, image files, runs: no path escapes, no terminal or page is fooled."""
+"""Hostile names of all that has one: no path escapes, no terminal and no page is fooled."""
 
 from __future__ import annotations
 
@@ -31,13 +31,27 @@ NAMES = (
     " ",
     "CON",
 )
-PLACES = ("model", "dataset", "class", "image", "broken image", "network file", "run folder",
-          "comparison file", "store", "study", "out", "option value")
+PLACES = (
+    "model",
+    "dataset",
+    "class",
+    "image",
+    "broken image",
+    "network file",
+    "run folder",
+    "comparison file",
+    "store",
+    "study",
+    "out",
+    "option value",
+)
 
 
 def hostile_names(n: int, seed: int) -> Outcome:
     """Each name in each place; `n` of them, 0 is all."""
-    every = [(f"{name[:30]!r} as {place}", _case(place, name)) for place in PLACES for name in NAMES]
+    every = [
+        (f"{name[:30]!r} as {place}", _case(place, name)) for place in PLACES for name in NAMES
+    ]
     if n and n < len(every):
         every = random.Random(seed).sample(every, n)
     return cases(every, seed)
@@ -66,7 +80,9 @@ def _case(place: str, name: str) -> Case:
 def _check_text(ended: Ended) -> None:
     """Broken where a control character, or one that turns the line round, reaches a terminal."""
     for text in (ended.out, ended.err):
-        odd = {c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf") and c != "\t"}
+        odd = {
+            c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf") and c != "\t"
+        }
         must(not odd, f"{sorted(map(ascii, odd))} in what is shown: {ended!r}"[:900])
 
 
@@ -80,8 +96,10 @@ def _model(folder: Path, name: str) -> list[Ended]:
 
 
 def _dataset(folder: Path, name: str) -> list[Ended]:
-    return [_run(folder, "compare", "fcn", f"--dataset={prefix}{name}", "--dry-run")
-            for prefix in ("", "folder:", "shapes:train=")]
+    return [
+        _run(folder, "compare", "fcn", f"--dataset={prefix}{name}", "--dry-run")
+        for prefix in ("", "folder:", "shapes:train=")
+    ]
 
 
 def _photos(folder: Path, first: str, file: str) -> list[Ended]:
@@ -162,14 +180,45 @@ def _study(folder: Path, name: str) -> list[Ended]:
 def _out(folder: Path, name: str) -> list[Ended]:
     _filled(folder)
     name = name.replace("../../out", "out")
-    return [_run(folder, "plot", "seeds", f"--out={name}"), _run(folder, "report", f"--out={name}r")]
+    return [
+        _run(folder, "plot", "seeds", f"--out={name}"),
+        _run(folder, "report", f"--out={name}r"),
+    ]
 
 
 def _option_value(folder: Path, name: str) -> list[Ended]:
-    options = ("recipe", "optimizer", "set", "seeds", "lr", "columns", "format", "executor", "device")
+    options = (
+        "recipe",
+        "optimizer",
+        "set",
+        "seeds",
+        "lr",
+        "columns",
+        "format",
+        "executor",
+        "device",
+    )
     data = ("compare", "fcn", "-d", "shapes:train=64,test=32", "--dry-run")
     return [_run(folder, *data, f"--{option}={name}") for option in options]
 
 
-PUT = dict(zip(PLACES, (_model, _dataset, _class, _image, _broken_image, _network_file, _run_folder,
-                        _comparison_file, _store, _study, _out, _option_value), strict=True))
+PUT = dict(
+    zip(
+        PLACES,
+        (
+            _model,
+            _dataset,
+            _class,
+            _image,
+            _broken_image,
+            _network_file,
+            _run_folder,
+            _comparison_file,
+            _store,
+            _study,
+            _out,
+            _option_value,
+        ),
+        strict=True,
+    )
+)

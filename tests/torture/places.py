@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -11,11 +10,10 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .harness import CODES, Case, Outcome, Skipped, cases, must, nursery, real
+from .harness import Case, Outcome, Skipped, cases, must, nursery, real
 from .small import SMALL, announced, check_equal
 
 _NEWNS, _NEWUSER = 0x00020000, 0x10000000
@@ -82,7 +80,12 @@ def child(argv: list[str]) -> dict[str, Any]:
             stream.flush()
         os._exit(code)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return {"argv": argv, "code": code, "out": Path("out").read_text(), "err": Path("err").read_text()}
+    return {
+        "argv": argv,
+        "code": code,
+        "out": Path("out").read_text(),
+        "err": Path("err").read_text(),
+    }
 
 
 def full_disk(number: float) -> None:
@@ -102,7 +105,9 @@ def no_inodes(number: float) -> None:
     mount(f"size=64m,nr_inodes={int(3 + 22 * number)}")
     first = child([*SMALL])
     listed = child(["runs"])
-    subprocess.run(["mount", "-o", "remount,nr_inodes=10000", "runs"], check=True, capture_output=True)
+    subprocess.run(
+        ["mount", "-o", "remount,nr_inodes=10000", "runs"], check=True, capture_output=True
+    )
     _report(first, listed, child([*SMALL]))
 
 
@@ -112,14 +117,20 @@ def read_only(number: float) -> None:
     mount("size=64m")
     child([*SMALL])
     subprocess.run(["mount", "-o", "remount,ro", "runs"], check=True, capture_output=True)
-    readers = [child(["runs"]), child(["runs", "latest"]), child(["plot", "learning-curves", "--format", "json"])]
+    readers = [
+        child(["runs"]),
+        child(["runs", "latest"]),
+        child(["plot", "learning-curves", "--format", "json"]),
+    ]
     must(all(one["code"] == 0 for one in readers), readers)
     other = child([*SMALL, "--seeds", "2"])
     must(other["code"] == 4, other)
     _report(other, readers[0], child(["runs"]))
 
 
-def _report(first: dict[str, Any], listed: dict[str, Any], last: dict[str, Any], **more: Any) -> None:
+def _report(
+    first: dict[str, Any], listed: dict[str, Any], last: dict[str, Any], **more: Any
+) -> None:
     shutil.copytree("runs", "kept")
     print(json.dumps({"first": first, "listed": listed, "last": last, **more}))
 
@@ -209,5 +220,3 @@ def _not_a_store(dice: random.Random, folder: Path) -> None:
             ended = nursery().run([*argv, "--store", store], folder).clean(2, 4)
             must(not announced(ended), f"trained first: {ended}")
             must("\x1b" not in ended.err, f"control characters: {ended!r}")
-
-
