@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test browser-test torture-devices check lint types bench clean
+.PHONY: demo test torture torture-devices browser-test check lint types bench clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
 
 test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest
+
+# make torture KINDS="kills damage" SCALE=0.1 JOBS=2
+torture: $(READY)  ## the long form of the torture suite, about an hour; docs/reliability.md
+	$(BIN)/python -m tests.torture $(KINDS) $(if $(SCALE),--scale $(SCALE)) \
+	    $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
 
 browser-test: $(READY)  ## the page of a report in a browser; needs chromium
 	$(BIN)/python -m pytest -m browser -ra

@@ -21,7 +21,7 @@ CHANGES = {
     *("symlink_to", "unlink", "rmdir", "mkdir", "makedirs", "rmtree", "mkstemp", "mkdtemp"),
     *("copyfile", "copytree", "NamedTemporaryFile", "TemporaryDirectory", "truncate", "removedirs"),
 }
-OPENERS = {"Image", "tarfile", "gzip", "opener"}
+OPENERS = {"Image", "tarfile", "gzip", "opener", "archive"}
 """Whose ``open`` reads: pictures, archives, addresses."""
 READS = {
     *("own_network", "register", "html", "contention", "hardware", "process"),

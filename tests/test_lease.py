@@ -201,8 +201,9 @@ def test_a_lease_lost_between_writing_and_renaming_is_noticed(
     with pytest.raises(LeaseLost):
         store.save_epoch(trial(), [epoch(n) for n in (1, 2, 3, 4)], b"late")
     monkeypatch.undo()
-    names = sorted(path.name for path in (tmp_path / trial().id / "checkpoint").iterdir())
-    assert names == ["0002.safetensors", "0003.safetensors", "state.json"]
+    folder = tmp_path / trial().id / "checkpoint"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["0002.json", "0002.safetensors", "0003.json", "0003.safetensors"]
 
 
 def test_the_first_end_counts(tmp_path: Path) -> None:

@@ -82,10 +82,11 @@ def test_a_finished_run_reads_back_whole(store: RunStore) -> None:
 
 def test_a_half_done_run_goes_on_from_its_last_epoch(store: RunStore) -> None:
     half_done(store)
-    checkpoint = store.checkpoint(trial().id)
+    checkpoint, damage = store.checkpoint(trial().id)
     assert checkpoint is not None
     assert checkpoint.data == b"state 3"
-    assert checkpoint.history == (epoch(1), epoch(2), epoch(3))
+    assert checkpoint.history == (epoch(1), epoch(2), epoch(3)) == store.history(trial().id)
+    assert damage == ""
 
 
 @pytest.mark.parametrize("damage", [b"", b"state", b"State 3", None])
@@ -98,16 +99,58 @@ def test_a_damaged_state_falls_back_to_the_one_before(
         newest.unlink()
     else:
         newest.write_bytes(damage)
-    checkpoint = store.checkpoint(trial().id)
+    checkpoint, told = store.checkpoint(trial().id)
     assert checkpoint is not None
     assert (checkpoint.data, len(checkpoint.history)) == (b"state 2", 2)
+    assert "0003.safetensors` is damaged" in told
+    assert told.endswith("run goes on after epoch 2")
 
 
-def test_a_damaged_pointer_or_history_starts_over(store: RunStore) -> None:
+def test_a_damaged_record_of_a_state_falls_back_and_two_start_over(store: RunStore) -> None:
     half_done(store)
-    pointer = store.folder(trial().id) / "checkpoint" / "state.json"
-    pointer.write_bytes(pointer.read_bytes().replace(b'"epoch": 3', b'"epoch": 4'))
-    assert store.checkpoint(trial().id) is None
+    states = store.folder(trial().id) / "checkpoint"
+    newest = states / "0003.json"
+    newest.write_bytes(newest.read_bytes().replace(b'"epoch": 3', b'"epoch": 4', 1))
+    checkpoint, told = store.checkpoint(trial().id)
+    assert checkpoint is not None
+    assert (checkpoint.data, told.count("is damaged")) == (b"state 2", 1)
+    (states / "0002.json").unlink()
+    (states / "0002.json").mkdir()
+    checkpoint, told = store.checkpoint(trial().id)
+    assert checkpoint is None
+    assert "it is a folder: run starts over" in told
+
+
+def test_the_state_of_another_run_is_not_gone_on_with(store: RunStore) -> None:
+    half_done(store)
+    other = trial(1)
+    store.begin(other, ENVIRONMENT)
+    store.save_epoch(other, [epoch(1), epoch(2), epoch(3)], b"other state 3")
+    for name in ("0003.json", "0003.safetensors"):
+        theirs = store.folder(other.id) / "checkpoint" / name
+        (store.folder(trial().id) / "checkpoint" / name).write_bytes(theirs.read_bytes())
+    checkpoint, told = store.checkpoint(trial().id)
+    assert checkpoint is not None
+    assert (checkpoint.data, "it is of another run" in told) == (b"state 2", True)
+
+
+@pytest.mark.parametrize("value", ["../../x", 3, None, [], {"a": 1}])
+@pytest.mark.parametrize("place", ["trial", "status", "history", "sha256", "ended", "cost"])
+def test_a_record_that_is_no_run_is_noticed_though_its_sum_is_right(
+    store: RunStore, place: str, value: object
+) -> None:
+    half_done(store)
+    run = store.finish(finished(trial()), b"weights", PREDICTIONS)
+    record = {**run.to_json(), place: value}
+    if place == "sha256" and value == {"a": 1}:
+        record[place] = {"../../x": "00"}
+    write_record(store.folder(run.id) / "run.json", record)
+    try:
+        store.sound_outcome(run.id)
+    except StoreError as error:
+        assert "run.json` is damaged" in error.message
+    else:
+        assert (place, value) in (("history", []), ("sha256", []), ("ended", "../../x"))
 
 
 def test_every_flipped_byte_of_a_record_is_noticed(store: RunStore) -> None:
@@ -166,4 +209,4 @@ def test_forgetting_starts_over(store: RunStore) -> None:
     store.finish(finished(trial()), b"weights", PREDICTIONS)
     store.forget(trial().id)
     assert not store.finished(trial().id)
-    assert store.checkpoint(trial().id) is None
+    assert store.checkpoint(trial().id) == (None, "")

@@ -53,6 +53,7 @@ class Attempt:
         self.trainer, self.store, self.environment = trainer, store, environment
         self.history: list[Epoch] = []
         self.notes: list[str] = []
+        self.damage = ""
         self.spent = Cost(cost.parameters(trainer.model), builder.description.macs)
         self.recorder = GradientRecorder(trainer.train_batches)
 
@@ -60,7 +61,7 @@ class Attempt:
         """Train from where the store stands to the last epoch."""
         with self._clock("setup_seconds"):
             self._resume()
-        yield Started(self.trial, tuple(self.history), self.trainer.pulse)
+        yield Started(self.trial, tuple(self.history), self.trainer.pulse, self.damage)
         with self._clock("setup_seconds"):
             step_seconds(self.trainer)
             self.spent = replace(self.spent, peak_memory=peak_memory(self.trainer))
@@ -133,12 +134,17 @@ class Attempt:
         return test.take(torch.from_numpy(rows).to(test.device))[0], rows
 
     def _resume(self) -> None:
-        checkpoint = self.store.checkpoint(self.trial.id)
+        checkpoint, self.damage = self.store.checkpoint(self.trial.id)
         if checkpoint is None:
             return
         self.trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
         self.history = list(checkpoint.history)
-        arrays = self.store.half_done_analysis(self.trial.id, GRADIENTS)
+        arrays = None
+        try:
+            arrays = self.store.half_done_analysis(self.trial.id, GRADIENTS)
+        except StoreError as error:
+            parts = [self.damage, f"{error.message}: gradients before now are not known"]
+            self.damage = "; ".join(filter(None, parts))
         record = GradientRecord.from_arrays(arrays) if arrays else None
         self.recorder.resume(record, moments=len(self.history) + 1)
 

@@ -183,15 +183,24 @@ class Comparison:
 
     @classmethod
     def load(cls, store: RunStore, record: Mapping[str, Any]) -> Comparison:
-        """The comparison of a stored record, its figures read from the runs."""
+        """The comparison of a stored record, its figures read from the runs.
+
+        Damaged runs are left out and noted in the store.
+        """
         groups, unfinished = [], []
         for model in record["models"]:
-            outcomes = {run_id: store.outcome(run_id) for run_id in model["trials"]}
+            outcomes: dict[str, Run | None] = {}
+            for run_id in model["trials"]:
+                with store.noting():
+                    outcomes[run_id] = store.sound_outcome(run_id)
             groups.append(Group(model["model"], tuple(run for run in outcomes.values() if run)))
             unfinished += [(model["model"], run_id) for run_id, run in outcomes.items() if not run]
+        groups = [group for group in groups if group.runs]
+        if store.damage and not groups and not unfinished:
+            raise store.damage[0]
         return cls(
             Conditions.from_json(record["conditions"]),
-            tuple(group for group in groups if group.runs),
+            tuple(groups),
             record["created"],
             tuple(record["command"]),
             record.get("study"),
@@ -202,13 +211,15 @@ class Comparison:
 
     @classmethod
     def latest(cls, store: RunStore) -> Comparison:
-        """The comparison that a store recorded last; UsageError where there is none."""
-        names = store.comparisons()
-        if not names:
-            raise UsageError(
-                f"there is no comparison in {quote(store.root)}", "`convcompare compare` makes one"
-            )
-        return cls.load(store, store.comparison(names[-1]))
+        """The newest comparison of a store that can be read; UsageError where there is none."""
+        for name in reversed(store.comparisons()):
+            with store.noting():
+                return cls.load(store, store.comparison(name))
+        if store.damage:
+            raise store.damage[0]
+        raise UsageError(
+            f"there is no comparison in {quote(store.root)}", "`convcompare compare` makes one"
+        )
 
     def warnings(self) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it."""

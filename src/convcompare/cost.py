@@ -126,6 +126,19 @@ def plain(record: Any) -> dict[str, Any]:
 
 
 def known_fields(cls: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `record` that this version knows: newer writers may add some."""
-    names = {f.name for f in dataclasses.fields(cls)}
-    return {name: value for name, value in record.items() if name in names}
+    """The fields of `record` that this version knows: newer writers may add some.
+
+    TypeError where a number, a truth value or a text is something else.
+    """
+    kinds = {f.name: str(f.type) for f in dataclasses.fields(cls)}
+    known = {name: value for name, value in record.items() if name in kinds}
+    for name, value in known.items():
+        kind = kinds[name].removesuffix(" | None")
+        optional = kind != kinds[name] and value is None
+        if kind in _PLAIN and not optional and type(value) not in _PLAIN[kind]:
+            raise TypeError(f"{name} is not a {kind}")
+    return known
+
+
+_PLAIN = {"int": (int,), "float": (float, int), "str": (str,), "bool": (bool,)}
+"""What JSON has for a field of that type."""

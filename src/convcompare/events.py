@@ -23,6 +23,8 @@ class Started:
     trial: Trial
     history: tuple[Epoch, ...]
     pulse: Pulse
+    damage: str = ""
+    """What of its state was damaged, and what is done about it, in words."""
 
 
 @dataclass(frozen=True)

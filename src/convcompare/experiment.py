@@ -120,7 +120,9 @@ class TrialRunner:
             except LeaseLost:
                 yield Waiting(trial, self.store.holder(trial.id) or "another process")
         self.store.tidy(trial.id)
-        yield Ended(self.store.run(trial.id), reused=True)
+        run = self.store.run(trial.id)
+        self.store.verify(run)
+        yield Ended(run, reused=True)
 
     def _claimed(self, trial: Trial) -> Generator[Event, None, Lease | None]:
         """The lease of a trial, as soon as it is to be had; None where the trial ends meanwhile."""

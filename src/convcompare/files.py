@@ -11,6 +11,7 @@ something in its place that fails at the n-th.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
@@ -85,6 +86,11 @@ class Disk:
                 raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes")
             return file.read(limit + 1)
 
+    def sha256(self, path: Path) -> str:
+        """The digest of a file, however large, in little memory."""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
     def list(self, path: Path) -> list[str]:
         return os.listdir(path)  # noqa: PTH208
 
@@ -135,12 +141,20 @@ def read(path: Path, limit: int = LARGEST) -> bytes:
         return disk.read(path, limit)
 
 
+def sha256(path: Path) -> str:
+    """The SHA-256 of the file at `path`, in little memory."""
+    with _explained("read", path):
+        return disk.sha256(path)
+
+
 def exists(path: Path) -> bool:
     """Whether anything has that name, be it a file or not."""
     with _explained("look at", path):
         try:
             path.lstat()
         except (FileNotFoundError, NotADirectoryError):
+            return False
+        except ValueError:  # a name with a zero byte
             return False
         return True
 

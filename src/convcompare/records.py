@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from . import files
 from .errors import StoreError, quote
 from .run import SCHEMA_VERSION
+
+LARGEST = 32 << 20
+"""Bytes of a record."""
+_AT_ONCE = 64 << 20
+"""Bytes of a file that is read before it is known whether it is the right one."""
+T = TypeVar("T")
 
 
 def write_record(path: Path, record: Mapping[str, Any], guard: files.Guard | None = None) -> None:
@@ -25,14 +32,38 @@ def stamp(record: Mapping[str, Any]) -> bytes:
 
 def read_record(path: Path) -> dict[str, Any]:
     """Read a record; StoreError where it is damaged or newer than this version."""
-    record = unseal(files.read(path))
+    record = unseal(_content(path, LARGEST))
     if record is None:
         raise damaged(path, "it is not the record that was written")
-    if record.get("schema_version", 0) > SCHEMA_VERSION:
+    version = record.get("schema_version", 0)
+    if not isinstance(version, int):
+        raise damaged(path, "it has no version")
+    if version > SCHEMA_VERSION:
         raise StoreError(
-            f"{quote(path)} was written by a newer convcompare", "upgrade convcompare to read it"
+            f"{quote(path, 300)} was written by a newer convcompare",
+            "upgrade convcompare to read it",
         )
     return record
+
+
+def read_parsed(path: Path, build: Callable[[Mapping[str, Any]], T]) -> T:
+    """What `build` makes of a record; StoreError where it cannot make anything of it."""
+    record = read_record(path)
+    try:
+        return build(record)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise damaged(path, f"{type(error).__name__} {error}") from error
+
+
+def verified(path: Path, digest: str | None) -> bytes:
+    """The bytes of a file, where they are those that a record names; StoreError elsewhere."""
+    large = _size(path) > _AT_ONCE
+    if large and files.sha256(path) != digest:
+        raise damaged(path, "its bytes are not those that were written")
+    data = _content(path, files.LARGEST)
+    if sha256(data) != digest:
+        raise damaged(path, "its bytes are not those that were written")
+    return data
 
 
 def seal(record: Mapping[str, Any], indent: int | None = None) -> bytes:
@@ -44,20 +75,38 @@ def unseal(data: bytes) -> dict[str, Any] | None:
     """The record that `seal` wrote; None where these bytes are not it."""
     try:
         record = json.loads(data)
-    except (ValueError, RecursionError):
+        if not isinstance(record, dict):
+            return None
+        crc = record.pop("crc32", None)
+        return record if crc == _crc(record) else None
+    except (ValueError, RecursionError, MemoryError):
         return None
-    if not isinstance(record, dict):
-        return None
-    crc = record.pop("crc32", None)
-    return record if crc == _crc(record) else None
 
 
 def damaged(path: Path, what: str) -> StoreError:
     """The error for a file of the store that is not what was written."""
     return StoreError(
-        f"{quote(path)} is damaged: {what}",
-        "move the run's folder away, or train it again with `--fresh`",
+        f"{quote(path, 300)} is damaged: {what}",
+        "`convcompare runs check --repair` puts it aside, and the same command makes it anew",
     )
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _content(path: Path, limit: int) -> bytes:
+    if not files.exists(path):
+        raise damaged(path, "it is missing")
+    if path.is_dir():
+        raise damaged(path, "it is a folder")
+    if _size(path) > limit:
+        raise damaged(path, "it is larger than what was written")
+    return files.read(path, limit)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _crc(record: Mapping[str, Any]) -> str:

@@ -183,11 +183,12 @@ def compared(comparison: Comparison) -> str:
 
 def _unfinished(section: Section) -> list[str]:
     """The runs that have no end: they still run, or were stopped."""
-    store = section.source.store
-    return [
-        f"{code(label)} (run {run_id}) half-done at epoch {len(store.history(run_id))}"
-        for label, run_id in section.comparison.unfinished
-    ]
+    store, found = section.source.store, []
+    for label, run_id in section.comparison.unfinished:
+        with store.noting():
+            done = len(store.history(run_id))
+            found.append(f"{code(label)} (run {run_id}) half-done at epoch {done}")
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .config import TrainConfig
 from .cost import Cost, Environment, Latency, Timing, known_fields, plain
@@ -183,6 +183,9 @@ class Run:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Run:
+        if record["status"] not in get_args(Status):
+            raise ValueError(f"a run that is {record['status']!r}")
+        known_fields(cls, {"ended": record["ended"], "message": record.get("message", "")})
         return cls(
             trial=Trial.from_json(record["trial"]),
             status=record["status"],
@@ -191,7 +194,7 @@ class Run:
             environment=Environment.from_json(record["environment"]),
             ended=record["ended"],
             message=record.get("message", ""),
-            sha256=record.get("sha256", {}),
+            sha256=dict(record.get("sha256", {})),
             tta_accuracy=record.get("tta_accuracy"),
         )
 

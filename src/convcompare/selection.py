@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .comparison import Comparison, Conditions, Group
@@ -42,8 +42,15 @@ def select(store: RunStore, names: Sequence[str]) -> Comparison:
 
 def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
     """The newest record of each study by its name."""
-    records = [store.comparison(name) for name in store.comparisons()]
+    records = list(_records(store))
     return {str(record["study"]): record for record in records if record.get("study")}
+
+
+def _records(store: RunStore) -> Iterator[Mapping[str, Any]]:
+    """The records of all comparisons, oldest first; a damaged one is noted in the store."""
+    for name in store.comparisons():
+        with store.noting():
+            yield store.comparison(name)
 
 
 def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:
@@ -54,7 +61,10 @@ def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:
 
 def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> Comparison:
     """A comparison of runs from all over the store, in the order in which they are named."""
-    trials = {run_id: store.trial(run_id) for run_id in store.ids()}
+    trials = {}
+    for run_id in store.ids():
+        with store.noting():
+            trials[run_id] = store.trial(run_id)
     chosen: dict[str, Trial] = {}
     for name in names:
         found = {i: t for i, t in trials.items() if name in (t.label, t.model)}
@@ -64,7 +74,10 @@ def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> C
                 raise _unknown(store, name, len(found), [*known, *_labels(trials.values())])
         chosen |= found
     _check_alike(list(chosen.values()))
-    outcomes = {run_id: store.outcome(run_id) for run_id in chosen}
+    outcomes: dict[str, Run | None] = {}
+    for run_id in chosen:
+        with store.noting():
+            outcomes[run_id] = store.sound_outcome(run_id)
     by_label: dict[str, list[Run]] = {}
     for run_id, run in outcomes.items():
         if run is not None:
@@ -74,7 +87,9 @@ def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> C
         for label, runs in by_label.items()
     ]
     unfinished = [(_label(chosen[i]), i) for i, run in outcomes.items() if run is None]
-    return Comparison(_conditions(store, chosen), tuple(groups), unfinished=tuple(unfinished))
+    return Comparison(
+        _conditions(store, chosen, outcomes.values()), tuple(groups), unfinished=tuple(unfinished)
+    )
 
 
 def _unknown(store: RunStore, name: str, matches: int, known: list[str]) -> UsageError:
@@ -113,14 +128,15 @@ def _check_alike(trials: Sequence[Trial]) -> None:
         raise UsageError("these runs are of several versions of a file", "pick runs by their ids")
 
 
-def _conditions(store: RunStore, chosen: Mapping[str, Trial]) -> Conditions:
+def _conditions(
+    store: RunStore, chosen: Mapping[str, Trial], outcomes: Iterable[Run | None]
+) -> Conditions:
     """Those of the newest comparison with one of the runs; else what the runs know themselves."""
-    for name in reversed(store.comparisons()):
-        record = store.comparison(name)
+    for record in reversed(list(_records(store))):
         if any(run_id in chosen for model in record["models"] for run_id in model["trials"]):
             return Conditions.from_json(record["conditions"])
     trial = next(iter(chosen.values()))
-    ended = [run for run in map(store.outcome, chosen) if run and run.status == "finished"]
+    ended = [run for run in outcomes if run and run.status == "finished"]
     return Conditions(
         dataset=trial.dataset,
         train_images=0,

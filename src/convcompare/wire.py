@@ -21,7 +21,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
     if isinstance(event, Started):
         history = [epoch.to_json() for epoch in event.history]
         steps = event.pulse.steps
-        return {"event": "started", "trial": event.trial.to_json(), "history": history, "of": steps}
+        started = {"event": "started", "trial": event.trial.to_json(), "history": history}
+        return {**started, "of": steps, "damage": event.damage}
     if isinstance(event, Progressed):
         epoch = event.epoch.to_json()
         return {"event": "progressed", "trial": event.trial.to_json(), "epoch": epoch}
@@ -35,7 +36,8 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
     """The event; one that begins a trial has a new pulse, which stands still until it is moved."""
     if record["event"] == "started":
         history = tuple(Epoch.from_json(epoch) for epoch in record["history"])
-        return Started(Trial.from_json(record["trial"]), history, Pulse(steps=record["of"]))
+        pulse = Pulse(steps=record["of"])
+        return Started(Trial.from_json(record["trial"]), history, pulse, record["damage"])
     if record["event"] == "progressed":
         return Progressed(Trial.from_json(record["trial"]), Epoch.from_json(record["epoch"]))
     if record["event"] == "waiting":

@@ -224,8 +224,8 @@ def _ready() -> TemporaryDirectory[str]:
     made = TemporaryDirectory(prefix="torture-lines-")
     nursery().run(SMALL, Path(made.name)).clean(0)
     Path(made.name, "net.py").write_text(
-        "from torch import nn\nclass Net(nn.Linear):\n    pass\nclass Bad:\n    def __init__(self, x):"
-        "\n        raise RuntimeError('line one\\nline two')\n"
+        "from torch import nn\nclass Net(nn.Linear):\n    pass\nclass Bad:\n"
+        "    def __init__(self, x):\n        raise RuntimeError('line one\\nline two')\n"
     )
     return made
 
@@ -234,7 +234,7 @@ def run_lines(count: int, seed: int) -> None:
     """Draw command lines and run them in this process; raises at the smallest that misbehaves."""
     from convcompare import cli
 
-    _stay_at_home()
+    stay_at_home()
     no_limits = settings(
         max_examples=count,
         deadline=None,
@@ -276,7 +276,7 @@ def run_lines(count: int, seed: int) -> None:
         print("all held")
 
 
-def _stay_at_home() -> None:
+def stay_at_home() -> None:
     """Nothing is fetched, and nothing outside this folder is written."""
     from convcompare.sources import fetch
 

@@ -57,7 +57,7 @@ def damage(n: int, seed: int) -> Outcome:
 
 
 @lru_cache
-def _stores() -> TemporaryDirectory[str]:
+def stores() -> TemporaryDirectory[str]:
     """A folder with two stores: of comparisons that have ended, and of one that has not."""
     made = TemporaryDirectory(prefix="torture-stores-")
     for name in ("ended", "half"):
@@ -92,7 +92,7 @@ def leave_half_done() -> None:
 
 def _ended(name: str, way: str) -> tuple[str, Case]:
     def case(dice: random.Random, folder: Path) -> None:
-        shutil.copytree(Path(_stores().name, "ended"), folder, dirs_exist_ok=True)
+        shutil.copytree(Path(stores().name, "ended"), folder, dirs_exist_ok=True)
         run, other = dice.sample(_runs(folder), 2)
         path, twin = _paths(folder, run, other, name)
         before = path.read_bytes()
@@ -110,7 +110,7 @@ def _ended(name: str, way: str) -> tuple[str, Case]:
 
 def _half_done(name: str, way: str) -> tuple[str, Case]:
     def case(dice: random.Random, folder: Path) -> None:
-        shutil.copytree(Path(_stores().name, "half"), folder, dirs_exist_ok=True)
+        shutil.copytree(Path(stores().name, "half"), folder, dirs_exist_ok=True)
         (run,) = _runs(folder)
         path, twin = _paths(folder, run, run, name)
         _damage(path, twin, way, dice)
@@ -194,10 +194,9 @@ def read_all() -> None:
         )
     store, digests = Path("runs"), {}
     for run in _runs(Path()):
-        with contextlib.suppress(Exception):
-            with TemporaryDirectory() as alone:
-                shutil.copytree(run, Path(alone, run.name))
-                digests |= {key: _digest(value) for key, value in results(Path(alone)).items()}
+        with contextlib.suppress(Exception), TemporaryDirectory() as alone:
+            shutil.copytree(run, Path(alone, run.name))
+            digests |= {key: _digest(value) for key, value in results(Path(alone)).items()}
     print(json.dumps({"said": said, "results": digests, "store": str(store)}))
 
 

@@ -97,6 +97,8 @@ class Ended:
     out: str
     err: str
     argv: list[str]
+    memory: int = 0
+    """The most memory that it had, in kB; not of what was started as Python."""
 
     def __str__(self) -> str:
         return f"{' '.join(self.argv)[:300]} -> {self.code}: {self.err.strip()[-700:]}"
@@ -119,22 +121,25 @@ class Command:
     def __init__(self, pid: int, folder: Path, argv: list[str], wait: Callable[..., Any]) -> None:
         self.pid, self.folder, self.argv, self._wait = pid, folder, argv, wait
         self.code: int | None = None
+        self.memory = 0
 
     def wait(self, seconds: float = LONGEST) -> Ended:
         """What it left behind; Broken where it takes longer."""
-        if self.code is None:
-            self.code = self._wait(self.pid, seconds)
+        self._ask(seconds)
         if self.code is None:
             self.signal(signal.SIGKILL)
             self._wait(self.pid, 10)
             said = self.folder.joinpath("err").read_text(errors="replace")[-500:]
             raise Broken(f"still running after {seconds:.0f} s: {' '.join(self.argv)}: {said}")
-        return Ended(self.code, self._text("out"), self._text("err"), self.argv)
+        return Ended(self.code, self._text("out"), self._text("err"), self.argv, self.memory)
 
     def runs(self) -> bool:
-        if self.code is None:
-            self.code = self._wait(self.pid, 0)
+        self._ask(0)
         return self.code is None
+
+    def _ask(self, seconds: float) -> None:
+        if self.code is None and (ended := self._wait(self.pid, seconds)) is not None:
+            self.code, self.memory = ended
 
     def signal(self, number: int, group: bool = True) -> None:
         """Send a signal to it and its workers; nothing where it has ended."""
@@ -202,9 +207,9 @@ class Nursery:
             self.process.wait(10)
             self.said.cleanup()
 
-    def _await(self, pid: int, seconds: float) -> int | None:
-        code: int | None = self._ask({"wait": pid, "seconds": seconds})
-        return code
+    def _await(self, pid: int, seconds: float) -> tuple[int, int] | None:
+        ended: tuple[int, int] | None = self._ask({"wait": pid, "seconds": seconds})
+        return ended
 
     def _ask(self, order: dict[str, Any]) -> Any:
         assert self.process.stdin and self.process.stdout
@@ -215,8 +220,10 @@ class Nursery:
 
 @lru_cache
 def nursery() -> Nursery:
-    """The one of this process."""
-    return Nursery()
+    """The one of this process, warm."""
+    made = Nursery()
+    made.run(["--version"], ROOT)
+    return made
 
 
 def environment() -> dict[str, str]:
@@ -251,9 +258,9 @@ def real(
             start_new_session=True,
         )
 
-    def wait(pid: int, seconds: float) -> int | None:
+    def wait(pid: int, seconds: float) -> tuple[int, int] | None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(seconds)
+            return process.wait(seconds), 0
         return None
 
     return Command(process.pid, folder, list(argv), wait)

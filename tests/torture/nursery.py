@@ -81,13 +81,15 @@ def _import_all() -> None:
                     continue
 
 
-def _await(pid: int, seconds: float) -> int | None:
-    """The exit code of a child, minus the signal that killed it; None where it still runs."""
+def _await(pid: int, seconds: float) -> tuple[int, int] | None:
+    """The exit code of a child, minus the signal that killed it, and the most memory that it had
+    in kB; None where it still runs.
+    """
     end = time.monotonic() + seconds
     while True:
-        done, status = os.waitpid(pid, os.WNOHANG)
+        done, status, used = os.wait4(pid, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), used.ru_maxrss
         if time.monotonic() > end:
             return None
         time.sleep(0.004)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -11,11 +10,10 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .harness import CODES, Case, Outcome, Skipped, cases, must, nursery, real
+from .harness import Case, Outcome, Skipped, cases, must, nursery, real
 from .small import SMALL, announced, check_equal
 
 _NEWNS, _NEWUSER = 0x00020000, 0x10000000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..tables import check_format
 from . import options as o
-from .output import emit_table
+from .output import emit_table, end
 
 
 def classes(
@@ -33,3 +33,4 @@ def classes(
     if not any(group.finished for group in comparison.groups):
         raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
     emit_table(class_table(Judgement(comparison, opened)), kind, out)
+    end(opened)

@@ -7,16 +7,19 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from .. import files
-from ..errors import UsageError
+from ..errors import StoreError, UsageError
 from ..tables import Format, Table, print_table, render
-from .console import out, show_warning, talk, width
+from .console import out, show_error, show_warning, talk, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..drawing import Drawing
     from ..judgement import Judgement
+    from ..store import RunStore
 
 
 def emit_table(table: Table, kind: Format, path: Path | None = None) -> None:
@@ -63,6 +66,14 @@ def emit_judgement(
         _print_list("published otherwise", differences(judgement))
     for text, hint in judgement.warnings():
         show_warning(text, hint)
+
+
+def end(store: RunStore) -> None:
+    """The end of a command that went on without what is damaged: it is told, and the exit code."""
+    for error in store.damage:
+        show_error(error)
+    if store.damage:
+        raise typer.Exit(StoreError.exit_code)
 
 
 def _title(name: str) -> str:

@@ -14,7 +14,7 @@ from ..errors import UsageError, quote
 from . import options as o
 from .console import out as results
 from .console import show_warning, width
-from .output import emit_drawings, emit_text
+from .output import emit_drawings, emit_text, end
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -82,6 +82,7 @@ def plot(
     lines = [line for need in needs for line in source.left_out(need)]
     for line in dict.fromkeys(lines):
         show_warning(line)
+    end(source.store)
 
 
 def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options as o
-from .output import emit_paths
+from .output import emit_paths, end
 
 
 def report(
@@ -41,7 +41,9 @@ def report(
     from ..report_folder import write_report
     from ..store import RunStore
 
-    sections = select(names or [], RunStore(store), Sources(default_cache(), data_dir))
+    opened = RunStore(store)
+    sections = select(names or [], opened, Sources(default_cache(), data_dir))
     with styled():
         paths = write_report(compose(sections), out)
     emit_paths(paths)
+    end(opened)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import units
-from ..errors import StoreError, UsageError, quote
+from ..errors import UsageError, quote
 from ..tables import Column, Table, check_format
 from . import options as o
-from .console import show_error
-from .output import emit_judgement, emit_table, emit_text
+from .output import emit_judgement, emit_table, emit_text, end
 
 if TYPE_CHECKING:
     from ..run import Epoch
@@ -63,39 +62,35 @@ def runs(
 
         judgement = Judgement(Comparison.latest(opened), opened, all_pairs)
         emit_judgement(judgement, kind, None, names)
+        end(opened)
         return
     if name is not None:
         emit_text(json.dumps(_record(opened, name), indent=1, ensure_ascii=False), None)
         return
-    rows, damaged = _rows(opened)
+    rows = _rows(opened)
     if kind == "json":
         emit_text(json.dumps(rows, indent=1, ensure_ascii=False), None)
     elif rows:
         emit_table(Table(COLUMNS, tuple(rows)), kind)
-    elif not damaged:
+    elif not opened.damage:
         raise UsageError(
             f"there are no runs in {quote(store)}", "`convcompare compare fcn simple` makes some"
         )
-    for error in damaged:
-        show_error(error)
-    if damaged:
-        raise typer.Exit(StoreError.exit_code)
+    end(opened)
 
 
-def _rows(store: RunStore) -> tuple[list[dict[str, Any]], list[StoreError]]:
-    rows, damaged = [], []
+def _rows(store: RunStore) -> list[dict[str, Any]]:
+    rows = []
     for run_id in store.ids():
-        try:
+        with store.noting():
             rows.append(_row(store, run_id))
-        except StoreError as error:
-            damaged.append(error)
     rows.sort(key=lambda row: (row["ended"] or "~", row["id"]))
-    return rows, damaged
+    return rows
 
 
 def _row(store: RunStore, run_id: str) -> dict[str, Any]:
     run = store.outcome(run_id)
-    trial = run.trial if run else store.trial(run_id)
+    trial = store.trial(run_id)
     history = run.history if run else store.history(run_id)
     return {
         "id": run_id,

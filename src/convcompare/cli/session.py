@@ -116,11 +116,12 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
 
 def _follow(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[Run, bool]]:
     """Run the trials and show them; by id how each ended, and whether it had ended before."""
-    from ..events import Ended
+    from ..events import Ended, Started
     from ..experiment import execute
     from .progress import Tracker, follow
 
     ended: dict[str, tuple[Run, bool]] = {}
+    damage: list[str] = []
     live = talk().is_terminal and not request.quiet
     expected = _expected(job, runner) if live and job.runtime.devices == 1 else {}
     tracker = Tracker(job.trials, expected, job.runtime.jobs)
@@ -131,11 +132,16 @@ def _follow(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[
         ):
             for event in events:
                 view.show(event)
+                if isinstance(event, Started) and event.damage:
+                    damage.append(event.damage)
                 if isinstance(event, Ended):
                     ended[event.run.id] = (event.run, event.reused)
     except (KeyboardInterrupt, Terminated):
         _say_interrupted(tracker)
         raise
+    finally:
+        for text in damage:
+            show_warning(text)
     return ended
 
 

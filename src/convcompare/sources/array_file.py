@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
-import zlib
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from .. import files
+from ..arrays import read_npz
 from ..data import Split
 
 Splits = tuple[Split, Split]
 _ARRAYS = ("_images", "_labels")
-_DAMAGE = (
-    *(OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, struct.error),
-    *(zipfile.BadZipFile, zlib.error),
-)
+_SMALL = 256 << 20
+"""Bytes that the arrays of a file may have however small it is; others are not compressed."""
 
 
 def write_splits(path: Path, splits: Splits, **notes: str) -> None:
@@ -50,10 +46,10 @@ def read_splits(path: Path) -> tuple[Splits, dict[str, str]]:
     """
     with path.open("rb") as file:
         try:
-            with np.load(file, allow_pickle=False) as arrays:
-                train = Split(arrays["train_images"], arrays["train_labels"])
-                test = Split(arrays["test_images"], arrays["test_labels"])
-                notes = {key: str(arrays[key]) for key in arrays.files if not key.endswith(_ARRAYS)}
-        except _DAMAGE as error:
+            arrays = read_npz(file, max(_SMALL, path.stat().st_size))
+            train = Split(arrays["train_images"], arrays["train_labels"])
+            test = Split(arrays["test_images"], arrays["test_labels"])
+            notes = {key: str(array) for key, array in arrays.items() if not key.endswith(_ARRAYS)}
+        except (ValueError, KeyError, OSError) as error:
             raise ValueError(f"{path.name} is damaged: {error}") from error
     return (train, test), notes

@@ -1,0 +1,85 @@
+"""Arrays by name as the bytes of an .npz file and back: nothing is unpickled, memory is bounded.
+
+What a header claims is believed only as far as the bytes behind it go, so that a file of a few
+bytes cannot ask for gigabytes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+LARGEST = 1 << 30
+"""Bytes of all arrays of a compressed file together; recorded ones are a few megabytes."""
+MOST = 1_000
+"""Arrays of a file."""
+_HEADER, _PIECE = 1 << 16, 1 << 20
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, SyntaxError),
+    *(struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError, NotImplementedError),
+    *(AttributeError, IndexError, OverflowError),
+)
+
+
+def to_npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """The bytes of a compressed .npz file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def from_npz(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of such a file; ValueError where it is damaged or far too large."""
+    return read_npz(io.BytesIO(data), LARGEST)
+
+
+def read_npz(file: IO[bytes], limit: int) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an .npz file, together at most `limit` bytes; ValueError as for `from_npz`."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if len(members) > MOST or sum(member.file_size for member in members) > limit:
+                raise ValueError("it holds more than it can rightly hold")
+            return {
+                member.filename.removesuffix(".npy"): _array(archive, member) for member in members
+            }
+    except _DAMAGE as error:
+        raise ValueError(f"not the arrays that were written ({error})") from error
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    content = _content(archive, member)
+    stream = io.BytesIO(content[:_HEADER])
+    version = np.lib.format.read_magic(stream)
+    if version != (1, 0):
+        raise ValueError(f"a header of version {version}")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    start = stream.tell()
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - start:
+        raise ValueError("a header that does not fit its array")
+    flat = np.frombuffer(content, dtype, offset=start)
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray:
+    """The bytes of a member, checked by their CRC; by pieces, so that they are held only once."""
+    content = bytearray(member.file_size)
+    view, done = memoryview(content), 0
+    with archive.open(member) as file:
+        while piece := file.read(min(_PIECE, len(view) - done) or 1):
+            if done + len(piece) > len(view):
+                raise ValueError("it is longer than it says")
+            view[done : done + len(piece)] = piece
+            done += len(piece)
+    if done != len(view):
+        raise ValueError("it breaks off")
+    return content

@@ -1,0 +1,139 @@
+"""The states of a half-done trial: its tensors, and beside them a record that makes them count.
+
+    checkpoint/0003.safetensors   weights, buffers, optimizer state after the third epoch
+               0003.json          which run, the SHA-256 of the tensors, the history up to there
+               0002.…             the state before it, kept for the case that the newest is damaged
+
+A state is committed by its record, which is written last and names the run, so that neither half of
+it nor that of another run passes for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import files
+from .errors import StoreError, quote
+from .records import damaged, read_parsed, read_record, sha256, stamp, unseal, verified
+from .run import Epoch
+
+CHECKPOINT = "checkpoint"
+OLD_POINTER = "state.json"
+"""One record for both states, their history in a file of its own: how it was at first."""
+_RECORD = re.compile(r"(\d{4,9})\.json", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state to go on from: the epochs that are behind it, and the bytes of its tensors."""
+
+    history: tuple[Epoch, ...]
+    data: bytes
+
+
+@dataclass(frozen=True)
+class State:
+    """A state as its record names it; its tensors have not been looked at."""
+
+    path: Path
+    sha256: str
+    history: tuple[Epoch, ...]
+
+    def read(self) -> Checkpoint:
+        """Its tensors, verified; StoreError where they are not those that were written."""
+        return Checkpoint(self.history, verified(self.path, self.sha256))
+
+
+def save(
+    folder: Path, run_id: str, history: Sequence[Epoch], tensors: bytes, guard: files.Guard
+) -> None:
+    """Commit the state after the last epoch of `history`; of older ones the newest is kept."""
+    states = folder / CHECKPOINT
+    epoch = history[-1].epoch
+    name = f"{epoch:04}"
+    files.write(states / f"{name}.safetensors", tensors, guard)
+    record = {
+        "id": run_id,
+        "epoch": epoch,
+        "sha256": sha256(tensors),
+        "history": [line.to_json() for line in history],
+    }
+    files.write(states / f"{name}.json", stamp(record), guard)
+    guard()
+    numbers = sorted((number for number in _numbers(states) if number < epoch), reverse=True)
+    kept = {name, *(f"{number:04}" for number in numbers[:1])}
+    for other in files.names(states):
+        if other == OLD_POINTER or other.partition(".")[0] not in kept:
+            files.remove(states / other)
+
+
+def states(folder: Path, run_id: str) -> list[State | StoreError]:
+    """The committed states, newest first; an error in place of one whose record is damaged."""
+    found: list[State | StoreError] = []
+    for number in sorted(_numbers(folder / CHECKPOINT), reverse=True):
+        try:
+            found.append(_state(folder / CHECKPOINT / f"{number:04}.json", run_id))
+        except StoreError as error:
+            found.append(error)
+    if not found and files.exists(folder / CHECKPOINT / OLD_POINTER):
+        try:
+            found += _old_states(folder)
+        except StoreError as error:
+            found.append(error)
+    return found
+
+
+def newest(folder: Path, run_id: str) -> tuple[Checkpoint | None, str]:
+    """The newest whole state, None where there is none; and what was damaged on the way."""
+    problems = []
+    for state in states(folder, run_id):
+        try:
+            if isinstance(state, StoreError):
+                raise state
+            checkpoint = state.read()
+        except StoreError as error:
+            problems.append(error.message)
+        else:
+            return checkpoint, _told(problems, f"goes on after epoch {len(checkpoint.history)}")
+    return None, _told(problems, "starts over")
+
+
+def _told(problems: Sequence[str], consequence: str) -> str:
+    return f"{'; '.join(problems)}: run {consequence}" if problems else ""
+
+
+def _numbers(folder: Path) -> list[int]:
+    return [int(found[1]) for name in files.names(folder) if (found := _RECORD.fullmatch(name))]
+
+
+def _state(path: Path, run_id: str) -> State:
+    def build(record: Mapping[str, Any]) -> State:
+        if record["id"] != run_id:
+            raise damaged(path, "it is of another run")
+        history = tuple(Epoch.from_json(epoch) for epoch in record["history"])
+        if [epoch.epoch for epoch in history] != list(range(1, int(path.stem) + 1)):
+            raise ValueError("epochs are missing")
+        return State(path.with_suffix(".safetensors"), str(record["sha256"]), history)
+
+    return read_parsed(path, build)
+
+
+def _old_states(folder: Path) -> list[State | StoreError]:
+    """The states of a run that was begun by a version before these records."""
+    pointer = folder / CHECKPOINT / OLD_POINTER
+    lines = files.read(folder / "history.jsonl").splitlines()
+    history = [record for line in lines if (record := unseal(line)) is not None]
+    found: list[State | StoreError] = []
+    for state in read_record(pointer).get("checkpoints", []):
+        epoch = state["epoch"]
+        path = pointer.with_name(f"{epoch:04}.safetensors")
+        if len(history) < epoch:
+            found.append(damaged(folder / "history.jsonl", f"it has no {quote(epoch)} epochs"))
+        else:
+            epochs = tuple(Epoch.from_json(line) for line in history[:epoch])
+            found.append(State(path, state["sha256"], epochs))
+    return found

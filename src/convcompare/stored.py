@@ -1,0 +1,234 @@
+"""What is in a store of runs, verified as it is read. Reading never writes.
+
+A record that is damaged or of another run raises StoreError, and so do bytes that are not those
+that a record names. Who shows many runs reads them within `noting`, and goes on without those that
+are damaged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import files, states
+from .cost import Timing
+from .errors import StoreError, UsageError, quote
+from .records import damaged, read_parsed, read_record, verified
+from .run import Epoch, Run, Trial
+from .states import CHECKPOINT, Checkpoint
+
+if TYPE_CHECKING:  # the list of the runs needs no arrays
+    import numpy as np
+    import numpy.typing as npt
+
+COMPARISONS, QUARANTINE = "comparisons", "quarantine"
+ANALYSES = "analyses"
+RECORDS = ("trial.json", "environment.json", "run.json", "timing.json")
+BINARIES = ("weights.safetensors", "test_logits.npz")
+PASSING = (CHECKPOINT, "error.json", "history.jsonl")
+"""What a run has only until it has ended."""
+RUN = "run"
+"""The array that says of which run an analysis is."""
+_ANALYSIS = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)
+_ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a trained network gives for the test split: logits (n, classes) beside labels (n,)."""
+
+    logits: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+
+class StoredRuns:
+    """The runs below one folder, for who reads them: nothing here writes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.damage: list[StoreError] = []
+        """What was found damaged by those who go on without it."""
+
+    def folder(self, run_id: str) -> Path:
+        return self.root / run_id
+
+    def ids(self) -> list[str]:
+        """The ids of all trials that were begun here."""
+        return [
+            name for name in files.names(self.root) if _ID.fullmatch(name) and self._begun(name)
+        ]
+
+    def _begun(self, run_id: str) -> bool:
+        """Whether anything of a trial is there: a process may have died before it wrote a word."""
+        return any(files.exists(self.folder(run_id) / name) for name in (*RECORDS, CHECKPOINT))
+
+    def find(self, prefix: str) -> str:
+        """The one id that begins with `prefix`; UsageError where there are none or several."""
+        found = [run_id for run_id in self.ids() if run_id.startswith(prefix)]
+        if len(found) != 1:
+            what = f"{len(found)} runs begin" if found else "no run begins"
+            hint = ", ".join(found[:4]) or f"`convcompare runs --store {self.root}` lists them"
+            raise UsageError(f"{what} with {quote(prefix)}", hint)
+        return found[0]
+
+    def finished(self, run_id: str) -> bool:
+        """Whether the trial has ended, well or not."""
+        return files.exists(self.folder(run_id) / "run.json")
+
+    def run(self, run_id: str) -> Run:
+        """The record of a trial that has ended."""
+        run = self._record_of(run_id, "run.json")
+        timing = self.folder(run_id) / "timing.json"
+        return replace(run, timing=self.timing(run_id)) if files.exists(timing) else run
+
+    def timing(self, run_id: str) -> Timing:
+        """What was measured of a run after it."""
+        path = self.folder(run_id) / "timing.json"
+        _check_id(path, read_record(path).get("id", run_id), run_id)
+        return read_parsed(path, Timing.from_json)
+
+    def outcome(self, run_id: str) -> Run | None:
+        """How a trial ended last: its record or that of its failure; None where it has not."""
+        if self.finished(run_id):
+            return self.run(run_id)
+        if files.exists(self.folder(run_id) / "error.json"):
+            return self._record_of(run_id, "error.json")
+        return None
+
+    def sound_outcome(self, run_id: str) -> Run | None:
+        """The same, where everything that tables and figures read of it is what was written."""
+        run = self.outcome(run_id)
+        if run is not None:
+            self.verify(run)
+        return run
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """What is damaged is kept in `damage`, and does not keep one from the rest."""
+        try:
+            yield
+        except StoreError as error:
+            if error.message not in [known.message for known in self.damage]:
+                self.damage.append(error)
+
+    def verify(self, run: Run, weights: bool = False) -> None:
+        """StoreError unless the files of a run are those that its record names."""
+        for name, digest in run.sha256.items():
+            if weights or name != "weights.safetensors":
+                verified(self._named(run, name), digest)
+
+    def trial(self, run_id: str) -> Trial:
+        path = self.folder(run_id) / "trial.json"
+        trial = read_parsed(path, Trial.from_json)
+        _check_id(path, trial.id, run_id)
+        return trial
+
+    def history(self, run_id: str) -> tuple[Epoch, ...]:
+        """The epochs that a half-done trial has behind it, by the record of its newest state."""
+        for state in states.states(self.folder(run_id), run_id):
+            if isinstance(state, StoreError):
+                raise state
+            return state.history
+        return ()
+
+    def predictions(self, run: Run) -> Predictions:
+        """The logits of the test split after the last epoch, and the labels beside them."""
+        arrays = self._arrays(run, "test_logits.npz")
+        if "labels" not in arrays:
+            raise UsageError(
+                f"run {run.id} was recorded without the labels of its test images",
+                "`convcompare compare … --fresh` records them",
+            )
+        return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
+
+    def analysis(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """The arrays that an analysis left of a run; None where it was not made."""
+        key = f"{ANALYSES}/{name}.npz"
+        return self._arrays(run, key) if key in run.sha256 else None
+
+    def half_done_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """The same of a run that has not ended, None where there is none.
+
+        StoreError where it is damaged or of another run.
+        """
+        from .arrays import from_npz
+
+        path = self.folder(run_id) / ANALYSES / f"{name}.npz"
+        if not files.exists(path):
+            return None
+        try:
+            arrays = from_npz(files.read(path))
+        except ValueError as error:
+            raise damaged(path, str(error)) from error
+        _check_id(path, str(arrays.pop(RUN, run_id)), run_id)
+        return arrays
+
+    def weights(self, run: Run) -> bytes:
+        """The final weights, as safetensors."""
+        return verified(
+            self._named(run, "weights.safetensors"), run.sha256.get("weights.safetensors")
+        )
+
+    def checkpoint(self, run_id: str) -> tuple[Checkpoint | None, str]:
+        """The newest whole state of a half-done trial; and, in words, what of it was damaged.
+
+        Where the newest is damaged it is the one before.
+        """
+        return states.newest(self.folder(run_id), run_id)
+
+    def comparisons(self) -> list[str]:
+        """The names of all comparisons, oldest first."""
+        names = files.names(self.root / COMPARISONS)
+        return [name.removesuffix(".json") for name in names if name.endswith(".json")]
+
+    def comparison(self, name: str) -> dict[str, Any]:
+        """What was compared, by which command, as `Comparison.record` gives it."""
+        return read_parsed(self.root / COMPARISONS / f"{name}.json", _comparison)
+
+    # Parts
+
+    def _record_of(self, run_id: str, name: str) -> Run:
+        path = self.folder(run_id) / name
+        run = read_parsed(path, Run.from_json)
+        _check_id(path, run.id, run_id)
+        return run
+
+    def _arrays(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]]:
+        from .arrays import from_npz
+
+        path = self._named(run, name)
+        data = verified(path, run.sha256.get(name))
+        try:
+            arrays = from_npz(data)
+        except ValueError as error:
+            raise damaged(path, str(error)) from error
+        arrays.pop(RUN, None)
+        return arrays
+
+    def _named(self, run: Run, name: str) -> Path:
+        """A file that a record names, which must be one of those that runs have."""
+        if name not in BINARIES and not _ANALYSIS.fullmatch(name):
+            raise damaged(self.folder(run.id) / "run.json", f"it names the file {quote(name)}")
+        return self.folder(run.id) / name
+
+
+def _comparison(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record, where it has what one must have; each run is an id, not a path."""
+    for model in record["models"]:
+        if not isinstance(model["model"], str):
+            raise TypeError("a model without a name")
+        if not all(_ID.fullmatch(run_id) for run_id in model["trials"]):
+            raise ValueError("a run that is none")
+    for key, kind in (("created", str), ("command", list), ("conditions", dict)):
+        if not isinstance(record[key], kind):
+            raise TypeError(f"{key} is not as it was written")
+    return dict(record)
+
+
+def _check_id(path: Path, found: object, run_id: str) -> None:
+    if found != run_id:
+        raise damaged(path, "it is the record of another run")

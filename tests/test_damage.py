@@ -1,0 +1,106 @@
+"""Damage of one file of one run: noticed, named in one line, and the other runs are shown."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcompare import cli
+
+Run = Callable[..., Any]
+COMPARE = ("compare", "-d", "mnist-mini", "fcn:hidden=1", "fcn:hidden=2", "-e", "1", "--quiet")
+ONE_THREAD = ("--threads", "1", "--precision", "fp32")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("whole") / "runs"
+    assert cli.run([*COMPARE, *ONE_THREAD, "--store", str(store)]) == 0
+    return store
+
+
+@pytest.fixture
+def store(whole: Path, tmp_path: Path) -> Path:
+    shutil.copytree(whole, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def cut(path: Path, other: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path, other: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def empty(path: Path, other: Path) -> None:
+    path.write_bytes(b"")
+
+
+def swap(path: Path, other: Path) -> None:
+    path.write_bytes(other.read_bytes())
+
+
+def folder(path: Path, other: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = (cut, flip, empty, swap, folder)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["run.json", "test_logits.npz", "analyses/features.npz"])
+def test_a_table_of_the_others_is_shown(
+    store: Path, run: Run, name: str, damage: Callable[[Path, Path], None]
+) -> None:
+    hurt, sound = sorted(path for path in store.iterdir() if path.name != "comparisons")
+    damage(hurt / name, sound / name)
+    result = run("runs", "latest")
+    assert result.code == 4
+    assert result.out.count("fcn:hidden=") == 1
+    (line,) = [line for line in result.err.splitlines() if line.startswith("error")]
+    assert f"{hurt.name}/{name}` is damaged" in line
+    assert "runs check --repair" in result.err
+    if damage is not swap or name != "analyses/features.npz":
+        assert run("report").code == 4
+
+
+@pytest.mark.parametrize("damage", DAMAGES[:3])
+def test_a_damaged_comparison_is_passed_over_and_said(
+    store: Path, run: Run, damage: Callable[[Path, Path], None]
+) -> None:
+    assert run(*COMPARE[:4], "-e", "1", "--quiet", *ONE_THREAD).code == 0
+    newest = max((store / "comparisons").iterdir())
+    damage(newest, newest)
+    result = run("runs", "latest", "--format", "json")
+    assert (result.code, len(result.json()["models"])) == (4, 2)
+    assert f"{newest.name}` is damaged" in result.err
+
+
+def test_a_name_of_a_file_elsewhere_is_no_file_of_a_run(store: Path, run: Run) -> None:
+    from convcompare.records import read_record, write_record
+
+    path = next(store.glob("*/run.json"))
+    record = read_record(path)
+    write_record(path, {**record, "sha256": {**record["sha256"], "../../../secret": "00"}})
+    result = run("runs", "latest")
+    assert result.code == 4
+    assert "it names the file `../../../secret`" in result.err
+
+
+def test_a_deep_or_endless_record_is_refused(store: Path, run: Run) -> None:
+    deep, long = sorted(store.glob("*/run.json"))
+    deep.write_bytes(b"[" * 1_000_000)
+    with long.open("wb") as file:
+        file.truncate(3 << 30)
+    result = run("runs")
+    assert result.code == 4
+    assert "larger than what was written" in result.err
+    assert "not the record that was written" in result.err

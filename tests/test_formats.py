@@ -1,0 +1,94 @@
+"""Stores as earlier versions wrote them, and as later ones may: opened, refused, not rewritten."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcompare.records import read_record, write_record
+from convcompare.store import RunStore
+
+Run = Callable[..., Any]
+V1 = Path(__file__).parent / "stores" / "v1"
+FINISHED, HALF_DONE, DIVERGED = "50ade97872ea", "87cea62a4ecb", "ebbd92f4264e"
+READERS = (
+    ("runs",),
+    ("runs", "latest"),
+    ("runs", FINISHED),
+    ("runs", HALF_DONE),
+    ("classes", FINISHED),
+    ("plot", "learning-curves", FINISHED, "--format", "json"),
+    ("report", "--out", "told"),
+)
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes | None]]:
+    return {
+        str(path.relative_to(folder)): (
+            path.stat().st_mtime_ns,
+            path.read_bytes() if path.is_file() else None,
+        )
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    shutil.copytree(V1, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def test_the_first_format_opens(old: Path) -> None:
+    store = RunStore(old)
+    assert set(store.ids()) == {FINISHED, HALF_DONE, DIVERGED}
+    run = store.run(FINISHED)
+    store.verify(run, weights=True)
+    assert store.predictions(run).logits.shape == (2000, 10)
+    assert store.run(DIVERGED).status == "diverged"
+    checkpoint, damage = store.checkpoint(HALF_DONE)
+    assert checkpoint is not None
+    assert (len(checkpoint.history), damage) == (2, "")
+    assert len(store.history(HALF_DONE)) == 2
+    assert store.half_done_analysis(HALF_DONE, "gradients")
+
+
+def test_a_half_done_run_of_the_first_format_goes_on(old: Path, run: Run) -> None:
+    trial = RunStore(old).trial(HALF_DONE)
+    command = ("train", trial.label, "-d", trial.dataset, "-e", "3", "--threads", "1")
+    result = run(*command, "--precision", trial.config.precision)
+    assert (result.code, "goes on after epoch 2" in result.err) == (0, True)
+    assert not (old / HALF_DONE / "checkpoint").exists()
+
+
+@pytest.mark.parametrize("command", READERS, ids=lambda c: " ".join(c[:2]))
+def test_readers_write_nothing(old: Path, run: Run, command: tuple[str, ...]) -> None:
+    before = contents(old)
+    result = run(*command)
+    assert result.code in (0, 1), result.err
+    assert contents(old) == before
+
+
+def test_every_record_has_a_version_and_that_of_a_newer_one_is_refused(
+    run: Run, tmp_path: Path
+) -> None:
+    command = ("compare", "-d", "mnist-mini", "fcn:hidden=1", "fcn:hidden=2", "-e", "1", "--quiet")
+    assert run(*command, "--threads", "1", "--jobs", "2").code == 0
+    records = sorted((tmp_path / "runs").rglob("*.json"))
+    names = {path.name for path in records if path.parent.name != "comparisons"}
+    assert names == {"trial.json", "environment.json", "run.json", "timing.json"}
+    assert all(json.loads(path.read_text())["schema_version"] == 1 for path in records)
+    for name in ("run.json", "timing.json"):
+        path = next((tmp_path / "runs").glob(f"*/{name}"))
+        record = read_record(path)
+        write_record(path, {**record, "schema_version": 2})
+        result = run("runs")
+        assert result.code == 4
+        assert f"{name}` was written by a newer convcompare" in result.err
+        assert "hint: upgrade convcompare to read it" in result.err
+        assert result.out.count("fcn:hidden=") == 1, "the other run is listed"
+        write_record(path, record)

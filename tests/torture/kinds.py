@@ -1,0 +1,170 @@
+"""The kinds of torture: what is tried, how often in the short and the long form, what must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from . import (
+    commands,
+    crashes,
+    damage,
+    determinism,
+    downloads,
+    hostile,
+    kills,
+    many,
+    names,
+    places,
+    sequences,
+    signals,
+    specs,
+)
+from .harness import Outcome
+
+Torture = Callable[[int, int], Outcome]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of test. `short` and `long` are how many cases; 0 is all that there are."""
+
+    name: str
+    title: str
+    run: Torture
+    short: int
+    long: int
+    promise: str
+
+
+SAME = "bit-identical to the uninterrupted run; nothing lost or doubled; readers answer meanwhile"
+
+KINDS = (
+    Kind("kills", "`kill -9` of the process group at a random moment", kills.kills, 3, 300, SAME),
+    Kind(
+        "several-kills",
+        "several kills in one run, some with `--jobs 2`",
+        kills.several_kills,
+        1,
+        50,
+        SAME,
+    ),
+    Kind(
+        "crashes",
+        "death before, in and after every file operation",
+        crashes.crashes,
+        8,
+        0,
+        "the same; what was half-written is cleared away",
+    ),
+    Kind(
+        "errors",
+        "ENOSPC, EIO, EACCES at every file operation",
+        crashes.errors,
+        8,
+        0,
+        "one line with path and remedy, exit 4, goes on after repair",
+    ),
+    Kind(
+        "signals",
+        "SIGINT and SIGTERM, once and twice, at random moments",
+        signals.signals,
+        4,
+        200,
+        "130 or 143, no process left, goes on",
+    ),
+    Kind(
+        "damage",
+        "damaged files of runs and comparisons",
+        damage.damage,
+        12,
+        2000,
+        "noticed, named with a remedy; falls back; no other run affected",
+    ),
+    Kind(
+        "hostile-files",
+        "pickles, bombs, `../` wherever a file is read",
+        hostile.hostile_files,
+        12,
+        0,
+        "nothing executed, nothing outside, memory bounded",
+    ),
+    Kind(
+        "hostile-names",
+        "hostile names of everything that has one",
+        names.hostile_names,
+        10,
+        0,
+        "no path escapes, no terminal and no page is fooled",
+    ),
+    Kind(
+        "processes",
+        "rounds of 12 processes in one store, readers beside them",
+        many.together,
+        1,
+        10,
+        "every trial once, no lock error, no half-read record",
+    ),
+    Kind(
+        "owners",
+        "owners that die, and that stand still and come back",
+        many.owners,
+        2,
+        50,
+        "the trial is taken over; the late commit is refused",
+    ),
+    Kind(
+        "places",
+        "full and read-only disks, homes, locales, masks, limits",
+        places.places,
+        5,
+        30,
+        "told before training where it can be known; nothing lost",
+    ),
+    Kind(
+        "commands",
+        "random command lines",
+        commands.commands,
+        50,
+        3000,
+        "no traceback, documented exit codes",
+    ),
+    Kind("specs", "random specs", specs.specs, 100, 5000, "an error in words, or what was meant"),
+    Kind(
+        "sequences",
+        "random sequences of store operations against a model",
+        sequences.sequences,
+        25,
+        2000,
+        "the store says what the model says",
+    ),
+    Kind(
+        "downloads",
+        "servers that stall, cut, lie, redirect",
+        downloads.downloads,
+        4,
+        40,
+        "next source in time; no unverified byte used",
+    ),
+    Kind(
+        "determinism",
+        "every network with every recipe, twice, once interrupted",
+        determinism.determinism,
+        3,
+        0,
+        "the same bits; `runs verify` says so",
+    ),
+)
+
+
+@lru_cache
+def by_name() -> dict[str, Kind]:
+    return {kind.name: kind for kind in KINDS}
+
+
+def scaled(kind: Kind, scale: float) -> int:
+    """How many cases of the long form at a scale; of what is tried in all cases, a share of 400."""
+    if scale >= 1:
+        return kind.long
+    return max(1, round((kind.long or 400) * scale))

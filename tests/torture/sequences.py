@@ -1,0 +1,189 @@
+"""Random sequences of operations on a store, held against a model of what must be in it."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from convcompare.config import TrainConfig
+from convcompare.cost import Cost, Environment
+from convcompare.run import Epoch, Run, Trial
+from convcompare.store import Predictions, RunStore
+
+from .harness import Outcome, cases, nursery
+
+BATCH = 25
+STEPS = 20
+PLACE = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
+LOGITS = Predictions(np.arange(20, dtype=np.float32).reshape(5, 4), np.arange(5) % 4)
+SEEDS = st.integers(0, 2)
+
+
+def sequences(n: int, seed: int) -> Outcome:
+    """`n` sequences of up to 20 operations, in processes of 25."""
+    size = min(n, BATCH)
+    found = cases([(f"{size} sequences", _batch(size))] * -(-n // BATCH), seed)
+    broken = found.tried - found.held
+    return Outcome(found.tried * size, found.tried * size - broken, found.findings)
+
+
+def _batch(count: int):  # type: ignore[no-untyped-def]
+    def case(dice: random.Random, folder: Path) -> None:
+        where = "tests.torture.sequences:run_sequences"
+        ended = nursery().run(None, folder, before=where, count=count, seed=dice.randrange(2**32))
+        if ended.code or not ended.out.endswith("all held\n"):
+            raise AssertionError(f"{ended.out[-1500:]} {ended.err[-1500:]}")
+
+    return case
+
+
+def run_sequences(count: int, seed: int) -> None:
+    """Run the machine in this process; what does not hold is raised with its steps."""
+    limits = settings(
+        max_examples=count,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    seeded(seed)(StoreMachine)
+    run_state_machine_as_test(StoreMachine, settings=limits)
+    print("all held")
+
+
+def _trial(number: int) -> Trial:
+    return Trial("fcn:hidden=8", "tiny", "ab" * 32, number, TrainConfig(), label="fcn")
+
+
+def _epoch(number: int) -> Epoch:
+    return Epoch(number, 0.5 / number, 0.8, 0.6, 0.75, 1e-3, 1.5, 0.1)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Three trials of one store. The model: states saved, ended or not, failed or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = RunStore(Path(self.folder.name, "runs"))
+        self.begun: set[int] = set()
+        self.ready: set[int] = set()
+        self.epochs: dict[int, list[Epoch]] = {}
+        self.states: dict[int, list[tuple[int, bytes]]] = {}
+        self.ended: dict[int, Run] = {}
+        self.failed: dict[int, Run] = {}
+        self.comparisons: dict[str, dict[str, Any]] = {}
+
+    def teardown(self) -> None:
+        self.folder.cleanup()
+
+    @rule(number=SEEDS)
+    def begin(self, number: int) -> None:
+        self.store.begin(_trial(number), PLACE)
+        self.begun.add(number)
+        self.ready.add(number)
+
+    @precondition(lambda self: self.ready - self.ended.keys())
+    @rule(data=st.data(), tensors=st.binary(max_size=20))
+    def save_epoch(self, data: Any, tensors: bytes) -> None:
+        number = data.draw(st.sampled_from(sorted(self.ready - self.ended.keys())))
+        epochs = self.epochs.setdefault(number, [])
+        epochs.append(_epoch(len(epochs) + 1))
+        self.store.save_epoch(_trial(number), list(epochs), tensors)
+        self.states.setdefault(number, []).append((len(epochs), tensors))
+
+    @precondition(lambda self: self.ready - self.ended.keys())
+    @rule(data=st.data(), diverged=st.booleans(), weights=st.binary(max_size=20))
+    def finish(self, data: Any, diverged: bool, weights: bytes) -> None:
+        number = data.draw(st.sampled_from(sorted(self.ready - self.ended.keys())))
+        history = tuple(self.epochs.get(number, ()))
+        status: Any = "diverged" if diverged else "finished"
+        run = Run(_trial(number), status, history, Cost(1, 1), PLACE, "2026-01-01")
+        kept = (None, None) if diverged else (weights, LOGITS)
+        self.ended[number] = self.store.finish(run, *kept)
+        assert replace(self.ended[number], sha256={}) == replace(run, sha256={})
+        if not diverged:
+            assert self.store.weights(self.ended[number]) == weights
+        self.failed.pop(number, None)
+
+    @precondition(lambda self: self.ready - self.ended.keys())
+    @rule(data=st.data())
+    def fail(self, data: Any) -> None:
+        number = data.draw(st.sampled_from(sorted(self.ready - self.ended.keys())))
+        history = tuple(self.epochs.get(number, ()))
+        run = Run(_trial(number), "failed", history, Cost(1, 1), PLACE, "2026-01-01", "why")
+        self.store.note_failure(run)
+        self.failed[number] = run
+
+    @rule(number=SEEDS)
+    def forget(self, number: int) -> None:
+        self.store.forget(_trial(number).id)
+        for record in (self.ended, self.epochs, self.states):
+            record.pop(number, None)
+        self.ready.discard(number)
+        if not (self.store.folder(_trial(number).id) / "error.json").exists():
+            self.failed.pop(number, None)
+
+    @precondition(lambda self: any(n not in self.ended for n in self.states))
+    @rule(data=st.data(), cut=st.booleans())
+    def damage_newest_state(self, data: Any, cut: bool) -> None:
+        """The store must fall back to the state before, and say so to who goes on from there."""
+        number = data.draw(st.sampled_from([n for n in sorted(self.states) if n not in self.ended]))
+        epoch, tensors = self.states[number][-1]
+        path = self.store.folder(_trial(number).id) / "checkpoint" / f"{epoch:04}.safetensors"
+        path.write_bytes(tensors[:-1] if cut and tensors else tensors + b"!")
+        self.states[number] = self.states[number][-2:-1]
+        self.epochs[number] = self.epochs[number][: epoch - 1] if self.states[number] else []
+        if not self.states[number]:
+            del self.states[number]
+
+    @rule(number=SEEDS, name=st.sampled_from("abc"))
+    def add_comparison(self, number: int, name: str) -> None:
+        self.comparisons[name] = {"seed": number, "models": []}
+        self.store.add_comparison(name, self.comparisons[name])
+
+    @rule()
+    def open_again(self) -> None:
+        self.store = RunStore(self.store.root)
+
+    @invariant()
+    def the_store_says_what_the_model_says(self) -> None:
+        assert set(self.store.ids()) == {_trial(number).id for number in self.begun}
+        assert self.store.comparisons() == sorted(self.comparisons)
+        for name, record in self.comparisons.items():
+            assert self.store.comparison(name).items() >= record.items()
+        for number in self.begun:
+            self._check(number, _trial(number).id)
+
+    def _check(self, number: int, run_id: str) -> None:
+        assert self.store.finished(run_id) == (number in self.ended)
+        outcome = self.store.outcome(run_id)
+        if number in self.ended:
+            assert outcome == self.ended[number]
+        else:
+            assert outcome == self.failed.get(number)
+            checkpoint = self.store.checkpoint(run_id)
+            if number in self.states:
+                assert checkpoint is not None
+                epoch, tensors = self.states[number][-1]
+                assert checkpoint.data == tensors
+                assert checkpoint.history == tuple(self.epochs[number][:epoch])
+            else:
+                assert checkpoint is None
+        assert not list(self.store.root.rglob(".tmp-*"))
