@@ -41,7 +41,7 @@ Said = tuple[dict[str, Any], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Order:
-    """What to run, how, on which images by their SHA-256, and from which folder it was asked for."""
+    """What to run, how, on which images by their SHA-256, and in which folder it was asked for."""
 
     trial: Trial
     runtime: Runtime
