@@ -1,4 +1,4 @@
-"""A Ray cluster on this machine: a head without a CPU and two nodes of one, in a process of its own.
+"""A Ray cluster in a process of its own: a head without a CPU and two nodes of one.
 
 Says its address and what it has done; is told ``remove`` or ``add``. Ends when its input does.
 """

@@ -50,4 +50,13 @@ class Lost:
     attempt: int
 
 
-Event = Started | Progressed | Lost | Ended
+@dataclass(frozen=True)
+class Waiting:
+    """Another process works on a trial: what it makes of it is waited for."""
+
+    trial: Trial
+    holder: str
+    """Which process, in words."""
+
+
+Event = Started | Progressed | Lost | Waiting | Ended

@@ -14,9 +14,10 @@ from .build import Builder, Shape, resolve
 from .config import Runtime, TrainConfig
 from .cost import Cost, Timing
 from .data import Dataset, Sources
-from .errors import ConvcompareError, UsageError, quote
-from .events import Ended, Event
+from .errors import ConvcompareError, LeaseLost, UsageError, quote
+from .events import Ended, Event, Waiting
 from .hardware import environment, prepare
+from .lease import POLL_SECONDS, Lease
 from .own_network import reason
 from .rehearsal import BLOCK, block_seconds, step_seconds
 from .run import Run, Status, Trial
@@ -99,11 +100,33 @@ class TrialRunner:
         self.loading_seconds = time.perf_counter() - started
 
     def __call__(self, trial: Trial) -> Iterator[Event]:
-        with self.store.lock(trial.id):
-            if self.store.finished(trial.id):
-                yield Ended(self.store.run(trial.id), reused=True)
-            else:
-                yield from self._train(trial)
+        """Run a trial, or wait for the process that does: how it ends is the same."""
+        while not self.store.finished(trial.id):
+            lease = yield from self._claimed(trial)
+            if lease is None:
+                break
+            try:
+                with lease:
+                    if not self.store.finished(trial.id):
+                        yield from self._train(trial)
+                        return
+            except LeaseLost:
+                yield Waiting(trial, self.store.holder(trial.id) or "another process")
+        self.store.tidy(trial.id)
+        yield Ended(self.store.run(trial.id), reused=True)
+
+    def _claimed(self, trial: Trial) -> Generator[Event, None, Lease | None]:
+        """The lease of a trial, as soon as it is to be had; None where the trial ends meanwhile."""
+        began, said = time.monotonic(), False
+        while not self.store.finished(trial.id):
+            lease = self.store.claim(trial.id)
+            if lease:
+                return lease
+            if not said and time.monotonic() - began > 1:
+                yield Waiting(trial, self.store.holder(trial.id) or "another process")
+                said = True
+            time.sleep(POLL_SECONDS)
+        return None
 
     def trainer(self, trial: Trial) -> Trainer:
         """A trainer at the beginning of `trial`."""

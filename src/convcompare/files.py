@@ -1,20 +1,283 @@
-"""Every file operation of the store, in one place: atomic, durable, with errors in words.
+"""Every file operation of the store and of the data cache: atomic, durable, with errors in words.
 
 A file is written under a temporary name in its own folder, synced, and renamed; the folder is
-synced. So a name either holds the whole of what was written or what it held before.
+synced. So a name either holds the whole of what was written or what it held before. What a process
+that died left of this is cleared away by the next one that writes into the folder.
+
+All of it goes through `disk`, one method an operation of the system, so that a test can put
+something in its place that fails at the n-th.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
+from . import process
 from .errors import StoreError, quote
 
 TEMPORARY = ".tmp-"
+LARGEST = 4 << 30
+"""Bytes of a file that is read whole; nothing that is written here comes near it."""
+FORGOTTEN_SECONDS = 86_400
+"""After so long, what another host began to write and did not rename has no owner."""
+Fill = Callable[[IO[bytes]], object]
+"""Writes the content of a file that is open."""
+
+Guard = Callable[[], None]
+
+
+class Disk:
+    """The operations of the system, each on its own. They raise OSError."""
+
+    def create(self, path: Path, fill: Fill) -> None:
+        """Make a file, let `fill` write it, and wait until it is on the disk."""
+        with path.open("xb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rename(self, source: Path, target: Path) -> None:
+        source.replace(target)
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file a second name, which nothing may have yet: FileExistsError."""
+        os.link(source, target)
+
+    def sync_folder(self, path: Path) -> None:
+        """Wait until the names in a folder are on the disk."""
+        if os.name == "posix":
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def touch(self, path: Path) -> None:
+        """Set the time of change of a file that is there to now."""
+        os.utime(path)
+
+    def make_folder(self, path: Path) -> None:
+        path.mkdir()
+
+    def unlink(self, path: Path) -> None:
+        path.unlink()
+
+    def rmdir(self, path: Path) -> None:
+        path.rmdir()
+
+    def read(self, path: Path, limit: int) -> bytes:
+        """The bytes of a regular file; OSError where it is none or longer than `limit`."""
+        # a pipe that stands in place of the file must not make us wait for who writes into it
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                raise OSError(errno.EINVAL, "it is not a regular file")
+            if state.st_size > limit:
+                raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes")
+            return file.read(limit + 1)
+
+    def list(self, path: Path) -> list[str]:
+        return os.listdir(path)  # noqa: PTH208
+
+
+disk = Disk()
+
+
+def write(path: Path, content: bytes | Fill, guard: Guard | None = None) -> None:
+    """Put `content` at `path`, whole or not at all, durably: bytes, or a function that writes.
+
+    `guard` is called when only the renaming is left, and raises where that must not be.
+    """
+    with _explained("write", path):
+        temporary = _created(path, content)
+        try:
+            if guard:
+                guard()
+            disk.rename(temporary, path)
+        except BaseException:
+            _discard(temporary)
+            raise
+        disk.sync_folder(path.parent)
+
+
+def write_first(path: Path, content: bytes, guard: Guard | None = None) -> bool:
+    """The same where nothing has that name yet; False, and nothing changed, where something has."""
+    with _explained("write", path):
+        temporary = _created(path, content)
+        try:
+            if guard:
+                guard()
+            disk.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+                raise
+            return _exclusively(path, content)  # a disk without hard links
+        finally:
+            _discard(temporary)
+        disk.sync_folder(path.parent)
+        return True
+
+
+def read(path: Path, limit: int = LARGEST) -> bytes:
+    """The bytes of the regular file at `path`, at most `limit`."""
+    with _explained("read", path):
+        return disk.read(path, limit)
+
+
+def exists(path: Path) -> bool:
+    """Whether anything has that name, be it a file or not."""
+    with _explained("look at", path):
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; clear it of what processes that died left half-written."""
+    with _explained("make", path):
+        missing = []
+        for folder in (path, *path.parents):
+            if folder.is_dir():
+                break
+            missing.append(folder)
+        for folder in reversed(missing):
+            try:
+                disk.make_folder(folder)
+            except FileExistsError:
+                if not folder.is_dir():
+                    raise
+            disk.sync_folder(folder.parent)
+    if not missing:
+        collect(path)
+
+
+def touch(path: Path) -> None:
+    """Set the time of change of a file that is there to now."""
+    with _explained("touch", path):
+        disk.touch(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder; nothing there is fine."""
+    with _explained("remove", path):
+        _remove(path)
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a file or a folder another name, durably."""
+    with _explained("move", source):
+        disk.rename(source, target)
+        disk.sync_folder(target.parent)
+        disk.sync_folder(source.parent)
+
+
+def names(folder: Path) -> list[str]:
+    """What is in a folder, sorted, without temporary files; nothing where there is no folder."""
+    return sorted(name for name in _listed(folder) if not name.startswith(TEMPORARY))
+
+
+def collect(folder: Path) -> None:
+    """Clear a folder of what a `write` of a process that died left behind."""
+    for name in _listed(folder):
+        if name.startswith(TEMPORARY) and _abandoned(folder / name):
+            remove(folder / name)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What `collect` would remove."""
+    found = [folder / name for name in _listed(folder) if name.startswith(TEMPORARY)]
+    return [path for path in sorted(found) if _abandoned(path)]
+
+
+def check_writable(folder: Path) -> None:
+    """Fail now, not after an hour: make the folder and write a file in it."""
+    make_folder(folder)
+    probe = folder / f"{TEMPORARY}{_signature()}-probe"
+    write(probe, b"")
+    remove(probe)
+
+
+def _created(path: Path, content: bytes | Fill) -> Path:
+    temporary = path.with_name(f"{TEMPORARY}{_signature()}")
+    try:
+        disk.create(temporary, content if callable(content) else _filler(content))
+    except BaseException:
+        _discard(temporary)
+        raise
+    return temporary
+
+
+def _exclusively(path: Path, content: bytes) -> bool:
+    try:
+        disk.create(path, _filler(content))
+    except FileExistsError:
+        return False
+    disk.sync_folder(path.parent)
+    return True
+
+
+def _filler(content: bytes) -> Fill:
+    return lambda file: file.write(content)
+
+
+def _discard(temporary: Path) -> None:
+    """Remove a temporary file as far as that is possible: what is left will be collected."""
+    with suppress(OSError):
+        disk.unlink(temporary)
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            for name in sorted(disk.list(path)):
+                _remove(path / name)
+            disk.rmdir(path)
+        else:
+            disk.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _listed(folder: Path) -> list[str]:
+    with _explained("list", folder):
+        try:
+            return disk.list(folder)
+        except FileNotFoundError:
+            return []
+
+
+def _signature() -> str:
+    """A part of a temporary name: whose it is, and one of its own for every write."""
+    me = process.this()
+    return f"{me.host}-{me.pid}-{me.started}-{secrets.token_hex(4)}"
+
+
+def _abandoned(path: Path) -> bool:
+    """Whether who began to write this file is dead, or forgot it."""
+    host, _, rest = path.name.removeprefix(TEMPORARY).partition("-")
+    pid, _, rest = rest.partition("-")
+    started = rest.rpartition("-")[0]
+    if pid.isdecimal() and started.isdecimal():
+        writer = process.Process(host, int(pid), int(started))
+        if writer.here:
+            return writer.dead
+    try:
+        return time.time() - path.lstat().st_mtime > FORGOTTEN_SECONDS
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -24,72 +287,4 @@ def _explained(action: str, path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         hint = "check the path, its permissions and the free space, or choose another `--store`"
-        raise StoreError(f"cannot {action} {quote(path)}: {reason}", hint) from error
-
-
-def write(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, whole or not at all, durably."""
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
-    with _explained("write", path):
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
-
-
-def read(path: Path) -> bytes:
-    """The bytes at `path`."""
-    with _explained("read", path):
-        return path.read_bytes()
-
-
-def make_folder(path: Path) -> None:
-    with _explained("make", path):
-        path.mkdir(parents=True, exist_ok=True)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder; nothing there is fine."""
-    with _explained("remove", path):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def names(folder: Path) -> list[str]:
-    """What is in a folder, sorted, without temporary files; nothing where there is no folder."""
-    with _explained("list", folder):
-        if not folder.is_dir():
-            return []
-        return sorted(n for n in os.listdir(folder) if not n.startswith(TEMPORARY))  # noqa: PTH208
-
-
-def remove_temporary(folder: Path) -> None:
-    """Clear what an interrupted `write` left behind; only its owner calls this."""
-    if folder.is_dir():
-        for path in folder.glob(f"{TEMPORARY}*"):
-            remove(path)
-
-
-def check_writable(folder: Path) -> None:
-    """Fail now, not after an hour: make the folder and write a file in it."""
-    make_folder(folder)
-    probe = folder / f"{TEMPORARY}{os.getpid()}-probe"
-    write(probe, b"")
-    remove(probe)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        raise StoreError(f"cannot {action} {quote(path, 300)}: {reason}", hint) from error

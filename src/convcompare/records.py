@@ -13,9 +13,14 @@ from .errors import StoreError, quote
 from .run import SCHEMA_VERSION
 
 
-def write_record(path: Path, record: Mapping[str, Any]) -> None:
+def write_record(path: Path, record: Mapping[str, Any], guard: files.Guard | None = None) -> None:
     """Write a record, its schema version and its CRC."""
-    files.write(path, seal({"schema_version": SCHEMA_VERSION, **record}, indent=1) + b"\n")
+    files.write(path, stamp(record), guard)
+
+
+def stamp(record: Mapping[str, Any]) -> bytes:
+    """A record as it stands in a file: with its schema version and its CRC."""
+    return seal({"schema_version": SCHEMA_VERSION, **record}, indent=1) + b"\n"
 
 
 def read_record(path: Path) -> dict[str, Any]:

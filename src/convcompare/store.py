@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import files
 from .cost import Environment, Timing
 from .errors import StoreError, UsageError, quote
-from .records import damaged, read_record, seal, unseal, write_record
+from .lease import Lease, claim, hold, holder
+from .records import damaged, read_record, seal, stamp, unseal, write_record
 from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
@@ -36,7 +37,11 @@ if TYPE_CHECKING:  # the list of the runs needs no arrays
     import numpy.typing as npt
 
 COMPARISONS = "comparisons"
-ANALYSES = "analyses"
+ANALYSES, CHECKPOINT = "analyses", "checkpoint"
+RECORDS = ("trial.json", "environment.json", "history.jsonl", "run.json", "timing.json")
+BINARIES = ("weights.safetensors", "test_logits.npz")
+PASSING = (CHECKPOINT, "error.json")
+"""What a run has only until it has ended."""
 R = TypeVar("R")
 
 
@@ -61,6 +66,7 @@ class RunStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._leases: dict[str, Lease] = {}
 
     def folder(self, run_id: str) -> Path:
         return self.root / run_id
@@ -172,68 +178,96 @@ class RunStore:
 
     # Writing
 
-    @contextmanager
-    def lock(self, run_id: str) -> Iterator[None]:
-        """Hold a run alone: another process that wants it waits until this one ends or dies."""
-        from filelock import FileLock
+    def claim(self, run_id: str) -> Lease | None:
+        """The right to write a run, where no other process has it; release it at the end."""
+        lease = claim(self.folder(run_id))
+        if lease:
+            self._leases[run_id] = lease
+        return lease
 
-        files.make_folder(self.folder(run_id))
-        path = self.folder(run_id) / "lock"
-        try:
-            with FileLock(path):
-                yield
-        except OSError as error:
-            raise StoreError(f"cannot lock {quote(path)}: {error.strerror}") from error
+    def holder(self, run_id: str) -> str:
+        """Who writes a run, in words; empty where nobody does."""
+        return holder(self.folder(run_id))
+
+    @contextmanager
+    def lock(self, run_id: str, told: Callable[[str], None] = lambda _: None) -> Iterator[Lease]:
+        """Hold a run alone: waits until another process that has it ends, dies or stands still.
+
+        After a second `told` hears who has it.
+        """
+        with hold(self.folder(run_id), told=told) as lease:
+            self._leases[run_id] = lease
+            yield lease
+
+    def tidy(self, run_id: str) -> None:
+        """Clear a run that has ended of what its process, which died, did not clear away."""
+        folder = self.folder(run_id)
+        kept = {*RECORDS, *BINARIES, ANALYSES}
+        if self.finished(run_id) and any(name not in kept for name in files.names(folder)):
+            lease = claim(folder)
+            if lease:
+                with lease:
+                    for name in PASSING:
+                        files.remove(folder / name)
 
     def begin(self, trial: Trial, environment: Environment) -> None:
         """Note what is about to run, and where."""
         folder = self.folder(trial.id)
-        files.make_folder(folder / "checkpoint")
-        for place in (folder, folder / "checkpoint"):
-            files.remove_temporary(place)
-        if not (folder / "trial.json").is_file():
-            write_record(folder / "trial.json", trial.to_json())
-        write_record(folder / "environment.json", environment.to_json())
+        with self._mine(trial.id) as guard:
+            for place in (folder, folder / CHECKPOINT):
+                files.make_folder(place)
+            if not (folder / "trial.json").is_file():
+                write_record(folder / "trial.json", trial.to_json(), guard)
+            write_record(folder / "environment.json", environment.to_json(), guard)
 
     def save_epoch(self, trial: Trial, history: list[Epoch], tensors: bytes) -> None:
         """Commit an epoch: its state, its line, then the pointer that makes both count."""
         folder = self.folder(trial.id)
-        states = folder / "checkpoint"
+        states = folder / CHECKPOINT
         epoch = history[-1].epoch
         name = f"{epoch:04}.safetensors"
-        files.write(states / name, tensors)
-        lines = [seal(line.to_json()) for line in history]
-        files.write(folder / "history.jsonl", b"".join(line + b"\n" for line in lines))
         newest = {"epoch": epoch, "file": name, "sha256": _sha256(tensors)}
         pointer = states / "state.json"
-        before = []
-        if pointer.is_file():
-            before = [s for s in read_record(pointer)["checkpoints"] if s["epoch"] < epoch][:1]
-        write_record(pointer, {"checkpoints": [newest, *before]})
-        kept = {name, "state.json", *(str(state["file"]) for state in before)}
-        for other in files.names(states):
-            if other not in kept:
-                files.remove(states / other)
+        lines = [seal(line.to_json()) for line in history]
+        with self._mine(trial.id) as guard:
+            files.write(states / name, tensors, guard)
+            files.write(folder / "history.jsonl", b"".join(line + b"\n" for line in lines), guard)
+            before = []
+            if pointer.is_file():
+                before = [s for s in read_record(pointer)["checkpoints"] if s["epoch"] < epoch][:1]
+            write_record(pointer, {"checkpoints": [newest, *before]}, guard)
+            guard()
+            kept = {name, "state.json", *(str(state["file"]) for state in before)}
+            for other in files.names(states):
+                if other not in kept:
+                    files.remove(states / other)
 
     def save_analysis(self, run_id: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep what an analysis found; an epoch's is written before the epoch counts."""
-        files.make_folder(self.folder(run_id) / ANALYSES)
-        files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", _npz(arrays))
+        with self._mine(run_id) as guard:
+            files.make_folder(self.folder(run_id) / ANALYSES)
+            files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", _npz(arrays), guard)
 
     def finish(self, run: Run, weights: bytes | None, predictions: Predictions | None) -> Run:
-        """Commit the end of a trial; the record is written last, then the checkpoints go."""
+        """Commit the end of a trial: the first record counts, whoever wrote it; it is returned.
+
+        The record is written last, then the checkpoints go.
+        """
         folder = self.folder(run.id)
-        digests = {}
-        for name, data in (
-            ("weights.safetensors", weights),
-            ("test_logits.npz", None if predictions is None else _npz(vars(predictions))),
-        ):
-            if data is not None:
-                files.write(folder / name, data)
-                digests[name] = _sha256(data)
-        for name in files.names(folder / ANALYSES):
-            digests[f"{ANALYSES}/{name}"] = _sha256(files.read(folder / ANALYSES / name))
-        return self._commit(Run(**{**vars(run), "sha256": digests}))
+        with self._mine(run.id) as guard:
+            if not self.finished(run.id):
+                digests = {}
+                for name, data in (
+                    ("weights.safetensors", weights),
+                    ("test_logits.npz", None if predictions is None else _npz(vars(predictions))),
+                ):
+                    if data is not None:
+                        files.write(folder / name, data, guard)
+                        digests[name] = _sha256(data)
+                for name in files.names(folder / ANALYSES):
+                    digests[f"{ANALYSES}/{name}"] = _sha256(files.read(folder / ANALYSES / name))
+                run = Run(**{**vars(run), "sha256": digests})
+            return self._commit(run, guard)
 
     def parcel(self, run: Run) -> dict[str, bytes]:
         """The binary files of a run that has ended, by name, as `adopt` takes them."""
@@ -241,34 +275,56 @@ class RunStore:
         return {name: self._verified(folder / name, sha) for name, sha in run.sha256.items()}
 
     def adopt(self, run: Run, parcel: Mapping[str, bytes]) -> Run:
-        """Commit a run that ended in another store; one that is here already stays as it is.
+        """Commit a run that ended in another store: here, too, the first record counts.
 
         Raises StoreError for files that are not those of its record.
         """
-        if self.finished(run.id):
-            return self.run(run.id)
         folder = self.folder(run.id)
         for name, sha256 in run.sha256.items():
             if name not in parcel or _sha256(parcel[name]) != sha256:
                 raise damaged(folder / name, "its bytes are not those that were sent")
-        for name in run.sha256:
-            files.make_folder((folder / name).parent)
-            files.write(folder / name, parcel[name])
-        return self._commit(run)
+        with self._mine(run.id) as guard:
+            if not self.finished(run.id):
+                files.make_folder(folder / ANALYSES)
+                for name in run.sha256:
+                    files.write(folder / name, parcel[name], guard)
+            return self._commit(run, guard)
 
     def note_failure(self, run: Run) -> None:
         """Record that a trial failed; it has not ended, and is tried again when asked for."""
-        write_record(self.folder(run.id) / "error.json", run.to_json())
+        with self._mine(run.id) as guard:
+            write_record(self.folder(run.id) / "error.json", run.to_json(), guard)
 
     def save_timing(self, run_id: str, timing: Timing) -> None:
         """Add to a run what was measured after it; its record stays as it was written."""
-        write_record(self.folder(run_id) / "timing.json", timing.to_json())
+        with self._mine(run_id) as guard:
+            write_record(self.folder(run_id) / "timing.json", timing.to_json(), guard)
 
     def forget(self, run_id: str) -> None:
         """Start a trial over: its record goes first, so that no half of it can pass for a whole."""
-        parts = ("checkpoint", "history.jsonl", "weights.safetensors", ANALYSES)
-        for name in ("run.json", "timing.json", *parts):
-            files.remove(self.folder(run_id) / name)
+        if not files.exists(self.folder(run_id)):
+            return
+        with self._mine(run_id) as guard:
+            for name in ("run.json", "timing.json", *PASSING, "history.jsonl", *BINARIES, ANALYSES):
+                guard()
+                files.remove(self.folder(run_id) / name)
+
+    @contextmanager
+    def _mine(self, run_id: str) -> Iterator[files.Guard]:
+        """What raises LeaseLost where this store has lost a run; one without a lease is claimed."""
+        lease = self._leases.get(run_id)
+        if lease and not lease.released:
+            lease.check()
+            yield lease.check
+            return
+        claimed = claim(self.folder(run_id))
+        if claimed is None:
+            raise StoreError(
+                f"run {run_id} is being written by {self.holder(run_id)}",
+                "wait until it has ended, or stop it",
+            )
+        with claimed:
+            yield claimed.check
 
     # Comparisons
 
@@ -286,11 +342,12 @@ class RunStore:
 
     # Parts
 
-    def _commit(self, run: Run) -> Run:
+    def _commit(self, run: Run, guard: files.Guard) -> Run:
         folder = self.folder(run.id)
-        write_record(folder / "run.json", run.to_json())
-        files.remove(folder / "checkpoint")
-        files.remove(folder / "error.json")
+        files.write_first(folder / "run.json", stamp(run.to_json()), guard)
+        run = self.run(run.id)
+        for name in PASSING:
+            files.remove(folder / name)
         return run
 
     def _history(self, path: Path) -> list[Epoch]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import errors
 from .errors import ConvcompareError
-from .events import Ended, Event, Progressed, Pulse, Started
+from .events import Ended, Event, Progressed, Pulse, Started, Waiting
 from .run import Epoch, Run, Trial
 
 
@@ -24,6 +24,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
     if isinstance(event, Progressed):
         epoch = event.epoch.to_json()
         return {"event": "progressed", "trial": event.trial.to_json(), "epoch": epoch}
+    if isinstance(event, Waiting):
+        return {"event": "waiting", "trial": event.trial.to_json(), "holder": event.holder}
     assert isinstance(event, Ended), "only who starts workers can lose one"
     return {"event": "ended", "run": event.run.to_json(), "reused": event.reused}
 
@@ -35,6 +37,8 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
         return Started(Trial.from_json(record["trial"]), history, Pulse(steps=record["of"]))
     if record["event"] == "progressed":
         return Progressed(Trial.from_json(record["trial"]), Epoch.from_json(record["epoch"]))
+    if record["event"] == "waiting":
+        return Waiting(Trial.from_json(record["trial"]), record["holder"])
     return Ended(Run.from_json(record["run"]), record["reused"])
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import units
-from ..events import Ended, Lost, Progressed, Started
+from ..events import Ended, Lost, Progressed, Started, Waiting
 
 if TYPE_CHECKING:
     from ..events import Event, Pulse
@@ -32,6 +32,8 @@ class Row:
     epochs: list[Epoch] = field(default_factory=list)
     state: str = "waiting"
     pulse: Pulse | None = None
+    waits_for: str = ""
+    """The process that works on it instead, in words."""
     began: float = 0.0
     """When its epoch began, by the monotonic clock."""
 
@@ -60,18 +62,20 @@ class Tracker:
     def update(self, event: Event) -> None:
         if isinstance(event, Ended):
             row = self.rows[event.run.id]
+            row.waits_for = ""
             row.epochs = list(event.run.history)
             row.state = "reused" if event.reused else event.run.status
             return
         row = self.rows[event.trial.id]
         row.began = time.monotonic()
+        row.waits_for = event.holder if isinstance(event, Waiting) else ""
         if isinstance(event, Started):
             row.pulse, row.epochs, row.state = event.pulse, list(event.history), "running"
         elif isinstance(event, Progressed):
             row.epochs.append(event.epoch)
             if row.pulse:
                 row.pulse.step = 0
-        elif isinstance(event, Lost):
+        elif isinstance(event, Lost | Waiting):
             row.state = "waiting"
 
     @property
@@ -153,6 +157,9 @@ class PlainView:
         elif isinstance(event, Lost):
             row = self.tracker.rows[event.trial.id]
             self._print(f"{_name(row)} · {event.message}: try {event.attempt}")
+        elif isinstance(event, Waiting):
+            row = self.tracker.rows[event.trial.id]
+            self._print(f"{_name(row)} · waits for {event.holder}, which works on it")
         elif isinstance(event, Started) and event.history:
             row = self.tracker.rows[event.trial.id]
             self._print(f"{_name(row)} · goes on after epoch {len(event.history)}")
@@ -176,7 +183,12 @@ class LiveView:
 
     def __rich__(self) -> RenderableType:
         running = [self._current(row) for row in self.tracker.running]
-        return Group(self._models(), Text(), *running, self._bar())
+        waiting = [
+            Text(f" {_name(row)} · waits for {row.waits_for}, which works on it", no_wrap=True)
+            for row in self.tracker.rows.values()
+            if row.waits_for
+        ]
+        return Group(self._models(), Text(), *running, *waiting, self._bar())
 
     def _models(self) -> Table:
         table = Table(box=None, show_header=False, padding=(0, 3, 0, 0), pad_edge=False)

@@ -11,7 +11,8 @@ import numpy as np
 
 from .. import register
 from ..data import Dataset, Images, Sources, Split, fingerprint
-from ..errors import DataError, quote
+from ..errors import DataError, StoreError, quote
+from ..files import make_folder
 from ..sources.array_file import Splits, read_splits, write_splits
 from ..sources.image_decode import decode_images
 from ..sources.image_tree import Files, ImageTree, read_tree
@@ -95,8 +96,8 @@ def _decoded(
     ]
     end = len(labels[0])
     splits = Split(images[:end], labels[0]), Split(images[end:], labels[1])
-    with contextlib.suppress(OSError):  # without a cache it only takes longer the next time
-        cached.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(StoreError):  # without a cache it only takes longer the next time
+        make_folder(cached.parent)
         write_splits(cached, splits, sha256=fingerprint(splits))
     return splits
 

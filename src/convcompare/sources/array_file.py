@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import struct
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
+from .. import files
 from ..data import Split
 
 Splits = tuple[Split, Split]
@@ -26,34 +25,22 @@ def write_splits(path: Path, splits: Splits, **notes: str) -> None:
     """Write the train and test split, with `notes`, to the .npz file `path`.
 
     It is not compressed, so that it loads fast. It appears under its name only when it is
-    whole and on the disk. Raises OSError.
+    whole and on the disk. Raises StoreError.
     """
     train, test = splits
     arrays = {name: np.array(text) for name, text in notes.items()}
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file,
-                train_images=train.images,
-                train_labels=train.labels,
-                test_images=test.images,
-                test_labels=test.labels,
-                **arrays,  # type: ignore[arg-type]
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    with contextlib.suppress(OSError):  # a folder cannot be synced everywhere
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+    def fill(file: IO[bytes]) -> None:
+        np.savez(
+            file,
+            train_images=train.images,
+            train_labels=train.labels,
+            test_images=test.images,
+            test_labels=test.labels,
+            **arrays,  # type: ignore[arg-type]
+        )
+
+    files.write(path, fill)
 
 
 def read_splits(path: Path) -> tuple[Splits, dict[str, str]]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from .. import files
+
 Advance = Callable[[int], None]
 """Told the number of bytes that have just come in."""
 _CHUNK = 1 << 16
@@ -85,20 +87,19 @@ def download(
     """Write what `url` answers to `target`, which nobody has verified yet.
 
     Raises SourceError where the source does not answer, breaks off, is too slow or sends more than
-    `max_bytes`; OSError where `target` cannot be written.
+    `max_bytes`; StoreError where `target` cannot be written.
     """
     opener = urllib.request.build_opener(_NoDowngrade())
     request = urllib.request.Request(url, headers={"User-Agent": "convcompare"})
-    with target.open("wb") as file:
-        try:
-            response = opener.open(request, timeout=patience.connect)
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise SourceError(f"HTTP {error.code}") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise SourceError(_reason(error)) from None
-        with response:
-            _copy(response, file, max_bytes, patience, advance)
+    try:
+        response = opener.open(request, timeout=patience.connect)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise SourceError(f"HTTP {error.code}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise SourceError(_reason(error)) from None
+    with response:
+        files.write(target, lambda file: _copy(response, file, max_bytes, patience, advance))
 
 
 def _copy(

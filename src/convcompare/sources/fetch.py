@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
 import struct
 import sys
 import tarfile
@@ -17,11 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from .. import units
+from .. import files, lease, units
 from ..data import Sources, fingerprint
-from ..errors import DataError, quote
+from ..errors import DataError, StoreError, quote
 from .array_file import Splits, read_splits, write_splits
 from .download import Advance, Origin, Patience, SourceError
 
@@ -80,16 +77,19 @@ def obtain(
             return found
         if sources.offline:
             raise _unavailable(published, "and the network is off limits", "")
-        sources.cache.mkdir(parents=True, exist_ok=True)
-        with _locked(sources.cache / f"{published.name}.lock", published.title):
+        files.make_folder(sources.cache)
+        waiting = f"waiting for another process that fetches {published.title}"
+        with lease.hold(sources.cache, f"{published.name}.lease", lambda _: _say(waiting)):
             return _from_cache(published, sources) or _from_network(
                 published, sources, patience or Patience()
             )
-    except OSError as error:
-        raise DataError(
-            f"cannot use the cache folder {quote(sources.cache)} ({error.strerror or error})",
-            "the variable CONVCOMPARE_CACHE names another folder",
-        ) from error
+    except (OSError, StoreError) as error:
+        if isinstance(error, OSError):
+            text = f"cannot use {quote(sources.cache)}: {error.strerror or error}"
+        else:
+            text = error.message
+        hint = "the variable CONVCOMPARE_CACHE names another folder for data sets"
+        raise DataError(f"data cache: {text}", hint) from error
 
 
 def _from_cache(published: Published, sources: Sources) -> tuple[Splits, str] | None:
@@ -155,11 +155,9 @@ def _from_origin(
 ) -> tuple[Splits, str]:
     """Fetch, decode, verify, cache; whatever happens, the unverified files are removed."""
     folder = sources.cache / f"{published.name}.part"
-    shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
-    for file in sources.cache.glob(f".{published.name}.npz.*"):
-        file.unlink()
-    folder.mkdir()
+    files.remove(folder)  # left by a process that was killed
     try:
+        files.make_folder(folder)
         text = f"downloading {published.name} from {origin.name}"
         with _progress(text, origin.size, sources.quiet) as advance:
             origin.fetch(folder, patience, advance)
@@ -171,7 +169,7 @@ def _from_origin(
             raise SourceError("not the right content")
         write_splits(published.cached_at(sources), splits, source=origin.name)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        files.remove(folder)
     return splits, origin.name
 
 
@@ -190,19 +188,8 @@ def _wrong_files(published: Published, folder: Path, problem: str) -> DataError:
     )
 
 
-@contextlib.contextmanager
-def _locked(path: Path, title: str) -> Iterator[None]:
-    """Hold the lock at `path`: one process fetches, the others wait and find the cache filled."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waiting for another process that fetches {title}", file=sys.stderr)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,80 @@
+"""Which process this is, and whether another one of this machine still runs.
+
+A number of a process is given again after it; with the time at which it started it is not. A host
+is named by what changes when it starts anew and by its own list of processes, so that two
+containers, or a machine before and after a power failure, are different hosts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NAMESPACE = Path("/proc/self/ns/pid")
+_START = 19
+"""Place of the start time in /proc/PID/stat, behind the name of the program."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of a host. ``started`` is in ticks since the host started, -1 where unknown."""
+
+    host: str
+    pid: int
+    started: int
+
+    @property
+    def here(self) -> bool:
+        """Whether it is, or was, a process of this host."""
+        return self.host == host()
+
+    @property
+    def dead(self) -> bool:
+        """Whether it is known to have ended: of another host nothing is known."""
+        if not self.here:
+            return False
+        now = start_of(self.pid)
+        return now is None or (-1 not in (now, self.started) and now != self.started)
+
+
+def this() -> Process:
+    """This process."""
+    pid = os.getpid()
+    started = start_of(pid)
+    return Process(host(), pid, -1 if started is None else started)
+
+
+@lru_cache
+def host() -> str:
+    """Sixteen hex digits that name this host, since it started, and its list of processes."""
+    import socket
+
+    parts = [socket.gethostname()]
+    with suppress(OSError):  # outside Linux the name has to do
+        parts += [_BOOT.read_text(encoding="ascii").strip(), str(_NAMESPACE.readlink())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def start_of(pid: int) -> int | None:
+    """When a process of this host started; None where there is none, -1 where it is not known."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return -1 if not Path("/proc/self/stat").exists() and _exists(pid) else None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[_START])
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

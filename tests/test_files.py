@@ -1,0 +1,134 @@
+"""The one module of file operations: whole or not at all, collected, and nobody goes round it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import convcompare
+from convcompare import files, process
+from convcompare.errors import StoreError
+
+SOURCE = Path(convcompare.__file__).parent
+CHANGES = {
+    *("write_bytes", "write_text", "touch", "rename", "renames", "link", "symlink", "hardlink_to"),
+    *("symlink_to", "unlink", "rmdir", "mkdir", "makedirs", "rmtree", "mkstemp", "mkdtemp"),
+    *("copyfile", "copytree", "NamedTemporaryFile", "TemporaryDirectory", "truncate", "removedirs"),
+}
+OPENERS = {"Image", "tarfile", "gzip", "opener"}
+"""Whose ``open`` reads: pictures, archives, addresses."""
+READS = {
+    *("own_network", "register", "html", "contention", "hardware", "process"),
+    *("archive", "array_file", "mnist_mini", "image_decode"),
+}
+"""Modules that read files which are not of the store, or which they check themselves."""
+STREAMS = {"worker"}
+
+
+class Full(files.Disk):
+    """A disk whose operation of that name fails."""
+
+    def __init__(self, operation: str) -> None:
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        setattr(self, operation, fail)
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    before = files.disk
+    yield
+    files.disk = before
+
+
+@pytest.mark.parametrize("operation", ["create", "rename"])
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, operation: str, restored: None) -> None:
+    path = tmp_path / "file"
+    files.write(path, b"old")
+    files.disk = Full(operation)
+    with pytest.raises(StoreError, match=r"cannot write `.*file`: No space left"):
+        files.write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_first_write_wins(tmp_path: Path) -> None:
+    assert files.write_first(tmp_path / "a", b"one")
+    assert not files.write_first(tmp_path / "a", b"two")
+    assert (tmp_path / "a").read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+
+
+def test_files_have_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        files.write(tmp_path / "a", b"")
+        files.write_first(tmp_path / "b", b"")
+    finally:
+        os.umask(before)
+    assert {p.stat().st_mode & 0o777 for p in tmp_path.iterdir()} == {0o640}
+
+
+def test_what_a_dead_process_left_is_collected_and_what_a_live_one_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from convcompare import files\n"
+        "files.write(Path(sys.argv[1]), lambda file: os._exit(0))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], check=True)
+    assert len(files.leftovers(tmp_path)) == 1
+    me = process.this()
+    mine = tmp_path / f"{files.TEMPORARY}{me.host}-{me.pid}-{me.started}-0"
+    mine.write_bytes(b"")
+    files.make_folder(tmp_path)
+    assert list(tmp_path.iterdir()) == [mine]
+    assert files.names(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "large"])
+def test_only_regular_files_of_a_bounded_size_are_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"12345")
+    with pytest.raises(StoreError, match="cannot read"):
+        files.read(path, limit=4)
+
+
+def test_a_pid_that_is_given_again_is_another_process() -> None:
+    me = process.this()
+    assert not me.dead
+    assert process.Process(me.host, me.pid, me.started - 1).dead
+    assert not process.Process("elsewhere", me.pid, me.started - 1).dead
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.stem)
+def test_nobody_changes_files_but_the_module_for_it(path: Path) -> None:
+    if path == SOURCE / "files.py":
+        return
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        function = node.func
+        if ast.unparse(function).startswith("files."):
+            continue
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        owner = function.value if isinstance(function, ast.Attribute) else None
+        whose = owner.id if isinstance(owner, ast.Name) else ""
+        if name in CHANGES or (whose == "os" and name in ("open", "replace", "remove", "fdopen")):
+            found.append(name)
+        elif name in ("open", "read_bytes", "read_text") and whose not in OPENERS:
+            found += [] if path.stem in READS else [name]
+    assert not found or path.stem in STREAMS, found

@@ -1,0 +1,241 @@
+"""Who may write, with real processes: the dead, the stopped, those of another host."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcompare import files, lease, process
+from convcompare.errors import LeaseLost, StoreError
+from convcompare.records import stamp
+from convcompare.store import RunStore
+from test_store import epoch, finished, half_done, trial
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from convcompare import lease
+from convcompare.errors import LeaseLost
+lease.BEAT_SECONDS = 0.05
+mine = lease.claim(Path(sys.argv[1]))
+print("claimed" if mine else "not claimed", flush=True)
+sys.stdin.readline()
+try:
+    mine.check()
+    print("still mine", flush=True)
+except LeaseLost:
+    print("lost", flush=True)
+"""
+
+
+class Holder:
+    """A process that claims a folder, and on a line says whether it still has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.hear() == "claimed"
+
+    def hear(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def ask(self) -> str:
+        assert self.process.stdin
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.hear()
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Callable[[], Holder]]:
+    holders = []
+
+    def start() -> Holder:
+        holders.append(Holder(tmp_path))
+        return holders[-1]
+
+    yield start
+    for holder in holders:
+        with holder.process as popen:
+            popen.kill()
+
+
+def rewrite(folder: Path, **changes: Any) -> Path:
+    """Change what the newest lease of a folder says."""
+    path = max(folder.glob("lease-*"))
+    record = json.loads(path.read_text())
+    del record["crc32"]
+    path.write_bytes(stamp({**record, **changes}))
+    return path
+
+
+def claim_within(folder: Path, seconds: float) -> lease.Lease | None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        mine = lease.claim(folder)
+        if mine:
+            return mine
+        time.sleep(0.02)
+    return None
+
+
+def test_one_holds_it_until_it_is_released(tmp_path: Path, held: Callable[[], Holder]) -> None:
+    other = held()
+    assert lease.claim(tmp_path) is None
+    assert lease.holder(tmp_path).startswith(f"process {other.process.pid} on `")
+    assert other.ask() == "still mine"
+    with lease.hold(tmp_path) as mine:
+        mine.check()
+        assert lease.claim(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lease_of_a_dead_process_is_free_at_once(
+    tmp_path: Path, held: Callable[[], Holder]
+) -> None:
+    other = held()
+    other.process.kill()
+    other.process.wait()
+    mine = lease.claim(tmp_path)
+    assert mine
+    assert [path.name for path in tmp_path.iterdir()] == ["lease-000002"]
+
+
+def test_a_process_that_was_given_the_same_number_is_not_the_owner(
+    tmp_path: Path, held: Callable[[], Holder]
+) -> None:
+    other = held()
+    rewrite(tmp_path, started=process.this().started + 1, pid=os.getpid())
+    assert lease.claim(tmp_path)
+    assert other.ask() == "lost"
+
+
+def test_a_stopped_owner_loses_it_and_notices_when_it_wakes(
+    tmp_path: Path, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.5)
+    other = held()
+    assert claim_within(tmp_path, 1.0) is None, "its heart beats"
+    os.kill(other.process.pid, signal.SIGSTOP)
+    mine = claim_within(tmp_path, 5.0)
+    os.kill(other.process.pid, signal.SIGCONT)
+    assert mine
+    assert other.ask() == "lost"
+    time.sleep(0.2)
+    mine.check()
+    assert [path.name for path in tmp_path.iterdir()] == ["lease-000002"]
+
+
+@pytest.mark.parametrize("damage", ["host", "text", "folder"])
+def test_of_another_host_only_the_heartbeat_is_believed(
+    tmp_path: Path, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.4)
+    other = held()
+    path = rewrite(tmp_path, host="elsewhere", nonce="another")
+    other.process.kill()
+    if damage != "host":
+        path.unlink()
+        path.mkdir() if damage == "folder" else path.write_bytes(b"?")
+    os.utime(path, (2**31, 2**31))  # its clock is years ahead
+    assert lease.claim(tmp_path) is None
+    time.sleep(0.3)
+    os.utime(path, (1, 1))  # a beat, by a clock that was set back
+    assert claim_within(tmp_path, 0.3) is None
+    assert claim_within(tmp_path, 2.0)
+
+
+def test_who_lost_a_run_commits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, quick = RunStore(tmp_path), RunStore(tmp_path)
+    mine = slow.claim(trial().id)
+    assert mine
+    half_done(slow)
+    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(lease.Lease, "beat", lambda self: None)
+    with pytest.raises(StoreError, match="is being written by process"):
+        quick.note_failure(finished(trial()))
+    theirs = quick.claim(trial().id)
+    assert theirs
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for commit in (
+        lambda: slow.save_epoch(trial(), [epoch(n) for n in (1, 2, 3, 4)], b"late"),
+        lambda: slow.finish(finished(trial()), b"late", None),
+        lambda: slow.note_failure(finished(trial())),
+        lambda: slow.save_analysis(trial().id, "x", {}),
+        lambda: slow.forget(trial().id),
+    ):
+        with pytest.raises(LeaseLost, match="has taken over"):
+            commit()
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert quick.finish(finished(trial()), b"weights", None).sha256
+    assert slow.weights(slow.run(trial().id)) == b"weights"
+
+
+def test_a_lease_lost_between_writing_and_renaming_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(files.Disk):
+        def create(self, path: Path, fill: files.Fill) -> None:
+            super().create(path, fill)
+            if path.parent.name == "checkpoint":
+                rewrite(tmp_path / trial().id, nonce="another")
+
+    store = RunStore(tmp_path)
+    assert store.claim(trial().id)
+    half_done(store)
+    monkeypatch.setattr(files, "disk", Slow())
+    with pytest.raises(LeaseLost):
+        store.save_epoch(trial(), [epoch(n) for n in (1, 2, 3, 4)], b"late")
+    monkeypatch.undo()
+    names = sorted(path.name for path in (tmp_path / trial().id / "checkpoint").iterdir())
+    assert names == ["0002.safetensors", "0003.safetensors", "state.json"]
+
+
+def test_the_first_end_counts(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    half_done(store)
+    first = store.finish(finished(trial()), b"one", None)
+    assert store.finish(finished(trial()), b"two", None) == first
+    assert store.weights(first) == b"one"
+
+
+def test_what_a_killed_end_left_is_tidied(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    half_done(store)
+    store.finish(finished(trial()), b"one", None)
+    folder = store.folder(trial().id)
+    whole = sorted(path.name for path in folder.iterdir())
+    (folder / "checkpoint").mkdir()
+    (folder / "error.json").write_bytes(b"")
+    (folder / "lease-000004").write_bytes(stamp({"host": process.host(), "pid": 1, "started": 7}))
+    store.tidy(trial().id)
+    assert sorted(path.name for path in folder.iterdir()) == whole
+
+
+COMPARE = [sys.executable, "-c", "from convcompare.cli import main; main()", "compare"]
+
+
+def test_two_comparisons_of_the_same_trials_do_each_once(tmp_path: Path) -> None:
+    command = [*COMPARE, "fcn:hidden=8", "fcn:hidden=9", "-d", "mnist-mini", "-e", "3"]
+    command += ["--threads", "1", "--store", "s"]
+    told = {"cwd": tmp_path, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([*command], stdout=subprocess.DEVNULL, **told) for _ in range(2)]
+    errors = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    trained = sum(error.count("epoch 3/3") for error in errors)
+    assert trained == 2, errors
+    assert not list((tmp_path / "s").rglob("lease-*"))
