@@ -141,7 +141,7 @@ class TrialRunner:
         """Train along with the first device, from where it goes on; nothing is recorded here."""
         trainer = self.trainer(trial)
         self.devices.meet()
-        checkpoint = self.store.checkpoint(trial.id)
+        checkpoint, _ = self.store.checkpoint(trial.id)
         if checkpoint:
             trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
         with suppress(Diverged):

@@ -7,7 +7,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +27,11 @@ LOCAL = {
     "RAY_AUTH_MODE": "token",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everywhere: its name for "listen on loopback only"
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_pipe_based_agent_to_parent_health_check": "1",  # its helpers end with it at once
 }
 """What a cluster of our own is started with, where the user has not said otherwise."""
+QUIET = {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_NUM_REDIS_GET_RETRIES": f"{SECONDS:.0f}"}
+"""Ray tells its errors to who called it, and tries for no longer than this to connect."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,10 @@ def connect(address: str | None, image_bytes: int) -> None:
     does not answer, or is another version there.
     """
     if address is None:
-        for name, value in LOCAL.items():
-            os.environ.setdefault(name, value)
+        _set(LOCAL)
         if "RAY_AUTH_TOKEN_PATH" not in os.environ:
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    _set(QUIET)
     ray = _import()
     if ray.is_initialized():
         return
@@ -77,6 +80,11 @@ def connect(address: str | None, image_bytes: int) -> None:
         else:
             _check_answers(address)
             ray.init(address, **_options())
+
+
+def _set(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
 
 
 def room(share: Share) -> int:
@@ -180,9 +188,8 @@ def _in_our_words(error: Exception, address: str | None) -> UsageError:
         )
     if address is None:
         return UsageError(f"Ray does not start: {text}", "`--jobs N` needs no Ray on one machine")
-    if "uthenticat" in type(error).__name__ or "uthenticat" in text:
-        return UsageError(
-            f"the cluster at {quote(address)} wants another token, or one at all",
-            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH as on its nodes",
-        )
-    return _silent(address, text.rstrip("."))
+    return UsageError(
+        f"the cluster at {quote(address)} does not let this command in: {text.rstrip('.')}",
+        "it wants the token of its nodes (RAY_AUTH_MODE, RAY_AUTH_TOKEN_PATH), and this machine to "
+        "be one of them: `ray start --address HOST:PORT --num-cpus 0`",
+    )

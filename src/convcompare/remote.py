@@ -78,7 +78,7 @@ def unpack_dataset(packed: Mapping[str, Any], sha256: str) -> Dataset:
 
 def pack_state(store: RunStore, run_id: str) -> dict[str, Any] | None:
     """Where a half-done trial stands: epochs, tensors, gradients; None where it has not begun."""
-    checkpoint = store.checkpoint(run_id)
+    checkpoint, _ = store.checkpoint(run_id)
     if checkpoint is None:
         return None
     return {

@@ -23,7 +23,7 @@ from . import files, states
 from .cost import Environment, Timing
 from .errors import StoreError
 from .lease import Lease, claim, hold, holder
-from .records import sha256, stamp, write_record
+from .records import damaged, sha256, stamp, verified, write_record
 from .run import Epoch, Run, Trial
 from .states import CHECKPOINT, Checkpoint
 from .stored import (
@@ -136,7 +136,7 @@ class RunStore(StoredRuns):
     def parcel(self, run: Run) -> dict[str, bytes]:
         """The binary files of a run that has ended, by name, as `adopt` takes them."""
         folder = self.folder(run.id)
-        return {name: self._verified(folder / name, sha) for name, sha in run.sha256.items()}
+        return {name: verified(folder / name, sha) for name, sha in run.sha256.items()}
 
     def adopt(self, run: Run, parcel: Mapping[str, bytes]) -> Run:
         """Commit a run that ended in another store; one that is here already stays as it is.
@@ -144,8 +144,8 @@ class RunStore(StoredRuns):
         Raises StoreError for files that are not those of its record.
         """
         folder = self.folder(run.id)
-        for name, sha256 in run.sha256.items():
-            if name not in parcel or _sha256(parcel[name]) != sha256:
+        for name, digest in run.sha256.items():
+            if name not in parcel or sha256(parcel[name]) != digest:
                 raise damaged(folder / name, "its bytes are not those that were sent")
         with self._mine(run.id) as guard:
             if not self.finished(run.id):

@@ -1,0 +1,125 @@
+"""A Ray cluster for tests, and the processes that belong to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from convcompare.remote import FOLDER
+
+COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
+TOKEN = "0123456789abcdef" * 4
+ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": TOKEN,
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_pipe_based_agent_to_parent_health_check": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+class Nodes:
+    """A head without a CPU and two nodes of one CPU each, on this machine."""
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("ray_nodes.py")
+        self.environment = {**os.environ, **ENVIRONMENT}
+        self.process = subprocess.Popen(
+            [sys.executable, str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=self.environment,
+        )
+        self.address = self._answer()
+
+    def tell(self, order: str) -> None:
+        """``remove`` or ``add`` a node, and wait until it is done."""
+        assert self.process.stdin
+        self.process.stdin.write(f"{order}\n")
+        self.process.stdin.flush()
+        assert self._answer() == order
+
+    def close(self) -> list[int]:
+        """Shut it down; the processes that are left of it, of which there should be none."""
+        all_ = descendants(self.process.pid)
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
+        return await_end(all_)
+
+    def kill_worker(self, chance: random.Random, spared: Collection[str] = ()) -> str | None:
+        """SIGKILL one of the processes that train; the id of its trial, which is not of `spared`.
+
+        None where there is no such process.
+        """
+        mine = set(descendants(self.process.pid))
+        found = {pid: trial for pid, trial in training() if pid in mine and trial not in spared}
+        if not found:
+            return None
+        pid = chance.choice(sorted(found))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return found[pid]
+
+    def _answer(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+
+@contextlib.contextmanager
+def nodes() -> Iterator[Nodes]:
+    cluster = Nodes()
+    try:
+        yield cluster
+    finally:
+        left = cluster.close()
+    assert not left, "no process of the cluster outlives it"
+
+
+def title(pid: int) -> str:
+    """What a process calls itself; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
+def training() -> Iterator[tuple[int, str]]:
+    """The processes on this machine that run a trial for a cluster, and the id of the trial."""
+    for record in Path(tempfile.gettempdir()).glob(f"{FOLDER}*/*/trial.json"):
+        yield int(record.parts[-3].removeprefix(FOLDER).partition("-")[0]), record.parts[-2]
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and those that they have."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    found, waiting = [], [pid]
+    while waiting:
+        new = children.get(waiting.pop(), [])
+        found += new
+        waiting += new
+    return found
+
+
+def await_end(pids: list[int], seconds: float = 15.0) -> list[int]:
+    """Those of some processes that have not ended within so long."""
+    deadline = time.monotonic() + seconds
+    while (left := [pid for pid in pids if title(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left

@@ -1,0 +1,299 @@
+"""Trials on a real Ray cluster of this machine: the same bits, deaths, lost nodes, errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support_ray import COMMAND, Nodes, await_end, descendants, nodes, title
+
+pytest.importorskip("ray", reason="Ray is not installed")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+
+Run = Callable[..., Any]
+MINI = ("-d", "mnist-mini", "--threads", "1", "--precision", "fp32")
+NET = """
+import os, signal
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, num_classes, width: int = 4):
+        super().__init__()
+        self.head = nn.Linear(28 * 28, num_classes)
+        self.steps = 0
+
+    def forward(self, x):
+        self.steps += self.training
+        if self.steps == 100:
+            {body}
+        return self.head(x.flatten(1))
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Nodes]:
+    with nodes() as found:
+        yield found
+
+
+def command(cluster: Nodes, *arguments: str) -> list[str]:
+    address = ("--executor", "ray", "--ray-address", cluster.address)
+    return [*COMMAND, "compare", *MINI, *address, *arguments]
+
+
+def call(cluster: Nodes, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    told: dict[str, Any] = {"cwd": folder, "env": cluster.environment, "text": True}
+    return subprocess.run(command(cluster, *arguments), **told, capture_output=True)
+
+
+def files(store: Path, name: str) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
+
+
+def figures(store: Path) -> dict[str, list[tuple[float, ...]]]:
+    """What was measured in every epoch of each run, times left out."""
+    names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr")
+    records = {name: json.loads(data) for name, data in files(store, "run.json").items()}
+    return {
+        name: [tuple(epoch[figure] for figure in names) for epoch in record["history"]]
+        for name, record in records.items()
+    }
+
+
+def assert_same_results(one: Path, other: Path, runs: int) -> None:
+    for name in ("weights.safetensors", "test_logits.npz", "analyses/gradients.npz"):
+        found = files(one, name)
+        assert len(found) == runs or "/" in name
+        assert found == files(other, name)
+    assert figures(one) == figures(other)
+
+
+def test_killed_workers_and_a_lost_node_change_no_bit(
+    run: Run, cluster: Nodes, tmp_path: Path
+) -> None:
+    trials = ("fcn:hidden=8", "fcn:dropout=0.2", "--seeds", "6", "-e", "4")
+    chance = random.Random(9)
+    with subprocess.Popen(
+        command(cluster, *trials, "--store", "ray"),
+        cwd=tmp_path,
+        env=cluster.environment,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr
+        said = []
+        reader = threading.Thread(target=lambda: said.extend(process.stderr or []))
+        reader.start()
+        killed: list[str] = []
+        removed = False
+        while process.poll() is None and (len(killed) < 3 or not removed):
+            time.sleep(chance.uniform(0.1, 0.6))
+            if len(killed) < 3 and (trial := cluster.kill_worker(chance, killed)):
+                killed.append(trial)
+            elif len(killed) > 1 and not removed:
+                cluster.tell("remove")
+                removed = True
+        process.wait()
+        reader.join()
+    cluster.tell("add")
+    text = "".join(said)
+    assert (process.returncode, len(killed), removed) == (0, 3, True), text
+    assert text.count("died: try 2") >= 3
+    assert "goes on after epoch" in text
+    ends = Counter(re.findall(r"^(\S+ · seed \d) · epoch 4/4", text, re.M))
+    assert len(ends) == 12
+    assert run("compare", *MINI, *trials, "--store", "local", "-q").code == 0
+    assert_same_results(tmp_path / "ray", tmp_path / "local", 12)
+
+
+def test_a_network_that_kills_its_workers_is_given_up_and_one_that_raises_at_once(
+    cluster: Nodes, tmp_path: Path
+) -> None:
+    (tmp_path / "dies.py").write_text(NET.format(body="os.kill(os.getpid(), signal.SIGKILL)"))
+    (tmp_path / "raises.py").write_text(NET.format(body="raise ValueError('no such luck')"))
+    done = call(cluster, tmp_path, "dies.py:Net", "raises.py:Net", "fcn:hidden=8", "-e", "1")
+    assert done.returncode == 1, done.stderr
+    assert "died: try 3" in done.stderr
+    assert "died, 3 times" in done.stderr
+    assert done.stderr.count(" · failed: ValueError: no such luck") == 1
+    assert "raises.py:Net · seed 0 · its process" not in done.stderr
+    assert len(files(tmp_path / "runs", "run.json")) == 1
+    assert len(files(tmp_path / "runs", "error.json")) == 2
+
+
+def test_after_the_death_of_the_command_only_what_is_missing_runs(
+    run: Run, cluster: Nodes, tmp_path: Path
+) -> None:
+    trials = ("fcn:hidden=8", "fcn:dropout=0.2", "--seeds", "2", "-e", "4")
+    with subprocess.Popen(
+        command(cluster, *trials, "--store", "ray"),
+        cwd=tmp_path,
+        env=cluster.environment,
+        text=True,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if "seed 1 · epoch 2/4" in line:
+                break
+        process.kill()
+    before = files(tmp_path / "ray", "run.json")
+    assert 0 < len(before) < 4
+    done = call(cluster, tmp_path, *trials, "--store", "ray")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("from an earlier call") == len(before)
+    assert "goes on after epoch" in done.stderr
+    assert before.items() <= files(tmp_path / "ray", "run.json").items()
+    assert run("compare", *MINI, *trials, "--store", "local", "-q").code == 0
+    assert_same_results(tmp_path / "ray", tmp_path / "local", 4)
+
+
+def listening(pids: list[int]) -> set[str]:
+    """The addresses, in hex, at which some processes listen."""
+    inodes = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, address, _, state, *rest = line.split()
+            if state == "0A":
+                inodes[f"socket:[{rest[5]}]"] = address.partition(":")[0]
+    found = set()
+    for pid in pids:
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            try:
+                found.add(inodes.get(str(link.readlink())))
+            except OSError:
+                continue
+    return {address for address in found if address}
+
+
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGINT, marks=pytest.mark.torture),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.torture),
+    ],
+)
+def test_a_cluster_of_its_own_is_closed_to_others_and_ends_with_the_command(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    environment["HOME"] = str(tmp_path)
+    told = ["compare", *MINI, "fcn:hidden=8", "-e", "200", "--executor", "ray"]
+    with subprocess.Popen(
+        [*COMMAND, *told], cwd=tmp_path, env=environment, text=True, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if "epoch 2/" in line:
+                break
+        started = descendants(process.pid)
+        assert len(started) > 3
+        addresses = listening([process.pid, *started])
+        assert addresses and addresses <= LOOPBACK
+        variables = Path(f"/proc/{started[0]}/environ").read_bytes()
+        assert b"RAY_AUTH_MODE=token" in variables
+        process.send_signal(number)
+        error = process.stderr.read()
+    expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert process.returncode == expected
+    assert "Traceback" not in error
+    assert number == signal.SIGKILL or "the same command goes on from here" in error
+    agents = [pid for pid in started if title(pid).endswith("Agent")]
+    assert not await_end([pid for pid in started if pid not in agents])
+    assert number == signal.SIGKILL or not agents, "Ray's own notice after a minute that it is gone"
+    assert not (tmp_path / ".ray").exists()
+
+
+def test_what_no_node_offers_is_said_at_once(cluster: Nodes, tmp_path: Path) -> None:
+    done = call(cluster, tmp_path, "fcn:hidden=8", "--threads", "64")
+    assert done.returncode == 2
+    assert "error: no node of the cluster has 64 CPUs for a trial: the largest has 1" in done.stderr
+    assert "hint: `--threads N`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("import ray; ray.__version__ = '2.53.0'", "has other versions (Ray: "),
+        ("import convcompare; convcompare.__version__ = '99'", "and this is 99"),
+        pytest.param(
+            "import os; os.environ['RAY_AUTH_TOKEN'] = 64 * 'f'",
+            "does not let this command in",
+            marks=pytest.mark.torture,
+        ),
+    ],
+)
+def test_versions_and_tokens_that_differ(
+    cluster: Nodes, tmp_path: Path, change: str, told: str
+) -> None:
+    arguments = command(cluster, "fcn:hidden=8", "-e", "1")
+    arguments[2] = f"{change}; {arguments[2]}"
+    options: dict[str, Any] = {"cwd": tmp_path, "env": cluster.environment, "text": True}
+    started = time.monotonic()
+    done = subprocess.run(arguments, **options, capture_output=True)
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if told in line], done.stderr
+    assert time.monotonic() - started < 30
+    assert done.stderr.count("hint:") == 1
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """The port of a server that is not Ray's: it takes what is said, and answers in HTTP/1."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        line, _ = server.accept()
+        with line:
+            line.recv(100)
+            line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield server.getsockname()[1]
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("127.0.0.1:1", "no Ray cluster answers at `127.0.0.1:1`: Connection refused"),
+        ("127.0.0.1:{deaf}", "something else does"),
+        ("ray://127.0.0.1:10001", "is not the address of a cluster"),
+        ("somewhere", "`--ray-address` cannot be `somewhere`"),
+    ],
+)
+def test_an_address_that_is_none(run: Run, deaf: int, address: str, told: str) -> None:
+    address = address.format(deaf=deaf)
+    result = run("compare", *MINI, "fcn", "--executor", "ray", "--ray-address", address)
+    assert (result.code, told in result.err) == (2, True), result.err
+    assert result.err.count("hint:") == 1
+
+
+def test_without_ray_the_command_says_how_to_get_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    result = run("compare", *MINI, "fcn", "--executor", "ray")
+    assert result.code == 2
+    assert "error: Ray is not installed" in result.err
+    assert "pip install 'convcompare[ray]'" in result.err
