@@ -135,6 +135,11 @@ class Devices(Alone):
     def meet(self) -> None:
         dist.barrier()
 
+    def leave(self) -> None:
+        """Go when all are done: who went before would look like one that died."""
+        self.meet()
+        dist.destroy_process_group()
+
 
 def join_devices(folder: str, on: str, unused: bool) -> Devices:
     """Become one of the processes that torchrun started; they find each other in `folder`."""

@@ -151,7 +151,6 @@ class TrialRunner:
             with suppress(Exception):  # the first device notes it, and goes on
                 if trial.config.tta:
                     trainer.tta_accuracy()
-        self.devices.meet()
 
     def trainer(self, trial: Trial) -> Trainer:
         """A trainer at the beginning of `trial`."""

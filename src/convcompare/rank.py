@@ -54,12 +54,12 @@ def train(folder: str, place: Mapping[str, Any], trial: Trial, voice: Voice) -> 
     runner = replace(workplace, runtime=runtime).runner(devices)
     if devices.rank:
         runner.follow(trial)
-        return
-    threading.Thread(target=voice.tell_pulse, daemon=True).start()
-    for event in runner(trial):
-        voice.pulse = event.pulse if isinstance(event, Started) else voice.pulse
-        voice.tell(event_to_json(event))
-    devices.meet()
+    else:
+        threading.Thread(target=voice.tell_pulse, daemon=True).start()
+        for event in runner(trial):
+            voice.pulse = event.pulse if isinstance(event, Started) else voice.pulse
+            voice.tell(event_to_json(event))
+    devices.leave()
 
 
 def _on_this_device(runtime: Runtime) -> Runtime:
