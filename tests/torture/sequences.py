@@ -178,7 +178,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert outcome == self.ended[number]
         else:
             assert outcome == self.failed.get(number)
-            checkpoint = self.store.checkpoint(run_id)
+            checkpoint, _ = self.store.checkpoint(run_id)
             if number in self.states:
                 assert checkpoint is not None
                 epoch, tensors = self.states[number][-1]
