@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import random
@@ -20,7 +21,6 @@ WAYS = ("cut", "flip", "zero page", "empty", "swap", "folder")
 ENDED = (
     "trial.json",
     "environment.json",
-    "history.jsonl",
     "run.json",
     "weights.safetensors",
     "test_logits.npz",
@@ -31,8 +31,8 @@ ENDED = (
 )
 HALF_DONE = (
     "trial.json",
-    "history.jsonl",
-    "checkpoint/state.json",
+    "newest record",
+    "older record",
     "newest state",
     "older state",
     "analyses/gradients.npz",
@@ -68,7 +68,7 @@ def stores() -> TemporaryDirectory[str]:
         else:
             begun = nursery().start(None, folder, before="tests.torture.damage:leave_half_done")
             begun.wait()
-            must(list(folder.glob("runs/*/checkpoint/state.json")), "no half-done run")
+            must(list(folder.glob("runs/*/checkpoint/*.json")), "no half-done run")
     return made
 
 
@@ -77,14 +77,12 @@ def leave_half_done() -> None:
     from convcompare import cli
     from convcompare.store import RunStore
 
-    real = RunStore.save_epoch
+    real, calls = RunStore.save_epoch, itertools.count(1)
 
-    def save(self: RunStore, *given: Any, **more: Any) -> Any:
-        done = real(self, *given, **more)
-        history = next(value for value in given if isinstance(value, list))
-        if len(history) == 3:
+    def save(self: RunStore, *given: Any, **more: Any) -> None:
+        real(self, *given, **more)
+        if next(calls) == 3:
             os._exit(0)
-        return done
 
     RunStore.save_epoch = save  # type: ignore[method-assign]
     cli.run([*SMALL])
@@ -134,10 +132,11 @@ def _paths(folder: Path, run: Path, other: Path, name: str) -> tuple[Path, Path]
     if name == "comparison":
         path = min((folder / "runs" / "comparisons").iterdir())
         return path, run / "run.json"
-    if name.endswith(" state"):
-        states = sorted((run / "checkpoint").glob("*.safetensors"))
-        old, new = states[0], states[-1]
-        return (new, old) if name == "newest state" else (old, new)
+    age, _, what = name.partition(" ")
+    if what in ("state", "record"):
+        ending = "safetensors" if what == "state" else "json"
+        old, new = sorted((run / "checkpoint").glob(f"*.{ending}"))
+        return (new, old) if age == "newest" else (old, new)
     twin = other / name
     return run / name, twin if twin != run / name else run / "environment.json"
 

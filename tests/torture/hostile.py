@@ -31,9 +31,9 @@ ADDRESSES = 6 << 30
 SECONDS = 25.0
 BOUNDED = "tests.torture.hostile:bounded"
 STORE_FILES = (
-    *("run.json", "trial.json", "environment.json", "history.jsonl", "weights.safetensors"),
+    *("run.json", "trial.json", "environment.json", "weights.safetensors"),
     *("test_logits.npz", "analyses/gradients.npz", "analyses/features.npz", "comparison"),
-    *("checkpoint/state.json", "state", "half-done gradients", "error.json", "timing.json"),
+    *("record", "state", "half-done gradients", "error.json", "timing.json"),
 )
 READERS = (
     *(["runs"], ["runs", "latest"], ["classes"], ["runs", "check"]),
@@ -169,14 +169,15 @@ BYTES: dict[str, Callable[[], bytes]] = {
 
 def _in_store(place: str, kind: str) -> Case:
     def case(dice: random.Random, folder: Path) -> None:
-        half = place in ("checkpoint/state.json", "state", "half-done gradients", "error.json")
+        half = place in ("record", "state", "half-done gradients", "error.json")
         _fill(folder, half)
         run = min(path.parent for path in folder.glob("runs/*/trial.json"))
         path = run / place
         if place == "comparison":
             path = min((folder / "runs" / "comparisons").iterdir())
-        elif place == "state":
-            path = max((run / "checkpoint").glob("*.safetensors"))
+        elif place in ("state", "record"):
+            ending = "safetensors" if place == "state" else "json"
+            path = max((run / "checkpoint").glob(f"*.{ending}"))
         elif place == "half-done gradients":
             path = run / "analyses" / "gradients.npz"
         path.write_bytes(BYTES[kind]())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
-from types import FrameType
 from typing import Any
 
 import typer
 
-from .. import __version__
+from .. import __version__, stopping
 from ..errors import ConvcompareError, Terminated
 from .commands import Commands
 
@@ -50,14 +49,26 @@ def convcompare(
 _debug = False
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    stopping.install()
+    code = stopping.code(run(sys.argv[1:] if arguments is None else arguments))
+    if stopping.stop.number:  # nothing is left to do, and nothing of it may be interrupted
+        _say_stopped()
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _say_stopped() -> None:
+    from .console import show_warning
+
+    if not stopping.stop.said:
+        stopping.stop.said = True
+        try:
+            show_warning(stopping.TEXT, stopping.HINT)
+        except Exception:  # what it needs was being imported
+            print(f"warning: {stopping.TEXT} ({stopping.HINT})", file=sys.stderr)
 
 
 def run(arguments: list[str]) -> int:
@@ -76,6 +87,8 @@ def run(arguments: list[str]) -> int:
     except ConvcompareError as error:
         if _debug:
             raise
+        if stopping.stop.number:
+            return error.exit_code
         show_error(error)
         return error.exit_code
     except BrokenPipeError:
@@ -84,6 +97,8 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if _debug:
             raise
+        if stopping.stop.number:
+            return 1
         show_error(_in_our_words(error))
         return int(getattr(error, "exit_code", 70))
     return code if isinstance(code, int) else 0

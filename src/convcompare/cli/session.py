@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from .. import units
+from .. import stopping, units
 from ..errors import Terminated, quote
 from ..tables import check_format
 from .after import time_alone
@@ -197,3 +197,4 @@ def _say_interrupted(tracker: Tracker) -> None:
             place = f"{quote(row.label)} (seed {row.trial.seed})"
             where += f", epoch {len(row.epochs)} of {place} is saved"
     show_warning(f"interrupted: {where}", "the same command goes on from here")
+    stopping.stop.said = True

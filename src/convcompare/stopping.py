@@ -1,0 +1,86 @@
+"""Ctrl-C and SIGTERM: once ends what runs, twice leaves now; what is on the disk is whole.
+
+The first raises an exception in the main thread, where the command says what is saved. A thread
+of its own listens too: it ends the process when a second comes, or when the first has not done so
+after `GRACE_SECONDS`, because the main thread is within a long step or an import swallowed the
+exception. It is told by the operating system at once, whatever the main thread does.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+from contextlib import suppress
+from types import FrameType
+
+from . import process
+from .errors import Terminated
+
+GRACE_SECONDS = 1.5
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TEXT = "interrupted: what was saved is whole"
+HINT = "repeat the command to go on"
+
+
+class _Stop:
+    """What has been asked for so far."""
+
+    number = 0
+    """The signal that came; 0 where none has."""
+    said = False
+    """Whether it has been said what is saved."""
+    installed = False
+
+
+stop = _Stop()
+
+
+def install() -> None:
+    """Listen from now on; once for a process, in its main thread."""
+    if stop.installed:
+        return
+    stop.installed = True
+    listening, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    for number in SIGNALS:
+        signal.signal(number, _raise)
+    threading.Thread(target=_watch, args=(listening,), name="stopping", daemon=True).start()
+
+
+def code(otherwise: int) -> int:
+    """The exit code: by the signal where one came, whatever was made of it."""
+    return 128 + stop.number if stop.number else otherwise
+
+
+def leave(number: int) -> None:
+    """End this process now, and those that it has started."""
+    for pid in process.children():
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    if not stop.said:
+        with suppress(OSError):
+            if os.isatty(2):
+                os.write(2, b"\x1b[?25h\n")  # a live display hides the cursor
+            os.write(2, f"warning: {TEXT} ({HINT})\n".encode())
+    with suppress(Exception):
+        sys.stdout.flush()
+    os._exit(128 + number)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    if stop.number:
+        return  # the thread ends it
+    stop.number = number
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+
+def _watch(listening: int) -> None:
+    number = 0
+    while number not in SIGNALS:
+        number = os.read(listening, 1)[0]
+    select.select([listening], [], [], GRACE_SECONDS)
+    leave(number)
