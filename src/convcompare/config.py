@@ -178,6 +178,8 @@ class Runtime:
     """Trials that run at a time."""
     job_threads: int | None = None
     """Threads of each of several; `threads` are those of a trial that has the machine alone."""
+    commands: int = 1
+    """Commands that may run trials on the machine at a time, each so many."""
     address: str | None = None
     """Of the Ray cluster that runs the trials; None for one of this command's own."""
     gpu_share: float = 1.0

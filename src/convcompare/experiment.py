@@ -108,21 +108,37 @@ class TrialRunner:
 
     def __call__(self, trial: Trial) -> Iterator[Event]:
         """Run a trial, or wait for the process that does: how it ends is the same."""
-        while not self.store.finished(trial.id):
-            lease = yield from self._claimed(trial)
+        lease = yield from self._claimed(trial)
+        yield from self._with(lease, trial)
+
+    def at_once(self, trial: Trial) -> Iterator[Event] | None:
+        """The same without waiting: None where another process works on the trial."""
+        lease = None
+        if not self.store.finished(trial.id):
+            lease = self.store.claim(trial.id)
             if lease is None:
-                break
+                return None
+        return self._with(lease, trial)
+
+    def _with(self, lease: Lease | None, trial: Trial) -> Iterator[Event]:
+        """Run a trial that this process has the lease of; None for one that has ended."""
+        while lease:
             try:
                 with lease:
                     if not self.store.finished(trial.id):
                         yield from self._train(trial)
                         return
             except LeaseLost:
-                yield Waiting(trial, self.store.holder(trial.id) or "another process")
+                yield self.waiting(trial)
+            lease = yield from self._claimed(trial)
         self.store.tidy(trial.id)
         run = self.store.run(trial.id)
         self.store.verify(run)
         yield Ended(run, reused=True)
+
+    def waiting(self, trial: Trial) -> Waiting:
+        """That another process works on a trial, and who."""
+        return Waiting(trial, self.store.holder(trial.id) or "another process")
 
     def _claimed(self, trial: Trial) -> Generator[Event, None, Lease | None]:
         """The lease of a trial, as soon as it is to be had; None where the trial ends meanwhile."""
@@ -132,7 +148,7 @@ class TrialRunner:
             if lease:
                 return lease
             if not said and time.monotonic() - began > 1:
-                yield Waiting(trial, self.store.holder(trial.id) or "another process")
+                yield self.waiting(trial)
                 said = True
             time.sleep(POLL_SECONDS)
         return None

@@ -144,7 +144,7 @@ def environment(runtime: Runtime) -> Environment:
         processor=_processor(),
         device=torch.cuda.get_device_name(runtime.device) if on_gpu else "cpu",
         threads=runtime.threads,
-        jobs=runtime.jobs,
+        jobs=runtime.jobs * runtime.commands,
         devices=runtime.devices,
     )
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from . import files, states
 from .cost import Environment, Timing
 from .errors import StoreError
-from .lease import Lease, claim, hold, holder
+from .lease import Lease, claim, held, hold, holder
 from .records import damaged, sha256, stamp, verified, write_record
 from .run import Epoch, Run, Trial
 from .states import CHECKPOINT, Checkpoint
@@ -60,6 +60,10 @@ class RunStore(StoredRuns):
     def holder(self, run_id: str) -> str:
         """Who writes a run, in words; empty where nobody does."""
         return holder(self.folder(run_id))
+
+    def held(self, run_id: str) -> bool:
+        """Whether a process that may be alive writes a run."""
+        return held(self.folder(run_id))
 
     @contextmanager
     def lock(self, run_id: str, told: Callable[[str], None] = lambda _: None) -> Iterator[Lease]:

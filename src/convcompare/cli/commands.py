@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS: Mapping[str, str] = {
     "compare": "Train networks under the same conditions and print the table of the reports.",
     "train": "Train one network once.",
+    "worker": "Take part in a comparison: run its trials beside other workers until none is left.",
     "study": "Run the studies of the reports: what is missing is trained, the tables are printed.",
     "models": "List the networks, with parameters and MACs for a data set.",
     "layers": "Measure the custom layers beside torch's: differences, time, parameters.",
@@ -31,6 +32,9 @@ COMMANDS: Mapping[str, str] = {
     "runs": "List the runs, show one, or the table of the latest comparison.",
 }
 """In the order of the help. The line is the first paragraph of the function's docstring."""
+
+PASSING_ON = {"worker": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
+"""How a command is parsed of which all that follows belongs to another."""
 
 UNUSED = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
 """What Typer's help imports for ways of writing that this tool does not use; their lexers and
@@ -79,7 +83,7 @@ def load(name: str) -> Any:
     module = name.replace("-", "_")
     function = getattr(importlib.import_module(f"{__package__}.{module}"), module)
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    app.command(name, cls=Command)(function)
+    app.command(name, cls=Command, context_settings=PASSING_ON.get(name))(function)
     return typer.main.get_command(app)
 
 

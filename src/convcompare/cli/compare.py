@@ -39,6 +39,8 @@ def compare(
     executor: o.Executor = None,
     ray_address: o.RayAddress = None,
     gpu_share: o.GpuShare = 1.0,
+    shard: o.Shard = None,
+    worker: o.Worker = False,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
     fresh: o.Fresh = False,
@@ -70,6 +72,7 @@ def compare(
         parse_settings,
         refuse_with_until_clear,
     )
+    from .part import parse_shard
     from .request import Request, UntilClear, wanted
     from .session import perform
 
@@ -100,6 +103,8 @@ def compare(
         jobs=parse_jobs(jobs, executor),
         ray_address=ray_address,
         gpu_share=gpu_share,
+        shard=parse_shard(shard),
+        worker=worker,
         store=store,
         data_dir=data_dir,
         fresh=fresh,

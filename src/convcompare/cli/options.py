@@ -265,6 +265,16 @@ GpuShare = Annotated[
         help="With `--executor ray --device cuda`: the part of a GPU that each trial takes (1).",
     ),
 ]
+Shard = Annotated[
+    str | None,
+    option(
+        "--shard",
+        metavar="I/N",
+        panel=STORE,
+        help="Run the I-th of N parts of the trials, and print no table: for arrays of jobs.",
+    ),
+]
+Worker = Annotated[bool, typer.Option("--worker", hidden=True)]
 Store = Annotated[
     Path,
     option(

@@ -15,6 +15,7 @@ from ..errors import UsageError, quote
 from .cluster import on_cluster
 from .console import show_warning, talk
 from .matching import find_baseline, matched
+from .part import check_part
 
 if TYPE_CHECKING:
     from ..comparison import Conditions
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..experiment import Entrant, TrialRunner
     from ..run import Trial
     from ..store import RunStore
+    from .part import Shard
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class Request:
     """Trials at a time; None for as many as there is room for."""
     ray_address: str | None = None
     gpu_share: float = 1.0
+    shard: Shard | None = None
+    worker: bool = False
+    """Whether it runs what no other worker does, and prints no table."""
     columns: Sequence[str] = ()
     study: str | None = None
     baseline: str | None = None
@@ -65,6 +70,11 @@ class Request:
     all_pairs: bool = False
     lr_grid: Sequence[str] = ()
     until_clear: UntilClear | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether others run the rest of the trials."""
+        return self.worker or self.shard is not None
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,7 @@ def wanted(specs: Sequence[str]) -> list[Wanted]:
 
 def prepare(request: Request) -> Job:
     """Check everything that can be wrong, so that nothing fails after an hour."""
+    check_part(request)
     baseline = find_baseline(request.models, request.baseline)
     base = recipe(request.recipe)
     configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
@@ -142,6 +153,7 @@ def prepare(request: Request) -> Job:
         )
     if request.executor != "ray":
         runtime = spread(share(runtime, request.jobs, request.threads), devices)
+    runtime = replace(runtime, commands=_commands(request))
     executor = _executor(request.executor, runtime)
     precision, reason = choose_precision(request.precision, runtime.device)
     if "precision" not in request.settings:
@@ -204,6 +216,14 @@ def _executor(asked: str | None, runtime: Runtime) -> str:
             "`--jobs auto` takes as many as there is room for",
         )
     return name
+
+
+def _commands(request: Request) -> int:
+    """The commands that may run trials on this machine at a time, this one among them.
+
+    How many workers there are is not known: two stand for several.
+    """
+    return 2 if request.worker else request.shard.of if request.shard else 1
 
 
 def _at_each_rate(

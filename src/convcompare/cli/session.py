@@ -15,6 +15,7 @@ from ..tables import check_format
 from .after import time_alone
 from .console import show_warning, talk
 from .output import emit_judgement, emit_table
+from .part import part_of, work
 from .plan import plan_table, power_words
 from .request import Job, Request, prepare
 
@@ -34,8 +35,10 @@ def perform(request: Request) -> int:
     if not request.quiet:
         say_conditions(job, request)
     if request.dry_run:
-        emit_table(plan_table(job), kind, request.out)
+        emit_table(plan_table(part_of(job, request) if request.shard else job), kind, request.out)
         return 0
+    if request.is_part:
+        return work(job, request)
     comparison = run_until_clear(job, request) if request.until_clear else run_job(job, request)
     judgement = Judgement(comparison, job.store, request.all_pairs)
     emit_judgement(judgement, kind, request.out, request.columns)
@@ -104,7 +107,7 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
         unfinished=tuple((trial.label, trial.id) for trial in job.trials),
     )
     job.store.add_comparison(name, begun.record())
-    ended = _follow(job, request, runner)
+    ended = follow_trials(job, request, runner)
     runs, reused = zip(*(ended[trial.id] for trial in job.trials), strict=True)
     groups = group_runs([trial.label for trial in job.trials], runs, reused)
     comparison = dataclasses.replace(begun, groups=tuple(groups), unfinished=())
@@ -114,7 +117,7 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
     return time_alone(comparison, runner, request.quiet)
 
 
-def _follow(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[Run, bool]]:
+def follow_trials(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[Run, bool]]:
     """Run the trials and show them; by id how each ended, and whether it had ended before."""
     from ..events import Ended, Started
     from ..experiment import execute

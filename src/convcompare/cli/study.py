@@ -61,6 +61,8 @@ def study(
     executor: o.Executor = None,
     ray_address: o.RayAddress = None,
     gpu_share: o.GpuShare = 1.0,
+    shard: o.Shard = None,
+    worker: o.Worker = False,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
     fresh: o.Fresh = False,
@@ -80,6 +82,7 @@ def study(
     [bold]convcompare study depth depth-003 --dry-run[/bold]
     """
     from .arguments import parse_columns, parse_jobs, parse_seeds, parse_settings
+    from .part import parse_shard
     from .request import Request
 
     kind = check_format(format)
@@ -102,6 +105,8 @@ def study(
         jobs=parse_jobs(jobs, executor),
         ray_address=ray_address,
         gpu_share=gpu_share,
+        shard=parse_shard(shard),
+        worker=worker,
         store=store,
         data_dir=data_dir,
         fresh=fresh,
@@ -157,6 +162,7 @@ def _request(shared: Request, name: str, study: Study, rows: Iterable[Row]) -> R
 def _run(requests: Sequence[Request], kind: Format) -> int:
     """Each study in turn; a table after each, one JSON object after all."""
     from ..judgement import Judgement
+    from .part import work
     from .request import prepare
     from .session import run_job, say_conditions
 
@@ -165,13 +171,16 @@ def _run(requests: Sequence[Request], kind: Format) -> int:
         job = prepare(request)
         if not request.quiet:
             say_conditions(job, request)
+        if request.is_part:
+            failed = bool(work(job, request)) or failed
+            continue
         judgement = Judgement(run_job(job, request), job.store, request.all_pairs)
         failed = failed or bool(judgement.comparison.failed)
         records.append(judgement.to_json())
         if kind != "json":
             path = _path(request, several=len(requests) > 1)
             emit_judgement(judgement, kind, path, request.columns)
-    if kind == "json":
+    if kind == "json" and records:
         record = {"schema_version": 1, "studies": records}
         emit_text(json.dumps(record, indent=1, ensure_ascii=False), requests[0].out)
     return 1 if failed else 0

@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+import collections
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from .. import register
+from ..events import Event
 from ..run import Trial
 
-Event = TypeVar("Event")
+if TYPE_CHECKING:
+    from ..experiment import TrialRunner
+
+
+ROUND_SECONDS = 1.0
+"""Between two looks at trials that are all with other processes."""
 
 
 @register.executor("local")
-def local(
-    run_trial: Callable[[Trial], Iterator[Event]], trials: Sequence[Trial]
-) -> Iterator[Event]:
-    """One trial after another, in this process: each has the machine to itself."""
-    for trial in trials:
-        yield from run_trial(trial)
+def local(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
+    """One trial after another, in this process: each has the machine to itself.
+
+    Those that other processes work on come last: of several that are given the same trials, each
+    does what the others do not.
+    """
+    left = collections.deque(trials)
+    told = set[str]()
+    refused = 0
+    while left:
+        trial = left.popleft()
+        events = runner.at_once(trial)
+        if events is not None:
+            yield from events
+            refused = 0
+            continue
+        left.append(trial)
+        refused += 1
+        if refused >= len(left):
+            if trial.id not in told:
+                told.add(trial.id)
+                yield runner.waiting(trial)
+            refused = 0
+            time.sleep(ROUND_SECONDS)

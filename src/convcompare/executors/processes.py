@@ -98,7 +98,15 @@ class Crew:
                     return
                 worker = Worker(self.command, Workplace.of(self.runner), self.said)
                 self.workers.append(worker)
+            self._put_last_what_others_do()
             worker.give(self.left.popleft())
+
+    def _put_last_what_others_do(self) -> None:
+        """Begin with a trial that no other command works on, where there is one."""
+        for _ in range(len(self.left)):
+            if not self.runner.store.held(self.left[0].id):
+                return
+            self.left.rotate(-1)
 
     def _bury(self, worker: Worker) -> Iterator[Event]:
         """A worker died: its trial is tried again, or has failed."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import ray_cluster, register, remote
 from ..cost import Environment
-from ..errors import TrialError, UsageError
-from ..events import Ended, Event, Lost, Progressed, Pulse, Started
+from ..errors import LeaseLost, TrialError, UsageError
+from ..events import Ended, Event, Lost, Progressed, Pulse, Started, Waiting
 from ..gradients import GRADIENTS
+from ..lease import Lease
 from ..retries import Deaths
 from ..run import Epoch, Trial
 from ..wire import error_from_json, event_from_json
@@ -47,6 +48,7 @@ class Task:
     """A trial on its way: what it has committed, and where it runs."""
 
     trial: Trial
+    lease: Lease
     history: list[Epoch] = field(default_factory=list)
     pulse: Pulse = field(default_factory=Pulse)
     node: str = ""
@@ -93,23 +95,34 @@ class Fleet:
 
     def stop(self) -> None:
         """End all tasks now: what has come in is committed."""
-        for stream in self.tasks:
+        for stream, task in self.tasks.items():
             self.ray.cancel(stream, force=True)
+            task.lease.release()
         self.tasks.clear()
 
     def _send(self) -> Iterator[Event]:
-        """Send as many trials as there is room for, and no more than were asked for at a time."""
-        while self.left and len(self.tasks) < min(self.room, self.runner.runtime.jobs):
+        """Send as many trials as there is room for, and no more than were asked for at a time.
+
+        Those that other processes work on come last.
+        """
+        store, runtime = self.runner.store, self.runner.runtime
+        for _ in range(len(self.left)):
+            if len(self.tasks) >= min(self.room, runtime.jobs):
+                return
             trial = self.left.popleft()
-            if self.runner.store.finished(trial.id):
+            if store.finished(trial.id):
                 yield from self.runner(trial)
                 continue
-            state = remote.pack_state(self.runner.store, trial.id)
-            runtime = replace(self.runner.runtime.of_a_job(), address=None)
-            order = remote.Order(trial, runtime, self.runner.dataset.sha256, str(Path.cwd()))
+            lease = store.claim(trial.id)
+            if lease is None:
+                self.left.append(trial)
+                continue
+            state = remote.pack_state(store, trial.id)
+            here = replace(runtime.of_a_job(), address=None)
+            order = remote.Order(trial, here, self.runner.dataset.sha256, str(Path.cwd()))
             history = [Epoch.from_json(epoch) for epoch in state["history"]] if state else []
             stream = self.attempt.remote(order.to_json(), self.images, state)
-            self.tasks[stream] = Task(trial, history)
+            self.tasks[stream] = Task(trial, lease, history)
 
     def _hear(self, stream: Any) -> Iterator[Event]:
         """One thing that a task says, or that it says nothing more."""
@@ -118,47 +131,62 @@ class Fleet:
         try:
             record, files = self.ray.get(next(stream))
         except errors.OutOfMemoryError:
+            task.lease.release()
             message = f"{task.place} was ended: its node is out of memory"
             yield Ended(self.runner.fail(task.trial, message), reused=False)
         except errors.RayTaskError as error:
+            task.lease.release()
             text = str(error.cause or error).strip().partition("\n")[0]
             raise UsageError(
                 f"a node cannot run the trials: {text}",
                 "install the same convcompare[ray] on every node",
             ) from error
         except (errors.RayError, StopIteration):
+            task.lease.release()
             event = self.deaths.another(task.trial, f"{task.place} died")
             if isinstance(event, Lost):
                 self.left.appendleft(task.trial)
             yield event
         else:
-            if "error" in record:
-                raise error_from_json(record)
-            if "pulse" in record:
-                task.pulse.step, task.pulse.loss = record["pulse"]
-            else:
-                yield self._commit(task, event_from_json(record), record["node"], files)
-            if record.get("event") != "ended":
-                self.tasks[stream] = task
+            self.tasks[stream] = task
+            yield from self._take_in(stream, record, files)
+
+    def _take_in(
+        self, stream: Any, record: dict[str, Any], files: dict[str, Any]
+    ) -> Iterator[Event]:
+        """What a task has said, committed; a task whose trial is over or lost is forgotten."""
+        task = self.tasks[stream]
+        if "error" in record:
+            raise error_from_json(record)
+        if "pulse" in record:
+            task.pulse.step, task.pulse.loss = record["pulse"]
+            return
+        try:
+            event = self._commit(task, event_from_json(record), record["node"], files)
+        except LeaseLost:
+            self.ray.cancel(stream, force=True)
+            self.left.append(task.trial)
+            event = self.runner.waiting(task.trial)
+        if isinstance(event, Ended | Waiting):
+            task.lease.release()
+            del self.tasks[stream]
+        yield event
 
     def _commit(self, task: Task, event: Event, node: str, files: dict[str, Any]) -> Event:
         """Put into the store what belongs to an event, before anybody sees it."""
         store, trial = self.runner.store, task.trial
-        with store.lock(trial.id):
-            if store.finished(trial.id):
-                return event
-            if isinstance(event, Started):
-                task.node, task.pulse = node, event.pulse
-                store.begin(trial, Environment.from_json(files["environment"]))
-            elif isinstance(event, Progressed):
-                task.history.append(event.epoch)
-                if files["gradients"] is not None:
-                    store.save_analysis(trial.id, GRADIENTS, files["gradients"])
-                store.save_epoch(trial, task.history, files["tensors"])
-            elif isinstance(event, Ended) and event.run.status == "failed":
-                store.note_failure(event.run)
-            elif isinstance(event, Ended):
-                return Ended(store.adopt(event.run, files), reused=False)
+        if isinstance(event, Started):
+            task.node, task.pulse = node, event.pulse
+            store.begin(trial, Environment.from_json(files["environment"]))
+        elif isinstance(event, Progressed):
+            task.history.append(event.epoch)
+            if files["gradients"] is not None:
+                store.save_analysis(trial.id, GRADIENTS, files["gradients"])
+            store.save_epoch(trial, task.history, files["tensors"])
+        elif isinstance(event, Ended) and event.run.status == "failed":
+            store.note_failure(event.run)
+        elif isinstance(event, Ended):
+            return Ended(store.adopt(event.run, files), reused=False)
         return event
 
     def _count(self) -> None:

@@ -1,0 +1,43 @@
+"""``convcompare worker``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError, quote
+
+SHARED = ("compare", "study")
+
+
+def worker(
+    command: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="COMMAND...",
+            help="`compare` or `study`, with its arguments.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Take part in a comparison: run its trials beside other workers until none is left.
+
+    [bold]convcompare worker compare fcn simple --seeds 10 --store /shared/runs[/bold]
+
+    Start the same line as often as you like, on all hosts that see the store. Each trial is done by
+    one worker; what one that died or was stopped had begun, another goes on with. The command
+    without `worker` prints the table.
+    """
+    from .commands import load
+
+    name, *arguments = command
+    if name not in SHARED:
+        raise UsageError(
+            f"a worker cannot take part in {quote(name)}",
+            "`convcompare worker compare …` or `convcompare worker study …`",
+        )
+    code = load(name).main(
+        ["--worker", *arguments], prog_name=f"convcompare worker {name}", standalone_mode=False
+    )
+    raise typer.Exit(code if isinstance(code, int) else 0)
