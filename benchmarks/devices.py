@@ -36,7 +36,7 @@ def train(network: str, batch: int, devices: int) -> tuple[float, float]:
         command += ["-e", str(EPOCHS), "-b", str(batch), "--devices", str(devices)]
         command += ["--device", "cpu", "--store", store, "--quiet", "--format", "json"]
         started = time.perf_counter()
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+        done = subprocess.run(command, check=True, capture_output=True)
         whole = time.perf_counter() - started
     (run,) = json.loads(done.stdout)["models"][0]["runs"]
     return statistics.median(run["epoch_seconds"][1:]), whole
