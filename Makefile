@@ -10,7 +10,7 @@ demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
 
 test: $(READY)  ## the test suite
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 # make torture KINDS="kills damage" SCALE=0.1 JOBS=2
 torture: $(READY)  ## the long form of the torture suite, about an hour; docs/reliability.md
