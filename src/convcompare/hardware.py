@@ -139,7 +139,7 @@ def environment(runtime: Runtime) -> Environment:
     return Environment(
         convcompare=__version__,
         python=platform.python_version(),
-        torch=torch.__version__,
+        torch=str(torch.__version__),
         platform=f"{platform.system()} {platform.machine()}",
         processor=_processor(),
         device=torch.cuda.get_device_name(runtime.device) if on_gpu else "cpu",
