@@ -1,4 +1,4 @@
-"""Parts of a comparison, in several commands on one store: shards, and workers that claim trials."""
+"""Parts of a comparison, in several commands on one store: shards, and workers by lease."""
 
 from __future__ import annotations
 
