@@ -14,6 +14,7 @@ import importlib.util
 import os
 import sys
 
+from convcompare import patience
 from convcompare.data import Sources
 from convcompare.load import default_cache, load_dataset
 from turns import Turns, part
@@ -27,6 +28,7 @@ SIDES = {
     "bare": "bare_step",
     "whole": "whole_epoch",
 }
+OWN = ("convcompare", "bare", "whole")
 NEEDS = {"lightning": ("lightning",), "keras": ("keras",), "keras-jax": ("keras", "jax")}
 """What must be installed for a side (`pip install 'convcompare[bench]'`)."""
 
@@ -40,6 +42,9 @@ def main() -> None:
     side, spec, name = sys.argv[1:4]
     if side.startswith("keras"):
         os.environ["KERAS_BACKEND"] = "jax" if side == "keras-jax" else "torch"
+    if side in OWN:
+        patience.install()  # as the command does, and nobody else
+    assert "torch" not in sys.modules
     module = importlib.import_module(SIDES[side])
     dataset = load_dataset(name, Sources(default_cache()))
     if sys.argv[4] == "--accuracy":

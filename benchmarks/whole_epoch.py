@@ -25,9 +25,8 @@ from turns import Turns
 def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
     with tempfile.TemporaryDirectory() as folder, Path("/dev/null").open("w") as nowhere:
         runner, trial = prepared(spec, dataset, Path(folder))
-        runner.store.begin(trial, runner.environment)
         builder = resolve(trial.model, shape_of(dataset))
-        attempt = Attempt(trial, builder, runner.trainer(trial), runner.store)
+        attempt = Attempt(trial, builder, runner.trainer(trial), runner.store, runner.environment)
         screen = Console(file=nowhere, force_terminal=True, width=100)
         with runner.store.lock(trial.id), follow(Tracker([trial], {}), screen, False) as view:
             events = attempt.epochs()

@@ -159,7 +159,8 @@ def test_shifts_reflect_the_edge() -> None:
     n, side = 300, 32
     images = torch.randint(0, 255, (n, side, side, 1), dtype=torch.uint8)
     flip = torch.arange(n) % 2 == 1
-    moved = alternating.shift(images, flip, torch.Generator().manual_seed(0))
+    moves = alternating.draw(n, side, torch.Generator().manual_seed(0))
+    moved = alternating.shifted(images, moves, flip)
     padded = F.pad(images.permute(0, 3, 1, 2).float(), (2, 2, 2, 2), "reflect")[:, 0]
     seen = set()
     for one, whole, mirror in zip(moved[..., 0].float(), padded, flip, strict=True):

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convcompare.batches import Batches, augment_images
+from convcompare.batches import Batches, draw_moves, shifted
 from convcompare.config import TrainConfig
 from convcompare.data import Dataset, held_out_images
 from convcompare.errors import UsageError
@@ -227,7 +227,8 @@ def test_augmentation_shifts_with_black_and_mirrors_half() -> None:
     n, side = 400, 16
     images = torch.zeros(n, side, side, 1, dtype=torch.uint8)
     images[:, 8, 5] = 255
-    moved = augment_images(images, True, torch.Generator().manual_seed(0))
+    moves = draw_moves(n, side, torch.Generator().manual_seed(0))
+    moved = shifted(images, moves, mirrored=True)
     assert moved.shape == images.shape
     where = moved.nonzero()
     assert len(where) == n, "one bright pixel stays one bright pixel"
@@ -236,7 +237,7 @@ def test_augmentation_shifts_with_black_and_mirrors_half() -> None:
     mirrored = columns >= 8
     assert 0.4 < mirrored.double().mean() < 0.6
     assert set(columns.tolist()) == {3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
-    kept = augment_images(images, False, torch.Generator().manual_seed(0))
+    kept = shifted(images, moves, mirrored=False)
     assert set(kept.nonzero()[:, 2].tolist()) == {3, 4, 5, 6, 7}
 
 

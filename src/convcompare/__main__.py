@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from . import stopping
+from . import patience, stopping
 
 
 def main() -> None:
     """Run the command line and exit; from the first moment on it can be stopped."""
     stopping.install()
+    patience.install()
     try:
         from .cli import main as run_and_exit
 

@@ -23,27 +23,25 @@ def mirrored(images: int, seed: int, epoch: int) -> Tensor:
     return (places + epoch) % 2 == 1
 
 
-def shift(
-    images: Tensor,
-    flip: Tensor,
-    generator: torch.Generator,
-    part: slice = slice(None),
-    among: int | None = None,
-) -> Tensor:
-    """Shift each image by up to 1/16 of its side, its edge reflected, and mirror those of `flip`.
+def draw(images: int, side: int, generator: torch.Generator) -> Tensor:
+    """Shifts down and to the right by up to 1/16 of a side, on 32 pixels −2 to 2.
 
-    images: uint8 (n, h, w, c) → the same shape; flip: bool (n,). Shifts are drawn on the CPU: on 32
-    pixels, 2 up to 2 down and the same sideways. Where the images are `part` of a batch of `among`,
-    they are drawn for the whole batch.
+    int64 (2, images), on the CPU.
+    """
+    reach = max(1, side // 16)
+    return torch.randint(-reach, reach + 1, (2, images, 1), generator=generator)[:, :, 0]
+
+
+def shifted(images: Tensor, moves: Tensor, flip: Tensor) -> Tensor:
+    """Each image shifted as `draw` drew it, its edge reflected; those of `flip` mirrored.
+
+    images: uint8 (n, h, w, c) → the same shape; moves: int64 (2, n); flip: bool (n,).
     """
     n, height, width, _ = images.shape
-    reach = max(1, height // 16)
-    draws = torch.randint(-reach, reach + 1, (2, among or n, 1), generator=generator)[:, part]
-    rows = _reflected(draws[0] + torch.arange(height), height)
-    columns = _reflected(draws[1] + torch.arange(width), width)
-    columns = torch.where(flip.cpu()[:, None], columns.flip(1), columns)
+    rows = _reflected(moves[0, :, None] + torch.arange(height, device=images.device), height)
+    columns = _reflected(moves[1, :, None] + torch.arange(width, device=images.device), width)
+    columns = torch.where(flip[:, None], columns.flip(1), columns)
     which = torch.arange(n, device=images.device)[:, None, None]
-    rows, columns = rows.to(images.device), columns.to(images.device)
     return images[which, rows[:, :, None], columns[:, None, :]]
 
 

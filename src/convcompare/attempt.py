@@ -19,9 +19,11 @@ from .analyses.gradient_flow import fixed_batch
 from .analyses.inference import BATCHES, inference
 from .build import Builder
 from .checkpoint import from_bytes, to_bytes
+from .compiling import choose
+from .config import Compile
 from .cost import Cost, Environment, Latency
 from .errors import StoreError
-from .events import Event, Progressed, Started
+from .events import Chosen, Event, Progressed, Started
 from .features import FEATURES
 from .field_record import FIELDS
 from .gradients import GRADIENTS, GradientRecord
@@ -48,8 +50,9 @@ class Attempt:
         trainer: Trainer,
         store: RunStore,
         environment: Environment,
+        compile: Compile = "off",
     ) -> None:
-        self.trial, self.builder = trial, builder
+        self.trial, self.builder, self.compile = trial, builder, compile
         self.trainer, self.store, self.environment = trainer, store, environment
         self.history: list[Epoch] = []
         self.notes: list[str] = []
@@ -59,12 +62,21 @@ class Attempt:
 
     def epochs(self) -> Iterator[Event]:
         """Train from where the store stands to the last epoch."""
+        began = self.store.place(self.trial.id)
+        self.store.begin(self.trial, self.environment)
         with self._clock("setup_seconds"):
             self._resume()
         yield Started(self.trial, tuple(self.history), self.trainer.pulse, self.damage)
         with self._clock("setup_seconds"):
-            step_seconds(self.trainer)
+            seconds = step_seconds(self.trainer)
             self.spent = replace(self.spent, peak_memory=peak_memory(self.trainer))
+            before = began.compiled if began and self.history else None
+            choice = choose(self.trainer, self.compile, before, seconds)
+        if choice.compiled != self.environment.compiled:
+            self.environment = replace(self.environment, compiled=choice.compiled)
+            self.store.begin(self.trial, self.environment)
+        if choice.why:
+            yield Chosen(self.trial, choice.why)
         if not self.history:
             self._measure()
         for epoch in self.trainer:

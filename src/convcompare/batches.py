@@ -112,45 +112,65 @@ class Batches:
         """Every image once, in the order that the seed `order` draws, augmented by `augmentation`.
 
         `flip`, bool (images,), says which are mirrored where that is not drawn; the shifts are then
-        those of `alternating.shift`. The last batch may be smaller. Both streams are drawn on the
-        CPU and for whole batches, so that an image is the same whichever device sees it.
+        those of `alternating.shifted`. The last batch may be smaller. Both streams are drawn on the
+        CPU and for whole batches, so that an image is the same whichever device sees it; they are
+        on the device before the first batch, so that none waits for them.
         """
         generator = torch.Generator().manual_seed(order)
-        rows = torch.randperm(len(self), generator=generator).to(self.device)
-        draws = torch.Generator().manual_seed(augmentation)
-        for chosen in torch.split(rows, batch_size):
-            part = self.devices.part(len(chosen)).rows
-            among, chosen = len(chosen), chosen[part]
-            images = self.images.index_select(0, chosen)
+        rows = torch.randperm(len(self), generator=generator)
+        chosen = torch.split(rows.to(self.device), batch_size)
+        moves = self._moves([len(one) for one in chosen], augment, augmentation, flip is not None)
+        flip = None if flip is None else flip.to(self.device)
+        for number, some in enumerate(chosen):
+            part = self.devices.part(len(some)).rows
+            some = some[part]
+            images = self.images.index_select(0, some)
             if flip is not None:
-                mirrored = flip[chosen.to(flip.device)]
-                images = alternating.shift(images, mirrored, draws, part, among)
+                images = alternating.shifted(images, moves[number][:, part], flip[some])
             elif augment != "none":
-                images = augment_images(images, augment == "flip-crop", draws, part, among)
-            yield self.normalise(images), self.labels.index_select(0, chosen)
+                moved = moves[number][:, part]
+                images = shifted(images, moved, mirrored=augment == "flip-crop")
+            yield self.normalise(images), self.labels.index_select(0, some)
+
+    def _moves(
+        self, sizes: list[int], augment: Augmentation, seed: int, alternates: bool
+    ) -> tuple[Tensor, ...]:
+        """What is drawn for each batch of an epoch, int64 (3 or 2, images), on the device."""
+        if augment == "none" and not alternates:
+            return ()
+        generator = torch.Generator().manual_seed(seed)
+        draw = alternating.draw if alternates else draw_moves
+        side = int(self.images.shape[1])
+        drawn = torch.cat([draw(size, side, generator) for size in sizes], 1)
+        return torch.split(drawn.to(self.device), sizes, 1)
 
 
-def augment_images(
-    images: Tensor,
-    flip: bool,
-    generator: torch.Generator,
-    part: slice = slice(None),
-    among: int | None = None,
-) -> Tensor:
-    """Shift each image by up to 1/8 of its side (black border) and mirror half of them.
+def draw_moves(images: int, side: int, generator: torch.Generator) -> Tensor:
+    """For so many images of a side: rows down, columns right (from 0), and whether mirrored.
 
-    images: uint8 (n, h, w, c) → the same shape. One draw per image from `generator`, on the CPU;
-    where they are `part` of a batch of `among` images, for the whole batch.
+    int64 (3, images), on the CPU.
+    """
+    shifts = torch.randint(0, 2 * reach(side) + 1, (2, images, 1), generator=generator)[:, :, 0]
+    mirrored = torch.rand(images, 1, generator=generator)[:, 0] < 0.5
+    return torch.cat([shifts, mirrored[None].long()])
+
+
+def reach(side: int) -> int:
+    """The pixels by which an image of a side is shifted at most."""
+    return max(1, side // 8)
+
+
+def shifted(images: Tensor, moves: Tensor, mirrored: bool) -> Tensor:
+    """Each image shifted by up to 1/8 of its side (black border); half of them also mirrored.
+
+    images: uint8 (n, h, w, c) → the same shape; moves: int64 (3, n), as `draw_moves` draws them.
     """
     n, height, width, _ = images.shape
-    reach, among = max(1, height // 8), among or n
-    draws = torch.randint(0, 2 * reach + 1, (2, among, 1), generator=generator)[:, part]
-    mirrored = torch.rand(among, 1, generator=generator)[part] < 0.5
-    rows = draws[0] + torch.arange(height)
-    columns = draws[1] + torch.arange(width)
-    if flip:
-        columns = torch.where(mirrored, columns.flip(1), columns)
-    padded = F.pad(images, (0, 0, reach, reach, reach, reach))
+    border = reach(height)
+    rows = moves[0, :, None] + torch.arange(height, device=images.device)
+    columns = moves[1, :, None] + torch.arange(width, device=images.device)
+    if mirrored:
+        columns = torch.where(moves[2, :, None] == 1, columns.flip(1), columns)
+    padded = F.pad(images, (0, 0, border, border, border, border))
     which = torch.arange(n, device=images.device)[:, None, None]
-    rows, columns = rows.to(images.device), columns.to(images.device)
     return padded[which, rows[:, :, None], columns[:, None, :]]

@@ -10,7 +10,7 @@ from .comparison import Comparison
 from .cost import Environment
 from .run import Run
 
-MACHINE = ("processor", "device", "devices", "threads", "platform")
+MACHINE = ("processor", "device", "devices", "most_threads", "platform")
 AUGMENTED = {False: "no", True: "with", "alternating": "alternating flip and shift as"}
 VERSIONS = ("convcompare", "torch", "python")
 
@@ -83,8 +83,10 @@ def _device(run: Run) -> str:
     several = f"{place.devices} × " if place.devices > 1 else ""
     threads = f"{place.threads} thread{'s' if place.threads != 1 else ''}"
     each = " each" if place.devices > 1 else ""
+    offered = f" of {place.most_threads}" if place.most_threads > place.threads else ""
+    compiled = ", compiled steps" if place.compiled else ""
     together = f", {run.jobs} trainings at a time" if run.jobs > 1 else ""
-    return f"{several}{place.device}, {threads}{each}{together}"
+    return f"{several}{place.device}, {threads}{offered}{each}{compiled}{together}"
 
 
 def _together(run: Run) -> str:

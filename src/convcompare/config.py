@@ -16,6 +16,7 @@ from .errors import UsageError, did_you_mean, quote
 from .spec import Above, AtLeast, Between, Count, Probability, options_of
 
 Precision = Literal["fp32", "bf16"]
+Compile = Literal["auto", "on", "off"]
 NonNegative = Annotated[float, AtLeast(0)]
 
 
@@ -186,6 +187,10 @@ class Runtime:
     """The part of a GPU that a trial asks such a cluster for."""
     devices: int = 1
     """Devices that train a network together; `threads` are those of each of their processes."""
+    fitted: bool = False
+    """Whether a network too small for so many `threads` takes fewer."""
+    compile: Compile = "auto"
+    """Whether ``torch.compile`` is used: ``auto`` where a few steps show that it pays."""
 
     def of_a_job(self) -> Runtime:
         """The runtime of each of the trials that run at a time."""

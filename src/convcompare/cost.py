@@ -70,6 +70,15 @@ class Environment:
     """Trials that ran at a time, at most: each of several has a part of the device."""
     devices: int = 1
     """Devices that trained together, each with a process of so many `threads`."""
+    threads_offered: int | None = None
+    """The threads that it might have used, where its network was too small for all; else None."""
+    compiled: bool = False
+    """Whether ``torch.compile`` made its steps."""
+
+    @property
+    def most_threads(self) -> int:
+        """The threads that the place has for a training: times compare where they are equal."""
+        return self.threads_offered or self.threads
 
     def to_json(self) -> dict[str, Any]:
         return plain(self)

@@ -28,6 +28,15 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """How the steps of a trial are made was chosen by a measurement, or as it was before."""
+
+    trial: Trial
+    why: str
+    """What was chosen and why, in words."""
+
+
+@dataclass(frozen=True)
 class Progressed:
     """One more epoch of a trial is committed."""
 
@@ -61,4 +70,4 @@ class Waiting:
     """Which process, in words."""
 
 
-Event = Started | Progressed | Lost | Waiting | Ended
+Event = Started | Chosen | Progressed | Lost | Waiting | Ended

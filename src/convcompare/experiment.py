@@ -8,18 +8,20 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import torch
+
 from . import register
 from .attempt import Attempt, latencies, now
 from .batches import Batches
 from .build import Builder, Shape, resolve
 from .checkpoint import from_bytes
 from .config import Runtime, TrainConfig
-from .cost import Cost, Timing
+from .cost import Cost, Environment, Timing
 from .data import Dataset, Sources
 from .devices import ALONE, Alone
 from .errors import ConvcompareError, LeaseLost, UsageError, quote
 from .events import Ended, Event, Waiting
-from .hardware import environment, prepare
+from .hardware import environment, fitting_threads, prepare
 from .lease import POLL_SECONDS, Lease
 from .own_network import reason
 from .rehearsal import BLOCK, block_seconds, step_seconds
@@ -102,7 +104,7 @@ class TrialRunner:
         device = prepare(runtime)
         self.train = Batches(dataset.train, dataset, device, devices)
         self.test = Batches(dataset.test, dataset, device, devices)
-        self.environment = environment(runtime)
+        self.environment = replace(environment(runtime), compiled=runtime.compile == "on")
         self._builders: dict[tuple[str, int | None], Builder] = {}
         self.loading_seconds = time.perf_counter() - started
 
@@ -168,6 +170,15 @@ class TrialRunner:
                 if trial.config.tta:
                     trainer.tta_accuracy()
 
+    def _settle(self, trial: Trial) -> Environment:
+        """Give this process the threads that suit a trial; where it then runs."""
+        passes = 3 * trial.config.batch_size  # one forward, two backward
+        macs = passes * self._builder(trial).description.macs
+        threads = fitting_threads(self.runtime, macs)
+        torch.set_num_threads(threads)
+        offered = self.runtime.threads if threads < self.runtime.threads else None
+        return replace(self.environment, threads=threads, threads_offered=offered)
+
     def trainer(self, trial: Trial) -> Trainer:
         """A trainer at the beginning of `trial`."""
         model = self._builder(trial).build(trial.seed)
@@ -191,6 +202,7 @@ class TrialRunner:
 
     def epoch_seconds(self, trial: Trial, steps: int = 5) -> float:
         """Seconds that training for an epoch takes on this machine, from the median of `steps`."""
+        self._settle(trial)
         trainer = self.trainer(trial)
         return step_seconds(trainer, steps) * trainer.steps
 
@@ -199,11 +211,12 @@ class TrialRunner:
 
         Times do not depend on what the weights are: those of the beginning are measured.
         """
+        place = self._settle(trial)
         trainer = self.trainer(trial)
         seconds = block_seconds(trainer)
         low, middle, high = statistics.quantiles(seconds, n=4)
         return Timing(
-            environment=replace(self.environment, jobs=1),
+            environment=replace(place, jobs=1),
             steps=trainer.steps,
             n=BLOCK * len(seconds),
             seconds_per_step=middle,
@@ -229,9 +242,14 @@ class TrialRunner:
                 f"the run {trial.id} is for {trial.config.devices} devices together",
                 f"`--devices {trial.config.devices}` runs it",
             )
-        self.store.begin(trial, self.environment)
+        place = self._settle(trial)
         attempt = Attempt(
-            trial, self._builder(trial), self.trainer(trial), self.store, self.environment
+            trial,
+            self._builder(trial),
+            self.trainer(trial),
+            self.store,
+            place,
+            self.runtime.compile,
         )
         self.devices.meet()
         status: Status = "finished"

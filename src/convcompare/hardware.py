@@ -18,6 +18,8 @@ from .errors import UsageError, quote
 
 MOST_PROCESSES = 64
 """That stand for devices on the CPU."""
+MACS_A_THREAD = 8_000_000
+"""The fewest multiply-accumulates of a step, forward and backward, for which a thread is woken."""
 
 
 def choose_runtime(device: str, threads: int | None) -> Runtime:
@@ -25,13 +27,13 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
 
     Raises UsageError where the device that was asked for is not there: nothing falls back silently.
     """
-    threads = threads or torch.get_num_threads()
+    fitted, threads = threads is None, threads or torch.get_num_threads()
     if device == "auto":
         if torch.cuda.is_available():
             return Runtime("cuda", threads, torch.cuda.get_device_name())
-        return Runtime("cpu", threads, "no CUDA device here")
+        return Runtime("cpu", threads, "no CUDA device here", fitted=fitted)
     if device == "cpu":
-        return Runtime("cpu", threads, "as asked")
+        return Runtime("cpu", threads, "as asked", fitted=fitted)
     try:
         asked = torch.device(device)
     except RuntimeError:
@@ -58,6 +60,17 @@ def share(runtime: Runtime, jobs: int | None, threads: int | None) -> Runtime:
         jobs = max(1, cores() // (threads or 1)) if runtime.device == "cpu" else 1
     each = threads or max(1, runtime.threads // jobs)
     return replace(runtime, jobs=jobs, job_threads=each if jobs > 1 else None)
+
+
+def fitting_threads(runtime: Runtime, macs: int) -> int:
+    """The threads for steps of so many multiply-accumulates: a small one takes fewer than all.
+
+    Each thread must have work worth waking it for: on 2 cores, `fcn` on MNIST with batches of 64
+    has 10 million for each of two, and takes 1.06 times as long with one.
+    """
+    if not runtime.fitted:
+        return runtime.threads
+    return max(1, min(runtime.threads, -(-macs // MACS_A_THREAD)))
 
 
 def spread(runtime: Runtime, devices: int) -> Runtime:

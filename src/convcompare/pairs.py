@@ -55,8 +55,10 @@ class Pair:
         """Why the times of the two cannot be compared, in words; None where they can."""
         differing = self._differing(
             lambda run: {
-                name: getattr(run.timed_in, name)
-                for name in ("processor", "device", "threads", "devices")
+                "processor": run.timed_in.processor,
+                "device": run.timed_in.device,
+                "threads": run.timed_in.most_threads,
+                "devices": run.timed_in.devices,
             }
         )
         words = [f"{name} {one} against {other}" for name, (one, other) in differing.items()]

@@ -61,6 +61,33 @@ def block_seconds(trainer: Trainer) -> list[float]:
     return seconds[1:]
 
 
+def in_turn(trainer: Trainer, steps: int = 2 * STEPS) -> tuple[list[float], list[float]]:
+    """Seconds of plain steps and of compiled ones, in turn, the first pair left out.
+
+    Compiled steps are those of the network itself: its weights and buffers are put back.
+    """
+    plain: list[float] = []
+    compiled: list[float] = []
+    kept, form = copy.deepcopy(trainer.model.state_dict()), trainer.compiled
+    mode = trainer.model.training
+    trainer.model.train()
+    try:
+        with torch.random.fork_rng(trainer.random_devices()):
+            optimizer = make_optimizer(trainer.config, trainer.model.parameters())
+            for images, labels in itertools.islice(trainer.batches(epoch=0), steps + 1):
+                for seconds, trainer.compiled in ((plain, None), (compiled, form)):
+                    started = time.perf_counter()
+                    trainer.step(optimizer, images, labels)
+                    trainer.synchronise()
+                    seconds.append(time.perf_counter() - started)
+    finally:
+        trainer.compiled = form
+        trainer.model.load_state_dict(kept)
+        trainer.model.train(mode)
+        trainer.model.zero_grad(set_to_none=True)
+    return plain[1:] or plain, compiled[1:] or compiled
+
+
 def peak_memory(trainer: Trainer) -> int:
     """The most bytes of tensors held at once in a step, from the second one.
 
@@ -79,10 +106,10 @@ def peak_memory(trainer: Trainer) -> int:
 @contextmanager
 def _copy(trainer: Trainer) -> Iterator[torch.optim.Optimizer]:
     """Within it a copy of the network is trained, by the optimizer that it gives."""
-    model = trainer.model
-    trainer.model = copy.deepcopy(model).train()
+    model, compiled = trainer.model, trainer.compiled
+    trainer.model, trainer.compiled = copy.deepcopy(model).train(), None
     try:
         with torch.random.fork_rng(trainer.random_devices()):
             yield make_optimizer(trainer.config, trainer.model.parameters())
     finally:
-        trainer.model = model
+        trainer.model, trainer.compiled = model, compiled

@@ -23,7 +23,7 @@ from . import files, states
 from .cost import Environment, Timing
 from .errors import StoreError
 from .lease import Lease, claim, held, hold, holder
-from .records import damaged, sha256, stamp, verified, write_record
+from .records import damaged, read_record, sha256, stamp, verified, write_record
 from .run import Epoch, Run, Trial
 from .states import CHECKPOINT, Checkpoint
 from .stored import (
@@ -97,6 +97,14 @@ class RunStore(StoredRuns):
             files.make_folder(folder / CHECKPOINT)
             record = {"id": trial.id, **environment.to_json()}
             write_record(folder / "environment.json", record, guard)
+
+    def place(self, run_id: str) -> Environment | None:
+        """Where a half-done run was made so far; None where nothing sound tells."""
+        try:
+            record = read_record(self.folder(run_id) / "environment.json")
+            return Environment.from_json(record)
+        except (OSError, StoreError, KeyError, TypeError, ValueError):
+            return None
 
     def save_epoch(self, trial: Trial, history: list[Epoch], tensors: bytes) -> None:
         """Commit an epoch: its state, its line, then the pointer that makes both count."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -69,6 +69,8 @@ class Trainer:
         self.optimizer = make_optimizer(config, self.model.parameters())
         self.averaging: nn.Module | None = None
         """In an epoch of several devices, the network whose backward pass averages over them."""
+        self.compiled: Callable[[Tensor], Tensor] | None = None
+        """The compiled form of the network, where whole batches go through it."""
         self.epoch, self.lr = 0, config.lr
         self.steps = -(-len(self.train_batches) // config.batch_size)
         self.pulse = Pulse(steps=self.steps)
@@ -201,7 +203,7 @@ class Trainer:
         `share` is that of the images in the batch, where other devices have the rest of it.
         """
         with self.autocast():
-            logits = (self.model if self.averaging is None else self.averaging)(images)
+            logits = self._network(len(images))(images)
         logits = logits.float()
         smoothing = self.config.label_smoothing
         loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
@@ -212,6 +214,12 @@ class Trainer:
         with torch.no_grad():
             shown = F.cross_entropy(logits, labels) if smoothing else loss.detach()
             return shown, (logits.argmax(1) == labels).sum()
+
+    def _network(self, images: int) -> Callable[[Tensor], Tensor]:
+        """What a batch of so many goes through: a smaller last one would be compiled again."""
+        if self.averaging is not None:
+            return self.averaging
+        return self.compiled if self.compiled and images == self.config.batch_size else self.model
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The training images of an epoch, in its order and with its augmentation."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import errors
 from .errors import ConvcompareError
-from .events import Ended, Event, Progressed, Pulse, Started, Waiting
+from .events import Chosen, Ended, Event, Progressed, Pulse, Started, Waiting
 from .run import Epoch, Run, Trial
 
 
@@ -23,6 +23,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
         steps = event.pulse.steps
         started = {"event": "started", "trial": event.trial.to_json(), "history": history}
         return {**started, "of": steps, "damage": event.damage}
+    if isinstance(event, Chosen):
+        return {"event": "chosen", "trial": event.trial.to_json(), "why": event.why}
     if isinstance(event, Progressed):
         epoch = event.epoch.to_json()
         return {"event": "progressed", "trial": event.trial.to_json(), "epoch": epoch}
@@ -38,6 +40,8 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
         history = tuple(Epoch.from_json(epoch) for epoch in record["history"])
         pulse = Pulse(steps=record["of"])
         return Started(Trial.from_json(record["trial"]), history, pulse, record["damage"])
+    if record["event"] == "chosen":
+        return Chosen(Trial.from_json(record["trial"]), record["why"])
     if record["event"] == "progressed":
         return Progressed(Trial.from_json(record["trial"]), Epoch.from_json(record["epoch"]))
     if record["event"] == "waiting":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import cast, get_args
 
-from ..errors import UsageError, quote
+from ..config import Compile
+from ..errors import UsageError, did_you_mean, quote
 
 LARGEST = 1_000_000
 MOST_JOBS = 256
@@ -39,6 +41,16 @@ def parse_jobs(text: str | None, executor: str | None) -> int | None:
             f"`--jobs` cannot be {quote(text)}", f"a number from 1 to {MOST_JOBS}, or auto"
         )
     return int(text)
+
+
+def parse_compile(text: str) -> Compile:
+    """When steps are compiled."""
+    if text not in get_args(Compile):
+        raise UsageError(
+            f"`--compile` cannot be {quote(text)}",
+            did_you_mean(text, get_args(Compile)) or "allowed: auto, on, off",
+        )
+    return cast(Compile, text)
 
 
 def parse_settings(pairs: list[str] | None, **given: str | None) -> dict[str, str]:

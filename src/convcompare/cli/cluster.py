@@ -29,6 +29,8 @@ def on_cluster(runtime: Runtime, request: Request, dataset: Dataset) -> Runtime:
     runtime = replace(
         runtime,
         job_threads=threads,
+        fitted=False,
+        compile="on" if runtime.compile == "on" else "off",  # what pays differs between nodes
         address=request.ray_address,
         gpu_share=request.gpu_share,
         jobs=request.jobs or 1,

@@ -34,6 +34,7 @@ def compare(
     device: o.Device = "auto",
     precision: o.Precision = "auto",
     threads: o.Threads = None,
+    compile: o.Compile = "auto",
     devices: o.Devices = None,
     jobs: o.Jobs = None,
     executor: o.Executor = None,
@@ -65,6 +66,7 @@ def compare(
     """
     from .arguments import (
         parse_columns,
+        parse_compile,
         parse_duration,
         parse_jobs,
         parse_rates,
@@ -99,6 +101,7 @@ def compare(
         precision=precision,
         device=device,
         threads=threads,
+        compile=parse_compile(compile),
         executor=executor,
         jobs=parse_jobs(jobs, executor),
         ray_address=ray_address,

@@ -214,6 +214,16 @@ Device = Annotated[
 Threads = Annotated[
     int | None, option("--threads", panel=MACHINE, min=1, help="Threads of each trial (all cores).")
 ]
+Compile = Annotated[
+    str,
+    option(
+        "--compile",
+        metavar="WHEN",
+        panel=MACHINE,
+        help="Use torch.compile: auto (the default: where it pays within a long training), on or "
+        "off.",
+    ),
+]
 Jobs = Annotated[
     str | None,
     option(

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import units
-from ..events import Ended, Lost, Progressed, Started, Waiting
+from ..events import Chosen, Ended, Lost, Progressed, Started, Waiting
 
 if TYPE_CHECKING:
     from ..events import Event, Pulse
@@ -154,6 +154,8 @@ class PlainView:
         if isinstance(event, Progressed):
             row = self.tracker.rows[event.trial.id]
             self._print(f"{_name(row)} · {epoch_line(row, event.epoch)}")
+        elif isinstance(event, Chosen):
+            self._print(f"{_name(self.tracker.rows[event.trial.id])} · {event.why}")
         elif isinstance(event, Lost):
             row = self.tracker.rows[event.trial.id]
             self._print(f"{_name(row)} · {event.message}: try {event.attempt}")

@@ -19,7 +19,7 @@ from .part import check_part
 
 if TYPE_CHECKING:
     from ..comparison import Conditions
-    from ..config import TrainConfig
+    from ..config import Compile, TrainConfig
     from ..data import Dataset, Sources
     from ..experiment import Entrant, TrialRunner
     from ..run import Trial
@@ -58,6 +58,7 @@ class Request:
     quiet: bool
     jobs: int | None = 1
     """Trials at a time; None for as many as there is room for."""
+    compile: Compile = "auto"
     ray_address: str | None = None
     gpu_share: float = 1.0
     shard: Shard | None = None
@@ -145,8 +146,9 @@ def prepare(request: Request) -> Job:
     from ..store import RunStore
 
     runtime = choose_runtime(request.device, request.threads)
+    runtime = replace(runtime, compile=request.compile)
     devices = max(config.devices for config in configs)
-    if devices > 1 and request.jobs not in (None, 1):
+    if devices > 1 and request.jobs != 1 and request.executor != "ray":
         raise UsageError(
             "`--devices` and `--jobs` do not go together",
             "a trial at a time over several devices, or several trials with a device each",

@@ -56,6 +56,7 @@ def study(
     device: o.Device = "auto",
     precision: o.Precision = "auto",
     threads: o.Threads = None,
+    compile: o.Compile = "auto",
     devices: o.Devices = None,
     jobs: o.Jobs = None,
     executor: o.Executor = None,
@@ -81,7 +82,13 @@ def study(
 
     [bold]convcompare study depth depth-003 --dry-run[/bold]
     """
-    from .arguments import parse_columns, parse_jobs, parse_seeds, parse_settings
+    from .arguments import (
+        parse_columns,
+        parse_compile,
+        parse_jobs,
+        parse_seeds,
+        parse_settings,
+    )
     from .part import parse_shard
     from .request import Request
 
@@ -101,6 +108,7 @@ def study(
         precision=precision,
         device=device,
         threads=threads,
+        compile=parse_compile(compile),
         executor=executor,
         jobs=parse_jobs(jobs, executor),
         ray_address=ray_address,

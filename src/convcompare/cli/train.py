@@ -27,6 +27,7 @@ def train(
     device: o.Device = "auto",
     precision: o.Precision = "auto",
     threads: o.Threads = None,
+    compile: o.Compile = "auto",
     devices: o.Devices = None,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,

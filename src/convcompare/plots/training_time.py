@@ -117,7 +117,7 @@ def _key(source: Source) -> str:
 def _mixed(groups: list[Group]) -> str:
     """Times of different machines must not pass for comparable ones."""
     places = {
-        (e.processor, e.device, e.devices, e.threads)
+        (e.processor, e.device, e.devices, e.most_threads)
         for group in groups
         for e in (run.timed_in for run in group.finished)
     }

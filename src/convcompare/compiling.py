@@ -1,0 +1,95 @@
+"""Whether ``torch.compile`` makes the steps of a training: where a few of them show that it pays.
+
+Compiling takes half a minute or more, and what it gains differs between networks and processors:
+on some it loses. So it is only tried on a training that is long beside it, and kept where compiled
+steps are faster than plain ones, measured in turn. Their numbers differ by rounding, so a
+half-done run goes on as it began, and the record says how.
+"""
+
+from __future__ import annotations
+
+import statistics
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .config import Compile
+from .own_network import reason
+from .rehearsal import in_turn
+from .trainer import Trainer
+
+COMPILING_SECONDS = {"cpu": 45.0, "cuda": 30.0}
+"""What compiling a network of the zoo takes, about (2 cores of an AMD EPYC; on a GPU a guess)."""
+SHARE = 0.05
+"""It is tried where it takes no more of a training than this."""
+GAIN = 1.05
+"""Compiled steps are kept where plain ones take so many times as long, by the median."""
+MODES = {"cuda": "reduce-overhead"}
+"""On a GPU also with CUDA graphs, so that small kernels do not wait for Python."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Whether compiled steps are used, and why in words; no words where it was not tried."""
+
+    compiled: bool
+    why: str = ""
+
+
+def choose(trainer: Trainer, asked: Compile, began: bool | None, seconds: float) -> Choice:
+    """Compile the network of `trainer` where that is asked for or pays, and leave it so.
+
+    `began` says whether a half-done run was compiled, None for a run that begins. `seconds` are
+    those of a plain step. RuntimeError where compiling was asked for and fails.
+    """
+    if began is not None or asked != "auto" or not _long_enough(trainer, seconds):
+        wanted = began if began is not None else asked == "on"
+        if wanted:
+            trainer.compiled = _compiled(trainer)
+        return Choice(wanted, _as_before(began) if wanted else "")
+    try:
+        trainer.compiled = _compiled(trainer)
+        plain, compiled = in_turn(trainer)
+    except Exception as error:
+        trainer.compiled = None
+        return Choice(False, f"torch.compile failed, plain steps are used: {reason(error)}")
+    gain = statistics.median(plain) / statistics.median(compiled)
+    if gain < GAIN:
+        trainer.compiled = None
+    used = "used" if gain >= GAIN else "not used"
+    return Choice(gain >= GAIN, f"torch.compile makes steps {gain:.2f} times as fast: {used}")
+
+
+def _as_before(began: bool | None) -> str:
+    return "steps are compiled, as " + ("they were before" if began else "asked")
+
+
+def _long_enough(trainer: Trainer, seconds: float) -> bool:
+    """Whether the training that is left is long beside compiling; one over several devices is not
+    compiled, nor one whose every batch is smaller than a whole one."""
+    if trainer.devices.size > 1 or len(trainer.train_batches) < trainer.config.batch_size:
+        return False
+    steps = trainer.steps * (trainer.config.epochs - trainer.epoch)
+    return steps * seconds * SHARE > COMPILING_SECONDS[trainer.device.type]
+
+
+def _compiled(trainer: Trainer) -> Callable[[Tensor], Tensor]:
+    """The compiled form of the trainer's network, made by two steps that leave nothing behind.
+
+    Random numbers are drawn as plain steps draw them, so that dropout drops the same.
+    """
+    import torch._inductor.config as inductor
+
+    with inductor.patch(fallback_random=True), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch's, of its own parts
+        try:
+            mode = MODES.get(trainer.device.type)
+            trainer.compiled = torch.compile(trainer.model, dynamic=False, mode=mode)
+            in_turn(trainer, steps=1)
+        except Exception as error:
+            trainer.compiled = None
+            raise RuntimeError(f"torch.compile failed: {reason(error)}") from error
+    return trainer.compiled

@@ -1,0 +1,151 @@
+"""How steps are made fast: threads by the size of a network, compiled steps, patient threads."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.conftest import Result, make_tiny
+
+from convcompare import compiling, patience
+from convcompare.build import resolve
+from convcompare.config import Runtime, TrainConfig
+from convcompare.data import Dataset
+from convcompare.events import Chosen, Ended, Progressed
+from convcompare.experiment import Entrant, TrialRunner, shape_of
+from convcompare.hardware import MACS_A_THREAD, fitting_threads
+from convcompare.rehearsal import in_turn
+from convcompare.run import Trial
+from convcompare.store import RunStore
+
+SPEC = "fcn:hidden=8,dropout=0.2"
+compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Whatever threads a runner takes, the next test has its own."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def trial_of(data: Dataset, **settings: int) -> Trial:
+    config = TrainConfig(**{"epochs": 2, "batch_size": 64, **settings})
+    return Entrant(SPEC, resolve(SPEC, shape_of(data)), config).trial(data, 0)
+
+
+@pytest.mark.parametrize(
+    ("macs", "threads"),
+    [(1, 1), (MACS_A_THREAD, 1), (MACS_A_THREAD + 1, 2), (3 * MACS_A_THREAD, 3), (10**12, 16)],
+)
+def test_every_thread_has_work_worth_waking_it_for(macs: int, threads: int) -> None:
+    assert fitting_threads(Runtime("cpu", 16, fitted=True), macs) == threads
+    assert fitting_threads(Runtime("cpu", 16), macs) == 16, "as asked"
+
+
+def test_a_small_network_takes_fewer_threads_and_its_record_says_so(tmp_path: Path) -> None:
+    data = make_tiny(train=128, test=32)
+    runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 4, fitted=True), data)
+    *_, end = runner(trial_of(data))
+    assert isinstance(end, Ended)
+    place = end.run.environment
+    assert (place.threads, place.threads_offered, place.most_threads) == (1, 4, 4)
+    assert torch.get_num_threads() == 1
+
+
+@compiler
+def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path) -> None:
+    """Dropout included, a last batch that is smaller included, and a run goes on as it began."""
+    data = make_tiny(train=150, test=32)
+    trial = trial_of(data)
+    runs = {}
+    for asked in ("off", "on"):
+        store = RunStore(tmp_path / asked)
+        runner = TrialRunner(store, Runtime("cpu", 1, compile=asked), data)  # type: ignore[arg-type]
+        events = list(runner(trial))
+        assert any(isinstance(e, Chosen) for e in events) == (asked == "on"), events[-1]
+        assert isinstance(events[-1], Ended)
+        runs[asked] = events[-1].run
+        assert runs[asked].environment.compiled == (asked == "on")
+    for plain, compiled in zip(runs["off"].history, runs["on"].history, strict=True):
+        assert plain.train_loss == pytest.approx(compiled.train_loss, rel=1e-5)
+        assert plain.test_loss == pytest.approx(compiled.test_loss, rel=1e-5)
+
+    store = RunStore(tmp_path / "half")
+    runner = TrialRunner(store, Runtime("cpu", 1, compile="on"), data)
+    for event in runner(trial):
+        if isinstance(event, Progressed):
+            break
+    del event
+    again = TrialRunner(store, Runtime("cpu", 1, compile="auto"), data)
+    *before, end = again(trial)
+    assert any(isinstance(e, Chosen) and "as they were before" in e.why for e in before)
+    assert isinstance(end, Ended)
+    assert end.run.environment.compiled
+    assert [e.train_loss for e in end.run.history] == [e.train_loss for e in runs["on"].history]
+
+
+@compiler
+def test_what_pays_is_measured_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_tiny(train=150, test=32)
+    runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1), data)
+    trainer = runner.trainer(trial_of(data))
+    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+    assert compiling.choose(trainer, "auto", None, seconds=1e-4) == compiling.Choice(False)
+    assert trainer.compiled is None, "a short training is not worth the trial"
+    monkeypatch.setattr(compiling, "COMPILING_SECONDS", {"cpu": 0.0})
+    for gain, used in ((0.0, True), (1e9, False)):
+        monkeypatch.setattr(compiling, "GAIN", gain)
+        choice = compiling.choose(trainer, "auto", None, seconds=1.0)
+        assert (choice.compiled, trainer.compiled is not None) == (used, used)
+        assert choice.why.endswith("as fast: used" if used else "as fast: not used")
+    for name, tensor in trainer.model.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    assert all(parameter.grad is None for parameter in trainer.model.parameters())
+    assert not trainer.optimizer.state
+    assert len(list(itertools.chain(*in_turn(trainer, steps=1)))) == 2
+
+
+def test_a_compiler_that_fails_is_told_where_it_was_asked_for(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: 1 / 0)
+    arguments = ("train", SPEC, "-d", "shapes:train=128,test=32", "-e", "1", "--store", tmp_path)
+    asked = run(*map(str, arguments), "--compile", "on")
+    assert asked.code == 1
+    assert "torch.compile failed: ZeroDivisionError" in asked.err + asked.out
+    monkeypatch.setattr(compiling, "COMPILING_SECONDS", {"cpu": 0.0})
+    auto = run(*map(str, arguments))
+    assert auto.code == 0
+    assert "torch.compile failed, plain steps are used: " in auto.err
+
+
+def test_how_long_threads_spin_is_asked_for_unless_somebody_has_chosen() -> None:
+    code = (
+        "from convcompare import patience; patience.install(); import os, sys;"
+        "assert 'torch' not in sys.modules; print(os.environ.get('GOMP_SPINCOUNT'))"
+    )
+    plain = {name: value for name, value in os.environ.items() if name not in patience.CHOSEN}
+    for chosen, expected in (({}, patience.SPINS), ({"OMP_WAIT_POLICY": "active"}, "None")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=plain | chosen, check=True, capture_output=True
+        )
+        assert done.stdout.decode().strip() == expected
+
+
+def test_the_environment_of_older_records_offers_what_was_used(tmp_path: Path) -> None:
+    data = make_tiny(train=128, test=32)
+    runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 3), data)
+    place = replace(runner.environment, threads_offered=None)
+    assert place.most_threads == 3
