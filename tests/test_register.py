@@ -109,6 +109,7 @@ LAYERS = [
         "seeding",
         "files",
         "process",
+        "out_of_memory",
         "__init__",
     },
     {"records", "arrays", "gradients", "field_record", "features"},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import stats
+from . import out_of_memory, stats
 from .cost import known_fields
 from .errors import UsageError, quote
 from .run import SCHEMA_VERSION, Epoch, Run
@@ -230,7 +230,9 @@ class Comparison:
                 hint = f"a lower learning rate: `--lr {run.trial.config.lr / 10:g}`"
                 found.append((f"{seed} diverged and is not ranked: {run.message}", hint))
             else:
-                found.append((f"{seed} failed: {run.message}", "the same command tries it again"))
+                short = run.message.startswith(out_of_memory.WORDS)
+                hint = out_of_memory.HINT if short else "the same command tries it again"
+                found.append((f"{seed} failed: {run.message}", hint))
         for label, run_id in self.unfinished:
             found.append((f"run {run_id} of {label} has not ended", "the same command goes on"))
         if self.seeds == 1 and len(self.groups) > 1:

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from . import register
+from . import out_of_memory, register
 from .attempt import Attempt, latencies, now
 from .batches import Batches
 from .build import Builder, Shape, resolve
@@ -23,7 +23,7 @@ from .hardware import environment, prepare
 from .lease import POLL_SECONDS, Lease
 from .own_network import reason
 from .rehearsal import BLOCK, block_seconds, step_seconds
-from .run import Run, Status, Trial
+from .run import Run, Trial
 from .store import RunStore
 from .trainer import Diverged, Trainer
 
@@ -214,13 +214,16 @@ class TrialRunner:
 
     def fail(self, trial: Trial, message: str) -> Run:
         """Record that a trial failed without a word of its own; it can be tried again."""
+        with self.store.lock(trial.id):
+            self.store.begin(trial, self.environment)
+            return self._fail(trial, message)
+
+    def _fail(self, trial: Trial, message: str) -> Run:
         network = self._builder(trial).description
         history = self.store.history(trial.id)
         cost = Cost(network.parameters, network.macs)
         run = Run(trial, "failed", history, cost, self.environment, now(), message)
-        with self.store.lock(trial.id):
-            self.store.begin(trial, self.environment)
-            self.store.note_failure(run)
+        self.store.note_failure(run)
         return run
 
     def _train(self, trial: Trial) -> Iterator[Event]:
@@ -230,20 +233,23 @@ class TrialRunner:
                 f"`--devices {trial.config.devices}` runs it",
             )
         self.store.begin(trial, self.environment)
-        attempt = Attempt(
-            trial, self._builder(trial), self.trainer(trial), self.store, self.environment
-        )
-        self.devices.meet()
-        status: Status = "finished"
-        message = ""
+        attempt: Attempt | None = None
         try:
+            builder = self._builder(trial)
+            attempt = Attempt(trial, builder, self.trainer(trial), self.store, self.environment)
+            self.devices.meet()
             yield from attempt.epochs()
+            run = attempt.finish()
         except Diverged as error:
-            status, message = "diverged", error.message
+            assert attempt
+            run = attempt.diverge(error.message)
         except ConvcompareError:
             raise
         except Exception as error:
             if self.devices.size > 1:  # perhaps only the echo of what happened to another one
                 raise
-            status, message = "failed", reason(error)
-        yield Ended(attempt.end(status, message), reused=False)
+            run = attempt.fail(error) if attempt else self._fail(trial, reason(error))
+        if run.status == "failed":
+            attempt = None
+            out_of_memory.release()
+        yield Ended(run, reused=False)
