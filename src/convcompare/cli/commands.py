@@ -31,6 +31,9 @@ COMMANDS: Mapping[str, str] = {
     "report": "Write a report: a folder with Markdown, figures and their data, and one HTML page.",
     "datasets": "List the data sets, and which of them are on this machine.",
     "runs": "List the runs, show one, or the table of the latest comparison.",
+    "runs verify": "Train a run again from its record, and say whether the bits are equal.",
+    "runs check": "Read everything of a store, and name what is damaged; --repair puts it aside.",
+    "runs rm": "Remove runs for good, after asking.",
 }
 """In the order of the help. The line is the first paragraph of the function's docstring."""
 

@@ -49,6 +49,8 @@ def runs(
     [bold]convcompare runs latest --format markdown[/bold]
 
     [bold]convcompare runs 3fa9[/bold]
+
+    [bold]convcompare runs check --repair[/bold]
     """
     from ...store import RunStore
     from ..arguments import parse_columns
