@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test torture torture-devices browser-test check lint types bench clean
+.PHONY: demo test torture torture-devices browser-test check audit lint types bench clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
@@ -23,11 +23,18 @@ browser-test: $(READY)  ## the page of a report in a browser; needs chromium
 torture-devices: $(READY)  ## 30 trainings over two processes, one of them killed in each
 	CONVCOMPARE_KILLS=30 $(BIN)/python -m pytest tests/test_devices.py -k killed
 
-check: lint types test  ## what CI runs
+check: lint types audit-if-online test  ## what CI runs
+
+audit: $(READY)  ## known vulnerabilities of what is installed; fails where the service is away
+	$(BIN)/python .ci/audit.py
+
+.PHONY: audit-if-online
+audit-if-online: $(READY)
+	$(BIN)/python .ci/audit.py --if-online
 
 lint: $(READY)
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks .ci
+	$(BIN)/ruff format --check src tests benchmarks .ci
 
 types: $(READY)
 	$(BIN)/mypy
