@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test torture torture-devices browser-test check lint types bench clean
+.PHONY: demo test torture torture-devices browser-test check audit lint types bench clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
@@ -12,10 +12,10 @@ demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 test: $(READY)  ## the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
-# make torture KINDS="kills damage" SCALE=0.1 JOBS=2
+# make torture KINDS="kills damage" PART=1/4 JOBS=2; SCALE=0.1 tries a tenth, and records nothing
 torture: $(READY)  ## the long form of the torture suite, about an hour; docs/reliability.md
 	$(BIN)/python -m tests.torture $(KINDS) $(if $(SCALE),--scale $(SCALE)) \
-	    $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
+	    $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED)) $(if $(PART),--part $(PART))
 
 browser-test: $(READY)  ## the page of a report in a browser; needs chromium
 	$(BIN)/python -m pytest -m browser -ra
@@ -23,11 +23,18 @@ browser-test: $(READY)  ## the page of a report in a browser; needs chromium
 torture-devices: $(READY)  ## 30 trainings over two processes, one of them killed in each
 	CONVCOMPARE_KILLS=30 $(BIN)/python -m pytest tests/test_devices.py -k killed
 
-check: lint types test  ## what CI runs
+check: lint types audit-if-online test  ## what CI runs
+
+audit: $(READY)  ## known vulnerabilities of what is installed; fails where the service is away
+	$(BIN)/python .ci/audit.py
+
+.PHONY: audit-if-online
+audit-if-online: $(READY)
+	$(BIN)/python .ci/audit.py --if-online
 
 lint: $(READY)
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks .ci
+	$(BIN)/ruff format --check src tests benchmarks .ci
 
 types: $(READY)
 	$(BIN)/mypy

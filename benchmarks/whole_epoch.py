@@ -26,6 +26,7 @@ def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
     with tempfile.TemporaryDirectory() as folder, Path("/dev/null").open("w") as nowhere:
         runner, trial = prepared(spec, dataset, Path(folder))
         builder = resolve(trial.model, shape_of(dataset))
+        runner.store.begin(trial, runner.environment)
         attempt = Attempt(trial, builder, runner.trainer(trial), runner.store, runner.environment)
         screen = Console(file=nowhere, force_terminal=True, width=100)
         with runner.store.lock(trial.id), follow(Tracker([trial], {}), screen, False) as view:

@@ -102,12 +102,13 @@ def test_what_pays_is_measured_and_leaves_nothing_behind(
     runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1), data)
     trainer = runner.trainer(trial_of(data))
     before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
-    assert compiling.choose(trainer, "auto", None, seconds=1e-4) == compiling.Choice(False)
+    choice = compiling.choose(trainer, compiling.Asked("auto"), seconds=1e-4)
+    assert choice == compiling.Choice(False)
     assert trainer.compiled is None, "a short training is not worth the trial"
     monkeypatch.setattr(compiling, "COMPILING_SECONDS", {"cpu": 0.0})
     for gain, used in ((0.0, True), (1e9, False)):
         monkeypatch.setattr(compiling, "GAIN", gain)
-        choice = compiling.choose(trainer, "auto", None, seconds=1.0)
+        choice = compiling.choose(trainer, compiling.Asked("auto"), seconds=1.0)
         assert (choice.compiled, trainer.compiled is not None) == (used, used)
         assert choice.why.endswith("as fast: used" if used else "as fast: not used")
     for name, tensor in trainer.model.state_dict().items():

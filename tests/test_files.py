@@ -24,7 +24,7 @@ CHANGES = {
 OPENERS = {"Image", "tarfile", "gzip", "opener", "archive"}
 """Whose ``open`` reads: pictures, archives, addresses."""
 READS = {
-    *("own_network", "register", "html", "contention", "hardware", "process"),
+    *("own_network", "register", "html", "contention", "hardware", "process", "out_of_memory"),
     *("archive", "array_file", "mnist_mini", "image_decode"),
 }
 """Modules that read files which are not of the store, or which they check themselves."""
@@ -33,6 +33,7 @@ PASSING = {
     "torchrun": {"TemporaryDirectory"},
     "launcher": {"mkdtemp", "rmtree", "read_text"},
     "remote": {"TemporaryDirectory", "rmtree"},
+    "verify": {"TemporaryDirectory"},
 }
 """What modules do in a temporary folder of their own, which is gone when they end."""
 

@@ -157,7 +157,7 @@ def test_three_deaths_are_a_failure_and_the_others_go_on(run: Run, tmp_path: Pat
     network(tmp_path, "net.py", DIES)
     result = run("compare", *MINI, "net.py:Net", "fcn:hidden=8", "-e", "1", "--jobs", "2")
     assert result.code == 1
-    assert "its process was killed (signal 9), 3 times; out of memory?" in result.err
+    assert "out of memory? its process was killed (signal 9), 3 times" in result.err
     statuses = {row["model"]: row["status"] for row in run("runs", "--format", "json").json()}
     assert statuses == {"net.py:Net": "failed", "fcn:hidden=8": "finished"}
 

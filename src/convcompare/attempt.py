@@ -18,9 +18,8 @@ from .analyses.features import features
 from .analyses.gradient_flow import fixed_batch
 from .analyses.inference import BATCHES, inference
 from .build import Builder
-from .checkpoint import from_bytes, to_bytes
-from .compiling import choose
-from .config import Compile
+from .checkpoint import from_bytes, to_bytes, weights_of
+from .compiling import PLAIN, Asked, choose
 from .cost import Cost, Environment, Latency
 from .errors import StoreError
 from .events import Chosen, Event, Progressed, Started
@@ -50,9 +49,9 @@ class Attempt:
         trainer: Trainer,
         store: RunStore,
         environment: Environment,
-        compile: Compile = "off",
+        steps: Asked = PLAIN,
     ) -> None:
-        self.trial, self.builder, self.compile = trial, builder, compile
+        self.trial, self.builder, self.steps = trial, builder, steps
         self.trainer, self.store, self.environment = trainer, store, environment
         self.history: list[Epoch] = []
         self.notes: list[str] = []
@@ -62,16 +61,13 @@ class Attempt:
 
     def epochs(self) -> Iterator[Event]:
         """Train from where the store stands to the last epoch."""
-        began = self.store.place(self.trial.id)
-        self.store.begin(self.trial, self.environment)
         with self._clock("setup_seconds"):
             self._resume()
         yield Started(self.trial, tuple(self.history), self.trainer.pulse, self.damage)
         with self._clock("setup_seconds"):
             seconds = step_seconds(self.trainer)
             self.spent = replace(self.spent, peak_memory=peak_memory(self.trainer))
-            before = began.compiled if began and self.history else None
-            choice = choose(self.trainer, self.compile, before, seconds)
+            choice = choose(self.trainer, self.steps, seconds)
         if choice.compiled != self.environment.compiled:
             self.environment = replace(self.environment, compiled=choice.compiled)
             self.store.begin(self.trial, self.environment)
@@ -88,17 +84,33 @@ class Attempt:
                 self.store.save_epoch(self.trial, self.history, state)
             yield Progressed(self.trial, epoch)
 
-    def end(self, status: Status, message: str) -> Run:
-        """The record of how it ended, committed; one that failed can be tried again."""
-        if status == "finished":
-            return self._finish()
-        run = self._run(status, message)
-        if status == "diverged":
-            return self.store.finish(run, None, None)
+    def diverge(self, message: str) -> Run:
+        """The record that it diverged, committed, with the weights after its last sound epoch."""
+        weights = None
+        checkpoint, _ = self.store.checkpoint(self.trial.id)
+        if checkpoint:
+            weights = to_bytes(weights_of(from_bytes(checkpoint.data)))
+            message = f"{message}; the weights after epoch {len(checkpoint.history)} are kept"
+        return self.store.finish(self._run("diverged", message), weights, None)
+
+    def fail(self, error: Exception) -> Run:
+        """The record that it failed, and where; it can be tried again."""
+        run = self._run("failed", f"{reason(error)}{self._place()}")
         self.store.note_failure(run)
         return run
 
-    def _finish(self) -> Run:
+    def _place(self) -> str:
+        """Where the training is, and what is kept of it, in words; empty before and after it."""
+        pulse, epoch = self.trainer.pulse, len(self.history) + 1
+        kept = f"; the state after epoch {epoch - 1} is kept" if self.history else ""
+        if epoch > self.trial.config.epochs:
+            return kept
+        if pulse.step < pulse.steps:
+            return f" in epoch {epoch}, step {pulse.step + 1}{kept}"
+        return f" after the steps of epoch {epoch}{kept}"
+
+    def finish(self) -> Run:
+        """The record that it finished, committed with all that is measured of the network."""
         logits = self.trainer.finish().numpy()
         tta_accuracy = self._augmented_at_test_time()
         self._analyse()

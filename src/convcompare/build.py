@@ -14,6 +14,7 @@ from . import register
 from .analyses import cost, unused
 from .errors import ModelError, UsageError, quote
 from .library_network import is_library, load_library
+from .out_of_memory import in_words, is_out_of_memory
 from .own_network import is_own, load_own, reason
 from .seeding import derive
 from .spec import Option, Spec, bind, format_value, options_of
@@ -71,6 +72,8 @@ class Builder:
             except UsageError:
                 raise
             except Exception as error:
+                if is_out_of_memory(error):
+                    raise
                 raise ModelError(f"{quote(self.spec)} cannot be built: {reason(error)}") from error
         if not isinstance(model, nn.Module):
             raise ModelError(
@@ -95,6 +98,8 @@ class Builder:
                 raise
             raise ModelError(error.message, _takes(size)) from error
         except Exception as error:
+            if is_out_of_memory(error):
+                raise ModelError(f"{quote(self.spec)}: {in_words(error)}", FOR_A_NETWORK) from error
             size = self._smallest_size()
             hint = "parameters named in_channels, image_size and num_classes are filled in"
             raise ModelError(
@@ -162,6 +167,9 @@ class Builder:
                 f"not {expected}",
                 "one number a class; a parameter named num_classes is told how many there are",
             )
+
+
+FOR_A_NETWORK = "a smaller network, or a machine with more memory"
 
 
 def _takes(size: int) -> str:

@@ -20,13 +20,16 @@ def state_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Te
     return named
 
 
+def weights_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights and buffers of a state, by their names in the network."""
+    return {n.removeprefix(MODEL): t for n, t in state.items() if n.startswith(MODEL)}
+
+
 def restore(
     model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
 ) -> None:
     """Put back what `state_of` gave, in the memory layout that the weights have here."""
-    model.load_state_dict(
-        {n.removeprefix(MODEL): t for n, t in tensors.items() if n.startswith(MODEL)}
-    )
+    model.load_state_dict(weights_of(tensors))
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():

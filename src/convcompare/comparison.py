@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import stats
+from . import out_of_memory, stats
 from .cost import known_fields
 from .errors import UsageError, quote
 from .run import SCHEMA_VERSION, Epoch, Run
@@ -146,6 +146,8 @@ class Comparison:
     """How seeds were added until it was clear; None for a fixed number of seeds."""
     unfinished: tuple[tuple[str, str], ...] = ()
     """Runs that belong to it and have not ended: the label of the model, the id of the run."""
+    missing: tuple[tuple[str, str], ...] = ()
+    """Runs that belong to it and are not in the store: removed, or not yet begun."""
     whole: tuple[str, ...] = ()
     """The models of the comparison that this is a part of, which keep their colours in it."""
 
@@ -153,7 +155,8 @@ class Comparison:
     def labels(self) -> list[str]:
         """The models, those without an ended run included."""
         known = [group.label for group in self.groups]
-        return list(dict.fromkeys([*known, *(label for label, _ in self.unfinished)]))
+        others = [label for label, _ in (*self.unfinished, *self.missing)]
+        return list(dict.fromkeys([*known, *others]))
 
     @property
     def seeds(self) -> int:
@@ -179,7 +182,8 @@ class Comparison:
     def _trials(self, label: str) -> list[str]:
         """The ids of all runs of a model, those that have not ended last."""
         ended = [run.id for group in self.groups if group.label == label for run in group.runs]
-        return [*ended, *(run_id for name, run_id in self.unfinished if name == label)]
+        others = (*self.unfinished, *self.missing)
+        return [*ended, *(run_id for name, run_id in others if name == label)]
 
     @classmethod
     def load(cls, store: RunStore, record: Mapping[str, Any]) -> Comparison:
@@ -187,16 +191,18 @@ class Comparison:
 
         Damaged runs are left out and noted in the store.
         """
-        groups, unfinished = [], []
+        groups, unfinished, missing = [], [], []
         for model in record["models"]:
             outcomes: dict[str, Run | None] = {}
             for run_id in model["trials"]:
                 with store.noting():
                     outcomes[run_id] = store.sound_outcome(run_id)
             groups.append(Group(model["model"], tuple(run for run in outcomes.values() if run)))
-            unfinished += [(model["model"], run_id) for run_id, run in outcomes.items() if not run]
+            without = [(model["model"], run_id) for run_id, run in outcomes.items() if not run]
+            unfinished += [one for one in without if store.begun(one[1])]
+            missing += [one for one in without if not store.begun(one[1])]
         groups = [group for group in groups if group.runs]
-        if store.damage and not groups and not unfinished:
+        if store.damage and not groups and not unfinished and not missing:
             raise store.damage[0]
         return cls(
             Conditions.from_json(record["conditions"]),
@@ -207,6 +213,7 @@ class Comparison:
             record.get("baseline", ""),
             Plan.from_json(record["plan"]) if record.get("plan") else None,
             tuple(unfinished),
+            tuple(missing),
         )
 
     @classmethod
@@ -230,9 +237,14 @@ class Comparison:
                 hint = f"a lower learning rate: `--lr {run.trial.config.lr / 10:g}`"
                 found.append((f"{seed} diverged and is not ranked: {run.message}", hint))
             else:
-                found.append((f"{seed} failed: {run.message}", "the same command tries it again"))
+                short = run.message.startswith(out_of_memory.WORDS)
+                hint = out_of_memory.HINT if short else "the same command tries it again"
+                found.append((f"{seed} failed: {run.message}", hint))
         for label, run_id in self.unfinished:
             found.append((f"run {run_id} of {label} has not ended", "the same command goes on"))
+        for label, run_id in self.missing:
+            text = f"run {run_id} of {label} is not in the store: removed, or not yet begun"
+            found.append((text, "the same command trains it"))
         if self.seeds == 1 and len(self.groups) > 1:
             found.append(
                 (

@@ -32,6 +32,17 @@ MODES = {"cuda": "reduce-overhead"}
 
 
 @dataclass(frozen=True)
+class Asked:
+    """When steps are compiled; ``began`` where a half-done run says whether its steps were."""
+
+    when: Compile
+    began: bool | None = None
+
+
+PLAIN = Asked("off")
+
+
+@dataclass(frozen=True)
 class Choice:
     """Whether compiled steps are used, and why in words; no words where it was not tried."""
 
@@ -39,14 +50,14 @@ class Choice:
     why: str = ""
 
 
-def choose(trainer: Trainer, asked: Compile, began: bool | None, seconds: float) -> Choice:
+def choose(trainer: Trainer, asked: Asked, seconds: float) -> Choice:
     """Compile the network of `trainer` where that is asked for or pays, and leave it so.
 
-    `began` says whether a half-done run was compiled, None for a run that begins. `seconds` are
-    those of a plain step. RuntimeError where compiling was asked for and fails.
+    `seconds` are those of a plain step. RuntimeError where compiling was asked for and fails.
     """
-    if began is not None or asked != "auto" or not _long_enough(trainer, seconds):
-        wanted = began if began is not None else asked == "on"
+    began = asked.began if trainer.epoch else None
+    if began is not None or asked.when != "auto" or not _long_enough(trainer, seconds):
+        wanted = began if began is not None else asked.when == "on"
         if wanted:
             trainer.compiled = _compiled(trainer)
         return Choice(wanted, _as_before(began) if wanted else "")

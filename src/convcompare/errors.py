@@ -5,7 +5,8 @@
     │   └── ModelError            2      a network does not build, or does not fit the data set
     ├── DataError                 3      a data set is not available, or is not what it should be
     ├── StoreError                4      the run store is damaged or cannot be written
-    │   └── LeaseLost                 4      another process has taken over what this one wrote
+    │   ├── Damaged               4      what is read is not what was written
+    │   └── LeaseLost             4      another process has taken over what this one wrote
     └── TrialError                1      a trial failed while it ran
 
 `message` and `hint` are one line each, in plain words, without a full stop. Names that come from
@@ -43,6 +44,10 @@ class DataError(ConvcompareError):
 
 class StoreError(ConvcompareError):
     exit_code = 4
+
+
+class Damaged(StoreError):
+    pass
 
 
 class LeaseLost(StoreError):

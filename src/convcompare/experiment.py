@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from . import register
+from . import out_of_memory, register
 from .attempt import Attempt, latencies, now
 from .batches import Batches
 from .build import Builder, Shape, resolve
 from .checkpoint import from_bytes
+from .compiling import Asked
 from .config import Runtime, TrainConfig
 from .cost import Cost, Environment, Timing
 from .data import Dataset, Sources
@@ -25,7 +26,7 @@ from .hardware import environment, fitting_threads, prepare
 from .lease import POLL_SECONDS, Lease
 from .own_network import reason
 from .rehearsal import BLOCK, block_seconds, step_seconds
-from .run import Run, Status, Trial
+from .run import Run, Trial
 from .store import RunStore
 from .trainer import Diverged, Trainer
 
@@ -227,13 +228,16 @@ class TrialRunner:
 
     def fail(self, trial: Trial, message: str) -> Run:
         """Record that a trial failed without a word of its own; it can be tried again."""
+        with self.store.lock(trial.id):
+            self.store.begin(trial, self.environment)
+            return self._fail(trial, message)
+
+    def _fail(self, trial: Trial, message: str) -> Run:
         network = self._builder(trial).description
         history = self.store.history(trial.id)
         cost = Cost(network.parameters, network.macs)
         run = Run(trial, "failed", history, cost, self.environment, now(), message)
-        with self.store.lock(trial.id):
-            self.store.begin(trial, self.environment)
-            self.store.note_failure(run)
+        self.store.note_failure(run)
         return run
 
     def _train(self, trial: Trial) -> Iterator[Event]:
@@ -243,25 +247,26 @@ class TrialRunner:
                 f"`--devices {trial.config.devices}` runs it",
             )
         place = self._settle(trial)
-        attempt = Attempt(
-            trial,
-            self._builder(trial),
-            self.trainer(trial),
-            self.store,
-            place,
-            self.runtime.compile,
-        )
-        self.devices.meet()
-        status: Status = "finished"
-        message = ""
+        before = self.store.place(trial.id)
+        self.store.begin(trial, place)
+        attempt: Attempt | None = None
         try:
+            builder = self._builder(trial)
+            steps = Asked(self.runtime.compile, before.compiled if before else None)
+            attempt = Attempt(trial, builder, self.trainer(trial), self.store, place, steps)
+            self.devices.meet()
             yield from attempt.epochs()
+            run = attempt.finish()
         except Diverged as error:
-            status, message = "diverged", error.message
+            assert attempt
+            run = attempt.diverge(error.message)
         except ConvcompareError:
             raise
         except Exception as error:
             if self.devices.size > 1:  # perhaps only the echo of what happened to another one
                 raise
-            status, message = "failed", reason(error)
-        yield Ended(attempt.end(status, message), reused=False)
+            run = attempt.fail(error) if attempt else self._fail(trial, reason(error))
+        if run.status == "failed":
+            attempt = None
+            out_of_memory.release()
+        yield Ended(run, reused=False)

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import ModelError, did_you_mean, quote
+from .out_of_memory import in_words, is_out_of_memory
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -77,7 +78,12 @@ def _from_module(name: str) -> ModuleType:
 
 
 def reason(error: BaseException) -> str:
-    """Kind, first line and place of an error from somebody else's code, in one line."""
+    """Kind, first line and place of an error from somebody else's code, in one line.
+
+    Where memory ran out that is said, and how much was asked for.
+    """
+    if is_out_of_memory(error):
+        return in_words(error)
     text = str(error).strip().partition("\n")[0]
     text = "".join(c for c in text if c.isprintable())[:200]
     if isinstance(error, SyntaxError):

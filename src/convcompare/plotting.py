@@ -111,6 +111,8 @@ class Source:
                 )
         going = Counter(label for label, _ in self.comparison.unfinished)
         found += [f"{label}: {_runs(count)} not ended, not shown" for label, count in going.items()]
+        gone = Counter(label for label, _ in self.comparison.missing)
+        found += [f"{label}: {_runs(count)} not in the store" for label, count in gone.items()]
         for label, run in self.first_runs() if needs else ():
             if f"analyses/{needs}.npz" not in run.sha256:
                 found.append(f"{label}: no {needs} recorded, not shown")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from . import files
-from .errors import StoreError, quote
+from .errors import Damaged, StoreError, quote
 from .run import SCHEMA_VERSION
 
 LARGEST = 32 << 20
@@ -32,7 +32,7 @@ def stamp(record: Mapping[str, Any]) -> bytes:
 
 def read_record(path: Path) -> dict[str, Any]:
     """Read a record; StoreError where it is damaged or newer than this version."""
-    record = unseal(_content(path, LARGEST))
+    record = unseal(content(path, LARGEST))
     if record is None:
         raise damaged(path, "it is not the record that was written")
     version = record.get("schema_version", 0)
@@ -60,7 +60,7 @@ def verified(path: Path, digest: str | None) -> bytes:
     large = _size(path) > _AT_ONCE
     if large and files.sha256(path) != digest:
         raise damaged(path, "its bytes are not those that were written")
-    data = _content(path, files.LARGEST)
+    data = content(path, files.LARGEST)
     if sha256(data) != digest:
         raise damaged(path, "its bytes are not those that were written")
     return data
@@ -83,9 +83,9 @@ def unseal(data: bytes) -> dict[str, Any] | None:
         return None
 
 
-def damaged(path: Path, what: str) -> StoreError:
+def damaged(path: Path, what: str) -> Damaged:
     """The error for a file of the store that is not what was written."""
-    return StoreError(
+    return Damaged(
         f"{quote(path, 300)} is damaged: {what}",
         "`convcompare runs check --repair` puts it aside, and the same command makes it anew",
     )
@@ -95,11 +95,14 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _content(path: Path, limit: int) -> bytes:
+def content(path: Path, limit: int = files.LARGEST) -> bytes:
+    """The bytes of a file of the store; Damaged where there is none, or a far too large one."""
     if not files.exists(path):
         raise damaged(path, "it is missing")
     if path.is_dir():
         raise damaged(path, "it is a folder")
+    if not path.is_file():
+        raise damaged(path, "it is not a regular file")
     if _size(path) > limit:
         raise damaged(path, "it is larger than what was written")
     return files.read(path, limit)

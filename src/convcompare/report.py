@@ -188,6 +188,8 @@ def _unfinished(section: Section) -> list[str]:
         with store.noting():
             done = len(store.history(run_id))
             found.append(f"{code(label)} (run {run_id}) half-done at epoch {done}")
+    for label, run_id in section.comparison.missing:
+        found.append(f"{code(label)} (run {run_id}) not in the store")
     return found
 
 

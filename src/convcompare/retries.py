@@ -26,13 +26,13 @@ class Deaths:
         self.runner = runner
         self.counts: collections.Counter[str] = collections.Counter()
 
-    def another(self, trial: Trial, how: str, hint: str = "") -> Lost | Ended:
+    def another(self, trial: Trial, how: str, guess: str = "") -> Lost | Ended:
         """What follows from one more death: the trial is to be tried again, or it has failed.
 
-        `how` says what died and of what, `hint` what is added when it is given up.
+        `how` says what died and of what, `guess` why, as far as can be told when it is given up.
         """
         self.counts[trial.id] += 1
         deaths = self.counts[trial.id]
         if deaths < ATTEMPTS:
             return Lost(trial, how, deaths + 1)
-        return Ended(self.runner.fail(trial, f"{how}, {deaths} times{hint}"), reused=False)
+        return Ended(self.runner.fail(trial, f"{guess}{how}, {deaths} times"), reused=False)

@@ -56,7 +56,10 @@ def _records(store: RunStore) -> Iterator[Mapping[str, Any]]:
 def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:
     groups = tuple(group for group in base.groups if group.label in labels)
     unfinished = tuple(one for one in base.unfinished if one[0] in labels)
-    return dataclasses.replace(base, groups=groups, unfinished=unfinished, whole=tuple(base.labels))
+    missing = tuple(one for one in base.missing if one[0] in labels)
+    return dataclasses.replace(
+        base, groups=groups, unfinished=unfinished, missing=missing, whole=tuple(base.labels)
+    )
 
 
 def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> Comparison:

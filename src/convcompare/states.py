@@ -102,6 +102,27 @@ def newest(folder: Path, run_id: str) -> tuple[Checkpoint | None, str]:
     return None, _told(problems, "starts over")
 
 
+def damages(folder: Path, run_id: str) -> list[tuple[StoreError, tuple[Path, ...]]]:
+    """What is damaged of the states, each with all that belongs to that state."""
+    found: list[tuple[StoreError, tuple[Path, ...]]] = []
+    below = folder / CHECKPOINT
+    for number in _numbers(below):
+        record = below / f"{number:04}.json"
+        try:
+            _state(record, run_id).read()
+        except StoreError as error:
+            found.append((error, (record, record.with_suffix(".safetensors"))))
+    if not _numbers(below) and files.exists(below / OLD_POINTER):
+        for state in states(folder, run_id):
+            try:
+                if isinstance(state, StoreError):
+                    raise state
+                state.read()
+            except StoreError as error:
+                found.append((error, (below,)))
+    return found
+
+
 def _told(problems: Sequence[str], consequence: str) -> str:
     return f"{'; '.join(problems)}: run {consequence}" if problems else ""
 

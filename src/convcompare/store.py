@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from . import files, states
 from .cost import Environment, Timing
 from .errors import StoreError
-from .lease import Lease, claim, held, hold, holder
+from .lease import Lease, claim, held, hold, holder, is_lease
 from .records import damaged, read_record, sha256, stamp, verified, write_record
 from .run import Epoch, Run, Trial
 from .states import CHECKPOINT, Checkpoint
@@ -194,6 +194,16 @@ class RunStore(StoredRuns):
             for name in ("run.json", "timing.json", *PASSING, *BINARIES, ANALYSES):
                 guard()
                 files.remove(self.folder(run_id) / name)
+
+    def remove(self, run_id: str) -> None:
+        """Remove a run for good. Whoever dies in between leaves a run that has not ended."""
+        self.forget(run_id)
+        with self._mine(run_id) as guard:
+            for name in files.names(self.folder(run_id)):
+                guard()
+                if not is_lease(name):
+                    files.remove(self.folder(run_id) / name)
+            files.remove(self.folder(run_id))
 
     @contextmanager
     def _mine(self, run_id: str) -> Iterator[files.Guard]:

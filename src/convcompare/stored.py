@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import files, states
-from .cost import Timing
+from .cost import Environment, Timing
 from .errors import StoreError, UsageError, quote
-from .records import damaged, read_parsed, read_record, verified
+from .records import content, damaged, read_parsed, read_record, verified
 from .run import Epoch, Run, Trial
 from .states import CHECKPOINT, Checkpoint
 
@@ -35,6 +35,7 @@ RUN = "run"
 """The array that says of which run an analysis is."""
 _ANALYSIS = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
+"""The name of the folder of a run."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,13 @@ class StoredRuns:
 
     def ids(self) -> list[str]:
         """The ids of all trials that were begun here."""
-        return [
-            name for name in files.names(self.root) if _ID.fullmatch(name) and self._begun(name)
-        ]
+        return [name for name in self.folders() if self.begun(name)]
 
-    def _begun(self, run_id: str) -> bool:
+    def folders(self) -> list[str]:
+        """The names of all folders of runs, those included in which nothing was begun."""
+        return [name for name in files.names(self.root) if _ID.fullmatch(name)]
+
+    def begun(self, run_id: str) -> bool:
         """Whether anything of a trial is there: a process may have died before it wrote a word."""
         return any(files.exists(self.folder(run_id) / name) for name in (*RECORDS, CHECKPOINT))
 
@@ -79,9 +82,16 @@ class StoredRuns:
         """Whether the trial has ended, well or not."""
         return files.exists(self.folder(run_id) / "run.json")
 
+    def recorded(self, run_id: str, name: str = "run.json") -> Run:
+        """The record of how a trial ended as it was written then."""
+        path = self.folder(run_id) / name
+        run = read_parsed(path, Run.from_json)
+        _check_id(path, run.id, run_id)
+        return run
+
     def run(self, run_id: str) -> Run:
-        """The record of a trial that has ended."""
-        run = self._record_of(run_id, "run.json")
+        """The record of a trial that has ended, with the times that were measured afterwards."""
+        run = self.recorded(run_id)
         timing = self.folder(run_id) / "timing.json"
         return replace(run, timing=self.timing(run_id)) if files.exists(timing) else run
 
@@ -91,12 +101,18 @@ class StoredRuns:
         _check_id(path, read_record(path).get("id", run_id), run_id)
         return read_parsed(path, Timing.from_json)
 
+    def environment(self, run_id: str) -> Environment:
+        """Where a trial was begun last."""
+        path = self.folder(run_id) / "environment.json"
+        _check_id(path, read_record(path).get("id", run_id), run_id)
+        return read_parsed(path, Environment.from_json)
+
     def outcome(self, run_id: str) -> Run | None:
         """How a trial ended last: its record or that of its failure; None where it has not."""
         if self.finished(run_id):
             return self.run(run_id)
         if files.exists(self.folder(run_id) / "error.json"):
-            return self._record_of(run_id, "error.json")
+            return self.recorded(run_id, "error.json")
         return None
 
     def sound_outcome(self, run_id: str) -> Run | None:
@@ -161,7 +177,7 @@ class StoredRuns:
         if not files.exists(path):
             return None
         try:
-            arrays = from_npz(files.read(path))
+            arrays = from_npz(content(path))
         except ValueError as error:
             raise damaged(path, str(error)) from error
         _check_id(path, str(arrays.pop(RUN, run_id)), run_id)
@@ -190,12 +206,6 @@ class StoredRuns:
         return read_parsed(self.root / COMPARISONS / f"{name}.json", _comparison)
 
     # Parts
-
-    def _record_of(self, run_id: str, name: str) -> Run:
-        path = self.folder(run_id) / name
-        run = read_parsed(path, Run.from_json)
-        _check_id(path, run.id, run_id)
-        return run
 
     def _arrays(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]]:
         from .arrays import from_npz

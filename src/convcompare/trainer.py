@@ -35,7 +35,9 @@ EVALUATION_BATCH = 500
 EVALUATION_PIXELS = EVALUATION_BATCH * 32**2
 """An evaluation batch is smaller for larger images, so that its activations fit in memory."""
 PULSE = 16
-"""On the CPU, the loss is looked at every so many steps; on other devices once an epoch."""
+"""Where several processes on the CPU train together, the loss is looked at every so many steps: to
+look takes a sum over all of them. Alone it is every step; on other devices, which would have to
+wait for it, once an epoch."""
 BEST = ("val_accuracy", "test_logits")
 """What is kept of the best epoch beside its weights."""
 
@@ -129,6 +131,7 @@ class Trainer:
     def _next_epoch(self) -> Epoch:
         lifecycle.begin_epoch(self.model, self.epoch)
         self.model.train()
+        self.pulse.step = 0
         started, waited = time.perf_counter(), waited_seconds()
         with torch.random.fork_rng(self.random_devices()):
             torch.manual_seed(derive(self.seed, "dropout", self.epoch, self.devices.rank))
@@ -138,7 +141,10 @@ class Trainer:
         self.test_logits = self.evaluate(self.test_batches)
         test_loss, test_accuracy = _figures(self.test_logits, self.test_batches)
         if not math.isfinite(test_loss):
-            raise Diverged(f"the test loss is {test_loss} after epoch {self.epoch + 1}")
+            raise Diverged(
+                f"the test loss was {test_loss} after epoch {self.epoch + 1}, step {self.steps}, "
+                f"learning rate {self.lr:.3g}"
+            )
         val_loss, val_accuracy = self._validate()
         self.epoch += 1
         return Epoch(
@@ -177,14 +183,13 @@ class Trainer:
         self.devices.align(self.model)
         self.averaging = self.devices.averaging(self.model)
         for step, (images, labels) in enumerate(self.batches(self.epoch)):
-            total = self.steps * self.config.epochs
-            self.lr = learning_rate(self.config, self.epoch * self.steps + step, total)
+            self.lr = self._rate(step)
             set_rate(self.optimizer, self.lr)
             losses[step], correct = self.step(self.optimizer, images, labels, shares[step])
             if shares[step]:
                 hits += correct
             self.pulse.step = step + 1
-            if step % PULSE == 0 and self.device.type == "cpu":
+            if self.device.type == "cpu" and (self.devices.size == 1 or step % PULSE == 0):
                 seen = self.devices.mean(losses[: step + 1], shares)
                 self.pulse.loss = seen[step].item()
                 self._check(seen)
@@ -245,8 +250,13 @@ class Trainer:
             step = int((~finite).int().argmax())
             raise Diverged(
                 f"the loss was {losses[step].item()} in epoch {self.epoch + 1}, step {step + 1}, "
-                f"learning rate {self.lr:.3g}"
+                f"learning rate {self._rate(step):.3g}"
             )
+
+    def _rate(self, step: int) -> float:
+        """The learning rate of a step of this epoch."""
+        total = self.steps * self.config.epochs
+        return learning_rate(self.config, self.epoch * self.steps + step, total)
 
     def autocast(self) -> torch.autocast:
         """The precision of the trial, for what runs within."""

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import errors
-from .errors import ConvcompareError
+from .errors import ConvcompareError, TrialError
 from .events import Chosen, Ended, Event, Progressed, Pulse, Started, Waiting
+from .out_of_memory import HINT, in_words, is_out_of_memory
 from .run import Epoch, Run, Trial
 
 
@@ -57,6 +58,8 @@ def failure_to_json(error: Exception) -> dict[str, Any]:
 
 
 def error_to_json(error: Exception) -> dict[str, Any]:
+    if is_out_of_memory(error):
+        error = TrialError(in_words(error), HINT)
     if isinstance(error, ConvcompareError):
         return {"error": [type(error).__name__, error.message, error.hint]}
     return {"error": ["", f"{type(error).__name__}: {error}", None]}

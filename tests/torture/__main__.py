@@ -1,7 +1,8 @@
-"""``python -m tests.torture [KIND …] [--scale 0.1] [--jobs 2]``: the long form, and its table.
+"""``python -m tests.torture [KIND …] [--part 1/4] [--jobs 2]``: the long form, and its table.
 
-Every kind runs in a process of its own, `jobs` of them at a time. The figures go into
-docs/reliability.json and, of a run of all kinds, into the table of docs/reliability.md.
+Every kind runs in a process of its own, `jobs` of them at a time. Of each kind the figures of its
+latest long form, in one run or in parts, are kept in docs/reliability.json and shown in the table
+of docs/reliability.md; what is tried at a smaller scale is only shown.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from . import harness
-from .kinds import KINDS, by_name, scaled
-from .table import write_page
+from .kinds import by_name, scaled
+from .table import alone, keep, table
 
 ROOT = harness.ROOT
 SLOWEST_FIRST = (
@@ -43,13 +44,22 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="a share of the cases")
     parser.add_argument("--jobs", type=int, default=max(1, os.cpu_count() or 1))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--part", type=_part, default=(1, 1), help="I/N: every N-th case alone")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if unknown := [name for name in asked.kinds if name not in by_name()]:
         parser.error(f"no kind is called {unknown[0]}; there are {', '.join(by_name())}")
     if asked.worker:
+        harness.part = asked.part
         return _work(asked.worker, asked.scale, asked.seed)
-    return _all(asked.kinds or list(by_name()), asked.scale, asked.jobs, asked.seed)
+    return _all(asked.kinds or list(by_name()), asked)
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, _, of = text.partition("/")
+    if not 1 <= int(number) <= int(of):
+        raise ValueError(text)
+    return int(number), int(of)
 
 
 def _work(name: str, scale: float, seed: int) -> int:
@@ -66,7 +76,7 @@ def _work(name: str, scale: float, seed: int) -> int:
     return 0
 
 
-def _all(names: list[str], scale: float, jobs: int, seed: int) -> int:
+def _all(names: list[str], asked: argparse.Namespace) -> int:
     """Run kinds side by side and show a line of each; the exit code."""
     order = {name: place for place, name in enumerate(SLOWEST_FIRST)}
     waiting: queue.Queue[str] = queue.Queue()
@@ -74,48 +84,39 @@ def _all(names: list[str], scale: float, jobs: int, seed: int) -> int:
         waiting.put(name)
     found: dict[str, dict[str, Any]] = {}
     threads = [
-        threading.Thread(target=_serve, args=(waiting, found, scale, seed)) for _ in range(jobs)
+        threading.Thread(target=_serve, args=(waiting, found, asked)) for _ in range(asked.jobs)
     ]
-    started = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    record = {
+    place = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": " ".join(["make torture", *_given(names, scale, jobs, seed)]),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
-        "seconds": round(time.monotonic() - started),
-        "scale": scale,
-        "kinds": [found[kind.name] for kind in KINDS if kind.name in found],
+        "seed": asked.seed,
+        "part": list(asked.part),
     }
-    whole = set(names) == set(by_name())
-    print(write_page(record, ROOT / "docs" if whole else None))
-    return 1 if any(one["findings"] or one.get("broken") for one in found.values()) else 0
-
-
-def _given(names: list[str], scale: float, jobs: int, seed: int) -> list[str]:
-    said = [] if set(names) == set(by_name()) else [f'KINDS="{" ".join(names)}"']
-    said += [f"SCALE={scale:g}"] if scale != 1 else []
-    said += [f"JOBS={jobs}"] if jobs != (os.cpu_count() or 1) else []
-    return said + ([f"SEED={seed}"] if seed else [])
+    records = {name: {**place, **found[name]} for name in by_name() if name in found}
+    print(keep(records, ROOT / "docs") if asked.scale >= 1 else table(alone(records)))
+    return 1 if any(one["findings"] for one in found.values()) else 0
 
 
 def _serve(
-    waiting: queue.Queue[str], found: dict[str, dict[str, Any]], scale: float, seed: int
+    waiting: queue.Queue[str], found: dict[str, dict[str, Any]], asked: argparse.Namespace
 ) -> None:
     while True:
         try:
             name = waiting.get_nowait()
         except queue.Empty:
             return
-        found[name] = _one(name, scale, seed)
+        found[name] = _one(name, asked)
 
 
-def _one(name: str, scale: float, seed: int) -> dict[str, Any]:
+def _one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Run one kind in a process of its own and show how it goes."""
     command = [sys.executable, "-m", "tests.torture", "--worker", name]
-    command += ["--scale", str(scale), "--seed", str(seed)]
+    command += ["--scale", str(asked.scale), "--seed", str(asked.seed)]
+    command += ["--part", "/".join(map(str, asked.part))]
     last: dict[str, Any] = {}
     shown = 0.0
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

@@ -118,7 +118,8 @@ def _half_done(name: str, way: str) -> tuple[str, Case]:
             must(path.name in ended.err, f"{path.name} is not named: {ended}")
             nursery().run(["runs", "check", "--repair"], folder).clean(0, 1, 4)
             nursery().run(SMALL, folder).clean(0)
-        check_equal(folder / "runs")
+        told = "gradients before now are not known" in ended.err
+        check_equal(folder / "runs", but=name if told else "")
 
     return f"{way}: half-done {name}", case
 

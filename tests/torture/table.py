@@ -1,4 +1,8 @@
-"""The table of a torture, as Markdown between two marks of docs/reliability.md, and as JSON."""
+"""What the long form of each kind came to last: a record as JSON, and a table of reliability.md.
+
+A kind that was run in parts, `1/4` to `4/4`, is the sum of them. A part that is run again takes the
+place of what it was; another division into parts, or other random numbers, begin anew.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +12,74 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .kinds import by_name
+from .kinds import KINDS, Kind
 
 BEGIN, END = "<!-- torture: begin -->", "<!-- torture: end -->"
+Record = dict[str, Any]
+"""One run of one kind, or of a part of it."""
 
 
-def write_page(record: Mapping[str, Any], docs: Path | None) -> str:
-    """The table in Markdown; put into the page and beside it, where a folder of pages is given."""
-    text = table(record)
-    if docs is not None:
-        page = docs / "reliability.md"
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-        shown = json.dumps(record, indent=1, ensure_ascii=False)
-        (docs / "reliability.json").write_text(shown + "\n", encoding="utf-8")
+def keep(found: Mapping[str, Record], docs: Path) -> str:
+    """Add runs of kinds, by name, to the record and the page in a folder; the table."""
+    path, page = docs / "reliability.json", docs / "reliability.md"
+    kept: dict[str, list[Record]] = json.loads(path.read_text(encoding="utf-8"))
+    for name, record in found.items():
+        others = [one for one in kept.get(name, []) if _beside(one, record)]
+        kept[name] = sorted([*others, record], key=lambda one: int(one["part"][0]))
+    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = table(kept)
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
     return text
 
 
-def table(record: Mapping[str, Any]) -> str:
-    """Kind, tried, held, time; where and when; what was left out."""
-    lines = ["| test | must hold | tried | held | time |", "|---|---|--:|--:|--:|"]
-    for one in record["kinds"]:
-        kind = by_name()[one["ended"]]
+def alone(found: Mapping[str, Record]) -> dict[str, list[Record]]:
+    """Runs of kinds as `table` takes them."""
+    return {name: [record] for name, record in found.items()}
+
+
+def _beside(one: Record, other: Record) -> bool:
+    """Whether two records are different parts of one long form."""
+    same = one["seed"] == other["seed"] and one["part"][1] == other["part"][1]
+    return bool(same and one["part"][0] != other["part"][0])
+
+
+def table(kept: Mapping[str, list[Record]]) -> str:
+    """Kind, tried, held, of how many, time, date; what was left out, and where it was run."""
+    lines = [
+        "| test | must hold | tried | held | of | time | date |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
+    every = [one for kind in KINDS for one in kept.get(kind.name, [])]
+    for kind in KINDS:
         lines.append(
-            f"| {kind.title} | {kind.promise} | {one['tried']:,} | {one['held']:,} | "
-            f"{_time(one['seconds'])} |"
+            f"| {kind.title} | {kind.promise} | {_figures(kind, kept.get(kind.name, []))} |"
         )
-    tried = sum(one["tried"] for one in record["kinds"])
-    held = sum(one["held"] for one in record["kinds"])
-    lines.append(f"| **all** | | **{tried:,}** | **{held:,}** | {_time(record['seconds'])} |")
-    lines += ["", f"{record['date']} · `{record['command']}` · {record['machine']}"]
-    skipped = Counter(reason for one in record["kinds"] for reason in one["skipped"])
-    lines += [f"Left out, {count} times: {reason}" for reason, count in skipped.items()]
+    tried, held = _sum(every, "tried"), _sum(every, "held")
+    lines.append(f"| **all** | | **{tried:,}** | **{held:,}** | | {_time(every)} | |")
+    lines += ["", f"On {', '.join(sorted({one['machine'] for one in every})) or 'no machine'}."]
+    skipped = Counter(reason for one in every for reason in one["skipped"])
+    lines += [f"Left out, {count} times: {reason}." for reason, count in skipped.items()]
     return "\n".join(lines)
 
 
-def _time(seconds: float) -> str:
+def _figures(kind: Kind, runs: list[Record]) -> str:
+    if not runs:
+        return "0 | | | | not run yet"
+    parts = runs[0]["part"][1]
+    share = "all" if len(runs) == parts else f"{len(runs) / parts:.0%}"
+    of = f"{kind.long:,}" if kind.long else share
+    dates = sorted({one["date"] for one in runs})
+    date = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    tried, held = _sum(runs, "tried"), _sum(runs, "held")
+    return f"{tried:,} | {held:,} | {of} | {_time(runs)} | {date}"
+
+
+def _sum(runs: list[Record], name: str) -> int:
+    return sum(int(one[name]) for one in runs)
+
+
+def _time(runs: list[Record]) -> str:
+    seconds = sum(float(one["seconds"]) for one in runs)
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
-from .. import __version__, stopping
-from ..errors import ConvcompareError, Terminated
+from .. import __version__, out_of_memory, stopping
+from ..errors import ConvcompareError, Terminated, TrialError
 from .commands import Commands
 
 EPILOG = (
@@ -99,13 +99,18 @@ def run(arguments: list[str]) -> int:
             raise
         if stopping.stop.number:
             return 1
-        show_error(_in_our_words(error))
+        told = _in_our_words(error)
+        show_error(told)
+        if isinstance(told, TrialError):
+            return told.exit_code
         return int(getattr(error, "exit_code", 70))
     return code if isinstance(code, int) else 0
 
 
 def _in_our_words(error: Exception) -> ConvcompareError:
     """The command-line parser's errors in our style; anything else is a bug and says so."""
+    if out_of_memory.is_out_of_memory(error):
+        return TrialError(out_of_memory.in_words(error), out_of_memory.HINT)
     if not hasattr(error, "format_message"):
         text = f"{type(error).__name__}: {error}".partition("\n")[0]
         return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")

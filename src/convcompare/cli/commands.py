@@ -1,6 +1,7 @@
 """The commands by name: what each does in one line, and its module only when it is asked for.
 
-A command's function stands in the module of its name, here with its dashes as underscores.
+A command's function stands in the module of its name, its dashes as underscores: `receptive-field`
+in `receptive_field.py`, `runs check` in `runs/check.py`, `runs` itself in `runs/__init__.py`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ COMMANDS: Mapping[str, str] = {
     "report": "Write a report: a folder with Markdown, figures and their data, and one HTML page.",
     "datasets": "List the data sets, and which of them are on this machine.",
     "runs": "List the runs, show one, or the table of the latest comparison.",
+    "runs verify": "Train a run again from its record, and say whether the bits are equal.",
+    "runs check": "Read everything of a store, and name what is damaged; --repair puts it aside.",
+    "runs rm": "Remove runs for good, after asking.",
 }
 """In the order of the help. The line is the first paragraph of the function's docstring."""
 
@@ -44,19 +48,31 @@ parsers take as long as everything else that the help needs."""
 class Outline(TyperCommand):
     """A command as the list of commands shows it; to run it, its module is imported."""
 
+    def __init__(self, path: str) -> None:
+        super().__init__(path.rpartition(" ")[2], help=COMMANDS[path])
+        self.path = path
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        assert self.name
-        return load(self.name).make_context(info_name, args, parent, **extra)
+        below = outlines(self.path)
+        if args and args[0] in below:
+            inner = below[args[0]]
+            return inner.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return load(self.path).make_context(info_name, args, parent, **extra)
+
+
+def outlines(path: str = "") -> dict[str, Outline]:
+    """The commands below a command, by their last word; without a path, those of the tool."""
+    found = [name for name in COMMANDS if name.rpartition(" ")[0] == path]
+    return {name.rpartition(" ")[2]: Outline(name) for name in found}
 
 
 class Commands(TyperGroup):
     """The group of all commands."""
 
     def __init__(self, **given: Any) -> None:
-        outlines = {name: Outline(name, help=line) for name, line in COMMANDS.items()}
-        super().__init__(**given | {"commands": outlines})
+        super().__init__(**given | {"commands": outlines()})
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The options of the group, all flags: where one is None, Typer imports pydantic to see."""
@@ -78,13 +94,34 @@ class Command(TyperCommand):
             super().format_help(ctx, formatter)
 
 
-def load(name: str) -> Any:
+class Family(TyperGroup):
+    """One command, loaded, that has others below it; which of them is asked for, `Outline` sees.
+
+    So its own arguments and options come in any order, as those of any command.
+    """
+
+    allow_extra_args = False
+    allow_interspersed_args = True
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        with light_help():
+            super().format_help(ctx, formatter)
+
+
+def load(path: str) -> Any:
     """The command of that name as the parser has it; imports its module."""
-    module = name.replace("-", "_")
-    function = getattr(importlib.import_module(f"{__package__}.{module}"), module)
+    module = path.replace("-", "_").replace(" ", ".")
+    function = getattr(
+        importlib.import_module(f"{__package__}.{module}"), module.rpartition(".")[2]
+    )
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    app.command(name, cls=Command, context_settings=PASSING_ON.get(name))(function)
-    return typer.main.get_command(app)
+    if not (below := outlines(path)):
+        app.command(path, cls=Command, context_settings=PASSING_ON.get(path))(function)
+        return typer.main.get_command(app)
+    app.callback(cls=Family, invoke_without_command=True, subcommand_metavar="")(function)
+    family: Any = typer.main.get_command(app)
+    family.commands.update(below)
+    return family
 
 
 @contextmanager

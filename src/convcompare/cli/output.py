@@ -51,8 +51,10 @@ def emit_judgement(
     from ..differences import differences
 
     if not judgement.comparison.groups:
+        gone = judgement.comparison.missing and not judgement.comparison.unfinished
+        state = "is in the store" if gone else "has ended yet"
         raise UsageError(
-            "no run of the latest comparison has ended yet", "`convcompare runs` lists all runs"
+            f"no run of the latest comparison {state}", "`convcompare runs` lists all runs"
         )
     if kind == "table" and path is None and judgement.comparison.study:
         out().print(f"\n {_title(judgement.comparison.study)}\n", style="bold")

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from .. import stopping, units
@@ -152,7 +152,11 @@ def _expected(job: Job, runner: TrialRunner) -> dict[str, float]:
     """Seconds an epoch takes, by label, from a few steps of each model that has runs to do."""
     missing = [trial for trial in job.trials if not job.store.finished(trial.id)]
     first = {trial.label: trial for trial in reversed(missing)}
-    return {label: runner.epoch_seconds(trial, steps=1) for label, trial in first.items()}
+    expected = {}
+    for label, trial in first.items():
+        with suppress(Exception):  # it will be told when the trial fails of it
+            expected[label] = runner.epoch_seconds(trial, steps=1)
+    return expected
 
 
 def say_conditions(job: Job, request: Request) -> None:

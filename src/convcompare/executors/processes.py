@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import register
 from ..events import Ended, Event, Lost, Pulse, Started
+from ..out_of_memory import SIGKILL, WORDS, Killer
 from ..retries import Deaths
 from ..run import Trial
 from ..wire import error_from_json, event_from_json
@@ -55,7 +56,7 @@ class Crew:
         self.command = command
         self.said: queue.Queue[tuple[Worker, dict[str, Any] | None]] = queue.Queue()
         self.workers: list[Worker] = []
-        self.deaths = Deaths(runner)
+        self.deaths, self.killer = Deaths(runner), Killer()
 
     def work(self) -> Iterator[Event]:
         """The events of all trials, as they happen."""
@@ -117,11 +118,19 @@ class Crew:
         trial = worker.trial
         if trial is None:
             return
-        memory = "; out of memory?" if worker.process.returncode == -signal.SIGKILL else ""
-        event = self.deaths.another(trial, f"its process {worker.end()}", memory)
+        if self.killer.struck(worker.process.returncode):
+            message = f"{WORDS}: its process was killed by the system{self._kept(trial)}"
+            yield Ended(self.runner.fail(trial, message), reused=False)
+            return
+        guess = f"{WORDS}? " if worker.process.returncode == -SIGKILL else ""
+        event = self.deaths.another(trial, f"its process {worker.end()}", guess)
         if isinstance(event, Lost):
             self.left.appendleft(trial)
         yield event
+
+    def _kept(self, trial: Trial) -> str:
+        epochs = len(self.runner.store.history(trial.id))
+        return f"; the state after epoch {epochs} is kept" if epochs else ""
 
     def _note_failure(self, worker: Worker, message: str) -> Iterator[Event]:
         """The trial of a worker has failed, and the worker cannot record it."""

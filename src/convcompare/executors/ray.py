@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import ray_cluster, register, remote
+from .. import out_of_memory, ray_cluster, register, remote
 from ..cost import Environment
 from ..errors import LeaseLost, TrialError, UsageError
 from ..events import Ended, Event, Lost, Progressed, Pulse, Started, Waiting
@@ -132,7 +132,7 @@ class Fleet:
             record, files = self.ray.get(next(stream))
         except errors.OutOfMemoryError:
             task.lease.release()
-            message = f"{task.place} was ended: its node is out of memory"
+            message = f"{out_of_memory.WORDS}: {task.place} was ended by its node"
             yield Ended(self.runner.fail(task.trial, message), reused=False)
         except errors.RayTaskError as error:
             task.lease.release()

@@ -1,4 +1,4 @@
-"""``convcompare runs``."""
+"""``convcompare runs``: what is in a store. A file beside this one is a command of its own."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import units
-from ..errors import UsageError, quote
-from ..tables import Column, Table, check_format
-from . import options as o
-from .output import emit_judgement, emit_table, emit_text, end
+from ... import units
+from ...errors import UsageError, quote
+from ...tables import Column, Table, check_format
+from .. import options as o
+from ..output import emit_judgement, emit_table, emit_text, end
 
 if TYPE_CHECKING:
-    from ..run import Epoch
-    from ..store import RunStore
+    from ...run import Epoch
+    from ...store import RunStore
 
 COLUMNS = (
     Column("id", "run", "left"),
@@ -49,16 +49,18 @@ def runs(
     [bold]convcompare runs latest --format markdown[/bold]
 
     [bold]convcompare runs 3fa9[/bold]
+
+    [bold]convcompare runs check --repair[/bold]
     """
-    from ..store import RunStore
-    from .arguments import parse_columns
+    from ...store import RunStore
+    from ..arguments import parse_columns
 
     kind = check_format(format)
     names = parse_columns(columns)
     opened = RunStore(store)
     if name == "latest":
-        from ..comparison import Comparison
-        from ..judgement import Judgement
+        from ...comparison import Comparison
+        from ...judgement import Judgement
 
         judgement = Judgement(Comparison.latest(opened), opened, all_pairs)
         emit_judgement(judgement, kind, None, names)

@@ -1,0 +1,111 @@
+"""``convcompare runs check``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ... import units
+from ...errors import Damaged, StoreError, UsageError, quote
+from ...tables import check_format
+from .. import options as o
+from ..console import show_error, show_warning
+from ..output import emit_text
+
+if TYPE_CHECKING:
+    from ...examination import Examination, Finding
+    from ...store import RunStore
+
+
+def check(
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Put aside what is damaged, into quarantine/ of the store."),
+    ] = False,
+    store: o.Store = Path("runs"),
+    format: o.Format = "table",
+) -> None:
+    """Read everything of a store, and name what is damaged; --repair puts it aside.
+
+    [bold]convcompare runs check[/bold]
+
+    [bold]convcompare runs check --repair[/bold]
+
+    [bold]convcompare runs check --format json[/bold]
+
+    Nothing is deleted: what is put aside can be moved back. The command that made a run makes it
+    anew, or goes on from the epoch that is left of it. Exit code 4 where damage is left.
+    """
+    from ...examination import examine
+    from ...store import RunStore
+
+    kind = check_format(format)
+    opened = RunStore(store)
+    examination = examine(opened)
+    if not examination.runs and not examination.comparisons:
+        raise UsageError(
+            f"there are no runs in {quote(store)}", "`--store DIR` names the folder of the runs"
+        )
+    moved = _repair(opened, examination) if repair else {}
+    left = [finding for finding in examination.findings if finding not in moved]
+    if kind == "json":
+        emit_text(json.dumps(_to_json(examination, moved), indent=1, ensure_ascii=False), None)
+    else:
+        emit_text(_words(examination, len(moved)), None)
+    for finding, paths in moved.items():
+        places = ", ".join(quote(path, 300) for path in paths) or "with what was found before"
+        show_warning(finding.error.message, f"put aside: {places}")
+    for finding in left:
+        show_error(finding.error)
+    if left:
+        raise typer.Exit(StoreError.exit_code)
+
+
+def _repair(store: RunStore, examination: Examination) -> dict[Finding, list[Path]]:
+    """What was put aside, by what was found; that a run is being written is said."""
+    import datetime
+
+    from ...examination import repair
+
+    place = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
+    moved = {}
+    for finding in examination.findings:
+        if isinstance(finding.error, Damaged):
+            try:
+                moved[finding] = repair(store, finding, place)
+            except StoreError as error:
+                show_error(error)
+    return moved
+
+
+def _words(examination: Examination, moved: int) -> str:
+    read = f"{_several(examination.runs, 'run')}, {_several(examination.comparisons, 'comparison')}"
+    found = len(examination.findings)
+    if not found:
+        return f"{read}: all is as it was written"
+    aside = f", {moved} of them put aside" if moved else ""
+    return f"{read}: {_several(found, 'file')} damaged{aside}"
+
+
+def _several(number: int, what: str) -> str:
+    return f"{units.count(number)} {what}{'' if number == 1 else 's'}"
+
+
+def _to_json(examination: Examination, moved: dict[Finding, list[Path]]) -> dict[str, object]:
+    return {
+        "schema_version": 1,
+        "runs": examination.runs,
+        "comparisons": examination.comparisons,
+        "damaged": [
+            {
+                "run": finding.run_id or None,
+                "message": finding.error.message,
+                "hint": finding.error.hint,
+                "put_aside": [str(path) for path in moved.get(finding, [])],
+            }
+            for finding in examination.findings
+        ],
+    }

@@ -1,0 +1,134 @@
+"""``convcompare runs verify``."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...errors import quote
+from ...tables import Column, Table, check_format
+from .. import options as o
+from ..console import out, talk
+from ..output import emit_table, emit_text
+
+if TYPE_CHECKING:
+    from ...data import Sources
+    from ...repetition import Repetition
+    from ...run import Run
+    from ...store import RunStore
+
+COLUMNS = (
+    Column("part", "part", "left"),
+    Column("equal", "bit-equal", "left", show=lambda equal: "yes" if equal else "no"),
+    Column("detail", "differs", "left"),
+)
+
+
+def verify(
+    run: Annotated[
+        str, typer.Argument(help="A run that has ended, by the beginning of its id.", metavar="RUN")
+    ],
+    threads: o.Threads = None,
+    device: Annotated[
+        str | None,
+        o.option(
+            "--device", panel=o.MACHINE, metavar="DEVICE", help="cpu or cuda (that of the run)."
+        ),
+    ] = None,
+    store: o.Store = Path("runs"),
+    data_dir: o.DataDir = None,
+    format: o.Format = "table",
+    quiet: o.Quiet = False,
+) -> int:
+    """Train a run again from its record, and say whether the bits are equal.
+
+    [bold]convcompare runs verify 3fa9[/bold]
+
+    [bold]convcompare runs verify 3fa9 --threads 1[/bold]
+
+    The same trial on as many threads as it had, in a folder that is gone afterwards; the run itself
+    is only read. Exit code 0 where metrics, logits and weights are bit-equal, 1 where they are not.
+    """
+    from ...data import Sources
+    from ...load import default_cache
+    from ...repetition import check_repeatable
+    from ...store import RunStore
+
+    kind = check_format(format)
+    opened = RunStore(store)
+    found = check_repeatable(opened, opened.find(run))
+    place = found.environment
+    place = replace(place, threads=threads or place.threads, device=device or place.device)
+    repeated = replace(found, environment=place)
+    sources = Sources(default_cache(), data_dir, quiet=quiet)
+    with tempfile.TemporaryDirectory(prefix="convcompare-verify-") as folder:
+        again, scratch = _again(repeated, Path(folder), sources, quiet)
+        return _show(_repetition(opened, found, scratch, again), kind)
+
+
+def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, RunStore]:
+    """The run as it comes out again, and the store that it is in; shown while it is trained."""
+    from ...events import Ended
+    from ...repetition import repeat
+    from ...store import RunStore
+    from ..progress import Tracker, follow
+
+    tracker = Tracker([run.trial], {})
+    ended = run
+    with (
+        follow(tracker, talk(), quiet) as view,
+        closing(repeat(run, folder, sources, run.environment)) as events,
+    ):
+        for event in events:
+            view.show(event)
+            if isinstance(event, Ended):
+                ended = event.run
+    return ended, RunStore(folder)
+
+
+def _repetition(store: RunStore, run: Run, scratch: RunStore, again: Run) -> Repetition:
+    from ...repetition import Repetition
+
+    return Repetition(store, run, scratch, again)
+
+
+def _show(repetition: Repetition, kind: Any) -> int:
+    """Print how far the two agree; the exit code."""
+    differences = repetition.environment()
+    parts = [dict(vars(part)) for part in repetition.agreements]
+    if kind == "json":
+        record = {
+            "schema_version": 1,
+            "id": repetition.run.id,
+            "equal": repetition.equal,
+            "parts": parts,
+            "environment": [
+                {"name": name, "then": then, "now": now} for name, then, now in differences
+            ],
+        }
+        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+        return 0 if repetition.equal else 1
+    emit_table(Table(COLUMNS, tuple(parts)), kind)
+    if kind == "table":
+        for line in _words(repetition):
+            out().print(f" {line}", soft_wrap=True)
+    return 0 if repetition.equal else 1
+
+
+def _words(repetition: Repetition) -> list[str]:
+    run, differences = repetition.run, repetition.environment()
+    label = quote(run.trial.label or run.trial.model)
+    verdict = "bit-equal" if repetition.equal else "not bit-equal"
+    lines = [f"run {run.id} of {label}, trained again: {verdict}"]
+    if differences:
+        told = ", ".join(f"{name} {then} then, {now} now" for name, then, now in differences)
+        lines.append(f"the environment differs: {told}")
+    else:
+        lines.append("the environment is the same, as far as it is recorded")
+    return lines

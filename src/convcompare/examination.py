@@ -1,0 +1,153 @@
+"""A store examined: everything in it is read. What is damaged is put aside, and never deleted.
+
+    <store>/quarantine/20261124T151200/<id>/checkpoint/0003.json
+
+What is put aside keeps its place below the folder of that repair, so that it can be moved back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from . import files, states
+from .errors import Damaged, StoreError
+from .lease import is_lease
+from .records import damaged
+from .store import RunStore
+from .stored import ANALYSES, COMPARISONS, QUARANTINE, StoredRuns
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that cannot be read: the error that names it, and what of it is to be put aside."""
+
+    error: StoreError
+    aside: tuple[Path, ...]
+    run_id: str = ""
+    """Empty for the record of a comparison."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was looked at, and what was found."""
+
+    runs: int
+    comparisons: int
+    findings: tuple[Finding, ...]
+
+
+def examine(store: StoredRuns) -> Examination:
+    """Read everything of a store; nothing is written.
+
+    What is found is looked at again, since a process that writes a run meanwhile removes what is
+    out of date.
+    """
+    runs, comparisons = store.folders(), store.comparisons()
+    found: list[Finding] = []
+    for run_id in runs:
+        if first := list(_of_run(store, run_id)):
+            known = {finding.error.message for finding in first}
+            found += [one for one in _of_run(store, run_id) if one.error.message in known]
+    for name in comparisons:
+        path = store.root / COMPARISONS / f"{name}.json"
+        found += _look(partial(store.comparison, name), (path,))
+    return Examination(len(runs), len(comparisons), tuple(found))
+
+
+def repair(store: RunStore, finding: Finding, place: str) -> list[Path]:
+    """Put aside what is damaged, below ``quarantine/<place>``; where it is now.
+
+    Raises StoreError where somebody writes the run; what is no damage, as a record of a newer
+    version, is left alone.
+    """
+    if not isinstance(finding.error, Damaged):
+        return []
+    if not finding.run_id:
+        return _move(store, finding.aside, place)
+    lease = store.claim(finding.run_id)
+    if lease is None:
+        raise StoreError(
+            f"run {finding.run_id} is being written by {store.holder(finding.run_id)}",
+            "wait until it has ended, or stop it",
+        )
+    with lease:
+        still = {one.error.message for one in _of_run(store, finding.run_id)}
+        return _move(store, finding.aside, place) if finding.error.message in still else []
+
+
+def _move(store: RunStore, paths: tuple[Path, ...], place: str) -> list[Path]:
+    moved = []
+    for path in paths:
+        if files.exists(path):  # else it went with what was found before
+            target = store.root / QUARANTINE / place / path.relative_to(store.root)
+            files.make_folder(target.parent)
+            files.move(path, target)
+            moved.append(target)
+            if path.parent == store.root:
+                _release(target)
+    return moved
+
+
+def _release(folder: Path) -> None:
+    """Remove the lease by which a run was put aside, which went with it."""
+    with suppress(StoreError):  # a file in place of a folder has none
+        for name in files.names(folder):
+            if is_lease(name):
+                files.remove(folder / name)
+
+
+def _look(read: Callable[[], object], aside: tuple[Path, ...], run_id: str = "") -> list[Finding]:
+    try:
+        read()
+    except StoreError as error:
+        return [Finding(error, aside, run_id)]
+    return []
+
+
+def _of_run(store: StoredRuns, run_id: str) -> Iterator[Finding]:
+    """What is damaged of a run: of one that has ended the whole is to go, else the part."""
+    folder = store.folder(run_id)
+    if not folder.is_dir():
+        yield Finding(damaged(folder, "it is not a folder"), (folder,), run_id)
+        return
+    names = [name for name in files.names(folder) if not is_lease(name)]
+    if not names:  # a process died before it wrote a word
+        return
+    yield from _look(partial(store.trial, run_id), (folder,), run_id)
+    reads: list[tuple[str, Callable[[str], object]]]
+    reads = [("environment.json", store.environment), ("timing.json", store.timing)]
+    for name, read in reads:
+        if name in names:
+            yield from _look(partial(read, run_id), (folder / name,), run_id)
+    if store.finished(run_id):
+        yield from _of_end(store, run_id)
+    else:
+        yield from _of_beginning(store, run_id)
+
+
+def _of_end(store: StoredRuns, run_id: str) -> Iterator[Finding]:
+    folder = store.folder(run_id)
+    try:
+        run = store.recorded(run_id)
+    except StoreError as error:
+        yield Finding(error, (folder,), run_id)
+        return
+    for name, digest in run.sha256.items():
+        read = partial(store.verify, replace(run, sha256={name: digest}), weights=True)
+        yield from _look(read, (folder,), run_id)
+
+
+def _of_beginning(store: StoredRuns, run_id: str) -> Iterator[Finding]:
+    folder = store.folder(run_id)
+    if files.exists(folder / "error.json"):
+        failure = folder / "error.json"
+        yield from _look(partial(store.recorded, run_id, failure.name), (failure,), run_id)
+    for error, aside in states.damages(folder, run_id):
+        yield Finding(error, aside, run_id)
+    for name in files.names(folder / ANALYSES):
+        read = partial(store.half_done_analysis, run_id, name.removesuffix(".npz"))
+        yield from _look(read, (folder / ANALYSES / name,), run_id)

@@ -1,0 +1,163 @@
+"""A run trained again from its record, in a store of its own, and how far the two agree."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checkpoint import from_bytes
+from .cost import Environment, plain
+from .data import Sources
+from .errors import DataError, UsageError, quote
+from .events import Event
+from .run import Epoch, Run
+from .store import RunStore
+from .stored import StoredRuns
+
+CLOCKS = ("epoch", "train_seconds", "evaluation_seconds", "waited_seconds", "jobs")
+"""What of an epoch is no result of the arithmetic."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far a part of two runs agrees; `detail` says where and how much it differs."""
+
+    part: str
+    equal: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A run as it is stored, and as it came out again."""
+
+    stored: StoredRuns
+    run: Run
+    scratch: StoredRuns
+    again: Run
+
+    @property
+    def equal(self) -> bool:
+        return all(part.equal for part in self.agreements)
+
+    @cached_property
+    def agreements(self) -> list[Agreement]:
+        """Of how it ended, its metrics, its logits and its weights."""
+        then, now = _end(self.run), _end(self.again)
+        ended = Agreement("end", then == now, "" if then == now else f"{then} / {now}")
+        parts = [ended, _metrics(self.run, self.again)]
+        parts += [self._logits()] if "test_logits.npz" in self.run.sha256 else []
+        parts += [self._weights()] if "weights.safetensors" in self.run.sha256 else []
+        return parts
+
+    def environment(self) -> list[tuple[str, Any, Any]]:
+        """What differs of where they were made: its name, then, now."""
+        then, now = plain(self.run.environment), plain(self.again.environment)
+        return [(name, then[name], now[name]) for name in then if then[name] != now[name]]
+
+    def _logits(self) -> Agreement:
+        if "test_logits.npz" not in self.again.sha256:
+            return Agreement("logits", False, "there are none now")
+        then = self.stored.predictions(self.run).logits
+        now = self.scratch.predictions(self.again).logits
+        if then.shape != now.shape:
+            return Agreement("logits", False, f"{then.shape} / {now.shape}")
+        if then.tobytes() == now.tobytes():
+            return Agreement("logits", True)
+        other = int((then.argmax(1) != now.argmax(1)).sum())
+        detail = f"by up to {np.abs(then - now).max():.2g}; "
+        return Agreement(
+            "logits", False, f"{detail}{other:,} of {len(then):,} images classed otherwise"
+        )
+
+    def _weights(self) -> Agreement:
+        if "weights.safetensors" not in self.again.sha256:
+            return Agreement("weights", False, "there are none now")
+        data = self.stored.weights(self.run), self.scratch.weights(self.again)
+        if data[0] == data[1]:
+            return Agreement("weights", True)
+        then, now = (from_bytes(one) for one in data)
+        alike = {name for name in then.keys() & now.keys() if then[name].shape == now[name].shape}
+        if not alike == then.keys() == now.keys():
+            return Agreement("weights", False, "other tensors")
+        far = max((then[n].double() - now[n].double()).abs().max().item() for n in alike)
+        return Agreement("weights", False, f"by up to {far:.2g}")
+
+
+def repeat(
+    run: Run, folder: Path, sources: Sources, environment: Environment
+) -> Generator[Event, None, None]:
+    """Train the trial of a run into the store at `folder`, on the device and threads that are asked
+    for by an environment: that of the run itself repeats it.
+
+    Raises UsageError where there is no such device or the network has changed, DataError where the
+    images have.
+    """
+    from .experiment import TrialRunner, execute
+    from .hardware import check_several, choose_runtime
+    from .load import load_dataset
+
+    dataset = load_dataset(run.trial.dataset, sources)
+    if dataset.sha256 != run.trial.data:
+        raise DataError(
+            f"the images of {quote(run.trial.dataset)} are not those of run {run.id}",
+            "`--data-dir` or the folder as it was then has them",
+        )
+    devices = run.trial.config.devices
+    device = "cpu" if environment.device == "cpu" else "cuda"
+    runtime = replace(
+        choose_runtime(device, environment.threads),
+        devices=devices,
+        compile="on" if environment.compiled else "off",
+    )
+    if devices > 1:
+        check_several(device)
+    runner = TrialRunner(RunStore(folder), runtime, dataset, sources)
+    yield from execute([run.trial], runner, "torchrun" if devices > 1 else "local")
+
+
+def check_repeatable(store: StoredRuns, run_id: str) -> Run:
+    """The run, where it has ended; UsageError for one that has no end to be compared with."""
+    if not store.finished(run_id):
+        raise UsageError(
+            f"run {run_id} has not ended, so there is nothing to compare with",
+            "the same command goes on with it",
+        )
+    run = store.run(run_id)
+    store.verify(run, weights=True)
+    return run
+
+
+def _end(run: Run) -> str:
+    return run.status if run.status == "finished" else f"{run.status}: {run.message}"
+
+
+def _metrics(run: Run, again: Run) -> Agreement:
+    """Every figure of every epoch, and the accuracy with test-time augmentation."""
+    if len(run.history) != len(again.history):
+        return Agreement("metrics", False, f"{len(run.history)} epochs / {len(again.history)}")
+    pairs = list(zip(run.history, again.history, strict=True))
+    off = [(epoch, name) for epoch, other in pairs for name in _different(epoch, other)]
+    if run.tta_accuracy != again.tta_accuracy:
+        return Agreement("metrics", False, f"tta {run.tta_accuracy} / {again.tta_accuracy}")
+    if not off:
+        return Agreement("metrics", True)
+    first = off[0][0].epoch
+    names = dict.fromkeys(name for _, name in off)
+    far = [f"{name} by up to {_farthest(pairs, name):.2g}" for name in names]
+    return Agreement("metrics", False, f"from epoch {first} on: {', '.join(far)}")
+
+
+def _different(epoch: Epoch, other: Epoch) -> list[str]:
+    then, now = plain(epoch), plain(other)
+    return [name for name in then if name not in CLOCKS and then[name] != now[name]]
+
+
+def _farthest(pairs: list[tuple[Epoch, Epoch]], name: str) -> float:
+    values = [(getattr(one, name) or 0.0, getattr(other, name) or 0.0) for one, other in pairs]
+    return float(max(abs(one - other) for one, other in values))

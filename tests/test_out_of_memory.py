@@ -1,0 +1,144 @@
+"""Trials that do not fit in memory: named as that, the others go on, nothing is made smaller."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from convcompare import out_of_memory
+from convcompare.store import RunStore
+
+Run = Callable[..., Any]
+DATA = ("-d", "shapes:train=192,test=48", "-b", "64", "--threads", "1")
+GREEDY = """
+import numpy, torch
+from torch import nn
+
+
+class Net(nn.Sequential):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(nn.Flatten(), nn.Linear(in_channels * image_size**2, num_classes))
+        self.epoch = 0
+
+    def begin_epoch(self, epoch):
+        self.epoch = epoch
+
+    def forward(self, images):
+        if self.epoch and self.training:
+            {body}
+        return super().forward(images)
+"""
+HINT = "a smaller `--batch-size`, fewer `--jobs`"
+
+
+def greedy(folder: Path, body: str) -> None:
+    (folder / "net.py").write_text(GREEDY.replace("{body}", body))
+
+
+@pytest.mark.parametrize(
+    ("body", "jobs"), [("torch.zeros(1 << 45)", "2"), ("numpy.zeros(1 << 55)", "1")]
+)
+def test_it_is_named_with_its_place_and_the_others_go_on(
+    run: Run, tmp_path: Path, body: str, jobs: str
+) -> None:
+    greedy(tmp_path, body)
+    result = run("compare", *DATA, "net.py:Net", "fcn:hidden=8", "-e", "2", "--jobs", jobs)
+    assert result.code == 1
+    (line,) = [line for line in result.err.splitlines() if line.startswith("warning: net.py")]
+    assert "net.py:Net (seed 0) failed: out of memory" in line
+    assert "in epoch 2, step 1; the state after epoch 1 is kept" in line
+    assert HINT in line
+    rows = {row["model"]: row for row in run("runs", "--format", "json").json()}
+    assert (rows["net.py:Net"]["status"], rows["fcn:hidden=8"]["status"]) == ("failed", "finished")
+    failed = rows["net.py:Net"]["id"]
+    store = RunStore(tmp_path / "runs")
+    assert store.trial(failed).config.batch_size == 64, "nothing was made smaller"
+    checkpoint, _ = store.checkpoint(failed)
+    assert checkpoint is not None and len(checkpoint.history) == 1
+
+
+def test_a_network_that_does_not_fit_at_all_is_refused_before_anything_runs(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\ndef Net(num_classes):\n    return nn.Linear(1 << 22, 1 << 22)\n"
+    )
+    result = run("compare", *DATA, "net.py:Net", "fcn:hidden=8", "-e", "1")
+    assert result.code == 2
+    assert "error: `net.py:Net`: out of memory (tried to allocate 65,536.00 GiB)" in result.err
+    assert not (tmp_path / "runs").exists()
+
+
+def command(folder: Path, *arguments: str, before: Callable[[], None]) -> Any:
+    """The command in a process of its own, which has called `before`."""
+    return subprocess.run(
+        [sys.executable, "-m", "convcompare", *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=before,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_limit_of_the_process_ends_one_trial_alone(tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (5 << 30, 5 << 30))
+
+    large = "fcn:hidden=24000x24000"
+    done = command(tmp_path, "compare", *DATA, large, "fcn:hidden=8", "-e", "1", before=limit)
+    assert done.returncode == 1, done.stderr
+    assert f"{large} (seed 0) failed: out of memory" in done.stderr
+    assert HINT in done.stderr
+    store = RunStore(tmp_path / "runs")
+    runs = [store.outcome(run_id) for run_id in store.ids()]
+    assert sorted(run.status for run in runs if run) == ["failed", "finished"], done.stderr
+
+
+@contextlib.contextmanager
+def memory_group(limit: int) -> Iterator[Path]:
+    """A control group with so many bytes; skipped where none can be made."""
+    for root, name in (("memory", "memory.limit_in_bytes"), ("", "memory.max")):
+        group = Path("/sys/fs/cgroup", root, f"convcompare-{os.getpid()}")
+        with contextlib.suppress(OSError):
+            group.mkdir()
+            try:
+                (group / name).write_text(str(limit))
+                yield group
+                return
+            finally:
+                group.rmdir()
+    pytest.skip("no group of processes with less memory can be made here")
+
+
+def test_a_worker_that_the_system_kills_has_run_out_of_memory(tmp_path: Path) -> None:
+    greedy(tmp_path, "torch.ones(1 << 30)")
+    with memory_group(2 << 30) as group:
+
+        def enter() -> None:
+            (group / "cgroup.procs").write_text(str(os.getpid()))
+
+        arguments = ("compare", *DATA, "net.py:Net", "fcn:hidden=8", "-e", "2", "--jobs", "2")
+        done = command(tmp_path, *arguments, before=enter)
+    assert done.returncode == 1, done.stderr
+    assert "net.py:Net (seed 0) failed: out of memory: its process was killed" in done.stderr
+    assert "the state after epoch 1 is kept" in done.stderr
+    assert "try 2" not in done.stderr
+    assert HINT in done.stderr
+
+
+def test_other_errors_are_not_taken_for_it() -> None:
+    for error in (RuntimeError("shape mismatch"), ValueError("out of memory"), OSError(2, "gone")):
+        assert not out_of_memory.is_out_of_memory(error)
+    gpu = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has …")
+    assert out_of_memory.in_words(gpu) == "out of memory (tried to allocate 20.00 GiB)"
+    assert out_of_memory.is_out_of_memory(gpu)

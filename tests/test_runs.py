@@ -1,0 +1,260 @@
+"""``runs verify``, ``check`` and ``rm``: what is in a store, tried again, examined, removed."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.test_damage import DAMAGES, flip
+from tests.test_formats import DIVERGED, FINISHED, HALF_DONE, V1, contents
+
+from convcompare import cli, files
+from convcompare.lease import claim
+from convcompare.records import read_record, write_record
+from convcompare.store import RunStore
+
+Run = Callable[..., Any]
+COMPARE = ("compare", "-d", "shapes:train=96,test=48", "cnn:depth=2,hidden=8", "fcn:hidden=8")
+REST = ("-e", "2", "-b", "32", "--threads", "1", "--quiet")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("whole") / "runs"
+    assert cli.run([*COMPARE, *REST, "--store", str(store)]) == 0
+    return store
+
+
+@pytest.fixture
+def store(whole: Path, tmp_path: Path) -> Path:
+    shutil.copytree(whole, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def id_of(store: Path, label: str) -> str:
+    opened = RunStore(store)
+    return next(run_id for run_id in opened.ids() if opened.trial(run_id).label == label)
+
+
+# verify
+
+
+def test_a_run_comes_out_again_bit_for_bit(store: Path, run: Run) -> None:
+    before = contents(store)
+    result = run("runs", "verify", id_of(store, "cnn:depth=2,hidden=8")[:6], "--quiet")
+    assert result.code == 0
+    assert "trained again: bit-equal" in result.out
+    assert "the environment is the same" in result.out
+    assert contents(store) == before, "the store is only read"
+
+
+def test_what_differs_is_told_with_the_environment(store: Path, run: Run) -> None:
+    """The run as another machine may have made it: other logits, other weights, another torch."""
+    import numpy as np
+
+    from convcompare.arrays import from_npz, to_npz
+    from convcompare.records import sha256
+
+    run_id = id_of(store, "fcn:hidden=8")
+    opened = RunStore(store)
+    found = opened.run(run_id)
+    logits = dict(from_npz((store / run_id / "test_logits.npz").read_bytes()))
+    logits["logits"] = logits["logits"] + np.float32(0.5)
+    data = to_npz(logits)
+    files.write(store / run_id / "test_logits.npz", data)
+    last = dataclasses.replace(found.history[-1], test_loss=found.history[-1].test_loss + 0.25)
+    made = dataclasses.replace(
+        found,
+        history=(*found.history[:-1], last),
+        environment=dataclasses.replace(found.environment, torch="2.9.0", jobs=2),
+        sha256={**found.sha256, "test_logits.npz": sha256(data)},
+    )
+    write_record(store / run_id / "run.json", made.to_json())
+    result = run("runs", "verify", run_id, "--quiet", "--format", "json")
+    assert result.code == 1
+    told = result.json()
+    parts = {part["part"]: part for part in told["parts"]}
+    assert {name for name, part in parts.items() if part["equal"]} == {"end", "weights"}
+    assert parts["metrics"]["detail"] == "from epoch 2 on: test_loss by up to 0.25"
+    assert parts["logits"]["detail"] == "by up to 0.5; 0 of 48 images classed otherwise"
+    differs = {one["name"]: (one["then"], one["now"]) for one in told["environment"]}
+    assert differs["torch"][0] == "2.9.0"
+    assert differs["jobs"] == (2, 1)
+
+
+def test_a_run_that_diverged_diverges_again(run: Run, tmp_path: Path) -> None:
+    command = ("train", "fcn:hidden=8", "-d", "shapes:train=96,test=48", "-b", "32", "-e", "2")
+    assert run(*command, "--optimizer", "sgd", "--lr", "1e25", "--threads", "1").code == 1
+    (run_id,) = RunStore(tmp_path / "runs").ids()
+    assert run("runs", "verify", run_id).code == 0
+
+
+def test_what_cannot_be_verified_is_refused(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(V1, tmp_path / "runs")
+    result = run("runs", "verify", HALF_DONE)
+    assert (result.code, "has not ended" in result.err) == (2, True)
+    flip(tmp_path / "runs" / FINISHED / "weights.safetensors", tmp_path)
+    result = run("runs", "verify", FINISHED)
+    assert (result.code, "weights.safetensors` is damaged" in result.err) == (4, True)
+
+
+# check
+
+
+def test_a_store_of_any_version_is_sound(store: Path, run: Run, tmp_path: Path) -> None:
+    before = contents(store)
+    result = run("runs", "check")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.strip() == "2 runs, 1 comparison: all is as it was written"
+    assert contents(store) == before
+    shutil.copytree(V1, tmp_path / "old")
+    assert run("runs", "check", "--store", "old").code == 0
+
+
+FILES = (
+    *("trial.json", "run.json", "environment.json", "weights.safetensors", "test_logits.npz"),
+    *("analyses/gradients.npz", "analyses/features.npz", "analyses/receptive-field.npz"),
+)
+
+
+@pytest.mark.parametrize(("name", "number"), [(name, n) for n, name in enumerate(FILES)])
+def test_every_file_of_a_run_is_looked_at_and_put_aside(
+    store: Path, run: Run, name: str, number: int
+) -> None:
+    hurt, sound = (store / id_of(store, label) for label in COMPARE[3:])
+    DAMAGES[number % len(DAMAGES)](hurt / name, sound / name)
+    kept = sorted(str(p.relative_to(store)) for p in hurt.rglob("*"))
+    result = run("runs", "check")
+    assert result.code == 4
+    assert f"{hurt.name}/{name}` is damaged" in result.err
+    result = run("runs", "check", "--repair", "--format", "json")
+    assert result.code == 0, result.err
+    assert run("runs", "check").code == 0
+    place = Path(result.json()["damaged"][0]["put_aside"][0])
+    if name == "environment.json":
+        assert (place.name, hurt.exists()) == (name, True), "the run is whole without it"
+    else:
+        moved = sorted(f"{hurt.name}/{p.relative_to(place)}" for p in place.rglob("*"))
+        assert (moved, hurt.exists()) == (kept, False), "the run as it was, and nothing else"
+
+
+def test_the_same_command_makes_anew_what_was_put_aside(store: Path, run: Run) -> None:
+    path = store / id_of(store, "fcn:hidden=8") / "weights.safetensors"
+    whole = path.read_bytes()
+    flip(path, path)
+    assert run("runs", "check", "--repair").code == 0
+    assert run(*COMPARE, *REST).code == 0
+    assert path.read_bytes() == whole
+    assert run("runs", "check").code == 0
+
+
+@pytest.mark.parametrize("name", ["state.json", "0002.safetensors", "trial.json"])
+def test_a_half_done_run_goes_on_after_repair(run: Run, tmp_path: Path, name: str) -> None:
+    shutil.copytree(V1, tmp_path / "runs")
+    (path,) = (tmp_path / "runs" / HALF_DONE).rglob(name)
+    trial = RunStore(tmp_path / "runs").trial(HALF_DONE)
+    flip(path, path)
+    assert run("runs", "check").code == 4
+    assert run("runs", "check", "--repair").code == 0
+    assert run("runs", "check").code == 0
+    command = ("train", trial.label, "-d", trial.dataset, "-e", "3", "--threads", "1", "--quiet")
+    assert run(*command, "--precision", trial.config.precision).code == 0
+
+
+def test_a_damaged_comparison_is_put_aside(store: Path, run: Run) -> None:
+    (path,) = (store / "comparisons").iterdir()
+    flip(path, path)
+    assert run("runs", "check", "--repair").code == 0
+    assert not path.exists()
+    assert len(list(store.glob("quarantine/*/comparisons/*.json"))) == 1
+
+
+def test_a_newer_record_and_a_run_that_is_written_are_left_alone(store: Path, run: Run) -> None:
+    newer, written = (store / id_of(store, label) for label in COMPARE[3:])
+    record = read_record(newer / "run.json")
+    write_record(newer / "run.json", {**record, "schema_version": 2})
+    flip(written / "weights.safetensors", written)
+    lease = claim(written)
+    assert lease
+    with lease:
+        result = run("runs", "check", "--repair")
+    assert result.code == 4
+    assert "was written by a newer convcompare" in result.err
+    assert f"run {written.name} is being written by process" in result.err
+    assert not (store / "quarantine").exists()
+    assert run("runs", "check", "--repair").code == 4
+    assert newer.exists() and not written.exists()
+
+
+def test_a_store_that_is_not_there_is_no_sound_one(run: Run) -> None:
+    result = run("runs", "check", "--store", "nowhere")
+    assert (result.code, "there are no runs in `nowhere`" in result.err) == (2, True)
+
+
+# rm
+
+
+def test_a_run_is_removed_and_its_comparison_says_so(store: Path, run: Run) -> None:
+    gone, left = (id_of(store, label) for label in COMPARE[3:])
+    assert run("runs", "rm", gone).code == 2, "nobody is there to answer"
+    assert (store / gone).exists()
+    result = run("runs", "rm", gone[:7], "--yes")
+    assert (result.code, result.out.strip()) == (0, f"removed {gone}")
+    assert not (store / gone).exists()
+    latest = run("runs", "latest")
+    assert latest.code == 0
+    assert left == run("runs", "--format", "json").json()[0]["id"]
+    assert (
+        f"run {gone} of {COMPARE[3]} is not in the store: removed, or not yet begun" in latest.err
+    )
+    assert run("plot", "learning-curves").code == 0
+    assert run("report").code == 0
+    assert run(*COMPARE, *REST).code == 0, "the same command trains it"
+    assert (store / gone / "run.json").exists()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2), ("", 2)])
+def test_it_asks_on_a_terminal(
+    store: Path, run: Run, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    run_id = id_of(store, "fcn:hidden=8")
+    result = run("runs", "rm", run_id)
+    assert result.code == code
+    assert f"{run_id}  `fcn:hidden=8` on `shapes:train=96,test=48`, seed 0, ended" in result.err
+    assert (store / run_id).exists() == bool(code)
+
+
+def test_a_run_that_is_being_written_is_not_removed(store: Path, run: Run) -> None:
+    run_id = id_of(store, "fcn:hidden=8")
+    lease = claim(store / run_id)
+    assert lease
+    with lease:
+        result = run("runs", "rm", run_id, "--yes")
+    assert (result.code, "is being written by process" in result.err) == (4, True)
+    assert RunStore(store).finished(run_id)
+
+
+def test_a_damaged_run_can_be_removed(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(V1, tmp_path / "runs")
+    path = tmp_path / "runs" / DIVERGED / "trial.json"
+    flip(path, path)
+    assert run("runs", "rm", DIVERGED, "--yes").code == 0
+    assert run("runs", "check").code == 0
+
+
+def test_the_forms_of_before_stay(store: Path, run: Run) -> None:
+    run_id = id_of(store, "fcn:hidden=8")
+    assert run("runs", run_id, "--store", "runs").json()["id"] == run_id
+    assert run("runs", "--store", "runs", "latest", "--format", "json").code == 0
+    result = run("runs", run_id, "check")
+    assert (result.code, "unexpected extra argument" in result.err) == (2, True)
