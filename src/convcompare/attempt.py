@@ -48,7 +48,9 @@ class Attempt:
         trainer: Trainer,
         store: RunStore,
         environment: Environment,
+        keep_weights: bool = True,
     ) -> None:
+        self.keep_weights = keep_weights
         self.trial, self.builder = trial, builder
         self.trainer, self.store, self.environment = trainer, store, environment
         self.history: list[Epoch] = []
@@ -92,7 +94,7 @@ class Attempt:
         self._analyse()
         run = self._run("finished", "; ".join(self.notes))
         run = replace(run, tta_accuracy=tta_accuracy)
-        weights = to_bytes(self.trainer.model.state_dict())
+        weights = to_bytes(self.trainer.model.state_dict()) if self.keep_weights else None
         predictions = Predictions(logits, self.trainer.test_batches.labels.cpu().numpy())
         return self.store.finish(run, weights, predictions)
 

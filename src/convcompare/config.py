@@ -186,6 +186,8 @@ class Runtime:
     """The part of a GPU that a trial asks such a cluster for."""
     devices: int = 1
     """Devices that train a network together; `threads` are those of each of their processes."""
+    weights: bool = True
+    """Whether the final weights are kept, wherever the trial runs."""
 
     def of_a_job(self) -> Runtime:
         """The runtime of each of the trials that run at a time."""

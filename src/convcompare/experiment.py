@@ -231,7 +231,12 @@ class TrialRunner:
             )
         self.store.begin(trial, self.environment)
         attempt = Attempt(
-            trial, self._builder(trial), self.trainer(trial), self.store, self.environment
+            trial,
+            self._builder(trial),
+            self.trainer(trial),
+            self.store,
+            self.environment,
+            self.runtime.weights,
         )
         self.devices.meet()
         status: Status = "finished"
