@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -19,7 +18,16 @@ from typing import Any
 
 import pytest
 
-from support_ray import COMMAND, Nodes, await_end, descendants, nodes, title
+from support_ray import (
+    COMMAND,
+    Nodes,
+    assert_same_results,
+    await_end,
+    descendants,
+    files,
+    nodes,
+    title,
+)
 
 pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
@@ -58,28 +66,6 @@ def command(cluster: Nodes, *arguments: str) -> list[str]:
 def call(cluster: Nodes, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     told: dict[str, Any] = {"cwd": folder, "env": cluster.environment, "text": True}
     return subprocess.run(command(cluster, *arguments), **told, capture_output=True)
-
-
-def files(store: Path, name: str) -> dict[str, bytes]:
-    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
-
-
-def figures(store: Path) -> dict[str, list[tuple[float, ...]]]:
-    """What was measured in every epoch of each run, times left out."""
-    names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr")
-    records = {name: json.loads(data) for name, data in files(store, "run.json").items()}
-    return {
-        name: [tuple(epoch[figure] for figure in names) for epoch in record["history"]]
-        for name, record in records.items()
-    }
-
-
-def assert_same_results(one: Path, other: Path, runs: int) -> None:
-    for name in ("weights.safetensors", "test_logits.npz", "analyses/gradients.npz"):
-        found = files(one, name)
-        assert len(found) == runs or "/" in name
-        assert found == files(other, name)
-    assert figures(one) == figures(other)
 
 
 def test_killed_workers_and_a_lost_node_change_no_bit(
@@ -126,13 +112,19 @@ def test_a_network_that_kills_its_workers_is_given_up_and_one_that_raises_at_onc
 ) -> None:
     (tmp_path / "dies.py").write_text(NET.format(body="os.kill(os.getpid(), signal.SIGKILL)"))
     (tmp_path / "raises.py").write_text(NET.format(body="raise ValueError('no such luck')"))
-    done = call(cluster, tmp_path, "dies.py:Net", "raises.py:Net", "fcn:hidden=8", "-e", "1")
+    (tmp_path / "diverges.py").write_text(NET.format(body="x = x * float('nan')"))
+    networks = ("dies.py:Net", "raises.py:Net", "diverges.py:Net", "fcn:hidden=8")
+    done = call(cluster, tmp_path, *networks, "-e", "1", "--no-weights")
     assert done.returncode == 1, done.stderr
     assert "died: try 3" in done.stderr
     assert "died, 3 times" in done.stderr
     assert done.stderr.count(" · failed: ValueError: no such luck") == 1
     assert "raises.py:Net · seed 0 · its process" not in done.stderr
-    assert len(files(tmp_path / "runs", "run.json")) == 1
+    assert done.stderr.count("diverges.py:Net · seed 0 · diverged: ") == 1
+    assert "diverges.py:Net · seed 0 · its process" not in done.stderr
+    assert len(files(tmp_path / "runs", "run.json")) == 2
+    assert not files(tmp_path / "runs", "weights.safetensors")
+    assert len(files(tmp_path / "runs", "test_logits.npz")) == 1
     assert len(files(tmp_path / "runs", "error.json")) == 2
 
 

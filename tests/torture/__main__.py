@@ -16,7 +16,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from . import harness
@@ -84,7 +83,7 @@ def _all(names: list[str], scale: float, jobs: int, seed: int) -> int:
     record = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": " ".join(["make torture", *_given(names, scale, jobs, seed)]),
-        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": f"{harness.processor()}, {os.cpu_count()} cores, {platform.system()}",
         "seconds": round(time.monotonic() - started),
         "scale": scale,
         "kinds": [found[kind.name] for kind in KINDS if kind.name in found],
@@ -143,15 +142,6 @@ def _one(name: str, scale: float, seed: int) -> dict[str, Any]:
     for finding in last["findings"]:
         print(f"  {finding}", flush=True)
     return last
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -10,17 +10,20 @@ from typing import Any
 
 from .kinds import by_name
 
-BEGIN, END = "<!-- torture: begin -->", "<!-- torture: end -->"
+
+def put(text: str, name: str, page: Path) -> None:
+    """Put a text between the two marks of a page that have this name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def write_page(record: Mapping[str, Any], docs: Path | None) -> str:
     """The table in Markdown; put into the page and beside it, where a folder of pages is given."""
     text = table(record)
     if docs is not None:
-        page = docs / "reliability.md"
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        put(text, "torture", docs / "reliability.md")
         shown = json.dumps(record, indent=1, ensure_ascii=False)
         (docs / "reliability.json").write_text(shown + "\n", encoding="utf-8")
     return text
