@@ -165,7 +165,7 @@ def table(counts: Counts, seconds: float, command: str) -> str:
     wrong = "; ".join(counts.findings) or "nothing"
     rows = {
         "trials": counts.trials,
-        "workers killed by SIGKILL while they trained": counts.workers_killed,
+        "workers killed by SIGKILL while they ran a trial": counts.workers_killed,
         "nodes removed": counts.nodes_removed,
         "drivers killed by SIGKILL": counts.drivers_killed,
         "deaths after which a driver sent the trial again": counts.tried_again,
@@ -176,7 +176,8 @@ def table(counts: Counts, seconds: float, command: str) -> str:
     today = datetime.datetime.now(datetime.UTC).date()
     place = f"{processor()}, {os.cpu_count()} cores, {platform.system()}"
     lines = ["| | |", "|---|--:|", *(f"| {name} | {value} |" for name, value in rows.items())]
-    return "\n".join([*lines, "", f"{today} · `{command}` · {place} · {seconds / 60:.0f} min"])
+    said = f"{today} · `{command}` · {place} · {seconds / 60:.0f} min"
+    return "\n".join([*lines, "", said])
 
 
 def main() -> int:
