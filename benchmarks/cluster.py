@@ -80,11 +80,14 @@ def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
 
 def driven(address: str, store: str, trials: str) -> None:
     """Prints what empty trials cost this process: seconds, seconds of a processor, memory."""
+    from ray import cloudpickle
+
     from convcompare import remote
     from convcompare.cli.progress import Tracker
     from convcompare.events import Ended
     from convcompare.experiment import execute
 
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the nodes do not have this file
     remote.attempt_of = empty_attempt
     job = job_on(address, Path(store), ["fcn:hidden=8", "fcn:hidden=16"], int(trials) // 2, 1)
     runner, tracker = job.runner(), Tracker(job.trials, {}, job.runtime.jobs)

@@ -215,6 +215,48 @@ def test_a_cluster_of_its_own_is_closed_to_others_and_ends_with_the_command(
     assert not (tmp_path / ".ray").exists()
 
 
+@pytest.mark.torture
+def test_a_cluster_as_the_guide_starts_one(tmp_path: Path) -> None:
+    guide = Path(__file__).parent.parent / "docs" / "guides" / "ray.md"
+    scripts = dict(re.findall(r"^```sh (\S+)\n(.*?)^```$", guide.read_text(), re.M | re.S))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    environment |= {"HOME": str(tmp_path), "HEAD": "127.0.0.1", "PORT": str(port)}
+    environment["RAY_enable_pipe_based_agent_to_parent_health_check"] = "1"  # ends at once
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    told: dict[str, Any] = {"cwd": tmp_path, "env": environment}
+    subprocess.run(["bash", "-e", "-c", scripts["token.sh"]], check=True, **told)
+    started = []
+    try:
+        for name in ("head.sh", "node.sh"):
+            command = ["bash", "-c", "exec 2>&1\n" + scripts[name]]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **told)
+            started.append(process)
+            assert process.stdout
+            said = []
+            while "Ray runtime started." not in (line := process.stdout.readline()):
+                said.append(line)
+                assert line, said
+        command = ["bash", "-c", scripts["compare.sh"]]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200, **told)
+        assert done.returncode == 0, done.stderr
+        assert "fcn:hidden=32" in done.stdout
+        wrong = {**environment, "RAY_AUTH_TOKEN": 64 * "f"}
+        line = scripts["compare.sh"].partition("\n")[2]
+        told["env"] = {**wrong, "RAY_AUTH_MODE": "token"}
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, **told)
+        assert (done.returncode, "does not let this command in" in done.stderr) == (2, True)
+    finally:
+        left = [pid for process in started for pid in descendants(process.pid)]
+        for process in reversed(started):
+            for pid in descendants(process.pid)[:1]:
+                os.kill(pid, signal.SIGTERM)
+            process.terminate()
+            process.communicate()
+    assert not await_end(left, 30)
+
+
 def test_what_no_node_offers_is_said_at_once(cluster: Nodes, tmp_path: Path) -> None:
     done = call(cluster, tmp_path, "fcn:hidden=8", "--threads", "64")
     assert done.returncode == 2

@@ -92,7 +92,7 @@ class TrainConfig:
         return config
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return dict(vars(self))
 
     def identity(self) -> dict[str, Any]:
         """What a trial's id is made of: settings that came later count where they do something."""
