@@ -45,7 +45,7 @@ def trained(address: str, store: str) -> None:
     from convcompare.experiment import execute
 
     models = ["simple:width=16x16", "simple:width=16x16,kernel=5"]
-    job = job_on(address, Path(store), models, TRAINED // 2, 6)
+    job = job_on(address, Path(store), models, TRAINED // 2, 3)
     runner = job.runner()
     started = time.perf_counter()
     ended = [e for e in execute(job.trials, runner, "ray") if isinstance(e, Ended)]
