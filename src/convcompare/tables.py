@@ -158,7 +158,7 @@ def _width(table: Table, columns: Sequence[Column], folded: bool) -> int:
 
 
 def _space(table: Table, column: Column, folded: bool) -> int:
-    """The cells of a terminal that a column takes: of thousands of rows Rich would find it slowly."""
+    """The cells of a terminal that a column takes; Rich takes long to find that of many rows."""
     from rich.cells import cell_len
 
     title = _fold(column.title) if folded else column.title
