@@ -27,6 +27,7 @@ from support_ray import (
     files,
     nodes,
     title,
+    training,
 )
 
 pytest.importorskip("ray", reason="Ray is not installed")
@@ -68,6 +69,12 @@ def call(cluster: Nodes, folder: Path, *arguments: str) -> subprocess.CompletedP
     return subprocess.run(command(cluster, *arguments), **told, capture_output=True)
 
 
+def unsaved(store: Path) -> list[str]:
+    """The trials that run and have no epoch in the store to go on from."""
+    saved = {path.parts[-3] for path in store.glob("*/checkpoint/*.json")}
+    return [trial for _, trial in training() if trial not in saved]
+
+
 def test_killed_workers_and_a_lost_node_change_no_bit(
     run: Run, cluster: Nodes, tmp_path: Path
 ) -> None:
@@ -89,7 +96,8 @@ def test_killed_workers_and_a_lost_node_change_no_bit(
         removed = False
         while process.poll() is None and (len(killed) < 3 or not removed):
             time.sleep(chance.uniform(0.1, 0.6))
-            if len(killed) < 3 and (trial := cluster.kill_worker(chance, killed)):
+            spared = killed or unsaved(tmp_path / "ray")
+            if len(killed) < 3 and (trial := cluster.kill_worker(chance, spared)):
                 killed.append(trial)
             elif len(killed) > 1 and not removed:
                 cluster.tell("remove")
