@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test torture torture-devices browser-test check audit lint types bench clean
+.PHONY: demo test torture torture-devices torture-cluster browser-test check audit lint types bench clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
@@ -22,6 +22,10 @@ browser-test: $(READY)  ## the page of a report in a browser; needs chromium
 
 torture-devices: $(READY)  ## 30 trainings over two processes, one of them killed in each
 	CONVCOMPARE_KILLS=30 $(BIN)/python -m pytest tests/test_devices.py -k killed
+
+torture-cluster: $(READY)  ## 100 trials on a Ray cluster while it is killed piece by piece, 10 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_ray.py -m torture
+	$(BIN)/python -m tests.torture.cluster
 
 check: lint types audit-if-online test  ## what CI runs
 

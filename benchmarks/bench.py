@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cluster
 import error_rates
 import jobs
 import profile_step
@@ -139,6 +140,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "recording": recording,
     "fields": fields,
     "jobs": jobs.measure,
+    "cluster": cluster.measure,
     "reports": reports,
     "error-rates": rates,
     "speedrun": lambda: compare(SPEEDRUN),

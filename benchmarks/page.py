@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import page_cluster
 import page_studies
 import page_training
 
@@ -31,6 +32,7 @@ def write_page(results: dict[str, Any], path: Path) -> None:
         "recording": _recording,
         "fields": _fields,
         "jobs": _jobs,
+        "cluster": page_cluster.cluster,
         "speedrun": page_studies.speedrun,
         "reports": page_studies.reports,
         "error-rates": page_studies.error_rates,

@@ -1,8 +1,9 @@
-"""A Ray cluster for tests, and the processes that belong to it."""
+"""A Ray cluster for tests, the processes that belong to it, and what two stores have in common."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -123,3 +124,25 @@ def await_end(pids: list[int], seconds: float = 15.0) -> list[int]:
     while (left := [pid for pid in pids if title(pid)]) and time.monotonic() < deadline:
         time.sleep(0.1)
     return left
+
+
+def files(store: Path, name: str) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
+
+
+def figures(store: Path) -> dict[str, list[tuple[float, ...]]]:
+    """What was measured in every epoch of each run, times left out."""
+    names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr")
+    records = {name: json.loads(data) for name, data in files(store, "run.json").items()}
+    return {
+        name: [tuple(epoch[figure] for figure in names) for epoch in record["history"]]
+        for name, record in records.items()
+    }
+
+
+def assert_same_results(one: Path, other: Path, runs: int) -> None:
+    for name in ("weights.safetensors", "test_logits.npz", "analyses/gradients.npz"):
+        found = files(one, name)
+        assert len(found) == runs or "/" in name
+        assert found == files(other, name)
+    assert figures(one) == figures(other)

@@ -15,6 +15,20 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SBATCH = """\
+#!/bin/bash
+# Starts the tasks of an array at a time, as Slurm does, and waits for them.
+of=$(sed -n 's/^#SBATCH --array=1-//p' "$1")
+srun() { "$@"; }
+export -f srun
+export SLURM_CPUS_PER_TASK=1 SLURM_ARRAY_TASK_COUNT=$of
+for task in $(seq "$of"); do
+    SLURM_ARRAY_TASK_ID=$task bash "$1" & tasks+=($!)
+done
+for task in "${tasks[@]}"; do wait "$task" || exit 1; done
+echo Submitted batch job 1
+"""
+"""A stand-in: there is no Slurm here."""
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 
 
@@ -27,19 +41,26 @@ def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_a_guide_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+    (tmp_path / "sbatch").write_text(SBATCH)
+    (tmp_path / "sbatch").chmod(0o755)
+    paths = os.pathsep.join([str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src"), "PATH": paths}
     ran = 0
     for language, name, text in blocks(page):
-        if language == "python":
+        if name:
             (tmp_path / name).write_text(text, encoding="utf-8")
         for line in text.splitlines() if language == "console" else []:
             program, *arguments = shlex.split(line.removeprefix("$ "))
-            assert program == "convcompare"
-            command = [sys.executable, "-m", "convcompare", *arguments]
+            assert program in ("convcompare", "sbatch")
+            module = [sys.executable, "-m", "convcompare"]
+            command = [*(module if program == "convcompare" else [program]), *arguments]
+            if "ray" in arguments:
+                pytest.importorskip("ray", reason="Ray is not installed")
             done = subprocess.run(
                 command, cwd=tmp_path, env=environment, capture_output=True, text=True
             )
             assert done.returncode == 0, done.stderr
+            assert program == "convcompare" or "next: the same command" in done.stderr
             assert done.stdout
             ran += 1
     assert ran >= 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -19,7 +18,17 @@ from typing import Any
 
 import pytest
 
-from support_ray import COMMAND, Nodes, await_end, descendants, nodes, title
+from support_ray import (
+    COMMAND,
+    Nodes,
+    assert_same_results,
+    await_end,
+    descendants,
+    files,
+    nodes,
+    title,
+    training,
+)
 
 pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
@@ -60,26 +69,10 @@ def call(cluster: Nodes, folder: Path, *arguments: str) -> subprocess.CompletedP
     return subprocess.run(command(cluster, *arguments), **told, capture_output=True)
 
 
-def files(store: Path, name: str) -> dict[str, bytes]:
-    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
-
-
-def figures(store: Path) -> dict[str, list[tuple[float, ...]]]:
-    """What was measured in every epoch of each run, times left out."""
-    names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr")
-    records = {name: json.loads(data) for name, data in files(store, "run.json").items()}
-    return {
-        name: [tuple(epoch[figure] for figure in names) for epoch in record["history"]]
-        for name, record in records.items()
-    }
-
-
-def assert_same_results(one: Path, other: Path, runs: int) -> None:
-    for name in ("weights.safetensors", "test_logits.npz", "analyses/gradients.npz"):
-        found = files(one, name)
-        assert len(found) == runs or "/" in name
-        assert found == files(other, name)
-    assert figures(one) == figures(other)
+def unsaved(store: Path) -> list[str]:
+    """The trials that run and have no epoch in the store to go on from."""
+    saved = {path.parts[-3] for path in store.glob("*/checkpoint/*.json")}
+    return [trial for _, trial in training() if trial not in saved]
 
 
 def test_killed_workers_and_a_lost_node_change_no_bit(
@@ -103,7 +96,8 @@ def test_killed_workers_and_a_lost_node_change_no_bit(
         removed = False
         while process.poll() is None and (len(killed) < 3 or not removed):
             time.sleep(chance.uniform(0.1, 0.6))
-            if len(killed) < 3 and (trial := cluster.kill_worker(chance, killed)):
+            spared = killed or unsaved(tmp_path / "ray")
+            if len(killed) < 3 and (trial := cluster.kill_worker(chance, spared)):
                 killed.append(trial)
             elif len(killed) > 1 and not removed:
                 cluster.tell("remove")
@@ -126,13 +120,19 @@ def test_a_network_that_kills_its_workers_is_given_up_and_one_that_raises_at_onc
 ) -> None:
     (tmp_path / "dies.py").write_text(NET.format(body="os.kill(os.getpid(), signal.SIGKILL)"))
     (tmp_path / "raises.py").write_text(NET.format(body="raise ValueError('no such luck')"))
-    done = call(cluster, tmp_path, "dies.py:Net", "raises.py:Net", "fcn:hidden=8", "-e", "1")
+    (tmp_path / "diverges.py").write_text(NET.format(body="x = x * float('nan')"))
+    networks = ("dies.py:Net", "raises.py:Net", "diverges.py:Net", "fcn:hidden=8")
+    done = call(cluster, tmp_path, *networks, "-e", "1", "--no-weights")
     assert done.returncode == 1, done.stderr
     assert "died: try 3" in done.stderr
     assert "died, 3 times" in done.stderr
     assert done.stderr.count(" · failed: ValueError: no such luck") == 1
     assert "raises.py:Net · seed 0 · its process" not in done.stderr
-    assert len(files(tmp_path / "runs", "run.json")) == 1
+    assert done.stderr.count("diverges.py:Net · seed 0 · diverged: ") == 1
+    assert "diverges.py:Net · seed 0 · its process" not in done.stderr
+    assert len(files(tmp_path / "runs", "run.json")) == 2
+    assert not files(tmp_path / "runs", "weights.safetensors")
+    assert len(files(tmp_path / "runs", "test_logits.npz")) == 1
     assert len(files(tmp_path / "runs", "error.json")) == 2
 
 
@@ -221,6 +221,48 @@ def test_a_cluster_of_its_own_is_closed_to_others_and_ends_with_the_command(
     assert not await_end([pid for pid in started if pid not in agents])
     assert number == signal.SIGKILL or not agents, "Ray's own notice after a minute that it is gone"
     assert not (tmp_path / ".ray").exists()
+
+
+@pytest.mark.torture
+def test_a_cluster_as_the_guide_starts_one(tmp_path: Path) -> None:
+    guide = Path(__file__).parent.parent / "docs" / "guides" / "ray.md"
+    scripts = dict(re.findall(r"^```sh (\S+)\n(.*?)^```$", guide.read_text(), re.M | re.S))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    environment |= {"HOME": str(tmp_path), "HEAD": "127.0.0.1", "PORT": str(port)}
+    environment["RAY_enable_pipe_based_agent_to_parent_health_check"] = "1"  # ends at once
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    told: dict[str, Any] = {"cwd": tmp_path, "env": environment}
+    subprocess.run(["bash", "-e", "-c", scripts["token.sh"]], check=True, **told)
+    started = []
+    try:
+        for name in ("head.sh", "node.sh"):
+            command = ["bash", "-c", "exec 2>&1\n" + scripts[name]]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **told)
+            started.append(process)
+            assert process.stdout
+            said = []
+            while "Ray runtime started." not in (line := process.stdout.readline()):
+                said.append(line)
+                assert line, said
+        command = ["bash", "-c", scripts["compare.sh"]]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200, **told)
+        assert done.returncode == 0, done.stderr
+        assert "fcn:hidden=32" in done.stdout
+        wrong = {**environment, "RAY_AUTH_TOKEN": 64 * "f"}
+        line = scripts["compare.sh"].partition("\n")[2]
+        told["env"] = {**wrong, "RAY_AUTH_MODE": "token"}
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, **told)
+        assert (done.returncode, "does not let this command in" in done.stderr) == (2, True)
+    finally:
+        left = [pid for process in started for pid in descendants(process.pid)]
+        for process in reversed(started):
+            for pid in descendants(process.pid)[:1]:
+                os.kill(pid, signal.SIGTERM)
+            process.terminate()
+            process.communicate()
+    assert not await_end(left, 30)
 
 
 def test_what_no_node_offers_is_said_at_once(cluster: Nodes, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import datetime
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,14 @@ EFFECTIVE_IMAGES = 32
 """Test images over which the effective receptive field is averaged."""
 
 
+@dataclass(frozen=True)
+class How:
+    """What is done of a trial beside its training, and how its steps are made."""
+
+    steps: Asked = PLAIN
+    keep_weights: bool = True
+
+
 class Attempt:
     """The state of a trial while it runs; everything that must survive is in the store."""
 
@@ -49,9 +57,11 @@ class Attempt:
         trainer: Trainer,
         store: RunStore,
         environment: Environment,
-        steps: Asked = PLAIN,
+        how: How | None = None,
     ) -> None:
-        self.trial, self.builder, self.steps = trial, builder, steps
+        how = how or How()
+        self.keep_weights, self.steps = how.keep_weights, how.steps
+        self.trial, self.builder = trial, builder
         self.trainer, self.store, self.environment = trainer, store, environment
         self.history: list[Epoch] = []
         self.notes: list[str] = []
@@ -116,7 +126,7 @@ class Attempt:
         self._analyse()
         run = self._run("finished", "; ".join(self.notes))
         run = replace(run, tta_accuracy=tta_accuracy)
-        weights = to_bytes(self.trainer.model.state_dict())
+        weights = to_bytes(self.trainer.model.state_dict()) if self.keep_weights else None
         predictions = Predictions(logits, self.trainer.test_batches.labels.cpu().numpy())
         return self.store.finish(run, weights, predictions)
 

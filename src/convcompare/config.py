@@ -93,7 +93,7 @@ class TrainConfig:
         return config
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return dict(vars(self))
 
     def identity(self) -> dict[str, Any]:
         """What a trial's id is made of: settings that came later count where they do something."""
@@ -191,6 +191,8 @@ class Runtime:
     """Whether a network too small for so many `threads` takes fewer."""
     compile: Compile = "auto"
     """Whether ``torch.compile`` is used: ``auto`` where a few steps show that it pays."""
+    weights: bool = True
+    """Whether the final weights are kept, wherever the trial runs."""
 
     def of_a_job(self) -> Runtime:
         """The runtime of each of the trials that run at a time."""

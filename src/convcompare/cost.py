@@ -6,6 +6,7 @@ All are frozen and go to JSON and back, as the records of `run.py` that hold the
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +140,7 @@ def known_fields(cls: Any, record: Mapping[str, Any]) -> dict[str, Any]:
 
     TypeError where a number, a truth value or a text is something else.
     """
-    kinds = {f.name: str(f.type) for f in dataclasses.fields(cls)}
+    kinds = _kinds(cls)
     known = {name: value for name, value in record.items() if name in kinds}
     for name, value in known.items():
         kind = kinds[name].removesuffix(" | None")
@@ -147,6 +148,11 @@ def known_fields(cls: Any, record: Mapping[str, Any]) -> dict[str, Any]:
         if kind in _PLAIN and not optional and type(value) not in _PLAIN[kind]:
             raise TypeError(f"{name} is not a {kind}")
     return known
+
+
+@functools.cache
+def _kinds(cls: Any) -> dict[str, str]:
+    return {f.name: str(f.type) for f in dataclasses.fields(cls)}
 
 
 _PLAIN = {"int": (int,), "float": (float, int), "str": (str,), "bool": (bool,)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from . import out_of_memory, register
-from .attempt import Attempt, latencies, now
+from .attempt import Attempt, How, latencies, now
 from .batches import Batches
 from .build import Builder, Shape, resolve
 from .checkpoint import from_bytes
@@ -253,7 +253,8 @@ class TrialRunner:
         try:
             builder = self._builder(trial)
             steps = Asked(self.runtime.compile, before.compiled if before else None)
-            attempt = Attempt(trial, builder, self.trainer(trial), self.store, place, steps)
+            how = How(steps, self.runtime.weights)
+            attempt = Attempt(trial, builder, self.trainer(trial), self.store, place, how)
             self.devices.meet()
             yield from attempt.epochs()
             run = attempt.finish()

@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -94,6 +94,17 @@ def unpack_state(store: RunStore, trial: Trial, state: Mapping[str, Any]) -> Non
         store.save_analysis(trial.id, GRADIENTS, state["gradients"])
     history = [Epoch.from_json(epoch) for epoch in state["history"]]
     store.save_epoch(trial, history, state["tensors"])
+
+
+def attempt_of(order: str, images: Sequence[Any], state: Sequence[Any]) -> Iterator[Said]:
+    """`attempt`, with the images and the state fetched from the object store of Ray by this task.
+
+    They come in lists. An argument that Ray fetches itself is pinned on the node, and stays pinned
+    for ever where the command is killed meanwhile: after some times no task of anybody would start.
+    """
+    import ray
+
+    yield from attempt(order, ray.get(images[0]), ray.get(state[0]) if state else None)
 
 
 def attempt(

@@ -130,11 +130,13 @@ def for_terminal(table: Table, width: int | None) -> RichTable:
     )
     for column in columns:
         title = _fold(column.title) if folded else column.title
-        rich.add_column(title, justify=column.align, no_wrap=True, vertical="bottom")
+        space = _space(table, column, folded)
+        rich.add_column(title, justify=column.align, no_wrap=True, vertical="bottom", width=space)
+    best = {column.key: table.best(column) for column in columns}
     for i in range(len(table.rows)):
         cells = []
         for column in columns:
-            style = "bold green" if i in table.best(column) else ""
+            style = "bold green" if i in best[column.key] else ""
             cells.append(Text(table.text(i, column), style="dim" if i in table.unranked else style))
         rich.add_row(*cells)
     return rich
@@ -152,12 +154,16 @@ def print_table(console: Console, table: Table, width: int | None) -> None:
 
 
 def _width(table: Table, columns: Sequence[Column], folded: bool) -> int:
-    total = 0
-    for column in columns:
-        title = _fold(column.title) if folded else column.title
-        cells = [table.text(i, column) for i in range(len(table.rows))]
-        total += max(len(line) for cell in [title, *cells] for line in cell.split("\n")) + GAP
-    return total - GAP
+    return sum(_space(table, column, folded) + GAP for column in columns) - GAP
+
+
+def _space(table: Table, column: Column, folded: bool) -> int:
+    """The cells of a terminal that a column takes; Rich takes long to find that of many rows."""
+    from rich.cells import cell_len
+
+    title = _fold(column.title) if folded else column.title
+    cells = [table.text(i, column) for i in range(len(table.rows))]
+    return max(cell_len(line) for cell in [title, *cells] for line in cell.split("\n"))
 
 
 def _fold(title: str) -> str:

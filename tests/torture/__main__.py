@@ -17,7 +17,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from . import harness
@@ -92,7 +91,7 @@ def _all(names: list[str], asked: argparse.Namespace) -> int:
         thread.join()
     place = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": f"{harness.processor()}, {os.cpu_count()} cores, {platform.system()}",
         "seed": asked.seed,
         "part": list(asked.part),
     }
@@ -144,15 +143,6 @@ def _one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     for finding in last["findings"]:
         print(f"  {finding}", flush=True)
     return last
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import json
 import os
+import platform
 import random
 import re
 import signal
@@ -288,3 +289,13 @@ def within(seconds: float, what: str) -> Iterator[None]:
     yield
     taken = time.monotonic() - started
     must(taken <= seconds, f"{what} took {taken:.1f} s, more than {seconds:g} s")
+
+
+def processor() -> str:
+    """What the processor of this machine is called."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -14,9 +14,16 @@ from typing import Any
 
 from .kinds import KINDS, Kind
 
-BEGIN, END = "<!-- torture: begin -->", "<!-- torture: end -->"
 Record = dict[str, Any]
 """One run of one kind, or of a part of it."""
+
+
+def put(text: str, name: str, page: Path) -> None:
+    """Put a text between the two marks of a page that have this name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def keep(found: Mapping[str, Record], docs: Path) -> str:
@@ -28,9 +35,7 @@ def keep(found: Mapping[str, Record], docs: Path) -> str:
         kept[name] = sorted([*others, record], key=lambda one: int(one["part"][0]))
     path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = table(kept)
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    put(text, "torture", page)
     return text
 
 

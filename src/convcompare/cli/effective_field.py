@@ -96,7 +96,10 @@ def _find_run(request: Request) -> Run:
     run_id = store.find(str(request.run))
     run = store.outcome(run_id)
     if run is None or "weights.safetensors" not in run.sha256:
-        raise UsageError(f"run {run_id} has no final weights", "one that has finished has them")
+        raise UsageError(
+            f"run {run_id} has no final weights",
+            "one that has finished has them, where it ran without `--no-weights`",
+        )
     return run
 
 

@@ -275,6 +275,14 @@ GpuShare = Annotated[
         help="With `--executor ray --device cuda`: the part of a GPU that each trial takes (1).",
     ),
 ]
+KeepWeights = Annotated[
+    bool,
+    option(
+        "--weights/--no-weights",
+        panel=STORE,
+        help="Keep the final weights of each run (yes); tables and figures do not read them.",
+    ),
+]
 Shard = Annotated[
     str | None,
     option(

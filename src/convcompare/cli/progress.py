@@ -55,6 +55,9 @@ class Tracker:
     ) -> None:
         """`expected` has seconds an epoch by label, for models of which none has run yet."""
         self.rows = {trial.id: Row(trial) for trial in trials}
+        self.by_label: dict[str, list[Row]] = {}
+        for row in self.rows.values():
+            self.by_label.setdefault(row.label, []).append(row)
         self.expected = expected
         self.jobs = jobs
         self.started = time.monotonic()
@@ -89,10 +92,10 @@ class Tracker:
 
     @property
     def labels(self) -> list[str]:
-        return list(dict.fromkeys(row.label for row in self.rows.values()))
+        return list(self.by_label)
 
     def of(self, label: str) -> list[Row]:
-        return [row for row in self.rows.values() if row.label == label]
+        return self.by_label[label]
 
     def epoch_seconds(self, label: str) -> float | None:
         """Seconds an epoch of a model takes here, evaluation included; None before one is over."""
@@ -103,9 +106,10 @@ class Tracker:
     def remaining(self) -> float | None:
         """Seconds until the end, from the epochs so far; None where nothing is known of a model."""
         left = [0.0]
+        known = {label: self.epoch_seconds(label) for label in self.labels}
         for row in self.rows.values():
             if row.state in ("waiting", "running"):
-                epoch = self.epoch_seconds(row.label) or self._running_epoch(row)
+                epoch = known[row.label] or self._running_epoch(row)
                 epoch = epoch or self.expected.get(row.label)
                 if epoch is None:
                     return None

@@ -61,6 +61,8 @@ class Request:
     compile: Compile = "auto"
     ray_address: str | None = None
     gpu_share: float = 1.0
+    weights: bool = True
+    """Whether the final weights are kept."""
     shard: Shard | None = None
     worker: bool = False
     """Whether it runs what no other worker does, and prints no table."""
@@ -155,7 +157,7 @@ def prepare(request: Request) -> Job:
         )
     if request.executor != "ray":
         runtime = spread(share(runtime, request.jobs, request.threads), devices)
-    runtime = replace(runtime, commands=_commands(request))
+    runtime = replace(runtime, commands=_commands(request), weights=request.weights)
     executor = _executor(request.executor, runtime)
     precision, reason = choose_precision(request.precision, runtime.device)
     if "precision" not in request.settings:

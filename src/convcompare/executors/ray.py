@@ -75,7 +75,7 @@ class Fleet:
             num_gpus=self.share.gpus,
             num_returns="streaming",
             max_retries=0,
-        )(remote.attempt)
+        )(remote.attempt_of)
         self.tasks: dict[Any, Task] = {}
         self.deaths = Deaths(runner)
         self.counted = self.had_room = time.monotonic()
@@ -121,7 +121,9 @@ class Fleet:
             here = replace(runtime.of_a_job(), address=None)
             order = remote.Order(trial, here, self.runner.dataset.sha256, str(Path.cwd()))
             history = [Epoch.from_json(epoch) for epoch in state["history"]] if state else []
-            stream = self.attempt.remote(order.to_json(), self.images, state)
+            stream = self.attempt.remote(
+                order.to_json(), [self.images], [self.ray.put(state)] if state else []
+            )
             self.tasks[stream] = Task(trial, lease, history)
 
     def _hear(self, stream: Any) -> Iterator[Event]:

@@ -1,0 +1,187 @@
+"""Two nodes against one, and what a trial costs the command that sends it: on a real Ray cluster.
+
+    python benchmarks/cluster.py nodes [--rounds N]   throughput of two nodes of one CPU over one
+    python benchmarks/cluster.py empty [--trials N]   trials that train nothing, and their listing
+
+The nodes are processes of this machine, and so is the command. What is empty is the training alone:
+the trial travels, an epoch, logits and weights of a few bytes and a record of five epochs come back
+and are committed as always.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+TRAINED = 8
+EMPTY = 10_000
+RECORD_EPOCHS = 5
+
+
+def job_on(address: str, store: Path, models: list[str], seeds: int, epochs: int) -> Any:
+    """The trials as the command line prepares them for a cluster."""
+    from convcompare.cli.request import Request, prepare, wanted
+
+    settings = {"epochs": str(epochs)}
+    place = ("report", settings, "fp32", "cpu", 1, "ray", store)
+    shown = (None, False, False, "table", None, True)
+    where = {"jobs": None, "ray_address": address}
+    return prepare(Request(wanted(models), "mnist-mini", range(seeds), *place, *shown, **where))
+
+
+def trained(address: str, store: str) -> None:
+    """Prints the seconds from the first order to the last end."""
+    from convcompare.events import Ended
+    from convcompare.experiment import execute
+
+    models = ["simple:width=16x16", "simple:width=16x16,kernel=5"]
+    job = job_on(address, Path(store), models, TRAINED // 2, 3)
+    runner = job.runner()
+    started = time.perf_counter()
+    ended = [e for e in execute(job.trials, runner, "ray") if isinstance(e, Ended)]
+    seconds = time.perf_counter() - started
+    assert [e.run.status for e in ended] == TRAINED * ["finished"]
+    print(json.dumps(seconds))
+
+
+def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
+    """In the place of `remote.attempt_of`: what it tells of a trial, without training."""
+    from convcompare.cost import Cost, Environment
+    from convcompare.events import Ended, Progressed, Pulse, Started
+    from convcompare.records import sha256
+    from convcompare.remote import Order
+    from convcompare.run import Epoch, Run
+    from convcompare.wire import event_to_json
+
+    trial, node = Order.from_json(order).trial, {"node": "nowhere"}
+    place = Environment("0.1.0", "3.12.0", "2.13.0", "Linux 6.0", "some processor", "cpu", 1)
+    epochs = tuple(
+        Epoch(n, 0.5123456 / n, 0.9123456, 0.4123456 / n, 0.9234567, 1e-3, 1.234567, 0.1234567)
+        for n in range(1, RECORD_EPOCHS + 1)
+    )
+    files = {"weights.safetensors": bytes(200), "test_logits.npz": bytes(100)}
+    digests = {name: sha256(data) for name, data in files.items()}
+    run = Run(trial, "finished", epochs, Cost(10, 10), place, "2026-01-01", "", digests)
+    yield {**event_to_json(Started(trial, (), Pulse())), **node}, {"environment": place.to_json()}
+    tensors = {"tensors": b"", "gradients": None}
+    yield {**event_to_json(Progressed(trial, epochs[0])), **node}, tensors
+    yield {**event_to_json(Ended(run, reused=False)), **node}, files
+
+
+def driven(address: str, store: str, trials: str) -> None:
+    """Prints what empty trials cost this process: seconds, seconds of a processor, memory."""
+    from ray import cloudpickle
+
+    from convcompare import remote
+    from convcompare.cli.progress import Tracker
+    from convcompare.events import Ended
+    from convcompare.experiment import execute
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the nodes do not have this file
+    remote.attempt_of = empty_attempt
+    job = job_on(address, Path(store), ["fcn:hidden=8", "fcn:hidden=16"], int(trials) // 2, 1)
+    runner, tracker = job.runner(), Tracker(job.trials, {}, job.runtime.jobs)
+    rows, done = [], 0
+    started, spent = time.perf_counter(), time.process_time()
+    for event in execute(job.trials, runner, "ray"):
+        tracker.update(event)
+        done += isinstance(event, Ended)
+        if isinstance(event, Ended) and done in (1, len(job.trials) // 10, len(job.trials)):
+            now = (time.perf_counter() - started, time.process_time() - spent)
+            rows.append({"trials": done, "s": now[0], "cpu_s": now[1], "bytes": _resident()})
+    started = time.perf_counter()
+    tracker.remaining(), tracker.progress()
+    print(json.dumps({"rows": rows, "display_s": time.perf_counter() - started}))
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def call(cluster: Any, function: str, *arguments: str) -> Any:
+    """What a function of this file prints, called in a new process."""
+    code = f"import cluster, sys; cluster.{function}(*sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, cluster.address, *arguments],
+        env={**cluster.environment, "PYTHONPATH": str(ROOT / "benchmarks")},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def nodes(rounds: int = 3) -> dict[str, Any]:
+    """The same trials on one node and on two, in turn; the ratio is taken pair by pair."""
+    from tests.support_ray import nodes as two_nodes
+
+    pairs = []
+    with two_nodes() as cluster:
+        for _ in range(rounds):
+            cluster.tell("remove")
+            pairs.append([_seconds(cluster)])
+            cluster.tell("add")
+            pairs[-1].append(_seconds(cluster))
+    ratios = sorted(one / two for one, two in pairs)
+    one, two = (statistics.median(side) for side in zip(*pairs, strict=True))
+    found = {"trials": TRAINED, "one_s": one, "two_s": two, "ratios": ratios, "n": rounds}
+    return {**found, "ratio": statistics.median(ratios)}
+
+
+def _seconds(cluster: Any) -> float:
+    with tempfile.TemporaryDirectory() as store:
+        return float(call(cluster, "trained", store))
+
+
+def empty(trials: int = EMPTY) -> dict[str, Any]:
+    """The driver's cost of empty trials, then what lists them, and what finds them all done."""
+    from tests.support_ray import nodes as two_nodes
+
+    with tempfile.TemporaryDirectory() as store, two_nodes() as cluster:
+        found = call(cluster, "driven", store, str(trials))
+        found["again"] = call(cluster, "driven", store, str(trials))["rows"][-1]
+        found["listing"] = [_listing(store) for _ in range(3)]
+    return found
+
+
+def _listing(store: str) -> dict[str, float]:
+    """Seconds and the most memory of `convcompare runs`."""
+    command = [sys.executable, "-m", "convcompare", "runs", "--store", store]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return {"s": time.perf_counter() - started, "bytes": used.ru_maxrss * 1024}
+
+
+def measure() -> dict[str, Any]:
+    return {"nodes": nodes(), "empty": empty()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=["nodes", "empty"])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=EMPTY)
+    asked = parser.parse_args()
+    started = time.perf_counter()
+    found = nodes(asked.rounds) if asked.part == "nodes" else empty(asked.trials)
+    print(json.dumps(found, indent=1))
+    print(f"measured in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+sys.path.append(str(ROOT))
+if __name__ == "__main__":
+    main()
