@@ -22,6 +22,7 @@ import cluster
 import error_rates
 import jobs
 import profile_step
+import spinning
 import start_up
 import training_step
 from convcompare.config import Runtime
@@ -132,6 +133,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "steps": lambda: [training_step.measure(row, 9) for row in training_step.ROWS],
     "peers": training_step.accuracies,
     "whole": lambda: [training_step.whole(row, 5) for row in training_step.WHOLE_ROWS],
+    "spinning": spinning.measure,
     "profile": lambda: [profile_step.measure(*row.split("@")) for row in ("residual@cifar10",)],
     "accuracy": lambda: compare(ACCURACY),
     "cifar10": lambda: compare(CIFAR),

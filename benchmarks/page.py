@@ -24,6 +24,7 @@ def write_page(results: dict[str, Any], path: Path) -> None:
         "steps": page_training.steps,
         "peers": page_training.peers,
         "whole": page_training.whole,
+        "spinning": page_training.spinning,
         "profile": _profile,
         "accuracy": _accuracy,
         "cifar10": _cifar10,

@@ -118,3 +118,28 @@ def _whole_row(network: str, row: Mapping[str, Any] | None) -> str:
     shown = [f"{cell:.3f}" for cell in cells]
     shown += [_times(row["times"]["whole"]), f"{ms['recording']:.3f}", f"{ms['evaluation']:.3f}"]
     return f"| {_name(network)} | {' | '.join(shown)} |"
+
+
+def spinning(measured: Sequence[Mapping[str, Any]], where: str) -> str:
+    """What threads that wait cost, on a free and on a busy machine."""
+    lines = [
+        f"| {_name(row['network'])} | {place} | "
+        + " | ".join(f"{way['ms']:.2f}, {_times(way['times'])}" for way in row[place].values())
+        + " |"
+        for row in measured
+        for place in ("free", "busy")
+    ]
+    ways = list(measured[0]["free"])
+    return f"""\
+## Threads that wait
+
+`python benchmarks/spinning.py` · {where}{_rounds(measured)}
+
+The same training on two threads, in processes that differ in how long a thread spins before it
+sleeps (`convcompare/patience.py`); on the busy machine a program that never waits runs on every
+core meanwhile. Milliseconds a step, and how many times those of convcompare's way, median and range.
+
+| network | machine | {" | ".join(ways)} |
+|---|---|{"--:|" * len(ways)}
+{chr(10).join(lines)}
+"""

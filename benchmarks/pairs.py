@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,10 @@ PEER = Path(__file__).parent / "peer.py"
 class Peer:
     """A process that trains when it is told to."""
 
-    def __init__(self, side: str, row: str, steps: int) -> None:
+    def __init__(
+        self, side: str, row: str, steps: int, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """`variables` are added to its environment."""
         spec, _, dataset = row.rpartition("@")
         self.side = side
         self.process = subprocess.Popen(
@@ -27,6 +31,7 @@ class Peer:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=os.environ | (variables or {}),
         )
 
     def turn(self) -> dict[str, float]:

@@ -162,6 +162,7 @@ def test_only_the_side_that_makes_runs_imports_torch_at_module_level() -> None:
         "library_network",
         "muon",
         "lifecycle",
+        "compiling",
         "alternating",
         "devices",
     }
