@@ -130,9 +130,9 @@ def rates() -> dict[str, Any]:
 
 PARTS: dict[str, Callable[[], Any]] = {
     "start-up": start_up.measure,
-    "steps": lambda: [training_step.measure(row, 9) for row in training_step.ROWS],
+    "steps": lambda: [training_step.measure(row, 5) for row in training_step.ROWS],
     "peers": training_step.accuracies,
-    "whole": lambda: [training_step.whole(row, 5) for row in training_step.WHOLE_ROWS],
+    "whole": lambda: [training_step.whole(row, 3) for row in training_step.WHOLE_ROWS],
     "spinning": spinning.measure,
     "profile": lambda: [profile_step.measure(*row.split("@")) for row in ("residual@cifar10",)],
     "accuracy": lambda: compare(ACCURACY),

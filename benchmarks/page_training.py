@@ -137,7 +137,8 @@ def spinning(measured: Sequence[Mapping[str, Any]], where: str) -> str:
 
 The same training on two threads, in processes that differ in how long a thread spins before it
 sleeps (`convcompare/patience.py`); on the busy machine a program that never waits runs on every
-core meanwhile. Milliseconds a step, and how many times those of convcompare's way, median and range.
+core meanwhile. Milliseconds a step, and how many times those of convcompare's way it takes, median
+and range.
 
 | network | machine | {" | ".join(ways)} |
 |---|---|{"--:|" * len(ways)}
