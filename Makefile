@@ -13,7 +13,7 @@ test: $(READY)  ## the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 # make torture KINDS="kills damage" PART=1/4 JOBS=2; SCALE=0.1 tries a tenth, and records nothing
-torture: $(READY)  ## the long form of the torture suite, about an hour; docs/reliability.md
+torture: $(READY)  ## the long form of the torture suite, some hours; docs/reliability.md
 	$(BIN)/python -m tests.torture $(KINDS) $(if $(SCALE),--scale $(SCALE)) \
 	    $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED)) $(if $(PART),--part $(PART))
 

@@ -45,18 +45,8 @@ def audit(versions: dict[str, str]) -> tuple[list[dict[str, object]] | None, str
         file.write("".join(f"{name}=={version}\n" for name, version in versions.items()))
         file.flush()
         options = ["--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off"]
-        command = [
-            sys.executable,
-            "-m",
-            "pip_audit",
-            "-r",
-            file.name,
-            *options,
-            "-s",
-            "osv",
-            "--timeout",
-            "10",
-        ]
+        options += ["--vulnerability-service", "osv", "--timeout", "10"]
+        command = [sys.executable, "-m", "pip_audit", "-r", file.name, *options]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
         except subprocess.TimeoutExpired:

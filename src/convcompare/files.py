@@ -219,7 +219,7 @@ def leftovers(folder: Path) -> list[Path]:
 def check_writable(folder: Path) -> None:
     """Fail now, not after an hour: make the folder and write a file in it."""
     make_folder(folder)
-    probe = folder / f"{TEMPORARY}{_signature()}-probe"
+    probe = folder / f"{TEMPORARY}{_signature()}"
     write(probe, b"")
     remove(probe)
 

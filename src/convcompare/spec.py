@@ -54,7 +54,7 @@ class Spec:
                     "write option=value, several with commas; lists with x, as hidden=512x256",
                 )
             if option.strip() in options:
-                raise UsageError(f"{quote(text)} sets `{option.strip()}` twice")
+                raise UsageError(f"{quote(text)} sets {quote(option.strip())} twice")
             options[option.strip()] = value.strip()
         return cls(name.strip(), tuple(options.items()))
 

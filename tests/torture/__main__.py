@@ -89,14 +89,7 @@ def _all(names: list[str], asked: argparse.Namespace) -> int:
         thread.start()
     for thread in threads:
         thread.join()
-    place = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": f"{harness.processor()}, {os.cpu_count()} cores, {platform.system()}",
-        "seed": asked.seed,
-        "part": list(asked.part),
-    }
-    records = {name: {**place, **found[name]} for name in by_name() if name in found}
-    print(keep(records, ROOT / "docs") if asked.scale >= 1 else table(alone(records)))
+    print(table(alone(found)))
     return 1 if any(one["findings"] for one in found.values()) else 0
 
 
@@ -108,7 +101,24 @@ def _serve(
             name = waiting.get_nowait()
         except queue.Empty:
             return
-        found[name] = _one(name, asked)
+        record = {**_place(asked), **_one(name, asked)}
+        with _writing:
+            found[name] = record
+            if asked.scale >= 1:
+                keep({name: record}, ROOT / "docs")
+
+
+_writing = threading.Lock()
+
+
+def _place(asked: argparse.Namespace) -> dict[str, Any]:
+    """Where, when and of what a figure is."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": f"{harness.processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "seed": asked.seed,
+        "part": list(asked.part),
+    }
 
 
 def _one(name: str, asked: argparse.Namespace) -> dict[str, Any]:

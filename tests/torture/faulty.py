@@ -7,6 +7,7 @@ import functools
 import io
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ class Faulty(files.Disk):
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
 
     def perform(self, name: str, real: Callable[..., Any], path: Path, *more: Any) -> Any:
+        if threading.current_thread().name == "leases":  # a heart beats whenever it likes
+            return real(path, *more)
         self.number += 1
         os.write(self.log, f"{name} {path}\n".encode())
         here = self.number == self.place

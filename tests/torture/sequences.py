@@ -155,7 +155,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(number=SEEDS, name=st.sampled_from("abc"))
     def add_comparison(self, number: int, name: str) -> None:
-        self.comparisons[name] = {"seed": number, "models": []}
+        record = {"seed": number, "models": [], "created": "", "command": [], "conditions": {}}
+        self.comparisons[name] = record
         self.store.add_comparison(name, self.comparisons[name])
 
     @rule()
