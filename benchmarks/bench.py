@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ceiling
 import cluster
 import error_rates
 import jobs
@@ -128,13 +129,16 @@ def rates() -> dict[str, Any]:
     return found
 
 
+PROFILED = ("fcn@mnist", "simple@mnist", "residual@cifar10")
+
 PARTS: dict[str, Callable[[], Any]] = {
     "start-up": start_up.measure,
     "steps": lambda: [training_step.measure(row, 5) for row in training_step.ROWS],
     "peers": training_step.accuracies,
     "whole": lambda: [training_step.whole(row, 3) for row in training_step.WHOLE_ROWS],
     "spinning": spinning.measure,
-    "profile": lambda: [profile_step.measure(*row.split("@")) for row in ("residual@cifar10",)],
+    "ceiling": lambda: [ceiling.measure(row) for row in training_step.ROWS],
+    "profile": lambda: [profile_step.measure(*row.split("@")) for row in PROFILED],
     "accuracy": lambda: compare(ACCURACY),
     "cifar10": lambda: compare(CIFAR),
     "layers": layers,

@@ -24,6 +24,7 @@ def write_page(results: dict[str, Any], path: Path) -> None:
         "steps": page_training.steps,
         "peers": page_training.peers,
         "whole": page_training.whole,
+        "ceiling": page_training.ceiling,
         "spinning": page_training.spinning,
         "profile": _profile,
         "accuracy": _accuracy,
@@ -42,6 +43,8 @@ def write_page(results: dict[str, Any], path: Path) -> None:
     parts = [INTRODUCTION]
     for name, section in sections.items():
         part = results.get(name)
+        if name == "ceiling" and part:
+            part = {**part, "measured": (part["measured"], results["steps"]["measured"])}
         if part:
             where = f"{part['processor']}, torch {part['torch']}, {part['date']}"
             parts.append(section(part["measured"], where))

@@ -1,0 +1,88 @@
+"""The least that a step can take: its convolutions and linear layers alone, both ways.
+
+    python benchmarks/ceiling.py [SPEC@DATASET …]
+
+Each layer of a network is run by itself on the shapes that it has in a step, in float32 and in
+bfloat16, channels last, in turn; the medians are added up. Beside what a step of the course loop
+takes (`training_step.py`) they say how many times as fast a step could be at most on this machine,
+were everything else for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convcompare.hardware import keep_freed_memory
+from own_loop import trainer
+from training_step import ROWS
+from turns import part
+
+TURNS = 7
+LAYERS = (nn.Conv2d, nn.Linear)
+PRECISIONS = (torch.float32, torch.bfloat16)
+
+
+def shapes(row: str) -> list[tuple[nn.Module, Tensor]]:
+    """The layers of a network with what goes into each in a step."""
+    from convcompare.data import Sources
+    from convcompare.load import default_cache, load_dataset
+
+    spec, _, name = row.rpartition("@")
+    one = trainer(spec, part(load_dataset(name, Sources(default_cache())), steps=1))
+    found: list[tuple[nn.Module, Tensor]] = []
+    hooks = [
+        layer.register_forward_hook(lambda module, given, _: found.append((module, given[0])))
+        for layer in one.model.modules()
+        if isinstance(layer, LAYERS)
+    ]
+    images, _ = next(one.batches(0))
+    with torch.no_grad():
+        one.model(images)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def layer_seconds(layer: nn.Module, given: Tensor, first: bool) -> dict[str, float]:
+    """Median seconds of a layer, forward and backward, by precision; the first needs no gradient
+    of the images."""
+    seconds: dict[str, list[float]] = {str(one): [] for one in PRECISIONS}
+    for _ in range(TURNS + 1):
+        for precision in PRECISIONS:
+            module = layer.to(precision)
+            x = given.to(precision).detach().requires_grad_(not first)
+            module.zero_grad(set_to_none=True)
+            started = time.perf_counter()
+            out = module(x)
+            forward = time.perf_counter() - started
+            gradient = torch.ones_like(out)
+            started = time.perf_counter()
+            out.backward(gradient)
+            seconds[str(precision)].append(forward + time.perf_counter() - started)
+    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+
+
+def measure(row: str) -> dict[str, Any]:
+    """Milliseconds a step of all layers of a network, in float32 and bfloat16."""
+    keep_freed_memory()
+    totals = dict.fromkeys(map(str, PRECISIONS), 0.0)
+    for number, (layer, given) in enumerate(shapes(row)):
+        for name, seconds in layer_seconds(layer, given, first=number == 0).items():
+            totals[name] += 1000 * seconds
+    fp32, bf16 = totals.values()
+    return {"network": row, "turns": TURNS, "fp32_ms": fp32, "bf16_ms": bf16}
+
+
+def main() -> None:
+    print(json.dumps([measure(row) for row in sys.argv[1:] or ROWS], indent=1))
+
+
+if __name__ == "__main__":
+    main()
