@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
-from .. import __version__, out_of_memory, stopping
+from .. import __version__, stopping
 from ..errors import ConvcompareError, Terminated, TrialError
-from .commands import Commands
+from .commands import Commands, in_our_words
 
 EPILOG = (
     "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
@@ -99,27 +99,9 @@ def run(arguments: list[str]) -> int:
             raise
         if stopping.stop.number:
             return 1
-        told = _in_our_words(error)
+        told = in_our_words(error)
         show_error(told)
         if isinstance(told, TrialError):
             return told.exit_code
         return int(getattr(error, "exit_code", 70))
     return code if isinstance(code, int) else 0
-
-
-def _in_our_words(error: Exception) -> ConvcompareError:
-    """The command-line parser's errors in our style; anything else is a bug and says so."""
-    if out_of_memory.is_out_of_memory(error):
-        return TrialError(out_of_memory.in_words(error), out_of_memory.HINT)
-    if not hasattr(error, "format_message"):
-        text = f"{type(error).__name__}: {error}".partition("\n")[0]
-        return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")
-    text = error.format_message().replace("'", "`").rstrip(".")
-    text = text[:1].lower() + text[1:]
-    near = getattr(error, "possibilities", None)
-    if near:
-        return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")
-    text, _, suggestion = text.partition(". Did you mean ")
-    path = getattr(getattr(error, "ctx", None), "command_path", "convcompare")
-    hint = f"did you mean {suggestion}" if suggestion else f"`{path} --help` explains it"
-    return ConvcompareError(text, hint)
