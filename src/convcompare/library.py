@@ -47,7 +47,7 @@ class Options(TypedDict, total=False):
     threads: int
     devices: int
     compile: str
-    weights: str
+    weights: bool
     jobs: int | str
     executor: str
     ray_address: str
@@ -67,8 +67,8 @@ def compare(models: str | Sequence[str], **options: Unpack[Options]) -> Result:
     stderr, unless `quiet`. Raises ConvcompareError with a message and a hint; a trial that fails or
     diverges raises nothing, it is in the result.
     """
-    from .cli.commands import read_arguments
     from .cli.compare import request
+    from .cli.parsing import read_arguments
     from .cli.request import prepare
     from .cli.session import judged, say_conditions
     from .result import Result
@@ -131,6 +131,8 @@ def _command(models: Sequence[str], options: Mapping[str, Any]) -> list[str]:
 def _words(name: str, value: Any) -> list[str]:
     """One option as it is typed; nothing where it is off or None."""
     option = "--" + name.replace("_", "-")
+    if name == "weights":
+        return ["--weights" if value else "--no-weights"]
     if value is None or value is False:
         return []
     if value is True:

@@ -10,7 +10,8 @@ import typer
 
 from .. import __version__, stopping
 from ..errors import ConvcompareError, Terminated, TrialError
-from .commands import Commands, in_our_words
+from .commands import Commands
+from .parsing import in_our_words
 
 EPILOG = (
     "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "

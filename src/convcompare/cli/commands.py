@@ -6,19 +6,15 @@ in `receptive_field.py`, `runs check` in `runs/check.py`, `runs` itself in `runs
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-
-from .. import out_of_memory
-from ..errors import ConvcompareError, TrialError, UsageError
 
 COMMANDS: Mapping[str, str] = {
     "compare": "Train networks under the same conditions and print the table of the reports.",
@@ -112,12 +108,18 @@ class Family(TyperGroup):
             super().format_help(ctx, formatter)
 
 
-def load(path: str) -> Any:
-    """The command of that name as the parser has it; imports its module."""
+def function_of(path: str) -> Callable[..., Any]:
+    """The function of a command; imports its module."""
     module = path.replace("-", "_").replace(" ", ".")
-    function = getattr(
+    found: Callable[..., Any] = getattr(
         importlib.import_module(f"{__package__}.{module}"), module.rpartition(".")[2]
     )
+    return found
+
+
+def load(path: str) -> Any:
+    """The command of that name as the parser has it; imports its module."""
+    function = function_of(path)
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     if not (below := outlines(path)):
         app.command(path, cls=Command, context_settings=PASSING_ON.get(path))(function)
@@ -126,47 +128,6 @@ def load(path: str) -> Any:
     family: Any = typer.main.get_command(app)
     family.commands.update(below)
     return family
-
-
-def read_arguments(name: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """What a command would be given of these arguments, as it is from a shell; it is not run."""
-    module = name.replace("-", "_")
-    function = getattr(importlib.import_module(f"{__package__}.{module}"), module)
-
-    @functools.wraps(function)
-    def given(**values: Any) -> dict[str, Any]:
-        return values
-
-    app = typer.Typer(add_completion=False)
-    app.command(name)(given)
-    try:
-        values: dict[str, Any] = typer.main.get_command(app).main(
-            [*arguments], prog_name=f"convcompare {name}", standalone_mode=False
-        )
-    except ConvcompareError:
-        raise
-    except Exception as error:
-        said = in_our_words(error)
-        raise UsageError(said.message, said.hint) from error
-    return values
-
-
-def in_our_words(error: Exception) -> ConvcompareError:
-    """The command-line parser's errors in our style; anything else is a bug and says so."""
-    if out_of_memory.is_out_of_memory(error):
-        return TrialError(out_of_memory.in_words(error), out_of_memory.HINT)
-    if not hasattr(error, "format_message"):
-        text = f"{type(error).__name__}: {error}".partition("\n")[0]
-        return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")
-    text = error.format_message().replace("'", "`").rstrip(".")
-    text = text[:1].lower() + text[1:]
-    near = getattr(error, "possibilities", None)
-    if near:
-        return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")
-    text, _, suggestion = text.partition(". Did you mean ")
-    path = getattr(getattr(error, "ctx", None), "command_path", "convcompare")
-    hint = f"did you mean {suggestion}" if suggestion else f"`{path} --help` explains it"
-    return ConvcompareError(text, hint)
 
 
 @contextmanager
