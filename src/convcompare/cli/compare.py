@@ -71,13 +71,10 @@ def compare(
 ) -> None:
     """Train networks under the same conditions and print the table of the reports.
 
-    [bold]convcompare compare fcn simple residual[/bold]
-
-    [bold]convcompare compare --dataset cifar10 residual simple --epochs 2 --seeds 3[/bold]
-
-    [bold]convcompare compare net.py:MyNet simple --dataset folder:photos[/bold]
-
-    [bold]convcompare compare simple residual --match parameters --seeds 5[/bold]
+    $ convcompare compare fcn simple residual
+    $ convcompare compare --dataset cifar10 residual simple --epochs 2 --seeds 3
+    $ convcompare compare net.py:MyNet simple --dataset folder:photos
+    $ convcompare compare simple residual --match parameters --seeds 5
 
     Finished runs are reused and half-done ones go on; the same command can be stopped and repeated
     at any time.

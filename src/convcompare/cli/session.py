@@ -14,6 +14,7 @@ from ..errors import Terminated, quote
 from ..tables import check_format
 from .after import time_alone
 from .console import show_warning, talk
+from .durations import now, say_durations
 from .output import emit_judgement, emit_table
 from .part import part_of, work
 from .plan import plan_table, power_words
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 def perform(request: Request) -> int:
     """Do what was asked; the exit code."""
     kind = check_format(request.format)
+    began = now()
     job = prepare(request)
     if not request.quiet:
         say_conditions(job, request)
@@ -40,6 +42,8 @@ def perform(request: Request) -> int:
         return work(job, request)
     judgement = judged(job, request)
     emit_judgement(judgement, kind, request.out, request.columns)
+    if not request.quiet:
+        say_durations(judgement.comparison, began)
     if talk().is_terminal and kind == "table" and not request.quiet:
         talk().print("next: convcompare plot learning-curves · convcompare report", style="dim")
     return 1 if judgement.comparison.failed else 0

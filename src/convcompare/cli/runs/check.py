@@ -30,11 +30,9 @@ def check(
 ) -> None:
     """Read everything of a store, and name what is damaged; --repair puts it aside.
 
-    [bold]convcompare runs check[/bold]
-
-    [bold]convcompare runs check --repair[/bold]
-
-    [bold]convcompare runs check --format json[/bold]
+    $ convcompare runs check
+    $ convcompare runs check --repair
+    $ convcompare runs check --format json
 
     Nothing is deleted: what is put aside can be moved back. The command that made a run makes it
     anew, or goes on from the epoch that is left of it. Exit code 4 where damage is left.

@@ -26,9 +26,8 @@ def rm(
 ) -> None:
     """Remove runs for good, after asking.
 
-    [bold]convcompare runs rm 3fa9[/bold]
-
-    [bold]convcompare runs rm 3fa9 50ad --yes[/bold]
+    $ convcompare runs rm 3fa9
+    $ convcompare runs rm 3fa9 50ad --yes
 
     Comparisons that they belong to still open, and say that they are missing.
     """
