@@ -23,10 +23,18 @@ TYPED = [*NETWORKS, "--dataset", "mnist-mini", "--epochs", "1", "--seeds", "2"]
 GIVEN: Options = {"dataset": "mnist-mini", "epochs": 1, "seeds": 2}
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
+    """A comparison made by the library."""
+    store = tmp_path_factory.mktemp("stored") / "runs"
+    return cc.compare(NETWORKS, **GIVEN, quiet=True, store=store)
+
+
 @pytest.fixture
-def compared(run: Run) -> cc.Result:
-    """A comparison made by the library, in an empty folder."""
-    return cc.compare(NETWORKS, **GIVEN, quiet=True)
+def compared(stored: cc.Result, run: Run, monkeypatch: pytest.MonkeyPatch) -> cc.Result:
+    """The same, in the store that is used where none is named."""
+    monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.judgement.store.root))
+    return stored
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, str] = {
     "runs verify": "Train a run again from its record, and say whether the bits are equal.",
     "runs check": "Read everything of a store, and name what is damaged; --repair puts it aside.",
     "runs rm": "Remove runs for good, after asking.",
+    "runs export": "Write runs for other programs: CSV for data frames, TensorBoard, MLflow.",
 }
 """In the order of the help. The line is the first paragraph of the function's docstring."""
 

@@ -24,6 +24,7 @@ model_names = _names("model")
 dataset_names = _names("dataset")
 plot_names = _names("plot")
 study_names = _names("study")
+export_names = _names("export")
 
 
 def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
