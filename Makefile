@@ -40,6 +40,7 @@ audit-if-online: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks docs .ci
 	$(BIN)/ruff format --check src tests benchmarks docs .ci
+
 docs: $(READY)  ## the pages as a site, into site/; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
 

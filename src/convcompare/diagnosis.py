@@ -14,6 +14,7 @@ from typing import Literal
 from . import __version__, files, register, units
 from .data import Sources
 from .errors import ConvcompareError, StoreError, UsageError, quote
+from .examination import examine
 from .load import list_datasets
 from .sources.fetch import Published
 from .sources.probe import answers
@@ -123,22 +124,16 @@ def _origins(seconds: float) -> Check:
 
 
 def _store(folder: Path) -> Check:
-    """The runs of a store, each read and verified."""
+    """Everything of a store, read and verified."""
     if not files.exists(folder):
         return Check("store", f"{quote(folder)} is not there yet")
-    store = RunStore(folder)
-    ended = 0
     try:
-        ids = store.ids()
-        for run_id in ids:
-            with store.noting():
-                store.trial(run_id)
-                ended += store.sound_outcome(run_id) is not None
+        found = examine(RunStore(folder))
     except ConvcompareError as error:
         return Check("store", error.message, "error", error.hint or "", error.exit_code)
-    text = f"{len(ids)} runs in {quote(folder)}, {ended} of them ended"
-    if not store.damage:
+    text = f"{found.runs} runs, {found.comparisons} comparisons in {quote(folder)}"
+    if not found.findings:
         return Check("store", f"{text}, all sound")
-    first = store.damage[0]
-    text += f", {len(store.damage)} damaged: {first.message}"
-    return Check("store", text, "error", first.hint or "", StoreError.exit_code)
+    text += f", {len(found.findings)} damaged: {found.findings[0].error.message}"
+    hint = "`convcompare runs check` names all of it, `--repair` puts it aside"
+    return Check("store", text, "error", hint, StoreError.exit_code)

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 def check(
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Put aside what is damaged, into quarantine/ of the store."),
+        o.option(
+            "--repair",
+            panel=o.STORE,
+            help="Put aside what is damaged, into quarantine/ of the store.",
+        ),
     ] = False,
     store: o.Store = Path("runs"),
     format: o.Format = "table",
