@@ -32,7 +32,12 @@ COLUMNS = (
 
 def verify(
     run: Annotated[
-        str, typer.Argument(help="A run that has ended, by the beginning of its id.", metavar="RUN")
+        str,
+        typer.Argument(
+            help="A run that has ended, by the beginning of its id.",
+            metavar="RUN",
+            autocompletion=o.run_names,
+        ),
     ],
     threads: o.Threads = None,
     device: Annotated[
