@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test torture torture-devices torture-cluster browser-test check audit lint types bench clean
+.PHONY: demo test torture torture-devices torture-cluster browser-test check audit lint types \
+    docs docs-long bench clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
@@ -37,8 +38,14 @@ audit-if-online: $(READY)
 	$(BIN)/python .ci/audit.py --if-online
 
 lint: $(READY)
-	$(BIN)/ruff check src tests benchmarks .ci
-	$(BIN)/ruff format --check src tests benchmarks .ci
+	$(BIN)/ruff check src tests benchmarks docs .ci
+	$(BIN)/ruff format --check src tests benchmarks docs .ci
+
+docs: $(READY)  ## the pages as a site, into site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
+
+docs-long: $(READY)  ## every block of the pages, with those that need real data and hours
+	CONVCOMPARE_LONG_DOCS=1 $(BIN)/python -m pytest tests/test_docs.py --timeout 0
 
 types: $(READY)
 	$(BIN)/mypy

@@ -153,12 +153,6 @@ def test_models_lists_counts(run: Run) -> None:
     assert "421,642 parameters" in shown
 
 
-def test_bare_is_help(run: Run) -> None:
-    result = run()
-    assert (result.code, result.err) == (0, "")
-    assert "compare" in result.out
-
-
 def test_the_parser_speaks_our_language(run: Run) -> None:
     result = run("compare", "fcn", "--datset", "mnist-mini")
     assert result.code == 2

@@ -1,4 +1,14 @@
-"""The pages are true: what they tell to write and to run is written and run."""
+"""The pages are true: what they tell to write and to run is written and run.
+
+A page is gone through from top to bottom, in an empty folder of its own. ``console`` blocks are
+commands, ``python NAME`` blocks are files, other ``python`` blocks are run. A comment on the line
+before a block says where it is run if not here:
+
+    <!-- long -->               needs real data or more than a minute: `make docs-long`
+    <!-- elsewhere: PATH -->    another test does it
+
+The commands of a long block are read by the parser here all the same.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +18,25 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from convcompare import cli
+from convcompare.cli.commands import COMMANDS, load
+from convcompare.cli.worker import SHARED
+
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"(?:^<!-- (?P<mark>long|elsewhere: (?P<where>\S+)) -->\n)?"
+    r"^```(?P<language>\w+)(?: (?P<name>\S+))?\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SBATCH = """\
 #!/bin/bash
 # Starts the tasks of an array at a time, as Slurm does, and waits for them.
@@ -29,52 +51,193 @@ for task in "${tasks[@]}"; do wait "$task" || exit 1; done
 echo Submitted batch job 1
 """
 """A stand-in: there is no Slurm here."""
-GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+LONG = os.environ.get("CONVCOMPARE_LONG_DOCS") == "1"
+COUNTS: Counter[str] = Counter()
+"""What was run so far, by kind."""
 
 
-def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
-    """Language, file name and text of each fenced block."""
+@dataclass(frozen=True)
+class Block:
+    language: str
+    name: str
+    text: str
+    mark: str
+    where: str
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The words of each command of a console block, without the programs' names ``$``."""
+        lines = self.text.replace("\\\n", " ").splitlines() if self.language == "console" else []
+        typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+        parts = [part for line in typed for part in line.split(" && ")]
+        return [shlex.split(part, comments=True) for part in parts]
+
+
+def blocks(page: Path) -> Iterator[Block]:
     for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
-        yield match[1], match[2] or "", match[3]
+        fields = ("language", "name", "text", "mark", "where")
+        yield Block(*(match[field] or "" for field in fields))
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
-def test_a_guide_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "sbatch").write_text(SBATCH)
-    (tmp_path / "sbatch").chmod(0o755)
-    paths = os.pathsep.join([str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src"), "PATH": paths}
-    ran = 0
-    for language, name, text in blocks(page):
-        if name:
-            (tmp_path / name).write_text(text, encoding="utf-8")
-        for line in text.splitlines() if language == "console" else []:
-            program, *arguments = shlex.split(line.removeprefix("$ "))
-            assert program in ("convcompare", "sbatch")
-            module = [sys.executable, "-m", "convcompare"]
-            command = [*(module if program == "convcompare" else [program]), *arguments]
-            if "ray" in arguments:
-                pytest.importorskip("ray", reason="Ray is not installed")
-            done = subprocess.run(
-                command, cwd=tmp_path, env=environment, capture_output=True, text=True
-            )
-            assert done.returncode == 0, done.stderr
-            assert program == "convcompare" or "next: the same command" in done.stderr
-            assert done.stdout
-            ran += 1
-    assert ran >= 2
+RUNNABLE = [
+    page for page in PAGES
+    if any(block.language in ("console", "python") for block in blocks(page))
+]  # fmt: skip
 
 
-def test_the_page_of_the_zoo_is_current() -> None:
-    command = [sys.executable, ROOT / "docs" / "zoo_page.py", "--check"]
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, without what the user's shell may have set."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("CONVCOMPARE_STORE", "CONVCOMPARE_DATA"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_ALLOW_FILE_STORE"):
+        monkeypatch.setenv(variable, "true")
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
+def test_a_page_works_as_it_is_written(
+    page: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = list(blocks(page))
+    run = OwnSource(place) if needs_processes(found) else Here(capsys)
+    for block in found:
+        if block.mark == "long" and not LONG:
+            COUNTS["left for make docs-long"] += 1
+            for words in block.commands:
+                check_words(words)
+        elif block.where:
+            assert (ROOT / block.where).exists()
+            COUNTS["run by another test"] += 1
+        elif block.name:
+            (place / block.name).parent.mkdir(parents=True, exist_ok=True)
+            (place / block.name).write_text(block.text, encoding="utf-8")
+            COUNTS["files written"] += 1
+        elif block.language == "python":
+            run.python(block.text)
+            COUNTS["blocks of Python run"] += 1
+        elif block.language == "console":
+            assert block.commands, f"nothing to run in a block of {page.name}"
+            for words in block.commands:
+                check_words(words)
+                run.command(words)
+                COUNTS["commands run"] += 1
+            COUNTS["blocks of commands run"] += 1
+
+
+def needs_processes(found: list[Block]) -> bool:
+    """Whether a page adds to the source, or starts what is no command of this tool."""
+    typed = [word for block in found for words in block.commands for word in words]
+    adds = any(block.name.startswith("src/") for block in found)
+    return adds or "sbatch" in typed or "ray" in typed
+
+
+class Here:
+    """Commands and Python in this process; the blocks of a page share their names."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+        self.names: dict[str, Any] = {}
+
+    def command(self, words: list[str]) -> None:
+        if words[0] == "make":
+            subprocess.run(["make", "-C", ROOT, *words[1:]], check=True)
+            return
+        code = cli.run(words[1:])
+        captured = self.capsys.readouterr()
+        assert code == 0, captured.err
+        assert captured.out
+
+    def python(self, text: str) -> None:
+        exec(compile(text, "page", "exec"), self.names)
+
+
+class OwnSource:
+    """The same in processes of their own, with a copy of the source that a page may add to."""
+
+    def __init__(self, place: Path) -> None:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "src", place / "src", ignore=ignored)
+        self.place = place
+        (place / "sbatch").write_text(SBATCH)
+        (place / "sbatch").chmod(0o755)
+        paths = [str(place), str(Path(sys.executable).parent), os.environ["PATH"]]
+        source = str(place / "src")
+        self.environment = {**os.environ, "PYTHONPATH": source, "PATH": os.pathsep.join(paths)}
+
+    def command(self, words: list[str]) -> None:
+        if "ray" in words:
+            pytest.importorskip("ray", reason="Ray is not installed")
+        if words[0] == "convcompare":
+            self._run(sys.executable, "-m", *words)
+        else:
+            assert "next: the same command" in self._run(str(self.place / words[0]), *words[1:])
+
+    def python(self, text: str) -> None:
+        self._run(sys.executable, "-c", text)
+
+    def _run(self, *words: str) -> str:
+        """What a command says on stderr; it must do well and print something."""
+        done = subprocess.run(
+            words, cwd=self.place, env=self.environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+        return done.stderr
+
+
+def check_words(words: list[str]) -> None:
+    """What is told to be typed is a command of this tool that its parser takes."""
+    if words[0] == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert words[1] in targets
+        return
+    if words[0] == "sbatch":
+        return
+    assert words[0] == "convcompare", words
+    rest = words[1:]
+    if not rest:
+        return
+    if rest[0] == "worker":
+        rest = rest[1:]
+        assert rest[0] in SHARED
+    name = max((n for n in COMMANDS if rest[: len(n.split())] == n.split()), key=len, default="")
+    assert name, f"there is no command {rest[0]}"
+    load(name).make_context(name, rest[len(name.split()) :])
+
+
+def test_how_much_of_the_pages_was_run(capsys: pytest.CaptureFixture[str]) -> None:
+    if not COUNTS:
+        pytest.skip("no page was run in this process")
+    with capsys.disabled():
+        print(f"\npages: {', '.join(f'{n} {what}' for what, n in sorted(COUNTS.items()))}")
+    if len(RUNNABLE) > 10 and not LONG:
+        assert COUNTS["blocks of commands run"] + COUNTS["blocks of Python run"] >= 25
+        assert COUNTS["left for make docs-long"] <= 6, "most of what is told can be tried at once"
+
+
+@pytest.mark.parametrize("maker", ["zoo_page.py", "reference_page.py"])
+def test_pages_made_from_the_code_are_current(maker: str) -> None:
+    command = [sys.executable, ROOT / "docs" / maker, "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", tmp_path / "site"],
+        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "convcompare compare" in (tmp_path / "site/reference/commands/index.html").read_text()
+
+
 @pytest.mark.parametrize(
     "page",
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))],
+    [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"],
     ids=lambda page: page.name,
 )
 def test_links_between_pages_lead_somewhere(page: Path) -> None:

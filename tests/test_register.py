@@ -69,14 +69,6 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     assert not modules & commands
 
 
-def test_help_leaves_no_stand_in_behind() -> None:
-    run_and_list_modules(
-        "from convcompare import cli; cli.run(['--help'])\n"
-        "from rich.markdown import Markdown; from rich.traceback import Traceback\n"
-        "assert Markdown is not object and Traceback is not object"
-    )
-
-
 def test_completion_imports_nothing_heavy() -> None:
     modules = run_and_list_modules(
         "from convcompare import register; assert 'simple' in register.model.names()"

@@ -84,6 +84,12 @@ class Drawing:
         about = {"name": self.name, "caption": self.caption, "alt": self.alt}
         return {**about, "columns": self.columns, "rows": rows}
 
+    def picture(self, kind: str = "png") -> bytes:
+        """The figure as the bytes of a file."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format=kind, dpi=160)
+        return buffer.getvalue()
+
     def save(self, folder: Path, kind: str = "png") -> Path:
         """Write the figure and, beside it, its data as CSV; the path of the figure."""
         if kind not in FORMATS:
@@ -92,10 +98,8 @@ class Drawing:
                 did_you_mean(kind, FORMATS) or f"formats: {', '.join(FORMATS)}",
             )
         files.make_folder(folder)
-        buffer = io.BytesIO()
-        self.figure.savefig(buffer, format=kind, dpi=160)
         path = folder / f"{self.name}.{kind}"
-        files.write(path, buffer.getvalue())
+        files.write(path, self.picture(kind))
         files.write(folder / f"{self.name}.csv", csv_text(self.columns, self.rows).encode())
         return path
 

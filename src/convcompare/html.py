@@ -7,7 +7,7 @@ escaping would still be dead text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -67,6 +67,13 @@ def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
 """
 
 
+def excerpt(table: Table, caption: str, lists: Sequence[Sequence[str]]) -> str:
+    """A table with lists of lines below it, for a page of somebody else's: no style of its own."""
+    body = list(_table(table, _inline(caption)))
+    body += [_block(Bullets(lines)) for lines in lists if lines]
+    return "\n".join(body)
+
+
 def _body(document: Document, pictures: Mapping[str, Picture]) -> Iterator[str]:
     headings = [block for block in document.blocks if isinstance(block, Heading)]
     anchors = unique_names(heading.text for heading in headings)
@@ -83,7 +90,7 @@ def _body(document: Document, pictures: Mapping[str, Picture]) -> Iterator[str]:
             yield from _table(block.table, f"<b>Table {tables}.</b> {_inline(block.caption)}")
         elif isinstance(block, FigureBlock):
             figures += 1
-            yield _figure(block, figures, pictures[block.drawing.name])
+            yield figure(block, figures, pictures[block.drawing.name])
         else:
             yield _block(block)
 
@@ -119,7 +126,7 @@ def _block(block: Block) -> str:
     raise AssertionError(block)
 
 
-def _figure(block: FigureBlock, number: int, picture: Picture) -> str:
+def figure(block: FigureBlock, number: int, picture: Picture) -> str:
     size = f'width="{picture.width}" height="{picture.height}"'
     image = f'<img src="{picture.address}" {size} alt="{escape(one_line(block.alt))}">'
     caption = f"<b>Figure {number}.</b> {_inline(block.drawing.caption)}"

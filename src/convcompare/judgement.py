@@ -21,6 +21,8 @@ from .stats import ALPHA
 from .store import RunStore
 from .summary import notes, summary
 
+MOST_ALIKE = 3
+"""Networks with the same mark that get a warning each; more of them get one together."""
 CONFOUNDED = 1.5
 """Networks whose parameters differ by more than this factor are compared size and all."""
 
@@ -151,15 +153,20 @@ class Judgement:
         return predictions.hits(found.logits, found.labels)
 
     def _marked(self) -> Iterator[tuple[str, str]]:
-        """Each mark of a network once, with the seeds that it is on."""
-        grouped: dict[tuple[str, str], list[tuple[Run, Mark]]] = {}
+        """Each mark of a network once, with the seeds that it is on; of many networks together."""
+        grouped: dict[str, dict[str, list[tuple[Run, Mark]]]] = {}
         for label, run, mark in self.marks:
-            grouped.setdefault((label, mark.name), []).append((run, mark))
-        for (label, _), found in grouped.items():
-            seeds = ", ".join(str(run.trial.seed) for run, _ in found)
-            run, mark = found[-1]
-            which = f"{label} (seed{'s' if len(found) > 1 else ''} {seeds})"
-            yield f"{which} {mark.text}", mark.hint
+            grouped.setdefault(mark.name, {}).setdefault(label, []).append((run, mark))
+        for networks in grouped.values():
+            together = len(networks) > MOST_ALIKE
+            for label, found in networks.items():
+                seeds = ", ".join(str(run.trial.seed) for run, _ in found)
+                mark = found[-1][1]
+                which = f"{label} (seed{'s' if len(found) > 1 else ''} {seeds})"
+                rest = f"; likewise {', '.join(list(networks)[1:])}" if together else ""
+                yield f"{which} {mark.text}{rest}", mark.hint
+                if together:
+                    break
 
     def _confounded(self) -> Iterator[tuple[str, str]]:
         sizes = {group.label: group.parameters for group in self.comparison.groups}

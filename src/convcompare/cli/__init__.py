@@ -8,23 +8,20 @@ from typing import Any
 
 import typer
 
-from .. import __version__, out_of_memory, stopping
+from .. import __version__, stopping
 from ..errors import ConvcompareError, Terminated, TrialError
 from .commands import Commands
+from .parsing import in_our_words
 
-EPILOG = (
-    "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
-    "4 store damaged or not writable, 130 or 143 interrupted."
-)
+COMPLETING = "_CONVCOMPARE_COMPLETE"
+"""Set by a shell that asks for completions."""
 
 app = typer.Typer(
     name="convcompare",
     cls=Commands,
-    help="Compare convolutional networks fairly: the same data, recipe and seeds for each.",
-    epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
 )
 
 
@@ -39,14 +36,8 @@ def convcompare(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
 ) -> None:
-    if debug:
-        global _debug
-        _debug = True
-
-
-_debug = False
+    """Examples, where nothing is asked for."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -58,6 +49,14 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _say_examples() -> None:
+    from . import help
+    from .commands import ABOUT, EXAMPLES
+
+    more = "`convcompare --help` lists all commands, `convcompare COMMAND --help` explains one."
+    help.show([ABOUT, "", *(f"  {example}" for example in EXAMPLES), "", more])
 
 
 def _say_stopped() -> None:
@@ -72,20 +71,23 @@ def _say_stopped() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; its exit code."""
+    """Run the command line; its exit code. ``--debug`` may stand anywhere in it."""
     from .console import show_error
 
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    if not arguments and COMPLETING not in os.environ:
+        _say_examples()
+        return 0
     command = typer.main.get_command(app)
     try:
-        code: Any = command.main(
-            arguments or ["--help"], prog_name="convcompare", standalone_mode=False
-        )
+        code: Any = command.main(arguments, prog_name="convcompare", standalone_mode=False)
     except Terminated:
         return 143
     except KeyboardInterrupt:
         return 130
     except ConvcompareError as error:
-        if _debug:
+        if debug:
             raise
         if stopping.stop.number:
             return error.exit_code
@@ -95,31 +97,13 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
-        if _debug:
+        if debug:
             raise
         if stopping.stop.number:
             return 1
-        told = _in_our_words(error)
+        told = in_our_words(error)
         show_error(told)
         if isinstance(told, TrialError):
             return told.exit_code
         return int(getattr(error, "exit_code", 70))
     return code if isinstance(code, int) else 0
-
-
-def _in_our_words(error: Exception) -> ConvcompareError:
-    """The command-line parser's errors in our style; anything else is a bug and says so."""
-    if out_of_memory.is_out_of_memory(error):
-        return TrialError(out_of_memory.in_words(error), out_of_memory.HINT)
-    if not hasattr(error, "format_message"):
-        text = f"{type(error).__name__}: {error}".partition("\n")[0]
-        return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")
-    text = error.format_message().replace("'", "`").rstrip(".")
-    text = text[:1].lower() + text[1:]
-    near = getattr(error, "possibilities", None)
-    if near:
-        return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")
-    text, _, suggestion = text.partition(". Did you mean ")
-    path = getattr(getattr(error, "ctx", None), "command_path", "convcompare")
-    hint = f"did you mean {suggestion}" if suggestion else f"`{path} --help` explains it"
-    return ConvcompareError(text, hint)

@@ -17,9 +17,8 @@ def classes(
 ) -> None:
     """Test accuracy of each class, and how the networks differ in it.
 
-    [bold]convcompare classes[/bold]
-
-    [bold]convcompare classes fcn simple --format csv[/bold]
+    $ convcompare classes
+    $ convcompare classes fcn simple --format csv
     """
     from ..class_table import class_table
     from ..errors import UsageError

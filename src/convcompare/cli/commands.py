@@ -7,14 +7,23 @@ in `receptive_field.py`, `runs check` in `runs/check.py`, `runs` itself in `runs
 from __future__ import annotations
 
 import importlib
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import ModuleType
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+ABOUT = "Compare convolutional networks fairly: the same data, recipe and seeds for each."
+EXAMPLES = (
+    "convcompare compare fcn simple residual --dataset mnist-mini --epochs 1",
+    "convcompare plot learning-curves --terminal",
+    "convcompare runs latest --format markdown",
+)
+"""Three lines that work as they are, one after the other, without a network."""
+EXIT_CODES = (
+    "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
+    "4 store damaged or not writable, 130 or 143 interrupted."
+)
 
 COMMANDS: Mapping[str, str] = {
     "compare": "Train networks under the same conditions and print the table of the reports.",
@@ -30,19 +39,18 @@ COMMANDS: Mapping[str, str] = {
     "classes": "Test accuracy of each class, and how the networks differ in it.",
     "report": "Write a report: a folder with Markdown, figures and their data, and one HTML page.",
     "datasets": "List the data sets, and which of them are on this machine.",
+    "doctor": "Say what this machine offers: versions, device, data, sources, and whether runs are "
+    "sound.",
     "runs": "List the runs, show one, or the table of the latest comparison.",
     "runs verify": "Train a run again from its record, and say whether the bits are equal.",
     "runs check": "Read everything of a store, and name what is damaged; --repair puts it aside.",
     "runs rm": "Remove runs for good, after asking.",
+    "runs export": "Write runs for other programs: CSV for data frames, TensorBoard, MLflow.",
 }
 """In the order of the help. The line is the first paragraph of the function's docstring."""
 
 PASSING_ON = {"worker": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
 """How a command is parsed of which all that follows belongs to another."""
-
-UNUSED = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
-"""What Typer's help imports for ways of writing that this tool does not use; their lexers and
-parsers take as long as everything else that the help needs."""
 
 
 class Outline(TyperCommand):
@@ -82,16 +90,16 @@ class Commands(TyperGroup):
         return params
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        with light_help():
-            super().format_help(ctx, formatter)
+        from . import help
+
+        help.show(help.group_help(ABOUT, EXAMPLES, EXIT_CODES, help.room()))
 
 
 class Command(TyperCommand):
     """One command, loaded."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        with light_help():
-            super().format_help(ctx, formatter)
+        _show_help(self, ctx, {})
 
 
 class Family(TyperGroup):
@@ -104,17 +112,28 @@ class Family(TyperGroup):
     allow_interspersed_args = True
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        with light_help():
-            super().format_help(ctx, formatter)
+        _show_help(self, ctx, {name: str(one.help) for name, one in self.commands.items()})
+
+
+def _show_help(command: Any, ctx: Any, below: Mapping[str, str]) -> None:
+    from . import help
+
+    help.show(help.command_help(command, ctx.command_path, below, help.room()))
+
+
+def function_of(path: str) -> Callable[..., Any]:
+    """The function of a command; imports its module."""
+    module = path.replace("-", "_").replace(" ", ".")
+    found: Callable[..., Any] = getattr(
+        importlib.import_module(f"{__package__}.{module}"), module.rpartition(".")[2]
+    )
+    return found
 
 
 def load(path: str) -> Any:
     """The command of that name as the parser has it; imports its module."""
-    module = path.replace("-", "_").replace(" ", ".")
-    function = getattr(
-        importlib.import_module(f"{__package__}.{module}"), module.rpartition(".")[2]
-    )
-    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    function = function_of(path)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
     if not (below := outlines(path)):
         app.command(path, cls=Command, context_settings=PASSING_ON.get(path))(function)
         return typer.main.get_command(app)
@@ -122,22 +141,3 @@ def load(path: str) -> Any:
     family: Any = typer.main.get_command(app)
     family.commands.update(below)
     return family
-
-
-@contextmanager
-def light_help() -> Iterator[None]:
-    """Stand-ins for UNUSED, so that Typer's help comes up without them.
-
-    Whatever imports those modules afterwards gets the real ones.
-    """
-    stand_ins = {}
-    for name, member in UNUSED.items():
-        if name not in sys.modules:
-            stand_ins[name] = ModuleType(name)
-            setattr(stand_ins[name], member, object)
-    sys.modules.update(stand_ins)
-    try:
-        yield
-    finally:
-        for name in stand_ins:
-            del sys.modules[name]

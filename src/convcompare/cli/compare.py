@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from . import options as o
+
+if TYPE_CHECKING:
+    from .request import Request
+
+SETTINGS = (
+    "epochs",
+    "batch_size",
+    "lr",
+    "optimizer",
+    "image_size",
+    "val_fraction",
+    "select",
+    "devices",
+)
+"""The settings of a training that have an option of their own."""
 
 
 def compare(
@@ -54,17 +71,22 @@ def compare(
 ) -> None:
     """Train networks under the same conditions and print the table of the reports.
 
-    [bold]convcompare compare fcn simple residual[/bold]
-
-    [bold]convcompare compare --dataset cifar10 residual simple --epochs 2 --seeds 3[/bold]
-
-    [bold]convcompare compare net.py:MyNet simple --dataset folder:photos[/bold]
-
-    [bold]convcompare compare simple residual --match parameters --seeds 5[/bold]
+    $ convcompare compare fcn simple residual
+    $ convcompare compare --dataset cifar10 residual simple --epochs 2 --seeds 3
+    $ convcompare compare net.py:MyNet simple --dataset folder:photos
+    $ convcompare compare simple residual --match parameters --seeds 5
 
     Finished runs are reused and half-done ones go on; the same command can be stopped and repeated
     at any time.
     """
+    given = locals()
+    from .session import perform
+
+    raise typer.Exit(perform(request(given)))
+
+
+def request(given: dict[str, Any]) -> Request:
+    """What was asked for, by the parameters of `compare`."""
     from .arguments import (
         parse_columns,
         parse_compile,
@@ -77,51 +99,26 @@ def compare(
     )
     from .part import parse_shard
     from .request import Request, UntilClear, wanted
-    from .session import perform
 
+    asked, rest = SimpleNamespace(**given), dict(given)
+    settings = {name: rest.pop(name) for name in SETTINGS}
+    for name in ("seed", "max_seeds", "max_time", "margin"):
+        del rest[name]
     plan = None
-    if until_clear:
-        plan = UntilClear(max_seeds, parse_duration(max_time), margin / 100)
-        refuse_with_until_clear({"--seeds": seeds, "--lr-grid": lr_grid}, len(models))
-    request = Request(
-        models=wanted(models),
-        dataset=dataset,
-        seeds=parse_seeds(seeds, seed),
-        recipe=recipe,
-        settings=parse_settings(
-            settings,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            optimizer=optimizer,
-            image_size=image_size,
-            val_fraction=val_fraction,
-            select=select,
-            devices=devices,
-        ),
-        precision=precision,
-        device=device,
-        threads=threads,
-        compile=parse_compile(compile),
-        executor=executor,
-        jobs=parse_jobs(jobs, executor),
-        ray_address=ray_address,
-        gpu_share=gpu_share,
-        weights=weights,
-        shard=parse_shard(shard),
-        worker=worker,
-        store=store,
-        data_dir=data_dir,
-        fresh=fresh,
-        dry_run=dry_run,
-        format=format,
-        out=out,
-        quiet=quiet,
-        columns=parse_columns(columns),
-        baseline=baseline,
-        match=match,
-        all_pairs=all_pairs,
-        lr_grid=parse_rates(lr_grid),
-        until_clear=plan,
-    )
-    raise typer.Exit(perform(request))
+    if asked.until_clear:
+        plan = UntilClear(asked.max_seeds, parse_duration(asked.max_time), asked.margin / 100)
+        refuse_with_until_clear(
+            {"--seeds": asked.seeds, "--lr-grid": asked.lr_grid}, len(asked.models)
+        )
+    read = {
+        "models": wanted(asked.models),
+        "seeds": parse_seeds(asked.seeds, asked.seed),
+        "settings": parse_settings(asked.settings, **settings),
+        "compile": parse_compile(asked.compile),
+        "jobs": parse_jobs(asked.jobs, asked.executor),
+        "shard": parse_shard(asked.shard),
+        "columns": parse_columns(asked.columns),
+        "lr_grid": parse_rates(asked.lr_grid),
+        "until_clear": plan,
+    }
+    return Request(**{**rest, **read})

@@ -62,5 +62,6 @@ def _console(terminal: bool, stderr: bool) -> Console:
         highlight=False,
         markup=False,
         emoji=False,
+        force_jupyter=False,
         width=None if terminal else WIDE,
     )

@@ -25,7 +25,7 @@ COLUMNS = (
 def datasets(data_dir: o.DataDir = None, format: o.Format = "table") -> None:
     """List the data sets, and which of them are on this machine.
 
-    [bold]convcompare datasets[/bold]
+    $ convcompare datasets
     """
     from ..data import Sources
     from ..load import default_cache, list_datasets

@@ -46,7 +46,11 @@ def gradients(
     threshold: Annotated[
         float,
         o.option(
-            "--threshold", panel=o.OUTPUT, min=1, help="Ratio that counts as vanishing (100)."
+            "--threshold",
+            metavar="RATIO",
+            panel=o.OUTPUT,
+            min=1,
+            help="Ratio that counts as vanishing (100).",
         ),
     ] = 100.0,
     recipe: o.Recipe = "report",
@@ -65,9 +69,8 @@ def gradients(
 ) -> None:
     """Gradient of each layer on one fixed batch, at initialisation and after each epoch.
 
-    [bold]convcompare gradients plain-56 resnet-56 --dataset cifar10[/bold]
-
-    [bold]convcompare gradients simple residual --epochs 3 --out figures[/bold]
+    $ convcompare gradients plain-56 resnet-56 --dataset cifar10
+    $ convcompare gradients simple residual --epochs 3 --out figures
     """
     from .arguments import parse_settings
     from .request import Request, wanted

@@ -29,9 +29,8 @@ SHAPE = (64, 32, 32, 32)
 def layers(precision: Precision = "auto", format: Format = "table") -> None:
     """Measure the custom layers beside torch's: differences, time, parameters.
 
-    [bold]convcompare layers[/bold]
-
-    [bold]convcompare layers --precision bf16 --format csv[/bold]
+    $ convcompare layers
+    $ convcompare layers --precision bf16 --format csv
     """
     kind = check_format(format)
     from ..analyses.layer_cost import layer_costs

@@ -54,11 +54,9 @@ def models(
 ) -> None:
     """List the networks, with parameters and MACs for a data set.
 
-    [bold]convcompare models[/bold]
-
-    [bold]convcompare models --dataset cifar10[/bold]
-
-    [bold]convcompare models residual[/bold]
+    $ convcompare models
+    $ convcompare models --dataset cifar10
+    $ convcompare models residual
     """
     kind = check_format(format)
     if name is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,10 +24,22 @@ model_names = _names("model")
 dataset_names = _names("dataset")
 plot_names = _names("plot")
 study_names = _names("study")
+export_names = _names("export")
 
 
-def option(*names: str, panel: str, **more: Any) -> Any:
-    return typer.Option(*names, rich_help_panel=panel, show_default=False, **more)
+def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of the runs of the store, and ``latest``."""
+    from ..store import RunStore
+
+    store = ctx.params.get("store") or os.environ.get("CONVCOMPARE_STORE") or "runs"
+    names = ["latest", *RunStore(Path(store)).ids()]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def selected_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What a figure or a report may be of: studies, networks, runs."""
+    named = [*study_names(incomplete), *model_names(incomplete)]
+    return [*named, *run_names(ctx, incomplete)]
 
 
 TRAINING = "Training"
@@ -34,6 +47,31 @@ COMPARISON = "Comparison"
 MACHINE = "Machine"
 STORE = "Runs and data"
 OUTPUT = "Output"
+
+
+def option(*names: str, panel: str, **more: Any) -> Any:
+    more.setdefault("metavar", VALUES.get(names[0]))
+    return typer.Option(*names, rich_help_panel=panel, show_default=False, **more)
+
+
+VALUES = {
+    "--seed": "N",
+    "--threads": "N",
+    "--images": "N",
+    "--epochs": "N",
+    "--image-size": "PIXELS",
+    "--dataset": "NAME",
+    "--format": "NAME",
+    "--figure-format": "NAME",
+    "--layer": "NAME",
+    "--measure": "NAME",
+    "--run": "RUN",
+    "--store": "DIR",
+    "--data-dir": "DIR",
+    "--out": "PATH",
+}
+"""What stands for the value of an option that means the same in every command."""
+
 
 Models = Annotated[
     list[str],
@@ -57,14 +95,17 @@ Selection = Annotated[
     typer.Argument(
         help="A study, models, or runs by their ids (the latest comparison).",
         metavar="[STUDY | MODEL | RUN]...",
+        autocompletion=selected_names,
     ),
 ]
 Dataset = Annotated[
     str,
-    typer.Option(
+    option(
         "--dataset",
         "-d",
-        help="`convcompare datasets` lists them; folder:PATH takes your own images.",
+        panel=TRAINING,
+        help="mnist (the default); `convcompare datasets` lists them, folder:PATH takes your own "
+        "images.",
         autocompletion=dataset_names,
     ),
 ]

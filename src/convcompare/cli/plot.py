@@ -56,11 +56,9 @@ def plot(
 ) -> None:
     """Draw figures of a comparison, and beside each its data as CSV.
 
-    [bold]convcompare plot learning-curves[/bold]
-
-    [bold]convcompare plot confusion-matrix fcn simple --out confusion.svg[/bold]
-
-    [bold]convcompare plot accuracy --terminal[/bold]
+    $ convcompare plot learning-curves
+    $ convcompare plot confusion-matrix fcn simple --out confusion.svg
+    $ convcompare plot accuracy --terminal
     """
     from .. import register
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from ..run import Epoch, Trial
 
 SPARKS = "▁▂▃▄▅▆▇█"
+BAR = 24
+"""Columns of the bar: what is narrow stays whole when a terminal is made narrower."""
+MOST_MARKS = 20
 
 
 @dataclass
@@ -137,7 +139,7 @@ class Tracker:
 @contextmanager
 def follow(tracker: Tracker, console: Console, quiet: bool) -> Iterator[PlainView | LiveView]:
     """A view of the tracker for as long as the job runs."""
-    if quiet or not console.is_terminal:
+    if quiet or not console.is_terminal or console.is_dumb_terminal:
         yield PlainView(tracker, console, quiet)
         return
     view = LiveView(tracker)
@@ -187,27 +189,47 @@ class LiveView:
     def show(self, event: Event) -> None:
         self.tracker.update(event)
 
-    def __rich__(self) -> RenderableType:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """No more lines than the terminal has, and none wider: what is cut off cannot be erased."""
         running = [self._current(row) for row in self.tracker.running]
         waiting = [
-            Text(f" {_name(row)} · waits for {row.waits_for}, which works on it", no_wrap=True)
+            Text(f" {_name(row)} · waits for {row.waits_for}, which works on it")
             for row in self.tracker.rows.values()
             if row.waits_for
         ]
-        return Group(self._models(), Text(), *running, *waiting, self._bar())
+        room = max(3, console.size.height - 2)
+        current = [*running, *waiting][: room - 2]
+        left = room - len(current) - 2
+        lines = [*self._models(left), *([Text()] if left > 0 else []), *current]
+        for line in [*lines, self._bar()]:
+            if isinstance(line, Text):
+                line.no_wrap, line.overflow = True, "ellipsis"
+            yield line
 
-    def _models(self) -> Table:
+    def _models(self, room: int) -> list[RenderableType]:
+        """The models in so many lines; where they are more, those at work and around them."""
+        labels, running = self.tracker.labels, {row.label for row in self.tracker.running}
+        if room < 1:
+            return []
+        if len(labels) <= room:
+            return [self._table(labels, running)]
+        at = next((i for i, label in enumerate(labels) if label in running), self.tracker.done)
+        first = min(max(0, at - (room - 1) // 2), len(labels) - (room - 1))
+        shown = labels[first : first + room - 1]
+        more = f" … {len(labels) - len(shown)} more networks"
+        return [self._table(shown, running), Text(more, style="dim")]
+
+    def _table(self, labels: Sequence[str], running: Collection[str]) -> Table:
         table = Table(box=None, show_header=False, padding=(0, 3, 0, 0), pad_edge=False)
         for name, justify in (("", "left"), ("", "left"), ("", "right"), ("", "right")):
             table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-        running = {row.label for row in self.tracker.running}
-        for label in self.tracker.labels:
+        for label in labels:
             rows = self.tracker.of(label)
             last = [row.epochs[-1].test_accuracy for row in rows if row.epochs]
             seconds = self.tracker.epoch_seconds(label)
             table.add_row(
                 Text(f" {label}", style="bold" if label in running else ""),
-                "".join(row.mark for row in rows),
+                marks(rows),
                 units.percent(sum(last) / len(last)) if last else "",
                 f"{units.seconds(seconds)} an epoch" if seconds else "",
             )
@@ -222,17 +244,25 @@ class LiveView:
             shown += f"   {sparkline([e.train_loss for e in row.epochs])}"
         if row.epochs:
             shown += f"   test {units.percent(row.epochs[-1].test_accuracy)}"
-        return Text(shown, no_wrap=True, overflow="ellipsis")
+        return Text(shown)
 
-    def _bar(self) -> Table:
+    def _bar(self) -> Text:
         tracker, rest = self.tracker, self.tracker.remaining()
         spent = units.clock(time.monotonic() - tracker.started)
         told = f"{tracker.done} of {len(tracker.rows)} trials · {spent}"
         if rest is not None and tracker.done < len(tracker.rows):
             told += f" · about {units.about_seconds(rest)} left"
-        line = Table.grid(padding=(0, 2, 0, 1))
-        line.add_row(ProgressBar(total=1, completed=tracker.progress(), width=36), told)
-        return line
+        full = round(BAR * min(1.0, tracker.progress()))
+        return Text.assemble(" ", ("━" * full, "green"), ("─" * (BAR - full), "dim"), f"  {told}")
+
+
+def marks(rows: Sequence[Row]) -> str:
+    """A mark a trial, or how many have ended where there are too many to see."""
+    if len(rows) <= MOST_MARKS:
+        return "".join(row.mark for row in rows)
+    ended = sum(row.state not in ("waiting", "running") for row in rows)
+    bad = sum(row.mark == "✗" for row in rows)
+    return f"{ended} of {len(rows)}" + (f", {bad} ✗" if bad else "")
 
 
 def epoch_line(row: Row, epoch: Epoch) -> str:

@@ -30,12 +30,12 @@ Models = Annotated[
 ]
 Dataset = Annotated[
     str | None,
-    typer.Option(
+    o.option(
         "--dataset",
         "-d",
+        panel=FIELD,
         help="The images: their size, and with --effective the test images (cifar10, and noise).",
         autocompletion=o.dataset_names,
-        show_default=False,
     ),
 ]
 ImageSize = Annotated[
@@ -93,11 +93,9 @@ def receptive_field(
 ) -> None:
     """What each unit sees: exact size, stride and start of every layer.
 
-    [bold]convcompare receptive-field cnn:depth=6 residual[/bold]
-
-    [bold]convcompare receptive-field torchvision:resnet50 --image-size 224[/bold]
-
-    [bold]convcompare receptive-field plain-20 resnet-20 --effective --image-size 96[/bold]
+    $ convcompare receptive-field cnn:depth=6 residual
+    $ convcompare receptive-field torchvision:resnet50 --image-size 224
+    $ convcompare receptive-field plain-20 resnet-20 --effective --image-size 96
     """
     kind = check_format(format)
     if effective:

@@ -17,6 +17,7 @@ def report(
         typer.Argument(
             help="Studies, models, or `latest`: the last comparison (all studies and the last).",
             metavar="NAME",
+            autocompletion=o.selected_names,
             show_default=False,
         ),
     ] = None,
@@ -28,9 +29,8 @@ def report(
 ) -> None:
     """Write a report: a folder with Markdown, figures and their data, and one HTML page.
 
-    [bold]convcompare report[/bold]
-
-    [bold]convcompare report --out reports/monday[/bold]
+    $ convcompare report
+    $ convcompare report --out reports/monday
 
     The page holds all that it shows, and opens from disk; nothing is trained.
     """

@@ -73,6 +73,8 @@ class Request:
     all_pairs: bool = False
     lr_grid: Sequence[str] = ()
     until_clear: UntilClear | None = None
+    command: Sequence[str] = ()
+    """The arguments that ask for it at the command line; those of this process where empty."""
 
     @property
     def is_part(self) -> bool:

@@ -14,6 +14,7 @@ from ..errors import Terminated, quote
 from ..tables import check_format
 from .after import time_alone
 from .console import show_warning, talk
+from .durations import now, say_durations
 from .output import emit_judgement, emit_table
 from .part import part_of, work
 from .plan import plan_table, power_words
@@ -22,15 +23,15 @@ from .request import Job, Request, prepare
 if TYPE_CHECKING:
     from ..comparison import Comparison, Plan
     from ..experiment import TrialRunner
+    from ..judgement import Judgement
     from ..run import Run
     from .progress import Tracker
 
 
 def perform(request: Request) -> int:
     """Do what was asked; the exit code."""
-    from ..judgement import Judgement
-
     kind = check_format(request.format)
+    began = now()
     job = prepare(request)
     if not request.quiet:
         say_conditions(job, request)
@@ -39,12 +40,21 @@ def perform(request: Request) -> int:
         return 0
     if request.is_part:
         return work(job, request)
-    comparison = run_until_clear(job, request) if request.until_clear else run_job(job, request)
-    judgement = Judgement(comparison, job.store, request.all_pairs)
+    judgement = judged(job, request)
     emit_judgement(judgement, kind, request.out, request.columns)
+    if not request.quiet:
+        say_durations(judgement.comparison, began)
     if talk().is_terminal and kind == "table" and not request.quiet:
         talk().print("next: convcompare plot learning-curves · convcompare report", style="dim")
     return 1 if judgement.comparison.failed else 0
+
+
+def judged(job: Job, request: Request) -> Judgement:
+    """Run the comparison that was asked for, and judge it."""
+    from ..judgement import Judgement
+
+    comparison = run_until_clear(job, request) if request.until_clear else run_job(job, request)
+    return Judgement(comparison, job.store, request.all_pairs)
 
 
 def run_until_clear(job: Job, request: Request) -> Comparison:
@@ -100,7 +110,7 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
         dataclasses.replace(job.conditions, loading_seconds=loading),
         (),
         now.isoformat(timespec="seconds"),
-        tuple(sys.argv[1:]),
+        tuple(request.command or sys.argv[1:]),
         request.study,
         job.baseline,
         plan,

@@ -77,11 +77,9 @@ def study(
 ) -> None:
     """Run the studies of the reports: what is missing is trained, the tables are printed.
 
-    [bold]convcompare study mnist --seeds 3[/bold]
-
-    [bold]convcompare study all --epochs 1 --dataset mnist-mini --skip Bottleneck[/bold]
-
-    [bold]convcompare study depth depth-003 --dry-run[/bold]
+    $ convcompare study mnist --seeds 3
+    $ convcompare study all --epochs 1 --dataset mnist-mini --skip Bottleneck
+    $ convcompare study depth depth-003 --dry-run
     """
     from .arguments import (
         parse_columns,
@@ -172,12 +170,14 @@ def _request(shared: Request, name: str, study: Study, rows: Iterable[Row]) -> R
 def _run(requests: Sequence[Request], kind: Format) -> int:
     """Each study in turn; a table after each, one JSON object after all."""
     from ..judgement import Judgement
+    from .durations import now, say_durations
     from .part import work
     from .request import prepare
     from .session import run_job, say_conditions
 
     failed, records = False, []
     for request in requests:
+        began = now()
         job = prepare(request)
         if not request.quiet:
             say_conditions(job, request)
@@ -190,6 +190,8 @@ def _run(requests: Sequence[Request], kind: Format) -> int:
         if kind != "json":
             path = _path(request, several=len(requests) > 1)
             emit_judgement(judgement, kind, path, request.columns)
+        if not request.quiet:
+            say_durations(judgement.comparison, began)
     if kind == "json" and records:
         record = {"schema_version": 1, "studies": records}
         emit_text(json.dumps(record, indent=1, ensure_ascii=False), requests[0].out)

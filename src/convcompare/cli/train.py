@@ -40,11 +40,9 @@ def train(
 ) -> None:
     """Train one network once.
 
-    [bold]convcompare train simple[/bold]
-
-    [bold]convcompare train residual:width=64 --dataset cifar10 --recipe modern --epochs 10[/bold]
-
-    [bold]convcompare train net.py:MyNet --seed 3[/bold]
+    $ convcompare train simple
+    $ convcompare train residual:width=64 -d cifar10 --recipe modern --epochs 10
+    $ convcompare train net.py:MyNet --seed 3
     """
     given = {**locals(), "models": [model]}
     del given["model"]

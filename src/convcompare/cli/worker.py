@@ -23,7 +23,7 @@ def worker(
 ) -> None:
     """Take part in a comparison: run its trials beside other workers until none is left.
 
-    [bold]convcompare worker compare fcn simple --seeds 10 --store /shared/runs[/bold]
+    $ convcompare worker compare fcn simple --seeds 10 --store /shared/runs
 
     Start the same line as often as you like, on all hosts that see the store. Each trial is done by
     one worker; what one that died or was stopped had begun, another goes on with. The command

@@ -35,7 +35,10 @@ COLUMNS = (
 def runs(
     name: Annotated[
         str | None,
-        typer.Argument(help="A run, by the beginning of its id, or `latest`: the last comparison."),
+        typer.Argument(
+            help="A run, by the beginning of its id, or `latest`: the last comparison.",
+            autocompletion=o.run_names,
+        ),
     ] = None,
     store: o.Store = Path("runs"),
     columns: o.Columns = None,
@@ -44,13 +47,10 @@ def runs(
 ) -> None:
     """List the runs, show one, or the table of the latest comparison.
 
-    [bold]convcompare runs[/bold]
-
-    [bold]convcompare runs latest --format markdown[/bold]
-
-    [bold]convcompare runs 3fa9[/bold]
-
-    [bold]convcompare runs check --repair[/bold]
+    $ convcompare runs
+    $ convcompare runs latest --format markdown
+    $ convcompare runs 3fa9
+    $ convcompare runs check --repair
     """
     from ...store import RunStore
     from ..arguments import parse_columns

@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 def check(
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Put aside what is damaged, into quarantine/ of the store."),
+        o.option(
+            "--repair",
+            panel=o.STORE,
+            help="Put aside what is damaged, into quarantine/ of the store.",
+        ),
     ] = False,
     store: o.Store = Path("runs"),
     format: o.Format = "table",
 ) -> None:
     """Read everything of a store, and name what is damaged; --repair puts it aside.
 
-    [bold]convcompare runs check[/bold]
-
-    [bold]convcompare runs check --repair[/bold]
-
-    [bold]convcompare runs check --format json[/bold]
+    $ convcompare runs check
+    $ convcompare runs check --repair
+    $ convcompare runs check --format json
 
     Nothing is deleted: what is put aside can be moved back. The command that made a run makes it
     anew, or goes on from the epoch that is left of it. Exit code 4 where damage is left.

@@ -19,16 +19,19 @@ if TYPE_CHECKING:
 def rm(
     runs: Annotated[
         list[str],
-        typer.Argument(help="Runs, by the beginnings of their ids.", metavar="RUN..."),
+        typer.Argument(
+            help="Runs, by the beginnings of their ids.",
+            metavar="RUN...",
+            autocompletion=o.run_names,
+        ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, o.option("--yes", "-y", panel=o.STORE, help="Do not ask.")] = False,
     store: o.Store = Path("runs"),
 ) -> None:
     """Remove runs for good, after asking.
 
-    [bold]convcompare runs rm 3fa9[/bold]
-
-    [bold]convcompare runs rm 3fa9 50ad --yes[/bold]
+    $ convcompare runs rm 3fa9
+    $ convcompare runs rm 3fa9 50ad --yes
 
     Comparisons that they belong to still open, and say that they are missing.
     """

@@ -32,7 +32,12 @@ COLUMNS = (
 
 def verify(
     run: Annotated[
-        str, typer.Argument(help="A run that has ended, by the beginning of its id.", metavar="RUN")
+        str,
+        typer.Argument(
+            help="A run that has ended, by the beginning of its id.",
+            metavar="RUN",
+            autocompletion=o.run_names,
+        ),
     ],
     threads: o.Threads = None,
     device: Annotated[
@@ -48,9 +53,8 @@ def verify(
 ) -> int:
     """Train a run again from its record, and say whether the bits are equal.
 
-    [bold]convcompare runs verify 3fa9[/bold]
-
-    [bold]convcompare runs verify 3fa9 --threads 1[/bold]
+    $ convcompare runs verify 3fa9
+    $ convcompare runs verify 3fa9 --threads 1
 
     The same trial on as many threads as it had, in a folder that is gone afterwards; the run itself
     is only read. Exit code 0 where metrics, logits and weights are bit-equal, 1 where they are not.

@@ -1,0 +1,99 @@
+"""The pages docs/reference/*.md, from the code: every command with its options, every public name.
+
+python docs/reference_page.py            writes the pages
+python docs/reference_page.py --check    fails where one is not current
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import convcompare
+from convcompare.cli.commands import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES, load
+from convcompare.cli.help import command_help, group_help
+from convcompare.library import Options
+
+FOLDER = Path(__file__).parent / "reference"
+WIDTH = 90
+MADE = "Made from the code by `python docs/reference_page.py`; a test checks that it is current."
+
+
+def commands() -> Iterator[str]:
+    """What ``--help`` says of the tool and of each command."""
+    yield f"# Commands\n\n{MADE}\n"
+    yield _text(group_help(ABOUT, EXAMPLES, EXIT_CODES, WIDTH))
+    for name in COMMANDS:
+        below = {
+            path.rpartition(" ")[2]: line
+            for path, line in COMMANDS.items()
+            if path.rpartition(" ")[0] == name
+        }
+        yield f"\n## convcompare {name}\n"
+        yield _text(command_help(load(name), f"convcompare {name}", below, WIDTH))
+
+
+def _text(lines: Iterator[str] | list[str]) -> str:
+    return "\n".join(["```text", *lines, "```"])
+
+
+def library() -> Iterator[str]:
+    """The public names: what each takes, gives and raises."""
+    yield f"# Library\n\n{MADE}\n"
+    yield _prose(convcompare)
+    for name in ("compare", "read"):
+        yield f"\n## convcompare.{name}\n"
+        yield from _function(name, getattr(convcompare, name))
+    yield "\n## The options of compare\n"
+    yield _prose(Options) + "\n"
+    yield "| option | type |\n|---|---|"
+    for name, kind in Options.__annotations__.items():
+        text = getattr(kind, "__forward_arg__", str(kind)).replace("|", r"\|")
+        yield f"| `{name}` | `{text}` |"
+    yield "\n## convcompare.Result\n"
+    yield _prose(convcompare.Result)
+    for name, member in vars(convcompare.Result).items():
+        if not name.startswith("_") and (callable(member) or isinstance(member, property)):
+            yield f"\n### {name}\n"
+            function = member.fget if isinstance(member, property) else member
+            yield from _function(name, function, isinstance(member, property))
+    yield "\n## convcompare.ConvcompareError\n"
+    yield _prose(convcompare.ConvcompareError)
+    yield "\n`message` and `hint` are one line each; `exit_code` is that of the command line."
+
+
+def _function(name: str, function: object, is_property: bool = False) -> Iterator[str]:
+    signature = inspect.signature(function)  # type: ignore[arg-type]
+    shown = signature.replace(
+        parameters=[one for one in signature.parameters.values() if one.name != "self"]
+    )
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(shown))
+    yield _text([f"{name} -> {shown.return_annotation}" if is_property else f"{name}{text}"])
+    yield "\n" + _prose(function)
+
+
+def _prose(thing: object) -> str:
+    """A docstring as Markdown: its code is code."""
+    text = inspect.getdoc(thing) or ""
+    return re.sub(r"``([^`]*)``", r"`\1`", text)
+
+
+def main() -> None:
+    stale = []
+    for name, lines in (("commands", commands()), ("library", library())):
+        path, text = FOLDER / f"{name}.md", "\n".join(lines).rstrip() + "\n"
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                stale.append(str(path.name))
+        else:
+            FOLDER.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        sys.exit(f"not current: {', '.join(stale)}; `python docs/reference_page.py` writes them")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""``convcompare doctor``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError, quote
+from . import options as o
+from .console import out, show_warning, width
+from .output import emit_text
+
+if TYPE_CHECKING:
+    from ..diagnosis import Check
+
+COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+
+
+def doctor(
+    timeout: Annotated[
+        float,
+        o.option(
+            "--timeout", metavar="SECONDS", panel=o.STORE, min=0.1, max=60.0,
+            help="How long the sources of data sets have to answer (3).",
+        ),
+    ] = 3.0,
+    store: o.Store = Path("runs"),
+    data_dir: o.DataDir = None,
+    format: Annotated[
+        str, o.option("--format", "-f", panel=o.OUTPUT, help="table (the default) or json.")
+    ] = "table",
+) -> None:  # fmt: skip
+    """Say what this machine offers: versions, device, data, sources, and whether runs are sound.
+
+    $ convcompare doctor
+    $ convcompare doctor --format json
+
+    Nothing is trained, fetched or changed. The exit code is that of the first error: 4 where the
+    store is damaged or cannot be written, 2 where something is not installed.
+    """
+    from ..data import Sources
+    from ..diagnosis import diagnose
+    from ..load import default_cache
+
+    if format not in ("table", "json"):
+        raise UsageError(f"there is no format {quote(format)}", "formats: table, json")
+    checks = []
+    for check in diagnose(store, Sources(default_cache(), data_dir), timeout):
+        checks.append(check)
+        if format == "table":
+            _print(check)
+    if format == "json":
+        record = {"schema_version": 1, "checks": [vars(check) for check in checks]}
+        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+    else:
+        for check in checks:
+            if check.state != "ok":
+                show_warning(f"{check.name}: see above", check.hint or None)
+    codes = [check.exit_code for check in checks if check.state == "error"]
+    raise typer.Exit(codes[0] if codes else 0)
+
+
+def _print(check: Check) -> None:
+    from rich.text import Text
+
+    from .help import beside
+
+    lines = beside(f"{check.state:<7}  {check.name:<9}", check.found, width(out()))
+    for number, line in enumerate(lines):
+        state = len(check.state) if number == 0 else 0
+        text = Text(line)
+        text.stylize(COLOURS[check.state], 0, state)
+        out().print(text, soft_wrap=True)

@@ -1,0 +1,148 @@
+"""The help of a command: examples first, then what it takes, by groups, as wide as there is room.
+
+Plain lines: the terminal shows them with bold headings, `docs/reference_page.py` writes them down.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+EXAMPLE = re.compile(r"\$ (convcompare.*)")
+NARROWEST, WIDEST = 40, 100
+WORDS = 30
+"""Columns of an option; where it is longer, what it does stands below it."""
+EVERYWHERE = (
+    ("    --debug", "Show the traceback of an error."),
+    ("-h, --help", "Show this help."),
+)
+HEADING = re.compile(r"[A-Z][a-z ]+:( convcompare .*)?")
+
+
+def command_help(command: Any, path: str, below: Mapping[str, str], width: int) -> list[str]:
+    """The lines of the help of a command, `path` as it is typed; `below` has commands below it."""
+    summary, examples, more = parts(inspect.getdoc(command.callback) or "")
+    shown = [one for one in command.params if not getattr(one, "hidden", False)]
+    arguments = [one for one in shown if not one.opts[0].startswith("-")]
+    options = [one for one in shown if one not in arguments and one.name != "help"]
+    usage = " ".join([path, "[OPTIONS]", *(_metavar(one) for one in arguments)])
+    lines = [*_wrap(summary, width), ""]
+    lines += section("Examples", examples)
+    lines += [f"Usage: {usage}", ""]
+    for paragraph in more:
+        lines += [*_wrap(paragraph, width), ""]
+    lines += _pairs("Arguments", ((_metavar(one), _about(one)) for one in arguments), width)
+    for panel in dict.fromkeys(one.rich_help_panel or "Options" for one in options):
+        members = [one for one in options if (one.rich_help_panel or "Options") == panel]
+        lines += _pairs(panel, ((_words(one), _about(one)) for one in members), width)
+    lines += _pairs("Commands", below.items(), width)
+    return lines + _pairs("Everywhere", EVERYWHERE, width)[:-1]
+
+
+def group_help(about: str, examples: Sequence[str], tail: str, width: int) -> Iterator[str]:
+    """The lines of the help of the tool: all commands, each in one line of its own."""
+    from .commands import COMMANDS
+
+    commands = {name: line for name, line in COMMANDS.items() if " " not in name}
+    yield from [*_wrap(about, width), ""]
+    yield from section("Examples", examples)
+    yield from ["Usage: convcompare COMMAND [OPTIONS]", ""]
+    yield from _pairs("Commands", commands.items(), width)
+    own = (
+        ("    --version", "Print the version."),
+        ("    --install-completion", "Complete commands and names in this shell."),
+        ("    --show-completion", "Print what that would install."),
+    )
+    yield from _pairs("Options", [*own, *EVERYWHERE], width)
+    yield from _wrap(tail, width)
+
+
+def section(heading: str, lines: Sequence[str]) -> list[str]:
+    """Lines as they are under a heading; nothing where there are none."""
+    return [f"{heading}:", *(f"  {line}" for line in lines), ""] if lines else []
+
+
+def parts(text: str) -> tuple[str, list[str], list[str]]:
+    """The first paragraph of a docstring, the examples in it, and its other paragraphs."""
+    paragraphs = [part.strip() for part in text.split("\n\n") if part.strip()]
+    lines = [line.strip() for line in text.splitlines()]
+    examples = [found[1] for line in lines if (found := EXAMPLE.fullmatch(line))]
+    told = [" ".join(p.split()) for p in paragraphs if not EXAMPLE.match(p)]
+    return told[0] if told else "", examples, told[1:]
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print help: headings bold on a terminal."""
+    from rich.text import Text
+
+    from .console import out
+
+    console = out()
+    for line in lines:
+        style = "bold" if HEADING.fullmatch(line) and not line.startswith("Usage") else ""
+        console.print(Text(line, style=style), soft_wrap=True)
+
+
+def room() -> int:
+    """The columns of a help: those of the terminal, where that is no wider than can be read."""
+    from .console import out, width
+
+    columns = width(out()) or _number(os.environ.get("COLUMNS")) or 80
+    return min(WIDEST, max(NARROWEST, columns))
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else 0
+
+
+def _pairs(heading: str, pairs: Iterable[tuple[str, str]], width: int) -> list[str]:
+    """Words with what they do beside them, under a heading."""
+    rows = list(pairs)
+    if not rows:
+        return []
+    column = min(WORDS, max(len(words) for words, _ in rows)) + 4
+    lines = [f"{heading}:"]
+    for words, about in rows:
+        told = _wrap(about, max(20, width - column)) or [""]
+        first = f"  {words}"
+        if len(first) > column - 2:
+            lines.append(first)
+            first = ""
+        lines.append(f"{first:<{column}}{told[0]}".rstrip())
+        lines += [" " * column + line for line in told[1:]]
+    return [*lines, ""]
+
+
+def beside(words: str, about: str, columns: int | None) -> list[str]:
+    """Words with a text beside them, on as many lines as a terminal needs; on one for a pipe."""
+    column = len(words) + 2
+    told = _wrap(about, max(20, columns - column - 1)) if columns else [about]
+    return [f"{words}  {told[0]}", *(" " * column + line for line in told[1:])]
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
+def _words(option: Any) -> str:
+    """An option as it is typed, its short form first."""
+    short = next((name for name in option.opts if not name.startswith("--")), "")
+    long = next((name for name in option.opts if name.startswith("--")), "")
+    value = "" if getattr(option, "is_flag", False) else f" {option.metavar or 'VALUE'}"
+    off = "".join(f", {name}" for name in option.secondary_opts)
+    return f"{short}, {long}{value}" if short else f"    {long}{value}{off}"
+
+
+def _metavar(argument: Any) -> str:
+    shown = argument.metavar or str(argument.name).upper()
+    return shown if argument.required or shown.startswith("[") else f"[{shown}]"
+
+
+def _about(one: Any) -> str:
+    told = one.help or ""
+    variable = getattr(one, "envvar", None)
+    return f"{told} [env: {variable}]" if variable else told

@@ -1,0 +1,58 @@
+"""``convcompare runs export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from .. import options as o
+from ..console import out as results
+from ..console import show_warning, talk
+from ..output import end
+
+PLACES = {"csv": "convcompare-export", "tensorboard": "convcompare-tensorboard", "mlflow": "mlruns"}
+
+
+def export(
+    names: o.Selection = None,
+    to: Annotated[
+        str,
+        o.option(
+            "--to", "-t", metavar="FORMAT", panel=o.OUTPUT, autocompletion=o.export_names,
+            help="csv (the default), tensorboard or mlflow.",
+        ),
+    ] = "csv",
+    out: Annotated[
+        str | None,
+        o.option(
+            "--out", "-o", panel=o.OUTPUT,
+            help="Folder (convcompare-export, convcompare-tensorboard or mlruns); mlflow takes the "
+            "URI of a server or a data base as well.",
+        ),
+    ] = None,
+    store: o.Store = Path("runs"),
+    quiet: o.Quiet = False,
+) -> None:  # fmt: skip
+    """Write runs for other programs: CSV for data frames, TensorBoard, MLflow.
+
+    $ convcompare runs export
+    $ convcompare runs export --to tensorboard --out events
+    $ convcompare runs export mnist --to mlflow --out sqlite:///mlflow.db
+
+    Written again, what is there is replaced or left as it is, never doubled.
+    """
+    from ... import register
+    from ...judgement import Judgement
+    from ...selection import select
+    from ...store import RunStore
+
+    write = register.export[to].function
+    opened = RunStore(store)
+    comparison = select(opened, names or [])
+    for line in dict.fromkeys(write(Judgement(comparison, opened), out or PLACES[to])):
+        results().print(line, soft_wrap=True, highlight=False)
+    for label, run_id in comparison.unfinished:
+        show_warning(f"run {run_id} of {label} has not ended, and is not exported")
+    if not quiet:
+        talk().print(f"wrote to {out or PLACES[to]}", style="dim", soft_wrap=True)
+    end(opened)

@@ -1,0 +1,139 @@
+"""What this machine offers and what it lacks, a line each, with what helps."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from . import __version__, files, register, units
+from .data import Sources
+from .errors import ConvcompareError, StoreError, UsageError, quote
+from .examination import examine
+from .load import list_datasets
+from .sources.fetch import Published
+from .sources.probe import answers
+from .store import RunStore
+
+NEEDED = ("torch", "torchvision", "numpy", "pandas", "scipy", "matplotlib", "safetensors")
+EXTRAS = ("timm", "ray", "tensorboard", "mlflow-skinny", "mlflow")
+LEAST_FREE = 1_000_000_000
+"""Bytes: the runs of the longest study take a third of it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do where it is not as it should."""
+
+    name: str
+    found: str
+    state: Literal["ok", "warning", "error"] = "ok"
+    hint: str = ""
+    exit_code: int = 0
+
+
+def diagnose(store: Path, sources: Sources, seconds: float) -> Iterator[Check]:
+    """Look at everything in turn; the network is given so many seconds, nothing is fetched."""
+    yield _versions()
+    yield from _hardware()
+    yield _disk("disk", store)
+    yield _data(sources)
+    yield _origins(seconds)
+    yield _store(store)
+
+
+def _versions() -> Check:
+    there = {name: _version(name) for name in (*NEEDED, *EXTRAS)}
+    missing = [name for name in NEEDED if not there[name]]
+    shown = ", ".join(f"{name} {version}" for name, version in there.items() if version)
+    text = f"convcompare {__version__}, python {platform.python_version()}, {shown}"
+    if missing:
+        hint = f"`pip install {' '.join(missing)}`"
+        return Check("versions", text, "error", hint, UsageError.exit_code)
+    return Check("versions", text)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _hardware() -> Iterator[Check]:
+    from .hardware import choose_precision, choose_runtime, cores, environment
+
+    runtime = choose_runtime("auto", None)
+    where = environment(runtime)
+    device = where.device if runtime.device != "cpu" else f"cpu ({runtime.reason})"
+    yield Check("device", f"{device}, {where.processor}, {where.platform}")
+    precision, reason = choose_precision("auto", runtime.device)
+    yield Check("precision", f"{precision} ({reason})")
+    limit = os.environ.get("OMP_NUM_THREADS")
+    said = f", OMP_NUM_THREADS={limit}" if limit else ""
+    text = f"{runtime.threads} a training, {cores()} cores{said}"
+    if runtime.threads < cores() and runtime.device == "cpu":
+        yield Check("threads", text, "warning", f"`--threads {cores()}` uses them all")
+    else:
+        yield Check("threads", text)
+
+
+def _disk(name: str, folder: Path) -> Check:
+    """The room where runs go, and whether they can be written there; leaves nothing behind."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    text = f"{units.size(free)} free for {quote(folder)}"
+    if not os.access(there, os.W_OK):
+        hint = "`--store DIR` names another folder"
+        return Check(name, f"{quote(there)} cannot be written", "error", hint, StoreError.exit_code)
+    if free < LEAST_FREE:
+        return Check(name, text, "warning", "`--store DIR` names a folder with more room")
+    return Check(name, text)
+
+
+def _data(sources: Sources) -> Check:
+    listed = list_datasets(sources)
+    there = [status.name for status in listed if status.cached]
+    absent = [status.name for status in listed if not status.cached]
+    text = f"here: {', '.join(there)}"
+    if absent:
+        text += f"; fetched at first use: {', '.join(absent)}"
+    return Check("data", f"{text}; cache {quote(sources.cache)}")
+
+
+def _origins(seconds: float) -> Check:
+    sets = [entry.info.get("published") for entry in register.dataset]
+    origins = [origin for one in sets if isinstance(one, Published) for origin in one.origins]
+    found = answers(origins, seconds)
+    silent = [f"{name} ({why})" for name, why in found.items() if why]
+    text = f"{len(found) - len(silent)} of {len(found)} answer within {seconds:g} s"
+    if not silent:
+        return Check("sources", text)
+    text += f", not {', '.join(silent)}"
+    if len(silent) < len(found):
+        return Check("sources", text)
+    hint = "`--data-dir DIR` uses a copy that you have, `--dataset mnist-mini` needs no network"
+    return Check("sources", text, "warning", hint)
+
+
+def _store(folder: Path) -> Check:
+    """Everything of a store, read and verified."""
+    if not files.exists(folder):
+        return Check("store", f"{quote(folder)} is not there yet")
+    try:
+        found = examine(RunStore(folder))
+    except ConvcompareError as error:
+        return Check("store", error.message, "error", error.hint or "", error.exit_code)
+    text = f"{found.runs} runs, {found.comparisons} comparisons in {quote(folder)}"
+    if not found.findings:
+        return Check("store", f"{text}, all sound")
+    text += f", {len(found.findings)} damaged: {found.findings[0].error.message}"
+    hint = "`convcompare runs check` names all of it, `--repair` puts it aside"
+    return Check("store", text, "error", hint, StoreError.exit_code)

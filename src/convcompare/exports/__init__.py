@@ -1,0 +1,1 @@
+"""Where runs can be written for other programs: one file a format."""

@@ -1,0 +1,20 @@
+"""Packages that only one way of exporting needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import UsageError
+
+
+@contextmanager
+def needs(package: str, extra: str) -> Iterator[None]:
+    """UsageError with what to install, where an import within fails."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(
+            f"the export to {extra} needs the package `{package}`",
+            f"`pip install {package}`, or `pip install 'convcompare[{extra}]'`",
+        ) from error

@@ -1,0 +1,68 @@
+"""Whether the places that data sets come from answer now: a question each, in a few seconds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+
+from .download import Mirror, Origin
+from .npm import Package
+
+NO_ANSWER = "no answer"
+
+
+def answers(origins: Iterable[Origin], seconds: float) -> dict[str, str]:
+    """By the name of each origin why it does not answer, an empty text where it does.
+
+    All are asked at a time, so that it takes no longer than `seconds`, even where a name is not
+    resolved.
+    """
+    asked = {origin.name: origin for origin in origins}
+    found = dict.fromkeys(asked, NO_ANSWER)
+
+    def ask(name: str) -> None:
+        found[name] = _problem(asked[name], seconds)
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds)
+    return dict(found)
+
+
+def _problem(origin: Origin, seconds: float) -> str:
+    if isinstance(origin, Package):
+        return _of_npm(origin, seconds)
+    if not isinstance(origin, Mirror):
+        return NO_ANSWER
+    request = urllib.request.Request(
+        f"{origin.base}/{origin.files[0]}", method="HEAD", headers={"User-Agent": "convcompare"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=seconds):
+            return ""
+    except urllib.error.HTTPError as error:
+        error.close()
+        return f"HTTP {error.code}"
+    except (OSError, ValueError) as error:
+        late = isinstance(getattr(error, "reason", error), TimeoutError)
+        return NO_ANSWER if late else "no connection"
+
+
+def _of_npm(package: Package, seconds: float) -> str:
+    npm = shutil.which("npm")
+    if npm is None:
+        return "not installed"
+    command = [npm, "view", f"{package.package}@{package.version}", "version", "--fetch-retries=0"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
+        )
+    except (subprocess.TimeoutExpired, OSError):
+        return NO_ANSWER
+    return "" if done.returncode == 0 and done.stdout.strip() else "no connection"

@@ -1,0 +1,110 @@
+"""Runs written for other programs are read back by those programs, and are the same."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+import convcompare as cc
+
+Run = Callable[..., Any]
+NETWORKS = ["fcn:hidden=6", "fcn:hidden=10"]
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
+    """A comparison made by the library."""
+    store = tmp_path_factory.mktemp("stored") / "runs"
+    return cc.compare(NETWORKS, dataset="mnist-mini", epochs=2, seeds=2, quiet=True, store=store)
+
+
+@pytest.fixture
+def compared(stored: cc.Result, run: Run, monkeypatch: pytest.MonkeyPatch) -> cc.Result:
+    """The same, in the store that is used where none is named."""
+    monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.judgement.store.root))
+    return stored
+
+
+def test_csv_files_are_the_data_frames(compared: cc.Result, run: Run, tmp_path: Path) -> None:
+    result = run("runs", "export")
+    paths = [Path("convcompare-export") / f"{kind}.csv" for kind in ("models", "runs", "epochs")]
+    assert result.out.splitlines() == [str(path) for path in paths]
+    for path in paths:
+        read = pandas.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
+        expected = compared.to_dataframe(path.stem)
+        read = read.drop(columns="message", errors="ignore")
+        expected = expected.drop(columns="message", errors="ignore")
+        pandas.testing.assert_frame_equal(read, expected, check_dtype=False)
+
+
+def test_tensorboard_reads_every_epoch(compared: cc.Result, run: Run, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    for _ in range(2):  # written again, nothing is doubled
+        assert run("runs", "export", "--to", "tensorboard", "-o", "events").code == 0
+    files = sorted(tmp_path.glob("events/*/seed-*/events.out.tfevents.*"))
+    assert len(files) == 4
+    found = {}
+    for path in files:
+        for event in EventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                key = (path.parts[-3], path.parts[-2], event.step, value.tag)
+                assert key not in found
+                found[key] = value.tensor.float_val[0]
+    for group in compared.judgement.comparison.groups:
+        for one in group.runs:
+            for epoch in one.history:
+                place = (group.label.replace(":", "-").replace("=", "-"), f"seed-{one.trial.seed}")
+                for tag, value in (("loss/test", epoch.test_loss), ("learning-rate", epoch.lr)):
+                    assert found[(*place, epoch.epoch, tag)] == pytest.approx(value, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the library, whatever it imports
+def test_mlflow_reads_every_run_once(
+    compared: cc.Result, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_ALLOW_FILE_STORE"):
+        monkeypatch.setenv(variable, "true")
+    for _ in range(2):
+        assert run("runs", "export", "--to", "mlflow").code == 0
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=(tmp_path / "mlruns").as_uri())
+    experiment = client.get_experiment_by_name("convcompare mnist-mini")
+    runs = {
+        r.data.tags["convcompare.run"]: r for r in client.search_runs([experiment.experiment_id])
+    }
+    ours = [one for group in compared.judgement.comparison.groups for one in group.runs]
+    assert set(runs) == {one.id for one in ours}
+    for one in ours:
+        theirs = runs[one.id]
+        assert theirs.info.status == "FINISHED"
+        assert theirs.data.params["seed"] == str(one.trial.seed)
+        assert theirs.data.metrics["accuracy/test"] == one.test_accuracy
+        history = client.get_metric_history(theirs.info.run_id, "loss/train")
+        assert [(m.step, m.value) for m in sorted(history, key=lambda m: m.step)] == [
+            (epoch.epoch, epoch.train_loss) for epoch in one.history
+        ]
+
+
+@pytest.mark.parametrize(("to", "package"), [("tensorboard", "tensorboard"), ("mlflow", "mlflow")])
+def test_a_package_that_is_missing_is_named(
+    compared: cc.Result, run: Run, to: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    result = run("runs", "export", "--to", to)
+    assert result.code == 2
+    assert result.err.startswith(f"error: the export to {to} needs the package")
+    assert f"pip install 'convcompare[{to}]'" in result.err
+
+
+def test_a_format_that_is_not_known_gets_a_suggestion(run: Run) -> None:
+    result = run("runs", "export", "--to", "tensorbord")
+    assert (result.code, result.err.splitlines()[1]) == (2, " hint: did you mean `tensorboard`?")

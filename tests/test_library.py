@@ -1,0 +1,149 @@
+"""The library says what the command line says: same trials, same store, same verdicts."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+import convcompare as cc
+from convcompare.cli.compare import compare as command
+from convcompare.library import Options
+
+Run = Callable[..., Any]
+NETWORKS = ["fcn:hidden=8", "fcn:hidden=12"]
+TYPED = [*NETWORKS, "--dataset", "mnist-mini", "--epochs", "1", "--seeds", "2"]
+GIVEN: Options = {"dataset": "mnist-mini", "epochs": 1, "seeds": 2}
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
+    """A comparison made by the library."""
+    store = tmp_path_factory.mktemp("stored") / "runs"
+    return cc.compare(NETWORKS, **GIVEN, quiet=True, store=store)
+
+
+@pytest.fixture
+def compared(stored: cc.Result, run: Run, monkeypatch: pytest.MonkeyPatch) -> cc.Result:
+    """The same, in the store that is used where none is named."""
+    monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.judgement.store.root))
+    return stored
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, __future__, typing, importlib; before = set(sys.modules)\n"
+        "import convcompare; dir(convcompare); print(*set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["convcompare"]
+
+
+def test_the_public_names_are_few_and_explained() -> None:
+    assert sorted(cc.__all__) == ["ConvcompareError", "Result", "__version__", "compare", "read"]
+    assert set(cc.__all__) <= set(dir(cc))
+    for name in set(cc.__all__) - {"__version__"}:
+        assert inspect.getdoc(getattr(cc, name))
+    with pytest.raises(AttributeError, match="no attribute 'comapre'"):
+        cc.comapre  # noqa: B018
+
+
+def test_the_options_are_those_of_the_command() -> None:
+    of_command = set(inspect.signature(command).parameters)
+    for_shells = {"models", "format", "out", "dry_run", "shard", "worker"}
+    assert set(Options.__annotations__) == of_command - for_shells
+
+
+def test_both_make_the_same_runs_and_judge_them_alike(compared: cc.Result, run: Run) -> None:
+    typed = run("compare", *TYPED, "--format", "json")
+    assert "epoch 1/1" not in typed.err, "what the library has run is there"
+    record, called = typed.json(), compared.to_json()
+    del record["conditions"]["loading_seconds"], called["conditions"]["loading_seconds"]
+    assert called == record
+    assert [v for v in compared.verdicts if v.startswith(NETWORKS[1])]
+    (contrast,) = record["contrasts"]
+    assert contrast["n"] == 2
+    assert cc.read().to_json() == run("runs", "latest", "--format", "json").json()
+    assert str(cc.read()) == run("runs", "latest").out.rstrip("\n")
+
+
+def test_the_numbers_of_the_other_way_round_are_the_same(run: Run) -> None:
+    typed = run("compare", *TYPED, "--store", "a", "--format", "json").json()
+    called = cc.compare(NETWORKS, **GIVEN, store="b").to_json()
+    for one, other in zip(typed["models"], called["models"], strict=True):
+        assert one["test_accuracy"] == other["test_accuracy"]
+        assert [r["id"] for r in one["runs"]] == [r["id"] for r in other["runs"]]
+        assert [r["test_loss"] for r in one["runs"]] == [r["test_loss"] for r in other["runs"]]
+
+
+def test_data_frames_have_what_the_csv_has(compared: cc.Result, run: Run) -> None:
+    csv = run("runs", "latest", "--format", "csv").out
+    expected = pandas.read_csv(io.StringIO(csv))
+    pandas.testing.assert_frame_equal(compared.to_dataframe(), expected)
+    runs = compared.to_dataframe("runs")
+    assert list(runs["seed"]) == [0, 1, 0, 1]
+    assert runs.groupby("model")["test_accuracy"].mean()[NETWORKS[0]] == pytest.approx(
+        expected["test_accuracy"][0]
+    )
+    assert len(compared.to_dataframe("epochs")) == 4
+    with pytest.raises(cc.ConvcompareError) as caught:
+        compared.to_dataframe("epoch")
+    assert caught.value.hint == "did you mean `epochs`?"
+
+
+def test_a_notebook_shows_the_table_and_the_figures(compared: cc.Result, tmp_path: Path) -> None:
+    page = compared._repr_html_()
+    assert "<table>" in page and "fcn:<wbr>hidden=8" in page and "<script" not in page
+    for verdict in compared.verdicts:
+        assert verdict in page
+    drawings = compared.plot("learning-curves")
+    assert "data:image/png;base64," in drawings._repr_html_()
+    (path,) = drawings.save(tmp_path / "figures", "svg")
+    assert path.read_bytes().startswith(b"<?xml") and path.with_suffix(".csv").exists()
+
+
+def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
+    called = cc.compare(
+        NETWORKS[0], dataset="mnist-mini", epochs=1, seeds=[3], settings={"momentum": 0.8},
+        store=Path("here"), quiet=True,
+    )  # fmt: skip
+    words = called.judgement.comparison.command
+    assert words[:2] == ("compare", NETWORKS[0])
+    again = run(*words)
+    assert "all runs are from earlier calls" in again.out
+    assert called.to_json()["models"][0]["runs"][0]["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "message", "hint"),
+    [
+        (["simpel"], {}, "there is no model `simpel`", "did you mean `simple`?"),
+        (["fcn"], {"epoch": 2}, "`compare` has no option `epoch`", "did you mean `epochs`?"),
+        (["fcn"], {"seeds": [1, 1]}, "`--seeds` `1,1` repeats a seed", None),
+        (["fcn"], {"threads": 0}, "invalid value for `--threads`: Input should", None),
+        ([int], {}, "a network is named by a text, not by `type`", "put the class into a file"),
+        ([], {}, "missing argument `MODEL", None),
+    ],
+)
+def test_errors_have_a_message_and_a_hint(
+    run: Run, models: Any, options: Any, message: str, hint: str | None
+) -> None:
+    with pytest.raises(cc.ConvcompareError) as caught:
+        cc.compare(models, **{"dataset": "mnist-mini", **options})
+    assert caught.value.message.startswith(message)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+    if hint:
+        assert caught.value.hint.startswith(hint)
+
+
+def test_nothing_has_run_yet(run: Run) -> None:
+    with pytest.raises(cc.ConvcompareError, match="no comparison"):
+        cc.read()
