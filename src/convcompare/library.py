@@ -67,12 +67,14 @@ def compare(models: str | Sequence[str], **options: Unpack[Options]) -> Result:
     stderr, unless `quiet`. Raises ConvcompareError with a message and a hint; a trial that fails or
     diverges raises nothing, it is in the result.
     """
+    from . import patience
     from .cli.compare import request
     from .cli.parsing import read_arguments
     from .cli.request import prepare
     from .cli.session import judged, say_conditions
     from .result import Result
 
+    patience.install()
     command = _command([models] if isinstance(models, str) else models, options)
     asked = replace(request(read_arguments("compare", command)), command=("compare", *command))
     asked = replace(asked, quiet=bool(options.get("quiet")))

@@ -253,7 +253,13 @@ Device = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None, option("--threads", panel=MACHINE, min=1, help="Threads of each trial (all cores).")
+    int | None,
+    option(
+        "--threads",
+        panel=MACHINE,
+        min=1,
+        help="Threads of each trial (all cores, fewer for a small network).",
+    ),
 ]
 Compile = Annotated[
     str,
