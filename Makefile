@@ -11,7 +11,7 @@ demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
 
 test: $(READY)  ## the test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # make torture KINDS="kills damage" PART=1/4 JOBS=2; SCALE=0.1 tries a tenth, and records nothing
 torture: $(READY)  ## the long form of the torture suite, some hours; docs/reliability.md

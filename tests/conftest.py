@@ -116,3 +116,13 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr("sys.argv", ["convcompare", *command, "--threads", "1"])
         assert cli.run([*command, "--threads", "1"]) == 0
     return folder / "runs"
+
+
+LONGEST = ("test_torture", "test_docs", "test_devices", "test_ray", "test_jobs")
+"""Files that a worker should begin with, so that none is left alone with them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; within a file the order stays."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))

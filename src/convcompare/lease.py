@@ -76,7 +76,14 @@ class Lease:
         return {**vars(me), "machine": socket.gethostname(), "nonce": self.nonce}
 
     def _mine(self) -> bool:
-        return (_read(self.path) or {}).get("nonce") == self.nonce
+        """Whether the file is still this one's; StoreError where the disk does not say."""
+        try:
+            record = unseal(files.read(self.path, _LARGEST))
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            raise
+        return (record or {}).get("nonce") == self.nonce
 
     def __enter__(self) -> Lease:
         return self

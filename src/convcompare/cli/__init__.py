@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -43,6 +44,9 @@ def convcompare(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     stopping.install()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal of another locale shows a mark
+            stream.reconfigure(errors="replace")
     code = stopping.code(run(sys.argv[1:] if arguments is None else arguments))
     if stopping.stop.number:  # nothing is left to do, and nothing of it may be interrupted
         _say_stopped()

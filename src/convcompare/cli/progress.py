@@ -142,7 +142,7 @@ def follow(tracker: Tracker, console: Console, quiet: bool) -> Iterator[PlainVie
     if quiet or not console.is_terminal or console.is_dumb_terminal:
         yield PlainView(tracker, console, quiet)
         return
-    view = LiveView(tracker)
+    view = LiveView(tracker, console)
     with Live(view, console=console, refresh_per_second=4, transient=True):
         yield view
 
@@ -183,11 +183,13 @@ class PlainView:
 class LiveView:
     """Every model with its trials, the runs under way, the whole job; redrawn 4 times a second."""
 
-    def __init__(self, tracker: Tracker) -> None:
-        self.tracker = tracker
+    def __init__(self, tracker: Tracker, console: Console) -> None:
+        self.tracker, self.console = tracker, console
 
     def show(self, event: Event) -> None:
         self.tracker.update(event)
+        if isinstance(event, Chosen):  # stays, above what is redrawn
+            self.console.print(f" {_name(self.tracker.rows[event.trial.id])} · {event.why}")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """No more lines than the terminal has, and none wider: what is cut off cannot be erased."""
