@@ -45,9 +45,9 @@ are the extra `bench`; what is not installed is left out.
 wide: `{WIDE}`.
 
 Convolutional networks miss the target beside the course loop on this processor, which has no AMX,
-and all but `simple` that beside Lightning: the next section says what could be reached. `fcn` takes
-half as long with Keras on JAX, which compiles the whole step: what is left of so small a network is
-the way from one operator of torch to the next.
+and all but `simple` that beside Lightning: the next section says what could be reached. `fcn` is
+a fifth faster with Keras on JAX, which compiles the whole step: what is left of so small a network
+is the way from one operator of torch to the next.
 """
 
 

@@ -1,16 +1,17 @@
 """How long a thread of torch's holds its core while it waits for work.
 
 torch's threads meet after every operation, and whoever is early spins. Where another program takes
-a core, the others spin for what it was given, again and again: training became 5 to 20 times as
-slow beside two busy programs. They are asked to sleep after tens of microseconds instead, which
-costs nothing that could be measured on a machine that is free (docs/benchmarks.md).
+a core, the others spin for what it was given, again and again, and a training can become several
+times as slow as its share of the cores. They are asked to sleep after a tenth of what OpenMP has
+them spin: long enough for what Python does between two operations, short beside the turn of another
+program (docs/benchmarks.md).
 """
 
 from __future__ import annotations
 
 import os
 
-SPINS = "3000"
+SPINS = "30000"
 CHOSEN = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 """Whoever has set one of these has chosen."""
 
