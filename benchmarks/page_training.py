@@ -72,10 +72,11 @@ def ceiling(
 
 The convolutions and linear layers of a step by themselves, forward and backward, on its shapes;
 beside them the whole steps of the section before. Were all else for nothing, BatchNorm,
-activations, pooling and the optimizer included, a step in bf16 could be this many times as fast as
-the course loop's. Milliseconds.
+activations, pooling and the optimizer included, a step in bf16 could be about this many times as
+fast as the course loop's; within a step layers find their input in the cache, so that a whole step
+can be a little faster than the sum. Milliseconds.
 
-| network | float32 | bf16 | convcompare's step | course loop's step | at most, times |
+| network | float32 | bf16 | convcompare's step | course loop's step | could be, times |
 |---|--:|--:|--:|--:|--:|
 {chr(10).join(lines)}
 """
