@@ -320,6 +320,7 @@ def test_another_executor_refuses_the_trials_of_several_devices(
         (("--devices", "two"), "`devices` cannot be `two`", "allowed"),
         (("--devices", "2", "--jobs", "2"), "`--devices` and `--jobs` do not go together", "a"),
         (("--devices", "2", "--jobs", "auto"), "`--devices` and `--jobs` do not go", "a"),
+        (("--devices", "2", "--compile", "on"), "`--devices` and `--compile on` do not go", "one"),
         (("--devices", "9", "-b", "8"), "a batch of 8 cannot be split among 9", "at most 8"),
         (("--devices", "65", "-b", "128"), "65 devices are more than a CPU", "at most 64"),
     ],

@@ -192,7 +192,8 @@ class Trainer:
             if self.device.type == "cpu" and (self.devices.size == 1 or step % PULSE == 0):
                 seen = self.devices.mean(losses[: step + 1], shares)
                 self.pulse.loss = seen[step].item()
-                self._check(seen)
+                if self.devices.size > 1 or not math.isfinite(self.pulse.loss):
+                    self._check(seen)
         self.averaging = None
         self.devices.align(self.model)
         losses, hits = self.devices.mean(losses, shares), self.devices.sum(hits)

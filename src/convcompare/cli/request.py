@@ -157,6 +157,11 @@ def prepare(request: Request) -> Job:
             "`--devices` and `--jobs` do not go together",
             "a trial at a time over several devices, or several trials with a device each",
         )
+    if devices > 1 and request.compile == "on":
+        raise UsageError(
+            "`--devices` and `--compile on` do not go together",
+            "steps over several devices are not compiled: leave one of both out",
+        )
     if request.executor != "ray":
         runtime = spread(share(runtime, request.jobs, request.threads), devices)
     runtime = replace(runtime, commands=_commands(request), weights=request.weights)
