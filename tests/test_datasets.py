@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -126,14 +125,12 @@ def test_default_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert default_cache().name == "convcompare"
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("mnist", 2.0), ("cifar10", 6.0)])
-def test_cached_published_sets(name: str, seconds: float) -> None:
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_cached_published_sets(name: str) -> None:
     cache = default_cache()
     if not (cache / f"{name}.npz").is_file():
         pytest.skip(f"{name} is not in the cache")
-    start = time.perf_counter()
     dataset = load_dataset(name, Sources(cache, offline=True))
-    assert time.perf_counter() - start < seconds
     facts = register.dataset[name].info
     assert (len(dataset.train), len(dataset.test)) == (facts["train"], facts["test"])
     assert (dataset.channels, dataset.image_size) == (facts["channels"], facts["image_size"])

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -180,13 +179,11 @@ def test_a_worker_that_is_killed_is_taken_over_at_once(tmp_path: Path) -> None:
             if "epoch 2/4" in line:
                 break
         one.kill()
-    started = time.monotonic()
     with start(tmp_path, "-e", "4") as other:
         told = other.communicate()[1]
     assert other.returncode == 0
     assert "goes on after epoch" in told
     assert "waits for" not in told
-    assert time.monotonic() - started < 60
     statuses = {
         json.loads(data)["status"] for data in files(tmp_path / "runs", "run.json").values()
     }

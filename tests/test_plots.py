@@ -7,7 +7,6 @@ import io
 import itertools
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -324,7 +323,6 @@ def test_every_figure_has_words_and_data(drawings: Any) -> None:
 
 
 def test_all_kinds_to_files(folder: Path, run: Run, tmp_path: Path) -> None:
-    started = time.perf_counter()
     result = run("plot", "all", "--store", str(folder / "three"), "--out", "figures")
     assert result.code == 0, result.err
     paths = [tmp_path / line for line in result.out.split()]
@@ -334,7 +332,6 @@ def test_all_kinds_to_files(folder: Path, run: Run, tmp_path: Path) -> None:
         table = list(csv.reader(io.StringIO(path.with_suffix(".csv").read_text())))
         assert len(table) > 1
         assert len({len(row) for row in table}) == 1
-    assert time.perf_counter() - started < 60
 
 
 def test_what_cannot_be_drawn_is_told_and_the_rest_drawn(folder: Path, run: Run) -> None:

@@ -290,11 +290,9 @@ def test_versions_and_tokens_that_differ(
     arguments = command(cluster, "fcn:hidden=8", "-e", "1")
     arguments[2] = f"{change}; {arguments[2]}"
     options: dict[str, Any] = {"cwd": tmp_path, "env": cluster.environment, "text": True}
-    started = time.monotonic()
     done = subprocess.run(arguments, **options, capture_output=True)
     assert done.returncode == 2
     assert [line for line in done.stderr.splitlines() if told in line], done.stderr
-    assert time.monotonic() - started < 30
     assert done.stderr.count("hint:") == 1
 
 
