@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test torture torture-devices torture-cluster browser-test check audit lint types \
+.PHONY: demo test test-long torture torture-devices torture-cluster browser-test check audit lint types \
     docs docs-long bench clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
@@ -12,6 +12,9 @@ demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 
 test: $(READY)  ## the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test-long: $(READY)  ## every test, those that take long too
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "torture or not torture" -n auto --dist loadfile
 
 # make torture KINDS="kills damage" PART=1/4 JOBS=2; SCALE=0.1 tries a tenth, and records nothing
 torture: $(READY)  ## the long form of the torture suite, some hours; docs/reliability.md

@@ -94,7 +94,14 @@ def logits(store: Path) -> list[Any]:
     return [np.load(p)["logits"] for p in sorted(store.glob("*/test_logits.npz"))]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.torture),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.torture),
+    ],
+)
 def test_stopped_and_repeated_is_bit_identical(tmp_path: Path, number: signal.Signals) -> None:
     models = ["fcn:dropout=0.2", "simple:width=8x8,hidden=16"]
     command = [*COMMAND, "compare", "-d", "mnist-mini", "--epochs", "4", *models]

@@ -257,7 +257,14 @@ def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> No
         assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.torture),
+        signal.SIGKILL,
+    ],
+)
 def test_who_is_stopped_leaves_no_process_and_no_folder(
     tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,7 +289,9 @@ def test_who_is_stopped_leaves_no_process_and_no_folder(
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("when", ["True", 'os.environ["RANK"] == "1"'])
+@pytest.mark.parametrize(
+    "when", ['os.environ["RANK"] == "1"', pytest.param("True", marks=pytest.mark.torture)]
+)
 def test_an_error_of_a_network_is_told_and_not_tried_again(
     run: Run, tmp_path: Path, when: str
 ) -> None:

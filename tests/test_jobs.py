@@ -173,7 +173,14 @@ def test_an_error_of_a_network_is_told_as_in_this_process(run: Run, tmp_path: Pa
     assert told[0] == told[1] != []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.torture),
+        signal.SIGKILL,
+    ],
+)
 def test_who_is_stopped_leaves_no_worker_and_can_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -75,6 +75,7 @@ def unsaved(store: Path) -> list[str]:
     return [trial for _, trial in training() if trial not in saved]
 
 
+@pytest.mark.torture
 def test_killed_workers_and_a_lost_node_change_no_bit(
     run: Run, cluster: Nodes, tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_network_that_kills_its_workers_is_given_up_and_one_that_raises_at_onc
     assert len(files(tmp_path / "runs", "error.json")) == 2
 
 
+@pytest.mark.torture
 def test_after_the_death_of_the_command_only_what_is_missing_runs(
     run: Run, cluster: Nodes, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from . import files, states
 from .cost import Environment, Timing
 from .errors import StoreError
 from .lease import Lease, claim, held, hold, holder, is_lease
-from .records import damaged, read_record, sha256, stamp, verified, write_record
+from .records import damaged, sha256, stamp, verified, write_record
 from .run import Epoch, Run, Trial
 from .states import CHECKPOINT, Checkpoint
 from .stored import (
@@ -99,12 +99,11 @@ class RunStore(StoredRuns):
             write_record(folder / "environment.json", record, guard)
 
     def place(self, run_id: str) -> Environment | None:
-        """Where a half-done run was made so far; None where nothing sound tells."""
-        try:
-            record = read_record(self.folder(run_id) / "environment.json")
-            return Environment.from_json(record)
-        except (OSError, StoreError, KeyError, TypeError, ValueError):
+        """Where a half-done run was made so far, None where it has not begun; its steps must go on
+        as they were. Raises StoreError where the record is damaged."""
+        if not files.exists(self.folder(run_id) / "environment.json"):
             return None
+        return self.environment(run_id)
 
     def save_epoch(self, trial: Trial, history: list[Epoch], tensors: bytes) -> None:
         """Commit an epoch: its state, its line, then the pointer that makes both count."""

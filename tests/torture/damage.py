@@ -14,10 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from . import data_damage
+from .harm import WAYS, harm
 from .harness import Broken, Case, Outcome, cases, must, nursery
 from .small import SMALL, check_equal, results, whole
 
-WAYS = ("cut", "flip", "zero page", "empty", "swap", "folder")
 ENDED = (
     "trial.json",
     "environment.json",
@@ -31,6 +32,7 @@ ENDED = (
 )
 HALF_DONE = (
     "trial.json",
+    "environment.json",
     "newest record",
     "older record",
     "newest state",
@@ -49,9 +51,10 @@ READERS = (
 
 
 def damage(n: int, seed: int) -> Outcome:
-    """Round robin over the files of an ended and of a half-done run, and the ways of damage."""
+    """Round robin over the files of an ended and of a half-done run and of data, and the ways."""
     every = [_ended(name, way) for name in ENDED for way in WAYS]
     every += [_half_done(name, way) for name in HALF_DONE for way in WAYS]
+    every += data_damage.every()
     random.Random(seed).shuffle(every)
     return cases([every[number % len(every)] for number in range(n)], seed)
 
@@ -94,7 +97,7 @@ def _ended(name: str, way: str) -> tuple[str, Case]:
         run, other = dice.sample(_runs(folder), 2)
         path, twin = _paths(folder, run, other, name)
         before = path.read_bytes()
-        _damage(path, twin, way, dice)
+        harm(path, twin, way, dice)
         if path.is_file() and _same(before, path.read_bytes(), name):
             return
         found = nursery().call("tests.torture.damage:read_all", folder)
@@ -111,7 +114,7 @@ def _half_done(name: str, way: str) -> tuple[str, Case]:
         shutil.copytree(Path(stores().name, "half"), folder, dirs_exist_ok=True)
         (run,) = _runs(folder)
         path, twin = _paths(folder, run, run, name)
-        _damage(path, twin, way, dice)
+        harm(path, twin, way, dice)
         nursery().run(["runs"], folder).clean(0, 4)
         ended = nursery().run(SMALL, folder).clean(0, 4)
         if ended.code == 4:
@@ -138,29 +141,9 @@ def _paths(folder: Path, run: Path, other: Path, name: str) -> tuple[Path, Path]
         ending = "safetensors" if what == "state" else "json"
         old, new = sorted((run / "checkpoint").glob(f"*.{ending}"))
         return (new, old) if age == "newest" else (old, new)
-    twin = other / name
-    return run / name, twin if twin != run / name else run / "environment.json"
-
-
-def _damage(path: Path, twin: Path, way: str, dice: random.Random) -> None:
-    data = bytearray(path.read_bytes())
-    if way == "cut":
-        data = data[: dice.randrange(len(data))]
-    elif way == "flip":
-        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
-    elif way == "zero page":
-        start = dice.randrange(0, len(data), 4096)
-        page = bytes(min(4096, len(data) - start))
-        data[start : start + len(page)] = page
-    elif way == "empty":
-        data = bytearray()
-    elif way == "swap":
-        data = bytearray(twin.read_bytes())
-    else:
-        path.unlink()
-        path.mkdir()
-        return
-    path.write_bytes(data)
+    if other == run:
+        return run / name, run / ("trial.json" if name != "trial.json" else "environment.json")
+    return run / name, other / name
 
 
 def _same(before: bytes, after: bytes, name: str) -> bool:

@@ -52,7 +52,7 @@ def downloads(n: int, seed: int) -> Outcome:
 
 
 @lru_cache
-def _files() -> dict[str, bytes]:
+def files() -> dict[str, bytes]:
     dice = np.random.default_rng(5)
     files = {}
     for part, count in (("train", 60), ("t10k", 20)):
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         _, fault, victim, name = self.path.split("/")
-        content = _files()[name]
+        content = files()[name]
         if fault == "good" or name != victim:
             self.answer(content)
         elif fault.startswith("status_"):
@@ -115,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(random.randbytes(len(content)))
 
     def swapped(self, content: bytes) -> None:
-        self.answer(next(other for other in _files().values() if other != content))
+        self.answer(next(other for other in files().values() if other != content))
 
     def flip(self, content: bytes) -> None:
         raw = bytearray(gzip.decompress(content))
@@ -180,7 +180,7 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def _server() -> Iterator[Server]:
+def served() -> Iterator[Server]:
     with Server() as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
         thread.start()
@@ -195,8 +195,8 @@ def _server() -> Iterator[Server]:
 def _case(fault: str, number: int) -> tuple[str, Case]:
     def case(dice: random.Random, folder: Path) -> None:
         random.seed(dice.random())
-        with _server() as server:
-            bad = server.base(fault, dice.choice(list(_files())))
+        with served() as server:
+            bad = server.base(fault, dice.choice(list(files())))
             good = server.base("good", "none")
             with within(STATED_SECONDS + 8 * (fault == "drip"), "no source at all"):
                 alone = fetch(folder / "one", [bad])
@@ -208,21 +208,22 @@ def _case(fault: str, number: int) -> tuple[str, Case]:
             must(not both["error"], both)
             must([n for n in both["left"] if not n.startswith("tiny.lo")] != [], both)
             from_cache = fetch(folder / "two", [bad])
-            must(from_cache["sha256"] == both["sha256"] == _fingerprint(), from_cache)
+            must(from_cache["sha256"] == both["sha256"] == fingerprint_of_all(), from_cache)
 
     return f"server: {fault}", case
 
 
-def fetch(cache: Path, bases: list[str]) -> dict[str, Any]:
-    """What a process gets of a data set that these servers publish."""
+def fetch(cache: Path, bases: list[str], data_dir: str = "") -> dict[str, Any]:
+    """What a process gets of a data set that these servers publish, or this folder holds."""
     cache.parent.mkdir(exist_ok=True)
+    given = {"cache": str(cache), "bases": bases, "data_dir": data_dir}
     found: dict[str, Any] = nursery().call(
-        "tests.torture.downloads:obtain_it", cache.parent, cache=str(cache), bases=bases
+        "tests.torture.downloads:obtain_it", cache.parent, **given
     )
     return found
 
 
-def obtain_it(cache: str, bases: list[str]) -> None:
+def obtain_it(cache: str, bases: list[str], data_dir: str) -> None:
     """Fetch in this process; print what came, or the error."""
     from convcompare.data import Sources, fingerprint
     from convcompare.errors import ConvcompareError
@@ -230,13 +231,14 @@ def obtain_it(cache: str, bases: list[str]) -> None:
     from convcompare.sources.fetch import Published, obtain
     from convcompare.sources.idx import read_idx_folder
 
-    names = tuple(_files())
-    size = sum(map(len, _files().values()))
+    names = tuple(files())
+    size = sum(map(len, files().values()))
     origins = tuple(Mirror(base, names, size) for base in bases)
-    published = Published("tiny", "Tiny", _fingerprint(), read_idx_folder, origins)
+    published = Published("tiny", "Tiny", fingerprint_of_all(), read_idx_folder, origins)
     found: dict[str, Any] = {"error": "", "hint": "", "code": 0, "sha256": ""}
     try:
-        splits, _ = obtain(published, Sources(Path(cache)), Patience(CONNECT, SPEED, WINDOW))
+        sources = Sources(Path(cache), data_dir=Path(data_dir) if data_dir else None)
+        splits, _ = obtain(published, sources, Patience(CONNECT, SPEED, WINDOW))
         found["sha256"] = fingerprint(splits)
     except ConvcompareError as error:
         found |= {"error": error.message, "hint": error.hint, "code": error.exit_code}
@@ -245,11 +247,11 @@ def obtain_it(cache: str, bases: list[str]) -> None:
 
 
 @lru_cache
-def _fingerprint() -> str:
+def fingerprint_of_all() -> str:
     from convcompare.data import Split, fingerprint
 
     arrays = []
-    for content in _files().values():
+    for content in files().values():
         raw = gzip.decompress(content)
         sides = raw[3]
         shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(sides)]

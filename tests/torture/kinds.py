@@ -76,11 +76,11 @@ KINDS = (
     ),
     Kind(
         "damage",
-        "damaged files of runs and comparisons",
+        "damaged files of runs, comparisons, data sets and images",
         damage.damage,
         12,
         2000,
-        "noticed, named with a remedy; falls back; no other run affected",
+        "noticed, named with a remedy, or never used; falls back; no other run affected",
     ),
     Kind(
         "hostile-files",

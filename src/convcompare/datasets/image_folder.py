@@ -18,7 +18,7 @@ from ..sources.image_decode import decode_images
 from ..sources.image_tree import Files, ImageTree, read_tree
 from ..spec import AtLeast, Between
 
-_VERSION = "1"
+_VERSION = "2"
 """Goes into the key of cached images; changes when decoding does."""
 _LEAST_STD = 0.01
 
@@ -83,10 +83,11 @@ def _decoded(
     root: Path, parts: tuple[Files, Files], size: int, channels: int, sources: Sources
 ) -> Splits:
     """The splits, out of the cache where no file has changed since they were put there."""
-    cached = sources.cache / "folders" / f"{_key(root, parts, size, channels)}.npz"
+    key = _key(root, parts, size, channels)
+    cached = sources.cache / "folders" / f"{key}.npz"
     with contextlib.suppress(OSError, ValueError):
         splits, notes = read_splits(cached)
-        if fingerprint(splits) == notes.get("sha256"):
+        if (notes.get("key"), notes.get("sha256")) == (key, fingerprint(splits)):
             return splits
     files = [file for part in parts for group in part for file in group]
     images = decode_images(files, root, size, channels)
@@ -98,7 +99,7 @@ def _decoded(
     splits = Split(images[:end], labels[0]), Split(images[end:], labels[1])
     with contextlib.suppress(StoreError):  # without a cache it only takes longer the next time
         make_folder(cached.parent)
-        write_splits(cached, splits, sha256=fingerprint(splits))
+        write_splits(cached, splits, key=key, sha256=fingerprint(splits))
     return splits
 
 

@@ -98,12 +98,13 @@ def _from_cache(published: Published, sources: Sources) -> tuple[Splits, str] | 
         splits, notes = read_splits(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError:
+    except (ValueError, IsADirectoryError):
         splits, notes = None, {}
     if splits is None or fingerprint(splits) != published.sha256:
+        remedy = f"{'rm -r' if path.is_dir() else 'rm'} {shlex.quote(str(path))}"
         raise DataError(
             f"the cached copy of {published.title} is damaged: {quote(path, 300)}",
-            f"{quote(f'rm {shlex.quote(str(path))}', 300)} and run again: it will be fetched anew",
+            f"{quote(remedy, 300)} and run again: it will be fetched anew",
         )
     return splits, notes.get("source", "cache")
 

@@ -1,0 +1,154 @@
+"""Damaged data sets and images: never taken for what they were, and named with a remedy."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from . import downloads
+from .harm import WAYS, harm
+from .harness import Case, must, nursery
+
+FILES = ("cached set", "user's copy of a set", "image", "cached images")
+TRAIN = ("train", "fcn:hidden=4", "-d", "folder:photos", "-e", "1", "-b", "8", "--threads", "1")
+
+
+def every() -> list[tuple[str, Case]]:
+    """Each file of data in each way."""
+    kinds = dict(zip(FILES, (_cached_set, _copy, _image, _cached_images), strict=True))
+    return [(f"{way}: {name}", kinds[name](way)) for name in FILES for way in WAYS]
+
+
+def _cached_set(way: str) -> Case:
+    def case(dice: random.Random, folder: Path) -> None:
+        with downloads.served() as server:
+            good = [server.base("good", "none")]
+            whole = downloads.fetch(folder / "cache", good)
+            path = folder / "cache" / "tiny.npz"
+            np.savez(
+                folder / "other.npz",
+                train_images=np.zeros((60, 1, 28, 28), np.uint8),
+                train_labels=np.zeros(60, np.int64),
+                test_images=np.zeros((20, 1, 28, 28), np.uint8),
+                test_labels=np.zeros(20, np.int64),
+            )
+            harm(path, folder / "other.npz", way, dice)
+            found = downloads.fetch(folder / "cache", good)
+            if not found["error"]:
+                must(found["sha256"] == whole["sha256"], "what is damaged was used")
+                return
+            must(found["code"] == 3, found)
+            must(path.name in found["error"] + found["hint"], f"file not named: {found}")
+            must(found["hint"].startswith("`rm "), f"no remedy: {found}")
+            path.rmdir() if path.is_dir() else path.unlink()
+            again = downloads.fetch(folder / "cache", good)
+            must(again["sha256"] == whole["sha256"], f"the remedy does not help: {again}")
+
+    return case
+
+
+def _copy(way: str) -> Case:
+    def case(dice: random.Random, folder: Path) -> None:
+        own = folder / "own"
+        own.mkdir()
+        for name, content in downloads.files().items():
+            (own / name).write_bytes(content)
+        path, twin = dice.sample(sorted(own.iterdir()), 2)
+        harm(path, twin, way, dice)
+        found = downloads.fetch(folder / "cache", [], data_dir=str(own))
+        if not found["error"]:
+            must(found["sha256"] == downloads.fingerprint_of_all(), "what is damaged was used")
+            return
+        must(found["code"] == 3 and found["hint"], found)
+        must(way == "folder" or own.name in found["error"], f"folder not named: {found}")
+        path.rmdir() if path.is_dir() else path.unlink()
+        path.write_bytes(downloads.files()[path.name])
+        again = downloads.fetch(folder / "cache", [], data_dir=str(own))
+        must(again["sha256"] == downloads.fingerprint_of_all(), f"the remedy fails: {again}")
+
+    return case
+
+
+@lru_cache
+def _photos() -> TemporaryDirectory[str]:
+    """Two classes of six images, PNG and JPEG, and a run that was trained on them."""
+    made = TemporaryDirectory(prefix="torture-photos-")
+    pixels = np.random.default_rng(3)
+    for name in ("cats", "dogs"):
+        folder = Path(made.name, "photos", name)
+        folder.mkdir(parents=True)
+        for number in range(6):
+            image = Image.fromarray(pixels.integers(0, 256, (40, 40, 3), np.uint8))
+            image.save(folder / f"{name}{number}.{'png' if number % 2 else 'jpg'}")
+    _train(Path(made.name)).clean(0)
+    return made
+
+
+def _train(folder: Path) -> Any:
+    return nursery().run(TRAIN, folder, env={"CONVCOMPARE_CACHE": str(folder / "cache")})
+
+
+def _of_photos(folder: Path) -> tuple[list[Path], list[Path]]:
+    """A copy of the photos with their run: the images, the runs."""
+    shutil.copytree(_photos().name, folder, dirs_exist_ok=True)
+    return sorted(folder.glob("photos/*/*")), sorted(folder.glob("runs/*/run.json"))
+
+
+def _image(way: str) -> Case:
+    def case(dice: random.Random, folder: Path) -> None:
+        images, before = _of_photos(folder)
+        path = dice.choice(images)
+        pixels, state = _pixels(path), path.read_bytes()
+        harm(path, dice.choice([one for one in images if one != path]), way, dice)
+        ended = _train(folder).clean(0, 3)
+        if ended.code == 3:
+            must(path.name in ended.err and "hint: " in ended.err, f"image or remedy: {ended}")
+            path.rmdir() if path.is_dir() else path.unlink()
+            path.write_bytes(state)
+            _train(folder).clean(0)
+            must(_runs(folder) == before, "the mended folder is another data set")
+            return
+        same = path.is_file() and np.array_equal(_pixels(path), pixels)
+        must(same == (_runs(folder) == before), "the run on other images was taken for this one")
+
+    return case
+
+
+def _cached_images(way: str) -> Case:
+    def case(dice: random.Random, folder: Path) -> None:
+        _, before = _of_photos(folder)
+        _train(folder).clean(0)  # the copies have times of their own, and so their own cache file
+        newest = max(folder.glob("cache/folders/*.npz"), key=lambda path: path.stat().st_mtime_ns)
+        harm(newest, _other_cache(folder), way, dice)
+        _train(folder).clean(0)
+        must(_runs(folder) == before, "the damaged cache was taken for another data set")
+
+    return case
+
+
+def _other_cache(folder: Path) -> Path:
+    """The decoded images of another folder."""
+    shutil.copytree(folder / "photos", folder / "other" / "photos")
+    first, second = (folder / "other" / "photos" / name for name in ("cats", "dogs"))
+    first.rename(folder / "aside")
+    second.rename(first)
+    (folder / "aside").rename(second)
+    _train(folder / "other").clean(0)
+    (found,) = folder.glob("other/cache/folders/*.npz")
+    return found
+
+
+def _runs(folder: Path) -> list[Path]:
+    return sorted(folder.glob("runs/*/run.json"))
+
+
+def _pixels(path: Path) -> Any:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
