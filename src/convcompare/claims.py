@@ -13,7 +13,14 @@ from .contrasts import Contrast
 from .judgement import Judgement
 from .study import Claim, Study
 
+SAME = 0.005
+"""A difference in accuracy of which the reports would say that there is none."""
 Outcome = Literal["confirmed", "refuted", "undecided"]
+TOLD: dict[Outcome, str] = {
+    "confirmed": "the runs confirm it",
+    "refuted": "the runs say otherwise",
+    "undecided": "the runs do not tell",
+}
 
 
 @dataclass(frozen=True)
@@ -25,13 +32,12 @@ class Finding:
     evidence: str
 
     @property
+    def told(self) -> str:
+        return TOLD[self.outcome]
+
+    @property
     def sentence(self) -> str:
-        told = {
-            "confirmed": "the runs confirm it",
-            "refuted": "the runs say otherwise",
-            "undecided": "the runs do not tell",
-        }
-        return f"“{self.claim.sentence}”: {told[self.outcome]}, {self.evidence}"
+        return f"“{self.claim.sentence}”: {self.told}, {self.evidence}"
 
 
 def study_of(judgement: Judgement) -> Study | None:
@@ -76,16 +82,22 @@ def _by_accuracy(claim: Claim, every: Judgement) -> tuple[Outcome, str]:
     names = {claim.first, claim.second}
     contrast = next(c for c in every.contrasts if {c.model, c.baseline} == names)
     evidence = f"{contrast.model} {contrast.sentence}"
+    if claim.relation == "=" and _within(contrast):
+        return "confirmed", f"{evidence}, within {100 * SAME:g}"
     direction = _direction(contrast, claim.first)
     if direction is None:
         return "undecided", evidence
     return ("confirmed" if direction == claim.relation else "refuted"), evidence
 
 
-def _direction(contrast: Contrast, first: str) -> Literal[">", "<", "="] | None:
+def _within(contrast: Contrast) -> bool:
+    """Whether the whole interval is so small: not finding a difference does not show it."""
+    low, high = contrast.low, contrast.high
+    return low is not None and high is not None and low > -SAME and high < SAME
+
+
+def _direction(contrast: Contrast, first: str) -> Literal[">", "<"] | None:
     """How the first network of a claim stands to the second; None where it cannot be told."""
-    if contrast.decided == "equivalent":
-        return "="
     if contrast.decided not in ("better", "worse"):
         return None
     ahead = (contrast.decided == "better") == (contrast.model == first)

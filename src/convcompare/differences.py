@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import units
 from .cells import Context, accuracy
-from .claims import findings, study_of
+from .claims import study_of
 from .comparison import Group
 from .field_record import FIELDS, FieldRecord
 from .judgement import Judgement
@@ -26,13 +26,7 @@ def differences(judgement: Judgement) -> list[str]:
         row = study.row(group.label)
         if row is not None:
             found += _of_row(row, group, context)
-    unsupported = [one for one in findings(judgement) if one.outcome != "confirmed"]
-    return found + [one.sentence for one in unsupported]
-
-
-def confirmed(judgement: Judgement) -> list[str]:
-    """The conclusions of the report that the runs confirm."""
-    return [one.sentence for one in findings(judgement) if one.outcome == "confirmed"]
+    return found
 
 
 def _of_row(row: Row, group: Group, context: Context) -> list[str]:

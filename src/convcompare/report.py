@@ -27,12 +27,12 @@ from .blocks import (
     code,
     unique_names,
 )
-from .claims import study_of
+from .claims import TOLD, findings, study_of
 from .comparison import Comparison
 from .comparison_table import comparison_table
 from .conditions import changed_surroundings, conditions
 from .data import Sources
-from .differences import confirmed, differences
+from .differences import differences
 from .drawing import Drawing
 from .errors import DataError, UsageError
 from .judgement import Judgement
@@ -41,6 +41,7 @@ from .selection import select as choose
 from .selection import studies_of
 from .store import RunStore
 from .study import FIGURES, MAIN, Study
+from .tables import Column, Table
 
 OWN_COLUMNS = ("epoch-time", "inference", "macs", "memory")
 OWN_FIGURES = (*FIGURES, "activations", "feature-maps", "gradients", "receptive-field")
@@ -112,7 +113,7 @@ def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Secti
 
 def compose(sections: Sequence[Section]) -> Document:
     """The report of some comparisons, its figures drawn; call it within `drawing.styled`."""
-    blocks: list[Block] = [*_overview(sections)]
+    blocks: list[Block] = [*_overview(sections), *_conclusions(sections)]
     for section in sections:
         blocks += [*_result(section), *_figures(section), *_terms(section)]
     made = " and ".join(sorted({section.comparison.created[:10] for section in sections}))
@@ -133,6 +134,43 @@ def _overview(sections: Sequence[Section]) -> Iterator[Block]:
         yield Paragraph(f"{section.title}:" if lines else f"{section.title}: nothing to compare.")
         if lines:
             yield Bullets([_sentence(line) for line in lines])
+
+
+CONCLUSIONS = (
+    Column("report", "report"),
+    Column("study", "study", "left"),
+    Column("claim", "conclusion", "left"),
+    Column("told", "now", "left"),
+    Column("evidence", "by what", "left"),
+    Column("seeds", "seeds"),
+)
+
+
+def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
+    """What the reports concluded, each beside what the runs say of it."""
+    rows = [
+        {
+            "report": study.report,
+            "study": section.name,
+            "claim": one.claim.sentence,
+            "told": one.told,
+            "evidence": one.evidence,
+            "seeds": section.comparison.seeds,
+        }
+        for section in sections
+        if (study := study_of(section.judgement))
+        for one in findings(section.judgement)
+    ]
+    if rows:
+        yield Heading(2, "Conclusions of the reports")
+        held, refuted, open_ = (sum(row["told"] == told for row in rows) for told in TOLD.values())
+        yield Paragraph(
+            f"Of {len(rows)} the runs confirm {held}, say otherwise of {refuted}, and do not tell "
+            f"{open_}; the more seeds and epochs, the more they tell."
+        )
+        yield TableBlock(
+            Table(CONCLUSIONS, tuple(rows)), "Conclusions of the reports, and the runs."
+        )
 
 
 def _sentence(line: str) -> str:
@@ -160,8 +198,7 @@ def _result(section: Section) -> Iterator[Block]:
     warnings = [*section.judgement.warnings(), *changed_surroundings(comparison)]
     if warnings:
         yield Warnings(warnings)
-    told = [*differences(section.judgement), *confirmed(section.judgement)]
-    if told:
+    if told := differences(section.judgement):
         yield Heading(3, "Beside the published figures")
         yield Bullets(told)
 

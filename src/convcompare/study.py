@@ -66,7 +66,8 @@ class Row:
 class Claim:
     """A conclusion of a report about two of its networks, in a figure of their runs.
 
-    ``relation`` is ``>`` or ``<`` for more or less than `second`, ``=`` for no clear difference.
+    ``relation`` is ``>`` or ``<`` for more or less than `second`, ``=`` for no difference to
+    speak of (`claims.SAME`).
     """
 
     sentence: str

@@ -47,6 +47,7 @@ def emit_judgement(
     judgement: Judgement, kind: Format, path: Path | None, columns: Sequence[str] = ()
 ) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
+    from ..claims import findings
     from ..comparison_table import comparison_table
     from ..differences import differences
 
@@ -66,6 +67,7 @@ def emit_judgement(
     if kind == "table" and path is None:
         _print_verdicts(judgement)
         _print_list("published otherwise", differences(judgement))
+        _print_list("conclusions of the report", [one.sentence for one in findings(judgement)])
     for text, hint in judgement.warnings():
         show_warning(text, hint)
 

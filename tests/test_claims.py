@@ -1,0 +1,107 @@
+"""The conclusions of the reports held against runs: each verdict from numbers made for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convcompare.blocks import TableBlock
+from convcompare.claims import Finding, findings
+from convcompare.data import Sources
+from convcompare.differences import differences
+from convcompare.judgement import Judgement
+from convcompare.plotting import Source
+from convcompare.report import Section, compose
+from convcompare.store import Predictions, RunStore
+from test_contrasts import FCN, SIMPLE, comparison, series, shifted
+
+LABELS = np.arange(10)
+Judged = Callable[..., Judgement]
+Found = Callable[..., list[Finding]]
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Judged:
+    """The runs of a study with these accuracies by seed; `_` in a name stands for a space."""
+    number = itertools.count()
+
+    def judge(study: str, **accuracies: tuple[float, ...]) -> Judgement:
+        store = RunStore(tmp_path / str(next(number)))
+        made = [r for name, a in accuracies.items() for r in series(name.replace("_", " "), a)]
+        runs = []
+        for one in made:
+            with store.lock(one.id):
+                store.begin(one.trial, one.environment)
+                logits = np.zeros((len(LABELS), 10), np.float32)
+                runs.append(store.finish(one, None, Predictions(logits, LABELS)))
+        return Judgement(dataclasses.replace(comparison(*runs), study=study), store)
+
+    return judge
+
+
+@pytest.fixture
+def found(judged: Judged) -> Found:
+    return lambda study, **accuracies: findings(judged(study, **accuracies))
+
+
+def test_confirmed_refuted_and_not_to_be_told(found: Found) -> None:
+    near = shifted(SIMPLE[:5], 0.0002, 3)
+    first, second = found("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=near)
+    assert first.claim.sentence == "convolutions beat a fully connected network"
+    assert first.outcome == "confirmed"
+    assert (
+        first.evidence == "Simple CNN better than FCN by 1.24 ± 0.06 points (after 5 of 15 epochs)"
+    )
+    assert second.outcome == "undecided" and "no clear difference" in second.evidence
+    upside, _ = found("mnist", FCN=SIMPLE[:5], Simple_CNN=FCN[:5], Residual_CNN=FCN[:5])
+    assert upside.outcome == "refuted"
+    assert upside.sentence.startswith("“convolutions beat a fully connected network”: the runs say")
+
+
+def test_the_same_is_shown_only_by_an_interval_within_the_margin(found: Found) -> None:
+    """“Brings nothing” is a claim too: that no difference was found does not confirm it."""
+    blocks = "CNN_with_residual_blocks"
+    (same,) = found("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.0001, 0.2)})
+    assert same.claim.relation == "=" and same.outcome == "confirmed", same
+    (loose,) = found("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.0001, 19)})
+    assert loose.outcome == "undecided"
+    (other,) = found("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.009, 0.2)})
+    assert other.outcome == "refuted"
+
+
+@pytest.mark.parametrize("change", [{"study": None}, {"study": "cifar10"}])
+def test_only_a_study_on_its_own_data_has_conclusions(
+    judged: Judged, change: dict[str, str | None]
+) -> None:
+    one = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
+    moved = dataclasses.replace(one.comparison, **change)  # type: ignore[arg-type]
+    assert findings(Judgement(moved, one.store)) == []
+    assert differences(Judgement(moved, one.store)) == []
+
+
+def test_networks_that_were_left_out_have_no_conclusion(found: Found) -> None:
+    assert found("mnist", FCN=FCN[:5], Residual_CNN=SIMPLE[:5]) == []
+
+
+def section(name: str, one: Judgement) -> Section:
+    source = Source(one.comparison, one.store, Sources(Path("unused")))
+    return Section(source, name, name=name)
+
+
+def test_a_report_begins_with_the_conclusions_of_all_studies(judged: Judged) -> None:
+    blocks = "CNN_with_residual_blocks"
+    studies = {
+        "mnist": judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5]),
+        "mnist-004": judged("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.009)}),
+    }
+    written = compose([section(name, one) for name, one in studies.items()])
+    table = next(block.table for block in written.blocks if isinstance(block, TableBlock))
+    told = [(row["report"], row["told"], row["seeds"]) for row in table.rows]
+    assert told == [("002", "the runs confirm it", 5), ("004", "the runs say otherwise", 8)]
+    text = next(b for b in written.blocks if getattr(b, "text", "").startswith("Of 2 the runs"))
+    assert "confirm 1, say otherwise of 1, and do not tell 0" in getattr(text, "text", "")
