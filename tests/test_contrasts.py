@@ -13,8 +13,10 @@ from convcompare import sequential
 from convcompare.comparison import Comparison, group_runs
 from convcompare.config import TrainConfig
 from convcompare.contrasts import Contrast, contrasts, spread
+from convcompare.cost import Timing
 from convcompare.cost_contrasts import cost_contrasts
 from convcompare.errors import UsageError
+from convcompare.health import marks
 from convcompare.run import Run
 from test_tables import CONDITIONS, run
 
@@ -232,3 +234,21 @@ def test_times_of_a_shared_machine_are_not_compared(waited: float | None, refuse
     (cost,) = cost_contrasts(whole, "a")
     assert (cost.decided == "refused") is refused
     assert (cost.verdict == "times not compared: b shared the machine") is refused
+
+
+@pytest.mark.parametrize(("waited", "refused"), [(0.09, False), (0.11, True), (None, False)])
+def test_times_measured_afterwards_beside_others_are_not_compared(
+    waited: float | None, refused: bool
+) -> None:
+    def timed(label: str, waited: float | None) -> Run:
+        one = trained(label, 0, 0.9)
+        alone = dataclasses.replace(one.environment, jobs=1)
+        timing = Timing(alone, 100, 15, 0.01, 0.009, 0.011, waited=waited)
+        beside = dataclasses.replace(one.environment, jobs=2)
+        return dataclasses.replace(one, environment=beside, timing=timing)
+
+    whole = comparison(timed("a", 0.0), timed("b", waited))
+    (cost,) = cost_contrasts(whole, "a")
+    assert (cost.verdict == "times not compared: b shared the machine") is refused
+    found = [mark.hint for mark in marks(whole.groups[1].runs[0], 100, 0.1)]
+    assert any("the same command measures it again, alone" in hint for hint in found) is refused

@@ -95,7 +95,8 @@ class Timing:
 
     ``seconds_per_step`` is the median over blocks of steps, each with its batch, ``low`` and
     ``high`` are the quartiles; ``n`` is the number of steps that were measured, ``steps`` that of
-    an epoch.
+    an epoch. ``waited`` is the share of the threads' time in which they waited for a core, None
+    where it is not known.
     """
 
     environment: Environment
@@ -105,6 +106,7 @@ class Timing:
     low: float
     high: float
     inference: tuple[Latency, ...] = ()
+    waited: float | None = None
 
     @property
     def epoch_seconds(self) -> float:

@@ -17,6 +17,7 @@ from .build import Builder, Shape, resolve
 from .checkpoint import from_bytes
 from .compiling import Asked
 from .config import Runtime, TrainConfig
+from .contention import waited_seconds, waited_since
 from .cost import Cost, Environment, Timing
 from .data import Dataset, Sources
 from .devices import ALONE, Alone
@@ -214,7 +215,9 @@ class TrialRunner:
         """
         place = self._settle(trial)
         trainer = self.trainer(trial)
+        started, waited = time.perf_counter(), waited_seconds()
         seconds = block_seconds(trainer)
+        waited, taken = waited_since(waited), time.perf_counter() - started
         low, middle, high = statistics.quantiles(seconds, n=4)
         return Timing(
             environment=replace(place, jobs=1),
@@ -224,6 +227,7 @@ class TrialRunner:
             low=low,
             high=high,
             inference=latencies(trainer),
+            waited=None if waited is None else waited / (taken * place.threads),
         )
 
     def fail(self, trial: Trial, message: str) -> Run:

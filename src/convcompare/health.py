@@ -87,7 +87,9 @@ def marks(run: Run, test_images: int, chance: float) -> list[Mark]:
     share = waiting_share(run)
     if share is not None and disturbed(run):
         text = f"shared the machine: {100 * share:.0f} % of its threads' time was spent waiting"
-        found.append(Mark("shared", text, "its time is not that of the network: `--fresh`, alone"))
+        again = "the same command measures it again" if run.timing else "`--fresh`"
+        hint = f"its time is not that of the network: {again}, alone"
+        found.append(Mark("shared", text, hint))
     return found
 
 
@@ -98,10 +100,12 @@ def disturbed(run: Run) -> bool:
 
 
 def waiting_share(run: Run) -> float | None:
-    """The share of the training in which its threads waited for a core; None where not known.
+    """The share of the timed training in which threads waited for a core; None where not known.
 
-    Not of one of several at a time either: they wait for each other, and their times are not shown.
+    Of one of several at a time that of its timing afterwards; they wait for each other.
     """
+    if run.timing:
+        return run.timing.waited
     if run.jobs > 1:
         return None
     waited = [epoch.waited_seconds for epoch in run.history]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import ConvcompareError, quote
+from ..health import disturbed
 from .console import show_warning, talk
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def time_alone(comparison: Comparison, runner: TrialRunner, quiet: bool) -> Comp
 
 
 def _untimed(run: Run) -> bool:
-    return run.jobs > 1 and run.timing is None
+    """Whether there is no time of it, or one that was measured beside other programs."""
+    return run.jobs > 1 and (run.timing is None or disturbed(run))
 
 
 def _timed(run: Run, runner: TrialRunner) -> Run:
