@@ -227,6 +227,20 @@ def test_what_a_killed_end_left_is_tidied(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == whole
 
 
+@pytest.mark.parametrize("place", [".", "analyses"])
+def test_a_temporary_file_that_a_disk_would_not_remove_goes_with_the_next_look(
+    tmp_path: Path, place: str
+) -> None:
+    store = RunStore(tmp_path)
+    half_done(store)
+    store.finish(finished(trial()), b"one", None)
+    left = store.folder(trial().id) / place / f".tmp-{process.host()}-1-999999999-00"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"whole, and linked")
+    store.tidy(trial().id)
+    assert not left.exists()
+
+
 COMPARE = [sys.executable, "-c", "from convcompare.cli import main; main()", "compare"]
 
 

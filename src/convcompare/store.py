@@ -76,15 +76,21 @@ class RunStore(StoredRuns):
             yield lease
 
     def tidy(self, run_id: str) -> None:
-        """Clear a run that has ended of what its process, which died, did not clear away."""
+        """Clear a run that has ended of what its process did not: it died, or the disk refused."""
         folder = self.folder(run_id)
         kept = {*RECORDS, *BINARIES, ANALYSES}
-        if self.finished(run_id) and any(name not in kept for name in files.names(folder)):
+        places = (folder, folder / ANALYSES)
+        if self.finished(run_id) and (
+            any(name not in kept for name in files.names(folder))
+            or any(map(files.leftovers, places))
+        ):
             lease = claim(folder)
             if lease:
                 with lease:
                     for name in PASSING:
                         files.remove(folder / name)
+                    for place in places:
+                        files.collect(place)
 
     def begin(self, trial: Trial, environment: Environment) -> None:
         """Note what is about to run, and where."""
