@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from convcompare import register
 from convcompare.build import Shape, resolve
 from convcompare.errors import ModelError
 from convcompare.match import TOLERANCE, Cost, match
@@ -16,7 +15,11 @@ from convcompare.notation import parse, widened
 
 CIFAR = Shape(3, 32, 10)
 FIXED = ("densenet-bc", "lenet-5", "mobilenet-v2")
-SMALL = [e.name for e in register.model if e.name not in FIXED and not e.name.endswith(("0", "4"))]
+SMALL = (
+    *("cnn", "fcn", "simple", "residual", "speedrun"),
+    *("plain-20", "resnet-20", "preact-resnet-20", "resnet-18", "vgg-11", "wrn-16-4"),
+)
+"""The shallowest network of each family that has a width."""
 
 
 @pytest.mark.parametrize("cost", ["parameters", "macs"])
