@@ -17,10 +17,10 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from convcompare import cli, register, terminal_plot
+from convcompare import cli, register, terminal_plot, units
 from convcompare.comparison import Comparison
 from convcompare.data import Sources
-from convcompare.drawing import Drawing, renderer, styled
+from convcompare.drawing import Drawing, log_axis, panels, renderer, styled
 from convcompare.errors import UsageError
 from convcompare.load import default_cache
 from convcompare.looks import COLOURS, looks, short
@@ -317,6 +317,23 @@ def test_every_figure_has_words_and_data(drawings: Any) -> None:
         assert list(drawing.rows)
         assert drawing.alt != drawing.caption, drawing.name
     assert Drawing("x", drawings["two"][0].figure, "Caption.", (), ()).alt == "Caption."
+
+
+def test_what_is_nearly_equal_is_drawn_nearly_equal() -> None:
+    """Counts of 268,650 and 268,810 are no two ends of an axis, and its numbers differ."""
+    with styled():
+        figure, (axes,) = panels(1, 1, 2)
+        axes.plot([268_650, 268_810], [0.6, 0.7])
+        axes.set_xscale("log")
+        log_axis(axes.xaxis, units.large)
+        figure.draw_without_rendering()
+        low, high = axes.get_xlim()
+        shown = [text.get_text() for text in axes.get_xticklabels() if text.get_text()]
+        ticks = [
+            label for label, at in zip(shown, axes.get_xticks(), strict=True) if low < at < high
+        ]
+    assert high / low == pytest.approx(2)
+    assert len(ticks) == len(set(ticks)) >= 2
 
 
 # The command

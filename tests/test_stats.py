@@ -33,6 +33,20 @@ def test_the_t_interval_agrees_with_scipy(values: list[float]) -> None:
         assert (estimate.low, estimate.high) == pytest.approx(other)
 
 
+def test_where_a_further_run_would_be_holds_it_as_often_as_is_said() -> None:
+    """Four runs of a normal law and a fifth: 95 % of 4,000; the interval of the mean, far less."""
+    draws = np.random.Generator(np.random.PCG64(3)).normal(0.7, 0.01, (4_000, 5))
+    held = {stats.prediction: 0, stats.mean: 0}
+    for *values, further in draws.tolist():
+        for interval in held:
+            estimate = interval(values)
+            assert estimate.low is not None and estimate.high is not None
+            held[interval] += estimate.low <= further <= estimate.high
+    assert held[stats.prediction] / 4_000 == pytest.approx(0.95, abs=0.01)
+    assert held[stats.mean] / 4_000 < 0.85
+    assert stats.prediction([0.5]).low is None
+
+
 def test_one_run_has_no_interval_over_seeds() -> None:
     estimate = stats.mean([0.5])
     assert (estimate.low, estimate.high, estimate.half_width) == (None, None, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import units
+from . import stats, units
 from .cells import Context, accuracy
 from .claims import study_of
 from .comparison import Group
@@ -62,17 +62,17 @@ def _recorded_field(group: Group, context: Context) -> tuple[int, int] | None:
 
 
 def _accuracy(row: Row, group: Group) -> list[str]:
-    """Where the seeds of runs as long as the report's leave its accuracy outside the interval."""
-    printed, measured = row.published.test_accuracy, group.shown("test_accuracy")
-    if printed is None or measured is None or measured.low is None or measured.high is None:
+    """An accuracy that is printed of one run, where no further run of as many epochs would be."""
+    printed = row.published.test_accuracy
+    runs = group.finished
+    if printed is None or not runs or any(_epochs(run) != row.epochs for run in runs):
         return []
-    if any(_epochs(run) != row.epochs for run in group.finished):
-        return []
-    if measured.low <= printed <= measured.high:
+    further = stats.prediction([run.shown.test_accuracy for run in runs if run.shown])
+    if further.low is None or further.high is None or further.low <= printed <= further.high:
         return []
     return [
-        f"a test accuracy of {units.fraction(printed)} is printed, {measured.n} seeds give "
-        f"{accuracy(measured)}"
+        f"a test accuracy of {units.fraction(printed)} is printed, by {further.n} seeds a further "
+        f"run would have {accuracy(further)}"
     ]
 
 

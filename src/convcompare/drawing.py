@@ -211,10 +211,17 @@ def count_axis(axes: Axes) -> None:
 
 
 def log_axis(axis: Axis, show: Callable[[float], str]) -> None:
-    """A logarithmic axis with a few numbers as `show` writes them."""
+    """A logarithmic axis with a few numbers as `show` writes them, over a factor of two at least:
+    what is nearly equal is drawn so.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_view_interval()
+    if low > 0 and high < 2 * low:
+        middle, reach = math.sqrt(low * high), math.sqrt(2)
+        low, high = middle / reach, middle * reach
+        axes = axis.axes
+        (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
     span = high / low if low > 0 else math.inf
     subs = (1, 1.5, 2, 3, 4, 6, 8) if span < 6 else (1, 2, 5) if span < 300 else (1,)
     axis.set_major_locator(LogLocator(subs=subs, numticks=8))

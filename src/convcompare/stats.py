@@ -49,6 +49,16 @@ def mean(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
     return Estimate(value, value - half, value + half, len(values), "mean of seeds, t interval")
 
 
+def prediction(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
+    """Where one more run would be: Student's t interval with the deviation s·sqrt(1 + 1/n)."""
+    around = mean(values, alpha)
+    if around.half_width is None:
+        return around
+    half = around.half_width * math.sqrt(len(values) + 1)
+    low, high = around.value - half, around.value + half
+    return Estimate(around.value, low, high, len(values), "one more run, t interval")
+
+
 def share(hits: int, n: int, alpha: float = ALPHA) -> Estimate:
     """A share of n images with Wilson's interval (Wilson 1927, doi:10.2307/2276774).
 
