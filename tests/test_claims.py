@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats as scipy_stats
 
+from convcompare import register
 from convcompare.blocks import TableBlock
 from convcompare.claims import Finding, findings
 from convcompare.data import Sources
@@ -19,6 +21,7 @@ from convcompare.plotting import Source
 from convcompare.report import Section, compose
 from convcompare.store import Predictions, RunStore
 from test_contrasts import FCN, SIMPLE, comparison, series, shifted
+from test_tables import CONDITIONS
 
 LABELS = np.arange(10)
 Judged = Callable[..., Judgement]
@@ -39,7 +42,10 @@ def judged(tmp_path: Path) -> Judged:
                 store.begin(one.trial, one.environment)
                 logits = np.zeros((len(LABELS), 10), np.float32)
                 runs.append(store.finish(one, None, Predictions(logits, LABELS)))
-        return Judgement(dataclasses.replace(comparison(*runs), study=study), store)
+        dataset = register.study[study].function().dataset
+        made_on = dataclasses.replace(CONDITIONS, dataset=dataset)
+        whole = dataclasses.replace(comparison(*runs), study=study, conditions=made_on)
+        return Judgement(whole, store)
 
     return judge
 
@@ -110,6 +116,19 @@ def test_a_printed_accuracy_is_told_where_no_further_run_would_be(judged: Judged
         "FCN: a test accuracy of 0.9834 is printed, by 3 seeds a further run would have "
         "0.9771 ± 0.0005"
     ]
+
+
+def test_only_the_pairs_of_the_conclusions_are_adjusted_for(found: Found) -> None:
+    """Three of the six pairs of the study of depth: Holm multiplies by three at most."""
+    accuracies = [(0.70, 0.71, 0.705), (0.74, 0.762, 0.742), (0.69, 0.70, 0.694), (0.8, 0.8, 0.81)]
+    names = ("2_layers", "4_layers", "6_layers", "residual")
+    runs = dict(zip(names, accuracies, strict=True))
+    claims = found("depth", **runs)
+    assert len(claims) == 3
+    first, second = np.array(runs["2_layers"]), np.array(runs["4_layers"])
+    p_value = scipy_stats.ttest_rel(second, first).pvalue
+    assert 3 * p_value < 0.05 < 6 * p_value
+    assert claims[0].outcome == "confirmed"
 
 
 def test_networks_that_were_left_out_have_no_conclusion(found: Found) -> None:

@@ -52,18 +52,17 @@ def study_of(judgement: Judgement) -> Study | None:
 def findings(judgement: Judgement) -> list[Finding]:
     """Every claim of the study whose two networks have run; none for other comparisons.
 
-    Differences in accuracy are those of all pairs of networks, adjusted together.
+    Differences in accuracy are those of the pairs that the claims are about, adjusted together.
     """
     study = study_of(judgement)
     if study is None:
         return []
     groups = {group.label: group for group in judgement.comparison.groups if group.finished}
-    every = replace(judgement, all_pairs=True)
-    return [
-        _finding(claim, groups[claim.first], groups[claim.second], every, study)
-        for claim in study.claims
-        if claim.first in groups and claim.second in groups
-    ]
+    claims = [one for one in study.claims if one.first in groups and one.second in groups]
+    about = [one for one in claims if one.figure == "test_accuracy"]
+    among = frozenset(frozenset((one.first, one.second)) for one in about)
+    every = replace(judgement, all_pairs=True, among=among)
+    return [_finding(one, groups[one.first], groups[one.second], every, study) for one in claims]
 
 
 def _finding(claim: Claim, first: Group, second: Group, every: Judgement, study: Study) -> Finding:

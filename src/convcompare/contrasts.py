@@ -8,7 +8,7 @@ networks. All contrasts of a comparison are adjusted together (Holm).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,8 +78,11 @@ def contrasts(
     level: float = ALPHA,
     all_pairs: bool = False,
     margin: float | None = None,
+    among: Collection[frozenset[str]] | None = None,
 ) -> tuple[Contrast, ...]:
     """Every model against the baseline (the first where it is None), or all pairs as well.
+
+    ``among`` names the pairs that were asked about beforehand: the others are no contrasts.
 
     ``hits`` gives which test images (n,) a run got right; it is asked where there is one seed.
     ``level`` bounds the probability of any false claim of a difference among all contrasts, and
@@ -87,7 +90,11 @@ def contrasts(
     `sequential.look_level`. ``margin`` (a fraction) allows "no difference larger than".
     UsageError where the baseline is not among the models.
     """
-    every = pairs(comparison, baseline, all_pairs)
+    every = [
+        pair
+        for pair in pairs(comparison, baseline, all_pairs)
+        if among is None or frozenset((pair.model.label, pair.baseline.label)) in among
+    ]
     allowed = [pair for pair in every if pair.refusal() is None]
     tests = [_test(pair, hits, level, len(allowed), level) for pair in allowed]
     p_values = [test.p for test in tests]

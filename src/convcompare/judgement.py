@@ -37,6 +37,8 @@ class Judgement:
     comparison: Comparison
     store: RunStore
     all_pairs: bool = False
+    among: frozenset[frozenset[str]] | None = None
+    """The pairs of models that are contrasted, where not every one is."""
 
     @cached_property
     def chance(self) -> float:
@@ -59,7 +61,9 @@ class Judgement:
     def _contrasts(
         self, part: Comparison, level: float, margin: float | None
     ) -> tuple[Contrast, ...]:
-        return contrasts(part, self._baseline, self._hits, level, self.all_pairs, margin)
+        return contrasts(
+            part, self._baseline, self._hits, level, self.all_pairs, margin, self.among
+        )
 
     def _looks(self, plan: Plan) -> tuple[Contrast, ...]:
         """Each look again, at its own level: what was clear at a look stays as it was then."""
