@@ -15,12 +15,17 @@ from .study import Claim, Study
 
 SAME = 0.005
 """A difference in accuracy of which the reports would say that there is none."""
-Outcome = Literal["confirmed", "refuted", "undecided"]
+Outcome = Literal["confirmed", "refuted", "undecided", "so far yes", "so far no"]
+"""Of an accuracy or a gradient, runs of fewer epochs than the report's only say what is so far."""
 TOLD: dict[Outcome, str] = {
     "confirmed": "the runs confirm it",
     "refuted": "the runs say otherwise",
     "undecided": "the runs do not tell",
+    "so far yes": "so far yes",
+    "so far no": "so far no",
 }
+TRAINED = ("test_accuracy", "gradient_end")
+EARLY: dict[Outcome, Outcome] = {"confirmed": "so far yes", "refuted": "so far no"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ def _finding(claim: Claim, first: Group, second: Group, every: Judgement, study:
         outcome, evidence = _by_figure(claim, first, second, every)
     epochs = {run.trial.config.epochs for group in (first, second) for run in group.finished}
     asked = {row.epochs for row in study.rows if row.name in (claim.first, claim.second)}
-    if max(epochs) < min(asked):
+    if max(epochs) < min(asked) and claim.figure in TRAINED:
+        outcome = EARLY.get(outcome, outcome)
         evidence += f" (after {max(epochs)} of {min(asked)} epochs)"
     return Finding(claim, outcome, evidence)
 

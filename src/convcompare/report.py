@@ -163,10 +163,13 @@ def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
     ]
     if rows:
         yield Heading(2, "Conclusions of the reports")
-        held, refuted, open_ = (sum(row["told"] == told for row in rows) for told in TOLD.values())
+        held, refuted, open_, *early = (
+            sum(row["told"] == told for row in rows) for told in TOLD.values()
+        )
+        short = f", and {sum(early)} were trained for fewer epochs than the report's to say more"
         yield Paragraph(
             f"Of {len(rows)} the runs confirm {held}, say otherwise of {refuted}, and do not tell "
-            f"{open_}; the more seeds and epochs, the more they tell."
+            f"{open_}{short if sum(early) else ''}."
         )
         yield TableBlock(
             Table(CONCLUSIONS, tuple(rows)), "Conclusions of the reports, and the runs."
