@@ -116,6 +116,7 @@ def test_killed_workers_and_a_lost_node_change_no_bit(
     assert_same_results(tmp_path / "ray", tmp_path / "local", 12)
 
 
+@pytest.mark.torture
 def test_a_network_that_kills_its_workers_is_given_up_and_one_that_raises_at_once(
     cluster: Nodes, tmp_path: Path
 ) -> None:

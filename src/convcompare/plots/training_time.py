@@ -108,8 +108,9 @@ def _panel(axes: Axes, values: list[list[float]], shown: list[Look]) -> None:
 
 def _key(source: Source) -> str:
     conditions = source.comparison.conditions
-    alone = all(run.jobs == 1 for group in timed(source) for run in group.finished)
-    when = "" if alone else ", of some from steps after the trainings"
+    after = {run.jobs > 1 for group in timed(source) for run in group.finished}
+    some = "of some " if len(after) > 1 else ""
+    when = f", {some}from steps after the trainings" if True in after else ""
     where = f"training alone on {conditions.device}, {conditions.precision}{when}"
     return f"bar or tick: mean · dot: a seed · {where}{_mixed(timed(source))}"
 
