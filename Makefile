@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-long torture torture-devices torture-cluster browser-test check audit lint types \
     docs docs-long bench clean
@@ -11,10 +12,10 @@ demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
 
 test: $(READY)  ## the test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(TEST)
 
 test-long: $(READY)  ## every test, those that take long too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "torture or not torture" -n auto --dist loadfile
+	$(TEST) -m "torture or not torture"
 
 # make torture KINDS="kills damage" PART=1/4 JOBS=2; SCALE=0.1 tries a tenth, and records nothing
 torture: $(READY)  ## the long form of the torture suite, some hours; docs/reliability.md

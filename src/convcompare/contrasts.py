@@ -82,12 +82,11 @@ def contrasts(
 ) -> tuple[Contrast, ...]:
     """Every model against the baseline (the first where it is None), or all pairs as well.
 
-    ``among`` names the pairs that were asked about beforehand: the others are no contrasts.
-
     ``hits`` gives which test images (n,) a run got right; it is asked where there is one seed.
     ``level`` bounds the probability of any false claim of a difference among all contrasts, and
     separately that of any false equivalence; for a look of a sequential plan it is
     `sequential.look_level`. ``margin`` (a fraction) allows "no difference larger than".
+    ``among`` names the pairs that were asked about beforehand: the others are no contrasts.
     UsageError where the baseline is not among the models.
     """
     every = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +28,7 @@ from .blocks import (
     code,
     unique_names,
 )
-from .claims import TOLD, findings, study_of
+from .claims import findings, study_of
 from .comparison import Comparison
 from .comparison_table import comparison_table
 from .conditions import changed_surroundings, conditions
@@ -148,6 +149,12 @@ CONCLUSIONS = (
 
 def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
     """What the reports concluded, each beside what the runs say of it."""
+    found = [
+        (section, study, one)
+        for section in sections
+        if (study := study_of(section.judgement))
+        for one in findings(section.judgement)
+    ]
     rows = [
         {
             "report": study.report,
@@ -157,19 +164,16 @@ def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
             "evidence": one.evidence,
             "seeds": section.comparison.seeds,
         }
-        for section in sections
-        if (study := study_of(section.judgement))
-        for one in findings(section.judgement)
+        for section, study, one in found
     ]
     if rows:
         yield Heading(2, "Conclusions of the reports")
-        held, refuted, open_, *early = (
-            sum(row["told"] == told for row in rows) for told in TOLD.values()
-        )
-        short = f", and {sum(early)} were trained for fewer epochs than the report's to say more"
+        counts = Counter(one.outcome for _, _, one in found)
+        early = counts["so far yes"] + counts["so far no"]
+        short = f", and {early} were trained for fewer epochs than the report's to say more"
         yield Paragraph(
-            f"Of {len(rows)} the runs confirm {held}, say otherwise of {refuted}, and do not tell "
-            f"{open_}{short if sum(early) else ''}."
+            f"Of {len(rows)} the runs confirm {counts['confirmed']}, say otherwise of "
+            f"{counts['refuted']}, and do not tell {counts['undecided']}{short if early else ''}."
         )
         yield TableBlock(
             Table(CONCLUSIONS, tuple(rows)), "Conclusions of the reports, and the runs."

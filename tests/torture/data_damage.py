@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from convcompare import files
+from convcompare.data import Split
+from convcompare.sources.array_file import write_splits
+
 from . import downloads
 from .harm import WAYS, harm
 from .harness import Case, must, nursery
@@ -32,13 +36,7 @@ def _cached_set(way: str) -> Case:
             good = [server.base("good", "none")]
             whole = downloads.fetch(folder / "cache", good)
             path = folder / "cache" / "tiny.npz"
-            np.savez(
-                folder / "other.npz",
-                train_images=np.zeros((60, 1, 28, 28), np.uint8),
-                train_labels=np.zeros(60, np.int64),
-                test_images=np.zeros((20, 1, 28, 28), np.uint8),
-                test_labels=np.zeros(20, np.int64),
-            )
+            write_splits(folder / "other.npz", (_black(60), _black(20)))
             harm(path, folder / "other.npz", way, dice)
             found = downloads.fetch(folder / "cache", good)
             if not found["error"]:
@@ -47,11 +45,15 @@ def _cached_set(way: str) -> Case:
             must(found["code"] == 3, found)
             must(path.name in found["error"] + found["hint"], f"file not named: {found}")
             must(found["hint"].startswith("`rm "), f"no remedy: {found}")
-            path.rmdir() if path.is_dir() else path.unlink()
+            files.remove(path)
             again = downloads.fetch(folder / "cache", good)
             must(again["sha256"] == whole["sha256"], f"the remedy does not help: {again}")
 
     return case
+
+
+def _black(n: int) -> Split:
+    return Split(np.zeros((n, 1, 28, 28), np.uint8), np.zeros(n, np.int64))
 
 
 def _copy(way: str) -> Case:
@@ -68,7 +70,7 @@ def _copy(way: str) -> Case:
             return
         must(found["code"] == 3 and found["hint"], found)
         must(way == "folder" or own.name in found["error"], f"folder not named: {found}")
-        path.rmdir() if path.is_dir() else path.unlink()
+        files.remove(path)
         path.write_bytes(downloads.files()[path.name])
         again = downloads.fetch(folder / "cache", [], data_dir=str(own))
         must(again["sha256"] == downloads.fingerprint_of_all(), f"the remedy fails: {again}")
@@ -98,7 +100,7 @@ def _train(folder: Path) -> Any:
 def _of_photos(folder: Path) -> tuple[list[Path], list[Path]]:
     """A copy of the photos with their run: the images, the runs."""
     shutil.copytree(_photos().name, folder, dirs_exist_ok=True)
-    return sorted(folder.glob("photos/*/*")), sorted(folder.glob("runs/*/run.json"))
+    return sorted(folder.glob("photos/*/*")), _runs(folder)
 
 
 def _image(way: str) -> Case:
@@ -110,7 +112,7 @@ def _image(way: str) -> Case:
         ended = _train(folder).clean(0, 3)
         if ended.code == 3:
             must(path.name in ended.err and "hint: " in ended.err, f"image or remedy: {ended}")
-            path.rmdir() if path.is_dir() else path.unlink()
+            files.remove(path)
             path.write_bytes(state)
             _train(folder).clean(0)
             must(_runs(folder) == before, "the mended folder is another data set")
