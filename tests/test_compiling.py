@@ -27,6 +27,19 @@ from convcompare.run import Trial
 from convcompare.store import RunStore
 
 SPEC = "fcn:hidden=8,dropout=0.2"
+OWN = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__()
+        self.hidden = nn.Linear(in_channels * image_size**2, 8)
+        self.head = nn.Linear(8, num_classes)
+        self.dropout = nn.Dropout(0.2)
+
+    def forward(self, x):
+        return self.head(self.dropout(self.hidden(x.flatten(1)).relu()))
+"""
 compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 
 
@@ -38,9 +51,9 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def trial_of(data: Dataset, **settings: int) -> Trial:
-    config = TrainConfig(**{"epochs": 2, "batch_size": 64, **settings})
-    return Entrant(SPEC, resolve(SPEC, shape_of(data)), config).trial(data, 0)
+def trial_of(data: Dataset, spec: str = SPEC) -> Trial:
+    config = TrainConfig(epochs=2, batch_size=64)
+    return Entrant(spec, resolve(spec, shape_of(data)), config).trial(data, 0)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +77,13 @@ def test_a_small_network_takes_fewer_threads_and_its_record_says_so(tmp_path: Pa
 
 @compiler
 def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path) -> None:
-    """Dropout included, a last batch that is smaller included, and a run goes on as it began."""
+    """Dropout included, a last batch that is smaller included, and a run goes on as it began.
+
+    The network is a class of one's own: nothing of a ``nn.Sequential`` may be taken for granted.
+    """
     data = make_tiny(train=150, test=32)
-    trial = trial_of(data)
+    tmp_path.joinpath("net.py").write_text(OWN)
+    trial = trial_of(data, f"{tmp_path}/net.py:Net")
     runs = {}
     for asked in ("off", "on"):
         store = RunStore(tmp_path / asked)

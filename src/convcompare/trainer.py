@@ -225,7 +225,8 @@ class Trainer:
         """What a batch of so many goes through: a smaller last one would be compiled again."""
         if self.averaging is not None:
             return self.averaging
-        return self.compiled if self.compiled and images == self.config.batch_size else self.model
+        whole = images == self.config.batch_size
+        return self.compiled if self.compiled is not None and whole else self.model
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The training images of an epoch, in its order and with its augmentation."""
