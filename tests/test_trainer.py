@@ -93,6 +93,20 @@ def test_evaluation_sees_every_image_once_in_order(tiny: Dataset) -> None:
     torch.testing.assert_close(job.test_logits, torch.cat(alone), rtol=1e-4, atol=1e-5)
 
 
+def test_an_evaluation_batch_is_what_memory_has_room_for(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image takes the input and the output of the ReLU at once: 2 · 1000 float32."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 1000), nn.ReLU(), nn.Linear(1000, 4))
+    whole = trainer(tiny).test_batches
+    logits = trainer(tiny, model).evaluate(whole)
+    for room, size in ((500.0, 500), (499.0, 256), (16.0, 16), (15.9, 8), (0.5, 1)):
+        monkeypatch.setattr("convcompare.trainer.EVALUATION_MEMORY", int(room * 8000))
+        job = trainer(tiny, model)
+        torch.testing.assert_close(job.evaluate(whole), logits, rtol=1e-5, atol=1e-6)
+        assert job.evaluation_batch == size, room
+
+
 SETTINGS = [
     {"optimizer": "adam"},
     {"optimizer": "adamw", "weight_decay": 0.05, "schedule": "one-cycle", "augment": "true"},

@@ -91,6 +91,10 @@ class Batches:
         """The images of those rows, normalised, and their labels."""
         return self.normalise(self.images.index_select(0, rows)), self.labels.index_select(0, rows)
 
+    def first(self, count: int) -> Tensor:
+        """The first images, normalised; the same one again where there are not so many."""
+        return self.normalise(self.images[torch.arange(count, device=self.device) % len(self)])
+
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image of this device's part once, in order, never augmented.
 
