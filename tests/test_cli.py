@@ -94,14 +94,8 @@ def logits(store: Path) -> list[Any]:
     return [np.load(p)["logits"] for p in sorted(store.glob("*/test_logits.npz"))]
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGINT,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.torture),
-        pytest.param(signal.SIGKILL, marks=pytest.mark.torture),
-    ],
-)
+@pytest.mark.torture  # which signals and kills of the torture suite repeat at random moments
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_and_repeated_is_bit_identical(tmp_path: Path, number: signal.Signals) -> None:
     models = ["fcn:dropout=0.2", "simple:width=8x8,hidden=16"]
     command = [*COMMAND, "compare", "-d", "mnist-mini", "--epochs", "4", *models]

@@ -244,6 +244,26 @@ def test_a_temporary_file_that_a_disk_would_not_remove_goes_with_the_next_look(
 COMPARE = [sys.executable, "-c", "from convcompare.cli import main; main()", "compare"]
 
 
+@pytest.mark.parametrize("operation", ["read", "unlink"])
+def test_a_lease_that_the_disk_kept_is_nobodys_for_who_gave_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    mine = lease.claim(tmp_path)
+    assert mine
+    with monkeypatch.context() as broken:
+        broken.setattr(files.disk, operation, refuse)
+        mine.release()
+    assert mine.path.exists()
+    again = lease.claim(tmp_path)
+    assert again
+    assert not mine.path.exists()
+    again.check()
+    again.release()
+
+
 def test_two_comparisons_of_the_same_trials_do_each_once(tmp_path: Path) -> None:
     command = [*COMPARE, "fcn:hidden=8", "fcn:hidden=9", "-d", "mnist-mini", "-e", "3"]
     command += ["--threads", "1", "--store", "s"]

@@ -62,9 +62,14 @@ class Terminated(BaseException):
     """SIGTERM: stops everything as Ctrl-C does, with an exit code of its own."""
 
 
+def printable(text: object) -> str:
+    """Text from outside, fit for a terminal: what moves its cursor or turns its writing is "�"."""
+    return "".join(c if c.isprintable() else "�" for c in str(text))
+
+
 def quote(text: object, limit: int = 120) -> str:
     """A name from outside, fit for a line of a terminal: printable, short, in backticks."""
-    shown = "".join(c if c.isprintable() else "�" for c in str(text))
+    shown = printable(text)
     if len(shown) > limit:
         shown = shown[: limit - 1] + "…"
     return f"`{shown}`"

@@ -61,12 +61,17 @@ class Lease:
                 files.touch(self.path)
 
     def release(self) -> None:
-        """Give it back; nothing happens where it was lost."""
+        """Give it back; nothing happens where it was lost.
+
+        Where the disk refuses, the file stays, but this process knows that it is nobody's.
+        """
         _heart.forget(self)
         self.released = True
-        with suppress(ConvcompareError, OSError):
+        try:
             if self._mine():
                 files.remove(self.path)
+        except (ConvcompareError, OSError):
+            _given_back.add(self.nonce)
 
     def record(self) -> dict[str, Any]:
         """What the file says."""
@@ -157,9 +162,15 @@ _seen: dict[Path, tuple[object, float]] = {}
 """By the file of a lease of others: how it looked, and since when, by this process's clock."""
 
 
+_given_back: set[object] = set()
+"""Nonces of leases of this process that are released, but whose files the disk would not remove."""
+
+
 def _free(path: Path) -> bool:
     """Whether the lease in that file may be taken over."""
     record = _read(path)
+    if record and record.get("nonce") in _given_back:
+        return True
     owner = _owner(record)
     if owner is not None and owner.dead:
         return True

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .errors import printable
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito 2008: seven colours that people with any colour vision tell apart."""
 MARKERS = "osD^vPX*<>pd"
@@ -78,7 +80,7 @@ def looks(labels: Sequence[str]) -> Mapping[str, Look]:
 
 def short(label: str, longest: int = LONGEST) -> str:
     """A name as figures show it: no formula, no control characters, its middle left out if long."""
-    shown = "".join(c if c.isprintable() else "�" for c in label)
+    shown = printable(label)
     if len(shown) > longest:
         tail = (longest - 1) // 2
         shown = f"{shown[: longest - 1 - tail]}…{shown[-tail:]}"

@@ -1,4 +1,5 @@
-"""Every file operation of a comparison: the process dies before, in or after it; or it fails."""
+"""Every file operation of a comparison, or of the commits alone: the process dies before, in or
+after it; or it fails."""
 
 from __future__ import annotations
 
@@ -6,32 +7,75 @@ import functools
 import random
 import re
 import signal
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from convcompare.lease import is_lease
 
+from . import commits
 from .faulty import LOG, operations
-from .harness import Case, Outcome, cases, must, nursery
+from .harness import Case, Ended, Outcome, cases, must, nursery
 from .small import ONE, announced, check_equal, check_kept, check_readable
 
+ERRORS = ("ENOSPC", "EIO", "EACCES")
 INSTALL = "tests.torture.faulty:install"
 _ERROR = re.compile(r"^error: .+$", re.M)
 _NAMED = re.compile(r"`([^`]+)`")
 _HINT = re.compile(r"^ *hint: .+$", re.M)
 
 
-def crashes(n: int, seed: int) -> Outcome:
+@dataclass(frozen=True)
+class Subject:
+    """What is disturbed: how it runs, what readers must find then, and what it must end as."""
+
+    run: Callable[..., Ended]
+    check_readable: Callable[[Path], None]
+    check_equal: Callable[[Path], None]
+
+
+def _compare(folder: Path, **how: object) -> Ended:
+    return nursery().run(ONE, folder, before=INSTALL, **how)
+
+
+def _check_compared(folder: Path) -> None:
+    check_equal(folder / "runs", ONE)
+
+
+COMMAND = Subject(_compare, check_readable, _check_compared)
+COMMITS = Subject(commits.run, commits.check_readable, commits.check_equal)
+
+
+def crashes(n: int, seed: int, subject: Subject = COMMAND) -> Outcome:
     """Death before, in the middle of, and after each operation; `n` of them, 0 is all."""
-    moments = [(place, when) for place, name in _places() for when in _moments(name)]
-    return cases([_crash(place, when) for place, when in _some(moments, n, seed)], seed)
+    moments = [(place, when) for place, name in _places(subject) for when in _moments(name)]
+    return cases([_crash(subject, *moment) for moment in _some(moments, n, seed)], seed)
 
 
 def errors(n: int, seed: int) -> Outcome:
     """ENOSPC, EIO and EACCES at each operation; `n` of them, 0 is all."""
-    kinds = ("ENOSPC", "EIO", "EACCES")
-    failures = [(place, kind) for place, _ in _places() for kind in kinds]
-    return cases([_failure(place, kind) for place, kind in _some(failures, n, seed)], seed)
+    return _errors(COMMAND, _some(_failures(COMMAND), n, seed), seed)
+
+
+def commit_crashes(n: int, seed: int) -> Outcome:
+    return crashes(n, seed, COMMITS)
+
+
+def commit_errors(n: int, seed: int) -> Outcome:
+    """The same of the commits alone: at each operation `n` of the three, 0 is all."""
+    failures = _failures(COMMITS)
+    of = len(ERRORS)
+    chosen = [one for i, one in enumerate(failures) if (i // of + i + seed) % of < (n or of)]
+    return _errors(COMMITS, chosen, seed)
+
+
+def _failures(subject: Subject) -> list[tuple[int, str]]:
+    return [(place, kind) for place, _ in _places(subject) for kind in ERRORS]
+
+
+def _errors(subject: Subject, failures: list[tuple[int, str]], seed: int) -> Outcome:
+    return cases([_failure(subject, *failure) for failure in failures], seed)
 
 
 def _moments(name: str) -> tuple[str, ...]:
@@ -45,25 +89,24 @@ def _some(every: list[tuple[int, str]], n: int, seed: int) -> list[tuple[int, st
 
 
 @functools.lru_cache
-def _places() -> list[tuple[int, str]]:
+def _places(subject: Subject) -> list[tuple[int, str]]:
     """The operations of a run that nothing disturbs, by number, each with its name."""
     with TemporaryDirectory() as folder:
         log = Path(folder, LOG)
-        nursery().run(ONE, Path(folder), before=INSTALL, place=0, what="", log=str(log)).clean(0)
+        subject.run(Path(folder), place=0, what="", log=str(log)).clean(0)
         return [(number, name) for number, (name, _) in enumerate(operations(log), start=1)]
 
 
-def _crash(place: int, when: str) -> tuple[str, Case]:
+def _crash(subject: Subject, place: int, when: str) -> tuple[str, Case]:
     def case(dice: random.Random, folder: Path) -> None:
         log = folder / LOG
-        how = {"before": INSTALL, "place": place, "what": when, "log": str(log)}
-        ended = nursery().run(ONE, folder, **how)
+        ended = subject.run(folder, place=place, what=when, log=str(log))
         where = operations(log)[-1]
         must(ended.code == -signal.SIGKILL & 0xFF or ended.code == -9, f"{where}: {ended}")
-        check_readable(folder)
+        subject.check_readable(folder)
         check_kept(folder / "runs", announced(ended))
-        last = nursery().run(ONE, folder).clean(0)
-        check_equal(folder / "runs", ONE)
+        last = _undisturbed(subject, folder)
+        subject.check_equal(folder)
         told = announced(last)
         before = announced(ended)
         for label, epochs in told.items():
@@ -73,14 +116,13 @@ def _crash(place: int, when: str) -> tuple[str, Case]:
     return f"crash {when} operation {place}", case
 
 
-def _failure(place: int, kind: str) -> tuple[str, Case]:
+def _failure(subject: Subject, place: int, kind: str) -> tuple[str, Case]:
     def case(dice: random.Random, folder: Path) -> None:
         log = folder / LOG
-        how = {"before": INSTALL, "place": place, "what": kind, "log": str(log)}
-        ended = nursery().run(ONE, folder, **how)
+        ended = subject.run(folder, place=place, what=kind, log=str(log))
         name, path = operations(log)[place - 1]
         check_kept(folder / "runs", announced(ended))
-        check_readable(folder)
+        subject.check_readable(folder)
         clearing = name in ("unlink", "rmdir") or is_lease(Path(path).name)
         if clearing and ended.code == 0:
             pass  # what could not be cleared or given back is cleared away by the next
@@ -92,7 +134,11 @@ def _failure(place: int, kind: str) -> tuple[str, Case]:
             near = any(one.startswith(path) or path.startswith(one) for one in named)
             near |= any(Path(one).parent == Path(path) for one in named)  # what was made in it
             must(near or str(Path(path).parent) in error[0], f"{name} {path} is not named: {ended}")
-        nursery().run(ONE, folder).clean(0)
-        check_equal(folder / "runs", ONE)
+        _undisturbed(subject, folder)
+        subject.check_equal(folder)
 
     return f"{kind} at operation {place}", case
+
+
+def _undisturbed(subject: Subject, folder: Path) -> Ended:
+    return subject.run(folder, place=0, what="", log=str(folder / "again.log")).clean(0)

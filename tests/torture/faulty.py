@@ -51,10 +51,11 @@ class Faulty(files.Disk):
                 real(path, functools.partial(_half, more[0]))
             number = getattr(errno, self.what)
             raise OSError(number, os.strerror(number), str(path))
-        done = real(path, *more)
-        if here and self.what == "after":
-            _die()
-        return done
+        try:
+            return real(path, *more)
+        finally:  # of what was not there to be removed too
+            if here and self.what == "after":
+                _die()
 
 
 def _operation(name: str) -> Callable[..., Any]:

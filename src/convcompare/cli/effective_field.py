@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import files
-from ..errors import ModelError, UsageError, did_you_mean, quote
+from ..errors import ModelError, UsageError, did_you_mean, printable, quote
 from ..tables import Column, Format, Table
 from .console import talk
 from .output import emit_table, emit_text
@@ -211,4 +211,4 @@ def _write(folder: Path, fields: Mapping[str, EffectiveField], caption: str) -> 
     files.write(folder / f"{NAME}.npz", buffer.getvalue())
     with styled():
         path = effective_fields(panels, caption).save(folder)
-    talk().print(f"drew {len(panels)} fields: {path}", soft_wrap=True)
+    talk().print(f"drew {len(panels)} fields: {printable(path)}", soft_wrap=True, markup=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from .. import files
-from ..errors import StoreError, UsageError
+from ..errors import StoreError, UsageError, printable
 from ..tables import Format, Table, print_table, render
 from .console import out, show_error, show_warning, talk, width
 
@@ -40,7 +40,7 @@ def emit_text(text: str, path: Path | None) -> None:
 
     files.make_folder(path.parent)
     files.write(path, (text + "\n").encode())
-    talk().print(Text.assemble("wrote ", (str(path), f"link {path.absolute().as_uri()}")))
+    talk().print(Text.assemble("wrote ", (printable(path), f"link {path.absolute().as_uri()}")))
 
 
 def emit_judgement(
@@ -132,4 +132,4 @@ def emit_paths(paths: Iterable[Path]) -> None:
     from rich.text import Text
 
     for path in paths:
-        out().print(Text(str(path), style=f"link {path.absolute().as_uri()}"), soft_wrap=True)
+        out().print(Text(printable(path), style=f"link {path.absolute().as_uri()}"), soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from ...errors import printable
 from .. import options as o
 from ..console import out as results
 from ..console import show_warning, talk
@@ -54,5 +55,6 @@ def export(
     for label, run_id in comparison.unfinished:
         show_warning(f"run {run_id} of {label} has not ended, and is not exported")
     if not quiet:
-        talk().print(f"wrote to {out or PLACES[to]}", style="dim", soft_wrap=True)
+        where = printable(out or PLACES[to])
+        talk().print(f"wrote to {where}", style="dim", soft_wrap=True, markup=False)
     end(opened)
