@@ -14,7 +14,8 @@ INTRODUCTION = """\
 
 Made by `make bench` (`python benchmarks/bench.py`); each section names its command, hardware and n.
 Times are compared as ratios of pairs measured in turn in one run, since a shared machine's absolute
-speed drifts. Figures on a GPU: not measured.
+speed drifts. Figures on a GPU: not measured. How far the recipe for CIFAR-10 to 94 % comes:
+[the speed record](concepts/speedrun.md#measured).
 """
 TARGETS = {"fcn": 0.975, "simple": 0.990, "residual": 0.992}
 
