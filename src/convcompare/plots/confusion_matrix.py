@@ -92,7 +92,7 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     for one, (label, difference) in zip(axes, differences.items(), strict=True):
         image = one.imshow(difference, cmap="PuOr_r", vmin=-limit, vmax=limit)
         texts = [_signed(value) for value in difference.ravel()]
-        _finish(one, source, label, texts, np.abs(difference) > 0.7 * limit)
+        _finish(one, source, label, texts, np.abs(difference) > 0.5 * limit)
         one.set_title(f"{name}\nminus {source.looks[label].name}")
     outer_labels(axes, min(2, len(axes)), "given class", "true class")
     _colour_bar(axes, image, "difference (test images)")
@@ -132,10 +132,11 @@ def _finish(
     axes.set_yticks(places, names)
     if len(classes) > ANNOTATED:
         return
+    size = 7 if max(map(len, texts)) < 4 else 5.5
     for (row, column), white in np.ndenumerate(bright):
         axes.text(
             column, row, texts[row * len(classes) + column], ha="center", va="center",
-            fontsize=7, color="white" if white else "black",
+            fontsize=size, color="white" if white else "black",
         )  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def _count(value: float) -> str:
     """Nothing for none; one decimal for a mean of seeds that needs it and has the room."""
     if value == 0:
         return ""
-    return f"{value:.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
+    return f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
 
 
 def _signed(value: float) -> str:
