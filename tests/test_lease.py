@@ -264,6 +264,15 @@ def test_a_lease_that_the_disk_kept_is_nobodys_for_who_gave_it_back(
     again.release()
 
 
+@pytest.mark.parametrize("nonce", [[], {}, None, 3])
+def test_a_lease_whose_nonce_is_none_is_somebody_elses(tmp_path: Path, nonce: object) -> None:
+    record = {"host": "elsewhere", "pid": 1, "started": 1, "machine": "m", "nonce": nonce}
+    path = tmp_path / "lease-000001"
+    path.write_bytes(stamp(record))
+    assert lease.claim(tmp_path) is None
+    assert lease.held(tmp_path)
+
+
 def test_two_comparisons_of_the_same_trials_do_each_once(tmp_path: Path) -> None:
     command = [*COMPARE, "fcn:hidden=8", "fcn:hidden=9", "-d", "mnist-mini", "-e", "3"]
     command += ["--threads", "1", "--store", "s"]

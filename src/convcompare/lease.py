@@ -162,14 +162,14 @@ _seen: dict[Path, tuple[object, float]] = {}
 """By the file of a lease of others: how it looked, and since when, by this process's clock."""
 
 
-_given_back: set[object] = set()
+_given_back: set[str] = set()
 """Nonces of leases of this process that are released, but whose files the disk would not remove."""
 
 
 def _free(path: Path) -> bool:
     """Whether the lease in that file may be taken over."""
     record = _read(path)
-    if record and record.get("nonce") in _given_back:
+    if record and str(record.get("nonce")) in _given_back:
         return True
     owner = _owner(record)
     if owner is not None and owner.dead:
