@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .errors import printable
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def one_line(text: str) -> str:
 
 def visible(text: str) -> str:
     """Text with a mark in place of each character that has no shape, but the end of a line."""
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def unique_names(texts: Iterable[str]) -> list[str]:

@@ -11,7 +11,6 @@ stopping early are ordinary code in the body of the loop.
 
 from __future__ import annotations
 
-import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import alternating, checkpoint, lifecycle
-from .analyses.memory import peak_of
+from .analyses.memory import images_with_room
 from .batches import Batches
 from .config import TrainConfig
 from .contention import waited_seconds, waited_since
@@ -34,10 +33,9 @@ from .run import Epoch
 from .seeding import derive
 
 EVALUATION_BATCH = 500
-EVALUATION_MEMORY = 2**30
-"""Bytes that a forward pass of an evaluation batch may take; one that needs more is smaller."""
+"""Images that are evaluated at once, where memory has room for them."""
 FEW = 16
-"""Images whose memory is measured for that."""
+"""Images by which it is seen whether it has."""
 PULSE = 16
 """Where several processes on the CPU train together, the loss is looked at every so many steps: to
 look takes a sum over all of them. Alone it is every step; on other devices, which would have to
@@ -109,26 +107,17 @@ class Trainer:
         allowed = self.allowed if averaged else "none"
         self.model.eval()
         with torch.inference_mode(), self.autocast():
-            size = self._evaluation_batch(batches)
-            logits = [self._look(x, allowed) for x, _ in batches.in_order(size)]
+            if self.evaluation_batch is None:
+                few = batches.first(FEW)
+                self.evaluation_batch = images_with_room(self.model, few, EVALUATION_BATCH)
+            steps = batches.in_order(self.evaluation_batch)
+            logits = [self._look(x, allowed) for x, _ in steps]
         return self.devices.join(torch.cat(logits), len(batches)).cpu()
 
     def tta_accuracy(self) -> float:
         """The test accuracy by the logits averaged over the views of each image."""
         logits = self.evaluate(self.test_batches, averaged=True)
         return _figures(logits, self.test_batches)[1]
-
-    def _evaluation_batch(self, batches: Batches) -> int:
-        """How many images are evaluated at once, by the memory that a few of them take.
-
-        A power of two where that is less than all, so that it is the same on every machine.
-        """
-        if self.evaluation_batch is None:
-            few = functools.partial(self.model, batches.first(FEW))
-            room = EVALUATION_MEMORY * FEW // max(1, peak_of(few, self.device))
-            power: int = 2 ** (max(1, room).bit_length() - 1)
-            self.evaluation_batch = EVALUATION_BATCH if room >= EVALUATION_BATCH else power
-        return self.evaluation_batch
 
     def _look(self, images: Tensor, allowed: Augmentation) -> Tensor:
         views = alternating.views(images, allowed)

@@ -17,23 +17,22 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from convcompare import files
+from convcompare.cli.console import show_error
 from convcompare.config import TrainConfig
-from convcompare.cost import Cost, Environment, Timing
+from convcompare.cost import Cost, Timing
 from convcompare.errors import ConvcompareError
 from convcompare.lease import is_lease
-from convcompare.run import Epoch, Run, Trial
-from convcompare.store import Predictions, RunStore
+from convcompare.run import Run
+from convcompare.store import RunStore
 
 from . import faulty
 from .harness import Ended, must, nursery
+from .records import COMPARISON, LOGITS, PLACE, epoch, trial
 from .small import saved
 
 LIFE = "tests.torture.commits:live"
 EPOCHS = 2
-TRIAL = Trial("fcn:hidden=8", "tiny", "ab" * 32, 0, TrainConfig(epochs=EPOCHS), label="fcn")
-PLACE = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
-LOGITS = Predictions(np.arange(20, dtype=np.float32).reshape(5, 4), np.arange(5) % 4)
-COMPARISON = {"seed": 0, "models": [], "created": "", "command": [], "conditions": {}}
+TRIAL = trial(config=TrainConfig(epochs=EPOCHS))
 TIMING = Timing(replace(PLACE, jobs=1), 10, 9, 0.1, 0.09, 0.11, ())
 
 
@@ -66,7 +65,7 @@ def live(folder: str, place: int, what: str, log: str) -> None:
         store.save_timing(TRIAL.id, TIMING)
         store.add_comparison("first", COMPARISON)
     except ConvcompareError as error:
-        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
+        show_error(error)
         raise SystemExit(error.exit_code) from None
 
 
@@ -76,7 +75,7 @@ def _train(store: RunStore) -> None:
     checkpoint, _ = store.checkpoint(TRIAL.id)
     history = list(checkpoint.history) if checkpoint else []
     for number in range(len(history) + 1, EPOCHS + 1):
-        history.append(Epoch(number, 0.5 / number, 0.8, 0.6, 0.75, 1e-3, 1.5, 0.1))
+        history.append(epoch(number))
         store.save_analysis(TRIAL.id, "gradients", {"moments": np.arange(number)})
         store.save_epoch(TRIAL, history, f"state {number}".encode())
         print(f"fcn · epoch {number}/{EPOCHS}", file=sys.stderr, flush=True)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
@@ -20,17 +19,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from convcompare.config import TrainConfig
-from convcompare.cost import Cost, Environment
-from convcompare.run import Epoch, Run, Trial
-from convcompare.store import Predictions, RunStore
+from convcompare.cost import Cost
+from convcompare.run import Epoch, Run
+from convcompare.store import RunStore
 
 from .harness import Outcome, cases, nursery
+from .records import COMPARISON, LOGITS, PLACE, epoch, trial
 
 BATCH = 25
 STEPS = 20
-PLACE = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
-LOGITS = Predictions(np.arange(20, dtype=np.float32).reshape(5, 4), np.arange(5) % 4)
 SEEDS = st.integers(0, 2)
 
 
@@ -67,14 +64,6 @@ def run_sequences(count: int, seed: int) -> None:
     print("all held")
 
 
-def _trial(number: int) -> Trial:
-    return Trial("fcn:hidden=8", "tiny", "ab" * 32, number, TrainConfig(), label="fcn")
-
-
-def _epoch(number: int) -> Epoch:
-    return Epoch(number, 0.5 / number, 0.8, 0.6, 0.75, 1e-3, 1.5, 0.1)
-
-
 class StoreMachine(RuleBasedStateMachine):
     """Three trials of one store. The model: states saved, ended or not, failed or not."""
 
@@ -95,7 +84,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(number=SEEDS)
     def begin(self, number: int) -> None:
-        self.store.begin(_trial(number), PLACE)
+        self.store.begin(trial(number), PLACE)
         self.begun.add(number)
         self.ready.add(number)
 
@@ -104,8 +93,8 @@ class StoreMachine(RuleBasedStateMachine):
     def save_epoch(self, data: Any, tensors: bytes) -> None:
         number = data.draw(st.sampled_from(sorted(self.ready - self.ended.keys())))
         epochs = self.epochs.setdefault(number, [])
-        epochs.append(_epoch(len(epochs) + 1))
-        self.store.save_epoch(_trial(number), list(epochs), tensors)
+        epochs.append(epoch(len(epochs) + 1))
+        self.store.save_epoch(trial(number), list(epochs), tensors)
         self.states.setdefault(number, []).append((len(epochs), tensors))
 
     @precondition(lambda self: self.ready - self.ended.keys())
@@ -114,7 +103,7 @@ class StoreMachine(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.ready - self.ended.keys())))
         history = tuple(self.epochs.get(number, ()))
         status: Any = "diverged" if diverged else "finished"
-        run = Run(_trial(number), status, history, Cost(1, 1), PLACE, "2026-01-01")
+        run = Run(trial(number), status, history, Cost(1, 1), PLACE, "2026-01-01")
         kept = (None, None) if diverged else (weights, LOGITS)
         self.ended[number] = self.store.finish(run, *kept)
         assert replace(self.ended[number], sha256={}) == replace(run, sha256={})
@@ -127,17 +116,17 @@ class StoreMachine(RuleBasedStateMachine):
     def fail(self, data: Any) -> None:
         number = data.draw(st.sampled_from(sorted(self.ready - self.ended.keys())))
         history = tuple(self.epochs.get(number, ()))
-        run = Run(_trial(number), "failed", history, Cost(1, 1), PLACE, "2026-01-01", "why")
+        run = Run(trial(number), "failed", history, Cost(1, 1), PLACE, "2026-01-01", "why")
         self.store.note_failure(run)
         self.failed[number] = run
 
     @rule(number=SEEDS)
     def forget(self, number: int) -> None:
-        self.store.forget(_trial(number).id)
+        self.store.forget(trial(number).id)
         for record in (self.ended, self.epochs, self.states):
             record.pop(number, None)
         self.ready.discard(number)
-        if not (self.store.folder(_trial(number).id) / "error.json").exists():
+        if not (self.store.folder(trial(number).id) / "error.json").exists():
             self.failed.pop(number, None)
 
     @precondition(lambda self: any(n not in self.ended for n in self.states))
@@ -146,7 +135,7 @@ class StoreMachine(RuleBasedStateMachine):
         """The store must fall back to the state before, and say so to who goes on from there."""
         number = data.draw(st.sampled_from([n for n in sorted(self.states) if n not in self.ended]))
         epoch, tensors = self.states[number][-1]
-        path = self.store.folder(_trial(number).id) / "checkpoint" / f"{epoch:04}.safetensors"
+        path = self.store.folder(trial(number).id) / "checkpoint" / f"{epoch:04}.safetensors"
         path.write_bytes(tensors[:-1] if cut and tensors else tensors + b"!")
         self.states[number] = self.states[number][-2:-1]
         self.epochs[number] = self.epochs[number][: epoch - 1] if self.states[number] else []
@@ -155,7 +144,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(number=SEEDS, name=st.sampled_from("abc"))
     def add_comparison(self, number: int, name: str) -> None:
-        record = {"seed": number, "models": [], "created": "", "command": [], "conditions": {}}
+        record = {**COMPARISON, "seed": number}
         self.comparisons[name] = record
         self.store.add_comparison(name, self.comparisons[name])
 
@@ -165,12 +154,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_store_says_what_the_model_says(self) -> None:
-        assert set(self.store.ids()) == {_trial(number).id for number in self.begun}
+        assert set(self.store.ids()) == {trial(number).id for number in self.begun}
         assert self.store.comparisons() == sorted(self.comparisons)
         for name, record in self.comparisons.items():
             assert self.store.comparison(name).items() >= record.items()
         for number in self.begun:
-            self._check(number, _trial(number).id)
+            self._check(number, trial(number).id)
 
     def _check(self, number: int, run_id: str) -> None:
         assert self.store.finished(run_id) == (number in self.ended)

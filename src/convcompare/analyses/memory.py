@@ -1,13 +1,17 @@
-"""How much memory a training step needs."""
+"""How much memory a step needs, and how many images have room in it."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+
+EVALUATION_MEMORY = 2**30
+"""Bytes that a forward pass of an evaluation batch may take; one that needs more is smaller."""
 
 
 def bytes_of(tensors: Iterable[Tensor]) -> int:
@@ -40,3 +44,14 @@ def peak_of(step: Callable[[], object], device: torch.device) -> int:
         held += change
         peak = max(peak, held)
     return peak
+
+
+def images_with_room(forward: Callable[[Tensor], object], few: Tensor, most: int) -> int:
+    """How many images may go through `forward` at once, by the memory that a `few` take, (n, …).
+
+    `most`, or the largest power of two whose pass stays within EVALUATION_MEMORY: the same on every
+    machine.
+    """
+    peak = peak_of(functools.partial(forward, few), few.device)
+    room = max(1, EVALUATION_MEMORY * len(few) // max(1, peak))
+    return most if room >= most else 1 << room.bit_length() - 1
