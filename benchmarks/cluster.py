@@ -30,7 +30,8 @@ RECORD_EPOCHS = 5
 
 def job_on(address: str, store: Path, models: list[str], seeds: int, epochs: int) -> Any:
     """The trials as the command line prepares them for a cluster."""
-    from convcompare.cli.request import Request, prepare, wanted
+    from convcompare.cli.job import prepare
+    from convcompare.cli.request import Request, wanted
 
     settings = {"epochs": str(epochs)}
     place = ("report", settings, "fp32", "cpu", 1, "ray", store)

@@ -21,7 +21,8 @@ JOBS = 2
 CODE = """
 import json, sys, time
 from pathlib import Path
-from convcompare.cli.request import Request, prepare, wanted
+from convcompare.cli.job import prepare
+from convcompare.cli.request import Request, wanted
 from convcompare.events import Ended
 from convcompare.experiment import execute
 store, jobs = Path(sys.argv[1]), int(sys.argv[2])

@@ -18,8 +18,9 @@ from convcompare.data import Sources
 from convcompare.differences import differences
 from convcompare.judgement import Judgement
 from convcompare.plotting import Source
-from convcompare.report import Section, compose
+from convcompare.report import compose
 from convcompare.run import Run
+from convcompare.sections import Section
 from convcompare.store import Predictions, RunStore
 from test_contrasts import FCN, SIMPLE, comparison, series, shifted
 from test_tables import CONDITIONS

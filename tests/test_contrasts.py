@@ -10,12 +10,13 @@ import pytest
 from scipy import stats as scipy_stats
 
 from convcompare import sequential
-from convcompare.comparison import Comparison, group_runs
+from convcompare.comparison import Comparison
 from convcompare.config import TrainConfig
 from convcompare.contrasts import Contrast, contrasts, spread
 from convcompare.cost import Timing
 from convcompare.cost_contrasts import cost_contrasts
 from convcompare.errors import UsageError
+from convcompare.group import group_runs
 from convcompare.health import marks
 from convcompare.run import Run
 from test_tables import CONDITIONS, run

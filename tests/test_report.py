@@ -41,8 +41,9 @@ from convcompare.data import Sources
 from convcompare.drawing import Drawing, panels, styled
 from convcompare.html import Picture, to_html
 from convcompare.markdown import to_markdown
-from convcompare.report import Section, compose, select
+from convcompare.report import compose
 from convcompare.report_folder import picture
+from convcompare.sections import Section, select
 from convcompare.store import RunStore
 from convcompare.tables import Column, Table
 

@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 from convcompare import units
-from convcompare.comparison import Comparison, Conditions, group_runs
+from convcompare.comparison import Comparison, Conditions
 from convcompare.comparison_table import comparison_table
 from convcompare.config import TrainConfig
+from convcompare.group import group_runs
 from convcompare.run import Cost, Environment, Epoch, Run, Status, Trial
 from convcompare.store import RunStore
 from convcompare.tables import Column, Table, print_table, render

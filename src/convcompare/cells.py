@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import register, units
-from .comparison import Comparison, Group
+from .comparison import Comparison
 from .field_record import FIELDS, FieldRecord
 from .gradients import GRADIENTS, GradientRecord
+from .group import Group
 from .run import Run
 from .stats import Estimate, mean
 from .store import RunStore

@@ -8,8 +8,8 @@ from typing import Literal
 
 from . import register, units
 from .cells import Context, first_gradient
-from .comparison import Group
 from .contrasts import Contrast
+from .group import Group
 from .judgement import Judgement
 from .study import Claim, Study
 

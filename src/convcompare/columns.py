@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from . import cells, learning, register, units
 from .cells import Context, Figure
-from .comparison import Comparison, Group
+from .comparison import Comparison
 from .errors import UsageError, did_you_mean, quote
+from .group import Group
 from .run import Run
 from .stats import Estimate, mean
 from .tables import Column

@@ -8,7 +8,8 @@ from typing import Any
 from . import units
 from .cells import Context, Figure
 from .columns import NOTES, chosen
-from .comparison import Comparison, Group
+from .comparison import Comparison
+from .group import Group
 from .run import Run
 from .stats import LEVEL, Estimate
 from .store import RunStore

@@ -5,8 +5,8 @@ from __future__ import annotations
 from . import stats, units
 from .cells import Context, accuracy
 from .claims import study_of
-from .comparison import Group
 from .field_record import FIELDS, FieldRecord
+from .group import Group
 from .judgement import Judgement
 from .run import Run
 from .study import Row

@@ -69,8 +69,8 @@ def compare(models: str | Sequence[str], **options: Unpack[Options]) -> Result:
     """
     from . import patience
     from .cli.compare import request
+    from .cli.job import prepare
     from .cli.parsing import read_arguments
-    from .cli.request import prepare
     from .cli.session import judged, say_conditions
     from .result import Result
 

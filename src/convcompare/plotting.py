@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .comparison import Comparison, Group
+from .comparison import Comparison
 from .data import Dataset, Images, Sources
 from .drawing import Drawing, headline
 from .errors import DataError, UsageError, quote
 from .features import FEATURES, FeatureRecord
 from .field_record import FIELDS, FieldRecord
 from .gradients import GRADIENTS, GradientRecord
+from .group import Group
 from .load import load_dataset
 from .looks import Look, looks
 from .register import Entry

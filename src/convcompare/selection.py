@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .comparison import Comparison, Conditions, Group
+from .comparison import Comparison, Conditions
 from .config import recipe_name
 from .errors import UsageError, did_you_mean, quote
+from .group import Group
 from .run import Run, Trial
 from .store import RunStore
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .comparison import Comparison, Group
+from .comparison import Comparison
 from .contrasts import Contrast
 from .cost_contrasts import CostContrast
+from .group import Group
 
 
 def summary(

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from . import units
-from .comparison import Comparison, Group
+from .comparison import Comparison
+from .group import Group
 
 
 def choose_rates(comparison: Comparison, candidates: Mapping[str, Sequence[str]]) -> Comparison:

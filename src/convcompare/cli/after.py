@@ -10,8 +10,9 @@ from ..health import disturbed
 from .console import show_warning, talk
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison, Group
+    from ..comparison import Comparison
     from ..experiment import TrialRunner
+    from ..group import Group
     from ..run import Run
 
 

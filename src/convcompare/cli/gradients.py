@@ -15,7 +15,8 @@ from .output import emit_drawings, emit_table, emit_text
 
 if TYPE_CHECKING:
     from ..gradients import GradientRecord
-    from .request import Job, Request
+    from .job import Job
+    from .request import Request
 
 
 def _scientific(value: float) -> str:
@@ -99,7 +100,7 @@ def gradients(
 
 
 def _perform(request: Request, threshold: float, out: Path | None) -> int:
-    from .request import prepare
+    from .job import prepare
     from .session import run_job, say_conditions
 
     kind = check_format(request.format)

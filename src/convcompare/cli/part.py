@@ -13,7 +13,8 @@ from .console import talk
 
 if TYPE_CHECKING:
     from ..run import Trial
-    from .request import Job, Request
+    from .job import Job
+    from .request import Request
 
 MOST_SHARDS = 100_000
 

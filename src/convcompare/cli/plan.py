@@ -11,7 +11,8 @@ from ..tables import Column, Table
 if TYPE_CHECKING:
     from ..comparison import Comparison
     from ..run import Run
-    from .request import Job, Request
+    from .job import Job
+    from .request import Request
 
 COLUMNS = (
     Column("model", "model", "left"),
@@ -75,8 +76,9 @@ def power_words(job: Job, request: Request) -> str:
 
 def _earlier(job: Job) -> Comparison:
     """The finished runs of the store under the configuration of this job, whatever the network."""
-    from ..comparison import Comparison, Group
+    from ..comparison import Comparison
     from ..errors import StoreError
+    from ..group import Group
 
     trial = job.trials[0]
     groups: dict[str, list[Run]] = {}

@@ -37,8 +37,9 @@ def report(
     from ..data import Sources
     from ..drawing import styled
     from ..load import default_cache
-    from ..report import compose, select
+    from ..report import compose
     from ..report_folder import write_report
+    from ..sections import select
     from ..store import RunStore
 
     opened = RunStore(store)

@@ -15,10 +15,11 @@ from ..tables import check_format
 from .after import time_alone
 from .console import show_warning, talk
 from .durations import now, say_durations
+from .job import Job, prepare
 from .output import emit_judgement, emit_table
 from .part import part_of, work
 from .plan import plan_table, power_words
-from .request import Job, Request, prepare
+from .request import Request
 
 if TYPE_CHECKING:
     from ..comparison import Comparison, Plan
@@ -97,7 +98,8 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
 
     The record is there from the beginning, so that what has ended can be looked at meanwhile.
     """
-    from ..comparison import Comparison, group_runs
+    from ..comparison import Comparison
+    from ..group import group_runs
     from ..tuning import choose_rates
 
     if request.fresh and plan is None:

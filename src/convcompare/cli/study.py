@@ -171,8 +171,8 @@ def _run(requests: Sequence[Request], kind: Format) -> int:
     """Each study in turn; a table after each, one JSON object after all."""
     from ..judgement import Judgement
     from .durations import now, say_durations
+    from .job import prepare
     from .part import work
-    from .request import prepare
     from .session import run_job, say_conditions
 
     failed, records = False, []

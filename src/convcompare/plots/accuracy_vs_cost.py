@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import register, units
-from ..comparison import Group
 from ..drawing import GREY, Drawing, legend_below, log_axis, outer_labels, panels
+from ..group import Group
 from ..run import Run
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-    from ..comparison import Group
+    from ..group import Group
     from ..plotting import Source
     from ..store import Predictions
 

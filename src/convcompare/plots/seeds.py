@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import register
-from ..comparison import Group
 from ..drawing import Drawing, model_rows, side_text
+from ..group import Group
 from ..terminal_plot import dots
 
 if TYPE_CHECKING:

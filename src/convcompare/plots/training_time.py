@@ -13,7 +13,7 @@ from ..terminal_plot import bars
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..comparison import Group
+    from ..group import Group
     from ..looks import Look
     from ..plotting import Source
     from ..run import Run

@@ -1,0 +1,264 @@
+"""From a comparison as it was asked for to its trials: all is checked before any of them runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from .. import files, register
+from ..config import Runtime, recipe, recipe_name
+from ..errors import UsageError, quote
+from .cluster import on_cluster
+from .console import show_warning, talk
+from .matching import find_baseline, matched
+from .part import check_part
+from .request import Request, Wanted
+
+if TYPE_CHECKING:
+    from ..comparison import Conditions
+    from ..config import TrainConfig
+    from ..data import Dataset, Sources
+    from ..experiment import Entrant, TrialRunner
+    from ..run import Trial
+    from ..store import RunStore
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that was checked before anything runs.
+
+    ``candidates`` has the labels of the entrants of a network that is trained at several learning
+    rates, by its own label.
+    """
+
+    dataset: Dataset
+    entrants: Sequence[Entrant]
+    trials: Sequence[Trial]
+    conditions: Conditions
+    runtime: Runtime
+    store: RunStore
+    precision_reason: str
+    baseline: str
+    sources: Sources
+    executor: str
+    candidates: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def with_seeds(self, seeds: Sequence[int]) -> Job:
+        """The same with other seeds."""
+        from ..experiment import grid
+
+        return replace(self, trials=grid(self.entrants, self.dataset, seeds))
+
+    def runner(self) -> TrialRunner:
+        """What runs the trials of this job, and measures with the machine to itself."""
+        from ..experiment import TrialRunner
+
+        return TrialRunner(self.store, self.runtime, self.dataset, self.sources)
+
+    def of(self, entrant: Entrant) -> list[Trial]:
+        """The trials of one network."""
+        return [trial for trial in self.trials if trial.label == entrant.label]
+
+
+def prepare(request: Request) -> Job:
+    """Check everything that can be wrong, so that nothing fails after an hour."""
+    check_part(request)
+    baseline = find_baseline(request.models, request.baseline)
+    base = recipe(request.recipe)
+    configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
+    _say_loading(request)
+    from ..data import Sources
+    from ..experiment import grid, shape_of
+    from ..hardware import choose_precision, choose_runtime, share, spread
+    from ..load import default_cache, load_dataset
+    from ..store import RunStore
+
+    runtime = choose_runtime(request.device, request.threads)
+    runtime = replace(runtime, compile=request.compile)
+    devices = max(config.devices for config in configs)
+    if devices > 1 and request.jobs != 1 and request.executor != "ray":
+        raise UsageError(
+            "`--devices` and `--jobs` do not go together",
+            "a trial at a time over several devices, or several trials with a device each",
+        )
+    if devices > 1 and request.compile == "on":
+        raise UsageError(
+            "`--devices` and `--compile on` do not go together",
+            "steps over several devices are not compiled: leave one of both out",
+        )
+    if request.executor != "ray":
+        runtime = spread(share(runtime, request.jobs, request.threads), devices)
+    runtime = replace(runtime, commands=_commands(request), weights=request.weights)
+    executor = _executor(request.executor, runtime)
+    precision, reason = choose_precision(request.precision, runtime.device)
+    if "precision" not in request.settings:
+        configs = [config.replace({"precision": precision}) for config in configs]
+    started = time.perf_counter()
+    sources = Sources(default_cache(), request.data_dir, quiet=request.quiet)
+    dataset = load_dataset(request.dataset, sources)
+    loading_seconds = time.perf_counter() - started
+    models, notes = list(request.models), list[str]()
+    if request.match:
+        shape = shape_of(dataset, configs[0])
+        models, notes = matched(models, baseline, request.match, shape)
+    models, configs, candidates = _at_each_rate(models, configs, request.lr_grid)
+    entrants = _entrants(models, configs, dataset)
+    if not request.dry_run:
+        files.check_writable(request.store)
+    if executor == "ray":
+        runtime = on_cluster(runtime, request, dataset)
+    return Job(
+        dataset,
+        entrants,
+        grid(entrants, dataset, request.seeds),
+        _conditions(dataset, configs, runtime, loading_seconds, notes),
+        runtime,
+        RunStore(request.store),
+        reason,
+        baseline.label,
+        sources,
+        executor,
+        candidates,
+    )
+
+
+def _executor(asked: str | None, runtime: Runtime) -> str:
+    """The executor for so many trials at a time; UsageError for one that cannot do that."""
+    from ..hardware import cores
+
+    several = "torchrun" if runtime.devices > 1 else "processes" if runtime.jobs > 1 else None
+    name = asked or several or "local"
+    _ = register.executor[name]
+    if runtime.devices > 1 and name != several:
+        raise UsageError(
+            f"`--executor {name}` trains each network on one device, not {runtime.devices}",
+            "leave one of both options out",
+        )
+    if name == "local" and runtime.jobs > 1:
+        raise UsageError(
+            f"`--executor local` runs one trial at a time, not {runtime.jobs}",
+            "leave one of both options out",
+        )
+    busy = runtime.jobs * runtime.of_a_job().threads
+    if runtime.device == "cpu" and runtime.devices > cores():
+        show_warning(
+            f"{runtime.devices} processes stand for devices, and there are {cores()} cores",
+            f"`--devices {cores()}`",
+        )
+    if runtime.jobs > 1 and busy > cores():
+        show_warning(
+            f"{runtime.jobs} trials at a time want {busy} cores, and there are {cores()}",
+            "`--jobs auto` takes as many as there is room for",
+        )
+    return name
+
+
+def _commands(request: Request) -> int:
+    """The commands that may run trials on this machine at a time, this one among them.
+
+    How many workers there are is not known: two stand for several.
+    """
+    return 2 if request.worker else request.shard.of if request.shard else 1
+
+
+def _at_each_rate(
+    models: Sequence[Wanted], configs: Sequence[TrainConfig], rates: Sequence[str]
+) -> tuple[list[Wanted], list[TrainConfig], dict[str, list[str]]]:
+    """Every network at every learning rate of the grid; the labels of those of each network.
+
+    Raises UsageError where nothing is held out that could choose between them.
+    """
+    if not rates:
+        return [*models], [*configs], {}
+    if not all(config.val_fraction for config in configs):
+        raise UsageError(
+            "a learning rate cannot be selected by the test images",
+            "`--val-fraction 0.1` holds out training images to select by",
+        )
+    labels = {one.label: [f"{one.label} lr={rate}" for rate in rates] for one in models}
+    at_rates = [replace(one, label=label) for one in models for label in labels[one.label]]
+    tuned = [config.replace({"lr": rate}) for config in configs for rate in rates]
+    return at_rates, tuned, labels
+
+
+def _entrants(
+    models: Sequence[Wanted], configs: Sequence[TrainConfig], dataset: Dataset
+) -> list[Entrant]:
+    """Each network resolved and built once: what fails, fails before all runs."""
+    from ..build import resolve
+    from ..experiment import Entrant, check_fit, shape_of
+
+    found: list[Entrant] = []
+    seen: dict[tuple[str, TrainConfig], str] = {}
+    for one, config in zip(models, configs, strict=True):
+        check_fit(config, dataset)
+        builder = resolve(one.spec, shape_of(dataset, config))
+        known = seen.setdefault((builder.spec, config), one.label)
+        if known != one.label or any(one.label == entrant.label for entrant in found):
+            raise UsageError(
+                f"{quote(one.label)} is the same network as {quote(known)}",
+                "name each network once; `--seeds N` repeats it with other seeds",
+            )
+        found.append(Entrant(one.label, builder, config))
+    for entrant in found:
+        _warn_unreached(entrant.label, entrant.builder.description.unreached)
+    return found
+
+
+def _conditions(
+    dataset: Dataset,
+    configs: Sequence[TrainConfig],
+    runtime: Runtime,
+    loading_seconds: float,
+    notes: Sequence[str],
+) -> Conditions:
+    from ..comparison import Conditions
+    from ..data import held_out_images
+    from ..experiment import shape_of
+
+    longest = max(configs, key=lambda config: config.epochs)
+    held_out = held_out_images(dataset.train.labels, longest.val_fraction)
+    best = longest.select == "best"
+    return Conditions(
+        dataset=dataset.name,
+        train_images=len(dataset.train) - held_out,
+        test_images=len(dataset.test),
+        shape=str(shape_of(dataset, longest)),
+        test_split=dataset.test_split,
+        recipe=recipe_name(longest),
+        epochs=longest.epochs,
+        precision=longest.precision,
+        device=_device_words(runtime),
+        loading_seconds=loading_seconds,
+        classes=tuple(dataset.classes),
+        val_images=held_out,
+        selected="the epoch best on held-out images" if best else "the last epoch",
+        notes=tuple(notes),
+    )
+
+
+def _device_words(runtime: Runtime) -> str:
+    several = f"{runtime.devices} × " if runtime.devices > 1 else ""
+    if runtime.device != "cpu":
+        return f"{several}{runtime.device} ({runtime.reason})"
+    each = " each" if several else ""
+    return f"{several}cpu, {runtime.threads} thread{'s' if runtime.threads != 1 else ''}{each}"
+
+
+def _say_loading(request: Request) -> None:
+    console = talk()
+    if not request.quiet and console.is_terminal and "torch" not in sys.modules:
+        console.print("loading torch …", style="dim", end="\r")
+
+
+def _warn_unreached(label: str, names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        listed = ", ".join(quote(name) for name in names[:5])
+        show_warning(
+            f"parameters of {quote(label)} that no gradient reaches: {listed}{more}",
+            "they are counted, and stay as they were drawn",
+        )

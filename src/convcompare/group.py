@@ -1,0 +1,132 @@
+"""The runs of one model, and the means of their figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import stats
+from .run import Epoch, Run
+from .stats import Estimate
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one model: `label` is the spec as it was typed."""
+
+    label: str
+    runs: tuple[Run, ...]
+    reused: int = 0
+    remark: str = ""
+    """Why the figures do not count although the runs finished, in words; empty where they do."""
+
+    @property
+    def finished(self) -> tuple[Run, ...]:
+        """The runs whose figures count: those that ended well."""
+        return tuple(run for run in self.runs if run.status == "finished" and run.history)
+
+    @property
+    def status(self) -> str:
+        """``finished``, or what went wrong with how many of the runs."""
+        bad = [run.status for run in self.runs if run.status != "finished"]
+        if not bad:
+            return self.remark or "finished"
+        return bad[0] if len(self.runs) == 1 else f"{len(bad)} of {len(self.runs)} {bad[0]}"
+
+    @property
+    def parameters(self) -> int:
+        return self.runs[0].cost.parameters
+
+    @property
+    def macs(self) -> int:
+        return self.runs[0].cost.macs
+
+    def mean(self, figure: Callable[[Run], float | None]) -> Estimate | None:
+        """The mean of a figure over the finished runs; None where one of them has none."""
+        values = [value for run in self.finished if (value := figure(run)) is not None]
+        return stats.mean(values) if values and len(values) == len(self.finished) else None
+
+    def shown(self, figure: str) -> Estimate | None:
+        """The mean of a figure of the epoch that counts, by its name in `Epoch`."""
+        return self.mean(lambda run: float(getattr(run.shown, figure)))
+
+    def test_accuracy(self, test_images: int) -> Estimate | None:
+        """Over the seeds, or over the test images where there is one run."""
+        return self._share(self.shown("test_accuracy"), test_images)
+
+    def tta_accuracy(self, test_images: int) -> Estimate | None:
+        """The same with test-time augmentation; None unless every run that counts measured it."""
+        found = [run.tta_accuracy for run in self.finished]
+        measured = [accuracy for accuracy in found if accuracy is not None]
+        if not measured or len(measured) != len(found):
+            return None
+        return self._share(stats.mean(measured), test_images)
+
+    def _share(self, mean: Estimate | None, test_images: int) -> Estimate | None:
+        if len(self.finished) != 1 or mean is None:
+            return mean
+        return stats.share(round(mean.value * test_images), test_images)
+
+    def to_json(self, test_images: int) -> dict[str, Any]:
+        """What the JSON object of a comparison has of it."""
+        figures = ("test_loss", "train_loss", "train_accuracy")
+        return {
+            "model": self.label,
+            "spec": self.runs[0].trial.model,
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "status": self.status,
+            "test_accuracy": _estimate(self.test_accuracy(test_images)),
+            **{figure: _estimate(self.shown(figure)) for figure in figures},
+            "train_seconds": _estimate(self.mean(lambda run: run.train_seconds)),
+            "peak_memory": self.runs[0].cost.peak_memory,
+            "runs": [_run_json(run) for run in self.runs],
+        }
+
+
+def group_runs(labels: Sequence[str], runs: Sequence[Run], reused: Sequence[bool]) -> list[Group]:
+    """Runs by label, in the order in which the labels first appear."""
+    order = list(dict.fromkeys(labels))
+    rows = list(zip(labels, runs, reused, strict=True))
+    return [
+        Group(
+            label,
+            tuple(run for name, run, _ in rows if name == label),
+            sum(again for name, _, again in rows if name == label),
+        )
+        for label in order
+    ]
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else dict(vars(estimate))
+
+
+def _run_json(run: Run) -> dict[str, Any]:
+    last = run.shown
+    return {
+        "id": run.id,
+        "seed": run.trial.seed,
+        "status": run.status,
+        "epochs": len(run.history),
+        "train_loss": _figure(last, "train_loss"),
+        "test_loss": _figure(last, "test_loss"),
+        "train_accuracy": _figure(last, "train_accuracy"),
+        "test_accuracy": _figure(last, "test_accuracy"),
+        "tta_accuracy": run.tta_accuracy,
+        "train_seconds": run.train_seconds,
+        "evaluation_seconds": run.cost.evaluation_seconds,
+        "analysis_seconds": run.cost.analysis_seconds,
+        "epoch_seconds": [epoch.train_seconds for epoch in run.history if epoch.jobs == 1],
+        "inference": [dict(vars(latency)) for latency in run.inference],
+        "jobs": run.jobs,
+        "timing": run.timing.to_json() if run.timing else None,
+        "message": run.message,
+    }
+
+
+def _figure(epoch: Epoch | None, name: str) -> float | None:
+    value = getattr(epoch, name) if epoch else None
+    return value if value is not None and math.isfinite(value) else None
