@@ -38,7 +38,7 @@ def show_error(error: ConvcompareError) -> None:
 
 
 def show_warning(text: str, hint: str | None = None) -> None:
-    message("warning", f"{text} ({hint})" if hint else text, "yellow")
+    message("warning", f"{text} ({hint})" if hint else text, "magenta")
 
 
 def message(kind: str, text: str, colour: str) -> None:

@@ -16,7 +16,7 @@ from .output import emit_text
 if TYPE_CHECKING:
     from ..diagnosis import Check
 
-COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+COLOURS = {"ok": "green", "warning": "magenta", "error": "red"}
 
 
 def doctor(
