@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -115,9 +115,28 @@ def _by_figure(claim: Claim, first: Group, second: Group, every: Judgement) -> t
     a, b = read(first, context), read(second, context)
     if a is None or b is None:
         return "undecided", f"{claim.figure} was not recorded"
-    evidence = f"{show(a)} against {show(b)}"
+    return _by_numbers(claim, a, b), f"{show(a)} against {show(b)}"
+
+
+def _by_numbers(claim: Claim, a: float, b: float) -> Outcome:
     direction = ">" if a > b else "<" if a < b else "="
-    return ("confirmed" if direction == claim.relation else "refuted"), evidence
+    return "confirmed" if direction == claim.relation else "refuted"
+
+
+def counted(study: Study, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """A sentence for each conclusion that the counts of its networks decide, without a run.
+
+    ``counts`` has ``parameters`` and ``macs`` of each network by its name in the study.
+    """
+    told = []
+    for claim in study.claims:
+        if claim.figure in TRAINED or not {claim.first, claim.second} <= counts.keys():
+            continue
+        a, b = counts[claim.first][claim.figure], counts[claim.second][claim.figure]
+        show = _FIGURES[claim.figure][1]
+        says = "confirm it" if _by_numbers(claim, a, b) == "confirmed" else "say otherwise"
+        told.append(f"“{claim.sentence}”: the counts {says}, {show(a)} against {show(b)}")
+    return told
 
 
 _Read = Callable[[Group, Context], float | None]

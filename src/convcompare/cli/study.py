@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import units
 from ..errors import UsageError, did_you_mean, quote
 from ..study import MAIN
 from ..tables import Column, Format, Table, check_format
@@ -206,7 +208,7 @@ def _path(request: Request, several: bool) -> Path | None:
 
 
 def _plan(requests: Sequence[Request], kind: Format) -> int:
-    rows = [row for request in requests for row in _planned(request)]
+    planned = [_planned(request) for request in requests]
     columns = (
         Column("study", "study", "left"),
         Column("name", "network", "left"),
@@ -214,12 +216,32 @@ def _plan(requests: Sequence[Request], kind: Format) -> int:
         Column("dataset", "data set", "left", priority=2),
         Column("parameters", "parameters", show="{:,}".format, priority=1),
         Column("published_parameters", "published", show="{:,}".format, priority=2),
+        Column("macs", "MACs", show=units.large, priority=4),
         Column("epochs", "epochs", priority=1),
         Column("seeds", "seeds", priority=3),
     )
-    notes = ("published: parameters as printed in the report", "nothing was run: this is the plan")
-    emit_table(Table(columns, tuple(rows), notes), kind, requests[0].out)
+    notes = (
+        "published: parameters as printed in the report",
+        *(
+            sentence
+            for request, rows in zip(requests, planned, strict=True)
+            for sentence in _counted(request, rows)
+        ),
+        "nothing was run: this is the plan",
+    )
+    emit_table(Table(columns, tuple(chain(*planned)), notes), kind, requests[0].out)
     return 0
+
+
+def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The conclusions that need no run; none where the images are not the report's."""
+    from .. import register
+    from ..claims import counted
+
+    study: Study = register.study[str(request.study)].function()
+    if request.dataset != study.dataset:
+        return []
+    return counted(study, {row["name"]: row for row in rows})
 
 
 def _planned(request: Request) -> list[dict[str, Any]]:
@@ -235,14 +257,16 @@ def _planned(request: Request) -> list[dict[str, Any]]:
         config = recipe(request.recipe).replace({**one.settings, **request.settings})
         row = study.row(one.label)
         printed = row.published.parameters if row else None
+        counts = resolve(one.spec, shape).description
         found.append(
             {
                 "study": request.study,
                 "name": one.label,
                 "model": one.spec,
                 "dataset": request.dataset,
-                "parameters": resolve(one.spec, shape).description.parameters,
+                "parameters": counts.parameters,
                 "published_parameters": None if printed is None else int(printed),
+                "macs": counts.macs,
                 "epochs": config.epochs,
                 "seeds": len(request.seeds),
             }
