@@ -111,6 +111,14 @@ def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path) -> None:
     assert [e.train_loss for e in end.run.history] == [e.train_loss for e in runs["on"].history]
 
 
+def test_a_deeper_network_or_slower_steps_ask_for_a_longer_training(tmp_path: Path) -> None:
+    data = make_tiny(train=128, test=32)
+    runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1), data)
+    small, large = (runner.trainer(trial_of(data, spec)) for spec in (SPEC, "resnet-20"))
+    assert compiling.trial_seconds(small, 0.0) < 15 < 30 < compiling.trial_seconds(large, 0.0)
+    assert compiling.trial_seconds(small, 1.0) > compiling.trial_seconds(small, 0.0) + 10
+
+
 @compiler
 def test_what_pays_is_measured_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -122,7 +130,7 @@ def test_what_pays_is_measured_and_leaves_nothing_behind(
     choice = compiling.choose(trainer, compiling.Asked("auto"), seconds=1e-4)
     assert choice == compiling.Choice(False)
     assert trainer.compiled is None, "a short training is not worth the trial"
-    monkeypatch.setattr(compiling, "COMPILING_SECONDS", {"cpu": 0.0})
+    monkeypatch.setattr(compiling, "SHARE", 1e9)
     for gain, used in ((0.0, True), (1e9, False)):
         monkeypatch.setattr(compiling, "GAIN", gain)
         choice = compiling.choose(trainer, compiling.Asked("auto"), seconds=1.0)
@@ -143,7 +151,7 @@ def test_a_compiler_that_fails_is_told_where_it_was_asked_for(
     asked = run(*map(str, arguments), "--compile", "on")
     assert asked.code == 1
     assert "torch.compile failed: ZeroDivisionError" in asked.err + asked.out
-    monkeypatch.setattr(compiling, "COMPILING_SECONDS", {"cpu": 0.0})
+    monkeypatch.setattr(compiling, "SHARE", 1e9)
     auto = run(*map(str, arguments))
     assert auto.code == 0
     assert "torch.compile failed, plain steps are used: " in auto.err
