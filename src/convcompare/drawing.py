@@ -163,9 +163,12 @@ def outer_labels(axes: Sequence[Axes], across: int, x: str, y: str) -> None:
 
 def share_limits(axes: Sequence[Axes]) -> None:
     """The same vertical range in every panel, so that networks can be compared."""
-    limits = [one.get_ylim() for one in axes]
-    for one in axes:
-        one.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+    drawn = [(one.dataLim.y0, one.dataLim.y1) for one in axes]
+    low, high = min(low for low, _ in drawn), max(high for _, high in drawn)
+    if math.isfinite(low) and math.isfinite(high) and low < high:
+        room = 0.06 * (high - low)
+        for one in axes:
+            one.set_ylim(low - room, high + room)
 
 
 def headline(figure: Figure, text: str) -> None:
