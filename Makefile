@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-long torture torture-devices torture-cluster browser-test check audit lint types \
-    docs docs-long bench clean
+    docs docs-long results bench clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
@@ -53,6 +53,17 @@ docs-long: $(READY)  ## every block of the pages, with those that need real data
 
 types: $(READY)
 	$(BIN)/mypy
+
+# The records are kept beside the report: what is there is not trained again.
+RECORDED := docs/results/recorded
+STUDY := CONVCOMPARE_STORE=$(RECORDED)/runs $(BIN)/convcompare study --jobs 2 --threads 1 --no-weights
+
+results: $(READY)  ## the report of docs/results/recorded; what it lacks is trained, hours
+	$(STUDY) kernel-size --seeds 3 --epochs 3
+	$(STUDY) residual-blocks --epochs 1
+	$(STUDY) custom-layers-004 --seeds 3
+	$(STUDY) mnist-004 --seeds 3
+	$(BIN)/convcompare report --store $(RECORDED)/runs --out $(RECORDED)
 
 bench: $(READY)  ## the figures of docs/benchmarks.md
 	$(BIN)/python benchmarks/bench.py

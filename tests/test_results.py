@@ -1,0 +1,55 @@
+"""The pages of results say what the run records beside them say."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import Result
+
+from convcompare.data import Sources
+from convcompare.markdown import to_markdown
+from convcompare.report import compose
+from convcompare.sections import select
+from convcompare.store import RunStore
+
+RESULTS = Path(__file__).parent.parent / "docs" / "results"
+RECORDED = RESULTS / "recorded"
+NUMBER = re.compile(r"\*\*Table \d+\.\*\* ")
+
+
+def lines(markdown: str) -> set[str]:
+    """The lines of a page, without the numbers of its tables."""
+    return {NUMBER.sub("", line) for line in markdown.splitlines()}
+
+
+def test_the_report_is_what_its_records_give(tmp_path: Path) -> None:
+    sections = select([], RunStore(RECORDED / "runs"), Sources(tmp_path))
+    document = compose([dataclasses.replace(section, figures=()) for section in sections])
+    made, shown = to_markdown(document, {}), (RECORDED / "report.md").read_text()
+    assert made.count("\n") > 50
+    assert lines(made) <= lines(shown)
+
+
+def test_the_records_are_whole(run: Callable[..., Result]) -> None:
+    checked = run("runs", "check", "--store", str(RECORDED / "runs"), "--format", "json")
+    assert checked.code == 0, checked.err
+
+
+def test_every_conclusion_of_the_page_is_one_of_a_report() -> None:
+    reports = [path.read_text() for path in sorted(RESULTS.glob("*/report.md"))]
+    known = {tuple(cells(line)) for report in reports for line in report.splitlines()}
+    shown = [cells(line) for line in (RESULTS / "index.md").read_text().splitlines()]
+    conclusions = [row for row in shown if len(row) == CONCLUSION and row[0].isdecimal()]
+    assert len(conclusions) >= 9
+    assert {tuple(row) for row in conclusions} <= known
+
+
+CONCLUSION = 6
+"""Cells of a row about a conclusion: report, study, sentence, what the runs say, by what, seeds."""
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
