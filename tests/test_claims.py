@@ -111,6 +111,8 @@ def test_a_printed_accuracy_is_told_where_no_further_run_would_be(judged: Judged
         "FCN: a test accuracy of 0.9834 is printed, by 3 seeds a further run would have "
         "0.9771 ± 0.0005"
     ]
+    guessed = judged("custom-layers-004", standard=far)
+    assert any("0.9210 is printed, of a network that the report" in t for t in differences(guessed))
 
 
 def test_fewer_epochs_than_the_reports_tell_only_what_is_so_far(found: Found) -> None:

@@ -70,9 +70,10 @@ def _accuracy(row: Row, group: Group) -> list[str]:
     further = stats.prediction([run.shown.test_accuracy for run in runs if run.shown])
     if further.low is None or further.high is None or further.low <= printed <= further.high:
         return []
+    guessed = ", of a network that the report describes only in part" if row.guessed else ""
     return [
-        f"a test accuracy of {units.fraction(printed)} is printed, by {further.n} seeds a further "
-        f"run would have {accuracy(further)}"
+        f"a test accuracy of {units.fraction(printed)} is printed{guessed}, by {further.n} seeds a "
+        f"further run would have {accuracy(further)}"
     ]
 
 
