@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .config import Compile
 from .own_network import reason
-from .rehearsal import in_turn
+from .rehearsal import STEPS, in_turn
 from .trainer import Trainer
 
 COMPILING_SECONDS = {"cpu": 5.0, "cuda": 20.0}
@@ -26,8 +26,8 @@ MODULE_SECONDS = 0.7
 """What compiling takes, about, and more for each module without children: on an AMD EPYC 10 s for
 `simple` (11 modules), 21 s for `residual` (31), 81 s for a bottleneck network (138). On a GPU a
 guess."""
-TRIED_STEPS = 18
-"""Steps that are made while it is tried."""
+TRIED_STEPS = 2 * (1 + 1) + 2 * (2 * STEPS + 1)
+"""Steps that are made while it is tried: plain and compiled in turn, to compile, then to time."""
 SHARE = 0.05
 """It is tried where it takes no more of a training than this."""
 GAIN = 1.05
@@ -94,7 +94,7 @@ def _long_enough(trainer: Trainer, seconds: float) -> bool:
 
 def trial_seconds(trainer: Trainer, seconds: float) -> float:
     """What trying it takes, about, where a plain step takes `seconds`."""
-    modules = sum(1 for module in trainer.model.modules() if not any(module.children()))
+    modules = sum(next(one.children(), None) is None for one in trainer.model.modules())
     compiling = COMPILING_SECONDS[trainer.device.type] + MODULE_SECONDS * modules
     return compiling + TRIED_STEPS * seconds
 

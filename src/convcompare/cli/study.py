@@ -233,24 +233,29 @@ def _plan(requests: Sequence[Request], kind: Format) -> int:
     return 0
 
 
+def _study_of(request: Request) -> Study:
+    from .. import register
+
+    found: Study = register.study[str(request.study)].function()
+    return found
+
+
 def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
     """The conclusions that need no run; none where the images are not the report's."""
-    from .. import register
     from ..claims import counted
 
-    study: Study = register.study[str(request.study)].function()
+    study = _study_of(request)
     if request.dataset != study.dataset:
         return []
     return counted(study, {row["name"]: row for row in rows})
 
 
 def _planned(request: Request) -> list[dict[str, Any]]:
-    from .. import register
     from ..build import resolve
     from ..config import recipe
     from .models import shape_for
 
-    study: Study = register.study[str(request.study)].function()
+    study = _study_of(request)
     shape = shape_for(request.dataset)
     found = []
     for one in request.models:
