@@ -29,6 +29,7 @@ def test_times_are_compared_as_ratios() -> None:
     assert costs((10, 18), (10.2, 18.1), (9.9, 18.2)) == "1.80 ± 0.08 times slower to train"
     assert costs((18, 10), (18.1, 10.2), (18.2, 9.9)) == "1.80 ± 0.08 times faster to train"
     assert costs((23, 10)) == "2.3 times faster to train (one run each)"
+    assert costs((10, 70), (10, 100), (12, 80)) == "7.8 times slower to train, 4.5 to 13.4"
     assert costs((10, 10.4)) == "as fast to train (one run each)"
     assert costs((10, 10.1), (10.1, 10), (10, 10)) == "as fast to train"
     assert costs((10, 10), (10, 14)).startswith("no clear difference in time to train (1")

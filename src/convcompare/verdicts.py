@@ -63,15 +63,15 @@ def ratio_words(ratio: Estimate, decided: CostDecided, single: bool) -> str:
     one_each = " (one run each)" if single else ""
     if decided == "same":
         return f"as fast to train{one_each}"
-    low, high = ratio.low, ratio.high
     if decided == "none":
-        assert low is not None and high is not None
-        return f"no clear difference in time to train ({_number(ratio)} times)"
+        number, ends = _number(ratio)
+        return f"no clear difference in time to train ({number} times{ends})"
     times = ratio
     if decided == "faster":
-        slowest, fastest = low and 1 / low, high and 1 / high
+        slowest, fastest = ratio.low and 1 / ratio.low, ratio.high and 1 / ratio.high
         times = Estimate(1 / ratio.value, fastest, slowest, ratio.n, ratio.method)
-    return f"{_number(times)} times {decided} to train{one_each}"
+    number, ends = _number(times)
+    return f"{number} times {decided} to train{ends}{one_each}"
 
 
 def detectable_words(
@@ -118,12 +118,13 @@ def _signed(value: float, places: int) -> str:
     return f"{value:.{places}f}".replace("-", "−")
 
 
-def _number(ratio: Estimate) -> str:
+def _number(ratio: Estimate) -> tuple[str, str]:
+    """A ratio with its margin; the ends apart where one side is much longer, else empty."""
     low, high = ratio.low, ratio.high
     if low is None or high is None:
-        return f"{ratio.value:.2g}" if ratio.value < 10 else f"{ratio.value:.0f}"
+        return f"{ratio.value:.2g}" if ratio.value < 10 else f"{ratio.value:.0f}", ""
     sides = ratio.value - low, high - ratio.value
     if max(sides) > LOPSIDED * min(sides):
         places = units.decimals(min(sides))
-        return f"{ratio.value:.{places}f}, {low:.{places}f} to {high:.{places}f},"
-    return units.plus_minus(ratio.value, max(sides))
+        return f"{ratio.value:.{places}f}", f", {low:.{places}f} to {high:.{places}f}"
+    return units.plus_minus(ratio.value, max(sides)), ""
