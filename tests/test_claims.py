@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from scipy import stats as scipy_stats
 
 from convcompare import register
 from convcompare.blocks import TableBlock
-from convcompare.claims import Finding, findings
+from convcompare.claims import EARLY, Finding, Outcome, findings
 from convcompare.data import Sources
 from convcompare.differences import differences
+from convcompare.gradients import GRADIENTS, GradientRecord
 from convcompare.judgement import Judgement
 from convcompare.plotting import Source
 from convcompare.report import compose
@@ -37,20 +39,32 @@ def lasting(run: Run, epochs: int) -> Run:
 
 @pytest.fixture
 def judged(tmp_path: Path) -> Judged:
-    """The runs of a study with these accuracies by seed; `_` in a name stands for a space."""
+    """The runs of a study with these accuracies by seed; `_` in a name stands for a space.
+
+    `gradients` are those of the first layer after the last epoch; it begins with 0.001 in all.
+    """
     number = itertools.count()
 
-    def judge(study: str, epochs: int = 15, **accuracies: tuple[float, ...]) -> Judgement:
+    def judge(
+        study: str,
+        epochs: int = 15,
+        gradients: Mapping[str, tuple[float, ...]] = MappingProxyType({}),
+        **accuracies: tuple[float, ...],
+    ) -> Judgement:
         store = RunStore(tmp_path / str(next(number)))
         made = [
-            lasting(run, epochs)
+            (name, lasting(run, epochs))
             for name, values in accuracies.items()
             for run in series(name.replace("_", " "), values)
         ]
         runs = []
-        for one in made:
+        for name, one in made:
             with store.lock(one.id):
                 store.begin(one.trial, one.environment)
+                if name in gradients:
+                    first = np.array([[1e-3, 1.0], [gradients[name][one.trial.seed], 1.0]])
+                    record = GradientRecord(("first", "last"), first, first)
+                    store.save_analysis(one.id, GRADIENTS, record.to_arrays())
                 logits = np.zeros((len(LABELS), 10), np.float32)
                 runs.append(store.finish(one, None, Predictions(logits, LABELS)))
         dataset = register.study[study].function().dataset
@@ -125,6 +139,32 @@ def test_fewer_epochs_than_the_reports_tell_only_what_is_so_far(found: Found) ->
     claims = found("kernel-size", epochs=3, **{"3×3": FCN[:5], "1×1+3×3": SIMPLE[:5]})
     assert claims[-1].claim.figure == "parameters"
     assert claims[-1].outcome in ("confirmed", "refuted"), "a count needs no epochs"
+
+
+GRADIENT = "a mean absolute gradient in the first layer of "
+
+
+@pytest.mark.parametrize(
+    ("deep", "outcome", "evidence"),
+    [
+        ((1e-4, 2e-4, 1e-4), "confirmed", "1.3e-04 against 1.0e-02, 79 times smaller, 29 to 214"),
+        ((0.1, 0.2, 0.1), "refuted", "1.3e-01 against 1.0e-02, 13 times larger, 5 to 34"),
+        ((1e-3, 9e-2, 1e-3), "undecided", "3.1e-02 against 1.0e-02, 2.2 times smaller, "),
+        ((1e-4,), "undecided", "1.0e-04 against 1.0e-02, one seed"),
+    ],
+)
+def test_a_gradient_is_told_by_an_interval_over_seeds(
+    judged: Judged, deep: tuple[float, ...], outcome: Outcome, evidence: str
+) -> None:
+    accuracies = {"2_layers": FCN[: len(deep)], "6_layers": FCN[: len(deep)]}
+    gradients = {"2_layers": (0.01,) * len(deep), "6_layers": deep}
+    *_, start, end = findings(judged("depth-004", 30, gradients, **accuracies))
+    assert (end.claim.figure, end.outcome) == ("gradient_end", outcome)
+    assert end.evidence.startswith(GRADIENT + evidence), end.evidence
+    assert start.outcome == "undecided", "it is the same in both"
+    *_, early = findings(judged("depth-004", 2, gradients, **accuracies))
+    assert early.outcome == EARLY.get(outcome, outcome)
+    assert findings(judged("depth-004", **accuracies))[-1].evidence.startswith("no gradients were")
 
 
 def test_only_the_pairs_of_the_conclusions_are_adjusted_for(found: Found) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,29 +104,31 @@ def memory(group: Group, _: Context) -> int | None:
 
 
 def first_gradient(moment: int) -> Callable[[Group, Context], float | None]:
-    """Mean absolute gradient of the first layer: initialisation (0) or last epoch (-1)."""
+    """Mean absolute gradient of the first layer, the mean of the runs: `gradient_of_run`."""
 
     def value(group: Group, context: Context) -> float | None:
-        records = _recorded(group, context, GRADIENTS, GradientRecord.from_arrays)
-        return statistics.fmean(r.mean_abs[moment, 0] for r in records) if records else None
+        found = [gradient_of_run(run, context.store, moment) for run in group.finished]
+        measured = [one for one in found if one is not None]
+        return statistics.fmean(measured) if measured else None
 
     return value
 
 
-def field(group: Group, context: Context) -> str | None:
-    records = _recorded(group, context, FIELDS, FieldRecord.from_arrays)
-    if not records:
+def gradient_of_run(run: Run, store: RunStore, moment: int) -> float | None:
+    """Mean absolute gradient of the first layer: at initialisation (0) or the last epoch (-1)."""
+    arrays = store.analysis(run, GRADIENTS)
+    if arrays is None:
         return None
-    size = records[0].features_size
+    return float(GradientRecord.from_arrays(arrays).mean_abs[moment, 0])
+
+
+def field(group: Group, context: Context) -> str | None:
+    arrays = (context.store.analysis(run, FIELDS) for run in group.finished)
+    found = next((one for one in arrays if one is not None), None)
+    if found is None:
+        return None
+    size = FieldRecord.from_arrays(found).features_size
     return "whole image" if size is None else f"{size[0]}×{size[1]}"
-
-
-def _recorded(
-    group: Group, context: Context, name: str, read: Callable[[Mapping[str, Any]], Any]
-) -> list[Any]:
-    """What an analysis left of the finished runs of a model."""
-    arrays = [context.store.analysis(run, name) for run in group.finished]
-    return [read(found) for found in arrays if found is not None]
 
 
 def published(name: str) -> Callable[[Group, Context], Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from . import register, units
-from .cells import Context, first_gradient
+from . import paired, register, units, verdicts
+from .cells import gradient_of_run
 from .contrasts import Contrast
 from .group import Group
 from .judgement import Judgement
+from .pairs import Pair, pair
+from .store import RunStore
 from .study import Claim, Study
 
 SAME = 0.005
@@ -25,6 +28,10 @@ TOLD: dict[Outcome, str] = {
     "so far no": "so far no",
 }
 TRAINED = ("test_accuracy", "gradient_end")
+"""The figures that go on changing with the epochs."""
+MOMENTS = {"gradient_start": 0, "gradient_end": -1}
+COUNTS = {"parameters": (units.count, "parameters"), "macs": (units.large, "MACs")}
+"""What decides without a run: how each is written, and its name."""
 EARLY: dict[Outcome, Outcome] = {"confirmed": "so far yes", "refuted": "so far no"}
 
 
@@ -73,8 +80,11 @@ def findings(judgement: Judgement) -> list[Finding]:
 def _finding(claim: Claim, first: Group, second: Group, every: Judgement, study: Study) -> Finding:
     if claim.figure == "test_accuracy":
         outcome, evidence = _by_accuracy(claim, every)
+    elif claim.figure in MOMENTS:
+        outcome, evidence = _by_gradient(claim, pair(first, second), every.store)
     else:
-        outcome, evidence = _by_figure(claim, first, second, every)
+        counts = [getattr(group, claim.figure) for group in (first, second)]
+        outcome, evidence = _by_counts(claim, *counts)
     epochs = {run.trial.config.epochs for group in (first, second) for run in group.finished}
     asked = {row.epochs for row in study.rows if row.name in (claim.first, claim.second)}
     if max(epochs) < min(asked) and claim.figure in TRAINED:
@@ -109,18 +119,34 @@ def _direction(contrast: Contrast, first: str) -> Literal[">", "<"] | None:
     return ">" if ahead else "<"
 
 
-def _by_figure(claim: Claim, first: Group, second: Group, every: Judgement) -> tuple[Outcome, str]:
-    read, show = _FIGURES[claim.figure]
-    context = Context(every.comparison, every.store)
-    a, b = read(first, context), read(second, context)
-    if a is None or b is None:
-        return "undecided", f"{claim.figure} was not recorded"
-    return _by_numbers(claim, a, b), f"{show(a)} against {show(b)}"
+def _by_gradient(claim: Claim, both: Pair, store: RunStore) -> tuple[Outcome, str]:
+    """By the ratio of the first layers' mean absolute gradients, paired by seed.
+
+    The interval is of this figure alone, as that of a time is; of one seed there is none.
+    """
+    moment = MOMENTS[claim.figure]
+    found = [[gradient_of_run(run, store, moment) for run in runs] for runs in both.runs]
+    measured = [(a, b) for a, b in found if a and b]
+    if not measured:
+        return "undecided", "no gradients were recorded"
+    firsts, seconds = zip(*measured, strict=True)
+    ratio = paired.ratio(firsts, seconds)
+    means = f"{statistics.fmean(firsts):.1e} against {statistics.fmean(seconds):.1e}"
+    evidence = f"a mean absolute gradient in the first layer of {means}"
+    if ratio.low is None or ratio.high is None:
+        return "undecided", f"{evidence}, one seed"
+    evidence += f", {verdicts.times_words(ratio, 'larger', 'smaller')}"
+    if ratio.low <= 1 <= ratio.high:
+        return "undecided", evidence
+    direction = ">" if ratio.low > 1 else "<"
+    return ("confirmed" if direction == claim.relation else "refuted"), evidence
 
 
-def _by_numbers(claim: Claim, a: float, b: float) -> Outcome:
+def _by_counts(claim: Claim, a: int, b: int) -> tuple[Outcome, str]:
+    write, name = COUNTS[claim.figure]
     direction = ">" if a > b else "<" if a < b else "="
-    return "confirmed" if direction == claim.relation else "refuted"
+    evidence = f"{write(a)} {name} against {write(b)}"
+    return ("confirmed" if direction == claim.relation else "refuted"), evidence
 
 
 def counted(study: Study, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -130,20 +156,10 @@ def counted(study: Study, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """
     told = []
     for claim in study.claims:
-        if claim.figure in TRAINED or not {claim.first, claim.second} <= counts.keys():
+        if claim.figure not in COUNTS or not {claim.first, claim.second} <= counts.keys():
             continue
-        a, b = counts[claim.first][claim.figure], counts[claim.second][claim.figure]
-        show = _FIGURES[claim.figure][1]
-        says = "confirm it" if _by_numbers(claim, a, b) == "confirmed" else "say otherwise"
-        told.append(f"“{claim.sentence}”: the counts {says}, {show(a)} against {show(b)}")
+        figures = (counts[name][claim.figure] for name in (claim.first, claim.second))
+        outcome, evidence = _by_counts(claim, *figures)
+        says = "confirm it" if outcome == "confirmed" else "say otherwise"
+        told.append(f"“{claim.sentence}”: the counts {says}, {evidence}")
     return told
-
-
-_Read = Callable[[Group, Context], float | None]
-_FIGURES: dict[str, tuple[_Read, Callable[[float], str]]] = {
-    "parameters": (lambda g, _: g.parameters, lambda n: f"{units.count(int(n))} parameters"),
-    "macs": (lambda g, _: g.macs, lambda n: f"{units.large(n)} MACs"),
-    "gradient_end": (
-        first_gradient(-1), lambda g: f"a mean absolute gradient of {g:.1e} in the first layer"
-    ),
-}  # fmt: skip

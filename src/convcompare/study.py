@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Relation = Literal[">", "<", "="]
+Compared = Literal["test_accuracy", "parameters", "macs", "gradient_start", "gradient_end"]
 MAIN = ("mnist", "cifar10", "kernel-size", "depth", "custom-layers", "residual-blocks")
 """The studies of report 002, one a table."""
 FIGURES = ("learning-curves", "accuracy", "time", "confusion-matrix", "accuracy-vs-cost", "seeds")
@@ -74,7 +75,7 @@ class Claim:
     first: str
     relation: Relation
     second: str
-    figure: Literal["test_accuracy", "parameters", "macs", "gradient_end"] = "test_accuracy"
+    figure: Compared = "test_accuracy"
 
 
 @dataclass(frozen=True)

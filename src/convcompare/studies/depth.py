@@ -95,7 +95,11 @@ def depth_004() -> Study:
         (
             Claim("six layers are worse than four", "6 layers", "<", "4 layers"),
             Claim(
-                "the gradient of the first layer vanishes with depth",
+                "the first layer's gradient vanishes with depth at initialisation",
+                "6 layers", "<", "2 layers", "gradient_start",
+            ),
+            Claim(
+                "the first layer's gradient vanishes with depth after the training",
                 "6 layers", "<", "2 layers", "gradient_end",
             ),
         ),
