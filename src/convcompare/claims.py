@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +11,6 @@ from typing import Literal
 from . import paired, register, units, verdicts
 from .cells import gradient_of_run
 from .contrasts import Contrast
-from .group import Group
 from .judgement import Judgement
 from .pairs import Pair, pair
 from .store import RunStore
@@ -62,44 +62,54 @@ def study_of(judgement: Judgement) -> Study | None:
 
 
 def findings(judgement: Judgement) -> list[Finding]:
-    """Every claim of the study whose two networks have run; none for other comparisons.
+    """Every claim of the study whose networks have all run; none for other comparisons.
 
     Differences in accuracy are those of the pairs that the claims are about, adjusted together.
     """
     study = study_of(judgement)
     if study is None:
         return []
-    groups = {group.label: group for group in judgement.comparison.groups if group.finished}
-    claims = [one for one in study.claims if one.first in groups and one.second in groups]
-    about = [one for one in claims if one.figure == "test_accuracy"]
-    among = frozenset(frozenset((one.first, one.second)) for one in about)
+    run = {group.label for group in judgement.comparison.groups if group.finished}
+    claims = [one for one in study.claims if run.issuperset(itertools.chain(*one.pairs))]
+    about = [one.pairs for one in claims if one.figure == "test_accuracy"]
+    among = frozenset(frozenset(names) for names in itertools.chain(*about))
     every = replace(judgement, all_pairs=True, among=among)
-    return [_finding(one, groups[one.first], groups[one.second], every, study) for one in claims]
+    return [_finding(one, study, every) for one in claims]
 
 
-def _finding(claim: Claim, first: Group, second: Group, every: Judgement, study: Study) -> Finding:
-    if claim.figure == "test_accuracy":
-        outcome, evidence = _by_accuracy(claim, every)
-    elif claim.figure in MOMENTS:
-        outcome, evidence = _by_gradient(claim, pair(first, second), every.store)
-    else:
-        counts = [getattr(group, claim.figure) for group in (first, second)]
-        outcome, evidence = _by_counts(claim, *counts)
-    epochs = {run.trial.config.epochs for group in (first, second) for run in group.finished}
-    asked = {row.epochs for row in study.rows if row.name in (claim.first, claim.second)}
-    if max(epochs) < min(asked) and claim.figure in TRAINED:
+def _finding(claim: Claim, study: Study, every: Judgement) -> Finding:
+    """A claim about several pairs is refuted by one of them, and confirmed by all."""
+    told = [_of_pair(claim, names, every) for names in claim.pairs]
+    found = [outcome for outcome, _ in told]
+    outcome: Outcome = next((o for o in ("refuted", "undecided") if o in found), "confirmed")
+    evidence = "; ".join(words for said, words in told if said == outcome)
+    names = set(itertools.chain(*claim.pairs))
+    groups = [group for group in every.comparison.groups if group.label in names]
+    epochs = max(run.trial.config.epochs for group in groups for run in group.finished)
+    asked = min(row.epochs for row in study.rows if row.name in names)
+    if epochs < asked and claim.figure in TRAINED:
         outcome = EARLY.get(outcome, outcome)
-        evidence += f" (after {max(epochs)} of {min(asked)} epochs)"
+        evidence += f" (after {epochs} of {asked} epochs)"
     return Finding(claim, outcome, evidence)
 
 
-def _by_accuracy(claim: Claim, every: Judgement) -> tuple[Outcome, str]:
-    names = {claim.first, claim.second}
-    contrast = next(c for c in every.contrasts if {c.model, c.baseline} == names)
+def _of_pair(claim: Claim, names: tuple[str, str], every: Judgement) -> tuple[Outcome, str]:
+    """What the runs say of two networks, the first one first, and the figure that says so."""
+    if claim.figure == "test_accuracy":
+        return _by_accuracy(claim, names, every)
+    groups = {group.label: group for group in every.comparison.groups}
+    first, second = (groups[name] for name in names)
+    if claim.figure in MOMENTS:
+        return _by_gradient(claim, pair(first, second), every.store)
+    return _by_counts(claim, *(getattr(group, claim.figure) for group in (first, second)))
+
+
+def _by_accuracy(claim: Claim, names: tuple[str, str], every: Judgement) -> tuple[Outcome, str]:
+    contrast = next(c for c in every.contrasts if {c.model, c.baseline} == set(names))
     evidence = f"{contrast.model} {contrast.sentence}"
     if claim.relation == "=" and _within(contrast):
         return "confirmed", f"{evidence}, within {100 * SAME:g}"
-    direction = _direction(contrast, claim.first)
+    direction = _direction(contrast, names[0])
     if direction is None:
         return "undecided", evidence
     return ("confirmed" if direction == claim.relation else "refuted"), evidence
@@ -156,10 +166,10 @@ def counted(study: Study, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """
     told = []
     for claim in study.claims:
-        if claim.figure not in COUNTS or not {claim.first, claim.second} <= counts.keys():
-            continue
-        figures = (counts[name][claim.figure] for name in (claim.first, claim.second))
-        outcome, evidence = _by_counts(claim, *figures)
-        says = "confirm it" if outcome == "confirmed" else "say otherwise"
-        told.append(f"“{claim.sentence}”: the counts {says}, {evidence}")
+        for names in claim.pairs:
+            if claim.figure in COUNTS and counts.keys() >= set(names):
+                figures = (counts[name][claim.figure] for name in names)
+                outcome, evidence = _by_counts(claim, *figures)
+                says = "confirm it" if outcome == "confirmed" else "say otherwise"
+                told.append(f"“{claim.sentence}”: the counts {says}, {evidence}")
     return told

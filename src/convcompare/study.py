@@ -10,6 +10,7 @@ can be told.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -65,17 +66,25 @@ class Row:
 
 @dataclass(frozen=True)
 class Claim:
-    """A conclusion of a report about two of its networks, in a figure of their runs.
+    """A conclusion of a report about networks of its table, in a figure of their runs.
 
     ``relation`` is ``>`` or ``<`` for more or less than `second`, ``=`` for no difference to
-    speak of (`claims.SAME`).
+    speak of (`claims.SAME`). Where either names several networks, it holds of every pair.
     """
 
     sentence: str
-    first: str
+    first: str | tuple[str, ...]
     relation: Relation
-    second: str
+    second: str | tuple[str, ...]
     figure: Compared = "test_accuracy"
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Every two networks that it is about, the first one first."""
+        firsts, seconds = (
+            (side,) if isinstance(side, str) else side for side in (self.first, self.second)
+        )
+        return list(itertools.product(firsts, seconds))
 
 
 @dataclass(frozen=True)

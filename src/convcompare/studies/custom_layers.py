@@ -39,7 +39,8 @@ def custom_layers() -> Study:
         COLUMNS,
         SHOWN,
         claims=(
-            Claim("attention is the best of the four", "attention", ">", "custom pooling"),
+            Claim("attention is the best of the four", "attention", ">",
+                  ("custom layers", "custom activation", "custom pooling")),
             Claim("attention beats the custom convolution", "attention", ">", "custom layers"),
         ),
     )  # fmt: skip

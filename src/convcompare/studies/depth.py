@@ -39,7 +39,8 @@ def depth() -> Study:
         claims=(
             Claim("four layers beat two", "4 layers", ">", "2 layers"),
             Claim("six layers are worse than four", "6 layers", "<", "4 layers"),
-            Claim("the residual network beats all plain ones", "residual", ">", "4 layers"),
+            Claim("the residual network beats all plain ones", "residual", ">",
+                  ("2 layers", "4 layers", "6 layers")),
         ),
     )  # fmt: skip
 
