@@ -225,4 +225,4 @@ def test_a_report_begins_with_the_conclusions_of_all_studies(judged: Judged) -> 
     told = [(row["report"], row["told"], row["seeds"]) for row in table.rows]
     assert told == [("002", "the runs confirm it", 5), ("004", "the runs say otherwise", 8)]
     text = next(b for b in written.blocks if getattr(b, "text", "").startswith("Of 2 the runs"))
-    assert "confirm 1, say otherwise of 1, and do not tell 0" in getattr(text, "text", "")
+    assert "confirm 1, say otherwise of 1 and do not tell 0" in getattr(text, "text", "")

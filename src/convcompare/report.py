@@ -99,10 +99,10 @@ def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
         yield Heading(2, "Conclusions of the reports")
         counts = Counter(one.outcome for _, _, one in found)
         early = counts["so far yes"] + counts["so far no"]
-        short = f", and {early} were trained for fewer epochs than the report's to say more"
+        short = f"; of {early} they tell what is so far, after fewer epochs than the report's"
         yield Paragraph(
             f"Of {len(rows)} the runs confirm {counts['confirmed']}, say otherwise of "
-            f"{counts['refuted']}, and do not tell {counts['undecided']}{short if early else ''}."
+            f"{counts['refuted']} and do not tell {counts['undecided']}{short if early else ''}."
         )
         yield TableBlock(
             Table(CONCLUSIONS, tuple(rows)), "Conclusions of the reports, and the runs."
