@@ -61,6 +61,8 @@ STUDY := CONVCOMPARE_STORE=$(RECORDED)/runs $(BIN)/convcompare study --jobs 2 --
 results: $(READY)  ## the report of docs/results/recorded; what it lacks is trained, hours
 	$(STUDY) kernel-size --seeds 3 --epochs 3
 	$(STUDY) residual-blocks --epochs 1
+	for name in kernel-size-003 depth-003 depth-004 residual-blocks-004; do \
+	    $(STUDY) $$name --seeds 3 --epochs 2 || exit; done
 	$(STUDY) custom-layers-004 --seeds 3
 	$(STUDY) mnist-004 --seeds 3
 	$(BIN)/convcompare report --store $(RECORDED)/runs --out $(RECORDED)
