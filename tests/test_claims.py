@@ -13,7 +13,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from convcompare import register
-from convcompare.blocks import TableBlock
+from convcompare.blocks import Heading, TableBlock
 from convcompare.claims import EARLY, Finding, Outcome, findings
 from convcompare.data import Sources
 from convcompare.differences import differences
@@ -221,6 +221,7 @@ def test_a_report_begins_with_the_conclusions_of_all_studies(judged: Judged) -> 
         "mnist-004": judged("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.009)}),
     }
     written = compose([section(name, one) for name, one in studies.items()])
+    assert written.blocks[0] == Heading(2, "Conclusions of the reports")
     table = next(block.table for block in written.blocks if isinstance(block, TableBlock))
     told = [(row["report"], row["told"], row["seeds"]) for row in table.rows]
     assert told == [("002", "the runs confirm it", 5), ("004", "the runs say otherwise", 8)]

@@ -43,7 +43,7 @@ MOST_NAMED = 6
 
 def compose(sections: Sequence[Section]) -> Document:
     """The report of some comparisons, its figures drawn; call it within `drawing.styled`."""
-    blocks: list[Block] = [*_overview(sections), *_conclusions(sections)]
+    blocks: list[Block] = [*_conclusions(sections), *_overview(sections)]
     for section in sections:
         blocks += [*_result(section), *_figures(section), *_terms(section)]
     made = " and ".join(sorted({section.comparison.created[:10] for section in sections}))
@@ -52,18 +52,6 @@ def compose(sections: Sequence[Section]) -> Document:
         f"From run records of {made}, by convcompare {__version__}",
         _with_unique_drawings(blocks),
     )
-
-
-def _overview(sections: Sequence[Section]) -> Iterator[Block]:
-    """The verdicts of all sections, where there are several."""
-    if len(sections) < 2:
-        return
-    yield Heading(2, "Summary")
-    for section in sections:
-        lines = section.judgement.lines
-        yield Paragraph(f"{section.title}:" if lines else f"{section.title}: nothing to compare.")
-        if lines:
-            yield Bullets([_sentence(line) for line in lines])
 
 
 CONCLUSIONS = (
@@ -107,6 +95,18 @@ def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
         yield TableBlock(
             Table(CONCLUSIONS, tuple(rows)), "Conclusions of the reports, and the runs."
         )
+
+
+def _overview(sections: Sequence[Section]) -> Iterator[Block]:
+    """The verdicts of all sections, where there are several."""
+    if len(sections) < 2:
+        return
+    yield Heading(2, "Summary")
+    for section in sections:
+        lines = section.judgement.lines
+        yield Paragraph(f"{section.title}:" if lines else f"{section.title}: nothing to compare.")
+        if lines:
+            yield Bullets([_sentence(line) for line in lines])
 
 
 def _sentence(line: str) -> str:
