@@ -64,6 +64,20 @@ def test_once_at_any_moment(tmp_path: Path, number: signal.Signals, moment: floa
 
 
 @pytest.mark.parametrize("number", STOPS)
+def test_in_an_import_nothing_is_raised(tmp_path: Path, number: signal.Signals) -> None:
+    """torch aborts where an exception meets its C++ as it is loaded; here the module would tell."""
+    (tmp_path / "loaded.py").write_text(
+        "import os, signal, time\n"
+        f"try:\n    os.kill(os.getpid(), {number.value})\n    time.sleep(60)\n"
+        "except BaseException:\n    os.abort()\n"
+    )
+    code = "from convcompare import stopping; stopping.install(); import loaded"
+    process = started([sys.executable, "-c", code], tmp_path)
+    assert ended(process, within=4).count("warning: interrupted") == 1
+    assert process.returncode == STOPS[number]
+
+
+@pytest.mark.parametrize("number", STOPS)
 def test_twice_leaves_now_whatever_it_is_doing(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "net.py").write_text(SLOW.replace("{body}", DEAF.strip()))
     process = started([*MAIN, "train", "net.py:Net", "-d", "mnist-mini", "--epochs", "1"], tmp_path)

@@ -3,7 +3,9 @@
 The first raises an exception in the main thread, where the command says what is saved. A thread
 of its own listens too: it ends the process when a second comes, or when the first has not done so
 after `GRACE_SECONDS`, because the main thread is within a long step or an import swallowed the
-exception. It is told by the operating system at once, whatever the main thread does.
+exception. It is told by the operating system at once, whatever the main thread does. While a
+module is imported nothing is raised, the process is left: a library that calls Python from C++ as
+it is loaded, as torch does, answers an exception there by aborting.
 """
 
 from __future__ import annotations
@@ -75,7 +77,15 @@ def _raise(number: int, frame: FrameType | None) -> None:
     if stop.number:
         return  # the thread ends it
     stop.number = number
+    if _importing(frame):
+        leave(number)
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _watch(listening: int) -> None:
