@@ -63,8 +63,9 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	$(STUDY) residual-blocks --epochs 1
 	for name in kernel-size-003 depth-003 depth-004 residual-blocks-004; do \
 	    $(STUDY) $$name --seeds 3 --epochs 2 || exit; done
-	$(STUDY) custom-layers-004 --seeds 3
-	$(STUDY) mnist-004 --seeds 3
+	$(STUDY) cifar10-004 --epochs 1
+	for name in mnist mnist-004 kernel-size-004 custom-layers-004; do \
+	    $(STUDY) $$name --seeds 3 || exit; done
 	$(BIN)/convcompare report --store $(RECORDED)/runs --out $(RECORDED)
 
 bench: $(READY)  ## the figures of docs/benchmarks.md
