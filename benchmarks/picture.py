@@ -1,14 +1,17 @@
-"""The picture of the README: what a comparison prints on a terminal, as an SVG.
+"""The pictures of the README: a study on a terminal, and the beginning of its report.
 
-python benchmarks/picture.py COMMAND…      runs it in this folder, writes docs/pictures/compare.svg
+Its runs are those of docs/results/recorded: nothing is trained.
+
+python benchmarks/picture.py      writes docs/pictures/study.svg and, with chromium, report.png
 """
 
 from __future__ import annotations
 
 import os
 import pty
+import shutil
 import subprocess
-import sys
+import tempfile
 import termios
 from pathlib import Path
 
@@ -17,10 +20,14 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 WIDTH = 98
-TARGET = Path(__file__).parent.parent / "docs" / "pictures" / "compare.svg"
+COMMAND = ["convcompare", "study", "mnist", "--seeds", "3"]
+DOCS = Path(__file__).parent.parent / "docs"
+RECORDED = DOCS / "results" / "recorded" / "runs"
+PICTURES = DOCS / "pictures"
+BROWSER = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,1000"]
 FRAME = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg"
- role="img" aria-label="a comparison on a terminal">
+ role="img" aria-label="a study on a terminal">
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
  font-size: {char_height}px; line-height: {line_height}px; }}
@@ -36,13 +43,13 @@ FRAME = """\
 """
 
 
-def on_terminal(command: list[str]) -> str:
+def on_terminal(store: Path) -> str:
     """What the command prints on a terminal of WIDTH columns; its progress is left out."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (50, WIDTH))
-    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    chosen = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "CONVCOMPARE_STORE": str(store)}
     with subprocess.Popen(
-        command, env=environment, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL
+        COMMAND, env=os.environ | chosen, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL
     ) as process:
         os.close(theirs)
         printed = b""
@@ -60,15 +67,26 @@ def read(terminal: int) -> bytes:
         return b""
 
 
+def page(store: Path, folder: Path) -> None:
+    """The beginning of the study's report, as a browser shows it."""
+    subprocess.run(
+        ["convcompare", "report", COMMAND[2], "--store", store, "--out", folder], check=True
+    )
+    shot = f"--screenshot={PICTURES / 'report.png'}"
+    subprocess.run([*BROWSER, shot, (folder / "report.html").as_uri()], check=True)
+
+
 def main() -> None:
-    command = sys.argv[1:]
-    printed = on_terminal(command)
+    with tempfile.TemporaryDirectory() as folder:
+        store = shutil.copytree(RECORDED, Path(folder) / "runs")
+        printed = on_terminal(store)
+        if shutil.which(BROWSER[0]):
+            page(store, Path(folder) / "report")
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
-    console.print(Text.assemble(("$ ", "bold green"), " ".join(["convcompare", *command[1:]])))
+    console.print(Text.assemble(("$ ", "bold green"), " ".join(COMMAND)))
     console.print(Text.from_ansi(printed), soft_wrap=True)
-    TARGET.parent.mkdir(exist_ok=True)
     svg = console.export_svg(theme=MONOKAI, title="convcompare", code_format=FRAME, unique_id="cc")
-    TARGET.write_text(svg, encoding="utf-8")
+    (PICTURES / "study.svg").write_text(svg, encoding="utf-8")
 
 
 if __name__ == "__main__":

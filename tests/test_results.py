@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import Result
 
+from convcompare.claims import findings
+from convcompare.comparison_table import comparison_table
 from convcompare.data import Sources
 from convcompare.markdown import to_markdown
 from convcompare.report import compose
@@ -48,6 +51,31 @@ def test_every_conclusion_of_the_page_is_one_of_a_report() -> None:
     conclusions = [row for row in shown if len(row) == CONCLUSION and row[0].isdecimal()]
     assert len(conclusions) >= 9
     assert {tuple(row) for row in conclusions} <= known
+
+
+def test_the_picture_of_the_readme_shows_what_the_records_give() -> None:
+    """All but the line that tells how long it took to load the data set again."""
+    (section,) = select(["mnist"], RunStore(RECORDED / "runs"), Sources(Path("unused")))
+    judgement = section.judgement
+    table = comparison_table(judgement.ranked(), judgement.store, ())
+    shown = spaced(" ".join(words(PICTURE.read_text())))
+    column = next(one for one in table.shown if one.key == "test_accuracy")
+    accuracies = [table.text(row, column) for row in range(len(table.rows))]
+    found = [one.sentence for one in findings(judgement)]
+    assert len(accuracies) == 3 and len(found) == 2
+    for text in [*accuracies, *judgement.lines, *found]:
+        assert spaced(text) in shown
+
+
+PICTURE = RESULTS.parent / "pictures" / "study.svg"
+
+
+def words(svg: str) -> list[str]:
+    return [html.unescape(text) for text in re.findall(r">([^<>]+)</text>", svg)]
+
+
+def spaced(text: str) -> str:
+    return " ".join(text.split())
 
 
 CONCLUSION = 6

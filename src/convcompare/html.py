@@ -32,6 +32,8 @@ from .tables import Column, Table
 
 STYLE = Path(__file__).with_name("report.css")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
+FEW = 4
+"""So many sections have their parts listed among the contents."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def _body(document: Document, pictures: Mapping[str, Picture]) -> Iterator[str]:
     anchors = unique_names(heading.text for heading in headings)
     yield f"<header><h1>{_inline(document.title)}</h1>"
     yield f'<p class="subtitle">{_inline(document.subtitle)}</p></header>'
-    yield from _contents(headings, anchors)
+    yield from _contents(list(zip(headings, anchors, strict=True)))
     places = iter(anchors)
     tables = figures = 0
     for block in document.blocks:
@@ -95,16 +97,17 @@ def _body(document: Document, pictures: Mapping[str, Picture]) -> Iterator[str]:
             yield _block(block)
 
 
-def _contents(headings: list[Heading], anchors: list[str]) -> Iterator[str]:
-    """Links to the sections, those to the parts of each on the line below it."""
+def _contents(headings: list[tuple[Heading, str]]) -> Iterator[str]:
+    """Links to the sections; below each those to its parts, unless the sections are many."""
+    parts = sum(heading.level == 2 for heading, _ in headings) <= FEW
     yield '<nav aria-label="Contents"><ul>'
     opened = False
-    for heading, anchor in zip(headings, anchors, strict=True):
+    for heading, anchor in headings:
         link = f'<a href="#{anchor}">{_inline(heading.text)}</a>'
         if heading.level == 2:
             yield f"{'</span></li>' * opened}<li>{link}<span>"
             opened = True
-        else:
+        elif parts:
             yield link
     yield f"{'</span></li>' * opened}</ul></nav>"
 

@@ -90,7 +90,9 @@ def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
         short = f"; of {early} they tell what is so far, after fewer epochs than the report's"
         yield Paragraph(
             f"Of {len(rows)} the runs confirm {counts['confirmed']}, say otherwise of "
-            f"{counts['refuted']} and do not tell {counts['undecided']}{short if early else ''}."
+            f"{counts['refuted']} and do not tell {counts['undecided']}{short if early else ''}. "
+            "Intervals of accuracy hold for all conclusions of a study together, so they can be "
+            "wider than those of its verdicts."
         )
         yield TableBlock(
             Table(CONCLUSIONS, tuple(rows)), "Conclusions of the reports, and the runs."

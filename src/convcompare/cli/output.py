@@ -17,6 +17,7 @@ from .console import out, show_error, show_warning, talk, width
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ..claims import Finding
     from ..drawing import Drawing
     from ..judgement import Judgement
     from ..store import RunStore
@@ -67,7 +68,7 @@ def emit_judgement(
     if kind == "table" and path is None:
         _print_verdicts(judgement)
         _print_list("published otherwise", differences(judgement))
-        _print_list("conclusions of the report", [one.sentence for one in findings(judgement)])
+        _print_conclusions(findings(judgement))
     for text, hint in judgement.warnings():
         show_warning(text, hint)
 
@@ -103,6 +104,13 @@ def _print_verdicts(judgement: Judgement) -> None:
 
         console.print()
         emit_table(pair_table(judgement), "table")
+
+
+def _print_conclusions(found: Sequence[Finding]) -> None:
+    """Each in a sentence; why intervals can differ from those of the verdicts above them."""
+    together = sum(one.claim.figure == "test_accuracy" for one in found) > 1
+    said = " (intervals that hold for all of them together)" if together else ""
+    _print_list(f"conclusions of the report{said}", [one.sentence for one in found])
 
 
 def _print_list(heading: str, lines: Sequence[str]) -> None:
