@@ -95,7 +95,8 @@ def test_the_bits_are_those_of_one_at_a_time_and_the_times_were_measured_alone(
     assert result.err.count("epoch 2/2") == 2
     assert "2 at a time, 1 thread each" in result.err
     assert (
-        "steps of each run alone on cpu, 1 thread, after the trainings (which ran 2" in result.out
+        "steps of each run timed alone on cpu, 1 thread, after the trainings (which ran 2"
+        in result.out
     )
     record = run("runs", "latest", "--store", "two", "--format", "json").json()
     store = RunStore(tmp_path / "two")
@@ -135,7 +136,7 @@ def test_without_a_timing_there_is_no_time_and_the_next_call_measures_it(
     assert run("runs", "--store", "s").code == 0
     with_one_more = run(*command, "fcn:hidden=16")
     assert "measuring the time of 2 runs" in with_one_more.err
-    assert "of 1 of 3 runs their training, alone; of the others from" in with_one_more.out
+    assert "of 1 of 3 runs their training, alone; of the others scaled from" in with_one_more.out
 
 
 def network(tmp_path: Path, name: str, body: str) -> None:

@@ -118,7 +118,7 @@ def _measured(timed: Sequence[Run]) -> str:
         for place in (timing.environment for timing in timings)
     )
     which = "each run" if len(timed) > 1 else "the run"
-    return f"from {many} steps of {which} alone on {' and '.join(places)}"
+    return f"scaled from {many} steps of {which} timed alone on {' and '.join(places)}"
 
 
 def _apart(comparison: Comparison) -> str:
