@@ -103,6 +103,14 @@ def test_the_same_is_shown_only_by_an_interval_within_the_margin(found: Found) -
     assert other.outcome == "refuted"
 
 
+def test_a_conclusion_tells_of_seeds_that_were_added(judged: Judged) -> None:
+    judgement = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=SIMPLE[:5])
+    looked = dataclasses.replace(judgement.comparison, looked=(2, 3))
+    told = findings(dataclasses.replace(judgement, comparison=looked))
+    assert all("(seeds were added after a look at 2 and at 3)" in one.evidence for one in told)
+    assert all("added" not in one.evidence for one in findings(judgement))
+
+
 @pytest.mark.parametrize("change", [{"study": None}, {"study": "cifar10"}])
 def test_only_a_study_on_its_own_data_has_conclusions(
     judged: Judged, change: dict[str, str | None]

@@ -114,6 +114,7 @@ LAYERS = [
         "proportions",
         "power",
         "sequential",
+        "earlier_looks",
         "verdicts",
         "predictions",
         "learning",

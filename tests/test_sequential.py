@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from convcompare import paired, power, sequential, verdicts
+from convcompare import earlier_looks, paired, power, sequential, verdicts
 
 
 @settings(max_examples=25)
@@ -75,6 +77,17 @@ def test_until_clear_claims_falsely_in_fewer_than_five_per_cent() -> None:
         naive += min(p_values) <= 0.05
     assert false / rounds < 0.055
     assert naive / rounds > 0.12
+
+
+@pytest.mark.parametrize("looks", [(3,), (3, 5)])
+def test_looks_that_nobody_planned_are_false_as_often_as_is_told(looks: tuple[int, ...]) -> None:
+    """More often than 5 %, and no more often than the sum of the looks."""
+    rng = np.random.Generator(np.random.PCG64(0))
+    draws, counts = rng.normal(0, 1, (100_000, 8)), (*looks, 8)
+    p_values = [scipy_stats.ttest_1samp(draws[:, :n], 0, axis=1).pvalue for n in counts]
+    false = float((np.min(p_values, axis=0) <= 0.05).mean())
+    told = re.search(r"up to (\d+) %", earlier_looks.looks_words(looks))
+    assert told and 0.06 < false < int(told[1]) / 100
 
 
 @given(

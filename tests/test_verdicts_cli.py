@@ -82,6 +82,33 @@ def test_what_was_clear_at_a_look_stays_as_it_was(run: Run) -> None:
     assert judged["fcn:hidden=9"].n == 5
 
 
+def test_seeds_that_were_added_after_a_look_are_told(run: Run) -> None:
+    """Whatever was asked for between them: the same runs, in another comparison, or again."""
+    words = "seeds were added after results of 2"
+    assert words not in run("compare", SMALL, LARGE, *FAST, "--seeds", "2").out
+    assert words not in run("compare", SMALL, LARGE, "fcn:hidden=9", *FAST, "--seeds", "2").out
+    assert words not in run("compare", SMALL, LARGE, *FAST, "--seeds", "5,6,7").out, "others"
+    added = run("compare", SMALL, LARGE, *FAST, "--seeds", "3").out
+    assert f"{words} could be seen" in " ".join(added.split())
+    assert "up to 10 % of such comparisons, not 5 %" in " ".join(added.split())
+    more = run("compare", LARGE, SMALL, *FAST, "--seeds", "4", "--format", "json").json()
+    assert more["looked"] == [2, 3]
+    assert f"{words} and of 3 could" in " ".join(run("runs", "latest").out.split())
+    again = run("compare", LARGE, SMALL, *FAST, "--seeds", "4", "--fresh", "--format", "json")
+    assert again.json()["looked"] == [2, 3], "training them again gives the same results"
+
+
+def test_what_is_not_a_look(run: Run) -> None:
+    """One seed has no interval, and the looks of `--until-clear` are paid for."""
+    run("compare", SMALL, LARGE, *FAST)
+    three = run("compare", SMALL, LARGE, *FAST, "--seeds", "3", "--format", "json").json()
+    assert three["looked"] == []
+    options = ("--until-clear", "--max-seeds", "5", "--margin", "0.01")
+    clear = run("compare", SMALL, "fcn:hidden=9", *FAST, *options, "--format", "json").json()
+    assert len(clear["models"][0]["runs"]) == 5, "9 and 8 are never that close"
+    assert clear["looked"] == []
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

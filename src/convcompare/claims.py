@@ -90,6 +90,9 @@ def _finding(claim: Claim, study: Study, every: Judgement) -> Finding:
     if epochs < asked and claim.figure in TRAINED:
         outcome = EARLY.get(outcome, outcome)
         evidence += f" (after {epochs} of {asked} epochs)"
+    looked = every.comparison.looked
+    if looked and claim.figure not in COUNTS:
+        evidence += f" (seeds were added after a look at {' and at '.join(map(str, looked))})"
     return Finding(claim, outcome, evidence)
 
 

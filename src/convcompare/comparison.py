@@ -89,6 +89,8 @@ class Comparison:
     """Runs that belong to it and have not ended: the label of the model, the id of the run."""
     missing: tuple[tuple[str, str], ...] = ()
     """Runs that belong to it and are not in the store: removed, or not yet begun."""
+    looked: tuple[int, ...] = ()
+    """Numbers of seeds whose results could be seen before more were added, unplanned."""
     whole: tuple[str, ...] = ()
     """The models of the comparison that this is a part of, which keep their colours in it."""
 
@@ -116,6 +118,7 @@ class Comparison:
             "study": self.study,
             "baseline": self.baseline,
             "plan": self.plan.to_json() if self.plan else None,
+            "looked": list(self.looked),
             "conditions": self.conditions.to_json(),
             "models": [{"model": label, "trials": self._trials(label)} for label in self.labels],
         }
@@ -155,6 +158,7 @@ class Comparison:
             Plan.from_json(record["plan"]) if record.get("plan") else None,
             tuple(unfinished),
             tuple(missing),
+            tuple(record.get("looked", ())),
         )
 
     @classmethod
@@ -203,6 +207,7 @@ class Comparison:
             "study": self.study,
             "conditions": self.conditions.to_json(),
             "models": [group.to_json(self.conditions.test_images) for group in self.groups],
+            "looked": list(self.looked),
             "contrasts": [],
             "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],
         }

@@ -13,6 +13,7 @@ from . import health, predictions
 from .comparison import Comparison, Plan
 from .contrasts import Contrast, contrasts
 from .cost_contrasts import CostContrast, cost_contrasts
+from .earlier_looks import looks_words
 from .errors import UsageError
 from .health import Mark
 from .run import Run
@@ -111,7 +112,8 @@ class Judgement:
     @property
     def notes(self) -> list[str]:
         """What a reader of the verdicts must know."""
-        return notes(self.contrasts)
+        looked = looks_words(self.comparison.looked) if self.contrasts else ""
+        return [*notes(self.contrasts), *([looked] if looked else [])]
 
     def warnings(self) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .comparison import Comparison, Conditions
@@ -43,15 +43,8 @@ def select(store: RunStore, names: Sequence[str]) -> Comparison:
 
 def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
     """The newest record of each study by its name."""
-    records = list(_records(store))
+    records = store.comparison_records()
     return {str(record["study"]): record for record in records if record.get("study")}
-
-
-def _records(store: RunStore) -> Iterator[Mapping[str, Any]]:
-    """The records of all comparisons, oldest first; a damaged one is noted in the store."""
-    for name in store.comparisons():
-        with store.noting():
-            yield store.comparison(name)
 
 
 def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:
@@ -136,7 +129,7 @@ def _conditions(
     store: RunStore, chosen: Mapping[str, Trial], outcomes: Iterable[Run | None]
 ) -> Conditions:
     """Those of the newest comparison with one of the runs; else what the runs know themselves."""
-    for record in reversed(list(_records(store))):
+    for record in reversed(store.comparison_records()):
         if any(run_id in chosen for model in record["models"] for run_id in model["trials"]):
             return Conditions.from_json(record["conditions"])
     trial = next(iter(chosen.values()))

@@ -205,6 +205,14 @@ class StoredRuns:
         """What was compared, by which command, as `Comparison.record` gives it."""
         return read_parsed(self.root / COMPARISONS / f"{name}.json", _comparison)
 
+    def comparison_records(self) -> list[dict[str, Any]]:
+        """The records of all comparisons, oldest first; a damaged one is noted in `damage`."""
+        found = []
+        for name in self.comparisons():
+            with self.noting():
+                found.append(self.comparison(name))
+        return found
+
     # Parts
 
     def _arrays(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]]:
@@ -233,6 +241,8 @@ def _comparison(record: Mapping[str, Any]) -> dict[str, Any]:
             raise TypeError("a model without a name")
         if not all(_ID.fullmatch(run_id) for run_id in model["trials"]):
             raise ValueError("a run that is none")
+    if not all(isinstance(seeds, int) for seeds in record.get("looked", ())):
+        raise TypeError("a number of seeds that is none")
     for key, kind in (("created", str), ("command", list), ("conditions", dict)):
         if not isinstance(record[key], kind):
             raise TypeError(f"{key} is not as it was written")

@@ -99,9 +99,12 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
     The record is there from the beginning, so that what has ended can be looked at meanwhile.
     """
     from ..comparison import Comparison
+    from ..earlier_looks import earlier_looks
     from ..group import group_runs
     from ..tuning import choose_rates
 
+    ids = [[trial.id for trial in job.of(entrant)] for entrant in job.entrants]
+    looked = earlier_looks(job.store, ids, plan.looks if plan else ())
     if request.fresh and plan is None:
         forget(job)
     now = datetime.datetime.now(datetime.UTC)
@@ -117,6 +120,7 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
         job.baseline,
         plan,
         unfinished=tuple((trial.label, trial.id) for trial in job.trials),
+        looked=looked,
     )
     job.store.add_comparison(name, begun.record())
     ended = follow_trials(job, request, runner)

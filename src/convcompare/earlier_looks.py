@@ -1,0 +1,51 @@
+"""Seeds that were added after a look at the results: known from the store, and told.
+
+Who looks at three seeds and adds two where the answer does not please has had two chances of a
+false one (Armitage, McPherson and Rowe 1969, doi:10.2307/2343787). `sequential` plans such looks
+and pays for them; here are those that nobody planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from .stats import ALPHA
+
+if TYPE_CHECKING:
+    from .store import RunStore
+
+
+def earlier_looks(
+    store: RunStore, networks: Iterable[Collection[str]], planned: Collection[int] = ()
+) -> tuple[int, ...]:
+    """The numbers of seeds at which two of these networks could be compared before, ascending.
+
+    ``networks`` holds the ids of each network's runs. A look is a comparison in the store with two
+    seeds or more of two of the networks, but not all, that have ended by now; and the looks before
+    it, which its record names. Those of `planned` are left out.
+    """
+    found: set[int] = set()
+    wanted = [set(ids) for ids in networks]
+    for record in store.comparison_records():
+        had = {run_id for model in record["models"] for run_id in model["trials"]}
+        counts = (sum(store.finished(one) for one in ids & had) for ids in wanted)
+        parts = [n for n, ids in zip(counts, wanted, strict=True) if 2 <= n < len(ids)]
+        if len(parts) > 1:
+            found |= {min(parts), *record.get("looked", ())}
+    return tuple(sorted(found - set(planned)))
+
+
+def looks_words(looks: Sequence[int]) -> str:
+    """What they do to the verdicts; empty where there was none.
+
+    Each look alone is false in at most alpha of all cases, and so all together in at most the sum.
+    """
+    if not looks:
+        return ""
+    percent = f"{100 * ALPHA * (1 + len(looks)):g}"
+    return (
+        f"seeds were added after results of {' and of '.join(map(str, looks))} could be seen: "
+        f"false verdicts in up to {percent} % of such comparisons, not {100 * ALPHA:g} % "
+        "(`--until-clear` keeps it there)"
+    )
