@@ -107,6 +107,11 @@ def test_what_is_not_a_look(run: Run) -> None:
     clear = run("compare", SMALL, "fcn:hidden=9", *FAST, *options, "--format", "json").json()
     assert len(clear["models"][0]["runs"]) == 5, "9 and 8 are never that close"
     assert clear["looked"] == []
+    asked = ("compare", SMALL, "fcn:hidden=9", *FAST, "--lr", "0.002")
+    assert run(*asked, "--seeds", "3").code == 0
+    after = run(*asked, *options, "--format", "json").json()
+    assert len(after["models"][0]["runs"]) == 5
+    assert after["looked"] == [3], "a fixed number of seeds is not a look of the plan"
 
 
 @pytest.mark.parametrize(

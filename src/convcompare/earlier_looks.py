@@ -17,23 +17,26 @@ if TYPE_CHECKING:
 
 
 def earlier_looks(
-    store: RunStore, networks: Iterable[Collection[str]], planned: Collection[int] = ()
+    store: RunStore, networks: Iterable[Collection[str]], planned: Sequence[int] = ()
 ) -> tuple[int, ...]:
     """The numbers of seeds at which two of these networks could be compared before, ascending.
 
     ``networks`` holds the ids of each network's runs. A look is a comparison in the store with two
     seeds or more of two of the networks, but not all, that have ended by now; and the looks before
-    it, which its record names. Those of `planned` are left out.
+    it, which its record names. One by the same plan, `planned`, is not counted: it is paid for.
     """
     found: set[int] = set()
     wanted = [set(ids) for ids in networks]
     for record in store.comparison_records():
+        plan = record.get("plan")
+        if plan and plan["looks"] == list(planned):
+            continue
         had = {run_id for model in record["models"] for run_id in model["trials"]}
         counts = (sum(store.finished(one) for one in ids & had) for ids in wanted)
         parts = [n for n, ids in zip(counts, wanted, strict=True) if 2 <= n < len(ids)]
         if len(parts) > 1:
             found |= {min(parts), *record.get("looked", ())}
-    return tuple(sorted(found - set(planned)))
+    return tuple(sorted(found))
 
 
 def looks_words(looks: Sequence[int]) -> str:
