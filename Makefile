@@ -59,12 +59,12 @@ RECORDED := docs/results/recorded
 STUDY := CONVCOMPARE_STORE=$(RECORDED)/runs $(BIN)/convcompare study --jobs 2 --threads 1 --no-weights
 
 results: $(READY)  ## the report of docs/results/recorded; what it lacks is trained, hours
-	$(STUDY) kernel-size --seeds 3 --epochs 3
 	$(STUDY) residual-blocks --epochs 1
 	for name in kernel-size-003 depth-003 depth-004 residual-blocks-004; do \
 	    $(STUDY) $$name --seeds 3 --epochs 2 || exit; done
 	$(STUDY) cifar10-004 --epochs 1
-	for name in mnist cifar10 depth mnist-004 kernel-size-004 custom-layers-004; do \
+	for name in mnist cifar10 kernel-size depth mnist-004 kernel-size-004 \
+	    custom-layers-004; do \
 	    $(STUDY) $$name --seeds 3 || exit; done
 	$(STUDY) custom-layers --seeds 5
 	$(BIN)/convcompare report --store $(RECORDED)/runs --out $(RECORDED)

@@ -135,7 +135,7 @@ def _limits(axes: Axes, shown: Sequence[Estimate]) -> None:
     """An axis for the points: an interval much wider than their spread goes on beyond it."""
     values = [100 * estimate.value for estimate in shown]
     narrowest = min(100 * (estimate.half_width or 0) for estimate in shown)
-    room = max(max(values) - min(values), 1.2 * narrowest, 0.5)
+    room = max(max(values) - min(values), 2 * narrowest, 0.5)
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, min(values) - room, -1), min(high, max(values) + room, 101))
 

@@ -76,7 +76,7 @@ def _limits(axes: Axes, values: list[float]) -> None:
     if not values:
         return
     low, high = min(values), max(values)
-    room = max(0.6 * (high - low), 0.5)
+    room = max(high - low, 0.5)
     left, right = axes.get_xlim()
     axes.set_xlim(max(left, low - room, -1), min(right, high + room, 101))
 
