@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,16 @@ def test_names_are_text_in_markdown_and_no_formula_in_csv() -> None:
 )
 def test_durations(seconds: float, shown: str) -> None:
     assert units.seconds(seconds) == shown
+
+
+def test_no_figure_is_torn_apart() -> None:
+    text = "better by 0.8 ± 0.3 points: up to 10 % in 45.2 s (`--until-clear`)"
+    torn = re.compile(r"(\d|±)$|^(±|%|s\b|points)|-$")
+    for width in range(20, 80):
+        lines = units.wrapped(text, width)
+        assert " ".join(lines) == text
+        assert max(map(len, lines)) <= width
+        assert not any(torn.search(line) for line in lines), lines
 
 
 def test_counts_and_sizes() -> None:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import io
 import math
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import files
+from . import files, units
 from .errors import UsageError, did_you_mean, quote
 from .looks import Look, plain
 from .tables import csv_text
@@ -173,7 +172,7 @@ def share_limits(axes: Sequence[Axes]) -> None:
 
 def headline(figure: Figure, text: str) -> None:
     """A quiet line above the panels; the figure grows by it."""
-    lines = textwrap.wrap(plain(text), int(19.5 * figure.get_figwidth()))
+    lines = units.wrapped(plain(text), int(19.5 * figure.get_figwidth()))
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY)
     _grow(figure, 0.12 + 0.14 * len(lines))
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
+
+_TOGETHER = re.compile(r"(?<=\d) (?=(?:%|±|ms|s|min|points?)(?!\w))|(?<=±) (?=\d)")
+"""The space within a figure: between a number and its margin or its unit."""
 
 
 def seconds(value: float) -> str:
@@ -63,6 +68,16 @@ def fraction(value: float) -> str:
 def percent(value: float) -> str:
     """A fraction as a percentage with two decimals, for running text."""
     return f"{100 * value:.2f} %"
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """A text in lines of so many characters, those behind the first indented.
+
+    No figure is torn from its margin or its unit, and no option at its hyphens.
+    """
+    bound = _TOGETHER.sub("\u00a0", text)
+    lines = textwrap.wrap(bound, width, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 def plus_minus(value: float, half: float | None) -> str:

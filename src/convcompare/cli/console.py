@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from typing import TYPE_CHECKING
 
+from .. import units
 from ..errors import ConvcompareError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def message(kind: str, text: str, colour: str) -> None:
     indent = len(kind) + 2
     lines = [words]
     if console.is_terminal:
-        lines = textwrap.wrap(words, max(20, console.width - indent - 1)) or [""]
+        lines = units.wrapped(words, max(20, console.width - indent - 1)) or [""]
     shown = f"\n{' ' * indent}".join(lines)
     console.print(Text.assemble((f"{kind}: ", f"bold {colour}"), shown), soft_wrap=True)
 

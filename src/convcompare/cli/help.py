@@ -8,9 +8,10 @@ from __future__ import annotations
 import inspect
 import os
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from ..units import wrapped
 
 EXAMPLE = re.compile(r"\$ (convcompare.*)")
 NARROWEST, WIDEST = 40, 100
@@ -30,11 +31,11 @@ def command_help(command: Any, path: str, below: Mapping[str, str], width: int) 
     arguments = [one for one in shown if not one.opts[0].startswith("-")]
     options = [one for one in shown if one not in arguments and one.name != "help"]
     usage = " ".join([path, "[OPTIONS]", *(_metavar(one) for one in arguments)])
-    lines = [*_wrap(summary, width), ""]
+    lines = [*wrapped(summary, width), ""]
     lines += section("Examples", examples)
     lines += [f"Usage: {usage}", ""]
     for paragraph in more:
-        lines += [*_wrap(paragraph, width), ""]
+        lines += [*wrapped(paragraph, width), ""]
     lines += _pairs("Arguments", ((_metavar(one), _about(one)) for one in arguments), width)
     for panel in dict.fromkeys(one.rich_help_panel or "Options" for one in options):
         members = [one for one in options if (one.rich_help_panel or "Options") == panel]
@@ -48,7 +49,7 @@ def group_help(about: str, examples: Sequence[str], tail: str, width: int) -> It
     from .commands import COMMANDS
 
     commands = {name: line for name, line in COMMANDS.items() if " " not in name}
-    yield from [*_wrap(about, width), ""]
+    yield from [*wrapped(about, width), ""]
     yield from section("Examples", examples)
     yield from ["Usage: convcompare COMMAND [OPTIONS]", ""]
     yield from _pairs("Commands", commands.items(), width)
@@ -58,7 +59,7 @@ def group_help(about: str, examples: Sequence[str], tail: str, width: int) -> It
         ("    --show-completion", "Print what that would install."),
     )
     yield from _pairs("Options", [*own, *EVERYWHERE], width)
-    yield from _wrap(tail, width)
+    yield from wrapped(tail, width)
 
 
 def section(heading: str, lines: Sequence[str]) -> list[str]:
@@ -107,7 +108,7 @@ def _pairs(heading: str, pairs: Iterable[tuple[str, str]], width: int) -> list[s
     column = min(WORDS, max(len(words) for words, _ in rows)) + 4
     lines = [f"{heading}:"]
     for words, about in rows:
-        told = _wrap(about, max(20, width - column)) or [""]
+        told = wrapped(about, max(20, width - column)) or [""]
         first = f"  {words}"
         if len(first) > column - 2:
             lines.append(first)
@@ -120,12 +121,8 @@ def _pairs(heading: str, pairs: Iterable[tuple[str, str]], width: int) -> list[s
 def beside(words: str, about: str, columns: int | None) -> list[str]:
     """Words with a text beside them, on as many lines as a terminal needs; on one for a pipe."""
     column = len(words) + 2
-    told = _wrap(about, max(20, columns - column - 1)) if columns else [about]
+    told = wrapped(about, max(20, columns - column - 1)) if columns else [about]
     return [f"{words}  {told[0]}", *(" " * column + line for line in told[1:])]
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def _words(option: Any) -> str:

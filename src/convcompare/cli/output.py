@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from .. import files
+from .. import files, units
 from ..errors import StoreError, UsageError, printable
 from ..tables import Format, Table, print_table, render
 from .console import out, show_error, show_warning, talk, width
@@ -127,7 +126,7 @@ def _wrapped(line: str, columns: int | None, indent: int) -> list[str]:
     """A line in as many as a terminal needs, those behind the first indented."""
     if columns is None:
         return [line]
-    return textwrap.wrap(line, columns - 2, subsequent_indent=" " * indent)
+    return units.wrapped(line, columns - 2, " " * indent)
 
 
 def emit_drawings(drawings: Sequence[Drawing], folder: Path, kind: str) -> None:
