@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..plotting import Source
     from ..run import Run
 
-KEY = "line: mean of the seeds · band: from the lowest to the highest seed"
-PALE = "strong line with markers: test · pale line: train"
+KEY = "line: mean of the seeds · band: lowest to highest seed"
+PALE = "marked line: test · pale line: train"
 MOST_WITH_TRAIN = 6
 """Models on one axis up to which their train lines are drawn as well."""
 COLUMNS = (
