@@ -56,18 +56,23 @@ def not_converged(run: Run) -> bool:
     """Whether more epochs would clearly help: both losses still fell fast in the last one.
 
     Under a constant learning rate, the training loss fell by more than 5 % and 0.02 nats in the
-    last epoch, and the test loss by more than 5 %: where only the training loss falls, the network
-    learns its images by heart. A schedule that ends at zero settles the network whether or not it
+    last epoch, and the test loss is more than 5 % below its lowest before: where only the training
+    loss falls, the network learns its images by heart, and a test loss that came back from a worse
+    epoch is no progress. A schedule that ends at zero settles the network whether or not it
     had epochs enough, so that its last epoch shows nothing: never marked.
     """
     if run.trial.config.schedule != "constant" or len(run.history) < 2:
         return False
     before, last = run.history[-2:]
     fall = before.train_loss - last.train_loss
-    return (
-        fall > max(LEAST_FALL, FALL * before.train_loss)
-        and before.test_loss - last.test_loss > FALL * before.test_loss
-    )
+    return fall > max(LEAST_FALL, FALL * before.train_loss) and _gain(run) > FALL
+
+
+def _gain(run: Run) -> float:
+    """How far the last epoch brought the test loss below its lowest before, as a share of that."""
+    *earlier, last = [epoch.test_loss for epoch in run.history]
+    lowest = min(earlier)
+    return 1 - last / lowest if lowest > 0 else 0.0
 
 
 def marks(run: Run, test_images: int, chance: float) -> list[Mark]:
@@ -81,8 +86,8 @@ def marks(run: Run, test_images: int, chance: float) -> list[Mark]:
         return [Mark("chance", text, f"a lower learning rate: `--lr {config.lr / 10:g}`")]
     found = []
     if not_converged(run):
-        fall = 1 - run.history[-1].test_loss / run.history[-2].test_loss
-        text = f"has not converged: its last epoch lowered the test loss by {100 * fall:.0f} %"
+        gain = f"{100 * _gain(run):.0f} %"
+        text = f"has not converged: its last epoch lowered the test loss by {gain}"
         found.append(Mark("not converged", text, f"more epochs: `--epochs {2 * config.epochs}`"))
     share = waiting_share(run)
     if share is not None and disturbed(run):
