@@ -29,6 +29,7 @@ from .blocks import (
     visible,
 )
 from .tables import Column, Table
+from .units import together
 
 STYLE = Path(__file__).with_name("report.css")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
@@ -150,7 +151,7 @@ def _table(table: Table, caption: str) -> Iterator[str]:
         quiet = ' class="unranked"' if row in table.unranked else ""
         yield f"<tr{quiet}>"
         for column, kind, winners in zip(table.shown, kinds, best, strict=True):
-            text = escape(one_line(table.text(row, column)))
+            text = together(escape(one_line(table.text(row, column))))
             text = f"<strong>{text}</strong>" if row in winners else text
             if column is names:
                 yield f'<th scope="row"{kind}>{_breakable(text)}</th>'
@@ -163,14 +164,15 @@ def _table(table: Table, caption: str) -> Iterator[str]:
 
 
 def _kind(column: Column, names: Column | None) -> str:
-    """The class of a column's cells: numbers stand on the right, names stay where a table moves."""
+    """The class of a column's cells: names stay where a table moves, numbers stand on the right."""
     if column is names:
         return ' class="name"'
-    return ' class="number"' if column.align == "right" else ""
+    return f' class="{"number" if column.align == "right" else "words"}"'
 
 
 def _inline(text: str) -> str:
-    return "".join(_code(part) if is_code else _plain(part) for part, is_code in spans(text))
+    parts = spans(text)
+    return "".join(_code(part) if is_code else together(_plain(part)) for part, is_code in parts)
 
 
 def _code(text: str) -> str:

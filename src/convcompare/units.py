@@ -70,13 +70,17 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f} %"
 
 
+def together(text: str) -> str:
+    """The text with no-break spaces between numbers and their margins or units."""
+    return _TOGETHER.sub("\u00a0", text)
+
+
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """A text in lines of so many characters, those behind the first indented.
 
     No figure is torn from its margin or its unit, and no option at its hyphens.
     """
-    bound = _TOGETHER.sub("\u00a0", text)
-    lines = textwrap.wrap(bound, width, subsequent_indent=indent, break_on_hyphens=False)
+    lines = textwrap.wrap(together(text), width, subsequent_indent=indent, break_on_hyphens=False)
     return [line.replace("\u00a0", " ") for line in lines]
 
 
