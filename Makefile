@@ -63,10 +63,11 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	for name in kernel-size-003 depth-003 depth-004 residual-blocks-004; do \
 	    $(STUDY) $$name --seeds 3 --epochs 2 || exit; done
 	$(STUDY) cifar10-004 --epochs 1
-	for name in mnist cifar10 kernel-size depth mnist-004 kernel-size-004 \
+	for name in mnist cifar10 kernel-size depth custom-layers kernel-size-004 mnist-004 \
 	    custom-layers-004; do \
 	    $(STUDY) $$name --seeds 3 || exit; done
-	$(STUDY) custom-layers --seeds 5
+	for name in custom-layers kernel-size-004; do \
+	    $(STUDY) $$name --seeds 5 || exit; done
 	$(BIN)/convcompare report --store $(RECORDED)/runs --out $(RECORDED)
 
 bench: $(READY)  ## the figures of docs/benchmarks.md

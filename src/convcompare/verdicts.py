@@ -104,9 +104,11 @@ def detectable_words(
 
 
 def shown_points(fraction: float) -> str:
-    """A size in percentage points with two digits: ``0.98 points``, ``1.1 points``."""
+    """A size in percentage points, with two digits: ``0.98 points``, ``1.0 points``."""
     value = 100 * fraction
-    return f"{value:.2g} points" if value < 99.5 else f"{value:.0f} points"
+    if value < 0.995:
+        return f"{value:.2g} points"
+    return f"{value:.{1 if value < 9.95 else 0}f} points"
 
 
 def _points(difference: Estimate, sign: int = 1) -> str:
