@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare import health, units
+from convcompare import health, units, verdicts
 from convcompare.contrasts import contrasts
 from convcompare.cost_contrasts import cost_contrasts
 from convcompare.run import Run
@@ -81,6 +81,14 @@ def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
 )
 def test_a_margin_gives_the_digits(value: float, half: float, shown: str) -> None:
     assert units.plus_minus(value, half) == shown
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"),
+    [(0.003, "0.3"), (0.0098, "0.98"), (0.00996, "1.0"), (0.011, "1.1"), (0.0996, "10")],
+)
+def test_a_size_in_points_has_two_digits(fraction: float, shown: str) -> None:
+    assert verdicts.shown_points(fraction) == f"{shown} points"
 
 
 def curve(*losses: tuple[float, float], **config: object) -> Run:
