@@ -46,7 +46,7 @@ def looks_words(looks: Sequence[int]) -> str:
     """
     if not looks:
         return ""
-    percent = f"{100 * ALPHA * (1 + len(looks)):g}"
+    percent = f"{min(100, 100 * ALPHA * (1 + len(looks))):g}"
     return (
         f"seeds were added after results of {' and of '.join(map(str, looks))} could be seen: "
         f"false verdicts in up to {percent} % of such comparisons, not {100 * ALPHA:g} % "
