@@ -90,6 +90,12 @@ def test_looks_that_nobody_planned_are_false_as_often_as_is_told(looks: tuple[in
     assert told and 0.06 < false < int(told[1]) / 100
 
 
+def test_three_seeds_and_then_five_are_false_as_often_as_the_page_says() -> None:
+    draws = np.random.Generator(np.random.PCG64(0)).normal(0, 1, (400_000, 5))
+    p_values = [scipy_stats.ttest_1samp(draws[:, :n], 0, axis=1).pvalue for n in (3, 5)]
+    assert float((np.min(p_values, axis=0) <= 0.05).mean()) == pytest.approx(0.086, abs=0.001)
+
+
 @given(
     st.lists(st.floats(-1, 1), min_size=2, max_size=9).filter(lambda v: float(np.std(v)) > 1e-3),
     st.floats(0.05, 1),

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .store import RunStore
 
 
+FEWEST = 2
+"""Seeds of which a difference has an interval."""
+
+
 def earlier_looks(
     store: RunStore, networks: Iterable[Collection[str]], planned: Sequence[int] = ()
 ) -> tuple[int, ...]:
@@ -25,27 +29,28 @@ def earlier_looks(
     seeds or more of two of the networks, but not all, that have ended by now; and the looks before
     it, which its record names. One by the same plan, `planned`, is not counted: it is paid for.
     """
+    wanted = [set(ids) for ids in networks if len(ids) > FEWEST]
+    if len(wanted) < 2:
+        return ()
+    ended = {one for ids in wanted for one in ids if store.finished(one)}
     found: set[int] = set()
-    wanted = [set(ids) for ids in networks]
     for record in store.comparison_records():
         plan = record.get("plan")
         if plan and plan["looks"] == list(planned):
             continue
-        had = {run_id for model in record["models"] for run_id in model["trials"]}
-        counts = (sum(store.finished(one) for one in ids & had) for ids in wanted)
-        parts = [n for n, ids in zip(counts, wanted, strict=True) if 2 <= n < len(ids)]
+        had = ended & {run_id for model in record["models"] for run_id in model["trials"]}
+        counts = [(len(ids & had), len(ids)) for ids in wanted]
+        parts = [n for n, of in counts if FEWEST <= n < of]
         if len(parts) > 1:
             found |= {min(parts), *record.get("looked", ())}
     return tuple(sorted(found))
 
 
 def looks_words(looks: Sequence[int]) -> str:
-    """What they do to the verdicts; empty where there was none.
+    """What one look or more do to the verdicts.
 
     Each look alone is false in at most alpha of all cases, and so all together in at most the sum.
     """
-    if not looks:
-        return ""
     percent = f"{min(100, 100 * ALPHA * (1 + len(looks))):g}"
     return (
         f"seeds were added after results of {' and of '.join(map(str, looks))} could be seen: "

@@ -112,8 +112,10 @@ class Judgement:
     @property
     def notes(self) -> list[str]:
         """What a reader of the verdicts must know."""
-        looked = looks_words(self.comparison.looked) if self.contrasts else ""
-        return [*notes(self.contrasts), *([looked] if looked else [])]
+        found = notes(self.contrasts)
+        if self.contrasts and self.comparison.looked:
+            found.append(looks_words(self.comparison.looked))
+        return found
 
     def warnings(self) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it."""
