@@ -209,6 +209,23 @@ def test_what_is_given_is_said(composed: Callable[..., Document]) -> None:
     assert "convcompare compare 'net`|$x$*_&<script>alert(1)</script>.py:Net' fcn:hidden=8" in text
 
 
+def test_a_report_is_dated_by_its_runs(
+    composed: Callable[..., Document], hostile_store: Path
+) -> None:
+    """Not by the call that showed them last."""
+    source = section(hostile_store).source
+    days = iter(["2026-01-05", "2026-01-03", "2026-01-04"] * 9)
+    groups = tuple(
+        dataclasses.replace(
+            group, runs=tuple(dataclasses.replace(run, ended=next(days)) for run in group.runs)
+        )
+        for group in source.comparison.groups
+    )
+    later = dataclasses.replace(source.comparison, groups=groups, created="2026-02-01")
+    dated = composed(source=dataclasses.replace(source, comparison=later), figures=())
+    assert "of 2026-01-03 to 2026-01-05, by" in dated.subtitle
+
+
 def test_a_figure_names_the_networks_that_are_not_in_it(composed: Callable[..., Document]) -> None:
     (filters,) = composed(figures=["filters"]).drawings
     assert "Nothing of this kind is recorded of `fcn:hidden=8`." in filters.caption

@@ -46,12 +46,18 @@ def compose(sections: Sequence[Section]) -> Document:
     blocks: list[Block] = [*_conclusions(sections), *_overview(sections)]
     for section in sections:
         blocks += [*_result(section), *_figures(section), *_terms(section)]
-    made = " and ".join(sorted({section.comparison.created[:10] for section in sections}))
     return Document(
         "Convolutional networks compared",
-        f"From run records of {made}, by convcompare {__version__}",
+        f"From run records of {_days(sections)}, by convcompare {__version__}",
         _with_unique_drawings(blocks),
     )
+
+
+def _days(sections: Sequence[Section]) -> str:
+    """The days on which the runs ended, from the first to the last."""
+    groups = [group for section in sections for group in section.comparison.groups]
+    days = sorted({run.ended[:10] for group in groups for run in group.runs})
+    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "none"
 
 
 CONCLUSIONS = (
