@@ -26,7 +26,7 @@ import profile_step
 import spinning
 import start_up
 import training_step
-from convcompare.config import Runtime
+from convcompare.core.config import Runtime
 from convcompare.hardware import environment
 from error_rates_shown import draw_power
 from page import write_page

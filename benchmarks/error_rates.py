@@ -33,7 +33,7 @@ from scipy import special
 from scipy import stats as scipy_stats
 
 from convcompare import paired, sequential, stats
-from convcompare.config import recipe_name
+from convcompare.core.config import recipe_name
 from convcompare.store import RunStore
 from error_rates_shown import draw_power, print_tables
 

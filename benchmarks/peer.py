@@ -14,7 +14,7 @@ import importlib.util
 import os
 import sys
 
-from convcompare import patience
+from convcompare.core import openmp
 from convcompare.data import Sources
 from convcompare.load import default_cache, load_dataset
 from turns import Turns, part
@@ -43,7 +43,7 @@ def main() -> None:
     if side.startswith("keras"):
         os.environ["KERAS_BACKEND"] = "jax" if side == "keras-jax" else "torch"
     if side in OWN:
-        patience.install()  # as the command does, and nobody else
+        openmp.install()  # as the command does, and nobody else
     assert "torch" not in sys.modules
     module = importlib.import_module(SIDES[side])
     dataset = load_dataset(name, Sources(default_cache()))

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from convcompare.patience import SPINS
+from convcompare.core.openmp import SPINS
 from pairs import Peer, spread
 
 WAYS = {

@@ -11,11 +11,11 @@ import re
 import sys
 from pathlib import Path
 
-from convcompare import register, units
 from convcompare.build import CONTEXT, Shape, resolve
-from convcompare.errors import UsageError
-from convcompare.register import Entry
-from convcompare.spec import format_value
+from convcompare.core import formatting
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import Entry, register
+from convcompare.core.spec import format_value
 from convcompare.study import Row, Study
 
 PAGE = Path(__file__).parent / "zoo.md"
@@ -52,7 +52,7 @@ def _cells(name: str, shape: Shape) -> tuple[str, str]:
         counts = resolve(name, shape).description
     except UsageError:
         return "–", "–"
-    return units.count(counts.parameters), units.large(counts.macs)
+    return formatting.count(counts.parameters), formatting.large(counts.macs)
 
 
 def _section(entry: Entry) -> str:
@@ -90,9 +90,9 @@ def _reports() -> str:
 
 def _row(name: str, study: Study, row: Row) -> str:
     printed = row.published.parameters
-    other = units.count(int(printed)) if printed not in (None, row.parameters) else ""
+    other = formatting.count(int(printed)) if printed not in (None, row.parameters) else ""
     spec = f"`{row.spec}`{' ?' if row.guessed else ''}"
-    parameters = units.count(row.parameters or 0)
+    parameters = formatting.count(row.parameters or 0)
     cells = (f"`{name}`", study.report, row.name, spec, study.dataset, parameters, other)
     return f"| {' | '.join(cells)} |"
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from conftest import make_tiny
 from convcompare.batches import Batches
-from convcompare.config import TrainConfig
+from convcompare.core.config import TrainConfig
 from convcompare.devices import ALONE, Alone, join_devices
 from convcompare.trainer import Diverged, Trainer
 

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convcompare import register
 from convcompare.analyses.features import features
 from convcompare.analyses.gradient_flow import fixed_batch, gradient_flow
 from convcompare.build import Shape, resolve
+from convcompare.core.registry import register
 from convcompare.gradients import GradientRecord
 from convcompare.store import RunStore
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare import register
 from convcompare.blocks import Heading, TableBlock
 from convcompare.claims import EARLY, Finding, Outcome, findings
+from convcompare.core.registry import register
 from convcompare.data import Sources
 from convcompare.differences import differences
 from convcompare.gradients import GRADIENTS, GradientRecord

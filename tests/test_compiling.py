@@ -15,9 +15,10 @@ import pytest
 import torch
 from tests.conftest import Result, make_tiny
 
-from convcompare import compiling, patience
+from convcompare import compiling
 from convcompare.build import resolve
-from convcompare.config import Runtime, TrainConfig
+from convcompare.core import openmp
+from convcompare.core.config import Runtime, TrainConfig
 from convcompare.data import Dataset
 from convcompare.events import Chosen, Ended, Progressed
 from convcompare.experiment import Entrant, TrialRunner, shape_of
@@ -162,8 +163,8 @@ def test_how_long_threads_spin_is_asked_for_unless_somebody_has_chosen() -> None
         "from convcompare import patience; patience.install(); import os, sys;"
         "assert 'torch' not in sys.modules; print(os.environ.get('GOMP_SPINCOUNT'))"
     )
-    plain = {name: value for name, value in os.environ.items() if name not in patience.CHOSEN}
-    for chosen, expected in (({}, patience.SPINS), ({"OMP_WAIT_POLICY": "active"}, "None")):
+    plain = {name: value for name, value in os.environ.items() if name not in openmp.CHOSEN}
+    for chosen, expected in (({}, openmp.SPINS), ({"OMP_WAIT_POLICY": "active"}, "None")):
         done = subprocess.run(
             [sys.executable, "-c", code], env=plain | chosen, check=True, capture_output=True
         )

@@ -11,11 +11,11 @@ from scipy import stats as scipy_stats
 
 from convcompare import sequential
 from convcompare.comparison import Comparison
-from convcompare.config import TrainConfig
 from convcompare.contrasts import Contrast, contrasts, spread
+from convcompare.core.config import TrainConfig
+from convcompare.core.errors import UsageError
 from convcompare.cost import Timing
 from convcompare.cost_contrasts import cost_contrasts
-from convcompare.errors import UsageError
 from convcompare.group import group_runs
 from convcompare.health import marks
 from convcompare.run import Run

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convcompare import register
+from convcompare.core.errors import DataError, UsageError
+from convcompare.core.registry import register
 from convcompare.data import Sources, Split, fingerprint
 from convcompare.datasets import mnist_mini
-from convcompare.errors import DataError, UsageError
 from convcompare.load import default_cache, list_datasets, load_dataset
 from convcompare.sources.archive import read_file, read_tar
 from convcompare.sources.cifar_files import parse_binary, parse_png, read_cifar_folder

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from convcompare.build import Shape, resolve
-from convcompare.errors import UsageError
+from convcompare.core.errors import UsageError
 from convcompare.fields.effective_field import (
     MASS,
     effective_field,

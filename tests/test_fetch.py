@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convcompare import process
+from convcompare.core import process
+from convcompare.core.errors import DataError
 from convcompare.data import Sources, Split, fingerprint
-from convcompare.errors import DataError
 from convcompare.sources.array_file import read_splits, write_splits
 from convcompare.sources.download import Mirror, Patience, SourceError, _NoDowngrade, download
 from convcompare.sources.fetch import Published, obtain

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import convcompare
-from convcompare import files, process
-from convcompare.errors import StoreError
+from convcompare import files
+from convcompare.core import process
+from convcompare.core.errors import StoreError
 
 SOURCE = Path(convcompare.__file__).parent
 CHANGES = {

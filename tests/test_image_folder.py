@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convcompare.core.errors import DataError, UsageError
 from convcompare.data import Dataset, Sources
-from convcompare.errors import DataError, UsageError
 from convcompare.load import load_dataset
 from convcompare.sources import image_decode
 

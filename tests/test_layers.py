@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from convcompare.analyses.layer_cost import cases, layer_costs
-from convcompare.errors import ModelError
+from convcompare.core.errors import ModelError
 from convcompare.layers import activation, attention, blocks, convolution, pooling
 
 GEOMETRIES = [

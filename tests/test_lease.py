@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from convcompare import files, lease, process
-from convcompare.errors import LeaseLost, StoreError
+from convcompare import files, lease
+from convcompare.core import process
+from convcompare.core.errors import LeaseLost, StoreError
 from convcompare.records import stamp
 from convcompare.store import RunStore
 from test_store import epoch, finished, half_done, trial

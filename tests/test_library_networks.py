@@ -12,7 +12,7 @@ from torch import nn
 
 from convcompare import torchvision_import
 from convcompare.build import Shape, options, resolve
-from convcompare.errors import ModelError, UsageError
+from convcompare.core.errors import ModelError, UsageError
 
 CIFAR, IMAGENET = Shape(3, 32, 10), Shape(3, 224, 1000)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from convcompare.build import Shape, resolve
-from convcompare.errors import ModelError
+from convcompare.core.errors import ModelError
 from convcompare.match import TOLERANCE, Cost, match
 from convcompare.notation import parse, widened
 

@@ -11,8 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcompare import learning, predictions, register
-from convcompare.errors import UsageError
+from convcompare import learning, predictions
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
 from test_tables import run
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from convcompare.config import RECIPES, TrainConfig, recipe_name
-from convcompare.errors import UsageError
+from convcompare.core.config import RECIPES, TrainConfig, recipe_name
+from convcompare.core.errors import UsageError
 from convcompare.optim import learning_rate, make_optimizer
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from convcompare import out_of_memory
+from convcompare.core import failures
 from convcompare.store import RunStore
 
 Run = Callable[..., Any]
@@ -138,7 +138,7 @@ def test_a_worker_that_the_system_kills_has_run_out_of_memory(tmp_path: Path) ->
 
 def test_other_errors_are_not_taken_for_it() -> None:
     for error in (RuntimeError("shape mismatch"), ValueError("out of memory"), OSError(2, "gone")):
-        assert not out_of_memory.is_out_of_memory(error)
+        assert not failures.is_out_of_memory(error)
     gpu = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has …")
-    assert out_of_memory.in_words(gpu) == "out of memory (tried to allocate 20.00 GiB)"
-    assert out_of_memory.is_out_of_memory(gpu)
+    assert failures.in_words(gpu) == "out of memory (tried to allocate 20.00 GiB)"
+    assert failures.is_out_of_memory(gpu)

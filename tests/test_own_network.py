@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from convcompare.build import Shape, resolve
-from convcompare.errors import ModelError
+from convcompare.core.errors import ModelError
 
 SHAPE = Shape(1, 28, 10)
 GOOD = """

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcompare.cli.part import Shard
-from convcompare.config import TrainConfig
+from convcompare.core.config import TrainConfig
 from convcompare.run import Trial
 from convcompare.store import RunStore
 

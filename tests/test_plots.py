@@ -17,11 +17,13 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from convcompare import cli, register, terminal_plot, units
+from convcompare import cli, terminal_plot
 from convcompare.comparison import Comparison
+from convcompare.core import formatting
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
 from convcompare.data import Sources
 from convcompare.drawing import Drawing, log_axis, panels, renderer, share_limits, styled
-from convcompare.errors import UsageError
 from convcompare.load import default_cache
 from convcompare.looks import COLOURS, looks, short
 from convcompare.plots.accuracy_vs_cost import pareto
@@ -325,7 +327,7 @@ def test_what_is_nearly_equal_is_drawn_nearly_equal() -> None:
         figure, (axes,) = panels(1, 1, 2)
         axes.plot([268_650, 268_810], [0.6, 0.7])
         axes.set_xscale("log")
-        log_axis(axes.xaxis, units.large)
+        log_axis(axes.xaxis, formatting.large)
         figure.draw_without_rendering()
         low, high = axes.get_xlim()
         shown = [text.get_text() for text in axes.get_xticklabels() if text.get_text()]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convcompare import register
 from convcompare.build import Shape, resolve
+from convcompare.core.registry import register
 from convcompare.fields.axis import IMAGE
 from convcompare.fields.measure import field_of_network, measure
 from convcompare.fields.receptive_field import ReceptiveField, run_traced, trace

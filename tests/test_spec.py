@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcompare.errors import UsageError
-from convcompare.spec import Kernel, Probability, Spec, Widths, bind, format_value, options_of
+from convcompare.core.errors import UsageError
+from convcompare.core.spec import Kernel, Probability, Spec, Widths, bind, format_value, options_of
 
 
 def builder(

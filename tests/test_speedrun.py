@@ -17,7 +17,7 @@ from conftest import Result, make_tiny
 from convcompare import alternating
 from convcompare.batches import Batches
 from convcompare.build import Shape, resolve
-from convcompare.config import RECIPES, TrainConfig
+from convcompare.core.config import RECIPES, TrainConfig
 from convcompare.data import Dataset, Split
 from convcompare.layers.whitening import EPS, PatchWhitening, patch_covariance
 from convcompare.lifecycle import IMAGES

@@ -71,7 +71,7 @@ def test_in_an_import_nothing_is_raised(tmp_path: Path, number: signal.Signals) 
         f"try:\n    os.kill(os.getpid(), {number.value})\n    time.sleep(60)\n"
         "except BaseException:\n    os.abort()\n"
     )
-    code = "from convcompare import stopping; stopping.install(); import loaded"
+    code = "from convcompare.core import signals; signals.install(); import loaded"
     process = started([sys.executable, "-c", code], tmp_path)
     assert ended(process, within=4).count("warning: interrupted") == 1
     assert process.returncode == STOPS[number]
@@ -107,8 +107,8 @@ def test_a_step_that_does_not_end_is_left(tmp_path: Path) -> None:
 
 def test_what_it_started_is_ended_with_it(tmp_path: Path) -> None:
     code = (
-        "import signal, subprocess, sys, time; from convcompare import stopping\n"
-        "stopping.install()\n"
+        "import signal, subprocess, sys, time; from convcompare.core import signals\n"
+        "signals.install()\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
         "print(child.pid, flush=True)\n"
         "try:\n    time.sleep(60)\nexcept BaseException:\n    time.sleep(60)\n"

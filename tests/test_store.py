@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convcompare import files, process
-from convcompare.config import TrainConfig
-from convcompare.errors import StoreError
+from convcompare import files
+from convcompare.core import process
+from convcompare.core.config import TrainConfig
+from convcompare.core.errors import StoreError
 from convcompare.records import read_record, write_record
 from convcompare.run import Cost, Environment, Epoch, Run, Trial
 from convcompare.store import Predictions, RunStore

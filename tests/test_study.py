@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Result
-from convcompare import register
 from convcompare.columns import EXTRA
-from convcompare.config import TrainConfig
+from convcompare.core.config import TrainConfig
+from convcompare.core.registry import register
 from convcompare.study import Study
 
 Run = Callable[..., Result]

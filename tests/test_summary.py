@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare import health, units, verdicts
+from convcompare import health, verdicts
 from convcompare.contrasts import contrasts
+from convcompare.core import formatting
 from convcompare.cost_contrasts import cost_contrasts
 from convcompare.run import Run
 from convcompare.summary import notes, summary
@@ -80,7 +81,7 @@ def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
     ],
 )
 def test_a_margin_gives_the_digits(value: float, half: float, shown: str) -> None:
-    assert units.plus_minus(value, half) == shown
+    assert formatting.plus_minus(value, half) == shown
 
 
 @pytest.mark.parametrize(

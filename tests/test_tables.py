@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from convcompare import units
 from convcompare.comparison import Comparison, Conditions
 from convcompare.comparison_table import comparison_table
-from convcompare.config import TrainConfig
+from convcompare.core import formatting
+from convcompare.core.config import TrainConfig
 from convcompare.group import group_runs
 from convcompare.run import Cost, Environment, Epoch, Run, Status, Trial
 from convcompare.store import RunStore
@@ -122,23 +122,27 @@ def test_names_are_text_in_markdown_and_no_formula_in_csv() -> None:
     [(0.41, "0.41 s"), (12.34, "12.3 s"), (245, "4:05"), (3729, "1:02:09"), (float("nan"), "–")],
 )
 def test_durations(seconds: float, shown: str) -> None:
-    assert units.seconds(seconds) == shown
+    assert formatting.seconds(seconds) == shown
 
 
 def test_no_figure_is_torn_apart() -> None:
     text = "better by 0.8 ± 0.3 points: up to 10 % in 45.2 s (`--until-clear`)"
     torn = re.compile(r"(\d|±)$|^(±|%|s\b|points)|-$")
     for width in range(20, 80):
-        lines = units.wrapped(text, width)
+        lines = formatting.wrapped(text, width)
         assert " ".join(lines) == text
         assert max(map(len, lines)) <= width
         assert not any(torn.search(line) for line in lines), lines
 
 
 def test_counts_and_sizes() -> None:
-    assert units.count(109386) == "109,386"
-    assert [units.large(v) for v in (812, 109_184, 1_814_000_000)] == ["812", "109 k", "1.81 G"]
-    assert [units.size(v) for v in (980, 2_100_000)] == ["980 B", "2.1 MB"]
+    assert formatting.count(109386) == "109,386"
+    assert [formatting.large(v) for v in (812, 109_184, 1_814_000_000)] == [
+        "812",
+        "109 k",
+        "1.81 G",
+    ]
+    assert [formatting.size(v) for v in (980, 2_100_000)] == ["980 B", "2.1 MB"]
 
 
 @pytest.mark.parametrize(
@@ -155,4 +159,4 @@ def test_counts_and_sizes() -> None:
     ],
 )
 def test_an_error_decides_the_digits(value: float, half: float | None, shown: str) -> None:
-    assert units.plus_minus(value, half) == shown
+    assert formatting.plus_minus(value, half) == shown

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from convcompare import register
 from convcompare.cli import help as helping
 from convcompare.cli.commands import COMMANDS, EXAMPLES, function_of, load
 from convcompare.cli.progress import LiveView, Tracker
-from convcompare.config import TrainConfig
+from convcompare.core.config import TrainConfig
+from convcompare.core.registry import register
 from convcompare.events import Pulse, Started
 from convcompare.run import Trial
 from convcompare.sources.download import Mirror

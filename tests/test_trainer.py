@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convcompare.batches import Batches, draw_moves, shifted
-from convcompare.config import TrainConfig
+from convcompare.core.config import TrainConfig
+from convcompare.core.errors import UsageError
+from convcompare.core.seeding import derive
 from convcompare.data import Dataset, held_out_images
-from convcompare.errors import UsageError
 from convcompare.rehearsal import peak_memory, step_seconds
 from convcompare.run import best_epoch
-from convcompare.seeding import derive
 from convcompare.trainer import Diverged, Trainer
 
 

@@ -12,12 +12,12 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from convcompare import register
 from convcompare.analyses import cost
 from convcompare.analyses.layer_table import layer_table
 from convcompare.analyses.unused import parameters_without_gradient
 from convcompare.build import Shape, resolve
-from convcompare.errors import UsageError
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
 from convcompare.notation import Notation, Part, parse
 from convcompare.study import Row, Study
 

@@ -15,15 +15,23 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .core.version import __version__
+
 if TYPE_CHECKING:
-    from .errors import ConvcompareError
+    from .core.errors import ConvcompareError
+    from .core.registry import register
     from .library import compare, read
     from .result import Result
 
-__version__ = "0.1.0"
-__all__ = ["ConvcompareError", "Result", "__version__", "compare", "read"]
+__all__ = ["ConvcompareError", "Result", "__version__", "compare", "read", "register"]
 
-_HOMES = {"ConvcompareError": "errors", "Result": "result", "compare": "library", "read": "library"}
+_HOMES = {
+    "ConvcompareError": "core.errors",
+    "Result": "result",
+    "compare": "library",
+    "read": "library",
+    "register": "core.registry",
+}
 """The modules of the public names, imported when a name is first asked for (PEP 562)."""
 
 

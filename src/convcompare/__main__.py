@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from . import patience, stopping
+from .core import openmp, signals
 
 
 def main() -> None:
     """Run the command line and exit; from the first moment on it can be stopped."""
-    stopping.install()
-    patience.install()
+    signals.install()
+    openmp.install()
     try:
         from .cli import main as run_and_exit
 
         run_and_exit()
     except BaseException:
-        if stopping.stop.number:
-            stopping.leave(stopping.stop.number)
+        if signals.stop.number:
+            signals.leave(signals.stop.number)
         raise
 
 

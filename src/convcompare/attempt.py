@@ -20,13 +20,13 @@ from .analyses.inference import BATCHES, inference
 from .build import Builder
 from .checkpoint import from_bytes, to_bytes, weights_of
 from .compiling import PLAIN, Asked, choose
+from .core.errors import StoreError
+from .core.failures import reason
 from .cost import Cost, Environment, Latency
-from .errors import StoreError
 from .events import Chosen, Event, Progressed, Started
 from .features import FEATURES
 from .field_record import FIELDS
 from .gradients import GRADIENTS, GradientRecord
-from .own_network import reason
 from .recording import GradientRecorder, record_fields
 from .rehearsal import peak_memory, step_seconds
 from .run import Epoch, Run, Status, Trial

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import alternating
+from .core.errors import UsageError
 from .data import Augmentation, Dataset, Split
 from .devices import ALONE, Alone
-from .errors import UsageError
 
 
 class Batches:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import printable
+from .core.errors import printable
 from .tables import Table
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import register
 from .analyses import cost, unused
-from .errors import ModelError, UsageError, quote
+from .core.errors import ModelError, UsageError, quote
+from .core.failures import in_words, is_out_of_memory, reason
+from .core.registry import register
+from .core.seeding import derive
+from .core.spec import Option, Spec, bind, format_value, options_of
 from .library_network import is_library, load_library
-from .out_of_memory import in_words, is_out_of_memory
-from .own_network import is_own, load_own, reason
-from .seeding import derive
-from .spec import Option, Spec, bind, format_value, options_of
+from .own_network import is_own, load_own
 
 CONTEXT = ("in_channels", "image_size", "num_classes")
 """What a builder is told of the data when it declares a parameter of that name."""

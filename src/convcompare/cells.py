@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import register, units
 from .comparison import Comparison
+from .core import formatting
+from .core.registry import register
 from .field_record import FIELDS, FieldRecord
 from .gradients import GRADIENTS, GradientRecord
 from .group import Group
@@ -55,23 +56,23 @@ class Figure:
 def accuracy(value: Estimate) -> str:
     """A fraction with its interval."""
     half = value.half_width
-    return units.fraction(value.value) if half is None else f"{value.value:.4f} ± {half:.4f}"
+    return formatting.fraction(value.value) if half is None else f"{value.value:.4f} ± {half:.4f}"
 
 
 def fraction(value: Estimate) -> str:
     """A loss or a share, the value alone."""
-    return units.fraction(value.value)
+    return formatting.fraction(value.value)
 
 
 def duration(value: Estimate) -> str:
     """Seconds with their interval."""
-    return units.plus_minus(value.value, value.half_width)
+    return formatting.plus_minus(value.value, value.half_width)
 
 
 def milliseconds(value: Estimate) -> str:
     """Seconds as milliseconds with their interval."""
     half = value.half_width
-    return units.plus_minus(1e3 * value.value, None if half is None else 1e3 * half)
+    return formatting.plus_minus(1e3 * value.value, None if half is None else 1e3 * half)
 
 
 def scientific(value: float) -> str:

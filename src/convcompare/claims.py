@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from . import paired, register, units, verdicts
+from . import paired, verdicts
 from .cells import gradient_of_run
 from .contrasts import Contrast
+from .core import formatting
+from .core.registry import register
 from .judgement import Judgement
 from .pairs import Pair, pair
 from .store import RunStore
@@ -30,7 +32,7 @@ TOLD: dict[Outcome, str] = {
 TRAINED = ("test_accuracy", "gradient_end")
 """The figures that go on changing with the epochs."""
 MOMENTS = {"gradient_start": 0, "gradient_end": -1}
-COUNTS = {"parameters": (units.count, "parameters"), "macs": (units.large, "MACs")}
+COUNTS = {"parameters": (formatting.count, "parameters"), "macs": (formatting.large, "MACs")}
 """What decides without a run: how each is written, and its name."""
 EARLY: dict[Outcome, Outcome] = {"confirmed": "so far yes", "refuted": "so far no"}
 

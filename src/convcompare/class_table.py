@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import units
+from .core import formatting
 from .judgement import Judgement
 from .predictions import class_accuracies
 from .tables import Column, Table
@@ -33,10 +33,10 @@ def class_table(judgement: Judgement) -> Table:
     names = judgement.comparison.conditions.classes
     columns = [
         Column("class", "class", "left"),
-        Column("images", "images", show=units.count, priority=9),
+        Column("images", "images", show=formatting.count, priority=9),
     ]
     for i, label in enumerate(found):
-        columns.append(Column(f"accuracy_{i}", label, show=units.fraction, priority=i))
+        columns.append(Column(f"accuracy_{i}", label, show=formatting.fraction, priority=i))
         if label != base:
             columns.append(Column(f"difference_{i}", f"{label} −", show=_points, priority=i))
     rows = []

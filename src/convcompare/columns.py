@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from . import cells, learning, register, units
+from . import cells, learning
 from .cells import Context, Figure
 from .comparison import Comparison
-from .errors import UsageError, did_you_mean, quote
+from .core import formatting
+from .core.errors import UsageError, did_you_mean, quote
+from .core.registry import register
 from .group import Group
 from .run import Run
 from .stats import Estimate, mean
@@ -19,7 +21,8 @@ from .tables import Column
 
 DEFAULT = (
     Figure(
-        Column("parameters", "parameters", show=units.count, priority=2), lambda g, _: g.parameters
+        Column("parameters", "parameters", show=formatting.count, priority=2),
+        lambda g, _: g.parameters,
     ),
     Figure(
         Column("test_loss", "test loss", show=cells.fraction, best="low", priority=5),
@@ -80,7 +83,7 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
         ),
     ),
     "macs": (
-        Figure(Column("macs", "MACs", show=units.large, best="low", priority=3),
+        Figure(Column("macs", "MACs", show=formatting.large, best="low", priority=3),
                lambda g, _: g.macs),
     ),
     "receptive-field": (
@@ -98,7 +101,8 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     ),
     "memory": (
         Figure(
-            Column("memory", "peak memory", show=units.size, best="low", priority=3), cells.memory
+            Column("memory", "peak memory", show=formatting.size, best="low", priority=3),
+            cells.memory,
         ),
     ),
     "tta": (
@@ -110,12 +114,13 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     ),
     "published": (
         Figure(
-            Column("published_accuracy", "published accuracy", show=units.fraction, priority=1),
+            Column("published_accuracy", "published accuracy", show=formatting.fraction,
+                   priority=1),
             cells.published("test_accuracy"),
         ),
         Figure(
             Column("published_parameters", "published parameters",
-                   show=lambda n: units.count(int(n)), priority=4),
+                   show=lambda n: formatting.count(int(n)), priority=4),
             cells.published("parameters"),
         ),
     ),

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import out_of_memory
+from .core import failures
+from .core.errors import UsageError, quote
 from .cost import known_fields
-from .errors import UsageError, quote
 from .group import Group
 from .run import SCHEMA_VERSION, Run
 from .store import RunStore
@@ -182,8 +182,8 @@ class Comparison:
                 hint = f"a lower learning rate: `--lr {run.trial.config.lr / 10:g}`"
                 found.append((f"{seed} diverged and is not ranked: {run.message}", hint))
             else:
-                short = run.message.startswith(out_of_memory.WORDS)
-                hint = out_of_memory.HINT if short else "the same command tries it again"
+                short = run.message.startswith(failures.WORDS)
+                hint = failures.HINT if short else "the same command tries it again"
                 found.append((f"{seed} failed: {run.message}", hint))
         for label, run_id in self.unfinished:
             found.append((f"run {run_id} of {label} has not ended", "the same command goes on"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import units
 from .cells import Context, Figure
 from .columns import NOTES, chosen
 from .comparison import Comparison
+from .core import formatting
 from .group import Group
 from .run import Run
 from .stats import LEVEL, Estimate
@@ -69,10 +69,11 @@ def notes(comparison: Comparison) -> list[str]:
     """What the figures mean: the lines under the table."""
     conditions = comparison.conditions
     level = f"{LEVEL:.0%}".replace("%", " %")
+    images = formatting.count(conditions.test_images)
     over = (
         f"mean of {comparison.seeds} seeds, {level} interval"
         if comparison.seeds > 1
-        else f"one seed, {level} interval over {units.count(conditions.test_images)} test images"
+        else f"one seed, {level} interval over {images} test images"
     )
     kept = sum(group.reused for group in comparison.groups)
     total = sum(len(group.runs) for group in comparison.groups)
@@ -132,7 +133,7 @@ def _apart(comparison: Comparison) -> str:
     }
     together = ", several at a time" if any(run.jobs > 1 for run in _runs(comparison)) else ""
     return f" · apart{together}: " + ", ".join(
-        f"{n} {units.seconds(value)}" for n, value in parts.items()
+        f"{n} {formatting.seconds(value)}" for n, value in parts.items()
     )
 
 

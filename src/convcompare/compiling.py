@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .config import Compile
-from .own_network import reason
+from .core.config import Compile
+from .core.failures import reason
 from .rehearsal import STEPS, in_turn
 from .trainer import Trainer
 

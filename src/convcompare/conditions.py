@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import units
 from .blocks import code
 from .comparison import Comparison
+from .core import formatting
 from .cost import Environment
 from .run import Run
 
@@ -22,8 +22,8 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
     facts = [
         ("Data set", f"{code(terms.dataset)}, images {terms.shape}"),
         ("its SHA-256", _all(runs, lambda run: code(run.trial.data))),
-        ("Trained on", f"{units.count(terms.train_images)} images"),
-        ("Tested on", f"{units.count(terms.test_images)} images: {terms.test_split}"),
+        ("Trained on", f"{formatting.count(terms.train_images)} images"),
+        ("Tested on", f"{formatting.count(terms.test_images)} images: {terms.test_split}"),
         ("Recipe", ": ".join(filter(None, (terms.recipe, _all(runs, _training))))),
         ("Epochs", f"{terms.epochs}; the figures are those after the last"),
         ("Seeds", ", ".join(str(seed) for seed in sorted({run.trial.seed for run in runs}))),

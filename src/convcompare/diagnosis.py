@@ -11,9 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from . import __version__, files, register, units
+from . import files
+from .core import formatting
+from .core.errors import ConvcompareError, StoreError, UsageError, quote
+from .core.registry import register
+from .core.version import __version__
 from .data import Sources
-from .errors import ConvcompareError, StoreError, UsageError, quote
 from .examination import examine
 from .load import list_datasets
 from .sources.fetch import Published
@@ -89,7 +92,7 @@ def _disk(name: str, folder: Path) -> Check:
     while not there.exists():
         there = there.parent
     free = shutil.disk_usage(there).free
-    text = f"{units.size(free)} free for {quote(folder)}"
+    text = f"{formatting.size(free)} free for {quote(folder)}"
     if not os.access(there, os.W_OK):
         hint = "`--store DIR` names another folder"
         return Check(name, f"{quote(there)} cannot be written", "error", hint, StoreError.exit_code)

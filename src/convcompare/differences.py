@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from . import stats, units
+from . import stats
 from .cells import Context, accuracy
 from .claims import study_of
+from .core import formatting
 from .field_record import FIELDS, FieldRecord
 from .group import Group
 from .judgement import Judgement
@@ -35,8 +36,8 @@ def _of_row(row: Row, group: Group, context: Context) -> list[str]:
     if published.parameters not in (None, group.parameters):
         about = "about " if published.about else ""
         found.append(
-            f"{about}{units.count(int(published.parameters))} parameters are printed, the network "
-            f"that was trained has {units.count(group.parameters)}"
+            f"{about}{formatting.count(int(published.parameters))} parameters are printed, the "
+            f"network that was trained has {formatting.count(group.parameters)}"
         )
     found += [*_field(row, group, context), *_accuracy(row, group), *published.notes]
     return [f"{row.name}: {sentence}" for sentence in found]
@@ -72,8 +73,8 @@ def _accuracy(row: Row, group: Group) -> list[str]:
         return []
     guessed = ", of a network that the report describes only in part" if row.guessed else ""
     return [
-        f"a test accuracy of {units.fraction(printed)} is printed{guessed}, by {further.n} seeds a "
-        f"further run would have {accuracy(further)}"
+        f"a test accuracy of {formatting.fraction(printed)} is printed{guessed}, by {further.n} "
+        f"seeds a further run would have {accuracy(further)}"
     ]
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import files, units
-from .errors import UsageError, did_you_mean, quote
+from . import files
+from .core import formatting
+from .core.errors import UsageError, did_you_mean, quote
 from .looks import Look, plain
 from .tables import csv_text
 
@@ -172,7 +173,7 @@ def share_limits(axes: Sequence[Axes]) -> None:
 
 def headline(figure: Figure, text: str) -> None:
     """A quiet line above the panels; the figure grows by it."""
-    lines = units.wrapped(plain(text), int(19.5 * figure.get_figwidth()))
+    lines = formatting.wrapped(plain(text), int(19.5 * figure.get_figwidth()))
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY)
     _grow(figure, 0.12 + 0.14 * len(lines))
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from . import files, states
-from .errors import Damaged, StoreError
+from .core.errors import Damaged, StoreError
 from .lease import is_lease
 from .records import damaged
 from .store import RunStore

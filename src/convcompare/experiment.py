@@ -10,22 +10,22 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from . import out_of_memory, register
 from .attempt import Attempt, How, latencies, now
 from .batches import Batches
 from .build import Builder, Shape, resolve
 from .checkpoint import from_bytes
 from .compiling import Asked
-from .config import Runtime, TrainConfig
 from .contention import waited_seconds, waited_since
+from .core.config import Runtime, TrainConfig
+from .core.errors import ConvcompareError, LeaseLost, UsageError, quote
+from .core.failures import reason
+from .core.registry import register
 from .cost import Cost, Environment, Timing
 from .data import Dataset, Sources
 from .devices import ALONE, Alone
-from .errors import ConvcompareError, LeaseLost, UsageError, quote
 from .events import Ended, Event, Waiting
-from .hardware import environment, fitting_threads, prepare
+from .hardware import environment, fitting_threads, prepare, release_memory
 from .lease import POLL_SECONDS, Lease
-from .own_network import reason
 from .rehearsal import BLOCK, block_seconds, step_seconds
 from .run import Run, Trial
 from .store import RunStore
@@ -273,5 +273,5 @@ class TrialRunner:
             run = attempt.fail(error) if attempt else self._fail(trial, reason(error))
         if run.status == "failed":
             attempt = None
-            out_of_memory.release()
+            release_memory()
         yield Ended(run, reused=False)

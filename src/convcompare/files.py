@@ -21,8 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from . import process
-from .errors import StoreError, quote
+from .core import process
+from .core.errors import StoreError, quote
 
 TEMPORARY = ".tmp-"
 LARGEST = 4 << 30

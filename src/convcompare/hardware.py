@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import platform
 import sys
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import torch
 
-from . import __version__
-from .config import Precision, Runtime
+from .core.config import Precision, Runtime
+from .core.errors import UsageError, quote
+from .core.version import __version__
 from .cost import Environment
-from .errors import UsageError, quote
 
 MOST_PROCESSES = 64
 """That stand for devices on the CPU."""
@@ -184,3 +185,10 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def release_memory() -> None:
+    """Give back what a trial that has failed held, so that the next has all there is."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -28,8 +28,8 @@ from .blocks import (
     unique_names,
     visible,
 )
+from .core.formatting import together
 from .tables import Column, Table
-from .units import together
 
 STYLE = Path(__file__).with_name("report.css")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"

@@ -12,9 +12,9 @@ import numpy as np
 from . import health, predictions
 from .comparison import Comparison, Plan
 from .contrasts import Contrast, contrasts
+from .core.errors import UsageError
 from .cost_contrasts import CostContrast, cost_contrasts
 from .earlier_looks import looks_words
-from .errors import UsageError
 from .health import Mark
 from .run import Run
 from .sequential import look_level

@@ -24,9 +24,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from . import files, process
-from .errors import ConvcompareError, LeaseLost, StoreError, quote
-from .process import Process
+from . import files
+from .core import process
+from .core.errors import ConvcompareError, LeaseLost, StoreError, quote
+from .core.process import Process
 from .records import stamp, unseal
 
 BEAT_SECONDS = 5.0

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from .errors import UsageError, did_you_mean, quote
+from .core.errors import UsageError, did_you_mean, quote
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -67,14 +67,14 @@ def compare(models: str | Sequence[str], **options: Unpack[Options]) -> Result:
     stderr, unless `quiet`. Raises ConvcompareError with a message and a hint; a trial that fails or
     diverges raises nothing, it is in the result.
     """
-    from . import patience
     from .cli.compare import request
     from .cli.job import prepare
     from .cli.parsing import read_arguments
     from .cli.session import judged, say_conditions
+    from .core import openmp
     from .result import Result
 
-    patience.install()
+    openmp.install()
     command = _command([models] if isinstance(models, str) else models, options)
     asked = replace(request(read_arguments("compare", command)), command=("compare", *command))
     asked = replace(asked, quiet=bool(options.get("quiet")))

@@ -8,8 +8,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
-from .errors import ModelError, did_you_mean, quote
-from .spec import Option
+from .core.errors import ModelError, did_you_mean, quote
+from .core.spec import Option
 from .torchvision_import import import_torchvision
 
 Loaded = tuple[Callable[..., Any], dict[str, Option], str]

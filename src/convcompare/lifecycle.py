@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Batches
-from .seeding import derive
+from .core.seeding import derive
 
 IMAGES = 5_000
 """How many training images a network is given to initialise itself from."""

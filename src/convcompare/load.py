@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import register
+from .core.registry import register
+from .core.spec import Option, Spec, bind, format_value
 from .data import Dataset, Sources
 from .sources.fetch import Published
-from .spec import Option, Spec, bind, format_value
 
 _CONTEXT = ("sources",)
 _PATH_PREFIXES = ("folder",)

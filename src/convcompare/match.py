@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import register
 from .build import Shape, options, resolve
-from .errors import ModelError, UsageError, did_you_mean, quote
+from .core.errors import ModelError, UsageError, did_you_mean, quote
+from .core.registry import register
+from .core.spec import Spec, bind, format_value
 from .notation import times
-from .spec import Spec, bind, format_value
 
 Cost = Literal["parameters", "macs"]
 COSTS: tuple[Cost, ...] = ("parameters", "macs")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from .config import TrainConfig
+from .core.config import TrainConfig
 from .muon import Muon
 
 WARM_UP = 0.3

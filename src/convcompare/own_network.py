@@ -8,14 +8,13 @@ import importlib.util
 import os
 import re
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import ModelError, did_you_mean, quote
-from .out_of_memory import in_words, is_out_of_memory
+from .core.errors import ModelError, did_you_mean, quote
+from .core.failures import reason
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -75,22 +74,3 @@ def _from_module(name: str) -> ModuleType:
         raise ModelError(f"module {quote(name)} does not import: {reason(error)}") from error
     finally:
         sys.path.remove(here)
-
-
-def reason(error: BaseException) -> str:
-    """Kind, first line and place of an error from somebody else's code, in one line.
-
-    Where memory ran out that is said, and how much was asked for.
-    """
-    if is_out_of_memory(error):
-        return in_words(error)
-    text = str(error).strip().partition("\n")[0]
-    text = "".join(c for c in text if c.isprintable())[:200]
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg} (line {error.lineno})"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "site-packages" not in f.filename and "importlib" not in f.filename]
-    package = str(Path(__file__).parent)
-    own = [f for f in own if not f.filename.startswith(package)]
-    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"

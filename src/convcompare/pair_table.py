@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import units
 from .contrasts import Contrast
+from .core import formatting
 from .judgement import Judgement
 from .tables import Column, Table
 
@@ -34,5 +34,5 @@ def _cell(contrast: Contrast, sign: int) -> str | None:
     half = None
     if contrast.low is not None and contrast.high is not None:
         half = 100 * (contrast.high - contrast.low) / 2
-    shown = units.plus_minus(100 * sign * contrast.difference, half).replace("-", "−")
+    shown = formatting.plus_minus(100 * sign * contrast.difference, half).replace("-", "−")
     return f"{shown}{' *' if contrast.decided in ('better', 'worse') else ''}"

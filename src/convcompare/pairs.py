@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .comparison import Comparison
-from .errors import UsageError, did_you_mean, quote
+from .core.errors import UsageError, did_you_mean, quote
 from .group import Group
 from .health import disturbed
 from .run import Run

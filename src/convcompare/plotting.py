@@ -11,16 +11,16 @@ from typing import Any
 import numpy.typing as npt
 
 from .comparison import Comparison
+from .core.errors import DataError, UsageError, quote
+from .core.registry import Entry
 from .data import Dataset, Images, Sources
 from .drawing import Drawing, headline
-from .errors import DataError, UsageError, quote
 from .features import FEATURES, FeatureRecord
 from .field_record import FIELDS, FieldRecord
 from .gradients import GRADIENTS, GradientRecord
 from .group import Group
 from .load import load_dataset
 from .looks import Look, looks
-from .register import Entry
 from .run import Run
 from .store import Predictions, RunStore
 

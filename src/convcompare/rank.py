@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .errors import ConvcompareError
+from .core.errors import ConvcompareError
 from .events import Started
 from .launcher import CAUSE
 from .run import Trial
@@ -24,7 +24,7 @@ from .worker import Voice, take_streams
 from .workplace import Workplace
 
 if TYPE_CHECKING:
-    from .config import Runtime
+    from .core.config import Runtime
 
 FAREWELL_SECONDS = 1.0
 """Time for the launcher to see which process failed first, before the echo of it can be heard."""

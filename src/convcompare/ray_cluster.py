@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .config import Runtime
-from .errors import ConvcompareError, UsageError, quote
+from .core.config import Runtime
+from .core.errors import ConvcompareError, UsageError, quote
 
 SECONDS = 10.0
 """How long a cluster may take to answer."""

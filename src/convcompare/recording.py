@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .analyses.gradient_flow import fixed_batch, gradient_flow
 from .batches import Batches
 from .build import Builder
-from .errors import UsageError
+from .core.errors import UsageError
 from .field_record import FieldRecord
 from .fields.axis import Axis
 from .fields.effective_field import EffectiveField, effective_field, pick_layer

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from . import files
-from .errors import Damaged, StoreError, quote
+from .core.errors import Damaged, StoreError, quote
 from .run import SCHEMA_VERSION
 
 LARGEST = 32 << 20

@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__
-from .config import Runtime
+from .core.config import Runtime
+from .core.errors import DataError, UsageError, quote
+from .core.version import __version__
 from .data import Dataset, Split
-from .errors import DataError, UsageError, quote
 from .events import Ended, Event, Progressed, Pulse, Started
 from .gradients import GRADIENTS
 from .run import Epoch, Trial

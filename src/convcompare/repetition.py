@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from .checkpoint import from_bytes
+from .core.errors import DataError, UsageError, quote
 from .cost import Environment, plain
 from .data import Sources
-from .errors import DataError, UsageError, quote
 from .events import Event
 from .run import Epoch, Run
 from .store import RunStore

@@ -11,7 +11,6 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from . import __version__, register, units
 from .blocks import (
     Block,
     Bullets,
@@ -30,9 +29,12 @@ from .claims import findings, study_of
 from .comparison import Comparison
 from .comparison_table import comparison_table
 from .conditions import changed_surroundings, conditions
+from .core import formatting
+from .core.errors import DataError, UsageError
+from .core.registry import register
+from .core.version import __version__
 from .differences import differences
 from .drawing import Drawing
-from .errors import DataError, UsageError
 from .plotting import draw
 from .sections import Section
 from .tables import Column, Table
@@ -157,8 +159,9 @@ def compared(comparison: Comparison) -> str:
     seeds = f"{comparison.seeds} seeds" if comparison.seeds > 1 else "one seed"
     return (
         f"{which} {'was' if len(names) == 1 else 'were'} trained on {code(terms.dataset)} "
-        f"({units.count(terms.train_images)} images of {terms.shape}) for {_epochs(comparison)} "
-        f"with {seeds} each, and tested on {units.count(terms.test_images)} images."
+        f"({formatting.count(terms.train_images)} images of {terms.shape}) for "
+        f"{_epochs(comparison)} with {seeds} each, and tested on "
+        f"{formatting.count(terms.test_images)} images."
     )
 
 

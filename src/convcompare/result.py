@@ -61,7 +61,7 @@ class Result:
 
     def plot(self, kind: str = "learning-curves") -> Drawings:
         """The figures of a kind of ``convcompare plot``; each has a matplotlib ``figure``."""
-        from . import register
+        from .core.registry import register
         from .drawing import styled
         from .plotting import Source, draw
 

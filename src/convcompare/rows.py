@@ -8,7 +8,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from .comparison_table import comparison_table
-from .errors import UsageError, did_you_mean, quote
+from .core.errors import UsageError, did_you_mean, quote
 
 if TYPE_CHECKING:
     from .comparison import Comparison

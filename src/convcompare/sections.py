@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from . import register
 from .claims import study_of
 from .comparison import Comparison
+from .core.registry import register
 from .data import Sources
 from .judgement import Judgement
 from .plotting import Source

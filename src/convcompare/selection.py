@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .comparison import Comparison, Conditions
-from .config import recipe_name
-from .errors import UsageError, did_you_mean, quote
+from .core.config import recipe_name
+from .core.errors import UsageError, did_you_mean, quote
 from .group import Group
 from .run import Run, Trial
 from .store import RunStore

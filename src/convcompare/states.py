@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import files
-from .errors import StoreError, quote
+from .core.errors import StoreError, quote
 from .records import damaged, read_parsed, read_record, sha256, stamp, unseal, verified
 from .run import Epoch
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import files, states
+from .core.errors import StoreError
 from .cost import Environment, Timing
-from .errors import StoreError
 from .lease import Lease, claim, held, hold, holder, is_lease
 from .records import damaged, sha256, stamp, verified, write_record
 from .run import Epoch, Run, Trial

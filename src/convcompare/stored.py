@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import files, states
+from .core.errors import StoreError, UsageError, quote
 from .cost import Environment, Timing
-from .errors import StoreError, UsageError, quote
 from .records import content, damaged, read_parsed, read_record, verified
 from .run import Epoch, Run, Trial
 from .states import CHECKPOINT, Checkpoint

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from numbers import Number
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import units
-from .errors import UsageError, did_you_mean, quote
+from .core import formatting
+from .core.errors import UsageError, did_you_mean, quote
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -148,7 +148,7 @@ def print_table(console: Console, table: Table, width: int | None) -> None:
     console.print(shown)
     console.print("─" * console.measure(shown).maximum, style="dim")
     for note in table.notes:
-        lines = units.wrapped(note, width - 2) if width else [note]
+        lines = formatting.wrapped(note, width - 2) if width else [note]
         for line in lines:
             console.print(f" {line}", style="dim", soft_wrap=True)
 

@@ -22,15 +22,15 @@ from torch import Tensor, nn
 from . import alternating, checkpoint, lifecycle
 from .analyses.memory import images_with_room
 from .batches import Batches
-from .config import TrainConfig
 from .contention import waited_seconds, waited_since
+from .core.config import TrainConfig
+from .core.errors import TrialError
+from .core.seeding import derive
 from .data import Augmentation
-from .errors import TrialError
 from .events import Pulse
 from .layout import channels_last
 from .optim import learning_rate, make_optimizer, set_rate
 from .run import Epoch
-from .seeding import derive
 
 EVALUATION_BATCH = 500
 """Images that are evaluated at once, where memory has room for them."""

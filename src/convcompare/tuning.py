@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from . import units
 from .comparison import Comparison
+from .core import formatting
 from .group import Group
 
 
@@ -43,4 +43,4 @@ def _rate(group: Group) -> float:
 
 
 def _held_out(comparison: Comparison) -> str:
-    return units.count(comparison.conditions.val_images)
+    return formatting.count(comparison.conditions.val_images)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from . import power, units
+from . import power
+from .core import formatting
 from .stats import ALPHA, Estimate
 
 Decided = Literal["better", "worse", "equivalent", "none", "too few", "refused"]
@@ -119,10 +120,10 @@ def _points(difference: Estimate, sign: int = 1) -> str:
     value = 100 * sign * difference.value
     sides = value - low, high - value
     if max(sides) > LOPSIDED * min(sides):
-        places = units.decimals(min(sides))
+        places = formatting.decimals(min(sides))
         ends = f"{_signed(low, places)} to {_signed(high, places)}"
         return f"{_signed(value, places)} points, {ends}"
-    return units.plus_minus(value, max(sides)).replace("-", "−") + " points"
+    return formatting.plus_minus(value, max(sides)).replace("-", "−") + " points"
 
 
 def _signed(value: float, places: int) -> str:
@@ -136,6 +137,6 @@ def _number(ratio: Estimate) -> tuple[str, str]:
         return f"{ratio.value:.2g}" if ratio.value < 10 else f"{ratio.value:.0f}", ""
     sides = ratio.value - low, high - ratio.value
     if max(sides) > LOPSIDED * min(sides):
-        places = units.decimals(min(sides))
+        places = formatting.decimals(min(sides))
         return f"{ratio.value:.{places}f}", f", {low:.{places}f} to {high:.{places}f}"
-    return units.plus_minus(ratio.value, max(sides)), ""
+    return formatting.plus_minus(ratio.value, max(sides)), ""

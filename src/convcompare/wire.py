@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import errors
-from .errors import ConvcompareError, TrialError
+from .core import errors
+from .core.errors import ConvcompareError, TrialError
+from .core.failures import HINT, in_words, is_out_of_memory
 from .events import Chosen, Ended, Event, Progressed, Pulse, Started, Waiting
-from .out_of_memory import HINT, in_words, is_out_of_memory
 from .run import Epoch, Run, Trial
 
 
@@ -52,7 +52,7 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
 
 def failure_to_json(error: Exception) -> dict[str, Any]:
     """What went wrong in the network or the training of a trial."""
-    from .own_network import reason
+    from .core.failures import reason
 
     return {"failed": reason(error)}
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .config import Runtime
+from .core.config import Runtime
+from .core.errors import DataError, quote
 from .data import Sources
-from .errors import DataError, quote
 
 if TYPE_CHECKING:
     from .devices import Alone

@@ -18,9 +18,9 @@ import numpy as np
 
 from convcompare import files
 from convcompare.cli.console import show_error
-from convcompare.config import TrainConfig
+from convcompare.core.config import TrainConfig
+from convcompare.core.errors import ConvcompareError
 from convcompare.cost import Cost, Timing
-from convcompare.errors import ConvcompareError
 from convcompare.lease import is_lease
 from convcompare.run import Run
 from convcompare.store import RunStore

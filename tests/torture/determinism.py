@@ -8,8 +8,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from convcompare import register
-from convcompare.config import RECIPES
+from convcompare.core.config import RECIPES
+from convcompare.core.registry import register
 
 from .harness import Case, Outcome, cases, must, nursery
 from .small import results

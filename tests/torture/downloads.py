@@ -225,8 +225,8 @@ def fetch(cache: Path, bases: list[str], data_dir: str = "") -> dict[str, Any]:
 
 def obtain_it(cache: str, bases: list[str], data_dir: str) -> None:
     """Fetch in this process; print what came, or the error."""
+    from convcompare.core.errors import ConvcompareError
     from convcompare.data import Sources, fingerprint
-    from convcompare.errors import ConvcompareError
     from convcompare.sources.download import Mirror, Patience
     from convcompare.sources.fetch import Published, obtain
     from convcompare.sources.idx import read_idx_folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convcompare.config import TrainConfig
+from convcompare.core.config import TrainConfig
 from convcompare.cost import Environment
 from convcompare.run import Epoch, Trial
 from convcompare.store import Predictions

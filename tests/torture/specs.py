@@ -34,9 +34,9 @@ def _batch(count: int):  # type: ignore[no-untyped-def]
 
 def run_specs(count: int, seed: int) -> None:
     """Draw specs in this process."""
-    from convcompare import register
-    from convcompare.errors import ConvcompareError
-    from convcompare.spec import Spec, bind
+    from convcompare.core.errors import ConvcompareError
+    from convcompare.core.registry import register
+    from convcompare.core.spec import Spec, bind
 
     quick = settings(
         max_examples=count,

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ..features import FeatureRecord
-from ..layers import activation
+from convcompare.features import FeatureRecord
+from convcompare.layers import activation
+
 from .mode import evaluating
 
 SHOWN_CHANNELS = 16

@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from ..cost import Latency
+from convcompare.cost import Latency
+
 from .mode import evaluating
 
 BATCHES = (1, 100)

@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.activation import HardSwish, SiluRelu, Softplus, Swish
-from ..layers.attention import CBAM, SelfAttention, SqueezeExcitation
-from ..layers.convolution import ScaledConvolution, UnfoldedConvolution
-from ..layers.pooling import LpPool2d, MixedPool2d
+from convcompare.layers.activation import HardSwish, SiluRelu, Softplus, Swish
+from convcompare.layers.attention import CBAM, SelfAttention, SqueezeExcitation
+from convcompare.layers.convolution import ScaledConvolution, UnfoldedConvolution
+from convcompare.layers.pooling import LpPool2d, MixedPool2d
+
 from .cost import parameters
 
 Apply = Callable[[Tensor], Tensor]

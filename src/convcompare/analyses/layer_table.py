@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..layers import activation, attention, convolution, pooling
+from convcompare.layers import activation, attention, convolution, pooling
+
 from .mode import evaluating
 
 _OWN = frozenset(module.__name__ for module in (activation, attention, convolution, pooling))

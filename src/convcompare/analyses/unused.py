@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from ..build import Shape
+    from convcompare.build import Shape
 
 
 def parameters_without_gradient(model: nn.Module, shape: Shape) -> list[str]:

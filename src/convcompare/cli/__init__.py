@@ -9,8 +9,10 @@ from typing import Any
 
 import typer
 
-from .. import __version__, stopping
-from ..errors import ConvcompareError, Terminated, TrialError
+from convcompare.core import signals
+from convcompare.core.errors import ConvcompareError, Terminated, TrialError
+from convcompare.core.version import __version__
+
 from .commands import Commands
 from .parsing import in_our_words
 
@@ -43,12 +45,12 @@ def convcompare(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    stopping.install()
+    signals.install()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal of another locale shows a mark
             stream.reconfigure(errors="replace")
-    code = stopping.code(run(sys.argv[1:] if arguments is None else arguments))
-    if stopping.stop.number:  # nothing is left to do, and nothing of it may be interrupted
+    code = signals.code(run(sys.argv[1:] if arguments is None else arguments))
+    if signals.stop.number:  # nothing is left to do, and nothing of it may be interrupted
         _say_stopped()
         sys.stdout.flush()
         os._exit(code)
@@ -66,12 +68,12 @@ def _say_examples() -> None:
 def _say_stopped() -> None:
     from .console import show_warning
 
-    if not stopping.stop.said:
-        stopping.stop.said = True
+    if not signals.stop.said:
+        signals.stop.said = True
         try:
-            show_warning(stopping.TEXT, stopping.HINT)
+            show_warning(signals.TEXT, signals.HINT)
         except Exception:  # what it needs was being imported
-            print(f"warning: {stopping.TEXT} ({stopping.HINT})", file=sys.stderr)
+            print(f"warning: {signals.TEXT} ({signals.HINT})", file=sys.stderr)
 
 
 def run(arguments: list[str]) -> int:
@@ -93,7 +95,7 @@ def run(arguments: list[str]) -> int:
     except ConvcompareError as error:
         if debug:
             raise
-        if stopping.stop.number:
+        if signals.stop.number:
             return error.exit_code
         show_error(error)
         return error.exit_code
@@ -103,7 +105,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        if stopping.stop.number:
+        if signals.stop.number:
             return 1
         told = in_our_words(error)
         show_error(told)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import ConvcompareError, quote
-from ..health import disturbed
+from convcompare.core.errors import ConvcompareError, quote
+from convcompare.health import disturbed
+
 from .console import show_warning, talk
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison
-    from ..experiment import TrialRunner
-    from ..group import Group
-    from ..run import Run
+    from convcompare.comparison import Comparison
+    from convcompare.experiment import TrialRunner
+    from convcompare.group import Group
+    from convcompare.run import Run
 
 
 def time_alone(comparison: Comparison, runner: TrialRunner, quiet: bool) -> Comparison:
@@ -42,7 +43,7 @@ def _untimed(run: Run) -> bool:
 
 def _timed(run: Run, runner: TrialRunner) -> Run:
     """The run with its timing; without where its network fails now, which is said."""
-    from ..own_network import reason
+    from convcompare.core.failures import reason
 
     try:
         timing = runner.timing(run.trial)

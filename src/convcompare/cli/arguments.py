@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import cast, get_args
 
-from ..config import Compile
-from ..errors import UsageError, did_you_mean, quote
+from convcompare.core.config import Compile
+from convcompare.core.errors import UsageError, did_you_mean, quote
 
 LARGEST = 1_000_000
 MOST_JOBS = 256
@@ -68,7 +68,7 @@ def parse_columns(text: str | None) -> list[str]:
     """The columns beyond those of the reports: names with commas, or ``all``."""
     if text is None:
         return []
-    from ..columns import EXTRA, check_columns
+    from convcompare.columns import EXTRA, check_columns
 
     if text == "all":
         return [name for name in EXTRA if name != "published"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..tables import check_format
+from convcompare.tables import check_format
+
 from . import options as o
 from .output import emit_table, end
 
@@ -20,11 +21,11 @@ def classes(
     $ convcompare classes
     $ convcompare classes fcn simple --format csv
     """
-    from ..class_table import class_table
-    from ..errors import UsageError
-    from ..judgement import Judgement
-    from ..selection import select
-    from ..store import RunStore
+    from convcompare.class_table import class_table
+    from convcompare.core.errors import UsageError
+    from convcompare.judgement import Judgement
+    from convcompare.selection import select
+    from convcompare.store import RunStore
 
     kind = check_format(format)
     opened = RunStore(store)

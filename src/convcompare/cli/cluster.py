@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError, quote
+from convcompare.core.errors import UsageError, quote
 
 if TYPE_CHECKING:
-    from ..config import Runtime
-    from ..data import Dataset
+    from convcompare.core.config import Runtime
+    from convcompare.data import Dataset
+
     from .request import Request
 
 
@@ -37,7 +38,7 @@ def on_cluster(runtime: Runtime, request: Request, dataset: Dataset) -> Runtime:
     )
     if request.dry_run:
         return runtime
-    from .. import ray_cluster
+    from convcompare import ray_cluster
 
     share = ray_cluster.Share.of(runtime, threads)
     ray_cluster.connect(runtime.address, dataset.image_bytes)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from .. import units
-from ..errors import ConvcompareError
+from convcompare.core import formatting
+from convcompare.core.errors import ConvcompareError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +49,7 @@ def message(kind: str, text: str, colour: str) -> None:
     indent = len(kind) + 2
     lines = [words]
     if console.is_terminal:
-        lines = units.wrapped(words, max(20, console.width - indent - 1)) or [""]
+        lines = formatting.wrapped(words, max(20, console.width - indent - 1)) or [""]
     shown = f"\n{' ' * indent}".join(lines)
     console.print(Text.assemble((f"{kind}: ", f"bold {colour}"), shown), soft_wrap=True)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from .. import units
-from ..tables import Column, Table, check_format
+from convcompare.core import formatting
+from convcompare.tables import Column, Table, check_format
+
 from . import options as o
 from .output import emit_table, emit_text
 
@@ -13,9 +14,9 @@ COLUMNS = (
     Column("name", "data set", "left"),
     Column("shape", "shape", "left", priority=3),
     Column("classes", "classes", priority=4),
-    Column("train", "train", show=units.count, priority=2),
-    Column("test", "test", show=units.count, priority=2),
-    Column("size", "size", show=lambda size: units.size(size) if size else "–", priority=5),
+    Column("train", "train", show=formatting.count, priority=2),
+    Column("test", "test", show=formatting.count, priority=2),
+    Column("size", "size", show=lambda size: formatting.size(size) if size else "–", priority=5),
     Column("cached", "here", "left", show=lambda here: "yes" if here else "no", priority=1),
     Column("summary", "", "left", priority=6),
     Column("source", "source", "left", priority=7),
@@ -27,8 +28,8 @@ def datasets(data_dir: o.DataDir = None, format: o.Format = "table") -> None:
 
     $ convcompare datasets
     """
-    from ..data import Sources
-    from ..load import default_cache, list_datasets
+    from convcompare.data import Sources
+    from convcompare.load import default_cache, list_datasets
 
     kind = check_format(format)
     cache = default_cache()

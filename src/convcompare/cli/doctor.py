@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError, quote
+from convcompare.core.errors import UsageError, quote
+
 from . import options as o
 from .console import out, show_warning, width
 from .output import emit_text
 
 if TYPE_CHECKING:
-    from ..diagnosis import Check
+    from convcompare.diagnosis import Check
 
 COLOURS = {"ok": "green", "warning": "magenta", "error": "red"}
 
@@ -41,9 +42,9 @@ def doctor(
     Nothing is trained, fetched or changed. The exit code is that of the first error: 4 where the
     store is damaged or cannot be written, 2 where something is not installed.
     """
-    from ..data import Sources
-    from ..diagnosis import diagnose
-    from ..load import default_cache
+    from convcompare.data import Sources
+    from convcompare.diagnosis import diagnose
+    from convcompare.load import default_cache
 
     if format not in ("table", "json"):
         raise UsageError(f"there is no format {quote(format)}", "formats: table, json")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from .. import units
+from convcompare.core import formatting
+
 from .console import talk
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison
+    from convcompare.comparison import Comparison
 
 
 def now() -> datetime.datetime:
@@ -32,11 +33,11 @@ def say_durations(comparison: Comparison, began: datetime.datetime) -> None:
         "saving": sum(cost.saving_seconds for cost in costs),
         "setting up": sum(cost.setup_seconds for cost in costs),
     }
-    told = ", ".join(f"{name} {units.seconds(seconds)}" for name, seconds in parts.items())
+    told = ", ".join(f"{name} {formatting.seconds(seconds)}" for name, seconds in parts.items())
     several = " (several at a time)" if any(run.jobs > 1 for run in runs) else ""
     many = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     console = talk()
-    wall = units.seconds((now() - began).total_seconds())
+    wall = formatting.seconds((now() - began).total_seconds())
     console.print(
         f"{many} in {wall}{several}: {told}", style="dim", soft_wrap=not console.is_terminal
     )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .. import files
-from ..errors import ModelError, UsageError, did_you_mean, printable, quote
-from ..tables import Column, Format, Table
+from convcompare import files
+from convcompare.core.errors import ModelError, UsageError, did_you_mean, printable, quote
+from convcompare.tables import Column, Format, Table
+
 from .console import talk
 from .output import emit_table, emit_text
 from .receptive_field import shape_for
@@ -19,9 +20,9 @@ from .receptive_field import shape_for
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ..build import Builder, Shape
-    from ..fields.effective_field import EffectiveField
-    from ..run import Run
+    from convcompare.build import Builder, Shape
+    from convcompare.fields.effective_field import EffectiveField
+    from convcompare.run import Run
 
 NAME = "effective-field"
 COLUMNS = (
@@ -90,7 +91,7 @@ def _measure(name: str) -> Literal["squared", "absolute"]:
 
 
 def _find_run(request: Request) -> Run:
-    from ..store import RunStore
+    from convcompare.store import RunStore
 
     store = RunStore(request.store)
     run_id = store.find(str(request.run))
@@ -105,7 +106,7 @@ def _find_run(request: Request) -> Run:
 
 def _label(run: Run) -> str:
     """The network of a run as it was typed, where that still means the same."""
-    from ..build import resolve
+    from convcompare.build import resolve
 
     label = run.trial.label
     same = label and resolve(label, shape_for(run.trial.dataset, None)).spec == run.trial.model
@@ -120,9 +121,9 @@ def _images(request: Request, shape: Shape) -> tuple[Tensor, str]:
         generator = torch.Generator().manual_seed(request.seed)
         size = (request.images, shape.in_channels, shape.image_size, shape.image_size)
         return torch.randn(size, generator=generator), f"{request.images} images of normal noise"
-    from ..batches import Batches
-    from ..data import Sources, Split
-    from ..load import default_cache, load_dataset
+    from convcompare.batches import Batches
+    from convcompare.data import Sources, Split
+    from convcompare.load import default_cache, load_dataset
 
     dataset = load_dataset(request.dataset, Sources(default_cache(), request.data_dir))
     if request.image_size not in (None, dataset.image_size):
@@ -141,9 +142,9 @@ def _field(
     name: str, shape: Shape, images: Tensor, request: Request,
     measure: Literal["squared", "absolute"], run: Run | None,
 ) -> EffectiveField:  # fmt: skip
-    from ..build import resolve
-    from ..fields.effective_field import effective_field, pick_layer
-    from ..fields.measure import field_of_network
+    from convcompare.build import resolve
+    from convcompare.fields.effective_field import effective_field, pick_layer
+    from convcompare.fields.measure import field_of_network
 
     builder = resolve(name, shape)
     layer = pick_layer(field_of_network(builder), request.layer)
@@ -155,8 +156,8 @@ def _field(
 
 def _load(model: nn.Module, builder: Builder, run: Run, store: Path) -> None:
     """Put the final weights of a run in place; ModelError where they are another network's."""
-    from ..checkpoint import from_bytes
-    from ..store import RunStore
+    from convcompare.checkpoint import from_bytes
+    from convcompare.store import RunStore
 
     weights = from_bytes(RunStore(store).weights(run))
     own = {name: tensor.shape for name, tensor in model.state_dict().items()}
@@ -188,8 +189,8 @@ def _row(model: str, field: EffectiveField) -> dict[str, Any]:
 def _write(folder: Path, fields: Mapping[str, EffectiveField], caption: str) -> None:
     import numpy as np
 
-    from ..drawing import styled
-    from ..plots.receptive_field import Panel, effective_fields
+    from convcompare.drawing import styled
+    from convcompare.plots.receptive_field import Panel, effective_fields
 
     panels = [
         Panel(

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..tables import Column, Table, check_format
+from convcompare.tables import Column, Table, check_format
+
 from . import options as o
 from .output import emit_drawings, emit_table, emit_text
 
 if TYPE_CHECKING:
-    from ..gradients import GradientRecord
+    from convcompare.gradients import GradientRecord
+
     from .job import Job
     from .request import Request
 
@@ -122,9 +124,9 @@ def _perform(request: Request, threshold: float, out: Path | None) -> int:
     else:
         emit_table(table, kind)
     if out is not None:
-        from ..drawing import styled
-        from ..looks import looks
-        from ..plots.gradients import draw_gradients
+        from convcompare.drawing import styled
+        from convcompare.looks import looks
+        from convcompare.plots.gradients import draw_gradients
 
         with styled():
             emit_drawings(draw_gradients(records, looks(list(records))), out, "png")
@@ -132,10 +134,10 @@ def _perform(request: Request, threshold: float, out: Path | None) -> int:
 
 
 def _at_initialisation(job: Job) -> dict[str, GradientRecord]:
-    from ..batches import Batches
-    from ..hardware import prepare
-    from ..layout import channels_last
-    from ..recording import GradientRecorder
+    from convcompare.batches import Batches
+    from convcompare.hardware import prepare
+    from convcompare.layout import channels_last
+    from convcompare.recording import GradientRecorder
 
     device = prepare(job.runtime)
     config = job.trials[0].config
@@ -149,9 +151,9 @@ def _at_initialisation(job: Job) -> dict[str, GradientRecord]:
 
 
 def _recorded(job: Job, comparison: Any) -> Mapping[str, GradientRecord]:
-    from ..data import Sources
-    from ..load import default_cache
-    from ..plotting import Source
+    from convcompare.data import Sources
+    from convcompare.load import default_cache
+    from convcompare.plotting import Source
 
     return dict(Source(comparison, job.store, Sources(default_cache())).gradients())
 
@@ -172,8 +174,8 @@ def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]
 
 
 def _notes(job: Job, threshold: float) -> tuple[str, ...]:
-    from ..analyses.gradient_flow import fixed_batch
-    from ..gradients import CEILING, FLOOR
+    from convcompare.analyses.gradient_flow import fixed_batch
+    from convcompare.gradients import CEILING, FLOOR
 
     n = len(fixed_batch(job.conditions.train_images))
     return (

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..units import wrapped
+from convcompare.core.formatting import wrapped
 
 EXAMPLE = re.compile(r"\$ (convcompare.*)")
 NARROWEST, WIDEST = 40, 100

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from .. import files, register
-from ..config import Runtime, recipe, recipe_name
-from ..errors import UsageError, quote
+from convcompare import files
+from convcompare.core.config import Runtime, recipe, recipe_name
+from convcompare.core.errors import UsageError, quote
+from convcompare.core.registry import register
+
 from .cluster import on_cluster
 from .console import show_warning, talk
 from .matching import find_baseline, matched
@@ -18,12 +20,12 @@ from .part import check_part
 from .request import Request, Wanted
 
 if TYPE_CHECKING:
-    from ..comparison import Conditions
-    from ..config import TrainConfig
-    from ..data import Dataset, Sources
-    from ..experiment import Entrant, TrialRunner
-    from ..run import Trial
-    from ..store import RunStore
+    from convcompare.comparison import Conditions
+    from convcompare.core.config import TrainConfig
+    from convcompare.data import Dataset, Sources
+    from convcompare.experiment import Entrant, TrialRunner
+    from convcompare.run import Trial
+    from convcompare.store import RunStore
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,13 @@ class Job:
 
     def with_seeds(self, seeds: Sequence[int]) -> Job:
         """The same with other seeds."""
-        from ..experiment import grid
+        from convcompare.experiment import grid
 
         return replace(self, trials=grid(self.entrants, self.dataset, seeds))
 
     def runner(self) -> TrialRunner:
         """What runs the trials of this job, and measures with the machine to itself."""
-        from ..experiment import TrialRunner
+        from convcompare.experiment import TrialRunner
 
         return TrialRunner(self.store, self.runtime, self.dataset, self.sources)
 
@@ -70,11 +72,11 @@ def prepare(request: Request) -> Job:
     base = recipe(request.recipe)
     configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
     _say_loading(request)
-    from ..data import Sources
-    from ..experiment import grid, shape_of
-    from ..hardware import choose_precision, choose_runtime, share, spread
-    from ..load import default_cache, load_dataset
-    from ..store import RunStore
+    from convcompare.data import Sources
+    from convcompare.experiment import grid, shape_of
+    from convcompare.hardware import choose_precision, choose_runtime, share, spread
+    from convcompare.load import default_cache, load_dataset
+    from convcompare.store import RunStore
 
     runtime = choose_runtime(request.device, request.threads)
     runtime = replace(runtime, compile=request.compile)
@@ -127,7 +129,7 @@ def prepare(request: Request) -> Job:
 
 def _executor(asked: str | None, runtime: Runtime) -> str:
     """The executor for so many trials at a time; UsageError for one that cannot do that."""
-    from ..hardware import cores
+    from convcompare.hardware import cores
 
     several = "torchrun" if runtime.devices > 1 else "processes" if runtime.jobs > 1 else None
     name = asked or several or "local"
@@ -188,8 +190,8 @@ def _entrants(
     models: Sequence[Wanted], configs: Sequence[TrainConfig], dataset: Dataset
 ) -> list[Entrant]:
     """Each network resolved and built once: what fails, fails before all runs."""
-    from ..build import resolve
-    from ..experiment import Entrant, check_fit, shape_of
+    from convcompare.build import resolve
+    from convcompare.experiment import Entrant, check_fit, shape_of
 
     found: list[Entrant] = []
     seen: dict[tuple[str, TrainConfig], str] = {}
@@ -215,9 +217,9 @@ def _conditions(
     loading_seconds: float,
     notes: Sequence[str],
 ) -> Conditions:
-    from ..comparison import Conditions
-    from ..data import held_out_images
-    from ..experiment import shape_of
+    from convcompare.comparison import Conditions
+    from convcompare.data import held_out_images
+    from convcompare.experiment import shape_of
 
     longest = max(configs, key=lambda config: config.epochs)
     held_out = held_out_images(dataset.train.labels, longest.val_fraction)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import units
-from ..tables import Column, Table, check_format
+from convcompare.core import formatting
+from convcompare.tables import Column, Table, check_format
+
 from .options import Format, Precision
 from .output import emit_table
 
 if TYPE_CHECKING:
-    from ..analyses.layer_cost import LayerCost
+    from convcompare.analyses.layer_cost import LayerCost
 
 COLUMNS = (
     Column("layer", "layer", "left"),
@@ -20,7 +21,7 @@ COLUMNS = (
     Column("forward_seconds", "forward", show=lambda v: _milliseconds(v), priority=1),
     Column("backward_seconds", "backward", show=lambda v: _milliseconds(v), priority=1),
     Column("ratio", "× standard", show=lambda v: f"{v:.2f}"),
-    Column("extra_parameters", "extra parameters", show=units.count, priority=1),
+    Column("extra_parameters", "extra parameters", show=formatting.count, priority=1),
     Column("reference", "differences from", "left", priority=3),
 )
 SHAPE = (64, 32, 32, 32)
@@ -33,8 +34,8 @@ def layers(precision: Precision = "auto", format: Format = "table") -> None:
     $ convcompare layers --precision bf16 --format csv
     """
     kind = check_format(format)
-    from ..analyses.layer_cost import layer_costs
-    from ..hardware import choose_precision, choose_runtime, environment, prepare
+    from convcompare.analyses.layer_cost import layer_costs
+    from convcompare.hardware import choose_precision, choose_runtime, environment, prepare
 
     runtime = choose_runtime("cpu", None)
     chosen, why = choose_precision(precision, "cpu")

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .. import units
-from ..errors import UsageError, did_you_mean, quote
+from convcompare.core import formatting
+from convcompare.core.errors import UsageError, did_you_mean, quote
 
 if TYPE_CHECKING:
-    from ..build import Shape
+    from convcompare.build import Shape
+
     from .request import Wanted
 
 
@@ -32,8 +33,8 @@ def matched(
     models: Sequence[Wanted], baseline: Wanted, asked: str, shape: Shape
 ) -> tuple[list[Wanted], list[str]]:
     """Every other network at its matched width, and a sentence on each for under the table."""
-    from ..build import resolve
-    from ..match import WORDS, check_cost, match
+    from convcompare.build import resolve
+    from convcompare.match import WORDS, check_cost, match
 
     cost = check_cost(asked)
     target = getattr(resolve(baseline.spec, shape).description, cost)
@@ -47,7 +48,7 @@ def matched(
         found.append(replace(one, label=label, spec=other.spec))
         share = f"{100 * (other.cost / target - 1):+.1f}".replace("-", "−")
         notes.append(
-            f"{label} is {other.spec}: {units.count(other.cost)} {WORDS[cost]}, {share} % of "
-            f"{baseline.label}'s {units.count(target)}"
+            f"{label} is {other.spec}: {formatting.count(other.cost)} {WORDS[cost]}, {share} % of "
+            f"{baseline.label}'s {formatting.count(target)}"
         )
     return found, notes

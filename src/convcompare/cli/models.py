@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import units
-from ..spec import Spec
-from ..tables import Column, Format, Table, check_format
+from convcompare.core import formatting
+from convcompare.core.spec import Spec
+from convcompare.tables import Column, Format, Table, check_format
+
 from . import options as o
 from .output import emit_table, emit_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..analyses.layer_table import Layer
-    from ..build import Builder, Shape
+    from convcompare.analyses.layer_table import Layer
+    from convcompare.build import Builder, Shape
 
 COLUMNS = (
     Column("model", "model", "left"),
-    Column("parameters", "parameters", show=units.count, priority=1),
-    Column("macs", "MACs", show=units.large, priority=1),
+    Column("parameters", "parameters", show=formatting.count, priority=1),
+    Column("macs", "MACs", show=formatting.large, priority=1),
     Column("summary", "", "left", priority=2),
     Column("options", "options", "left", priority=3),
 )
@@ -36,8 +37,8 @@ LAYERS = (
     Column("name", "layer", "left"),
     Column("kind", "kind", "left", priority=1),
     Column("shape", "output", "left", show=lambda shape: "×".join(map(str, shape)), priority=2),
-    Column("parameters", "parameters", show=units.count),
-    Column("macs", "MACs", show=units.large),
+    Column("parameters", "parameters", show=formatting.count),
+    Column("macs", "MACs", show=formatting.large),
     Column("field", "field", priority=3),
 )
 
@@ -71,9 +72,9 @@ def models(
 
 
 def _rows(dataset: str) -> list[dict[str, Any]]:
-    from .. import register
-    from ..build import resolve
-    from ..errors import UsageError
+    from convcompare.build import resolve
+    from convcompare.core.errors import UsageError
+    from convcompare.core.registry import register
 
     shape = shape_for(dataset)
     rows = []
@@ -100,7 +101,7 @@ def _written(builder: Builder) -> str:
 
 def _show(name: str, dataset: str, kind: Format) -> None:
     """One network: what it is, its options, its layers."""
-    from ..build import resolve
+    from convcompare.build import resolve
 
     builder = resolve(name, shape_for(dataset))
     counts = _counts(builder)
@@ -114,7 +115,8 @@ def _show(name: str, dataset: str, kind: Format) -> None:
         record = {"model": name, **counts, "options": options, "layers": layers}
         emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
         return
-    total = f"{units.count(counts['parameters'])} parameters, {units.large(counts['macs'])} MACs"
+    parameters, macs = formatting.count(counts["parameters"]), formatting.large(counts["macs"])
+    total = f"{parameters} parameters, {macs} MACs"
     notes = (f"{name} on {dataset}, images of {builder.shape}: {total}", *_about(builder))
     if options:
         emit_table(Table(OPTIONS, tuple(options)), kind)
@@ -122,8 +124,8 @@ def _show(name: str, dataset: str, kind: Format) -> None:
 
 
 def _options(name: str) -> list[dict[str, Any]]:
-    from ..build import options
-    from ..spec import bind, format_value
+    from convcompare.build import options
+    from convcompare.core.spec import bind, format_value
 
     known = options(name)
     values = bind(Spec.parse(name), known)
@@ -136,7 +138,7 @@ def _options(name: str) -> list[dict[str, Any]]:
 def _layers(builder: Builder) -> Sequence[Layer]:
     import torch
 
-    from ..analyses.layer_table import layer_table
+    from convcompare.analyses.layer_table import layer_table
 
     shape = builder.shape
     size = (2, shape.in_channels, shape.image_size, shape.image_size)
@@ -146,8 +148,8 @@ def _layers(builder: Builder) -> Sequence[Layer]:
 
 def _fields(builder: Builder) -> dict[str, str]:
     """The receptive field of each layer that has one, in pixels."""
-    from ..fields.measure import field_of_network
-    from ..receptive_field_table import show_size
+    from convcompare.fields.measure import field_of_network
+    from convcompare.receptive_field_table import show_size
 
     found = field_of_network(builder).modules
     return {name: show_size(layer) for name, layer in found.items()}
@@ -161,10 +163,10 @@ def _about(builder: Builder) -> list[str]:
 
 def shape_for(dataset: str) -> Shape:
     """What a network must fit to take a data set; only a folder of images has to be opened."""
-    from .. import register
-    from ..build import Shape
-    from ..data import Sources
-    from ..load import default_cache, load_dataset
+    from convcompare.build import Shape
+    from convcompare.core.registry import register
+    from convcompare.data import Sources
+    from convcompare.load import default_cache, load_dataset
 
     name = dataset.partition(":")[0]
     info = register.dataset[name].info

@@ -12,7 +12,7 @@ import typer
 
 def _names(kind: str) -> Callable[[str], list[str]]:
     def complete(incomplete: str) -> list[str]:
-        from .. import register
+        from convcompare.core.registry import register
 
         names = getattr(register, kind).names()
         return [name for name in names if name.startswith(incomplete)]
@@ -29,7 +29,7 @@ export_names = _names("export")
 
 def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """The ids of the runs of the store, and ``latest``."""
-    from ..store import RunStore
+    from convcompare.store import RunStore
 
     store = ctx.params.get("store") or os.environ.get("CONVCOMPARE_STORE") or "runs"
     names = ["latest", *RunStore(Path(store)).ids()]

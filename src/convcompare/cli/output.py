@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .. import files, units
-from ..errors import StoreError, UsageError, printable
-from ..tables import Format, Table, print_table, render
+from convcompare import files
+from convcompare.core import formatting
+from convcompare.core.errors import StoreError, UsageError, printable
+from convcompare.tables import Format, Table, print_table, render
+
 from .console import out, show_error, show_warning, talk, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..claims import Finding
-    from ..drawing import Drawing
-    from ..judgement import Judgement
-    from ..store import RunStore
+    from convcompare.claims import Finding
+    from convcompare.drawing import Drawing
+    from convcompare.judgement import Judgement
+    from convcompare.store import RunStore
 
 
 def emit_table(table: Table, kind: Format, path: Path | None = None) -> None:
@@ -47,9 +49,9 @@ def emit_judgement(
     judgement: Judgement, kind: Format, path: Path | None, columns: Sequence[str] = ()
 ) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
-    from ..claims import findings
-    from ..comparison_table import comparison_table
-    from ..differences import differences
+    from convcompare.claims import findings
+    from convcompare.comparison_table import comparison_table
+    from convcompare.differences import differences
 
     if not judgement.comparison.groups:
         gone = judgement.comparison.missing and not judgement.comparison.unfinished
@@ -82,7 +84,7 @@ def end(store: RunStore) -> None:
 
 def _title(name: str) -> str:
     """What a study is called in a heading."""
-    from .. import register
+    from convcompare.core.registry import register
 
     if name not in register.study:
         return name
@@ -99,7 +101,7 @@ def _print_verdicts(judgement: Judgement) -> None:
         for part in _wrapped(line, width(console), indent=2):
             console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
     if judgement.all_pairs:
-        from ..pair_table import pair_table
+        from convcompare.pair_table import pair_table
 
         console.print()
         emit_table(pair_table(judgement), "table")
@@ -126,7 +128,7 @@ def _wrapped(line: str, columns: int | None, indent: int) -> list[str]:
     """A line in as many as a terminal needs, those behind the first indented."""
     if columns is None:
         return [line]
-    return units.wrapped(line, columns - 2, " " * indent)
+    return formatting.wrapped(line, columns - 2, " " * indent)
 
 
 def emit_drawings(drawings: Sequence[Drawing], folder: Path, kind: str) -> None:

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from .. import out_of_memory
-from ..errors import ConvcompareError, TrialError, UsageError
+from convcompare.core import failures
+from convcompare.core.errors import ConvcompareError, TrialError, UsageError
 
 
 def read_arguments(name: str, arguments: Sequence[str]) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def read_arguments(name: str, arguments: Sequence[str]) -> dict[str, Any]:
 
 def in_our_words(error: Exception) -> ConvcompareError:
     """The command-line parser's errors in our style; anything else is a bug and says so."""
-    if out_of_memory.is_out_of_memory(error):
-        return TrialError(out_of_memory.in_words(error), out_of_memory.HINT)
+    if failures.is_out_of_memory(error):
+        return TrialError(failures.in_words(error), failures.HINT)
     if not hasattr(error, "format_message"):
         text = f"{type(error).__name__}: {error}".partition("\n")[0]
         return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")

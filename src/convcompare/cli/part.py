@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError, quote
+from convcompare.core.errors import UsageError, quote
+
 from .console import talk
 
 if TYPE_CHECKING:
-    from ..run import Trial
+    from convcompare.run import Trial
+
     from .job import Job
     from .request import Request
 

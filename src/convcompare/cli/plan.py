@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .. import units
-from ..tables import Column, Table
+from convcompare.core import formatting
+from convcompare.tables import Column, Table
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison
-    from ..run import Run
+    from convcompare.comparison import Comparison
+    from convcompare.run import Run
+
     from .job import Job
     from .request import Request
 
 COLUMNS = (
     Column("model", "model", "left"),
-    Column("parameters", "parameters", show=units.count, priority=1),
-    Column("macs", "MACs", show=units.large, priority=3),
+    Column("parameters", "parameters", show=formatting.count, priority=1),
+    Column("macs", "MACs", show=formatting.large, priority=3),
     Column("epochs", "epochs", priority=4),
     Column("seeds", "seeds", priority=2),
     Column("finished", "already run", priority=5),
-    Column("estimated_seconds", "estimated", show=units.about_seconds),
+    Column("estimated_seconds", "estimated", show=formatting.about_seconds),
 )
 
 
@@ -51,7 +52,7 @@ def plan_table(job: Job) -> Table:
     apart = " with one device alone" if job.runtime.devices > 1 else ""
     together = f" with {jobs} trials at a time" if jobs > 1 else ""
     note = (
-        f"training takes about {units.about_seconds(max(longest, total / jobs))}{together}, "
+        f"training takes about {formatting.about_seconds(max(longest, total / jobs))}{together}, "
         f"from a few measured steps a model{apart}"
     )
     return Table(COLUMNS, tuple(rows), (note, "nothing was run: this is the plan"))
@@ -59,9 +60,9 @@ def plan_table(job: Job) -> Table:
 
 def power_words(job: Job, request: Request) -> str:
     """What the seeds that were asked for can show, by the spread of earlier runs."""
-    from ..contrasts import spread
-    from ..sequential import looks
-    from ..verdicts import detectable_words
+    from convcompare.contrasts import spread
+    from convcompare.sequential import looks
+    from convcompare.verdicts import detectable_words
 
     found = spread(_earlier(job))
     contrasts = len(job.entrants) - 1
@@ -76,9 +77,9 @@ def power_words(job: Job, request: Request) -> str:
 
 def _earlier(job: Job) -> Comparison:
     """The finished runs of the store under the configuration of this job, whatever the network."""
-    from ..comparison import Comparison
-    from ..errors import StoreError
-    from ..group import Group
+    from convcompare.comparison import Comparison
+    from convcompare.core.errors import StoreError
+    from convcompare.group import Group
 
     trial = job.trials[0]
     groups: dict[str, list[Run]] = {}

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError, quote
+from convcompare.core.errors import UsageError, quote
+
 from . import options as o
 from .console import out as results
 from .console import show_warning, width
 from .output import emit_drawings, emit_text, end
 
 if TYPE_CHECKING:
-    from ..drawing import Drawing
-    from ..plotting import Source
-    from ..register import Entry
+    from convcompare.core.registry import Entry
+    from convcompare.drawing import Drawing
+    from convcompare.plotting import Source
 
 FIGURES = Path("convcompare-figures")
 PICTURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "webp", "eps", "ps", "tif", "tiff", "bmp")
@@ -60,7 +61,7 @@ def plot(
     $ convcompare plot confusion-matrix fcn simple --out confusion.svg
     $ convcompare plot accuracy --terminal
     """
-    from .. import register
+    from convcompare.core.registry import register
 
     if kind in (None, "list"):
         longest = max(len(entry.name) for entry in register.plot)
@@ -98,11 +99,11 @@ def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str
 
 
 def _source(store: Path, data_dir: Path | None, names: Sequence[str]) -> Source:
-    from ..data import Sources
-    from ..load import default_cache
-    from ..plotting import Source
-    from ..selection import select
-    from ..store import RunStore
+    from convcompare.data import Sources
+    from convcompare.load import default_cache
+    from convcompare.plotting import Source
+    from convcompare.selection import select
+    from convcompare.store import RunStore
 
     opened = RunStore(store)
     return Source(select(opened, names), opened, Sources(default_cache(), data_dir))
@@ -111,7 +112,7 @@ def _source(store: Path, data_dir: Path | None, names: Sequence[str]) -> Source:
 def _in_terminal(entries: Sequence[Entry], source: Source) -> None:
     able = [entry for entry in entries if "terminal" in entry.info]
     if not able:
-        from .. import register
+        from convcompare.core.registry import register
 
         names = [entry.name for entry in register.plot if "terminal" in entry.info]
         raise UsageError(
@@ -125,8 +126,8 @@ def _in_terminal(entries: Sequence[Entry], source: Source) -> None:
 
 def _drawn(entries: Sequence[Entry], source: Source) -> list[Drawing]:
     """The figures; of several kinds those that can be drawn, the others are told."""
-    from ..drawing import styled
-    from ..plotting import draw
+    from convcompare.drawing import styled
+    from convcompare.plotting import draw
 
     found: list[Drawing] = []
     with styled():
@@ -145,7 +146,7 @@ def _drawn(entries: Sequence[Entry], source: Source) -> list[Drawing]:
 def _on_files(
     drawings: Sequence[Drawing], target: tuple[Path, str | None, str], format: str
 ) -> None:
-    from ..drawing import styled
+    from convcompare.drawing import styled
 
     folder, stem, picture = target
     if format == "json":

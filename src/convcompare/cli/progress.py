@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .. import units
-from ..events import Chosen, Ended, Lost, Progressed, Started, Waiting
+from convcompare.core import formatting
+from convcompare.events import Chosen, Ended, Lost, Progressed, Started, Waiting
 
 if TYPE_CHECKING:
-    from ..events import Event, Pulse
-    from ..run import Epoch, Trial
+    from convcompare.events import Event, Pulse
+    from convcompare.run import Epoch, Trial
 
 SPARKS = "▁▂▃▄▅▆▇█"
 BAR = 24
@@ -232,8 +232,8 @@ class LiveView:
             table.add_row(
                 Text(f" {label}", style="bold" if label in running else ""),
                 marks(rows),
-                units.percent(sum(last) / len(last)) if last else "",
-                f"{units.seconds(seconds)} an epoch" if seconds else "",
+                formatting.percent(sum(last) / len(last)) if last else "",
+                f"{formatting.seconds(seconds)} an epoch" if seconds else "",
             )
         return table
 
@@ -245,15 +245,15 @@ class LiveView:
         if len(row.epochs) > 1:
             shown += f"   {sparkline([e.train_loss for e in row.epochs])}"
         if row.epochs:
-            shown += f"   test {units.percent(row.epochs[-1].test_accuracy)}"
+            shown += f"   test {formatting.percent(row.epochs[-1].test_accuracy)}"
         return Text(shown)
 
     def _bar(self) -> Text:
         tracker, rest = self.tracker, self.tracker.remaining()
-        spent = units.clock(time.monotonic() - tracker.started)
+        spent = formatting.clock(time.monotonic() - tracker.started)
         told = f"{tracker.done} of {len(tracker.rows)} trials · {spent}"
         if rest is not None and tracker.done < len(tracker.rows):
-            told += f" · about {units.about_seconds(rest)} left"
+            told += f" · about {formatting.about_seconds(rest)} left"
         full = round(BAR * min(1.0, tracker.progress()))
         return Text.assemble(" ", ("━" * full, "green"), ("─" * (BAR - full), "dim"), f"  {told}")
 
@@ -271,8 +271,8 @@ def epoch_line(row: Row, epoch: Epoch) -> str:
     """One epoch in words."""
     return (
         f"epoch {epoch.epoch}/{row.trial.config.epochs} · loss {epoch.train_loss:.4f} · "
-        f"test loss {epoch.test_loss:.4f} · test {units.percent(epoch.test_accuracy)} · "
-        f"{units.seconds(epoch.train_seconds)}"
+        f"test loss {epoch.test_loss:.4f} · test {formatting.percent(epoch.test_accuracy)} · "
+        f"{formatting.seconds(epoch.train_seconds)}"
     )
 
 

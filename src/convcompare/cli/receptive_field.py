@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
-from ..tables import Format, check_format
+from convcompare.core.errors import UsageError
+from convcompare.tables import Format, check_format
+
 from . import options as o
 from .output import emit_table, emit_text
 
 if TYPE_CHECKING:
-    from ..build import Shape
+    from convcompare.build import Shape
 
 FIELD = "Field"
 EFFECTIVE = "Effective field"
@@ -116,9 +117,9 @@ def receptive_field(
 
 
 def _exact(models: list[str], shape: Shape, layers: bool, kind: Format, out: Path | None) -> None:
-    from ..build import resolve
-    from ..fields.measure import field_of_network
-    from ..receptive_field_table import csv_table, field_table, to_json
+    from convcompare.build import resolve
+    from convcompare.fields.measure import field_of_network
+    from convcompare.receptive_field_table import csv_table, field_table, to_json
 
     fields = {model: field_of_network(resolve(model, shape)) for model in models}
     if kind == "json":

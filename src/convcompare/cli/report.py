@@ -34,13 +34,13 @@ def report(
 
     The page holds all that it shows, and opens from disk; nothing is trained.
     """
-    from ..data import Sources
-    from ..drawing import styled
-    from ..load import default_cache
-    from ..report import compose
-    from ..report_folder import write_report
-    from ..sections import select
-    from ..store import RunStore
+    from convcompare.data import Sources
+    from convcompare.drawing import styled
+    from convcompare.load import default_cache
+    from convcompare.report import compose
+    from convcompare.report_folder import write_report
+    from convcompare.sections import select
+    from convcompare.store import RunStore
 
     opened = RunStore(store)
     sections = select(names or [], opened, Sources(default_cache(), data_dir))

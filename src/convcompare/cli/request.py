@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..config import Compile
+    from convcompare.core.config import Compile
+
     from .part import Shard
 
 

@@ -9,9 +9,10 @@ import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from .. import stopping, units
-from ..errors import Terminated, quote
-from ..tables import check_format
+from convcompare.core import formatting, signals
+from convcompare.core.errors import Terminated, quote
+from convcompare.tables import check_format
+
 from .after import time_alone
 from .console import show_warning, talk
 from .durations import now, say_durations
@@ -22,10 +23,11 @@ from .plan import plan_table, power_words
 from .request import Request
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison, Plan
-    from ..experiment import TrialRunner
-    from ..judgement import Judgement
-    from ..run import Run
+    from convcompare.comparison import Comparison, Plan
+    from convcompare.experiment import TrialRunner
+    from convcompare.judgement import Judgement
+    from convcompare.run import Run
+
     from .progress import Tracker
 
 
@@ -52,7 +54,7 @@ def perform(request: Request) -> int:
 
 def judged(job: Job, request: Request) -> Judgement:
     """Run the comparison that was asked for, and judge it."""
-    from ..judgement import Judgement
+    from convcompare.judgement import Judgement
 
     comparison = run_until_clear(job, request) if request.until_clear else run_job(job, request)
     return Judgement(comparison, job.store, request.all_pairs)
@@ -64,9 +66,9 @@ def run_until_clear(job: Job, request: Request) -> Comparison:
     The seeds so far and the looks at them are part of the record, so that the verdict can be had
     again from the runs.
     """
-    from ..comparison import Plan
-    from ..judgement import Judgement
-    from ..sequential import looks
+    from convcompare.comparison import Plan
+    from convcompare.judgement import Judgement
+    from convcompare.sequential import looks
 
     asked = request.until_clear
     assert asked is not None
@@ -98,10 +100,10 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
 
     The record is there from the beginning, so that what has ended can be looked at meanwhile.
     """
-    from ..comparison import Comparison
-    from ..earlier_looks import earlier_looks
-    from ..group import group_runs
-    from ..tuning import choose_rates
+    from convcompare.comparison import Comparison
+    from convcompare.earlier_looks import earlier_looks
+    from convcompare.group import group_runs
+    from convcompare.tuning import choose_rates
 
     ids = [[trial.id for trial in job.of(entrant)] for entrant in job.entrants]
     looked = earlier_looks(job.store, ids, plan.looks if plan else ())
@@ -135,8 +137,9 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
 
 def follow_trials(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[Run, bool]]:
     """Run the trials and show them; by id how each ended, and whether it had ended before."""
-    from ..events import Ended, Started
-    from ..experiment import execute
+    from convcompare.events import Ended, Started
+    from convcompare.experiment import execute
+
     from .progress import Tracker, follow
 
     ended: dict[str, tuple[Run, bool]] = {}
@@ -180,13 +183,13 @@ def say_conditions(job: Job, request: Request) -> None:
     c, config = job.conditions, job.trials[0].config
     seeds = len(job.trials) // len(job.entrants)
     interleaved = ", interleaved" if seeds > 1 and len(job.entrants) > 1 else ""
-    held_out = f"{units.count(c.val_images)} held out, " if c.val_images else ""
+    held_out = f"{formatting.count(c.val_images)} held out, " if c.val_images else ""
     split = f" split among {config.devices}" if config.devices > 1 else ""
     console = talk()
     pipe = not console.is_terminal
     console.print(
-        f"{c.dataset} · {units.count(c.train_images)} train, {held_out}"
-        f"{units.count(c.test_images)} test · {c.shape} · {c.test_split}, {c.selected}",
+        f"{c.dataset} · {formatting.count(c.train_images)} train, {held_out}"
+        f"{formatting.count(c.test_images)} test · {c.shape} · {c.test_split}, {c.selected}",
         soft_wrap=pipe,
     )
     console.print(
@@ -220,4 +223,4 @@ def _say_interrupted(tracker: Tracker) -> None:
             place = f"{quote(row.label)} (seed {row.trial.seed})"
             where += f", epoch {len(row.epochs)} of {place} is saved"
     show_warning(f"interrupted: {where}", "the same command goes on from here")
-    stopping.stop.said = True
+    signals.stop.said = True

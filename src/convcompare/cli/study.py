@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import units
-from ..errors import UsageError, did_you_mean, quote
-from ..study import MAIN
-from ..tables import Column, Format, Table, check_format
+from convcompare.core import formatting
+from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.study import MAIN
+from convcompare.tables import Column, Format, Table, check_format
+
 from . import options as o
 from .output import emit_judgement, emit_table, emit_text
 
 if TYPE_CHECKING:
-    from ..study import Row, Study
+    from convcompare.study import Row, Study
+
     from .request import Request
 
 LISTED = (
@@ -132,7 +134,7 @@ def study(
 
 
 def _studies(names: Sequence[str]) -> dict[str, Study]:
-    from .. import register
+    from convcompare.core.registry import register
 
     expanded = [one for name in names for one in (MAIN if name == "all" else (name,))]
     return {name: register.study[name].function() for name in dict.fromkeys(expanded)}
@@ -171,7 +173,8 @@ def _request(shared: Request, name: str, study: Study, rows: Iterable[Row]) -> R
 
 def _run(requests: Sequence[Request], kind: Format) -> int:
     """Each study in turn; a table after each, one JSON object after all."""
-    from ..judgement import Judgement
+    from convcompare.judgement import Judgement
+
     from .durations import now, say_durations
     from .job import prepare
     from .part import work
@@ -216,7 +219,7 @@ def _plan(requests: Sequence[Request], kind: Format) -> int:
         Column("dataset", "data set", "left", priority=2),
         Column("parameters", "parameters", show="{:,}".format, priority=1),
         Column("published_parameters", "published", show="{:,}".format, priority=2),
-        Column("macs", "MACs", show=units.large, priority=4),
+        Column("macs", "MACs", show=formatting.large, priority=4),
         Column("epochs", "epochs", priority=1),
         Column("seeds", "seeds", priority=3),
     )
@@ -234,7 +237,7 @@ def _plan(requests: Sequence[Request], kind: Format) -> int:
 
 
 def _study_of(request: Request) -> Study:
-    from .. import register
+    from convcompare.core.registry import register
 
     found: Study = register.study[str(request.study)].function()
     return found
@@ -242,7 +245,7 @@ def _study_of(request: Request) -> Study:
 
 def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
     """The conclusions that need no run; none where the images are not the report's."""
-    from ..claims import counted
+    from convcompare.claims import counted
 
     study = _study_of(request)
     if request.dataset != study.dataset:
@@ -251,8 +254,9 @@ def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _planned(request: Request) -> list[dict[str, Any]]:
-    from ..build import resolve
-    from ..config import recipe
+    from convcompare.build import resolve
+    from convcompare.core.config import recipe
+
     from .models import shape_for
 
     study = _study_of(request)
@@ -280,7 +284,7 @@ def _planned(request: Request) -> list[dict[str, Any]]:
 
 
 def _listing() -> Table:
-    from .. import register
+    from convcompare.core.registry import register
 
     rows = []
     for entry in register.study:

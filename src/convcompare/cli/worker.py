@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UsageError, quote
+from convcompare.core.errors import UsageError, quote
 
 SHARED = ("compare", "study")
 

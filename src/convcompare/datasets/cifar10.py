@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .. import register
-from ..data import Dataset, Sources
-from ..sources.cifar_files import read_cifar_folder
-from ..sources.download import Mirror
-from ..sources.fetch import Published, obtain
-from ..sources.npm import Package
+from convcompare.core.registry import register
+from convcompare.data import Dataset, Sources
+from convcompare.sources.cifar_files import read_cifar_folder
+from convcompare.sources.download import Mirror
+from convcompare.sources.fetch import Published, obtain
+from convcompare.sources.npm import Package
 
 _PYTHON = ("cifar-10-python.tar.gz",)
 CIFAR10 = Published(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import register
-from ..data import Dataset, Sources
-from ..sources.download import Mirror
-from ..sources.fetch import Published, obtain
-from ..sources.idx import read_idx_folder
+from convcompare.core.registry import register
+from convcompare.data import Dataset, Sources
+from convcompare.sources.download import Mirror
+from convcompare.sources.fetch import Published, obtain
+from convcompare.sources.idx import read_idx_folder
 
 FILES = (
     "train-images-idx3-ubyte.gz",

@@ -9,14 +9,14 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from .. import register
-from ..data import Dataset, Images, Sources, Split, fingerprint
-from ..errors import DataError, StoreError, quote
-from ..files import make_folder
-from ..sources.array_file import Splits, read_splits, write_splits
-from ..sources.image_decode import decode_images
-from ..sources.image_tree import Files, ImageTree, read_tree
-from ..spec import AtLeast, Between
+from convcompare.core.errors import DataError, StoreError, quote
+from convcompare.core.registry import register
+from convcompare.core.spec import AtLeast, Between
+from convcompare.data import Dataset, Images, Sources, Split, fingerprint
+from convcompare.files import make_folder
+from convcompare.sources.array_file import Splits, read_splits, write_splits
+from convcompare.sources.image_decode import decode_images
+from convcompare.sources.image_tree import Files, ImageTree, read_tree
 
 _VERSION = "2"
 """Goes into the key of cached images; changes when decoding does."""

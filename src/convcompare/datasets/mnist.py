@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .. import register
-from ..data import Dataset, Sources
-from ..sources.download import Mirror
-from ..sources.fetch import Published, obtain
-from ..sources.idx import read_idx_folder
-from ..sources.npm import Package
+from convcompare.core.registry import register
+from convcompare.data import Dataset, Sources
+from convcompare.sources.download import Mirror
+from convcompare.sources.fetch import Published, obtain
+from convcompare.sources.idx import read_idx_folder
+from convcompare.sources.npm import Package
 
 FILES = (
     "train-images-idx3-ubyte.gz",

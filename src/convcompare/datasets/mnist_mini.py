@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import register
-from ..data import Dataset, Sources, fingerprint
-from ..errors import DataError, quote
-from ..sources.array_file import read_splits
+from convcompare.core.errors import DataError, quote
+from convcompare.core.registry import register
+from convcompare.data import Dataset, Sources, fingerprint
+from convcompare.sources.array_file import read_splits
+
 from .mnist import DIGITS
 
 FILE = Path(__file__).with_name("mnist_mini.npz")

@@ -9,9 +9,9 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from .. import register
-from ..data import Dataset, Images, Sources, Split
-from ..spec import AtLeast, Count
+from convcompare.core.registry import register
+from convcompare.core.spec import AtLeast, Count
+from convcompare.data import Dataset, Images, Sources, Split
 
 SIZE = 32
 CLASSES = (

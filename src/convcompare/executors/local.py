@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .. import register
-from ..events import Event
-from ..run import Trial
+from convcompare.core.registry import register
+from convcompare.events import Event
+from convcompare.run import Trial
 
 if TYPE_CHECKING:
-    from ..experiment import TrialRunner
+    from convcompare.experiment import TrialRunner
 
 
 ROUND_SECONDS = 1.0

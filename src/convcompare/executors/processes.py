@@ -14,16 +14,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import register
-from ..events import Ended, Event, Lost, Pulse, Started
-from ..out_of_memory import SIGKILL, WORDS, Killer
-from ..retries import Deaths
-from ..run import Trial
-from ..wire import error_from_json, event_from_json
-from ..workplace import Workplace
+from convcompare.core.failures import SIGKILL, WORDS, Killer
+from convcompare.core.registry import register
+from convcompare.events import Ended, Event, Lost, Pulse, Started
+from convcompare.retries import Deaths
+from convcompare.run import Trial
+from convcompare.wire import error_from_json, event_from_json
+from convcompare.workplace import Workplace
 
 if TYPE_CHECKING:
-    from ..experiment import TrialRunner
+    from convcompare.experiment import TrialRunner
 
 CLOSING_SECONDS = 10.0
 PACKAGES = Path(__file__).parents[2]

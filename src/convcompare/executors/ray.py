@@ -9,18 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import out_of_memory, ray_cluster, register, remote
-from ..cost import Environment
-from ..errors import LeaseLost, TrialError, UsageError
-from ..events import Ended, Event, Lost, Progressed, Pulse, Started, Waiting
-from ..gradients import GRADIENTS
-from ..lease import Lease
-from ..retries import Deaths
-from ..run import Epoch, Trial
-from ..wire import error_from_json, event_from_json
+from convcompare import ray_cluster, remote
+from convcompare.core import failures
+from convcompare.core.errors import LeaseLost, TrialError, UsageError
+from convcompare.core.registry import register
+from convcompare.cost import Environment
+from convcompare.events import Ended, Event, Lost, Progressed, Pulse, Started, Waiting
+from convcompare.gradients import GRADIENTS
+from convcompare.lease import Lease
+from convcompare.retries import Deaths
+from convcompare.run import Epoch, Trial
+from convcompare.wire import error_from_json, event_from_json
 
 if TYPE_CHECKING:
-    from ..experiment import TrialRunner
+    from convcompare.experiment import TrialRunner
 
 WAIT_SECONDS = 0.5
 COUNT_SECONDS = 1.0
@@ -134,7 +136,7 @@ class Fleet:
             record, files = self.ray.get(next(stream))
         except errors.OutOfMemoryError:
             task.lease.release()
-            message = f"{out_of_memory.WORDS}: {task.place} was ended by its node"
+            message = f"{failures.WORDS}: {task.place} was ended by its node"
             yield Ended(self.runner.fail(task.trial, message), reused=False)
         except errors.RayTaskError as error:
             task.lease.release()

@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .. import register
-from ..events import Event
-from ..run import Trial
+from convcompare.core.registry import register
+from convcompare.events import Event
+from convcompare.run import Trial
+
 from .processes import PACKAGES, Crew
 
 if TYPE_CHECKING:
-    from ..experiment import TrialRunner
+    from convcompare.experiment import TrialRunner
 
 START = "import sys; sys.path.append(sys.argv[1]); from convcompare.launcher import main; main()"
 

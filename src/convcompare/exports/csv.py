@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import files, register
-from ..rows import KINDS, rows
-from ..tables import csv_text
+from convcompare import files
+from convcompare.core.registry import register
+from convcompare.rows import KINDS, rows
+from convcompare.tables import csv_text
 
 if TYPE_CHECKING:
-    from ..judgement import Judgement
+    from convcompare.judgement import Judgement
 
 
 @register.export("csv")

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import register
-from ..series import moments, series
+from convcompare.core.registry import register
+from convcompare.series import moments, series
+
 from .missing import needs
 
 if TYPE_CHECKING:
-    from ..judgement import Judgement
-    from ..run import Run
+    from convcompare.judgement import Judgement
+    from convcompare.run import Run
 
 RUN = "convcompare.run"
 """The tag that has the id of a run: one that is there already is not written twice."""
@@ -39,7 +40,7 @@ def _client(address: str) -> Any:
     with needs("mlflow-skinny", "mlflow"):
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
-    from ..errors import StoreError, quote
+    from convcompare.core.errors import StoreError, quote
 
     try:
         return MlflowClient(tracking_uri=address)

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import files, register
-from ..blocks import unique_names
-from ..series import moments, series
+from convcompare import files
+from convcompare.blocks import unique_names
+from convcompare.core.registry import register
+from convcompare.series import moments, series
+
 from .missing import needs
 
 if TYPE_CHECKING:
-    from ..judgement import Judgement
-    from ..run import Run
+    from convcompare.judgement import Judgement
+    from convcompare.run import Run
 
 
 @register.export("tensorboard")

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ..analyses.mode import evaluating
-from ..errors import UsageError, did_you_mean, quote
+from convcompare.analyses.mode import evaluating
+from convcompare.core.errors import UsageError, did_you_mean, quote
+
 from .receptive_field import ReceptiveField
 from .trace import LayerField
 

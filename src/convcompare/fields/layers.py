@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from torch import nn
 
-from ..layers.activation import HardSwish, SiluRelu, Softplus, Swish
-from ..layers.attention import ChannelGate, SelfAttention, SpatialGate, SqueezeExcitation
-from ..layers.convolution import UnfoldedConvolution
-from ..layers.pooling import LpPool2d, MixedPool2d
+from convcompare.layers.activation import HardSwish, SiluRelu, Softplus, Swish
+from convcompare.layers.attention import ChannelGate, SelfAttention, SpatialGate, SqueezeExcitation
+from convcompare.layers.convolution import UnfoldedConvolution
+from convcompare.layers.pooling import LpPool2d, MixedPool2d
+
 from .mixing import attention, gate
 from .rules import Call, local
 from .shapes import elementwise

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from ..errors import ModelError, UsageError, quote
-from ..own_network import is_own, reason
-from ..spec import Spec
+from convcompare.core.errors import ModelError, UsageError, quote
+from convcompare.core.failures import reason
+from convcompare.core.spec import Spec
+from convcompare.own_network import is_own
+
 from .axis import Axis
 from .receptive_field import ReceptiveField, trace
 from .run import WithoutInitialWeights
@@ -19,7 +21,7 @@ from .support import Span, run_linear, seen_pixels
 from .trace import LayerField
 
 if TYPE_CHECKING:
-    from ..build import Builder
+    from convcompare.build import Builder
 
 _PASSING = ("activation", "batchnorm", "dropout", "instancenorm", "normalization")
 """Modules of torch whose layers leave each place where it is."""

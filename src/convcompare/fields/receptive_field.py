@@ -17,7 +17,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..analyses.mode import evaluating
+from convcompare.analyses.mode import evaluating
+
 from .state import Axes, Untraceable, image_field
 from .trace import LayerField, Tracer
 

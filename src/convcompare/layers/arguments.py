@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..errors import ModelError, quote
+from convcompare.core.errors import ModelError, quote
 
 
 def check_count(layer: str, name: str, value: int, low: int = 1) -> int:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from torch import nn
 
-from ..errors import ModelError
+from convcompare.core.errors import ModelError
+
 from .activation import HardSwish, SiluRelu, Softplus, Swish
 from .attention import CBAM, SelfAttention, SqueezeExcitation
 from .convolution import ScaledConvolution, UnfoldedConvolution

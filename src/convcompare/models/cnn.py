@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 
 from torch import nn
 
-from .. import register
-from ..errors import ModelError
-from ..layers import named
-from ..layers.blocks import PlainPair
-from ..notation import Notation, Part, parse, times, widened
-from ..spec import AtLeast, Count, Kernel, Probability, Widths
+from convcompare.core.errors import ModelError
+from convcompare.core.registry import register
+from convcompare.core.spec import AtLeast, Count, Kernel, Probability, Widths
+from convcompare.layers import named
+from convcompare.layers.blocks import PlainPair
+from convcompare.notation import Notation, Part, parse, times, widened
 
 Layers = Annotated[
     str, Notation(("channels", "pool", "pair", "dropout"), "32-MP-64-MP-128", kernels=True)

@@ -7,10 +7,10 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from .. import register
-from ..errors import ModelError
-from ..layers.initial_weights import he_normal
-from ..spec import Count, Probability
+from convcompare.core.errors import ModelError
+from convcompare.core.registry import register
+from convcompare.core.spec import Count, Probability
+from convcompare.layers.initial_weights import he_normal
 
 
 def _activation(channels: int) -> nn.Sequential:

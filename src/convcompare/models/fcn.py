@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from .. import register
-from ..notation import times
-from ..spec import Probability, Widths
+from convcompare.core.registry import register
+from convcompare.core.spec import Probability, Widths
+from convcompare.notation import times
 
 
 def _widened(values: Mapping[str, Any], factor: float) -> dict[str, Any]:

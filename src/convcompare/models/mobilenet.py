@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .. import register
-from ..layers.initial_weights import he_normal
-from ..spec import Probability
+from convcompare.core.registry import register
+from convcompare.core.spec import Probability
+from convcompare.layers.initial_weights import he_normal
 
 _STAGES = ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
            (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip

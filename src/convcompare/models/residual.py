@@ -7,12 +7,17 @@ from typing import Annotated, Any, Literal
 
 from torch import nn
 
-from .. import register
-from ..errors import ModelError
-from ..layers.blocks import BasicBlock, BottleneckBlock, MixedKernelBlock, PreActivationBlock
-from ..layers.initial_weights import he_normal
-from ..notation import Notation, parse, times, widened
-from ..spec import Count, Kernel, Probability
+from convcompare.core.errors import ModelError
+from convcompare.core.registry import register
+from convcompare.core.spec import Count, Kernel, Probability
+from convcompare.layers.blocks import (
+    BasicBlock,
+    BottleneckBlock,
+    MixedKernelBlock,
+    PreActivationBlock,
+)
+from convcompare.layers.initial_weights import he_normal
+from convcompare.notation import Notation, parse, times, widened
 
 Blocks = Annotated[str, Notation(("channels", "dropout"), "32-64/2-64")]
 Block = Literal["basic", "wide", "bottleneck", "preactivation"]

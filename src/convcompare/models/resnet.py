@@ -7,11 +7,11 @@ from typing import Literal
 
 from torch import nn
 
-from .. import register
-from ..layers.blocks import BasicBlock, BottleneckBlock, PreActivationBlock
-from ..layers.initial_weights import he_normal
-from ..notation import times
-from ..spec import Factor
+from convcompare.core.registry import register
+from convcompare.core.spec import Factor
+from convcompare.layers.blocks import BasicBlock, BottleneckBlock, PreActivationBlock
+from convcompare.layers.initial_weights import he_normal
+from convcompare.notation import times
 
 Norm = Literal["batch", "none"]
 Init = Literal["he", "torch"]

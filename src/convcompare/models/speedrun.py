@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .. import register
-from ..errors import ModelError
-from ..layers.whitening import PatchWhitening
-from ..notation import times
-from ..spec import Count, Widths
+from convcompare.core.errors import ModelError
+from convcompare.core.registry import register
+from convcompare.core.spec import Count, Widths
+from convcompare.layers.whitening import PatchWhitening
+from convcompare.notation import times
 
 SCALE = 1 / 9
 """What the logits are multiplied by (arXiv:2404.00498, after David Page's ResNet-9)."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from .. import register
-from ..layers.blocks import PreActivationBlock
-from ..notation import times
-from ..spec import Factor, Probability
+from convcompare.core.registry import register
+from convcompare.core.spec import Factor, Probability
+from convcompare.layers.blocks import PreActivationBlock
+from convcompare.notation import times
+
 from .resnet import STAGES, classifier, network, stages
 
 

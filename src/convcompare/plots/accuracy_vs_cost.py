@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .. import register, units
-from ..drawing import GREY, Drawing, legend_below, log_axis, outer_labels, panels
-from ..group import Group
-from ..run import Run
+from convcompare.core import formatting
+from convcompare.core.registry import register
+from convcompare.drawing import GREY, Drawing, legend_below, log_axis, outer_labels, panels
+from convcompare.group import Group
+from convcompare.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..looks import Look
-    from ..plotting import Source
-    from ..stats import Estimate
+    from convcompare.looks import Look
+    from convcompare.plotting import Source
+    from convcompare.stats import Estimate
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ def _mean_training(group: Group) -> float | None:
 
 
 COSTS = (
-    CostAxis("parameters", "parameters", lambda group: group.parameters, units.large),
-    CostAxis("macs", "multiply-accumulates an image (MACs)", lambda g: g.macs, units.large),
+    CostAxis("parameters", "parameters", lambda group: group.parameters, formatting.large),
+    CostAxis("macs", "multiply-accumulates an image (MACs)", lambda g: g.macs, formatting.large),
     CostAxis("train_seconds", "training (s)", _mean_training, lambda v: f"{v:g}"),
     CostAxis(
         "latency_seconds", "inference, one image (ms)", _mean_latency, lambda v: f"{1000 * v:g}"
@@ -151,6 +152,6 @@ def _caption(costs: Mapping[str, Mapping[str, float]], models: int) -> str:
 
 
 def _alt(accuracy: Mapping[str, Estimate], fronts: Mapping[str, Sequence[str]]) -> str:
-    shown = "; ".join(f"{label} {units.percent(e.value)}" for label, e in accuracy.items())
+    shown = "; ".join(f"{label} {formatting.percent(e.value)}" for label, e in accuracy.items())
     best = "; ".join(f"{c.title}: {', '.join(fronts[c.name])}" for c in COSTS if fronts[c.name])
     return f"Test accuracy: {shown}. On the Pareto front, by {best}."

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import register
-from ..drawing import GREY, WIDTH, Drawing, canvas
-from ..errors import UsageError
-from ..features import FEATURES
-from ..looks import short
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
+from convcompare.drawing import GREY, WIDTH, Drawing, canvas
+from convcompare.features import FEATURES
+from convcompare.looks import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..features import FeatureRecord
-    from ..plotting import Source
+    from convcompare.features import FeatureRecord
+    from convcompare.plotting import Source
 
 SHOWN = 8
 """Channels of a model."""

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import register
-from ..drawing import Drawing, outer_labels, panels
-from ..looks import short
+from convcompare.core.registry import register
+from convcompare.drawing import Drawing, outer_labels, panels
+from convcompare.looks import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-    from ..group import Group
-    from ..plotting import Source
-    from ..store import Predictions
+    from convcompare.group import Group
+    from convcompare.plotting import Source
+    from convcompare.store import Predictions
 
 Matrix = npt.NDArray[np.float64]
 ANNOTATED = 10

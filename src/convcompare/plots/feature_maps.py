@@ -6,15 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import register
-from ..drawing import WIDTH, Drawing, canvas, count_axis, legend_below, outer_labels, panels
-from ..errors import UsageError
-from ..features import FEATURES
-from ..looks import short
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
+from convcompare.drawing import (
+    WIDTH,
+    Drawing,
+    canvas,
+    count_axis,
+    legend_below,
+    outer_labels,
+    panels,
+)
+from convcompare.features import FEATURES
+from convcompare.looks import short
+
 from .activations import picture, show_image, title, without
 
 if TYPE_CHECKING:
-    from ..plotting import Source
+    from convcompare.plotting import Source
 
 MOST_ROWS = 12
 """Rows of pictures in a figure, unless there are more models."""

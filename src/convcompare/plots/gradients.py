@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import register
-from ..drawing import Drawing, count_axis, legend_below, log_axis, outer_labels, panels
-from ..gradients import GRADIENTS, GradientRecord
-from ..looks import Look
+from convcompare.core.registry import register
+from convcompare.drawing import Drawing, count_axis, legend_below, log_axis, outer_labels, panels
+from convcompare.gradients import GRADIENTS, GradientRecord
+from convcompare.looks import Look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..plotting import Source
+    from convcompare.plotting import Source
 
 SHOWN_MOMENTS = 4
 ACROSS = 3

@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import register
-from ..drawing import Drawing, count_axis, legend_below, outer_labels, panels, share_limits
-from ..terminal_plot import curves
+from convcompare.core.registry import register
+from convcompare.drawing import (
+    Drawing,
+    count_axis,
+    legend_below,
+    outer_labels,
+    panels,
+    share_limits,
+)
+from convcompare.terminal_plot import curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..looks import Look
-    from ..plotting import Source
-    from ..run import Run
+    from convcompare.looks import Look
+    from convcompare.plotting import Source
+    from convcompare.run import Run
 
 KEY = "line: mean of the seeds · band: lowest to highest seed"
 PALE = "marked line: test · pale line: train"

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .. import register
-from ..drawing import Drawing, headline, panels
-from ..field_record import FIELDS, FieldRecord
-from ..looks import plain, short
+from convcompare.core.registry import register
+from convcompare.drawing import Drawing, headline, panels
+from convcompare.field_record import FIELDS, FieldRecord
+from convcompare.looks import plain, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..looks import Look
-    from ..plotting import Source
+    from convcompare.looks import Look
+    from convcompare.plotting import Source
 
 ACROSS = 3
 NAMED = 10

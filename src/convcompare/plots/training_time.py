@@ -5,18 +5,19 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from .. import register, units
-from ..drawing import Drawing, log_axis, model_rows, side_text
-from ..errors import UsageError
-from ..terminal_plot import bars
+from convcompare.core import formatting
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
+from convcompare.drawing import Drawing, log_axis, model_rows, side_text
+from convcompare.terminal_plot import bars
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..group import Group
-    from ..looks import Look
-    from ..plotting import Source
-    from ..run import Run
+    from convcompare.group import Group
+    from convcompare.looks import Look
+    from convcompare.plotting import Source
+    from convcompare.run import Run
 
 WIDE = 20
 """From so large a ratio of the slowest to the fastest on, the axis is logarithmic."""
@@ -35,7 +36,7 @@ def timed(source: Source) -> list[Group]:
 
 def _terminal(source: Source, width: int) -> str:
     means = {group.label: fmean(map(whole, group.finished)) for group in timed(source)}
-    return bars(means, width, "training alone, mean of the seeds", units.seconds)
+    return bars(means, width, "training alone, mean of the seeds", formatting.seconds)
 
 
 @register.plot("time", terminal=_terminal)
@@ -58,7 +59,9 @@ def training_time(source: Source) -> list[Drawing]:
         "shows ticks instead of bars."
     )
     missing = f" Never timed alone: {', '.join(untimed)}." if untimed else ""
-    ends = "; ".join(f"{g.label} {units.seconds(fmean(map(whole, g.finished)))}" for g in groups)
+    ends = "; ".join(
+        f"{g.label} {formatting.seconds(fmean(map(whole, g.finished)))}" for g in groups
+    )
     rows = [
         (
             group.label, run.trial.seed, per_epoch(run), whole(run),
@@ -87,7 +90,7 @@ def whole(run: Run) -> float:
 
 def _panel(axes: Axes, values: list[list[float]], shown: list[Look]) -> None:
     every = [value for seeds in values for value in seeds]
-    scale, unit = units.time_unit(max(every))
+    scale, unit = formatting.time_unit(max(every))
     logarithmic = max(every) > WIDE * min(every) > 0
     for y, (seeds, look) in enumerate(zip(values, shown, strict=True)):
         mean = fmean(seeds) / scale

@@ -7,9 +7,9 @@ from typing import IO
 
 import numpy as np
 
-from .. import files
-from ..arrays import read_npz
-from ..data import Split
+from convcompare import files
+from convcompare.arrays import read_npz
+from convcompare.data import Split
 
 Splits = tuple[Split, Split]
 _ARRAYS = ("_images", "_labels")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from .. import files
+from convcompare import files
 
 Advance = Callable[[int], None]
 """Told the number of bytes that have just come in."""

@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .. import files, lease, units
-from ..data import Sources, fingerprint
-from ..errors import DataError, StoreError, quote
+from convcompare import files, lease
+from convcompare.core import formatting
+from convcompare.core.errors import DataError, StoreError, quote
+from convcompare.data import Sources, fingerprint
+
 from .array_file import Splits, read_splits, write_splits
 from .download import Advance, Origin, Patience, SourceError
 
@@ -200,7 +202,7 @@ def _progress(text: str, size: int, quiet: bool) -> Iterator[Advance]:
         yield lambda _: None
         return
     if not sys.stderr.isatty():
-        print(f"{text} ({units.size(size)})", file=sys.stderr, flush=True)
+        print(f"{text} ({formatting.size(size)})", file=sys.stderr, flush=True)
         yield lambda _: None
         return
     from rich.console import Console

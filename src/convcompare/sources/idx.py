@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data import Images, Split
+from convcompare.data import Images, Split
+
 from .archive import read_file, read_tar
 
 _PARTS = (

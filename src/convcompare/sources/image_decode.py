@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import Images
-from ..errors import DataError, quote
+from convcompare.core.errors import DataError, quote
+from convcompare.data import Images
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError, quote
+from convcompare.core.errors import DataError, quote
 
 _TEST_NAMES = ("test", "val", "valid")
 _NOT_IMAGES = {

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Images, Labels
+from convcompare.data import Images, Labels
 
 
 @dataclass(frozen=True)

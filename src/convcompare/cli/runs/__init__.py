@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ... import units
-from ...errors import UsageError, quote
-from ...tables import Column, Table, check_format
+from convcompare.core import formatting
+from convcompare.core.errors import UsageError, quote
+from convcompare.tables import Column, Table, check_format
+
 from .. import options as o
 from ..output import emit_judgement, emit_table, emit_text, end
 
 if TYPE_CHECKING:
-    from ...run import Epoch
-    from ...store import RunStore
+    from convcompare.run import Epoch
+    from convcompare.store import RunStore
 
 COLUMNS = (
     Column("id", "run", "left"),
@@ -26,7 +27,7 @@ COLUMNS = (
     Column("seed", "seed", priority=3),
     Column("epochs", "epochs", "left", priority=4),
     Column("status", "status", "left", priority=1),
-    Column("test_accuracy", "test accuracy", show=units.fraction, priority=1),
+    Column("test_accuracy", "test accuracy", show=formatting.fraction, priority=1),
     Column("train_seconds", "time (s)", show=lambda s: f"{s:,.1f}", priority=5),
     Column("ended", "ended", "left", priority=6),
 )
@@ -52,15 +53,16 @@ def runs(
     $ convcompare runs 3fa9
     $ convcompare runs check --repair
     """
-    from ...store import RunStore
+    from convcompare.store import RunStore
+
     from ..arguments import parse_columns
 
     kind = check_format(format)
     names = parse_columns(columns)
     opened = RunStore(store)
     if name == "latest":
-        from ...comparison import Comparison
-        from ...judgement import Judgement
+        from convcompare.comparison import Comparison
+        from convcompare.judgement import Judgement
 
         judgement = Judgement(Comparison.latest(opened), opened, all_pairs)
         emit_judgement(judgement, kind, None, names)

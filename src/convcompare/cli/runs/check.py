@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ... import units
-from ...errors import Damaged, StoreError, UsageError, quote
-from ...tables import check_format
+from convcompare.core import formatting
+from convcompare.core.errors import Damaged, StoreError, UsageError, quote
+from convcompare.tables import check_format
+
 from .. import options as o
 from ..console import show_error, show_warning
 from ..output import emit_text
 
 if TYPE_CHECKING:
-    from ...examination import Examination, Finding
-    from ...store import RunStore
+    from convcompare.examination import Examination, Finding
+    from convcompare.store import RunStore
 
 
 def check(
@@ -41,8 +42,8 @@ def check(
     Nothing is deleted: what is put aside can be moved back. The command that made a run makes it
     anew, or goes on from the epoch that is left of it. Exit code 4 where damage is left.
     """
-    from ...examination import examine
-    from ...store import RunStore
+    from convcompare.examination import examine
+    from convcompare.store import RunStore
 
     kind = check_format(format)
     opened = RunStore(store)
@@ -70,7 +71,7 @@ def _repair(store: RunStore, examination: Examination) -> dict[Finding, list[Pat
     """What was put aside, by what was found; that a run is being written is said."""
     import datetime
 
-    from ...examination import repair
+    from convcompare.examination import repair
 
     place = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
     moved = {}
@@ -93,7 +94,7 @@ def _words(examination: Examination, moved: int) -> str:
 
 
 def _several(number: int, what: str) -> str:
-    return f"{units.count(number)} {what}{'' if number == 1 else 's'}"
+    return f"{formatting.count(number)} {what}{'' if number == 1 else 's'}"
 
 
 def _to_json(examination: Examination, moved: dict[Finding, list[Path]]) -> dict[str, object]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from ...errors import printable
+from convcompare.core.errors import printable
+
 from .. import options as o
 from ..console import out as results
 from ..console import show_warning, talk
@@ -42,10 +43,10 @@ def export(
 
     Written again, what is there is replaced or left as it is, never doubled.
     """
-    from ... import register
-    from ...judgement import Judgement
-    from ...selection import select
-    from ...store import RunStore
+    from convcompare.core.registry import register
+    from convcompare.judgement import Judgement
+    from convcompare.selection import select
+    from convcompare.store import RunStore
 
     write = register.export[to].function
     opened = RunStore(store)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import StoreError, UsageError, quote
+from convcompare.core.errors import StoreError, UsageError, quote
+
 from .. import options as o
 from ..console import out, talk
 
 if TYPE_CHECKING:
-    from ...store import RunStore
+    from convcompare.store import RunStore
 
 
 def rm(
@@ -35,7 +36,7 @@ def rm(
 
     Comparisons that they belong to still open, and say that they are missing.
     """
-    from ...store import RunStore
+    from convcompare.store import RunStore
 
     opened = RunStore(store)
     found = list(dict.fromkeys(opened.find(prefix) for prefix in runs))

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import quote
-from ...tables import Column, Table, check_format
+from convcompare.core.errors import quote
+from convcompare.tables import Column, Table, check_format
+
 from .. import options as o
 from ..console import out, talk
 from ..output import emit_table, emit_text
 
 if TYPE_CHECKING:
-    from ...data import Sources
-    from ...repetition import Repetition
-    from ...run import Run
-    from ...store import RunStore
+    from convcompare.data import Sources
+    from convcompare.repetition import Repetition
+    from convcompare.run import Run
+    from convcompare.store import RunStore
 
 COLUMNS = (
     Column("part", "part", "left"),
@@ -59,10 +60,10 @@ def verify(
     The same trial on as many threads as it had, in a folder that is gone afterwards; the run itself
     is only read. Exit code 0 where metrics, logits and weights are bit-equal, 1 where they are not.
     """
-    from ...data import Sources
-    from ...load import default_cache
-    from ...repetition import check_repeatable
-    from ...store import RunStore
+    from convcompare.data import Sources
+    from convcompare.load import default_cache
+    from convcompare.repetition import check_repeatable
+    from convcompare.store import RunStore
 
     kind = check_format(format)
     opened = RunStore(store)
@@ -78,9 +79,10 @@ def verify(
 
 def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, RunStore]:
     """The run as it comes out again, and the store that it is in; shown while it is trained."""
-    from ...events import Ended
-    from ...repetition import repeat
-    from ...store import RunStore
+    from convcompare.events import Ended
+    from convcompare.repetition import repeat
+    from convcompare.store import RunStore
+
     from ..progress import Tracker, follow
 
     tracker = Tracker([run.trial], {})
@@ -97,7 +99,7 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
 
 
 def _repetition(store: RunStore, run: Run, scratch: RunStore, again: Run) -> Repetition:
-    from ...repetition import Repetition
+    from convcompare.repetition import Repetition
 
     return Repetition(store, run, scratch, again)
 

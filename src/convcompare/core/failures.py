@@ -1,4 +1,4 @@
-"""Trials that do not fit in memory: told apart from other failures, and what helps.
+"""How a trial failed, in one line; trials that do not fit in memory, and what helps.
 
 Nothing is made smaller so that it fits: another batch would be another trial.
 """
@@ -6,6 +6,7 @@ Nothing is made smaller so that it fits: another batch would be another trial.
 from __future__ import annotations
 
 import re
+import traceback
 from pathlib import Path
 
 WORDS = "out of memory"
@@ -39,15 +40,23 @@ def in_words(error: BaseException) -> str:
     return f"{WORDS} (tried to allocate {amount})"
 
 
-def release() -> None:
-    """Give back what a trial that has failed held, so that the next has all there is."""
-    import gc
+def reason(error: BaseException) -> str:
+    """Kind, first line and place of an error from somebody else's code, in one line.
 
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    Where memory ran out that is said, and how much was asked for.
+    """
+    if is_out_of_memory(error):
+        return in_words(error)
+    text = str(error).strip().partition("\n")[0]
+    text = "".join(c for c in text if c.isprintable())[:200]
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg} (line {error.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "site-packages" not in f.filename and "importlib" not in f.filename]
+    package = str(Path(__file__).parents[1])
+    own = [f for f in own if not f.filename.startswith(package)]
+    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
 
 
 class Killer:

@@ -159,10 +159,25 @@ def _load_plugins() -> None:
         point.load()
 
 
-model = Registry("model", "convcompare.models")
-dataset = Registry("dataset", "convcompare.datasets")
-study = Registry("study", "convcompare.studies", "convcompare study")
-plot = Registry("plot", "convcompare.plots", "convcompare plot list")
-executor = Registry("executor", "convcompare.executors")
-export = Registry("export", "convcompare.exports", "convcompare runs export --help")
-metric = Registry("metric", "convcompare.metrics")
+@dataclass(frozen=True)
+class Registries:
+    """One registry for each kind of thing that can be added."""
+
+    model: Registry
+    dataset: Registry
+    study: Registry
+    plot: Registry
+    executor: Registry
+    export: Registry
+    metric: Registry
+
+
+register = Registries(
+    model=Registry("model", "convcompare.models"),
+    dataset=Registry("dataset", "convcompare.datasets"),
+    study=Registry("study", "convcompare.studies", "convcompare study"),
+    plot=Registry("plot", "convcompare.plots", "convcompare plot list"),
+    executor=Registry("executor", "convcompare.executors"),
+    export=Registry("export", "convcompare.exports", "convcompare runs export --help"),
+    metric=Registry("metric", "convcompare.metrics"),
+)

@@ -1,0 +1,144 @@
+"""How the source is built: packages, floors, circles of imports.
+
+``python benchmarks/structure.py [SOURCE]``; `tests/test_structure.py` asserts the order of the
+packages from the same reading of the imports.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+NAME = "convcompare"
+SOURCE = Path(__file__).parents[1] / "src" / NAME
+
+Graph = Mapping[str, set[str]]
+"""The modules that each module imports, by their full names."""
+
+
+def modules(source: Path = SOURCE) -> dict[str, Path]:
+    """Every module of the package by its full name; a package stands for its ``__init__``."""
+    found = {}
+    for path in sorted(source.rglob("*.py")):
+        parts = path.relative_to(source.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(source: Path = SOURCE) -> dict[str, set[str]]:
+    """What each module imports of the package, inside functions and for type checking too."""
+    known = modules(source)
+    return {name: set(_imported(name, path, known)) for name, path in known.items()}
+
+
+def _imported(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[str]:
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names if one.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*above, node.module or ""]).rstrip(".") if node.level else node.module
+            for one in node.names:
+                inner = f"{base}.{one.name}"
+                if inner in known:
+                    yield inner
+                elif base in known:
+                    yield str(base)
+
+
+def room(module: str) -> str:
+    """The entry at the top of the package that holds a module: ``store``, ``api``."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def between_rooms(graph: Graph) -> dict[str, set[str]]:
+    """The imports between entries at the top: for each the others that it imports from."""
+    rooms: dict[str, set[str]] = {room(module): set() for module in graph}
+    for module, imported in graph.items():
+        rooms[room(module)] |= {room(one) for one in imported} - {room(module)}
+    return rooms
+
+
+def circles(graph: Graph) -> list[list[str]]:
+    """Modules that import each other, directly or by others (Tarjan 1972, doi:10.1137/0201010)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(one: str) -> None:
+        index[one] = low[one] = len(index)
+        stack.append(one)
+        for other in sorted(graph.get(one, ())):
+            if other not in index:
+                visit(other)
+                low[one] = min(low[one], low[other])
+            elif other in stack:
+                low[one] = min(low[one], index[other])
+        if low[one] == index[one]:
+            at = stack.index(one)
+            members = sorted(stack[at:])
+            del stack[at:]
+            if len(members) > 1:
+                found.append(members)
+
+    for one in sorted(graph):
+        if one not in index:
+            visit(one)
+    return found
+
+
+def floors(graph: Graph) -> int:
+    """Entries on the longest way down; those of a circle stand on one floor."""
+    together = {one: members[0] for members in circles(graph) for one in members}
+    merged: dict[str, set[str]] = {}
+    for one, others in graph.items():
+        below = {together.get(other, other) for other in others}
+        merged.setdefault(together.get(one, one), set()).update(below)
+    heights: dict[str, int] = {}
+
+    def height(one: str) -> int:
+        if one not in heights:
+            heights[one] = 1 + max((height(o) for o in merged.get(one, ()) if o != one), default=0)
+        return heights[one]
+
+    return max(map(height, merged), default=0)
+
+
+def journey(graph: Graph, starts: Iterable[str]) -> set[str]:
+    """All modules that can be reached from `starts` by imports."""
+    seen: set[str] = set()
+    left = list(starts)
+    while left:
+        one = left.pop()
+        if one not in seen:
+            seen.add(one)
+            left += graph.get(one, ())
+    return seen
+
+
+def main() -> None:
+    """Print the figures of one source tree: this one, or the one named."""
+    source = Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE
+    graph = {
+        name: imported - {NAME}
+        for name, imported in imports(source).items()
+        if name not in (NAME, f"{NAME}.__main__")
+    }
+    rooms = between_rooms(graph)
+    entries = [path for path in source.iterdir() if path.name != "__pycache__"]
+    stems = [path.stem for path in modules(source).values() if path.name != "__init__.py"]
+    print(f"entries at the top     {len(entries)}")
+    print(f"modules                {len(stems)}, {len(stems) - len(set(stems))} stems repeated")
+    print(f"rooms                  {len(rooms)}")
+    print(f"arrows between rooms   {sum(map(len, rooms.values()))}")
+    print(f"floors of rooms        {floors(rooms)}")
+    print(f"circles of rooms       {len(circles(rooms))}")
+    print(f"circles of modules     {[len(members) for members in circles(graph)]}")
+
+
+if __name__ == "__main__":
+    main()
