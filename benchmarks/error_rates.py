@@ -34,7 +34,7 @@ from scipy import stats as scipy_stats
 
 from convcompare import paired, sequential, stats
 from convcompare.core.config import recipe_name
-from convcompare.store import RunStore
+from convcompare.store.run_store import RunStore
 from error_rates_shown import draw_power, print_tables
 
 SEEDS = (3, 5, 6, 10)

@@ -9,8 +9,8 @@ from convcompare.core.config import TrainConfig
 from convcompare.data import Dataset
 from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.hardware import choose_precision, choose_runtime
-from convcompare.run import Trial
-from convcompare.store import RunStore
+from convcompare.store.run import Trial
+from convcompare.store.run_store import RunStore
 from convcompare.trainer import Trainer
 from turns import BATCH_SIZE, Turns
 

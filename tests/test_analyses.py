@@ -16,8 +16,8 @@ from convcompare.analyses.features import features
 from convcompare.analyses.gradient_flow import fixed_batch, gradient_flow
 from convcompare.build import Shape, resolve
 from convcompare.core.registry import register
-from convcompare.gradients import GradientRecord
-from convcompare.store import RunStore
+from convcompare.store.gradient_record import GradientRecord
+from convcompare.store.run_store import RunStore
 
 SHAPE = Shape(1, 28, 10)
 

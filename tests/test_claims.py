@@ -17,13 +17,13 @@ from convcompare.claims import EARLY, Finding, Outcome, findings
 from convcompare.core.registry import register
 from convcompare.data import Sources
 from convcompare.differences import differences
-from convcompare.gradients import GRADIENTS, GradientRecord
 from convcompare.judgement import Judgement
 from convcompare.plotting import Source
 from convcompare.report import compose
-from convcompare.run import Run
 from convcompare.sections import Section
-from convcompare.store import Predictions, RunStore
+from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+from convcompare.store.run import Run
+from convcompare.store.run_store import Predictions, RunStore
 from test_contrasts import FCN, SIMPLE, comparison, series, shifted
 from test_tables import CONDITIONS
 

@@ -24,8 +24,8 @@ from convcompare.events import Chosen, Ended, Progressed
 from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.hardware import MACS_A_THREAD, fitting_threads
 from convcompare.rehearsal import in_turn
-from convcompare.run import Trial
-from convcompare.store import RunStore
+from convcompare.store.run import Trial
+from convcompare.store.run_store import RunStore
 
 SPEC = "fcn:hidden=8,dropout=0.2"
 OWN = """
@@ -160,7 +160,7 @@ def test_a_compiler_that_fails_is_told_where_it_was_asked_for(
 
 def test_how_long_threads_spin_is_asked_for_unless_somebody_has_chosen() -> None:
     code = (
-        "from convcompare import patience; patience.install(); import os, sys;"
+        "from convcompare.core import openmp; openmp.install(); import os, sys;"
         "assert 'torch' not in sys.modules; print(os.environ.get('GOMP_SPINCOUNT'))"
     )
     plain = {name: value for name, value in os.environ.items() if name not in openmp.CHOSEN}

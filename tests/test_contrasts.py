@@ -14,11 +14,11 @@ from convcompare.comparison import Comparison
 from convcompare.contrasts import Contrast, contrasts, spread
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
-from convcompare.cost import Timing
 from convcompare.cost_contrasts import cost_contrasts
 from convcompare.group import group_runs
 from convcompare.health import marks
-from convcompare.run import Run
+from convcompare.store.cost import Timing
+from convcompare.store.run import Run
 from test_tables import CONDITIONS, run
 
 FCN = (0.9781, 0.9770, 0.9776, 0.9790, 0.9768, 0.9779, 0.9785, 0.9772)

@@ -85,7 +85,7 @@ def test_a_damaged_comparison_is_passed_over_and_said(
 
 
 def test_a_name_of_a_file_elsewhere_is_no_file_of_a_run(store: Path, run: Run) -> None:
-    from convcompare.records import read_record, write_record
+    from convcompare.store.json_records import read_record, write_record
 
     path = next(store.glob("*/run.json"))
     record = read_record(path)

@@ -26,7 +26,7 @@ from convcompare.core.seeding import derive
 from convcompare.data import Dataset
 from convcompare.devices import ALONE, Devices
 from convcompare.experiment import Entrant, TrialRunner, shape_of
-from convcompare.store import RunStore
+from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 KILLS = int(os.environ.get("CONVCOMPARE_KILLS", "1"))

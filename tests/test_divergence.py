@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from convcompare.store import RunStore
+from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 DATA = ("-d", "shapes:train=192,test=48", "-b", "32", "--threads", "1", "--precision", "fp32")

@@ -77,7 +77,8 @@ def test_mlflow_reads_every_run_once(
     client = MlflowClient(tracking_uri=(tmp_path / "mlruns").as_uri())
     experiment = client.get_experiment_by_name("convcompare mnist-mini")
     runs = {
-        r.data.tags["convcompare.run"]: r for r in client.search_runs([experiment.experiment_id])
+        r.data.tags["convcompare.store.run"]: r
+        for r in client.search_runs([experiment.experiment_id])
     }
     ours = [one for group in compared.judgement.comparison.groups for one in group.runs]
     assert set(runs) == {one.id for one in ours}

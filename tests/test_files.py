@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import convcompare
-from convcompare import files
 from convcompare.core import process
 from convcompare.core.errors import StoreError
+from convcompare.store import atomic_files
 
 SOURCE = Path(convcompare.__file__).parent
 CHANGES = {
@@ -25,21 +25,24 @@ CHANGES = {
 OPENERS = {"Image", "tarfile", "gzip", "opener", "archive"}
 """Whose ``open`` reads: pictures, archives, addresses."""
 READS = {
-    *("own_network", "register", "html", "contention", "hardware", "process", "out_of_memory"),
+    *("own_network", "registry", "html", "contention", "hardware", "process", "failures"),
+    *("user_network", "cpu_contention"),
     *("archive", "array_file", "mnist_mini", "image_decode"),
 }
 """Modules that read files which are not of the store, or which they check themselves."""
-STREAMS = {"worker", "rank"}
+STREAMS = {"worker", "rank", "torchrun_rank"}
 PASSING = {
     "torchrun": {"TemporaryDirectory"},
     "launcher": {"mkdtemp", "rmtree", "read_text"},
+    "torchrun_launcher": {"mkdtemp", "rmtree", "read_text"},
     "remote": {"TemporaryDirectory", "rmtree"},
+    "ray_task": {"TemporaryDirectory", "rmtree"},
     "verify": {"TemporaryDirectory"},
 }
 """What modules do in a temporary folder of their own, which is gone when they end."""
 
 
-class Full(files.Disk):
+class Full(atomic_files.Disk):
     """A disk whose operation of that name fails."""
 
     def __init__(self, operation: str) -> None:
@@ -51,25 +54,25 @@ class Full(files.Disk):
 
 @pytest.fixture
 def restored() -> Iterator[None]:
-    before = files.disk
+    before = atomic_files.disk
     yield
-    files.disk = before
+    atomic_files.disk = before
 
 
 @pytest.mark.parametrize("operation", ["create", "rename"])
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, operation: str, restored: None) -> None:
     path = tmp_path / "file"
-    files.write(path, b"old")
-    files.disk = Full(operation)
+    atomic_files.write(path, b"old")
+    atomic_files.disk = Full(operation)
     with pytest.raises(StoreError, match=r"cannot write `.*file`: No space left"):
-        files.write(path, b"new")
+        atomic_files.write(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_first_write_wins(tmp_path: Path) -> None:
-    assert files.write_first(tmp_path / "a", b"one")
-    assert not files.write_first(tmp_path / "a", b"two")
+    assert atomic_files.write_first(tmp_path / "a", b"one")
+    assert not atomic_files.write_first(tmp_path / "a", b"two")
     assert (tmp_path / "a").read_bytes() == b"one"
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
 
@@ -77,8 +80,8 @@ def test_the_first_write_wins(tmp_path: Path) -> None:
 def test_files_have_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        files.write(tmp_path / "a", b"")
-        files.write_first(tmp_path / "b", b"")
+        atomic_files.write(tmp_path / "a", b"")
+        atomic_files.write_first(tmp_path / "b", b"")
     finally:
         os.umask(before)
     assert {p.stat().st_mode & 0o777 for p in tmp_path.iterdir()} == {0o640}
@@ -88,17 +91,17 @@ def test_what_a_dead_process_left_is_collected_and_what_a_live_one_writes_is_not
     tmp_path: Path,
 ) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from convcompare import files\n"
-        "files.write(Path(sys.argv[1]), lambda file: os._exit(0))"
+        "import os, sys; from pathlib import Path; from convcompare.store import atomic_files\n"
+        "atomic_files.write(Path(sys.argv[1]), lambda file: os._exit(0))"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], check=True)
-    assert len(files.leftovers(tmp_path)) == 1
+    assert len(atomic_files.leftovers(tmp_path)) == 1
     me = process.this()
-    mine = tmp_path / f"{files.TEMPORARY}{me.host}-{me.pid}-{me.started}-0"
+    mine = tmp_path / f"{atomic_files.TEMPORARY}{me.host}-{me.pid}-{me.started}-0"
     mine.write_bytes(b"")
-    files.make_folder(tmp_path)
+    atomic_files.make_folder(tmp_path)
     assert list(tmp_path.iterdir()) == [mine]
-    assert files.names(tmp_path) == []
+    assert atomic_files.names(tmp_path) == []
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "large"])
@@ -111,7 +114,7 @@ def test_only_regular_files_of_a_bounded_size_are_read(tmp_path: Path, kind: str
     else:
         path.write_bytes(b"12345")
     with pytest.raises(StoreError, match="cannot read"):
-        files.read(path, limit=4)
+        atomic_files.read(path, limit=4)
 
 
 def test_a_pid_that_is_given_again_is_another_process() -> None:
@@ -123,14 +126,14 @@ def test_a_pid_that_is_given_again_is_another_process() -> None:
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.stem)
 def test_nobody_changes_files_but_the_module_for_it(path: Path) -> None:
-    if path == SOURCE / "files.py":
+    if path == SOURCE / "store/atomic_files.py":
         return
     found = []
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call):
             continue
         function = node.func
-        if ast.unparse(function).startswith("files."):
+        if ast.unparse(function).startswith("atomic_files."):
             continue
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         owner = function.value if isinstance(function, ast.Attribute) else None

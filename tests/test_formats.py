@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from convcompare.records import read_record, write_record
-from convcompare.store import RunStore
+from convcompare.store.json_records import read_record, write_record
+from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 V1 = Path(__file__).parent / "stores" / "v1"

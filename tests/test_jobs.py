@@ -17,7 +17,7 @@ import pytest
 from convcompare.comparison import Comparison
 from convcompare.comparison_table import time_words
 from convcompare.health import SHARED, disturbed, marks
-from convcompare.store import RunStore
+from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]

@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 
-from convcompare import files, lease
 from convcompare.core import process
 from convcompare.core.errors import LeaseLost, StoreError
-from convcompare.records import stamp
-from convcompare.store import RunStore
+from convcompare.store import atomic_files, lease
+from convcompare.store.json_records import stamp
+from convcompare.store.run_store import RunStore
 from test_store import epoch, finished, half_done, trial
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from convcompare import lease
-from convcompare.errors import LeaseLost
+from convcompare.store import lease
+from convcompare.core.errors import LeaseLost
 lease.BEAT_SECONDS = 0.05
 mine = lease.claim(Path(sys.argv[1]))
 print("claimed" if mine else "not claimed", flush=True)
@@ -189,8 +189,8 @@ def test_who_lost_a_run_commits_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_lease_lost_between_writing_and_renaming_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Slow(files.Disk):
-        def create(self, path: Path, fill: files.Fill) -> None:
+    class Slow(atomic_files.Disk):
+        def create(self, path: Path, fill: atomic_files.Fill) -> None:
             super().create(path, fill)
             if path.parent.name == "checkpoint":
                 rewrite(tmp_path / trial().id, nonce="another")
@@ -198,7 +198,7 @@ def test_a_lease_lost_between_writing_and_renaming_is_noticed(
     store = RunStore(tmp_path)
     assert store.claim(trial().id)
     half_done(store)
-    monkeypatch.setattr(files, "disk", Slow())
+    monkeypatch.setattr(atomic_files, "disk", Slow())
     with pytest.raises(LeaseLost):
         store.save_epoch(trial(), [epoch(n) for n in (1, 2, 3, 4)], b"late")
     monkeypatch.undo()
@@ -255,7 +255,7 @@ def test_a_lease_that_the_disk_kept_is_nobodys_for_who_gave_it_back(
     mine = lease.claim(tmp_path)
     assert mine
     with monkeypatch.context() as broken:
-        broken.setattr(files.disk, operation, refuse)
+        broken.setattr(atomic_files.disk, operation, refuse)
         mine.release()
     assert mine.path.exists()
     again = lease.claim(tmp_path)

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from convcompare.core import failures
-from convcompare.store import RunStore
+from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 DATA = ("-d", "shapes:train=192,test=48", "-b", "64", "--threads", "1")

@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from convcompare.cli.part import Shard
 from convcompare.core.config import TrainConfig
-from convcompare.run import Trial
-from convcompare.store import RunStore
+from convcompare.store.run import Trial
+from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 MINI = ("-d", "mnist-mini", "--threads", "1", "--precision", "fp32")
 TRIALS = (*MINI, "fcn:hidden=8", "fcn:dropout=0.2", "--seeds", "3")
 HASTY = (
-    "from convcompare import lease; lease.PATIENCE_SECONDS = 2.0; lease.BEAT_SECONDS = 0.2; "
+    "from convcompare.store import lease; lease.PATIENCE_SECONDS = 2.0; lease.BEAT_SECONDS = 0.2; "
     "from convcompare.cli import main; main()"
 )
 """The command line, with leases that are taken over after two seconds."""

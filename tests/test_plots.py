@@ -31,7 +31,7 @@ from convcompare.plots.confusion_matrix import confused, confusion
 from convcompare.plots.learning_curves import band
 from convcompare.plotting import Source, draw
 from convcompare.selection import select
-from convcompare.store import Predictions, RunStore
+from convcompare.store.run_store import Predictions, RunStore
 
 Run = Callable[..., Any]
 DATA = "shapes:train=300,test=120"
@@ -515,7 +515,7 @@ def test_what_was_not_recorded_names_the_command_that_records_it(
         for old in group.runs:
             path = store.folder(old.id) / "run.json"
             digests = {k: v for k, v in old.sha256.items() if not k.endswith("gradients.npz")}
-            from convcompare.records import write_record
+            from convcompare.store.json_records import write_record
 
             write_record(path, replace(old, sha256=digests).to_json())
     result = run("plot", "gradients", "--store", "copy")

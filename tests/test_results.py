@@ -17,7 +17,7 @@ from convcompare.data import Sources
 from convcompare.markdown import to_markdown
 from convcompare.report import compose
 from convcompare.sections import select
-from convcompare.store import RunStore
+from convcompare.store.run_store import RunStore
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 RECORDED = RESULTS / "recorded"

@@ -13,10 +13,11 @@ import pytest
 from tests.test_damage import DAMAGES, flip
 from tests.test_formats import DIVERGED, FINISHED, HALF_DONE, V1, contents
 
-from convcompare import cli, files
-from convcompare.lease import claim
-from convcompare.records import read_record, write_record
-from convcompare.store import RunStore
+from convcompare import cli
+from convcompare.store import atomic_files
+from convcompare.store.json_records import read_record, write_record
+from convcompare.store.lease import claim
+from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 COMPARE = ("compare", "-d", "shapes:train=96,test=48", "cnn:depth=2,hidden=8", "fcn:hidden=8")
@@ -57,8 +58,8 @@ def test_what_differs_is_told_with_the_environment(store: Path, run: Run) -> Non
     """The run as another machine may have made it: other logits, other weights, another torch."""
     import numpy as np
 
-    from convcompare.arrays import from_npz, to_npz
-    from convcompare.records import sha256
+    from convcompare.store.json_records import sha256
+    from convcompare.store.npz import from_npz, to_npz
 
     run_id = id_of(store, "fcn:hidden=8")
     opened = RunStore(store)
@@ -66,7 +67,7 @@ def test_what_differs_is_told_with_the_environment(store: Path, run: Run) -> Non
     logits = dict(from_npz((store / run_id / "test_logits.npz").read_bytes()))
     logits["logits"] = logits["logits"] + np.float32(0.5)
     data = to_npz(logits)
-    files.write(store / run_id / "test_logits.npz", data)
+    atomic_files.write(store / run_id / "test_logits.npz", data)
     last = dataclasses.replace(found.history[-1], test_loss=found.history[-1].test_loss + 0.25)
     made = dataclasses.replace(
         found,

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convcompare import files
 from convcompare.core import process
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import StoreError
-from convcompare.records import read_record, write_record
-from convcompare.run import Cost, Environment, Epoch, Run, Trial
-from convcompare.store import Predictions, RunStore
+from convcompare.store import atomic_files
+from convcompare.store.json_records import read_record, write_record
+from convcompare.store.run import Cost, Environment, Epoch, Run, Trial
+from convcompare.store.run_store import Predictions, RunStore
 
 ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
 LOGITS = np.arange(20, dtype=np.float32).reshape(5, 4)
@@ -156,7 +156,7 @@ def test_a_record_that_is_no_run_is_noticed_though_its_sum_is_right(
 
 def test_every_flipped_byte_of_a_record_is_noticed(store: RunStore) -> None:
     path = store.root / "record.json"
-    files.make_folder(store.root)
+    atomic_files.make_folder(store.root)
     write_record(path, {"a": 1, "b": [1.5, "text"]})
     whole = path.read_bytes().rstrip()
     for place in range(len(whole)):
@@ -190,7 +190,7 @@ def test_a_record_of_another_run_is_noticed(store: RunStore) -> None:
 
 
 def test_a_newer_store_asks_for_an_upgrade(store: RunStore) -> None:
-    files.make_folder(store.root)
+    atomic_files.make_folder(store.root)
     write_record(store.root / "record.json", {"schema_version": 99})
     with pytest.raises(StoreError) as caught:
         read_record(store.root / "record.json")

@@ -12,7 +12,7 @@ from convcompare import health, verdicts
 from convcompare.contrasts import contrasts
 from convcompare.core import formatting
 from convcompare.cost_contrasts import cost_contrasts
-from convcompare.run import Run
+from convcompare.store.run import Run
 from convcompare.summary import notes, summary
 from test_contrasts import FCN, SIMPLE, comparison, hits_of, no_hits, series, shifted, trained
 

@@ -13,8 +13,8 @@ from convcompare.comparison_table import comparison_table
 from convcompare.core import formatting
 from convcompare.core.config import TrainConfig
 from convcompare.group import group_runs
-from convcompare.run import Cost, Environment, Epoch, Run, Status, Trial
-from convcompare.store import RunStore
+from convcompare.store.run import Cost, Environment, Epoch, Run, Status, Trial
+from convcompare.store.run_store import RunStore
 from convcompare.tables import Column, Table, print_table, render
 
 STORE = RunStore(Path("unused"))

@@ -22,9 +22,9 @@ from convcompare.cli.progress import LiveView, Tracker
 from convcompare.core.config import TrainConfig
 from convcompare.core.registry import register
 from convcompare.events import Pulse, Started
-from convcompare.run import Trial
 from convcompare.sources.download import Mirror
 from convcompare.sources.probe import answers
+from convcompare.store.run import Trial
 
 Run = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "convcompare"]

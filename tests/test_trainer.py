@@ -16,7 +16,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.seeding import derive
 from convcompare.data import Dataset, held_out_images
 from convcompare.rehearsal import peak_memory, step_seconds
-from convcompare.run import best_epoch
+from convcompare.store.run import best_epoch
 from convcompare.trainer import Diverged, Trainer
 
 

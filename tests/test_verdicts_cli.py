@@ -14,7 +14,7 @@ from convcompare.comparison import Comparison
 from convcompare.contrasts import contrasts
 from convcompare.judgement import Judgement
 from convcompare.sequential import look_level, looks
-from convcompare.store import RunStore
+from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 FAST = ("--dataset", "mnist-mini", "--epochs", "1", "--quiet")

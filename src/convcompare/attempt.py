@@ -22,15 +22,15 @@ from .checkpoint import from_bytes, to_bytes, weights_of
 from .compiling import PLAIN, Asked, choose
 from .core.errors import StoreError
 from .core.failures import reason
-from .cost import Cost, Environment, Latency
 from .events import Chosen, Event, Progressed, Started
-from .features import FEATURES
-from .field_record import FIELDS
-from .gradients import GRADIENTS, GradientRecord
 from .recording import GradientRecorder, record_fields
 from .rehearsal import peak_memory, step_seconds
-from .run import Epoch, Run, Status, Trial
-from .store import Predictions, RunStore
+from .store.cost import Cost, Environment, Latency
+from .store.feature_record import FEATURES
+from .store.gradient_record import GRADIENTS, GradientRecord
+from .store.receptive_field_record import FIELDS
+from .store.run import Epoch, Run, Status, Trial
+from .store.run_store import Predictions, RunStore
 from .trainer import Trainer
 
 SHOWN_IMAGES = 4

@@ -10,12 +10,12 @@ from typing import Any
 from .comparison import Comparison
 from .core import formatting
 from .core.registry import register
-from .field_record import FIELDS, FieldRecord
-from .gradients import GRADIENTS, GradientRecord
 from .group import Group
-from .run import Run
 from .stats import Estimate, mean
-from .store import RunStore
+from .store.gradient_record import GRADIENTS, GradientRecord
+from .store.receptive_field_record import FIELDS, FieldRecord
+from .store.run import Run
+from .store.run_store import RunStore
 from .study import Published, Study
 from .tables import Column
 

@@ -15,7 +15,7 @@ from .core import formatting
 from .core.registry import register
 from .judgement import Judgement
 from .pairs import Pair, pair
-from .store import RunStore
+from .store.run_store import RunStore
 from .study import Claim, Study
 
 SAME = 0.005

@@ -15,8 +15,8 @@ from .core import formatting
 from .core.errors import UsageError, did_you_mean, quote
 from .core.registry import register
 from .group import Group
-from .run import Run
 from .stats import Estimate, mean
+from .store.run import Run
 from .tables import Column
 
 DEFAULT = (

@@ -8,10 +8,10 @@ from typing import Any
 
 from .core import failures
 from .core.errors import UsageError, quote
-from .cost import known_fields
 from .group import Group
-from .run import SCHEMA_VERSION, Run
-from .store import RunStore
+from .store.cost import known_fields
+from .store.run import SCHEMA_VERSION, Run
+from .store.run_store import RunStore
 
 _TEXTS = ("classes", "notes", "tuned")
 

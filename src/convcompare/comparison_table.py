@@ -10,9 +10,9 @@ from .columns import NOTES, chosen
 from .comparison import Comparison
 from .core import formatting
 from .group import Group
-from .run import Run
 from .stats import LEVEL, Estimate
-from .store import RunStore
+from .store.run import Run
+from .store.run_store import RunStore
 from .tables import Column, Table
 
 NUMBER = Column("number", "№", priority=8)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from .blocks import code
 from .comparison import Comparison
 from .core import formatting
-from .cost import Environment
-from .run import Run
+from .store.cost import Environment
+from .store.run import Run
 
 MACHINE = ("processor", "device", "devices", "most_threads", "platform")
 AUGMENTED = {False: "no", True: "with", "alternating": "alternating flip and shift as"}

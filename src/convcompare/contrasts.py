@@ -17,8 +17,8 @@ from .comparison import Comparison
 from .paired import PairedTest
 from .pairs import Pair, pairs
 from .proportions import Hits
-from .run import Run
 from .stats import ALPHA
+from .store.run import Run
 from .verdicts import Decided
 
 FIGURE = "test_accuracy"

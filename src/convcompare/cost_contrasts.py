@@ -12,8 +12,8 @@ from typing import Any, Literal
 from . import paired, verdicts
 from .comparison import Comparison
 from .pairs import Pair, pairs
-from .run import Run
 from .stats import ALPHA, Estimate
+from .store.run import Run
 from .verdicts import CostDecided
 
 Figure = Literal["train_seconds", "epoch_seconds"]

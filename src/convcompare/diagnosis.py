@@ -11,17 +11,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from . import files
 from .core import formatting
 from .core.errors import ConvcompareError, StoreError, UsageError, quote
 from .core.registry import register
 from .core.version import __version__
 from .data import Sources
-from .examination import examine
 from .load import list_datasets
 from .sources.fetch import Published
 from .sources.probe import answers
-from .store import RunStore
+from .store import atomic_files
+from .store.check import examine
+from .store.run_store import RunStore
 
 NEEDED = ("torch", "torchvision", "numpy", "pandas", "scipy", "matplotlib", "safetensors")
 EXTRAS = ("timm", "ray", "tensorboard", "mlflow-skinny", "mlflow")
@@ -128,7 +128,7 @@ def _origins(seconds: float) -> Check:
 
 def _store(folder: Path) -> Check:
     """Everything of a store, read and verified."""
-    if not files.exists(folder):
+    if not atomic_files.exists(folder):
         return Check("store", f"{quote(folder)} is not there yet")
     try:
         found = examine(RunStore(folder))

@@ -6,10 +6,10 @@ from . import stats
 from .cells import Context, accuracy
 from .claims import study_of
 from .core import formatting
-from .field_record import FIELDS, FieldRecord
 from .group import Group
 from .judgement import Judgement
-from .run import Run
+from .store.receptive_field_record import FIELDS, FieldRecord
+from .store.run import Run
 from .study import Row
 
 

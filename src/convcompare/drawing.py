@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import files
 from .core import formatting
 from .core.errors import UsageError, did_you_mean, quote
 from .looks import Look, plain
+from .store import atomic_files
 from .tables import csv_text
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ class Drawing:
                 f"there is no figure format {quote(kind)}",
                 did_you_mean(kind, FORMATS) or f"formats: {', '.join(FORMATS)}",
             )
-        files.make_folder(folder)
+        atomic_files.make_folder(folder)
         path = folder / f"{self.name}.{kind}"
-        files.write(path, self.picture(kind))
-        files.write(folder / f"{self.name}.csv", csv_text(self.columns, self.rows).encode())
+        atomic_files.write(path, self.picture(kind))
+        atomic_files.write(folder / f"{self.name}.csv", csv_text(self.columns, self.rows).encode())
         return path
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .stats import ALPHA
 
 if TYPE_CHECKING:
-    from .store import RunStore
+    from .store.run_store import RunStore
 
 
 FEWEST = 2

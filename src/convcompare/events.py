@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .run import Epoch, Run, Trial
+from .store.run import Epoch, Run, Trial
 
 
 @dataclass

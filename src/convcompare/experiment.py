@@ -20,15 +20,15 @@ from .core.config import Runtime, TrainConfig
 from .core.errors import ConvcompareError, LeaseLost, UsageError, quote
 from .core.failures import reason
 from .core.registry import register
-from .cost import Cost, Environment, Timing
 from .data import Dataset, Sources
 from .devices import ALONE, Alone
 from .events import Ended, Event, Waiting
 from .hardware import environment, fitting_threads, prepare, release_memory
-from .lease import POLL_SECONDS, Lease
 from .rehearsal import BLOCK, block_seconds, step_seconds
-from .run import Run, Trial
-from .store import RunStore
+from .store.cost import Cost, Environment, Timing
+from .store.lease import POLL_SECONDS, Lease
+from .store.run import Run, Trial
+from .store.run_store import RunStore
 from .trainer import Diverged, Trainer
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import stats
-from .run import Epoch, Run
 from .stats import Estimate
+from .store.run import Epoch, Run
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch
 from .core.config import Precision, Runtime
 from .core.errors import UsageError, quote
 from .core.version import __version__
-from .cost import Environment
+from .store.cost import Environment
 
 MOST_PROCESSES = 64
 """That stand for devices on the CPU."""

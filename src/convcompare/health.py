@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .comparison import Comparison
-from .run import Run
+from .store.run import Run
 
 CHANCE_ALPHA = 0.001
 FALL = 0.05

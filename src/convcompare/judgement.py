@@ -16,10 +16,10 @@ from .core.errors import UsageError
 from .cost_contrasts import CostContrast, cost_contrasts
 from .earlier_looks import looks_words
 from .health import Mark
-from .run import Run
 from .sequential import look_level
 from .stats import ALPHA
-from .store import RunStore
+from .store.run import Run
+from .store.run_store import RunStore
 from .summary import notes, summary
 
 MOST_ALIKE = 3

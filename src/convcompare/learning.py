@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .run import Epoch, Run
+from .store.run import Epoch, Run
 
 
 def accuracy_gap(run: Run) -> float:

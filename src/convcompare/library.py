@@ -100,7 +100,7 @@ def read(
     from .load import default_cache
     from .result import Result
     from .selection import select
-    from .store import RunStore
+    from .store.run_store import RunStore
 
     check_columns([*columns])
     opened = RunStore(Path(store or os.environ.get("CONVCOMPARE_STORE") or "runs"))

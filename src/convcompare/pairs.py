@@ -11,7 +11,7 @@ from .comparison import Comparison
 from .core.errors import UsageError, did_you_mean, quote
 from .group import Group
 from .health import disturbed
-from .run import Run
+from .store.run import Run
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from .core.errors import DataError, UsageError, quote
 from .core.registry import Entry
 from .data import Dataset, Images, Sources
 from .drawing import Drawing, headline
-from .features import FEATURES, FeatureRecord
-from .field_record import FIELDS, FieldRecord
-from .gradients import GRADIENTS, GradientRecord
 from .group import Group
 from .load import load_dataset
 from .looks import Look, looks
-from .run import Run
-from .store import Predictions, RunStore
+from .store.feature_record import FEATURES, FeatureRecord
+from .store.gradient_record import GRADIENTS, GradientRecord
+from .store.receptive_field_record import FIELDS, FieldRecord
+from .store.run import Run
+from .store.run_store import Predictions, RunStore
 
 
 @dataclass(frozen=True)

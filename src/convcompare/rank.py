@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from .core.errors import ConvcompareError
 from .events import Started
 from .launcher import CAUSE
-from .run import Trial
+from .store.run import Trial
 from .wire import error_to_json, event_to_json, failure_to_json
 from .worker import Voice, take_streams
 from .workplace import Workplace

@@ -11,12 +11,12 @@ from .analyses.gradient_flow import fixed_batch, gradient_flow
 from .batches import Batches
 from .build import Builder
 from .core.errors import UsageError
-from .field_record import FieldRecord
 from .fields.axis import Axis
 from .fields.effective_field import EffectiveField, effective_field, pick_layer
 from .fields.measure import field_of_network
 from .fields.receptive_field import ReceptiveField
-from .gradients import GradientRecord
+from .store.gradient_record import GradientRecord
+from .store.receptive_field_record import FieldRecord
 
 
 class GradientRecorder:

@@ -25,9 +25,9 @@ from .core.errors import DataError, UsageError, quote
 from .core.version import __version__
 from .data import Dataset, Split
 from .events import Ended, Event, Progressed, Pulse, Started
-from .gradients import GRADIENTS
-from .run import Epoch, Trial
-from .store import RunStore
+from .store.gradient_record import GRADIENTS
+from .store.run import Epoch, Trial
+from .store.run_store import RunStore
 from .wire import error_to_json, event_to_json
 from .worker import PULSE_SECONDS
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from .checkpoint import from_bytes
 from .core.errors import DataError, UsageError, quote
-from .cost import Environment, plain
 from .data import Sources
 from .events import Event
-from .run import Epoch, Run
-from .store import RunStore
-from .stored import StoredRuns
+from .store.cost import Environment, plain
+from .store.reader import StoredRuns
+from .store.run import Epoch, Run
+from .store.run_store import RunStore
 
 CLOCKS = ("epoch", "train_seconds", "evaluation_seconds", "waited_seconds", "jobs")
 """What of an epoch is no result of the arithmetic."""

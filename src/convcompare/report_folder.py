@@ -7,11 +7,11 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import files
 from .blocks import Document
 from .drawing import Drawing
 from .html import Picture, to_html
 from .markdown import to_markdown
+from .store import atomic_files
 
 FIGURES = "figures"
 PAGE_BYTES = 6_000_000
@@ -30,9 +30,9 @@ def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
     saved = {drawing.name: _save(drawing, folder / FIGURES) for drawing in document.drawings}
     addresses = {name: f"{FIGURES}/{path.name}" for name, path in saved.items()}
     markdown, page = folder / "report.md", folder / "report.html"
-    files.make_folder(folder)
-    files.write(markdown, to_markdown(document, addresses).encode())
-    files.write(page, to_html(document, _pictures(saved)).encode())
+    atomic_files.make_folder(folder)
+    atomic_files.write(markdown, to_markdown(document, addresses).encode())
+    atomic_files.write(page, to_html(document, _pictures(saved)).encode())
     return markdown, page
 
 
@@ -46,7 +46,7 @@ def _save(drawing: Drawing, folder: Path) -> Path:
 def _pictures(saved: Mapping[str, Path]) -> dict[str, Picture]:
     """Each figure, small enough that all of them together fit the page."""
     room = min(LARGEST_PICTURE, PAGE_BYTES * 3 // 4 // max(1, len(saved)))
-    return {name: picture(files.read(path), room) for name, path in saved.items()}
+    return {name: picture(atomic_files.read(path), room) for name, path in saved.items()}
 
 
 def picture(png: bytes, room: int) -> Picture:

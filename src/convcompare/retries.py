@@ -6,7 +6,7 @@ import collections
 from typing import TYPE_CHECKING
 
 from .events import Ended, Lost
-from .run import Trial
+from .store.run import Trial
 
 if TYPE_CHECKING:
     from .experiment import TrialRunner

@@ -14,7 +14,7 @@ from .judgement import Judgement
 from .plotting import Source
 from .selection import select as choose
 from .selection import studies_of
-from .store import RunStore
+from .store.run_store import RunStore
 from .study import FIGURES, MAIN, Study
 
 OWN_COLUMNS = ("epoch-time", "inference", "macs", "memory")

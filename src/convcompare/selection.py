@@ -10,8 +10,8 @@ from .comparison import Comparison, Conditions
 from .core.config import recipe_name
 from .core.errors import UsageError, did_you_mean, quote
 from .group import Group
-from .run import Run, Trial
-from .store import RunStore
+from .store.run import Run, Trial
+from .store.run_store import RunStore
 
 LATEST = "latest"
 

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .run import Epoch, Run
+    from .store.run import Epoch, Run
 
 TAGS = {
     "loss/train": "train_loss",

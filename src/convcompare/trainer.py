@@ -30,7 +30,7 @@ from .data import Augmentation
 from .events import Pulse
 from .layout import channels_last
 from .optim import learning_rate, make_optimizer, set_rate
-from .run import Epoch
+from .store.run import Epoch
 
 EVALUATION_BATCH = 500
 """Images that are evaluated at once, where memory has room for them."""

@@ -14,7 +14,7 @@ from .core import errors
 from .core.errors import ConvcompareError, TrialError
 from .core.failures import HINT, in_words, is_out_of_memory
 from .events import Chosen, Ended, Event, Progressed, Pulse, Started, Waiting
-from .run import Epoch, Run, Trial
+from .store.run import Epoch, Run, Trial
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

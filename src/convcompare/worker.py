@@ -14,7 +14,7 @@ import time
 from typing import Any, TextIO
 
 from .events import Pulse, Started
-from .run import Trial
+from .store.run import Trial
 from .wire import error_to_json, event_to_json
 from .workplace import Workplace
 

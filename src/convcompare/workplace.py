@@ -42,7 +42,7 @@ class Workplace:
         from .devices import ALONE
         from .experiment import TrialRunner
         from .load import load_dataset
-        from .store import RunStore
+        from .store.run_store import RunStore
 
         dataset = load_dataset(self.dataset, self.sources)
         if dataset.sha256 != self.data:

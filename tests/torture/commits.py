@@ -16,14 +16,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from convcompare import files
 from convcompare.cli.console import show_error
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import ConvcompareError
-from convcompare.cost import Cost, Timing
-from convcompare.lease import is_lease
-from convcompare.run import Run
-from convcompare.store import RunStore
+from convcompare.store import atomic_files
+from convcompare.store.cost import Cost, Timing
+from convcompare.store.lease import is_lease
+from convcompare.store.run import Run
+from convcompare.store.run_store import RunStore
 
 from . import faulty
 from .harness import Ended, must, nursery
@@ -44,12 +44,12 @@ def run(folder: Path, place: int, what: str, log: str) -> Ended:
     if place:
         how = {"folder": str(folder), "place": place, "what": what, "log": log}
         return nursery().run(None, folder, before=LIFE, **how)
-    said, disk = io.StringIO(), files.disk
+    said, disk = io.StringIO(), atomic_files.disk
     try:
         with contextlib.redirect_stderr(said):
             live(str(folder), place, what, log)
     finally:
-        files.disk = disk
+        atomic_files.disk = disk
     return Ended(0, "", said.getvalue(), [LIFE])
 
 

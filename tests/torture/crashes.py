@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from convcompare.lease import is_lease
+from convcompare.store.lease import is_lease
 
 from . import commits
 from .faulty import LOG, operations

@@ -78,7 +78,7 @@ def stores() -> TemporaryDirectory[str]:
 def leave_half_done() -> None:
     """Train up to the third epoch's commit, and die after it."""
     from convcompare import cli
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     real, calls = RunStore.save_epoch, itertools.count(1)
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from convcompare import files
 from convcompare.data import Split
 from convcompare.sources.array_file import write_splits
+from convcompare.store import atomic_files
 
 from . import downloads
 from .harm import WAYS, harm
@@ -45,7 +45,7 @@ def _cached_set(way: str) -> Case:
             must(found["code"] == 3, found)
             must(path.name in found["error"] + found["hint"], f"file not named: {found}")
             must(found["hint"].startswith("`rm "), f"no remedy: {found}")
-            files.remove(path)
+            atomic_files.remove(path)
             again = downloads.fetch(folder / "cache", good)
             must(again["sha256"] == whole["sha256"], f"the remedy does not help: {again}")
 
@@ -70,7 +70,7 @@ def _copy(way: str) -> Case:
             return
         must(found["code"] == 3 and found["hint"], found)
         must(way == "folder" or own.name in found["error"], f"folder not named: {found}")
-        files.remove(path)
+        atomic_files.remove(path)
         path.write_bytes(downloads.files()[path.name])
         again = downloads.fetch(folder / "cache", [], data_dir=str(own))
         must(again["sha256"] == downloads.fingerprint_of_all(), f"the remedy fails: {again}")
@@ -112,7 +112,7 @@ def _image(way: str) -> Case:
         ended = _train(folder).clean(0, 3)
         if ended.code == 3:
             must(path.name in ended.err and "hint: " in ended.err, f"image or remedy: {ended}")
-            files.remove(path)
+            atomic_files.remove(path)
             path.write_bytes(state)
             _train(folder).clean(0)
             must(_runs(folder) == before, "the mended folder is another data set")

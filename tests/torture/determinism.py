@@ -50,7 +50,7 @@ def networks() -> list[str]:
 
 def die_after_first() -> None:
     """Die at the commit of the first epoch."""
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     real = RunStore.save_epoch
 

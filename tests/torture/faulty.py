@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from convcompare import files
+from convcompare.store import atomic_files
 
 OPERATIONS = [
-    name for name, value in vars(files.Disk).items() if callable(value) and name[0] != "_"
+    name for name, value in vars(atomic_files.Disk).items() if callable(value) and name[0] != "_"
 ]
 LOG = "operations.log"
 
@@ -25,10 +25,10 @@ def install(place: int, what: str, log: str) -> None:
 
     `what` is ``before``, ``during`` or ``after`` for a crash there, or the name of an error.
     """
-    files.disk = Faulty(place, what, Path(log))  # type: ignore[assignment]
+    atomic_files.disk = Faulty(place, what, Path(log))  # type: ignore[assignment]
 
 
-class Faulty(files.Disk):
+class Faulty(atomic_files.Disk):
     """The disk, with each operation counted."""
 
     def __init__(self, place: int, what: str, log: Path) -> None:

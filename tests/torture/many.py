@@ -31,7 +31,7 @@ def owners(n: int, seed: int) -> Outcome:
 
 def impatient() -> None:
     """Let hearts beat fast, so that who stands still is noticed within two seconds."""
-    from convcompare import lease
+    from convcompare.store import lease
 
     lease.BEAT_SECONDS, lease.PATIENCE_SECONDS = 0.2, 2.0
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from convcompare.core.config import TrainConfig
-from convcompare.cost import Environment
-from convcompare.run import Epoch, Trial
-from convcompare.store import Predictions
+from convcompare.store.cost import Environment
+from convcompare.store.run import Epoch, Trial
+from convcompare.store.run_store import Predictions
 
 PLACE = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
 LOGITS = Predictions(np.arange(20, dtype=np.float32).reshape(5, 4), np.arange(5) % 4)

@@ -19,9 +19,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from convcompare.cost import Cost
-from convcompare.run import Epoch, Run
-from convcompare.store import RunStore
+from convcompare.store.cost import Cost
+from convcompare.store.run import Epoch, Run
+from convcompare.store.run_store import RunStore
 
 from .harness import Outcome, cases, nursery
 from .records import COMPARISON, LOGITS, PLACE, epoch, trial

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from convcompare.store import RunStore
+from convcompare.store.run_store import RunStore
 
 from .harness import Ended, must, nursery
 

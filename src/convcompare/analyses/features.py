@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from convcompare.features import FeatureRecord
 from convcompare.layers import activation
+from convcompare.store.feature_record import FeatureRecord
 
 from .mode import evaluating
 

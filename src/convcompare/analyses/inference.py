@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from convcompare.cost import Latency
+from convcompare.store.cost import Latency
 
 from .mode import evaluating
 

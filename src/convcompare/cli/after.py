@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from convcompare.comparison import Comparison
     from convcompare.experiment import TrialRunner
     from convcompare.group import Group
-    from convcompare.run import Run
+    from convcompare.store.run import Run
 
 
 def time_alone(comparison: Comparison, runner: TrialRunner, quiet: bool) -> Comparison:

@@ -25,7 +25,7 @@ def classes(
     from convcompare.core.errors import UsageError
     from convcompare.judgement import Judgement
     from convcompare.selection import select
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     kind = check_format(format)
     opened = RunStore(store)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from convcompare import files
 from convcompare.core.errors import ModelError, UsageError, did_you_mean, printable, quote
+from convcompare.store import atomic_files
 from convcompare.tables import Column, Format, Table
 
 from .console import talk
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from convcompare.build import Builder, Shape
     from convcompare.fields.effective_field import EffectiveField
-    from convcompare.run import Run
+    from convcompare.store.run import Run
 
 NAME = "effective-field"
 COLUMNS = (
@@ -91,7 +91,7 @@ def _measure(name: str) -> Literal["squared", "absolute"]:
 
 
 def _find_run(request: Request) -> Run:
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     store = RunStore(request.store)
     run_id = store.find(str(request.run))
@@ -157,7 +157,7 @@ def _field(
 def _load(model: nn.Module, builder: Builder, run: Run, store: Path) -> None:
     """Put the final weights of a run in place; ModelError where they are another network's."""
     from convcompare.checkpoint import from_bytes
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     weights = from_bytes(RunStore(store).weights(run))
     own = {name: tensor.shape for name, tensor in model.state_dict().items()}
@@ -208,8 +208,8 @@ def _write(folder: Path, fields: Mapping[str, EffectiveField], caption: str) -> 
         }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
-    files.make_folder(folder)
-    files.write(folder / f"{NAME}.npz", buffer.getvalue())
+    atomic_files.make_folder(folder)
+    atomic_files.write(folder / f"{NAME}.npz", buffer.getvalue())
     with styled():
         path = effective_fields(panels, caption).save(folder)
     talk().print(f"drew {len(panels)} fields: {printable(path)}", soft_wrap=True, markup=False)

@@ -15,7 +15,7 @@ from . import options as o
 from .output import emit_drawings, emit_table, emit_text
 
 if TYPE_CHECKING:
-    from convcompare.gradients import GradientRecord
+    from convcompare.store.gradient_record import GradientRecord
 
     from .job import Job
     from .request import Request
@@ -175,7 +175,7 @@ def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]
 
 def _notes(job: Job, threshold: float) -> tuple[str, ...]:
     from convcompare.analyses.gradient_flow import fixed_batch
-    from convcompare.gradients import CEILING, FLOOR
+    from convcompare.store.gradient_record import CEILING, FLOOR
 
     n = len(fixed_batch(job.conditions.train_images))
     return (

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from convcompare import files
 from convcompare.core.config import Runtime, recipe, recipe_name
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
+from convcompare.store import atomic_files
 
 from .cluster import on_cluster
 from .console import show_warning, talk
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from convcompare.core.config import TrainConfig
     from convcompare.data import Dataset, Sources
     from convcompare.experiment import Entrant, TrialRunner
-    from convcompare.run import Trial
-    from convcompare.store import RunStore
+    from convcompare.store.run import Trial
+    from convcompare.store.run_store import RunStore
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def prepare(request: Request) -> Job:
     from convcompare.experiment import grid, shape_of
     from convcompare.hardware import choose_precision, choose_runtime, share, spread
     from convcompare.load import default_cache, load_dataset
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     runtime = choose_runtime(request.device, request.threads)
     runtime = replace(runtime, compile=request.compile)
@@ -109,7 +109,7 @@ def prepare(request: Request) -> Job:
     models, configs, candidates = _at_each_rate(models, configs, request.lr_grid)
     entrants = _entrants(models, configs, dataset)
     if not request.dry_run:
-        files.check_writable(request.store)
+        atomic_files.check_writable(request.store)
     if executor == "ray":
         runtime = on_cluster(runtime, request, dataset)
     return Job(

@@ -29,7 +29,7 @@ export_names = _names("export")
 
 def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """The ids of the runs of the store, and ``latest``."""
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     store = ctx.params.get("store") or os.environ.get("CONVCOMPARE_STORE") or "runs"
     names = ["latest", *RunStore(Path(store)).ids()]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from convcompare import files
 from convcompare.core import formatting
 from convcompare.core.errors import StoreError, UsageError, printable
+from convcompare.store import atomic_files
 from convcompare.tables import Format, Table, print_table, render
 
 from .console import out, show_error, show_warning, talk, width
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convcompare.claims import Finding
     from convcompare.drawing import Drawing
     from convcompare.judgement import Judgement
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
 
 def emit_table(table: Table, kind: Format, path: Path | None = None) -> None:
@@ -40,8 +40,8 @@ def emit_text(text: str, path: Path | None) -> None:
         return
     from rich.text import Text
 
-    files.make_folder(path.parent)
-    files.write(path, (text + "\n").encode())
+    atomic_files.make_folder(path.parent)
+    atomic_files.write(path, (text + "\n").encode())
     talk().print(Text.assemble("wrote ", (printable(path), f"link {path.absolute().as_uri()}")))
 
 

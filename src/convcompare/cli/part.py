@@ -13,7 +13,7 @@ from convcompare.core.errors import UsageError, quote
 from .console import talk
 
 if TYPE_CHECKING:
-    from convcompare.run import Trial
+    from convcompare.store.run import Trial
 
     from .job import Job
     from .request import Request

@@ -10,7 +10,7 @@ from convcompare.tables import Column, Table
 
 if TYPE_CHECKING:
     from convcompare.comparison import Comparison
-    from convcompare.run import Run
+    from convcompare.store.run import Run
 
     from .job import Job
     from .request import Request

@@ -103,7 +103,7 @@ def _source(store: Path, data_dir: Path | None, names: Sequence[str]) -> Source:
     from convcompare.load import default_cache
     from convcompare.plotting import Source
     from convcompare.selection import select
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
     return Source(select(opened, names), opened, Sources(default_cache(), data_dir))

@@ -18,7 +18,7 @@ from convcompare.events import Chosen, Ended, Lost, Progressed, Started, Waiting
 
 if TYPE_CHECKING:
     from convcompare.events import Event, Pulse
-    from convcompare.run import Epoch, Trial
+    from convcompare.store.run import Epoch, Trial
 
 SPARKS = "▁▂▃▄▅▆▇█"
 BAR = 24

@@ -40,7 +40,7 @@ def report(
     from convcompare.report import compose
     from convcompare.report_folder import write_report
     from convcompare.sections import select
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
     sections = select(names or [], opened, Sources(default_cache(), data_dir))

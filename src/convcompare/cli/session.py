@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from convcompare.comparison import Comparison, Plan
     from convcompare.experiment import TrialRunner
     from convcompare.judgement import Judgement
-    from convcompare.run import Run
+    from convcompare.store.run import Run
 
     from .progress import Tracker
 

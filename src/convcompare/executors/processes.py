@@ -18,7 +18,7 @@ from convcompare.core.failures import SIGKILL, WORDS, Killer
 from convcompare.core.registry import register
 from convcompare.events import Ended, Event, Lost, Pulse, Started
 from convcompare.retries import Deaths
-from convcompare.run import Trial
+from convcompare.store.run import Trial
 from convcompare.wire import error_from_json, event_from_json
 from convcompare.workplace import Workplace
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from convcompare.core.registry import register
 from convcompare.events import Event
-from convcompare.run import Trial
+from convcompare.store.run import Trial
 
 from .processes import PACKAGES, Crew
 

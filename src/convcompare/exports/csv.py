@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convcompare import files
 from convcompare.core.registry import register
 from convcompare.rows import KINDS, rows
+from convcompare.store import atomic_files
 from convcompare.tables import csv_text
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def csv(judgement: Judgement, target: str) -> Iterator[str]:
     """Three CSV files: a row for each of the models, the runs, the epochs."""
     folder = Path(target)
-    files.make_folder(folder)
+    atomic_files.make_folder(folder)
     for kind in KINDS:
         found = rows(judgement, kind)
         names = list(found[0]) if found else []
         path = folder / f"{kind}.csv"
-        files.write(path, csv_text(names, (list(row.values()) for row in found)).encode())
+        atomic_files.write(path, csv_text(names, (list(row.values()) for row in found)).encode())
         yield str(path)

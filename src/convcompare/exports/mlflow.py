@@ -14,9 +14,9 @@ from .missing import needs
 
 if TYPE_CHECKING:
     from convcompare.judgement import Judgement
-    from convcompare.run import Run
+    from convcompare.store.run import Run
 
-RUN = "convcompare.run"
+RUN = "convcompare.store.run"
 """The tag that has the id of a run: one that is there already is not written twice."""
 
 

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convcompare import files
 from convcompare.blocks import unique_names
 from convcompare.core.registry import register
 from convcompare.series import moments, series
+from convcompare.store import atomic_files
 
 from .missing import needs
 
 if TYPE_CHECKING:
     from convcompare.judgement import Judgement
-    from convcompare.run import Run
+    from convcompare.store.run import Run
 
 
 @register.export("tensorboard")
@@ -30,8 +30,8 @@ def tensorboard(judgement: Judgement, target: str) -> Iterator[str]:
         for run in group.runs:
             folder = Path(target) / name / f"seed-{run.trial.seed}"
             path = folder / f"events.out.tfevents.{int(moments(run)[-1])}.{run.id}"
-            files.make_folder(folder)
-            files.write(path, _events(run))
+            atomic_files.make_folder(folder)
+            atomic_files.write(path, _events(run))
             yield str(folder)
 
 

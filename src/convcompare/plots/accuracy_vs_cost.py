@@ -10,7 +10,7 @@ from convcompare.core import formatting
 from convcompare.core.registry import register
 from convcompare.drawing import GREY, Drawing, legend_below, log_axis, outer_labels, panels
 from convcompare.group import Group
-from convcompare.run import Run
+from convcompare.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,14 +11,14 @@ import numpy as np
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.drawing import GREY, WIDTH, Drawing, canvas
-from convcompare.features import FEATURES
 from convcompare.looks import short
+from convcompare.store.feature_record import FEATURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convcompare.features import FeatureRecord
     from convcompare.plotting import Source
+    from convcompare.store.feature_record import FeatureRecord
 
 SHOWN = 8
 """Channels of a model."""

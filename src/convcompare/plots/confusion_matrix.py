@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from convcompare.group import Group
     from convcompare.plotting import Source
-    from convcompare.store import Predictions
+    from convcompare.store.run_store import Predictions
 
 Matrix = npt.NDArray[np.float64]
 ANNOTATED = 10

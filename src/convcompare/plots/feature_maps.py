@@ -17,8 +17,8 @@ from convcompare.drawing import (
     outer_labels,
     panels,
 )
-from convcompare.features import FEATURES
 from convcompare.looks import short
+from convcompare.store.feature_record import FEATURES
 
 from .activations import picture, show_image, title, without
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from convcompare.core.registry import register
 from convcompare.drawing import Drawing, count_axis, legend_below, log_axis, outer_labels, panels
-from convcompare.gradients import GRADIENTS, GradientRecord
 from convcompare.looks import Look
+from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from convcompare.looks import Look
     from convcompare.plotting import Source
-    from convcompare.run import Run
+    from convcompare.store.run import Run
 
 KEY = "line: mean of the seeds · band: lowest to highest seed"
 PALE = "marked line: test · pale line: train"

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from convcompare.core.registry import register
 from convcompare.drawing import Drawing, headline, panels
-from convcompare.field_record import FIELDS, FieldRecord
 from convcompare.looks import plain, short
+from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from convcompare.group import Group
     from convcompare.looks import Look
     from convcompare.plotting import Source
-    from convcompare.run import Run
+    from convcompare.store.run import Run
 
 WIDE = 20
 """From so large a ratio of the slowest to the fastest on, the axis is logarithmic."""

@@ -7,9 +7,9 @@ from typing import IO
 
 import numpy as np
 
-from convcompare import files
-from convcompare.arrays import read_npz
 from convcompare.data import Split
+from convcompare.store import atomic_files
+from convcompare.store.npz import read_npz
 
 Splits = tuple[Split, Split]
 _ARRAYS = ("_images", "_labels")
@@ -36,7 +36,7 @@ def write_splits(path: Path, splits: Splits, **notes: str) -> None:
             **arrays,  # type: ignore[arg-type]
         )
 
-    files.write(path, fill)
+    atomic_files.write(path, fill)
 
 
 def read_splits(path: Path) -> tuple[Splits, dict[str, str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from convcompare import files
+from convcompare.store import atomic_files
 
 Advance = Callable[[int], None]
 """Told the number of bytes that have just come in."""
@@ -99,7 +99,7 @@ def download(
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise SourceError(_reason(error)) from None
     with response:
-        files.write(target, lambda file: _copy(response, file, max_bytes, patience, advance))
+        atomic_files.write(target, lambda file: _copy(response, file, max_bytes, patience, advance))
 
 
 def _copy(

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convcompare import files, lease
 from convcompare.core import formatting
 from convcompare.core.errors import DataError, StoreError, quote
 from convcompare.data import Sources, fingerprint
+from convcompare.store import atomic_files, lease
 
 from .array_file import Splits, read_splits, write_splits
 from .download import Advance, Origin, Patience, SourceError
@@ -79,7 +79,7 @@ def obtain(
             return found
         if sources.offline:
             raise _unavailable(published, "and the network is off limits", "")
-        files.make_folder(sources.cache)
+        atomic_files.make_folder(sources.cache)
         waiting = f"waiting for another process that fetches {published.title}"
         with lease.hold(sources.cache, f"{published.name}.lease", lambda _: _say(waiting)):
             return _from_cache(published, sources) or _from_network(
@@ -158,9 +158,9 @@ def _from_origin(
 ) -> tuple[Splits, str]:
     """Fetch, decode, verify, cache; whatever happens, the unverified files are removed."""
     folder = sources.cache / f"{published.name}.part"
-    files.remove(folder)  # left by a process that was killed
+    atomic_files.remove(folder)  # left by a process that was killed
     try:
-        files.make_folder(folder)
+        atomic_files.make_folder(folder)
         text = f"downloading {published.name} from {origin.name}"
         with _progress(text, origin.size, sources.quiet) as advance:
             origin.fetch(folder, patience, advance)
@@ -172,7 +172,7 @@ def _from_origin(
             raise SourceError("not the right content")
         write_splits(published.cached_at(sources), splits, source=origin.name)
     finally:
-        files.remove(folder)
+        atomic_files.remove(folder)
     return splits, origin.name
 
 

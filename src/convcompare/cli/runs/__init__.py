@@ -17,8 +17,8 @@ from .. import options as o
 from ..output import emit_judgement, emit_table, emit_text, end
 
 if TYPE_CHECKING:
-    from convcompare.run import Epoch
-    from convcompare.store import RunStore
+    from convcompare.store.run import Epoch
+    from convcompare.store.run_store import RunStore
 
 COLUMNS = (
     Column("id", "run", "left"),
@@ -53,7 +53,7 @@ def runs(
     $ convcompare runs 3fa9
     $ convcompare runs check --repair
     """
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     from ..arguments import parse_columns
 

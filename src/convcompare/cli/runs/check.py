@@ -17,8 +17,8 @@ from ..console import show_error, show_warning
 from ..output import emit_text
 
 if TYPE_CHECKING:
-    from convcompare.examination import Examination, Finding
-    from convcompare.store import RunStore
+    from convcompare.store.check import Examination, Finding
+    from convcompare.store.run_store import RunStore
 
 
 def check(
@@ -42,8 +42,8 @@ def check(
     Nothing is deleted: what is put aside can be moved back. The command that made a run makes it
     anew, or goes on from the epoch that is left of it. Exit code 4 where damage is left.
     """
-    from convcompare.examination import examine
-    from convcompare.store import RunStore
+    from convcompare.store.check import examine
+    from convcompare.store.run_store import RunStore
 
     kind = check_format(format)
     opened = RunStore(store)
@@ -71,7 +71,7 @@ def _repair(store: RunStore, examination: Examination) -> dict[Finding, list[Pat
     """What was put aside, by what was found; that a run is being written is said."""
     import datetime
 
-    from convcompare.examination import repair
+    from convcompare.store.check import repair
 
     place = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
     moved = {}

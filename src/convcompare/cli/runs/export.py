@@ -46,7 +46,7 @@ def export(
     from convcompare.core.registry import register
     from convcompare.judgement import Judgement
     from convcompare.selection import select
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     write = register.export[to].function
     opened = RunStore(store)

@@ -14,7 +14,7 @@ from .. import options as o
 from ..console import out, talk
 
 if TYPE_CHECKING:
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
 
 def rm(
@@ -36,7 +36,7 @@ def rm(
 
     Comparisons that they belong to still open, and say that they are missing.
     """
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
     found = list(dict.fromkeys(opened.find(prefix) for prefix in runs))

@@ -21,8 +21,8 @@ from ..output import emit_table, emit_text
 if TYPE_CHECKING:
     from convcompare.data import Sources
     from convcompare.repetition import Repetition
-    from convcompare.run import Run
-    from convcompare.store import RunStore
+    from convcompare.store.run import Run
+    from convcompare.store.run_store import RunStore
 
 COLUMNS = (
     Column("part", "part", "left"),
@@ -63,7 +63,7 @@ def verify(
     from convcompare.data import Sources
     from convcompare.load import default_cache
     from convcompare.repetition import check_repeatable
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     kind = check_format(format)
     opened = RunStore(store)
@@ -81,7 +81,7 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
     """The run as it comes out again, and the store that it is in; shown while it is trained."""
     from convcompare.events import Ended
     from convcompare.repetition import repeat
-    from convcompare.store import RunStore
+    from convcompare.store.run_store import RunStore
 
     from ..progress import Tracker, follow
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from . import files
-from .core.errors import Damaged, StoreError, quote
+from convcompare.core.errors import Damaged, StoreError, quote
+
+from . import atomic_files
 from .run import SCHEMA_VERSION
 
 LARGEST = 32 << 20
@@ -20,9 +21,11 @@ _AT_ONCE = 64 << 20
 T = TypeVar("T")
 
 
-def write_record(path: Path, record: Mapping[str, Any], guard: files.Guard | None = None) -> None:
+def write_record(
+    path: Path, record: Mapping[str, Any], guard: atomic_files.Guard | None = None
+) -> None:
     """Write a record, its schema version and its CRC."""
-    files.write(path, stamp(record), guard)
+    atomic_files.write(path, stamp(record), guard)
 
 
 def stamp(record: Mapping[str, Any]) -> bytes:
@@ -58,9 +61,9 @@ def read_parsed(path: Path, build: Callable[[Mapping[str, Any]], T]) -> T:
 def verified(path: Path, digest: str | None) -> bytes:
     """The bytes of a file, where they are those that a record names; StoreError elsewhere."""
     large = _size(path) > _AT_ONCE
-    if large and files.sha256(path) != digest:
+    if large and atomic_files.sha256(path) != digest:
         raise damaged(path, "its bytes are not those that were written")
-    data = content(path, files.LARGEST)
+    data = content(path, atomic_files.LARGEST)
     if sha256(data) != digest:
         raise damaged(path, "its bytes are not those that were written")
     return data
@@ -95,9 +98,9 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def content(path: Path, limit: int = files.LARGEST) -> bytes:
+def content(path: Path, limit: int = atomic_files.LARGEST) -> bytes:
     """The bytes of a file of the store; Damaged where there is none, or a far too large one."""
-    if not files.exists(path):
+    if not atomic_files.exists(path):
         raise damaged(path, "it is missing")
     if path.is_dir():
         raise damaged(path, "it is a folder")
@@ -105,7 +108,7 @@ def content(path: Path, limit: int = files.LARGEST) -> bytes:
         raise damaged(path, "it is not a regular file")
     if _size(path) > limit:
         raise damaged(path, "it is larger than what was written")
-    return files.read(path, limit)
+    return atomic_files.read(path, limit)
 
 
 def _size(path: Path) -> int:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import files
-from .core.errors import StoreError, quote
-from .records import damaged, read_parsed, read_record, sha256, stamp, unseal, verified
+from convcompare.core.errors import StoreError, quote
+
+from . import atomic_files
+from .json_records import damaged, read_parsed, read_record, sha256, stamp, unseal, verified
 from .run import Epoch
 
 CHECKPOINT = "checkpoint"
@@ -49,26 +50,26 @@ class State:
 
 
 def save(
-    folder: Path, run_id: str, history: Sequence[Epoch], tensors: bytes, guard: files.Guard
+    folder: Path, run_id: str, history: Sequence[Epoch], tensors: bytes, guard: atomic_files.Guard
 ) -> None:
     """Commit the state after the last epoch of `history`; of older ones the newest is kept."""
     states = folder / CHECKPOINT
     epoch = history[-1].epoch
     name = f"{epoch:04}"
-    files.write(states / f"{name}.safetensors", tensors, guard)
+    atomic_files.write(states / f"{name}.safetensors", tensors, guard)
     record = {
         "id": run_id,
         "epoch": epoch,
         "sha256": sha256(tensors),
         "history": [line.to_json() for line in history],
     }
-    files.write(states / f"{name}.json", stamp(record), guard)
+    atomic_files.write(states / f"{name}.json", stamp(record), guard)
     guard()
     numbers = sorted((number for number in _numbers(states) if number < epoch), reverse=True)
     kept = {name, *(f"{number:04}" for number in numbers[:1])}
-    for other in files.names(states):
+    for other in atomic_files.names(states):
         if other == OLD_POINTER or other.partition(".")[0] not in kept:
-            files.remove(states / other)
+            atomic_files.remove(states / other)
 
 
 def states(folder: Path, run_id: str) -> list[State | StoreError]:
@@ -79,7 +80,7 @@ def states(folder: Path, run_id: str) -> list[State | StoreError]:
             found.append(_state(folder / CHECKPOINT / f"{number:04}.json", run_id))
         except StoreError as error:
             found.append(error)
-    if not found and files.exists(folder / CHECKPOINT / OLD_POINTER):
+    if not found and atomic_files.exists(folder / CHECKPOINT / OLD_POINTER):
         try:
             found += _old_states(folder)
         except StoreError as error:
@@ -112,7 +113,7 @@ def damages(folder: Path, run_id: str) -> list[tuple[StoreError, tuple[Path, ...
             _state(record, run_id).read()
         except StoreError as error:
             found.append((error, (record, record.with_suffix(".safetensors"))))
-    if not _numbers(below) and files.exists(below / OLD_POINTER):
+    if not _numbers(below) and atomic_files.exists(below / OLD_POINTER):
         for state in states(folder, run_id):
             try:
                 if isinstance(state, StoreError):
@@ -128,7 +129,9 @@ def _told(problems: Sequence[str], consequence: str) -> str:
 
 
 def _numbers(folder: Path) -> list[int]:
-    return [int(found[1]) for name in files.names(folder) if (found := _RECORD.fullmatch(name))]
+    return [
+        int(found[1]) for name in atomic_files.names(folder) if (found := _RECORD.fullmatch(name))
+    ]
 
 
 def _state(path: Path, run_id: str) -> State:
@@ -146,7 +149,7 @@ def _state(path: Path, run_id: str) -> State:
 def _old_states(folder: Path) -> list[State | StoreError]:
     """The states of a run that was begun by a version before these records."""
     pointer = folder / CHECKPOINT / OLD_POINTER
-    lines = files.read(folder / "history.jsonl").splitlines()
+    lines = atomic_files.read(folder / "history.jsonl").splitlines()
     history = [record for line in lines if (record := unseal(line)) is not None]
     found: list[State | StoreError] = []
     for state in read_record(pointer).get("checkpoints", []):

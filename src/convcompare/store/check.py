@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from . import files, states
-from .core.errors import Damaged, StoreError
+from convcompare.core.errors import Damaged, StoreError
+
+from . import atomic_files, checkpoints
+from .json_records import damaged
 from .lease import is_lease
-from .records import damaged
-from .store import RunStore
-from .stored import ANALYSES, COMPARISONS, QUARANTINE, StoredRuns
+from .reader import ANALYSES, COMPARISONS, QUARANTINE, StoredRuns
+from .run_store import RunStore
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,10 @@ def repair(store: RunStore, finding: Finding, place: str) -> list[Path]:
 def _move(store: RunStore, paths: tuple[Path, ...], place: str) -> list[Path]:
     moved = []
     for path in paths:
-        if files.exists(path):  # else it went with what was found before
+        if atomic_files.exists(path):  # else it went with what was found before
             target = store.root / QUARANTINE / place / path.relative_to(store.root)
-            files.make_folder(target.parent)
-            files.move(path, target)
+            atomic_files.make_folder(target.parent)
+            atomic_files.move(path, target)
             moved.append(target)
             if path.parent == store.root:
                 _release(target)
@@ -95,9 +96,9 @@ def _move(store: RunStore, paths: tuple[Path, ...], place: str) -> list[Path]:
 def _release(folder: Path) -> None:
     """Remove the lease by which a run was put aside, which went with it."""
     with suppress(StoreError):  # a file in place of a folder has none
-        for name in files.names(folder):
+        for name in atomic_files.names(folder):
             if is_lease(name):
-                files.remove(folder / name)
+                atomic_files.remove(folder / name)
 
 
 def _look(read: Callable[[], object], aside: tuple[Path, ...], run_id: str = "") -> list[Finding]:
@@ -114,7 +115,7 @@ def _of_run(store: StoredRuns, run_id: str) -> Iterator[Finding]:
     if not folder.is_dir():
         yield Finding(damaged(folder, "it is not a folder"), (folder,), run_id)
         return
-    names = [name for name in files.names(folder) if not is_lease(name)]
+    names = [name for name in atomic_files.names(folder) if not is_lease(name)]
     if not names:  # a process died before it wrote a word
         return
     yield from _look(partial(store.trial, run_id), (folder,), run_id)
@@ -143,11 +144,11 @@ def _of_end(store: StoredRuns, run_id: str) -> Iterator[Finding]:
 
 def _of_beginning(store: StoredRuns, run_id: str) -> Iterator[Finding]:
     folder = store.folder(run_id)
-    if files.exists(folder / "error.json"):
+    if atomic_files.exists(folder / "error.json"):
         failure = folder / "error.json"
         yield from _look(partial(store.recorded, run_id, failure.name), (failure,), run_id)
-    for error, aside in states.damages(folder, run_id):
+    for error, aside in checkpoints.damages(folder, run_id):
         yield Finding(error, aside, run_id)
-    for name in files.names(folder / ANALYSES):
+    for name in atomic_files.names(folder / ANALYSES):
         read = partial(store.half_done_analysis, run_id, name.removesuffix(".npz"))
         yield from _look(read, (folder / ANALYSES / name,), run_id)

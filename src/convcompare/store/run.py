@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from .core.config import TrainConfig
+from convcompare.core.config import TrainConfig
+
 from .cost import Cost, Environment, Latency, Timing, known_fields, plain
 
 SCHEMA_VERSION = 1

@@ -19,23 +19,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import files, states
-from .core.errors import StoreError
+from convcompare.core.errors import StoreError
+
+from . import atomic_files, checkpoints
+from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
+from .json_records import damaged, sha256, stamp, verified, write_record
 from .lease import Lease, claim, held, hold, holder, is_lease
-from .records import damaged, sha256, stamp, verified, write_record
+from .reader import ANALYSES, BINARIES, COMPARISONS, PASSING, RECORDS, RUN, Predictions, StoredRuns
 from .run import Epoch, Run, Trial
-from .states import CHECKPOINT, Checkpoint
-from .stored import (
-    ANALYSES,
-    BINARIES,
-    COMPARISONS,
-    PASSING,
-    RECORDS,
-    RUN,
-    Predictions,
-    StoredRuns,
-)
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
     import numpy.typing as npt
@@ -81,58 +73,58 @@ class RunStore(StoredRuns):
         kept = {*RECORDS, *BINARIES, ANALYSES}
         places = (folder, folder / ANALYSES)
         if self.finished(run_id) and (
-            any(name not in kept for name in files.names(folder))
-            or any(map(files.leftovers, places))
+            any(name not in kept for name in atomic_files.names(folder))
+            or any(map(atomic_files.leftovers, places))
         ):
             lease = claim(folder)
             if lease:
                 with lease:
                     for name in PASSING:
-                        files.remove(folder / name)
+                        atomic_files.remove(folder / name)
                     for place in places:
-                        files.collect(place)
+                        atomic_files.collect(place)
 
     def begin(self, trial: Trial, environment: Environment) -> None:
         """Note what is about to run, and where."""
         folder = self.folder(trial.id)
         with self._mine(trial.id) as guard:
-            if files.exists(folder / "trial.json"):
+            if atomic_files.exists(folder / "trial.json"):
                 self.trial(trial.id)  # which raises where it is damaged
             else:
                 write_record(folder / "trial.json", trial.to_json(), guard)
-            files.make_folder(folder / CHECKPOINT)
+            atomic_files.make_folder(folder / CHECKPOINT)
             record = {"id": trial.id, **environment.to_json()}
             write_record(folder / "environment.json", record, guard)
 
     def place(self, run_id: str) -> Environment | None:
         """Where a half-done run was made so far, None where it has not begun; its steps must go on
         as they were. Raises StoreError where the record is damaged."""
-        if not files.exists(self.folder(run_id) / "environment.json"):
+        if not atomic_files.exists(self.folder(run_id) / "environment.json"):
             return None
         return self.environment(run_id)
 
     def save_epoch(self, trial: Trial, history: list[Epoch], tensors: bytes) -> None:
         """Commit an epoch: its state, its line, then the pointer that makes both count."""
         with self._mine(trial.id) as guard:
-            states.save(self.folder(trial.id), trial.id, history, tensors, guard)
+            checkpoints.save(self.folder(trial.id), trial.id, history, tensors, guard)
 
     def save_analysis(self, run_id: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep what an analysis found; an epoch's is written before the epoch counts."""
         import numpy as np
 
-        from .arrays import to_npz
+        from .npz import to_npz
 
         data = to_npz({**arrays, RUN: np.array(run_id)})
         with self._mine(run_id) as guard:
-            files.make_folder(self.folder(run_id) / ANALYSES)
-            files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", data, guard)
+            atomic_files.make_folder(self.folder(run_id) / ANALYSES)
+            atomic_files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", data, guard)
 
     def finish(self, run: Run, weights: bytes | None, predictions: Predictions | None) -> Run:
         """Commit the end of a trial: the first record counts, whoever wrote it; it is returned.
 
         The record is written last, then the checkpoints go.
         """
-        from .arrays import to_npz
+        from .npz import to_npz
 
         folder = self.folder(run.id)
         with self._mine(run.id) as guard:
@@ -143,10 +135,12 @@ class RunStore(StoredRuns):
                     ("test_logits.npz", None if predictions is None else to_npz(vars(predictions))),
                 ):
                     if data is not None:
-                        files.write(folder / name, data, guard)
+                        atomic_files.write(folder / name, data, guard)
                         digests[name] = sha256(data)
-                for name in files.names(folder / ANALYSES):
-                    digests[f"{ANALYSES}/{name}"] = sha256(files.read(folder / ANALYSES / name))
+                for name in atomic_files.names(folder / ANALYSES):
+                    digests[f"{ANALYSES}/{name}"] = sha256(
+                        atomic_files.read(folder / ANALYSES / name)
+                    )
                 run = Run(**{**vars(run), "sha256": digests})
             return self._commit(run, guard)
 
@@ -167,17 +161,17 @@ class RunStore(StoredRuns):
         with self._mine(run.id) as guard:
             if not self.finished(run.id):
                 for name in run.sha256:
-                    files.make_folder((folder / name).parent)
-                    files.write(folder / name, parcel[name], guard)
+                    atomic_files.make_folder((folder / name).parent)
+                    atomic_files.write(folder / name, parcel[name], guard)
             return self._commit(run, guard)
 
-    def _commit(self, run: Run, guard: files.Guard) -> Run:
+    def _commit(self, run: Run, guard: atomic_files.Guard) -> Run:
         """Write the record, where there is none, and clear away what was to go on from."""
         if not self.finished(run.id):
-            files.write_first(self.folder(run.id) / "run.json", stamp(run.to_json()), guard)
+            atomic_files.write_first(self.folder(run.id) / "run.json", stamp(run.to_json()), guard)
         run = self.run(run.id)
         for name in PASSING:
-            files.remove(self.folder(run.id) / name)
+            atomic_files.remove(self.folder(run.id) / name)
         return run
 
     def note_failure(self, run: Run) -> None:
@@ -193,25 +187,25 @@ class RunStore(StoredRuns):
 
     def forget(self, run_id: str) -> None:
         """Start a trial over: its record goes first, so that no half of it can pass for a whole."""
-        if not files.exists(self.folder(run_id)):
+        if not atomic_files.exists(self.folder(run_id)):
             return
         with self._mine(run_id) as guard:
             for name in ("run.json", "timing.json", *PASSING, *BINARIES, ANALYSES):
                 guard()
-                files.remove(self.folder(run_id) / name)
+                atomic_files.remove(self.folder(run_id) / name)
 
     def remove(self, run_id: str) -> None:
         """Remove a run for good. Whoever dies in between leaves a run that has not ended."""
         self.forget(run_id)
         with self._mine(run_id) as guard:
-            for name in files.names(self.folder(run_id)):
+            for name in atomic_files.names(self.folder(run_id)):
                 guard()
                 if not is_lease(name):
-                    files.remove(self.folder(run_id) / name)
-            files.remove(self.folder(run_id))
+                    atomic_files.remove(self.folder(run_id) / name)
+            atomic_files.remove(self.folder(run_id))
 
     @contextmanager
-    def _mine(self, run_id: str) -> Iterator[files.Guard]:
+    def _mine(self, run_id: str) -> Iterator[atomic_files.Guard]:
         """What raises LeaseLost where this store has lost a run; one without a lease is claimed."""
         lease = self._leases.get(run_id)
         if lease and not lease.released:
@@ -228,5 +222,5 @@ class RunStore(StoredRuns):
             yield claimed.check
 
     def add_comparison(self, name: str, record: Mapping[str, Any]) -> None:
-        files.make_folder(self.root / COMPARISONS)
+        atomic_files.make_folder(self.root / COMPARISONS)
         write_record(self.root / COMPARISONS / f"{name}.json", record)

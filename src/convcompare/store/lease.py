@@ -24,11 +24,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from . import files
-from .core import process
-from .core.errors import ConvcompareError, LeaseLost, StoreError, quote
-from .core.process import Process
-from .records import stamp, unseal
+from convcompare.core import process
+from convcompare.core.errors import ConvcompareError, LeaseLost, StoreError, quote
+from convcompare.core.process import Process
+
+from . import atomic_files
+from .json_records import stamp, unseal
 
 BEAT_SECONDS = 5.0
 PATIENCE_SECONDS = 30.0
@@ -59,7 +60,7 @@ class Lease:
         """Show that the owner is alive. Raises nothing: that it is lost is found by `check`."""
         with suppress(ConvcompareError, OSError):
             if self._mine():
-                files.touch(self.path)
+                atomic_files.touch(self.path)
 
     def release(self) -> None:
         """Give it back; nothing happens where it was lost.
@@ -70,7 +71,7 @@ class Lease:
         self.released = True
         try:
             if self._mine():
-                files.remove(self.path)
+                atomic_files.remove(self.path)
         except (ConvcompareError, OSError):
             _given_back.add(self.nonce)
 
@@ -84,7 +85,7 @@ class Lease:
     def _mine(self) -> bool:
         """Whether the file is still this one's; StoreError where the disk does not say."""
         try:
-            record = unseal(files.read(self.path, _LARGEST))
+            record = unseal(atomic_files.read(self.path, _LARGEST))
         except StoreError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return False
@@ -102,19 +103,19 @@ class Lease:
 
 def claim(folder: Path, name: str = LEASE) -> Lease | None:
     """The lease of a folder, which is made; None where another process has it. Does not wait."""
-    files.make_folder(folder)
+    atomic_files.make_folder(folder)
     newest = _newest(folder, name)
     if newest and not _free(_path(folder, name, newest)):
         return None
     lease = Lease(folder, name, newest + 1)
-    if not files.write_first(lease.path, stamp(lease.record())):
+    if not atomic_files.write_first(lease.path, stamp(lease.record())):
         return None
     if _newest(folder, name) != lease.generation:  # a claim that was older than it knew
         lease.release()
         return None
     for generation in _generations(folder, name):
         if generation < lease.generation:
-            files.remove(_path(folder, name, generation))
+            atomic_files.remove(_path(folder, name, generation))
     _heart.keep(lease)
     return lease
 
@@ -205,7 +206,7 @@ def _owner(record: dict[str, Any] | None) -> Process | None:
 def _read(path: Path) -> dict[str, Any] | None:
     """What a lease says; None where it is gone or damaged."""
     try:
-        return unseal(files.read(path, _LARGEST))
+        return unseal(atomic_files.read(path, _LARGEST))
     except StoreError:
         return None
 
@@ -216,7 +217,7 @@ def _newest(folder: Path, name: str) -> int:
 
 
 def _generations(folder: Path, name: str) -> list[int]:
-    return [number for file in files.names(folder) if (number := _number(file, name))]
+    return [number for file in atomic_files.names(folder) if (number := _number(file, name))]
 
 
 def _number(file: str, name: str) -> int:

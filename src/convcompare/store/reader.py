@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import files, states
-from .core.errors import StoreError, UsageError, quote
+from convcompare.core.errors import StoreError, UsageError, quote
+
+from . import atomic_files, checkpoints
+from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
-from .records import content, damaged, read_parsed, read_record, verified
+from .json_records import content, damaged, read_parsed, read_record, verified
 from .run import Epoch, Run, Trial
-from .states import CHECKPOINT, Checkpoint
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
     import numpy as np
@@ -63,11 +64,13 @@ class StoredRuns:
 
     def folders(self) -> list[str]:
         """The names of all folders of runs, those included in which nothing was begun."""
-        return [name for name in files.names(self.root) if _ID.fullmatch(name)]
+        return [name for name in atomic_files.names(self.root) if _ID.fullmatch(name)]
 
     def begun(self, run_id: str) -> bool:
         """Whether anything of a trial is there: a process may have died before it wrote a word."""
-        return any(files.exists(self.folder(run_id) / name) for name in (*RECORDS, CHECKPOINT))
+        return any(
+            atomic_files.exists(self.folder(run_id) / name) for name in (*RECORDS, CHECKPOINT)
+        )
 
     def find(self, prefix: str) -> str:
         """The one id that begins with `prefix`; UsageError where there are none or several."""
@@ -80,7 +83,7 @@ class StoredRuns:
 
     def finished(self, run_id: str) -> bool:
         """Whether the trial has ended, well or not."""
-        return files.exists(self.folder(run_id) / "run.json")
+        return atomic_files.exists(self.folder(run_id) / "run.json")
 
     def recorded(self, run_id: str, name: str = "run.json") -> Run:
         """The record of how a trial ended as it was written then."""
@@ -93,7 +96,7 @@ class StoredRuns:
         """The record of a trial that has ended, with the times that were measured afterwards."""
         run = self.recorded(run_id)
         timing = self.folder(run_id) / "timing.json"
-        return replace(run, timing=self.timing(run_id)) if files.exists(timing) else run
+        return replace(run, timing=self.timing(run_id)) if atomic_files.exists(timing) else run
 
     def timing(self, run_id: str) -> Timing:
         """What was measured of a run after it."""
@@ -111,7 +114,7 @@ class StoredRuns:
         """How a trial ended last: its record or that of its failure; None where it has not."""
         if self.finished(run_id):
             return self.run(run_id)
-        if files.exists(self.folder(run_id) / "error.json"):
+        if atomic_files.exists(self.folder(run_id) / "error.json"):
             return self.recorded(run_id, "error.json")
         return None
 
@@ -145,7 +148,7 @@ class StoredRuns:
 
     def history(self, run_id: str) -> tuple[Epoch, ...]:
         """The epochs that a half-done trial has behind it, by the record of its newest state."""
-        for state in states.states(self.folder(run_id), run_id):
+        for state in checkpoints.states(self.folder(run_id), run_id):
             if isinstance(state, StoreError):
                 raise state
             return state.history
@@ -171,10 +174,10 @@ class StoredRuns:
 
         StoreError where it is damaged or of another run.
         """
-        from .arrays import from_npz
+        from .npz import from_npz
 
         path = self.folder(run_id) / ANALYSES / f"{name}.npz"
-        if not files.exists(path):
+        if not atomic_files.exists(path):
             return None
         try:
             arrays = from_npz(content(path))
@@ -194,11 +197,11 @@ class StoredRuns:
 
         Where the newest is damaged it is the one before.
         """
-        return states.newest(self.folder(run_id), run_id)
+        return checkpoints.newest(self.folder(run_id), run_id)
 
     def comparisons(self) -> list[str]:
         """The names of all comparisons, oldest first."""
-        names = files.names(self.root / COMPARISONS)
+        names = atomic_files.names(self.root / COMPARISONS)
         return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
     def comparison(self, name: str) -> dict[str, Any]:
@@ -216,7 +219,7 @@ class StoredRuns:
     # Parts
 
     def _arrays(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]]:
-        from .arrays import from_npz
+        from .npz import from_npz
 
         path = self._named(run, name)
         data = verified(path, run.sha256.get(name))

@@ -21,8 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from .core import process
-from .core.errors import StoreError, quote
+from convcompare.core import process
+from convcompare.core.errors import StoreError, quote
 
 TEMPORARY = ".tmp-"
 LARGEST = 4 << 30
