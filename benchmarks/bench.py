@@ -87,8 +87,9 @@ def timed(code: str) -> tuple[int, float]:
 def fields() -> dict[str, float]:
     """Seconds for every field of torchvision's ResNet-152, torch and torchvision imported."""
     layers, seconds = timed(
-        "import time; from convcompare.torchvision_import import import_torchvision;"
-        " from convcompare.build import Shape, resolve; import_torchvision('torchvision.models');"
+        "import time; from convcompare.models.torchvision_import import import_torchvision;"
+        " from convcompare.models.build import resolve; from convcompare.models.shape import Shape;"
+        " import_torchvision('torchvision.models');"
         " from convcompare.fields.measure import field_of_network; t = time.perf_counter();"
         " f = field_of_network(resolve('torchvision:resnet152', Shape(3, 224, 1000)));"
         " print(len(f.layers), time.perf_counter() - t)"

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from convcompare import torchvision_import
-from convcompare.build import resolve
 from convcompare.data import Dataset, Split
 from convcompare.experiment import shape_of
+from convcompare.models import torchvision_import
+from convcompare.models.build import resolve
 from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from keras import layers
 from torch import nn
 
-from convcompare.build import resolve
 from convcompare.data import Dataset, Split
 from convcompare.experiment import shape_of
-from convcompare.layers.blocks import BasicBlock
+from convcompare.models.build import resolve
+from convcompare.models.layers.residual_blocks import BasicBlock
 from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 ENDLESS = 10**6

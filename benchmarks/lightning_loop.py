@@ -14,10 +14,10 @@ from torch import Tensor, nn, optim
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
-from convcompare.build import resolve
 from convcompare.data import Dataset
 from convcompare.experiment import shape_of
-from convcompare.torchvision_import import import_torchvision
+from convcompare.models.build import resolve
+from convcompare.models.torchvision_import import import_torchvision
 from course_loop import accuracy, image_set
 from turns import BATCH_SIZE, LEARNING_RATE, Turns
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convcompare.build import resolve
 from convcompare.core.config import TrainConfig
 from convcompare.data import Dataset
 from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.hardware import choose_precision, choose_runtime
+from convcompare.models.build import resolve
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
 from convcompare.trainer import Trainer

@@ -13,11 +13,11 @@ from pathlib import Path
 from rich.console import Console
 
 from convcompare.attempt import Attempt
-from convcompare.build import resolve
 from convcompare.cli.progress import Tracker, follow
 from convcompare.data import Dataset
 from convcompare.events import Progressed
 from convcompare.experiment import shape_of
+from convcompare.models.build import resolve
 from own_loop import prepared
 from turns import Turns
 

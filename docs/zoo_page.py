@@ -11,11 +11,12 @@ import re
 import sys
 from pathlib import Path
 
-from convcompare.build import CONTEXT, Shape, resolve
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import Entry, register
 from convcompare.core.spec import format_value
+from convcompare.models.build import CONTEXT, resolve
+from convcompare.models.shape import Shape
 from convcompare.study import Row, Study
 
 PAGE = Path(__file__).parent / "zoo.md"

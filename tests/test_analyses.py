@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from convcompare.analyses.features import features
 from convcompare.analyses.gradient_flow import fixed_batch, gradient_flow
-from convcompare.build import Shape, resolve
 from convcompare.core.registry import register
+from convcompare.models.build import resolve
+from convcompare.models.shape import Shape
 from convcompare.store.gradient_record import GradientRecord
 from convcompare.store.run_store import RunStore
 

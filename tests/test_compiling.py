@@ -16,13 +16,13 @@ import torch
 from tests.conftest import Result, make_tiny
 
 from convcompare import compiling
-from convcompare.build import resolve
 from convcompare.core import openmp
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.data import Dataset
 from convcompare.events import Chosen, Ended, Progressed
 from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.hardware import MACS_A_THREAD, fitting_threads
+from convcompare.models.build import resolve
 from convcompare.rehearsal import in_turn
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore

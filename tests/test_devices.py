@@ -19,13 +19,13 @@ from torch import Tensor
 
 import devices_side
 from convcompare import hardware
-from convcompare.build import resolve
 from convcompare.core.config import RECIPES, Runtime, TrainConfig, recipe_name
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import derive
 from convcompare.data import Dataset
 from convcompare.devices import ALONE, Devices
 from convcompare.experiment import Entrant, TrialRunner, shape_of
+from convcompare.models.build import resolve
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]

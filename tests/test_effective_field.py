@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import nn
 
-from convcompare.build import Shape, resolve
 from convcompare.core.errors import UsageError
 from convcompare.fields.effective_field import (
     MASS,
@@ -25,6 +24,8 @@ from convcompare.fields.effective_field import (
 )
 from convcompare.fields.measure import field_of_network
 from convcompare.fields.receptive_field import trace
+from convcompare.models.build import resolve
+from convcompare.models.shape import Shape
 from convcompare.receptive_field_table import csv_table, field_table, to_json
 from convcompare.tables import for_terminal
 

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convcompare.analyses.layer_cost import cases, layer_costs
 from convcompare.core.errors import ModelError
-from convcompare.layers import activation, attention, blocks, convolution, pooling
+from convcompare.models.layers import activation, attention, convolution, pooling, residual_blocks
 
 GEOMETRIES = [
     # kernel, stride, padding, dilation
@@ -279,14 +279,14 @@ def test_mixed_pooling() -> None:
 
 
 BLOCKS = {
-    "basic": lambda i, o, s: blocks.BasicBlock(i, o, s),
-    "basic 5×5": lambda i, o, s: blocks.BasicBlock(i, o, s, kernel=5),
-    "padded": lambda i, o, s: blocks.BasicBlock(i, o, s, shortcut="padding"),
-    "wide": lambda i, o, s: blocks.BasicBlock(i, o, s, inner=2 * o),
-    "1+3": lambda i, o, s: blocks.MixedKernelBlock(i, o, s),
-    "bottleneck": lambda i, o, s: blocks.BottleneckBlock(i, o, s),
-    "pre-activation": lambda i, o, s: blocks.PreActivationBlock(i, o, s),
-    "pre-activation bottleneck": lambda i, o, s: blocks.PreActivationBlock(i, o, s, True),
+    "basic": lambda i, o, s: residual_blocks.BasicBlock(i, o, s),
+    "basic 5×5": lambda i, o, s: residual_blocks.BasicBlock(i, o, s, kernel=5),
+    "padded": lambda i, o, s: residual_blocks.BasicBlock(i, o, s, shortcut="padding"),
+    "wide": lambda i, o, s: residual_blocks.BasicBlock(i, o, s, inner=2 * o),
+    "1+3": lambda i, o, s: residual_blocks.MixedKernelBlock(i, o, s),
+    "bottleneck": lambda i, o, s: residual_blocks.BottleneckBlock(i, o, s),
+    "pre-activation": lambda i, o, s: residual_blocks.PreActivationBlock(i, o, s),
+    "pre-activation bottleneck": lambda i, o, s: residual_blocks.PreActivationBlock(i, o, s, True),
 }
 
 
@@ -306,8 +306,8 @@ def test_blocks_of_report_004() -> None:
     def count(block: nn.Module) -> int:
         return sum(p.numel() for p in block.parameters())
 
-    assert count(blocks.BasicBlock(64, 64)) == 73_984
-    assert count(blocks.BasicBlock(64, 64, inner=128)) == 147_840
+    assert count(residual_blocks.BasicBlock(64, 64)) == 73_984
+    assert count(residual_blocks.BasicBlock(64, 64, inner=128)) == 147_840
 
 
 @pytest.mark.parametrize(
@@ -327,8 +327,8 @@ def test_blocks_of_report_004() -> None:
         (lambda: convolution.ScaledConvolution(1, 1, 3, 0), ["`stride`", "`0`"]),
         (lambda: convolution.ScaledConvolution(1, 1, scale=math.inf), ["`scale`", "`inf`"]),
         (lambda: convolution.UnfoldedConvolution(1, 1, padding=-1), ["`padding`", "`-1`"]),
-        (lambda: blocks.BasicBlock(4, 4, kernel=4), ["`kernel`", "`4`", "odd"]),
-        (lambda: blocks.BottleneckBlock(4, 6), ["`reduction`", "6 channels"]),
+        (lambda: residual_blocks.BasicBlock(4, 4, kernel=4), ["`kernel`", "`4`", "odd"]),
+        (lambda: residual_blocks.BottleneckBlock(4, 6), ["`reduction`", "6 channels"]),
     ],
 )
 def test_bad_arguments_are_refused_in_words(make: object, words: list[str]) -> None:

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from convcompare import torchvision_import
-from convcompare.build import Shape, options, resolve
 from convcompare.core.errors import ModelError, UsageError
+from convcompare.models import torchvision_import
+from convcompare.models.build import options, resolve
+from convcompare.models.shape import Shape
 
 CIFAR, IMAGENET = Shape(3, 32, 10), Shape(3, 224, 1000)
 
@@ -194,7 +195,7 @@ def test_nothing_else_imports_torchvision() -> None:
 def test_the_import_in_a_fresh_process() -> None:
     code = (
         "import warnings; warnings.simplefilter('error')\n"
-        "from convcompare.torchvision_import import import_torchvision\n"
+        "from convcompare.models.torchvision_import import import_torchvision\n"
         "print(import_torchvision().models.resnet18.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from convcompare.build import Shape, resolve
 from convcompare.core.errors import ModelError
-from convcompare.match import TOLERANCE, Cost, match
-from convcompare.notation import parse, widened
+from convcompare.models.build import resolve
+from convcompare.models.notation import parse, widened
+from convcompare.models.shape import Shape
+from convcompare.models.width_matching import TOLERANCE, Cost, match
 
 CIFAR = Shape(3, 32, 10)
 FIXED = ("densenet-bc", "lenet-5", "mobilenet-v2")

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from convcompare.build import Shape, resolve
 from convcompare.core.errors import ModelError
+from convcompare.models.build import resolve
+from convcompare.models.shape import Shape
 
 SHAPE = Shape(1, 28, 10)
 GOOD = """

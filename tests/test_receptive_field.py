@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convcompare.build import Shape, resolve
 from convcompare.core.registry import register
 from convcompare.fields.axis import IMAGE
 from convcompare.fields.measure import field_of_network, measure
@@ -19,6 +18,8 @@ from convcompare.fields.receptive_field import ReceptiveField, run_traced, trace
 from convcompare.fields.run import WithoutInitialWeights
 from convcompare.fields.state import Untraceable
 from convcompare.fields.support import run_linear, seen_pixels, supports
+from convcompare.models.build import resolve
+from convcompare.models.shape import Shape
 
 DRAWN = settings(max_examples=25, deadline=None)
 

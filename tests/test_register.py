@@ -24,6 +24,7 @@ def test_names_read_from_the_sources_are_those_that_register(kind: str) -> None:
 
 
 def test_a_name_is_registered_once() -> None:
+    assert "fcn" in register.model
     with pytest.raises(ValueError, match="registered twice"):
         register.model("fcn")(lambda: None)
 

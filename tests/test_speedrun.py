@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from conftest import Result, make_tiny
 from convcompare import alternating
 from convcompare.batches import Batches
-from convcompare.build import Shape, resolve
 from convcompare.core.config import RECIPES, TrainConfig
 from convcompare.data import Dataset, Split
-from convcompare.layers.whitening import EPS, PatchWhitening, patch_covariance
 from convcompare.lifecycle import IMAGES
+from convcompare.models.build import resolve
+from convcompare.models.layers.whitening import EPS, PatchWhitening, patch_covariance
+from convcompare.models.shape import Shape
 from convcompare.muon import BETAS, Muon, orthogonal
 from convcompare.optim import learning_rate, make_optimizer
 from convcompare.trainer import Trainer

@@ -12,13 +12,14 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from convcompare.analyses import cost
 from convcompare.analyses.layer_table import layer_table
-from convcompare.analyses.unused import parameters_without_gradient
-from convcompare.build import Shape, resolve
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from convcompare.notation import Notation, Part, parse
+from convcompare.models import inspection
+from convcompare.models.build import resolve
+from convcompare.models.inspection import parameters_without_gradient
+from convcompare.models.notation import Notation, Part, parse
+from convcompare.models.shape import Shape
 from convcompare.study import Row, Study
 
 MNIST, CIFAR = Shape(1, 28, 10), Shape(3, 32, 10)
@@ -54,7 +55,7 @@ FIELD = {
 def push(spec: str, shape: Shape, count: int) -> None:
     """Build, check the count, push a batch forward and backward, find a gradient everywhere."""
     model = resolve(spec, shape).build(0).to(memory_format=torch.channels_last)
-    assert cost.parameters(model) == count
+    assert inspection.parameters(model) == count
     size = (shape.in_channels, shape.image_size, shape.image_size)
     images = torch.randn(2 if count > LARGE else 4, *size)
     images = images.contiguous(memory_format=torch.channels_last)

@@ -13,16 +13,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .analyses import cost
 from .analyses.features import features
 from .analyses.gradient_flow import fixed_batch
 from .analyses.inference import BATCHES, inference
-from .build import Builder
 from .checkpoint import from_bytes, to_bytes, weights_of
 from .compiling import PLAIN, Asked, choose
 from .core.errors import StoreError
 from .core.failures import reason
 from .events import Chosen, Event, Progressed, Started
+from .models import inspection
+from .models.build import Builder
 from .recording import GradientRecorder, record_fields
 from .rehearsal import peak_memory, step_seconds
 from .store.cost import Cost, Environment, Latency
@@ -66,7 +66,7 @@ class Attempt:
         self.history: list[Epoch] = []
         self.notes: list[str] = []
         self.damage = ""
-        self.spent = Cost(cost.parameters(trainer.model), builder.description.macs)
+        self.spent = Cost(inspection.parameters(trainer.model), builder.description.macs)
         self.recorder = GradientRecorder(trainer.train_batches)
 
     def epochs(self) -> Iterator[Event]:

@@ -12,7 +12,6 @@ import torch
 
 from .attempt import Attempt, How, latencies, now
 from .batches import Batches
-from .build import Builder, Shape, resolve
 from .checkpoint import from_bytes
 from .compiling import Asked
 from .contention import waited_seconds, waited_since
@@ -24,6 +23,8 @@ from .data import Dataset, Sources
 from .devices import ALONE, Alone
 from .events import Ended, Event, Waiting
 from .hardware import environment, fitting_threads, prepare, release_memory
+from .models.build import Builder, resolve
+from .models.shape import Shape
 from .rehearsal import BLOCK, block_seconds, step_seconds
 from .store.cost import Cost, Environment, Timing
 from .store.lease import POLL_SECONDS, Lease

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from .analyses.gradient_flow import fixed_batch, gradient_flow
 from .batches import Batches
-from .build import Builder
 from .core.errors import UsageError
 from .fields.axis import Axis
 from .fields.effective_field import EffectiveField, effective_field, pick_layer
 from .fields.measure import field_of_network
 from .fields.receptive_field import ReceptiveField
+from .models.build import Builder
 from .store.gradient_record import GradientRecord
 from .store.receptive_field_record import FieldRecord
 

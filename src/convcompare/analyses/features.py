@@ -10,10 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from convcompare.layers import activation
+from convcompare.models.inspection import evaluating
+from convcompare.models.layers import activation
 from convcompare.store.feature_record import FeatureRecord
-
-from .mode import evaluating
 
 SHOWN_CHANNELS = 16
 _ACTIVATIONS = (

@@ -9,9 +9,8 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
+from convcompare.models.inspection import evaluating
 from convcompare.store.cost import Latency
-
-from .mode import evaluating
 
 BATCHES = (1, 100)
 """One image at a time, as an answer is waited for; and many, as a set is worked through."""

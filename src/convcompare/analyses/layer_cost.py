@@ -12,12 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convcompare.layers.activation import HardSwish, SiluRelu, Softplus, Swish
-from convcompare.layers.attention import CBAM, SelfAttention, SqueezeExcitation
-from convcompare.layers.convolution import ScaledConvolution, UnfoldedConvolution
-from convcompare.layers.pooling import LpPool2d, MixedPool2d
-
-from .cost import parameters
+from convcompare.models.inspection import parameters
+from convcompare.models.layers.activation import HardSwish, SiluRelu, Softplus, Swish
+from convcompare.models.layers.attention import CBAM, SelfAttention, SqueezeExcitation
+from convcompare.models.layers.convolution import ScaledConvolution, UnfoldedConvolution
+from convcompare.models.layers.pooling import LpPool2d, MixedPool2d
 
 Apply = Callable[[Tensor], Tensor]
 

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from convcompare.layers import activation, attention, convolution, pooling
-
-from .mode import evaluating
+from convcompare.models.inspection import evaluating
+from convcompare.models.layers import activation, attention, convolution, pooling
 
 _OWN = frozenset(module.__name__ for module in (activation, attention, convolution, pooling))
 

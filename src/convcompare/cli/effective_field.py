@@ -20,8 +20,9 @@ from .receptive_field import shape_for
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from convcompare.build import Builder, Shape
     from convcompare.fields.effective_field import EffectiveField
+    from convcompare.models.build import Builder
+    from convcompare.models.shape import Shape
     from convcompare.store.run import Run
 
 NAME = "effective-field"
@@ -106,7 +107,7 @@ def _find_run(request: Request) -> Run:
 
 def _label(run: Run) -> str:
     """The network of a run as it was typed, where that still means the same."""
-    from convcompare.build import resolve
+    from convcompare.models.build import resolve
 
     label = run.trial.label
     same = label and resolve(label, shape_for(run.trial.dataset, None)).spec == run.trial.model
@@ -142,9 +143,9 @@ def _field(
     name: str, shape: Shape, images: Tensor, request: Request,
     measure: Literal["squared", "absolute"], run: Run | None,
 ) -> EffectiveField:  # fmt: skip
-    from convcompare.build import resolve
     from convcompare.fields.effective_field import effective_field, pick_layer
     from convcompare.fields.measure import field_of_network
+    from convcompare.models.build import resolve
 
     builder = resolve(name, shape)
     layer = pick_layer(field_of_network(builder), request.layer)

@@ -190,8 +190,8 @@ def _entrants(
     models: Sequence[Wanted], configs: Sequence[TrainConfig], dataset: Dataset
 ) -> list[Entrant]:
     """Each network resolved and built once: what fails, fails before all runs."""
-    from convcompare.build import resolve
     from convcompare.experiment import Entrant, check_fit, shape_of
+    from convcompare.models.build import resolve
 
     found: list[Entrant] = []
     seen: dict[tuple[str, TrainConfig], str] = {}

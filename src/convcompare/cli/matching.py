@@ -10,7 +10,7 @@ from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
 
 if TYPE_CHECKING:
-    from convcompare.build import Shape
+    from convcompare.models.shape import Shape
 
     from .request import Wanted
 
@@ -33,8 +33,8 @@ def matched(
     models: Sequence[Wanted], baseline: Wanted, asked: str, shape: Shape
 ) -> tuple[list[Wanted], list[str]]:
     """Every other network at its matched width, and a sentence on each for under the table."""
-    from convcompare.build import resolve
-    from convcompare.match import WORDS, check_cost, match
+    from convcompare.models.build import resolve
+    from convcompare.models.width_matching import WORDS, check_cost, match
 
     cost = check_cost(asked)
     target = getattr(resolve(baseline.spec, shape).description, cost)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convcompare.analyses.layer_table import Layer
-    from convcompare.build import Builder, Shape
+    from convcompare.models.build import Builder
+    from convcompare.models.shape import Shape
 
 COLUMNS = (
     Column("model", "model", "left"),
@@ -72,9 +73,9 @@ def models(
 
 
 def _rows(dataset: str) -> list[dict[str, Any]]:
-    from convcompare.build import resolve
     from convcompare.core.errors import UsageError
     from convcompare.core.registry import register
+    from convcompare.models.build import resolve
 
     shape = shape_for(dataset)
     rows = []
@@ -101,7 +102,7 @@ def _written(builder: Builder) -> str:
 
 def _show(name: str, dataset: str, kind: Format) -> None:
     """One network: what it is, its options, its layers."""
-    from convcompare.build import resolve
+    from convcompare.models.build import resolve
 
     builder = resolve(name, shape_for(dataset))
     counts = _counts(builder)
@@ -124,8 +125,8 @@ def _show(name: str, dataset: str, kind: Format) -> None:
 
 
 def _options(name: str) -> list[dict[str, Any]]:
-    from convcompare.build import options
     from convcompare.core.spec import bind, format_value
+    from convcompare.models.build import options
 
     known = options(name)
     values = bind(Spec.parse(name), known)
@@ -163,10 +164,10 @@ def _about(builder: Builder) -> list[str]:
 
 def shape_for(dataset: str) -> Shape:
     """What a network must fit to take a data set; only a folder of images has to be opened."""
-    from convcompare.build import Shape
     from convcompare.core.registry import register
     from convcompare.data import Sources
     from convcompare.load import default_cache, load_dataset
+    from convcompare.models.shape import Shape
 
     name = dataset.partition(":")[0]
     info = register.dataset[name].info

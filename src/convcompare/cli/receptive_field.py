@@ -15,7 +15,7 @@ from . import options as o
 from .output import emit_table, emit_text
 
 if TYPE_CHECKING:
-    from convcompare.build import Shape
+    from convcompare.models.shape import Shape
 
 FIELD = "Field"
 EFFECTIVE = "Effective field"
@@ -117,8 +117,8 @@ def receptive_field(
 
 
 def _exact(models: list[str], shape: Shape, layers: bool, kind: Format, out: Path | None) -> None:
-    from convcompare.build import resolve
     from convcompare.fields.measure import field_of_network
+    from convcompare.models.build import resolve
     from convcompare.receptive_field_table import csv_table, field_table, to_json
 
     fields = {model: field_of_network(resolve(model, shape)) for model in models}

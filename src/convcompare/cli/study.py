@@ -254,8 +254,8 @@ def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _planned(request: Request) -> list[dict[str, Any]]:
-    from convcompare.build import resolve
     from convcompare.core.config import recipe
+    from convcompare.models.build import resolve
 
     from .models import shape_for
 

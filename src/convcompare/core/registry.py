@@ -173,7 +173,7 @@ class Registries:
 
 
 register = Registries(
-    model=Registry("model", "convcompare.models"),
+    model=Registry("model", "convcompare.models.zoo"),
     dataset=Registry("dataset", "convcompare.datasets"),
     study=Registry("study", "convcompare.studies", "convcompare study"),
     plot=Registry("plot", "convcompare.plots", "convcompare plot list"),

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from convcompare.analyses.mode import evaluating
 from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.models.inspection import evaluating
 
 from .receptive_field import ReceptiveField
 from .trace import LayerField

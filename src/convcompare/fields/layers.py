@@ -7,10 +7,15 @@ from dataclasses import replace
 
 from torch import nn
 
-from convcompare.layers.activation import HardSwish, SiluRelu, Softplus, Swish
-from convcompare.layers.attention import ChannelGate, SelfAttention, SpatialGate, SqueezeExcitation
-from convcompare.layers.convolution import UnfoldedConvolution
-from convcompare.layers.pooling import LpPool2d, MixedPool2d
+from convcompare.models.layers.activation import HardSwish, SiluRelu, Softplus, Swish
+from convcompare.models.layers.attention import (
+    ChannelGate,
+    SelfAttention,
+    SpatialGate,
+    SqueezeExcitation,
+)
+from convcompare.models.layers.convolution import UnfoldedConvolution
+from convcompare.models.layers.pooling import LpPool2d, MixedPool2d
 
 from .mixing import attention, gate
 from .rules import Call, local

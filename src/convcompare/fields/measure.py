@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import reason
 from convcompare.core.spec import Spec
-from convcompare.own_network import is_own
+from convcompare.models.user_network import is_own
 
 from .axis import Axis
 from .receptive_field import ReceptiveField, trace
@@ -21,7 +21,7 @@ from .support import Span, run_linear, seen_pixels
 from .trace import LayerField
 
 if TYPE_CHECKING:
-    from convcompare.build import Builder
+    from convcompare.models.build import Builder
 
 _PASSING = ("activation", "batchnorm", "dropout", "instancenorm", "normalization")
 """Modules of torch whose layers leave each place where it is."""

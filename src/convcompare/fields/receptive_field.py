@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from convcompare.analyses.mode import evaluating
+from convcompare.models.inspection import evaluating
 
 from .state import Axes, Untraceable, image_field
 from .trace import LayerField, Tracer

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from convcompare.layers.activation import HardSwish, SiluRelu, Softplus, Swish
-from convcompare.layers.attention import SelfAttention
-from convcompare.layers.convolution import UnfoldedConvolution
-from convcompare.layers.pooling import LpPool2d
+from convcompare.models.layers.activation import HardSwish, SiluRelu, Softplus, Swish
+from convcompare.models.layers.attention import SelfAttention
+from convcompare.models.layers.convolution import UnfoldedConvolution
+from convcompare.models.layers.pooling import LpPool2d
 
 
 def linear_copy(model: nn.Module, gates: bool = False) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from convcompare.core.errors import ModelError
 from convcompare.core.registry import register
 from convcompare.core.spec import Count, Probability
-from convcompare.layers.initial_weights import he_normal
+from convcompare.models.layers.initialisation import he_normal
 
 
 def _activation(channels: int) -> nn.Sequential:

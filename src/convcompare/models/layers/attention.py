@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .arguments import check_count, check_kernel, squeezed
+from .argument_checks import check_count, check_kernel, squeezed
 
 
 class SqueezeExcitation(nn.Module):

@@ -8,8 +8,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
-from .core.errors import ModelError, did_you_mean, quote
-from .core.spec import Option
+from convcompare.core.errors import ModelError, did_you_mean, quote
+from convcompare.core.spec import Option
+
 from .torchvision_import import import_torchvision
 
 Loaded = tuple[Callable[..., Any], dict[str, Option], str]

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .arguments import check_count, check_number
-from .precision import widened
+from .argument_checks import check_count, check_number
+from .autocast import widened
 
 Window = tuple[int, int, int]
 """Kernel, stride and padding, each the same along both sides."""

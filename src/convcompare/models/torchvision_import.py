@@ -14,7 +14,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from .core.errors import ModelError
+from convcompare.core.errors import ModelError
 
 _MISSING = re.compile(r"operator torchvision::(\w+) does not exist")
 _SCHEMAS = {

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .core.errors import ModelError, did_you_mean, quote
-from .core.failures import reason
+from convcompare.core.errors import ModelError, did_you_mean, quote
+from convcompare.core.failures import reason
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 

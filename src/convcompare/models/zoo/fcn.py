@@ -10,7 +10,7 @@ from torch import nn
 
 from convcompare.core.registry import register
 from convcompare.core.spec import Probability, Widths
-from convcompare.notation import times
+from convcompare.models.notation import times
 
 
 def _widened(values: Mapping[str, Any], factor: float) -> dict[str, Any]:

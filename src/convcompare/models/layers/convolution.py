@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .arguments import check_count, check_number
-from .precision import compute_dtype
+from .argument_checks import check_count, check_number
+from .autocast import compute_dtype
 
 Geometry = tuple[int, int, int]
 """Stride, padding and dilation, each the same along both sides."""

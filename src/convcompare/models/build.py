@@ -10,31 +10,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .analyses import cost, unused
-from .core.errors import ModelError, UsageError, quote
-from .core.failures import in_words, is_out_of_memory, reason
-from .core.registry import register
-from .core.seeding import derive
-from .core.spec import Option, Spec, bind, format_value, options_of
+from convcompare.core.errors import ModelError, UsageError, quote
+from convcompare.core.failures import in_words, is_out_of_memory, reason
+from convcompare.core.registry import register
+from convcompare.core.seeding import derive
+from convcompare.core.spec import Option, Spec, bind, format_value, options_of
+
+from . import inspection
 from .library_network import is_library, load_library
-from .own_network import is_own, load_own
+from .shape import Shape
+from .user_network import is_own, load_own
 
 CONTEXT = ("in_channels", "image_size", "num_classes")
 """What a builder is told of the data when it declares a parameter of that name."""
 SIZES = (28, 32, 64, 96, 128, 224, 299)
 """The sides of images that are tried where a network does not take those of the data set."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a network must fit: (n, in_channels, image_size, image_size) → (n, num_classes)."""
-
-    in_channels: int
-    image_size: int
-    num_classes: int
-
-    def __str__(self) -> str:
-        return f"{self.in_channels}×{self.image_size}×{self.image_size}"
 
 
 @dataclass(frozen=True)
@@ -107,7 +97,7 @@ class Builder:
                 hint if size is None else _takes(size),
             ) from error
         self._check_output(output)
-        parameters = cost.parameters(model)
+        parameters = inspection.parameters(model)
         if not parameters:
             raise ModelError(f"{quote(self.spec)} has no parameters to train")
         return Description(parameters, macs, self._unreached(model))
@@ -117,7 +107,7 @@ class Builder:
         if not self.code:
             return ()
         try:
-            return tuple(unused.parameters_without_gradient(model, self.shape))
+            return tuple(inspection.parameters_without_gradient(model, self.shape))
         except Exception as error:
             raise ModelError(
                 f"{quote(self.spec)} fails in training on 2 images of {self.shape}: {reason(error)}"
@@ -138,7 +128,7 @@ class Builder:
         shape = (2, self.shape.in_channels, self.shape.image_size, self.shape.image_size)
         images = torch.zeros(shape, device=device)
         with torch.random.fork_rng([]):
-            return model, *cost.count_macs(model, images)
+            return model, *inspection.count_macs(model, images)
 
     def _smallest_size(self) -> int | None:
         """The first of SIZES that the network takes, tried without memory or arithmetic."""

@@ -10,7 +10,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .arguments import check_count, check_kernel, squeezed
+from .argument_checks import check_count, check_kernel, squeezed
 
 Shortcut = Literal["projection", "padding"]
 """Where the shape changes: a 1×1 convolution (option B), or zeros for the new channels (A)."""

@@ -6,8 +6,8 @@ from torch import nn
 
 from convcompare.core.registry import register
 from convcompare.core.spec import Factor, Probability
-from convcompare.layers.blocks import PreActivationBlock
-from convcompare.notation import times
+from convcompare.models.layers.residual_blocks import PreActivationBlock
+from convcompare.models.notation import times
 
 from .resnet import STAGES, classifier, network, stages
 

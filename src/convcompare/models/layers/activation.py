@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .arguments import check_number
-from .precision import widened
+from .argument_checks import check_number
+from .autocast import widened
 
 
 class _Swish(torch.autograd.Function):

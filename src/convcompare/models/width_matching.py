@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .build import Shape, options, resolve
-from .core.errors import ModelError, UsageError, did_you_mean, quote
-from .core.registry import register
-from .core.spec import Spec, bind, format_value
+from convcompare.core.errors import ModelError, UsageError, did_you_mean, quote
+from convcompare.core.registry import register
+from convcompare.core.spec import Spec, bind, format_value
+
+from .build import options, resolve
 from .notation import times
+from .shape import Shape
 
 Cost = Literal["parameters", "macs"]
 COSTS: tuple[Cost, ...] = ("parameters", "macs")

@@ -13,9 +13,9 @@ from torch import nn
 from convcompare.core.errors import ModelError
 from convcompare.core.registry import register
 from convcompare.core.spec import AtLeast, Count, Kernel, Probability, Widths
-from convcompare.layers import named
-from convcompare.layers.blocks import PlainPair
-from convcompare.notation import Notation, Part, parse, times, widened
+from convcompare.models.layers import factory
+from convcompare.models.layers.residual_blocks import PlainPair
+from convcompare.models.notation import Notation, Part, parse, times, widened
 
 Layers = Annotated[
     str, Notation(("channels", "pool", "pair", "dropout"), "32-MP-64-MP-128", kernels=True)
@@ -49,13 +49,13 @@ class _Body:
     kernel: int = 3
     norm: bool = False
     bias: bool = True
-    conv: named.Convolution = "standard"
+    conv: factory.Convolution = "standard"
     conv_in: Literal["first", "all"] = "first"
     scale: float = 1.5
-    activation: named.Activation = "relu"
-    attention: named.Attention = "none"
+    activation: factory.Activation = "relu"
+    attention: factory.Attention = "none"
     reduction: int | None = None
-    pool: named.Pool = "max"
+    pool: factory.Pool = "max"
     p: float = 2.0
     modules: OrderedDict[str, nn.Module] = field(default_factory=OrderedDict)
 
@@ -83,14 +83,14 @@ class _Body:
         kind = self.conv if first or self.conv_in == "all" else "standard"
         kernel = self.kernel if part.kernel is None else part.kernel
         channels = (self.channels, part.channels)
-        conv = named.make_convolution(kind, channels, kernel, part.stride, self.bias, self.scale)
+        conv = factory.make_convolution(kind, channels, kernel, part.stride, self.bias, self.scale)
         self.add("conv", conv)
         self.channels, self.side = part.channels, (self.side - 1) // part.stride + 1
         if self.norm:
             self.add("bn", nn.BatchNorm2d(self.channels))
-        self.add("act", named.make_activation(self.activation))
+        self.add("act", factory.make_activation(self.activation))
         if self.attention != "none":
-            gate = named.make_attention(self.attention, self.channels, self.reduction)
+            gate = factory.make_attention(self.attention, self.channels, self.reduction)
             self.add("attention", gate)
 
     def _halve(self, layers: str) -> None:
@@ -103,7 +103,7 @@ class _Body:
                 "pixels are too few",
                 f"images of at least {need} pixels, or fewer pools",
             )
-        self.add("pool", named.make_pool(self.pool, self.p))
+        self.add("pool", factory.make_pool(self.pool, self.p))
         self.side //= 2
 
     def head(self, num_classes: int, hidden: int, dropout: float, grid: int | None) -> nn.Module:
@@ -121,7 +121,7 @@ class _Body:
         features = self.channels * self.side**2
         if hidden:
             self.modules["fc1"] = nn.Linear(features, hidden)
-            self.add("act", named.make_activation(self.activation))
+            self.add("act", factory.make_activation(self.activation))
         if dropout:
             self.modules["dropout"] = nn.Dropout(dropout)
         self.modules["fc2" if hidden else "fc1"] = nn.Linear(hidden or features, num_classes)
@@ -164,13 +164,13 @@ def cnn(
     grid: Count | None = None,
     norm: Literal["none", "batch"] = "none",
     bias: bool = True,
-    conv: named.Convolution = "standard",
+    conv: factory.Convolution = "standard",
     conv_in: Literal["first", "all"] = "first",
     scale: float = 1.5,
-    activation: named.Activation = "relu",
-    attention: named.Attention = "none",
+    activation: factory.Activation = "relu",
+    attention: factory.Attention = "none",
     reduction: Count | None = None,
-    pool: named.Pool = "max",
+    pool: factory.Pool = "max",
     p: Annotated[float, AtLeast(1)] = 2.0,
 ) -> nn.Module:
     """Plain CNN, every layer of which can be exchanged: the report's base network of custom layers.

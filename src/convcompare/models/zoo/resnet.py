@@ -9,9 +9,13 @@ from torch import nn
 
 from convcompare.core.registry import register
 from convcompare.core.spec import Factor
-from convcompare.layers.blocks import BasicBlock, BottleneckBlock, PreActivationBlock
-from convcompare.layers.initial_weights import he_normal
-from convcompare.notation import times
+from convcompare.models.layers.initialisation import he_normal
+from convcompare.models.layers.residual_blocks import (
+    BasicBlock,
+    BottleneckBlock,
+    PreActivationBlock,
+)
+from convcompare.models.notation import times
 
 Norm = Literal["batch", "none"]
 Init = Literal["he", "torch"]

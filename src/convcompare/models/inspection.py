@@ -1,0 +1,64 @@
+"""What can be seen of a network without training it: its size, its cost, its unused weights.
+
+Every function leaves the network as it was found.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+if TYPE_CHECKING:
+    from .shape import Shape
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode within; afterwards each module is in the mode that it was in."""
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+def parameters(model: nn.Module) -> int:
+    """Trainable elements: BatchNorm's affine parameters count, its running statistics do not."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def count_macs(model: nn.Module, images: Tensor) -> tuple[int, Any]:
+    """Multiply-accumulates for one image, and the output of the pass that counted them.
+
+    images: (n, c, h, w). Counted are convolutions and matrix products, without bias, in eval mode;
+    FLOPs are twice as many. The network is left as it was found.
+    """
+    with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        output = model(images)
+    return counter.get_total_flops() // (2 * len(images)), output
+
+
+def parameters_without_gradient(model: nn.Module, shape: Shape) -> list[str]:
+    """Names of the trainable parameters that no gradient of the logits reaches.
+
+    Two images are pushed forward and backward through a copy in training mode, on the device of the
+    network; on ``meta`` nothing is computed. A gradient that is zero has reached its parameter.
+    """
+    replica = copy.deepcopy(model).train()
+    named = [(name, p) for name, p in replica.named_parameters() if p.requires_grad]
+    if not named:
+        return []
+    device = named[0][1].device
+    size = (2, shape.in_channels, shape.image_size, shape.image_size)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
+        logits = replica(torch.rand(size, device=device))
+        found = torch.autograd.grad(logits.sum(), [p for _, p in named], allow_unused=True)
+    return [name for (name, _), gradient in zip(named, found, strict=True) if gradient is None]
