@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 
 import own_loop
-from convcompare.data import Dataset
+from convcompare.data.dataset import Dataset
 from turns import Turns
 
 

@@ -31,8 +31,8 @@ PRECISIONS = (torch.float32, torch.bfloat16)
 
 def shapes(row: str) -> list[tuple[nn.Module, Tensor]]:
     """The layers of a network with what goes into each in a step."""
-    from convcompare.data import Sources
-    from convcompare.load import default_cache, load_dataset
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache, load_dataset
 
     spec, _, name = row.rpartition("@")
     one = trainer(spec, part(load_dataset(name, Sources(default_cache())), steps=1))

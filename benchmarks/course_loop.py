@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from convcompare.data import Dataset, Split
+from convcompare.data.dataset import Dataset, Split
 from convcompare.experiment import shape_of
 from convcompare.models import torchvision_import
 from convcompare.models.build import resolve

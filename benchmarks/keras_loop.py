@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers
 from torch import nn
 
-from convcompare.data import Dataset, Split
+from convcompare.data.dataset import Dataset, Split
 from convcompare.experiment import shape_of
 from convcompare.models.build import resolve
 from convcompare.models.layers.residual_blocks import BasicBlock

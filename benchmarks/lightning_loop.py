@@ -14,7 +14,7 @@ from torch import Tensor, nn, optim
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
-from convcompare.data import Dataset
+from convcompare.data.dataset import Dataset
 from convcompare.experiment import shape_of
 from convcompare.models.build import resolve
 from convcompare.models.torchvision_import import import_torchvision

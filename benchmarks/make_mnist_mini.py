@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from convcompare.data import Sources, Split, fingerprint
-from convcompare.datasets.mnist_mini import FILE
-from convcompare.load import default_cache, load_dataset
+from convcompare.data.dataset import Sources, Split, fingerprint
+from convcompare.data.datasets.mnist_mini import FILE
+from convcompare.data.load import default_cache, load_dataset
 
 
 def first_of_each_class(split: Split, count: int) -> Split:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from convcompare.core.config import TrainConfig
-from convcompare.data import Dataset
+from convcompare.data.dataset import Dataset
 from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.hardware import choose_precision, choose_runtime
 from convcompare.models.build import resolve

@@ -15,8 +15,8 @@ import os
 import sys
 
 from convcompare.core import openmp
-from convcompare.data import Sources
-from convcompare.load import default_cache, load_dataset
+from convcompare.data.dataset import Sources
+from convcompare.data.load import default_cache, load_dataset
 from turns import Turns, part
 
 SIDES = {

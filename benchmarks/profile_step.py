@@ -6,8 +6,8 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
-from convcompare.data import Sources
-from convcompare.load import default_cache, load_dataset
+from convcompare.data.dataset import Sources
+from convcompare.data.load import default_cache, load_dataset
 from own_loop import trainer
 from turns import part
 

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 
-from convcompare.data import Dataset, Split
+from convcompare.data.dataset import Dataset, Split
 
 BATCH_SIZE = 64
 LEARNING_RATE = 1e-3

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from convcompare.attempt import Attempt
 from convcompare.cli.progress import Tracker, follow
-from convcompare.data import Dataset
+from convcompare.data.dataset import Dataset
 from convcompare.events import Progressed
 from convcompare.experiment import shape_of
 from convcompare.models.build import resolve

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from convcompare import cli
-from convcompare.data import Dataset, Split
+from convcompare.data.dataset import Dataset, Split
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from scipy import stats as scipy_stats
 from convcompare.blocks import Heading, TableBlock
 from convcompare.claims import EARLY, Finding, Outcome, findings
 from convcompare.core.registry import register
-from convcompare.data import Sources
+from convcompare.data.dataset import Sources
 from convcompare.differences import differences
 from convcompare.judgement import Judgement
 from convcompare.plotting import Source

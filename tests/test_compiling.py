@@ -18,7 +18,7 @@ from tests.conftest import Result, make_tiny
 from convcompare import compiling
 from convcompare.core import openmp
 from convcompare.core.config import Runtime, TrainConfig
-from convcompare.data import Dataset
+from convcompare.data.dataset import Dataset
 from convcompare.events import Chosen, Ended, Progressed
 from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.hardware import MACS_A_THREAD, fitting_threads

@@ -17,13 +17,13 @@ import pytest
 
 from convcompare.core.errors import DataError, UsageError
 from convcompare.core.registry import register
-from convcompare.data import Sources, Split, fingerprint
-from convcompare.datasets import mnist_mini
-from convcompare.load import default_cache, list_datasets, load_dataset
-from convcompare.sources.archive import read_file, read_tar
-from convcompare.sources.cifar_files import parse_binary, parse_png, read_cifar_folder
-from convcompare.sources.idx import parse_idx, read_idx_folder
-from convcompare.sources.pickled_batch import parse_batch
+from convcompare.data.dataset import Sources, Split, fingerprint
+from convcompare.data.datasets import mnist_mini
+from convcompare.data.load import default_cache, list_datasets, load_dataset
+from convcompare.data.sources.archive import read_file, read_tar
+from convcompare.data.sources.cifar_files import parse_binary, parse_png, read_cifar_folder
+from convcompare.data.sources.idx import parse_idx, read_idx_folder
+from convcompare.data.sources.pickled_batch import parse_batch
 
 SHAPES = "e6052787f4386ddae7b9c640221b8ae7817b07df75d206f0593653c8c836f916"
 _BATCHES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
@@ -110,7 +110,8 @@ def test_list_reads_nothing(sources: Sources) -> None:
 
 def test_listing_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from convcompare.load import *; from convcompare.data import Sources;"
+        "import sys; from convcompare.data.load import *;"
+        " from convcompare.data.dataset import Sources;"
         "list_datasets(Sources(default_cache()));"
         "print([m for m in ('torch', 'torchvision', 'PIL', 'scipy', 'pandas') if m in sys.modules])"
     )

@@ -22,7 +22,7 @@ from convcompare import hardware
 from convcompare.core.config import RECIPES, Runtime, TrainConfig, recipe_name
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import derive
-from convcompare.data import Dataset
+from convcompare.data.dataset import Dataset
 from convcompare.devices import ALONE, Devices
 from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.models.build import resolve

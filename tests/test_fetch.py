@@ -24,12 +24,12 @@ import pytest
 
 from convcompare.core import process
 from convcompare.core.errors import DataError
-from convcompare.data import Sources, Split, fingerprint
-from convcompare.sources.array_file import read_splits, write_splits
-from convcompare.sources.download import Mirror, Patience, SourceError, _NoDowngrade, download
-from convcompare.sources.fetch import Published, obtain
-from convcompare.sources.idx import read_idx_folder
-from convcompare.sources.npm import Package
+from convcompare.data.dataset import Sources, Split, fingerprint
+from convcompare.data.sources.array_file import read_splits, write_splits
+from convcompare.data.sources.download import Mirror, Patience, SourceError, _NoDowngrade, download
+from convcompare.data.sources.fetch import Published, obtain
+from convcompare.data.sources.idx import read_idx_folder
+from convcompare.data.sources.npm import Package
 
 QUICK = Patience(connect=0.5, min_speed=10_000, window=0.5)
 DICE = np.random.default_rng(5)
@@ -298,10 +298,10 @@ def test_interrupted_at_any_moment(
 PROCESS = """
 import sys
 from pathlib import Path
-from convcompare.data import Sources
-from convcompare.sources.download import Mirror
-from convcompare.sources.fetch import Published, obtain
-from convcompare.sources.idx import read_idx_folder
+from convcompare.data.dataset import Sources
+from convcompare.data.sources.download import Mirror
+from convcompare.data.sources.fetch import Published, obtain
+from convcompare.data.sources.idx import read_idx_folder
 base, size, sha256, cache, *files = sys.argv[1:]
 origin = Mirror(base, tuple(files), int(size))
 tiny = Published("tiny", "Tiny", sha256, read_idx_folder, (origin,))

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from convcompare.core.errors import DataError, UsageError
-from convcompare.data import Dataset, Sources
-from convcompare.load import load_dataset
-from convcompare.sources import image_decode
+from convcompare.data.dataset import Dataset, Sources
+from convcompare.data.load import load_dataset
+from convcompare.data.sources import image_decode
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ LARGEST = 5_000_000
 DATA = (
     "py.typed",
     "report.css",
-    "datasets/mnist_mini.npz",
+    "data/datasets/mnist_mini.npz",
     "studies/mnist.py",
     "cli/runs/export.py",
     "exports/csv.py",

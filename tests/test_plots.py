@@ -22,9 +22,9 @@ from convcompare.comparison import Comparison
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from convcompare.data import Sources
+from convcompare.data.dataset import Sources
+from convcompare.data.load import default_cache
 from convcompare.drawing import Drawing, log_axis, panels, renderer, share_limits, styled
-from convcompare.load import default_cache
 from convcompare.looks import COLOURS, looks, short
 from convcompare.plots.accuracy_vs_cost import pareto
 from convcompare.plots.confusion_matrix import confused, confusion

@@ -37,7 +37,7 @@ from convcompare.blocks import (
 )
 from convcompare.comparison import Comparison
 from convcompare.conditions import changed_surroundings, conditions
-from convcompare.data import Sources
+from convcompare.data.dataset import Sources
 from convcompare.drawing import Drawing, panels, styled
 from convcompare.html import Picture, to_html
 from convcompare.markdown import to_markdown

@@ -13,7 +13,7 @@ from tests.conftest import Result
 
 from convcompare.claims import findings
 from convcompare.comparison_table import comparison_table
-from convcompare.data import Sources
+from convcompare.data.dataset import Sources
 from convcompare.markdown import to_markdown
 from convcompare.report import compose
 from convcompare.sections import select

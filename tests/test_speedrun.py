@@ -17,7 +17,7 @@ from conftest import Result, make_tiny
 from convcompare import alternating
 from convcompare.batches import Batches
 from convcompare.core.config import RECIPES, TrainConfig
-from convcompare.data import Dataset, Split
+from convcompare.data.dataset import Dataset, Split
 from convcompare.lifecycle import IMAGES
 from convcompare.models.build import resolve
 from convcompare.models.layers.whitening import EPS, PatchWhitening, patch_covariance

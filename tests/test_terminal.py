@@ -21,9 +21,9 @@ from convcompare.cli.commands import COMMANDS, EXAMPLES, function_of, load
 from convcompare.cli.progress import LiveView, Tracker
 from convcompare.core.config import TrainConfig
 from convcompare.core.registry import register
+from convcompare.data.sources.download import Mirror
+from convcompare.data.sources.probe import answers
 from convcompare.events import Pulse, Started
-from convcompare.sources.download import Mirror
-from convcompare.sources.probe import answers
 from convcompare.store.run import Trial
 
 Run = Callable[..., Any]

@@ -14,7 +14,7 @@ from convcompare.batches import Batches, draw_moves, shifted
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import derive
-from convcompare.data import Dataset, held_out_images
+from convcompare.data.dataset import Dataset, held_out_images
 from convcompare.rehearsal import peak_memory, step_seconds
 from convcompare.store.run import best_epoch
 from convcompare.trainer import Diverged, Trainer

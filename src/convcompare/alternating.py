@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .data import Augmentation
+from .data.dataset import Augmentation
 
 
 def mirrored(images: int, seed: int, epoch: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from . import alternating
 from .core.errors import UsageError
-from .data import Augmentation, Dataset, Split
+from .data.dataset import Augmentation, Dataset, Split
 from .devices import ALONE, Alone
 
 

@@ -15,10 +15,10 @@ from .core import formatting
 from .core.errors import ConvcompareError, StoreError, UsageError, quote
 from .core.registry import register
 from .core.version import __version__
-from .data import Sources
-from .load import list_datasets
-from .sources.fetch import Published
-from .sources.probe import answers
+from .data.dataset import Sources
+from .data.load import list_datasets
+from .data.sources.fetch import Published
+from .data.sources.probe import answers
 from .store import atomic_files
 from .store.check import examine
 from .store.run_store import RunStore

@@ -19,7 +19,7 @@ from .core.config import Runtime, TrainConfig
 from .core.errors import ConvcompareError, LeaseLost, UsageError, quote
 from .core.failures import reason
 from .core.registry import register
-from .data import Dataset, Sources
+from .data.dataset import Dataset, Sources
 from .devices import ALONE, Alone
 from .events import Ended, Event, Waiting
 from .hardware import environment, fitting_threads, prepare, release_memory

@@ -95,9 +95,9 @@ def read(
     A study, models, or runs by the beginning of their ids, as ``convcompare plot`` takes them.
     """
     from .columns import check_columns
-    from .data import Sources
+    from .data.dataset import Sources
+    from .data.load import default_cache
     from .judgement import Judgement
-    from .load import default_cache
     from .result import Result
     from .selection import select
     from .store.run_store import RunStore

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from .core.config import Runtime
 from .core.errors import DataError, UsageError, quote
 from .core.version import __version__
-from .data import Dataset, Split
+from .data.dataset import Dataset, Split
 from .events import Ended, Event, Progressed, Pulse, Started
 from .store.gradient_record import GRADIENTS
 from .store.run import Epoch, Trial

@@ -12,7 +12,7 @@ import numpy as np
 
 from .checkpoint import from_bytes
 from .core.errors import DataError, UsageError, quote
-from .data import Sources
+from .data.dataset import Sources
 from .events import Event
 from .store.cost import Environment, plain
 from .store.reader import StoredRuns
@@ -98,9 +98,9 @@ def repeat(
     Raises UsageError where there is no such device or the network has changed, DataError where the
     images have.
     """
+    from .data.load import load_dataset
     from .experiment import TrialRunner, execute
     from .hardware import check_several, choose_runtime
-    from .load import load_dataset
 
     dataset = load_dataset(run.trial.dataset, sources)
     if dataset.sha256 != run.trial.data:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from .data import Sources
+    from .data.dataset import Sources
     from .drawing import Drawing
     from .judgement import Judgement
     from .tables import Table

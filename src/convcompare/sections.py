@@ -9,7 +9,7 @@ from functools import cached_property
 from .claims import study_of
 from .comparison import Comparison
 from .core.registry import register
-from .data import Sources
+from .data.dataset import Sources
 from .judgement import Judgement
 from .plotting import Source
 from .selection import select as choose

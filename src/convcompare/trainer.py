@@ -26,7 +26,7 @@ from .contention import waited_seconds, waited_since
 from .core.config import TrainConfig
 from .core.errors import TrialError
 from .core.seeding import derive
-from .data import Augmentation
+from .data.dataset import Augmentation
 from .events import Pulse
 from .layout import channels_last
 from .optim import learning_rate, make_optimizer, set_rate

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core.config import Runtime
 from .core.errors import DataError, quote
-from .data import Sources
+from .data.dataset import Sources
 
 if TYPE_CHECKING:
     from .devices import Alone
@@ -39,9 +39,9 @@ class Workplace:
 
         DataError where the data set is no longer what it was.
         """
+        from .data.load import load_dataset
         from .devices import ALONE
         from .experiment import TrialRunner
-        from .load import load_dataset
         from .store.run_store import RunStore
 
         dataset = load_dataset(self.dataset, self.sources)

@@ -278,7 +278,7 @@ def run_lines(count: int, seed: int) -> None:
 
 def stay_at_home() -> None:
     """Nothing is fetched, and nothing outside this folder is written."""
-    from convcompare.sources import fetch
+    from convcompare.data.sources import fetch
 
     def no_network(published: Any, *rest: Any) -> Any:
         raise fetch._unavailable(published, "and the network is off limits", "")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from convcompare.data import Split
-from convcompare.sources.array_file import write_splits
+from convcompare.data.dataset import Split
+from convcompare.data.sources.array_file import write_splits
 from convcompare.store import atomic_files
 
 from . import downloads

@@ -226,10 +226,10 @@ def fetch(cache: Path, bases: list[str], data_dir: str = "") -> dict[str, Any]:
 def obtain_it(cache: str, bases: list[str], data_dir: str) -> None:
     """Fetch in this process; print what came, or the error."""
     from convcompare.core.errors import ConvcompareError
-    from convcompare.data import Sources, fingerprint
-    from convcompare.sources.download import Mirror, Patience
-    from convcompare.sources.fetch import Published, obtain
-    from convcompare.sources.idx import read_idx_folder
+    from convcompare.data.dataset import Sources, fingerprint
+    from convcompare.data.sources.download import Mirror, Patience
+    from convcompare.data.sources.fetch import Published, obtain
+    from convcompare.data.sources.idx import read_idx_folder
 
     names = tuple(files())
     size = sum(map(len, files().values()))
@@ -248,7 +248,7 @@ def obtain_it(cache: str, bases: list[str], data_dir: str) -> None:
 
 @lru_cache
 def fingerprint_of_all() -> str:
-    from convcompare.data import Split, fingerprint
+    from convcompare.data.dataset import Split, fingerprint
 
     arrays = []
     for content in files().values():

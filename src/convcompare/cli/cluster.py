@@ -9,7 +9,7 @@ from convcompare.core.errors import UsageError, quote
 
 if TYPE_CHECKING:
     from convcompare.core.config import Runtime
-    from convcompare.data import Dataset
+    from convcompare.data.dataset import Dataset
 
     from .request import Request
 

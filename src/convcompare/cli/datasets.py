@@ -28,8 +28,8 @@ def datasets(data_dir: o.DataDir = None, format: o.Format = "table") -> None:
 
     $ convcompare datasets
     """
-    from convcompare.data import Sources
-    from convcompare.load import default_cache, list_datasets
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache, list_datasets
 
     kind = check_format(format)
     cache = default_cache()

@@ -42,9 +42,9 @@ def doctor(
     Nothing is trained, fetched or changed. The exit code is that of the first error: 4 where the
     store is damaged or cannot be written, 2 where something is not installed.
     """
-    from convcompare.data import Sources
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache
     from convcompare.diagnosis import diagnose
-    from convcompare.load import default_cache
 
     if format not in ("table", "json"):
         raise UsageError(f"there is no format {quote(format)}", "formats: table, json")

@@ -123,8 +123,8 @@ def _images(request: Request, shape: Shape) -> tuple[Tensor, str]:
         size = (request.images, shape.in_channels, shape.image_size, shape.image_size)
         return torch.randn(size, generator=generator), f"{request.images} images of normal noise"
     from convcompare.batches import Batches
-    from convcompare.data import Sources, Split
-    from convcompare.load import default_cache, load_dataset
+    from convcompare.data.dataset import Sources, Split
+    from convcompare.data.load import default_cache, load_dataset
 
     dataset = load_dataset(request.dataset, Sources(default_cache(), request.data_dir))
     if request.image_size not in (None, dataset.image_size):

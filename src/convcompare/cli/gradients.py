@@ -151,8 +151,8 @@ def _at_initialisation(job: Job) -> dict[str, GradientRecord]:
 
 
 def _recorded(job: Job, comparison: Any) -> Mapping[str, GradientRecord]:
-    from convcompare.data import Sources
-    from convcompare.load import default_cache
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache
     from convcompare.plotting import Source
 
     return dict(Source(comparison, job.store, Sources(default_cache())).gradients())

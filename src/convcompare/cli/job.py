@@ -22,7 +22,7 @@ from .request import Request, Wanted
 if TYPE_CHECKING:
     from convcompare.comparison import Conditions
     from convcompare.core.config import TrainConfig
-    from convcompare.data import Dataset, Sources
+    from convcompare.data.dataset import Dataset, Sources
     from convcompare.experiment import Entrant, TrialRunner
     from convcompare.store.run import Trial
     from convcompare.store.run_store import RunStore
@@ -72,10 +72,10 @@ def prepare(request: Request) -> Job:
     base = recipe(request.recipe)
     configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
     _say_loading(request)
-    from convcompare.data import Sources
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache, load_dataset
     from convcompare.experiment import grid, shape_of
     from convcompare.hardware import choose_precision, choose_runtime, share, spread
-    from convcompare.load import default_cache, load_dataset
     from convcompare.store.run_store import RunStore
 
     runtime = choose_runtime(request.device, request.threads)
@@ -218,7 +218,7 @@ def _conditions(
     notes: Sequence[str],
 ) -> Conditions:
     from convcompare.comparison import Conditions
-    from convcompare.data import held_out_images
+    from convcompare.data.dataset import held_out_images
     from convcompare.experiment import shape_of
 
     longest = max(configs, key=lambda config: config.epochs)

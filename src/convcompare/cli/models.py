@@ -165,8 +165,8 @@ def _about(builder: Builder) -> list[str]:
 def shape_for(dataset: str) -> Shape:
     """What a network must fit to take a data set; only a folder of images has to be opened."""
     from convcompare.core.registry import register
-    from convcompare.data import Sources
-    from convcompare.load import default_cache, load_dataset
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache, load_dataset
     from convcompare.models.shape import Shape
 
     name = dataset.partition(":")[0]

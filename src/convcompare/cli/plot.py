@@ -99,8 +99,8 @@ def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str
 
 
 def _source(store: Path, data_dir: Path | None, names: Sequence[str]) -> Source:
-    from convcompare.data import Sources
-    from convcompare.load import default_cache
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache
     from convcompare.plotting import Source
     from convcompare.selection import select
     from convcompare.store.run_store import RunStore

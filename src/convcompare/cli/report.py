@@ -34,9 +34,9 @@ def report(
 
     The page holds all that it shows, and opens from disk; nothing is trained.
     """
-    from convcompare.data import Sources
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache
     from convcompare.drawing import styled
-    from convcompare.load import default_cache
     from convcompare.report import compose
     from convcompare.report_folder import write_report
     from convcompare.sections import select

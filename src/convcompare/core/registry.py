@@ -174,7 +174,7 @@ class Registries:
 
 register = Registries(
     model=Registry("model", "convcompare.models.zoo"),
-    dataset=Registry("dataset", "convcompare.datasets"),
+    dataset=Registry("dataset", "convcompare.data.datasets"),
     study=Registry("study", "convcompare.studies", "convcompare study"),
     plot=Registry("plot", "convcompare.plots", "convcompare plot list"),
     executor=Registry("executor", "convcompare.executors"),

@@ -19,7 +19,7 @@ from ..console import out, talk
 from ..output import emit_table, emit_text
 
 if TYPE_CHECKING:
-    from convcompare.data import Sources
+    from convcompare.data.dataset import Sources
     from convcompare.repetition import Repetition
     from convcompare.store.run import Run
     from convcompare.store.run_store import RunStore
@@ -60,8 +60,8 @@ def verify(
     The same trial on as many threads as it had, in a folder that is gone afterwards; the run itself
     is only read. Exit code 0 where metrics, logits and weights are bit-equal, 1 where they are not.
     """
-    from convcompare.data import Sources
-    from convcompare.load import default_cache
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache
     from convcompare.repetition import check_repeatable
     from convcompare.store.run_store import RunStore
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcompare.core.errors import DataError, quote
-from convcompare.data import Images
+from convcompare.data.dataset import Images
 
 if TYPE_CHECKING:
     from PIL.Image import Image

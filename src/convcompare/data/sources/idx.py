@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convcompare.data import Images, Split
+from convcompare.data.dataset import Images, Split
 
 from .archive import read_file, read_tar
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from convcompare.core.registry import register
-from convcompare.data import Dataset, Sources
-from convcompare.sources.download import Mirror
-from convcompare.sources.fetch import Published, obtain
-from convcompare.sources.idx import read_idx_folder
+from convcompare.data.dataset import Dataset, Sources
+from convcompare.data.sources.download import Mirror
+from convcompare.data.sources.fetch import Published, obtain
+from convcompare.data.sources.idx import read_idx_folder
 
 FILES = (
     "train-images-idx3-ubyte.gz",

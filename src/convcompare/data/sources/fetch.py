@@ -18,7 +18,7 @@ from pathlib import Path
 
 from convcompare.core import formatting
 from convcompare.core.errors import DataError, StoreError, quote
-from convcompare.data import Sources, fingerprint
+from convcompare.data.dataset import Sources, fingerprint
 from convcompare.store import atomic_files, lease
 
 from .array_file import Splits, read_splits, write_splits

@@ -7,7 +7,7 @@ from typing import IO
 
 import numpy as np
 
-from convcompare.data import Split
+from convcompare.data.dataset import Split
 from convcompare.store import atomic_files
 from convcompare.store.npz import read_npz
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
-from convcompare.data import Dataset, Sources, fingerprint
-from convcompare.sources.array_file import read_splits
+from convcompare.data.dataset import Dataset, Sources, fingerprint
+from convcompare.data.sources.array_file import read_splits
 
 from .mnist import DIGITS
 

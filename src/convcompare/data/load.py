@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .core.registry import register
-from .core.spec import Option, Spec, bind, format_value
-from .data import Dataset, Sources
+from convcompare.core.registry import register
+from convcompare.core.spec import Option, Spec, bind, format_value
+
+from .dataset import Dataset, Sources
 from .sources.fetch import Published
 
 _CONTEXT = ("sources",)
