@@ -90,7 +90,8 @@ def fields() -> dict[str, float]:
         "import time; from convcompare.models.torchvision_import import import_torchvision;"
         " from convcompare.models.build import resolve; from convcompare.models.shape import Shape;"
         " import_torchvision('torchvision.models');"
-        " from convcompare.fields.measure import field_of_network; t = time.perf_counter();"
+        " from convcompare.analysis.receptive_field.of_network import field_of_network;"
+        " t = time.perf_counter();"
         " f = field_of_network(resolve('torchvision:resnet152', Shape(3, 224, 1000)));"
         " print(len(f.layers), time.perf_counter() - t)"
     )

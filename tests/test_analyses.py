@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convcompare.analyses.features import features
-from convcompare.analyses.gradient_flow import fixed_batch, gradient_flow
+from convcompare.analysis.activations import features
+from convcompare.analysis.gradient_flow import fixed_batch, gradient_flow
 from convcompare.core.registry import register
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape

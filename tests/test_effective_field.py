@@ -14,16 +14,16 @@ import pytest
 import torch
 from torch import nn
 
-from convcompare.core.errors import UsageError
-from convcompare.fields.effective_field import (
+from convcompare.analysis.receptive_field.effective import (
     MASS,
     effective_field,
     gaussian_size,
     mass_size,
     pick_layer,
 )
-from convcompare.fields.measure import field_of_network
-from convcompare.fields.receptive_field import trace
+from convcompare.analysis.receptive_field.of_network import field_of_network
+from convcompare.analysis.receptive_field.traced import trace
+from convcompare.core.errors import UsageError
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
 from convcompare.receptive_field_table import csv_table, field_table, to_json

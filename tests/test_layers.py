@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from convcompare.analyses.layer_cost import cases, layer_costs
+from convcompare.analysis.layer_benchmark import cases, layer_costs
 from convcompare.core.errors import ModelError
 from convcompare.models.layers import activation, attention, convolution, pooling, residual_blocks
 

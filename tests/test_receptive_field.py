@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from convcompare.analysis.receptive_field.axis import IMAGE
+from convcompare.analysis.receptive_field.gradient_support import run_linear, seen_pixels, supports
+from convcompare.analysis.receptive_field.meta_execution import WithoutInitialWeights
+from convcompare.analysis.receptive_field.of_network import field_of_network, measure
+from convcompare.analysis.receptive_field.tensor_field import Untraceable
+from convcompare.analysis.receptive_field.traced import ReceptiveField, run_traced, trace
 from convcompare.core.registry import register
-from convcompare.fields.axis import IMAGE
-from convcompare.fields.measure import field_of_network, measure
-from convcompare.fields.receptive_field import ReceptiveField, run_traced, trace
-from convcompare.fields.run import WithoutInitialWeights
-from convcompare.fields.state import Untraceable
-from convcompare.fields.support import run_linear, seen_pixels, supports
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
 

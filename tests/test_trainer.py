@@ -101,7 +101,7 @@ def test_an_evaluation_batch_is_what_memory_has_room_for(
     whole = trainer(tiny).test_batches
     logits = trainer(tiny, model).evaluate(whole)
     for room, size in ((500.0, 500), (499.0, 256), (16.0, 16), (15.9, 8), (0.5, 1)):
-        monkeypatch.setattr("convcompare.analyses.memory.EVALUATION_MEMORY", int(room * 8000))
+        monkeypatch.setattr("convcompare.analysis.peak_memory.EVALUATION_MEMORY", int(room * 8000))
         job = trainer(tiny, model)
         torch.testing.assert_close(job.evaluate(whole), logits, rtol=1e-5, atol=1e-6)
         assert job.evaluation_batch == size, room

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from convcompare.analyses.layer_table import layer_table
+from convcompare.analysis.layer_summary import layer_table
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.models import inspection

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .analyses.features import features
-from .analyses.gradient_flow import fixed_batch
-from .analyses.inference import BATCHES, inference
+from .analysis.activations import features
+from .analysis.gradient_flow import fixed_batch
+from .analysis.latency import BATCHES, inference
 from .checkpoint import from_bytes, to_bytes, weights_of
 from .compiling import PLAIN, Asked, choose
 from .core.errors import StoreError

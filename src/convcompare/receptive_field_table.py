@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from .tables import Column, Table
 
 if TYPE_CHECKING:
-    from .fields.axis import Axis
-    from .fields.receptive_field import ReceptiveField
-    from .fields.trace import LayerField
+    from .analysis.receptive_field.axis import Axis
+    from .analysis.receptive_field.traced import ReceptiveField
+    from .analysis.receptive_field.tracer import LayerField
 
 MOST_ROWS = 25
 """Layers of all networks together that are shown unasked."""

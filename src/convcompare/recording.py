@@ -7,13 +7,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from .analyses.gradient_flow import fixed_batch, gradient_flow
+from .analysis.gradient_flow import fixed_batch, gradient_flow
+from .analysis.receptive_field.axis import Axis
+from .analysis.receptive_field.effective import EffectiveField, effective_field, pick_layer
+from .analysis.receptive_field.of_network import field_of_network
+from .analysis.receptive_field.traced import ReceptiveField
 from .batches import Batches
 from .core.errors import UsageError
-from .fields.axis import Axis
-from .fields.effective_field import EffectiveField, effective_field, pick_layer
-from .fields.measure import field_of_network
-from .fields.receptive_field import ReceptiveField
 from .models.build import Builder
 from .store.gradient_record import GradientRecord
 from .store.receptive_field_record import FieldRecord

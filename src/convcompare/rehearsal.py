@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import torch
 
 from . import checkpoint
-from .analyses.memory import bytes_of, peak_of
+from .analysis.peak_memory import bytes_of, peak_of
 from .optim import make_optimizer
 from .trainer import Trainer
 

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import alternating, checkpoint, lifecycle
-from .analyses.memory import images_with_room
+from .analysis.peak_memory import images_with_room
 from .batches import Batches
 from .contention import waited_seconds, waited_since
 from .core.config import TrainConfig

@@ -20,7 +20,7 @@ from .receptive_field import shape_for
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from convcompare.fields.effective_field import EffectiveField
+    from convcompare.analysis.receptive_field.effective import EffectiveField
     from convcompare.models.build import Builder
     from convcompare.models.shape import Shape
     from convcompare.store.run import Run
@@ -143,8 +143,8 @@ def _field(
     name: str, shape: Shape, images: Tensor, request: Request,
     measure: Literal["squared", "absolute"], run: Run | None,
 ) -> EffectiveField:  # fmt: skip
-    from convcompare.fields.effective_field import effective_field, pick_layer
-    from convcompare.fields.measure import field_of_network
+    from convcompare.analysis.receptive_field.effective import effective_field, pick_layer
+    from convcompare.analysis.receptive_field.of_network import field_of_network
     from convcompare.models.build import resolve
 
     builder = resolve(name, shape)

@@ -174,7 +174,7 @@ def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]
 
 
 def _notes(job: Job, threshold: float) -> tuple[str, ...]:
-    from convcompare.analyses.gradient_flow import fixed_batch
+    from convcompare.analysis.gradient_flow import fixed_batch
     from convcompare.store.gradient_record import CEILING, FLOOR
 
     n = len(fixed_batch(job.conditions.train_images))

@@ -11,7 +11,7 @@ from .options import Format, Precision
 from .output import emit_table
 
 if TYPE_CHECKING:
-    from convcompare.analyses.layer_cost import LayerCost
+    from convcompare.analysis.layer_benchmark import LayerCost
 
 COLUMNS = (
     Column("layer", "layer", "left"),
@@ -34,7 +34,7 @@ def layers(precision: Precision = "auto", format: Format = "table") -> None:
     $ convcompare layers --precision bf16 --format csv
     """
     kind = check_format(format)
-    from convcompare.analyses.layer_cost import layer_costs
+    from convcompare.analysis.layer_benchmark import layer_costs
     from convcompare.hardware import choose_precision, choose_runtime, environment, prepare
 
     runtime = choose_runtime("cpu", None)

@@ -18,7 +18,7 @@ from .output import emit_table, emit_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convcompare.analyses.layer_table import Layer
+    from convcompare.analysis.layer_summary import Layer
     from convcompare.models.build import Builder
     from convcompare.models.shape import Shape
 
@@ -139,7 +139,7 @@ def _options(name: str) -> list[dict[str, Any]]:
 def _layers(builder: Builder) -> Sequence[Layer]:
     import torch
 
-    from convcompare.analyses.layer_table import layer_table
+    from convcompare.analysis.layer_summary import layer_table
 
     shape = builder.shape
     size = (2, shape.in_channels, shape.image_size, shape.image_size)
@@ -149,7 +149,7 @@ def _layers(builder: Builder) -> Sequence[Layer]:
 
 def _fields(builder: Builder) -> dict[str, str]:
     """The receptive field of each layer that has one, in pixels."""
-    from convcompare.fields.measure import field_of_network
+    from convcompare.analysis.receptive_field.of_network import field_of_network
     from convcompare.receptive_field_table import show_size
 
     found = field_of_network(builder).modules

@@ -117,7 +117,7 @@ def receptive_field(
 
 
 def _exact(models: list[str], shape: Shape, layers: bool, kind: Format, out: Path | None) -> None:
-    from convcompare.fields.measure import field_of_network
+    from convcompare.analysis.receptive_field.of_network import field_of_network
     from convcompare.models.build import resolve
     from convcompare.receptive_field_table import csv_table, field_table, to_json
 

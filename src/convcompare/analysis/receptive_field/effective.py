@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.models.inspection import evaluating
 
-from .receptive_field import ReceptiveField
-from .trace import LayerField
+from .traced import ReceptiveField
+from .tracer import LayerField
 
 Measure = Literal["squared", "absolute"]
 MASS = 0.9545

@@ -9,13 +9,13 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .layers import LayerRule, layer_rule
-from .mixing import MIXING
-from .names import DATA_FREE, ELEMENTWISE, VALUES, operation_name
-from .rules import KINDS, LOCAL, Call
-from .run import run
-from .shapes import RESHAPES, elementwise
-from .state import NO_PLACES, Axes, Field, Untraceable, size_of
+from .layer_rules import LayerRule, layer_rule
+from .meta_execution import run
+from .operation_names import DATA_FREE, ELEMENTWISE, VALUES, operation_name
+from .reduction_rules import MIXING
+from .reshape_rules import RESHAPES, elementwise
+from .tensor_field import NO_PLACES, Axes, Field, Untraceable, size_of
+from .window_rules import KINDS, LOCAL, Call
 
 _RULES = {**LOCAL, **RESHAPES, **MIXING}
 _LAYER_KINDS = {

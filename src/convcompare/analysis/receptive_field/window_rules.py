@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from .axis import Axis
-from .state import Axes, Field, Untraceable, size_of
+from .tensor_field import Axes, Field, Untraceable, size_of
 
 
 @dataclass(frozen=True)

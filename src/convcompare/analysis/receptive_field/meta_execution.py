@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .rules import pair
+from .window_rules import pair
 
 _META = torch.device("meta")
 

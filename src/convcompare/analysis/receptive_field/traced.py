@@ -19,8 +19,8 @@ from torch import nn
 
 from convcompare.models.inspection import evaluating
 
-from .state import Axes, Untraceable, image_field
-from .trace import LayerField, Tracer
+from .tensor_field import Axes, Untraceable, image_field
+from .tracer import LayerField, Tracer
 
 Method = Literal["traced", "measured"]
 

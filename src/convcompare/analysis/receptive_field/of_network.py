@@ -14,11 +14,11 @@ from convcompare.core.spec import Spec
 from convcompare.models.user_network import is_own
 
 from .axis import Axis
-from .receptive_field import ReceptiveField, trace
-from .run import WithoutInitialWeights
-from .state import Untraceable
-from .support import Span, run_linear, seen_pixels
-from .trace import LayerField
+from .gradient_support import Span, run_linear, seen_pixels
+from .meta_execution import WithoutInitialWeights
+from .tensor_field import Untraceable
+from .traced import ReceptiveField, trace
+from .tracer import LayerField
 
 if TYPE_CHECKING:
     from convcompare.models.build import Builder

@@ -17,10 +17,10 @@ from convcompare.models.layers.attention import (
 from convcompare.models.layers.convolution import UnfoldedConvolution
 from convcompare.models.layers.pooling import LpPool2d, MixedPool2d
 
-from .mixing import attention, gate
-from .rules import Call, local
-from .shapes import elementwise
-from .state import Field, merge, size_of
+from .reduction_rules import attention, gate
+from .reshape_rules import elementwise
+from .tensor_field import Field, merge, size_of
+from .window_rules import Call, local
 
 
 def _unfolded(call: Call, module: nn.Module) -> Field:

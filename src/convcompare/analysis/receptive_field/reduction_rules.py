@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from .rules import Call, Rule, tensor_of
-from .shapes import elementwise
-from .state import Field, Untraceable, merge, moved, size_of
+from .reshape_rules import elementwise
+from .tensor_field import Field, Untraceable, merge, moved, size_of
+from .window_rules import Call, Rule, tensor_of
 
 
 def _dims(call: Call, position: int, name: str = "dim") -> list[int]:

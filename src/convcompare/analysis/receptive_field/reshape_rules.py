@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
-from .rules import Call, Rule, tensor_of
-from .state import Field, Untraceable, merge, moved, size_of
+from .tensor_field import Field, Untraceable, merge, moved, size_of
+from .window_rules import Call, Rule, tensor_of
 
 
 def elementwise(call: Call) -> Field:
