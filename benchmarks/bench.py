@@ -27,7 +27,7 @@ import spinning
 import start_up
 import training_step
 from convcompare.core.config import Runtime
-from convcompare.hardware import environment
+from convcompare.training.hardware import environment
 from error_rates_shown import draw_power
 from page import write_page
 

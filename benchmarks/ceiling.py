@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convcompare.hardware import keep_freed_memory
+from convcompare.training.hardware import keep_freed_memory
 from own_loop import trainer
 from training_step import ROWS
 from turns import part

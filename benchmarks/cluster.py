@@ -57,11 +57,12 @@ def trained(address: str, store: str) -> None:
 
 def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
     """In the place of `remote.attempt_of`: what it tells of a trial, without training."""
-    from convcompare.events import Ended, Progressed, Pulse, Started
+    from convcompare.events import Ended, Progressed, Started
     from convcompare.remote import Order
     from convcompare.store.cost import Cost, Environment
     from convcompare.store.json_records import sha256
     from convcompare.store.run import Epoch, Run
+    from convcompare.training.progress import Pulse
     from convcompare.wire import event_to_json
 
     trial, node = Order.from_json(order).trial, {"node": "nowhere"}

@@ -61,7 +61,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown, with where they were measured."""
     import torch
 
-    from convcompare.hardware import choose_runtime, environment
+    from convcompare.training.hardware import choose_runtime, environment
 
     place = environment(choose_runtime("cpu", None))
     cores = len(os.sched_getaffinity(0))

@@ -7,11 +7,11 @@ from pathlib import Path
 from convcompare.core.config import TrainConfig
 from convcompare.data.dataset import Dataset
 from convcompare.experiment import Entrant, TrialRunner, shape_of
-from convcompare.hardware import choose_precision, choose_runtime
 from convcompare.models.build import resolve
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
-from convcompare.trainer import Trainer
+from convcompare.training.hardware import choose_precision, choose_runtime
+from convcompare.training.trainer import Trainer
 from turns import BATCH_SIZE, Turns
 
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from conftest import make_tiny
-from convcompare.batches import Batches
 from convcompare.core.config import TrainConfig
-from convcompare.devices import ALONE, Alone, join_devices
-from convcompare.trainer import Diverged, Trainer
+from convcompare.training.batches import Batches
+from convcompare.training.device_group import ALONE, Alone, join_devices
+from convcompare.training.trainer import Diverged, Trainer
 
 SIZES = range(1, 18)
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -15,17 +15,17 @@ import pytest
 import torch
 from tests.conftest import Result, make_tiny
 
-from convcompare import compiling
 from convcompare.core import openmp
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.data.dataset import Dataset
 from convcompare.events import Chosen, Ended, Progressed
 from convcompare.experiment import Entrant, TrialRunner, shape_of
-from convcompare.hardware import MACS_A_THREAD, fitting_threads
 from convcompare.models.build import resolve
-from convcompare.rehearsal import in_turn
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
+from convcompare.training import compilation
+from convcompare.training.hardware import MACS_A_THREAD, fitting_threads
+from convcompare.training.step_timing import in_turn
 
 SPEC = "fcn:hidden=8,dropout=0.2"
 OWN = """
@@ -116,8 +116,8 @@ def test_a_deeper_network_or_slower_steps_ask_for_a_longer_training(tmp_path: Pa
     data = make_tiny(train=128, test=32)
     runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1), data)
     small, large = (runner.trainer(trial_of(data, spec)) for spec in (SPEC, "resnet-20"))
-    assert compiling.trial_seconds(small, 0.0) < 15 < 30 < compiling.trial_seconds(large, 0.0)
-    assert compiling.trial_seconds(small, 1.0) > compiling.trial_seconds(small, 0.0) + 10
+    assert compilation.trial_seconds(small, 0.0) < 15 < 30 < compilation.trial_seconds(large, 0.0)
+    assert compilation.trial_seconds(small, 1.0) > compilation.trial_seconds(small, 0.0) + 10
 
 
 @compiler
@@ -128,13 +128,13 @@ def test_what_pays_is_measured_and_leaves_nothing_behind(
     runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1), data)
     trainer = runner.trainer(trial_of(data))
     before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
-    choice = compiling.choose(trainer, compiling.Asked("auto"), seconds=1e-4)
-    assert choice == compiling.Choice(False)
+    choice = compilation.choose(trainer, compilation.Asked("auto"), seconds=1e-4)
+    assert choice == compilation.Choice(False)
     assert trainer.compiled is None, "a short training is not worth the trial"
-    monkeypatch.setattr(compiling, "SHARE", 1e9)
+    monkeypatch.setattr(compilation, "SHARE", 1e9)
     for gain, used in ((0.0, True), (1e9, False)):
-        monkeypatch.setattr(compiling, "GAIN", gain)
-        choice = compiling.choose(trainer, compiling.Asked("auto"), seconds=1.0)
+        monkeypatch.setattr(compilation, "GAIN", gain)
+        choice = compilation.choose(trainer, compilation.Asked("auto"), seconds=1.0)
         assert (choice.compiled, trainer.compiled is not None) == (used, used)
         assert choice.why.endswith("as fast: used" if used else "as fast: not used")
     for name, tensor in trainer.model.state_dict().items():
@@ -152,7 +152,7 @@ def test_a_compiler_that_fails_is_told_where_it_was_asked_for(
     asked = run(*map(str, arguments), "--compile", "on")
     assert asked.code == 1
     assert "torch.compile failed: ZeroDivisionError" in asked.err + asked.out
-    monkeypatch.setattr(compiling, "SHARE", 1e9)
+    monkeypatch.setattr(compilation, "SHARE", 1e9)
     auto = run(*map(str, arguments))
     assert auto.code == 0
     assert "torch.compile failed, plain steps are used: " in auto.err

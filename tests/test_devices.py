@@ -18,15 +18,15 @@ import torch
 from torch import Tensor
 
 import devices_side
-from convcompare import hardware
 from convcompare.core.config import RECIPES, Runtime, TrainConfig, recipe_name
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import derive
 from convcompare.data.dataset import Dataset
-from convcompare.devices import ALONE, Devices
 from convcompare.experiment import Entrant, TrialRunner, shape_of
 from convcompare.models.build import resolve
 from convcompare.store.run_store import RunStore
+from convcompare.training import hardware
+from convcompare.training.device_group import ALONE, Devices
 
 Run = Callable[..., Any]
 KILLS = int(os.environ.get("CONVCOMPARE_KILLS", "1"))

@@ -6,7 +6,7 @@ from torch import nn
 
 from convcompare.core.config import RECIPES, TrainConfig, recipe_name
 from convcompare.core.errors import UsageError
-from convcompare.optim import learning_rate, make_optimizer
+from convcompare.training.optim import learning_rate, make_optimizer
 
 
 def rates(schedule: str, steps: int = 1000) -> list[float]:

@@ -14,17 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from conftest import Result, make_tiny
-from convcompare import alternating
-from convcompare.batches import Batches
 from convcompare.core.config import RECIPES, TrainConfig
 from convcompare.data.dataset import Dataset, Split
-from convcompare.lifecycle import IMAGES
 from convcompare.models.build import resolve
 from convcompare.models.layers.whitening import EPS, PatchWhitening, patch_covariance
 from convcompare.models.shape import Shape
-from convcompare.muon import BETAS, Muon, orthogonal
-from convcompare.optim import learning_rate, make_optimizer
-from convcompare.trainer import Trainer
+from convcompare.training import augmentation
+from convcompare.training.batches import Batches
+from convcompare.training.model_hooks import IMAGES
+from convcompare.training.muon import BETAS, Muon, orthogonal
+from convcompare.training.optim import learning_rate, make_optimizer
+from convcompare.training.trainer import Trainer
 
 CIFAR, MNIST = Shape(3, 32, 10), Shape(1, 28, 10)
 TINY = {"optimizer": "muon", "lr": "0.2", "other_lr": "0.02", "momentum": "0.6"}
@@ -148,20 +148,20 @@ def test_the_triangle() -> None:
 
 
 def test_each_image_is_mirrored_every_other_epoch() -> None:
-    epochs = [alternating.mirrored(101, seed=3, epoch=epoch) for epoch in range(4)]
+    epochs = [augmentation.mirrored(101, seed=3, epoch=epoch) for epoch in range(4)]
     assert {int(epochs[0].sum()), int(epochs[1].sum())} == {50, 51}
     for before, after in itertools.pairwise(epochs):
         assert torch.equal(before, ~after)
-    assert torch.equal(epochs[2], alternating.mirrored(101, seed=3, epoch=2))
-    assert not torch.equal(epochs[0], alternating.mirrored(101, seed=4, epoch=0))
+    assert torch.equal(epochs[2], augmentation.mirrored(101, seed=3, epoch=2))
+    assert not torch.equal(epochs[0], augmentation.mirrored(101, seed=4, epoch=0))
 
 
 def test_shifts_reflect_the_edge() -> None:
     n, side = 300, 32
     images = torch.randint(0, 255, (n, side, side, 1), dtype=torch.uint8)
     flip = torch.arange(n) % 2 == 1
-    moves = alternating.draw(n, side, torch.Generator().manual_seed(0))
-    moved = alternating.shifted(images, moves, flip)
+    moves = augmentation.draw_reflected_moves(n, side, torch.Generator().manual_seed(0))
+    moved = augmentation.shifted_with_reflection(images, moves, flip)
     padded = F.pad(images.permute(0, 3, 1, 2).float(), (2, 2, 2, 2), "reflect")[:, 0]
     seen = set()
     for one, whole, mirror in zip(moved[..., 0].float(), padded, flip, strict=True):

@@ -10,14 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convcompare.batches import Batches, draw_moves, shifted
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import derive
 from convcompare.data.dataset import Dataset, held_out_images
-from convcompare.rehearsal import peak_memory, step_seconds
 from convcompare.store.run import best_epoch
-from convcompare.trainer import Diverged, Trainer
+from convcompare.training.augmentation import draw_moves, shifted
+from convcompare.training.batches import Batches
+from convcompare.training.step_timing import peak_memory, step_seconds
+from convcompare.training.trainer import Diverged, Trainer
 
 
 def network(seed: int = 0) -> nn.Module:

@@ -16,22 +16,22 @@ from torch import Tensor
 from .analysis.activations import features
 from .analysis.gradient_flow import fixed_batch
 from .analysis.latency import BATCHES, inference
-from .checkpoint import from_bytes, to_bytes, weights_of
-from .compiling import PLAIN, Asked, choose
 from .core.errors import StoreError
 from .core.failures import reason
 from .events import Chosen, Event, Progressed, Started
 from .models import inspection
 from .models.build import Builder
-from .recording import GradientRecorder, record_fields
-from .rehearsal import peak_memory, step_seconds
 from .store.cost import Cost, Environment, Latency
 from .store.feature_record import FEATURES
 from .store.gradient_record import GRADIENTS, GradientRecord
 from .store.receptive_field_record import FIELDS
 from .store.run import Epoch, Run, Status, Trial
 from .store.run_store import Predictions, RunStore
-from .trainer import Trainer
+from .training.compilation import PLAIN, Asked, choose
+from .training.recording import GradientRecorder, record_fields
+from .training.state import from_bytes, to_bytes, weights_of
+from .training.step_timing import peak_memory, step_seconds
+from .training.trainer import Trainer
 
 SHOWN_IMAGES = 4
 """Test images whose features are kept as pictures."""

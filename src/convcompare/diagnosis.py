@@ -69,7 +69,7 @@ def _version(package: str) -> str:
 
 
 def _hardware() -> Iterator[Check]:
-    from .hardware import choose_precision, choose_runtime, cores, environment
+    from .training.hardware import choose_precision, choose_runtime, cores, environment
 
     runtime = choose_runtime("auto", None)
     where = environment(runtime)

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .store.run import Epoch, Run, Trial
-
-
-@dataclass
-class Pulse:
-    """Where a training is, for a display to read at any moment."""
-
-    step: int = 0
-    steps: int = 1
-    loss: float = field(default=float("nan"))
+from .training.progress import Pulse
 
 
 @dataclass(frozen=True)

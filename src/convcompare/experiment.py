@@ -11,26 +11,26 @@ from dataclasses import dataclass, replace
 import torch
 
 from .attempt import Attempt, How, latencies, now
-from .batches import Batches
-from .checkpoint import from_bytes
-from .compiling import Asked
-from .contention import waited_seconds, waited_since
 from .core.config import Runtime, TrainConfig
 from .core.errors import ConvcompareError, LeaseLost, UsageError, quote
 from .core.failures import reason
 from .core.registry import register
 from .data.dataset import Dataset, Sources
-from .devices import ALONE, Alone
 from .events import Ended, Event, Waiting
-from .hardware import environment, fitting_threads, prepare, release_memory
 from .models.build import Builder, resolve
 from .models.shape import Shape
-from .rehearsal import BLOCK, block_seconds, step_seconds
 from .store.cost import Cost, Environment, Timing
 from .store.lease import POLL_SECONDS, Lease
 from .store.run import Run, Trial
 from .store.run_store import RunStore
-from .trainer import Diverged, Trainer
+from .training.batches import Batches
+from .training.compilation import Asked
+from .training.cpu_contention import waited_seconds, waited_since
+from .training.device_group import ALONE, Alone
+from .training.hardware import environment, fitting_threads, prepare, release_memory
+from .training.state import from_bytes
+from .training.step_timing import BLOCK, block_seconds, step_seconds
+from .training.trainer import Diverged, Trainer
 
 
 def shape_of(dataset: Dataset, config: TrainConfig | None = None) -> Shape:

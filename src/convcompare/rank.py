@@ -46,7 +46,7 @@ def main() -> None:
 
 def train(folder: str, place: Mapping[str, Any], trial: Trial, voice: Voice) -> None:
     """Do the part of this device, from where the trial stands to its end."""
-    from .devices import join_devices
+    from .training.device_group import join_devices
 
     workplace = Workplace.from_json(place)
     runtime = _on_this_device(workplace.runtime)

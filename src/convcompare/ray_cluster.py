@@ -73,7 +73,7 @@ def connect(address: str | None, image_bytes: int) -> None:
         return
     with _quiet_and_in_our_words(address):
         if address is None:
-            from .hardware import cores
+            from .training.hardware import cores
 
             memory = STORE_BYTES + 2 * image_bytes
             ray.init("local", num_cpus=cores(), object_store_memory=memory, **_options())

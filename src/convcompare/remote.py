@@ -24,10 +24,11 @@ from .core.config import Runtime
 from .core.errors import DataError, UsageError, quote
 from .core.version import __version__
 from .data.dataset import Dataset, Split
-from .events import Ended, Event, Progressed, Pulse, Started
+from .events import Ended, Event, Progressed, Started
 from .store.gradient_record import GRADIENTS
 from .store.run import Epoch, Trial
 from .store.run_store import RunStore
+from .training.progress import Pulse
 from .wire import error_to_json, event_to_json
 from .worker import PULSE_SECONDS
 
@@ -191,7 +192,7 @@ _runners: dict[tuple[str, Runtime], TrialRunner] = {}
 
 def _runner(order: Order, images: Mapping[str, Any]) -> TrialRunner:
     from .experiment import TrialRunner
-    from .hardware import prepare
+    from .training.hardware import prepare
 
     key = (order.data, order.runtime)
     if key not in _runners:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from .checkpoint import from_bytes
 from .core.errors import DataError, UsageError, quote
 from .data.dataset import Sources
 from .events import Event
@@ -18,6 +17,7 @@ from .store.cost import Environment, plain
 from .store.reader import StoredRuns
 from .store.run import Epoch, Run
 from .store.run_store import RunStore
+from .training.state import from_bytes
 
 CLOCKS = ("epoch", "train_seconds", "evaluation_seconds", "waited_seconds", "jobs")
 """What of an epoch is no result of the arithmetic."""
@@ -100,7 +100,7 @@ def repeat(
     """
     from .data.load import load_dataset
     from .experiment import TrialRunner, execute
-    from .hardware import check_several, choose_runtime
+    from .training.hardware import check_several, choose_runtime
 
     dataset = load_dataset(run.trial.dataset, sources)
     if dataset.sha256 != run.trial.data:

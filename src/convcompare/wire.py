@@ -13,8 +13,9 @@ from typing import Any
 from .core import errors
 from .core.errors import ConvcompareError, TrialError
 from .core.failures import HINT, in_words, is_out_of_memory
-from .events import Chosen, Ended, Event, Progressed, Pulse, Started, Waiting
+from .events import Chosen, Ended, Event, Progressed, Started, Waiting
 from .store.run import Epoch, Run, Trial
+from .training.progress import Pulse
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

@@ -13,8 +13,9 @@ import threading
 import time
 from typing import Any, TextIO
 
-from .events import Pulse, Started
+from .events import Started
 from .store.run import Trial
+from .training.progress import Pulse
 from .wire import error_to_json, event_to_json
 from .workplace import Workplace
 

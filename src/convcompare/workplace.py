@@ -12,8 +12,8 @@ from .core.errors import DataError, quote
 from .data.dataset import Sources
 
 if TYPE_CHECKING:
-    from .devices import Alone
     from .experiment import TrialRunner
+    from .training.device_group import Alone
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Workplace:
         DataError where the data set is no longer what it was.
         """
         from .data.load import load_dataset
-        from .devices import ALONE
         from .experiment import TrialRunner
         from .store.run_store import RunStore
+        from .training.device_group import ALONE
 
         dataset = load_dataset(self.dataset, self.sources)
         if dataset.sha256 != self.data:

@@ -122,9 +122,9 @@ def _images(request: Request, shape: Shape) -> tuple[Tensor, str]:
         generator = torch.Generator().manual_seed(request.seed)
         size = (request.images, shape.in_channels, shape.image_size, shape.image_size)
         return torch.randn(size, generator=generator), f"{request.images} images of normal noise"
-    from convcompare.batches import Batches
     from convcompare.data.dataset import Sources, Split
     from convcompare.data.load import default_cache, load_dataset
+    from convcompare.training.batches import Batches
 
     dataset = load_dataset(request.dataset, Sources(default_cache(), request.data_dir))
     if request.image_size not in (None, dataset.image_size):
@@ -157,8 +157,8 @@ def _field(
 
 def _load(model: nn.Module, builder: Builder, run: Run, store: Path) -> None:
     """Put the final weights of a run in place; ModelError where they are another network's."""
-    from convcompare.checkpoint import from_bytes
     from convcompare.store.run_store import RunStore
+    from convcompare.training.state import from_bytes
 
     weights = from_bytes(RunStore(store).weights(run))
     own = {name: tensor.shape for name, tensor in model.state_dict().items()}

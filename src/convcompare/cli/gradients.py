@@ -134,10 +134,10 @@ def _perform(request: Request, threshold: float, out: Path | None) -> int:
 
 
 def _at_initialisation(job: Job) -> dict[str, GradientRecord]:
-    from convcompare.batches import Batches
-    from convcompare.hardware import prepare
-    from convcompare.layout import channels_last
-    from convcompare.recording import GradientRecorder
+    from convcompare.training.batches import Batches
+    from convcompare.training.hardware import prepare
+    from convcompare.training.memory_format import channels_last
+    from convcompare.training.recording import GradientRecorder
 
     device = prepare(job.runtime)
     config = job.trials[0].config

@@ -75,8 +75,8 @@ def prepare(request: Request) -> Job:
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache, load_dataset
     from convcompare.experiment import grid, shape_of
-    from convcompare.hardware import choose_precision, choose_runtime, share, spread
     from convcompare.store.run_store import RunStore
+    from convcompare.training.hardware import choose_precision, choose_runtime, share, spread
 
     runtime = choose_runtime(request.device, request.threads)
     runtime = replace(runtime, compile=request.compile)
@@ -129,7 +129,7 @@ def prepare(request: Request) -> Job:
 
 def _executor(asked: str | None, runtime: Runtime) -> str:
     """The executor for so many trials at a time; UsageError for one that cannot do that."""
-    from convcompare.hardware import cores
+    from convcompare.training.hardware import cores
 
     several = "torchrun" if runtime.devices > 1 else "processes" if runtime.jobs > 1 else None
     name = asked or several or "local"

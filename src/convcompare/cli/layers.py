@@ -35,7 +35,7 @@ def layers(precision: Precision = "auto", format: Format = "table") -> None:
     """
     kind = check_format(format)
     from convcompare.analysis.layer_benchmark import layer_costs
-    from convcompare.hardware import choose_precision, choose_runtime, environment, prepare
+    from convcompare.training.hardware import choose_precision, choose_runtime, environment, prepare
 
     runtime = choose_runtime("cpu", None)
     chosen, why = choose_precision(precision, "cpu")

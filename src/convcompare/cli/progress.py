@@ -17,8 +17,9 @@ from convcompare.core import formatting
 from convcompare.events import Chosen, Ended, Lost, Progressed, Started, Waiting
 
 if TYPE_CHECKING:
-    from convcompare.events import Event, Pulse
+    from convcompare.events import Event
     from convcompare.store.run import Epoch, Trial
+    from convcompare.training.progress import Pulse
 
 SPARKS = "▁▂▃▄▅▆▇█"
 BAR = 24

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from convcompare.core.failures import SIGKILL, WORDS, Killer
 from convcompare.core.registry import register
-from convcompare.events import Ended, Event, Lost, Pulse, Started
+from convcompare.events import Ended, Event, Lost, Started
 from convcompare.retries import Deaths
 from convcompare.store.run import Trial
+from convcompare.training.progress import Pulse
 from convcompare.wire import error_from_json, event_from_json
 from convcompare.workplace import Workplace
 

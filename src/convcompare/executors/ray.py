@@ -13,12 +13,13 @@ from convcompare import ray_cluster, remote
 from convcompare.core import failures
 from convcompare.core.errors import LeaseLost, TrialError, UsageError
 from convcompare.core.registry import register
-from convcompare.events import Ended, Event, Lost, Progressed, Pulse, Started, Waiting
+from convcompare.events import Ended, Event, Lost, Progressed, Started, Waiting
 from convcompare.retries import Deaths
 from convcompare.store.cost import Environment
 from convcompare.store.gradient_record import GRADIENTS
 from convcompare.store.lease import Lease
 from convcompare.store.run import Epoch, Trial
+from convcompare.training.progress import Pulse
 from convcompare.wire import error_from_json, event_from_json
 
 if TYPE_CHECKING:

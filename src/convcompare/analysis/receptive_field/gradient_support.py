@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .linearised import Linearised, thin
 from .linear_copy import linear_copy
+from .linearised import Linearised, thin
 
 Span = tuple[int, int]
 

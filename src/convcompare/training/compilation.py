@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .core.config import Compile
-from .core.failures import reason
-from .rehearsal import STEPS, in_turn
+from convcompare.core.config import Compile
+from convcompare.core.failures import reason
+
+from .step_timing import STEPS, in_turn
 from .trainer import Trainer
 
 COMPILING_SECONDS = {"cpu": 5.0, "cuda": 20.0}

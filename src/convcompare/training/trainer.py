@@ -19,18 +19,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import alternating, checkpoint, lifecycle
-from .analysis.peak_memory import images_with_room
+from convcompare.analysis.peak_memory import images_with_room
+from convcompare.core.config import TrainConfig
+from convcompare.core.errors import TrialError
+from convcompare.core.seeding import derive
+from convcompare.data.dataset import Augmentation
+from convcompare.store.run import Epoch
+
+from . import model_hooks
+from .augmentation import mirrored, views
 from .batches import Batches
-from .contention import waited_seconds, waited_since
-from .core.config import TrainConfig
-from .core.errors import TrialError
-from .core.seeding import derive
-from .data.dataset import Augmentation
-from .events import Pulse
-from .layout import channels_last
+from .cpu_contention import waited_seconds, waited_since
+from .memory_format import channels_last
 from .optim import learning_rate, make_optimizer, set_rate
-from .store.run import Epoch
+from .progress import Pulse
+from .state import restore, state_of
 
 EVALUATION_BATCH = 500
 """Images that are evaluated at once, where memory has room for them."""
@@ -69,7 +72,7 @@ class Trainer:
         self.config, self.seed = config, seed
         self.allowed: Augmentation = augmentation
         self.augmentation: Augmentation = augmentation if config.augment else "none"
-        lifecycle.initialise(self.model, self.train_batches, seed)
+        model_hooks.initialise(self.model, self.train_batches, seed)
         self.optimizer = make_optimizer(config, self.model.parameters())
         self.averaging: nn.Module | None = None
         """In an epoch of several devices, the network whose backward pass averages over them."""
@@ -120,23 +123,23 @@ class Trainer:
         return _figures(logits, self.test_batches)[1]
 
     def _look(self, images: Tensor, allowed: Augmentation) -> Tensor:
-        views = alternating.views(images, allowed)
-        return torch.stack([share * self.model(x).float() for share, x in views]).sum(0)
+        seen = views(images, allowed)
+        return torch.stack([share * self.model(x).float() for share, x in seen]).sum(0)
 
     def state(self) -> dict[str, Tensor]:
         """Weights, buffers and optimizer state by name, as they are after the last epoch."""
-        state = checkpoint.state_of(self.model, self.optimizer)
+        state = state_of(self.model, self.optimizer)
         return state | {f"best.{name}": tensor for name, tensor in self.best.items()}
 
     def restore(self, epoch: int, state: Mapping[str, Tensor]) -> None:
         """Go on after `epoch` epochs from what `state` was then."""
-        checkpoint.restore(self.model, self.optimizer, state)
+        restore(self.model, self.optimizer, state)
         best = {name: tensor for name, tensor in state.items() if name.startswith("best.")}
         self.best = {name.removeprefix("best."): tensor for name, tensor in best.items()}
         self.epoch = epoch
 
     def _next_epoch(self) -> Epoch:
-        lifecycle.begin_epoch(self.model, self.epoch)
+        model_hooks.begin_epoch(self.model, self.epoch)
         self.model.train()
         self.pulse.step = 0
         started, waited = time.perf_counter(), waited_seconds()
@@ -250,7 +253,7 @@ class Trainer:
         if self.config.augment != "alternating" or self.augmentation == "none":
             return None
         images = len(self.train_batches)
-        flip = alternating.mirrored(images, derive(self.seed, "flip"), epoch)
+        flip = mirrored(images, derive(self.seed, "flip"), epoch)
         return flip if self.augmentation == "flip-crop" else torch.zeros_like(flip)
 
     def _check(self, losses: Tensor) -> None:

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 
 import torch
 
-from . import checkpoint
-from .analysis.peak_memory import bytes_of, peak_of
+from convcompare.analysis.peak_memory import bytes_of, peak_of
+
+from . import state
 from .optim import make_optimizer
 from .trainer import Trainer
 
@@ -98,7 +99,7 @@ def peak_memory(trainer: Trainer) -> int:
         images, labels = next(trainer.batches(epoch=0))
         trainer.step(optimizer, images, labels)
         optimizer.zero_grad(set_to_none=True)
-        held = [images, labels, *checkpoint.state_of(trainer.model, optimizer).values()]
+        held = [images, labels, *state.state_of(trainer.model, optimizer).values()]
         step = functools.partial(trainer.step, optimizer, images, labels)
         return bytes_of(held) + peak_of(step, trainer.device)
 

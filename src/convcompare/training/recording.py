@@ -7,16 +7,21 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from .analysis.gradient_flow import fixed_batch, gradient_flow
-from .analysis.receptive_field.axis import Axis
-from .analysis.receptive_field.effective import EffectiveField, effective_field, pick_layer
-from .analysis.receptive_field.of_network import field_of_network
-from .analysis.receptive_field.traced import ReceptiveField
+from convcompare.analysis.gradient_flow import fixed_batch, gradient_flow
+from convcompare.analysis.receptive_field.axis import Axis
+from convcompare.analysis.receptive_field.effective import (
+    EffectiveField,
+    effective_field,
+    pick_layer,
+)
+from convcompare.analysis.receptive_field.of_network import field_of_network
+from convcompare.analysis.receptive_field.traced import ReceptiveField
+from convcompare.core.errors import UsageError
+from convcompare.models.build import Builder
+from convcompare.store.gradient_record import GradientRecord
+from convcompare.store.receptive_field_record import FieldRecord
+
 from .batches import Batches
-from .core.errors import UsageError
-from .models.build import Builder
-from .store.gradient_record import GradientRecord
-from .store.receptive_field_record import FieldRecord
 
 
 class GradientRecorder:

@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import alternating
-from .core.errors import UsageError
-from .data.dataset import Augmentation, Dataset, Split
-from .devices import ALONE, Alone
+from convcompare.core.errors import UsageError
+from convcompare.data.dataset import Augmentation, Dataset, Split
+
+from .augmentation import draw_moves, draw_reflected_moves, shifted, shifted_with_reflection
+from .device_group import ALONE, Alone
 
 
 class Batches:
@@ -116,7 +117,7 @@ class Batches:
         """Every image once, in the order that the seed `order` draws, augmented by `augmentation`.
 
         `flip`, bool (images,), says which are mirrored where that is not drawn; the shifts are then
-        those of `alternating.shifted`. The last batch may be smaller. Both streams are drawn on the
+        those of `shifted_with_reflection`. The last batch may be smaller. Both streams are drawn on the
         CPU and for whole batches, so that an image is the same whichever device sees it; they are
         on the device before the first batch, so that none waits for them.
         """
@@ -130,7 +131,7 @@ class Batches:
             some = some[part]
             images = self.images.index_select(0, some)
             if flip is not None:
-                images = alternating.shifted(images, moves[number][:, part], flip[some])
+                images = shifted_with_reflection(images, moves[number][:, part], flip[some])
             elif augment != "none":
                 moved = moves[number][:, part]
                 images = shifted(images, moved, mirrored=augment == "flip-crop")
@@ -143,38 +144,7 @@ class Batches:
         if augment == "none" and not alternates:
             return ()
         generator = torch.Generator().manual_seed(seed)
-        draw = alternating.draw if alternates else draw_moves
+        draw = draw_reflected_moves if alternates else draw_moves
         side = int(self.images.shape[1])
         drawn = torch.cat([draw(size, side, generator) for size in sizes], 1)
         return torch.split(drawn.to(self.device), sizes, 1)
-
-
-def draw_moves(images: int, side: int, generator: torch.Generator) -> Tensor:
-    """For so many images of a side: rows down, columns right (from 0), and whether mirrored.
-
-    int64 (3, images), on the CPU.
-    """
-    shifts = torch.randint(0, 2 * reach(side) + 1, (2, images, 1), generator=generator)[:, :, 0]
-    mirrored = torch.rand(images, 1, generator=generator)[:, 0] < 0.5
-    return torch.cat([shifts, mirrored[None].long()])
-
-
-def reach(side: int) -> int:
-    """The pixels by which an image of a side is shifted at most."""
-    return max(1, side // 8)
-
-
-def shifted(images: Tensor, moves: Tensor, mirrored: bool) -> Tensor:
-    """Each image shifted by up to 1/8 of its side (black border); half of them also mirrored.
-
-    images: uint8 (n, h, w, c) → the same shape; moves: int64 (3, n), as `draw_moves` draws them.
-    """
-    n, height, width, _ = images.shape
-    border = reach(height)
-    rows = moves[0, :, None] + torch.arange(height, device=images.device)
-    columns = moves[1, :, None] + torch.arange(width, device=images.device)
-    if mirrored:
-        columns = torch.where(moves[2, :, None] == 1, columns.flip(1), columns)
-    padded = F.pad(images, (0, 0, border, border, border, border))
-    which = torch.arange(n, device=images.device)[:, None, None]
-    return padded[which, rows[:, :, None], columns[:, None, :]]

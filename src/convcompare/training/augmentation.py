@@ -1,8 +1,9 @@
-"""Alternating flip and reflected shifts (Jordan 2024, arXiv:2404.00498, section 3.6).
+"""Augmentation on the device: random flips and shifts, alternating flips, and test-time views.
 
-Mirroring at random shows an image twice the same way in half of all pairs of epochs. Here a random
-half of the images is mirrored in the first epoch, the other half in the second, and so on: each
-pair of epochs shows both sides of every image.
+The alternating flip and the reflected shifts are those of Jordan 2024 (arXiv:2404.00498, section
+3.6). Mirroring at random shows an image twice the same way in half of all pairs of epochs. There a
+random half of the images is mirrored in the first epoch, the other half in the second, and so on:
+each pair of epochs shows both sides of every image.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .data.dataset import Augmentation
+from convcompare.data.dataset import Augmentation
 
 
 def mirrored(images: int, seed: int, epoch: int) -> Tensor:
@@ -23,7 +24,7 @@ def mirrored(images: int, seed: int, epoch: int) -> Tensor:
     return (places + epoch) % 2 == 1
 
 
-def draw(images: int, side: int, generator: torch.Generator) -> Tensor:
+def draw_reflected_moves(images: int, side: int, generator: torch.Generator) -> Tensor:
     """Shifts down and to the right by up to 1/16 of a side, on 32 pixels −2 to 2.
 
     int64 (2, images), on the CPU.
@@ -32,8 +33,8 @@ def draw(images: int, side: int, generator: torch.Generator) -> Tensor:
     return torch.randint(-reach, reach + 1, (2, images, 1), generator=generator)[:, :, 0]
 
 
-def shifted(images: Tensor, moves: Tensor, flip: Tensor) -> Tensor:
-    """Each image shifted as `draw` drew it, its edge reflected; those of `flip` mirrored.
+def shifted_with_reflection(images: Tensor, moves: Tensor, flip: Tensor) -> Tensor:
+    """Each image shifted as `draw_reflected_moves` drew it, its edge reflected; those of `flip` mirrored.
 
     images: uint8 (n, h, w, c) → the same shape; moves: int64 (2, n); flip: bool (n,).
     """
@@ -71,3 +72,34 @@ def views(images: Tensor, allowed: Augmentation) -> list[tuple[float, Tensor]]:
     if allowed == "crop":
         return seen
     return [(share / 2, x) for share, view in seen for x in (view, view.flip(3))]
+
+
+def draw_moves(images: int, side: int, generator: torch.Generator) -> Tensor:
+    """For so many images of a side: rows down, columns right (from 0), and whether mirrored.
+
+    int64 (3, images), on the CPU.
+    """
+    shifts = torch.randint(0, 2 * reach(side) + 1, (2, images, 1), generator=generator)[:, :, 0]
+    mirrored = torch.rand(images, 1, generator=generator)[:, 0] < 0.5
+    return torch.cat([shifts, mirrored[None].long()])
+
+
+def reach(side: int) -> int:
+    """The pixels by which an image of a side is shifted at most."""
+    return max(1, side // 8)
+
+
+def shifted(images: Tensor, moves: Tensor, mirrored: bool) -> Tensor:
+    """Each image shifted by up to 1/8 of its side (black border); half of them also mirrored.
+
+    images: uint8 (n, h, w, c) → the same shape; moves: int64 (3, n), as `draw_moves` draws them.
+    """
+    n, height, width, _ = images.shape
+    border = reach(height)
+    rows = moves[0, :, None] + torch.arange(height, device=images.device)
+    columns = moves[1, :, None] + torch.arange(width, device=images.device)
+    if mirrored:
+        columns = torch.where(moves[2, :, None] == 1, columns.flip(1), columns)
+    padded = F.pad(images, (0, 0, border, border, border, border))
+    which = torch.arange(n, device=images.device)[:, None, None]
+    return padded[which, rows[:, :, None], columns[:, None, :]]

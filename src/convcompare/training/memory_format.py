@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .models.layers.pooling import LpPool2d, MixedPool2d
+from convcompare.models.layers.pooling import LpPool2d, MixedPool2d
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 OWN_POOLS = (LpPool2d, MixedPool2d)

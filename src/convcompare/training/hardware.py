@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
-from .core.config import Precision, Runtime
-from .core.errors import UsageError, quote
-from .core.version import __version__
-from .store.cost import Environment
+from convcompare.core.config import Precision, Runtime
+from convcompare.core.errors import UsageError, quote
+from convcompare.core.version import __version__
+from convcompare.store.cost import Environment
 
 MOST_PROCESSES = 64
 """That stand for devices on the CPU."""

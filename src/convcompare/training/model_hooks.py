@@ -23,8 +23,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from convcompare.core.seeding import derive
+
 from .batches import Batches
-from .core.seeding import derive
 
 IMAGES = 5_000
 """How many training images a network is given to initialise itself from."""

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from .core.config import TrainConfig
+from convcompare.core.config import TrainConfig
+
 from .muon import Muon
 
 WARM_UP = 0.3
