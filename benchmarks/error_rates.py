@@ -32,7 +32,7 @@ from rich.console import Console
 from scipy import special
 from scipy import stats as scipy_stats
 
-from convcompare import paired, sequential, stats
+from convcompare.comparison.stats import estimates, paired, sequential
 from convcompare.core.config import recipe_name
 from convcompare.store.run_store import RunStore
 from error_rates_shown import draw_power, print_tables
@@ -119,7 +119,7 @@ def claims(runs: np.ndarray, alpha: float) -> np.ndarray:
     for i in np.flatnonzero(possible.any(1)):
         flips = paired.can_reject(n, alpha, m)
         tests = [paired.compare(list(one), alpha, flips) for one in differences[i]]
-        claimed[i] = min(stats.holm([test.p for test in tests])) <= alpha
+        claimed[i] = min(estimates.holm([test.p for test in tests])) <= alpha
     return claimed
 
 

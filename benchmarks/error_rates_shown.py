@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from convcompare import power
+from convcompare.comparison.stats import power
 
 
 def draw_power(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -11,13 +11,13 @@ import re
 import sys
 from pathlib import Path
 
+from convcompare.comparison.study import Row, Study
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import Entry, register
 from convcompare.core.spec import format_value
 from convcompare.models.build import CONTEXT, resolve
 from convcompare.models.shape import Shape
-from convcompare.study import Row, Study
 
 PAGE = Path(__file__).parent / "zoo.md"
 SHAPES = {"MNIST": Shape(1, 28, 10), "CIFAR-10": Shape(3, 32, 10)}

@@ -13,11 +13,11 @@ import pytest
 from scipy import stats as scipy_stats
 
 from convcompare.blocks import Heading, TableBlock
-from convcompare.claims import EARLY, Finding, Outcome, findings
+from convcompare.comparison.claims import EARLY, Finding, Outcome, findings
+from convcompare.comparison.judgement import Judgement
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
 from convcompare.differences import differences
-from convcompare.judgement import Judgement
 from convcompare.plotting import Source
 from convcompare.report import compose
 from convcompare.sections import Section

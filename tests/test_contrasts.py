@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare import sequential
-from convcompare.comparison import Comparison
-from convcompare.contrasts import Contrast, contrasts, spread
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.contrasts import Contrast, contrasts, spread
+from convcompare.comparison.cost_contrasts import cost_contrasts
+from convcompare.comparison.group import group_runs
+from convcompare.comparison.run_flags import marks
+from convcompare.comparison.stats import sequential
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
-from convcompare.cost_contrasts import cost_contrasts
-from convcompare.group import group_runs
-from convcompare.health import marks
 from convcompare.store.cost import Timing
 from convcompare.store.run import Run
 from test_tables import CONDITIONS, run

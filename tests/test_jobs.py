@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from convcompare.comparison import Comparison
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.run_flags import SHARED, disturbed, marks
 from convcompare.comparison_table import time_words
-from convcompare.health import SHARED, disturbed, marks
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]

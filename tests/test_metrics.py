@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convcompare import learning, predictions
+from convcompare.comparison import predictions, run_figures
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from test_tables import run
@@ -145,8 +145,8 @@ def test_gaps_and_epochs_of_a_history() -> None:
         for i, a in enumerate((0.5, 0.9, 0.85, 0.95))
     )
     trained = dataclasses.replace(base, history=history)
-    assert learning.accuracy_gap(trained) == pytest.approx(0.9944 - 0.95)
-    assert learning.loss_gap(trained) == pytest.approx(0.08 - 0.02)
-    assert [learning.epochs_to(trained, a) for a in (0.5, 0.9, 0.92, 0.99)] == [1, 2, 4, None]
+    assert run_figures.accuracy_gap(trained) == pytest.approx(0.9944 - 0.95)
+    assert run_figures.loss_gap(trained) == pytest.approx(0.08 - 0.02)
+    assert [run_figures.epochs_to(trained, a) for a in (0.5, 0.9, 0.92, 0.99)] == [1, 2, 4, None]
     with pytest.raises(ValueError, match="no epoch"):
-        learning.loss_gap(dataclasses.replace(base, history=()))
+        run_figures.loss_gap(dataclasses.replace(base, history=()))

@@ -18,7 +18,8 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from convcompare import cli, terminal_plot
-from convcompare.comparison import Comparison
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.selection import select
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
@@ -30,7 +31,6 @@ from convcompare.plots.accuracy_vs_cost import pareto
 from convcompare.plots.confusion_matrix import confused, confusion
 from convcompare.plots.learning_curves import band
 from convcompare.plotting import Source, draw
-from convcompare.selection import select
 from convcompare.store.run_store import Predictions, RunStore
 
 Run = Callable[..., Any]

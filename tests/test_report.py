@@ -35,7 +35,7 @@ from convcompare.blocks import (
     spans,
     unique_names,
 )
-from convcompare.comparison import Comparison
+from convcompare.comparison.comparison import Comparison
 from convcompare.conditions import changed_surroundings, conditions
 from convcompare.data.dataset import Sources
 from convcompare.drawing import Drawing, panels, styled

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Result
 
-from convcompare.claims import findings
+from convcompare.comparison.claims import findings
 from convcompare.comparison_table import comparison_table
 from convcompare.data.dataset import Sources
 from convcompare.markdown import to_markdown

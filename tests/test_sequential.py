@@ -12,7 +12,8 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from convcompare import earlier_looks, paired, power, sequential, verdicts
+from convcompare.comparison import unplanned_looks, verdicts
+from convcompare.comparison.stats import paired, power, sequential
 
 
 @settings(max_examples=25)
@@ -86,7 +87,7 @@ def test_looks_that_nobody_planned_are_false_as_often_as_is_told(looks: tuple[in
     draws, counts = rng.normal(0, 1, (100_000, 8)), (*looks, 8)
     p_values = [scipy_stats.ttest_1samp(draws[:, :n], 0, axis=1).pvalue for n in counts]
     false = float((np.min(p_values, axis=0) <= 0.05).mean())
-    told = re.search(r"up to (\d+) %", earlier_looks.looks_words(looks))
+    told = re.search(r"up to (\d+) %", unplanned_looks.looks_words(looks))
     assert told and 0.06 < false < int(told[1]) / 100
 
 

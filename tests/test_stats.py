@@ -11,13 +11,13 @@ from scipy import stats as scipy_stats
 from statsmodels.stats import contingency_tables
 from statsmodels.stats.multitest import multipletests
 
-from convcompare import paired, proportions, stats
+from convcompare.comparison.stats import estimates, paired, proportions
 
 
 @given(st.integers(1, 10_000), st.data())
 def test_wilson_agrees_with_scipy(n: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, n))
-    estimate = stats.share(hits, n)
+    estimate = estimates.share(hits, n)
     other = scipy_stats.binomtest(hits, n).proportion_ci(method="wilson")
     assert estimate.value == hits / n
     assert (estimate.low, estimate.high) == pytest.approx((other.low, other.high), abs=1e-9)
@@ -25,7 +25,7 @@ def test_wilson_agrees_with_scipy(n: int, data: st.DataObject) -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12))
 def test_the_t_interval_agrees_with_scipy(values: list[float]) -> None:
-    estimate = stats.mean(values)
+    estimate = estimates.mean(values)
     spread = float(np.std(values, ddof=1)) / len(values) ** 0.5
     assert estimate.value == pytest.approx(float(np.mean(values)))
     if spread > 1e-12:
@@ -36,19 +36,19 @@ def test_the_t_interval_agrees_with_scipy(values: list[float]) -> None:
 def test_where_a_further_run_would_be_holds_it_as_often_as_is_said() -> None:
     """Four runs of a normal law and a fifth: 95 % of 4,000; the interval of the mean, far less."""
     draws = np.random.Generator(np.random.PCG64(3)).normal(0.7, 0.01, (4_000, 5))
-    held = {stats.prediction: 0, stats.mean: 0}
+    held = {estimates.prediction: 0, estimates.mean: 0}
     for *values, further in draws.tolist():
         for interval in held:
             estimate = interval(values)
             assert estimate.low is not None and estimate.high is not None
             held[interval] += estimate.low <= further <= estimate.high
-    assert held[stats.prediction] / 4_000 == pytest.approx(0.95, abs=0.01)
-    assert held[stats.mean] / 4_000 < 0.85
-    assert stats.prediction([0.5]).low is None
+    assert held[estimates.prediction] / 4_000 == pytest.approx(0.95, abs=0.01)
+    assert held[estimates.mean] / 4_000 < 0.85
+    assert estimates.prediction([0.5]).low is None
 
 
 def test_one_run_has_no_interval_over_seeds() -> None:
-    estimate = stats.mean([0.5])
+    estimate = estimates.mean([0.5])
     assert (estimate.low, estimate.high, estimate.half_width) == (None, None, None)
 
 
@@ -194,17 +194,17 @@ def test_hits_must_be_of_the_same_images() -> None:
 @settings(max_examples=15)  # statsmodels collects garbage in every call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.sampled_from([0.05, 0.01]))
 def test_holm_agrees_with_statsmodels(p_values: list[float], alpha: float) -> None:
-    adjusted = stats.holm(p_values)
+    adjusted = estimates.holm(p_values)
     rejected, other, _, _ = multipletests(p_values, alpha, method="holm")
     assert adjusted == pytest.approx(list(other))
-    levels = stats.holm_levels(p_values, alpha)
+    levels = estimates.holm_levels(p_values, alpha)
     by_level = [p <= level for p, level in zip(p_values, levels, strict=True)]
     assert by_level == list(rejected), "the level of each test decides as the adjusted p does"
 
 
 def test_after_the_first_claim_that_fails_the_level_rises_no_more() -> None:
-    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    levels = stats.holm_levels([0.01, 0.04, 0.03])
+    assert estimates.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    levels = estimates.holm_levels([0.01, 0.04, 0.03])
     assert levels == pytest.approx([0.05 / 3, 0.05 / 2, 0.05 / 2])
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare import health, verdicts
-from convcompare.contrasts import contrasts
+from convcompare.comparison import run_flags, verdicts
+from convcompare.comparison.contrasts import contrasts
+from convcompare.comparison.cost_contrasts import cost_contrasts
+from convcompare.comparison.summary import notes, summary
 from convcompare.core import formatting
-from convcompare.cost_contrasts import cost_contrasts
 from convcompare.store.run import Run
-from convcompare.summary import notes, summary
 from test_contrasts import FCN, SIMPLE, comparison, hits_of, no_hits, series, shifted, trained
 
 
@@ -108,24 +108,24 @@ def test_a_network_that_still_learns_is_marked() -> None:
     of CIFAR-10 whose test loss came back from a worse epoch.
     """
     learning = [(0.7549, 0.4083), (0.3227, 0.3366), (0.2494, 0.294), (0.1946, 0.2418)]
-    (mark,) = health.marks(curve(*learning, epochs=4), 1000, 0.11)
+    (mark,) = run_flags.marks(curve(*learning, epochs=4), 1000, 0.11)
     assert mark.text == "has not converged: its last epoch lowered the test loss by 18 %"
     assert mark.hint == "more epochs: `--epochs 8`"
     by_heart = [(0.2781, 0.1348), (0.1151, 0.1056), (0.0618, 0.0821), (0.0391, 0.0874)]
-    assert not health.marks(curve(*by_heart), 1000, 0.11)
+    assert not run_flags.marks(curve(*by_heart), 1000, 0.11)
     settled = [(0.1471, 0.0399), (0.0379, 0.0311), (0.0292, 0.0289), (0.0234, 0.0268)]
-    assert not health.marks(curve(*settled), 1000, 0.11)
+    assert not run_flags.marks(curve(*settled), 1000, 0.11)
     came_back = [(0.3237, 0.6423), (0.3045, 0.533), (0.2817, 0.6098), (0.2608, 0.5571)]
-    assert not health.marks(curve(*came_back), 1000, 0.11)
-    assert not health.marks(curve(*learning, schedule="cosine"), 1000, 0.11)
-    assert not health.marks(curve(*learning[:1]), 1000, 0.11)
+    assert not run_flags.marks(curve(*came_back), 1000, 0.11)
+    assert not run_flags.marks(curve(*learning, schedule="cosine"), 1000, 0.11)
+    assert not run_flags.marks(curve(*learning[:1]), 1000, 0.11)
 
 
 @pytest.mark.parametrize(("accuracy", "chance"), [(0.1135, True), (0.1, True), (0.14, False)])
 def test_a_dead_network_is_at_chance_level(accuracy: float, chance: bool) -> None:
     labels = np.repeat(np.arange(10), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
-    level = health.chance_level(labels)
-    found = health.marks(trained("fcn", 0, accuracy), 10_000, level)
+    level = run_flags.chance_level(labels)
+    found = run_flags.marks(trained("fcn", 0, accuracy), 10_000, level)
     assert [mark.name for mark in found] == (["chance"] if chance else [])
     if chance:
         assert found[0].hint == "a lower learning rate: `--lr 0.0001`"
@@ -136,12 +136,12 @@ def test_a_dead_network_is_at_chance_level(accuracy: float, chance: bool) -> Non
 @pytest.mark.parametrize("hits", range(235, 265))
 def test_chance_is_judged_by_the_exact_binomial_test(hits: int) -> None:
     p = scipy_stats.binomtest(hits, 2000, 0.1, alternative="greater").pvalue
-    assert health.at_chance(trained("fcn", 0, hits / 2000), 2000, 0.1) == (p > 0.001)
+    assert run_flags.at_chance(trained("fcn", 0, hits / 2000), 2000, 0.1) == (p > 0.001)
 
 
 def test_runs_at_chance_level_are_in_no_contrast() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", (0.1, *shifted(FCN, 0.008)[1:4]))]
-    whole = health.learnt(comparison(*runs), 10_000, 0.1135)
+    whole = run_flags.learnt(comparison(*runs), 10_000, 0.1135)
     (found,) = contrasts(whole, "fcn", no_hits)
     assert (found.n, found.decided) == (3, "better")
     assert found.note == "without seed 0: no run of simple that counts"

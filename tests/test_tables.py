@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from convcompare.comparison import Comparison, Conditions
+from convcompare.comparison.comparison import Comparison, Conditions
+from convcompare.comparison.group import group_runs
 from convcompare.comparison_table import comparison_table
 from convcompare.core import formatting
 from convcompare.core.config import TrainConfig
-from convcompare.group import group_runs
 from convcompare.store.run import Cost, Environment, Epoch, Run, Status, Trial
 from convcompare.store.run_store import RunStore
 from convcompare.tables import Column, Table, print_table, render

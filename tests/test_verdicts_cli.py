@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convcompare.comparison import Comparison
-from convcompare.contrasts import contrasts
-from convcompare.judgement import Judgement
-from convcompare.sequential import look_level, looks
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.contrasts import contrasts
+from convcompare.comparison.judgement import Judgement
+from convcompare.comparison.stats.sequential import look_level, looks
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]

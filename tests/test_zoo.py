@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from convcompare.analysis.layer_summary import layer_table
+from convcompare.comparison.study import Row, Study
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.models import inspection
@@ -20,7 +21,6 @@ from convcompare.models.build import resolve
 from convcompare.models.inspection import parameters_without_gradient
 from convcompare.models.notation import Notation, Part, parse
 from convcompare.models.shape import Shape
-from convcompare.study import Row, Study
 
 MNIST, CIFAR = Shape(1, 28, 10), Shape(3, 32, 10)
 SHAPES = {"mnist": MNIST, "cifar10": CIFAR}

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .comparison import Comparison
+from .comparison.comparison import Comparison
+from .comparison.group import Group
+from .comparison.run_figures import gradient_of_run
+from .comparison.stats.estimates import Estimate, mean
+from .comparison.study import Published, Study
 from .core import formatting
 from .core.registry import register
-from .group import Group
-from .stats import Estimate, mean
-from .store.gradient_record import GRADIENTS, GradientRecord
 from .store.receptive_field_record import FIELDS, FieldRecord
 from .store.run import Run
 from .store.run_store import RunStore
-from .study import Published, Study
 from .tables import Column
 
 
@@ -113,14 +113,6 @@ def first_gradient(moment: int) -> Callable[[Group, Context], float | None]:
         return statistics.fmean(measured) if measured else None
 
     return value
-
-
-def gradient_of_run(run: Run, store: RunStore, moment: int) -> float | None:
-    """Mean absolute gradient of the first layer: at initialisation (0) or the last epoch (-1)."""
-    arrays = store.analysis(run, GRADIENTS)
-    if arrays is None:
-        return None
-    return float(GradientRecord.from_arrays(arrays).mean_abs[moment, 0])
 
 
 def field(group: Group, context: Context) -> str | None:

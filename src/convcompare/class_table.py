@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .comparison.judgement import Judgement
+from .comparison.predictions import class_accuracies
 from .core import formatting
-from .judgement import Judgement
-from .predictions import class_accuracies
 from .tables import Column, Table
 
 

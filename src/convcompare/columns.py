@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from . import cells, learning
+from . import cells
 from .cells import Context, Figure
-from .comparison import Comparison
+from .comparison import run_figures
+from .comparison.comparison import Comparison
+from .comparison.group import Group
+from .comparison.stats.estimates import Estimate, mean
 from .core import formatting
 from .core.errors import UsageError, did_you_mean, quote
 from .core.registry import register
-from .group import Group
-from .stats import Estimate, mean
 from .store.run import Run
 from .tables import Column
 
@@ -75,11 +76,11 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     "gaps": (
         Figure(
             Column("accuracy_gap", "accuracy gap", show=cells.fraction, best="low", priority=3),
-            cells.run_figure(learning.accuracy_gap),
+            cells.run_figure(run_figures.accuracy_gap),
         ),
         Figure(
             Column("loss_gap", "loss gap", show=cells.fraction, best="low", priority=3),
-            cells.run_figure(learning.loss_gap),
+            cells.run_figure(run_figures.loss_gap),
         ),
     ),
     "macs": (
@@ -209,7 +210,7 @@ def _epochs_to(text: str) -> Figure:
         )
 
     def value(group: Group, _: Context) -> Estimate | None:
-        found = [learning.epochs_to(run, reached) for run in group.finished]
+        found = [run_figures.epochs_to(run, reached) for run in group.finished]
         epochs = [epoch for epoch in found if epoch is not None]
         return mean(epochs) if epochs and len(epochs) == len(found) else None
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from .cells import Context, Figure
 from .columns import NOTES, chosen
-from .comparison import Comparison
+from .comparison.comparison import Comparison
+from .comparison.group import Group
+from .comparison.stats.estimates import LEVEL, Estimate
 from .core import formatting
-from .group import Group
-from .stats import LEVEL, Estimate
 from .store.run import Run
 from .store.run_store import RunStore
 from .tables import Column, Table

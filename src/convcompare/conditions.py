@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .blocks import code
-from .comparison import Comparison
+from .comparison.comparison import Comparison
 from .core import formatting
 from .store.cost import Environment
 from .store.run import Run

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from . import stats
 from .cells import Context, accuracy
-from .claims import study_of
+from .comparison.claims import study_of
+from .comparison.group import Group
+from .comparison.judgement import Judgement
+from .comparison.stats import estimates
+from .comparison.study import Row
 from .core import formatting
-from .group import Group
-from .judgement import Judgement
 from .store.receptive_field_record import FIELDS, FieldRecord
 from .store.run import Run
-from .study import Row
 
 
 def differences(judgement: Judgement) -> list[str]:
@@ -68,7 +68,7 @@ def _accuracy(row: Row, group: Group) -> list[str]:
     runs = group.finished
     if printed is None or not runs or any(_epochs(run) != row.epochs for run in runs):
         return []
-    further = stats.prediction([run.shown.test_accuracy for run in runs if run.shown])
+    further = estimates.prediction([run.shown.test_accuracy for run in runs if run.shown])
     if further.low is None or further.high is None or further.low <= printed <= further.high:
         return []
     guessed = ", of a network that the report describes only in part" if row.guessed else ""

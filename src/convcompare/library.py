@@ -95,11 +95,11 @@ def read(
     A study, models, or runs by the beginning of their ids, as ``convcompare plot`` takes them.
     """
     from .columns import check_columns
+    from .comparison.judgement import Judgement
+    from .comparison.selection import select
     from .data.dataset import Sources
     from .data.load import default_cache
-    from .judgement import Judgement
     from .result import Result
-    from .selection import select
     from .store.run_store import RunStore
 
     check_columns([*columns])

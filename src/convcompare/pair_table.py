@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .contrasts import Contrast
+from .comparison.contrasts import Contrast
+from .comparison.judgement import Judgement
 from .core import formatting
-from .judgement import Judgement
 from .tables import Column, Table
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .comparison import Comparison
+from .comparison.comparison import Comparison
+from .comparison.group import Group
 from .core.errors import DataError, UsageError, quote
 from .core.registry import Entry
 from .data.dataset import Dataset, Images, Sources
 from .data.load import load_dataset
 from .drawing import Drawing, headline
-from .group import Group
 from .looks import Look, looks
 from .store.feature_record import FEATURES, FeatureRecord
 from .store.gradient_record import GRADIENTS, GradientRecord

@@ -25,8 +25,8 @@ from .blocks import (
     code,
     unique_names,
 )
-from .claims import findings, study_of
-from .comparison import Comparison
+from .comparison.claims import findings, study_of
+from .comparison.comparison import Comparison
 from .comparison_table import comparison_table
 from .conditions import changed_surroundings, conditions
 from .core import formatting

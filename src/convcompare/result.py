@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from .comparison.judgement import Judgement
     from .data.dataset import Sources
     from .drawing import Drawing
-    from .judgement import Judgement
     from .tables import Table
 
 

@@ -11,8 +11,8 @@ from .comparison_table import comparison_table
 from .core.errors import UsageError, did_you_mean, quote
 
 if TYPE_CHECKING:
-    from .comparison import Comparison
-    from .judgement import Judgement
+    from .comparison.comparison import Comparison
+    from .comparison.judgement import Judgement
 
 KINDS = ("models", "runs", "epochs")
 NESTED = ("epoch_seconds", "inference", "timing")

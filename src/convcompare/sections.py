@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .claims import study_of
-from .comparison import Comparison
+from .comparison.claims import study_of
+from .comparison.comparison import Comparison
+from .comparison.judgement import Judgement
+from .comparison.selection import select as choose
+from .comparison.selection import studies_of
+from .comparison.study import FIGURES, MAIN, Study
 from .core.registry import register
 from .data.dataset import Sources
-from .judgement import Judgement
 from .plotting import Source
-from .selection import select as choose
-from .selection import studies_of
 from .store.run_store import RunStore
-from .study import FIGURES, MAIN, Study
 
 OWN_COLUMNS = ("epoch-time", "inference", "macs", "memory")
 OWN_FIGURES = (*FIGURES, "activations", "feature-maps", "gradients", "receptive-field")

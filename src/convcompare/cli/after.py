@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.run_flags import disturbed
 from convcompare.core.errors import ConvcompareError, quote
-from convcompare.health import disturbed
 
 from .console import show_warning, talk
 
 if TYPE_CHECKING:
-    from convcompare.comparison import Comparison
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.comparison.group import Group
     from convcompare.experiment import TrialRunner
-    from convcompare.group import Group
     from convcompare.store.run import Run
 
 

@@ -22,9 +22,9 @@ def classes(
     $ convcompare classes fcn simple --format csv
     """
     from convcompare.class_table import class_table
+    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.selection import select
     from convcompare.core.errors import UsageError
-    from convcompare.judgement import Judgement
-    from convcompare.selection import select
     from convcompare.store.run_store import RunStore
 
     kind = check_format(format)

@@ -10,7 +10,7 @@ from convcompare.core import formatting
 from .console import talk
 
 if TYPE_CHECKING:
-    from convcompare.comparison import Comparison
+    from convcompare.comparison.comparison import Comparison
 
 
 def now() -> datetime.datetime:

@@ -20,7 +20,7 @@ from .part import check_part
 from .request import Request, Wanted
 
 if TYPE_CHECKING:
-    from convcompare.comparison import Conditions
+    from convcompare.comparison.comparison import Conditions
     from convcompare.core.config import TrainConfig
     from convcompare.data.dataset import Dataset, Sources
     from convcompare.experiment import Entrant, TrialRunner
@@ -217,7 +217,7 @@ def _conditions(
     loading_seconds: float,
     notes: Sequence[str],
 ) -> Conditions:
-    from convcompare.comparison import Conditions
+    from convcompare.comparison.comparison import Conditions
     from convcompare.data.dataset import held_out_images
     from convcompare.experiment import shape_of
 

@@ -18,9 +18,9 @@ from .console import out, show_error, show_warning, talk, width
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from convcompare.claims import Finding
+    from convcompare.comparison.claims import Finding
+    from convcompare.comparison.judgement import Judgement
     from convcompare.drawing import Drawing
-    from convcompare.judgement import Judgement
     from convcompare.store.run_store import RunStore
 
 
@@ -49,7 +49,7 @@ def emit_judgement(
     judgement: Judgement, kind: Format, path: Path | None, columns: Sequence[str] = ()
 ) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
-    from convcompare.claims import findings
+    from convcompare.comparison.claims import findings
     from convcompare.comparison_table import comparison_table
     from convcompare.differences import differences
 

@@ -9,7 +9,7 @@ from convcompare.core import formatting
 from convcompare.tables import Column, Table
 
 if TYPE_CHECKING:
-    from convcompare.comparison import Comparison
+    from convcompare.comparison.comparison import Comparison
     from convcompare.store.run import Run
 
     from .job import Job
@@ -60,9 +60,9 @@ def plan_table(job: Job) -> Table:
 
 def power_words(job: Job, request: Request) -> str:
     """What the seeds that were asked for can show, by the spread of earlier runs."""
-    from convcompare.contrasts import spread
-    from convcompare.sequential import looks
-    from convcompare.verdicts import detectable_words
+    from convcompare.comparison.contrasts import spread
+    from convcompare.comparison.stats.sequential import looks
+    from convcompare.comparison.verdicts import detectable_words
 
     found = spread(_earlier(job))
     contrasts = len(job.entrants) - 1
@@ -77,9 +77,9 @@ def power_words(job: Job, request: Request) -> str:
 
 def _earlier(job: Job) -> Comparison:
     """The finished runs of the store under the configuration of this job, whatever the network."""
-    from convcompare.comparison import Comparison
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.comparison.group import Group
     from convcompare.core.errors import StoreError
-    from convcompare.group import Group
 
     trial = job.trials[0]
     groups: dict[str, list[Run]] = {}

@@ -99,10 +99,10 @@ def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str
 
 
 def _source(store: Path, data_dir: Path | None, names: Sequence[str]) -> Source:
+    from convcompare.comparison.selection import select
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
     from convcompare.plotting import Source
-    from convcompare.selection import select
     from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)

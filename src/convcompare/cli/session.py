@@ -23,9 +23,9 @@ from .plan import plan_table, power_words
 from .request import Request
 
 if TYPE_CHECKING:
-    from convcompare.comparison import Comparison, Plan
+    from convcompare.comparison.comparison import Comparison, Plan
+    from convcompare.comparison.judgement import Judgement
     from convcompare.experiment import TrialRunner
-    from convcompare.judgement import Judgement
     from convcompare.store.run import Run
 
     from .progress import Tracker
@@ -54,7 +54,7 @@ def perform(request: Request) -> int:
 
 def judged(job: Job, request: Request) -> Judgement:
     """Run the comparison that was asked for, and judge it."""
-    from convcompare.judgement import Judgement
+    from convcompare.comparison.judgement import Judgement
 
     comparison = run_until_clear(job, request) if request.until_clear else run_job(job, request)
     return Judgement(comparison, job.store, request.all_pairs)
@@ -66,9 +66,9 @@ def run_until_clear(job: Job, request: Request) -> Comparison:
     The seeds so far and the looks at them are part of the record, so that the verdict can be had
     again from the runs.
     """
-    from convcompare.comparison import Plan
-    from convcompare.judgement import Judgement
-    from convcompare.sequential import looks
+    from convcompare.comparison.comparison import Plan
+    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.stats.sequential import looks
 
     asked = request.until_clear
     assert asked is not None
@@ -100,10 +100,10 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
 
     The record is there from the beginning, so that what has ended can be looked at meanwhile.
     """
-    from convcompare.comparison import Comparison
-    from convcompare.earlier_looks import earlier_looks
-    from convcompare.group import group_runs
-    from convcompare.tuning import choose_rates
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.comparison.group import group_runs
+    from convcompare.comparison.lr_selection import choose_rates
+    from convcompare.comparison.unplanned_looks import earlier_looks
 
     ids = [[trial.id for trial in job.of(entrant)] for entrant in job.entrants]
     looked = earlier_looks(job.store, ids, plan.looks if plan else ())

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcompare.comparison.study import MAIN
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
-from convcompare.study import MAIN
 from convcompare.tables import Column, Format, Table, check_format
 
 from . import options as o
 from .output import emit_judgement, emit_table, emit_text
 
 if TYPE_CHECKING:
-    from convcompare.study import Row, Study
+    from convcompare.comparison.study import Row, Study
 
     from .request import Request
 
@@ -173,7 +173,7 @@ def _request(shared: Request, name: str, study: Study, rows: Iterable[Row]) -> R
 
 def _run(requests: Sequence[Request], kind: Format) -> int:
     """Each study in turn; a table after each, one JSON object after all."""
-    from convcompare.judgement import Judgement
+    from convcompare.comparison.judgement import Judgement
 
     from .durations import now, say_durations
     from .job import prepare
@@ -245,7 +245,7 @@ def _study_of(request: Request) -> Study:
 
 def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
     """The conclusions that need no run; none where the images are not the report's."""
-    from convcompare.claims import counted
+    from convcompare.comparison.claims import counted
 
     study = _study_of(request)
     if request.dataset != study.dataset:

@@ -175,9 +175,9 @@ class Registries:
 register = Registries(
     model=Registry("model", "convcompare.models.zoo"),
     dataset=Registry("dataset", "convcompare.data.datasets"),
-    study=Registry("study", "convcompare.studies", "convcompare study"),
+    study=Registry("study", "convcompare.comparison.studies", "convcompare study"),
     plot=Registry("plot", "convcompare.plots", "convcompare plot list"),
     executor=Registry("executor", "convcompare.executors"),
     export=Registry("export", "convcompare.exports", "convcompare runs export --help"),
-    metric=Registry("metric", "convcompare.metrics"),
+    metric=Registry("metric", "convcompare.comparison.metrics"),
 )

@@ -12,7 +12,7 @@ from convcompare.store import atomic_files
 from convcompare.tables import csv_text
 
 if TYPE_CHECKING:
-    from convcompare.judgement import Judgement
+    from convcompare.comparison.judgement import Judgement
 
 
 @register.export("csv")

@@ -13,7 +13,7 @@ from convcompare.series import moments, series
 from .missing import needs
 
 if TYPE_CHECKING:
-    from convcompare.judgement import Judgement
+    from convcompare.comparison.judgement import Judgement
     from convcompare.store.run import Run
 
 RUN = "convcompare.store.run"

@@ -15,7 +15,7 @@ from convcompare.store import atomic_files
 from .missing import needs
 
 if TYPE_CHECKING:
-    from convcompare.judgement import Judgement
+    from convcompare.comparison.judgement import Judgement
     from convcompare.store.run import Run
 
 

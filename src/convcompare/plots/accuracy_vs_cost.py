@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.group import Group
 from convcompare.core import formatting
 from convcompare.core.registry import register
 from convcompare.drawing import GREY, Drawing, legend_below, log_axis, outer_labels, panels
-from convcompare.group import Group
 from convcompare.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from convcompare.comparison.stats.estimates import Estimate
     from convcompare.looks import Look
     from convcompare.plotting import Source
-    from convcompare.stats import Estimate
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-    from convcompare.group import Group
+    from convcompare.comparison.group import Group
     from convcompare.plotting import Source
     from convcompare.store.run_store import Predictions
 

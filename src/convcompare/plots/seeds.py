@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.group import Group
 from convcompare.core.registry import register
 from convcompare.drawing import Drawing, model_rows, side_text
-from convcompare.group import Group
 from convcompare.terminal_plot import dots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from convcompare.comparison.stats.estimates import Estimate
     from convcompare.plotting import Source
-    from convcompare.stats import Estimate
 
 COLUMNS = ("model", "seed", "run", "status", "test_accuracy", "mean", "low", "high")
 

@@ -14,7 +14,7 @@ from convcompare.terminal_plot import bars
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convcompare.group import Group
+    from convcompare.comparison.group import Group
     from convcompare.looks import Look
     from convcompare.plotting import Source
     from convcompare.store.run import Run

@@ -34,9 +34,10 @@ def draw_reflected_moves(images: int, side: int, generator: torch.Generator) -> 
 
 
 def shifted_with_reflection(images: Tensor, moves: Tensor, flip: Tensor) -> Tensor:
-    """Each image shifted as `draw_reflected_moves` drew it, its edge reflected; those of `flip` mirrored.
+    """Each image shifted as `draw_reflected_moves` drew it, its edge reflected.
 
-    images: uint8 (n, h, w, c) → the same shape; moves: int64 (2, n); flip: bool (n,).
+    images: uint8 (n, h, w, c) → the same shape; moves: int64 (2, n); flip: bool (n,), those that
+    are mirrored too.
     """
     n, height, width, _ = images.shape
     rows = _reflected(moves[0, :, None] + torch.arange(height, device=images.device), height)

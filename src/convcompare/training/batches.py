@@ -117,9 +117,9 @@ class Batches:
         """Every image once, in the order that the seed `order` draws, augmented by `augmentation`.
 
         `flip`, bool (images,), says which are mirrored where that is not drawn; the shifts are then
-        those of `shifted_with_reflection`. The last batch may be smaller. Both streams are drawn on the
-        CPU and for whole batches, so that an image is the same whichever device sees it; they are
-        on the device before the first batch, so that none waits for them.
+        those of `shifted_with_reflection`. The last batch may be smaller. Both streams are drawn
+        on the CPU and for whole batches, so that an image is the same whichever device sees it;
+        they are on the device before the first batch, so that none waits for them.
         """
         generator = torch.Generator().manual_seed(order)
         rows = torch.randperm(len(self), generator=generator)

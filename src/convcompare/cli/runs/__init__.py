@@ -61,8 +61,8 @@ def runs(
     names = parse_columns(columns)
     opened = RunStore(store)
     if name == "latest":
-        from convcompare.comparison import Comparison
-        from convcompare.judgement import Judgement
+        from convcompare.comparison.comparison import Comparison
+        from convcompare.comparison.judgement import Judgement
 
         judgement = Judgement(Comparison.latest(opened), opened, all_pairs)
         emit_judgement(judgement, kind, None, names)

@@ -43,9 +43,9 @@ def export(
 
     Written again, what is there is replaced or left as it is, never doubled.
     """
+    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.selection import select
     from convcompare.core.registry import register
-    from convcompare.judgement import Judgement
-    from convcompare.selection import select
     from convcompare.store.run_store import RunStore
 
     write = register.export[to].function

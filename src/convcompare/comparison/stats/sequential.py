@@ -15,8 +15,8 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
+from .estimates import ALPHA
 from .paired import ROUNDING
-from .stats import ALPHA
 
 MOST_SEEDS = 20
 GROWTH = 1.6

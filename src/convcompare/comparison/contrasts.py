@@ -12,13 +12,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import paired, power, proportions, sequential, stats, verdicts
+from convcompare.store.run import Run
+
+from . import verdicts
 from .comparison import Comparison
-from .paired import PairedTest
 from .pairs import Pair, pairs
-from .proportions import Hits
-from .stats import ALPHA
-from .store.run import Run
+from .stats import estimates, paired, power, proportions, sequential
+from .stats.estimates import ALPHA
+from .stats.paired import PairedTest
+from .stats.proportions import Hits
 from .verdicts import Decided
 
 FIGURE = "test_accuracy"
@@ -100,8 +102,8 @@ def contrasts(
     p_equivalence = _equivalences(allowed, margin)
     found = {}
     for i, pair in enumerate(allowed):
-        own = stats.holm_levels(p_values, level)[i]
-        family = _Family(level, own, len(allowed), margin, stats.holm(p_values)[i])
+        own = estimates.holm_levels(p_values, level)[i]
+        family = _Family(level, own, len(allowed), margin, estimates.holm(p_values)[i])
         test = _test(pair, hits, own, len(allowed), level)
         found[id(pair)] = _judge(pair, test, family, p_equivalence[i])
     return tuple(found.get(id(pair)) or _refused(pair) for pair in every)
@@ -156,7 +158,7 @@ def _equivalences(allowed: Sequence[Pair], margin: float | None) -> list[float |
         sequential.equivalence(_differences(pair), margin) if pair.seeds > 1 else 1.0
         for pair in allowed
     ]
-    return [*stats.holm(p_values)]
+    return [*estimates.holm(p_values)]
 
 
 def _judge(pair: Pair, test: PairedTest, family: _Family, p_equivalence: float | None) -> Contrast:

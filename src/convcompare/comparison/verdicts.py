@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from . import power
-from .core import formatting
-from .stats import ALPHA, Estimate
+from convcompare.core import formatting
+
+from .stats import power
+from .stats.estimates import ALPHA, Estimate
 
 Decided = Literal["better", "worse", "equivalent", "none", "too few", "refused"]
 CostDecided = Literal["slower", "faster", "same", "none", "refused"]

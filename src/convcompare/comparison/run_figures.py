@@ -1,8 +1,10 @@
-"""What the history of a run says of its learning: gaps of overfitting, epochs to an accuracy."""
+"""Figures of one run: gaps of overfitting, epochs to an accuracy, gradients of the first layer."""
 
 from __future__ import annotations
 
-from .store.run import Epoch, Run
+from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+from convcompare.store.run import Epoch, Run
+from convcompare.store.run_store import RunStore
 
 
 def accuracy_gap(run: Run) -> float:
@@ -27,6 +29,14 @@ def epochs_to(run: Run, accuracy: float) -> int | None:
         if epoch.test_accuracy >= accuracy:
             return epoch.epoch
     return None
+
+
+def gradient_of_run(run: Run, store: RunStore, moment: int) -> float | None:
+    """Mean absolute gradient of the first layer: at initialisation (0) or the last epoch (-1)."""
+    arrays = store.analysis(run, GRADIENTS)
+    if arrays is None:
+        return None
+    return float(GradientRecord.from_arrays(arrays).mean_abs[moment, 0])
 
 
 def _shown(run: Run) -> Epoch:

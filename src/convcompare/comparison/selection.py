@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from convcompare.core.config import recipe_name
+from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.store.run import Run, Trial
+from convcompare.store.run_store import RunStore
+
 from .comparison import Comparison, Conditions
-from .core.config import recipe_name
-from .core.errors import UsageError, did_you_mean, quote
 from .group import Group
-from .store.run import Run, Trial
-from .store.run_store import RunStore
 
 LATEST = "latest"
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.store.run import Run
+
 from .comparison import Comparison
-from .core.errors import UsageError, did_you_mean, quote
 from .group import Group
-from .health import disturbed
-from .store.run import Run
+from .run_flags import disturbed
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from .stats import ALPHA
+from .stats.estimates import ALPHA
 
 if TYPE_CHECKING:
-    from .store.run_store import RunStore
+    from convcompare.store.run_store import RunStore
 
 
 FEWEST = 2

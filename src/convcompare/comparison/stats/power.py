@@ -8,7 +8,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .stats import ALPHA
+from .estimates import ALPHA
 
 POWER = 0.8
 """The probability of finding a difference that is called detectable (Cohen 1988, §2.4)."""

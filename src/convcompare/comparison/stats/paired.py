@@ -15,8 +15,8 @@ from statistics import fmean, stdev
 import numpy as np
 import numpy.typing as npt
 
-from . import stats
-from .stats import ALPHA, Estimate
+from . import estimates
+from .estimates import ALPHA, Estimate
 
 EXACT_UP_TO = 20
 """Seeds up to which all 2^n assignments of signs are counted."""
@@ -55,7 +55,7 @@ def t_test(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
         return PairedTest(Estimate(value, None, None, n, method), flipped.p)
     from scipy.special import stdtr
 
-    estimate = replace(stats.mean(differences, alpha), method=f"paired t over {n} seeds")
+    estimate = replace(estimates.mean(differences, alpha), method=f"paired t over {n} seeds")
     p = 2 * float(stdtr(n - 1, -abs(value) / spread * math.sqrt(n)))
     return PairedTest(estimate, p, hedges(value / spread, n))
 
@@ -143,7 +143,7 @@ def ratio(
     value is the geometric mean (Fleming and Wallace 1986, doi:10.1145/5666.5673).
     """
     logs = [math.log(a / b) for a, b in zip(costs, baseline_costs, strict=True)]
-    log = stats.mean(logs, alpha)
+    log = estimates.mean(logs, alpha)
     low, high = (None if end is None else math.exp(end) for end in (log.low, log.high))
     method = f"geometric mean over {log.n} seeds, t interval" if log.n > 1 else "one run each"
     return Estimate(math.exp(log.value), low, high, log.n, method)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import stats
-from .stats import Estimate
-from .store.run import Epoch, Run
+from convcompare.store.run import Epoch, Run
+
+from .stats import estimates
+from .stats.estimates import Estimate
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Group:
     def mean(self, figure: Callable[[Run], float | None]) -> Estimate | None:
         """The mean of a figure over the finished runs; None where one of them has none."""
         values = [value for run in self.finished if (value := figure(run)) is not None]
-        return stats.mean(values) if values and len(values) == len(self.finished) else None
+        return estimates.mean(values) if values and len(values) == len(self.finished) else None
 
     def shown(self, figure: str) -> Estimate | None:
         """The mean of a figure of the epoch that counts, by its name in `Epoch`."""
@@ -62,12 +63,12 @@ class Group:
         measured = [accuracy for accuracy in found if accuracy is not None]
         if not measured or len(measured) != len(found):
             return None
-        return self._share(stats.mean(measured), test_images)
+        return self._share(estimates.mean(measured), test_images)
 
     def _share(self, mean: Estimate | None, test_images: int) -> Estimate | None:
         if len(self.finished) != 1 or mean is None:
             return mean
-        return stats.share(round(mean.value * test_images), test_images)
+        return estimates.share(round(mean.value * test_images), test_images)
 
     def to_json(self, test_images: int) -> dict[str, Any]:
         """What the JSON object of a comparison has of it."""

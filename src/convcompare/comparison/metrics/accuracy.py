@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from convcompare.comparison.predictions import Labels, Logits, check, class_accuracies, hits
 from convcompare.core.registry import register
-from convcompare.predictions import Labels, Logits, check, class_accuracies, hits
 
 
 @register.metric("accuracy", best="high")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convcompare.store.run import Run
+
 from .comparison import Comparison
-from .store.run import Run
 
 CHANCE_ALPHA = 0.001
 FALL = 0.05

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .core import failures
-from .core.errors import UsageError, quote
+from convcompare.core import failures
+from convcompare.core.errors import UsageError, quote
+from convcompare.store.cost import known_fields
+from convcompare.store.run import SCHEMA_VERSION, Run
+from convcompare.store.run_store import RunStore
+
 from .group import Group
-from .store.cost import known_fields
-from .store.run import SCHEMA_VERSION, Run
-from .store.run_store import RunStore
 
 _TEXTS = ("classes", "notes", "tuned")
 

@@ -10,8 +10,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from .estimates import ALPHA, Estimate, share
 from .paired import PairedTest
-from .stats import ALPHA, Estimate, share
 
 Hits = npt.NDArray[np.bool_]
 

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from . import paired, verdicts
-from .cells import gradient_of_run
+from convcompare.core import formatting
+from convcompare.core.registry import register
+from convcompare.store.run_store import RunStore
+
+from . import verdicts
 from .contrasts import Contrast
-from .core import formatting
-from .core.registry import register
 from .judgement import Judgement
 from .pairs import Pair, pair
-from .store.run_store import RunStore
+from .run_figures import gradient_of_run
+from .stats import paired
 from .study import Claim, Study
 
 SAME = 0.005

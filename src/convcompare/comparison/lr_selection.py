@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from convcompare.core import formatting
+
 from .comparison import Comparison
-from .core import formatting
 from .group import Group
 
 

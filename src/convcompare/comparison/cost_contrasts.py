@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import paired, verdicts
+from convcompare.store.run import Run
+
+from . import verdicts
 from .comparison import Comparison
 from .pairs import Pair, pairs
-from .stats import ALPHA, Estimate
-from .store.run import Run
+from .stats import paired
+from .stats.estimates import ALPHA, Estimate
 from .verdicts import CostDecided
 
 Figure = Literal["train_seconds", "epoch_seconds"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from convcompare.comparison.predictions import Labels, Logits, check, log_softmax, reliability
 from convcompare.core.registry import register
-from convcompare.predictions import Labels, Logits, check, log_softmax, reliability
 
 
 @register.metric("log-loss", best="low")

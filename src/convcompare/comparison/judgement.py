@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from . import health, predictions
+from convcompare.core.errors import UsageError
+from convcompare.store.run import Run
+from convcompare.store.run_store import RunStore
+
+from . import predictions, run_flags
 from .comparison import Comparison, Plan
 from .contrasts import Contrast, contrasts
-from .core.errors import UsageError
 from .cost_contrasts import CostContrast, cost_contrasts
-from .earlier_looks import looks_words
-from .health import Mark
-from .sequential import look_level
-from .stats import ALPHA
-from .store.run import Run
-from .store.run_store import RunStore
+from .run_flags import Mark
+from .stats.estimates import ALPHA
+from .stats.sequential import look_level
 from .summary import notes, summary
+from .unplanned_looks import looks_words
 
 MOST_ALIKE = 3
 """Networks with the same mark that get a warning each; more of them get one together."""
@@ -47,7 +48,7 @@ class Judgement:
         for group in self.comparison.groups:
             for run in group.finished:
                 try:
-                    return health.chance_level(self.store.predictions(run).labels)
+                    return run_flags.chance_level(self.store.predictions(run).labels)
                 except UsageError:  # recorded without labels
                     continue
         return 1 / max(2, len(self.comparison.conditions.classes))
@@ -101,7 +102,7 @@ class Judgement:
             (group.label, run, mark)
             for group in self.comparison.groups
             for run in group.finished
-            for mark in health.marks(run, self._images, self.chance)
+            for mark in run_flags.marks(run, self._images, self.chance)
         ]
 
     @property
@@ -154,7 +155,7 @@ class Judgement:
 
     @cached_property
     def _learnt(self) -> Comparison:
-        return health.learnt(self.comparison, self._images, self.chance)
+        return run_flags.learnt(self.comparison, self._images, self.chance)
 
     def _hits(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]]:
         found = self.store.predictions(run)
