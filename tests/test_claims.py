@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare.blocks import Heading, TableBlock
 from convcompare.comparison.claims import EARLY, Finding, Outcome, findings
 from convcompare.comparison.judgement import Judgement
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
-from convcompare.differences import differences
-from convcompare.plotting import Source
-from convcompare.report import compose
-from convcompare.sections import Section
+from convcompare.output.plots.source import Source
+from convcompare.output.report.compose import compose
+from convcompare.output.report.discrepancies import differences
+from convcompare.output.report.document import Heading, TableBlock
+from convcompare.output.report.sections import Section
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import Predictions, RunStore

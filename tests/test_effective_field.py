@@ -26,8 +26,8 @@ from convcompare.analysis.receptive_field.traced import trace
 from convcompare.core.errors import UsageError
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
-from convcompare.receptive_field_table import csv_table, field_table, to_json
-from convcompare.tables import for_terminal
+from convcompare.output.tables.receptive_field_table import csv_table, field_table, to_json
+from convcompare.output.tables.table import for_terminal
 
 
 def gaussian(sigma: float, side: int = 129) -> Any:

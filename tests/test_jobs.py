@@ -16,7 +16,7 @@ import pytest
 
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.run_flags import SHARED, disturbed, marks
-from convcompare.comparison_table import time_words
+from convcompare.output.tables.comparison_table import time_words
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]

@@ -19,11 +19,11 @@ ROOT = Path(__file__).parent.parent
 LARGEST = 5_000_000
 DATA = (
     "py.typed",
-    "report.css",
+    "output/report/report.css",
     "data/datasets/mnist_mini.npz",
-    "studies/mnist.py",
+    "comparison/studies/mnist.py",
     "cli/runs/export.py",
-    "exports/csv.py",
+    "output/exports/csv.py",
 )
 LICENCES = ("LICENSE", "mnist_mini.LICENSE.txt")
 
@@ -90,7 +90,9 @@ def test_the_wheel_works_in_an_environment_of_its_own(built: Path, tmp_path: Pat
     assert Path(where).is_relative_to(packages), "not the source of this checkout"
     table = call(script, "compare", "fcn:hidden=8", "-d", "mnist-mini", "-e", "1", "--quiet")
     assert "fcn:hidden=8" in table
-    style = "from convcompare.html import STYLE; print(STYLE.read_text(encoding='utf-8'))"
+    style = (
+        "from convcompare.output.report.html import STYLE; print(STYLE.read_text(encoding='utf-8'))"
+    )
     assert "table" in call(python, "-c", style)
     about = call(python, "-c", "import importlib.metadata as m; print(*m.files('convcompare'))")
     assert all(licence in about for licence in LICENCES)

@@ -17,7 +17,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from convcompare import cli, terminal_plot
+from convcompare import cli
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.selection import select
 from convcompare.core import formatting
@@ -25,12 +25,20 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
 from convcompare.data.load import default_cache
-from convcompare.drawing import Drawing, log_axis, panels, renderer, share_limits, styled
-from convcompare.looks import COLOURS, looks, short
-from convcompare.plots.accuracy_vs_cost import pareto
-from convcompare.plots.confusion_matrix import confused, confusion
-from convcompare.plots.learning_curves import band
-from convcompare.plotting import Source, draw
+from convcompare.output.plots import terminal
+from convcompare.output.plots.figure import (
+    Drawing,
+    log_axis,
+    panels,
+    renderer,
+    share_limits,
+    styled,
+)
+from convcompare.output.plots.kinds.accuracy_vs_cost import pareto
+from convcompare.output.plots.kinds.confusion_matrix import confused, confusion
+from convcompare.output.plots.kinds.learning_curves import band
+from convcompare.output.plots.source import Source, draw
+from convcompare.output.plots.style import COLOURS, looks, short
 from convcompare.store.run_store import Predictions, RunStore
 
 Run = Callable[..., Any]
@@ -402,14 +410,14 @@ def test_in_the_terminal(folder: Path, run: Run, tmp_path: Path, kind: str) -> N
 
 
 def test_curves_as_text_end_where_they_should() -> None:
-    text = terminal_plot.curves({"up": [0, 1, 2], "down": [2, 1, 0]}, 40, "title", "epoch")
+    text = terminal.curves({"up": [0, 1, 2], "down": [2, 1, 0]}, 40, "title", "epoch")
     lines = text.splitlines()
     assert lines[0] == "title"
     assert lines[1].lstrip().startswith("2 ┤b")
     assert lines[1].endswith("a")
-    assert lines[terminal_plot.HEIGHT].endswith("b")
-    assert terminal_plot.curves({"one": [float("nan")]}, 40, "t", "x").endswith("values)")
-    assert "1" in terminal_plot.dots({"same": [1.0, 1.0]}, 40, "t")
+    assert lines[terminal.HEIGHT].endswith("b")
+    assert terminal.curves({"one": [float("nan")]}, 40, "t", "x").endswith("values)")
+    assert "1" in terminal.dots({"same": [1.0, 1.0]}, 40, "t")
 
 
 # Which runs

@@ -83,6 +83,6 @@ def test_the_list_of_runs_needs_no_numpy(tmp_path: Path) -> None:
 
 def test_stored_tables_need_no_torch() -> None:
     modules = run_and_list_modules(
-        "import convcompare.comparison.comparison, convcompare.comparison_table"
+        "import convcompare.comparison.comparison, convcompare.output.tables.comparison_table"
     )
     assert not modules & set(HEAVY)

@@ -19,7 +19,11 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from conftest import HANDLER, SCRIPT
-from convcompare.blocks import (
+from convcompare.comparison.comparison import Comparison
+from convcompare.data.dataset import Sources
+from convcompare.output.plots.figure import Drawing, panels, styled
+from convcompare.output.report.compose import compose
+from convcompare.output.report.document import (
     Block,
     Bullets,
     Command,
@@ -35,17 +39,13 @@ from convcompare.blocks import (
     spans,
     unique_names,
 )
-from convcompare.comparison.comparison import Comparison
-from convcompare.conditions import changed_surroundings, conditions
-from convcompare.data.dataset import Sources
-from convcompare.drawing import Drawing, panels, styled
-from convcompare.html import Picture, to_html
-from convcompare.markdown import to_markdown
-from convcompare.report import compose
-from convcompare.report_folder import picture
-from convcompare.sections import Section, select
+from convcompare.output.report.folder import picture
+from convcompare.output.report.html import Picture, to_html
+from convcompare.output.report.markdown import to_markdown
+from convcompare.output.report.sections import Section, select
+from convcompare.output.report.setup import changed_surroundings, conditions
+from convcompare.output.tables.table import Column, Table
 from convcompare.store.run_store import RunStore
-from convcompare.tables import Column, Table
 
 Run = Callable[..., Any]
 HOSTILE = [

@@ -12,7 +12,8 @@ import pytest
 
 from conftest import HANDLER, SCRIPT
 from convcompare import cli
-from convcompare.blocks import (
+from convcompare.output.plots.figure import Drawing, panels
+from convcompare.output.report.document import (
     Bullets,
     Command,
     Document,
@@ -24,9 +25,8 @@ from convcompare.blocks import (
     Warnings,
     code,
 )
-from convcompare.drawing import Drawing, panels
-from convcompare.report_folder import write_report
-from convcompare.tables import Column, Table
+from convcompare.output.report.folder import write_report
+from convcompare.output.tables.table import Column, Table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (

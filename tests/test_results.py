@@ -12,11 +12,11 @@ import pytest
 from tests.conftest import Result
 
 from convcompare.comparison.claims import findings
-from convcompare.comparison_table import comparison_table
 from convcompare.data.dataset import Sources
-from convcompare.markdown import to_markdown
-from convcompare.report import compose
-from convcompare.sections import select
+from convcompare.output.report.compose import compose
+from convcompare.output.report.markdown import to_markdown
+from convcompare.output.report.sections import select
+from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.store.run_store import RunStore
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Result
-from convcompare.columns import EXTRA
 from convcompare.comparison.study import Study
 from convcompare.core.config import TrainConfig
 from convcompare.core.registry import register
+from convcompare.output.tables.columns import EXTRA
 
 Run = Callable[..., Result]
 STUDIES = {entry.name: entry.function() for entry in register.study}

@@ -10,12 +10,12 @@ from rich.console import Console
 
 from convcompare.comparison.comparison import Comparison, Conditions
 from convcompare.comparison.group import group_runs
-from convcompare.comparison_table import comparison_table
 from convcompare.core import formatting
 from convcompare.core.config import TrainConfig
+from convcompare.output.tables.comparison_table import comparison_table
+from convcompare.output.tables.table import Column, Table, print_table, render
 from convcompare.store.run import Cost, Environment, Epoch, Run, Status, Trial
 from convcompare.store.run_store import RunStore
-from convcompare.tables import Column, Table, print_table, render
 
 STORE = RunStore(Path("unused"))
 ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)

@@ -94,11 +94,11 @@ def read(
 
     A study, models, or runs by the beginning of their ids, as ``convcompare plot`` takes them.
     """
-    from .columns import check_columns
     from .comparison.judgement import Judgement
     from .comparison.selection import select
     from .data.dataset import Sources
     from .data.load import default_cache
+    from .output.tables.columns import check_columns
     from .result import Result
     from .store.run_store import RunStore
 

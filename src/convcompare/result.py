@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from .comparison.judgement import Judgement
     from .data.dataset import Sources
-    from .drawing import Drawing
-    from .tables import Table
+    from .output.plots.figure import Drawing
+    from .output.tables.table import Table
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +53,7 @@ class Result:
         """
         import pandas
 
-        from .rows import rows
+        from .output.rows import rows
 
         found = rows(self.judgement, kind, self.columns)
         filled = [{n: math.nan if v is None else v for n, v in row.items()} for row in found]
@@ -62,8 +62,8 @@ class Result:
     def plot(self, kind: str = "learning-curves") -> Drawings:
         """The figures of a kind of ``convcompare plot``; each has a matplotlib ``figure``."""
         from .core.registry import register
-        from .drawing import styled
-        from .plotting import Source, draw
+        from .output.plots.figure import styled
+        from .output.plots.source import Source, draw
 
         source = Source(self.judgement.comparison, self.judgement.store, self.sources)
         with styled():
@@ -72,7 +72,7 @@ class Result:
     def __str__(self) -> str:
         from rich.console import Console
 
-        from .tables import print_table
+        from .output.tables.table import print_table
 
         told = io.StringIO()
         console = Console(
@@ -85,7 +85,7 @@ class Result:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from .html import excerpt
+        from .output.report.html import excerpt
 
         comparison = self.judgement.comparison
         caption = f"{len(comparison.groups)} networks on {comparison.conditions.dataset}"
@@ -93,7 +93,7 @@ class Result:
 
     @property
     def _table(self) -> Table:
-        from .comparison_table import comparison_table
+        from .output.tables.comparison_table import comparison_table
 
         return comparison_table(self.judgement.ranked(), self.judgement.store, self.columns)
 
@@ -103,16 +103,16 @@ class Drawings(tuple["Drawing", ...]):
 
     def save(self, folder: str | Path, kind: str = "png") -> list[Path]:
         """Write each figure, and its data beside it as CSV; the paths of the figures."""
-        from .drawing import styled
+        from .output.plots.figure import styled
 
         with styled():
             return [drawing.save(Path(folder), kind) for drawing in self]
 
     def _repr_html_(self) -> str:
-        from .blocks import FigureBlock
-        from .drawing import styled
-        from .html import figure
-        from .report_folder import LARGEST_PICTURE, picture
+        from .output.plots.figure import styled
+        from .output.report.document import FigureBlock
+        from .output.report.folder import LARGEST_PICTURE, picture
+        from .output.report.html import figure
 
         with styled():
             pictures = [picture(drawing.picture(), LARGEST_PICTURE) for drawing in self]

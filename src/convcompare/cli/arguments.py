@@ -68,7 +68,7 @@ def parse_columns(text: str | None) -> list[str]:
     """The columns beyond those of the reports: names with commas, or ``all``."""
     if text is None:
         return []
-    from convcompare.columns import EXTRA, check_columns
+    from convcompare.output.tables.columns import EXTRA, check_columns
 
     if text == "all":
         return [name for name in EXTRA if name != "published"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convcompare.tables import check_format
+from convcompare.output.tables.table import check_format
 
 from . import options as o
 from .output import emit_table, end
@@ -21,10 +21,10 @@ def classes(
     $ convcompare classes
     $ convcompare classes fcn simple --format csv
     """
-    from convcompare.class_table import class_table
     from convcompare.comparison.judgement import Judgement
     from convcompare.comparison.selection import select
     from convcompare.core.errors import UsageError
+    from convcompare.output.tables.class_table import class_table
     from convcompare.store.run_store import RunStore
 
     kind = check_format(format)

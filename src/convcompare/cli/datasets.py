@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from convcompare.core import formatting
-from convcompare.tables import Column, Table, check_format
+from convcompare.output.tables.table import Column, Table, check_format
 
 from . import options as o
 from .output import emit_table, emit_text

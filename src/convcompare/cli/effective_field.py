@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from convcompare.core.errors import ModelError, UsageError, did_you_mean, printable, quote
+from convcompare.output.tables.table import Column, Format, Table
 from convcompare.store import atomic_files
-from convcompare.tables import Column, Format, Table
 
 from .console import talk
 from .output import emit_table, emit_text
@@ -190,8 +190,8 @@ def _row(model: str, field: EffectiveField) -> dict[str, Any]:
 def _write(folder: Path, fields: Mapping[str, EffectiveField], caption: str) -> None:
     import numpy as np
 
-    from convcompare.drawing import styled
-    from convcompare.plots.receptive_field import Panel, effective_fields
+    from convcompare.output.plots.figure import styled
+    from convcompare.output.plots.kinds.receptive_field import Panel, effective_fields
 
     panels = [
         Panel(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcompare.tables import Column, Table, check_format
+from convcompare.output.tables.table import Column, Table, check_format
 
 from . import options as o
 from .output import emit_drawings, emit_table, emit_text
@@ -124,9 +124,9 @@ def _perform(request: Request, threshold: float, out: Path | None) -> int:
     else:
         emit_table(table, kind)
     if out is not None:
-        from convcompare.drawing import styled
-        from convcompare.looks import looks
-        from convcompare.plots.gradients import draw_gradients
+        from convcompare.output.plots.figure import styled
+        from convcompare.output.plots.kinds.gradients import draw_gradients
+        from convcompare.output.plots.style import looks
 
         with styled():
             emit_drawings(draw_gradients(records, looks(list(records))), out, "png")
@@ -153,7 +153,7 @@ def _at_initialisation(job: Job) -> dict[str, GradientRecord]:
 def _recorded(job: Job, comparison: Any) -> Mapping[str, GradientRecord]:
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
-    from convcompare.plotting import Source
+    from convcompare.output.plots.source import Source
 
     return dict(Source(comparison, job.store, Sources(default_cache())).gradients())
 

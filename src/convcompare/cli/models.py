@@ -10,7 +10,7 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.spec import Spec
-from convcompare.tables import Column, Format, Table, check_format
+from convcompare.output.tables.table import Column, Format, Table, check_format
 
 from . import options as o
 from .output import emit_table, emit_text
@@ -150,7 +150,7 @@ def _layers(builder: Builder) -> Sequence[Layer]:
 def _fields(builder: Builder) -> dict[str, str]:
     """The receptive field of each layer that has one, in pixels."""
     from convcompare.analysis.receptive_field.of_network import field_of_network
-    from convcompare.receptive_field_table import show_size
+    from convcompare.output.tables.receptive_field_table import show_size
 
     found = field_of_network(builder).modules
     return {name: show_size(layer) for name, layer in found.items()}

@@ -10,8 +10,8 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.errors import StoreError, UsageError, printable
+from convcompare.output.tables.table import Format, Table, print_table, render
 from convcompare.store import atomic_files
-from convcompare.tables import Format, Table, print_table, render
 
 from .console import out, show_error, show_warning, talk, width
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from convcompare.comparison.claims import Finding
     from convcompare.comparison.judgement import Judgement
-    from convcompare.drawing import Drawing
+    from convcompare.output.plots.figure import Drawing
     from convcompare.store.run_store import RunStore
 
 
@@ -50,8 +50,8 @@ def emit_judgement(
 ) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
     from convcompare.comparison.claims import findings
-    from convcompare.comparison_table import comparison_table
-    from convcompare.differences import differences
+    from convcompare.output.report.discrepancies import differences
+    from convcompare.output.tables.comparison_table import comparison_table
 
     if not judgement.comparison.groups:
         gone = judgement.comparison.missing and not judgement.comparison.unfinished
@@ -101,7 +101,7 @@ def _print_verdicts(judgement: Judgement) -> None:
         for part in _wrapped(line, width(console), indent=2):
             console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
     if judgement.all_pairs:
-        from convcompare.pair_table import pair_table
+        from convcompare.output.tables.pair_table import pair_table
 
         console.print()
         emit_table(pair_table(judgement), "table")

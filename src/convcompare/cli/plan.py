@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcompare.core import formatting
-from convcompare.tables import Column, Table
+from convcompare.output.tables.table import Column, Table
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison

@@ -19,8 +19,8 @@ from .output import emit_drawings, emit_text, end
 
 if TYPE_CHECKING:
     from convcompare.core.registry import Entry
-    from convcompare.drawing import Drawing
-    from convcompare.plotting import Source
+    from convcompare.output.plots.figure import Drawing
+    from convcompare.output.plots.source import Source
 
 FIGURES = Path("convcompare-figures")
 PICTURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "webp", "eps", "ps", "tif", "tiff", "bmp")
@@ -102,7 +102,7 @@ def _source(store: Path, data_dir: Path | None, names: Sequence[str]) -> Source:
     from convcompare.comparison.selection import select
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
-    from convcompare.plotting import Source
+    from convcompare.output.plots.source import Source
     from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
@@ -126,8 +126,8 @@ def _in_terminal(entries: Sequence[Entry], source: Source) -> None:
 
 def _drawn(entries: Sequence[Entry], source: Source) -> list[Drawing]:
     """The figures; of several kinds those that can be drawn, the others are told."""
-    from convcompare.drawing import styled
-    from convcompare.plotting import draw
+    from convcompare.output.plots.figure import styled
+    from convcompare.output.plots.source import draw
 
     found: list[Drawing] = []
     with styled():
@@ -146,7 +146,7 @@ def _drawn(entries: Sequence[Entry], source: Source) -> list[Drawing]:
 def _on_files(
     drawings: Sequence[Drawing], target: tuple[Path, str | None, str], format: str
 ) -> None:
-    from convcompare.drawing import styled
+    from convcompare.output.plots.figure import styled
 
     folder, stem, picture = target
     if format == "json":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convcompare.core.errors import UsageError
-from convcompare.tables import Format, check_format
+from convcompare.output.tables.table import Format, check_format
 
 from . import options as o
 from .output import emit_table, emit_text
@@ -119,7 +119,7 @@ def receptive_field(
 def _exact(models: list[str], shape: Shape, layers: bool, kind: Format, out: Path | None) -> None:
     from convcompare.analysis.receptive_field.of_network import field_of_network
     from convcompare.models.build import resolve
-    from convcompare.receptive_field_table import csv_table, field_table, to_json
+    from convcompare.output.tables.receptive_field_table import csv_table, field_table, to_json
 
     fields = {model: field_of_network(resolve(model, shape)) for model in models}
     if kind == "json":

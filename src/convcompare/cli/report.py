@@ -36,10 +36,10 @@ def report(
     """
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
-    from convcompare.drawing import styled
-    from convcompare.report import compose
-    from convcompare.report_folder import write_report
-    from convcompare.sections import select
+    from convcompare.output.plots.figure import styled
+    from convcompare.output.report.compose import compose
+    from convcompare.output.report.folder import write_report
+    from convcompare.output.report.sections import select
     from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)

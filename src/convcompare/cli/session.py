@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from convcompare.core import formatting, signals
 from convcompare.core.errors import Terminated, quote
-from convcompare.tables import check_format
+from convcompare.output.tables.table import check_format
 
 from .after import time_alone
 from .console import show_warning, talk

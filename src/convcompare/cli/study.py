@@ -13,7 +13,7 @@ import typer
 from convcompare.comparison.study import MAIN
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
-from convcompare.tables import Column, Format, Table, check_format
+from convcompare.output.tables.table import Column, Format, Table, check_format
 
 from . import options as o
 from .output import emit_judgement, emit_table, emit_text

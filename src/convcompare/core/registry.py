@@ -176,8 +176,8 @@ register = Registries(
     model=Registry("model", "convcompare.models.zoo"),
     dataset=Registry("dataset", "convcompare.data.datasets"),
     study=Registry("study", "convcompare.comparison.studies", "convcompare study"),
-    plot=Registry("plot", "convcompare.plots", "convcompare plot list"),
+    plot=Registry("plot", "convcompare.output.plots.kinds", "convcompare plot list"),
     executor=Registry("executor", "convcompare.executors"),
-    export=Registry("export", "convcompare.exports", "convcompare runs export --help"),
+    export=Registry("export", "convcompare.output.exports", "convcompare runs export --help"),
     metric=Registry("metric", "convcompare.comparison.metrics"),
 )

@@ -11,7 +11,7 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, quote
-from convcompare.tables import Column, Table, check_format
+from convcompare.output.tables.table import Column, Table, check_format
 
 from .. import options as o
 from ..output import emit_judgement, emit_table, emit_text, end

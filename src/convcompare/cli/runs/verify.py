@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcompare.core.errors import quote
-from convcompare.tables import Column, Table, check_format
+from convcompare.output.tables.table import Column, Table, check_format
 
 from .. import options as o
 from ..console import out, talk

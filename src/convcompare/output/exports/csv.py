@@ -1,0 +1,28 @@
+"""Data frames as files: CSV that pandas, R and spreadsheets read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convcompare.core.registry import register
+from convcompare.output.rows import KINDS, rows
+from convcompare.output.tables.table import csv_text
+from convcompare.store import atomic_files
+
+if TYPE_CHECKING:
+    from convcompare.comparison.judgement import Judgement
+
+
+@register.export("csv")
+def csv(judgement: Judgement, target: str) -> Iterator[str]:
+    """Three CSV files: a row for each of the models, the runs, the epochs."""
+    folder = Path(target)
+    atomic_files.make_folder(folder)
+    for kind in KINDS:
+        found = rows(judgement, kind)
+        names = list(found[0]) if found else []
+        path = folder / f"{kind}.csv"
+        atomic_files.write(path, csv_text(names, (list(row.values()) for row in found)).encode())
+        yield str(path)

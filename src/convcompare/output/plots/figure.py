@@ -1,0 +1,240 @@
+"""What every figure shares: size, style, colours, and how it is saved with its data.
+
+Figures are made without pyplot, so that nothing global is kept and no window is opened.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convcompare.core import formatting
+from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.store import atomic_files
+
+from ..tables.table import csv_text
+from .style import Look, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.figure import Figure
+
+GREY = "#555555"
+FORMATS = ("png", "svg", "pdf")
+WIDTH = 7.0
+"""Inches: a figure on a page is no wider, so that its letters of 7 points can be read there."""
+STYLE = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 7.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.edgecolor": "#888888",
+    "axes.linewidth": 0.6,
+    "xtick.color": "#888888",
+    "ytick.color": "#888888",
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.5,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "svg.hashsalt": "convcompare",
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, what it is called, what to see in it, and the data that it shows.
+
+    ``key`` says in a few words what its lines, bands and bars stand for; it is drawn above the
+    panels. ``alt`` says in a sentence what the figure shows, for those who cannot see it; the
+    caption where it is empty.
+    """
+
+    name: str
+    figure: Figure
+    caption: str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+    alt: str = ""
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alt", self.alt or self.caption)
+
+    def to_json(self) -> dict[str, Any]:
+        """What it shows, as data."""
+        rows = [list(row) for row in self.rows]
+        about = {"name": self.name, "caption": self.caption, "alt": self.alt}
+        return {**about, "columns": self.columns, "rows": rows}
+
+    def picture(self, kind: str = "png") -> bytes:
+        """The figure as the bytes of a file."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format=kind, dpi=160)
+        return buffer.getvalue()
+
+    def save(self, folder: Path, kind: str = "png") -> Path:
+        """Write the figure and, beside it, its data as CSV; the path of the figure."""
+        if kind not in FORMATS:
+            raise UsageError(
+                f"there is no figure format {quote(kind)}",
+                did_you_mean(kind, FORMATS) or f"formats: {', '.join(FORMATS)}",
+            )
+        atomic_files.make_folder(folder)
+        path = folder / f"{self.name}.{kind}"
+        atomic_files.write(path, self.picture(kind))
+        atomic_files.write(folder / f"{self.name}.csv", csv_text(self.columns, self.rows).encode())
+        return path
+
+
+def panels(
+    count: int, across: int, height: float, width: float = WIDTH, **shared: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, so many in a row, each so high; inches.
+
+    `shared` takes ``sharex`` and ``sharey``. Ticks and labels are then at the left and below only.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    across = min(across, count)
+    rows = math.ceil(count / across)
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.07, h_pad=0.05)  # type: ignore[union-attr,call-arg]
+    axes = list(figure.subplots(rows, across, squeeze=False, **shared).flat)
+    for one in axes[count:]:
+        figure.delaxes(one)
+    for one in axes[max(0, count - across) : count]:
+        one.tick_params(labelbottom=True)
+    return figure, axes[:count]
+
+
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure to put pictures on: one panel without a frame, in inches from the top left."""
+    figure, (axes,) = panels(1, 1, height, width)
+    axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
+    axes.set_axis_off()
+    return figure, axes
+
+
+def model_rows(shown: Sequence[Look], across: int) -> tuple[Figure, list[Axes]]:
+    """Panels with a row a model, the first above, their names at the left."""
+    figure, axes = panels(across, across, 0.55 + 0.27 * len(shown), sharey=True)
+    axes[0].set_yticks(range(len(shown)), [look.name for look in shown])
+    axes[0].set_ylim(len(shown) - 0.45, -0.55)
+    for one in axes:
+        one.tick_params(axis="y", length=0)
+        one.grid(False, axis="y")
+    return figure, axes
+
+
+def side_text(axes: Axes, y: float, text: str) -> None:
+    """A figure in numbers, at the right of its row."""
+    axes.annotate(
+        text, (1, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7,
+        xycoords=axes.get_yaxis_transform(), annotation_clip=False,
+    )  # fmt: skip
+
+
+def outer_labels(axes: Sequence[Axes], across: int, x: str, y: str) -> None:
+    """Label the axes at the left of each row and at the foot of each column."""
+    for i, one in enumerate(axes):
+        one.set_xlabel(x if i + across >= len(axes) else "")
+        one.set_ylabel(y if i % across == 0 else "")
+
+
+def share_limits(axes: Sequence[Axes]) -> None:
+    """The same vertical range in every panel, so that networks can be compared."""
+    drawn = [(one.dataLim.y0, one.dataLim.y1) for one in axes]
+    low, high = min(low for low, _ in drawn), max(high for _, high in drawn)
+    if math.isfinite(low) and math.isfinite(high) and low < high:
+        room = 0.06 * (high - low)
+        for one in axes:
+            one.set_ylim(low - room, high + room)
+
+
+def headline(figure: Figure, text: str) -> None:
+    """A quiet line above the panels; the figure grows by it."""
+    lines = formatting.wrapped(plain(text), int(19.5 * figure.get_figwidth()))
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY)
+    _grow(figure, 0.12 + 0.14 * len(lines))
+
+
+def legend_below(figure: Figure, shown: Iterable[Look], bars: bool = False) -> None:
+    """The names of the models below the panels, in as many columns as fit; the figure grows."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    models = list(shown)
+    handles = [Patch(**m.bar()) if bars else Line2D([], [], **m.line()) for m in models]
+    for across in range(min(len(models), 6), 0, -1):
+        columns = math.ceil(len(models) / math.ceil(len(models) / across))
+        legend = figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+        extent = legend.get_window_extent(renderer(figure))
+        if extent.width < figure.bbox.width or columns == 1:
+            _grow(figure, extent.height / figure.dpi)
+            return
+        legend.remove()
+
+
+def renderer(figure: Figure) -> RendererAgg:
+    """What measures text: the size of an artist is ``get_window_extent(renderer(figure))``."""
+    canvas: Any = figure.canvas
+    found: RendererAgg = canvas.get_renderer()
+    return found
+
+
+def _grow(figure: Figure, height: float) -> None:
+    figure.set_figheight(figure.get_figheight() + height)
+
+
+def count_axis(axes: Axes) -> None:
+    """The horizontal axis counts something: whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+
+
+def log_axis(axis: Axis, show: Callable[[float], str]) -> None:
+    """A logarithmic axis with a few numbers as `show` writes them, over a factor of two at least:
+    what is nearly equal is drawn so.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    if low > 0 and high < 2 * low:
+        middle, reach = math.sqrt(low * high), math.sqrt(2)
+        low, high = middle / reach, middle * reach
+        axes = axis.axes
+        (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
+    span = high / low if low > 0 else math.inf
+    subs = (1, 1.5, 2, 3, 4, 6, 8) if span < 6 else (1, 2, 5) if span < 300 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def styled() -> AbstractContextManager[None]:
+    """Within it, everything is drawn in the style of the tool."""
+    import matplotlib
+
+    return matplotlib.rc_context(STYLE)  # type: ignore[arg-type]

@@ -1,0 +1,164 @@
+"""Accuracy against what it costs: parameters, arithmetic, training and inference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convcompare.comparison.group import Group
+from convcompare.core import formatting
+from convcompare.core.registry import register
+from convcompare.output.plots.figure import (
+    GREY,
+    Drawing,
+    legend_below,
+    log_axis,
+    outer_labels,
+    panels,
+)
+from convcompare.store.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from convcompare.comparison.stats.estimates import Estimate
+    from convcompare.output.plots.source import Source
+    from convcompare.output.plots.style import Look
+
+
+@dataclass(frozen=True)
+class CostAxis:
+    """One kind of cost: how it is called, how much it is for a model, how it is written."""
+
+    name: str
+    title: str
+    value: Callable[[Group], float | None]
+    show: Callable[[float], str]
+
+
+def latency(run: Run) -> float | None:
+    """Seconds for the answer to one image alone, the median; None where it was not recorded."""
+    single = [one.seconds for one in run.inference if one.batch == 1]
+    return single[0] if single else None
+
+
+def _mean_latency(group: Group) -> float | None:
+    found = [value for value in map(latency, group.finished) if value is not None]
+    return sum(found) / len(found) if found else None
+
+
+def _mean_training(group: Group) -> float | None:
+    estimate = group.mean(lambda run: run.train_seconds)
+    return estimate.value if estimate else None
+
+
+COSTS = (
+    CostAxis("parameters", "parameters", lambda group: group.parameters, formatting.large),
+    CostAxis("macs", "multiply-accumulates an image (MACs)", lambda g: g.macs, formatting.large),
+    CostAxis("train_seconds", "training (s)", _mean_training, lambda v: f"{v:g}"),
+    CostAxis(
+        "latency_seconds", "inference, one image (ms)", _mean_latency, lambda v: f"{1000 * v:g}"
+    ),
+)
+
+
+@register.plot("accuracy-vs-cost")
+def accuracy_vs_cost(source: Source) -> list[Drawing]:
+    """Test accuracy against parameters, MACs, training and inference time, with Pareto front."""
+    groups = source.groups
+    images = source.comparison.conditions.test_images
+    accuracy = {g.label: e for g in groups if (e := g.test_accuracy(images)) is not None}
+    figure, axes = panels(len(COSTS), 2, 2.35, sharey=True)
+    fronts: dict[str, list[str]] = {}
+    costs: dict[str, Mapping[str, float]] = {}
+    for one, cost in zip(axes, COSTS, strict=True):
+        known = {g.label: value for g in groups if (value := cost.value(g)) is not None}
+        costs[cost.name] = known
+        points = [(value, accuracy[label].value) for label, value in known.items()]
+        fronts[cost.name] = [list(known)[i] for i in pareto(points)]
+        _panel(one, known, accuracy, source.looks)
+        _front(one, [(known[label], accuracy[label].value) for label in fronts[cost.name]])
+        one.set_title(cost.title)
+        if known:
+            one.set_xscale("log")
+            log_axis(one.xaxis, cost.show)
+    _limits(axes[0], list(accuracy.values()))
+    outer_labels(axes, 2, "", "test accuracy (%)")
+    legend_below(figure, [source.looks[group.label] for group in groups])
+    columns = ("model", "test_accuracy", "low", "high", *(c.name for c in COSTS),
+               *(f"pareto_{c.name}" for c in COSTS))  # fmt: skip
+    rows = [
+        (
+            label, estimate.value, estimate.low, estimate.high,
+            *(costs[c.name].get(label) for c in COSTS),
+            *(int(label in fronts[c.name]) for c in COSTS),
+        )
+        for label, estimate in accuracy.items()
+    ]  # fmt: skip
+    key = "bar: 95 % interval · grey steps: no model is both cheaper and better than these"
+    return [
+        Drawing("accuracy-vs-cost", figure, _caption(costs, len(groups)), columns, rows,
+                _alt(accuracy, fronts), key)
+    ]  # fmt: skip
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Which (cost, accuracy) no other point beats, cheapest first.
+
+    A point is beaten by one that costs no more and is no worse, and is better in one of both.
+    """
+    order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1]))
+    front: list[int] = []
+    for i in order:
+        if not front or points[i][1] > points[front[-1]][1] or points[i] == points[front[-1]]:
+            front.append(i)
+    return front
+
+
+def _panel(
+    axes: Axes,
+    costs: Mapping[str, float],
+    accuracy: Mapping[str, Estimate],
+    looks: Mapping[str, Look],
+) -> None:
+    for label, cost in costs.items():
+        estimate, look = accuracy[label], looks[label]
+        if estimate.low is not None and estimate.high is not None:
+            ends = [100 * estimate.low, 100 * estimate.high]
+            axes.plot([cost, cost], ends, color=look.colour, linewidth=1, alpha=0.6)
+        axes.plot([cost], [100 * estimate.value], markersize=5.5, **look.dots())
+    if not costs:
+        axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=GREY)
+
+
+def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    if points:
+        x, y = zip(*points, strict=True)
+        y = tuple(100 * value for value in y)
+        axes.step(x, y, where="post", color="#999999", linewidth=0.9, zorder=1)
+
+
+def _limits(axes: Axes, shown: Sequence[Estimate]) -> None:
+    """An axis for the points: an interval much wider than their spread goes on beyond it."""
+    values = [100 * estimate.value for estimate in shown]
+    narrowest = min(100 * (estimate.half_width or 0) for estimate in shown)
+    room = max(max(values) - min(values), 2 * narrowest, 0.5)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, min(values) - room, -1), min(high, max(values) + room, 101))
+
+
+def _caption(costs: Mapping[str, Mapping[str, float]], models: int) -> str:
+    missing = [c.title for c in COSTS if len(costs[c.name]) < models]
+    return (
+        "Test accuracy with its 95 % interval against cost, on logarithmic axes. The steps join "
+        "the models than which no other is both cheaper and more accurate. Inference is the "
+        "median time of a forward pass of one image. An interval that reaches the edge goes on "
+        "beyond it." + (f" Not recorded of every model: {', '.join(missing)}." if missing else "")
+    )
+
+
+def _alt(accuracy: Mapping[str, Estimate], fronts: Mapping[str, Sequence[str]]) -> str:
+    shown = "; ".join(f"{label} {formatting.percent(e.value)}" for label, e in accuracy.items())
+    best = "; ".join(f"{c.title}: {', '.join(fronts[c.name])}" for c in COSTS if fronts[c.name])
+    return f"Test accuracy: {shown}. On the Pareto front, by {best}."

@@ -1,0 +1,150 @@
+"""First-layer activations and first-layer filters of every model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
+from convcompare.output.plots.figure import GREY, WIDTH, Drawing, canvas
+from convcompare.output.plots.style import short
+from convcompare.store.feature_record import FEATURES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from convcompare.output.plots.source import Source
+    from convcompare.store.feature_record import FeatureRecord
+
+SHOWN = 8
+"""Channels of a model."""
+FILTERS = 16
+
+
+@register.plot("activations", needs=FEATURES)
+def activations(source: Source) -> list[Drawing]:
+    """First-layer activations of one test image: the channels that vary most, for every model."""
+    every = dict(source.features())
+    records = {label: record for label, record in every.items() if len(record.first)}
+    if not records:
+        raise UsageError("none of these networks has an activation layer")
+    none = without(every, records, "no activation layer")
+    cell = WIDTH / (SHOWN + 1)
+    height = cell + 0.26
+    figure, axes = canvas(WIDTH, height * len(records))
+    data: list[tuple[object, ...]] = []
+    for row, (label, record) in enumerate(records.items()):
+        top = row * height
+        name = source.looks[label].name
+        title(axes, 0, top, f"{name} · {short(record.first_layer)}")
+        show_image(axes, source.image(int(record.rows[0])), (0, top + 0.2), cell - 0.05)
+        _show_channels(axes, record, (cell, top + 0.2), cell)
+        first = record.first[0].astype(np.float32)
+        for channel, values in zip(record.channels, first, strict=True):
+            data.append((label, record.first_layer, channel, values.mean(), values.max()))
+    caption = (
+        "The image on the left, then the channels of the first activation that vary most over the "
+        "test images; bright is strong, each channel on a scale of its own"
+        f"{none}."
+    )
+    columns = ("model", "layer", "channel", "mean", "max")
+    alt = f"First activations of {', '.join(records)} for one test image, as grey-level pictures."
+    key = "left: test image · then channels of the first activation, each on its own scale"
+    key += none
+    return [Drawing("activations", figure, caption, columns, data, alt, key)]
+
+
+@register.plot("filters", needs=FEATURES)
+def filters(source: Source) -> list[Drawing]:
+    """Weights of the first convolution of every model that has one."""
+    every = dict(source.features())
+    records = {label: record for label, record in every.items() if record.filters.size}
+    if not records:
+        hint = "`convcompare plot activations` draws any network"
+        raise UsageError("none of these networks has a convolution", hint)
+    cell = WIDTH / FILTERS
+    height = cell + 0.26
+    figure, axes = canvas(WIDTH, height * len(records))
+    data: list[tuple[object, ...]] = []
+    for row, (label, record) in enumerate(records.items()):
+        limit = float(np.abs(record.filters).max()) or 1.0
+        title(axes, 0, row * height, source.looks[label].name)
+        for place, kernel in enumerate(record.filters[:FILTERS]):
+            _show_filter(axes, kernel, limit, (place * cell, row * height + 0.2), cell - 0.05)
+        for number, kernel in enumerate(record.filters):
+            for position, weight in np.ndenumerate(kernel):
+                data.append((label, number, *position, float(weight)))
+    none = without(every, records, "no convolution")
+    caption = (
+        "The first filters of the first convolution, all of a network on one scale: red is "
+        "positive and blue negative, or their three channels as colours"
+        f"{none}."
+    )
+    columns = ("model", "filter", "channel", "row", "column", "weight")
+    alt = f"Filters of the first convolution of {', '.join(records)}, as small pictures."
+    key = "filters of the first convolution, all of a network on one scale" + none
+    return [Drawing("filters", figure, caption, columns, data, alt, key)]
+
+
+def without(every: Iterable[str], shown: Container[str], what: str) -> str:
+    """Which models are not in a figure, and why: `` · no convolution: fcn``; empty where none."""
+    none = [label for label in every if label not in shown]
+    return f" · {what}: {', '.join(none)}" if none else ""
+
+
+def title(axes: Axes, x: float, y: float, text: str, quiet: bool = False) -> None:
+    """Text at (x, y) of a canvas, to the right and below."""
+    weight, colour = ("normal", GREY) if quiet else ("bold", "black")
+    axes.text(x, y + 0.03, text, va="top", fontsize=7, fontweight=weight, color=colour)
+
+
+def picture(
+    axes: Axes, pixels: np.ndarray, place: tuple[float, float], side: float, **scale: object
+) -> None:
+    """Pixels (h, w) or (h, w, 3) as a square with its corner at `place` of a canvas."""
+    (x, y), limits = place, (axes.get_xlim(), axes.get_ylim())
+    extent = (x, x + side, y + side, y)
+    axes.imshow(pixels, extent=extent, interpolation="nearest", **scale)  # type: ignore[arg-type]
+    axes.set(xlim=limits[0], ylim=limits[1])
+
+
+def show_image(axes: Axes, image: np.ndarray, place: tuple[float, float], side: float) -> None:
+    """Show a uint8 image (channels, h, w), grey or colour."""
+    picture(axes, image.transpose(1, 2, 0) if len(image) == 3 else image[0], place, side,
+            cmap="gray")  # fmt: skip
+
+
+def _show_filter(
+    axes: Axes, kernel: np.ndarray, limit: float, place: tuple[float, float], side: float
+) -> None:
+    if len(kernel) == 3:
+        picture(axes, (kernel.transpose(1, 2, 0) / limit + 1) / 2, place, side)
+    else:
+        picture(axes, kernel.mean(0), place, side, cmap="RdBu_r", vmin=-limit, vmax=limit)
+
+
+def _show_channels(
+    axes: Axes, record: FeatureRecord, place: tuple[float, float], cell: float
+) -> None:
+    """One channel a picture; units without a place all in the first, as a square."""
+    first = record.first[0].astype(np.float32)
+    x, y = place
+    if first.ndim == 1:
+        side = math.ceil(math.sqrt(len(first)))
+        square = np.full(side**2, np.nan)
+        square[: len(first)] = first
+        picture(axes, square.reshape(side, side), place, cell - 0.05, cmap="magma")
+        title(
+            axes,
+            x + cell,
+            y,
+            f"the {len(first)} units that vary most, which have no place",
+            quiet=True,
+        )
+        return
+    for i, values in enumerate(first[:SHOWN]):
+        picture(axes, values, (x + i * cell, y), cell - 0.05, cmap="magma")

@@ -1,0 +1,180 @@
+"""What each model takes for what, and where two models differ in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.core.registry import register
+from convcompare.output.plots.figure import Drawing, outer_labels, panels
+from convcompare.output.plots.style import short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+    from convcompare.comparison.group import Group
+    from convcompare.output.plots.source import Source
+    from convcompare.store.run_store import Predictions
+
+Matrix = npt.NDArray[np.float64]
+ANNOTATED = 10
+"""Classes up to which the counts are written into the cells."""
+NAMED = 24
+"""Classes up to which each has its name at the axes."""
+PAIRS = 3
+"""Confusions that the caption names for each model."""
+
+
+@register.plot("confusion-matrix")
+def confusion_matrix(source: Source) -> list[Drawing]:
+    """Confusion matrix of each model on the test images, and the difference of the first."""
+    matrices = {g.label: mean_confusion(source, g) for g in source.groups}
+    drawings = [_matrices(source, matrices)]
+    if len(matrices) > 1:
+        drawings.append(_differences(source, matrices))
+    return drawings
+
+
+def confusion(predictions: Predictions, classes: int) -> npt.NDArray[np.int64]:
+    """Test images by class (rows) and by the class that was given to them (columns)."""
+    given = predictions.logits.argmax(axis=1)
+    cells = np.bincount(classes * predictions.labels + given, minlength=classes**2)
+    return cells.reshape(classes, classes)
+
+
+def mean_confusion(source: Source, group: Group) -> Matrix:
+    """The mean of the confusion matrices of a model's finished runs."""
+    n = len(source.classes)
+    every = [confusion(predictions, n) for predictions in source.predictions(group)]
+    return np.asarray(np.mean(every, axis=0), np.float64)
+
+
+def confused(matrix: Matrix) -> list[tuple[int, int]]:
+    """The pairs (class, class that was given) off the diagonal, the most frequent first."""
+    off = matrix * (1 - np.eye(len(matrix)))
+    order = np.argsort(-off, axis=None, kind="stable")
+    pairs = zip(*np.unravel_index(order, off.shape), strict=True)
+    return [(int(true), int(given)) for true, given in pairs if off[true, given] > 0]
+
+
+def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
+    from matplotlib.colors import PowerNorm
+
+    figure, axes = panels(len(matrices), 2, 3.0)
+    for one, (label, matrix) in zip(axes, matrices.items(), strict=True):
+        rows = matrix.sum(axis=1, keepdims=True)
+        share = np.divide(matrix, rows, out=np.zeros_like(matrix), where=rows > 0)
+        image = one.imshow(100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
+        _finish(one, source, label, [_count(value) for value in matrix.ravel()], share > 0.4)
+    outer_labels(axes, min(2, len(axes)), "given class", "true class")
+    _colour_bar(axes, image, "share of the true class (%, root scale)")
+    named = "; ".join(_most_confused(source, label, m) for label, m in matrices.items())
+    caption = (
+        "Test images by their class (rows) and by the class that the model gives them (columns): "
+        f"mean counts of the seeds, coloured by their share of the row. {named}."
+    )
+    columns = ("model", "true", "given", "count", "share_of_true", "rank_of_confusion")
+    rows_ = list(_rows(source, matrices))
+    key = "number: images, mean of the seeds · colour: share of the true class"
+    return Drawing("confusion-matrix", figure, caption, columns, rows_, f"{named}.", key)
+
+
+def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
+    (first, reference), *others = matrices.items()
+    name = source.looks[first].name
+    differences = {label: reference - matrix for label, matrix in others}
+    limit = max(float(np.abs(d).max()) for d in differences.values()) or 1.0
+    figure, axes = panels(len(others), 2, 3.0, *([4.2] if len(others) == 1 else []))
+    for one, (label, difference) in zip(axes, differences.items(), strict=True):
+        image = one.imshow(difference, cmap="PuOr_r", vmin=-limit, vmax=limit)
+        texts = [_signed(value) for value in difference.ravel()]
+        _finish(one, source, label, texts, np.abs(difference) > 0.5 * limit)
+        one.set_title(f"{name}\nminus {source.looks[label].name}")
+    outer_labels(axes, min(2, len(axes)), "given class", "true class")
+    _colour_bar(axes, image, "difference (test images)")
+    right = "; ".join(
+        f"{first} has {np.trace(d):+.1f} right against {label}" for label, d in differences.items()
+    )
+    caption = (
+        f"Confusion matrix of {first} minus that of each other model, in test images, means of "
+        "the seeds. On the diagonal more is better, off it less."
+    )
+    columns = ("first", "other", "true", "given", "difference")
+    classes = source.classes
+    rows = [
+        (first, label, classes[true], classes[given], value)
+        for label, difference in differences.items()
+        for (true, given), value in np.ndenumerate(difference)
+    ]
+    key = (
+        "number: images more or less, in whole ones (seeds: mean) · on the diagonal more is better"
+    )
+    alt = f"Of the test images, {right}."
+    return Drawing("confusion-matrix-difference", figure, caption, columns, rows, alt, key)
+
+
+def _finish(
+    axes: Axes, source: Source, label: str, texts: Sequence[str], bright: npt.NDArray[np.bool_]
+) -> None:
+    """Title, class names, and numbers in the cells where they fit."""
+    classes = source.classes
+    axes.set_title(source.looks[label].name)
+    axes.grid(False)
+    axes.tick_params(length=0)
+    step = 1 if len(classes) <= NAMED else -(-len(classes) // NAMED)
+    places, names = range(0, len(classes), step), [short(name, 12) for name in classes[::step]]
+    upright = all(len(name) <= 2 for name in names)
+    axes.set_xticks(places, names, rotation=0 if upright else 90)
+    axes.set_yticks(places, names)
+    if len(classes) > ANNOTATED:
+        return
+    size = 7 if max(map(len, texts)) < 4 else 5.5
+    for (row, column), white in np.ndenumerate(bright):
+        axes.text(
+            column, row, texts[row * len(classes) + column], ha="center", va="center",
+            fontsize=size, color="white" if white else "black",
+        )  # fmt: skip
+
+
+def _colour_bar(axes: Sequence[Axes], image: AxesImage, label: str) -> None:
+    figure: Any = axes[0].figure
+    bar = figure.colorbar(image, ax=list(axes), shrink=min(1.0, 1.6 / len(axes)), aspect=25)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
+def _count(value: float) -> str:
+    """Nothing for none; one decimal for a mean of seeds that needs it and has the room."""
+    if value == 0:
+        return ""
+    return f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+
+
+def _signed(value: float) -> str:
+    """Whole images only: with a sign, a decimal is too wide for a cell."""
+    return "" if abs(value) <= 0.5 else f"{value:+.0f}".replace("-", "−")
+
+
+def _most_confused(source: Source, label: str, matrix: Matrix) -> str:
+    """``fcn is right for 91.67 %, takes most often 4 for 9 (12 of 200)``."""
+    classes, right = source.classes, float(np.trace(matrix) / matrix.sum())
+    pairs = [
+        f"{classes[true]} for {classes[given]} "
+        f"({_count(matrix[true, given])} of {_count(matrix[true].sum())})"
+        for true, given in confused(matrix)[:PAIRS]
+    ]
+    taken = f", takes most often {', '.join(pairs)}" if pairs else ""
+    return f"{label} is right for {100 * right:.2f} % of the images{taken}"
+
+
+def _rows(source: Source, matrices: Mapping[str, Matrix]) -> Iterator[tuple[object, ...]]:
+    classes = source.classes
+    for label, matrix in matrices.items():
+        rank = {pair: i for i, pair in enumerate(confused(matrix), start=1)}
+        for (true, given), value in np.ndenumerate(matrix):
+            share = value / max(1e-300, matrix[true].sum())
+            yield label, classes[true], classes[given], value, share, rank.get((true, given))

@@ -1,0 +1,108 @@
+"""Feature maps by stage, and statistics of the activations by layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
+from convcompare.output.plots.figure import (
+    WIDTH,
+    Drawing,
+    canvas,
+    count_axis,
+    legend_below,
+    outer_labels,
+    panels,
+)
+from convcompare.output.plots.style import short
+from convcompare.store.feature_record import FEATURES
+
+from .activations import picture, show_image, title, without
+
+if TYPE_CHECKING:
+    from convcompare.output.plots.source import Source
+
+MOST_ROWS = 12
+"""Rows of pictures in a figure, unless there are more models."""
+LARGEST = 1.15
+"""Inches of a picture."""
+
+
+@register.plot("feature-maps", needs=FEATURES)
+def feature_maps(source: Source) -> list[Drawing]:
+    """Mean feature map of each stage for the same test images, for every model that has maps."""
+    every = dict(source.features())
+    records = {label: record for label, record in every.items() if record.stages}
+    if not records:
+        hint = "`convcompare plot activations` draws any network"
+        raise UsageError("none of these networks has feature maps", hint)
+    shown = max(1, MOST_ROWS // len(records))
+    stages = max(len(record.stages) for record in records.values())
+    cell = min(LARGEST, WIDTH / (stages + 1))
+    heights = [0.36 + cell * min(shown, len(r.rows)) for r in records.values()]
+    figure, axes = canvas(WIDTH, sum(heights))
+    data: list[tuple[object, ...]] = []
+    for number, (label, record) in enumerate(records.items()):
+        top = sum(heights[:number])
+        title(axes, 0, top, source.looks[label].name)
+        for column, (name, maps) in enumerate(record.stages.items(), start=1):
+            size = f"{maps.shape[1]}×{maps.shape[2]}"
+            text = f"{short(name, max(5, int(cell * 17) - len(size) - 1))} {size}"
+            title(axes, column * cell, top + 0.14, text, quiet=True)
+        for place, row in enumerate(record.rows):
+            y = top + 0.32 + place * cell
+            if place < shown:
+                show_image(axes, source.image(int(row)), (0, y), cell - 0.05)
+            for column, (name, maps) in enumerate(record.stages.items(), start=1):
+                values = maps[place].astype(np.float32)
+                data.append((label, int(row), name, *values.shape, values.mean(), values.std()))
+                if place < shown:
+                    picture(axes, values, (column * cell, y), cell - 0.05, cmap="viridis")
+    none = without(every, records, "no feature maps")
+    caption = (
+        "For each size of feature map the last layer of that size, averaged over its channels: "
+        "what is bright is where the network looks"
+        f"{none}."
+    )
+    columns = ("model", "image", "layer", "height", "width", "mean", "std")
+    alt = f"Mean feature maps of {', '.join(records)} for {shown} test images, as pictures."
+    key = "left: test images · then the last layer of each size, mean of its channels" + none
+    return [Drawing("feature-maps", figure, caption, columns, data, alt, key)]
+
+
+@register.plot("activation-statistics", needs=FEATURES)
+def activation_statistics(source: Source) -> list[Drawing]:
+    """Mean, spread and share of dead units of each layer's activations."""
+    every = dict(source.features())
+    records = {label: record for label, record in every.items() if record.layers}
+    if not records:
+        raise UsageError("none of these networks has an activation layer")
+    none = without(every, records, "no activation layer")
+    figure, axes = panels(3, 3, 2.3)
+    figures = (("mean", "mean activation"), ("std", "standard deviation"), ("dead", "dead units"))
+    for one, (key, heading) in zip(axes, figures, strict=True):
+        scale = 100 if key == "dead" else 1
+        for label, record in records.items():
+            values = scale * getattr(record, key)
+            one.plot(range(1, len(values) + 1), values, **source.looks[label].line())
+        one.set_title(heading)
+        count_axis(one)
+    outer_labels(axes, 3, "activation layer, from the input", "activation (no unit)")
+    axes[1].set_ylabel("activation (no unit)")
+    axes[2].set_ylabel("share of the units (%)")
+    legend_below(figure, [source.looks[label] for label in records])
+    data = [
+        (label, i + 1, layer, record.mean[i], record.std[i], record.dead[i])
+        for label, record in records.items()
+        for i, layer in enumerate(record.layers)
+    ]
+    caption = f"A unit is dead when it is zero or less for every one of the images{none}."
+    columns = ("model", "depth", "layer", "mean", "std", "dead")
+    dead = "; ".join(f"{m} {100 * r.dead.max():.1f} %" for m, r in records.items() if len(r.dead))
+    alt = f"Largest share of dead units in a layer: {dead}."
+    return [
+        Drawing("activation-statistics", figure, caption, columns, data, alt, f"first seed{none}")
+    ]

@@ -1,0 +1,163 @@
+"""Loss and accuracy by epoch: each model for itself, and all on one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.core.registry import register
+from convcompare.output.plots.figure import (
+    Drawing,
+    count_axis,
+    legend_below,
+    outer_labels,
+    panels,
+    share_limits,
+)
+from convcompare.output.plots.terminal import curves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from convcompare.output.plots.source import Source
+    from convcompare.output.plots.style import Look
+    from convcompare.store.run import Run
+
+KEY = "line: mean of the seeds · band: lowest to highest seed"
+PALE = "marked line: test · pale line: train"
+MOST_WITH_TRAIN = 6
+"""Models on one axis up to which their train lines are drawn as well."""
+COLUMNS = (
+    "model", "seed", "epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Band:
+    """A figure of all seeds of a model by epoch: the mean, the lowest and the highest."""
+
+    mean: npt.NDArray[np.float64]
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+
+
+def band(runs: Sequence[Run], figure: str) -> Band:
+    """The band of a figure, by its name in `Epoch`; accuracies in per cent."""
+    scale = 100 if figure.endswith("accuracy") else 1
+    values = scale * np.array([[getattr(e, figure) for e in run.history] for run in runs])
+    return Band(values.mean(0), values.min(0), values.max(0))
+
+
+def _terminal(source: Source, width: int, what: str) -> str:
+    """The test figure of every model by epoch, for a terminal."""
+    lines = {g.label: band(g.finished, f"test_{what}").mean for g in source.groups}
+    return curves(lines, width, f"test {_with_unit(what)}, mean of the seeds", "epoch")
+
+
+def _both(source: Source, width: int) -> str:
+    return "\n\n".join(_terminal(source, width, what) for what in ("loss", "accuracy"))
+
+
+@register.plot("learning-curves", terminal=_both)
+def learning_curves(source: Source) -> list[Drawing]:
+    """Loss and accuracy by epoch, on train and test images, a pair of panels a model."""
+    groups = source.groups
+    across = 2 if len(groups) <= 3 else 4
+    figure, axes = panels(2 * len(groups), across, 2.0 if across == 2 else 1.5)
+    for i, group in enumerate(groups):
+        look = source.looks[group.label]
+        pair = axes[2 * i : 2 * i + 2]
+        for one, what in zip(pair, ("loss", "accuracy"), strict=True):
+            _draw(one, group.finished, what, look)
+            one.set_ylabel(_with_unit(what))
+            one.set_xlabel("epoch" if i >= len(groups) - across // 2 else "")
+        pair[0].set_title(look.name)
+    for which in (axes[::2], axes[1::2]):
+        share_limits(which)
+    caption = (
+        "Loss and accuracy of each model by epoch. Train figures are means over the batches of "
+        "the epoch, as the weights move; test figures are measured after it. "
+        "The band reaches from the lowest to the highest seed."
+    )
+    key = f"{PALE} · {KEY}"
+    return [
+        Drawing("learning-curves", figure, caption, COLUMNS, list(_rows(source)), _alt(source), key)
+    ]
+
+
+@register.plot("accuracy", terminal=lambda source, width: _terminal(source, width, "accuracy"))
+def accuracy(source: Source) -> list[Drawing]:
+    """Accuracy by epoch of all models on one axis."""
+    return [_together(source, "accuracy")]
+
+
+@register.plot("loss", terminal=lambda source, width: _terminal(source, width, "loss"))
+def loss(source: Source) -> list[Drawing]:
+    """Loss by epoch of all models on one axis."""
+    return [_together(source, "loss")]
+
+
+def _together(source: Source, what: str) -> Drawing:
+    figure, axes = panels(1, 1, 3.2)
+    parts = ("train", "test") if len(source.groups) <= MOST_WITH_TRAIN else ("test",)
+    for group in source.groups:
+        _draw(axes[0], group.finished, what, source.looks[group.label], parts)
+    outer_labels(axes, 1, "epoch", _with_unit(what))
+    legend_below(figure, [source.looks[group.label] for group in source.groups])
+    caption = (
+        f"{what.capitalize()} of all models by epoch. The band reaches from the lowest to the "
+        "highest seed."
+    )
+    shown = PALE if len(parts) == 2 else "test figures (for train see learning-curves)"
+    return Drawing(
+        what, figure, caption, COLUMNS, list(_rows(source)), _alt(source), f"{shown} · {KEY}"
+    )
+
+
+def _draw(
+    axes: Axes,
+    runs: Sequence[Run],
+    what: str,
+    look: Look,
+    parts: Sequence[str] = ("train", "test"),
+) -> None:
+    epochs = [epoch.epoch for epoch in runs[0].history]
+    for part in parts:
+        values = band(runs, f"{part}_{what}")
+        style: dict[str, Any] = look.line() | {"markevery": max(1, len(epochs) // 12)}
+        if part == "train":
+            style |= {"alpha": 0.4, "marker": "" if len(epochs) > 1 else "x", "linewidth": 1.0}
+        axes.plot(epochs, values.mean, **style)
+        axes.fill_between(
+            epochs, values.low, values.high, color=look.colour, linewidth=0,
+            alpha=0.18 if part == "test" else 0.08,
+        )  # fmt: skip
+    count_axis(axes)
+
+
+def _with_unit(what: str) -> str:
+    return "loss (nats)" if what == "loss" else "accuracy (%)"
+
+
+def _rows(source: Source) -> Iterator[tuple[object, ...]]:
+    for group in source.groups:
+        for run in group.finished:
+            for epoch in run.history:
+                figures = (getattr(epoch, column) for column in COLUMNS[2:])
+                yield (group.label, run.trial.seed, *figures)
+
+
+def _alt(source: Source) -> str:
+    """The last epoch of every model, in words."""
+    ends = []
+    for group in source.groups:
+        last = {
+            what: band(group.finished, f"test_{what}").mean[-1] for what in ("loss", "accuracy")
+        }
+        ends.append(f"{group.label} {last['accuracy']:.2f} % at a loss of {last['loss']:.4f}")
+    epochs = len(source.groups[0].finished[0].history)
+    return f"Test accuracy and loss after epoch {epochs}, mean of the seeds: {'; '.join(ends)}."

@@ -1,0 +1,144 @@
+"""What a figure is drawn from: the runs of a comparison and what they recorded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy.typing as npt
+
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.group import Group
+from convcompare.core.errors import DataError, UsageError, quote
+from convcompare.core.registry import Entry
+from convcompare.data.dataset import Dataset, Images, Sources
+from convcompare.data.load import load_dataset
+from convcompare.store.feature_record import FEATURES, FeatureRecord
+from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+from convcompare.store.receptive_field_record import FIELDS, FieldRecord
+from convcompare.store.run import Run
+from convcompare.store.run_store import Predictions, RunStore
+
+from .figure import Drawing, headline
+from .style import Look, looks
+
+
+@dataclass(frozen=True)
+class Source:
+    """A comparison, the store of its runs, and where its data set comes from."""
+
+    comparison: Comparison
+    store: RunStore
+    sources: Sources
+
+    @cached_property
+    def looks(self) -> Mapping[str, Look]:
+        """How each model looks, those without a finished run included: colours never shift."""
+        return looks(self.comparison.whole or self.comparison.labels)
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The models that have finished runs; UsageError where there is none."""
+        found = [group for group in self.comparison.groups if group.finished]
+        if not found:
+            raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
+        return found
+
+    def first_runs(self) -> Iterator[tuple[str, Run]]:
+        """The first finished run of each model, with its label."""
+        return ((group.label, group.finished[0]) for group in self.groups)
+
+    def gradients(self) -> Iterator[tuple[str, GradientRecord]]:
+        """The gradients that the first run of each model recorded."""
+        return ((m, GradientRecord.from_arrays(found)) for m, found in self._recorded(GRADIENTS))
+
+    def features(self) -> Iterator[tuple[str, FeatureRecord]]:
+        """What the first run of each model recorded of a few test images."""
+        return ((m, FeatureRecord.from_arrays(found)) for m, found in self._recorded(FEATURES))
+
+    def fields(self) -> Iterator[tuple[str, FieldRecord]]:
+        """What the layers of each model see, as its first run recorded it."""
+        return ((m, FieldRecord.from_arrays(found)) for m, found in self._recorded(FIELDS))
+
+    def predictions(self, group: Group) -> list[Predictions]:
+        """What each finished run of a model says of the test images."""
+        return [self.store.predictions(run) for run in group.finished]
+
+    def _recorded(self, name: str) -> list[tuple[str, dict[str, npt.NDArray[Any]]]]:
+        """What an analysis left of the first run of each model; UsageError where of none."""
+        arrays = [(label, self.store.analysis(run, name)) for label, run in self.first_runs()]
+        found = [(label, recorded) for label, recorded in arrays if recorded is not None]
+        if not found:
+            raise UsageError(
+                f"these runs recorded no {name}", "`convcompare compare … --fresh` records them"
+            )
+        return found
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of their labels."""
+        return self.comparison.conditions.classes or self._dataset.classes
+
+    def image(self, row: int) -> Images:
+        """A test image, uint8 (channels, h, w)."""
+        image: Images = self._dataset.test.images[row]
+        return image
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        """The data set of the runs; DataError where it has changed since."""
+        name = self.comparison.conditions.dataset
+        dataset = load_dataset(name, self.sources)
+        if dataset.sha256 != self.groups[0].finished[0].trial.data:
+            raise DataError(
+                f"the images of {quote(name)} are not those of these runs",
+                "the same command trains on what is there now",
+            )
+        return dataset
+
+    def left_out(self, needs: str | None = None) -> list[str]:
+        """What a figure does not show, a line each: runs without an end, models without a record.
+
+        `needs` is the analysis that it is drawn from.
+        """
+        found = []
+        for group in self.comparison.groups:
+            bad = Counter(run.status for run in group.runs if run.status != "finished")
+            for status, count in bad.items():
+                found.append(
+                    f"{group.label}: {count} of {len(group.runs)} runs {status}, not shown"
+                )
+        going = Counter(label for label, _ in self.comparison.unfinished)
+        found += [f"{label}: {_runs(count)} not ended, not shown" for label, count in going.items()]
+        gone = Counter(label for label, _ in self.comparison.missing)
+        found += [f"{label}: {_runs(count)} not in the store" for label, count in gone.items()]
+        for label, run in self.first_runs() if needs else ():
+            if f"analyses/{needs}.npz" not in run.sha256:
+                found.append(f"{label}: no {needs} recorded, not shown")
+        return found
+
+    def conditions(self) -> str:
+        """The data set and the number of seeds, in words."""
+        seeds = sorted({len(group.finished) for group in self.groups})
+        many = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seeds"
+        return f"{self.comparison.conditions.dataset} · {'1 seed' if seeds == [1] else many}"
+
+
+def draw(entry: Entry, source: Source) -> list[Drawing]:
+    """The figures of a kind; what they leave out is said in them and in their captions."""
+    missing = source.left_out(entry.info.get("needs"))
+    drawings: Sequence[Drawing] = entry.function(source)
+    finished = []
+    for drawing in drawings:
+        parts = [source.conditions(), *([drawing.key] if drawing.key else []), *missing]
+        headline(drawing.figure, " · ".join(parts))
+        said = "".join(f" {line}." for line in missing)
+        finished.append(replace(drawing, caption=drawing.caption + said, alt=drawing.alt + said))
+    return finished
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"

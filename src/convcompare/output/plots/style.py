@@ -1,0 +1,92 @@
+"""How each model looks in every figure of a comparison: its name, colour, marker and line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from convcompare.core.errors import printable
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito 2008: seven colours that people with any colour vision tell apart."""
+MARKERS = "osD^vPX*<>pd"
+LINES = ("-", "--", ":", "-.")
+HATCHES = ("", "////", "....", "xxxx")
+LONGEST = 24
+"""Characters of a name in a figure."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a model is drawn and what it is called in every figure of a comparison."""
+
+    name: str
+    colour: str
+    marker: str
+    linestyle: str
+    hatch: str
+
+    def line(self) -> dict[str, Any]:
+        """As a line with markers."""
+        return {
+            "label": self.name,
+            "color": self.colour,
+            "marker": self.marker,
+            "linestyle": self.linestyle,
+            "markersize": 3.5,
+            "linewidth": 1.3,
+        }
+
+    def dots(self) -> dict[str, Any]:
+        """As markers that no line joins."""
+        return {
+            "label": self.name,
+            "color": self.colour,
+            "marker": self.marker,
+            "linestyle": "",
+        }
+
+    def bar(self) -> dict[str, Any]:
+        """As a bar: a pale fill with a strong edge."""
+        from matplotlib.colors import to_rgba
+
+        fill = to_rgba(self.colour, 0.3)
+        return {
+            "label": self.name,
+            "facecolor": fill,
+            "edgecolor": self.colour,
+            "hatch": self.hatch,
+            "linewidth": 0.8,
+        }
+
+
+def looks(labels: Sequence[str]) -> Mapping[str, Look]:
+    """One look a model, by its place among all labels of a comparison: twelve differ in marker."""
+    found: dict[str, Look] = {}
+    for i, label in enumerate(labels):
+        name, taken = short(label), {look.name for look in found.values()}
+        copies = (f"{short(label, LONGEST - 5)} ({n})" for n in range(2, len(labels) + 2))
+        turn = i // len(COLOURS)
+        found[label] = Look(
+            name if name not in taken else next(c for c in copies if c not in taken),
+            COLOURS[i % len(COLOURS)],
+            MARKERS[i % len(MARKERS)],
+            LINES[turn % len(LINES)],
+            HATCHES[turn % len(HATCHES)],
+        )
+    return found
+
+
+def short(label: str, longest: int = LONGEST) -> str:
+    """A name as figures show it: no formula, no control characters, its middle left out if long."""
+    shown = printable(label)
+    if len(shown) > longest:
+        tail = (longest - 1) // 2
+        shown = f"{shown[: longest - 1 - tail]}…{shown[-tail:]}"
+    return plain(shown)
+
+
+def plain(text: str) -> str:
+    """A name as matplotlib shows it: a dollar sign starts no formula."""
+    return text.replace("$", r"\$")

@@ -1,0 +1,146 @@
+"""Quick figures as plain text for a terminal: curves in Braille dots, bars and dots in rows.
+
+Plain text without colour is the same on every terminal and in a pipe; models are told apart by
+letters. Written here because plotext, the library for this, keeps its figure as global state and
+ships compiled wheels for some platforms only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from string import ascii_letters
+
+from .style import short
+
+HEIGHT = 14
+"""Lines of a panel of curves."""
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""Bits of a Braille character: two dots across, four down."""
+
+
+def curves(lines: Mapping[str, Iterable[float]], width: int, title: str, x: str) -> str:
+    """Values at 1, 2, 3, … as curves, each point with the letter of its line.
+
+    Letters that fall together hide one another, so the last value of each is written below.
+    """
+    series = [[float(value) for value in line] for line in lines.values()]
+    every = [value for line in series for value in line if math.isfinite(value)]
+    longest = max((len(line) for line in series), default=0)
+    if not every:
+        return f"{title}\n(no finite values)"
+    low, high = _range(every)
+    ticks = {0: _number(high), HEIGHT // 2: _number((low + high) / 2), HEIGHT - 1: _number(low)}
+    margin = max(len(text) for text in ticks.values())
+    columns = max(10, width - margin - 3)
+    canvas = Canvas(columns, HEIGHT)
+    for letter, line in zip(ascii_letters, series, strict=False):
+        places = [
+            (i / max(1, longest - 1), (value - low) / (high - low))
+            for i, value in enumerate(line)
+            if math.isfinite(value)
+        ]
+        canvas.line(places, letter)
+    rows = [f"{ticks.get(i, ''):>{margin}} ┤{row}" for i, row in enumerate(canvas.rows())]
+    ends = f"1{str(longest) if longest > 1 else '':>{columns - 1}}"
+    blank = " " * margin
+    foot = [f"{blank} └{'─' * columns}", f"{blank}  {ends}", f"{blank}  {x:^{columns}}".rstrip()]
+    return "\n".join([title, *rows, *foot, *_names(lines, series, width)])
+
+
+def bars(values: Mapping[str, float], width: int, title: str, show: Callable[[float], str]) -> str:
+    """One bar a row, from zero."""
+    names, longest = _column(values)
+    shown = [show(value) for value in values.values()]
+    room = max(8, width - longest - max(map(len, shown)) - 2)
+    largest = max(values.values()) or 1.0
+    rows = [
+        f"{name:<{longest}} {_bar(value / largest * room)} {text}"
+        for name, value, text in zip(names, values.values(), shown, strict=True)
+    ]
+    return "\n".join([title, *rows])
+
+
+def dots(values: Mapping[str, Sequence[float]], width: int, title: str) -> str:
+    """Each value a dot in the row of its name; where several fall together, their number."""
+    names, longest = _column(values)
+    low, high = _range([value for row in values.values() for value in row])
+    room = max(8, width - longest - 2)
+    rows = []
+    for name, row in zip(names, values.values(), strict=True):
+        places = [round((value - low) / (high - low) * (room - 1)) for value in row]
+        counts = [places.count(place) for place in range(room)]
+        text = "".join("·" if n == 0 else "●" if n == 1 else str(min(n, 9)) for n in counts)
+        rows.append(f"{name:<{longest}} {text}")
+    left, right = _number(low), _number(high)
+    scale = f"{'':<{longest}} {left}{right:>{room - len(left)}}"
+    return "\n".join([title, *rows, scale])
+
+
+class Canvas:
+    """Braille dots, two across and four down a character, with letters on top."""
+
+    def __init__(self, columns: int, lines: int) -> None:
+        self.columns, self.lines = columns, lines
+        self._bits = [[0] * columns for _ in range(lines)]
+        self._letters: dict[tuple[int, int], str] = {}
+
+    def line(self, places: Sequence[tuple[float, float]], letter: str) -> None:
+        """Join `places`, (x, y) from 0 at the left and below to 1, and mark them."""
+        points = [self._point(x, y) for x, y in places]
+        for (x0, y0), (x1, y1) in pairwise(points):
+            steps = max(abs(x1 - x0), abs(y1 - y0), 1)
+            for step in range(steps + 1):
+                self._set(x0 + (x1 - x0) * step // steps, y0 + (y1 - y0) * step // steps)
+        for x, y in points[:: max(1, len(points) // 12)] + points[-1:]:
+            self._letters[y // 4, x // 2] = letter
+
+    def rows(self) -> list[str]:
+        """The lines of text, the highest first."""
+        return [
+            "".join(
+                self._letters.get((y, x)) or (chr(0x2800 + bits) if bits else " ")
+                for x, bits in enumerate(line)
+            ).rstrip()
+            for y, line in enumerate(self._bits)
+        ]
+
+    def _point(self, x: float, y: float) -> tuple[int, int]:
+        return round(x * (2 * self.columns - 1)), round((1 - y) * (4 * self.lines - 1))
+
+    def _set(self, x: int, y: int) -> None:
+        self._bits[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """Lowest and highest, apart by something even where all are equal."""
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _bar(length: float) -> str:
+    whole, rest = divmod(round(8 * length), 8)
+    return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]
+
+
+def _column(labels: Iterable[str]) -> tuple[list[str], int]:
+    names = [short(label).replace(r"\$", "$") for label in labels]
+    return names, max(map(len, names))
+
+
+def _names(labels: Iterable[str], series: Sequence[Sequence[float]], width: int) -> list[str]:
+    """Which letter is which model, and its last value; as many in a line as fit."""
+    names, longest = _column(labels)
+    ends = [_number(line[-1]) for line in series]
+    widest = max(map(len, ends))
+    across = max(1, (width + 3) // (longest + widest + 6))
+    texts = [
+        f"{letter} {name:<{longest}} {end:>{widest}}"
+        for letter, name, end in zip(ascii_letters, names, ends, strict=False)
+    ]
+    return ["   ".join(texts[i : i + across]).rstrip() for i in range(0, len(texts), across)]

@@ -1,0 +1,261 @@
+"""A report: what was compared, what came out, under which conditions, and how to have it again.
+
+It is a function of run records alone: the same records give the same report. What is missing is
+named, never left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from convcompare.comparison.claims import findings, study_of
+from convcompare.comparison.comparison import Comparison
+from convcompare.core import formatting
+from convcompare.core.errors import DataError, UsageError
+from convcompare.core.registry import register
+from convcompare.core.version import __version__
+
+from ..plots.figure import Drawing
+from ..plots.source import draw
+from ..tables.comparison_table import comparison_table
+from ..tables.table import Column, Table
+from .discrepancies import differences
+from .document import (
+    Block,
+    Bullets,
+    Command,
+    Document,
+    Facts,
+    FigureBlock,
+    Heading,
+    Paragraph,
+    TableBlock,
+    Warnings,
+    code,
+    unique_names,
+)
+from .sections import Section
+from .setup import changed_surroundings, conditions
+
+MOST_NAMED = 6
+"""Networks that a sentence names; of more it says how many."""
+
+
+def compose(sections: Sequence[Section]) -> Document:
+    """The report of some comparisons, its figures drawn; call it within `drawing.styled`."""
+    blocks: list[Block] = [*_conclusions(sections), *_overview(sections)]
+    for section in sections:
+        blocks += [*_result(section), *_figures(section), *_terms(section)]
+    return Document(
+        "Convolutional networks compared",
+        f"From run records of {_days(sections)}, by convcompare {__version__}",
+        _with_unique_drawings(blocks),
+    )
+
+
+def _days(sections: Sequence[Section]) -> str:
+    """The days on which the runs ended, from the first to the last."""
+    groups = [group for section in sections for group in section.comparison.groups]
+    days = sorted({run.ended[:10] for group in groups for run in group.runs})
+    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "none"
+
+
+CONCLUSIONS = (
+    Column("report", "report"),
+    Column("study", "study", "left"),
+    Column("claim", "conclusion", "left"),
+    Column("told", "now", "left"),
+    Column("evidence", "by what", "left"),
+    Column("seeds", "seeds"),
+)
+
+
+def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
+    """What the reports concluded, each beside what the runs say of it."""
+    found = [
+        (section, study, one)
+        for section in sections
+        if (study := study_of(section.judgement))
+        for one in findings(section.judgement)
+    ]
+    rows = [
+        {
+            "report": study.report,
+            "study": section.name,
+            "claim": one.claim.sentence,
+            "told": one.told,
+            "evidence": one.evidence,
+            "seeds": section.comparison.seeds,
+        }
+        for section, study, one in found
+    ]
+    if rows:
+        yield Heading(2, "Conclusions of the reports")
+        counts = Counter(one.outcome for _, _, one in found)
+        early = counts["so far yes"] + counts["so far no"]
+        short = f"; of {early} they tell what is so far, after fewer epochs than the report's"
+        yield Paragraph(
+            f"Of {len(rows)} the runs confirm {counts['confirmed']}, say otherwise of "
+            f"{counts['refuted']} and do not tell {counts['undecided']}{short if early else ''}. "
+            "Intervals of accuracy hold for all conclusions of a study together, so they can be "
+            "wider than those of its verdicts."
+        )
+        yield TableBlock(
+            Table(CONCLUSIONS, tuple(rows)), "Conclusions of the reports, and the runs."
+        )
+
+
+def _overview(sections: Sequence[Section]) -> Iterator[Block]:
+    """The verdicts of all sections, where there are several."""
+    if len(sections) < 2:
+        return
+    yield Heading(2, "Summary")
+    for section in sections:
+        lines = section.judgement.lines
+        yield Paragraph(f"{section.title}:" if lines else f"{section.title}: nothing to compare.")
+        if lines:
+            yield Bullets([_sentence(line) for line in lines])
+
+
+def _sentence(line: str) -> str:
+    """A verdict of the terminal, without the spaces that align it there."""
+    return " ".join(line.split())
+
+
+def _result(section: Section) -> Iterator[Block]:
+    """What was compared, what came out, and what a reader must know of it."""
+    comparison = section.comparison
+    yield Heading(2, section.title)
+    if section.summary:
+        yield Paragraph(section.summary)
+    yield Paragraph(compared(comparison))
+    if section.judgement.lines:
+        lines = [*section.judgement.lines, *section.judgement.notes]
+        yield Bullets([_sentence(line) for line in lines])
+    if comparison.groups:
+        ranked = section.judgement.ranked()
+        table = comparison_table(ranked, section.source.store, section.columns)
+        yield TableBlock(table, _caption(comparison))
+    missing = [*_failures(comparison), *_unfinished(section)]
+    if missing:
+        yield Paragraph(f"Without a result: {'; '.join(missing)}.")
+    warnings = [*section.judgement.warnings(), *changed_surroundings(comparison)]
+    if warnings:
+        yield Warnings(warnings)
+    if told := differences(section.judgement):
+        yield Heading(3, "Beside the published figures")
+        yield Bullets(told)
+
+
+def compared(comparison: Comparison) -> str:
+    """What was compared, in one sentence."""
+    terms = comparison.conditions
+    names = [code(group.label) for group in comparison.groups]
+    if not names:
+        return f"No network has a result on {code(terms.dataset)} yet."
+    which = _listed(names) if len(names) <= MOST_NAMED else f"{len(names)} networks"
+    seeds = f"{comparison.seeds} seeds" if comparison.seeds > 1 else "one seed"
+    return (
+        f"{which} {'was' if len(names) == 1 else 'were'} trained on {code(terms.dataset)} "
+        f"({formatting.count(terms.train_images)} images of {terms.shape}) for "
+        f"{_epochs(comparison)} with {seeds} each, and tested on "
+        f"{formatting.count(terms.test_images)} images."
+    )
+
+
+def _unfinished(section: Section) -> list[str]:
+    """The runs that have no end: they still run, or were stopped."""
+    store, found = section.source.store, []
+    for label, run_id in section.comparison.unfinished:
+        with store.noting():
+            done = len(store.history(run_id))
+            found.append(f"{code(label)} (run {run_id}) half-done at epoch {done}")
+    for label, run_id in section.comparison.missing:
+        found.append(f"{code(label)} (run {run_id}) not in the store")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def _caption(comparison: Comparison) -> str:
+    return f"The networks on {code(comparison.conditions.dataset)} after {_epochs(comparison)}."
+
+
+def _epochs(comparison: Comparison) -> str:
+    epochs = comparison.conditions.epochs
+    return f"{epochs} epochs" if epochs > 1 else "one epoch"
+
+
+def _failures(comparison: Comparison) -> list[str]:
+    return [f"{code(m)} (seed {run.trial.seed}) {run.status}" for m, run in comparison.failed]
+
+
+def _figures(section: Section) -> Iterator[Block]:
+    if not section.figures:
+        return
+    yield Heading(3, "Figures")
+    if not any(group.finished for group in section.comparison.groups):
+        yield Paragraph("There are none: no run has finished.")
+        return
+    for kind in section.figures:
+        entry = register.plot[kind]
+        try:
+            drawings = draw(entry, section.source)
+        except UsageError as error:
+            again = code(command(section.comparison, "--fresh"))
+            yield Paragraph(f"Not recorded, {code(kind)}: {error.message}; {again} records it.")
+        except DataError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            yield Paragraph(f"Not drawn, {code(kind)}: {error.message}{hint}.")
+        else:
+            yield from (_figure(drawing, entry.summary, section) for drawing in drawings)
+
+
+def _figure(drawing: Drawing, summary: str, section: Section) -> FigureBlock:
+    """A figure, under a caption that names the networks which are not in it."""
+    rows = list(drawing.rows)
+    title = drawing.name.replace("-", " ").capitalize()
+    labels = [group.label for group in section.comparison.groups]
+    caption, shown = f"{title}. {drawing.caption}", labels
+    if tuple(drawing.columns[:1]) == ("model",):
+        shown = [label for label in labels if label in {row[0] for row in rows}]
+        absent = ", ".join(code(label) for label in labels if label not in shown)
+        caption += f" Nothing of this kind is recorded of {absent}." if absent else ""
+    name = f"{section.name}-{drawing.name}" if section.name else drawing.name
+    alt = drawing.alt or f"{title}: {summary}. Networks: {', '.join(shown)}."
+    return FigureBlock(dataclasses.replace(drawing, name=name, caption=caption, rows=rows), alt)
+
+
+def _terms(section: Section) -> Iterator[Block]:
+    yield Heading(3, "Conditions")
+    yield Facts(conditions(section.comparison))
+    groups = section.comparison.groups
+    if groups:
+        yield Paragraph("The networks, with every option that they were built with:")
+        yield Facts([(code(group.label), code(group.runs[0].trial.model)) for group in groups])
+    if section.comparison.command:
+        yield Heading(3, "The same again")
+        yield Command(command(section.comparison))
+
+
+def command(comparison: Comparison, *more: str) -> str:
+    """What was typed, as a shell takes it."""
+    added = [option for option in more if option not in comparison.command]
+    return shlex.join(("convcompare", *comparison.command, *added))
+
+
+def _with_unique_drawings(blocks: Sequence[Block]) -> list[Block]:
+    """Drawings under names that are those of their files: safe, and no two the same."""
+    names = iter(unique_names(b.drawing.name for b in blocks if isinstance(b, FigureBlock)))
+    return [
+        dataclasses.replace(block, drawing=dataclasses.replace(block.drawing, name=next(names)))
+        if isinstance(block, FigureBlock)
+        else block
+        for block in blocks
+    ]

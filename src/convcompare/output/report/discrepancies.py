@@ -1,0 +1,83 @@
+"""What a report published against what its networks are and do: one sentence a difference."""
+
+from __future__ import annotations
+
+from convcompare.comparison.claims import study_of
+from convcompare.comparison.group import Group
+from convcompare.comparison.judgement import Judgement
+from convcompare.comparison.stats import estimates
+from convcompare.comparison.study import Row
+from convcompare.core import formatting
+from convcompare.store.receptive_field_record import FIELDS, FieldRecord
+from convcompare.store.run import Run
+
+from ..tables.cells import Context, accuracy
+
+
+def differences(judgement: Judgement) -> list[str]:
+    """The differences of a study's runs from what the report prints; none for other comparisons.
+
+    On another data set than the report's the networks are others, and nothing is compared.
+    """
+    study = study_of(judgement)
+    if study is None:
+        return []
+    context = Context(judgement.comparison, judgement.store)
+    found: list[str] = []
+    for group in judgement.comparison.groups:
+        row = study.row(group.label)
+        if row is not None:
+            found += _of_row(row, group, context)
+    return found
+
+
+def _of_row(row: Row, group: Group, context: Context) -> list[str]:
+    published = row.published
+    found = []
+    if published.parameters not in (None, group.parameters):
+        about = "about " if published.about else ""
+        found.append(
+            f"{about}{formatting.count(int(published.parameters))} parameters are printed, the "
+            f"network that was trained has {formatting.count(group.parameters)}"
+        )
+    found += [*_field(row, group, context), *_accuracy(row, group), *published.notes]
+    return [f"{row.name}: {sentence}" for sentence in found]
+
+
+def _field(row: Row, group: Group, context: Context) -> list[str]:
+    printed = row.published.receptive_field
+    size = _recorded_field(group, context)
+    if printed is None or size is None or size == (printed, printed):
+        return []
+    about = "about " if row.published.about else ""
+    return [
+        f"a receptive field of {about}{printed} is printed, the features before the head see "
+        f"{size[0]}×{size[1]}"
+    ]
+
+
+def _recorded_field(group: Group, context: Context) -> tuple[int, int] | None:
+    if not group.finished:
+        return None
+    arrays = context.store.analysis(group.finished[0], FIELDS)
+    return FieldRecord.from_arrays(arrays).features_size if arrays else None
+
+
+def _accuracy(row: Row, group: Group) -> list[str]:
+    """An accuracy that is printed of one run, where no further run of as many epochs would be."""
+    printed = row.published.test_accuracy
+    runs = group.finished
+    if printed is None or not runs or any(_epochs(run) != row.epochs for run in runs):
+        return []
+    further = estimates.prediction([run.shown.test_accuracy for run in runs if run.shown])
+    if further.low is None or further.high is None or further.low <= printed <= further.high:
+        return []
+    guessed = ", of a network that the report describes only in part" if row.guessed else ""
+    return [
+        f"a test accuracy of {formatting.fraction(printed)} is printed{guessed}, by {further.n} "
+        f"seeds a further run would have {accuracy(further)}"
+    ]
+
+
+def _epochs(run: Run) -> int:
+    return run.trial.config.epochs

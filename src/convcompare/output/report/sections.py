@@ -1,0 +1,84 @@
+"""Which comparisons a report is of, and what each of its sections shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from convcompare.comparison.claims import study_of
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.judgement import Judgement
+from convcompare.comparison.selection import select as choose
+from convcompare.comparison.selection import studies_of
+from convcompare.comparison.study import FIGURES, MAIN, Study
+from convcompare.core.registry import register
+from convcompare.data.dataset import Sources
+from convcompare.store.run_store import RunStore
+
+from ..plots.source import Source
+
+OWN_COLUMNS = ("epoch-time", "inference", "macs", "memory")
+OWN_FIGURES = (*FIGURES, "activations", "feature-maps", "gradients", "receptive-field")
+"""What the report of a comparison of one's own shows."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One comparison of a report: its runs, and what is to be said and drawn of them.
+
+    ``name`` is short, and part of the names of the section's files where a report has several.
+    ``figures`` are kinds of figures, ``columns`` those of `columns.EXTRA` that the table has beyond
+    the default ones.
+    """
+
+    source: Source
+    title: str
+    summary: str = ""
+    name: str | None = None
+    figures: Sequence[str] = ()
+    columns: Sequence[str] = ()
+
+    @property
+    def comparison(self) -> Comparison:
+        return self.source.comparison
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        return Judgement(self.comparison, self.source.store)
+
+
+def select(names: Sequence[str], store: RunStore, sources: Sources) -> list[Section]:
+    """The sections that were asked for, each by the name of a study, ``latest``, or a model.
+
+    Where none is named: every study that was run, and the latest comparison if it is none of them.
+    """
+    comparisons = [choose(store, [name]) for name in names] or _latest_of_each(store)
+    return [_section(comparison, store, sources) for comparison in comparisons]
+
+
+def _latest_of_each(store: RunStore) -> list[Comparison]:
+    latest = Comparison.latest(store)
+    studies = [Comparison.load(store, record) for record in studies_of(store).values()]
+    studies.sort(key=lambda comparison: _place(str(comparison.study)))
+    return [*([] if latest.study else [latest]), *studies]
+
+
+def _place(study: str) -> tuple[int, str]:
+    """The studies of report 002 in its order, then the others by name."""
+    return (MAIN.index(study) if study in MAIN else len(MAIN)), study
+
+
+def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Section:
+    source = Source(comparison, store, sources)
+    if comparison.study is None or comparison.study not in register.study:
+        return Section(source, "A comparison", figures=OWN_FIGURES, columns=OWN_COLUMNS)
+    entry = register.study[comparison.study]
+    study: Study = entry.function()
+    columns = (
+        (*study.columns, "published") if study_of(Judgement(comparison, store)) else study.columns
+    )
+    title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"
+    return Section(
+        source, title, f"{entry.summary}.", comparison.study, study.figures, tuple(columns)
+    )

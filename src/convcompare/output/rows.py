@@ -1,0 +1,59 @@
+"""A comparison as flat rows, for data frames and files: one a network, a run or an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from numbers import Number
+from typing import TYPE_CHECKING, Any
+
+from convcompare.core.errors import UsageError, did_you_mean, quote
+
+from .tables.comparison_table import comparison_table
+
+if TYPE_CHECKING:
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.comparison.judgement import Judgement
+
+KINDS = ("models", "runs", "epochs")
+NESTED = ("epoch_seconds", "inference", "timing")
+"""What the object of a run has that is no single value."""
+
+
+def rows(judgement: Judgement, kind: str, columns: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The rows of that kind, each value a text, a number or None.
+
+    ``models`` has the columns of the table in full precision, intervals included, and those of
+    `columns` beyond them; ``runs`` the figures of the epoch that counts; ``epochs`` every epoch.
+    """
+    if kind not in KINDS:
+        hint = did_you_mean(kind, KINDS) or f"rows: {', '.join(KINDS)}"
+        raise UsageError(f"there are no rows of {quote(kind)}", hint)
+    if kind == "models":
+        table = comparison_table(judgement.ranked(), judgement.store, columns)
+        return [{c.key: _plain(row.get(c.key)) for c in table.columns} for row in table.rows]
+    return list((_runs if kind == "runs" else _epochs)(judgement.comparison))
+
+
+def _runs(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for group in comparison.to_json()["models"]:
+        about = {name: group[name] for name in ("model", "parameters", "macs")}
+        for run in group["runs"]:
+            figures = {name: value for name, value in run.items() if name not in NESTED}
+            yield {"id": run["id"], **about, "dataset": comparison.conditions.dataset, **figures}
+
+
+def _epochs(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for group in comparison.groups:
+        for run in group.runs:
+            about = {"id": run.id, "model": group.label, "seed": run.trial.seed}
+            for epoch in run.history:
+                yield {**about, **asdict(epoch)}
+
+
+def _is_flat(value: Any) -> bool:
+    return value is None or isinstance(value, (str, Number))
+
+
+def _plain(value: Any) -> Any:
+    return value if _is_flat(value) else float(value)

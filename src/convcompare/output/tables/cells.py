@@ -1,0 +1,129 @@
+"""What the cells of a comparison's table show, and where each is read from."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.group import Group
+from convcompare.comparison.run_figures import gradient_of_run
+from convcompare.comparison.stats.estimates import Estimate, mean
+from convcompare.comparison.study import Published, Study
+from convcompare.core import formatting
+from convcompare.core.registry import register
+from convcompare.store.receptive_field_record import FIELDS, FieldRecord
+from convcompare.store.run import Run
+from convcompare.store.run_store import RunStore
+
+from .table import Column
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a cell may be made of beside the runs of its model."""
+
+    comparison: Comparison
+    store: RunStore
+
+    @property
+    def study(self) -> Study | None:
+        """The study that was run; None for a comparison of one's own."""
+        name = self.comparison.study
+        found: Study | None = register.study[name].function() if name else None
+        return found
+
+    def published(self, group: Group) -> Published:
+        """What the report prints of a model; empty where it prints nothing."""
+        row = self.study.row(group.label) if self.study else None
+        return row.published if row else Published()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column of the table, and the value that it shows of a model."""
+
+    column: Column
+    value: Callable[[Group, Context], Any]
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether its values have intervals, which exports carry in columns of their own."""
+        return self.column.show in (accuracy, fraction, duration, milliseconds)
+
+
+def accuracy(value: Estimate) -> str:
+    """A fraction with its interval."""
+    half = value.half_width
+    return formatting.fraction(value.value) if half is None else f"{value.value:.4f} ± {half:.4f}"
+
+
+def fraction(value: Estimate) -> str:
+    """A loss or a share, the value alone."""
+    return formatting.fraction(value.value)
+
+
+def duration(value: Estimate) -> str:
+    """Seconds with their interval."""
+    return formatting.plus_minus(value.value, value.half_width)
+
+
+def milliseconds(value: Estimate) -> str:
+    """Seconds as milliseconds with their interval."""
+    half = value.half_width
+    return formatting.plus_minus(1e3 * value.value, None if half is None else 1e3 * half)
+
+
+def scientific(value: float) -> str:
+    return f"{value:.1e}"
+
+
+def shown(name: str) -> Callable[[Group, Context], Estimate | None]:
+    return lambda group, _: group.shown(name)
+
+
+def run_figure(
+    figure: Callable[[Run], float | None],
+) -> Callable[[Group, Context], Estimate | None]:
+    return lambda group, _: group.mean(figure)
+
+
+def latency(batch: int) -> Callable[[Group, Context], Estimate | None]:
+    """Seconds an image at one size of batch, over the runs that measured it."""
+
+    def value(group: Group, _: Context) -> Estimate | None:
+        measured = [one for run in group.finished for one in run.inference]
+        chosen = [one.per_image for one in measured if (one.batch == 1) == (batch == 1)]
+        return mean(chosen) if chosen else None
+
+    return value
+
+
+def memory(group: Group, _: Context) -> int | None:
+    return group.finished[0].cost.peak_memory if group.finished else None
+
+
+def first_gradient(moment: int) -> Callable[[Group, Context], float | None]:
+    """Mean absolute gradient of the first layer, the mean of the runs: `gradient_of_run`."""
+
+    def value(group: Group, context: Context) -> float | None:
+        found = [gradient_of_run(run, context.store, moment) for run in group.finished]
+        measured = [one for one in found if one is not None]
+        return statistics.fmean(measured) if measured else None
+
+    return value
+
+
+def field(group: Group, context: Context) -> str | None:
+    arrays = (context.store.analysis(run, FIELDS) for run in group.finished)
+    found = next((one for one in arrays if one is not None), None)
+    if found is None:
+        return None
+    size = FieldRecord.from_arrays(found).features_size
+    return "whole image" if size is None else f"{size[0]}×{size[1]}"
+
+
+def published(name: str) -> Callable[[Group, Context], Any]:
+    return lambda group, context: getattr(context.published(group), name)

@@ -1,0 +1,65 @@
+"""Test accuracy by class, of every network of a comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convcompare.comparison.judgement import Judgement
+from convcompare.comparison.predictions import class_accuracies
+from convcompare.core import formatting
+
+from .table import Column, Table
+
+
+def class_table(judgement: Judgement) -> Table:
+    """One row a class, one column a network: means over the seeds, best of a row not marked.
+
+    For each network but the baseline a second column has the difference from it, in points.
+    """
+    groups = [group for group in judgement.comparison.groups if group.finished]
+    predictions = {
+        group.label: [judgement.store.predictions(run) for run in group.finished]
+        for group in groups
+    }
+    found = {
+        label: np.mean([class_accuracies(one.logits, one.labels) for one in several], axis=0)
+        for label, several in predictions.items()
+    }
+    labels = next(iter(predictions.values()))[0].labels
+    images = np.bincount(labels, minlength=len(next(iter(found.values()))))
+    baseline = judgement.comparison.baseline
+    base = baseline if baseline in found else groups[0].label
+    names = judgement.comparison.conditions.classes
+    columns = [
+        Column("class", "class", "left"),
+        Column("images", "images", show=formatting.count, priority=9),
+    ]
+    for i, label in enumerate(found):
+        columns.append(Column(f"accuracy_{i}", label, show=formatting.fraction, priority=i))
+        if label != base:
+            columns.append(Column(f"difference_{i}", f"{label} −", show=_points, priority=i))
+    rows = []
+    for index in np.flatnonzero(images):
+        row: dict[str, Any] = {
+            "class": names[index] if index < len(names) else str(index),
+            "images": int(images[index]),
+        }
+        for i, (label, accuracies) in enumerate(found.items()):
+            row[f"accuracy_{i}"] = float(accuracies[index])
+            if label != base:
+                row[f"difference_{i}"] = 100 * float(accuracies[index] - found[base][index])
+        rows.append(row)
+    seeds = judgement.comparison.seeds
+    notes = (
+        f"share of the class's test images that is right, mean of {seeds} seeds"
+        if seeds > 1
+        else "share of the class's test images that is right, one seed",
+        f"−: difference from {base} in points, without a test of its own",
+    )
+    return Table(tuple(columns), tuple(rows), notes if len(found) > 1 else notes[:1])
+
+
+def _points(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")

@@ -1,0 +1,221 @@
+"""The columns of a comparison's table, by name.
+
+The default ones are those of the reports; the others are named by ``--columns``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from convcompare.comparison import run_figures
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.group import Group
+from convcompare.comparison.stats.estimates import Estimate, mean
+from convcompare.core import formatting
+from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.registry import register
+from convcompare.store.run import Run
+
+from . import cells
+from .cells import Context, Figure
+from .table import Column
+
+DEFAULT = (
+    Figure(
+        Column("parameters", "parameters", show=formatting.count, priority=2),
+        lambda g, _: g.parameters,
+    ),
+    Figure(
+        Column("test_loss", "test loss", show=cells.fraction, best="low", priority=5),
+        cells.shown("test_loss"),
+    ),
+    Figure(
+        Column("train_loss", "train loss", show=cells.fraction, best="low", priority=7),
+        cells.shown("train_loss"),
+    ),
+    Figure(
+        Column("test_accuracy", "test accuracy", show=cells.accuracy, best="high"),
+        lambda g, c: g.test_accuracy(c.comparison.conditions.test_images),
+    ),
+    Figure(
+        Column("train_accuracy", "train accuracy", show=cells.fraction, best="high", priority=6),
+        cells.shown("train_accuracy"),
+    ),
+    Figure(
+        Column("time", "time (s)", show=cells.duration, best="low", priority=1),
+        cells.run_figure(lambda run: run.train_seconds),
+    ),
+)
+EXTRA: Mapping[str, tuple[Figure, ...]] = {
+    "epochs": (
+        Figure(Column("epochs", "epochs", priority=3), lambda g, _: g.runs[0].trial.config.epochs),
+    ),
+    "epoch-time": (
+        Figure(
+            Column("epoch_time", "s/epoch", show=cells.duration, best="low", priority=3),
+            cells.run_figure(lambda run: run.epoch_seconds),
+        ),
+    ),
+    "inference": (
+        Figure(
+            Column("inference", "ms/image", show=cells.milliseconds, best="low", priority=3),
+            cells.latency(1),
+        ),
+        Figure(
+            Column("inference_batch", "ms/image batched", show=cells.milliseconds, best="low",
+                   priority=4),
+            cells.latency(0),
+        ),
+    ),
+    "lr": (
+        Figure(
+            Column("lr", "learning rate", show="{:g}".format, priority=3),
+            lambda g, _: g.runs[0].trial.config.lr,
+        ),
+    ),
+    "gaps": (
+        Figure(
+            Column("accuracy_gap", "accuracy gap", show=cells.fraction, best="low", priority=3),
+            cells.run_figure(run_figures.accuracy_gap),
+        ),
+        Figure(
+            Column("loss_gap", "loss gap", show=cells.fraction, best="low", priority=3),
+            cells.run_figure(run_figures.loss_gap),
+        ),
+    ),
+    "macs": (
+        Figure(Column("macs", "MACs", show=formatting.large, best="low", priority=3),
+               lambda g, _: g.macs),
+    ),
+    "receptive-field": (
+        Figure(Column("receptive_field", "receptive field", priority=3), cells.field),
+    ),
+    "gradients": (
+        Figure(
+            Column("gradient_start", "first |g|, start", show=cells.scientific, priority=3),
+            cells.first_gradient(0),
+        ),
+        Figure(
+            Column("gradient_end", "first |g|, end", show=cells.scientific, priority=3),
+            cells.first_gradient(-1),
+        ),
+    ),
+    "memory": (
+        Figure(
+            Column("memory", "peak memory", show=formatting.size, best="low", priority=3),
+            cells.memory,
+        ),
+    ),
+    "tta": (
+        Figure(
+            Column("tta_accuracy", "test accuracy, TTA", show=cells.accuracy, best="high",
+                   priority=2),
+            lambda g, c: g.tta_accuracy(c.comparison.conditions.test_images),
+        ),
+    ),
+    "published": (
+        Figure(
+            Column("published_accuracy", "published accuracy", show=formatting.fraction,
+                   priority=1),
+            cells.published("test_accuracy"),
+        ),
+        Figure(
+            Column("published_parameters", "published parameters",
+                   show=lambda n: formatting.count(int(n)), priority=4),
+            cells.published("parameters"),
+        ),
+    ),
+}  # fmt: skip
+NOTES: Mapping[str, str] = {
+    "epoch-time": "s/epoch: training, median of the epochs",
+    "inference": (
+        "ms/image: forward pass in eval mode, median of up to 100, one image at a time and in "
+        "batches of 100"
+    ),
+    "macs": "MACs: multiply-accumulates of one image, conv and linear, no bias; FLOPs are twice",
+    "receptive-field": "receptive field: pixels seen by the features before the head",
+    "gradients": "|g|: mean absolute gradient of the first layer, initialisation and last epoch",
+    "gaps": "gaps of overfitting: train − test accuracy, test − train loss (as report 000 logs)",
+    "memory": "peak memory: tensors held at once in a training step, without the data set",
+    "tta": (
+        "TTA: logits averaged over up to six views of each test image (itself, shifted by a pixel, "
+        "mirrored); the test accuracy beside it is of the plain image"
+    ),
+    "published": "published: as printed in the report, one run on other hardware",
+}
+"""What the columns mean, for the lines under the table."""
+
+
+def check_columns(names: Iterable[str]) -> None:
+    """UsageError where there is no such column."""
+    for name in names:
+        named(name)
+
+
+def chosen(names: Sequence[str], comparison: Comparison) -> list[Figure]:
+    """The default columns and those of `names`; settings, too, in which the models differ."""
+    configs = [run.trial.config for group in comparison.groups for run in group.runs]
+    differing = [name for name in ("epochs", "lr") if len({getattr(c, name) for c in configs}) > 1]
+    extra = dict.fromkeys([*differing, *names])
+    return [*DEFAULT, *(figure for name in extra for figure in named(name))]
+
+
+def named(name: str) -> tuple[Figure, ...]:
+    """The columns of that name: of EXTRA, a metric, or ``epochs-to=0.98``.
+
+    UsageError where there are none.
+    """
+    if name in EXTRA:
+        return EXTRA[name]
+    if name in register.metric:
+        return (_metric(name),)
+    word, equals, text = name.partition("=")
+    if word == "epochs-to" and equals:
+        return (_epochs_to(text),)
+    known = [*EXTRA, *(entry.name for entry in register.metric), "epochs-to=0.98"]
+    raise UsageError(
+        f"there is no column {quote(name)}",
+        did_you_mean(name, known) or f"columns: {', '.join(known)}",
+    )
+
+
+def _metric(name: str) -> Figure:
+    """A metric of the stored predictions, its mean over the runs."""
+    entry = register.metric[name]
+
+    def value(group: Group, context: Context) -> Estimate | None:
+        def of_run(run: Run) -> float:
+            found = context.store.predictions(run)
+            result: float = entry.function(found.logits, found.labels)
+            return result
+
+        estimate = group.mean(of_run)
+        return estimate if estimate and math.isfinite(estimate.value) else None
+
+    column = Column(
+        name, name.replace("-", " "), show=cells.fraction, best=entry.info["best"], priority=3
+    )
+    return Figure(column, value)
+
+
+def _epochs_to(text: str) -> Figure:
+    """The first epoch that reaches a test accuracy, its mean over the runs that do."""
+    try:
+        reached = float(text)
+    except ValueError:
+        reached = math.nan
+    if not 0 < reached <= 1:
+        raise UsageError(
+            f"`epochs-to` cannot be {quote(text)}", "a test accuracy: `epochs-to=0.98`"
+        )
+
+    def value(group: Group, _: Context) -> Estimate | None:
+        found = [run_figures.epochs_to(run, reached) for run in group.finished]
+        epochs = [epoch for epoch in found if epoch is not None]
+        return mean(epochs) if epochs and len(epochs) == len(found) else None
+
+    column = Column(
+        f"epochs-to-{text}", f"epochs to {reached:g}", show=cells.duration, best="low", priority=3
+    )
+    return Figure(column, value)

@@ -1,0 +1,142 @@
+"""The table of a comparison, with the columns of the reports and those that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.group import Group
+from convcompare.comparison.stats.estimates import LEVEL, Estimate
+from convcompare.core import formatting
+from convcompare.store.run import Run
+from convcompare.store.run_store import RunStore
+
+from .cells import Context, Figure
+from .columns import NOTES, chosen
+from .table import Column, Table
+
+NUMBER = Column("number", "№", priority=8)
+MODEL = Column("model", "model", "left")
+STATUS = Column("status", "status", "left", priority=0)
+RUNS = Column("runs", "runs", exported=True)
+MACS = Column("macs", "MACs", exported=True)
+
+
+def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[str] = ()) -> Table:
+    """One row a model: means over the seeds of the last epoch's figures.
+
+    `names` are columns of `columns.EXTRA` beyond those of the reports.
+    """
+    figures = chosen(names, comparison)
+    context = Context(comparison, store)
+    rows = tuple(
+        _row(number, group, figures, context)
+        for number, group in enumerate(comparison.groups, start=1)
+    )
+    good = {i for i, group in enumerate(comparison.groups) if group.status == "finished"}
+    columns = [NUMBER, MODEL]
+    for figure in figures:
+        columns += [figure.column, *_limits(figure)]
+    if "macs" not in names:
+        columns.append(MACS)
+    columns += [RUNS] if len(good) == len(rows) else [RUNS, STATUS]
+    unranked = frozenset(range(len(rows))) - good
+    told = [NOTES[name] for name in names if name in NOTES]
+    return Table(tuple(columns), rows, (*notes(comparison), *told), unranked)
+
+
+def _limits(figure: Figure) -> list[Column]:
+    """The ends of the interval, for programs."""
+    if not figure.is_estimate:
+        return []
+    return [
+        Column(f"{figure.column.key}_{end}", f"{figure.column.title}, {end}", exported=True)
+        for end in ("low", "high")
+    ]
+
+
+def _row(number: int, group: Group, figures: Sequence[Figure], context: Context) -> dict[str, Any]:
+    row: dict[str, Any] = {"number": number, "model": group.label, "macs": group.macs}
+    for figure in figures:
+        key, value = figure.column.key, figure.value(group, context)
+        row[key] = value
+        if isinstance(value, Estimate):
+            row[f"{key}_low"], row[f"{key}_high"] = value.low, value.high
+    return {**row, "runs": len(group.finished), "status": group.status}
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What the figures mean: the lines under the table."""
+    conditions = comparison.conditions
+    level = f"{LEVEL:.0%}".replace("%", " %")
+    images = formatting.count(conditions.test_images)
+    over = (
+        f"mean of {comparison.seeds} seeds, {level} interval"
+        if comparison.seeds > 1
+        else f"one seed, {level} interval over {images} test images"
+    )
+    kept = sum(group.reused for group in comparison.groups)
+    total = sum(len(group.runs) for group in comparison.groups)
+    found = [
+        f"{over} · {conditions.test_split}, after {conditions.selected} · best of a column in bold",
+        f"time: {time_words(comparison)}{_apart(comparison)}",
+    ]
+    found += conditions.notes
+    if kept:
+        which = "all runs are" if kept == total else f"{kept} of {total} runs are"
+        found.append(f"{which} from earlier calls (`--fresh` trains them again)")
+    return found
+
+
+def time_words(comparison: Comparison) -> str:
+    """Where the times are from: the trainings themselves, or steps measured after them."""
+    conditions = comparison.conditions
+    runs = [run for group in comparison.groups for run in group.finished]
+    shared = [run for run in runs if run.jobs > 1]
+    if not shared:
+        return f"training alone on {conditions.device}, {conditions.precision}"
+    jobs = max(run.jobs for run in shared)
+    timed = [run for run in shared if run.timing]
+    said = []
+    if len(shared) < len(runs):
+        said.append(f"of {len(runs) - len(shared)} of {len(runs)} runs their training, alone")
+    if timed:
+        of = "of the others " if said else ""
+        said.append(f"{of}{_measured(timed)}, after the trainings (which ran {jobs} at a time)")
+    if len(timed) < len(shared):
+        lacking = len(shared) - len(timed)
+        said.append(f"none of {lacking} that ran {jobs} at a time (the same command measures it)")
+    return "; ".join(said) + f" · {conditions.precision}"
+
+
+def _measured(timed: Sequence[Run]) -> str:
+    """From how many steps of each run, and where they were measured."""
+    timings = [run.timing for run in timed if run.timing]
+    steps = sorted({timing.n for timing in timings})
+    many = f"{steps[0]} to {steps[-1]}" if len(steps) > 1 else f"{steps[0]}"
+    places = dict.fromkeys(
+        f"{place.device}, {place.most_threads} thread{'s' if place.most_threads != 1 else ''}"
+        for place in (timing.environment for timing in timings)
+    )
+    which = "each run" if len(timed) > 1 else "the run"
+    return f"scaled from {many} steps of {which} timed alone on {' and '.join(places)}"
+
+
+def _apart(comparison: Comparison) -> str:
+    costs = [run.cost for run in _runs(comparison)]
+    parts = {
+        "loading": comparison.conditions.loading_seconds,
+        "evaluation": sum(cost.evaluation_seconds for cost in costs),
+        "analyses": sum(cost.analysis_seconds for cost in costs),
+        "saving": sum(cost.saving_seconds for cost in costs),
+        "setting up": sum(cost.setup_seconds for cost in costs),
+    }
+    together = ", several at a time" if any(run.jobs > 1 for run in _runs(comparison)) else ""
+    return f" · apart{together}: " + ", ".join(
+        f"{n} {formatting.seconds(value)}" for n, value in parts.items()
+    )
+
+
+def _runs(comparison: Comparison) -> list[Run]:
+    return [run for group in comparison.groups for run in group.runs]

@@ -1,0 +1,234 @@
+"""Receptive fields as a table, as rows for a spreadsheet, and as JSON. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .table import Column, Table
+
+if TYPE_CHECKING:
+    from convcompare.analysis.receptive_field.axis import Axis
+    from convcompare.analysis.receptive_field.traced import ReceptiveField
+    from convcompare.analysis.receptive_field.tracer import LayerField
+
+MOST_ROWS = 25
+"""Layers of all networks together that are shown unasked."""
+WHOLE = "whole image"
+
+
+def show_number(value: float) -> str:
+    """A stride or a start: whole numbers without a point, the sign of a minus."""
+    return f"{value:.4g}".replace("-", "−")
+
+
+def _sides(axes: Sequence[Axis | None], what: str) -> tuple[Any, Any]:
+    """One quantity for height and width: whole numbers as such, None where there is none."""
+    found = []
+    for axis in axes:
+        value = None if axis is None else getattr(axis, what)
+        found.append(value if value is None or int(value) != value else int(value))
+    return found[0], found[1]
+
+
+def _one(pair: tuple[Any, Any]) -> Any:
+    """A number where both sides agree, else [height, width]."""
+    values = [None if value is None else _plain(value) for value in pair]
+    return values[0] if values[0] == values[1] else values
+
+
+def _plain(value: Any) -> int | float:
+    return value if isinstance(value, int) else float(value)
+
+
+def _reading(axes: Sequence[Axis | None]) -> dict[str, Any]:
+    names = ("size", "stride", "start")
+    both = {name: _sides(axes, name) for name in names}
+    sides = {
+        side: {name: None if both[name][i] is None else _plain(both[name][i]) for name in names}
+        for i, side in enumerate(("height", "width"))
+    }
+    return {**{name: _one(both[name]) for name in names}, **sides}
+
+
+def _strict(layer: LayerField) -> list[Axis | None]:
+    return [None if whole else axis for axis, whole in zip(layer.axes, layer.whole, strict=True)]
+
+
+def _layer_json(layer: LayerField) -> dict[str, Any]:
+    """``size`` is null for the whole image; ``local`` leaves gates and attention out."""
+    local = _reading(layer.axes) if layer.axes != (None, None) else None
+    reading = _reading(_strict(layer))
+    return {
+        "name": layer.name,
+        **{name: reading.pop(name) for name in ("size", "stride", "start")},
+        "kind": layer.kind,
+        "units": list(layer.units),
+        **reading,
+        "local": local,
+    }
+
+
+def to_json(model: str, found: ReceptiveField) -> dict[str, Any]:
+    """One network: its features, and all its layers.
+
+    ``size``, ``stride`` and ``start`` are those of the features before any global pooling, and of
+    adaptive pooling in front of it; null stands for the whole image.
+    """
+    nothing = dict.fromkeys(("size", "stride", "start", "height", "width", "local"))
+    features = nothing if found.features is None else _layer_json(found.features)
+    pooled = found.after_pooling
+    return {
+        "model": model,
+        **{name: features[name] for name in ("size", "stride", "start", "height", "width")},
+        "local": features["local"],
+        "features": None if found.features is None else found.features.name,
+        "after_pooling": None if pooled is None else _layer_json(pooled),
+        "whole_from": found.whole_from,
+        "image": list(found.image),
+        "method": found.method,
+        "reason": found.reason or None,
+        "layers": [_layer_json(layer) for layer in found.layers],
+    }
+
+
+LAYER_COLUMNS = (
+    Column("shown_model", "model", "left"),
+    Column("layer", "layer", "left"),
+    Column("size", "size"),
+    Column("stride", "stride", priority=2),
+    Column("start", "start", priority=3),
+    Column("share", "of image", show=lambda v: f"{int(100 * v + 0.5)} %", priority=1),
+    Column("local", "without gates", priority=1),
+    Column("note", "", "left", priority=4),
+)
+SUMMARY_COLUMNS = (
+    Column("model", "model", "left"),
+    Column("size", "field"),
+    Column("stride", "stride", priority=2),
+    Column("start", "start", priority=4),
+    Column("share", "of image", show=lambda v: f"{int(100 * v + 0.5)} %", priority=1),
+    Column("pooled", "after pooling", priority=3),
+    Column("local", "without gates", priority=1),
+    Column("whole_from", "whole image from", "left", priority=2),
+    Column("method", "method", "left", priority=5),
+)
+_CSV = (
+    "model", "layer", "kind", "height", "width", "stride_height", "stride_width", "start_height",
+    "start_width", "local_height", "local_width", "rows", "columns", "method",
+)  # fmt: skip
+
+
+def field_table(fields: Mapping[str, ReceptiveField], layers: bool, image: str) -> Table:
+    """Each layer that changes the field; one row a network where that is more than 25 rows."""
+    rows = [row for model, found in fields.items() for row in _layer_rows(model, found)]
+    notes = _notes(fields, image)
+    if layers or len(rows) <= MOST_ROWS:
+        return Table(_filled(LAYER_COLUMNS, rows), tuple(rows), notes)
+    rows = [_summary(model, found) for model, found in fields.items()]
+    notes = ("field: the features before the first operation over all places", *notes)
+    return Table(_filled(SUMMARY_COLUMNS, rows), tuple(rows), (*notes, "each layer: --layers"))
+
+
+def _filled(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """The columns that hold something; the method where it is not the same for all."""
+    optional = ("local", "pooled", "note", "whole_from")
+    kept = [c for c in columns if c.key not in optional or any(row.get(c.key) for row in rows)]
+    methods = {row.get("method") for row in rows}
+    return tuple(c for c in kept if c.key != "method" or methods != {"traced"})
+
+
+def csv_table(fields: Mapping[str, ReceptiveField]) -> Table:
+    """Every layer of every network with all figures, for programs; empty is the whole image."""
+    rows = []
+    for model, found in fields.items():
+        for layer in found.layers:
+            strict, local = _strict(layer), layer.axes
+            values: list[Any] = [model, layer.name, layer.kind]
+            for what in ("size", "stride", "start"):
+                values += [None if v is None else _plain(v) for v in _sides(strict, what)]
+            values += [*_sides(local, "size"), *layer.units, found.method]
+            rows.append(dict(zip(_CSV, values, strict=True)))
+    return Table(tuple(Column(key, key) for key in _CSV), tuple(rows))
+
+
+def _layer_rows(model: str, found: ReceptiveField) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    before: tuple[Any, ...] = ()
+    for layer in found.layers:
+        state = (layer.axes, layer.whole)
+        if state == before:
+            continue
+        before = state
+        note = "" if layer.is_whole or not layer.covers(found.image) else "covers the image"
+        rows.append(
+            {
+                "shown_model": "" if rows else model,
+                "layer": layer.name,
+                **_cells(layer, found.image),
+                "note": "measured" if found.method == "measured" else note,
+            }
+        )
+    return rows
+
+
+def _summary(model: str, found: ReceptiveField) -> dict[str, Any]:
+    layer, pooled = found.features, found.after_pooling
+    cells = {"size": WHOLE} if layer is None else _cells(layer, found.image)
+    return {
+        "model": model,
+        **cells,
+        "pooled": None if pooled is None else _size(_strict(pooled)),
+        "whole_from": found.whole_from,
+        "method": found.method,
+    }
+
+
+def _cells(layer: LayerField, image: tuple[int, int]) -> dict[str, Any]:
+    """What a row says of a layer: its stride and start are those of the features."""
+    strict = _strict(layer)
+    gated = any(layer.whole) and layer.axes != (None, None)
+    shares = [
+        1.0 if axis is None else min(1.0, axis.size / n)
+        for axis, n in zip(strict, image, strict=True)
+    ]
+    size = _size(strict)
+    return {
+        "size": WHOLE if size is None else size,
+        "stride": _shown(_sides(layer.axes, "stride")),
+        "start": _shown(_sides(layer.axes, "start")),
+        "share": None if size is None else max(shares),
+        "local": _size(layer.axes) if gated else None,
+    }
+
+
+def show_size(layer: LayerField) -> str:
+    """The size of a layer's field for people: ``7×7``, or that it is the whole image."""
+    return _size(_strict(layer)) or WHOLE
+
+
+def _size(axes: Sequence[Axis | None]) -> str | None:
+    if all(axis is None for axis in axes):
+        return None
+    return "×".join("all" if axis is None else str(axis.size) for axis in axes)
+
+
+def _shown(pair: tuple[Any, Any]) -> str | None:
+    texts = ["–" if value is None else show_number(float(value)) for value in pair]
+    if pair == (None, None):
+        return None
+    return texts[0] if texts[0] == texts[1] else "×".join(texts)
+
+
+def _notes(fields: Mapping[str, ReceptiveField], image: str) -> tuple[str, ...]:
+    notes = [f"images of {image}; size, stride and start in pixels, height×width"]
+    if any(
+        layer.is_whole and layer.axes != (None, None) for f in fields.values() for layer in f.layers
+    ):
+        notes.append(
+            "without gates: the features' own path, where a gate or attention sees the whole image"
+        )
+    for model, found in fields.items():
+        if found.method == "measured":
+            notes.append(f"{model} is measured by gradients within the image: {found.reason}")
+    return tuple(notes)

@@ -1,0 +1,218 @@
+"""Tables: described once, rendered for a terminal, Markdown, CSV, JSON or LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Number
+from typing import TYPE_CHECKING, Any, Literal
+
+from convcompare.core import formatting
+from convcompare.core.errors import UsageError, did_you_mean, quote
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+Format = Literal["table", "json", "csv", "markdown", "latex"]
+FORMATS: tuple[Format, ...] = ("table", "json", "csv", "markdown", "latex")
+GAP = 2
+"""Columns of space between two columns of a table."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: `key` into the rows, heading, alignment, and what to do where space is short.
+
+    ``show`` formats a value for people; exports carry the value itself. ``best`` marks the largest
+    or the smallest. ``priority`` 0 stays to the last; higher ones are dropped first. ``exported``
+    columns are for programs only: CSV has them, no table for people does.
+    """
+
+    key: str
+    title: str
+    align: Literal["left", "right"] = "right"
+    show: Callable[[Any], str] = str
+    best: Literal["high", "low"] | None = None
+    priority: int = 0
+    exported: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of values under columns. A cell without a value is None, shown as a dash.
+
+    A cell that is ranked or exported must turn into a number by ``float``.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...] = ()
+    unranked: frozenset[int] = frozenset()
+    """Rows whose figures do not count when the best is marked."""
+
+    @property
+    def shown(self) -> list[Column]:
+        """The columns that people see."""
+        return [column for column in self.columns if not column.exported]
+
+    def text(self, row: int, column: Column) -> str:
+        value = self.rows[row].get(column.key)
+        return "–" if value is None else column.show(value)
+
+    def best(self, column: Column) -> set[int]:
+        """The rows that hold the best value of a column; none where there is nothing to compare."""
+        if column.best is None:
+            return set()
+        values = {
+            i: float(row[column.key])
+            for i, row in enumerate(self.rows)
+            if row.get(column.key) is not None and i not in self.unranked
+        }
+        if len(values) < 2:
+            return set()
+        best = (max if column.best == "high" else min)(values.values())
+        return {i for i, value in values.items() if value == best}
+
+
+def render(table: Table, kind: Format) -> str:
+    """The table as text for a file or a pipe (not for ``table``: see `for_terminal`)."""
+    if kind == "csv":
+        return _csv(table)
+    if kind == "json":
+        return json.dumps([dict(row) for row in table.rows], indent=1, ensure_ascii=False)
+    from tabulate import tabulate
+
+    cells = [[_marked(table, i, c, kind) for c in table.shown] for i in range(len(table.rows))]
+    return tabulate(
+        cells,
+        headers=[escaped(column.title, kind) for column in table.shown],
+        tablefmt="pipe" if kind == "markdown" else "latex_raw",
+        colalign=[column.align for column in table.shown] if cells else None,
+        disable_numparse=True,
+    )
+
+
+def check_format(name: str) -> Format:
+    """The format of that name; UsageError where there is none."""
+    for known in FORMATS:
+        if name == known:
+            return known
+    raise UsageError(
+        f"there is no format {quote(name)}",
+        did_you_mean(name, FORMATS) or f"formats: {', '.join(FORMATS)}",
+    )
+
+
+def for_terminal(table: Table, width: int | None) -> RichTable:
+    """The table for a terminal of `width` columns, or in full where `width` is None (a pipe).
+
+    Where space is short headings are folded first, then columns dropped by priority: no cell wraps.
+    """
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    columns = table.shown
+    folded = width is not None and _width(table, columns, folded=False) > width
+    while width is not None and len(columns) > 1 and _width(table, columns, folded) > width:
+        columns.remove(max(columns, key=lambda column: (column.priority, columns.index(column))))
+    rich = RichTable(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, GAP - 1, 0, 0),
+        header_style="bold",
+        border_style="dim",
+    )
+    for column in columns:
+        title = _fold(column.title) if folded else column.title
+        space = _space(table, column, folded)
+        rich.add_column(title, justify=column.align, no_wrap=True, vertical="bottom", width=space)
+    best = {column.key: table.best(column) for column in columns}
+    for i in range(len(table.rows)):
+        cells = []
+        for column in columns:
+            style = "bold green" if i in best[column.key] else ""
+            cells.append(Text(table.text(i, column), style="dim" if i in table.unranked else style))
+        rich.add_row(*cells)
+    return rich
+
+
+def print_table(console: Console, table: Table, width: int | None) -> None:
+    """Print a table, its notes below."""
+    shown = for_terminal(table, width)
+    console.print(shown)
+    console.print("─" * console.measure(shown).maximum, style="dim")
+    for note in table.notes:
+        lines = formatting.wrapped(note, width - 2) if width else [note]
+        for line in lines:
+            console.print(f" {line}", style="dim", soft_wrap=True)
+
+
+def _width(table: Table, columns: Sequence[Column], folded: bool) -> int:
+    return sum(_space(table, column, folded) + GAP for column in columns) - GAP
+
+
+def _space(table: Table, column: Column, folded: bool) -> int:
+    """The cells of a terminal that a column takes; Rich takes long to find that of many rows."""
+    from rich.cells import cell_len
+
+    title = _fold(column.title) if folded else column.title
+    cells = [table.text(i, column) for i in range(len(table.rows))]
+    return max(cell_len(line) for cell in [title, *cells] for line in cell.split("\n"))
+
+
+def _fold(title: str) -> str:
+    return "\n".join(title.split(" ", 1))
+
+
+def _marked(table: Table, row: int, column: Column, kind: Format) -> str:
+    text = escaped(table.text(row, column), kind)
+    if row not in table.best(column):
+        return text
+    return f"\\textbf{{{text}}}" if kind == "latex" else f"**{text}**"
+
+
+def escaped(text: str, kind: Format) -> str:
+    """Names from outside as text: nothing in them is markup, and all of it shows."""
+    special = _LATEX if kind == "latex" else _MARKDOWN
+    return "".join(special.get(c, c if c.isprintable() else "�") for c in text)
+
+
+_MARKDOWN = {**{c: f"\\{c}" for c in "\\`*_[]<>|$~&"}, "\n": " ", "\r": " "}
+_LATEX = {
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "№": "No.",
+    "–": "--",
+}
+
+
+def _csv(table: Table) -> str:
+    keys = [column.key for column in table.columns]
+    return csv_text(keys, ([row.get(key) for key in keys] for row in table.rows)).rstrip("\n")
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as CSV, in full precision; no name in it is a formula."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_plain(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """A value for a spreadsheet, which must not take a name for a formula."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    if value is None or isinstance(value, (str, Number)):
+        return "" if value is None else value
+    return float(value)
