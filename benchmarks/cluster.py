@@ -42,8 +42,8 @@ def job_on(address: str, store: Path, models: list[str], seeds: int, epochs: int
 
 def trained(address: str, store: str) -> None:
     """Prints the seconds from the first order to the last end."""
-    from convcompare.events import Ended
-    from convcompare.experiment import execute
+    from convcompare.experiment.events import Ended
+    from convcompare.experiment.trial_runner import execute
 
     models = ["simple:width=16x16", "simple:width=16x16,kernel=5"]
     job = job_on(address, Path(store), models, TRAINED // 2, 3)
@@ -57,13 +57,13 @@ def trained(address: str, store: str) -> None:
 
 def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
     """In the place of `remote.attempt_of`: what it tells of a trial, without training."""
-    from convcompare.events import Ended, Progressed, Started
-    from convcompare.remote import Order
+    from convcompare.experiment.events import Ended, Progressed, Started
+    from convcompare.experiment.workers.protocol import event_to_json
+    from convcompare.experiment.workers.ray_task import Order
     from convcompare.store.cost import Cost, Environment
     from convcompare.store.json_records import sha256
     from convcompare.store.run import Epoch, Run
     from convcompare.training.progress import Pulse
-    from convcompare.wire import event_to_json
 
     trial, node = Order.from_json(order).trial, {"node": "nowhere"}
     place = Environment("0.1.0", "3.12.0", "2.13.0", "Linux 6.0", "some processor", "cpu", 1)
@@ -84,13 +84,13 @@ def driven(address: str, store: str, trials: str) -> None:
     """Prints what empty trials cost this process: seconds, seconds of a processor, memory."""
     from ray import cloudpickle
 
-    from convcompare import remote
     from convcompare.cli.progress import Tracker
-    from convcompare.events import Ended
-    from convcompare.experiment import execute
+    from convcompare.experiment.events import Ended
+    from convcompare.experiment.trial_runner import execute
+    from convcompare.experiment.workers import ray_task
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the nodes do not have this file
-    remote.attempt_of = empty_attempt
+    ray_task.attempt_of = empty_attempt
     job = job_on(address, Path(store), ["fcn:hidden=8", "fcn:hidden=16"], int(trials) // 2, 1)
     runner, tracker = job.runner(), Tracker(job.trials, {}, job.runtime.jobs)
     rows, done = [], 0

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from convcompare.data.dataset import Dataset, Split
-from convcompare.experiment import shape_of
+from convcompare.experiment.trial_runner import shape_of
 from convcompare.models import torchvision_import
 from convcompare.models.build import resolve
 from turns import BATCH_SIZE, LEARNING_RATE, Turns

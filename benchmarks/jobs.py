@@ -23,8 +23,8 @@ import json, sys, time
 from pathlib import Path
 from convcompare.cli.job import prepare
 from convcompare.cli.request import Request, wanted
-from convcompare.events import Ended
-from convcompare.experiment import execute
+from convcompare.experiment.events import Ended
+from convcompare.experiment.trial_runner import execute
 store, jobs = Path(sys.argv[1]), int(sys.argv[2])
 settings = {"epochs": "3"}
 job = prepare(Request(wanted(["simple:width=16x16", "simple:width=16x16,kernel=5"]), "mnist-mini",

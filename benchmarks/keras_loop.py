@@ -15,7 +15,7 @@ from keras import layers
 from torch import nn
 
 from convcompare.data.dataset import Dataset, Split
-from convcompare.experiment import shape_of
+from convcompare.experiment.trial_runner import shape_of
 from convcompare.models.build import resolve
 from convcompare.models.layers.residual_blocks import BasicBlock
 from turns import BATCH_SIZE, LEARNING_RATE, Turns

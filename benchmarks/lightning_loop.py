@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 from convcompare.data.dataset import Dataset
-from convcompare.experiment import shape_of
+from convcompare.experiment.trial_runner import shape_of
 from convcompare.models.build import resolve
 from convcompare.models.torchvision_import import import_torchvision
 from course_loop import accuracy, image_set

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from convcompare.core.config import TrainConfig
 from convcompare.data.dataset import Dataset
-from convcompare.experiment import Entrant, TrialRunner, shape_of
+from convcompare.experiment.trial_runner import Entrant, TrialRunner, shape_of
 from convcompare.models.build import resolve
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore

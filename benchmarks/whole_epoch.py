@@ -12,11 +12,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from convcompare.attempt import Attempt
 from convcompare.cli.progress import Tracker, follow
 from convcompare.data.dataset import Dataset
-from convcompare.events import Progressed
-from convcompare.experiment import shape_of
+from convcompare.experiment.attempt import Attempt
+from convcompare.experiment.events import Progressed
+from convcompare.experiment.trial_runner import shape_of
 from convcompare.models.build import resolve
 from own_loop import prepared
 from turns import Turns

@@ -14,7 +14,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from convcompare.remote import FOLDER
+from convcompare.experiment.workers.ray_task import FOLDER
 
 COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
 TOKEN = "0123456789abcdef" * 4

@@ -18,8 +18,8 @@ from tests.conftest import Result, make_tiny
 from convcompare.core import openmp
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.data.dataset import Dataset
-from convcompare.events import Chosen, Ended, Progressed
-from convcompare.experiment import Entrant, TrialRunner, shape_of
+from convcompare.experiment.events import Chosen, Ended, Progressed
+from convcompare.experiment.trial_runner import Entrant, TrialRunner, shape_of
 from convcompare.models.build import resolve
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore

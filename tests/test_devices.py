@@ -22,7 +22,7 @@ from convcompare.core.config import RECIPES, Runtime, TrainConfig, recipe_name
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import derive
 from convcompare.data.dataset import Dataset
-from convcompare.experiment import Entrant, TrialRunner, shape_of
+from convcompare.experiment.trial_runner import Entrant, TrialRunner, shape_of
 from convcompare.models.build import resolve
 from convcompare.store.run_store import RunStore
 from convcompare.training import hardware

@@ -23,7 +23,7 @@ from convcompare.core.config import TrainConfig
 from convcompare.core.registry import register
 from convcompare.data.sources.download import Mirror
 from convcompare.data.sources.probe import answers
-from convcompare.events import Started
+from convcompare.experiment.events import Started
 from convcompare.store.run import Trial
 from convcompare.training.progress import Pulse
 

@@ -70,7 +70,7 @@ def live(folder: str, place: int, what: str, log: str) -> None:
 
 
 def _train(store: RunStore) -> None:
-    """The commits of `convcompare.attempt`, in its order."""
+    """The commits of `convcompare.experiment.attempt`, in its order."""
     store.begin(TRIAL, PLACE)
     checkpoint, _ = store.checkpoint(TRIAL.id)
     history = list(checkpoint.history) if checkpoint else []

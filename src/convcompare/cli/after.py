@@ -13,7 +13,7 @@ from .console import show_warning, talk
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.group import Group
-    from convcompare.experiment import TrialRunner
+    from convcompare.experiment.trial_runner import TrialRunner
     from convcompare.store.run import Run
 
 

@@ -38,7 +38,7 @@ def on_cluster(runtime: Runtime, request: Request, dataset: Dataset) -> Runtime:
     )
     if request.dry_run:
         return runtime
-    from convcompare import ray_cluster
+    from convcompare.experiment.workers import ray_cluster
 
     share = ray_cluster.Share.of(runtime, threads)
     ray_cluster.connect(runtime.address, dataset.image_bytes)

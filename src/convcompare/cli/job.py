@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from convcompare.comparison.comparison import Conditions
     from convcompare.core.config import TrainConfig
     from convcompare.data.dataset import Dataset, Sources
-    from convcompare.experiment import Entrant, TrialRunner
+    from convcompare.experiment.trial_runner import Entrant, TrialRunner
     from convcompare.store.run import Trial
     from convcompare.store.run_store import RunStore
 
@@ -50,13 +50,13 @@ class Job:
 
     def with_seeds(self, seeds: Sequence[int]) -> Job:
         """The same with other seeds."""
-        from convcompare.experiment import grid
+        from convcompare.experiment.trial_runner import grid
 
         return replace(self, trials=grid(self.entrants, self.dataset, seeds))
 
     def runner(self) -> TrialRunner:
         """What runs the trials of this job, and measures with the machine to itself."""
-        from convcompare.experiment import TrialRunner
+        from convcompare.experiment.trial_runner import TrialRunner
 
         return TrialRunner(self.store, self.runtime, self.dataset, self.sources)
 
@@ -74,7 +74,7 @@ def prepare(request: Request) -> Job:
     _say_loading(request)
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache, load_dataset
-    from convcompare.experiment import grid, shape_of
+    from convcompare.experiment.trial_runner import grid, shape_of
     from convcompare.store.run_store import RunStore
     from convcompare.training.hardware import choose_precision, choose_runtime, share, spread
 
@@ -190,7 +190,7 @@ def _entrants(
     models: Sequence[Wanted], configs: Sequence[TrainConfig], dataset: Dataset
 ) -> list[Entrant]:
     """Each network resolved and built once: what fails, fails before all runs."""
-    from convcompare.experiment import Entrant, check_fit, shape_of
+    from convcompare.experiment.trial_runner import Entrant, check_fit, shape_of
     from convcompare.models.build import resolve
 
     found: list[Entrant] = []
@@ -219,7 +219,7 @@ def _conditions(
 ) -> Conditions:
     from convcompare.comparison.comparison import Conditions
     from convcompare.data.dataset import held_out_images
-    from convcompare.experiment import shape_of
+    from convcompare.experiment.trial_runner import shape_of
 
     longest = max(configs, key=lambda config: config.epochs)
     held_out = held_out_images(dataset.train.labels, longest.val_fraction)

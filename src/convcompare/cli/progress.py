@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from convcompare.core import formatting
-from convcompare.events import Chosen, Ended, Lost, Progressed, Started, Waiting
+from convcompare.experiment.events import Chosen, Ended, Lost, Progressed, Started, Waiting
 
 if TYPE_CHECKING:
-    from convcompare.events import Event
+    from convcompare.experiment.events import Event
     from convcompare.store.run import Epoch, Trial
     from convcompare.training.progress import Pulse
 

@@ -25,7 +25,7 @@ from .request import Request
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison, Plan
     from convcompare.comparison.judgement import Judgement
-    from convcompare.experiment import TrialRunner
+    from convcompare.experiment.trial_runner import TrialRunner
     from convcompare.store.run import Run
 
     from .progress import Tracker
@@ -137,8 +137,8 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
 
 def follow_trials(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[Run, bool]]:
     """Run the trials and show them; by id how each ended, and whether it had ended before."""
-    from convcompare.events import Ended, Started
-    from convcompare.experiment import execute
+    from convcompare.experiment.events import Ended, Started
+    from convcompare.experiment.trial_runner import execute
 
     from .progress import Tracker, follow
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,8 +17,26 @@ from pathlib import Path
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
-_START = 19
+_START_TIME = 19
 """Place of the start time in /proc/PID/stat, behind the name of the program."""
+
+
+_PACKAGES = Path(__file__).parents[2]
+_START = "import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
+
+
+def python_arguments(module: str) -> tuple[str, ...]:
+    """Arguments for a Python interpreter that runs `main` of a module of this package.
+
+    With ``-P``: a file of the user's folder must not stand in for a module of the library. What
+    follows them is ``sys.argv[2:]`` of the module.
+    """
+    return ("-P", "-c", _START.format(module=module), str(_PACKAGES))
+
+
+def python_command(module: str) -> tuple[str, ...]:
+    """The command that runs `main` of a module of this package in a process of its own."""
+    return (sys.executable, *python_arguments(module))
 
 
 @dataclass(frozen=True)
@@ -67,7 +86,7 @@ def start_of(pid: int) -> int | None:
     except OSError:
         return -1 if not Path("/proc/self/stat").exists() and _exists(pid) else None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[_START])
+    return None if fields[0] in "ZX" else int(fields[_START_TIME])
 
 
 def children() -> list[int]:

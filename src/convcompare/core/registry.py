@@ -177,7 +177,7 @@ register = Registries(
     dataset=Registry("dataset", "convcompare.data.datasets"),
     study=Registry("study", "convcompare.comparison.studies", "convcompare study"),
     plot=Registry("plot", "convcompare.output.plots.kinds", "convcompare plot list"),
-    executor=Registry("executor", "convcompare.executors"),
+    executor=Registry("executor", "convcompare.experiment.executors"),
     export=Registry("export", "convcompare.output.exports", "convcompare runs export --help"),
     metric=Registry("metric", "convcompare.comparison.metrics"),
 )

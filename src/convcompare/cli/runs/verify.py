@@ -20,7 +20,7 @@ from ..output import emit_table, emit_text
 
 if TYPE_CHECKING:
     from convcompare.data.dataset import Sources
-    from convcompare.repetition import Repetition
+    from convcompare.experiment.reproduce import Repetition
     from convcompare.store.run import Run
     from convcompare.store.run_store import RunStore
 
@@ -62,7 +62,7 @@ def verify(
     """
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
-    from convcompare.repetition import check_repeatable
+    from convcompare.experiment.reproduce import check_repeatable
     from convcompare.store.run_store import RunStore
 
     kind = check_format(format)
@@ -79,8 +79,8 @@ def verify(
 
 def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, RunStore]:
     """The run as it comes out again, and the store that it is in; shown while it is trained."""
-    from convcompare.events import Ended
-    from convcompare.repetition import repeat
+    from convcompare.experiment.events import Ended
+    from convcompare.experiment.reproduce import repeat
     from convcompare.store.run_store import RunStore
 
     from ..progress import Tracker, follow
@@ -99,7 +99,7 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
 
 
 def _repetition(store: RunStore, run: Run, scratch: RunStore, again: Run) -> Repetition:
-    from convcompare.repetition import Repetition
+    from convcompare.experiment.reproduce import Repetition
 
     return Repetition(store, run, scratch, again)
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from .core.errors import DataError, UsageError, quote
-from .data.dataset import Sources
+from convcompare.core.errors import DataError, UsageError, quote
+from convcompare.data.dataset import Sources
+from convcompare.store.cost import Environment, plain
+from convcompare.store.reader import StoredRuns
+from convcompare.store.run import Epoch, Run
+from convcompare.store.run_store import RunStore
+from convcompare.training.state import from_bytes
+
 from .events import Event
-from .store.cost import Environment, plain
-from .store.reader import StoredRuns
-from .store.run import Epoch, Run
-from .store.run_store import RunStore
-from .training.state import from_bytes
 
 CLOCKS = ("epoch", "train_seconds", "evaluation_seconds", "waited_seconds", "jobs")
 """What of an epoch is no result of the arithmetic."""
@@ -98,9 +99,10 @@ def repeat(
     Raises UsageError where there is no such device or the network has changed, DataError where the
     images have.
     """
-    from .data.load import load_dataset
-    from .experiment import TrialRunner, execute
-    from .training.hardware import check_several, choose_runtime
+    from convcompare.data.load import load_dataset
+    from convcompare.training.hardware import check_several, choose_runtime
+
+    from .trial_runner import TrialRunner, execute
 
     dataset = load_dataset(run.trial.dataset, sources)
     if dataset.sha256 != run.trial.data:

@@ -13,25 +13,26 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .analysis.activations import features
-from .analysis.gradient_flow import fixed_batch
-from .analysis.latency import BATCHES, inference
-from .core.errors import StoreError
-from .core.failures import reason
+from convcompare.analysis.activations import features
+from convcompare.analysis.gradient_flow import fixed_batch
+from convcompare.analysis.latency import BATCHES, inference
+from convcompare.core.errors import StoreError
+from convcompare.core.failures import reason
+from convcompare.models import inspection
+from convcompare.models.build import Builder
+from convcompare.store.cost import Cost, Environment, Latency
+from convcompare.store.feature_record import FEATURES
+from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+from convcompare.store.receptive_field_record import FIELDS
+from convcompare.store.run import Epoch, Run, Status, Trial
+from convcompare.store.run_store import Predictions, RunStore
+from convcompare.training.compilation import PLAIN, Asked, choose
+from convcompare.training.recording import GradientRecorder, record_fields
+from convcompare.training.state import from_bytes, to_bytes, weights_of
+from convcompare.training.step_timing import peak_memory, step_seconds
+from convcompare.training.trainer import Trainer
+
 from .events import Chosen, Event, Progressed, Started
-from .models import inspection
-from .models.build import Builder
-from .store.cost import Cost, Environment, Latency
-from .store.feature_record import FEATURES
-from .store.gradient_record import GRADIENTS, GradientRecord
-from .store.receptive_field_record import FIELDS
-from .store.run import Epoch, Run, Status, Trial
-from .store.run_store import Predictions, RunStore
-from .training.compilation import PLAIN, Asked, choose
-from .training.recording import GradientRecorder, record_fields
-from .training.state import from_bytes, to_bytes, weights_of
-from .training.step_timing import peak_memory, step_seconds
-from .training.trainer import Trainer
 
 SHOWN_IMAGES = 4
 """Test images whose features are kept as pictures."""

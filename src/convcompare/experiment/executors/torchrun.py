@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from convcompare.core.process import python_command
 from convcompare.core.registry import register
-from convcompare.events import Event
+from convcompare.experiment.events import Event
 from convcompare.store.run import Trial
 
-from .processes import PACKAGES, Crew
+from .processes import Crew
 
 if TYPE_CHECKING:
-    from convcompare.experiment import TrialRunner
+    from convcompare.experiment.trial_runner import TrialRunner
 
-START = "import sys; sys.path.append(sys.argv[1]); from convcompare.launcher import main; main()"
+LAUNCHER = "convcompare.experiment.workers.torchrun_launcher"
 
 
 @register.executor("torchrun")
@@ -27,7 +27,7 @@ def torchrun(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     epoch; the third time it has failed. Whatever ends this, ends the processes.
     """
     with tempfile.TemporaryDirectory(prefix="convcompare-", ignore_cleanup_errors=True) as folder:
-        command = [sys.executable, "-P", "-c", START, str(PACKAGES), folder]
+        command = [*python_command(LAUNCHER), folder]
         for trial in trials:
             crew = Crew(runner, [trial], command)
             try:

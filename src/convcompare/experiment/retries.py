@@ -5,11 +5,12 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING
 
+from convcompare.store.run import Trial
+
 from .events import Ended, Lost
-from .store.run import Trial
 
 if TYPE_CHECKING:
-    from .experiment import TrialRunner
+    from .trial_runner import TrialRunner
 
 ATTEMPTS = 3
 """Processes that may die of one trial."""

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from convcompare.core.registry import register
-from convcompare.events import Event
+from convcompare.experiment.events import Event
 from convcompare.store.run import Trial
 
 if TYPE_CHECKING:
-    from convcompare.experiment import TrialRunner
+    from convcompare.experiment.trial_runner import TrialRunner
 
 
 ROUND_SECONDS = 1.0

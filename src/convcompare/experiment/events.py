@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .store.run import Epoch, Run, Trial
-from .training.progress import Pulse
+from convcompare.store.run import Epoch, Run, Trial
+from convcompare.training.progress import Pulse
 
 
 @dataclass(frozen=True)

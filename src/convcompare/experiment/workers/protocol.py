@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .core import errors
-from .core.errors import ConvcompareError, TrialError
-from .core.failures import HINT, in_words, is_out_of_memory
-from .events import Chosen, Ended, Event, Progressed, Started, Waiting
-from .store.run import Epoch, Run, Trial
-from .training.progress import Pulse
+from convcompare.core import errors
+from convcompare.core.errors import ConvcompareError, TrialError
+from convcompare.core.failures import HINT, in_words, is_out_of_memory
+from convcompare.store.run import Epoch, Run, Trial
+from convcompare.training.progress import Pulse
+
+from ..events import Chosen, Ended, Event, Progressed, Started, Waiting
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
 
 def failure_to_json(error: Exception) -> dict[str, Any]:
     """What went wrong in the network or the training of a trial."""
-    from .core.failures import reason
+    from convcompare.core.failures import reason
 
     return {"failed": reason(error)}
 

@@ -13,11 +13,12 @@ import threading
 import time
 from typing import Any, TextIO
 
-from .events import Started
-from .store.run import Trial
-from .training.progress import Pulse
-from .wire import error_to_json, event_to_json
-from .workplace import Workplace
+from convcompare.store.run import Trial
+from convcompare.training.progress import Pulse
+
+from ..events import Started
+from .context import Workplace
+from .protocol import error_to_json, event_to_json
 
 PULSE_SECONDS = 0.25
 

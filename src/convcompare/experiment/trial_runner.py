@@ -10,27 +10,28 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from convcompare.core.config import Runtime, TrainConfig
+from convcompare.core.errors import ConvcompareError, LeaseLost, UsageError, quote
+from convcompare.core.failures import reason
+from convcompare.core.registry import register
+from convcompare.data.dataset import Dataset, Sources
+from convcompare.models.build import Builder, resolve
+from convcompare.models.shape import Shape
+from convcompare.store.cost import Cost, Environment, Timing
+from convcompare.store.lease import POLL_SECONDS, Lease
+from convcompare.store.run import Run, Trial
+from convcompare.store.run_store import RunStore
+from convcompare.training.batches import Batches
+from convcompare.training.compilation import Asked
+from convcompare.training.cpu_contention import waited_seconds, waited_since
+from convcompare.training.device_group import ALONE, Alone
+from convcompare.training.hardware import environment, fitting_threads, prepare, release_memory
+from convcompare.training.state import from_bytes
+from convcompare.training.step_timing import BLOCK, block_seconds, step_seconds
+from convcompare.training.trainer import Diverged, Trainer
+
 from .attempt import Attempt, How, latencies, now
-from .core.config import Runtime, TrainConfig
-from .core.errors import ConvcompareError, LeaseLost, UsageError, quote
-from .core.failures import reason
-from .core.registry import register
-from .data.dataset import Dataset, Sources
 from .events import Ended, Event, Waiting
-from .models.build import Builder, resolve
-from .models.shape import Shape
-from .store.cost import Cost, Environment, Timing
-from .store.lease import POLL_SECONDS, Lease
-from .store.run import Run, Trial
-from .store.run_store import RunStore
-from .training.batches import Batches
-from .training.compilation import Asked
-from .training.cpu_contention import waited_seconds, waited_since
-from .training.device_group import ALONE, Alone
-from .training.hardware import environment, fitting_threads, prepare, release_memory
-from .training.state import from_bytes
-from .training.step_timing import BLOCK, block_seconds, step_seconds
-from .training.trainer import Diverged, Trainer
 
 
 def shape_of(dataset: Dataset, config: TrainConfig | None = None) -> Shape:

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .core.config import Runtime
-from .core.errors import DataError, quote
-from .data.dataset import Sources
+from convcompare.core.config import Runtime
+from convcompare.core.errors import DataError, quote
+from convcompare.data.dataset import Sources
 
 if TYPE_CHECKING:
-    from .experiment import TrialRunner
-    from .training.device_group import Alone
+    from convcompare.training.device_group import Alone
+
+    from ..trial_runner import TrialRunner
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,11 @@ class Workplace:
 
         DataError where the data set is no longer what it was.
         """
-        from .data.load import load_dataset
-        from .experiment import TrialRunner
-        from .store.run_store import RunStore
-        from .training.device_group import ALONE
+        from convcompare.data.load import load_dataset
+        from convcompare.store.run_store import RunStore
+        from convcompare.training.device_group import ALONE
+
+        from ..trial_runner import TrialRunner
 
         dataset = load_dataset(self.dataset, self.sources)
         if dataset.sha256 != self.data:

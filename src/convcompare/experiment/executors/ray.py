@@ -9,21 +9,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convcompare import ray_cluster, remote
 from convcompare.core import failures
 from convcompare.core.errors import LeaseLost, TrialError, UsageError
 from convcompare.core.registry import register
-from convcompare.events import Ended, Event, Lost, Progressed, Started, Waiting
-from convcompare.retries import Deaths
+from convcompare.experiment.events import Ended, Event, Lost, Progressed, Started, Waiting
+from convcompare.experiment.retries import Deaths
+from convcompare.experiment.workers import ray_cluster, ray_task
+from convcompare.experiment.workers.protocol import error_from_json, event_from_json
 from convcompare.store.cost import Environment
 from convcompare.store.gradient_record import GRADIENTS
 from convcompare.store.lease import Lease
 from convcompare.store.run import Epoch, Trial
 from convcompare.training.progress import Pulse
-from convcompare.wire import error_from_json, event_from_json
 
 if TYPE_CHECKING:
-    from convcompare.experiment import TrialRunner
+    from convcompare.experiment.trial_runner import TrialRunner
 
 WAIT_SECONDS = 0.5
 COUNT_SECONDS = 1.0
@@ -72,13 +72,13 @@ class Fleet:
         self.ray, self.runner, self.left = ray, runner, collections.deque(trials)
         self.share = ray_cluster.Share.of(runtime, runtime.of_a_job().threads)
         ray_cluster.check_offered(self.share)
-        self.images = ray.put(remote.pack_dataset(dataset))
+        self.images = ray.put(ray_task.pack_dataset(dataset))
         self.attempt: Any = ray.remote(
             num_cpus=self.share.cpus,
             num_gpus=self.share.gpus,
             num_returns="streaming",
             max_retries=0,
-        )(remote.attempt_of)
+        )(ray_task.attempt_of)
         self.tasks: dict[Any, Task] = {}
         self.deaths = Deaths(runner)
         self.counted = self.had_room = time.monotonic()
@@ -120,9 +120,9 @@ class Fleet:
             if lease is None:
                 self.left.append(trial)
                 continue
-            state = remote.pack_state(store, trial.id)
+            state = ray_task.pack_state(store, trial.id)
             here = replace(runtime.of_a_job(), address=None)
-            order = remote.Order(trial, here, self.runner.dataset.sha256, str(Path.cwd()))
+            order = ray_task.Order(trial, here, self.runner.dataset.sha256, str(Path.cwd()))
             history = [Epoch.from_json(epoch) for epoch in state["history"]] if state else []
             stream = self.attempt.remote(
                 order.to_json(), [self.images], [self.ray.put(state)] if state else []

@@ -17,9 +17,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-PACKAGES = Path(__file__).parents[1]
-START = "import sys; sys.path.append(sys.argv[1]); from convcompare.rank import main; main()"
-"""Run with ``-P``, as a worker is."""
+from convcompare.core.process import python_arguments
+
+RANK = "convcompare.experiment.workers.torchrun_rank"
+"""What runs for each device."""
 CAUSE = "cause.json"
 """What the first process to fail has to say, a line for who started it all."""
 
@@ -67,7 +68,7 @@ def launch(folder: str, place: str, trial: str) -> None:
         monitor_interval=0.1,
         logs_specs=DefaultLogsSpecs(log_dir=folder),
     )
-    command = ["-P", "-c", START, str(PACKAGES), folder, place, trial]
+    command = [*python_arguments(RANK), folder, place, trial]
     elastic_launch(config, sys.executable)(*command)
 
 

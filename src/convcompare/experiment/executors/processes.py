@@ -8,29 +8,25 @@ import json
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convcompare.core.failures import SIGKILL, WORDS, Killer
+from convcompare.core.process import python_command
 from convcompare.core.registry import register
-from convcompare.events import Ended, Event, Lost, Started
-from convcompare.retries import Deaths
+from convcompare.experiment.events import Ended, Event, Lost, Started
+from convcompare.experiment.retries import Deaths
+from convcompare.experiment.workers.context import Workplace
+from convcompare.experiment.workers.protocol import error_from_json, event_from_json
 from convcompare.store.run import Trial
 from convcompare.training.progress import Pulse
-from convcompare.wire import error_from_json, event_from_json
-from convcompare.workplace import Workplace
 
 if TYPE_CHECKING:
-    from convcompare.experiment import TrialRunner
+    from convcompare.experiment.trial_runner import TrialRunner
 
 CLOSING_SECONDS = 10.0
-PACKAGES = Path(__file__).parents[2]
-START = "import sys; sys.path.append(sys.argv[1]); from convcompare.worker import main; main()"
-"""Run with ``-P``: a file of the user's folder must not stand in for a module of the library."""
-COMMAND = (sys.executable, "-P", "-c", START, str(PACKAGES))
+COMMAND = python_command("convcompare.experiment.workers.worker")
 
 
 @register.executor("processes")

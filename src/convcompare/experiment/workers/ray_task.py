@@ -20,20 +20,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .core.config import Runtime
-from .core.errors import DataError, UsageError, quote
-from .core.version import __version__
-from .data.dataset import Dataset, Split
-from .events import Ended, Event, Progressed, Started
-from .store.gradient_record import GRADIENTS
-from .store.run import Epoch, Trial
-from .store.run_store import RunStore
-from .training.progress import Pulse
-from .wire import error_to_json, event_to_json
+from convcompare.core.config import Runtime
+from convcompare.core.errors import DataError, UsageError, quote
+from convcompare.core.version import __version__
+from convcompare.data.dataset import Dataset, Split
+from convcompare.store.gradient_record import GRADIENTS
+from convcompare.store.run import Epoch, Trial
+from convcompare.store.run_store import RunStore
+from convcompare.training.progress import Pulse
+
+from ..events import Ended, Event, Progressed, Started
+from .protocol import error_to_json, event_to_json
 from .worker import PULSE_SECONDS
 
 if TYPE_CHECKING:
-    from .experiment import TrialRunner
+    from ..trial_runner import TrialRunner
 
 FOLDER = "convcompare-trial-"
 Said = tuple[dict[str, Any], dict[str, Any]]
@@ -191,8 +192,9 @@ _runners: dict[tuple[str, Runtime], TrialRunner] = {}
 
 
 def _runner(order: Order, images: Mapping[str, Any]) -> TrialRunner:
-    from .experiment import TrialRunner
-    from .training.hardware import prepare
+    from convcompare.training.hardware import prepare
+
+    from ..trial_runner import TrialRunner
 
     key = (order.data, order.runtime)
     if key not in _runners:

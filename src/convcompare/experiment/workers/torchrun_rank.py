@@ -15,16 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .core.errors import ConvcompareError
-from .events import Started
-from .launcher import CAUSE
-from .store.run import Trial
-from .wire import error_to_json, event_to_json, failure_to_json
+from convcompare.core.errors import ConvcompareError
+from convcompare.store.run import Trial
+
+from ..events import Started
+from .context import Workplace
+from .protocol import error_to_json, event_to_json, failure_to_json
+from .torchrun_launcher import CAUSE
 from .worker import Voice, take_streams
-from .workplace import Workplace
 
 if TYPE_CHECKING:
-    from .core.config import Runtime
+    from convcompare.core.config import Runtime
 
 FAREWELL_SECONDS = 1.0
 """Time for the launcher to see which process failed first, before the echo of it can be heard."""
@@ -46,7 +47,7 @@ def main() -> None:
 
 def train(folder: str, place: Mapping[str, Any], trial: Trial, voice: Voice) -> None:
     """Do the part of this device, from where the trial stands to its end."""
-    from .training.device_group import join_devices
+    from convcompare.training.device_group import join_devices
 
     workplace = Workplace.from_json(place)
     runtime = _on_this_device(workplace.runtime)

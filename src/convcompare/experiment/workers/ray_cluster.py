@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .core.config import Runtime
-from .core.errors import ConvcompareError, UsageError, quote
+from convcompare.core.config import Runtime
+from convcompare.core.errors import ConvcompareError, UsageError, quote
 
 SECONDS = 10.0
 """How long a cluster may take to answer."""
@@ -73,7 +73,7 @@ def connect(address: str | None, image_bytes: int) -> None:
         return
     with _quiet_and_in_our_words(address):
         if address is None:
-            from .training.hardware import cores
+            from convcompare.training.hardware import cores
 
             memory = STORE_BYTES + 2 * image_bytes
             ray.init("local", num_cpus=cores(), object_store_memory=memory, **_options())
