@@ -101,8 +101,8 @@ def fields() -> dict[str, float]:
 def listing() -> dict[str, float]:
     """Seconds that `convcompare models` takes after torch is imported, and how many it builds."""
     networks, seconds = timed(
-        "import time, torch; from convcompare.cli.models import _rows; t = time.perf_counter();"
-        " n = len(_rows('cifar10')); print(n, time.perf_counter() - t)"
+        "import time, torch; from convcompare.cli.commands.models import _rows;"
+        " t = time.perf_counter(); n = len(_rows('cifar10')); print(n, time.perf_counter() - t)"
     )
     return {"networks": networks, "seconds": seconds, "runs": 5}
 

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import convcompare
-from convcompare.cli.commands import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES, load
+from convcompare.cli.command_list import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES
 from convcompare.cli.help import command_help, group_help
+from convcompare.cli.lazy_commands import load
 from convcompare.library import Options
 
 FOLDER = Path(__file__).parent / "reference"

@@ -27,8 +27,9 @@ from typing import Any
 import pytest
 
 from convcompare import cli
-from convcompare.cli.commands import COMMANDS, load
-from convcompare.cli.worker import SHARED
+from convcompare.cli.command_list import COMMANDS
+from convcompare.cli.commands.worker import SHARED
+from convcompare.cli.lazy_commands import load
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(

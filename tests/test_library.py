@@ -14,7 +14,7 @@ import pandas
 import pytest
 
 import convcompare as cc
-from convcompare.cli.compare import compare as command
+from convcompare.cli.commands.compare import compare as command
 from convcompare.library import Options
 
 Run = Callable[..., Any]

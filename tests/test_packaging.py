@@ -22,7 +22,7 @@ DATA = (
     "output/report/report.css",
     "data/datasets/mnist_mini.npz",
     "comparison/studies/mnist.py",
-    "cli/runs/export.py",
+    "cli/commands/runs/export.py",
     "output/exports/csv.py",
 )
 LICENCES = ("LICENSE", "mnist_mini.LICENSE.txt")

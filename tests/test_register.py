@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import convcompare
-from convcompare.cli.commands import COMMANDS, load
+from convcompare.cli.command_list import COMMANDS
+from convcompare.cli.lazy_commands import load
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import Registry, register
 
@@ -63,8 +64,8 @@ def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
 def test_the_list_of_commands_imports_none_of_them() -> None:
     modules = run_and_list_modules("from convcompare import cli; cli.run(['--help'])", whole=True)
     names = [name.replace("-", "_").replace(" ", ".") for name in COMMANDS]
-    commands = {f"convcompare.cli.{name}" for name in names}
-    assert "convcompare.cli.commands" in modules
+    commands = {f"convcompare.cli.commands.{name}" for name in names}
+    assert "convcompare.cli.lazy_commands" in modules
     assert not modules & commands
 
 

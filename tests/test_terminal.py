@@ -17,7 +17,8 @@ import pytest
 from rich.console import Console
 
 from convcompare.cli import help as helping
-from convcompare.cli.commands import COMMANDS, EXAMPLES, function_of, load
+from convcompare.cli.command_list import COMMANDS, EXAMPLES
+from convcompare.cli.lazy_commands import function_of, load
 from convcompare.cli.progress import LiveView, Tracker
 from convcompare.core.config import TrainConfig
 from convcompare.core.registry import register

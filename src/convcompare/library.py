@@ -67,7 +67,7 @@ def compare(models: str | Sequence[str], **options: Unpack[Options]) -> Result:
     stderr, unless `quiet`. Raises ConvcompareError with a message and a hint; a trial that fails or
     diverges raises nothing, it is in the result.
     """
-    from .cli.compare import request
+    from .cli.commands.compare import request
     from .cli.job import prepare
     from .cli.parsing import read_arguments
     from .cli.session import judged, say_conditions

@@ -13,7 +13,7 @@ from convcompare.core import signals
 from convcompare.core.errors import ConvcompareError, Terminated, TrialError
 from convcompare.core.version import __version__
 
-from .commands import Commands
+from .lazy_commands import Commands
 from .parsing import in_our_words
 
 COMPLETING = "_CONVCOMPARE_COMPLETE"
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _say_examples() -> None:
     from . import help
-    from .commands import ABOUT, EXAMPLES
+    from .command_list import ABOUT, EXAMPLES
 
     more = "`convcompare --help` lists all commands, `convcompare COMMAND --help` explains one."
     help.show([ABOUT, "", *(f"  {example}" for example in EXAMPLES), "", more])

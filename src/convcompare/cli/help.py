@@ -46,7 +46,7 @@ def command_help(command: Any, path: str, below: Mapping[str, str], width: int) 
 
 def group_help(about: str, examples: Sequence[str], tail: str, width: int) -> Iterator[str]:
     """The lines of the help of the tool: all commands, each in one line of its own."""
-    from .commands import COMMANDS
+    from .command_list import COMMANDS
 
     commands = {name: line for name, line in COMMANDS.items() if " " not in name}
     yield from [*wrapped(about, width), ""]

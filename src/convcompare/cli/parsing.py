@@ -14,7 +14,7 @@ def read_arguments(name: str, arguments: Sequence[str]) -> dict[str, Any]:
     """What a command would be given of these arguments, as it is from a shell; it is not run."""
     import typer
 
-    from .commands import function_of
+    from .lazy_commands import function_of
 
     function = function_of(name)
 

@@ -15,12 +15,12 @@ from convcompare.output.tables.table import check_format
 
 from .after import time_alone
 from .console import show_warning, talk
-from .durations import now, say_durations
+from .dry_run import plan_table, power_words
 from .job import Job, prepare
 from .output import emit_judgement, emit_table
 from .part import part_of, work
-from .plan import plan_table, power_words
 from .request import Request
+from .run_comparison import now, say_durations
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison, Plan

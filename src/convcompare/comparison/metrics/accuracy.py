@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from convcompare.comparison.predictions import Labels, Logits, check, class_accuracies, hits
 from convcompare.core.registry import register
+
+from ..predictions import Labels, Logits, check, class_accuracies, hits
 
 
 @register.metric("accuracy", best="high")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from convcompare.comparison.predictions import Labels, Logits, check, log_softmax, reliability
 from convcompare.core.registry import register
+
+from ..predictions import Labels, Logits, check, log_softmax, reliability
 
 
 @register.metric("log-loss", best="low")

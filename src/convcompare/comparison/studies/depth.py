@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from convcompare.comparison.study import FIGURES, Claim, Published, Row, Study
 from convcompare.core.registry import register
+
+from ..study import FIGURES, Claim, Published, Row, Study
 
 TITLE = "Depth"
 COLUMNS = ("epoch-time", "receptive-field", "gradients")

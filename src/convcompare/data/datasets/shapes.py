@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from convcompare.core.registry import register
 from convcompare.core.spec import AtLeast, Count
-from convcompare.data.dataset import Dataset, Images, Sources, Split
+
+from ..dataset import Dataset, Images, Sources, Split
 
 SIZE = 32
 CLASSES = (

@@ -7,9 +7,10 @@ from typing import IO
 
 import numpy as np
 
-from convcompare.data.dataset import Split
 from convcompare.store import atomic_files
 from convcompare.store.npz import read_npz
+
+from ..dataset import Split
 
 Splits = tuple[Split, Split]
 _ARRAYS = ("_images", "_labels")

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convcompare.data.dataset import Images, Labels, Split
-
+from ..dataset import Images, Labels, Split
 from .archive import read_file, read_tar
 from .pickled_batch import parse_batch
 

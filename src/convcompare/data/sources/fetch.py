@@ -18,9 +18,9 @@ from pathlib import Path
 
 from convcompare.core import formatting
 from convcompare.core.errors import DataError, StoreError, quote
-from convcompare.data.dataset import Sources, fingerprint
 from convcompare.store import atomic_files, lease
 
+from ..dataset import Sources, fingerprint
 from .array_file import Splits, read_splits, write_splits
 from .download import Advance, Origin, Patience, SourceError
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convcompare.data.dataset import Images, Split
-
+from ..dataset import Images, Split
 from .archive import read_file, read_tar
 
 _PARTS = (

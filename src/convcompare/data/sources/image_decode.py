@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcompare.core.errors import DataError, quote
-from convcompare.data.dataset import Images
+
+from ..dataset import Images
 
 if TYPE_CHECKING:
     from PIL.Image import Image

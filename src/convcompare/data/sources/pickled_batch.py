@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from convcompare.data.dataset import Images, Labels
+from ..dataset import Images, Labels
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from convcompare.core.registry import register
-from convcompare.experiment.events import Event
 from convcompare.store.run import Trial
 
+from ..events import Event
+
 if TYPE_CHECKING:
-    from convcompare.experiment.trial_runner import TrialRunner
+    from ..trial_runner import TrialRunner
 
 
 ROUND_SECONDS = 1.0

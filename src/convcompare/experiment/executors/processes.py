@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core.failures import SIGKILL, WORDS, Killer
 from convcompare.core.process import python_command
 from convcompare.core.registry import register
-from convcompare.experiment.events import Ended, Event, Lost, Started
-from convcompare.experiment.retries import Deaths
-from convcompare.experiment.workers.context import Workplace
-from convcompare.experiment.workers.protocol import error_from_json, event_from_json
 from convcompare.store.run import Trial
 from convcompare.training.progress import Pulse
 
+from ..events import Ended, Event, Lost, Started
+from ..retries import Deaths
+from ..workers.context import Workplace
+from ..workers.protocol import error_from_json, event_from_json
+
 if TYPE_CHECKING:
-    from convcompare.experiment.trial_runner import TrialRunner
+    from ..trial_runner import TrialRunner
 
 CLOSING_SECONDS = 10.0
 COMMAND = python_command("convcompare.experiment.workers.worker")

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core import failures
 from convcompare.core.errors import LeaseLost, TrialError, UsageError
 from convcompare.core.registry import register
-from convcompare.experiment.events import Ended, Event, Lost, Progressed, Started, Waiting
-from convcompare.experiment.retries import Deaths
-from convcompare.experiment.workers import ray_cluster, ray_task
-from convcompare.experiment.workers.protocol import error_from_json, event_from_json
 from convcompare.store.cost import Environment
 from convcompare.store.gradient_record import GRADIENTS
 from convcompare.store.lease import Lease
 from convcompare.store.run import Epoch, Trial
 from convcompare.training.progress import Pulse
 
+from ..events import Ended, Event, Lost, Progressed, Started, Waiting
+from ..retries import Deaths
+from ..workers import ray_cluster, ray_task
+from ..workers.protocol import error_from_json, event_from_json
+
 if TYPE_CHECKING:
-    from convcompare.experiment.trial_runner import TrialRunner
+    from ..trial_runner import TrialRunner
 
 WAIT_SECONDS = 0.5
 COUNT_SECONDS = 1.0

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from convcompare.core.process import python_command
 from convcompare.core.registry import register
-from convcompare.experiment.events import Event
 from convcompare.store.run import Trial
 
+from ..events import Event
 from .processes import Crew
 
 if TYPE_CHECKING:
-    from convcompare.experiment.trial_runner import TrialRunner
+    from ..trial_runner import TrialRunner
 
 LAUNCHER = "convcompare.experiment.workers.torchrun_launcher"
 

@@ -13,9 +13,10 @@ from torch import nn
 from convcompare.core.errors import ModelError
 from convcompare.core.registry import register
 from convcompare.core.spec import AtLeast, Count, Kernel, Probability, Widths
-from convcompare.models.layers import factory
-from convcompare.models.layers.residual_blocks import PlainPair
-from convcompare.models.notation import Notation, Part, parse, times, widened
+
+from ..layers import factory
+from ..layers.residual_blocks import PlainPair
+from ..notation import Notation, Part, parse, times, widened
 
 Layers = Annotated[
     str, Notation(("channels", "pool", "pair", "dropout"), "32-MP-64-MP-128", kernels=True)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from convcompare.core.errors import ModelError
 from convcompare.core.registry import register
 from convcompare.core.spec import Count, Probability
-from convcompare.models.layers.initialisation import he_normal
+
+from ..layers.initialisation import he_normal
 
 
 def _activation(channels: int) -> nn.Sequential:

@@ -10,7 +10,8 @@ from torch import nn
 
 from convcompare.core.registry import register
 from convcompare.core.spec import Probability, Widths
-from convcompare.models.notation import times
+
+from ..notation import times
 
 
 def _widened(values: Mapping[str, Any], factor: float) -> dict[str, Any]:

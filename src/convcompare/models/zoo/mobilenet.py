@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from convcompare.core.registry import register
 from convcompare.core.spec import Probability
-from convcompare.models.layers.initialisation import he_normal
+
+from ..layers.initialisation import he_normal
 
 _STAGES = ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
            (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip

@@ -10,14 +10,15 @@ from torch import nn
 from convcompare.core.errors import ModelError
 from convcompare.core.registry import register
 from convcompare.core.spec import Count, Kernel, Probability
-from convcompare.models.layers.initialisation import he_normal
-from convcompare.models.layers.residual_blocks import (
+
+from ..layers.initialisation import he_normal
+from ..layers.residual_blocks import (
     BasicBlock,
     BottleneckBlock,
     MixedKernelBlock,
     PreActivationBlock,
 )
-from convcompare.models.notation import Notation, parse, times, widened
+from ..notation import Notation, parse, times, widened
 
 Blocks = Annotated[str, Notation(("channels", "dropout"), "32-64/2-64")]
 Block = Literal["basic", "wide", "bottleneck", "preactivation"]

@@ -9,13 +9,10 @@ from torch import nn
 
 from convcompare.core.registry import register
 from convcompare.core.spec import Factor
-from convcompare.models.layers.initialisation import he_normal
-from convcompare.models.layers.residual_blocks import (
-    BasicBlock,
-    BottleneckBlock,
-    PreActivationBlock,
-)
-from convcompare.models.notation import times
+
+from ..layers.initialisation import he_normal
+from ..layers.residual_blocks import BasicBlock, BottleneckBlock, PreActivationBlock
+from ..notation import times
 
 Norm = Literal["batch", "none"]
 Init = Literal["he", "torch"]

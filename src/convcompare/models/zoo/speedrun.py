@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from convcompare.core.errors import ModelError
 from convcompare.core.registry import register
 from convcompare.core.spec import Count, Widths
-from convcompare.models.layers.whitening import PatchWhitening
-from convcompare.models.notation import times
+
+from ..layers.whitening import PatchWhitening
+from ..notation import times
 
 SCALE = 1 / 9
 """What the logits are multiplied by (arXiv:2404.00498, after David Page's ResNet-9)."""

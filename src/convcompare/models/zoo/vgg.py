@@ -6,8 +6,9 @@ from torch import nn
 
 from convcompare.core.registry import register
 from convcompare.core.spec import Factor, Probability
-from convcompare.models.layers.initialisation import he_normal
-from convcompare.models.notation import times
+
+from ..layers.initialisation import he_normal
+from ..notation import times
 
 _COUNTS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _WIDTHS = (64, 128, 256, 512, 512)

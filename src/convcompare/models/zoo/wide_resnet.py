@@ -6,9 +6,9 @@ from torch import nn
 
 from convcompare.core.registry import register
 from convcompare.core.spec import Factor, Probability
-from convcompare.models.layers.residual_blocks import PreActivationBlock
-from convcompare.models.notation import times
 
+from ..layers.residual_blocks import PreActivationBlock
+from ..notation import times
 from .resnet import STAGES, classifier, network, stages
 
 

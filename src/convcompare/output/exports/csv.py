@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convcompare.core.registry import register
-from convcompare.output.rows import KINDS, rows
-from convcompare.output.tables.table import csv_text
 from convcompare.store import atomic_files
+
+from ..rows import KINDS, rows
+from ..tables.table import csv_text
 
 if TYPE_CHECKING:
     from convcompare.comparison.judgement import Judgement

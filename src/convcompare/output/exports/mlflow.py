@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convcompare.core.registry import register
-from convcompare.output.series import moments, series
 
+from ..series import moments, series
 from .optional_packages import needs
 
 if TYPE_CHECKING:

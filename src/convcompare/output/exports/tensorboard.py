@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convcompare.core.registry import register
-from convcompare.output.report.document import unique_names
-from convcompare.output.series import moments, series
 from convcompare.store import atomic_files
 
+from ..report.document import unique_names
+from ..series import moments, series
 from .optional_packages import needs
 
 if TYPE_CHECKING:

@@ -9,22 +9,17 @@ from typing import TYPE_CHECKING
 from convcompare.comparison.group import Group
 from convcompare.core import formatting
 from convcompare.core.registry import register
-from convcompare.output.plots.figure import (
-    GREY,
-    Drawing,
-    legend_below,
-    log_axis,
-    outer_labels,
-    panels,
-)
 from convcompare.store.run import Run
+
+from ..figure import GREY, Drawing, legend_below, log_axis, outer_labels, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from convcompare.comparison.stats.estimates import Estimate
-    from convcompare.output.plots.source import Source
-    from convcompare.output.plots.style import Look
+
+    from ..source import Source
+    from ..style import Look
 
 
 @dataclass(frozen=True)

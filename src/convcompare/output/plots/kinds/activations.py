@@ -10,15 +10,17 @@ import numpy as np
 
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from convcompare.output.plots.figure import GREY, WIDTH, Drawing, canvas
-from convcompare.output.plots.style import short
 from convcompare.store.feature_record import FEATURES
+
+from ..figure import GREY, WIDTH, Drawing, canvas
+from ..style import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convcompare.output.plots.source import Source
     from convcompare.store.feature_record import FeatureRecord
+
+    from ..source import Source
 
 SHOWN = 8
 """Channels of a model."""

@@ -9,16 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from convcompare.core.registry import register
-from convcompare.output.plots.figure import Drawing, outer_labels, panels
-from convcompare.output.plots.style import short
+
+from ..figure import Drawing, outer_labels, panels
+from ..style import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
     from convcompare.comparison.group import Group
-    from convcompare.output.plots.source import Source
     from convcompare.store.run_store import Predictions
+
+    from ..source import Source
 
 Matrix = npt.NDArray[np.float64]
 ANNOTATED = 10

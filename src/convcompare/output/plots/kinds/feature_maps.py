@@ -8,22 +8,14 @@ import numpy as np
 
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from convcompare.output.plots.figure import (
-    WIDTH,
-    Drawing,
-    canvas,
-    count_axis,
-    legend_below,
-    outer_labels,
-    panels,
-)
-from convcompare.output.plots.style import short
 from convcompare.store.feature_record import FEATURES
 
+from ..figure import WIDTH, Drawing, canvas, count_axis, legend_below, outer_labels, panels
+from ..style import short
 from .activations import picture, show_image, title, without
 
 if TYPE_CHECKING:
-    from convcompare.output.plots.source import Source
+    from ..source import Source
 
 MOST_ROWS = 12
 """Rows of pictures in a figure, unless there are more models."""

@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcompare.core.registry import register
-from convcompare.output.plots.figure import (
-    Drawing,
-    count_axis,
-    legend_below,
-    log_axis,
-    outer_labels,
-    panels,
-)
-from convcompare.output.plots.style import Look
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+
+from ..figure import Drawing, count_axis, legend_below, log_axis, outer_labels, panels
+from ..style import Look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from convcompare.output.plots.source import Source
+    from ..source import Source
 
 SHOWN_MOMENTS = 4
 ACROSS = 3

@@ -10,22 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from convcompare.core.registry import register
-from convcompare.output.plots.figure import (
-    Drawing,
-    count_axis,
-    legend_below,
-    outer_labels,
-    panels,
-    share_limits,
-)
-from convcompare.output.plots.terminal import curves
+
+from ..figure import Drawing, count_axis, legend_below, outer_labels, panels, share_limits
+from ..terminal import curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convcompare.output.plots.source import Source
-    from convcompare.output.plots.style import Look
     from convcompare.store.run import Run
+
+    from ..source import Source
+    from ..style import Look
 
 KEY = "line: mean of the seeds · band: lowest to highest seed"
 PALE = "marked line: test · pale line: train"

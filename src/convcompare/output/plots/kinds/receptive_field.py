@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from convcompare.core.registry import register
-from convcompare.output.plots.figure import Drawing, headline, panels
-from convcompare.output.plots.style import plain, short
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
+
+from ..figure import Drawing, headline, panels
+from ..style import plain, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convcompare.output.plots.source import Source
-    from convcompare.output.plots.style import Look
+    from ..source import Source
+    from ..style import Look
 
 ACROSS = 3
 NAMED = 10

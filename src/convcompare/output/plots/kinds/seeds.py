@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from convcompare.comparison.group import Group
 from convcompare.core.registry import register
-from convcompare.output.plots.figure import Drawing, model_rows, side_text
-from convcompare.output.plots.terminal import dots
+
+from ..figure import Drawing, model_rows, side_text
+from ..terminal import dots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from convcompare.comparison.stats.estimates import Estimate
-    from convcompare.output.plots.source import Source
+
+    from ..source import Source
 
 COLUMNS = ("model", "seed", "run", "status", "test_accuracy", "mean", "low", "high")
 

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from convcompare.output.plots.figure import Drawing, log_axis, model_rows, side_text
-from convcompare.output.plots.terminal import bars
+
+from ..figure import Drawing, log_axis, model_rows, side_text
+from ..terminal import bars
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from convcompare.comparison.group import Group
-    from convcompare.output.plots.source import Source
-    from convcompare.output.plots.style import Look
     from convcompare.store.run import Run
+
+    from ..source import Source
+    from ..style import Look
 
 WIDE = 20
 """From so large a ratio of the slowest to the fastest on, the axis is logarithmic."""

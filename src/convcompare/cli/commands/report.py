@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from . import options as o
-from .output import emit_paths, end
+from .. import options as o
+from ..output import emit_paths, end
 
 
 def report(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from convcompare.output.tables.table import check_format
 
-from . import options as o
-from .output import emit_table, end
+from .. import options as o
+from ..output import emit_table, end
 
 
 def classes(

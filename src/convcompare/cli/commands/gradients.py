@@ -11,14 +11,14 @@ import typer
 
 from convcompare.output.tables.table import Column, Table, check_format
 
-from . import options as o
-from .output import emit_drawings, emit_table, emit_text
+from .. import options as o
+from ..output import emit_drawings, emit_table, emit_text
 
 if TYPE_CHECKING:
     from convcompare.store.gradient_record import GradientRecord
 
-    from .job import Job
-    from .request import Request
+    from ..job import Job
+    from ..request import Request
 
 
 def _scientific(value: float) -> str:
@@ -75,8 +75,8 @@ def gradients(
     $ convcompare gradients plain-56 resnet-56 --dataset cifar10
     $ convcompare gradients simple residual --epochs 3 --out figures
     """
-    from .arguments import parse_settings
-    from .request import Request, wanted
+    from ..arguments import parse_settings
+    from ..request import Request, wanted
 
     trained = epochs != "0"
     given = parse_settings(settings, epochs=epochs if trained else None, image_size=image_size)
@@ -102,8 +102,8 @@ def gradients(
 
 
 def _perform(request: Request, threshold: float, out: Path | None) -> int:
-    from .job import prepare
-    from .session import run_job, say_conditions
+    from ..job import prepare
+    from ..session import run_job, say_conditions
 
     kind = check_format(request.format)
     job = prepare(request)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from convcompare.core.errors import printable
 
-from .. import options as o
-from ..console import out as results
-from ..console import show_warning, talk
-from ..output import end
+from ... import options as o
+from ...console import out as results
+from ...console import show_warning, talk
+from ...output import end
 
 PLACES = {"csv": "convcompare-export", "tensorboard": "convcompare-tensorboard", "mlflow": "mlruns"}
 

@@ -12,9 +12,9 @@ from convcompare.core import formatting
 from convcompare.core.errors import Damaged, StoreError, UsageError, quote
 from convcompare.output.tables.table import check_format
 
-from .. import options as o
-from ..console import show_error, show_warning
-from ..output import emit_text
+from ... import options as o
+from ...console import show_error, show_warning
+from ...output import emit_text
 
 if TYPE_CHECKING:
     from convcompare.store.check import Examination, Finding

@@ -11,8 +11,8 @@ import typer
 from convcompare.core.errors import UsageError
 from convcompare.output.tables.table import Format, check_format
 
-from . import options as o
-from .output import emit_table, emit_text
+from .. import options as o
+from ..output import emit_table, emit_text
 
 if TYPE_CHECKING:
     from convcompare.models.shape import Shape

@@ -7,8 +7,8 @@ import json
 from convcompare.core import formatting
 from convcompare.output.tables.table import Column, Table, check_format
 
-from . import options as o
-from .output import emit_table, emit_text
+from .. import options as o
+from ..output import emit_table, emit_text
 
 COLUMNS = (
     Column("name", "data set", "left"),

@@ -12,10 +12,10 @@ import typer
 
 from convcompare.core.errors import UsageError, quote
 
-from . import options as o
-from .console import out as results
-from .console import show_warning, width
-from .output import emit_drawings, emit_text, end
+from .. import options as o
+from ..console import out as results
+from ..console import show_warning, width
+from ..output import emit_drawings, emit_text, end
 
 if TYPE_CHECKING:
     from convcompare.core.registry import Entry

@@ -29,7 +29,7 @@ def worker(
     one worker; what one that died or was stopped had begun, another goes on with. The command
     without `worker` prints the table.
     """
-    from .commands import load
+    from ..lazy_commands import load
 
     name, *arguments = command
     if name not in SHARED:

@@ -11,17 +11,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from .core import formatting
-from .core.errors import ConvcompareError, StoreError, UsageError, quote
-from .core.registry import register
-from .core.version import __version__
-from .data.dataset import Sources
-from .data.load import list_datasets
-from .data.sources.fetch import Published
-from .data.sources.probe import answers
-from .store import atomic_files
-from .store.check import examine
-from .store.run_store import RunStore
+from convcompare.core import formatting
+from convcompare.core.errors import ConvcompareError, StoreError, UsageError, quote
+from convcompare.core.registry import register
+from convcompare.core.version import __version__
+from convcompare.data.dataset import Sources
+from convcompare.data.load import list_datasets
+from convcompare.data.sources.fetch import Published
+from convcompare.data.sources.probe import answers
+from convcompare.store import atomic_files
+from convcompare.store.check import examine
+from convcompare.store.run_store import RunStore
 
 NEEDED = ("torch", "torchvision", "numpy", "pandas", "scipy", "matplotlib", "safetensors")
 EXTRAS = ("timm", "ray", "tensorboard", "mlflow-skinny", "mlflow")
@@ -69,7 +69,7 @@ def _version(package: str) -> str:
 
 
 def _hardware() -> Iterator[Check]:
-    from .training.hardware import choose_precision, choose_runtime, cores, environment
+    from convcompare.training.hardware import choose_precision, choose_runtime, cores, environment
 
     runtime = choose_runtime("auto", None)
     where = environment(runtime)

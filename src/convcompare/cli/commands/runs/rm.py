@@ -10,8 +10,8 @@ import typer
 
 from convcompare.core.errors import StoreError, UsageError, quote
 
-from .. import options as o
-from ..console import out, talk
+from ... import options as o
+from ...console import out, talk
 
 if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore

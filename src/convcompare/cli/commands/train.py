@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from . import options as o
+from .. import options as o
 from .compare import compare
 
 

@@ -12,8 +12,8 @@ from convcompare.core import formatting
 from convcompare.core.spec import Spec
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
-from . import options as o
-from .output import emit_table, emit_text
+from .. import options as o
+from ..output import emit_table, emit_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,7 +1,8 @@
-"""The commands by name: what each does in one line, and its module only when it is asked for.
+"""The commands as the parser has them: the module of a command is imported when it is asked for.
 
-A command's function stands in the module of its name, its dashes as underscores: `receptive-field`
-in `receptive_field.py`, `runs check` in `runs/check.py`, `runs` itself in `runs/__init__.py`.
+The function of a command has the name of the command, its dashes as underscores, and so has its
+module in `commands/`: `receptive-field` is in `receptive_field.py`, `runs check` in
+`runs/check.py`, `runs` itself in `runs/__init__.py`.
 """
 
 from __future__ import annotations
@@ -13,41 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-ABOUT = "Compare convolutional networks fairly: the same data, recipe and seeds for each."
-EXAMPLES = (
-    "convcompare compare fcn simple residual --dataset mnist-mini --epochs 1",
-    "convcompare plot learning-curves --terminal",
-    "convcompare runs latest --format markdown",
-)
-"""Three lines that work as they are, one after the other, without a network."""
-EXIT_CODES = (
-    "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
-    "4 store damaged or not writable, 130 or 143 interrupted."
-)
-
-COMMANDS: Mapping[str, str] = {
-    "compare": "Train networks under the same conditions and print the table of the reports.",
-    "train": "Train one network once.",
-    "worker": "Take part in a comparison: run its trials beside other workers until none is left.",
-    "study": "Run the studies of the reports: what is missing is trained, the tables are printed.",
-    "models": "List the networks, with parameters and MACs for a data set.",
-    "layers": "Measure the custom layers beside torch's: differences, time, parameters.",
-    "receptive-field": "What each unit sees: exact size, stride and start of every layer.",
-    "gradients": "Gradient of each layer on one fixed batch, at initialisation and after each "
-    "epoch.",
-    "plot": "Draw figures of a comparison, and beside each its data as CSV.",
-    "classes": "Test accuracy of each class, and how the networks differ in it.",
-    "report": "Write a report: a folder with Markdown, figures and their data, and one HTML page.",
-    "datasets": "List the data sets, and which of them are on this machine.",
-    "doctor": "Say what this machine offers: versions, device, data, sources, and whether runs are "
-    "sound.",
-    "runs": "List the runs, show one, or the table of the latest comparison.",
-    "runs verify": "Train a run again from its record, and say whether the bits are equal.",
-    "runs check": "Read everything of a store, and name what is damaged; --repair puts it aside.",
-    "runs rm": "Remove runs for good, after asking.",
-    "runs export": "Write runs for other programs: CSV for data frames, TensorBoard, MLflow.",
-}
-"""In the order of the help. The line is the first paragraph of the function's docstring."""
+from .command_list import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES
 
 PASSING_ON = {"worker": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
 """How a command is parsed of which all that follows belongs to another."""
@@ -125,7 +92,7 @@ def function_of(path: str) -> Callable[..., Any]:
     """The function of a command; imports its module."""
     module = path.replace("-", "_").replace(" ", ".")
     found: Callable[..., Any] = getattr(
-        importlib.import_module(f"{__package__}.{module}"), module.rpartition(".")[2]
+        importlib.import_module(f"{__package__}.commands.{module}"), module.rpartition(".")[2]
     )
     return found
 

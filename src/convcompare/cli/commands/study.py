@@ -15,13 +15,13 @@ from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
-from . import options as o
-from .output import emit_judgement, emit_table, emit_text
+from .. import options as o
+from ..output import emit_judgement, emit_table, emit_text
 
 if TYPE_CHECKING:
     from convcompare.comparison.study import Row, Study
 
-    from .request import Request
+    from ..request import Request
 
 LISTED = (
     Column("study", "study", "left"),
@@ -85,15 +85,9 @@ def study(
     $ convcompare study all --epochs 1 --dataset mnist-mini --skip Bottleneck
     $ convcompare study depth depth-003 --dry-run
     """
-    from .arguments import (
-        parse_columns,
-        parse_compile,
-        parse_jobs,
-        parse_seeds,
-        parse_settings,
-    )
-    from .part import parse_shard
-    from .request import Request
+    from ..arguments import parse_columns, parse_compile, parse_jobs, parse_seeds, parse_settings
+    from ..part import parse_shard
+    from ..request import Request
 
     kind = check_format(format)
     if not names:
@@ -161,7 +155,7 @@ def _request(shared: Request, name: str, study: Study, rows: Iterable[Row]) -> R
     """The request of one study: its networks, each with the epochs of its row."""
     from dataclasses import replace
 
-    from .request import Wanted
+    from ..request import Wanted
 
     models = [
         Wanted(row.name, row.spec, {**study.settings, "epochs": str(row.epochs)}) for row in rows
@@ -175,10 +169,10 @@ def _run(requests: Sequence[Request], kind: Format) -> int:
     """Each study in turn; a table after each, one JSON object after all."""
     from convcompare.comparison.judgement import Judgement
 
-    from .durations import now, say_durations
-    from .job import prepare
-    from .part import work
-    from .session import run_job, say_conditions
+    from ..job import prepare
+    from ..part import work
+    from ..run_comparison import now, say_durations
+    from ..session import run_job, say_conditions
 
     failed, records = False, []
     for request in requests:

@@ -14,9 +14,9 @@ import typer
 from convcompare.core.errors import quote
 from convcompare.output.tables.table import Column, Table, check_format
 
-from .. import options as o
-from ..console import out, talk
-from ..output import emit_table, emit_text
+from ... import options as o
+from ...console import out, talk
+from ...output import emit_table, emit_text
 
 if TYPE_CHECKING:
     from convcompare.data.dataset import Sources
@@ -83,7 +83,7 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
     from convcompare.experiment.reproduce import repeat
     from convcompare.store.run_store import RunStore
 
-    from ..progress import Tracker, follow
+    from ...progress import Tracker, follow
 
     tracker = Tracker([run.trial], {})
     ended = run

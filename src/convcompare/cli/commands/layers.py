@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core import formatting
 from convcompare.output.tables.table import Column, Table, check_format
 
-from .options import Format, Precision
-from .output import emit_table
+from ..options import Format, Precision
+from ..output import emit_table
 
 if TYPE_CHECKING:
     from convcompare.analysis.layer_benchmark import LayerCost

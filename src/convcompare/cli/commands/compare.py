@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from . import options as o
+from .. import options as o
 
 if TYPE_CHECKING:
-    from .request import Request
+    from ..request import Request
 
 SETTINGS = (
     "epochs",
@@ -80,14 +80,14 @@ def compare(
     at any time.
     """
     given = locals()
-    from .session import perform
+    from ..session import perform
 
     raise typer.Exit(perform(request(given)))
 
 
 def request(given: dict[str, Any]) -> Request:
     """What was asked for, by the parameters of `compare`."""
-    from .arguments import (
+    from ..arguments import (
         parse_columns,
         parse_compile,
         parse_duration,
@@ -97,8 +97,8 @@ def request(given: dict[str, Any]) -> Request:
         parse_settings,
         refuse_with_until_clear,
     )
-    from .part import parse_shard
-    from .request import Request, UntilClear, wanted
+    from ..part import parse_shard
+    from ..request import Request, UntilClear, wanted
 
     asked, rest = SimpleNamespace(**given), dict(given)
     settings = {name: rest.pop(name) for name in SETTINGS}

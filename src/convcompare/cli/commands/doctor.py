@@ -10,12 +10,12 @@ import typer
 
 from convcompare.core.errors import UsageError, quote
 
-from . import options as o
-from .console import out, show_warning, width
-from .output import emit_text
+from .. import options as o
+from ..console import out, show_warning, width
+from ..output import emit_text
 
 if TYPE_CHECKING:
-    from convcompare.diagnosis import Check
+    from ..diagnosis import Check
 
 COLOURS = {"ok": "green", "warning": "magenta", "error": "red"}
 
@@ -44,7 +44,8 @@ def doctor(
     """
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
-    from convcompare.diagnosis import diagnose
+
+    from ..diagnosis import diagnose
 
     if format not in ("table", "json"):
         raise UsageError(f"there is no format {quote(format)}", "formats: table, json")
@@ -67,7 +68,7 @@ def doctor(
 def _print(check: Check) -> None:
     from rich.text import Text
 
-    from .help import beside
+    from ..help import beside
 
     lines = beside(f"{check.state:<7}  {check.name:<9}", check.found, width(out()))
     for number, line in enumerate(lines):

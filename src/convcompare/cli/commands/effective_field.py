@@ -13,8 +13,8 @@ from convcompare.core.errors import ModelError, UsageError, did_you_mean, printa
 from convcompare.output.tables.table import Column, Format, Table
 from convcompare.store import atomic_files
 
-from .console import talk
-from .output import emit_table, emit_text
+from ..console import talk
+from ..output import emit_table, emit_text
 from .receptive_field import shape_for
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from convcompare.core import formatting
 from convcompare.core.errors import UsageError, quote
 from convcompare.output.tables.table import Column, Table, check_format
 
-from .. import options as o
-from ..output import emit_judgement, emit_table, emit_text, end
+from ... import options as o
+from ...output import emit_judgement, emit_table, emit_text, end
 
 if TYPE_CHECKING:
     from convcompare.store.run import Epoch
@@ -55,7 +55,7 @@ def runs(
     """
     from convcompare.store.run_store import RunStore
 
-    from ..arguments import parse_columns
+    from ...arguments import parse_columns
 
     kind = check_format(format)
     names = parse_columns(columns)
