@@ -57,15 +57,15 @@ def trained(address: str, store: str) -> None:
 
 def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
     """In the place of `remote.attempt_of`: what it tells of a trial, without training."""
-    from convcompare.experiment.events import Ended, Progressed, Started
+    from convcompare.experiment.events import Ended, EpochFinished, Started
     from convcompare.experiment.workers.protocol import event_to_json
-    from convcompare.experiment.workers.ray_task import Order
+    from convcompare.experiment.workers.ray_task import RayTaskSpec
     from convcompare.store.cost import Cost, Environment
     from convcompare.store.json_records import sha256
     from convcompare.store.run import Epoch, Run
-    from convcompare.training.progress import Pulse
+    from convcompare.training.progress import StepProgress
 
-    trial, node = Order.from_json(order).trial, {"node": "nowhere"}
+    trial, node = RayTaskSpec.from_json(order).trial, {"node": "nowhere"}
     place = Environment("0.1.0", "3.12.0", "2.13.0", "Linux 6.0", "some processor", "cpu", 1)
     epochs = tuple(
         Epoch(n, 0.5123456 / n, 0.9123456, 0.4123456 / n, 0.9234567, 1e-3, 1.234567, 0.1234567)
@@ -74,9 +74,12 @@ def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
     files = {"weights.safetensors": bytes(200), "test_logits.npz": bytes(100)}
     digests = {name: sha256(data) for name, data in files.items()}
     run = Run(trial, "finished", epochs, Cost(10, 10), place, "2026-01-01", "", digests)
-    yield {**event_to_json(Started(trial, (), Pulse())), **node}, {"environment": place.to_json()}
+    yield (
+        {**event_to_json(Started(trial, (), StepProgress())), **node},
+        {"environment": place.to_json()},
+    )
     tensors = {"tensors": b"", "gradients": None}
-    yield {**event_to_json(Progressed(trial, epochs[0])), **node}, tensors
+    yield {**event_to_json(EpochFinished(trial, epochs[0])), **node}, tensors
     yield {**event_to_json(Ended(run, reused=False)), **node}, files
 
 
@@ -84,7 +87,7 @@ def driven(address: str, store: str, trials: str) -> None:
     """Prints what empty trials cost this process: seconds, seconds of a processor, memory."""
     from ray import cloudpickle
 
-    from convcompare.cli.progress import Tracker
+    from convcompare.cli.progress_view import Tracker
     from convcompare.experiment.events import Ended
     from convcompare.experiment.trial_runner import execute
     from convcompare.experiment.workers import ray_task

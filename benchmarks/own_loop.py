@@ -6,7 +6,7 @@ from pathlib import Path
 
 from convcompare.core.config import TrainConfig
 from convcompare.data.dataset import Dataset
-from convcompare.experiment.trial_runner import Entrant, TrialRunner, shape_of
+from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
 from convcompare.models.build import resolve
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
@@ -22,7 +22,7 @@ def prepared(
     runtime = choose_runtime("auto", None)
     precision, _ = choose_precision("auto", runtime.device)
     config = TrainConfig(epochs=epochs, batch_size=BATCH_SIZE, precision=precision)
-    trial = Entrant(spec, resolve(spec, shape_of(dataset)), config).trial(dataset, 0)
+    trial = Candidate(spec, resolve(spec, shape_of(dataset)), config).trial(dataset, 0)
     return TrialRunner(RunStore(store), runtime, dataset), trial
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from convcompare.cli.progress import Tracker, follow
+from convcompare.cli.progress_view import Tracker, follow
 from convcompare.data.dataset import Dataset
 from convcompare.experiment.attempt import Attempt
-from convcompare.experiment.events import Progressed
+from convcompare.experiment.events import EpochFinished
 from convcompare.experiment.trial_runner import shape_of
 from convcompare.models.build import resolve
 from own_loop import prepared
@@ -37,7 +37,7 @@ def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
                 before = attempt.spent
                 event = next(events)
                 view.show(event)
-                assert isinstance(event, Progressed)
+                assert isinstance(event, EpochFinished)
                 recording = attempt.spent.analysis_seconds - before.analysis_seconds
                 evaluation = event.epoch.evaluation_seconds
                 turns.end(

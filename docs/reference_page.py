@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import convcompare
+from convcompare.api import Options
 from convcompare.cli.command_list import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES
 from convcompare.cli.help import command_help, group_help
 from convcompare.cli.lazy_commands import load
-from convcompare.library import Options
 
 FOLDER = Path(__file__).parent / "reference"
 WIDTH = 90
@@ -84,7 +84,7 @@ def _prose(thing: object) -> str:
 
 def main() -> None:
     stale = []
-    for name, lines in (("commands", commands()), ("library", library())):
+    for name, lines in (("commands", commands()), ("api", library())):
         path, text = FOLDER / f"{name}.md", "\n".join(lines).rstrip() + "\n"
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:

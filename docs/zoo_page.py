@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from convcompare.comparison.study import Row, Study
+from convcompare.comparison.study import Study, StudyRow
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import Entry, register
@@ -89,7 +89,7 @@ def _reports() -> str:
     return "\n".join(lines)
 
 
-def _row(name: str, study: Study, row: Row) -> str:
+def _row(name: str, study: Study, row: StudyRow) -> str:
     printed = row.published.parameters
     other = formatting.count(int(printed)) if printed not in (None, row.parameters) else ""
     spec = f"`{row.spec}`{' ?' if row.guessed else ''}"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from conftest import make_tiny
 from convcompare.core.config import TrainConfig
 from convcompare.training.batches import Batches
-from convcompare.training.device_group import ALONE, Alone, join_devices
+from convcompare.training.device_group import ALONE, SingleDevice, join_devices
 from convcompare.training.trainer import Diverged, Trainer
 
 SIZES = range(1, 18)
@@ -82,7 +82,7 @@ class Whimsical(nn.Module):
 
 
 def trainer(
-    model: type[nn.Module], devices: Alone = ALONE, test: int = 57, **settings: Any
+    model: type[nn.Module], devices: SingleDevice = ALONE, test: int = 57, **settings: Any
 ) -> Trainer:
     """A trainer over the same small data set on either side."""
     dataset = make_tiny(test=test)
@@ -94,31 +94,33 @@ def trainer(
     return Trainer(model(), *batches, config, seed=5, augmentation="flip-crop")
 
 
-def gradients(devices: Alone, size: int) -> dict[str, Tensor]:
+def gradients(devices: SingleDevice, size: int) -> dict[str, Tensor]:
     """Of one step with a batch of so many images, by parameter."""
     job = trainer(Plain, devices, batch_size=size)
     job.averaging = devices.averaging(job.model)
     images, labels = next(job.batches(0))
-    job.step(job.optimizer, images, labels, devices.part(size).share)
+    job.step(job.optimizer, images, labels, devices.shard(size).share)
     return {
         f"{size}.{name}": p.grad for name, p in job.model.named_parameters() if p.grad is not None
     }
 
 
-def logits(devices: Alone, size: int) -> Tensor:
+def logits(devices: SingleDevice, size: int) -> Tensor:
     """Of a test split of so many images."""
     job = trainer(Plain, devices, test=size)
     return job.evaluate(job.test_batches)
 
 
-def trained(model: type[nn.Module], devices: Alone, **settings: Any) -> tuple[Trainer, list[Any]]:
+def trained(
+    model: type[nn.Module], devices: SingleDevice, **settings: Any
+) -> tuple[Trainer, list[Any]]:
     job = trainer(model, devices, **settings)
     history = [[e.train_loss, e.train_accuracy, e.test_loss, e.test_accuracy] for e in job]
     job.finish()
     return job, history
 
 
-def diverged(devices: Alone) -> str:
+def diverged(devices: SingleDevice) -> str:
     try:
         trained(Plain, devices, lr=1e30, optimizer="sgd")
     except Diverged as error:

@@ -18,8 +18,8 @@ from tests.conftest import Result, make_tiny
 from convcompare.core import openmp
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.data.dataset import Dataset
-from convcompare.experiment.events import Chosen, Ended, Progressed
-from convcompare.experiment.trial_runner import Entrant, TrialRunner, shape_of
+from convcompare.experiment.events import CompileDecided, Ended, EpochFinished
+from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
 from convcompare.models.build import resolve
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
@@ -54,7 +54,7 @@ def threads() -> Iterator[None]:
 
 def trial_of(data: Dataset, spec: str = SPEC) -> Trial:
     config = TrainConfig(epochs=2, batch_size=64)
-    return Entrant(spec, resolve(spec, shape_of(data)), config).trial(data, 0)
+    return Candidate(spec, resolve(spec, shape_of(data)), config).trial(data, 0)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path) -> None:
         store = RunStore(tmp_path / asked)
         runner = TrialRunner(store, Runtime("cpu", 1, compile=asked), data)  # type: ignore[arg-type]
         events = list(runner(trial))
-        assert any(isinstance(e, Chosen) for e in events) == (asked == "on"), events[-1]
+        assert any(isinstance(e, CompileDecided) for e in events) == (asked == "on"), events[-1]
         assert isinstance(events[-1], Ended)
         runs[asked] = events[-1].run
         assert runs[asked].environment.compiled == (asked == "on")
@@ -101,12 +101,12 @@ def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "half")
     runner = TrialRunner(store, Runtime("cpu", 1, compile="on"), data)
     for event in runner(trial):
-        if isinstance(event, Progressed):
+        if isinstance(event, EpochFinished):
             break
     del event
     again = TrialRunner(store, Runtime("cpu", 1, compile="auto"), data)
     *before, end = again(trial)
-    assert any(isinstance(e, Chosen) and "as they were before" in e.why for e in before)
+    assert any(isinstance(e, CompileDecided) and "as they were before" in e.why for e in before)
     assert isinstance(end, Ended)
     assert end.run.environment.compiled
     assert [e.train_loss for e in end.run.history] == [e.train_loss for e in runs["on"].history]
@@ -128,13 +128,13 @@ def test_what_pays_is_measured_and_leaves_nothing_behind(
     runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1), data)
     trainer = runner.trainer(trial_of(data))
     before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
-    choice = compilation.choose(trainer, compilation.Asked("auto"), seconds=1e-4)
+    choice = compilation.choose(trainer, compilation.CompileRequest("auto"), seconds=1e-4)
     assert choice == compilation.Choice(False)
     assert trainer.compiled is None, "a short training is not worth the trial"
     monkeypatch.setattr(compilation, "SHARE", 1e9)
     for gain, used in ((0.0, True), (1e9, False)):
         monkeypatch.setattr(compilation, "GAIN", gain)
-        choice = compilation.choose(trainer, compilation.Asked("auto"), seconds=1.0)
+        choice = compilation.choose(trainer, compilation.CompileRequest("auto"), seconds=1.0)
         assert (choice.compiled, trainer.compiled is not None) == (used, used)
         assert choice.why.endswith("as fast: used" if used else "as fast: not used")
     for name, tensor in trainer.model.state_dict().items():

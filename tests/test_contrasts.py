@@ -12,7 +12,7 @@ from scipy import stats as scipy_stats
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.contrasts import Contrast, contrasts, spread
 from convcompare.comparison.cost_contrasts import cost_contrasts
-from convcompare.comparison.group import group_runs
+from convcompare.comparison.model_runs import group_runs
 from convcompare.comparison.run_flags import marks
 from convcompare.comparison.stats import sequential
 from convcompare.core.config import TrainConfig

@@ -22,11 +22,11 @@ from convcompare.core.config import RECIPES, Runtime, TrainConfig, recipe_name
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import derive
 from convcompare.data.dataset import Dataset
-from convcompare.experiment.trial_runner import Entrant, TrialRunner, shape_of
+from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
 from convcompare.models.build import resolve
 from convcompare.store.run_store import RunStore
 from convcompare.training import hardware
-from convcompare.training.device_group import ALONE, Devices
+from convcompare.training.device_group import ALONE, DeviceGroup
 
 Run = Callable[..., Any]
 KILLS = int(os.environ.get("CONVCOMPARE_KILLS", "1"))
@@ -128,9 +128,9 @@ def test_the_parts_of_a_batch_are_the_batch(size: int) -> None:
         rows: list[int] = []
         shares = []
         for rank in range(size):
-            devices = Devices.__new__(Devices)
+            devices = DeviceGroup.__new__(DeviceGroup)
             devices.rank, devices.size = rank, size
-            part = devices.part(images)
+            part = devices.shard(images)
             rows += range(images)[part.rows] if part.share else []
             shares.append(part.share)
             assert len(range(images)[part.rows]) >= min(2, images)
@@ -316,7 +316,7 @@ def test_another_executor_refuses_the_trials_of_several_devices(
     result = run("compare", *TRAIN[1:], "fcn", "--executor", "local")
     assert (result.code, "trains each network on one device, not 2" in result.err) == (2, True)
     config = TrainConfig(devices=2, batch_size=32)
-    trial = Entrant("fcn", resolve("fcn", shape_of(tiny)), config).trial(tiny, 0)
+    trial = Candidate("fcn", resolve("fcn", shape_of(tiny)), config).trial(tiny, 0)
     runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1), tiny)
     with pytest.raises(UsageError, match="is for 2 devices together"):
         list(runner(trial))

@@ -26,7 +26,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
 @pytest.fixture
 def compared(stored: cc.Result, run: Run, monkeypatch: pytest.MonkeyPatch) -> cc.Result:
     """The same, in the store that is used where none is named."""
-    monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.judgement.store.root))
+    monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.assessment.store.root))
     return stored
 
 
@@ -56,7 +56,7 @@ def test_tensorboard_reads_every_epoch(compared: cc.Result, run: Run, tmp_path: 
                 key = (path.parts[-3], path.parts[-2], event.step, value.tag)
                 assert key not in found
                 found[key] = value.tensor.float_val[0]
-    for group in compared.judgement.comparison.groups:
+    for group in compared.assessment.comparison.groups:
         for one in group.runs:
             for epoch in one.history:
                 place = (group.label.replace(":", "-").replace("=", "-"), f"seed-{one.trial.seed}")
@@ -80,7 +80,7 @@ def test_mlflow_reads_every_run_once(
         r.data.tags["convcompare.store.run"]: r
         for r in client.search_runs([experiment.experiment_id])
     }
-    ours = [one for group in compared.judgement.comparison.groups for one in group.runs]
+    ours = [one for group in compared.assessment.comparison.groups for one in group.runs]
     assert set(runs) == {one.id for one in ours}
     for one in ours:
         theirs = runs[one.id]

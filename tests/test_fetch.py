@@ -27,7 +27,7 @@ from convcompare.core.errors import DataError
 from convcompare.data.dataset import Sources, Split, fingerprint
 from convcompare.data.sources.array_file import read_splits, write_splits
 from convcompare.data.sources.download import Mirror, Patience, SourceError, _NoDowngrade, download
-from convcompare.data.sources.fetch import Published, obtain
+from convcompare.data.sources.fetch import PublishedFiles, obtain
 from convcompare.data.sources.idx import read_idx_folder
 from convcompare.data.sources.npm import Package
 
@@ -152,8 +152,8 @@ def sources(tmp_path: Path) -> Sources:
     return Sources(tmp_path / "cache")
 
 
-def published(*origins: Any, **changes: Any) -> Published:
-    made = Published("tiny", "Tiny", fingerprint(SPLITS), read_idx_folder, origins)
+def published(*origins: Any, **changes: Any) -> PublishedFiles:
+    made = PublishedFiles("tiny", "Tiny", fingerprint(SPLITS), read_idx_folder, origins)
     return dataclasses.replace(made, **changes)
 
 

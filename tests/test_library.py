@@ -14,8 +14,8 @@ import pandas
 import pytest
 
 import convcompare as cc
+from convcompare.api import Options
 from convcompare.cli.commands.compare import compare as command
-from convcompare.library import Options
 
 Run = Callable[..., Any]
 NETWORKS = ["fcn:hidden=8", "fcn:hidden=12"]
@@ -33,7 +33,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
 @pytest.fixture
 def compared(stored: cc.Result, run: Run, monkeypatch: pytest.MonkeyPatch) -> cc.Result:
     """The same, in the store that is used where none is named."""
-    monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.judgement.store.root))
+    monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.assessment.store.root))
     return stored
 
 
@@ -122,7 +122,7 @@ def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
         NETWORKS[0], dataset="mnist-mini", epochs=1, seeds=[3], settings={"momentum": 0.8},
         store=Path("here"), quiet=True,
     )  # fmt: skip
-    words = called.judgement.comparison.command
+    words = called.assessment.comparison.command
     assert words[:2] == ("compare", NETWORKS[0])
     again = run(*words)
     assert "all runs are from earlier calls" in again.out

@@ -26,7 +26,7 @@ from convcompare.output.report.compose import compose
 from convcompare.output.report.document import (
     Block,
     Bullets,
-    Command,
+    CommandBlock,
     Document,
     Facts,
     FigureBlock,
@@ -92,7 +92,7 @@ def everywhere(text: str) -> Document:
             FigureBlock(drawing, said),
             Facts([(said, said)]),
         ]
-    return Document(text, text, [*blocks, Command(text)])
+    return Document(text, text, [*blocks, CommandBlock(text)])
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

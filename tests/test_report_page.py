@@ -15,7 +15,7 @@ from convcompare import cli
 from convcompare.output.plots.figure import Drawing, panels
 from convcompare.output.report.document import (
     Bullets,
-    Command,
+    CommandBlock,
     Document,
     Facts,
     FigureBlock,
@@ -95,7 +95,7 @@ def torture(folder: Path) -> Path:
         Heading(3, f"{SCRIPT} {HANDLER}"),
         *(FigureBlock(drawing, HANDLER) for drawing in drawings),
         Facts([(long, long), (code(long), code(long))]),
-        Command(f"convcompare {long} '{SCRIPT}'"),
+        CommandBlock(f"convcompare {long} '{SCRIPT}'"),
     ]
     return write_report(Document(long, long, blocks), folder)[1]
 

@@ -56,14 +56,14 @@ def test_every_conclusion_of_the_page_is_one_of_a_report() -> None:
 def test_the_picture_of_the_readme_shows_what_the_records_give() -> None:
     """All but the line that tells how long it took to load the data set again."""
     (section,) = select(["mnist"], RunStore(RECORDED / "runs"), Sources(Path("unused")))
-    judgement = section.judgement
-    table = comparison_table(judgement.ranked(), judgement.store, ())
+    assessment = section.assessment
+    table = comparison_table(assessment.ranked(), assessment.store, ())
     shown = spaced(" ".join(words(PICTURE.read_text())))
     column = next(one for one in table.shown if one.key == "test_accuracy")
     accuracies = [table.text(row, column) for row in range(len(table.rows))]
-    found = [one.sentence for one in findings(judgement)]
+    found = [one.sentence for one in findings(assessment)]
     assert len(accuracies) == 3 and len(found) == 2
-    for text in [*accuracies, *judgement.lines, *found]:
+    for text in [*accuracies, *assessment.lines, *found]:
         assert spaced(text) in shown
 
 

@@ -13,7 +13,7 @@ ORDER = (
     {"data", "comparison", "analysis"},
     {"training", "output"},
     {"experiment"},
-    {"api", "cli"},
+    {"cli"},
 )
 """Each floor may import from those before it, and from no room beside it."""
 FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from convcompare.comparison.comparison import Comparison, Conditions
-from convcompare.comparison.group import group_runs
+from convcompare.comparison.model_runs import group_runs
 from convcompare.core import formatting
 from convcompare.core.config import TrainConfig
 from convcompare.output.tables.comparison_table import comparison_table

@@ -19,14 +19,15 @@ from rich.console import Console
 from convcompare.cli import help as helping
 from convcompare.cli.command_list import COMMANDS, EXAMPLES
 from convcompare.cli.lazy_commands import function_of, load
-from convcompare.cli.progress import LiveView, Tracker
+from convcompare.cli.progress_view import LiveView, Tracker
 from convcompare.core.config import TrainConfig
+from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.data.sources.download import Mirror
 from convcompare.data.sources.probe import answers
 from convcompare.experiment.events import Started
 from convcompare.store.run import Trial
-from convcompare.training.progress import Pulse
+from convcompare.training.progress import StepProgress
 
 Run = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "convcompare"]
@@ -102,7 +103,7 @@ def test_debug_shows_the_traceback_wherever_it_stands(run: Run) -> None:
     assert (plain.code, plain.out) == (2, "")
     assert plain.err == "error: there is no model `simpel`\n hint: did you mean `simple`?\n"
     for words in (["--debug", "compare", "simpel"], ["compare", "simpel", "--debug"]):
-        with pytest.raises(register.UsageError):
+        with pytest.raises(UsageError):
             run(*words)
 
 
@@ -174,7 +175,7 @@ def test_the_live_display_never_outgrows_its_terminal(
     told = io.StringIO()
     console = Console(file=told, width=width, height=height, force_terminal=True, no_color=True)
     for trial in (trials[0], trials[len(trials) // 2]):
-        tracker.update(Started(trial, (), Pulse(3, 10, 0.5)))
+        tracker.update(Started(trial, (), StepProgress(3, 10, 0.5)))
     console.print(LiveView(tracker, console))
     lines = re.sub(r"\x1b\[[0-9;]*m", "", told.getvalue()).splitlines()
     assert len(lines) < height

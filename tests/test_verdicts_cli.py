@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.contrasts import contrasts
-from convcompare.comparison.judgement import Judgement
 from convcompare.comparison.stats.sequential import look_level, looks
 from convcompare.store.run_store import RunStore
 
@@ -72,8 +72,8 @@ def test_what_was_clear_at_a_look_stays_as_it_was(run: Run) -> None:
     store = RunStore(Path("runs"))
     comparison = Comparison.latest(store)
     assert comparison.plan is not None and comparison.plan.done == 2, "9 and 8 are never that close"
-    judged = {c.model: c for c in Judgement(comparison, store).contrasts}
-    first = Judgement(comparison, store)._first(3)
+    judged = {c.model: c for c in Assessment(comparison, store).contrasts}
+    first = Assessment(comparison, store)._first(3)
     level = look_level(comparison.plan.looks, 0)
     early = {c.model: c for c in contrasts(first, SMALL, lambda _: np.array([True]), level)}
     if early[LARGE].settled:

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from convcompare.analysis.layer_summary import layer_table
-from convcompare.comparison.study import Row, Study
+from convcompare.comparison.study import Study, StudyRow
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.models import inspection
@@ -78,7 +78,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("study", "row"), ROWS)
-def test_row_of_a_report(study: Study, row: Row) -> None:
+def test_row_of_a_report(study: Study, row: StudyRow) -> None:
     if row.parameters is None:
         assert row.guessed  # the report leaves the network open: it must at least be one
         _ = resolve(row.spec, SHAPES[study.dataset]).description

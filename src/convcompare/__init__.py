@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from .core.version import __version__
 
 if TYPE_CHECKING:
+    from .api import compare, read
     from .core.errors import ConvcompareError
     from .core.registry import register
-    from .library import compare, read
     from .result import Result
 
 __all__ = ["ConvcompareError", "Result", "__version__", "compare", "read", "register"]
@@ -28,8 +28,8 @@ __all__ = ["ConvcompareError", "Result", "__version__", "compare", "read", "regi
 _HOMES = {
     "ConvcompareError": "core.errors",
     "Result": "result",
-    "compare": "library",
-    "read": "library",
+    "compare": "api",
+    "read": "api",
     "register": "core.registry",
 }
 """The modules of the public names, imported when a name is first asked for (PEP 562)."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from .comparison.judgement import Judgement
+    from .comparison.assessment import Assessment
     from .data.dataset import Sources
     from .output.plots.figure import Drawing
     from .output.tables.table import Table
@@ -23,27 +23,27 @@ class Result:
     """What networks came to under the same conditions; shown, it is the table and the verdicts.
 
     Everything is worked out from the stored runs when it is asked for, by the rules of the command
-    line. `judgement` has all of it as objects, which may change between versions.
+    line. `assessment` has all of it as objects, which may change between versions.
     """
 
-    judgement: Judgement
+    assessment: Assessment
     sources: Sources
     columns: Sequence[str] = ()
 
     @property
     def verdicts(self) -> list[str]:
         """Who is better than whom and by how much, a sentence each, and what to know of them."""
-        return [" ".join(line.split()) for line in (*self.judgement.lines, *self.judgement.notes)]
+        return [" ".join(line.split()) for line in (*self.assessment.lines, *self.assessment.notes)]
 
     @property
     def warnings(self) -> list[str]:
         """What a reader of the figures must know, each with what to do about it."""
-        found = [f"{text} ({hint})" for text, hint in self.judgement.warnings()]
-        return [*found, *(error.message for error in self.judgement.store.damage)]
+        found = [f"{text} ({hint})" for text, hint in self.assessment.warnings()]
+        return [*found, *(error.message for error in self.assessment.store.damage)]
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``--format json`` prints: it only grows."""
-        return self.judgement.to_json()
+        return self.assessment.to_json()
 
     def to_dataframe(self, kind: str = "models") -> DataFrame:
         """A row for each of the ``models``, the ``runs`` or the ``epochs``, in full precision.
@@ -55,7 +55,7 @@ class Result:
 
         from .output.rows import rows
 
-        found = rows(self.judgement, kind, self.columns)
+        found = rows(self.assessment, kind, self.columns)
         filled = [{n: math.nan if v is None else v for n, v in row.items()} for row in found]
         return pandas.DataFrame(filled)
 
@@ -65,7 +65,7 @@ class Result:
         from .output.plots.figure import styled
         from .output.plots.source import Source, draw
 
-        source = Source(self.judgement.comparison, self.judgement.store, self.sources)
+        source = Source(self.assessment.comparison, self.assessment.store, self.sources)
         with styled():
             return Drawings(draw(register.plot[kind], source))
 
@@ -79,7 +79,7 @@ class Result:
             file=told, width=10_000, highlight=False, markup=False, emoji=False, force_jupyter=False
         )
         print_table(console, self._table, None)
-        lines = (*self.judgement.lines, *self.judgement.notes)
+        lines = (*self.assessment.lines, *self.assessment.notes)
         return told.getvalue() + "".join(f"\n {line}" for line in lines)
 
     __repr__ = __str__
@@ -87,7 +87,7 @@ class Result:
     def _repr_html_(self) -> str:
         from .output.report.html import excerpt
 
-        comparison = self.judgement.comparison
+        comparison = self.assessment.comparison
         caption = f"{len(comparison.groups)} networks on {comparison.conditions.dataset}"
         return excerpt(self._table, caption, (self.verdicts, self.warnings))
 
@@ -95,7 +95,7 @@ class Result:
     def _table(self) -> Table:
         from .output.tables.comparison_table import comparison_table
 
-        return comparison_table(self.judgement.ranked(), self.judgement.store, self.columns)
+        return comparison_table(self.assessment.ranked(), self.assessment.store, self.columns)
 
 
 class Drawings(tuple["Drawing", ...]):

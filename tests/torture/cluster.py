@@ -68,7 +68,7 @@ class Torture:
         deaths = ["worker"] * asked.kills + ["node"] * asked.nodes + ["driver"] * asked.drivers
         self.chance.shuffle(deaths)
         moments = sorted(self.chance.uniform(0, 0.95 * self.counts.trials) for _ in deaths)
-        self.deaths = list(zip(moments, deaths, strict=True))
+        self.retries = list(zip(moments, deaths, strict=True))
         self.killed: list[str] = []
         self.seen: dict[str, bytes] = {}
         self.said = ""
@@ -80,7 +80,7 @@ class Torture:
             codes.append(self._drive(began + LONGEST))
         counts = self.counts
         counts.must(codes[-1] == 0, f"exit code {codes[-1]}: {self.said[-700:]}")
-        counts.must(not self.deaths, f"{len(self.deaths)} deaths came too late")
+        counts.must(not self.retries, f"{len(self.retries)} deaths came too late")
         counts.must("Traceback" not in self.said, "a traceback was shown")
         counts.tried_again = len(re.findall(r" died: try \d", self.said))
         counts.went_on = self.said.count(" · goes on after epoch ")
@@ -111,17 +111,17 @@ class Torture:
                 if time.monotonic() > deadline:
                     process.kill()
                     self.counts.must(False, "it hangs")
-                    self.deaths.clear()
+                    self.retries.clear()
                     process.wait()
                     return -signal.SIGABRT
-                if self.deaths and self._look() >= self.deaths[0][0]:
+                if self.retries and self._look() >= self.retries[0][0]:
                     self._strike(process)
         self.said += log.read_text(errors="replace")
         return process.returncode
 
     def _strike(self, process: subprocess.Popen[bytes]) -> None:
         """The next death, where there is something to kill."""
-        kind, counts = self.deaths[0][1], self.counts
+        kind, counts = self.retries[0][1], self.counts
         if kind == "worker":
             trial = self.cluster.kill_worker(self.chance, self.killed)
             if trial is None:
@@ -139,7 +139,7 @@ class Torture:
             process.wait()
             counts.drivers_killed += 1
             counts.must(not await_end(left), "a process outlived its driver")
-        del self.deaths[0]
+        del self.retries[0]
         print(f"{self._look()} trials have ended; a {kind} died", flush=True)
 
     def _look(self) -> int:

@@ -228,13 +228,13 @@ def obtain_it(cache: str, bases: list[str], data_dir: str) -> None:
     from convcompare.core.errors import ConvcompareError
     from convcompare.data.dataset import Sources, fingerprint
     from convcompare.data.sources.download import Mirror, Patience
-    from convcompare.data.sources.fetch import Published, obtain
+    from convcompare.data.sources.fetch import PublishedFiles, obtain
     from convcompare.data.sources.idx import read_idx_folder
 
     names = tuple(files())
     size = sum(map(len, files().values()))
     origins = tuple(Mirror(base, names, size) for base in bases)
-    published = Published("tiny", "Tiny", fingerprint_of_all(), read_idx_folder, origins)
+    published = PublishedFiles("tiny", "Tiny", fingerprint_of_all(), read_idx_folder, origins)
     found: dict[str, Any] = {"error": "", "hint": "", "code": 0, "sha256": ""}
     try:
         sources = Sources(Path(cache), data_dir=Path(data_dir) if data_dir else None)

@@ -12,7 +12,7 @@ from .console import show_warning, talk
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
-    from convcompare.comparison.group import Group
+    from convcompare.comparison.model_runs import ModelRuns
     from convcompare.experiment.trial_runner import TrialRunner
     from convcompare.store.run import Run
 
@@ -58,5 +58,5 @@ def _timed(run: Run, runner: TrialRunner) -> Run:
     return replace(run, timing=timing)
 
 
-def _with(group: Group, timed: dict[str, Run]) -> Group:
+def _with(group: ModelRuns, timed: dict[str, Run]) -> ModelRuns:
     return replace(group, runs=tuple(timed.get(run.id, run) for run in group.runs))

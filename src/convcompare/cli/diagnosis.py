@@ -17,7 +17,7 @@ from convcompare.core.registry import register
 from convcompare.core.version import __version__
 from convcompare.data.dataset import Sources
 from convcompare.data.load import list_datasets
-from convcompare.data.sources.fetch import Published
+from convcompare.data.sources.fetch import PublishedFiles
 from convcompare.data.sources.probe import answers
 from convcompare.store import atomic_files
 from convcompare.store.check import examine
@@ -113,7 +113,7 @@ def _data(sources: Sources) -> Check:
 
 def _origins(seconds: float) -> Check:
     sets = [entry.info.get("published") for entry in register.dataset]
-    origins = [origin for one in sets if isinstance(one, Published) for origin in one.origins]
+    origins = [origin for one in sets if isinstance(one, PublishedFiles) for origin in one.origins]
     found = answers(origins, seconds)
     silent = [f"{name} ({why})" for name, why in found.items() if why]
     text = f"{len(found) - len(silent)} of {len(found)} answer within {seconds:g} s"

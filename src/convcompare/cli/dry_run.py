@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
     from convcompare.store.run import Run
 
-    from .job import Job
+    from .job import ExperimentPlan
     from .request import Request
 
 COLUMNS = (
@@ -26,22 +26,22 @@ COLUMNS = (
 )
 
 
-def plan_table(job: Job) -> Table:
+def plan_table(job: ExperimentPlan) -> Table:
     """One row a network, with the time its missing trials take, from a few measured steps."""
     jobs = job.runtime.jobs
     runner = replace(job, runtime=job.runtime.of_a_job()).runner()
     rows, longest = [], 0.0
-    for entrant in job.entrants:
-        trials = job.of(entrant)
+    for candidate in job.candidates:
+        trials = job.of(candidate)
         left = [trial for trial in trials if not job.store.finished(trial.id)]
-        epochs = entrant.config.epochs
+        epochs = candidate.config.epochs
         seconds = runner.epoch_seconds(trials[0]) * epochs if left else 0.0
         longest = max(longest, seconds)
         rows.append(
             {
-                "model": entrant.label,
-                "parameters": entrant.builder.description.parameters,
-                "macs": entrant.builder.description.macs,
+                "model": candidate.label,
+                "parameters": candidate.builder.description.parameters,
+                "macs": candidate.builder.description.macs,
                 "epochs": epochs,
                 "seeds": len(trials),
                 "finished": len(trials) - len(left),
@@ -58,14 +58,14 @@ def plan_table(job: Job) -> Table:
     return Table(COLUMNS, tuple(rows), (note, "nothing was run: this is the plan"))
 
 
-def power_words(job: Job, request: Request) -> str:
+def power_words(job: ExperimentPlan, request: Request) -> str:
     """What the seeds that were asked for can show, by the spread of earlier runs."""
     from convcompare.comparison.contrasts import spread
     from convcompare.comparison.stats.sequential import looks
     from convcompare.comparison.verdicts import detectable_words
 
     found = spread(_earlier(job))
-    contrasts = len(job.entrants) - 1
+    contrasts = len(job.candidates) - 1
     asked = request.until_clear
     if asked is None:
         return detectable_words(len(request.seeds), found, contrasts=contrasts)
@@ -75,10 +75,10 @@ def power_words(job: Job, request: Request) -> str:
     return f"looks at {seen} seeds, until every contrast is decided; {said}"
 
 
-def _earlier(job: Job) -> Comparison:
+def _earlier(job: ExperimentPlan) -> Comparison:
     """The finished runs of the store under the configuration of this job, whatever the network."""
     from convcompare.comparison.comparison import Comparison
-    from convcompare.comparison.group import Group
+    from convcompare.comparison.model_runs import ModelRuns
     from convcompare.core.errors import StoreError
 
     trial = job.trials[0]
@@ -91,5 +91,5 @@ def _earlier(job: Job) -> Comparison:
         same = run and (run.trial.data, run.trial.config) == (trial.data, trial.config)
         if run and same and run.status == "finished":
             groups.setdefault(run.trial.model, []).append(run)
-    found = tuple(Group(model, tuple(runs)) for model, runs in groups.items())
+    found = tuple(ModelRuns(model, tuple(runs)) for model, runs in groups.items())
     return Comparison(job.conditions, found)

@@ -17,27 +17,27 @@ from .cluster import on_cluster
 from .console import show_warning, talk
 from .matching import find_baseline, matched
 from .part import check_part
-from .request import Request, Wanted
+from .request import ModelRequest, Request
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Conditions
     from convcompare.core.config import TrainConfig
     from convcompare.data.dataset import Dataset, Sources
-    from convcompare.experiment.trial_runner import Entrant, TrialRunner
+    from convcompare.experiment.trial_runner import Candidate, TrialRunner
     from convcompare.store.run import Trial
     from convcompare.store.run_store import RunStore
 
 
 @dataclass(frozen=True)
-class Job:
+class ExperimentPlan:
     """Everything that was checked before anything runs.
 
-    ``candidates`` has the labels of the entrants of a network that is trained at several learning
-    rates, by its own label.
+    ``rate_labels`` has, by the label of a network that is trained at several learning rates, the
+    labels of its candidates.
     """
 
     dataset: Dataset
-    entrants: Sequence[Entrant]
+    candidates: Sequence[Candidate]
     trials: Sequence[Trial]
     conditions: Conditions
     runtime: Runtime
@@ -46,13 +46,13 @@ class Job:
     baseline: str
     sources: Sources
     executor: str
-    candidates: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    rate_labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def with_seeds(self, seeds: Sequence[int]) -> Job:
+    def with_seeds(self, seeds: Sequence[int]) -> ExperimentPlan:
         """The same with other seeds."""
         from convcompare.experiment.trial_runner import grid
 
-        return replace(self, trials=grid(self.entrants, self.dataset, seeds))
+        return replace(self, trials=grid(self.candidates, self.dataset, seeds))
 
     def runner(self) -> TrialRunner:
         """What runs the trials of this job, and measures with the machine to itself."""
@@ -60,12 +60,12 @@ class Job:
 
         return TrialRunner(self.store, self.runtime, self.dataset, self.sources)
 
-    def of(self, entrant: Entrant) -> list[Trial]:
+    def of(self, candidate: Candidate) -> list[Trial]:
         """The trials of one network."""
-        return [trial for trial in self.trials if trial.label == entrant.label]
+        return [trial for trial in self.trials if trial.label == candidate.label]
 
 
-def prepare(request: Request) -> Job:
+def prepare(request: Request) -> ExperimentPlan:
     """Check everything that can be wrong, so that nothing fails after an hour."""
     check_part(request)
     baseline = find_baseline(request.models, request.baseline)
@@ -106,16 +106,16 @@ def prepare(request: Request) -> Job:
     if request.match:
         shape = shape_of(dataset, configs[0])
         models, notes = matched(models, baseline, request.match, shape)
-    models, configs, candidates = _at_each_rate(models, configs, request.lr_grid)
-    entrants = _entrants(models, configs, dataset)
+    models, configs, rate_labels = _at_each_rate(models, configs, request.lr_grid)
+    candidates = _candidates(models, configs, dataset)
     if not request.dry_run:
         atomic_files.check_writable(request.store)
     if executor == "ray":
         runtime = on_cluster(runtime, request, dataset)
-    return Job(
+    return ExperimentPlan(
         dataset,
-        entrants,
-        grid(entrants, dataset, request.seeds),
+        candidates,
+        grid(candidates, dataset, request.seeds),
         _conditions(dataset, configs, runtime, loading_seconds, notes),
         runtime,
         RunStore(request.store),
@@ -123,7 +123,7 @@ def prepare(request: Request) -> Job:
         baseline.label,
         sources,
         executor,
-        candidates,
+        rate_labels,
     )
 
 
@@ -167,8 +167,8 @@ def _commands(request: Request) -> int:
 
 
 def _at_each_rate(
-    models: Sequence[Wanted], configs: Sequence[TrainConfig], rates: Sequence[str]
-) -> tuple[list[Wanted], list[TrainConfig], dict[str, list[str]]]:
+    models: Sequence[ModelRequest], configs: Sequence[TrainConfig], rates: Sequence[str]
+) -> tuple[list[ModelRequest], list[TrainConfig], dict[str, list[str]]]:
     """Every network at every learning rate of the grid; the labels of those of each network.
 
     Raises UsageError where nothing is held out that could choose between them.
@@ -186,27 +186,27 @@ def _at_each_rate(
     return at_rates, tuned, labels
 
 
-def _entrants(
-    models: Sequence[Wanted], configs: Sequence[TrainConfig], dataset: Dataset
-) -> list[Entrant]:
+def _candidates(
+    models: Sequence[ModelRequest], configs: Sequence[TrainConfig], dataset: Dataset
+) -> list[Candidate]:
     """Each network resolved and built once: what fails, fails before all runs."""
-    from convcompare.experiment.trial_runner import Entrant, check_fit, shape_of
+    from convcompare.experiment.trial_runner import Candidate, check_fit, shape_of
     from convcompare.models.build import resolve
 
-    found: list[Entrant] = []
+    found: list[Candidate] = []
     seen: dict[tuple[str, TrainConfig], str] = {}
     for one, config in zip(models, configs, strict=True):
         check_fit(config, dataset)
         builder = resolve(one.spec, shape_of(dataset, config))
         known = seen.setdefault((builder.spec, config), one.label)
-        if known != one.label or any(one.label == entrant.label for entrant in found):
+        if known != one.label or any(one.label == candidate.label for candidate in found):
             raise UsageError(
                 f"{quote(one.label)} is the same network as {quote(known)}",
                 "name each network once; `--seeds N` repeats it with other seeds",
             )
-        found.append(Entrant(one.label, builder, config))
-    for entrant in found:
-        _warn_unreached(entrant.label, entrant.builder.description.unreached)
+        found.append(Candidate(one.label, builder, config))
+    for candidate in found:
+        _warn_unreached(candidate.label, candidate.builder.description.unreached)
     return found
 
 

@@ -12,10 +12,10 @@ from convcompare.core.errors import UsageError, did_you_mean, quote
 if TYPE_CHECKING:
     from convcompare.models.shape import Shape
 
-    from .request import Wanted
+    from .request import ModelRequest
 
 
-def find_baseline(models: Sequence[Wanted], asked: str | None) -> Wanted:
+def find_baseline(models: Sequence[ModelRequest], asked: str | None) -> ModelRequest:
     """The network that the others are held against: the first, where none is named."""
     if asked is None:
         return models[0]
@@ -30,8 +30,8 @@ def find_baseline(models: Sequence[Wanted], asked: str | None) -> Wanted:
 
 
 def matched(
-    models: Sequence[Wanted], baseline: Wanted, asked: str, shape: Shape
-) -> tuple[list[Wanted], list[str]]:
+    models: Sequence[ModelRequest], baseline: ModelRequest, asked: str, shape: Shape
+) -> tuple[list[ModelRequest], list[str]]:
     """Every other network at its matched width, and a sentence on each for under the table."""
     from convcompare.models.build import resolve
     from convcompare.models.width_matching import WORDS, check_cost, match

@@ -18,8 +18,8 @@ from .console import out, show_error, show_warning, talk, width
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.claims import Finding
-    from convcompare.comparison.judgement import Judgement
     from convcompare.output.plots.figure import Drawing
     from convcompare.store.run_store import RunStore
 
@@ -45,32 +45,32 @@ def emit_text(text: str, path: Path | None) -> None:
     talk().print(Text.assemble("wrote ", (printable(path), f"link {path.absolute().as_uri()}")))
 
 
-def emit_judgement(
-    judgement: Judgement, kind: Format, path: Path | None, columns: Sequence[str] = ()
+def emit_assessment(
+    assessment: Assessment, kind: Format, path: Path | None, columns: Sequence[str] = ()
 ) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
     from convcompare.comparison.claims import findings
     from convcompare.output.report.discrepancies import differences
     from convcompare.output.tables.comparison_table import comparison_table
 
-    if not judgement.comparison.groups:
-        gone = judgement.comparison.missing and not judgement.comparison.unfinished
+    if not assessment.comparison.groups:
+        gone = assessment.comparison.missing and not assessment.comparison.unfinished
         state = "is in the store" if gone else "has ended yet"
         raise UsageError(
             f"no run of the latest comparison {state}", "`convcompare runs` lists all runs"
         )
-    if kind == "table" and path is None and judgement.comparison.study:
-        out().print(f"\n {_title(judgement.comparison.study)}\n", style="bold")
+    if kind == "table" and path is None and assessment.comparison.study:
+        out().print(f"\n {_title(assessment.comparison.study)}\n", style="bold")
     if kind == "json":
-        emit_text(json.dumps(judgement.to_json(), indent=1, ensure_ascii=False), path)
+        emit_text(json.dumps(assessment.to_json(), indent=1, ensure_ascii=False), path)
     else:
-        table = comparison_table(judgement.ranked(), judgement.store, columns)
+        table = comparison_table(assessment.ranked(), assessment.store, columns)
         emit_table(table, kind, path)
     if kind == "table" and path is None:
-        _print_verdicts(judgement)
-        _print_list("published otherwise", differences(judgement))
-        _print_conclusions(findings(judgement))
-    for text, hint in judgement.warnings():
+        _print_verdicts(assessment)
+        _print_list("published otherwise", differences(assessment))
+        _print_conclusions(findings(assessment))
+    for text, hint in assessment.warnings():
         show_warning(text, hint)
 
 
@@ -92,19 +92,19 @@ def _title(name: str) -> str:
     return f"{study.title} · report {study.report}"
 
 
-def _print_verdicts(judgement: Judgement) -> None:
+def _print_verdicts(assessment: Assessment) -> None:
     """The verdicts, and the matrix of all pairs where they were asked for."""
     console = out()
-    if judgement.lines:
+    if assessment.lines:
         console.print()
-    for line in [*judgement.lines, *judgement.notes]:
+    for line in [*assessment.lines, *assessment.notes]:
         for part in _wrapped(line, width(console), indent=2):
             console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
-    if judgement.all_pairs:
+    if assessment.all_pairs:
         from convcompare.output.tables.pair_table import pair_table
 
         console.print()
-        emit_table(pair_table(judgement), "table")
+        emit_table(pair_table(assessment), "table")
 
 
 def _print_conclusions(found: Sequence[Finding]) -> None:

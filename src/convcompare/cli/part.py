@@ -15,7 +15,7 @@ from .console import talk
 if TYPE_CHECKING:
     from convcompare.store.run import Trial
 
-    from .job import Job
+    from .job import ExperimentPlan
     from .request import Request
 
 MOST_SHARDS = 100_000
@@ -69,7 +69,7 @@ def check_part(request: Request) -> None:
         )
 
 
-def part_of(job: Job, request: Request) -> Job:
+def part_of(job: ExperimentPlan, request: Request) -> ExperimentPlan:
     """The job with the trials of its part alone.
 
     A worker has them all, in an order of its own: where many start at a time, each begins with
@@ -80,7 +80,7 @@ def part_of(job: Job, request: Request) -> Job:
     return replace(job, trials=random.sample(job.trials, len(job.trials)))
 
 
-def work(job: Job, request: Request) -> int:
+def work(job: ExperimentPlan, request: Request) -> int:
     """Run a part and say how to see the whole; the exit code. Nothing but runs is written."""
     from .session import follow_trials, forget
 
@@ -96,7 +96,7 @@ def work(job: Job, request: Request) -> int:
     return 1 if failed else 0
 
 
-def _words(part: Job, job: Job, request: Request, here: int) -> str:
+def _words(part: ExperimentPlan, job: ExperimentPlan, request: Request, here: int) -> str:
     if request.shard:
         name = f"shard {request.shard.number}/{request.shard.of}"
         return f"{name}: {len(part.trials)} of {len(job.trials)} trials, {here} of them run now"

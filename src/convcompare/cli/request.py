@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ModelRequest:
     """A network that was asked for: what tables call it, its spec, settings of its own."""
 
     label: str
@@ -26,7 +26,7 @@ class Wanted:
 class Request:
     """A comparison as it was asked for."""
 
-    models: Sequence[Wanted]
+    models: Sequence[ModelRequest]
     dataset: str
     seeds: Sequence[int]
     recipe: str
@@ -80,6 +80,6 @@ class UntilClear:
     margin: float
 
 
-def wanted(specs: Sequence[str]) -> list[Wanted]:
+def wanted(specs: Sequence[str]) -> list[ModelRequest]:
     """Networks that are called by their specs."""
-    return [Wanted(spec, spec) for spec in specs]
+    return [ModelRequest(spec, spec) for spec in specs]

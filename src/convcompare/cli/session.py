@@ -16,19 +16,19 @@ from convcompare.output.tables.table import check_format
 from .after import time_alone
 from .console import show_warning, talk
 from .dry_run import plan_table, power_words
-from .job import Job, prepare
-from .output import emit_judgement, emit_table
+from .job import ExperimentPlan, prepare
+from .output import emit_assessment, emit_table
 from .part import part_of, work
 from .request import Request
 from .run_comparison import now, say_durations
 
 if TYPE_CHECKING:
-    from convcompare.comparison.comparison import Comparison, Plan
-    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.comparison import Comparison, InterimSchedule
     from convcompare.experiment.trial_runner import TrialRunner
     from convcompare.store.run import Run
 
-    from .progress import Tracker
+    from .progress_view import Tracker
 
 
 def perform(request: Request) -> int:
@@ -43,31 +43,31 @@ def perform(request: Request) -> int:
         return 0
     if request.is_part:
         return work(job, request)
-    judgement = judged(job, request)
-    emit_judgement(judgement, kind, request.out, request.columns)
+    assessment = assess(job, request)
+    emit_assessment(assessment, kind, request.out, request.columns)
     if not request.quiet:
-        say_durations(judgement.comparison, began)
+        say_durations(assessment.comparison, began)
     if talk().is_terminal and kind == "table" and not request.quiet:
         talk().print("next: convcompare plot learning-curves · convcompare report", style="dim")
-    return 1 if judgement.comparison.failed else 0
+    return 1 if assessment.comparison.failed else 0
 
 
-def judged(job: Job, request: Request) -> Judgement:
+def assess(job: ExperimentPlan, request: Request) -> Assessment:
     """Run the comparison that was asked for, and judge it."""
-    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.assessment import Assessment
 
     comparison = run_until_clear(job, request) if request.until_clear else run_job(job, request)
-    return Judgement(comparison, job.store, request.all_pairs)
+    return Assessment(comparison, job.store, request.all_pairs)
 
 
-def run_until_clear(job: Job, request: Request) -> Comparison:
+def run_until_clear(job: ExperimentPlan, request: Request) -> Comparison:
     """Look after 3, 5, 8 … seeds whether every contrast is decided, and stop where it is.
 
     The seeds so far and the looks at them are part of the record, so that the verdict can be had
     again from the runs.
     """
-    from convcompare.comparison.comparison import Plan
-    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.comparison import InterimSchedule
     from convcompare.comparison.stats.sequential import looks
 
     asked = request.until_clear
@@ -77,10 +77,10 @@ def run_until_clear(job: Job, request: Request) -> Comparison:
     if request.fresh:
         forget(job.with_seeds(range(first, first + asked.most_seeds)))
     for done, seeds in enumerate(schedule, start=1):
-        plan = Plan(schedule, done, asked.margin)
+        plan = InterimSchedule(schedule, done, asked.margin)
         comparison = run_job(job.with_seeds(range(first, first + seeds)), request, plan)
-        judgement = Judgement(comparison, job.store, request.all_pairs)
-        open_ = [c for c in judgement.contrasts if not c.settled]
+        assessment = Assessment(comparison, job.store, request.all_pairs)
+        open_ = [c for c in assessment.contrasts if not c.settled]
         if not open_ or done == len(schedule) or time.monotonic() - started > asked.most_seconds:
             break
         if not request.quiet:
@@ -89,23 +89,25 @@ def run_until_clear(job: Job, request: Request) -> Comparison:
     return comparison
 
 
-def forget(job: Job) -> None:
+def forget(job: ExperimentPlan) -> None:
     """Start all trials of a job over."""
     for trial in job.trials:
         job.store.forget(trial.id)
 
 
-def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
+def run_job(
+    job: ExperimentPlan, request: Request, plan: InterimSchedule | None = None
+) -> Comparison:
     """Run what is missing, show it as it runs, and keep a record of the comparison.
 
     The record is there from the beginning, so that what has ended can be looked at meanwhile.
     """
     from convcompare.comparison.comparison import Comparison
-    from convcompare.comparison.group import group_runs
     from convcompare.comparison.lr_selection import choose_rates
+    from convcompare.comparison.model_runs import group_runs
     from convcompare.comparison.unplanned_looks import earlier_looks
 
-    ids = [[trial.id for trial in job.of(entrant)] for entrant in job.entrants]
+    ids = [[trial.id for trial in job.of(candidate)] for candidate in job.candidates]
     looked = earlier_looks(job.store, ids, plan.looks if plan else ())
     if request.fresh and plan is None:
         forget(job)
@@ -129,18 +131,20 @@ def run_job(job: Job, request: Request, plan: Plan | None = None) -> Comparison:
     runs, reused = zip(*(ended[trial.id] for trial in job.trials), strict=True)
     groups = group_runs([trial.label for trial in job.trials], runs, reused)
     comparison = dataclasses.replace(begun, groups=tuple(groups), unfinished=())
-    if job.candidates:
-        comparison = choose_rates(comparison, job.candidates)
+    if job.rate_labels:
+        comparison = choose_rates(comparison, job.rate_labels)
     job.store.add_comparison(name, comparison.record())
     return time_alone(comparison, runner, request.quiet)
 
 
-def follow_trials(job: Job, request: Request, runner: TrialRunner) -> dict[str, tuple[Run, bool]]:
+def follow_trials(
+    job: ExperimentPlan, request: Request, runner: TrialRunner
+) -> dict[str, tuple[Run, bool]]:
     """Run the trials and show them; by id how each ended, and whether it had ended before."""
     from convcompare.experiment.events import Ended, Started
     from convcompare.experiment.trial_runner import execute
 
-    from .progress import Tracker, follow
+    from .progress_view import Tracker, follow
 
     ended: dict[str, tuple[Run, bool]] = {}
     damage: list[str] = []
@@ -167,7 +171,7 @@ def follow_trials(job: Job, request: Request, runner: TrialRunner) -> dict[str, 
     return ended
 
 
-def _expected(job: Job, runner: TrialRunner) -> dict[str, float]:
+def _expected(job: ExperimentPlan, runner: TrialRunner) -> dict[str, float]:
     """Seconds an epoch takes, by label, from a few steps of each model that has runs to do."""
     missing = [trial for trial in job.trials if not job.store.finished(trial.id)]
     first = {trial.label: trial for trial in reversed(missing)}
@@ -178,11 +182,11 @@ def _expected(job: Job, runner: TrialRunner) -> dict[str, float]:
     return expected
 
 
-def say_conditions(job: Job, request: Request) -> None:
+def say_conditions(job: ExperimentPlan, request: Request) -> None:
     """What all runs have in common in two lines, and what so many seeds can show in a third."""
     c, config = job.conditions, job.trials[0].config
-    seeds = len(job.trials) // len(job.entrants)
-    interleaved = ", interleaved" if seeds > 1 and len(job.entrants) > 1 else ""
+    seeds = len(job.trials) // len(job.candidates)
+    interleaved = ", interleaved" if seeds > 1 and len(job.candidates) > 1 else ""
     held_out = f"{formatting.count(c.val_images)} held out, " if c.val_images else ""
     split = f" split among {config.devices}" if config.devices > 1 else ""
     console = talk()
@@ -198,19 +202,19 @@ def say_conditions(job: Job, request: Request) -> None:
         f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}{_together(job)}",
         soft_wrap=pipe,
     )
-    if len(job.entrants) > 1:
+    if len(job.candidates) > 1:
         console.print(power_words(job, request), style="dim", soft_wrap=pipe)
     console.print()
 
 
-def _together(job: Job) -> str:
+def _together(job: ExperimentPlan) -> str:
     each = job.runtime.of_a_job().threads
     threads = f"{each} thread{'s' if each != 1 else ''}"
     return f" · {job.runtime.jobs} at a time, {threads} each" if job.runtime.jobs > 1 else ""
 
 
-def _epochs(job: Job) -> str:
-    epochs = sorted({entrant.config.epochs for entrant in job.entrants})
+def _epochs(job: ExperimentPlan) -> str:
+    epochs = sorted({candidate.config.epochs for candidate in job.candidates})
     if len(epochs) > 1:
         return f"{epochs[0]} to {epochs[-1]} epochs"
     return f"{epochs[0]} epoch{'s' if epochs[0] != 1 else ''}"

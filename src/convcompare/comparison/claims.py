@@ -13,8 +13,8 @@ from convcompare.core.registry import register
 from convcompare.store.run_store import RunStore
 
 from . import verdicts
+from .assessment import Assessment
 from .contrasts import Contrast
-from .judgement import Judgement
 from .pairs import Pair, pair
 from .run_figures import gradient_of_run
 from .stats import paired
@@ -56,32 +56,32 @@ class Finding:
         return f"“{self.claim.sentence}”: {self.told}, {self.evidence}"
 
 
-def study_of(judgement: Judgement) -> Study | None:
+def study_of(assessment: Assessment) -> Study | None:
     """The study that was run, where the runs are on its own data set."""
-    comparison = judgement.comparison
+    comparison = assessment.comparison
     if comparison.study is None or comparison.study not in register.study:
         return None
     found: Study = register.study[comparison.study].function()
     return found if comparison.conditions.dataset == found.dataset else None
 
 
-def findings(judgement: Judgement) -> list[Finding]:
+def findings(assessment: Assessment) -> list[Finding]:
     """Every claim of the study whose networks have all run; none for other comparisons.
 
     Differences in accuracy are those of the pairs that the claims are about, adjusted together.
     """
-    study = study_of(judgement)
+    study = study_of(assessment)
     if study is None:
         return []
-    run = {group.label for group in judgement.comparison.groups if group.finished}
+    run = {group.label for group in assessment.comparison.groups if group.finished}
     claims = [one for one in study.claims if run.issuperset(itertools.chain(*one.pairs))]
     about = [one.pairs for one in claims if one.figure == "test_accuracy"]
     among = frozenset(frozenset(names) for names in itertools.chain(*about))
-    every = replace(judgement, all_pairs=True, among=among)
+    every = replace(assessment, all_pairs=True, among=among)
     return [_finding(one, study, every) for one in claims]
 
 
-def _finding(claim: Claim, study: Study, every: Judgement) -> Finding:
+def _finding(claim: Claim, study: Study, every: Assessment) -> Finding:
     """A claim about several pairs is refuted by one of them, and confirmed by all."""
     told = [_of_pair(claim, names, every) for names in claim.pairs]
     found = [outcome for outcome, _ in told]
@@ -100,7 +100,7 @@ def _finding(claim: Claim, study: Study, every: Judgement) -> Finding:
     return Finding(claim, outcome, evidence)
 
 
-def _of_pair(claim: Claim, names: tuple[str, str], every: Judgement) -> tuple[Outcome, str]:
+def _of_pair(claim: Claim, names: tuple[str, str], every: Assessment) -> tuple[Outcome, str]:
     """What the runs say of two networks, the first one first, and the figure that says so."""
     if claim.figure == "test_accuracy":
         return _by_accuracy(claim, names, every)
@@ -111,7 +111,7 @@ def _of_pair(claim: Claim, names: tuple[str, str], every: Judgement) -> tuple[Ou
     return _by_counts(claim, *(getattr(group, claim.figure) for group in (first, second)))
 
 
-def _by_accuracy(claim: Claim, names: tuple[str, str], every: Judgement) -> tuple[Outcome, str]:
+def _by_accuracy(claim: Claim, names: tuple[str, str], every: Assessment) -> tuple[Outcome, str]:
     contrast = next(c for c in every.contrasts if {c.model, c.baseline} == set(names))
     evidence = f"{contrast.model} {contrast.sentence}"
     if claim.relation == "=" and _within(contrast):

@@ -12,7 +12,7 @@ from convcompare.store.cost import known_fields
 from convcompare.store.run import SCHEMA_VERSION, Run
 from convcompare.store.run_store import RunStore
 
-from .group import Group
+from .model_runs import ModelRuns
 
 _TEXTS = ("classes", "notes", "tuned")
 
@@ -54,7 +54,7 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class Plan:
+class InterimSchedule:
     """Looks at so many seeds each, of which the first `done` were taken.
 
     ``margin`` is the difference in accuracy, a fraction, below which two networks are called alike.
@@ -68,7 +68,7 @@ class Plan:
         return {**vars(self), "looks": list(self.looks)}
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Plan:
+    def from_json(cls, record: Mapping[str, Any]) -> InterimSchedule:
         return cls(tuple(record["looks"]), record["done"], record["margin"])
 
 
@@ -77,14 +77,14 @@ class Comparison:
     """Groups of runs under the same conditions."""
 
     conditions: Conditions
-    groups: tuple[Group, ...]
+    groups: tuple[ModelRuns, ...]
     created: str = ""
     command: tuple[str, ...] = field(default=())
     study: str | None = None
     """The study that was run; None for a comparison of one's own."""
     baseline: str = ""
     """The label of the network that the others are held against."""
-    plan: Plan | None = None
+    plan: InterimSchedule | None = None
     """How seeds were added until it was clear; None for a fixed number of seeds."""
     unfinished: tuple[tuple[str, str], ...] = ()
     """Runs that belong to it and have not ended: the label of the model, the id of the run."""
@@ -142,7 +142,7 @@ class Comparison:
             for run_id in model["trials"]:
                 with store.noting():
                     outcomes[run_id] = store.sound_outcome(run_id)
-            groups.append(Group(model["model"], tuple(run for run in outcomes.values() if run)))
+            groups.append(ModelRuns(model["model"], tuple(run for run in outcomes.values() if run)))
             without = [(model["model"], run_id) for run_id, run in outcomes.items() if not run]
             unfinished += [one for one in without if store.begun(one[1])]
             missing += [one for one in without if not store.begun(one[1])]
@@ -156,7 +156,7 @@ class Comparison:
             tuple(record["command"]),
             record.get("study"),
             record.get("baseline", ""),
-            Plan.from_json(record["plan"]) if record.get("plan") else None,
+            InterimSchedule.from_json(record["plan"]) if record.get("plan") else None,
             tuple(unfinished),
             tuple(missing),
             tuple(record.get("looked", ())),

@@ -8,10 +8,10 @@ from dataclasses import replace
 from convcompare.core import formatting
 
 from .comparison import Comparison
-from .group import Group
+from .model_runs import ModelRuns
 
 
-def choose_rates(comparison: Comparison, candidates: Mapping[str, Sequence[str]]) -> Comparison:
+def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]]) -> Comparison:
     """The comparison with one group a network: that at its best rate, under its own label.
 
     The best has the highest mean accuracy on the images held out, over the seeds; a rate at which
@@ -19,7 +19,7 @@ def choose_rates(comparison: Comparison, candidates: Mapping[str, Sequence[str]]
     """
     groups = {group.label: group for group in comparison.groups}
     chosen = []
-    for label, names in candidates.items():
+    for label, names in rate_labels.items():
         best = max((groups[name] for name in names), key=_quality)
         chosen.append(replace(best, label=label))
     rates = sorted({_rate(group) for group in comparison.groups})
@@ -33,13 +33,13 @@ def choose_rates(comparison: Comparison, candidates: Mapping[str, Sequence[str]]
     return replace(comparison, groups=tuple(chosen), conditions=told)
 
 
-def _quality(group: Group) -> tuple[bool, float]:
+def _quality(group: ModelRuns) -> tuple[bool, float]:
     accuracies = [run.shown.val_accuracy or 0.0 for run in group.finished if run.shown]
     whole = len(accuracies) == len(group.runs)
     return whole, sum(accuracies) / len(accuracies) if accuracies else 0.0
 
 
-def _rate(group: Group) -> float:
+def _rate(group: ModelRuns) -> float:
     return group.runs[0].trial.config.lr
 
 

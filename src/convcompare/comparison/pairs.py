@@ -11,7 +11,7 @@ from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.store.run import Run
 
 from .comparison import Comparison
-from .group import Group
+from .model_runs import ModelRuns
 from .run_flags import disturbed
 
 
@@ -19,8 +19,8 @@ from .run_flags import disturbed
 class Pair:
     """Two models and those of their finished runs that have the same seed, by seed."""
 
-    model: Group
-    baseline: Group
+    model: ModelRuns
+    baseline: ModelRuns
     runs: tuple[tuple[Run, Run], ...]
     tuned: tuple[str, ...] = ()
     """Settings that were chosen for each network by itself, and may differ."""
@@ -108,7 +108,7 @@ def pairs(comparison: Comparison, baseline: str | None, all_pairs: bool = False)
     return [replace(one, tuned=comparison.conditions.tuned) for one in found]
 
 
-def pair(model: Group, baseline: Group) -> Pair:
+def pair(model: ModelRuns, baseline: ModelRuns) -> Pair:
     """The finished runs of two models by seed."""
     by_seed = {run.trial.seed: run for run in baseline.finished}
     runs = [(run, by_seed[run.trial.seed]) for run in model.finished if run.trial.seed in by_seed]

@@ -22,7 +22,7 @@ LEAST_FALL = 0.02
 
 
 @dataclass(frozen=True)
-class Mark:
+class QualityFlag:
     """What is wrong with a run, in words, and an option that helps."""
 
     name: str
@@ -76,7 +76,7 @@ def _gain(run: Run) -> float:
     return 1 - last / lowest if lowest > 0 else 0.0
 
 
-def marks(run: Run, test_images: int, chance: float) -> list[Mark]:
+def marks(run: Run, test_images: int, chance: float) -> list[QualityFlag]:
     """What a reader must know of one run; nothing for a run that diverged or failed."""
     if run.status != "finished" or not run.history:
         return []
@@ -84,18 +84,20 @@ def marks(run: Run, test_images: int, chance: float) -> list[Mark]:
     accuracy = run.test_accuracy
     if at_chance(run, test_images, chance):
         text = f"is at chance level: test accuracy {accuracy:.4f}, guessing has {chance:.4f}"
-        return [Mark("chance", text, f"a lower learning rate: `--lr {config.lr / 10:g}`")]
+        return [QualityFlag("chance", text, f"a lower learning rate: `--lr {config.lr / 10:g}`")]
     found = []
     if not_converged(run):
         gain = f"{100 * _gain(run):.0f} %"
         text = f"has not converged: its last epoch lowered the test loss by {gain}"
-        found.append(Mark("not converged", text, f"more epochs: `--epochs {2 * config.epochs}`"))
+        found.append(
+            QualityFlag("not converged", text, f"more epochs: `--epochs {2 * config.epochs}`")
+        )
     share = waiting_share(run)
     if share is not None and disturbed(run):
         text = f"shared the machine: {100 * share:.0f} % of its threads' time was spent waiting"
         again = "the same command measures it again" if run.timing else "`--fresh`"
         hint = f"its time is not that of the network: {again}, alone"
-        found.append(Mark("shared", text, hint))
+        found.append(QualityFlag("shared", text, hint))
     return found
 
 

@@ -12,7 +12,7 @@ from convcompare.store.run import Run, Trial
 from convcompare.store.run_store import RunStore
 
 from .comparison import Comparison, Conditions
-from .group import Group
+from .model_runs import ModelRuns
 
 LATEST = "latest"
 
@@ -81,7 +81,7 @@ def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> C
         if run is not None:
             by_label.setdefault(_label(chosen[run_id]), []).append(run)
     groups = [
-        Group(label, tuple(sorted(runs, key=lambda run: run.trial.seed)))
+        ModelRuns(label, tuple(sorted(runs, key=lambda run: run.trial.seed)))
         for label, runs in by_label.items()
     ]
     unfinished = [(_label(chosen[i]), i) for i, run in outcomes.items() if run is None]

@@ -49,7 +49,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyRow:
     """One network of a study: its name in the report, and the spec that builds it.
 
     ``parameters`` is the exact count of the network that was trained, None where the report leaves
@@ -98,12 +98,12 @@ class Study:
     report: str
     title: str
     dataset: str
-    rows: tuple[Row, ...]
+    rows: tuple[StudyRow, ...]
     columns: tuple[str, ...] = ()
     figures: tuple[str, ...] = FIGURES
     settings: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
 
-    def row(self, name: str) -> Row | None:
+    def row(self, name: str) -> StudyRow | None:
         """The row of that name."""
         return next((row for row in self.rows if row.name == name), None)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .comparison import Comparison
 from .contrasts import Contrast
 from .cost_contrasts import CostContrast
-from .group import Group
+from .model_runs import ModelRuns
 
 
 def summary(
@@ -60,6 +60,6 @@ def _best_two(comparison: Comparison, others: Sequence[Contrast]) -> list[str]:
     return lines
 
 
-def _accuracy(group: Group) -> float:
+def _accuracy(group: ModelRuns) -> float:
     mean = group.shown("test_accuracy")
     return mean.value if mean else -1.0

@@ -59,7 +59,7 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
 
 
-class Killer:
+class OomKillDetector:
     """The system's killer of processes, as Linux counts its victims."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from convcompare.core.registry import register
 from convcompare.core.spec import Option, Spec, bind, format_value
 
 from .dataset import Dataset, Sources
-from .sources.fetch import Published
+from .sources.fetch import PublishedFiles
 
 _CONTEXT = ("sources",)
 _PATH_PREFIXES = ("folder",)
@@ -83,7 +83,7 @@ def _status(name: str, summary: str, info: Any, sources: Sources) -> DatasetStat
     facts = {key: info.get(key) for key in ("channels", "image_size", "classes", "train", "test")}
     published = info.get("published")
     source, cached, size = str(info.get("source", "")), True, int(info.get("size", 0))
-    if isinstance(published, Published):
+    if isinstance(published, PublishedFiles):
         size = published.size
         source, cached = published.whereabouts(sources)
     return DatasetStatus(

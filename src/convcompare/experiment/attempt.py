@@ -26,13 +26,13 @@ from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.receptive_field_record import FIELDS
 from convcompare.store.run import Epoch, Run, Status, Trial
 from convcompare.store.run_store import Predictions, RunStore
-from convcompare.training.compilation import PLAIN, Asked, choose
+from convcompare.training.compilation import PLAIN, CompileRequest, choose
 from convcompare.training.recording import GradientRecorder, record_fields
 from convcompare.training.state import from_bytes, to_bytes, weights_of
 from convcompare.training.step_timing import peak_memory, step_seconds
 from convcompare.training.trainer import Trainer
 
-from .events import Chosen, Event, Progressed, Started
+from .events import CompileDecided, EpochFinished, Event, Started
 
 SHOWN_IMAGES = 4
 """Test images whose features are kept as pictures."""
@@ -41,10 +41,10 @@ EFFECTIVE_IMAGES = 32
 
 
 @dataclass(frozen=True)
-class How:
+class AttemptOptions:
     """What is done of a trial beside its training, and how its steps are made."""
 
-    steps: Asked = PLAIN
+    steps: CompileRequest = PLAIN
     keep_weights: bool = True
 
 
@@ -58,9 +58,9 @@ class Attempt:
         trainer: Trainer,
         store: RunStore,
         environment: Environment,
-        how: How | None = None,
+        how: AttemptOptions | None = None,
     ) -> None:
-        how = how or How()
+        how = how or AttemptOptions()
         self.keep_weights, self.steps = how.keep_weights, how.steps
         self.trial, self.builder = trial, builder
         self.trainer, self.store, self.environment = trainer, store, environment
@@ -74,7 +74,7 @@ class Attempt:
         """Train from where the store stands to the last epoch."""
         with self._clock("setup_seconds"):
             self._resume()
-        yield Started(self.trial, tuple(self.history), self.trainer.pulse, self.damage)
+        yield Started(self.trial, tuple(self.history), self.trainer.progress, self.damage)
         with self._clock("setup_seconds"):
             seconds = step_seconds(self.trainer)
             self.spent = replace(self.spent, peak_memory=peak_memory(self.trainer))
@@ -83,7 +83,7 @@ class Attempt:
             self.environment = replace(self.environment, compiled=choice.compiled)
             self.store.begin(self.trial, self.environment)
         if choice.why:
-            yield Chosen(self.trial, choice.why)
+            yield CompileDecided(self.trial, choice.why)
         if not self.history:
             self._measure()
         for epoch in self.trainer:
@@ -93,7 +93,7 @@ class Attempt:
             with self._clock("saving_seconds"):
                 state = to_bytes(self.trainer.state())
                 self.store.save_epoch(self.trial, self.history, state)
-            yield Progressed(self.trial, epoch)
+            yield EpochFinished(self.trial, epoch)
 
     def diverge(self, message: str) -> Run:
         """The record that it diverged, committed, with the weights after its last sound epoch."""
@@ -112,12 +112,12 @@ class Attempt:
 
     def _place(self) -> str:
         """Where the training is, and what is kept of it, in words; empty before and after it."""
-        pulse, epoch = self.trainer.pulse, len(self.history) + 1
+        progress, epoch = self.trainer.progress, len(self.history) + 1
         kept = f"; the state after epoch {epoch - 1} is kept" if self.history else ""
         if epoch > self.trial.config.epochs:
             return kept
-        if pulse.step < pulse.steps:
-            return f" in epoch {epoch}, step {pulse.step + 1}{kept}"
+        if progress.step < progress.steps:
+            return f" in epoch {epoch}, step {progress.step + 1}{kept}"
         return f" after the steps of epoch {epoch}{kept}"
 
     def finish(self) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convcompare.store.run import Epoch, Run, Trial
-from convcompare.training.progress import Pulse
+from convcompare.training.progress import StepProgress
 
 
 @dataclass(frozen=True)
@@ -14,13 +14,13 @@ class Started:
 
     trial: Trial
     history: tuple[Epoch, ...]
-    pulse: Pulse
+    progress: StepProgress
     damage: str = ""
     """What of its state was damaged, and what is done about it, in words."""
 
 
 @dataclass(frozen=True)
-class Chosen:
+class CompileDecided:
     """How the steps of a trial are made was chosen by a measurement, or as it was before."""
 
     trial: Trial
@@ -29,7 +29,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Progressed:
+class EpochFinished:
     """One more epoch of a trial is committed."""
 
     trial: Trial
@@ -45,7 +45,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Lost:
+class WorkerDied:
     """The process of a trial died; the trial will be tried again, for the `attempt`-th time."""
 
     trial: Trial
@@ -62,4 +62,4 @@ class Waiting:
     """Which process, in words."""
 
 
-Event = Started | Chosen | Progressed | Lost | Waiting | Ended
+Event = Started | CompileDecided | EpochFinished | WorkerDied | Waiting | Ended

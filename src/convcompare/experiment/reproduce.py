@@ -13,7 +13,7 @@ import numpy as np
 from convcompare.core.errors import DataError, UsageError, quote
 from convcompare.data.dataset import Sources
 from convcompare.store.cost import Environment, plain
-from convcompare.store.reader import StoredRuns
+from convcompare.store.reader import RunReader
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
 from convcompare.training.state import from_bytes
@@ -37,9 +37,9 @@ class Agreement:
 class Repetition:
     """A run as it is stored, and as it came out again."""
 
-    stored: StoredRuns
+    stored: RunReader
     run: Run
-    scratch: StoredRuns
+    scratch: RunReader
     again: Run
 
     @property
@@ -123,7 +123,7 @@ def repeat(
     yield from execute([run.trial], runner, "torchrun" if devices > 1 else "local")
 
 
-def check_repeatable(store: StoredRuns, run_id: str) -> Run:
+def check_repeatable(store: RunReader, run_id: str) -> Run:
     """The run, where it has ended; UsageError for one that has no end to be compared with."""
     if not store.finished(run_id):
         raise UsageError(

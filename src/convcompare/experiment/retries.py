@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convcompare.store.run import Trial
 
-from .events import Ended, Lost
+from .events import Ended, WorkerDied
 
 if TYPE_CHECKING:
     from .trial_runner import TrialRunner
@@ -16,7 +16,7 @@ ATTEMPTS = 3
 """Processes that may die of one trial."""
 
 
-class Deaths:
+class RetryCounter:
     """Counts the processes that each trial has cost.
 
     Only deaths count. A network that raises, runs out of memory in a way that can be told, or
@@ -27,7 +27,7 @@ class Deaths:
         self.runner = runner
         self.counts: collections.Counter[str] = collections.Counter()
 
-    def another(self, trial: Trial, how: str, guess: str = "") -> Lost | Ended:
+    def another(self, trial: Trial, how: str, guess: str = "") -> WorkerDied | Ended:
         """What follows from one more death: the trial is to be tried again, or it has failed.
 
         `how` says what died and of what, `guess` why, as far as can be told when it is given up.
@@ -35,5 +35,5 @@ class Deaths:
         self.counts[trial.id] += 1
         deaths = self.counts[trial.id]
         if deaths < ATTEMPTS:
-            return Lost(trial, how, deaths + 1)
+            return WorkerDied(trial, how, deaths + 1)
         return Ended(self.runner.fail(trial, f"{guess}{how}, {deaths} times"), reused=False)

@@ -22,15 +22,15 @@ from convcompare.store.lease import POLL_SECONDS, Lease
 from convcompare.store.run import Run, Trial
 from convcompare.store.run_store import RunStore
 from convcompare.training.batches import Batches
-from convcompare.training.compilation import Asked
+from convcompare.training.compilation import CompileRequest
 from convcompare.training.cpu_contention import waited_seconds, waited_since
-from convcompare.training.device_group import ALONE, Alone
+from convcompare.training.device_group import ALONE, SingleDevice
 from convcompare.training.hardware import environment, fitting_threads, prepare, release_memory
 from convcompare.training.state import from_bytes
 from convcompare.training.step_timing import BLOCK, block_seconds, step_seconds
 from convcompare.training.trainer import Diverged, Trainer
 
-from .attempt import Attempt, How, latencies, now
+from .attempt import Attempt, AttemptOptions, latencies, now
 from .events import Ended, Event, Waiting
 
 
@@ -51,7 +51,7 @@ def check_fit(config: TrainConfig, dataset: Dataset) -> None:
 
 
 @dataclass(frozen=True)
-class Entrant:
+class Candidate:
     """A network that takes part, with how it is trained; `label` is what tables call it."""
 
     label: str
@@ -71,9 +71,9 @@ class Entrant:
         )
 
 
-def grid(entrants: Sequence[Entrant], dataset: Dataset, seeds: Iterable[int]) -> list[Trial]:
+def grid(candidates: Sequence[Candidate], dataset: Dataset, seeds: Iterable[int]) -> list[Trial]:
     """Every network with every seed, round-robin: drift of the machine hits all of them alike."""
-    return [entrant.trial(dataset, seed) for seed in seeds for entrant in entrants]
+    return [candidate.trial(dataset, seed) for seed in seeds for candidate in candidates]
 
 
 def execute(
@@ -100,7 +100,7 @@ class TrialRunner:
         runtime: Runtime,
         dataset: Dataset,
         sources: Sources | None = None,
-        devices: Alone = ALONE,
+        devices: SingleDevice = ALONE,
     ) -> None:
         started = time.perf_counter()
         self.store, self.runtime, self.dataset, self.sources = store, runtime, dataset, sources
@@ -162,7 +162,7 @@ class TrialRunner:
     def follow(self, trial: Trial) -> None:
         """Train along with the first device, from where it goes on; nothing is recorded here."""
         trainer = self.trainer(trial)
-        self.devices.meet()
+        self.devices.barrier()
         checkpoint, _ = self.store.checkpoint(trial.id)
         if checkpoint:
             trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
@@ -258,10 +258,10 @@ class TrialRunner:
         attempt: Attempt | None = None
         try:
             builder = self._builder(trial)
-            steps = Asked(self.runtime.compile, before.compiled if before else None)
-            how = How(steps, self.runtime.weights)
+            steps = CompileRequest(self.runtime.compile, before.compiled if before else None)
+            how = AttemptOptions(steps, self.runtime.weights)
             attempt = Attempt(trial, builder, self.trainer(trial), self.store, place, how)
-            self.devices.meet()
+            self.devices.barrier()
             yield from attempt.epochs()
             run = attempt.finish()
         except Diverged as error:

@@ -12,15 +12,15 @@ from convcompare.core.errors import UsageError, did_you_mean, quote
 from .tables.comparison_table import comparison_table
 
 if TYPE_CHECKING:
+    from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.comparison import Comparison
-    from convcompare.comparison.judgement import Judgement
 
 KINDS = ("models", "runs", "epochs")
 NESTED = ("epoch_seconds", "inference", "timing")
 """What the object of a run has that is no single value."""
 
 
-def rows(judgement: Judgement, kind: str, columns: Sequence[str] = ()) -> list[dict[str, Any]]:
+def rows(assessment: Assessment, kind: str, columns: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The rows of that kind, each value a text, a number or None.
 
     ``models`` has the columns of the table in full precision, intervals included, and those of
@@ -30,9 +30,9 @@ def rows(judgement: Judgement, kind: str, columns: Sequence[str] = ()) -> list[d
         hint = did_you_mean(kind, KINDS) or f"rows: {', '.join(KINDS)}"
         raise UsageError(f"there are no rows of {quote(kind)}", hint)
     if kind == "models":
-        table = comparison_table(judgement.ranked(), judgement.store, columns)
+        table = comparison_table(assessment.ranked(), assessment.store, columns)
         return [{c.key: _plain(row.get(c.key)) for c in table.columns} for row in table.rows]
-    return list((_runs if kind == "runs" else _epochs)(judgement.comparison))
+    return list((_runs if kind == "runs" else _epochs)(assessment.comparison))
 
 
 def _runs(comparison: Comparison) -> Iterator[dict[str, Any]]:

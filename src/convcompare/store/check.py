@@ -18,12 +18,12 @@ from convcompare.core.errors import Damaged, StoreError
 from . import atomic_files, checkpoints
 from .json_records import damaged
 from .lease import is_lease
-from .reader import ANALYSES, COMPARISONS, QUARANTINE, StoredRuns
+from .reader import ANALYSES, COMPARISONS, QUARANTINE, RunReader
 from .run_store import RunStore
 
 
 @dataclass(frozen=True)
-class Finding:
+class Damage:
     """Something that cannot be read: the error that names it, and what of it is to be put aside."""
 
     error: StoreError
@@ -38,17 +38,17 @@ class Examination:
 
     runs: int
     comparisons: int
-    findings: tuple[Finding, ...]
+    findings: tuple[Damage, ...]
 
 
-def examine(store: StoredRuns) -> Examination:
+def examine(store: RunReader) -> Examination:
     """Read everything of a store; nothing is written.
 
     What is found is looked at again, since a process that writes a run meanwhile removes what is
     out of date.
     """
     runs, comparisons = store.folders(), store.comparisons()
-    found: list[Finding] = []
+    found: list[Damage] = []
     for run_id in runs:
         if first := list(_of_run(store, run_id)):
             known = {finding.error.message for finding in first}
@@ -59,7 +59,7 @@ def examine(store: StoredRuns) -> Examination:
     return Examination(len(runs), len(comparisons), tuple(found))
 
 
-def repair(store: RunStore, finding: Finding, place: str) -> list[Path]:
+def repair(store: RunStore, finding: Damage, place: str) -> list[Path]:
     """Put aside what is damaged, below ``quarantine/<place>``; where it is now.
 
     Raises StoreError where somebody writes the run; what is no damage, as a record of a newer
@@ -101,19 +101,19 @@ def _release(folder: Path) -> None:
                 atomic_files.remove(folder / name)
 
 
-def _look(read: Callable[[], object], aside: tuple[Path, ...], run_id: str = "") -> list[Finding]:
+def _look(read: Callable[[], object], aside: tuple[Path, ...], run_id: str = "") -> list[Damage]:
     try:
         read()
     except StoreError as error:
-        return [Finding(error, aside, run_id)]
+        return [Damage(error, aside, run_id)]
     return []
 
 
-def _of_run(store: StoredRuns, run_id: str) -> Iterator[Finding]:
+def _of_run(store: RunReader, run_id: str) -> Iterator[Damage]:
     """What is damaged of a run: of one that has ended the whole is to go, else the part."""
     folder = store.folder(run_id)
     if not folder.is_dir():
-        yield Finding(damaged(folder, "it is not a folder"), (folder,), run_id)
+        yield Damage(damaged(folder, "it is not a folder"), (folder,), run_id)
         return
     names = [name for name in atomic_files.names(folder) if not is_lease(name)]
     if not names:  # a process died before it wrote a word
@@ -130,25 +130,25 @@ def _of_run(store: StoredRuns, run_id: str) -> Iterator[Finding]:
         yield from _of_beginning(store, run_id)
 
 
-def _of_end(store: StoredRuns, run_id: str) -> Iterator[Finding]:
+def _of_end(store: RunReader, run_id: str) -> Iterator[Damage]:
     folder = store.folder(run_id)
     try:
         run = store.recorded(run_id)
     except StoreError as error:
-        yield Finding(error, (folder,), run_id)
+        yield Damage(error, (folder,), run_id)
         return
     for name, digest in run.sha256.items():
         read = partial(store.verify, replace(run, sha256={name: digest}), weights=True)
         yield from _look(read, (folder,), run_id)
 
 
-def _of_beginning(store: StoredRuns, run_id: str) -> Iterator[Finding]:
+def _of_beginning(store: RunReader, run_id: str) -> Iterator[Damage]:
     folder = store.folder(run_id)
     if atomic_files.exists(folder / "error.json"):
         failure = folder / "error.json"
         yield from _look(partial(store.recorded, run_id, failure.name), (failure,), run_id)
     for error, aside in checkpoints.damages(folder, run_id):
-        yield Finding(error, aside, run_id)
+        yield Damage(error, aside, run_id)
     for name in atomic_files.names(folder / ANALYSES):
         read = partial(store.half_done_analysis, run_id, name.removesuffix(".npz"))
         yield from _look(read, (folder / ANALYSES / name,), run_id)

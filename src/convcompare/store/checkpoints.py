@@ -37,7 +37,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class State:
+class CheckpointRef:
     """A state as its record names it; its tensors have not been looked at."""
 
     path: Path
@@ -72,9 +72,9 @@ def save(
             atomic_files.remove(states / other)
 
 
-def states(folder: Path, run_id: str) -> list[State | StoreError]:
+def states(folder: Path, run_id: str) -> list[CheckpointRef | StoreError]:
     """The committed states, newest first; an error in place of one whose record is damaged."""
-    found: list[State | StoreError] = []
+    found: list[CheckpointRef | StoreError] = []
     for number in sorted(_numbers(folder / CHECKPOINT), reverse=True):
         try:
             found.append(_state(folder / CHECKPOINT / f"{number:04}.json", run_id))
@@ -134,24 +134,24 @@ def _numbers(folder: Path) -> list[int]:
     ]
 
 
-def _state(path: Path, run_id: str) -> State:
-    def build(record: Mapping[str, Any]) -> State:
+def _state(path: Path, run_id: str) -> CheckpointRef:
+    def build(record: Mapping[str, Any]) -> CheckpointRef:
         if record["id"] != run_id:
             raise damaged(path, "it is of another run")
         history = tuple(Epoch.from_json(epoch) for epoch in record["history"])
         if [epoch.epoch for epoch in history] != list(range(1, int(path.stem) + 1)):
             raise ValueError("epochs are missing")
-        return State(path.with_suffix(".safetensors"), str(record["sha256"]), history)
+        return CheckpointRef(path.with_suffix(".safetensors"), str(record["sha256"]), history)
 
     return read_parsed(path, build)
 
 
-def _old_states(folder: Path) -> list[State | StoreError]:
+def _old_states(folder: Path) -> list[CheckpointRef | StoreError]:
     """The states of a run that was begun by a version before these records."""
     pointer = folder / CHECKPOINT / OLD_POINTER
     lines = atomic_files.read(folder / "history.jsonl").splitlines()
     history = [record for line in lines if (record := unseal(line)) is not None]
-    found: list[State | StoreError] = []
+    found: list[CheckpointRef | StoreError] = []
     for state in read_record(pointer).get("checkpoints", []):
         epoch = state["epoch"]
         path = pointer.with_name(f"{epoch:04}.safetensors")
@@ -159,5 +159,5 @@ def _old_states(folder: Path) -> list[State | StoreError]:
             found.append(damaged(folder / "history.jsonl", f"it has no {quote(epoch)} epochs"))
         else:
             epochs = tuple(Epoch.from_json(line) for line in history[:epoch])
-            found.append(State(path, state["sha256"], epochs))
+            found.append(CheckpointRef(path, state["sha256"], epochs))
     return found

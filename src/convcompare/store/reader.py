@@ -47,7 +47,7 @@ class Predictions:
     labels: npt.NDArray[np.int64]
 
 
-class StoredRuns:
+class RunReader:
     """The runs below one folder, for who reads them: nothing here writes."""
 
     def __init__(self, root: Path) -> None:

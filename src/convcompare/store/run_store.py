@@ -26,7 +26,7 @@ from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .json_records import damaged, sha256, stamp, verified, write_record
 from .lease import Lease, claim, held, hold, holder, is_lease
-from .reader import ANALYSES, BINARIES, COMPARISONS, PASSING, RECORDS, RUN, Predictions, StoredRuns
+from .reader import ANALYSES, BINARIES, COMPARISONS, PASSING, RECORDS, RUN, Predictions, RunReader
 from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # the list of the runs needs no arrays
 __all__ = ["Checkpoint", "Predictions", "RunStore"]
 
 
-class RunStore(StoredRuns):
+class RunStore(RunReader):
     """The same for who writes: every change of a run needs its lease."""
 
     def __init__(self, root: Path) -> None:

@@ -14,7 +14,7 @@ from convcompare.core.errors import UsageError
 from convcompare.data.dataset import Augmentation, Dataset, Split
 
 from .augmentation import draw_moves, draw_reflected_moves, shifted, shifted_with_reflection
-from .device_group import ALONE, Alone
+from .device_group import ALONE, SingleDevice
 
 
 class Batches:
@@ -26,7 +26,7 @@ class Batches:
     """
 
     def __init__(
-        self, split: Split, dataset: Dataset, device: torch.device, devices: Alone = ALONE
+        self, split: Split, dataset: Dataset, device: torch.device, devices: SingleDevice = ALONE
     ) -> None:
         self.devices = devices
         rows = np.array(split.images.transpose(0, 2, 3, 1), order="C")
@@ -101,7 +101,7 @@ class Batches:
 
         The last batch is as long as it is; alone, the part is the whole.
         """
-        part = self.devices.part(len(self)).rows
+        part = self.devices.shard(len(self)).rows
         for start in range(part.start, part.stop, batch_size):
             rows = slice(start, min(start + batch_size, part.stop))
             yield self.normalise(self.images[rows]), self.labels[rows]
@@ -127,7 +127,7 @@ class Batches:
         moves = self._moves([len(one) for one in chosen], augment, augmentation, flip is not None)
         flip = None if flip is None else flip.to(self.device)
         for number, some in enumerate(chosen):
-            part = self.devices.part(len(some)).rows
+            part = self.devices.shard(len(some)).rows
             some = some[part]
             images = self.images.index_select(0, some)
             if flip is not None:

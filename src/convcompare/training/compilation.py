@@ -38,14 +38,14 @@ MODES = {"cuda": "reduce-overhead"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class CompileRequest:
     """When steps are compiled; ``began`` where a half-done run says whether its steps were."""
 
     when: Compile
     began: bool | None = None
 
 
-PLAIN = Asked("off")
+PLAIN = CompileRequest("off")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Choice:
     why: str = ""
 
 
-def choose(trainer: Trainer, asked: Asked, seconds: float) -> Choice:
+def choose(trainer: Trainer, asked: CompileRequest, seconds: float) -> Choice:
     """Compile the network of `trainer` where that is asked for or pays, and leave it so.
 
     `seconds` are those of a plain step. RuntimeError where compiling was asked for and fails.

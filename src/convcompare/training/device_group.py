@@ -26,27 +26,27 @@ FEWEST = 2
 
 
 @dataclass(frozen=True)
-class Part:
+class BatchShard:
     """The images of a batch that a device looks at, and the share of the batch that they count."""
 
     rows: slice
     share: float
 
 
-class Alone:
+class SingleDevice:
     """The one device of a training: the part is the whole."""
 
     rank, size = 0, 1
 
-    def part(self, images: int) -> Part:
+    def shard(self, images: int) -> BatchShard:
         """What this device does of a batch of so many images."""
-        return Part(slice(0, images), 1.0)
+        return BatchShard(slice(0, images), 1.0)
 
     def averaging(self, model: nn.Module) -> nn.Module | None:
         """The network whose backward pass averages the gradients of all devices, for an epoch."""
         return None
 
-    def align(self, model: nn.Module) -> None:
+    def broadcast(self, model: nn.Module) -> None:
         """Give every device the weights and buffers of the first one."""
 
     def sum(self, tensor: Tensor) -> Tensor:
@@ -57,18 +57,18 @@ class Alone:
         """The mean over each whole batch from those of this device's parts, and their shares."""
         return means
 
-    def join(self, rows: Tensor, images: int) -> Tensor:
+    def all_gather(self, rows: Tensor, images: int) -> Tensor:
         """From the rows of each device's part of so many images to those of all, in order."""
         return rows
 
-    def meet(self) -> None:
+    def barrier(self) -> None:
         """Wait until all have come here."""
 
 
-ALONE = Alone()
+ALONE = SingleDevice()
 
 
-class Devices(Alone):
+class DeviceGroup(SingleDevice):
     """One of several processes, each with a device; all must be asked the same in the same order.
 
     ``unused`` says that some parameters may get no gradient in a step, which costs a little.
@@ -78,21 +78,21 @@ class Devices(Alone):
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         self.unused = unused
 
-    def part(self, images: int) -> Part:
+    def shard(self, images: int) -> BatchShard:
         """Even parts, one after another; a batch too small to be split is the first device's.
 
         The others look at it as well, so that no network meets an empty batch, but it counts once.
         """
         if images < FEWEST * self.size:
-            return Part(slice(0, images), 0.0 if self.rank else 1.0)
+            return BatchShard(slice(0, images), 0.0 if self.rank else 1.0)
         first, last = (place * images // self.size for place in (self.rank, self.rank + 1))
-        return Part(slice(first, last), (last - first) / images)
+        return BatchShard(slice(first, last), (last - first) / images)
 
     def averaging(self, model: nn.Module) -> nn.Module | None:
         """The same network as torch's DistributedDataParallel; None where nothing is trained.
 
         Buffers are each device's own. Made anew for each epoch: which parameters are trained may
-        change between them (`lifecycle.py`).
+        change between them (`model_hooks.py`).
         """
         if not any(p.requires_grad for p in model.parameters()):
             return None
@@ -106,7 +106,7 @@ class Devices(Alone):
             )
 
     @torch.no_grad()
-    def align(self, model: nn.Module) -> None:
+    def broadcast(self, model: nn.Module) -> None:
         tensors = [*model.parameters(), *model.buffers()]
         flat = [t.contiguous().reshape(-1).view(torch.uint8) for t in tensors]
         together = torch.cat(flat)  # bytes: gloo has no booleans
@@ -125,23 +125,23 @@ class Devices(Alone):
         weights = torch.tensor(shares[: len(means)], dtype=means.dtype, device=means.device)
         return self.sum(weights * means)
 
-    def join(self, rows: Tensor, images: int) -> Tensor:
-        part = self.part(images)
+    def all_gather(self, rows: Tensor, images: int) -> Tensor:
+        part = self.shard(images)
         whole = rows.new_zeros((images, *rows.shape[1:]))
         if part.share:
             whole[part.rows] = rows
         return self.sum(whole)  # each row is a number and zeros: exact
 
-    def meet(self) -> None:
+    def barrier(self) -> None:
         dist.barrier()
 
     def leave(self) -> None:
         """Go when all are done: who went before would look like one that died."""
-        self.meet()
+        self.barrier()
         dist.destroy_process_group()
 
 
-def join_devices(folder: str, on: str, unused: bool) -> Devices:
+def join_devices(folder: str, on: str, unused: bool) -> DeviceGroup:
     """Become one of the processes that torchrun started; they find each other in `folder`."""
     device = torch.device(on)
     if device.type == "cuda":
@@ -153,4 +153,4 @@ def join_devices(folder: str, on: str, unused: bool) -> Devices:
         world_size=int(os.environ["WORLD_SIZE"]),
         timeout=PATIENCE,
     )
-    return Devices(unused)
+    return DeviceGroup(unused)

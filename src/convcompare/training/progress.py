@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Pulse:
+class StepProgress:
     """Where a training is, for a display to read at any moment."""
 
     step: int = 0

@@ -32,7 +32,7 @@ from .batches import Batches
 from .cpu_contention import waited_seconds, waited_since
 from .memory_format import channels_last
 from .optim import learning_rate, make_optimizer, set_rate
-from .progress import Pulse
+from .progress import StepProgress
 from .state import restore, state_of
 
 EVALUATION_BATCH = 500
@@ -80,7 +80,7 @@ class Trainer:
         """The compiled form of the network, where whole batches go through it."""
         self.epoch, self.lr = 0, config.lr
         self.steps = -(-len(self.train_batches) // config.batch_size)
-        self.pulse = Pulse(steps=self.steps)
+        self.progress = StepProgress(steps=self.steps)
         self.evaluation_batch: int | None = None
         """Images of an evaluation batch, known from the first one on."""
         self.test_logits = torch.empty(0)
@@ -115,7 +115,7 @@ class Trainer:
                 self.evaluation_batch = images_with_room(self.model, few, EVALUATION_BATCH)
             steps = batches.in_order(self.evaluation_batch)
             logits = [self._look(x, allowed) for x, _ in steps]
-        return self.devices.join(torch.cat(logits), len(batches)).cpu()
+        return self.devices.all_gather(torch.cat(logits), len(batches)).cpu()
 
     def tta_accuracy(self) -> float:
         """The test accuracy by the logits averaged over the views of each image."""
@@ -141,7 +141,7 @@ class Trainer:
     def _next_epoch(self) -> Epoch:
         model_hooks.begin_epoch(self.model, self.epoch)
         self.model.train()
-        self.pulse.step = 0
+        self.progress.step = 0
         started, waited = time.perf_counter(), waited_seconds()
         with torch.random.fork_rng(self.random_devices()):
             torch.manual_seed(derive(self.seed, "dropout", self.epoch, self.devices.rank))
@@ -189,8 +189,8 @@ class Trainer:
         hits = torch.zeros((), dtype=torch.int64, device=self.device)
         sizes = torch.full((self.steps,), self.config.batch_size, dtype=torch.float64)
         sizes[-1] = len(self.train_batches) - (self.steps - 1) * self.config.batch_size
-        shares = [self.devices.part(int(size)).share for size in sizes]
-        self.devices.align(self.model)
+        shares = [self.devices.shard(int(size)).share for size in sizes]
+        self.devices.broadcast(self.model)
         self.averaging = self.devices.averaging(self.model)
         for step, (images, labels) in enumerate(self.batches(self.epoch)):
             self.lr = self._rate(step)
@@ -198,14 +198,14 @@ class Trainer:
             losses[step], correct = self.step(self.optimizer, images, labels, shares[step])
             if shares[step]:
                 hits += correct
-            self.pulse.step = step + 1
+            self.progress.step = step + 1
             if self.device.type == "cpu" and (self.devices.size == 1 or step % PULSE == 0):
                 seen = self.devices.mean(losses[: step + 1], shares)
-                self.pulse.loss = seen[step].item()
-                if self.devices.size > 1 or not math.isfinite(self.pulse.loss):
+                self.progress.loss = seen[step].item()
+                if self.devices.size > 1 or not math.isfinite(self.progress.loss):
                     self._check(seen)
         self.averaging = None
-        self.devices.align(self.model)
+        self.devices.broadcast(self.model)
         losses, hits = self.devices.mean(losses, shares), self.devices.sum(hits)
         self._check(losses)
         mean = (losses.cpu().double() * sizes).sum() / sizes.sum()

@@ -21,7 +21,7 @@ def classes(
     $ convcompare classes
     $ convcompare classes fcn simple --format csv
     """
-    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.selection import select
     from convcompare.core.errors import UsageError
     from convcompare.output.tables.class_table import class_table
@@ -32,5 +32,5 @@ def classes(
     comparison = select(opened, names or [])
     if not any(group.finished for group in comparison.groups):
         raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
-    emit_table(class_table(Judgement(comparison, opened)), kind, out)
+    emit_table(class_table(Assessment(comparison, opened)), kind, out)
     end(opened)

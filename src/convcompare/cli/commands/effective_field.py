@@ -38,7 +38,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Request:
+class FieldRequest:
     """An effective field as it was asked for."""
 
     models: tuple[str, ...]
@@ -55,7 +55,7 @@ class Request:
     format: Format
 
 
-def perform(request: Request) -> None:
+def perform(request: FieldRequest) -> None:
     """Measure each network, write the files, print the table."""
     measure = _measure(request.measure)
     run = None if request.run is None else _find_run(request)
@@ -91,7 +91,7 @@ def _measure(name: str) -> Literal["squared", "absolute"]:
     raise UsageError(f"`--measure` cannot be {quote(name)}", near or "squared or absolute")
 
 
-def _find_run(request: Request) -> Run:
+def _find_run(request: FieldRequest) -> Run:
     from convcompare.store.run_store import RunStore
 
     store = RunStore(request.store)
@@ -114,7 +114,7 @@ def _label(run: Run) -> str:
     return label if same else run.trial.model
 
 
-def _images(request: Request, shape: Shape) -> tuple[Tensor, str]:
+def _images(request: FieldRequest, shape: Shape) -> tuple[Tensor, str]:
     """The images that are averaged over, normalised, and what they are in words."""
     import torch
 
@@ -140,7 +140,7 @@ def _images(request: Request, shape: Shape) -> tuple[Tensor, str]:
 
 
 def _field(
-    name: str, shape: Shape, images: Tensor, request: Request,
+    name: str, shape: Shape, images: Tensor, request: FieldRequest,
     measure: Literal["squared", "absolute"], run: Run | None,
 ) -> EffectiveField:  # fmt: skip
     from convcompare.analysis.receptive_field.effective import effective_field, pick_layer

@@ -17,7 +17,7 @@ from ..output import emit_drawings, emit_table, emit_text
 if TYPE_CHECKING:
     from convcompare.store.gradient_record import GradientRecord
 
-    from ..job import Job
+    from ..job import ExperimentPlan
     from ..request import Request
 
 
@@ -133,7 +133,7 @@ def _perform(request: Request, threshold: float, out: Path | None) -> int:
     return 1 if failed else 0
 
 
-def _at_initialisation(job: Job) -> dict[str, GradientRecord]:
+def _at_initialisation(job: ExperimentPlan) -> dict[str, GradientRecord]:
     from convcompare.training.batches import Batches
     from convcompare.training.hardware import prepare
     from convcompare.training.memory_format import channels_last
@@ -143,14 +143,14 @@ def _at_initialisation(job: Job) -> dict[str, GradientRecord]:
     config = job.trials[0].config
     train = Batches(job.dataset.train, job.dataset, device).resized(config.image_size)
     records = {}
-    for entrant in job.entrants:
+    for candidate in job.candidates:
         recorder = GradientRecorder(train)
-        recorder.measure(channels_last(entrant.builder.build(job.trials[0].seed), device))
-        records[entrant.label] = recorder.record
+        recorder.measure(channels_last(candidate.builder.build(job.trials[0].seed), device))
+        records[candidate.label] = recorder.record
     return records
 
 
-def _recorded(job: Job, comparison: Any) -> Mapping[str, GradientRecord]:
+def _recorded(job: ExperimentPlan, comparison: Any) -> Mapping[str, GradientRecord]:
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
     from convcompare.output.plots.source import Source
@@ -173,7 +173,7 @@ def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]
     }
 
 
-def _notes(job: Job, threshold: float) -> tuple[str, ...]:
+def _notes(job: ExperimentPlan, threshold: float) -> tuple[str, ...]:
     from convcompare.analysis.gradient_flow import fixed_batch
     from convcompare.store.gradient_record import CEILING, FLOOR
 

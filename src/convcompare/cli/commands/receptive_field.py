@@ -100,9 +100,9 @@ def receptive_field(
     """
     kind = check_format(format)
     if effective:
-        from .effective_field import Request, perform
+        from .effective_field import FieldRequest, perform
 
-        request = Request(
+        request = FieldRequest(
             tuple(models or ()), dataset, image_size, layer, images, measure, seed, run, store,
             data_dir, out or Path("convcompare-figures"), kind,
         )  # fmt: skip

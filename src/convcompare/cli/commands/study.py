@@ -16,10 +16,10 @@ from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
 from .. import options as o
-from ..output import emit_judgement, emit_table, emit_text
+from ..output import emit_assessment, emit_table, emit_text
 
 if TYPE_CHECKING:
-    from convcompare.comparison.study import Row, Study
+    from convcompare.comparison.study import Study, StudyRow
 
     from ..request import Request
 
@@ -134,7 +134,7 @@ def _studies(names: Sequence[str]) -> dict[str, Study]:
     return {name: register.study[name].function() for name in dict.fromkeys(expanded)}
 
 
-def _rows(name: str, study: Study, skip: Sequence[str]) -> list[Row]:
+def _rows(name: str, study: Study, skip: Sequence[str]) -> list[StudyRow]:
     left = [row for row in study.rows if row.name not in skip and row.spec not in skip]
     if not left:
         raise UsageError(f"`--skip` leaves nothing of study {quote(name)}")
@@ -151,14 +151,15 @@ def _check_skip(skip: Sequence[str], studies: dict[str, Study]) -> None:
             )
 
 
-def _request(shared: Request, name: str, study: Study, rows: Iterable[Row]) -> Request:
+def _request(shared: Request, name: str, study: Study, rows: Iterable[StudyRow]) -> Request:
     """The request of one study: its networks, each with the epochs of its row."""
     from dataclasses import replace
 
-    from ..request import Wanted
+    from ..request import ModelRequest
 
     models = [
-        Wanted(row.name, row.spec, {**study.settings, "epochs": str(row.epochs)}) for row in rows
+        ModelRequest(row.name, row.spec, {**study.settings, "epochs": str(row.epochs)})
+        for row in rows
     ]
     columns = dict.fromkeys([*study.columns, *shared.columns])
     dataset = shared.dataset or study.dataset
@@ -167,7 +168,7 @@ def _request(shared: Request, name: str, study: Study, rows: Iterable[Row]) -> R
 
 def _run(requests: Sequence[Request], kind: Format) -> int:
     """Each study in turn; a table after each, one JSON object after all."""
-    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.assessment import Assessment
 
     from ..job import prepare
     from ..part import work
@@ -183,14 +184,14 @@ def _run(requests: Sequence[Request], kind: Format) -> int:
         if request.is_part:
             failed = bool(work(job, request)) or failed
             continue
-        judgement = Judgement(run_job(job, request), job.store, request.all_pairs)
-        failed = failed or bool(judgement.comparison.failed)
-        records.append(judgement.to_json())
+        assessment = Assessment(run_job(job, request), job.store, request.all_pairs)
+        failed = failed or bool(assessment.comparison.failed)
+        records.append(assessment.to_json())
         if kind != "json":
             path = _path(request, several=len(requests) > 1)
-            emit_judgement(judgement, kind, path, request.columns)
+            emit_assessment(assessment, kind, path, request.columns)
         if not request.quiet:
-            say_durations(judgement.comparison, began)
+            say_durations(assessment.comparison, began)
     if kind == "json" and records:
         record = {"schema_version": 1, "studies": records}
         emit_text(json.dumps(record, indent=1, ensure_ascii=False), requests[0].out)

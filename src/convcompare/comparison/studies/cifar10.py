@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Row, Study
+from ..study import FIGURES, Claim, Published, Study, StudyRow
 
 TITLE = "CIFAR-10: fully connected, residual, regularised"
 COLUMNS = ("epoch-time", "inference")
@@ -18,7 +18,7 @@ def cifar10() -> Study:
     return Study(
         "002", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "FCN", "fcn:hidden=1024x512x256", 3_805_450,
                 Published(
                     1_462_538, 1.7803, 0.6946, 0.5340, 0.7507, 247.484,
@@ -26,7 +26,7 @@ def cifar10() -> Study:
                            "of 3,072",),
                 ),
             ),
-            Row(
+            StudyRow(
                 "Residual CNN", "residual", 161_482,
                 Published(
                     160_906, 0.6454, 0.1486, 0.8193, 0.9483, 363.748,
@@ -34,7 +34,7 @@ def cifar10() -> Study:
                            "three",),
                 ),
             ),
-            Row(
+            StudyRow(
                 "Regularized Residual CNN",
                 "residual:blocks=32-64/2-64-128/2-128,stem_bias=false,grid=1,dropout2d=0.2,init=he",
                 678_058,
@@ -59,16 +59,16 @@ def cifar10_004() -> Study:
     return Study(
         "004", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "FCN", "fcn:hidden=512x256x128", None,
                 Published(test_accuracy=0.519, train_accuracy=0.536, time=189.64),
                 guessed=True,
             ),
-            Row(
+            StudyRow(
                 "Residual CNN", f"cnn:{_CNN_004}64-MP-P-128-MP-P-256-P", 2_083_850,
                 Published(test_accuracy=0.7507, train_accuracy=0.9781, time=292.84),
             ),
-            Row(
+            StudyRow(
                 "Regularised residual CNN",
                 f"cnn:norm=batch,dropout=0.5,{_CNN_004}64-MP-P-D0.2-128-MP-P-D0.2-256-P-D0.2",
                 2_084_746,
@@ -93,8 +93,8 @@ def cifar10_000() -> Study:
     return Study(
         "000", TITLE, "cifar10",
         (
-            Row("FCN", "fcn:hidden=1024x512x256", 3_805_450, Published(3_805_450)),
-            Row(
+            StudyRow("FCN", "fcn:hidden=1024x512x256", 3_805_450, Published(3_805_450)),
+            StudyRow(
                 "Regularised residual CNN",
                 "residual:blocks=D0.2-32-64/2-D0.3-128/2-128-D0.4", 623_306, Published(623_306),
             ),

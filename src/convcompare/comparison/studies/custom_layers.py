@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Row, Study
+from ..study import FIGURES, Claim, Published, Study, StudyRow
 
 TITLE = "Custom layers"
 COLUMNS = ("epoch-time", "inference")
@@ -17,22 +17,22 @@ def custom_layers() -> Study:
     return Study(
         "002", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "custom layers", "cnn:conv=scaled", 268_650,
                 Published(268_650, 1.5861, 0.1838, 0.6730, 0.9345, 254.547),
             ),
-            Row(
+            StudyRow(
                 "attention", "cnn:attention=se", 268_810,
                 Published(268_810, 1.2919, 0.2197, 0.7069, 0.9230, 264.053),
             ),
-            Row(
+            StudyRow(
                 "custom activation", "cnn:activation=silu+relu", 268_650,
                 Published(
                     268_810, 2.1056, 0.0519, 0.6774, 0.9838, 261.071,
                     notes=("the printed count repeats that of attention",),
                 ),
             ),
-            Row(
+            StudyRow(
                 "custom pooling", "cnn:pool=lp", 268_650,
                 Published(268_650, 1.6854, 0.1489, 0.6878, 0.9471, 291.747),
             ),
@@ -57,7 +57,7 @@ def custom_layers_003() -> Study:
         ("custom activation", "cnn:activation=swish"),
         ("custom pooling", "cnn:pool=lp-mean,p=1.5"),
     )
-    guessed = tuple(Row(name, spec, None, guessed=True) for name, spec in rows)
+    guessed = tuple(StudyRow(name, spec, None, guessed=True) for name, spec in rows)
     return Study("003", TITLE, "cifar10", guessed, COLUMNS, SHOWN)
 
 
@@ -67,16 +67,16 @@ def custom_layers_004() -> Study:
     return Study(
         "004", TITLE, "cifar10",
         (
-            Row("standard", "cnn", None, Published(test_accuracy=0.921), guessed=True),
-            Row("custom convolution", "cnn:conv=scaled", None, guessed=True),
-            Row("attention", "cnn:attention=se", None, Published(test_accuracy=0.934),
+            StudyRow("standard", "cnn", None, Published(test_accuracy=0.921), guessed=True),
+            StudyRow("custom convolution", "cnn:conv=scaled", None, guessed=True),
+            StudyRow("attention", "cnn:attention=se", None, Published(test_accuracy=0.934),
                 guessed=True),
-            Row("Swish", "cnn:activation=swish", None, Published(test_accuracy=0.928),
+            StudyRow("Swish", "cnn:activation=swish", None, Published(test_accuracy=0.928),
                 guessed=True),
-            Row("custom activation", "cnn:activation=silu+relu", None,
+            StudyRow("custom activation", "cnn:activation=silu+relu", None,
                 Published(test_accuracy=0.932), guessed=True),
-            Row("Lp pooling", "cnn:pool=lp", None, guessed=True),
-            Row("average pooling", "cnn:pool=average", None, guessed=True),
+            StudyRow("Lp pooling", "cnn:pool=lp", None, guessed=True),
+            StudyRow("average pooling", "cnn:pool=average", None, guessed=True),
         ),
         COLUMNS,
         SHOWN,
@@ -99,5 +99,5 @@ def custom_layers_000() -> Study:
         ("custom activation", "cnn:activation=softplus"),
         ("custom pooling", "cnn:pool=mixed"),
     )
-    guessed = tuple(Row(name, spec, None, guessed=True) for name, spec in rows)
+    guessed = tuple(StudyRow(name, spec, None, guessed=True) for name, spec in rows)
     return Study("000", TITLE, "cifar10", guessed, COLUMNS, SHOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Row, Study
+from ..study import FIGURES, Claim, Published, Study, StudyRow
 
 TITLE = "Depth"
 COLUMNS = ("epoch-time", "receptive-field", "gradients")
@@ -18,19 +18,19 @@ def depth() -> Study:
     return Study(
         "002", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "2 layers", "cnn:depth=2", 545_098,
                 Published(545_098, 1.1359, 0.2986, 0.7227, 0.8905, 258.607),
             ),
-            Row(
+            StudyRow(
                 "4 layers", "cnn:depth=4", 1_439_818,
                 Published(1_439_818, 1.0578, 0.1069, 0.7918, 0.9626, 299.096),
             ),
-            Row(
+            StudyRow(
                 "6 layers", "cnn:depth=6", 814_122,
                 Published(814_122, 1.1912, 0.1405, 0.7576, 0.9506, 299.874),
             ),
-            Row(
+            StudyRow(
                 "residual", "residual:blocks=32-64/2-128/2", 327_882,
                 Published(327_882, 0.8364, 0.0504, 0.8147, 0.9836, 370.106),
             ),
@@ -52,13 +52,13 @@ def depth_003() -> Study:
     return Study(
         "003", TITLE, "cifar10",
         (
-            Row("2 layers", f"cnn:layers=32-MP-64-MP,{_HEAD_003}", 1_070_794,
+            StudyRow("2 layers", f"cnn:layers=32-MP-64-MP,{_HEAD_003}", 1_070_794,
                 Published(test_accuracy=0.7347)),
-            Row("4 layers", "cnn:layers=32-MP-64-MP-128-MP-256-MP,hidden=256", 653_386,
+            StudyRow("4 layers", "cnn:layers=32-MP-64-MP-128-MP-256-MP,hidden=256", 653_386,
                 Published(test_accuracy=0.7679)),
-            Row("6 layers", "cnn:layers=32-32-MP-64-64-MP-128-128-MP,hidden=256", 814_122,
+            StudyRow("6 layers", "cnn:layers=32-32-MP-64-64-MP-128-128-MP,hidden=256", 814_122,
                 Published(test_accuracy=0.7840)),
-            Row("residual", "residual", 161_482, Published(test_accuracy=0.8106)),
+            StudyRow("residual", "residual", 161_482, Published(test_accuracy=0.8106)),
         ),
         COLUMNS,
         SHOWN,
@@ -70,7 +70,7 @@ def depth_003() -> Study:
 def depth_004() -> Study:
     """The same question for 30 epochs at batch 128 (report 004, which leaves the networks open)."""
 
-    def row(name: str, spec: str, *figures: float) -> Row:
+    def row(name: str, spec: str, *figures: float) -> StudyRow:
         parameters, accuracy, epoch_time, start, end = figures
         published = Published(
             parameters,
@@ -80,7 +80,7 @@ def depth_004() -> Study:
             gradient_end=end,
             about=True,
         )
-        return Row(name, spec, None, published, epochs=30, guessed=True)
+        return StudyRow(name, spec, None, published, epochs=30, guessed=True)
 
     return Study(
         "004", TITLE, "cifar10",
@@ -115,14 +115,15 @@ def depth_000() -> Study:
     return Study(
         "000", TITLE, "cifar10",
         (
-            Row("2 layers", f"{plain}32-64-MP,grid=4,hidden=128", 152_074, Published(152_074),
+            StudyRow("2 layers", f"{plain}32-64-MP,grid=4,hidden=128", 152_074, Published(152_074),
                 guessed=True),
-            Row("4 layers", f"{plain}32-64-MP-128-128-MP,grid=2,hidden=256", 375_434,
+            StudyRow("4 layers", f"{plain}32-64-MP-128-128-MP,grid=2,hidden=256", 375_434,
                 Published(375_434), guessed=True),
-            Row("6 layers", f"{plain}32-64-MP-128-128-MP-256-256-MP,grid=2,hidden=512", 1_657_738,
-                Published(1_657_738), guessed=True),
-            Row("residual", "residual:stem_bias=false,grid=2,blocks=2x32-2x64/2-2x128/2-2x256/2",
-                2_805_290, Published(2_805_290), guessed=True),
+            StudyRow("6 layers", f"{plain}32-64-MP-128-128-MP-256-256-MP,grid=2,hidden=512",
+                1_657_738, Published(1_657_738), guessed=True),
+            StudyRow("residual",
+                "residual:stem_bias=false,grid=2,blocks=2x32-2x64/2-2x128/2-2x256/2", 2_805_290,
+                Published(2_805_290), guessed=True),
         ),
         COLUMNS,
         SHOWN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Row, Study
+from ..study import FIGURES, Claim, Published, Study, StudyRow
 
 TITLE = "Kernel size"
 COLUMNS = ("epoch-time", "macs", "receptive-field")
@@ -20,7 +20,7 @@ def kernel_size() -> Study:
     return Study(
         "002", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "3×3", f"{_RESIDUAL}3", 161_450,
                 Published(
                     161_450, 0.5521, 0.2682, 0.9035, 0.9035, 385.42,
@@ -28,18 +28,18 @@ def kernel_size() -> Study:
                            "curve of the report ends near 0.827",),
                 ),
             ),
-            Row(
+            StudyRow(
                 "5×5", f"{_RESIDUAL}5", 177_834,
                 Published(
                     161_450, 0.5939, 0.2791, 0.8089, 0.9017, 395.982,
                     notes=("the printed count repeats that of 3×3",),
                 ),
             ),
-            Row(
+            StudyRow(
                 "7×7", f"{_RESIDUAL}7", 202_410,
                 Published(202_410, 0.6282, 0.2776, 0.8067, 0.9016, 436.56),
             ),
-            Row(
+            StudyRow(
                 "1×1+3×3", f"{_RESIDUAL}1+3", 142_154,
                 Published(142_154, 0.6413, 0.2997, 0.8038, 0.8925, 378.796),
             ),
@@ -62,19 +62,19 @@ def kernel_size_003() -> Study:
     return Study(
         "003", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "3×3", f"cnn:layers=32-MP-64-MP,{_CNN_003},kernel=3", 1_070_794,
                 Published(receptive_field=10, about=True, notes=(accuracy,)),
             ),
-            Row(
+            StudyRow(
                 "5×5", f"cnn:layers=32-MP-64-MP,{_CNN_003},kernel=5", 1_105_098,
                 Published(receptive_field=15, about=True),
             ),
-            Row(
+            StudyRow(
                 "7×7", f"cnn:layers=32-MP-64-MP,{_CNN_003},kernel=7", 1_156_554,
                 Published(receptive_field=20, about=True),
             ),
-            Row(
+            StudyRow(
                 "1×1+3×3", f"cnn:layers=3@1-32-MP-64-MP,{_CNN_003}", 1_070_806,
                 Published(receptive_field=10, about=True),
             ),
@@ -91,23 +91,23 @@ def kernel_size_004() -> Study:
     return Study(
         "004", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "3×3", "cnn:layers=32-MP-64-MP,kernel=3", None,
                 Published(test_accuracy=0.782, epoch_time=45, receptive_field=8), guessed=True,
             ),
-            Row(
+            StudyRow(
                 "5×5", "cnn:layers=32-MP-64-MP,kernel=5", None,
                 Published(test_accuracy=0.765, epoch_time=52, receptive_field=12,
                           notes=(f"{_FORMULA} 3k − 1 = 14 before the last pool",)),
                 guessed=True,
             ),
-            Row(
+            StudyRow(
                 "7×7", "cnn:layers=32-MP-64-MP,kernel=7", None,
                 Published(test_accuracy=0.741, epoch_time=65, receptive_field=16,
                           notes=(f"{_FORMULA} 3k − 1 = 20 before the last pool",)),
                 guessed=True,
             ),
-            Row(
+            StudyRow(
                 "1×1+3×3", "cnn:layers=3@1-32-MP-64-MP", None,
                 Published(test_accuracy=0.798, epoch_time=48, receptive_field=8), guessed=True,
             ),
@@ -130,19 +130,19 @@ def kernel_size_000() -> Study:
     return Study(
         "000", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "3×3", "cnn:layers=64-MP-128-MP-256-MP,hidden=512", 2_473_610,
                 Published(2_473_610, notes=(field_000,)),
             ),
-            Row(
+            StudyRow(
                 "5×5", "cnn:layers=48-MP-96-MP-192-MP,hidden=384,kernel=5", 1_763_818,
                 Published(1_763_818),
             ),
-            Row(
+            StudyRow(
                 "7×7", "cnn:layers=32-MP-64-MP-128-MP,hidden=256,kernel=7", 1_033_802,
                 Published(1_033_802),
             ),
-            Row("1×1+3×3", layers, 2_511_114, Published(2_511_114), guessed=True),
+            StudyRow("1×1+3×3", layers, 2_511_114, Published(2_511_114), guessed=True),
         ),
         COLUMNS,
         SHOWN,

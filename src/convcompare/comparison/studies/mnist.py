@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Row, Study
+from ..study import FIGURES, Claim, Published, Study, StudyRow
 
 TITLE = "MNIST: fully connected, convolutional and residual"
 COLUMNS = ("epoch-time", "inference")
@@ -17,15 +17,15 @@ def mnist() -> Study:
     return Study(
         "002", TITLE, "mnist",
         (
-            Row(
+            StudyRow(
                 "FCN", "fcn", 109_386,
                 Published(109_386, 0.0801, 0.0204, 0.9834, 0.9944, 237.937),
             ),
-            Row(
+            StudyRow(
                 "Simple CNN", "simple", 421_642,
                 Published(421_642, 0.0326, 0.0082, 0.9928, 0.9971, 246.039),
             ),
-            Row(
+            StudyRow(
                 "Residual CNN", "residual", 160_906,
                 Published(160_906, 0.0205, 0.0068, 0.9940, 0.9977, 332.674),
             ),
@@ -45,17 +45,17 @@ def mnist_004() -> Study:
     return Study(
         "004", TITLE, "mnist",
         (
-            Row(
+            StudyRow(
                 "FCN", "fcn:hidden=512x256x128", 567_434,
                 Published(567_434, test_accuracy=0.9772, train_accuracy=0.9956, time=188.42,
                           inference=0.23),
             ),
-            Row(
+            StudyRow(
                 "Simple CNN", "simple:dropout=0", 421_642,
                 Published(421_642, test_accuracy=0.9896, train_accuracy=0.9983, time=206.19,
                           inference=0.21),
             ),
-            Row(
+            StudyRow(
                 "CNN with residual blocks", "cnn:layers=32-MP-P-64-MP-P", 513_994,
                 Published(513_994, test_accuracy=0.9885, train_accuracy=0.9976, time=231.72,
                           inference=0.21),
@@ -76,12 +76,12 @@ def mnist_004() -> Study:
 @register.study("mnist-003")
 def mnist_003() -> Study:
     """The fully connected network of report 003 on MNIST."""
-    row = Row("FCN", "fcn:hidden=512x256x128,dropout=0.25", 567_434, Published(567_434))
+    row = StudyRow("FCN", "fcn:hidden=512x256x128,dropout=0.25", 567_434, Published(567_434))
     return Study("003", TITLE, "mnist", (row,), COLUMNS, SHOWN)
 
 
 @register.study("mnist-000")
 def mnist_000() -> Study:
     """The fully connected network of report 000 on MNIST."""
-    row = Row("FCN", "fcn:hidden=512x256x128", 567_434, Published(567_434))
+    row = StudyRow("FCN", "fcn:hidden=512x256x128", 567_434, Published(567_434))
     return Study("000", TITLE, "mnist", (row,), COLUMNS, SHOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Row, Study
+from ..study import FIGURES, Claim, Published, Study, StudyRow
 
 TITLE = "Kinds of residual block"
 COLUMNS = ("epoch-time", "macs", "inference", "memory")
@@ -19,11 +19,11 @@ def residual_blocks() -> Study:
     return Study(
         "002", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "base", "residual", 161_482,
                 Published(161_482, 0.6969, 0.1434, 0.8148, 0.9500, 379.705),
             ),
-            Row(
+            StudyRow(
                 "Bottleneck",
                 "residual:block=bottleneck,width=64,stem_bias=false,grid=1,"
                 "blocks=3x256-4x512/2-6x1024/2-3x2048/2",
@@ -31,7 +31,7 @@ def residual_blocks() -> Study:
                 Published(23_520_842, 0.5511, 0.1952, 0.8341, 0.9319, 1890.913),
                 epochs=10,
             ),
-            Row(
+            StudyRow(
                 "Wide",
                 "residual:width=16,stem_bias=false,grid=1,block_dropout=0.2,"
                 "blocks=2x64-2x128/2-2x256/2",
@@ -57,9 +57,9 @@ def residual_blocks_003() -> Study:
     return Study(
         "003", TITLE, "cifar10",
         (
-            Row("basic", stages, 11_173_962, Published(11_173_962)),
-            Row("bottleneck", f"{stages},block=bottleneck", 883_402, Published(883_402)),
-            Row("wide", f"{_STAGES_003}2x128-2x256/2-2x512/2-2x1024/2", 44_595_786,
+            StudyRow("basic", stages, 11_173_962, Published(11_173_962)),
+            StudyRow("bottleneck", f"{stages},block=bottleneck", 883_402, Published(883_402)),
+            StudyRow("wide", f"{_STAGES_003}2x128-2x256/2-2x512/2-2x1024/2", 44_595_786,
                 Published(44_595_786)),
         ),
         COLUMNS,
@@ -77,15 +77,15 @@ def residual_blocks_004() -> Study:
     return Study(
         "004", TITLE, "cifar10",
         (
-            Row(
+            StudyRow(
                 "BasicBlock", stages, None,
                 Published(test_accuracy=0.921,
                           notes=("a block of 64 channels has 73,984 parameters, not 220,000",)),
                 guessed=True,
             ),
-            Row("Bottleneck", f"{_STAGES_000}2x64-2x128/2-2x256/2,block=bottleneck", None,
+            StudyRow("Bottleneck", f"{_STAGES_000}2x64-2x128/2-2x256/2,block=bottleneck", None,
                 Published(test_accuracy=0.928), guessed=True),
-            Row(
+            StudyRow(
                 "Wide, widen_factor 2", f"{stages},block=wide", None,
                 Published(test_accuracy=0.935,
                           notes=("a block of 64 channels, twice as wide, has 147,840 parameters, "
@@ -110,10 +110,10 @@ def residual_blocks_000() -> Study:
     return Study(
         "000", TITLE, "cifar10",
         (
-            Row("basic", stages, 175_258, Published(175_258)),
-            Row("bottleneck", f"{_STAGES_000}2x64-2x128/2-2x256/2,block=bottleneck", 220_378,
+            StudyRow("basic", stages, 175_258, Published(175_258)),
+            StudyRow("bottleneck", f"{_STAGES_000}2x64-2x128/2-2x256/2,block=bottleneck", 220_378,
                 Published(220_378)),
-            Row("wide", f"{stages},block=wide", 346_202, Published(346_202)),
+            StudyRow("wide", f"{stages},block=wide", 346_202, Published(346_202)),
         ),
         COLUMNS,
         SHOWN,

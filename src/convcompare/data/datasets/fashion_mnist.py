@@ -8,7 +8,7 @@ from convcompare.core.registry import register
 
 from ..dataset import Dataset, Sources
 from ..sources.download import Mirror
-from ..sources.fetch import Published, obtain
+from ..sources.fetch import PublishedFiles, obtain
 from ..sources.idx import read_idx_folder
 
 FILES = (
@@ -17,7 +17,7 @@ FILES = (
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 )
-FASHION_MNIST = Published(
+FASHION_MNIST = PublishedFiles(
     name="fashion-mnist",
     title="Fashion-MNIST",
     sha256="a06d3266794aa0147787f49603795ec5e8a32fac55270d9b4ac38d415b342e8c",

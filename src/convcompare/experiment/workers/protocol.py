@@ -1,6 +1,6 @@
 """What a worker says to the process that started it: one JSON object a line.
 
-``{"event": "progressed", …}`` for an event, ``{"pulse": [step, loss]}`` several times a second,
+``{"event": "progressed", …}`` for an event, ``{"progress": [step, loss]}`` several times a second,
 ``{"failed": message}`` where the trial has failed and could not be recorded, and
 ``{"error": [kind, message, hint]}`` where it can do nothing more.
 """
@@ -14,21 +14,21 @@ from convcompare.core import errors
 from convcompare.core.errors import ConvcompareError, TrialError
 from convcompare.core.failures import HINT, in_words, is_out_of_memory
 from convcompare.store.run import Epoch, Run, Trial
-from convcompare.training.progress import Pulse
+from convcompare.training.progress import StepProgress
 
-from ..events import Chosen, Ended, Event, Progressed, Started, Waiting
+from ..events import CompileDecided, Ended, EpochFinished, Event, Started, Waiting
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
-    """An event of a trial that runs; a pulse is sent as the number of steps that it counts to."""
+    """An event of a trial that runs; its progress is sent as the number of steps per epoch."""
     if isinstance(event, Started):
         history = [epoch.to_json() for epoch in event.history]
-        steps = event.pulse.steps
+        steps = event.progress.steps
         started = {"event": "started", "trial": event.trial.to_json(), "history": history}
         return {**started, "of": steps, "damage": event.damage}
-    if isinstance(event, Chosen):
+    if isinstance(event, CompileDecided):
         return {"event": "chosen", "trial": event.trial.to_json(), "why": event.why}
-    if isinstance(event, Progressed):
+    if isinstance(event, EpochFinished):
         epoch = event.epoch.to_json()
         return {"event": "progressed", "trial": event.trial.to_json(), "epoch": epoch}
     if isinstance(event, Waiting):
@@ -38,15 +38,15 @@ def event_to_json(event: Event) -> dict[str, Any]:
 
 
 def event_from_json(record: Mapping[str, Any]) -> Event:
-    """The event; one that begins a trial has a new pulse, which stands still until it is moved."""
+    """The event; one that begins a trial has a progress of its own, which its owner moves."""
     if record["event"] == "started":
         history = tuple(Epoch.from_json(epoch) for epoch in record["history"])
-        pulse = Pulse(steps=record["of"])
-        return Started(Trial.from_json(record["trial"]), history, pulse, record["damage"])
+        progress = StepProgress(steps=record["of"])
+        return Started(Trial.from_json(record["trial"]), history, progress, record["damage"])
     if record["event"] == "chosen":
-        return Chosen(Trial.from_json(record["trial"]), record["why"])
+        return CompileDecided(Trial.from_json(record["trial"]), record["why"])
     if record["event"] == "progressed":
-        return Progressed(Trial.from_json(record["trial"]), Epoch.from_json(record["epoch"]))
+        return EpochFinished(Trial.from_json(record["trial"]), Epoch.from_json(record["epoch"]))
     if record["event"] == "waiting":
         return Waiting(Trial.from_json(record["trial"]), record["holder"])
     return Ended(Run.from_json(record["run"]), record["reused"])

@@ -1,8 +1,9 @@
 """A trial on another machine: what travels there, the function that runs it, what comes back.
 
-What travels is JSON (`Order`), the arrays of the data set, and the state of a half-done trial; what
-comes back is the same JSON as from a worker of this machine (`wire.py`), with the files of an epoch
-or of the end beside it. The trial runs in a store of its own, which is gone when it ends.
+What travels is JSON (`RayTaskSpec`), the arrays of the data set, and the state of a half-done
+trial; what comes back is the same JSON as from a worker of this machine (`protocol.py`), with the
+files of an epoch or of the end beside it. The trial runs in a store of its own, which is gone when
+it ends.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from convcompare.data.dataset import Dataset, Split
 from convcompare.store.gradient_record import GRADIENTS
 from convcompare.store.run import Epoch, Trial
 from convcompare.store.run_store import RunStore
-from convcompare.training.progress import Pulse
+from convcompare.training.progress import StepProgress
 
-from ..events import Ended, Event, Progressed, Started
+from ..events import Ended, EpochFinished, Event, Started
 from .protocol import error_to_json, event_to_json
 from .worker import PULSE_SECONDS
 
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
 
 FOLDER = "convcompare-trial-"
 Said = tuple[dict[str, Any], dict[str, Any]]
-"""A record as of `wire.py`, and what does not go into JSON: bytes and arrays by name."""
+"""A record as of `protocol.py`, and what does not go into JSON: bytes and arrays by name."""
 
 
 @dataclass(frozen=True)
-class Order:
+class RayTaskSpec:
     """What to run and how, on which images by their SHA-256, and from which folder."""
 
     trial: Trial
@@ -56,7 +57,7 @@ class Order:
         return json.dumps(record)
 
     @classmethod
-    def from_json(cls, text: str) -> Order:
+    def from_json(cls, text: str) -> RayTaskSpec:
         record = json.loads(text)
         trial, runtime = Trial.from_json(record["trial"]), Runtime(**record["runtime"])
         return cls(**{**record, "trial": trial, "runtime": runtime})
@@ -120,14 +121,14 @@ def attempt(
     said: queue.SimpleQueue[tuple[Event | Exception | None, dict[str, Any]]] = queue.SimpleQueue()
     thread = threading.Thread(target=_work, args=(order, images, state, said.put), daemon=True)
     thread.start()
-    pulse, told = Pulse(), (0, 0.0)
+    progress, told = StepProgress(), (0, 0.0)
     while True:
         try:
             what, files = said.get(timeout=PULSE_SECONDS)
         except queue.Empty:
-            now = (pulse.step, pulse.loss)
+            now = (progress.step, progress.loss)
             if now != told:
-                yield {"pulse": now}, {}
+                yield {"progress": now}, {}
             told = now
             continue
         if what is None:
@@ -135,7 +136,7 @@ def attempt(
         if isinstance(what, Exception):
             yield error_to_json(what), {}
             continue
-        pulse = what.pulse if isinstance(what, Started) else pulse
+        progress = what.progress if isinstance(what, Started) else progress
         yield {**event_to_json(what), "node": socket.gethostname()}, files
 
 
@@ -146,7 +147,7 @@ def _work(
     tell: Callable[[tuple[Event | Exception | None, dict[str, Any]]], None],
 ) -> None:
     try:
-        order = Order.from_json(text)
+        order = RayTaskSpec.from_json(text)
         _check_version(order)
         with suppress(
             OSError
@@ -169,7 +170,7 @@ def _work(
 
 def _beside(event: Event, runner: TrialRunner) -> dict[str, Any]:
     """What belongs to an event and is not JSON: the state of an epoch, the files of an end."""
-    if isinstance(event, Progressed):
+    if isinstance(event, EpochFinished):
         return pack_state(runner.store, event.trial.id) or {}
     if isinstance(event, Ended) and event.run.status != "failed":
         return runner.store.parcel(event.run)
@@ -178,7 +179,7 @@ def _beside(event: Event, runner: TrialRunner) -> dict[str, Any]:
     return {}
 
 
-def _check_version(order: Order) -> None:
+def _check_version(order: RayTaskSpec) -> None:
     if order.version != __version__:
         raise UsageError(
             f"node {quote(socket.gethostname())} has convcompare {__version__}, and this is "
@@ -191,7 +192,7 @@ _runners: dict[tuple[str, Runtime], TrialRunner] = {}
 """The runner of the last trial: the next one of this process mostly wants the same images."""
 
 
-def _runner(order: Order, images: Mapping[str, Any]) -> TrialRunner:
+def _runner(order: RayTaskSpec, images: Mapping[str, Any]) -> TrialRunner:
     from convcompare.training.hardware import prepare
 
     from ..trial_runner import TrialRunner

@@ -1,7 +1,7 @@
-"""The process that starts one process a device for a trial, by torchrun's own launcher.
+"""The process that starts one process per device for a trial, by torchrun's own launcher.
 
-To who started it this is a worker like any other (`worker.py`): its input has a `Workplace` and a
-trial, its output the events, which the first of the devices writes. It restarts nothing: where one
+To who started it this is a worker like any other (`worker.py`): its input has a `WorkerContext` and
+a trial, its output the events, which the first of the devices writes. It restarts nothing: if one
 of its processes dies it ends the others and then itself in the same way, and the trial is begun
 again, from its last epoch, by who counts the attempts.
 """

@@ -19,10 +19,10 @@ from convcompare.core.errors import ConvcompareError
 from convcompare.store.run import Trial
 
 from ..events import Started
-from .context import Workplace
+from .context import WorkerContext
 from .protocol import error_to_json, event_to_json, failure_to_json
 from .torchrun_launcher import CAUSE
-from .worker import Voice, take_streams
+from .worker import EventWriter, take_streams
 
 if TYPE_CHECKING:
     from convcompare.core.config import Runtime
@@ -38,28 +38,28 @@ def main() -> None:
     threading.Thread(target=_watch, args=(orders,), daemon=True).start()
     threading.Thread(target=_watch_launcher, args=(os.getppid(),), daemon=True).start()
     try:
-        train(folder, json.loads(place), Trial.from_json(json.loads(trial)), Voice(answers))
+        train(folder, json.loads(place), Trial.from_json(json.loads(trial)), EventWriter(answers))
     except Exception as error:
         _leave_word(Path(folder, CAUSE), error)
         time.sleep(FAREWELL_SECONDS)
         os._exit(1)
 
 
-def train(folder: str, place: Mapping[str, Any], trial: Trial, voice: Voice) -> None:
+def train(folder: str, place: Mapping[str, Any], trial: Trial, writer: EventWriter) -> None:
     """Do the part of this device, from where the trial stands to its end."""
     from convcompare.training.device_group import join_devices
 
-    workplace = Workplace.from_json(place)
+    workplace = WorkerContext.from_json(place)
     runtime = _on_this_device(workplace.runtime)
     devices = join_devices(folder, runtime.device, unused=trial.code is not None)
     runner = replace(workplace, runtime=runtime).runner(devices)
     if devices.rank:
         runner.follow(trial)
     else:
-        threading.Thread(target=voice.tell_pulse, daemon=True).start()
+        threading.Thread(target=writer.tell_pulse, daemon=True).start()
         for event in runner(trial):
-            voice.pulse = event.pulse if isinstance(event, Started) else voice.pulse
-            voice.tell(event_to_json(event))
+            writer.progress = event.progress if isinstance(event, Started) else writer.progress
+            writer.tell(event_to_json(event))
     devices.leave()
 
 

@@ -1,7 +1,7 @@
-"""A process that runs trials for another one: its input has orders, its output events, as JSON.
+"""A process that runs trials for another one: trials in, events out, as JSON lines.
 
-The first line of the input is a `Workplace`, each further one a trial. The process ends when its
-input does, at once: so it never outlives the one that started it, however that ended.
+The first line of the input is a `WorkerContext`, each further one a trial. The process ends when
+its input does, at once: so it never outlives the one that started it, however that ended.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import time
 from typing import Any, TextIO
 
 from convcompare.store.run import Trial
-from convcompare.training.progress import Pulse
+from convcompare.training.progress import StepProgress
 
 from ..events import Started
-from .context import Workplace
+from .context import WorkerContext
 from .protocol import error_to_json, event_to_json
 
 PULSE_SECONDS = 0.25
@@ -28,25 +28,25 @@ def main() -> None:
     orders, answers = take_streams()
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
-    voice = Voice(answers)
+    writer = EventWriter(answers)
     try:
-        runner = Workplace.from_json(waiting.get()).runner()
-        threading.Thread(target=voice.tell_pulse, daemon=True).start()
+        runner = WorkerContext.from_json(waiting.get()).runner()
+        threading.Thread(target=writer.tell_pulse, daemon=True).start()
         while True:
             for event in runner(Trial.from_json(waiting.get())):
-                voice.pulse = event.pulse if isinstance(event, Started) else voice.pulse
-                voice.tell(event_to_json(event))
+                writer.progress = event.progress if isinstance(event, Started) else writer.progress
+                writer.tell(event_to_json(event))
     except Exception as error:
-        voice.tell(error_to_json(error))
+        writer.tell(error_to_json(error))
 
 
-class Voice:
+class EventWriter:
     """Tells what happens, a line at a time, from whichever thread."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.lock = threading.Lock()
-        self.pulse = Pulse()
+        self.progress = StepProgress()
 
     def tell(self, record: dict[str, Any]) -> None:
         with self.lock:
@@ -57,9 +57,9 @@ class Voice:
         told = (0, 0.0)
         while True:
             time.sleep(PULSE_SECONDS)
-            now = (self.pulse.step, self.pulse.loss)
+            now = (self.progress.step, self.progress.loss)
             if now != told:
-                self.tell({"pulse": now})
+                self.tell({"progress": now})
             told = now
 
 

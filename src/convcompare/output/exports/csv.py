@@ -13,16 +13,16 @@ from ..rows import KINDS, rows
 from ..tables.table import csv_text
 
 if TYPE_CHECKING:
-    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.assessment import Assessment
 
 
 @register.export("csv")
-def csv(judgement: Judgement, target: str) -> Iterator[str]:
+def csv(assessment: Assessment, target: str) -> Iterator[str]:
     """Three CSV files: a row for each of the models, the runs, the epochs."""
     folder = Path(target)
     atomic_files.make_folder(folder)
     for kind in KINDS:
-        found = rows(judgement, kind)
+        found = rows(assessment, kind)
         names = list(found[0]) if found else []
         path = folder / f"{kind}.csv"
         atomic_files.write(path, csv_text(names, (list(row.values()) for row in found)).encode())

@@ -13,7 +13,7 @@ from ..series import moments, series
 from .optional_packages import needs
 
 if TYPE_CHECKING:
-    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.assessment import Assessment
     from convcompare.store.run import Run
 
 RUN = "convcompare.store.run"
@@ -21,13 +21,13 @@ RUN = "convcompare.store.run"
 
 
 @register.export("mlflow")
-def mlflow(judgement: Judgement, target: str) -> Iterator[str]:
+def mlflow(assessment: Assessment, target: str) -> Iterator[str]:
     """Runs for ``mlflow ui``: into a folder, or a tracking server or data base by its URI."""
     client = _client(target if "://" in target else Path(target).absolute().as_uri())
-    name = f"convcompare {judgement.comparison.conditions.dataset}"
+    name = f"convcompare {assessment.comparison.conditions.dataset}"
     found = client.get_experiment_by_name(name)
     experiment = found.experiment_id if found else client.create_experiment(name)
-    for group in judgement.comparison.groups:
+    for group in assessment.comparison.groups:
         for run in group.runs:
             if not client.search_runs([experiment], f"tags.`{RUN}` = '{run.id}'"):
                 _write(client, experiment, group.label, run)

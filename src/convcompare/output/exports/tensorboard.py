@@ -15,17 +15,17 @@ from ..series import moments, series
 from .optional_packages import needs
 
 if TYPE_CHECKING:
-    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.assessment import Assessment
     from convcompare.store.run import Run
 
 
 @register.export("tensorboard")
-def tensorboard(judgement: Judgement, target: str) -> Iterator[str]:
+def tensorboard(assessment: Assessment, target: str) -> Iterator[str]:
     """Event files for ``tensorboard --logdir``: losses, accuracies, rate and times by epoch.
 
     A run has one file, named by when it ended: written again, it is replaced.
     """
-    groups = judgement.comparison.groups
+    groups = assessment.comparison.groups
     for group, name in zip(groups, unique_names(g.label for g in groups), strict=True):
         for run in group.runs:
             folder = Path(target) / name / f"seed-{run.trial.seed}"

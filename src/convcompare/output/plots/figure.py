@@ -18,7 +18,7 @@ from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.store import atomic_files
 
 from ..tables.table import csv_text
-from .style import Look, plain
+from .style import ModelStyle, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,7 +136,7 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def model_rows(shown: Sequence[Look], across: int) -> tuple[Figure, list[Axes]]:
+def model_rows(shown: Sequence[ModelStyle], across: int) -> tuple[Figure, list[Axes]]:
     """Panels with a row a model, the first above, their names at the left."""
     figure, axes = panels(across, across, 0.55 + 0.27 * len(shown), sharey=True)
     axes[0].set_yticks(range(len(shown)), [look.name for look in shown])
@@ -179,7 +179,7 @@ def headline(figure: Figure, text: str) -> None:
     _grow(figure, 0.12 + 0.14 * len(lines))
 
 
-def legend_below(figure: Figure, shown: Iterable[Look], bars: bool = False) -> None:
+def legend_below(figure: Figure, shown: Iterable[ModelStyle], bars: bool = False) -> None:
     """The names of the models below the panels, in as many columns as fit; the figure grows."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch

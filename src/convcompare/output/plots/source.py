@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from convcompare.comparison.comparison import Comparison
-from convcompare.comparison.group import Group
+from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core.errors import DataError, UsageError, quote
 from convcompare.core.registry import Entry
 from convcompare.data.dataset import Dataset, Images, Sources
@@ -23,7 +23,7 @@ from convcompare.store.run import Run
 from convcompare.store.run_store import Predictions, RunStore
 
 from .figure import Drawing, headline
-from .style import Look, looks
+from .style import ModelStyle, looks
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Source:
     sources: Sources
 
     @cached_property
-    def looks(self) -> Mapping[str, Look]:
+    def looks(self) -> Mapping[str, ModelStyle]:
         """How each model looks, those without a finished run included: colours never shift."""
         return looks(self.comparison.whole or self.comparison.labels)
 
     @cached_property
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[ModelRuns]:
         """The models that have finished runs; UsageError where there is none."""
         found = [group for group in self.comparison.groups if group.finished]
         if not found:
@@ -63,7 +63,7 @@ class Source:
         """What the layers of each model see, as its first run recorded it."""
         return ((m, FieldRecord.from_arrays(found)) for m, found in self._recorded(FIELDS))
 
-    def predictions(self, group: Group) -> list[Predictions]:
+    def predictions(self, group: ModelRuns) -> list[Predictions]:
         """What each finished run of a model says of the test images."""
         return [self.store.predictions(run) for run in group.finished]
 

@@ -18,7 +18,7 @@ LONGEST = 24
 
 
 @dataclass(frozen=True)
-class Look:
+class ModelStyle:
     """How a model is drawn and what it is called in every figure of a comparison."""
 
     name: str
@@ -61,14 +61,14 @@ class Look:
         }
 
 
-def looks(labels: Sequence[str]) -> Mapping[str, Look]:
+def looks(labels: Sequence[str]) -> Mapping[str, ModelStyle]:
     """One look a model, by its place among all labels of a comparison: twelve differ in marker."""
-    found: dict[str, Look] = {}
+    found: dict[str, ModelStyle] = {}
     for i, label in enumerate(labels):
         name, taken = short(label), {look.name for look in found.values()}
         copies = (f"{short(label, LONGEST - 5)} ({n})" for n in range(2, len(labels) + 2))
         turn = i // len(COLOURS)
-        found[label] = Look(
+        found[label] = ModelStyle(
             name if name not in taken else next(c for c in copies if c not in taken),
             COLOURS[i % len(COLOURS)],
             MARKERS[i % len(MARKERS)],

@@ -26,7 +26,7 @@ from .discrepancies import differences
 from .document import (
     Block,
     Bullets,
-    Command,
+    CommandBlock,
     Document,
     Facts,
     FigureBlock,
@@ -78,8 +78,8 @@ def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
     found = [
         (section, study, one)
         for section in sections
-        if (study := study_of(section.judgement))
-        for one in findings(section.judgement)
+        if (study := study_of(section.assessment))
+        for one in findings(section.assessment)
     ]
     rows = [
         {
@@ -114,7 +114,7 @@ def _overview(sections: Sequence[Section]) -> Iterator[Block]:
         return
     yield Heading(2, "Summary")
     for section in sections:
-        lines = section.judgement.lines
+        lines = section.assessment.lines
         yield Paragraph(f"{section.title}:" if lines else f"{section.title}: nothing to compare.")
         if lines:
             yield Bullets([_sentence(line) for line in lines])
@@ -132,20 +132,20 @@ def _result(section: Section) -> Iterator[Block]:
     if section.summary:
         yield Paragraph(section.summary)
     yield Paragraph(compared(comparison))
-    if section.judgement.lines:
-        lines = [*section.judgement.lines, *section.judgement.notes]
+    if section.assessment.lines:
+        lines = [*section.assessment.lines, *section.assessment.notes]
         yield Bullets([_sentence(line) for line in lines])
     if comparison.groups:
-        ranked = section.judgement.ranked()
+        ranked = section.assessment.ranked()
         table = comparison_table(ranked, section.source.store, section.columns)
         yield TableBlock(table, _caption(comparison))
     missing = [*_failures(comparison), *_unfinished(section)]
     if missing:
         yield Paragraph(f"Without a result: {'; '.join(missing)}.")
-    warnings = [*section.judgement.warnings(), *changed_surroundings(comparison)]
+    warnings = [*section.assessment.warnings(), *changed_surroundings(comparison)]
     if warnings:
         yield Warnings(warnings)
-    if told := differences(section.judgement):
+    if told := differences(section.assessment):
         yield Heading(3, "Beside the published figures")
         yield Bullets(told)
 
@@ -241,7 +241,7 @@ def _terms(section: Section) -> Iterator[Block]:
         yield Facts([(code(group.label), code(group.runs[0].trial.model)) for group in groups])
     if section.comparison.command:
         yield Heading(3, "The same again")
-        yield Command(command(section.comparison))
+        yield CommandBlock(command(section.comparison))
 
 
 def command(comparison: Comparison, *more: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.claims import study_of
-from convcompare.comparison.group import Group
-from convcompare.comparison.judgement import Judgement
+from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.stats import estimates
-from convcompare.comparison.study import Row
+from convcompare.comparison.study import StudyRow
 from convcompare.core import formatting
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Run
@@ -14,24 +14,24 @@ from convcompare.store.run import Run
 from ..tables.cells import Context, accuracy
 
 
-def differences(judgement: Judgement) -> list[str]:
+def differences(assessment: Assessment) -> list[str]:
     """The differences of a study's runs from what the report prints; none for other comparisons.
 
     On another data set than the report's the networks are others, and nothing is compared.
     """
-    study = study_of(judgement)
+    study = study_of(assessment)
     if study is None:
         return []
-    context = Context(judgement.comparison, judgement.store)
+    context = Context(assessment.comparison, assessment.store)
     found: list[str] = []
-    for group in judgement.comparison.groups:
+    for group in assessment.comparison.groups:
         row = study.row(group.label)
         if row is not None:
             found += _of_row(row, group, context)
     return found
 
 
-def _of_row(row: Row, group: Group, context: Context) -> list[str]:
+def _of_row(row: StudyRow, group: ModelRuns, context: Context) -> list[str]:
     published = row.published
     found = []
     if published.parameters not in (None, group.parameters):
@@ -44,7 +44,7 @@ def _of_row(row: Row, group: Group, context: Context) -> list[str]:
     return [f"{row.name}: {sentence}" for sentence in found]
 
 
-def _field(row: Row, group: Group, context: Context) -> list[str]:
+def _field(row: StudyRow, group: ModelRuns, context: Context) -> list[str]:
     printed = row.published.receptive_field
     size = _recorded_field(group, context)
     if printed is None or size is None or size == (printed, printed):
@@ -56,14 +56,14 @@ def _field(row: Row, group: Group, context: Context) -> list[str]:
     ]
 
 
-def _recorded_field(group: Group, context: Context) -> tuple[int, int] | None:
+def _recorded_field(group: ModelRuns, context: Context) -> tuple[int, int] | None:
     if not group.finished:
         return None
     arrays = context.store.analysis(group.finished[0], FIELDS)
     return FieldRecord.from_arrays(arrays).features_size if arrays else None
 
 
-def _accuracy(row: Row, group: Group) -> list[str]:
+def _accuracy(row: StudyRow, group: ModelRuns) -> list[str]:
     """An accuracy that is printed of one run, where no further run of as many epochs would be."""
     printed = row.published.test_accuracy
     runs = group.finished

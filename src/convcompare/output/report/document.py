@@ -65,7 +65,7 @@ class FigureBlock:
 
 
 @dataclass(frozen=True)
-class Command:
+class CommandBlock:
     """What to type to have the same again."""
 
     text: str
@@ -78,7 +78,7 @@ class Facts:
     pairs: Sequence[tuple[str, str]]
 
 
-Block = Heading | Paragraph | Bullets | Warnings | TableBlock | FigureBlock | Command | Facts
+Block = Heading | Paragraph | Bullets | Warnings | TableBlock | FigureBlock | CommandBlock | Facts
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ..tables.table import Column, Table
 from .document import (
     Block,
     Bullets,
-    Command,
+    CommandBlock,
     Document,
     Facts,
     FigureBlock,
@@ -126,7 +126,7 @@ def _block(block: Block) -> str:
         case Facts(pairs):
             rows = (f"<dt>{_inline(term)}</dt><dd>{_inline(fact)}</dd>" for term, fact in pairs)
             return f"<dl>{''.join(rows)}</dl>"
-        case Command(text):
+        case CommandBlock(text):
             return _command(text)
     raise AssertionError(block)
 

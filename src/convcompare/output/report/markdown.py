@@ -9,7 +9,7 @@ from ..tables.table import escaped, render
 from .document import (
     Block,
     Bullets,
-    Command,
+    CommandBlock,
     Document,
     Facts,
     FigureBlock,
@@ -52,7 +52,7 @@ def _block(block: Block) -> str:
             return "\n>\n".join(f"> **Warning:** {_inline(t)} ({_inline(h)})" for t, h in warnings)
         case Facts(pairs):
             return "\n".join(f"- **{_inline(term)}:** {_inline(fact)}" for term, fact in pairs)
-        case Command(text):
+        case CommandBlock(text):
             fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
             return f"{fence}sh\n{visible(text)}\n{fence}"
     raise AssertionError(block)

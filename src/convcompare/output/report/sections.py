@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.claims import study_of
 from convcompare.comparison.comparison import Comparison
-from convcompare.comparison.judgement import Judgement
 from convcompare.comparison.selection import select as choose
 from convcompare.comparison.selection import studies_of
 from convcompare.comparison.study import FIGURES, MAIN, Study
@@ -44,8 +44,8 @@ class Section:
         return self.source.comparison
 
     @cached_property
-    def judgement(self) -> Judgement:
-        return Judgement(self.comparison, self.source.store)
+    def assessment(self) -> Assessment:
+        return Assessment(self.comparison, self.source.store)
 
 
 def select(names: Sequence[str], store: RunStore, sources: Sources) -> list[Section]:
@@ -76,7 +76,7 @@ def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Secti
     entry = register.study[comparison.study]
     study: Study = entry.function()
     columns = (
-        (*study.columns, "published") if study_of(Judgement(comparison, store)) else study.columns
+        (*study.columns, "published") if study_of(Assessment(comparison, store)) else study.columns
     )
     title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"
     return Section(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convcompare.comparison.comparison import Comparison
-from convcompare.comparison.group import Group
+from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.run_figures import gradient_of_run
 from convcompare.comparison.stats.estimates import Estimate, mean
 from convcompare.comparison.study import Published, Study
@@ -35,7 +35,7 @@ class Context:
         found: Study | None = register.study[name].function() if name else None
         return found
 
-    def published(self, group: Group) -> Published:
+    def published(self, group: ModelRuns) -> Published:
         """What the report prints of a model; empty where it prints nothing."""
         row = self.study.row(group.label) if self.study else None
         return row.published if row else Published()
@@ -46,7 +46,7 @@ class Figure:
     """A column of the table, and the value that it shows of a model."""
 
     column: Column
-    value: Callable[[Group, Context], Any]
+    value: Callable[[ModelRuns, Context], Any]
 
     @property
     def is_estimate(self) -> bool:
@@ -80,20 +80,20 @@ def scientific(value: float) -> str:
     return f"{value:.1e}"
 
 
-def shown(name: str) -> Callable[[Group, Context], Estimate | None]:
+def shown(name: str) -> Callable[[ModelRuns, Context], Estimate | None]:
     return lambda group, _: group.shown(name)
 
 
 def run_figure(
     figure: Callable[[Run], float | None],
-) -> Callable[[Group, Context], Estimate | None]:
+) -> Callable[[ModelRuns, Context], Estimate | None]:
     return lambda group, _: group.mean(figure)
 
 
-def latency(batch: int) -> Callable[[Group, Context], Estimate | None]:
+def latency(batch: int) -> Callable[[ModelRuns, Context], Estimate | None]:
     """Seconds an image at one size of batch, over the runs that measured it."""
 
-    def value(group: Group, _: Context) -> Estimate | None:
+    def value(group: ModelRuns, _: Context) -> Estimate | None:
         measured = [one for run in group.finished for one in run.inference]
         chosen = [one.per_image for one in measured if (one.batch == 1) == (batch == 1)]
         return mean(chosen) if chosen else None
@@ -101,14 +101,14 @@ def latency(batch: int) -> Callable[[Group, Context], Estimate | None]:
     return value
 
 
-def memory(group: Group, _: Context) -> int | None:
+def memory(group: ModelRuns, _: Context) -> int | None:
     return group.finished[0].cost.peak_memory if group.finished else None
 
 
-def first_gradient(moment: int) -> Callable[[Group, Context], float | None]:
+def first_gradient(moment: int) -> Callable[[ModelRuns, Context], float | None]:
     """Mean absolute gradient of the first layer, the mean of the runs: `gradient_of_run`."""
 
-    def value(group: Group, context: Context) -> float | None:
+    def value(group: ModelRuns, context: Context) -> float | None:
         found = [gradient_of_run(run, context.store, moment) for run in group.finished]
         measured = [one for one in found if one is not None]
         return statistics.fmean(measured) if measured else None
@@ -116,7 +116,7 @@ def first_gradient(moment: int) -> Callable[[Group, Context], float | None]:
     return value
 
 
-def field(group: Group, context: Context) -> str | None:
+def field(group: ModelRuns, context: Context) -> str | None:
     arrays = (context.store.analysis(run, FIELDS) for run in group.finished)
     found = next((one for one in arrays if one is not None), None)
     if found is None:
@@ -125,5 +125,5 @@ def field(group: Group, context: Context) -> str | None:
     return "whole image" if size is None else f"{size[0]}×{size[1]}"
 
 
-def published(name: str) -> Callable[[Group, Context], Any]:
+def published(name: str) -> Callable[[ModelRuns, Context], Any]:
     return lambda group, context: getattr(context.published(group), name)

@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from convcompare.comparison.judgement import Judgement
+from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.predictions import class_accuracies
 from convcompare.core import formatting
 
 from .table import Column, Table
 
 
-def class_table(judgement: Judgement) -> Table:
+def class_table(assessment: Assessment) -> Table:
     """One row a class, one column a network: means over the seeds, best of a row not marked.
 
     For each network but the baseline a second column has the difference from it, in points.
     """
-    groups = [group for group in judgement.comparison.groups if group.finished]
+    groups = [group for group in assessment.comparison.groups if group.finished]
     predictions = {
-        group.label: [judgement.store.predictions(run) for run in group.finished]
+        group.label: [assessment.store.predictions(run) for run in group.finished]
         for group in groups
     }
     found = {
@@ -29,9 +29,9 @@ def class_table(judgement: Judgement) -> Table:
     }
     labels = next(iter(predictions.values()))[0].labels
     images = np.bincount(labels, minlength=len(next(iter(found.values()))))
-    baseline = judgement.comparison.baseline
+    baseline = assessment.comparison.baseline
     base = baseline if baseline in found else groups[0].label
-    names = judgement.comparison.conditions.classes
+    names = assessment.comparison.conditions.classes
     columns = [
         Column("class", "class", "left"),
         Column("images", "images", show=formatting.count, priority=9),
@@ -51,7 +51,7 @@ def class_table(judgement: Judgement) -> Table:
             if label != base:
                 row[f"difference_{i}"] = 100 * float(accuracies[index] - found[base][index])
         rows.append(row)
-    seeds = judgement.comparison.seeds
+    seeds = assessment.comparison.seeds
     notes = (
         f"share of the class's test images that is right, mean of {seeds} seeds"
         if seeds > 1

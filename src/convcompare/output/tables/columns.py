@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from convcompare.comparison import run_figures
 from convcompare.comparison.comparison import Comparison
-from convcompare.comparison.group import Group
+from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.stats.estimates import Estimate, mean
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
@@ -184,7 +184,7 @@ def _metric(name: str) -> Figure:
     """A metric of the stored predictions, its mean over the runs."""
     entry = register.metric[name]
 
-    def value(group: Group, context: Context) -> Estimate | None:
+    def value(group: ModelRuns, context: Context) -> Estimate | None:
         def of_run(run: Run) -> float:
             found = context.store.predictions(run)
             result: float = entry.function(found.logits, found.labels)
@@ -210,7 +210,7 @@ def _epochs_to(text: str) -> Figure:
             f"`epochs-to` cannot be {quote(text)}", "a test accuracy: `epochs-to=0.98`"
         )
 
-    def value(group: Group, _: Context) -> Estimate | None:
+    def value(group: ModelRuns, _: Context) -> Estimate | None:
         found = [run_figures.epochs_to(run, reached) for run in group.finished]
         epochs = [epoch for epoch in found if epoch is not None]
         return mean(epochs) if epochs and len(epochs) == len(found) else None

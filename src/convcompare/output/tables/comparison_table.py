@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convcompare.comparison.comparison import Comparison
-from convcompare.comparison.group import Group
+from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.stats.estimates import LEVEL, Estimate
 from convcompare.core import formatting
 from convcompare.store.run import Run
@@ -56,7 +56,9 @@ def _limits(figure: Figure) -> list[Column]:
     ]
 
 
-def _row(number: int, group: Group, figures: Sequence[Figure], context: Context) -> dict[str, Any]:
+def _row(
+    number: int, group: ModelRuns, figures: Sequence[Figure], context: Context
+) -> dict[str, Any]:
     row: dict[str, Any] = {"number": number, "model": group.label, "macs": group.macs}
     for figure in figures:
         key, value = figure.column.key, figure.value(group, context)

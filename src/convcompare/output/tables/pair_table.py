@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.contrasts import Contrast
-from convcompare.comparison.judgement import Judgement
 from convcompare.core import formatting
 
 from .table import Column, Table
 
 
-def pair_table(judgement: Judgement) -> Table:
+def pair_table(assessment: Assessment) -> Table:
     """One row and one column a network: the difference of the row from the column, in points."""
-    labels = [group.label for group in judgement.comparison.groups]
+    labels = [group.label for group in assessment.comparison.groups]
     cells: dict[tuple[str, str], str | None] = {}
-    for contrast in judgement.contrasts:
+    for contrast in assessment.contrasts:
         cells[contrast.model, contrast.baseline] = _cell(contrast, 1)
         cells[contrast.baseline, contrast.model] = _cell(contrast, -1)
     columns = [Column("model", "points ahead of", "left")]

@@ -14,7 +14,7 @@ from convcompare.core.errors import UsageError, quote
 from convcompare.output.tables.table import Column, Table, check_format
 
 from ... import options as o
-from ...output import emit_judgement, emit_table, emit_text, end
+from ...output import emit_assessment, emit_table, emit_text, end
 
 if TYPE_CHECKING:
     from convcompare.store.run import Epoch
@@ -61,11 +61,11 @@ def runs(
     names = parse_columns(columns)
     opened = RunStore(store)
     if name == "latest":
+        from convcompare.comparison.assessment import Assessment
         from convcompare.comparison.comparison import Comparison
-        from convcompare.comparison.judgement import Judgement
 
-        judgement = Judgement(Comparison.latest(opened), opened, all_pairs)
-        emit_judgement(judgement, kind, None, names)
+        assessment = Assessment(Comparison.latest(opened), opened, all_pairs)
+        emit_assessment(assessment, kind, None, names)
         end(opened)
         return
     if name is not None:

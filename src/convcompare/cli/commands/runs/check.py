@@ -17,7 +17,7 @@ from ...console import show_error, show_warning
 from ...output import emit_text
 
 if TYPE_CHECKING:
-    from convcompare.store.check import Examination, Finding
+    from convcompare.store.check import Damage, Examination
     from convcompare.store.run_store import RunStore
 
 
@@ -67,7 +67,7 @@ def check(
         raise typer.Exit(StoreError.exit_code)
 
 
-def _repair(store: RunStore, examination: Examination) -> dict[Finding, list[Path]]:
+def _repair(store: RunStore, examination: Examination) -> dict[Damage, list[Path]]:
     """What was put aside, by what was found; that a run is being written is said."""
     import datetime
 
@@ -97,7 +97,7 @@ def _several(number: int, what: str) -> str:
     return f"{formatting.count(number)} {what}{'' if number == 1 else 's'}"
 
 
-def _to_json(examination: Examination, moved: dict[Finding, list[Path]]) -> dict[str, object]:
+def _to_json(examination: Examination, moved: dict[Damage, list[Path]]) -> dict[str, object]:
     return {
         "schema_version": 1,
         "runs": examination.runs,

@@ -43,7 +43,7 @@ def export(
 
     Written again, what is there is replaced or left as it is, never doubled.
     """
-    from convcompare.comparison.judgement import Judgement
+    from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.selection import select
     from convcompare.core.registry import register
     from convcompare.store.run_store import RunStore
@@ -51,7 +51,7 @@ def export(
     write = register.export[to].function
     opened = RunStore(store)
     comparison = select(opened, names or [])
-    for line in dict.fromkeys(write(Judgement(comparison, opened), out or PLACES[to])):
+    for line in dict.fromkeys(write(Assessment(comparison, opened), out or PLACES[to])):
         results().print(line, soft_wrap=True, highlight=False)
     for label, run_id in comparison.unfinished:
         show_warning(f"run {run_id} of {label} has not ended, and is not exported")

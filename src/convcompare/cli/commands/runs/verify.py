@@ -83,7 +83,7 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
     from convcompare.experiment.reproduce import repeat
     from convcompare.store.run_store import RunStore
 
-    from ...progress import Tracker, follow
+    from ...progress_view import Tracker, follow
 
     tracker = Tracker([run.trial], {})
     ended = run

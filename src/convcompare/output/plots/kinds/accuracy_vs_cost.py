@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convcompare.comparison.group import Group
+from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core import formatting
 from convcompare.core.registry import register
 from convcompare.store.run import Run
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convcompare.comparison.stats.estimates import Estimate
 
     from ..source import Source
-    from ..style import Look
+    from ..style import ModelStyle
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class CostAxis:
 
     name: str
     title: str
-    value: Callable[[Group], float | None]
+    value: Callable[[ModelRuns], float | None]
     show: Callable[[float], str]
 
 
@@ -38,12 +38,12 @@ def latency(run: Run) -> float | None:
     return single[0] if single else None
 
 
-def _mean_latency(group: Group) -> float | None:
+def _mean_latency(group: ModelRuns) -> float | None:
     found = [value for value in map(latency, group.finished) if value is not None]
     return sum(found) / len(found) if found else None
 
 
-def _mean_training(group: Group) -> float | None:
+def _mean_training(group: ModelRuns) -> float | None:
     estimate = group.mean(lambda run: run.train_seconds)
     return estimate.value if estimate else None
 
@@ -115,7 +115,7 @@ def _panel(
     axes: Axes,
     costs: Mapping[str, float],
     accuracy: Mapping[str, Estimate],
-    looks: Mapping[str, Look],
+    looks: Mapping[str, ModelStyle],
 ) -> None:
     for label, cost in costs.items():
         estimate, look = accuracy[label], looks[label]

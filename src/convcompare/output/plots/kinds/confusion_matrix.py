@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-    from convcompare.comparison.group import Group
+    from convcompare.comparison.model_runs import ModelRuns
     from convcompare.store.run_store import Predictions
 
     from ..source import Source
@@ -48,7 +48,7 @@ def confusion(predictions: Predictions, classes: int) -> npt.NDArray[np.int64]:
     return cells.reshape(classes, classes)
 
 
-def mean_confusion(source: Source, group: Group) -> Matrix:
+def mean_confusion(source: Source, group: ModelRuns) -> Matrix:
     """The mean of the confusion matrices of a model's finished runs."""
     n = len(source.classes)
     every = [confusion(predictions, n) for predictions in source.predictions(group)]

@@ -11,7 +11,7 @@ from convcompare.core.registry import register
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 
 from ..figure import Drawing, count_axis, legend_below, log_axis, outer_labels, panels
-from ..style import Look
+from ..style import ModelStyle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN_MOMENTS = 4
 ACROSS = 3
 Records = Mapping[str, GradientRecord]
-Looks = Mapping[str, Look]
+Looks = Mapping[str, ModelStyle]
 
 
 @register.plot("gradients", needs=GRADIENTS)

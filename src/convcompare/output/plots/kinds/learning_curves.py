@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convcompare.store.run import Run
 
     from ..source import Source
-    from ..style import Look
+    from ..style import ModelStyle
 
 KEY = "line: mean of the seeds · band: lowest to highest seed"
 PALE = "marked line: test · pale line: train"
@@ -117,7 +117,7 @@ def _draw(
     axes: Axes,
     runs: Sequence[Run],
     what: str,
-    look: Look,
+    look: ModelStyle,
     parts: Sequence[str] = ("train", "test"),
 ) -> None:
     epochs = [epoch.epoch for epoch in runs[0].history]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..source import Source
-    from ..style import Look
+    from ..style import ModelStyle
 
 ACROSS = 3
 NAMED = 10
@@ -104,7 +104,7 @@ def _sizes(source: Source, records: dict[str, FieldRecord]) -> Drawing:
     )  # fmt: skip
 
 
-def _bars(axes: Axes, record: FieldRecord, look: Look) -> None:
+def _bars(axes: Axes, record: FieldRecord, look: ModelStyle) -> None:
     found, side = steps(record), max(record.image)
     for y, step in enumerate(found):
         whole = step.size is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convcompare.comparison.group import Group
+from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core.registry import register
 
 from ..figure import Drawing, model_rows, side_text
@@ -59,7 +59,7 @@ def seeds(source: Source) -> list[Drawing]:
     return [Drawing("seeds", figure, caption, COLUMNS, rows, f"Test accuracy: {alt}.", key)]
 
 
-def accuracies(group: Group) -> list[float]:
+def accuracies(group: ModelRuns) -> list[float]:
     """Test accuracy of each finished run, after the epoch that counts."""
     return [run.test_accuracy for run in group.finished]
 
@@ -83,7 +83,7 @@ def _limits(axes: Axes, values: list[float]) -> None:
     axes.set_xlim(max(left, low - room, -1), min(right, high + room, 101))
 
 
-def _words(group: Group, estimate: Estimate | None) -> str:
+def _words(group: ModelRuns, estimate: Estimate | None) -> str:
     """``95.97 ± 1.90, 1 of 3 diverged``."""
     parts = []
     if estimate is not None:

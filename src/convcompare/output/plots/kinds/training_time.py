@@ -15,18 +15,18 @@ from ..terminal import bars
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from convcompare.comparison.group import Group
+    from convcompare.comparison.model_runs import ModelRuns
     from convcompare.store.run import Run
 
     from ..source import Source
-    from ..style import Look
+    from ..style import ModelStyle
 
 WIDE = 20
 """From so large a ratio of the slowest to the fastest on, the axis is logarithmic."""
 COLUMNS = ("model", "seed", "epoch_seconds", "train_seconds", "processor", "device", "threads")
 
 
-def timed(source: Source) -> list[Group]:
+def timed(source: Source) -> list[ModelRuns]:
     """The models all of whose runs have a time of their own; UsageError where there is none."""
     found = [g for g in source.groups if all(run.train_seconds is not None for run in g.finished)]
     if not found:
@@ -90,7 +90,7 @@ def whole(run: Run) -> float:
     return run.train_seconds or 0.0
 
 
-def _panel(axes: Axes, values: list[list[float]], shown: list[Look]) -> None:
+def _panel(axes: Axes, values: list[list[float]], shown: list[ModelStyle]) -> None:
     every = [value for seeds in values for value in seeds]
     scale, unit = formatting.time_unit(max(every))
     logarithmic = max(every) > WIDE * min(every) > 0
@@ -120,7 +120,7 @@ def _key(source: Source) -> str:
     return f"bar or tick: mean · dot: a seed · {where}{_mixed(timed(source))}"
 
 
-def _mixed(groups: list[Group]) -> str:
+def _mixed(groups: list[ModelRuns]) -> str:
     """Times of different machines must not pass for comparable ones."""
     places = {
         (e.processor, e.device, e.devices, e.most_threads)

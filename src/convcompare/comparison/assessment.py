@@ -14,10 +14,10 @@ from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
 from . import predictions, run_flags
-from .comparison import Comparison, Plan
+from .comparison import Comparison, InterimSchedule
 from .contrasts import Contrast, contrasts
 from .cost_contrasts import CostContrast, cost_contrasts
-from .run_flags import Mark
+from .run_flags import QualityFlag
 from .stats.estimates import ALPHA
 from .stats.sequential import look_level
 from .summary import notes, summary
@@ -30,7 +30,7 @@ CONFOUNDED = 1.5
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Assessment:
     """A comparison judged by its stored runs; everything is worked out when it is asked for.
 
     ``all_pairs`` compares every two networks, not only each with the baseline.
@@ -67,7 +67,7 @@ class Judgement:
             part, self._baseline, self._hits, level, self.all_pairs, margin, self.among
         )
 
-    def _looks(self, plan: Plan) -> tuple[Contrast, ...]:
+    def _looks(self, plan: InterimSchedule) -> tuple[Contrast, ...]:
         """Each look again, at its own level: what was clear at a look stays as it was then."""
         found: dict[tuple[str, str], Contrast] = {}
         for look, seeds in enumerate(plan.looks[: plan.done]):
@@ -96,7 +96,7 @@ class Judgement:
         return cost_contrasts(self._learnt, self._baseline, all_pairs=self.all_pairs)
 
     @cached_property
-    def marks(self) -> list[tuple[str, Run, Mark]]:
+    def marks(self) -> list[tuple[str, Run, QualityFlag]]:
         """Runs whose figures do not mean what they seem to, with the label of their network."""
         return [
             (group.label, run, mark)
@@ -163,7 +163,7 @@ class Judgement:
 
     def _marked(self) -> Iterator[tuple[str, str]]:
         """Each mark of a network once, with the seeds that it is on; of many networks together."""
-        grouped: dict[str, dict[str, list[tuple[Run, Mark]]]] = {}
+        grouped: dict[str, dict[str, list[tuple[Run, QualityFlag]]]] = {}
         for label, run, mark in self.marks:
             grouped.setdefault(mark.name, {}).setdefault(label, []).append((run, mark))
         for networks in grouped.values():

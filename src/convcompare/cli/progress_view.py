@@ -14,12 +14,19 @@ from rich.table import Table
 from rich.text import Text
 
 from convcompare.core import formatting
-from convcompare.experiment.events import Chosen, Ended, Lost, Progressed, Started, Waiting
+from convcompare.experiment.events import (
+    CompileDecided,
+    Ended,
+    EpochFinished,
+    Started,
+    Waiting,
+    WorkerDied,
+)
 
 if TYPE_CHECKING:
     from convcompare.experiment.events import Event
     from convcompare.store.run import Epoch, Trial
-    from convcompare.training.progress import Pulse
+    from convcompare.training.progress import StepProgress
 
 SPARKS = "▁▂▃▄▅▆▇█"
 BAR = 24
@@ -28,13 +35,13 @@ MOST_MARKS = 20
 
 
 @dataclass
-class Row:
+class TrialRow:
     """What is known of one trial so far."""
 
     trial: Trial
     epochs: list[Epoch] = field(default_factory=list)
     state: str = "waiting"
-    pulse: Pulse | None = None
+    progress: StepProgress | None = None
     waits_for: str = ""
     """The process that works on it instead, in words."""
     began: float = 0.0
@@ -57,8 +64,8 @@ class Tracker:
         self, trials: Sequence[Trial], expected: Mapping[str, float], jobs: int = 1
     ) -> None:
         """`expected` has seconds an epoch by label, for models of which none has run yet."""
-        self.rows = {trial.id: Row(trial) for trial in trials}
-        self.by_label: dict[str, list[Row]] = {}
+        self.rows = {trial.id: TrialRow(trial) for trial in trials}
+        self.by_label: dict[str, list[TrialRow]] = {}
         for row in self.rows.values():
             self.by_label.setdefault(row.label, []).append(row)
         self.expected = expected
@@ -76,16 +83,16 @@ class Tracker:
         row.began = time.monotonic()
         row.waits_for = event.holder if isinstance(event, Waiting) else ""
         if isinstance(event, Started):
-            row.pulse, row.epochs, row.state = event.pulse, list(event.history), "running"
-        elif isinstance(event, Progressed):
+            row.progress, row.epochs, row.state = event.progress, list(event.history), "running"
+        elif isinstance(event, EpochFinished):
             row.epochs.append(event.epoch)
-            if row.pulse:
-                row.pulse.step = 0
-        elif isinstance(event, Lost | Waiting):
+            if row.progress:
+                row.progress.step = 0
+        elif isinstance(event, WorkerDied | Waiting):
             row.state = "waiting"
 
     @property
-    def running(self) -> list[Row]:
+    def running(self) -> list[TrialRow]:
         return [row for row in self.rows.values() if row.state == "running"]
 
     @property
@@ -97,7 +104,7 @@ class Tracker:
     def labels(self) -> list[str]:
         return list(self.by_label)
 
-    def of(self, label: str) -> list[Row]:
+    def of(self, label: str) -> list[TrialRow]:
         return self.by_label[label]
 
     def epoch_seconds(self, label: str) -> float | None:
@@ -129,12 +136,12 @@ class Tracker:
         spent = time.monotonic() - self.started
         return spent / (spent + rest) if spent + rest else 0.0
 
-    def _running_epoch(self, row: Row) -> float | None:
+    def _running_epoch(self, row: TrialRow) -> float | None:
         """Seconds the epoch under way will take, from its steps."""
-        pulse = row.pulse
-        if row.state != "running" or not pulse or pulse.step < pulse.steps / 20:
+        progress = row.progress
+        if row.state != "running" or not progress or progress.step < progress.steps / 20:
             return None
-        return (time.monotonic() - row.began) * pulse.steps / pulse.step
+        return (time.monotonic() - row.began) * progress.steps / progress.step
 
 
 @contextmanager
@@ -158,12 +165,12 @@ class PlainView:
         self.tracker.update(event)
         if self.quiet:
             return
-        if isinstance(event, Progressed):
+        if isinstance(event, EpochFinished):
             row = self.tracker.rows[event.trial.id]
             self._print(f"{_name(row)} · {epoch_line(row, event.epoch)}")
-        elif isinstance(event, Chosen):
+        elif isinstance(event, CompileDecided):
             self._print(f"{_name(self.tracker.rows[event.trial.id])} · {event.why}")
-        elif isinstance(event, Lost):
+        elif isinstance(event, WorkerDied):
             row = self.tracker.rows[event.trial.id]
             self._print(f"{_name(row)} · {event.message}: try {event.attempt}")
         elif isinstance(event, Waiting):
@@ -189,7 +196,7 @@ class LiveView:
 
     def show(self, event: Event) -> None:
         self.tracker.update(event)
-        if isinstance(event, Chosen):  # stays, above what is redrawn
+        if isinstance(event, CompileDecided):  # stays, above what is redrawn
             self.console.print(f" {_name(self.tracker.rows[event.trial.id])} · {event.why}")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -238,11 +245,11 @@ class LiveView:
             )
         return table
 
-    def _current(self, row: Row) -> Text:
-        pulse, epochs = row.pulse, row.trial.config.epochs
+    def _current(self, row: TrialRow) -> Text:
+        progress, epochs = row.progress, row.trial.config.epochs
         shown = f" {_name(row)} · epoch {min(len(row.epochs) + 1, epochs)} of {epochs}"
-        if pulse and pulse.loss == pulse.loss:
-            shown += f"   loss {pulse.loss:.4f}"
+        if progress and progress.loss == progress.loss:
+            shown += f"   loss {progress.loss:.4f}"
         if len(row.epochs) > 1:
             shown += f"   {sparkline([e.train_loss for e in row.epochs])}"
         if row.epochs:
@@ -259,7 +266,7 @@ class LiveView:
         return Text.assemble(" ", ("━" * full, "green"), ("─" * (BAR - full), "dim"), f"  {told}")
 
 
-def marks(rows: Sequence[Row]) -> str:
+def marks(rows: Sequence[TrialRow]) -> str:
     """A mark a trial, or how many have ended where there are too many to see."""
     if len(rows) <= MOST_MARKS:
         return "".join(row.mark for row in rows)
@@ -268,7 +275,7 @@ def marks(rows: Sequence[Row]) -> str:
     return f"{ended} of {len(rows)}" + (f", {bad} ✗" if bad else "")
 
 
-def epoch_line(row: Row, epoch: Epoch) -> str:
+def epoch_line(row: TrialRow, epoch: Epoch) -> str:
     """One epoch in words."""
     return (
         f"epoch {epoch.epoch}/{row.trial.config.epochs} · loss {epoch.train_loss:.4f} · "
@@ -283,5 +290,5 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(SPARKS[min(7, int(8 * value / top))] for value in values[-12:])
 
 
-def _name(row: Row) -> str:
+def _name(row: TrialRow) -> str:
     return f"{row.label} · seed {row.trial.seed}"

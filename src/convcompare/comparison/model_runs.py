@@ -14,7 +14,7 @@ from .stats.estimates import Estimate
 
 
 @dataclass(frozen=True)
-class Group:
+class ModelRuns:
     """The runs of one model: `label` is the spec as it was typed."""
 
     label: str
@@ -87,12 +87,14 @@ class Group:
         }
 
 
-def group_runs(labels: Sequence[str], runs: Sequence[Run], reused: Sequence[bool]) -> list[Group]:
+def group_runs(
+    labels: Sequence[str], runs: Sequence[Run], reused: Sequence[bool]
+) -> list[ModelRuns]:
     """Runs by label, in the order in which the labels first appear."""
     order = list(dict.fromkeys(labels))
     rows = list(zip(labels, runs, reused, strict=True))
     return [
-        Group(
+        ModelRuns(
             label,
             tuple(run for name, run, _ in rows if name == label),
             sum(again for name, _, again in rows if name == label),

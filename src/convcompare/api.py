@@ -70,7 +70,7 @@ def compare(models: str | Sequence[str], **options: Unpack[Options]) -> Result:
     from .cli.commands.compare import request
     from .cli.job import prepare
     from .cli.parsing import read_arguments
-    from .cli.session import judged, say_conditions
+    from .cli.session import assess, say_conditions
     from .core import openmp
     from .result import Result
 
@@ -81,7 +81,7 @@ def compare(models: str | Sequence[str], **options: Unpack[Options]) -> Result:
     job = prepare(asked)
     if not asked.quiet:
         say_conditions(job, asked)
-    return Result(judged(job, asked), job.sources, asked.columns)
+    return Result(assess(job, asked), job.sources, asked.columns)
 
 
 def read(
@@ -94,7 +94,7 @@ def read(
 
     A study, models, or runs by the beginning of their ids, as ``convcompare plot`` takes them.
     """
-    from .comparison.judgement import Judgement
+    from .comparison.assessment import Assessment
     from .comparison.selection import select
     from .data.dataset import Sources
     from .data.load import default_cache
@@ -105,7 +105,7 @@ def read(
     check_columns([*columns])
     opened = RunStore(Path(store or os.environ.get("CONVCOMPARE_STORE") or "runs"))
     sources = Sources(default_cache(), Path(data_dir) if data_dir else None)
-    return Result(Judgement(select(opened, names), opened), sources, tuple(columns))
+    return Result(Assessment(select(opened, names), opened), sources, tuple(columns))
 
 
 def _command(models: Sequence[str], options: Mapping[str, Any]) -> list[str]:
