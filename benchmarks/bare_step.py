@@ -6,11 +6,11 @@ of convcompare; no data to fetch, no metrics, nothing shown, nothing saved.
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-
 import own_loop
-from convcompare.data.dataset import Dataset
+import torch.nn.functional as F
 from turns import Turns
+
+from convcompare.data.dataset import Dataset
 
 
 def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:

@@ -26,10 +26,11 @@ import profile_step
 import spinning
 import start_up
 import training_step
-from convcompare.core.config import Runtime
-from convcompare.training.hardware import environment
 from error_rates_shown import draw_power
 from page import write_page
+
+from convcompare.core.config import Runtime
+from convcompare.training.hardware import environment
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"

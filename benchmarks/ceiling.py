@@ -17,12 +17,12 @@ import time
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-
-from convcompare.training.hardware import keep_freed_memory
 from own_loop import trainer
+from torch import Tensor, nn
 from training_step import ROWS
 from turns import part
+
+from convcompare.training.hardware import keep_freed_memory
 
 TURNS = 7
 LAYERS = (nn.Conv2d, nn.Linear)

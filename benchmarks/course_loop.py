@@ -14,12 +14,12 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
+from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 from convcompare.data.dataset import Dataset, Split
 from convcompare.experiment.trial_runner import shape_of
 from convcompare.models import torchvision_import
 from convcompare.models.build import resolve
-from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 
 class ImageSet(TorchDataset[tuple[Tensor, int]]):

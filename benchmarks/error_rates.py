@@ -28,6 +28,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
+from error_rates_shown import draw_power, print_tables
 from rich.console import Console
 from scipy import special
 from scipy import stats as scipy_stats
@@ -35,7 +36,6 @@ from scipy import stats as scipy_stats
 from convcompare.comparison.stats import estimates, paired, sequential
 from convcompare.core.config import recipe_name
 from convcompare.store.run_store import RunStore
-from error_rates_shown import draw_power, print_tables
 
 SEEDS = (3, 5, 6, 10)
 SIZES = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0)

@@ -13,12 +13,12 @@ import keras
 import numpy as np
 from keras import layers
 from torch import nn
+from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 from convcompare.data.dataset import Dataset, Split
 from convcompare.experiment.trial_runner import shape_of
 from convcompare.models.build import resolve
 from convcompare.models.layers.residual_blocks import BasicBlock
-from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 ENDLESS = 10**6
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from course_loop import accuracy, image_set
 from torch import Tensor, nn, optim
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
+from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 from convcompare.data.dataset import Dataset
 from convcompare.experiment.trial_runner import shape_of
 from convcompare.models.build import resolve
 from convcompare.models.torchvision_import import import_torchvision
-from course_loop import accuracy, image_set
-from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 import_torchvision()  # Lightning imports it as well, and it may need help
 import lightning  # noqa: E402

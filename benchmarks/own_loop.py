@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from turns import BATCH_SIZE, Turns
+
 from convcompare.core.config import TrainConfig
 from convcompare.data.dataset import Dataset
 from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
@@ -12,7 +14,6 @@ from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
 from convcompare.training.hardware import choose_precision, choose_runtime
 from convcompare.training.trainer import Trainer
-from turns import BATCH_SIZE, Turns
 
 
 def prepared(

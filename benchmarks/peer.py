@@ -14,10 +14,11 @@ import importlib.util
 import os
 import sys
 
+from turns import Turns, part
+
 from convcompare.core import openmp
 from convcompare.data.dataset import Sources
 from convcompare.data.load import default_cache, load_dataset
-from turns import Turns, part
 
 SIDES = {
     "convcompare": "own_loop",

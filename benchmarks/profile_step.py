@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from own_loop import trainer
 from torch.profiler import ProfilerActivity, profile
+from turns import part
 
 from convcompare.data.dataset import Sources
 from convcompare.data.load import default_cache, load_dataset
-from own_loop import trainer
-from turns import part
 
 STEPS = 20
 

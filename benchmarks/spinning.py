@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from convcompare.core.openmp import SPINS
 from pairs import Peer, spread
+
+from convcompare.core.openmp import SPINS
 
 WAYS = {
     "as torch finds it": {"GOMP_SPINCOUNT": "300000"},

@@ -10,7 +10,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from own_loop import prepared
 from rich.console import Console
+from turns import Turns
 
 from convcompare.cli.progress_view import Tracker, follow
 from convcompare.data.dataset import Dataset
@@ -18,8 +20,6 @@ from convcompare.experiment.attempt import Attempt
 from convcompare.experiment.events import EpochFinished
 from convcompare.experiment.trial_runner import shape_of
 from convcompare.models.build import resolve
-from own_loop import prepared
-from turns import Turns
 
 
 def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +11,10 @@ import torch
 from PIL import Image
 
 from convcompare import cli
-from convcompare.data.dataset import Dataset, Split
+from convcompare.data.dataset import Dataset
+from tests.support.cli import Result
+from tests.support.data import make_tiny
+from tests.support.hostile import HANDLER, SCRIPT
 
 
 @pytest.fixture(autouse=True)
@@ -24,18 +24,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@dataclass
-class Result:
-    """What a command left behind: exit code, stdout, stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -59,33 +47,6 @@ def run(
 def tiny() -> Dataset:
     """A small data set that can be learnt: the class is the row of a bright line."""
     return make_tiny()
-
-
-def make_tiny(train: int = 203, test: int = 57, size: int = 8) -> Dataset:
-    """Bright line in row `label` on noise; sizes that no batch divides."""
-    generator = np.random.Generator(np.random.PCG64(0))
-
-    def split(n: int) -> Split:
-        labels = np.arange(n, dtype=np.int64) % 4
-        images = generator.integers(0, 60, (n, 1, size, size), dtype=np.uint8)
-        images[np.arange(n), 0, 2 * labels] = 220
-        return Split(images, labels)
-
-    return Dataset(
-        name="tiny",
-        train=split(train),
-        test=split(test),
-        classes=("a", "b", "c", "d"),
-        mean=(0.2,),
-        std=(0.3,),
-        augmentation="crop",
-        test_split="made-up test split",
-        source="generated",
-    )
-
-
-SCRIPT = "<script>alert(1)</script>"
-HANDLER = '"><img src=x onerror=alert(1)>'
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +79,7 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs"
 
 
-LONGEST = ("test_torture", "test_docs", "test_devices", "test_ray", "test_jobs")
+LONGEST = ("test_torture", "test_docs", "test_device_group", "test_ray", "test_jobs")
 """Files that a worker should begin with, so that none is left alone with them at the end."""
 
 

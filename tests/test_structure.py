@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
+
 from benchmarks.structure import NAME, imports, modules, room
 
 ORDER = (

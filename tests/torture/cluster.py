@@ -23,7 +23,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support_ray import COMMAND, Nodes, assert_same_results, await_end, descendants, files
+from tests.support.ray_cluster import (
+    COMMAND,
+    Nodes,
+    assert_same_results,
+    await_end,
+    descendants,
+    files,
+)
 
 from .harness import ROOT, processor
 from .table import put

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_damage import DAMAGES, flip
-from tests.test_formats import DIVERGED, FINISHED, HALF_DONE, V1, contents
 
 from convcompare import cli
 from convcompare.store import atomic_files
 from convcompare.store.json_records import read_record, write_record
 from convcompare.store.lease import claim
 from convcompare.store.run_store import RunStore
+from tests.support.damage import DAMAGES, flip
+from tests.support.stores import DIVERGED, FINISHED, HALF_DONE, V1, contents
 
 Run = Callable[..., Any]
 COMPARE = ("compare", "-d", "shapes:train=96,test=48", "cnn:depth=2,hidden=8", "fcn:hidden=8")

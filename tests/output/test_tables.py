@@ -8,30 +8,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from convcompare.comparison.comparison import Comparison, Conditions
+from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.model_runs import group_runs
 from convcompare.core import formatting
-from convcompare.core.config import TrainConfig
 from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.output.tables.table import Column, Table, print_table, render
-from convcompare.store.run import Cost, Environment, Epoch, Run, Status, Trial
+from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
+from tests.support.runs import CONDITIONS, run
 
 STORE = RunStore(Path("unused"))
-ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
-CONDITIONS = Conditions(
-    "mnist", 60_000, 10_000, "1×28×28", "official test split", "report", 5, "bf16", "cpu, 2 threads"
-)
-FIGURES = {"fcn": (109_386, 0.9781, 0.08, 8.1), "residual": (160_906, 0.9931, 0.02, 204.9)}
-
-
-def run(label: str, seed: int, status: Status = "finished") -> Run:
-    parameters, accuracy, loss, seconds = FIGURES[label]
-    trial = Trial(label, "mnist", "ab", seed, TrainConfig(), label=label)
-    last = Epoch(5, loss / 4, 0.9944, loss, accuracy + 0.001 * seed, 1e-3, seconds, 0.1)
-    history = () if status == "diverged" else (last,)
-    cost = Cost(parameters, 109_184, train_seconds=seconds)
-    return Run(trial, status, history, cost, ENVIRONMENT, "2026-01-01", "the loss was nan")
 
 
 def comparison(*runs: Run) -> Comparison:

@@ -9,53 +9,29 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.contrasts import Contrast, contrasts, spread
 from convcompare.comparison.cost_contrasts import cost_contrasts
-from convcompare.comparison.model_runs import group_runs
 from convcompare.comparison.run_flags import marks
 from convcompare.comparison.stats import sequential
-from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
 from convcompare.store.cost import Timing
 from convcompare.store.run import Run
-from test_tables import CONDITIONS, run
-
-FCN = (0.9781, 0.9770, 0.9776, 0.9790, 0.9768, 0.9779, 0.9785, 0.9772)
-SIMPLE = (0.9905, 0.9890, 0.9901, 0.9911, 0.9897, 0.9903, 0.9909, 0.9895)
-NOISE = (0.0004, -0.0006, 0.0011, -0.0009, 0.0003, 0.0008, -0.0012, 0.0002)
-
-
-def trained(label: str, seed: int, accuracy: float, seconds: float = 10, **config: object) -> Run:
-    """A run that ended with this test accuracy after this time."""
-    base = run("fcn", seed)
-    settings = dataclasses.replace(TrainConfig(), **config)  # type: ignore[arg-type]
-    trial = dataclasses.replace(base.trial, model=label, label=label, config=settings)
-    last = dataclasses.replace(base.history[0], test_accuracy=accuracy, train_seconds=seconds)
-    cost = dataclasses.replace(base.cost, train_seconds=seconds)
-    return dataclasses.replace(base, trial=trial, history=(last,), cost=cost)
-
-
-def series(label: str, accuracies: tuple[float, ...], seconds: float = 10) -> list[Run]:
-    return [trained(label, seed, a, seconds + 0.1 * seed) for seed, a in enumerate(accuracies)]
-
-
-def comparison(*runs: Run) -> Comparison:
-    groups = group_runs([r.trial.label for r in runs], runs, [False] * len(runs))
-    return Comparison(CONDITIONS, tuple(groups))
-
-
-def no_hits(run: Run) -> np.ndarray:
-    raise AssertionError("predictions are read only where there is one seed")
+from tests.support.runs import (
+    FCN,
+    NOISE,
+    SIMPLE,
+    comparison,
+    hits_of,
+    no_hits,
+    series,
+    shifted,
+    trained,
+)
 
 
 def one(*runs: Run, **options: object) -> Contrast:
     (only,) = contrasts(comparison(*runs), "fcn", no_hits, **options)  # type: ignore[arg-type]
     return only
-
-
-def shifted(accuracies: tuple[float, ...], by: float, noise: float = 1.0) -> tuple[float, ...]:
-    return tuple(a + by + noise * e for a, e in zip(accuracies, NOISE, strict=False))
 
 
 def test_a_clear_difference_is_better_by_so_many_points() -> None:
@@ -134,14 +110,6 @@ def test_holm_counts_all_contrasts_and_the_interval_follows() -> None:
     assert low < 0 < high, "the interval does not claim what the verdict does not"
     assert found["simple"].confidence == pytest.approx(1 - 0.05 / 3)
     assert found["simple"].method.endswith("Holm over 3 contrasts")
-
-
-def hits_of(run: Run) -> np.ndarray:
-    """Right in so many of 1,000 images as the accuracy says; a third of the errors are shared."""
-    right = np.ones(1000, bool)
-    wrong = round(1000 * (1 - run.history[-1].test_accuracy))
-    right[:wrong] = False
-    return np.roll(right, 0 if run.trial.label == "fcn" else wrong // 3)
 
 
 def test_one_seed_speaks_of_two_trained_networks() -> None:

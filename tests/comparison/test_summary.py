@@ -14,7 +14,7 @@ from convcompare.comparison.cost_contrasts import cost_contrasts
 from convcompare.comparison.summary import notes, summary
 from convcompare.core import formatting
 from convcompare.store.run import Run
-from test_contrasts import FCN, SIMPLE, comparison, hits_of, no_hits, series, shifted, trained
+from tests.support.runs import FCN, SIMPLE, comparison, hits_of, no_hits, series, shifted, trained
 
 
 def costs(*seconds: tuple[float, float], device: str = "cpu") -> str:

@@ -17,7 +17,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import devices_side
 from convcompare.core.config import RECIPES, Runtime, TrainConfig, recipe_name
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import derive
@@ -27,6 +26,7 @@ from convcompare.models.build import resolve
 from convcompare.store.run_store import RunStore
 from convcompare.training import hardware
 from convcompare.training.device_group import ALONE, DeviceGroup
+from tests.support import device_process
 
 Run = Callable[..., Any]
 KILLS = int(os.environ.get("CONVCOMPARE_KILLS", "1"))
@@ -61,12 +61,12 @@ class Net(nn.Module):
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Tensor]]]:
     """The folder of what two processes found, and the tensors of each."""
     folder = tmp_path_factory.mktemp("two")
-    tests = Path(__file__).parent
+    script = Path(device_process.__file__)
     sides = []
     for rank in ("0", "1"):
         place = {"RANK": rank, "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}
         environment = {**os.environ, **place, "TORCH_CPP_LOG_LEVEL": "ERROR"}
-        command = [sys.executable, "-W", "error", str(tests / "devices_side.py"), str(folder)]
+        command = [sys.executable, "-W", "error", str(script), str(folder)]
         sides.append(subprocess.Popen(command, env=environment))
     assert [side.wait(120) for side in sides] == [0, 0]
     return folder, [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
@@ -83,24 +83,26 @@ def test_all_devices_have_the_same_bits(two: Two) -> None:
     assert (folder / "0.json").read_text() == (folder / "1.json").read_text()
 
 
-@pytest.mark.parametrize("size", devices_side.SIZES)
+@pytest.mark.parametrize("size", device_process.SIZES)
 def test_the_gradient_is_that_of_one_device(two: Two, size: int) -> None:
-    alone = devices_side.gradients(ALONE, size)
+    alone = device_process.gradients(ALONE, size)
     assert len(alone) == 4
     for name, gradient in alone.items():
         torch.testing.assert_close(two[1][0][f"gradient.{name}"], gradient, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("size", devices_side.SIZES)
+@pytest.mark.parametrize("size", device_process.SIZES)
 def test_every_image_is_evaluated_once_and_in_order(two: Two, size: int) -> None:
     found = two[1][0][f"logits.{size}"]
     assert found.shape == (size, 4)
-    torch.testing.assert_close(found, devices_side.logits(ALONE, size), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found, device_process.logits(ALONE, size), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", devices_side.SETTINGS)
+@pytest.mark.parametrize("name", device_process.SETTINGS)
 def test_a_training_is_that_of_one_device_up_to_rounding(two: Two, name: str) -> None:
-    job, history = devices_side.trained(devices_side.Plain, ALONE, **devices_side.SETTINGS[name])
+    job, history = device_process.trained(
+        device_process.Plain, ALONE, **device_process.SETTINGS[name]
+    )
     told = json.loads((two[0] / "0.json").read_text())
     for one, other in zip(history, told[name], strict=True):
         assert one == pytest.approx(other, rel=5e-3)
@@ -110,7 +112,7 @@ def test_a_training_is_that_of_one_device_up_to_rounding(two: Two, name: str) ->
 
 
 def test_batchnorm_and_buffers_are_those_of_the_first_device(two: Two) -> None:
-    job, _ = devices_side.trained(devices_side.Whimsical, ALONE, batch_size=50)
+    job, _ = device_process.trained(device_process.Whimsical, ALONE, batch_size=50)
     found = two[1][0]
     assert found["whimsical.model.mask"].all()
     assert not torch.allclose(found["whimsical.model.seen"], job.model.seen, rtol=0.1)
@@ -119,7 +121,7 @@ def test_batchnorm_and_buffers_are_those_of_the_first_device(two: Two) -> None:
 
 def test_a_training_that_diverges_says_what_it_says_on_one_device(two: Two) -> None:
     told = json.loads((two[0] / "0.json").read_text())["diverged"]
-    assert told == devices_side.diverged(ALONE) != ""
+    assert told == device_process.diverged(ALONE) != ""
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from conftest import Result, make_tiny
 from convcompare.core.config import RECIPES, TrainConfig
 from convcompare.data.dataset import Dataset, Split
 from convcompare.models.build import resolve
@@ -25,6 +24,8 @@ from convcompare.training.model_hooks import IMAGES
 from convcompare.training.muon import BETAS, Muon, orthogonal
 from convcompare.training.optim import learning_rate, make_optimizer
 from convcompare.training.trainer import Trainer
+from tests.support.cli import Result
+from tests.support.data import make_tiny
 
 CIFAR, MNIST = Shape(3, 32, 10), Shape(1, 28, 10)
 TINY = {"optimizer": "muon", "lr": "0.2", "other_lr": "0.02", "momentum": "0.6"}

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from support_ray import (
+from tests.support.ray_cluster import (
     COMMAND,
     Nodes,
     assert_same_results,
@@ -228,7 +228,7 @@ def test_a_cluster_of_its_own_is_closed_to_others_and_ends_with_the_command(
 
 @pytest.mark.torture
 def test_a_cluster_as_the_guide_starts_one(tmp_path: Path) -> None:
-    guide = Path(__file__).parent.parent / "docs" / "guides" / "ray.md"
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "ray.md"
     scripts = dict(re.findall(r"^```sh (\S+)\n(.*?)^```$", guide.read_text(), re.M | re.S))
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

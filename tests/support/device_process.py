@@ -1,4 +1,4 @@
-"""What one of two processes does in the tests of several devices: python devices_side.py FOLDER.
+"""What one of two processes does in the tests of several devices: python device_process.py FOLDER.
 
 It leaves what it found in FOLDER, for `test_devices.py` to hold against one device.
 """
@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conftest import make_tiny
 from convcompare.core.config import TrainConfig
 from convcompare.training.batches import Batches
 from convcompare.training.device_group import ALONE, SingleDevice, join_devices
 from convcompare.training.trainer import Diverged, Trainer
+from tests.support.data import make_tiny
 
 SIZES = range(1, 18)
 SETTINGS: dict[str, dict[str, Any]] = {

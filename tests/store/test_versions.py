@@ -12,10 +12,9 @@ import pytest
 
 from convcompare.store.json_records import read_record, write_record
 from convcompare.store.run_store import RunStore
+from tests.support.stores import DIVERGED, FINISHED, HALF_DONE, V1, contents
 
 Run = Callable[..., Any]
-V1 = Path(__file__).parent / "stores" / "v1"
-FINISHED, HALF_DONE, DIVERGED = "50ade97872ea", "87cea62a4ecb", "ebbd92f4264e"
 READERS = (
     ("runs",),
     ("runs", "latest"),
@@ -25,16 +24,6 @@ READERS = (
     ("plot", "learning-curves", FINISHED, "--format", "json"),
     ("report", "--out", "told"),
 )
-
-
-def contents(folder: Path) -> dict[str, tuple[int, bytes | None]]:
-    return {
-        str(path.relative_to(folder)): (
-            path.stat().st_mtime_ns,
-            path.read_bytes() if path.is_file() else None,
-        )
-        for path in [folder, *folder.rglob("*")]
-    }
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from convcompare.comparison import predictions, run_figures
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from test_tables import run
+from tests.support.runs import run
 
 
 @st.composite

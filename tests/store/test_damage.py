@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from convcompare import cli
+from tests.support.damage import DAMAGES, cut
 
 Run = Callable[..., Any]
 COMPARE = ("compare", "-d", "mnist-mini", "fcn:hidden=1", "fcn:hidden=2", "-e", "1", "--quiet")
@@ -27,32 +28,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(whole: Path, tmp_path: Path) -> Path:
     shutil.copytree(whole, tmp_path / "runs")
     return tmp_path / "runs"
-
-
-def cut(path: Path, other: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def flip(path: Path, other: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-def empty(path: Path, other: Path) -> None:
-    path.write_bytes(b"")
-
-
-def swap(path: Path, other: Path) -> None:
-    path.write_bytes(other.read_bytes())
-
-
-def folder(path: Path, other: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-DAMAGES = (cut, flip, empty, swap, folder)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

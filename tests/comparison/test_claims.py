@@ -24,8 +24,7 @@ from convcompare.output.report.sections import Section
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import Predictions, RunStore
-from test_contrasts import FCN, SIMPLE, comparison, series, shifted
-from test_tables import CONDITIONS
+from tests.support.runs import CONDITIONS, FCN, SIMPLE, comparison, series, shifted
 
 LABELS = np.arange(10)
 Judged = Callable[..., Assessment]
@@ -38,7 +37,7 @@ def lasting(run: Run, epochs: int) -> Run:
 
 
 @pytest.fixture
-def assess(tmp_path: Path) -> Judged:
+def judged(tmp_path: Path) -> Judged:
     """The runs of a study with these accuracies by seed; `_` in a name stands for a space.
 
     `gradients` are those of the first layer after the last epoch; it begins with 0.001 in all.
@@ -77,7 +76,7 @@ def assess(tmp_path: Path) -> Judged:
 
 @pytest.fixture
 def found(judged: Judged) -> Found:
-    return lambda study, **accuracies: findings(assess(study, **accuracies))
+    return lambda study, **accuracies: findings(judged(study, **accuracies))
 
 
 def test_confirmed_refuted_and_not_to_be_told(found: Found) -> None:
@@ -104,7 +103,7 @@ def test_the_same_is_shown_only_by_an_interval_within_the_margin(found: Found) -
 
 
 def test_a_conclusion_tells_of_seeds_that_were_added(judged: Judged) -> None:
-    assessment = assess("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=SIMPLE[:5])
+    assessment = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=SIMPLE[:5])
     looked = dataclasses.replace(assessment.comparison, looked=(2, 3))
     told = findings(dataclasses.replace(assessment, comparison=looked))
     assert all("(seeds were added after a look at 2 and at 3)" in one.evidence for one in told)
@@ -115,7 +114,7 @@ def test_a_conclusion_tells_of_seeds_that_were_added(judged: Judged) -> None:
 def test_only_a_study_on_its_own_data_has_conclusions(
     judged: Judged, change: dict[str, str | None]
 ) -> None:
-    one = assess("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
+    one = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
     moved = dataclasses.replace(one.comparison, **change)  # type: ignore[arg-type]
     assert findings(Assessment(moved, one.store)) == []
     assert differences(Assessment(moved, one.store)) == []
@@ -126,14 +125,14 @@ def test_a_printed_accuracy_is_told_where_no_further_run_would_be(judged: Judged
     near, far = (0.9841, 0.9850, 0.9846), (0.9771, 0.9772, 0.9770)
     assert near[0] > 0.9834
     for accuracies, told in ((near, 0), (far, 1)):
-        one = assess("mnist", FCN=accuracies)
+        one = judged("mnist", FCN=accuracies)
         found = [text for text in differences(one) if "test accuracy" in text]
         assert len(found) == told, found
     assert found == [
         "FCN: a test accuracy of 0.9834 is printed, by 3 seeds a further run would have "
         "0.9771 ± 0.0005"
     ]
-    guessed = assess("custom-layers-004", standard=far)
+    guessed = judged("custom-layers-004", standard=far)
     assert any("0.9210 is printed, of a network that the report" in t for t in differences(guessed))
 
 
@@ -166,13 +165,13 @@ def test_a_gradient_is_told_by_an_interval_over_seeds(
 ) -> None:
     accuracies = {"2_layers": FCN[: len(deep)], "6_layers": FCN[: len(deep)]}
     gradients = {"2_layers": (0.01,) * len(deep), "6_layers": deep}
-    *_, start, end = findings(assess("depth-004", 30, gradients, **accuracies))
+    *_, start, end = findings(judged("depth-004", 30, gradients, **accuracies))
     assert (end.claim.figure, end.outcome) == ("gradient_end", outcome)
     assert end.evidence.startswith(GRADIENT + evidence), end.evidence
     assert start.outcome == "undecided", "it is the same in both"
-    *_, early = findings(assess("depth-004", 2, gradients, **accuracies))
+    *_, early = findings(judged("depth-004", 2, gradients, **accuracies))
     assert early.outcome == EARLY.get(outcome, outcome)
-    assert findings(assess("depth-004", **accuracies))[-1].evidence.startswith("no gradients were")
+    assert findings(judged("depth-004", **accuracies))[-1].evidence.startswith("no gradients were")
 
 
 def test_only_the_pairs_of_the_conclusions_are_adjusted_for(found: Found) -> None:
@@ -225,8 +224,8 @@ def section(name: str, one: Assessment) -> Section:
 def test_a_report_begins_with_the_conclusions_of_all_studies(judged: Judged) -> None:
     blocks = "CNN_with_residual_blocks"
     studies = {
-        "mnist": assess("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5]),
-        "mnist-004": assess("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.009)}),
+        "mnist": judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5]),
+        "mnist-004": judged("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.009)}),
     }
     written = compose([section(name, one) for name, one in studies.items()])
     assert written.blocks[0] == Heading(2, "Conclusions of the reports")

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.conftest import Result, make_tiny
 
 from convcompare.core import openmp
 from convcompare.core.config import Runtime, TrainConfig
@@ -26,6 +25,8 @@ from convcompare.store.run_store import RunStore
 from convcompare.training import compilation
 from convcompare.training.hardware import MACS_A_THREAD, fitting_threads
 from convcompare.training.step_timing import in_turn
+from tests.support.cli import Result
+from tests.support.data import make_tiny
 
 SPEC = "fcn:hidden=8,dropout=0.2"
 OWN = """

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from conftest import HANDLER, SCRIPT
 from convcompare import cli
 from convcompare.output.plots.figure import Drawing, panels
 from convcompare.output.report.document import (
@@ -27,6 +26,7 @@ from convcompare.output.report.document import (
 )
 from convcompare.output.report.folder import write_report
 from convcompare.output.tables.table import Column, Table
+from tests.support.hostile import HANDLER, SCRIPT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (

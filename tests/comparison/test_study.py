@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Result
 from convcompare.comparison.study import Study
 from convcompare.core.config import TrainConfig
 from convcompare.core.registry import register
 from convcompare.output.tables.columns import EXTRA
+from tests.support.cli import Result
 
 Run = Callable[..., Result]
 STUDIES = {entry.name: entry.function() for entry in register.study}

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from conftest import HANDLER, SCRIPT
 from convcompare.comparison.comparison import Comparison
 from convcompare.data.dataset import Sources
 from convcompare.output.plots.figure import Drawing, panels, styled
@@ -46,6 +45,7 @@ from convcompare.output.report.sections import Section, select
 from convcompare.output.report.setup import changed_surroundings, conditions
 from convcompare.output.tables.table import Column, Table
 from convcompare.store.run_store import RunStore
+from tests.support.hostile import HANDLER, SCRIPT
 
 Run = Callable[..., Any]
 HOSTILE = [

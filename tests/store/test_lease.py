@@ -19,7 +19,7 @@ from convcompare.core.errors import LeaseLost, StoreError
 from convcompare.store import atomic_files, lease
 from convcompare.store.json_records import stamp
 from convcompare.store.run_store import RunStore
-from test_store import epoch, finished, half_done, trial
+from tests.support.trials import epoch, finished, half_done, trial
 
 HOLDER = """
 import sys, time

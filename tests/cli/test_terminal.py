@@ -22,7 +22,6 @@ from convcompare.cli.lazy_commands import function_of, load
 from convcompare.cli.progress_view import LiveView, Tracker
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
-from convcompare.core.registry import register
 from convcompare.data.sources.download import Mirror
 from convcompare.data.sources.probe import answers
 from convcompare.experiment.events import Started

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import Result
 
 from convcompare.comparison.claims import findings
 from convcompare.data.dataset import Sources
@@ -18,8 +17,9 @@ from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.sections import select
 from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.store.run_store import RunStore
+from tests.support.cli import Result
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results"
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
 RECORDED = RESULTS / "recorded"
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason="an sdist is without them")
 NUMBER = re.compile(r"\*\*Table \d+\.\*\* ")

@@ -1,0 +1,38 @@
+"""Trials and runs for tests of the store."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convcompare.core.config import TrainConfig
+from convcompare.store.run import Cost, Environment, Epoch, Run, Trial
+from convcompare.store.run_store import Predictions, RunStore
+
+ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
+
+
+LOGITS = np.arange(20, dtype=np.float32).reshape(5, 4)
+
+
+PREDICTIONS = Predictions(LOGITS, np.arange(5) % 4)
+
+
+def trial(seed: int = 0) -> Trial:
+    return Trial("fcn:hidden=8", "tiny", "ab" * 32, seed, TrainConfig(), label="fcn")
+
+
+def epoch(number: int) -> Epoch:
+    return Epoch(number, 0.5 / number, 0.8, 0.6, 0.75, 1e-3, 1.5, 0.1)
+
+
+def finished(which: Trial) -> Run:
+    return Run(which, "finished", (epoch(1), epoch(2)), Cost(10, 9), ENVIRONMENT, "2026-01-01")
+
+
+def half_done(store: RunStore, epochs: int = 3) -> Trial:
+    store.begin(trial(), ENVIRONMENT)
+    history: list[Epoch] = []
+    for number in range(1, epochs + 1):
+        history.append(epoch(number))
+        store.save_epoch(trial(), history, f"state {number}".encode())
+    return trial()
