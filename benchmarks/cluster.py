@@ -30,14 +30,24 @@ RECORD_EPOCHS = 5
 
 def job_on(address: str, store: Path, models: list[str], seeds: int, epochs: int) -> Any:
     """The trials as the command line prepares them for a cluster."""
-    from convcompare.cli.job import prepare
-    from convcompare.cli.request import Request, wanted
+    from convcompare.experiment.planning import prepare
+    from convcompare.experiment.reporter import QuietReporter
+    from convcompare.experiment.request import Request, model_requests
 
-    settings = {"epochs": str(epochs)}
-    place = ("report", settings, "fp32", "cpu", 1, "ray", store)
-    shown = (None, False, False, "table", None, True)
-    where = {"jobs": None, "ray_address": address}
-    return prepare(Request(wanted(models), "mnist-mini", range(seeds), *place, *shown, **where))
+    request = Request(
+        models=model_requests(models),
+        dataset="mnist-mini",
+        seeds=tuple(range(seeds)),
+        settings={"epochs": str(epochs)},
+        precision="fp32",
+        device="cpu",
+        threads=1,
+        jobs=None,
+        executor="ray",
+        ray_address=address,
+        store=store,
+    )
+    return prepare(request, QuietReporter())
 
 
 def trained(address: str, store: str) -> None:

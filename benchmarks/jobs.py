@@ -21,18 +21,18 @@ JOBS = 2
 CODE = """
 import json, sys, time
 from pathlib import Path
-from convcompare.cli.job import prepare
-from convcompare.cli.request import Request, wanted
+from convcompare.experiment.planning import prepare
+from convcompare.experiment.reporter import QuietReporter
+from convcompare.experiment.request import Request, model_requests
 from convcompare.experiment.events import Ended
 from convcompare.experiment.trial_runner import execute
 store, jobs = Path(sys.argv[1]), int(sys.argv[2])
-settings = {"epochs": "3"}
-job = prepare(Request(wanted(["simple:width=16x16", "simple:width=16x16,kernel=5"]), "mnist-mini",
-    range(3), "report", settings, "fp32", "cpu", 1, None, store, None, False, False, "table", None,
-    True, jobs=jobs))
-runner = job.runner()
+models = model_requests(["simple:width=16x16", "simple:width=16x16,kernel=5"])
+plan = prepare(Request(models=models, dataset="mnist-mini", seeds=(0, 1, 2), threads=1, jobs=jobs,
+    settings={"epochs": "3"}, precision="fp32", device="cpu", store=store), QuietReporter())
+runner = plan.runner()
 started = time.perf_counter()
-ended = [e for e in execute(job.trials, runner, job.executor) if isinstance(e, Ended)]
+ended = [e for e in execute(plan.trials, runner, plan.executor) if isinstance(e, Ended)]
 assert [e.run.status for e in ended] == 6 * ["finished"]
 print(json.dumps(time.perf_counter() - started))
 """

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import convcompare
-from convcompare.api import Options
 from convcompare.cli.command_list import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES
 from convcompare.cli.help import command_help, group_help
 from convcompare.cli.lazy_commands import load
@@ -48,12 +47,6 @@ def library() -> Iterator[str]:
     for name in ("compare", "read"):
         yield f"\n## convcompare.{name}\n"
         yield from _function(name, getattr(convcompare, name))
-    yield "\n## The options of compare\n"
-    yield _prose(Options) + "\n"
-    yield "| option | type |\n|---|---|"
-    for name, kind in Options.__annotations__.items():
-        text = getattr(kind, "__forward_arg__", str(kind)).replace("|", r"\|")
-        yield f"| `{name}` | `{text}` |"
     yield "\n## convcompare.Result\n"
     yield _prose(convcompare.Result)
     for name, member in vars(convcompare.Result).items():
@@ -77,14 +70,16 @@ def _function(name: str, function: object, is_property: bool = False) -> Iterato
 
 
 def _prose(thing: object) -> str:
-    """A docstring as Markdown: its code is code."""
-    text = inspect.getdoc(thing) or ""
-    return re.sub(r"``([^`]*)``", r"`\1`", text)
+    """A docstring as Markdown: its code is code, its arguments are a list."""
+    text = re.sub(r"``([^`]*)``", r"`\1`", inspect.getdoc(thing) or "")
+    text = re.sub(r"^(Args|Returns|Raises):$", r"**\1**\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^ {4}(\*?\w+): ", r"- `\1`: ", text, flags=re.MULTILINE)
+    return re.sub(r"^ {4}(?=\S)", "", text, flags=re.MULTILINE)
 
 
 def main() -> None:
     stale = []
-    for name, lines in (("commands", commands()), ("api", library())):
+    for name, lines in (("commands", commands()), ("library", library())):
         path, text = FOLDER / f"{name}.md", "\n".join(lines).rstrip() + "\n"
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:

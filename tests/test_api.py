@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,20 +15,19 @@ import pandas
 import pytest
 
 import convcompare as cc
-from convcompare.api import Options
 from convcompare.cli.commands.compare import compare as command
 
 Run = Callable[..., Any]
 NETWORKS = ["fcn:hidden=8", "fcn:hidden=12"]
 TYPED = [*NETWORKS, "--dataset", "mnist-mini", "--epochs", "1", "--seeds", "2"]
-GIVEN: Options = {"dataset": "mnist-mini", "epochs": 1, "seeds": 2}
+GIVEN: dict[str, Any] = {"dataset": "mnist-mini", "epochs": 1, "seeds": 2}
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
     """A comparison made by the library."""
     store = tmp_path_factory.mktemp("stored") / "runs"
-    return cc.compare(NETWORKS, **GIVEN, quiet=True, store=store)
+    return cc.compare(NETWORKS, **GIVEN, store=store)
 
 
 @pytest.fixture
@@ -65,8 +65,13 @@ def test_the_public_names_are_few_and_explained() -> None:
 
 def test_the_options_are_those_of_the_command() -> None:
     of_command = set(inspect.signature(command).parameters)
-    for_shells = {"models", "format", "out", "dry_run", "shard", "worker"}
-    assert set(Options.__annotations__) == of_command - for_shells
+    for_shells = {"format", "out", "quiet", "dry_run", "shard", "worker"}
+    of_python = set(inspect.signature(cc.compare).parameters) - {"reporter"}
+    assert of_python == of_command - for_shells
+    told = inspect.getdoc(cc.compare) or ""
+    for name in of_python:
+        assert re.search(rf"^    {name}: \S", told, re.MULTILINE), name
+    assert "--" not in told, "Python's own spelling"
 
 
 def test_both_make_the_same_runs_and_judge_them_alike(compared: cc.Result, run: Run) -> None:
@@ -120,7 +125,7 @@ def test_a_notebook_shows_the_table_and_the_figures(compared: cc.Result, tmp_pat
 def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
     called = cc.compare(
         NETWORKS[0], dataset="mnist-mini", epochs=1, seeds=[3], settings={"momentum": 0.8},
-        store=Path("here"), quiet=True,
+        store=Path("here"),
     )  # fmt: skip
     words = called.assessment.comparison.command
     assert words[:2] == ("compare", NETWORKS[0])
@@ -133,11 +138,15 @@ def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
     ("models", "options", "message", "hint"),
     [
         (["simpel"], {}, "there is no model `simpel`", "did you mean `simple`?"),
-        (["fcn"], {"epoch": 2}, "`compare` has no option `epoch`", "did you mean `epochs`?"),
-        (["fcn"], {"seeds": [1, 1]}, "`--seeds` `1,1` repeats a seed", None),
-        (["fcn"], {"threads": 0}, "invalid value for `--threads`: Input should", None),
+        (["fcn"], {"seeds": [1, 1]}, "`seeds=` `1,1` repeats a seed", None),
+        (["fcn"], {"seeds": 0}, "`seeds=` cannot be `0`", None),
+        (["fcn"], {"threads": 0}, "`threads=` cannot be `0`", "a whole number, at least 1"),
+        (["fcn"], {"compile": "of"}, "`compile=` cannot be `of`", "did you mean `off`?"),
+        (["fcn"], {"select": "best"}, "an epoch cannot be", "`val_fraction=0.1` holds out"),
+        (["fcn"], {"until_clear": True}, "`until_clear=True` needs two networks", None),
+        (["fcn"], {"jobs": 2, "devices": 2}, "`devices=` and `jobs=` do not go together", None),
         ([int], {}, "a network is named by a text, not by `type`", "put the class into a file"),
-        ([], {}, "missing argument `MODEL", None),
+        ([], {}, "no network given", "`convcompare models` lists them"),
     ],
 )
 def test_errors_have_a_message_and_a_hint(

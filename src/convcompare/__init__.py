@@ -18,16 +18,15 @@ from typing import TYPE_CHECKING, Any
 from .core.version import __version__
 
 if TYPE_CHECKING:
-    from .api import compare, read
+    from .api import Result, compare, read
     from .core.errors import ConvcompareError
     from .core.registry import register
-    from .result import Result
 
 __all__ = ["ConvcompareError", "Result", "__version__", "compare", "read", "register"]
 
 _HOMES = {
     "ConvcompareError": "core.errors",
-    "Result": "result",
+    "Result": "api",
     "compare": "api",
     "read": "api",
     "register": "core.registry",

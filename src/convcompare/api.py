@@ -1,87 +1,189 @@
-"""What a Python program calls: the same comparisons as the command line, by the same options."""
+"""What a Python program calls: the comparisons of the command line, as objects."""
 
 from __future__ import annotations
 
+import io
+import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .core.errors import UsageError, did_you_mean, quote
+from .core.config import Compile
+from .core.errors import ConvcompareError, UsageError, quote
+from .experiment.request import (
+    HELP,
+    SETTINGS,
+    Request,
+    UntilClear,
+    model_requests,
+    seed_list,
+)
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from pandas import DataFrame
 
-    from .result import Result
+    from .comparison.assessment import Assessment
+    from .data.dataset import Sources
+    from .experiment.reporter import Reporter
+    from .output.plots.figure import Drawing
+    from .output.tables.table import Table
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Options(TypedDict, total=False):
-    """The options of ``convcompare compare``, their dashes as underscores; its help explains them.
+def in_python(text: str) -> str:
+    """A text with the options of a shell in it, these as Python writes them.
 
-    `seeds` is how many, or a list of them; `settings` any other setting of the training, by name.
+    ```--seeds 5``` becomes ```seeds=5```, ```--fresh``` becomes ```fresh=True```.
     """
-
-    dataset: str
-    seeds: int | Sequence[int]
-    seed: int
-    baseline: str
-    match: str
-    all_pairs: bool
-    lr_grid: Sequence[float]
-    until_clear: bool
-    max_seeds: int
-    max_time: str
-    margin: float
-    epochs: int
-    batch_size: int
-    lr: float
-    optimizer: str
-    recipe: str
-    image_size: int
-    val_fraction: float
-    select: str
-    settings: Mapping[str, Any]
-    device: str
-    precision: str
-    threads: int
-    devices: int
-    compile: str
-    weights: bool
-    jobs: int | str
-    executor: str
-    ray_address: str
-    gpu_share: float
-    store: str | Path
-    data_dir: str | Path
-    fresh: bool
-    columns: Sequence[str]
-    quiet: bool
+    text = re.sub(r"`(--[^`]*)`", lambda found: f"`{_arguments(found[1])}`", text)
+    return re.sub(r"(?<![\w-])--([a-z][a-z-]*)", lambda found: _name(found[1]), text)
 
 
-def compare(models: str | Sequence[str], **options: Unpack[Options]) -> Result:
-    """Train networks under the same conditions: what ``convcompare compare`` does.
+def _arguments(words: str) -> str:
+    """Options as they are typed, as arguments of a call: several with commas."""
+    found = re.findall(r"--(no-)?([a-z][a-z-]*)(?:[ =]((?!--)\S+))?", words)
+    return ", ".join(_argument(bool(no), name, value) for no, name, value in found)
 
-    `models` are specs, as they are typed there. What has run is reused, what is half-done goes on,
-    and the runs are those of the command line: the same trials, in the same store. Progress goes to
-    stderr, unless `quiet`. Raises ConvcompareError with a message and a hint; a trial that fails or
-    diverges raises nothing, it is in the result.
+
+def _argument(no: bool, name: str, value: str) -> str:
+    if name == "set":
+        key, _, setting = value.partition("=")
+        return f'settings={{"{key}": {setting}}}' if setting else "settings="
+    if no or _name(name) in _FLAGS:
+        return f"{_name(name)}={not no}"
+    return f"{_name(name)}={value}"
+
+
+def _name(option: str) -> str:
+    return "settings" if option == "set" else option.replace("-", "_")
+
+
+_FLAGS = {"all_pairs", "until_clear", "fresh", "weights", "dry_run"}
+
+
+def _documented(function: F) -> F:
+    """`function` with what each option does, from the table that the command line reads too."""
+    names = [name for name in HELP if name in function.__annotations__]
+    lines = "\n        ".join(f"{name}: {in_python(HELP[name])}" for name in names)
+    function.__doc__ = (function.__doc__ or "").replace("{options}", lines)
+    return function
+
+
+@_documented
+def compare(
+    models: str | Sequence[str],
+    *,
+    dataset: str = Request.dataset,
+    seeds: int | Sequence[int] = 1,
+    seed: int = 0,
+    baseline: str | None = Request.baseline,
+    match: str | None = Request.match,
+    all_pairs: bool = Request.all_pairs,
+    lr_grid: Sequence[float] = (),
+    until_clear: bool = False,
+    max_seeds: int = UntilClear.most_seeds,
+    max_time: float | None = None,
+    margin: float = 100 * UntilClear.margin,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    optimizer: str | None = None,
+    recipe: str = Request.recipe,
+    image_size: int | None = None,
+    val_fraction: float | None = None,
+    select: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    device: str = Request.device,
+    precision: str = Request.precision,
+    threads: int | None = Request.threads,
+    compile: str = Request.compile,
+    devices: int | None = None,
+    jobs: int | str | None = Request.jobs,
+    executor: str | None = Request.executor,
+    ray_address: str | None = None,
+    gpu_share: float = Request.gpu_share,
+    weights: bool = Request.weights,
+    store: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    fresh: bool = Request.fresh,
+    columns: Sequence[str] = (),
+    reporter: Reporter | None = None,
+) -> Result:
+    """Train networks under the same conditions, as ``convcompare compare`` does.
+
+    What has run is reused, what is incomplete is continued, and the trials and the store are those
+    of the command line. Nothing is printed; warnings are Python's (`UserWarning`).
+
+    Args:
+        models: Networks as they are typed (NAME, NAME:option=value, file.py:Net), one or several.
+        {options}
+        reporter: Told of the progress [default: nobody].
+
+    `max_time` is in seconds here, `settings` a mapping, `columns` and `lr_grid` are sequences.
+
+    Returns:
+        Table, verdicts and figures; a trial that fails or diverges is in it.
+
+    Raises:
+        ConvcompareError: The request cannot be met; it has a message and a hint.
     """
-    from .cli.commands.compare import request
-    from .cli.job import prepare
-    from .cli.parsing import read_arguments
-    from .cli.session import assess, say_conditions
     from .core import openmp
-    from .result import Result
+    from .experiment.planning import prepare
+    from .experiment.reporter import QuietReporter
+    from .experiment.session import run
 
-    openmp.install()
-    command = _command([models] if isinstance(models, str) else models, options)
-    asked = replace(request(read_arguments("compare", command)), command=("compare", *command))
-    asked = replace(asked, quiet=bool(options.get("quiet")))
-    job = prepare(asked)
-    if not asked.quiet:
-        say_conditions(job, asked)
-    return Result(assess(job, asked), job.sources, asked.columns)
+    own = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "image_size": image_size,
+        "val_fraction": val_fraction,
+        "select": select,
+        "devices": devices,
+    }
+    assert tuple(own) == SETTINGS
+    try:
+        if until_clear and seeds != 1:
+            raise UsageError(
+                "`--seeds` and `--until-clear` do not go together",
+                "`--max-seeds N` bounds the seeds that are added",
+            )
+        request = Request(
+            models=model_requests(_specs(models)),
+            dataset=dataset,
+            seeds=seed_list(seeds, seed),
+            recipe=recipe,
+            settings=_text(settings or {}) | _text(own),
+            baseline=baseline,
+            match=match,
+            all_pairs=all_pairs,
+            lr_grid=tuple(map(str, lr_grid)),
+            until_clear=_until_clear(max_seeds, max_time, margin) if until_clear else None,
+            device=device,
+            precision=precision,
+            threads=threads,
+            compile=cast(Compile, compile),
+            jobs=_jobs(jobs, executor),
+            executor=executor,
+            ray_address=ray_address or os.environ.get("RAY_ADDRESS") or None,
+            gpu_share=gpu_share,
+            weights=weights,
+            store=_store(store),
+            data_dir=_data_dir(data_dir),
+            fresh=fresh,
+            columns=_columns(columns),
+        )
+        openmp.install()
+        plan = prepare(request, reporter or QuietReporter())
+        return Result(run(plan, reporter or QuietReporter()), plan.sources, request.columns)
+    except ConvcompareError as error:
+        error.reword(in_python)
+        raise
 
 
 def read(
@@ -90,59 +192,175 @@ def read(
     data_dir: str | Path | None = None,
     columns: Sequence[str] = (),
 ) -> Result:
-    """What has run before: the latest comparison, or what `names` pick; nothing is trained.
+    """What has run before: the latest comparison, or what `names` select; nothing is trained.
 
-    A study, models, or runs by the beginning of their ids, as ``convcompare plot`` takes them.
+    Args:
+        names: A study, models, or runs by the beginning of their ids, as ``convcompare plot``
+            takes them [default: the latest comparison].
+        store: Folder of the run records [default: CONVCOMPARE_STORE, or runs].
+        data_dir: Folder with data sets that you have.
+        columns: Further columns of the table.
+
+    Raises:
+        ConvcompareError: There is no such run, or what is there is damaged.
     """
     from .comparison.assessment import Assessment
     from .comparison.selection import select
     from .data.dataset import Sources
     from .data.load import default_cache
-    from .output.tables.columns import check_columns
-    from .result import Result
     from .store.run_store import RunStore
 
-    check_columns([*columns])
-    opened = RunStore(Path(store or os.environ.get("CONVCOMPARE_STORE") or "runs"))
-    sources = Sources(default_cache(), Path(data_dir) if data_dir else None)
-    return Result(Assessment(select(opened, names), opened), sources, tuple(columns))
+    try:
+        chosen = _columns(columns)
+        opened = RunStore(_store(store))
+        sources = Sources(default_cache(), _data_dir(data_dir))
+        return Result(Assessment(select(opened, names), opened), sources, chosen)
+    except ConvcompareError as error:
+        error.reword(in_python)
+        raise
 
 
-def _command(models: Sequence[str], options: Mapping[str, Any]) -> list[str]:
-    """The arguments that ask for the same at the command line."""
-    known = Options.__annotations__
-    words: list[str] = []
-    for model in models:
-        if not isinstance(model, str):
+def _specs(models: str | Sequence[str]) -> list[str]:
+    specs = [models] if isinstance(models, str) else [*models]
+    for spec in specs:
+        if not isinstance(spec, str):
             raise UsageError(
-                f"a network is named by a text, not by {quote(type(model).__name__)}",
+                f"a network is named by a text, not by {quote(type(spec).__name__)}",
                 "put the class into a file: `file.py:Net`",
             )
-        words.append(model)
-    for name, value in options.items():
-        if name not in known:
-            raise UsageError(
-                f"`compare` has no option {quote(name)}",
-                did_you_mean(name, known) or f"options: {', '.join(known)}",
-            )
-        if name != "quiet":
-            words += _words(name, value)
-    return words
+    return specs
 
 
-def _words(name: str, value: Any) -> list[str]:
-    """One option as it is typed; nothing where it is off or None."""
-    option = "--" + name.replace("_", "-")
-    if name == "weights":
-        return ["--weights" if value else "--no-weights"]
-    if value is None or value is False:
-        return []
-    if value is True:
-        return [option]
-    if name == "settings":
-        return [word for key, one in value.items() for word in ("--set", f"{key}={one}")]
-    if name == "seeds" and not isinstance(value, (int, str)) and len(value) == 1:
-        return ["--seed", str(value[0])]
-    if not isinstance(value, (str, Path)) and isinstance(value, Sequence):
-        return [option, ",".join(map(str, value))]
-    return [option, str(value)]
+def _text(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as text, without those that are None."""
+    return {name: str(value) for name, value in settings.items() if value is not None}
+
+
+def _until_clear(max_seeds: int, max_time: float | None, margin: float) -> UntilClear:
+    seconds = math.inf if max_time is None else float(max_time)
+    return UntilClear(max_seeds, seconds, margin / 100)
+
+
+def _jobs(jobs: int | str | None, executor: str | None) -> int | None:
+    if jobs == "auto" or (jobs == Request.jobs and executor == "ray"):
+        return None
+    return jobs if isinstance(jobs, int) or jobs is None else int(jobs)
+
+
+def _store(store: str | Path | None) -> Path:
+    return Path(store or os.environ.get("CONVCOMPARE_STORE") or Request.store)
+
+
+def _data_dir(folder: str | Path | None) -> Path | None:
+    found = folder or os.environ.get("CONVCOMPARE_DATA")
+    return Path(found) if found else None
+
+
+def _columns(columns: Sequence[str]) -> tuple[str, ...]:
+    from .output.tables.columns import check_columns
+
+    check_columns(columns)
+    return tuple(columns)
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """What networks came to under the same conditions; shown, it is the table and the verdicts.
+
+    Everything is worked out from the stored runs when it is asked for, by the rules of the command
+    line. `assessment` has all of it as objects, which may change between versions.
+    """
+
+    assessment: Assessment
+    sources: Sources
+    columns: Sequence[str] = ()
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Who is better than whom and by how much, a sentence each, and what to know of them."""
+        return [" ".join(line.split()) for line in (*self.assessment.lines, *self.assessment.notes)]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the figures must know, each with what to do about it."""
+        found = [in_python(f"{text} ({hint})") for text, hint in self.assessment.warnings()]
+        return [*found, *(error.message for error in self.assessment.store.damage)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``--format json`` prints: it only grows."""
+        return self.assessment.to_json()
+
+    def to_dataframe(self, kind: str = "models") -> DataFrame:
+        """A row for each of the ``models``, the ``runs`` or the ``epochs``, in full precision.
+
+        Accuracies are fractions, times seconds; an empty cell was not measured. Those of
+        ``models`` are the columns of ``--format csv``.
+        """
+        import pandas
+
+        from .output.rows import rows
+
+        found = rows(self.assessment, kind, self.columns)
+        filled = [{n: math.nan if v is None else v for n, v in row.items()} for row in found]
+        return pandas.DataFrame(filled)
+
+    def plot(self, kind: str = "learning-curves") -> Drawings:
+        """The figures of a kind of ``convcompare plot``; each has a matplotlib ``figure``."""
+        from .core.registry import register
+        from .output.plots.figure import styled
+        from .output.plots.source import Source, draw
+
+        source = Source(self.assessment.comparison, self.assessment.store, self.sources)
+        with styled():
+            return Drawings(draw(register.plot[kind], source))
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        from .output.tables.table import print_table
+
+        told = io.StringIO()
+        console = Console(
+            file=told, width=10_000, highlight=False, markup=False, emoji=False, force_jupyter=False
+        )
+        print_table(console, self._table, None)
+        lines = (*self.assessment.lines, *self.assessment.notes)
+        return told.getvalue() + "".join(f"\n {line}" for line in lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from .output.report.html import excerpt
+
+        comparison = self.assessment.comparison
+        caption = f"{len(comparison.groups)} networks on {comparison.conditions.dataset}"
+        return excerpt(self._table, caption, (self.verdicts, self.warnings))
+
+    @property
+    def _table(self) -> Table:
+        from .output.tables.comparison_table import comparison_table
+
+        return comparison_table(self.assessment.ranked(), self.assessment.store, self.columns)
+
+
+class Drawings(tuple["Drawing", ...]):
+    """Figures, each with its data and its caption; a notebook shows them."""
+
+    def save(self, folder: str | Path, kind: str = "png") -> list[Path]:
+        """Write each figure, and its data beside it as CSV; the paths of the figures."""
+        from .output.plots.figure import styled
+
+        with styled():
+            return [drawing.save(Path(folder), kind) for drawing in self]
+
+    def _repr_html_(self) -> str:
+        from .output.plots.figure import styled
+        from .output.report.document import FigureBlock
+        from .output.report.folder import LARGEST_PICTURE, picture
+        from .output.report.html import figure
+
+        with styled():
+            pictures = [picture(drawing.picture(), LARGEST_PICTURE) for drawing in self]
+        blocks = [FigureBlock(drawing, drawing.alt) for drawing in self]
+        shown = enumerate(zip(blocks, pictures, strict=True), start=1)
+        return "\n".join(figure(block, number, seen) for number, (block, seen) in shown)

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcompare.cli.part import Shard
 from convcompare.core.config import TrainConfig
+from convcompare.experiment.shard import Shard
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
 

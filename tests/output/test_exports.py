@@ -20,7 +20,7 @@ NETWORKS = ["fcn:hidden=6", "fcn:hidden=10"]
 def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
     """A comparison made by the library."""
     store = tmp_path_factory.mktemp("stored") / "runs"
-    return cc.compare(NETWORKS, dataset="mnist-mini", epochs=2, seeds=2, quiet=True, store=store)
+    return cc.compare(NETWORKS, dataset="mnist-mini", epochs=2, seeds=2, store=store)
 
 
 @pytest.fixture

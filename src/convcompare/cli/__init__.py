@@ -9,12 +9,11 @@ from typing import Any
 
 import typer
 
-from convcompare.core import signals
+from convcompare.core import failures, signals
 from convcompare.core.errors import ConvcompareError, Terminated, TrialError
 from convcompare.core.version import __version__
 
 from .lazy_commands import Commands
-from .parsing import in_our_words
 
 COMPLETING = "_CONVCOMPARE_COMPLETE"
 """Set by a shell that asks for completions."""
@@ -107,9 +106,27 @@ def run(arguments: list[str]) -> int:
             raise
         if signals.stop.number:
             return 1
-        told = in_our_words(error)
+        told = _reworded(error)
         show_error(told)
         if isinstance(told, TrialError):
             return told.exit_code
         return int(getattr(error, "exit_code", 70))
     return code if isinstance(code, int) else 0
+
+
+def _reworded(error: Exception) -> ConvcompareError:
+    """The command-line parser's errors in our style; anything else is a bug and says so."""
+    if failures.is_out_of_memory(error):
+        return TrialError(failures.in_words(error), failures.HINT)
+    if not hasattr(error, "format_message"):
+        text = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")
+    text = error.format_message().replace("'", "`").rstrip(".")
+    text = text[:1].lower() + text[1:]
+    near = getattr(error, "possibilities", None)
+    if near:
+        return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")
+    text, _, suggestion = text.partition(". Did you mean ")
+    path = getattr(getattr(error, "ctx", None), "command_path", "convcompare")
+    hint = f"did you mean {suggestion}" if suggestion else f"`{path} --help` explains it"
+    return ConvcompareError(text, hint)

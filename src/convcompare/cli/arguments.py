@@ -1,98 +1,138 @@
-"""Arguments that need reading: ``--seeds 5`` or ``--seeds 3,7,11``, ``--set name=value``."""
+"""From the options of a command, as they are typed, to a request: ``--seeds 5``, ``--set a=b``."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import cast, get_args
+import sys
+from typing import cast
 
 from convcompare.core.config import Compile
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import UsageError, quote
+from convcompare.experiment.request import (
+    SEEDS_HINT,
+    SETTINGS,
+    ModelRequest,
+    Request,
+    UntilClear,
+    invalid,
+    seed_list,
+)
+from convcompare.experiment.shard import Shard
 
-LARGEST = 1_000_000
-MOST_JOBS = 256
+from .option_groups import (
+    ContrastOptions,
+    ExecutorOptions,
+    MachineOptions,
+    OutputOptions,
+    SeedOptions,
+    StoreOptions,
+    TrainingOptions,
+)
 
 
-def parse_seeds(text: str | None, first: int) -> list[int]:
-    """The seeds: N of them from `first` on, or those of a list; one where `text` is None."""
+def build_request(
+    models: tuple[ModelRequest, ...],
+    dataset: str,
+    *,
+    machine: MachineOptions,
+    store: StoreOptions,
+    output: OutputOptions,
+    seeds: SeedOptions = SeedOptions(),  # noqa: B008
+    contrasts: ContrastOptions = ContrastOptions(),  # noqa: B008
+    training: TrainingOptions = TrainingOptions(),  # noqa: B008
+    executor: ExecutorOptions = ExecutorOptions(),  # noqa: B008
+    columns: tuple[str, ...] = (),
+    study: str | None = None,
+) -> Request:
+    """The request that the options of a command make; `columns` stand before those asked for."""
+    own = {name: getattr(training, name) for name in SETTINGS if name != "devices"}
+    return Request(
+        models=models,
+        dataset=dataset,
+        seeds=parse_seeds(seeds.seeds, seeds.seed),
+        recipe=training.recipe,
+        settings=parse_settings(training.settings, **own, devices=machine.devices),
+        baseline=contrasts.baseline,
+        match=contrasts.match,
+        all_pairs=contrasts.all_pairs,
+        lr_grid=parse_rates(contrasts.lr_grid),
+        until_clear=_until_clear(contrasts, seeds),
+        device=machine.device,
+        precision=machine.precision,
+        threads=machine.threads,
+        compile=cast(Compile, machine.compile),
+        jobs=parse_jobs(executor.jobs, executor.executor),
+        executor=executor.executor,
+        ray_address=executor.ray_address,
+        gpu_share=executor.gpu_share,
+        weights=executor.weights,
+        shard=None if executor.shard is None else Shard.parse(executor.shard),
+        worker=executor.worker,
+        store=store.store,
+        data_dir=store.data_dir,
+        fresh=store.fresh,
+        dry_run=output.dry_run,
+        columns=tuple(dict.fromkeys([*columns, *parse_columns(output.columns)])),
+        study=study,
+        command=tuple(sys.argv[1:]),
+    )
+
+
+def parse_seeds(text: str | None, first: int = 0) -> tuple[int, ...]:
+    """The seeds: N of them from `first` on, or those of a list; one if `text` is None."""
     if text is None:
-        return [first]
-    hint = "a number of seeds (5) or a list of seeds (0,1,7), each once"
+        return (first,)
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
-        raise UsageError(f"`--seeds` cannot be {quote(text)}", hint) from None
-    listed = "," in text
-    if min(numbers) < (0 if listed else 1) or max(numbers) > LARGEST:
-        raise UsageError(f"`--seeds` cannot be {quote(text)}", hint)
-    if len(set(numbers)) < len(numbers):
-        raise UsageError(f"`--seeds` {quote(text)} repeats a seed", hint)
-    return numbers if listed else list(range(first, first + numbers[0]))
+        raise invalid("seeds", text, SEEDS_HINT) from None
+    return seed_list(numbers if "," in text else numbers[0], first)
 
 
 def parse_jobs(text: str | None, executor: str | None) -> int | None:
-    """How many trials at a time; None for ``auto``, which is what a cluster is asked for."""
+    """The parallel trials; None for ``auto``, which is the default on a cluster."""
     if text is None:
         return None if executor == "ray" else 1
     if text == "auto":
         return None
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_JOBS):
-        raise UsageError(
-            f"`--jobs` cannot be {quote(text)}", f"a number from 1 to {MOST_JOBS}, or auto"
-        )
+    if not (text.isascii() and text.isdigit()):
+        raise invalid("jobs", text, "a number such as 2, or auto")
     return int(text)
 
 
-def parse_compile(text: str) -> Compile:
-    """When steps are compiled."""
-    if text not in get_args(Compile):
-        raise UsageError(
-            f"`--compile` cannot be {quote(text)}",
-            did_you_mean(text, get_args(Compile)) or "allowed: auto, on, off",
-        )
-    return cast(Compile, text)
-
-
 def parse_settings(pairs: list[str] | None, **given: str | None) -> dict[str, str]:
-    """The training settings asked for: ``--set name=value`` and the options of their own."""
+    """The training settings: ``--set name=value`` and the options of their own."""
     settings = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise UsageError(f"`--set` cannot be {quote(pair)}", "write `--set name=value`")
+            raise invalid("settings", pair, "write `--set name=value`")
         settings[name.strip()] = value.strip()
     return settings | {name: value for name, value in given.items() if value is not None}
 
 
-def parse_columns(text: str | None) -> list[str]:
+def parse_columns(text: str | None) -> tuple[str, ...]:
     """The columns beyond those of the reports: names with commas, or ``all``."""
     if text is None:
-        return []
+        return ()
     from convcompare.output.tables.columns import EXTRA, check_columns
 
     if text == "all":
-        return [name for name in EXTRA if name != "published"]
-    names = [part.strip() for part in text.split(",")]
+        return tuple(name for name in EXTRA if name != "published")
+    names = tuple(part.strip() for part in text.split(","))
     check_columns(names)
     return names
 
 
-def parse_rates(text: str | None) -> list[str]:
-    """The learning rates of a grid, smallest first, each once."""
+def parse_rates(text: str | None) -> tuple[str, ...]:
+    """The learning rates of a grid, as they are written."""
     if text is None:
-        return []
-    hint = "learning rates with commas, each once: 3e-4,1e-3,3e-3"
-    try:
-        rates = {float(part): part.strip() for part in text.split(",")}
-    except ValueError:
-        raise UsageError(f"`--lr-grid` cannot be {quote(text)}", hint) from None
-    if len(rates) < 2 or len(rates) < text.count(",") + 1:
-        raise UsageError(f"`--lr-grid` cannot be {quote(text)}", hint)
-    return [rates[rate] for rate in sorted(rates)]
+        return ()
+    return tuple(part.strip() for part in text.split(","))
 
 
 def parse_duration(text: str | None) -> float:
-    """Seconds: ``90``, ``90s``, ``30m``, ``2h``; endless where `text` is None."""
+    """Seconds: ``90``, ``90s``, ``30m``, ``2h``; infinite if `text` is None."""
     if text is None:
         return math.inf
     factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
@@ -105,13 +145,13 @@ def parse_duration(text: str | None) -> float:
     return seconds
 
 
-def refuse_with_until_clear(given: Mapping[str, str | None], models: int) -> None:
-    """UsageError where ``--until-clear`` stands beside what it cannot go with."""
-    for option, value in given.items():
-        if value is not None:
-            raise UsageError(
-                f"`{option}` and `--until-clear` do not go together",
-                "`--max-seeds N` bounds the seeds that are added",
-            )
-    if models < 2:
-        raise UsageError("`--until-clear` needs two networks or more", "one has nothing to beat")
+def _until_clear(contrasts: ContrastOptions, seeds: SeedOptions) -> UntilClear | None:
+    if not contrasts.until_clear:
+        return None
+    if seeds.seeds is not None:
+        raise UsageError(
+            "`--seeds` and `--until-clear` do not go together",
+            "`--max-seeds N` bounds the seeds that are added",
+        )
+    seconds = parse_duration(contrasts.max_time)
+    return UntilClear(contrasts.max_seeds, seconds, contrasts.margin / 100)

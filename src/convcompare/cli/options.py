@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from convcompare.experiment.request import HELP
+
 
 def _names(kind: str) -> Callable[[str], list[str]]:
     def complete(incomplete: str) -> list[str]:
@@ -50,7 +52,10 @@ OUTPUT = "Output"
 
 
 def option(*names: str, panel: str, **more: Any) -> Any:
+    """An option of the parser; what it does is in `HELP` unless `help` says otherwise."""
+    long = names[0].removeprefix("--").partition("/")[0].replace("-", "_")
     more.setdefault("metavar", VALUES.get(names[0]))
+    more.setdefault("help", HELP.get("settings" if long == "set" else long))
     return typer.Option(*names, rich_help_panel=panel, show_default=False, **more)
 
 
@@ -98,286 +103,51 @@ Selection = Annotated[
         autocompletion=selected_names,
     ),
 ]
-Dataset = Annotated[
-    str,
-    option(
-        "--dataset",
-        "-d",
-        panel=TRAINING,
-        help="mnist (the default); `convcompare datasets` lists them, folder:PATH takes your own "
-        "images.",
-        autocompletion=dataset_names,
-    ),
-]
-Seeds = Annotated[
-    str | None,
-    option(
-        "--seeds",
-        "-s",
-        metavar="N",
-        panel=TRAINING,
-        help="How many seeds (1), or a list: 0,1,7.",
-    ),
-]
-FirstSeed = Annotated[int, option("--seed", panel=TRAINING, min=0, help="The first seed.")]
-Epochs = Annotated[
-    str | None,
-    option("--epochs", "-e", metavar="N", panel=TRAINING, help="Passes over the images (5)."),
-]
-BatchSize = Annotated[
-    str | None,
-    option("--batch-size", "-b", metavar="N", panel=TRAINING, help="Images a step (64)."),
-]
-LearningRate = Annotated[
-    str | None, option("--lr", metavar="RATE", panel=TRAINING, help="Learning rate (1e-3).")
-]
-Optimizer = Annotated[
-    str | None,
-    option(
-        "--optimizer",
-        metavar="NAME",
-        panel=TRAINING,
-        help="adam (the default), adamw, sgd or muon.",
-    ),
-]
-Recipe = Annotated[
-    str,
-    option(
-        "--recipe", metavar="NAME", panel=TRAINING, help="report (the default), modern or speedrun."
-    ),
-]
-ValFraction = Annotated[
-    str | None,
-    option(
-        "--val-fraction",
-        metavar="SHARE",
-        panel=TRAINING,
-        help="Hold out this share of the training images, to select by.",
-    ),
-]
-Select = Annotated[
-    str | None,
-    option(
-        "--select",
-        metavar="EPOCH",
-        panel=TRAINING,
-        help="last (the default), or best: the epoch that is best on the images held out.",
-    ),
-]
-ImageSize = Annotated[
-    str | None,
-    option(
-        "--image-size",
-        metavar="PIXELS",
-        panel=TRAINING,
-        help="Resize the images to this side, in pixels.",
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    option("--set", panel=TRAINING, metavar="NAME=VALUE", help="Any other training setting."),
-]
-Baseline = Annotated[
-    str | None,
-    option(
-        "--baseline",
-        metavar="MODEL",
-        panel=COMPARISON,
-        help="The network that the others are held against (the first).",
-    ),
-]
-Match = Annotated[
-    str | None,
-    option(
-        "--match",
-        metavar="COST",
-        panel=COMPARISON,
-        help="Scale the width of the others until they cost what the baseline does: parameters or "
-        "macs.",
-    ),
-]
-RateGrid = Annotated[
-    str | None,
-    option(
-        "--lr-grid",
-        metavar="RATES",
-        panel=COMPARISON,
-        help="Train each network at all of these rates and take its best on the images held out.",
-    ),
-]
-UntilClear = Annotated[
-    bool,
-    option(
-        "--until-clear",
-        panel=COMPARISON,
-        help="Add seeds until every contrast is decided, without more false verdicts.",
-    ),
-]
-MostSeeds = Annotated[
-    int,
-    option(
-        "--max-seeds", metavar="N", panel=COMPARISON, min=2, help="With it: at most so many (20)."
-    ),
-]
-MostTime = Annotated[
-    str | None,
-    option(
-        "--max-time",
-        metavar="TIME",
-        panel=COMPARISON,
-        help="With it: begin no round after so long (90s, 30m, 2h).",
-    ),
-]
-Margin = Annotated[
-    float,
-    option(
-        "--margin",
-        metavar="POINTS",
-        panel=COMPARISON,
-        min=0.01,
-        help="With it: networks that differ by less are called alike (0.5).",
-    ),
-]
-AllPairs = Annotated[
-    bool,
-    option("--all-pairs", panel=COMPARISON, help="Compare every two networks, and show a matrix."),
-]
-Precision = Annotated[
-    str,
-    option("--precision", metavar="NAME", panel=MACHINE, help="auto (the default), fp32 or bf16."),
-]
-Device = Annotated[
-    str,
-    option(
-        "--device", metavar="DEVICE", panel=MACHINE, help="auto (the default), cpu, cuda or cuda:1."
-    ),
-]
-Threads = Annotated[
-    int | None,
-    option(
-        "--threads",
-        panel=MACHINE,
-        min=1,
-        help="Threads of each trial (all cores, fewer for a small network).",
-    ),
-]
-Compile = Annotated[
-    str,
-    option(
-        "--compile",
-        metavar="WHEN",
-        panel=MACHINE,
-        help="Use torch.compile: auto (the default: where it pays within a long training), on or "
-        "off.",
-    ),
-]
-Jobs = Annotated[
-    str | None,
-    option(
-        "--jobs",
-        "-j",
-        metavar="N",
-        panel=MACHINE,
-        help="Trials at a time, each in a process of its own (1), or auto; their times are "
-        "measured afterwards, one alone.",
-    ),
-]
-Devices = Annotated[
-    str | None,
-    option(
-        "--devices",
-        metavar="N",
-        panel=MACHINE,
-        help="Train each network on so many devices together, GPUs or processes on the CPU, each "
-        "with a part of every batch (1).",
-    ),
-]
-Executor = Annotated[
-    str | None,
-    option(
-        "--executor",
-        metavar="NAME",
-        panel=MACHINE,
-        help="How trials are run: local (here, the default), processes, torchrun or ray.",
-    ),
-]
+Dataset = Annotated[str, option("--dataset", "-d", panel=TRAINING, autocompletion=dataset_names)]
+Seeds = Annotated[str | None, option("--seeds", "-s", metavar="N", panel=TRAINING)]
+FirstSeed = Annotated[int, option("--seed", panel=TRAINING, min=0)]
+Epochs = Annotated[str | None, option("--epochs", "-e", metavar="N", panel=TRAINING)]
+BatchSize = Annotated[str | None, option("--batch-size", "-b", metavar="N", panel=TRAINING)]
+LearningRate = Annotated[str | None, option("--lr", metavar="RATE", panel=TRAINING)]
+Optimizer = Annotated[str | None, option("--optimizer", metavar="NAME", panel=TRAINING)]
+Recipe = Annotated[str, option("--recipe", metavar="NAME", panel=TRAINING)]
+ValFraction = Annotated[str | None, option("--val-fraction", metavar="SHARE", panel=TRAINING)]
+Select = Annotated[str | None, option("--select", metavar="EPOCH", panel=TRAINING)]
+ImageSize = Annotated[str | None, option("--image-size", metavar="PIXELS", panel=TRAINING)]
+Settings = Annotated[list[str] | None, option("--set", panel=TRAINING, metavar="NAME=VALUE")]
+Baseline = Annotated[str | None, option("--baseline", metavar="MODEL", panel=COMPARISON)]
+Match = Annotated[str | None, option("--match", metavar="COST", panel=COMPARISON)]
+RateGrid = Annotated[str | None, option("--lr-grid", metavar="RATES", panel=COMPARISON)]
+UntilClear = Annotated[bool, option("--until-clear", panel=COMPARISON)]
+MaxSeeds = Annotated[int, option("--max-seeds", metavar="N", panel=COMPARISON, min=2)]
+MaxTime = Annotated[str | None, option("--max-time", metavar="TIME", panel=COMPARISON)]
+Margin = Annotated[float, option("--margin", metavar="POINTS", panel=COMPARISON, min=0.01)]
+AllPairs = Annotated[bool, option("--all-pairs", panel=COMPARISON)]
+Precision = Annotated[str, option("--precision", metavar="NAME", panel=MACHINE)]
+Device = Annotated[str, option("--device", metavar="DEVICE", panel=MACHINE)]
+Threads = Annotated[int | None, option("--threads", panel=MACHINE, min=1)]
+Compile = Annotated[str, option("--compile", metavar="WHEN", panel=MACHINE)]
+Jobs = Annotated[str | None, option("--jobs", "-j", metavar="N", panel=MACHINE)]
+Devices = Annotated[str | None, option("--devices", metavar="N", panel=MACHINE)]
+Executor = Annotated[str | None, option("--executor", metavar="NAME", panel=MACHINE)]
 RayAddress = Annotated[
-    str | None,
-    option(
-        "--ray-address",
-        metavar="HOST:PORT",
-        panel=MACHINE,
-        envvar="RAY_ADDRESS",
-        help="With `--executor ray`: the cluster (one of this command's own).",
-    ),
+    str | None, option("--ray-address", metavar="HOST:PORT", panel=MACHINE, envvar="RAY_ADDRESS")
 ]
-GpuShare = Annotated[
-    float,
-    option(
-        "--gpu-share",
-        metavar="S",
-        panel=MACHINE,
-        min=0.01,
-        max=1.0,
-        help="With `--executor ray --device cuda`: the part of a GPU that each trial takes (1).",
-    ),
-]
-KeepWeights = Annotated[
-    bool,
-    option(
-        "--weights/--no-weights",
-        panel=STORE,
-        help="Keep the final weights of each run (yes); tables and figures do not read them.",
-    ),
-]
-Shard = Annotated[
-    str | None,
-    option(
-        "--shard",
-        metavar="I/N",
-        panel=STORE,
-        help="Run the I-th of N parts of the trials, and print no table: for arrays of jobs.",
-    ),
-]
+GpuShare = Annotated[float, option("--gpu-share", metavar="S", panel=MACHINE, min=0.01, max=1.0)]
+KeepWeights = Annotated[bool, option("--weights/--no-weights", panel=STORE)]
+Shard = Annotated[str | None, option("--shard", metavar="I/N", panel=STORE)]
 Worker = Annotated[bool, typer.Option("--worker", hidden=True)]
-Store = Annotated[
-    Path,
-    option(
-        "--store",
-        panel=STORE,
-        envvar="CONVCOMPARE_STORE",
-        help="Folder of the run records (runs).",
-    ),
-]
-DataDir = Annotated[
-    Path | None,
-    option(
-        "--data-dir",
-        panel=STORE,
-        envvar="CONVCOMPARE_DATA",
-        help="Folder with data sets that you have, laid out as torchvision does.",
-    ),
-]
-Fresh = Annotated[
-    bool, option("--fresh", panel=STORE, help="Train again what has finished before.")
-]
-DryRun = Annotated[bool, option("--dry-run", "-n", panel=OUTPUT, help="Print the plan and stop.")]
+Store = Annotated[Path, option("--store", panel=STORE, envvar="CONVCOMPARE_STORE")]
+DataDir = Annotated[Path | None, option("--data-dir", panel=STORE, envvar="CONVCOMPARE_DATA")]
+Fresh = Annotated[bool, option("--fresh", panel=STORE)]
+DryRun = Annotated[bool, option("--dry-run", "-n", panel=OUTPUT)]
 Format = Annotated[
     str,
     option(
         "--format", "-f", metavar="NAME", panel=OUTPUT, help="table, json, csv, markdown or latex."
     ),
 ]
-Columns = Annotated[
-    str | None,
-    option(
-        "--columns",
-        metavar="NAMES",
-        panel=OUTPUT,
-        help="More columns, with commas: epoch-time, inference, macs, receptive-field, gradients, "
-        "memory, gaps, tta, published, epochs, epochs-to=0.98, metrics such as log-loss, or all.",
-    ),
-]
+Columns = Annotated[str | None, option("--columns", metavar="NAMES", panel=OUTPUT)]
 Out = Annotated[
     Path | None, option("--out", "-o", panel=OUTPUT, help="Write the result to a file.")
 ]

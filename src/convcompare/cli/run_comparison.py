@@ -1,4 +1,4 @@
-"""Where the time of a call went: the last line of what it tells."""
+"""A comparison from its request to the table: planned, run, printed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,57 @@ import datetime
 from typing import TYPE_CHECKING
 
 from convcompare.core import formatting
+from convcompare.experiment.plan import ExperimentPlan
+from convcompare.experiment.planning import prepare
+from convcompare.experiment.reporter import Reporter
+from convcompare.experiment.request import Request
+from convcompare.experiment.session import part_of, run, run_part
+from convcompare.output.tables.table import check_format
 
 from .console import talk
+from .console_reporter import ConsoleReporter
+from .dry_run import plan_table
+from .output import emit_assessment, emit_table
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
+
+    from .option_groups import OutputOptions
+
+
+def perform(request: Request, output: OutputOptions) -> int:
+    """Do what is asked for; the exit code."""
+    kind = check_format(output.format)
+    began = now()
+    reporter = ConsoleReporter(output.quiet)
+    plan = prepare(request, reporter)
+    if request.dry_run:
+        reporter.planned(plan)
+        emit_table(plan_table(part_of(plan) if request.shard else plan), kind, output.out)
+        return 0
+    if request.is_part:
+        return perform_part(plan, reporter)
+    assessment = run(plan, reporter)
+    emit_assessment(assessment, kind, output.out, request.columns)
+    if not output.quiet:
+        say_durations(assessment.comparison, began)
+    if talk().is_terminal and kind == "table" and not output.quiet:
+        talk().print("next: convcompare plot learning-curves · convcompare report", style="dim")
+    return 1 if assessment.comparison.failed else 0
+
+
+def perform_part(plan: ExperimentPlan, reporter: Reporter) -> int:
+    """Run a part of a plan and say how to see the whole; the exit code."""
+    outcome = run_part(plan, reporter)
+    if not reporter.quiet:
+        all_trials, shard = len(plan.trials), plan.request.shard
+        said = f"worker: {outcome.ran} of {all_trials} trials run here, none is left"
+        if shard:
+            said = f"shard {shard}: {outcome.trials} of {all_trials} trials, {outcome.ran} of them "
+            said += "run now"
+        talk().print(said, soft_wrap=True)
+        talk().print("next: the same command without it prints the table", style="dim")
+    return 1 if outcome.failed else 0
 
 
 def now() -> datetime.datetime:

@@ -16,7 +16,7 @@ outside are quoted with `quote`, which removes control characters.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class ConvcompareError(Exception):
@@ -28,6 +28,12 @@ class ConvcompareError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def reword(self, words: Callable[[str], str]) -> None:
+        """Say the same in the words of another caller."""
+        self.message = words(self.message)
+        self.hint = self.hint and words(self.hint)
+        self.args = (self.message,)
 
 
 class UsageError(ConvcompareError):

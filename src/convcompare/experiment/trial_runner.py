@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
-from convcompare.core.config import Runtime, TrainConfig
+from convcompare.core.config import Runtime
 from convcompare.core.errors import ConvcompareError, LeaseLost, UsageError, quote
 from convcompare.core.failures import reason
 from convcompare.core.registry import register
 from convcompare.data.dataset import Dataset, Sources
 from convcompare.models.build import Builder, resolve
-from convcompare.models.shape import Shape
 from convcompare.store.cost import Cost, Environment, Timing
 from convcompare.store.lease import POLL_SECONDS, Lease
 from convcompare.store.run import Run, Trial
@@ -32,48 +31,7 @@ from convcompare.training.trainer import Diverged, Trainer
 
 from .attempt import Attempt, AttemptOptions, latencies, now
 from .events import Ended, Event, Waiting
-
-
-def shape_of(dataset: Dataset, config: TrainConfig | None = None) -> Shape:
-    """What a network must fit to take this data set, resized where the configuration says so."""
-    side = (config.image_size if config else None) or dataset.image_size
-    return Shape(dataset.channels, side, len(dataset.classes))
-
-
-def check_fit(config: TrainConfig, dataset: Dataset) -> None:
-    """Refuse a configuration that the data set cannot be trained with."""
-    if config.batch_size > len(dataset.train):
-        raise UsageError(
-            f"a batch of {config.batch_size} is larger than the {len(dataset.train)} training "
-            f"images of {quote(dataset.name)}",
-            f"`--batch-size` takes at most {len(dataset.train)} here",
-        )
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A network that takes part, with how it is trained; `label` is what tables call it."""
-
-    label: str
-    builder: Builder
-    config: TrainConfig
-
-    def trial(self, dataset: Dataset, seed: int) -> Trial:
-        """The trial of this network with one seed."""
-        return Trial(
-            model=self.builder.spec,
-            dataset=dataset.name,
-            data=dataset.sha256,
-            seed=seed,
-            config=self.config,
-            code=self.builder.code,
-            label=self.label,
-        )
-
-
-def grid(candidates: Sequence[Candidate], dataset: Dataset, seeds: Iterable[int]) -> list[Trial]:
-    """Every network with every seed, round-robin: drift of the machine hits all of them alike."""
-    return [candidate.trial(dataset, seed) for seed in seeds for candidate in candidates]
+from .shapes import shape_of
 
 
 def execute(

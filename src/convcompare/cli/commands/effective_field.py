@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from convcompare.core.errors import ModelError, UsageError, did_you_mean, printable, quote
+from convcompare.experiment.shapes import shape_for
 from convcompare.output.tables.table import Column, Format, Table
 from convcompare.store import atomic_files
 
 from ..console import talk
 from ..output import emit_table, emit_text
-from .receptive_field import shape_for
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convcompare.output.tables.table import Column, Table, check_format
+from convcompare.experiment.planning import prepare
+from convcompare.experiment.request import Request, model_requests
+from convcompare.experiment.session import run
+from convcompare.output.tables.table import Column, Format, Table, check_format
 
 from .. import options as o
+from ..console_reporter import ConsoleReporter
 from ..output import emit_drawings, emit_table, emit_text
 
 if TYPE_CHECKING:
+    from convcompare.experiment.plan import ExperimentPlan
     from convcompare.store.gradient_record import GradientRecord
-
-    from ..job import ExperimentPlan
-    from ..request import Request
 
 
 def _scientific(value: float) -> str:
@@ -76,53 +79,45 @@ def gradients(
     $ convcompare gradients simple residual --epochs 3 --out figures
     """
     from ..arguments import parse_settings
-    from ..request import Request, wanted
 
     trained = epochs != "0"
-    given = parse_settings(settings, epochs=epochs if trained else None, image_size=image_size)
     request = Request(
-        models=wanted(models),
+        models=model_requests(models),
         dataset=dataset,
-        seeds=[seed],
+        seeds=(seed,),
         recipe=recipe,
-        settings=given,
-        precision="auto",
+        settings=parse_settings(
+            settings, epochs=epochs if trained else None, image_size=image_size
+        ),
         device=device,
         threads=threads,
-        executor=None,
         store=store,
         data_dir=data_dir,
-        fresh=False,
         dry_run=not trained,
-        format=format,
-        out=None,
-        quiet=quiet,
+        command=tuple(sys.argv[1:]),
     )
-    raise typer.Exit(_perform(request, threshold, out))
+    kind = check_format(format)
+    reporter = ConsoleReporter(quiet)
+    plan = prepare(request, reporter)
+    comparison = run(plan, reporter).comparison if trained else None
+    records = _recorded(plan, comparison) if comparison else _at_initialisation(plan)
+    _show(records, _notes(plan, threshold), threshold, kind, out)
+    raise typer.Exit(1 if comparison and comparison.failed else 0)
 
 
-def _perform(request: Request, threshold: float, out: Path | None) -> int:
-    from ..job import prepare
-    from ..session import run_job, say_conditions
-
-    kind = check_format(request.format)
-    job = prepare(request)
-    if request.dry_run:
-        records: Mapping[str, GradientRecord] = _at_initialisation(job)
-        failed = False
-    else:
-        if not request.quiet:
-            say_conditions(job, request)
-        comparison = run_job(job, request)
-        records, failed = _recorded(job, comparison), bool(comparison.failed)
-    table = Table(
-        COLUMNS, tuple(_row(*item, threshold) for item in records.items()), _notes(job, threshold)
-    )
+def _show(
+    records: Mapping[str, GradientRecord],
+    notes: tuple[str, ...],
+    threshold: float,
+    kind: Format,
+    out: Path | None,
+) -> None:
     if kind == "json":
         models = [{"model": m, **r.to_json(threshold)} for m, r in records.items()]
         emit_text(json.dumps({"schema_version": 1, "models": models}, indent=1), None)
     else:
-        emit_table(table, kind)
+        rows = tuple(_row(*item, threshold) for item in records.items())
+        emit_table(Table(COLUMNS, rows, notes), kind)
     if out is not None:
         from convcompare.output.plots.figure import styled
         from convcompare.output.plots.kinds.gradients import draw_gradients
@@ -130,32 +125,31 @@ def _perform(request: Request, threshold: float, out: Path | None) -> int:
 
         with styled():
             emit_drawings(draw_gradients(records, looks(list(records))), out, "png")
-    return 1 if failed else 0
 
 
-def _at_initialisation(job: ExperimentPlan) -> dict[str, GradientRecord]:
+def _at_initialisation(plan: ExperimentPlan) -> dict[str, GradientRecord]:
     from convcompare.training.batches import Batches
     from convcompare.training.hardware import prepare
     from convcompare.training.memory_format import channels_last
     from convcompare.training.recording import GradientRecorder
 
-    device = prepare(job.runtime)
-    config = job.trials[0].config
-    train = Batches(job.dataset.train, job.dataset, device).resized(config.image_size)
+    device = prepare(plan.runtime)
+    config = plan.trials[0].config
+    train = Batches(plan.dataset.train, plan.dataset, device).resized(config.image_size)
     records = {}
-    for candidate in job.candidates:
+    for candidate in plan.candidates:
         recorder = GradientRecorder(train)
-        recorder.measure(channels_last(candidate.builder.build(job.trials[0].seed), device))
+        recorder.measure(channels_last(candidate.builder.build(plan.trials[0].seed), device))
         records[candidate.label] = recorder.record
     return records
 
 
-def _recorded(job: ExperimentPlan, comparison: Any) -> Mapping[str, GradientRecord]:
+def _recorded(plan: ExperimentPlan, comparison: Any) -> Mapping[str, GradientRecord]:
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
     from convcompare.output.plots.source import Source
 
-    return dict(Source(comparison, job.store, Sources(default_cache())).gradients())
+    return dict(Source(comparison, plan.store, Sources(default_cache())).gradients())
 
 
 def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]:
@@ -173,14 +167,14 @@ def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]
     }
 
 
-def _notes(job: ExperimentPlan, threshold: float) -> tuple[str, ...]:
+def _notes(plan: ExperimentPlan, threshold: float) -> tuple[str, ...]:
     from convcompare.analysis.gradient_flow import fixed_batch
     from convcompare.store.gradient_record import CEILING, FLOOR
 
-    n = len(fixed_batch(job.conditions.train_images))
+    n = len(fixed_batch(plan.conditions.train_images))
     return (
-        f"L2 norm of the weights' gradient, one fixed batch of {n} images of {job.dataset.name}, "
-        f"seed {job.trials[0].seed}, float32, training mode",
+        f"L2 norm of the weights' gradient, one fixed batch of {n} images of {plan.dataset.name}, "
+        f"seed {plan.trials[0].seed}, float32, training mode",
         "start: initialisation · end: after the last epoch, where there was one",
         f"vanishing: the last layer's is {threshold:g} times the first's or more (`--threshold`), "
         f"or the first's is below {FLOOR:g}; exploding: the other way round, or above {CEILING:g}",

@@ -10,6 +10,7 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.spec import Spec
+from convcompare.experiment.shapes import shape_for
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
 from .. import options as o
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from convcompare.analysis.layer_summary import Layer
     from convcompare.models.build import Builder
-    from convcompare.models.shape import Shape
 
 COLUMNS = (
     Column("model", "model", "left"),
@@ -160,18 +160,3 @@ def _about(builder: Builder) -> list[str]:
     """The paragraphs of the docstring, for networks of the zoo."""
     text = "" if builder.code else inspect.getdoc(builder.function) or ""
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
-
-
-def shape_for(dataset: str) -> Shape:
-    """What a network must fit to take a data set; only a folder of images has to be opened."""
-    from convcompare.core.registry import register
-    from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache, load_dataset
-    from convcompare.models.shape import Shape
-
-    name = dataset.partition(":")[0]
-    info = register.dataset[name].info
-    if info.get("image_size"):
-        return Shape(info["channels"], info["image_size"], info["classes"])
-    loaded = load_dataset(dataset, Sources(default_cache()))
-    return Shape(loaded.channels, loaded.image_size, len(loaded.classes))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convcompare.core.errors import UsageError
+from convcompare.experiment.shapes import shape_for
 from convcompare.output.tables.table import Format, check_format
 
 from .. import options as o
@@ -130,13 +131,3 @@ def _exact(models: list[str], shape: Shape, layers: bool, kind: Format, out: Pat
     else:
         side = shape.image_size
         emit_table(field_table(fields, layers, f"{side}×{side}"), kind, out)
-
-
-def shape_for(dataset: str, image_size: int | None) -> Shape:
-    """The images of a data set, of another size where that is asked for."""
-    from dataclasses import replace
-
-    from . import models
-
-    shape = models.shape_for(dataset)
-    return shape if image_size is None else replace(shape, image_size=image_size)

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
+import typer
+
+from convcompare.experiment.request import Request, model_requests
+
 from .. import options as o
-from .compare import compare
+from ..arguments import build_request
+from ..option_groups import (
+    MachineOptions,
+    OutputOptions,
+    SeedOptions,
+    StoreOptions,
+    TrainingOptions,
+    grouped,
+)
 
 
+@grouped
 def train(
     model: o.Model,
-    dataset: o.Dataset = "mnist",
+    *,
+    dataset: o.Dataset = Request.dataset,
     seed: Annotated[
-        int, o.option("--seed", "-s", panel=o.TRAINING, min=0, help="The seed (0).")
+        int, o.option("--seed", "-s", panel=o.TRAINING, min=0, help="Seed [default: 0].")
     ] = 0,
-    epochs: o.Epochs = None,
-    batch_size: o.BatchSize = None,
-    lr: o.LearningRate = None,
-    optimizer: o.Optimizer = None,
-    recipe: o.Recipe = "report",
-    image_size: o.ImageSize = None,
-    val_fraction: o.ValFraction = None,
-    select: o.Select = None,
-    settings: o.Settings = None,
-    device: o.Device = "auto",
-    precision: o.Precision = "auto",
-    threads: o.Threads = None,
-    compile: o.Compile = "auto",
-    devices: o.Devices = None,
-    store: o.Store = Path("runs"),
-    data_dir: o.DataDir = None,
-    fresh: o.Fresh = False,
-    dry_run: o.DryRun = False,
-    columns: o.Columns = None,
-    format: o.Format = "table",
-    out: o.Out = None,
-    quiet: o.Quiet = False,
+    training: TrainingOptions,
+    machine: MachineOptions,
+    store: StoreOptions,
+    output: OutputOptions,
 ) -> None:
     """Train one network once.
 
@@ -44,6 +39,15 @@ def train(
     $ convcompare train residual:width=64 -d cifar10 --recipe modern --epochs 10
     $ convcompare train net.py:MyNet --seed 3
     """
-    given = {**locals(), "models": [model]}
-    del given["model"]
-    compare(**given)
+    from ..run_comparison import perform
+
+    request = build_request(
+        model_requests([model]),
+        dataset,
+        seeds=SeedOptions(seed=seed),
+        training=training,
+        machine=machine,
+        store=store,
+        output=output,
+    )
+    raise typer.Exit(perform(request, output))

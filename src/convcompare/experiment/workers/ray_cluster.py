@@ -9,11 +9,15 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from convcompare.core.config import Runtime
 from convcompare.core.errors import ConvcompareError, UsageError, quote
+
+if TYPE_CHECKING:
+    from convcompare.data.dataset import Dataset
+    from convcompare.experiment.request import Request
 
 SECONDS = 10.0
 """How long a cluster may take to answer."""
@@ -193,3 +197,33 @@ def _in_our_words(error: Exception, address: str | None) -> UsageError:
         "it wants the token of its nodes (RAY_AUTH_MODE, RAY_AUTH_TOKEN_PATH), and this machine to "
         "be one of them: `ray start --address HOST:PORT --num-cpus 0`",
     )
+
+
+def on_cluster(runtime: Runtime, request: Request, dataset: Dataset) -> Runtime:
+    """The runtime on the cluster that was asked for: so many trials at a time, or all there is
+    room for, one thread each unless `--threads` says more.
+
+    The cluster is connected to, unless nothing is to be run; UsageError where it does not answer,
+    or has no node for such a trial.
+    """
+    if runtime.device not in ("cpu", "cuda"):
+        raise UsageError(
+            f"device {quote(runtime.device)} cannot be asked of a cluster",
+            "`--device cuda`: Ray says which GPU of a node a trial gets",
+        )
+    threads = request.threads or 1
+    runtime = replace(
+        runtime,
+        job_threads=threads,
+        fitted=False,
+        compile="on" if runtime.compile == "on" else "off",  # what pays differs between nodes
+        address=request.ray_address,
+        gpu_share=request.gpu_share,
+        jobs=request.jobs or 1,
+    )
+    if request.dry_run:
+        return runtime
+    share = Share.of(runtime, threads)
+    connect(runtime.address, dataset.image_bytes)
+    check_offered(share)
+    return replace(runtime, jobs=request.jobs or room(share))

@@ -1,11 +1,10 @@
-"""From a comparison as it was asked for to its trials: all is checked before any of them runs."""
+"""From a request to its trials: everything is checked before any of them runs."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcompare.core.config import Runtime, recipe, recipe_name
@@ -13,74 +12,81 @@ from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
 from convcompare.store import atomic_files
 
-from .cluster import on_cluster
-from .console import show_warning, talk
 from .matching import find_baseline, matched
-from .part import check_part
+from .plan import ExperimentPlan
 from .request import ModelRequest, Request
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Conditions
     from convcompare.core.config import TrainConfig
-    from convcompare.data.dataset import Dataset, Sources
-    from convcompare.experiment.trial_runner import Candidate, TrialRunner
-    from convcompare.store.run import Trial
-    from convcompare.store.run_store import RunStore
+    from convcompare.data.dataset import Dataset
+
+    from .reporter import Reporter
+    from .trial_grid import Candidate
 
 
-@dataclass(frozen=True)
-class ExperimentPlan:
-    """Everything that was checked before anything runs.
+def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
+    """Check everything that can be wrong, so that nothing fails after an hour.
 
-    ``rate_labels`` has, by the label of a network that is trained at several learning rates, the
-    labels of its candidates.
+    Raises ConvcompareError for whatever of the request does not exist or does not fit.
     """
-
-    dataset: Dataset
-    candidates: Sequence[Candidate]
-    trials: Sequence[Trial]
-    conditions: Conditions
-    runtime: Runtime
-    store: RunStore
-    precision_reason: str
-    baseline: str
-    sources: Sources
-    executor: str
-    rate_labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    def with_seeds(self, seeds: Sequence[int]) -> ExperimentPlan:
-        """The same with other seeds."""
-        from convcompare.experiment.trial_runner import grid
-
-        return replace(self, trials=grid(self.candidates, self.dataset, seeds))
-
-    def runner(self) -> TrialRunner:
-        """What runs the trials of this job, and measures with the machine to itself."""
-        from convcompare.experiment.trial_runner import TrialRunner
-
-        return TrialRunner(self.store, self.runtime, self.dataset, self.sources)
-
-    def of(self, candidate: Candidate) -> list[Trial]:
-        """The trials of one network."""
-        return [trial for trial in self.trials if trial.label == candidate.label]
-
-
-def prepare(request: Request) -> ExperimentPlan:
-    """Check everything that can be wrong, so that nothing fails after an hour."""
-    check_part(request)
     baseline = find_baseline(request.models, request.baseline)
     base = recipe(request.recipe)
     configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
-    _say_loading(request)
+    reporter.preparing()
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache, load_dataset
-    from convcompare.experiment.trial_runner import grid, shape_of
     from convcompare.store.run_store import RunStore
-    from convcompare.training.hardware import choose_precision, choose_runtime, share, spread
+    from convcompare.training.hardware import choose_precision
+
+    from .shapes import shape_of
+    from .trial_grid import grid
+
+    runtime = _runtime(request, max(config.devices for config in configs))
+    executor = _executor(request.executor, runtime, reporter)
+    precision, reason = choose_precision(request.precision, runtime.device)
+    if "precision" not in request.settings:
+        configs = [config.replace({"precision": precision}) for config in configs]
+    started = time.perf_counter()
+    sources = Sources(default_cache(), request.data_dir, quiet=reporter.quiet)
+    dataset = load_dataset(request.dataset, sources)
+    loading_seconds = time.perf_counter() - started
+    models, notes = list(request.models), list[str]()
+    if request.match:
+        shape = shape_of(dataset, configs[0])
+        models, notes = matched(models, baseline, request.match, shape)
+    models, configs, rate_labels = _at_each_rate(
+        models, configs, sorted(request.lr_grid, key=float)
+    )
+    candidates = _candidates(models, configs, dataset, reporter)
+    if not request.dry_run:
+        atomic_files.check_writable(request.store)
+    if executor == "ray":
+        from .workers.ray_cluster import on_cluster
+
+        runtime = on_cluster(runtime, request, dataset)
+    return ExperimentPlan(
+        request=request,
+        dataset=dataset,
+        candidates=candidates,
+        trials=grid(candidates, dataset, request.seeds),
+        conditions=_conditions(dataset, configs, runtime, loading_seconds, notes),
+        runtime=runtime,
+        store=RunStore(request.store),
+        precision_reason=reason,
+        baseline=baseline.label,
+        sources=sources,
+        executor=executor,
+        rate_labels=rate_labels,
+    )
+
+
+def _runtime(request: Request, devices: int) -> Runtime:
+    """Where trials run and on how many threads; a cluster is looked at later."""
+    from convcompare.training.hardware import choose_runtime, share, spread
 
     runtime = choose_runtime(request.device, request.threads)
     runtime = replace(runtime, compile=request.compile)
-    devices = max(config.devices for config in configs)
     if devices > 1 and request.jobs != 1 and request.executor != "ray":
         raise UsageError(
             "`--devices` and `--jobs` do not go together",
@@ -93,41 +99,10 @@ def prepare(request: Request) -> ExperimentPlan:
         )
     if request.executor != "ray":
         runtime = spread(share(runtime, request.jobs, request.threads), devices)
-    runtime = replace(runtime, commands=_commands(request), weights=request.weights)
-    executor = _executor(request.executor, runtime)
-    precision, reason = choose_precision(request.precision, runtime.device)
-    if "precision" not in request.settings:
-        configs = [config.replace({"precision": precision}) for config in configs]
-    started = time.perf_counter()
-    sources = Sources(default_cache(), request.data_dir, quiet=request.quiet)
-    dataset = load_dataset(request.dataset, sources)
-    loading_seconds = time.perf_counter() - started
-    models, notes = list(request.models), list[str]()
-    if request.match:
-        shape = shape_of(dataset, configs[0])
-        models, notes = matched(models, baseline, request.match, shape)
-    models, configs, rate_labels = _at_each_rate(models, configs, request.lr_grid)
-    candidates = _candidates(models, configs, dataset)
-    if not request.dry_run:
-        atomic_files.check_writable(request.store)
-    if executor == "ray":
-        runtime = on_cluster(runtime, request, dataset)
-    return ExperimentPlan(
-        dataset,
-        candidates,
-        grid(candidates, dataset, request.seeds),
-        _conditions(dataset, configs, runtime, loading_seconds, notes),
-        runtime,
-        RunStore(request.store),
-        reason,
-        baseline.label,
-        sources,
-        executor,
-        rate_labels,
-    )
+    return replace(runtime, commands=_commands(request), weights=request.weights)
 
 
-def _executor(asked: str | None, runtime: Runtime) -> str:
+def _executor(asked: str | None, runtime: Runtime, reporter: Reporter) -> str:
     """The executor for so many trials at a time; UsageError for one that cannot do that."""
     from convcompare.training.hardware import cores
 
@@ -146,12 +121,12 @@ def _executor(asked: str | None, runtime: Runtime) -> str:
         )
     busy = runtime.jobs * runtime.of_a_job().threads
     if runtime.device == "cpu" and runtime.devices > cores():
-        show_warning(
+        reporter.warn(
             f"{runtime.devices} processes stand for devices, and there are {cores()} cores",
             f"`--devices {cores()}`",
         )
     if runtime.jobs > 1 and busy > cores():
-        show_warning(
+        reporter.warn(
             f"{runtime.jobs} trials at a time want {busy} cores, and there are {cores()}",
             "`--jobs auto` takes as many as there is room for",
         )
@@ -187,11 +162,16 @@ def _at_each_rate(
 
 
 def _candidates(
-    models: Sequence[ModelRequest], configs: Sequence[TrainConfig], dataset: Dataset
+    models: Sequence[ModelRequest],
+    configs: Sequence[TrainConfig],
+    dataset: Dataset,
+    reporter: Reporter,
 ) -> list[Candidate]:
     """Each network resolved and built once: what fails, fails before all runs."""
-    from convcompare.experiment.trial_runner import Candidate, check_fit, shape_of
     from convcompare.models.build import resolve
+
+    from .shapes import check_fit, shape_of
+    from .trial_grid import Candidate
 
     found: list[Candidate] = []
     seen: dict[tuple[str, TrainConfig], str] = {}
@@ -206,7 +186,7 @@ def _candidates(
             )
         found.append(Candidate(one.label, builder, config))
     for candidate in found:
-        _warn_unreached(candidate.label, candidate.builder.description.unreached)
+        _warn_unreached(candidate.label, candidate.builder.description.unreached, reporter)
     return found
 
 
@@ -219,7 +199,8 @@ def _conditions(
 ) -> Conditions:
     from convcompare.comparison.comparison import Conditions
     from convcompare.data.dataset import held_out_images
-    from convcompare.experiment.trial_runner import shape_of
+
+    from .shapes import shape_of
 
     longest = max(configs, key=lambda config: config.epochs)
     held_out = held_out_images(dataset.train.labels, longest.val_fraction)
@@ -250,17 +231,11 @@ def _device_words(runtime: Runtime) -> str:
     return f"{several}cpu, {runtime.threads} thread{'s' if runtime.threads != 1 else ''}{each}"
 
 
-def _say_loading(request: Request) -> None:
-    console = talk()
-    if not request.quiet and console.is_terminal and "torch" not in sys.modules:
-        console.print("loading torch …", style="dim", end="\r")
-
-
-def _warn_unreached(label: str, names: Sequence[str]) -> None:
+def _warn_unreached(label: str, names: Sequence[str], reporter: Reporter) -> None:
     if names:
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         listed = ", ".join(quote(name) for name in names[:5])
-        show_warning(
+        reporter.warn(
             f"parameters of {quote(label)} that no gradient reaches: {listed}{more}",
             "they are counted, and stay as they were drawn",
         )

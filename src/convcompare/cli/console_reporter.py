@@ -1,0 +1,123 @@
+"""How the command line shows an experiment: conditions, progress, warnings, interruption."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from convcompare.core import formatting, signals
+from convcompare.core.errors import Terminated, quote
+
+from .console import show_warning, talk
+from .dry_run import power_words
+
+if TYPE_CHECKING:
+    from convcompare.experiment.plan import ExperimentPlan
+    from convcompare.experiment.reporter import Observer
+    from convcompare.experiment.trial_runner import TrialRunner
+
+    from .progress_view import Tracker
+
+
+class ConsoleReporter:
+    """A `Reporter` that prints to stderr; with `quiet` only warnings."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+
+    def preparing(self) -> None:
+        """Say that torch is being imported, on a terminal."""
+        console = talk()
+        if not self.quiet and console.is_terminal and "torch" not in sys.modules:
+            console.print("loading torch …", style="dim", end="\r")
+
+    def planned(self, plan: ExperimentPlan) -> None:
+        """What all runs have in common in two lines, and what the seeds can show in a third."""
+        if self.quiet:
+            return
+        console = talk()
+        pipe = not console.is_terminal
+        console.print(_data_words(plan), soft_wrap=pipe)
+        console.print(_training_words(plan), soft_wrap=pipe)
+        if len(plan.candidates) > 1:
+            console.print(power_words(plan), style="dim", soft_wrap=pipe)
+        console.print()
+
+    def warn(self, text: str, hint: str | None = None) -> None:
+        """Print a warning."""
+        show_warning(text, hint)
+
+    @contextmanager
+    def running(self, plan: ExperimentPlan, runner: TrialRunner) -> Iterator[Observer]:
+        """A live view on a terminal, else a line per epoch; if interrupted, what is saved."""
+        from convcompare.experiment.session import expected_epoch_seconds
+
+        from .progress_view import Tracker, follow
+
+        live = talk().is_terminal and not self.quiet and plan.runtime.devices == 1
+        expected = expected_epoch_seconds(plan, runner) if live else {}
+        tracker = Tracker(plan.trials, expected, plan.runtime.jobs)
+        try:
+            with follow(tracker, talk(), self.quiet) as view:
+                yield view.show
+        except (KeyboardInterrupt, Terminated):
+            _say_interrupted(tracker)
+            raise
+
+    def undecided(self, seeds: int, pairs: Sequence[tuple[str, str]]) -> None:
+        """Name the contrasts that are still open."""
+        if not self.quiet:
+            named = ", ".join(f"{model} and {baseline}" for model, baseline in pairs)
+            talk().print(f"after {seeds} seeds not clear: {named}", soft_wrap=True)
+
+    def timing_alone(self, runs: int) -> None:
+        """Say what takes a while now."""
+        if not self.quiet:
+            each = "1 run" if runs == 1 else f"{runs} runs, each"
+            talk().print(f"measuring the time of {each} alone, by a few steps", soft_wrap=True)
+
+
+def _data_words(plan: ExperimentPlan) -> str:
+    c = plan.conditions
+    held_out = f"{formatting.count(c.val_images)} held out, " if c.val_images else ""
+    return (
+        f"{c.dataset} · {formatting.count(c.train_images)} train, {held_out}"
+        f"{formatting.count(c.test_images)} test · {c.shape} · {c.test_split}, {c.selected}"
+    )
+
+
+def _training_words(plan: ExperimentPlan) -> str:
+    c, config = plan.conditions, plan.trials[0].config
+    seeds = len(plan.trials) // len(plan.candidates)
+    interleaved = ", interleaved" if seeds > 1 and len(plan.candidates) > 1 else ""
+    split = f" split among {config.devices}" if config.devices > 1 else ""
+    return (
+        f"recipe {c.recipe}: {config.optimizer} {config.lr:g}, batch {config.batch_size}{split}, "
+        f"{_epochs(plan)} · {c.device}, {c.precision} ({plan.precision_reason}) · "
+        f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}{_together(plan)}"
+    )
+
+
+def _together(plan: ExperimentPlan) -> str:
+    each = plan.runtime.of_a_job().threads
+    threads = f"{each} thread{'s' if each != 1 else ''}"
+    return f" · {plan.runtime.jobs} at a time, {threads} each" if plan.runtime.jobs > 1 else ""
+
+
+def _epochs(plan: ExperimentPlan) -> str:
+    epochs = sorted({candidate.config.epochs for candidate in plan.candidates})
+    if len(epochs) > 1:
+        return f"{epochs[0]} to {epochs[-1]} epochs"
+    return f"{epochs[0]} epoch{'s' if epochs[0] != 1 else ''}"
+
+
+def _say_interrupted(tracker: Tracker) -> None:
+    where = f"{tracker.done} of {len(tracker.rows)} trials are finished"
+    for row in tracker.running:
+        if row.epochs:
+            place = f"{quote(row.label)} (seed {row.trial.seed})"
+            where += f", epoch {len(row.epochs)} of {place} is saved"
+    show_warning(f"interrupted: {where}", "the same command goes on from here")
+    signals.stop.said = True

@@ -1,0 +1,117 @@
+"""The tables of ``convcompare study``: the studies there are, and the plan of some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from convcompare.comparison.study import MAIN
+from convcompare.core import formatting
+from convcompare.output.tables.table import Column, Table
+
+if TYPE_CHECKING:
+    from convcompare.comparison.study import Study
+    from convcompare.experiment.request import Request
+
+LISTED = (
+    Column("study", "study", "left"),
+    Column("dataset", "data set", "left", priority=2),
+    Column("networks", "networks", priority=1),
+    Column("epochs", "epochs", priority=3),
+    Column("summary", "", "left", priority=4),
+)
+
+
+def list_of_studies() -> Table:
+    """A row per study."""
+    from convcompare.core.registry import register
+
+    rows = []
+    for entry in register.study:
+        found: Study = entry.function()
+        epochs = sorted({row.epochs for row in found.rows})
+        rows.append(
+            {
+                "study": entry.name,
+                "dataset": found.dataset,
+                "networks": len(found.rows),
+                "epochs": "/".join(map(str, epochs)),
+                "summary": entry.summary,
+            }
+        )
+    order = {name: place for place, name in enumerate(MAIN)}
+    rows.sort(key=lambda row: order.get(str(row["study"]), len(MAIN)))
+    return Table(LISTED, tuple(rows), (f"all: {', '.join(MAIN)}",))
+
+
+def plan_of_studies(requests: Sequence[Request]) -> Table:
+    """A row per network of the studies, and the conclusions that need no run."""
+    planned = [_planned(request) for request in requests]
+    columns = (
+        Column("study", "study", "left"),
+        Column("name", "network", "left"),
+        Column("model", "model", "left", priority=3),
+        Column("dataset", "data set", "left", priority=2),
+        Column("parameters", "parameters", show="{:,}".format, priority=1),
+        Column("published_parameters", "published", show="{:,}".format, priority=2),
+        Column("macs", "MACs", show=formatting.large, priority=4),
+        Column("epochs", "epochs", priority=1),
+        Column("seeds", "seeds", priority=3),
+    )
+    notes = (
+        "published: parameters as printed in the report",
+        *(
+            sentence
+            for request, rows in zip(requests, planned, strict=True)
+            for sentence in _counted(request, rows)
+        ),
+        "nothing was run: this is the plan",
+    )
+    return Table(columns, tuple(chain(*planned)), notes)
+
+
+def _planned(request: Request) -> list[dict[str, Any]]:
+    from convcompare.core.config import recipe
+    from convcompare.experiment.shapes import shape_for
+    from convcompare.models.build import resolve
+
+    study = _study_of(request)
+    shape = shape_for(request.dataset)
+    found = []
+    for one in request.models:
+        config = recipe(request.recipe).replace({**one.settings, **request.settings})
+        row = study.row(one.label)
+        printed = row.published.parameters if row else None
+        counts = resolve(one.spec, shape).description
+        found.append(
+            {
+                "study": request.study,
+                "name": one.label,
+                "model": one.spec,
+                "dataset": request.dataset,
+                "parameters": counts.parameters,
+                "published_parameters": None if printed is None else int(printed),
+                "macs": counts.macs,
+                "epochs": config.epochs,
+                "seeds": len(request.seeds),
+            }
+        )
+    return found
+
+
+def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The conclusions that need no run; none where the images are not the report's."""
+    from convcompare.comparison.claims import counted
+
+    study = _study_of(request)
+    if request.dataset != study.dataset:
+        return []
+    return counted(study, {row["name"]: row for row in rows})
+
+
+def _study_of(request: Request) -> Study:
+    from convcompare.core.registry import register
+
+    found: Study = register.study[str(request.study)].function()
+    return found

@@ -1,0 +1,56 @@
+"""What is to be run: a request with everything it names found and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from convcompare.comparison.comparison import Conditions
+    from convcompare.core.config import Runtime
+    from convcompare.data.dataset import Dataset, Sources
+    from convcompare.store.run import Trial
+    from convcompare.store.run_store import RunStore
+
+    from .request import Request
+    from .trial_grid import Candidate
+    from .trial_runner import TrialRunner
+
+
+@dataclass(frozen=True)
+class ExperimentPlan:
+    """A request whose every part was found and checked, before anything runs.
+
+    ``rate_labels`` has, by the label of a network that is trained at several learning rates, the
+    labels of its candidates.
+    """
+
+    request: Request
+    dataset: Dataset
+    candidates: Sequence[Candidate]
+    trials: Sequence[Trial]
+    conditions: Conditions
+    runtime: Runtime
+    store: RunStore
+    precision_reason: str
+    baseline: str
+    sources: Sources
+    executor: str
+    rate_labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def with_seeds(self, seeds: Sequence[int]) -> ExperimentPlan:
+        """The same with other seeds."""
+        from .trial_grid import grid
+
+        return replace(self, trials=grid(self.candidates, self.dataset, seeds))
+
+    def runner(self) -> TrialRunner:
+        """What runs the trials of this job, and measures with the machine to itself."""
+        from .trial_runner import TrialRunner
+
+        return TrialRunner(self.store, self.runtime, self.dataset, self.sources)
+
+    def of(self, candidate: Candidate) -> list[Trial]:
+        """The trials of one network."""
+        return [trial for trial in self.trials if trial.label == candidate.label]

@@ -1,0 +1,297 @@
+"""A comparison as it is asked for: every option with its default, its check and what it does.
+
+The command line and `convcompare.compare` both build a `Request`, so that both take the same
+options and make the same trials. An error names an option as a shell spells it; `api.py` writes it
+as Python does.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from convcompare.core.config import Compile
+from convcompare.core.errors import UsageError, did_you_mean, quote
+
+from .shard import Shard
+
+LARGEST_SEED = 1_000_000
+MOST_JOBS = 256
+SETTINGS = (
+    *("epochs", "batch_size", "lr", "optimizer"),
+    *("image_size", "val_fraction", "select", "devices"),
+)
+"""The settings of a training (`TrainConfig`) that have an option of their own."""
+
+HELP: Mapping[str, str] = {
+    "dataset": "Data set: mnist, fashion-mnist, cifar10, mnist-mini, shapes, or folder:PATH for "
+    "your own images; `convcompare datasets` lists them [default: mnist].",
+    "seeds": "Number of seeds, or a list such as 0,1,7 [default: 1].",
+    "seed": "First seed [default: 0].",
+    "epochs": "Passes over the training images [default: 5].",
+    "batch_size": "Images per step [default: 64].",
+    "lr": "Learning rate [default: 1e-3].",
+    "optimizer": "adam, adamw, sgd or muon [default: adam].",
+    "recipe": "Training recipe: report, modern or speedrun [default: report].",
+    "image_size": "Resize the images to this side, in pixels.",
+    "val_fraction": "Share of the training images to hold out for selection [default: 0].",
+    "select": "Epoch whose figures count: last, or best on the images held out [default: last].",
+    "settings": "Any other training setting; may be repeated.",
+    "baseline": "Reference network [default: the first].",
+    "match": "Scale the width of the others to match the baseline's parameters or macs.",
+    "all_pairs": "Compare every pair of networks, and print a matrix.",
+    "lr_grid": "Train each network at each of these learning rates, and keep the best on the "
+    "images held out.",
+    "until_clear": "Add seeds until every contrast is decided, with a controlled false-positive "
+    "rate.",
+    "max_seeds": "Maximum number of seeds for --until-clear [default: 20].",
+    "max_time": "Start no new round of --until-clear after this time (90s, 30m, 2h).",
+    "margin": "Equivalence margin of --until-clear, in percentage points [default: 0.5].",
+    "device": "auto, cpu, cuda or cuda:N [default: auto].",
+    "precision": "auto, fp32 or bf16 [default: auto].",
+    "threads": "Threads per trial [default: all cores, fewer for a small network].",
+    "compile": "Use torch.compile: auto, on or off [default: auto, if it pays within a long "
+    "training].",
+    "devices": "Devices per network (data-parallel): GPUs, or processes on the CPU [default: 1].",
+    "jobs": "Parallel trials, or auto; each network is timed alone afterwards [default: 1].",
+    "executor": "local, processes, torchrun or ray [default: local].",
+    "ray_address": "Address of the Ray cluster for --executor ray [default: a cluster of its own].",
+    "gpu_share": "Share of a GPU per trial for --executor ray --device cuda [default: 1].",
+    "weights": "Keep the final weights of each run; tables and figures do not need them "
+    "[default: keep].",
+    "shard": "Run part I of N of the trials, without a table: for job arrays.",
+    "store": "Folder of the run records [default: runs].",
+    "data_dir": "Folder with data sets that you have, laid out as torchvision does.",
+    "fresh": "Train again what has finished before.",
+    "dry_run": "Print the plan and stop.",
+    "columns": "Further columns, separated by commas: epoch-time, inference, macs, "
+    "receptive-field, gradients, memory, gaps, tta, published, epochs, epochs-to=0.98, metrics "
+    "such as log-loss, or all.",
+}
+"""What each option does, by its name in Python."""
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """A network that is asked for: what tables call it, its spec, settings of its own."""
+
+    label: str
+    spec: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def model_requests(specs: Iterable[str]) -> tuple[ModelRequest, ...]:
+    """Networks that tables call by their specs."""
+    return tuple(ModelRequest(spec, spec) for spec in specs)
+
+
+@dataclass(frozen=True)
+class UntilClear:
+    """Add seeds until every contrast is decided.
+
+    ``most_seeds`` bounds the seeds, ``most_seconds`` when the last round begins. ``margin`` is the
+    difference in accuracy, a fraction, below which two networks are equivalent.
+    """
+
+    most_seeds: int = 20
+    most_seconds: float = math.inf
+    margin: float = 0.005
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A comparison as it is asked for; `HELP` says what each option does.
+
+    Raises UsageError if an option has a value that it cannot have, or two do not go together.
+    Whether there are such networks, data sets and devices is found when it is planned.
+    """
+
+    models: tuple[ModelRequest, ...]
+    dataset: str = "mnist"
+    seeds: tuple[int, ...] = (0,)
+    recipe: str = "report"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the training (`TrainConfig`) by name, as text."""
+    baseline: str | None = None
+    match: str | None = None
+    all_pairs: bool = False
+    lr_grid: tuple[str, ...] = ()
+    """Learning rates as labels show them; they are tried in increasing order."""
+    until_clear: UntilClear | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    compile: Compile = "auto"
+    jobs: int | None = 1
+    """Parallel trials; None for as many as there is room for."""
+    executor: str | None = None
+    ray_address: str | None = None
+    gpu_share: float = 1.0
+    weights: bool = True
+    shard: Shard | None = None
+    worker: bool = False
+    """Whether it runs what no other worker does, and prints no table."""
+    store: Path = Path("runs")
+    data_dir: Path | None = None
+    fresh: bool = False
+    dry_run: bool = False
+    columns: tuple[str, ...] = ()
+    study: str | None = None
+    """The study that the networks are of; None for a comparison of one's own."""
+    command: tuple[str, ...] = ()
+    """The arguments as they were typed in a shell; empty if nobody typed any."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether others run the rest of the trials."""
+        return self.worker or self.shard is not None
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise UsageError("no network given", "`convcompare models` lists them")
+        _check_seeds(self.seeds)
+        if self.threads is not None and self.threads < 1:
+            raise invalid("threads", self.threads, "a whole number, at least 1")
+        if self.compile not in get_args(Compile):
+            near = did_you_mean(self.compile, get_args(Compile))
+            raise invalid("compile", self.compile, near or "allowed: auto, on, off")
+        if self.jobs is not None and not 1 <= self.jobs <= MOST_JOBS:
+            raise invalid("jobs", self.jobs, f"a number from 1 to {MOST_JOBS}, or auto")
+        if not 0 < self.gpu_share <= 1:
+            raise invalid("gpu_share", self.gpu_share, "a number above 0, at most 1")
+        _check_rates(self.lr_grid)
+        self._check_until_clear()
+        self._check_part()
+
+    def _check_until_clear(self) -> None:
+        if self.until_clear is None:
+            return
+        if self.until_clear.most_seeds < 2:
+            raise invalid("max_seeds", self.until_clear.most_seeds, "a whole number, at least 2")
+        if not self.until_clear.most_seconds > 0:
+            raise invalid("max_time", self.until_clear.most_seconds, "a time above 0")
+        if not 0.0001 <= self.until_clear.margin < 1:
+            margin = 100 * self.until_clear.margin
+            raise invalid("margin", f"{margin:g}", "percentage points, at least 0.01")
+        if self.lr_grid:
+            raise _not_with_until_clear("lr_grid")
+        if len(self.seeds) > 1:
+            raise _not_with_until_clear("seeds")
+        if len(self.models) < 2:
+            raise UsageError(
+                "`--until-clear` needs two networks or more", "one has nothing to beat"
+            )
+
+    def _check_part(self) -> None:
+        """A part cannot be asked for together with what needs the whole."""
+        if not self.is_part:
+            return
+        part = "`convcompare worker`" if self.worker else "`--shard`"
+        if self.until_clear:
+            raise UsageError(
+                f"{part} and `--until-clear` do not go together",
+                "which seeds are added depends on the results of all parts; `--seeds N` says how "
+                "many",
+            )
+        if self.worker and (self.fresh or self.shard):
+            raise UsageError(
+                f"{part} takes no {'`--fresh`' if self.fresh else '`--shard`'}",
+                "it does what no other worker has done; `--shard I/N` is for `compare` and `study`",
+            )
+
+    def words(self) -> tuple[str, ...]:
+        """The arguments of ``convcompare`` that ask for the same, for a reader to type again."""
+        return (*self.command,) or ("compare", *(one.spec for one in self.models), *self._options())
+
+    def _options(self) -> Iterator[str]:
+        yield from _seed_words(self.seeds)
+        for name, text in self.settings.items():
+            yield from (_long(name), text) if name in SETTINGS else ("--set", f"{name}={text}")
+        if self.until_clear is not None:
+            yield from _until_clear_words(self.until_clear)
+        apart = {"models", "seeds", "settings", "until_clear", "study", "command", "worker"}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name in apart or value == one.default:
+                continue
+            if isinstance(value, bool):
+                yield _long(one.name) if value else f"--no-{one.name}"
+            elif isinstance(value, tuple):
+                yield from (_long(one.name), ",".join(value))
+            else:
+                yield from (_long(one.name), "auto" if value is None else str(value))
+
+    def __str__(self) -> str:
+        return shlex.join(["convcompare", *self.words()])
+
+
+def seed_list(seeds: int | Sequence[int], first: int = 0) -> tuple[int, ...]:
+    """`seeds` seeds from `first` on, or those of a list. Raises UsageError for fewer than one."""
+    if not isinstance(seeds, int):
+        if max(seeds, default=0) > LARGEST_SEED:
+            raise invalid("seeds", ",".join(map(str, seeds)), SEEDS_HINT)
+        return tuple(seeds)
+    if not 1 <= seeds <= LARGEST_SEED:
+        raise invalid("seeds", seeds, SEEDS_HINT)
+    return tuple(range(first, first + seeds))
+
+
+SEEDS_HINT = "a number of seeds (5) or a list of seeds (0,1,7), each once"
+
+
+def invalid(name: str, value: object, hint: str) -> UsageError:
+    """The error of an option, by its name in Python, that cannot have a value."""
+    return UsageError(f"`{_long(name)}` cannot be {quote(value)}", hint)
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
+    text = ",".join(map(str, seeds))
+    if not seeds or min(seeds) < 0:
+        raise invalid("seeds", text, SEEDS_HINT)
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"`--seeds` {quote(text)} repeats a seed", SEEDS_HINT)
+
+
+def _check_rates(rates: Sequence[str]) -> None:
+    try:
+        distinct = {float(rate) for rate in rates}
+    except ValueError:
+        distinct = set()
+    if rates and (len(rates) < 2 or len(distinct) < len(rates)):
+        hint = "learning rates with commas, each once: 3e-4,1e-3,3e-3"
+        raise invalid("lr_grid", ",".join(rates), hint)
+
+
+def _not_with_until_clear(name: str) -> UsageError:
+    return UsageError(
+        f"`{_long(name)}` and `--until-clear` do not go together",
+        "`--max-seeds N` bounds the seeds that are added",
+    )
+
+
+def _long(name: str) -> str:
+    """An option as a shell spells it."""
+    return "--set" if name == "settings" else "--" + name.replace("_", "-")
+
+
+def _seed_words(seeds: Sequence[int]) -> list[str]:
+    first = seeds[0]
+    if list(seeds) != list(range(first, first + len(seeds))):
+        return ["--seeds", ",".join(map(str, seeds))]
+    words = ["--seeds", str(len(seeds))] if len(seeds) > 1 else []
+    return [*words, *(["--seed", str(first)] if first else [])]
+
+
+def _until_clear_words(asked: UntilClear) -> list[str]:
+    words: list[Any] = ["--until-clear"]
+    if asked.most_seeds != UntilClear.most_seeds:
+        words += ["--max-seeds", asked.most_seeds]
+    if asked.most_seconds != UntilClear.most_seconds:
+        words += ["--max-time", f"{asked.most_seconds:g}s"]
+    if asked.margin != UntilClear.margin:
+        words += ["--margin", f"{100 * asked.margin:g}"]
+    return [str(word) for word in words]

@@ -1,0 +1,183 @@
+"""A plan is run: what is missing is trained, the comparison is recorded and assessed."""
+
+from __future__ import annotations
+
+import datetime
+import random
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .solo_timing import time_alone
+
+if TYPE_CHECKING:
+    from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.comparison import Comparison, InterimSchedule
+    from convcompare.store.run import Run
+
+    from .plan import ExperimentPlan
+    from .reporter import Reporter
+    from .trial_runner import TrialRunner
+
+
+def run(plan: ExperimentPlan, reporter: Reporter) -> Assessment:
+    """Run the comparison of a plan, and assess it by the rules of today.
+
+    A trial that fails or diverges raises nothing: it is in the result.
+    """
+    from convcompare.comparison.assessment import Assessment
+
+    reporter.planned(plan)
+    until_clear = plan.request.until_clear is not None
+    comparison = _run_until_clear(plan, reporter) if until_clear else run_plan(plan, reporter)
+    return Assessment(comparison, plan.store, plan.request.all_pairs)
+
+
+def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
+    """Look after 3, 5, 8 … seeds whether every contrast is decided, and stop if so.
+
+    The seeds so far and the looks at them are part of the record, so that the verdict can be had
+    again from the runs.
+    """
+    from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.comparison import InterimSchedule
+    from convcompare.comparison.stats.sequential import looks
+
+    request = plan.request
+    asked = request.until_clear
+    assert asked is not None
+    first, started = request.seeds[0], time.monotonic()
+    schedule = looks(min(3, asked.most_seeds), asked.most_seeds)
+    if request.fresh:
+        forget(plan.with_seeds(range(first, first + asked.most_seeds)))
+    for done, seeds in enumerate(schedule, start=1):
+        interim = InterimSchedule(schedule, done, asked.margin)
+        part = plan.with_seeds(range(first, first + seeds))
+        comparison = run_plan(part, reporter, interim)
+        assessment = Assessment(comparison, plan.store, request.all_pairs)
+        undecided = [(c.model, c.baseline) for c in assessment.contrasts if not c.settled]
+        out_of_time = time.monotonic() - started > asked.most_seconds
+        if not undecided or done == len(schedule) or out_of_time:
+            break
+        reporter.undecided(seeds, undecided)
+    return comparison
+
+
+def forget(plan: ExperimentPlan) -> None:
+    """Start all trials of a plan over."""
+    for trial in plan.trials:
+        plan.store.forget(trial.id)
+
+
+def run_plan(
+    plan: ExperimentPlan, reporter: Reporter, schedule: InterimSchedule | None = None
+) -> Comparison:
+    """Run what is missing of a plan, and keep a record of the comparison.
+
+    The record is there from the beginning, so that what has ended can be looked at meanwhile.
+    """
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.comparison.lr_selection import choose_rates
+    from convcompare.comparison.model_runs import group_runs
+    from convcompare.comparison.unplanned_looks import earlier_looks
+
+    request = plan.request
+    ids = [[trial.id for trial in plan.of(candidate)] for candidate in plan.candidates]
+    looked = earlier_looks(plan.store, ids, schedule.looks if schedule else ())
+    if request.fresh and schedule is None:
+        forget(plan)
+    now = datetime.datetime.now(datetime.UTC)
+    name = now.strftime("%Y%m%dT%H%M%S%f")
+    runner = plan.runner()
+    loading = plan.conditions.loading_seconds + runner.loading_seconds
+    begun = Comparison(
+        replace(plan.conditions, loading_seconds=loading),
+        (),
+        now.isoformat(timespec="seconds"),
+        request.words(),
+        request.study,
+        plan.baseline,
+        schedule,
+        unfinished=tuple((trial.label, trial.id) for trial in plan.trials),
+        looked=looked,
+    )
+    plan.store.add_comparison(name, begun.record())
+    ended = _run_trials(plan, runner, reporter)
+    runs, reused = zip(*(ended[trial.id] for trial in plan.trials), strict=True)
+    groups = group_runs([trial.label for trial in plan.trials], runs, reused)
+    comparison = replace(begun, groups=tuple(groups), unfinished=())
+    if plan.rate_labels:
+        comparison = choose_rates(comparison, plan.rate_labels)
+    plan.store.add_comparison(name, comparison.record())
+    return time_alone(comparison, runner, reporter)
+
+
+def _run_trials(
+    plan: ExperimentPlan, runner: TrialRunner, reporter: Reporter
+) -> dict[str, tuple[Run, bool]]:
+    """Run the trials; by id how each ended, and whether it had ended before."""
+    from .events import Ended, Started
+    from .trial_runner import execute
+
+    ended: dict[str, tuple[Run, bool]] = {}
+    damage: list[str] = []
+    try:
+        with (
+            reporter.running(plan, runner) as observe,
+            closing(execute(plan.trials, runner, plan.executor)) as events,
+        ):
+            for event in events:
+                observe(event)
+                if isinstance(event, Started) and event.damage:
+                    damage.append(event.damage)
+                if isinstance(event, Ended):
+                    ended[event.run.id] = (event.run, event.reused)
+    finally:
+        for text in damage:
+            reporter.warn(text)
+    return ended
+
+
+def expected_epoch_seconds(plan: ExperimentPlan, runner: TrialRunner) -> Mapping[str, float]:
+    """Seconds per epoch, by label, from one step of each network that has trials to run."""
+    missing = [trial for trial in plan.trials if not plan.store.finished(trial.id)]
+    first = {trial.label: trial for trial in reversed(missing)}
+    expected = {}
+    for label, trial in first.items():
+        with suppress(Exception):  # the trial itself will fail of it, and say so
+            expected[label] = runner.epoch_seconds(trial, steps=1)
+    return expected
+
+
+@dataclass(frozen=True)
+class PartOutcome:
+    """What became of a part of a plan: its trials, how many ran now, how many did not finish."""
+
+    trials: int
+    ran: int
+    failed: int
+
+
+def part_of(plan: ExperimentPlan) -> ExperimentPlan:
+    """The plan with the trials of its part alone.
+
+    A worker has them all, in an order of its own: of many that start at a time each begins with
+    another one.
+    """
+    if plan.request.shard:
+        return replace(plan, trials=plan.request.shard.pick(plan.trials))
+    return replace(plan, trials=random.sample(plan.trials, len(plan.trials)))
+
+
+def run_part(plan: ExperimentPlan, reporter: Reporter) -> PartOutcome:
+    """Run the part of a plan that was asked for; nothing but runs is written."""
+    reporter.planned(plan)
+    part = part_of(plan)
+    if plan.request.fresh:
+        forget(part)
+    ended: Sequence[tuple[Run, bool]] = [*_run_trials(part, part.runner(), reporter).values()]
+    ran = sum(not reused for _, reused in ended)
+    failed = sum(run.status != "finished" for run, _ in ended)
+    return PartOutcome(len(part.trials), ran, failed)

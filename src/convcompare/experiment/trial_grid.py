@@ -1,0 +1,40 @@
+"""The networks that take part, and their trials: every network with every seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convcompare.store.run import Trial
+
+if TYPE_CHECKING:
+    from convcompare.core.config import TrainConfig
+    from convcompare.data.dataset import Dataset
+    from convcompare.models.build import Builder
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network that takes part, with how it is trained; `label` is what tables call it."""
+
+    label: str
+    builder: Builder
+    config: TrainConfig
+
+    def trial(self, dataset: Dataset, seed: int) -> Trial:
+        """The trial of this network with one seed."""
+        return Trial(
+            model=self.builder.spec,
+            dataset=dataset.name,
+            data=dataset.sha256,
+            seed=seed,
+            config=self.config,
+            code=self.builder.code,
+            label=self.label,
+        )
+
+
+def grid(candidates: Sequence[Candidate], dataset: Dataset, seeds: Iterable[int]) -> list[Trial]:
+    """Every network with every seed, round-robin: drift of the machine hits all of them alike."""
+    return [candidate.trial(dataset, seed) for seed in seeds for candidate in candidates]
