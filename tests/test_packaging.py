@@ -20,6 +20,8 @@ LARGEST = 5_000_000
 DATA = (
     "py.typed",
     "output/report/report.css",
+    "output/report/templates/page.html.j2",
+    "output/report/templates/blocks.html.j2",
     "data/datasets/mnist_mini.npz",
     "comparison/studies/mnist.py",
     "cli/commands/runs/export.py",
@@ -90,9 +92,12 @@ def test_the_wheel_works_in_an_environment_of_its_own(built: Path, tmp_path: Pat
     assert Path(where).is_relative_to(packages), "not the source of this checkout"
     table = call(script, "compare", "fcn:hidden=8", "-d", "mnist-mini", "-e", "1", "--quiet")
     assert "fcn:hidden=8" in table
-    style = (
-        "from convcompare.output.report.html import STYLE; print(STYLE.read_text(encoding='utf-8'))"
+    page = (
+        "from convcompare.output.report.document import Document, Paragraph\n"
+        "from convcompare.output.report.html import to_html\n"
+        "print(to_html(Document('title', 'subtitle', [Paragraph('a < b')]), {}))"
     )
-    assert "table" in call(python, "-c", style)
+    written = call(python, "-c", page)
+    assert "<p>a &lt; b</p>" in written and "border-collapse" in written
     about = call(python, "-c", "import importlib.metadata as m; print(*m.files('convcompare'))")
     assert all(licence in about for licence in LICENCES)

@@ -14,7 +14,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import Registry, register
 
 SOURCE = Path(convcompare.__file__).parent
-HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "scipy")
+HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "scipy", "jinja2")
 
 
 @pytest.mark.parametrize("kind", ["model", "dataset", "executor", "metric"])

@@ -57,6 +57,7 @@ HOSTILE = [
     "[x](javascript:alert(1)) ![y](http://example.org/z.png) <http://example.org>",
     "\x1b[31m\u202eabc\x00\ud800",
 ]
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
 
 
 class Page(HTMLParser):
@@ -182,6 +183,7 @@ def test_a_report_is_written_with_all_it_needs(
     assert set(linked) == {f"figures/{p.name}" for p in (tmp_path / "one/figures").iterdir()}
     assert not re.findall(r"(?:src|href)=\"(?!data:image/png;base64,|#)", page)
     assert SCRIPT not in page
+    assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in page
     assert len(page) < 1_000_000
 
 
