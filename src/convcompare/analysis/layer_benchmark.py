@@ -45,6 +45,7 @@ class LayerCost:
 
     @property
     def ratio(self) -> float:
+        """How many times torch's time the layer takes."""
         standard = self.standard_forward_seconds + self.standard_backward_seconds
         return (self.forward_seconds + self.backward_seconds) / standard
 

@@ -38,6 +38,7 @@ def show_error(error: ConvcompareError) -> None:
 
 
 def show_warning(text: str, hint: str | None = None) -> None:
+    """``warning: …`` with its hint in parentheses, on stderr."""
     message("warning", f"{text} ({hint})" if hint else text, "magenta")
 
 

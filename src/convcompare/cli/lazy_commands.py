@@ -30,6 +30,7 @@ class Outline(TyperCommand):
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
+        """Import the command, or the one below it that is named, and let it parse."""
         below = outlines(self.path)
         if args and args[0] in below:
             inner = below[args[0]]
@@ -57,6 +58,7 @@ class Commands(TyperGroup):
         return params
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the list of commands."""
         from . import help
 
         help.show(help.group_help(ABOUT, EXAMPLES, EXIT_CODES, help.room()))
@@ -66,6 +68,7 @@ class Command(TyperCommand):
     """One command, loaded."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help of the command."""
         _show_help(self, ctx, {})
 
 
@@ -79,6 +82,7 @@ class Family(TyperGroup):
     allow_interspersed_args = True
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help of the command, with those below it."""
         _show_help(self, ctx, {name: str(one.help) for name, one in self.commands.items()})
 
 

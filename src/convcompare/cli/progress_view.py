@@ -49,10 +49,12 @@ class TrialRow:
 
     @property
     def label(self) -> str:
+        """What tables call the network."""
         return self.trial.label
 
     @property
     def mark(self) -> str:
+        """One character for the state of the trial."""
         marks = {"waiting": "○", "running": "◐", "finished": "●", "reused": "●"}
         return marks.get(self.state, "✗")
 
@@ -73,6 +75,7 @@ class Tracker:
         self.started = time.monotonic()
 
     def update(self, event: Event) -> None:
+        """Note what an event says of its trial."""
         if isinstance(event, Ended):
             row = self.rows[event.run.id]
             row.waits_for = ""
@@ -93,6 +96,7 @@ class Tracker:
 
     @property
     def running(self) -> list[TrialRow]:
+        """The trials under way."""
         return [row for row in self.rows.values() if row.state == "running"]
 
     @property
@@ -102,9 +106,11 @@ class Tracker:
 
     @property
     def labels(self) -> list[str]:
+        """The networks, in the order of their first trials."""
         return list(self.by_label)
 
     def of(self, label: str) -> list[TrialRow]:
+        """The trials of a network."""
         return self.by_label[label]
 
     def epoch_seconds(self, label: str) -> float | None:
@@ -162,6 +168,7 @@ class PlainView:
         self.tracker, self.console, self.quiet = tracker, console, quiet
 
     def show(self, event: Event) -> None:
+        """Note an event, and print its line if it has one."""
         self.tracker.update(event)
         if self.quiet:
             return
@@ -195,6 +202,7 @@ class LiveView:
         self.tracker, self.console = tracker, console
 
     def show(self, event: Event) -> None:
+        """Note an event; the next redraw shows it."""
         self.tracker.update(event)
         if isinstance(event, CompileDecided):  # stays, above what is redrawn
             self.console.print(f" {_name(self.tracker.rows[event.trial.id])} · {event.why}")

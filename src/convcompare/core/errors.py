@@ -37,30 +37,38 @@ class ConvcompareError(Exception):
 
 
 class UsageError(ConvcompareError):
+    """The request cannot be met as it was written."""
+
     exit_code = 2
 
 
 class ModelError(UsageError):
-    pass
+    """A network does not build, or does not fit the data set."""
 
 
 class DataError(ConvcompareError):
+    """A data set is not available, or is not what it should be."""
+
     exit_code = 3
 
 
 class StoreError(ConvcompareError):
+    """The run store is damaged or cannot be written."""
+
     exit_code = 4
 
 
 class Damaged(StoreError):
-    pass
+    """What is read is not what was written."""
 
 
 class LeaseLost(StoreError):
-    pass
+    """Another process has taken over what this one wrote."""
 
 
 class TrialError(ConvcompareError):
+    """A trial failed while it ran."""
+
     exit_code = 1
 
 

@@ -65,6 +65,7 @@ class Dataset:
 
     @property
     def channels(self) -> int:
+        """Channels per image: 1 for grey, 3 for colour."""
         return int(self.train.images.shape[1])
 
     @property

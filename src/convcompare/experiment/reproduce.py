@@ -44,6 +44,7 @@ class Repetition:
 
     @property
     def equal(self) -> bool:
+        """Whether every part is bit-equal."""
         return all(part.equal for part in self.agreements)
 
     @cached_property

@@ -46,6 +46,7 @@ class Disk:
             os.fsync(file.fileno())
 
     def rename(self, source: Path, target: Path) -> None:
+        """Rename a file, over another if there is one."""
         source.replace(target)
 
     def link(self, source: Path, target: Path) -> None:
@@ -66,12 +67,15 @@ class Disk:
         os.utime(path)
 
     def make_folder(self, path: Path) -> None:
+        """Make a folder and those above it."""
         path.mkdir()
 
     def unlink(self, path: Path) -> None:
+        """Remove a file."""
         path.unlink()
 
     def rmdir(self, path: Path) -> None:
+        """Remove an empty folder."""
         path.rmdir()
 
     def read(self, path: Path, limit: int) -> bytes:
@@ -92,6 +96,7 @@ class Disk:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def list(self, path: Path) -> list[str]:
+        """The names in a folder."""
         return os.listdir(path)  # noqa: PTH208
 
 

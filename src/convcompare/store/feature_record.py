@@ -39,6 +39,7 @@ class FeatureRecord:
     dead: npt.NDArray[np.float64]
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The record as named arrays, for NPZ."""
         arrays: dict[str, npt.NDArray[Any]] = {
             "rows": self.rows,
             "first_layer": np.array(self.first_layer),
@@ -55,6 +56,7 @@ class FeatureRecord:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> FeatureRecord:
+        """The record from its arrays."""
         names = [str(name) for name in arrays["stage_names"]]
         return cls(
             rows=arrays["rows"],

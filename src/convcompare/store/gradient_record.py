@@ -30,10 +30,12 @@ class GradientRecord:
     mean_abs: npt.NDArray[np.float64]
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The record as named arrays, for NPZ."""
         return {"layers": np.array(self.layers), "norm": self.norm, "mean_abs": self.mean_abs}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> GradientRecord:
+        """The record from its arrays."""
         layers = tuple(str(name) for name in arrays["layers"])
         return cls(layers, arrays["norm"], arrays["mean_abs"])
 
@@ -56,6 +58,7 @@ class GradientRecord:
         return "vanishing" if ratio >= threshold or norm[0] <= FLOOR else "stable"
 
     def to_json(self, threshold: float = THRESHOLD) -> dict[str, Any]:
+        """The norms by layer and moment, and the verdict at a threshold."""
         return {
             "layers": list(self.layers),
             "moments": ["initialisation", *range(1, len(self.norm))],

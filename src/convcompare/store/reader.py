@@ -56,6 +56,7 @@ class RunReader:
         """What was found damaged by those who go on without it."""
 
     def folder(self, run_id: str) -> Path:
+        """The folder of a run."""
         return self.root / run_id
 
     def ids(self) -> list[str]:
@@ -141,6 +142,7 @@ class RunReader:
                 verified(self._named(run, name), digest)
 
     def trial(self, run_id: str) -> Trial:
+        """What a run was asked to be."""
         path = self.folder(run_id) / "trial.json"
         trial = read_parsed(path, Trial.from_json)
         _check_id(path, trial.id, run_id)

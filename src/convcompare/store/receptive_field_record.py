@@ -45,6 +45,7 @@ class FieldRecord:
         return int(height), int(width)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The record as named arrays, for NPZ."""
         return {
             "layers": np.array(self.layers, dtype=np.str_),
             "size": self.size,
@@ -59,6 +60,7 @@ class FieldRecord:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> FieldRecord:
+        """The record from its arrays."""
         height, width = (int(side) for side in arrays["image"])
         return cls(
             layers=tuple(str(name) for name in arrays["layers"]),

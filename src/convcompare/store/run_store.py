@@ -222,5 +222,6 @@ class RunStore(RunReader):
             yield claimed.check
 
     def add_comparison(self, name: str, record: Mapping[str, Any]) -> None:
+        """Keep the record of a comparison, over an earlier one of that name."""
         atomic_files.make_folder(self.root / COMPARISONS)
         write_record(self.root / COMPARISONS / f"{name}.json", record)

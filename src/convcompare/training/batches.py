@@ -78,6 +78,7 @@ class Batches:
 
     @property
     def device(self) -> torch.device:
+        """Where the images are."""
         return self.images.device
 
     def normalise(self, images: Tensor) -> Tensor:

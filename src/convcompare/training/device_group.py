@@ -107,6 +107,7 @@ class DeviceGroup(SingleDevice):
 
     @torch.no_grad()
     def broadcast(self, model: nn.Module) -> None:
+        """Give every device the weights and buffers of the first one."""
         tensors = [*model.parameters(), *model.buffers()]
         flat = [t.contiguous().reshape(-1).view(torch.uint8) for t in tensors]
         together = torch.cat(flat)  # bytes: gloo has no booleans
@@ -117,15 +118,18 @@ class DeviceGroup(SingleDevice):
             tensor.copy_(data.clone().view(tensor.dtype).view(tensor.shape))
 
     def sum(self, tensor: Tensor) -> Tensor:
+        """The sum over the devices, the same bits on each of them."""
         total = tensor.clone()
         dist.all_reduce(total)
         return total
 
     def mean(self, means: Tensor, shares: Sequence[float]) -> Tensor:
+        """The mean over each whole batch, weighted by the shares of the devices."""
         weights = torch.tensor(shares[: len(means)], dtype=means.dtype, device=means.device)
         return self.sum(weights * means)
 
     def all_gather(self, rows: Tensor, images: int) -> Tensor:
+        """The rows of all devices, in the order of the images."""
         part = self.shard(images)
         whole = rows.new_zeros((images, *rows.shape[1:]))
         if part.share:
@@ -133,6 +137,7 @@ class DeviceGroup(SingleDevice):
         return self.sum(whole)  # each row is a number and zeros: exact
 
     def barrier(self) -> None:
+        """Wait until all have come here."""
         dist.barrier()
 
     def leave(self) -> None:

@@ -35,14 +35,16 @@ IMAGES = 5_000
 class InitialisedFromImages(Protocol):
     """A network whose first weights depend on the training images."""
 
-    def initialise_from(self, images: Tensor) -> None: ...
+    def initialise_from(self, images: Tensor) -> None:
+        """Set the first weights; images: float32 (n, c, h, w), normalised."""
 
 
 @runtime_checkable
 class ChangedByEpoch(Protocol):
     """A network that is trained differently in different epochs."""
 
-    def begin_epoch(self, epoch: int) -> None: ...
+    def begin_epoch(self, epoch: int) -> None:
+        """Be told which epoch begins, from 0."""
 
 
 def initialise(model: nn.Module, train: Batches, seed: int) -> None:

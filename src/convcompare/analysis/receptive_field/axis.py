@@ -30,6 +30,7 @@ class Axis:
 
     @property
     def period(self) -> int:
+        """Units after which the fields repeat, shifted."""
         return len(self.first)
 
     @property

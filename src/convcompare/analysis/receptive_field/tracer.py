@@ -77,6 +77,7 @@ class Tracer(TorchFunctionMode):
         return found[1] if found else None
 
     def set(self, tensor: Tensor, field: Field) -> None:
+        """Give a tensor its field."""
         self._fields[id(tensor)] = (tensor, field)  # the tensor is held, so that its id stays its
 
     def watch(self, model: nn.Module, stack: ExitStack) -> None:

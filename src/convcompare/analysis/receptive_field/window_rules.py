@@ -34,6 +34,7 @@ class Call:
 
     @property
     def input(self) -> Tensor:
+        """The first argument, a tensor."""
         given = self.arguments[0] if self.arguments else self.named.get("input")
         if not isinstance(given, Tensor):
             raise Untraceable(self.name)
@@ -41,6 +42,7 @@ class Call:
 
     @property
     def field(self) -> Field:
+        """The field of the first argument."""
         found = self.field_of(self.input)
         if found is None:
             raise Untraceable(self.name)

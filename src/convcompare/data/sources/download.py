@@ -50,7 +50,8 @@ class Origin(Protocol):
     """A place on the network that data sets come from."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What messages call it."""
 
     @property
     def size(self) -> int:
@@ -74,6 +75,7 @@ class Mirror:
         return urllib.parse.urlsplit(self.base).netloc
 
     def fetch(self, folder: Path, patience: Patience, advance: Advance) -> None:
+        """Download the files into `folder`, which is empty; raises SourceError."""
         left = self.size + self.size // 20 + 100_000
         for file in self.files:
             target = folder / file

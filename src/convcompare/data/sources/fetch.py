@@ -49,6 +49,7 @@ class PublishedFiles:
     advice: str = ""
 
     def cached_at(self, sources: Sources) -> Path:
+        """The folder of the files below a cache."""
         return sources.cache / f"{self.name}.npz"
 
     @property

@@ -22,6 +22,7 @@ class Package:
 
     @property
     def name(self) -> str:
+        """What messages call it."""
         return f"npm {self.package} {self.version}"
 
     def fetch(self, folder: Path, patience: Patience, advance: Advance) -> None:

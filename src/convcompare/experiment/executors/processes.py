@@ -164,10 +164,12 @@ class Worker:
         self._tell(place.to_json())
 
     def give(self, trial: Trial) -> None:
+        """Send the process a trial."""
         self.trial = trial
         self._tell(trial.to_json())
 
     def stop(self) -> None:
+        """Kill the process and wait for its end."""
         self.process.kill()
         self.process.wait()
         if self.process.stdin:

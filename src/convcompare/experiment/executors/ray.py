@@ -59,6 +59,7 @@ class Task:
 
     @property
     def place(self) -> str:
+        """Where the task runs, in words."""
         return f"its process on {self.node}" if self.node else "its process"
 
 

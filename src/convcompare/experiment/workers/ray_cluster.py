@@ -47,6 +47,7 @@ class Share:
 
     @classmethod
     def of(cls, runtime: Runtime, threads: int) -> Share:
+        """The share that each trial of a runtime takes."""
         return cls(threads, runtime.gpu_share if runtime.device == "cuda" else 0.0)
 
     def fits(self, offered: dict[str, float]) -> int:

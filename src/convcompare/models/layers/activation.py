@@ -91,6 +91,7 @@ class Swish(nn.Module):
         self.beta = nn.Parameter(torch.tensor(check_number("Swish", "beta", beta)))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape → the same shape."""
         y: Tensor = _Swish.apply(x, self.beta)  # type: ignore[no-untyped-call]
         return y
 
@@ -103,10 +104,12 @@ class SiluRelu(nn.Module):
         self.alpha = check_number("SiluRelu", "alpha", alpha)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape → the same shape."""
         y: Tensor = _SiluRelu.apply(x, self.alpha)  # type: ignore[no-untyped-call]
         return y
 
     def extra_repr(self) -> str:
+        """What ``repr`` shows of it."""
         return f"alpha={self.alpha:g}"
 
 
@@ -114,6 +117,7 @@ class Softplus(nn.Module):
     """log(1 + eˣ), the smooth ReLU of report 000; written so that no exponential overflows."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape → the same shape."""
         y: Tensor = _Softplus.apply(x)  # type: ignore[no-untyped-call]
         return y
 
@@ -125,5 +129,6 @@ class HardSwish(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape → the same shape."""
         y: Tensor = _HardSwish.apply(x)  # type: ignore[no-untyped-call]
         return y

@@ -26,6 +26,7 @@ class SqueezeExcitation(nn.Module):
         self.excite = nn.Linear(inner, channels, bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) → the same shape."""
         gate = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean((2, 3))))))
         return x * gate[:, :, None, None].to(x.dtype)
 
@@ -40,6 +41,7 @@ class ChannelGate(nn.Module):
         self.excite = nn.Linear(inner, channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) → the same shape."""
         seen = torch.stack([x.mean((2, 3)), F.adaptive_max_pool2d(x, 1).flatten(1)])
         weights = self.excite(F.relu(self.squeeze(seen))).sum(0)
         return x * torch.sigmoid(weights)[:, :, None, None].to(x.dtype)
@@ -54,6 +56,7 @@ class SpatialGate(nn.Module):
         self.conv = nn.Conv2d(2, 1, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) → the same shape."""
         seen = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True).values], 1)
         return x * torch.sigmoid(self.conv(seen)).to(x.dtype)
 
@@ -89,6 +92,7 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) → the same shape."""
         seen = F.max_pool2d(x, 2) if min(x.shape[2:]) > 1 else x
         query = self.query(x).flatten(2).transpose(1, 2)
         scores = query @ self.key(seen).flatten(2) / query.shape[2] ** 0.5

@@ -144,11 +144,13 @@ class UnfoldedConvolution(nn.Module):
             nn.init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) → (n, out_channels, h', w')."""
         x = x.to(compute_dtype(x))
         y: Tensor = _UnfoldedConvolution.apply(x, self.weight, self.bias, self.geometry)  # type: ignore[no-untyped-call]
         return y
 
     def extra_repr(self) -> str:
+        """What ``repr`` shows of it."""
         out_channels, in_channels = self.weight.shape[:2]
         stride, padding, dilation = self.geometry
         return (
@@ -188,6 +190,7 @@ class ScaledConvolution(UnfoldedConvolution):
             self.register_buffer("scale", value, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) → (n, out_channels, h', w')."""
         x = x.to(compute_dtype(x))
         shift: Tensor | None = self.bias
         if shift is not None and not self.learnable:

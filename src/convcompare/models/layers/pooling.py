@@ -123,10 +123,12 @@ class LpPool2d(nn.Module):
         self.window, self.mean = (kernel, stride, padding), mean
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) → (n, c, h', w')."""
         y: Tensor = _LpPool.apply(x, self.p, self.window, self.mean)  # type: ignore[no-untyped-call]
         return y
 
     def extra_repr(self) -> str:
+        """What ``repr`` shows of it."""
         kernel, stride, padding = self.window
         return (
             f"p={self.p:g}, kernel={kernel}, stride={stride}, padding={padding}, mean={self.mean}"
@@ -147,9 +149,11 @@ class MixedPool2d(nn.Module):
         self.mix = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) → (n, c, h', w')."""
         share = torch.sigmoid(self.mix).to(x.dtype)
         mean = F.avg_pool2d(x, self.kernel, self.stride)
         return torch.lerp(mean, F.max_pool2d(x, self.kernel, self.stride), share)
 
     def extra_repr(self) -> str:
+        """What ``repr`` shows of it."""
         return f"kernel={self.kernel}, stride={self.stride}"

@@ -29,6 +29,7 @@ class PaddedShortcut(nn.Module):
         self.behind = extra - self.before
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) → (n, out_channels, h', w')."""
         x = x[:, :, :: self.stride, :: self.stride]
         return F.pad(x, (0, 0, 0, 0, self.before, self.behind))
 
@@ -83,6 +84,7 @@ class BasicBlock(nn.Module):
         self.shortcut = make_shortcut(in_channels, out_channels, stride, shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) → (n, out_channels, h', w')."""
         out = self.dropout1(self.relu(self.bn1(self.conv1(x))))
         out = self.dropout2(self.bn2(self.conv2(out)))
         out += self.shortcut(x)
@@ -124,6 +126,7 @@ class BottleneckBlock(nn.Module):
         self.shortcut = make_shortcut(in_channels, out_channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) → (n, out_channels, h', w')."""
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))
@@ -167,6 +170,7 @@ class PreActivationBlock(nn.Module):
             self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) → (n, out_channels, h', w')."""
         active = self.activate1(x)
         out: Tensor = self.body(active)
         out += x if self.shortcut is None else self.shortcut(active)
@@ -183,6 +187,7 @@ class PlainPair(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) → (n, out_channels, h', w')."""
         out: Tensor = self.conv2(self.relu(self.conv1(x)))
         result: Tensor = self.relu(out.add_(x))
         return result

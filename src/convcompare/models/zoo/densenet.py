@@ -38,6 +38,7 @@ class DenseLayer(nn.Module):
             self.body.add_module("dropout", nn.Dropout(dropout))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) → (n, c + growth, h, w)."""
         return torch.cat([x, self.body(x)], 1)
 
 

@@ -35,6 +35,7 @@ class TableConvolution(nn.Module):
         nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, 6, h, w) → (n, 16, h', w')."""
         weight = self.weight.new_zeros(96, 5, 5).index_copy(0, self.places, self.weight)
         return F.conv2d(x, weight.view(16, 6, 5, 5), self.bias)
 
@@ -48,6 +49,7 @@ class TrainableSubsampling(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) → (n, c, h/2, w/2)."""
         pooled = F.avg_pool2d(x, 2)
         return pooled * self.weight.to(x.dtype) + self.bias.to(x.dtype)
 

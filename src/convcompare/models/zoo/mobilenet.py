@@ -48,6 +48,7 @@ class InvertedResidual(nn.Module):
             self.body.add_module(f"{name}_relu", nn.ReLU6(inplace=True))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) → (n, out_channels, h', w')."""
         out: Tensor = self.body(x)
         if self.residual:
             out += x

@@ -59,6 +59,7 @@ class Speedrun(nn.Module):
         bias.requires_grad_(epoch < self.bias_epochs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) → (n, num_classes)."""
         x = self.blocks(self.act1(self.conv1(x)))
         logits: Tensor = self.fc(self.flatten(self.pool(x)))
         return logits * SCALE

@@ -32,11 +32,15 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
+    """Running text."""
+
     text: str
 
 
 @dataclass(frozen=True)
 class Bullets:
+    """A list of sentences."""
+
     items: Sequence[str]
 
 
@@ -49,6 +53,8 @@ class Warnings:
 
 @dataclass(frozen=True)
 class TableBlock:
+    """A table with its caption."""
+
     table: Table
     caption: str
 
@@ -83,6 +89,8 @@ Block = Heading | Paragraph | Bullets | Warnings | TableBlock | FigureBlock | Co
 
 @dataclass(frozen=True)
 class Document:
+    """A report: its title and its blocks, in order."""
+
     title: str
     subtitle: str
     blocks: Sequence[Block]

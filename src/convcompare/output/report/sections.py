@@ -41,10 +41,12 @@ class Section:
 
     @property
     def comparison(self) -> Comparison:
+        """The comparison that the section is about."""
         return self.source.comparison
 
     @cached_property
     def assessment(self) -> Assessment:
+        """The same, assessed."""
         return Assessment(self.comparison, self.source.store)
 
 

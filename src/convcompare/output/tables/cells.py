@@ -77,16 +77,19 @@ def milliseconds(value: Estimate) -> str:
 
 
 def scientific(value: float) -> str:
+    """``1.3e-07``."""
     return f"{value:.1e}"
 
 
 def shown(name: str) -> Callable[[ModelRuns, Context], Estimate | None]:
+    """The mean of a figure of the epoch that counts, by its name in `Epoch`."""
     return lambda group, _: group.shown(name)
 
 
 def run_figure(
     figure: Callable[[Run], float | None],
 ) -> Callable[[ModelRuns, Context], Estimate | None]:
+    """The mean of a figure over the runs."""
     return lambda group, _: group.mean(figure)
 
 
@@ -102,6 +105,7 @@ def latency(batch: int) -> Callable[[ModelRuns, Context], Estimate | None]:
 
 
 def memory(group: ModelRuns, _: Context) -> int | None:
+    """Peak memory of a training step, in bytes."""
     return group.finished[0].cost.peak_memory if group.finished else None
 
 
@@ -117,6 +121,7 @@ def first_gradient(moment: int) -> Callable[[ModelRuns, Context], float | None]:
 
 
 def field(group: ModelRuns, context: Context) -> str | None:
+    """Receptive field of the features before the head: ``38×38`` pixels."""
     arrays = (context.store.analysis(run, FIELDS) for run in group.finished)
     found = next((one for one in arrays if one is not None), None)
     if found is None:
@@ -126,4 +131,5 @@ def field(group: ModelRuns, context: Context) -> str | None:
 
 
 def published(name: str) -> Callable[[ModelRuns, Context], Any]:
+    """What the report prints of a network, by its name in `Published`."""
     return lambda group, context: getattr(context.published(group), name)

@@ -60,6 +60,7 @@ class Table:
         return [column for column in self.columns if not column.exported]
 
     def text(self, row: int, column: Column) -> str:
+        """The cells as text, row by row."""
         value = self.rows[row].get(column.key)
         return "–" if value is None else column.show(value)
 
