@@ -12,8 +12,6 @@ from .estimates import ALPHA
 
 POWER = 0.8
 """The probability of finding a difference that is called detectable (Cohen 1988, §2.4)."""
-MOST = 10_000
-"""Seeds above which nobody asks."""
 
 
 def detectable(spread: float, n: int, alpha: float = ALPHA, power: float = POWER) -> float:
@@ -24,6 +22,12 @@ def detectable(spread: float, n: int, alpha: float = ALPHA, power: float = POWER
     freedom and noncentrality d √n / spread (Johnson and Welch 1940,
     doi:10.1093/biomet/31.3-4.362); power grows with d, so the answer is found by halving.
     """
+    return spread * _detectable_effect(n, alpha, power)
+
+
+@functools.cache
+def _detectable_effect(n: int, alpha: float, power: float) -> float:
+    """The smallest detectable difference in standard deviations of the differences."""
     if n < 2:
         raise ValueError("a paired t-test needs two seeds or more")
     low, high = 0.0, 1.0
@@ -32,22 +36,6 @@ def detectable(spread: float, n: int, alpha: float = ALPHA, power: float = POWER
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (middle, high) if power_of(middle, n, alpha) < power else (low, middle)
-    return high * spread
-
-
-def seeds_for(
-    difference: float, spread: float, alpha: float = ALPHA, power: float = POWER
-) -> int | None:
-    """The fewest seeds to find a true difference with `power`; None above 10,000."""
-    low, high = 1, 2
-    while detectable(spread, high, alpha, power) > difference:
-        low, high = high, 2 * high
-        if low > MOST:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        enough = detectable(spread, middle, alpha, power) <= difference
-        low, high = (low, middle) if enough else (middle, high)
     return high
 
 
