@@ -146,6 +146,18 @@ def test_the_weaker_claim_is_stated(differences: list[float], alpha: float) -> N
         assert (both.p <= alpha) == (low > 0 or high < 0), "interval and verdict agree"
 
 
+@settings(max_examples=50)
+@given(st.lists(st.floats(-0.2, 1), min_size=7, max_size=10), st.sampled_from([1, 2, 3.5, 6]))
+def test_an_interval_of_a_stricter_level_needs_no_second_test(
+    differences: list[float], stricter: float
+) -> None:
+    for with_flips in (False, True):
+        test = paired.compare(differences, 0.05, with_flips)
+        again = paired.compare(differences, 0.05 / stricter, with_flips)
+        assert test.p == again.p
+        assert test.at(0.05 / stricter) == again.difference
+
+
 def test_sign_flips_wait_until_they_can_reject() -> None:
     first = {m: next(n for n in range(2, 30) if paired.can_reject(n, 0.05, m)) for m in range(1, 7)}
     assert first == {1: 6, 2: 7, 3: 7, 4: 8, 5: 8, 6: 8}

@@ -8,7 +8,7 @@ few seeds. `compare` states the weaker of both claims.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
@@ -26,17 +26,32 @@ ROUNDING = 1e-9
 """Differences of accuracies that are closer than this are equal: the rest is float64 rounding."""
 
 
+Interval = tuple[float | None, float | None]
+"""The ends of an interval; None where there is none."""
+
+
+def no_interval(_: float) -> Interval:
+    return None, None
+
+
 @dataclass(frozen=True)
 class PairedTest:
     """A mean difference with its interval, the two-sided p-value, and the effect size.
 
     ``effect_size`` is Hedges' g of paired differences: their mean in units of their standard
     deviation, corrected for few seeds; None where two seeds or none of the spread allow none.
+    ``interval`` gives the ends at any level up to that of the test.
     """
 
     difference: Estimate
     p: float
     effect_size: float | None = None
+    interval: Callable[[float], Interval] = no_interval
+
+    def at(self, level: float) -> Estimate:
+        """The difference with the interval of a stricter level: nothing is tested again."""
+        low, high = self.interval(level)
+        return replace(self.difference, low=low, high=high)
 
 
 def t_test(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
@@ -55,9 +70,13 @@ def t_test(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
         return PairedTest(Estimate(value, None, None, n, method), flipped.p)
     from scipy.special import stdtr
 
-    estimate = replace(estimates.mean(differences, alpha), method=f"paired t over {n} seeds")
+    def interval(level: float) -> Interval:
+        around = estimates.mean(differences, level)
+        return around.low, around.high
+
+    estimate = Estimate(value, *interval(alpha), n, f"paired t over {n} seeds")
     p = 2 * float(stdtr(n - 1, -abs(value) / spread * math.sqrt(n)))
-    return PairedTest(estimate, p, hedges(value / spread, n))
+    return PairedTest(estimate, p, hedges(value / spread, n), interval)
 
 
 def hedges(d_z: float, n: int) -> float | None:
@@ -92,14 +111,30 @@ def sign_flip(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
     sums, sizes = _all_subsets(values) if exact else _random_subsets(values)
     outcomes = len(sums) + (not exact)
     p = (_as_far(sums, float(values.sum())) + (not exact)) / outcomes
-    rank = math.floor(alpha * outcomes / 2 + ROUNDING)
-    low = high = None
-    if rank >= 1:
-        means = sums[sizes > 0] / sizes[sizes > 0]
-        ends = np.partition(means, [rank - 1, len(means) - rank])
-        low, high = float(ends[rank - 1]), float(ends[-rank])
+    lowest, highest = _tails(sums[sizes > 0] / sizes[sizes > 0], _rank(alpha, outcomes))
+
+    def interval(level: float) -> Interval:
+        rank = _rank(level, outcomes)
+        return (float(lowest[rank - 1]), float(highest[-rank])) if rank else (None, None)
+
     method = f"{'exact' if exact else 'Monte Carlo'} sign-flip over {n} seeds"
-    return PairedTest(Estimate(fmean(differences), low, high, n, method), p)
+    estimate = Estimate(fmean(differences), *interval(alpha), n, method)
+    return PairedTest(estimate, p, interval=interval)
+
+
+def _rank(level: float, outcomes: int) -> int:
+    """How many outcomes on either side a test of this level rejects."""
+    return math.floor(level * outcomes / 2 + ROUNDING)
+
+
+def _tails(
+    means: npt.NDArray[np.float64], rank: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The lowest and the highest `rank` of some means, ascending: (rank,) each."""
+    if not rank:
+        return means[:0], means[:0]
+    parts = np.partition(means, [rank - 1, len(means) - rank])
+    return np.sort(parts[:rank]), np.sort(parts[-rank:])
 
 
 def _as_far(sums: npt.NDArray[np.float64], total: float) -> int:
@@ -127,11 +162,15 @@ def compare(
     if not with_flips or t.difference.low is None:
         return t
     flips = sign_flip(differences, alpha)
-    ends = (t.difference.low, t.difference.high, flips.difference.low, flips.difference.high)
-    known = [end for end in ends if end is not None]
+
+    def interval(level: float) -> Interval:
+        ends = (*t.interval(level), *flips.interval(level))
+        known = [end for end in ends if end is not None]
+        return min(known), max(known)
+
     method = f"paired t and {flips.difference.method}, the weaker of both"
-    both = replace(t.difference, low=min(known), high=max(known), method=method)
-    return PairedTest(both, max(t.p, flips.p), t.effect_size)
+    both = Estimate(t.difference.value, *interval(alpha), t.difference.n, method)
+    return PairedTest(both, max(t.p, flips.p), t.effect_size, interval)
 
 
 def ratio(

@@ -5,6 +5,7 @@ Everything here covers the draw of the test images for these two networks, not t
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -32,9 +33,10 @@ def mcnemar(hits: Hits, baseline_hits: Hits, alpha: float = ALPHA) -> PairedTest
     p = min(1.0, 2 * float(bdtr(min(only, only_baseline), only + only_baseline, 0.5)))
     both = int(np.sum(hits & baseline_hits))
     neither = len(hits) - both - only - only_baseline
-    low, high = newcombe(both, only, only_baseline, neither, alpha)
+    interval = functools.partial(newcombe, both, only, only_baseline, neither)
     value = (only - only_baseline) / len(hits)
-    return PairedTest(Estimate(value, low, high, 1, "McNemar's exact test over the images"), p)
+    method = "McNemar's exact test over the images"
+    return PairedTest(Estimate(value, *interval(alpha), 1, method), p, interval=interval)
 
 
 def newcombe(
