@@ -16,7 +16,10 @@ outside are quoted with `quote`, which removes control characters.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+Choice = TypeVar("Choice", bound=str)
 
 
 class ConvcompareError(Exception):
@@ -94,3 +97,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
     return f"did you mean `{lower[near[0]]}`?" if near else None
+
+
+def one_of(choices: Sequence[Choice], word: str, message: str, hint: str) -> Choice:
+    """The choice that a word from outside is.
+
+    Raises UsageError with `message` where it is none, and the closest choice or else `hint`.
+    """
+    for choice in choices:
+        if word == choice:
+            return choice
+    raise UsageError(message, did_you_mean(word, choices) or hint)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from convcompare.core.errors import ModelError, UsageError, did_you_mean, quote
+from convcompare.core.errors import ModelError, one_of, quote
 from convcompare.core.registry import register
 from convcompare.core.spec import Spec, bind, format_value
 
@@ -34,11 +34,7 @@ class Matched:
 
 def check_cost(name: str) -> Cost:
     """What ``--match`` makes equal; UsageError where it is nothing."""
-    for known in COSTS:
-        if name == known:
-            return known
-    near = did_you_mean(name, COSTS)
-    raise UsageError(f"`--match` cannot be {quote(name)}", near or "parameters or macs")
+    return one_of(COSTS, name, f"`--match` cannot be {quote(name)}", "parameters or macs")
 
 
 def match(text: str, shape: Shape, cost: Cost, target: int) -> Matched:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import one_of, quote
 
 from .tables.comparison_table import comparison_table
 
@@ -26,9 +26,7 @@ def rows(assessment: Assessment, kind: str, columns: Sequence[str] = ()) -> list
     ``models`` has the columns of the table in full precision, intervals included, and those of
     `columns` beyond them; ``runs`` the figures of the epoch that counts; ``epochs`` every epoch.
     """
-    if kind not in KINDS:
-        hint = did_you_mean(kind, KINDS) or f"rows: {', '.join(KINDS)}"
-        raise UsageError(f"there are no rows of {quote(kind)}", hint)
+    one_of(KINDS, kind, f"there are no rows of {quote(kind)}", f"rows: {', '.join(KINDS)}")
     if kind == "models":
         table = comparison_table(assessment.ranked(), assessment.store, columns)
         return [{c.key: _plain(row.get(c.key)) for c in table.columns} for row in table.rows]

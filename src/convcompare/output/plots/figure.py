@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convcompare.core import formatting
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import one_of, quote
 from convcompare.store import atomic_files
 
 from ..tables.table import csv_text
@@ -93,11 +93,8 @@ class Drawing:
 
     def save(self, folder: Path, kind: str = "png") -> Path:
         """Write the figure and, beside it, its data as CSV; the path of the figure."""
-        if kind not in FORMATS:
-            raise UsageError(
-                f"there is no figure format {quote(kind)}",
-                did_you_mean(kind, FORMATS) or f"formats: {', '.join(FORMATS)}",
-            )
+        hint = f"formats: {', '.join(FORMATS)}"
+        one_of(FORMATS, kind, f"there is no figure format {quote(kind)}", hint)
         atomic_files.make_folder(folder)
         path = folder / f"{self.name}.{kind}"
         atomic_files.write(path, self.picture(kind))

@@ -11,7 +11,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any, Literal
 
 from convcompare.core import formatting
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import one_of, quote
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,13 +99,8 @@ def render(table: Table, kind: Format) -> str:
 
 def check_format(name: str) -> Format:
     """The format of that name; UsageError where there is none."""
-    for known in FORMATS:
-        if name == known:
-            return known
-    raise UsageError(
-        f"there is no format {quote(name)}",
-        did_you_mean(name, FORMATS) or f"formats: {', '.join(FORMATS)}",
-    )
+    hint = f"formats: {', '.join(FORMATS)}"
+    return one_of(FORMATS, name, f"there is no format {quote(name)}", hint)
 
 
 def for_terminal(table: Table, width: int | None) -> RichTable:
