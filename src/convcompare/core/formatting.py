@@ -99,6 +99,11 @@ def plus_minus(value: float, half: float | None) -> str:
     return f"{value:,.{places}f} ± {half:,.{places}f}"
 
 
+def minus(text: str) -> str:
+    """A number with the minus sign of print, which is as wide as a plus."""
+    return text.replace("-", "−")
+
+
 def decimals(half: float) -> int:
     """How many decimals a value with this margin deserves, 0 to 4; two where there is no margin."""
     if half <= 0 or not math.isfinite(half):

@@ -21,11 +21,17 @@ LONGEST = 24
 class ModelStyle:
     """How a model is drawn and what it is called in every figure of a comparison."""
 
-    name: str
+    shown: str
+    """Its name as text, shortened."""
     colour: str
     marker: str
     linestyle: str
     hatch: str
+
+    @property
+    def name(self) -> str:
+        """Its name as matplotlib shows it."""
+        return plain(self.shown)
 
     def line(self) -> dict[str, Any]:
         """As a line with markers."""
@@ -65,8 +71,8 @@ def looks(labels: Sequence[str]) -> Mapping[str, ModelStyle]:
     """One look a model, by its place among all labels of a comparison: twelve differ in marker."""
     found: dict[str, ModelStyle] = {}
     for i, label in enumerate(labels):
-        name, taken = short(label), {look.name for look in found.values()}
-        copies = (f"{short(label, LONGEST - 5)} ({n})" for n in range(2, len(labels) + 2))
+        name, taken = shortened(label), {look.shown for look in found.values()}
+        copies = (f"{shortened(label, LONGEST - 5)} ({n})" for n in range(2, len(labels) + 2))
         turn = i // len(COLOURS)
         found[label] = ModelStyle(
             name if name not in taken else next(c for c in copies if c not in taken),
@@ -79,12 +85,17 @@ def looks(labels: Sequence[str]) -> Mapping[str, ModelStyle]:
 
 
 def short(label: str, longest: int = LONGEST) -> str:
-    """A name as figures show it: no formula, no control characters, its middle left out if long."""
+    """A name as figures show it: `shortened`, and no formula."""
+    return plain(shortened(label, longest))
+
+
+def shortened(label: str, longest: int = LONGEST) -> str:
+    """A name without control characters, its middle left out where it is long."""
     shown = printable(label)
     if len(shown) > longest:
         tail = (longest - 1) // 2
         shown = f"{shown[: longest - 1 - tail]}…{shown[-tail:]}"
-    return plain(shown)
+    return shown
 
 
 def plain(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from string import ascii_letters
 
-from .style import short
+from .style import shortened
 
 HEIGHT = 14
 """Lines of a panel of curves."""
@@ -129,7 +129,7 @@ def _bar(length: float) -> str:
 
 
 def _column(labels: Iterable[str]) -> tuple[list[str], int]:
-    names = [short(label).replace(r"\$", "$") for label in labels]
+    names = [shortened(label) for label in labels]
     return names, max(map(len, names))
 
 

@@ -62,4 +62,4 @@ def class_table(assessment: Assessment) -> Table:
 
 
 def _points(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
+    return formatting.minus(f"{value:+.1f}")

@@ -71,7 +71,7 @@ def _row(
 def notes(comparison: Comparison) -> list[str]:
     """What the figures mean: the lines under the table."""
     conditions = comparison.conditions
-    level = f"{LEVEL:.0%}".replace("%", " %")
+    level = f"{100 * LEVEL:.0f} %"
     images = formatting.count(conditions.test_images)
     over = (
         f"mean of {comparison.seeds} seeds, {level} interval"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from convcompare.core import formatting
+
 from .table import Column, Table
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ WHOLE = "whole image"
 
 def show_number(value: float) -> str:
     """A stride or a start: whole numbers without a point, the sign of a minus."""
-    return f"{value:.4g}".replace("-", "−")
+    return formatting.minus(f"{value:.4g}")
 
 
 def _sides(axes: Sequence[Axis | None], what: str) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from convcompare.core import formatting
 from convcompare.core.registry import register
 
 from ..figure import Drawing, outer_labels, panels
@@ -158,7 +159,7 @@ def _count(value: float) -> str:
 
 def _signed(value: float) -> str:
     """Whole images only: with a sign, a decimal is too wide for a cell."""
-    return "" if abs(value) <= 0.5 else f"{value:+.0f}".replace("-", "−")
+    return "" if abs(value) <= 0.5 else formatting.minus(f"{value:+.0f}")
 
 
 def _most_confused(source: Source, label: str, matrix: Matrix) -> str:

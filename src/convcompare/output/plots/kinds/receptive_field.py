@@ -54,7 +54,7 @@ def receptive_field(source: Source) -> list[Drawing]:
     """Receptive field of each layer up to the features, and where the trained networks look."""
     records = dict(source.fields())
     drawings = [_sizes(source, records)]
-    maps = [_panel(source.looks[m].name, r) for m, r in records.items() if r.gradient.size]
+    maps = [_panel(source.looks[m].shown, r) for m, r in records.items() if r.gradient.size]
     if maps:
         without = [label for label, record in records.items() if not record.gradient.size]
         more = f" Without such a unit: {', '.join(without)}." if without else ""
@@ -141,10 +141,8 @@ def _panel(name: str, record: FieldRecord) -> Panel:
     exact = math.sqrt((bottom - top + 1) * (right - left + 1))
     share = 100 * record.effective_size / exact
     subtitle = f"{record.effective_size:.1f} px, {share:.0f} % of the field"
-    return Panel(
-        name.replace(r"\$", "$"), subtitle, record.gradient, (top, bottom), (left, right),
-        record.effective_size,
-    )  # fmt: skip
+    size = record.effective_size
+    return Panel(name, subtitle, record.gradient, (top, bottom), (left, right), size)
 
 
 def effective_fields(maps: Sequence[Panel], caption: str, own_line: bool = True) -> Drawing:
