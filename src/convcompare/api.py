@@ -278,7 +278,7 @@ class Result:
     @property
     def verdicts(self) -> list[str]:
         """Who is better than whom and by how much, a sentence each, and what to know of them."""
-        return [" ".join(line.split()) for line in (*self.assessment.lines, *self.assessment.notes)]
+        return [*self.assessment.sentences, *self.assessment.notes]
 
     @property
     def warnings(self) -> list[str]:

@@ -13,6 +13,8 @@ import pytest
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.contrasts import contrasts
+from convcompare.comparison.pair_tests import PairTests
+from convcompare.comparison.pairs import pairs
 from convcompare.comparison.stats.sequential import look_level, looks
 from convcompare.store.run_store import RunStore
 
@@ -75,7 +77,8 @@ def test_what_was_clear_at_a_look_stays_as_it_was(run: Run) -> None:
     judged = {c.model: c for c in Assessment(comparison, store).contrasts}
     first = Assessment(comparison, store)._first(3)
     level = look_level(comparison.plan.looks, 0)
-    early = {c.model: c for c in contrasts(first, SMALL, lambda _: np.array([True]), level)}
+    tests = PairTests(lambda _: np.array([True]))
+    early = {c.model: c for c in contrasts(pairs(first, SMALL), tests, level)}
     if early[LARGE].settled:
         assert judged[LARGE].n == 3
         assert judged[LARGE].p == early[LARGE].p

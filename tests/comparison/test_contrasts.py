@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare.comparison.contrasts import Contrast, contrasts, spread
+from convcompare.comparison import verdicts
+from convcompare.comparison.contrasts import contrasts, spread
 from convcompare.comparison.cost_contrasts import cost_contrasts
+from convcompare.comparison.pair_tests import PairTests
+from convcompare.comparison.pairs import pairs
+from convcompare.comparison.quantity import ACCURACY
 from convcompare.comparison.run_flags import marks
 from convcompare.comparison.stats import sequential
+from convcompare.comparison.verdict import Differing, LeftOut, Refusal, Verdict
+from convcompare.comparison.verdict_json import contrast_json
 from convcompare.core.errors import UsageError
 from convcompare.store.cost import Timing
 from convcompare.store.run import Run
@@ -29,8 +35,13 @@ from tests.support.runs import (
 )
 
 
-def one(*runs: Run, **options: object) -> Contrast:
-    (only,) = contrasts(comparison(*runs), "fcn", no_hits, **options)  # type: ignore[arg-type]
+def judged(*runs: Run, all_pairs: bool = False) -> tuple[Verdict, ...]:
+    return contrasts(pairs(comparison(*runs), "fcn", all_pairs), PairTests(no_hits))
+
+
+def one(*runs: Run, level: float = 0.05, margin: float | None = None) -> Verdict:
+    tests = PairTests(no_hits)
+    (only,) = contrasts(pairs(comparison(*runs), "fcn"), tests, level, margin)
     return only
 
 
@@ -38,16 +49,20 @@ def test_a_clear_difference_is_better_by_so_many_points() -> None:
     found = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.008)))
     other = scipy_stats.ttest_rel(shifted(FCN[:5], 0.008), FCN[:5])
     assert found.p == found.p_adjusted == pytest.approx(other.pvalue)
-    assert (found.low, found.high) == pytest.approx(tuple(other.confidence_interval(0.95)))
-    assert found.verdict == "better by 0.81 ± 0.10 points"
-    assert (found.decided, found.n, found.method) == ("better", 5, "paired t over 5 seeds")
-    assert found.sentence == "better than fcn by 0.81 ± 0.10 points"
+    assert found.estimate is not None
+    interval = (found.estimate.low, found.estimate.high)
+    assert interval == pytest.approx(tuple(other.confidence_interval(0.95)))
+    assert verdicts.words(found) == "better by 0.81 ± 0.10 points"
+    assert (found.quantity, found.relation, found.n) == (ACCURACY, "higher", 5)
+    assert verdicts.method(found) == "paired t over 5 seeds"
+    assert verdicts.sentence(found) == "better than fcn by 0.81 ± 0.10 points"
 
 
 def test_worse_is_said_with_a_positive_size() -> None:
     found = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], -0.008)))
-    assert found.verdict == "worse by 0.79 ± 0.10 points"
-    assert found.difference == pytest.approx(-0.00794)
+    assert verdicts.words(found) == "worse by 0.79 ± 0.10 points"
+    assert found.estimate is not None
+    assert found.estimate.value == pytest.approx(-0.00794)
 
 
 def test_seeds_are_paired_and_not_pooled() -> None:
@@ -55,33 +70,34 @@ def test_seeds_are_paired_and_not_pooled() -> None:
     accuracies = (0.60, 0.64, 0.58, 0.66, 0.62)
     runs = series("simple", shifted(accuracies, 0.002))
     found = one(*series("fcn", accuracies), *reversed(runs))
-    assert found.decided == "better"
+    assert found.relation == "higher"
 
 
 def test_no_clear_difference_needs_seeds_that_could_have_shown_one() -> None:
     near = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.0002)))
-    assert near.verdict == "no clear difference (0.03 ± 0.10 points)"
-    assert near.outlook == "10 seeds could show 0.08 points"
+    assert verdicts.words(near) == "no clear difference (0.03 ± 0.10 points)"
+    assert verdicts.outlook(near) == "10 seeds could show 0.08 points"
     wide = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.002, noise=20)))
-    assert wide.decided == "too few"
-    assert wide.verdict.startswith("too few seeds to tell (the smallest difference that could show")
+    assert wide.relation == "too few"
+    smallest = "too few seeds to tell (the smallest difference that could show"
+    assert verdicts.words(wide).startswith(smallest)
     two = one(*series("fcn", FCN[:2]), *series("simple", shifted(FCN[:2], 0.0002, noise=0.1)))
-    assert two.decided == "too few", "two seeds never show that there is nothing"
+    assert two.relation == "too few", "two seeds never show that there is nothing"
 
 
 def test_the_same_difference_in_every_seed_is_no_proof() -> None:
     found = one(*series("fcn", FCN[:3]), *series("simple", tuple(a + 0.001 for a in FCN[:3])))
     assert found.p == 2 / 2**3
-    assert found.verdict == "too few seeds to tell (the same in 3 seeds: 0.10 points)"
+    assert verdicts.words(found) == "too few seeds to tell (the same in 3 seeds: 0.10 points)"
     same = one(*series("fcn", FCN[:3]), *series("simple", FCN[:3]))
-    assert same.verdict == "no clear difference (0.00 points)"
+    assert verdicts.words(same) == "no clear difference (0.00 points)"
 
 
 def test_from_six_seeds_on_sign_flips_stand_beside_the_t_test() -> None:
     found = one(*series("fcn", FCN[:6]), *series("simple", SIMPLE[:6]))
     assert found.p == 2 / 2**6
-    assert "exact sign-flip over 6 seeds, the weaker of both" in found.method
-    assert found.decided == "better"
+    assert "exact sign-flip over 6 seeds, the weaker of both" in verdicts.method(found)
+    assert found.relation == "higher"
 
 
 def test_a_seed_more_never_takes_a_clear_difference_away() -> None:
@@ -90,8 +106,8 @@ def test_a_seed_more_never_takes_a_clear_difference_away() -> None:
     for n in range(3, 9):
         runs = [*series("fcn", FCN[:n]), *series("simple", SIMPLE[:n])]
         runs += series("linear", shifted(worse, 0, 0.5)[:n])
-        found = contrasts(comparison(*runs), "fcn", no_hits, all_pairs=True)
-        assert [c.decided for c in found] == ["better", "worse", "worse"], n
+        found = judged(*runs, all_pairs=True)
+        assert [c.relation for c in found] == ["higher", "lower", "lower"], n
         assert [(c.model, c.baseline) for c in found][2] == ("linear", "simple")
 
 
@@ -99,90 +115,112 @@ def test_holm_counts_all_contrasts_and_the_interval_follows() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", shifted(FCN[:4], 0.0018))]
     alone = one(*runs)
     runs += series("wide", shifted(FCN[:4], 0.0001, -1)) + series("deep", FCN[:4])
-    found = {c.model: c for c in contrasts(comparison(*runs), "fcn", no_hits)}
+    found = {c.model: c for c in judged(*runs)}
     assert alone.p_adjusted is not None and alone.p is not None
     assert found["simple"].p == alone.p
     assert found["simple"].p_adjusted == pytest.approx(3 * alone.p)
-    assert alone.decided == "better"
-    assert found["simple"].decided == "none"
-    low, high = found["simple"].low, found["simple"].high
+    assert alone.relation == "higher"
+    assert found["simple"].relation == "unclear"
+    estimate = found["simple"].estimate
+    assert estimate is not None
+    low, high = estimate.low, estimate.high
     assert low is not None and high is not None
     assert low < 0 < high, "the interval does not claim what the verdict does not"
-    assert found["simple"].confidence == pytest.approx(1 - 0.05 / 3)
-    assert found["simple"].method.endswith("Holm over 3 contrasts")
+    assert found["simple"].level == pytest.approx(0.05 / 3)
+    assert contrast_json(found["simple"])["confidence"] == pytest.approx(1 - 0.05 / 3)
+    assert verdicts.method(found["simple"]).endswith("Holm over 3 contrasts")
 
 
 def test_one_seed_speaks_of_two_trained_networks() -> None:
     pair = comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.96))
-    (found,) = contrasts(pair, None, hits_of)
-    assert found.method == "McNemar's exact test over the images"
-    assert found.verdict == "better by 6.0 ± 1.6 points, one seed"
-    assert found.note.startswith("one seed: this is about these two trained networks")
-    (close,) = contrasts(
-        comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.905)), None, hits_of
-    )
-    assert close.decided == "too few"
-    assert close.verdict.startswith("too few seeds to tell (one seed: 0.5 ±")
+    (found,) = contrasts(pairs(pair, None), PairTests(hits_of))
+    assert verdicts.method(found) == "McNemar's exact test over the images"
+    assert verdicts.words(found) == "better by 6.0 ± 1.6 points, one seed"
+    assert verdicts.note(found).startswith("one seed: this is about these two trained networks")
+    pair = comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.905))
+    (close,) = contrasts(pairs(pair, None), PairTests(hits_of))
+    assert close.relation == "too few"
+    assert verdicts.words(close).startswith("too few seeds to tell (one seed: 0.5 ±")
+
+
+def test_a_pair_is_tested_once_for_all_families() -> None:
+    """Predictions are read once a run, however many contrasts and families it is part of."""
+    read: list[str] = []
+
+    def hits(run: Run) -> np.ndarray:
+        read.append(run.trial.label)
+        return hits_of(run)
+
+    whole = comparison(*(trained(n, 0, a) for n, a in (("fcn", 0.9), ("a", 0.93), ("b", 0.96))))
+    tests, every = PairTests(hits), pairs(whole, "fcn", all_pairs=True)
+    assert contrasts(every, tests) == contrasts(every, tests)
+    assert len(contrasts(every[1:], tests)) == 2
+    assert sorted(read) == ["a", "b", "fcn"]
+    assert tests.of(every[0], 0.05, 3) is tests.of(every[0], 0.05, 1)
 
 
 def test_other_settings_are_not_compared() -> None:
     runs = [trained("fcn", s, 0.97, epochs=15) for s in (0, 1)]
     runs += [trained("simple", s, 0.99 + 0.001 * s, epochs=10) for s in (0, 1)]
     found = one(*runs)
-    assert (found.decided, found.p) == ("refused", None)
-    assert found.verdict == "not compared: trained 10 epochs against 15"
+    assert (found.relation, found.p) == ("refused", None)
+    assert found.refusal == Refusal("settings", (), (Differing("epochs", ("10",), ("15",)),))
+    assert verdicts.words(found) == "not compared: trained 10 epochs against 15"
     runs = [trained("fcn", 0, 0.97), trained("simple", 0, 0.99, lr=0.01, precision="bf16")]
-    assert one(*runs).verdict == "not compared: lr 0.01 against 0.001, precision bf16 against fp32"
-    (cost,) = cost_contrasts(comparison(*runs), "fcn")
-    assert cost.verdict.startswith("times not compared: lr")
+    assert verdicts.words(one(*runs)) == (
+        "not compared: lr 0.01 against 0.001, precision bf16 against fp32"
+    )
+    (cost,) = cost_contrasts(pairs(comparison(*runs), "fcn"))
+    assert verdicts.words(cost).startswith("times not compared: lr")
 
 
 def test_other_images_are_not_compared() -> None:
     fcn, simple = trained("fcn", 0, 0.97), trained("simple", 0, 0.99)
     other = dataclasses.replace(simple, trial=dataclasses.replace(simple.trial, data="cd"))
-    assert "other images under the same name" in one(fcn, other).verdict
+    assert "other images under the same name" in verdicts.words(one(fcn, other))
     other = dataclasses.replace(
         simple, trial=dataclasses.replace(simple.trial, data="cd", dataset="cifar10")
     )
-    assert one(fcn, other).verdict == "not compared: dataset cifar10 against mnist"
+    assert verdicts.words(one(fcn, other)) == "not compared: dataset cifar10 against mnist"
 
 
 def test_runs_that_ended_badly_are_left_out_and_named() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", shifted(FCN[:4], 0.008))]
     runs[5] = dataclasses.replace(runs[5], status="diverged", history=())
     found = one(*runs)
-    assert (found.n, found.note) == (3, "without seed 1: no run of simple that counts")
+    assert found.left_out == (LeftOut("simple", (1,)),)
+    assert (found.n, verdicts.note(found)) == (3, "without seed 1: no run of simple that counts")
     bad = [dataclasses.replace(r, status="failed", history=()) for r in runs[4:]]
-    assert one(*runs[:4], *bad).verdict == "not compared: no run of simple counts"
+    assert verdicts.words(one(*runs[:4], *bad)) == "not compared: no run of simple counts"
     apart = [trained("fcn", 0, 0.97), trained("simple", 1, 0.99)]
-    assert one(*apart).verdict == "not compared: they have no seed in common"
+    assert verdicts.words(one(*apart)) == "not compared: they have no seed in common"
 
 
 def test_a_refused_contrast_does_not_count_in_the_family() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", shifted(FCN[:4], 0.0018))]
-    found = contrasts(comparison(*runs, trained("late", 0, 0.98, epochs=9)), "fcn", no_hits)
-    assert [c.decided for c in found] == ["better", "refused"]
+    found = judged(*runs, trained("late", 0, 0.98, epochs=9))
+    assert [c.relation for c in found] == ["higher", "refused"]
 
 
 def test_the_baseline_must_be_among_the_models() -> None:
     with pytest.raises(UsageError) as caught:
-        contrasts(comparison(*series("simple", FCN), *series("fcn", FCN)), "simpel", no_hits)
+        pairs(comparison(*series("simple", FCN), *series("fcn", FCN)), "simpel")
     assert caught.value.hint == "did you mean `simple`?"
-    assert contrasts(comparison(*series("simple", FCN)), None, no_hits) == ()
+    assert pairs(comparison(*series("simple", FCN)), None) == []
 
 
 def test_equal_networks_are_found_equivalent() -> None:
     runs = [*series("fcn", FCN), *series("simple", shifted(FCN, 0.0001))]
     found = one(*runs, margin=0.005, level=sequential.look_level((3, 5, 8, 13, 20), 2))
-    assert found.decided == "equivalent"
-    assert found.verdict.startswith("no difference larger than 0.5 points (0.01 ± ")
-    assert found.sentence.startswith("no difference from fcn larger than 0.5 points")
+    assert found.relation == "equivalent"
+    assert verdicts.words(found).startswith("no difference larger than 0.5 points (0.01 ± ")
+    assert verdicts.sentence(found).startswith("no difference from fcn larger than 0.5 points")
     assert found.settled
     assert not one(*runs[:2], *runs[8:10], margin=0.0005).settled
 
 
 def test_contrasts_go_to_json() -> None:
-    record = one(*series("fcn", FCN), *series("simple", SIMPLE)).to_json()
+    record = contrast_json(one(*series("fcn", FCN), *series("simple", SIMPLE)))
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     asked = "model baseline difference low high p p_adjusted method effect_size n verdict"
     assert set(asked.split()) <= set(record)
@@ -200,9 +238,9 @@ def test_times_of_a_shared_machine_are_not_compared(waited: float | None, refuse
     busy = trained("b", 0, 0.9)
     epoch = dataclasses.replace(busy.history[0], waited_seconds=waited)
     whole = comparison(trained("a", 0, 0.9), dataclasses.replace(busy, history=(epoch,)))
-    (cost,) = cost_contrasts(whole, "a")
-    assert (cost.decided == "refused") is refused
-    assert (cost.verdict == "times not compared: b shared the machine") is refused
+    (cost,) = cost_contrasts(pairs(whole, "a"))
+    assert (cost.relation == "refused") is refused
+    assert (verdicts.words(cost) == "times not compared: b shared the machine") is refused
 
 
 @pytest.mark.parametrize(("waited", "refused"), [(0.09, False), (0.11, True), (None, False)])
@@ -217,7 +255,7 @@ def test_times_measured_afterwards_beside_others_are_not_compared(
         return dataclasses.replace(one, environment=beside, timing=timing)
 
     whole = comparison(timed("a", 0.0), timed("b", waited))
-    (cost,) = cost_contrasts(whole, "a")
-    assert (cost.verdict == "times not compared: b shared the machine") is refused
+    (cost,) = cost_contrasts(pairs(whole, "a"))
+    assert (verdicts.words(cost) == "times not compared: b shared the machine") is refused
     found = [mark.hint for mark in marks(whole.groups[1].runs[0], 100, 0.1)]
     assert any("the same command measures it again, alone" in hint for hint in found) is refused

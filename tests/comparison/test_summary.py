@@ -11,6 +11,9 @@ from scipy import stats as scipy_stats
 from convcompare.comparison import run_flags, verdicts
 from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.cost_contrasts import cost_contrasts
+from convcompare.comparison.pair_tests import PairTests
+from convcompare.comparison.pairs import pairs
+from convcompare.comparison.quantity import EPOCH_SECONDS
 from convcompare.comparison.summary import notes, summary
 from convcompare.core import formatting
 from convcompare.store.run import Run
@@ -22,8 +25,8 @@ def costs(*seconds: tuple[float, float], device: str = "cpu") -> str:
     others = [trained("simple", seed, 0.99, own) for seed, (_, own) in enumerate(seconds)]
     environment = dataclasses.replace(runs[0].environment, device=device)
     others = [dataclasses.replace(r, environment=environment) for r in others]
-    (found,) = cost_contrasts(comparison(*runs, *others), "fcn")
-    return found.verdict
+    (found,) = cost_contrasts(pairs(comparison(*runs, *others), "fcn"))
+    return verdicts.words(found)
 
 
 def test_times_are_compared_as_ratios() -> None:
@@ -40,16 +43,18 @@ def test_times_are_compared_as_ratios() -> None:
 
 def test_time_an_epoch_allows_for_the_epochs() -> None:
     runs = [*series("fcn", FCN[:3]), *series("simple", SIMPLE[:3], 20)]
-    (found,) = cost_contrasts(comparison(*runs), "fcn", "epoch_seconds")
-    assert found.ratio == pytest.approx(2, abs=0.02)
+    (found,) = cost_contrasts(pairs(comparison(*runs), "fcn"), EPOCH_SECONDS)
+    assert found.estimate is not None
+    assert found.estimate.value == pytest.approx(2, abs=0.02)
 
 
 def test_the_summary_reads_like_hyperfine() -> None:
     runs = [*series("fcn", FCN[:4], 10), *series("simple", SIMPLE[:4], 76)]
     runs += series("residual", shifted(SIMPLE[:4], 0.0005), 250)
     whole = comparison(*runs)
-    found = contrasts(whole, "fcn", no_hits, all_pairs=True)
-    assert summary(whole, found, cost_contrasts(whole, "fcn", all_pairs=True)) == [
+    every = pairs(whole, "fcn", all_pairs=True)
+    found, slower = contrasts(every, PairTests(no_hits)), cost_contrasts(every)
+    assert summary(whole, found, slower) == [
         "simple    better than fcn by 1.23 ± 0.06 points · 7.50 ± 0.13 times slower to train",
         "residual  better than fcn by 1.27 ± 0.24 points · 24.6 ± 0.5 times slower to train",
         "residual and simple: no clear difference (0.05 ± 0.15 points);"
@@ -59,8 +64,9 @@ def test_the_summary_reads_like_hyperfine() -> None:
 
 def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
     whole = comparison(*(trained(name, 0, a) for name, a in (("fcn", 0.9), ("b", 0.96))))
-    judged = contrasts(whole, None, hits_of)
-    lines = [*summary(whole, judged, cost_contrasts(whole, None)), *notes(judged)]
+    every = pairs(whole, None)
+    judged = contrasts(every, PairTests(hits_of))
+    lines = [*summary(whole, judged, cost_contrasts(every)), *notes(judged)]
     assert lines == [
         "b  better than fcn by 6.0 ± 1.6 points, one seed · as fast to train (one run each)",
         "one seed: this is about these two trained networks, not about the architectures",
@@ -141,7 +147,8 @@ def test_chance_is_judged_by_the_exact_binomial_test(hits: int) -> None:
 
 def test_runs_at_chance_level_are_in_no_contrast() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", (0.1, *shifted(FCN, 0.008)[1:4]))]
-    whole = run_flags.learnt(comparison(*runs), 10_000, 0.1135)
-    (found,) = contrasts(whole, "fcn", no_hits)
-    assert (found.n, found.decided) == (3, "better")
-    assert found.note == "without seed 0: no run of simple that counts"
+    dead = {run.id for run in runs if run_flags.at_chance(run, 10_000, 0.1135)}
+    whole = run_flags.learnt(comparison(*runs), dead)
+    (found,) = contrasts(pairs(whole, "fcn"), PairTests(no_hits))
+    assert (found.n, found.relation) == (3, "higher")
+    assert verdicts.note(found) == "without seed 0: no run of simple that counts"

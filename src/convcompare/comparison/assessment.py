@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,14 +14,17 @@ from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
 from . import predictions, run_flags
-from .comparison import Comparison, InterimSchedule
-from .contrasts import Contrast, contrasts
-from .cost_contrasts import CostContrast, cost_contrasts
+from .comparison import Comparison
+from .contrasts import contrasts
+from .cost_contrasts import cost_contrasts
+from .pair_tests import PairTests
+from .pairs import Pair, pairs
 from .run_flags import QualityFlag
-from .stats.estimates import ALPHA
 from .stats.sequential import look_level
 from .summary import notes, summary
 from .unplanned_looks import looks_words
+from .verdict import Verdict
+from .verdict_json import contrast_json, cost_json
 
 MOST_ALIKE = 3
 """Networks with the same mark that get a warning each; more of them get one together."""
@@ -39,8 +42,6 @@ class Assessment:
     comparison: Comparison
     store: RunStore
     all_pairs: bool = False
-    among: frozenset[frozenset[str]] | None = None
-    """The pairs of models that are contrasted, where not every one is."""
 
     @cached_property
     def chance(self) -> float:
@@ -54,28 +55,39 @@ class Assessment:
         return 1 / max(2, len(self.comparison.conditions.classes))
 
     @cached_property
-    def contrasts(self) -> tuple[Contrast, ...]:
+    def contrasts(self) -> tuple[Verdict, ...]:
         """Each network against the baseline, in test accuracy; not runs at chance level."""
-        if self.comparison.plan is None:
-            return self._contrasts(self._learnt, ALPHA, None)
-        return self._looks(self.comparison.plan)
+        return self._contrasts(lambda part: self._pairs(part, self.all_pairs))
 
-    def _contrasts(
-        self, part: Comparison, level: float, margin: float | None
-    ) -> tuple[Contrast, ...]:
-        return contrasts(
-            part, self._baseline, self._hits, level, self.all_pairs, margin, self.among
+    def contrasts_among(self, asked: Collection[Collection[str]]) -> tuple[Verdict, ...]:
+        """The same of these pairs of labels alone, which were asked about beforehand.
+
+        They are adjusted for each other and for no further ones.
+        """
+        names = {frozenset(one) for one in asked}
+        return self._contrasts(
+            lambda part: [
+                pair
+                for pair in self._pairs(part, all_pairs=True)
+                if frozenset((pair.model.label, pair.baseline.label)) in names
+            ]
         )
 
-    def _looks(self, plan: InterimSchedule) -> tuple[Contrast, ...]:
-        """Each look again, at its own level: what was clear at a look stays as it was then."""
-        found: dict[tuple[str, str], Contrast] = {}
+    def _contrasts(self, family: Callable[[Comparison], list[Pair]]) -> tuple[Verdict, ...]:
+        """Those of a family of pairs; under a plan each look again, at its own level.
+
+        What was clear at a look stays as it was then.
+        """
+        plan = self.comparison.plan
+        if plan is None:
+            return contrasts(family(self._learnt), self._tests)
+        found: dict[tuple[str, str], Verdict] = {}
         for look, seeds in enumerate(plan.looks[: plan.done]):
-            level = look_level(plan.looks, look)
-            for contrast in self._contrasts(self._first(seeds), level, plan.margin):
-                key = (contrast.model, contrast.baseline)
+            level, pairs_then = look_level(plan.looks, look), family(self._first(seeds))
+            for verdict in contrasts(pairs_then, self._tests, level, plan.margin):
+                key = (verdict.model, verdict.baseline)
                 if key not in found or not found[key].settled:
-                    found[key] = contrast
+                    found[key] = verdict
         return tuple(found.values())
 
     def _first(self, seeds: int) -> Comparison:
@@ -91,9 +103,9 @@ class Assessment:
         return replace(self._learnt, groups=tuple(groups))
 
     @cached_property
-    def costs(self) -> tuple[CostContrast, ...]:
+    def costs(self) -> tuple[Verdict, ...]:
         """Each network against the baseline, in time to train."""
-        return cost_contrasts(self._learnt, self._baseline, all_pairs=self.all_pairs)
+        return cost_contrasts(self._pairs(self._learnt, self.all_pairs))
 
     @cached_property
     def marks(self) -> list[tuple[str, Run, QualityFlag]]:
@@ -107,8 +119,13 @@ class Assessment:
 
     @property
     def lines(self) -> list[str]:
-        """The verdicts, one a line; nothing for a single network."""
+        """The verdicts, one a line and below each other; nothing for a single network."""
         return summary(self._learnt, self.contrasts, self.costs)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The same for running text, not aligned."""
+        return summary(self._learnt, self.contrasts, self.costs, aligned=False)
 
     @property
     def notes(self) -> list[str]:
@@ -135,8 +152,8 @@ class Assessment:
         """The public JSON object: it only grows."""
         return {
             **self.comparison.to_json(),
-            "contrasts": [contrast.to_json() for contrast in self.contrasts],
-            "cost_contrasts": [contrast.to_json() for contrast in self.costs],
+            "contrasts": [contrast_json(one) for one in self.contrasts],
+            "cost_contrasts": [cost_json(one) for one in self.costs],
             "marks": [
                 {"model": label, "id": run.id, "seed": run.trial.seed, **vars(mark)}
                 for label, run, mark in self.marks
@@ -155,7 +172,15 @@ class Assessment:
 
     @cached_property
     def _learnt(self) -> Comparison:
-        return run_flags.learnt(self.comparison, self._images, self.chance)
+        dead = {run.id for _, run, mark in self.marks if mark.name == "chance"}
+        return run_flags.learnt(self.comparison, dead)
+
+    def _pairs(self, part: Comparison, all_pairs: bool) -> list[Pair]:
+        return pairs(part, self._baseline, all_pairs)
+
+    @cached_property
+    def _tests(self) -> PairTests:
+        return PairTests(self._hits)
 
     def _hits(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]]:
         found = self.store.predictions(run)

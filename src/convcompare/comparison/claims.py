@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from convcompare.core import formatting
 from convcompare.core.registry import register
 from convcompare.store.run_store import RunStore
 
 from . import verdicts
 from .assessment import Assessment
-from .contrasts import Contrast
+from .comparison import Comparison
 from .pairs import Pair, pair
+from .quantity import ACCURACY, GRADIENT_END, GRADIENT_START, MACS, PARAMETERS
 from .run_figures import gradient_of_run
 from .stats import paired
-from .study import Claim, Study
+from .study import Claim, Sign, Study
+from .verdict import Refusal, Relation, Verdict
 
 SAME = 0.005
 """A difference in accuracy of which the reports would say that there is none."""
@@ -31,34 +32,55 @@ TOLD: dict[Outcome, str] = {
     "so far yes": "so far yes",
     "so far no": "so far no",
 }
-TRAINED = ("test_accuracy", "gradient_end")
+TRAINED = (ACCURACY.name, GRADIENT_END.name)
 """The figures that go on changing with the epochs."""
-MOMENTS = {"gradient_start": 0, "gradient_end": -1}
-COUNTS = {"parameters": (formatting.count, "parameters"), "macs": (formatting.large, "MACs")}
-"""What decides without a run: how each is written, and its name."""
+GRADIENTS = {GRADIENT_START.name: (GRADIENT_START, 0), GRADIENT_END.name: (GRADIENT_END, -1)}
+"""Each with the moment that it is of."""
+COUNTS = {one.name: one for one in (PARAMETERS, MACS)}
+"""What decides without a run."""
 EARLY: dict[Outcome, Outcome] = {"confirmed": "so far yes", "refuted": "so far no"}
+
+
+SIGNS: Mapping[Relation, Sign] = {"higher": ">", "lower": "<", "equal": "="}
+TURNED: Mapping[Sign, Sign] = {">": "<", "<": ">", "=": "="}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, what the runs say of it, and the figure that says so, in words."""
+    """A claim, what the runs say of it, and the verdicts on its pairs that say so.
+
+    ``epochs`` are those that the runs had and those of the report, where that makes a difference;
+    ``looked`` the numbers of seeds after which more were added unplanned.
+    """
 
     claim: Claim
     outcome: Outcome
-    evidence: str
+    verdicts: tuple[Verdict, ...]
+    epochs: tuple[int, int] | None = None
+    looked: tuple[int, ...] = ()
 
     @property
     def told(self) -> str:
         return TOLD[self.outcome]
 
     @property
+    def evidence(self) -> str:
+        """The figures that decide it, in words."""
+        said = "; ".join(_words(self.claim, one) for one in self.verdicts)
+        if self.epochs:
+            said += " (after {} of {} epochs)".format(*self.epochs)
+        if self.looked:
+            looks = " and at ".join(map(str, self.looked))
+            said += f" (seeds were added after a look at {looks})"
+        return said
+
+    @property
     def sentence(self) -> str:
         return f"“{self.claim.sentence}”: {self.told}, {self.evidence}"
 
 
-def study_of(assessment: Assessment) -> Study | None:
+def study_of(comparison: Comparison) -> Study | None:
     """The study that was run, where the runs are on its own data set."""
-    comparison = assessment.comparison
     if comparison.study is None or comparison.study not in register.study:
         return None
     found: Study = register.study[comparison.study].function()
@@ -70,100 +92,104 @@ def findings(assessment: Assessment) -> list[Finding]:
 
     Differences in accuracy are those of the pairs that the claims are about, adjusted together.
     """
-    study = study_of(assessment)
+    study = study_of(assessment.comparison)
     if study is None:
         return []
     run = {group.label for group in assessment.comparison.groups if group.finished}
     claims = [one for one in study.claims if run.issuperset(itertools.chain(*one.pairs))]
-    about = [one.pairs for one in claims if one.figure == "test_accuracy"]
-    among = frozenset(frozenset(names) for names in itertools.chain(*about))
-    every = replace(assessment, all_pairs=True, among=among)
-    return [_finding(one, study, every) for one in claims]
+    about = [names for one in claims if one.figure == ACCURACY.name for names in one.pairs]
+    contrasts = assessment.contrasts_among(about)
+    return [_finding(one, study, assessment, contrasts) for one in claims]
 
 
-def _finding(claim: Claim, study: Study, every: Assessment) -> Finding:
+def _finding(
+    claim: Claim, study: Study, assessment: Assessment, contrasts: Sequence[Verdict]
+) -> Finding:
     """A claim about several pairs is refuted by one of them, and confirmed by all."""
-    told = [_of_pair(claim, names, every) for names in claim.pairs]
+    judged = [(names, _of_pair(claim, names, assessment, contrasts)) for names in claim.pairs]
+    told = [(_outcome(claim, names[0], verdict), verdict) for names, verdict in judged]
     found = [outcome for outcome, _ in told]
     outcome: Outcome = next((o for o in ("refuted", "undecided") if o in found), "confirmed")
-    evidence = "; ".join(words for said, words in told if said == outcome)
+    deciding = tuple(verdict for said, verdict in told if said == outcome)
     names = set(itertools.chain(*claim.pairs))
-    groups = [group for group in every.comparison.groups if group.label in names]
+    groups = [group for group in assessment.comparison.groups if group.label in names]
     epochs = max(run.trial.config.epochs for group in groups for run in group.finished)
     asked = min(row.epochs for row in study.rows if row.name in names)
-    if epochs < asked and claim.figure in TRAINED:
-        outcome = EARLY.get(outcome, outcome)
-        evidence += f" (after {epochs} of {asked} epochs)"
-    looked = every.comparison.looked
-    if looked and claim.figure not in COUNTS:
-        evidence += f" (seeds were added after a look at {' and at '.join(map(str, looked))})"
-    return Finding(claim, outcome, evidence)
+    early = epochs < asked and claim.figure in TRAINED
+    return Finding(
+        claim,
+        EARLY.get(outcome, outcome) if early else outcome,
+        deciding,
+        (epochs, asked) if early else None,
+        () if claim.figure in COUNTS else assessment.comparison.looked,
+    )
 
 
-def _of_pair(claim: Claim, names: tuple[str, str], every: Assessment) -> tuple[Outcome, str]:
-    """What the runs say of two networks, the first one first, and the figure that says so."""
-    if claim.figure == "test_accuracy":
-        return _by_accuracy(claim, names, every)
-    groups = {group.label: group for group in every.comparison.groups}
+def _of_pair(
+    claim: Claim, names: tuple[str, str], assessment: Assessment, contrasts: Sequence[Verdict]
+) -> Verdict:
+    """The verdict on two networks in the figure of the claim."""
+    if claim.figure == ACCURACY.name:
+        return next(c for c in contrasts if {c.model, c.baseline} == set(names))
+    groups = {group.label: group for group in assessment.comparison.groups}
     first, second = (groups[name] for name in names)
-    if claim.figure in MOMENTS:
-        return _by_gradient(claim, pair(first, second), every.store)
-    return _by_counts(claim, *(getattr(group, claim.figure) for group in (first, second)))
+    if claim.figure in GRADIENTS:
+        return _gradient(claim, pair(first, second), assessment.store)
+    return _count(claim, names, *(getattr(group, claim.figure) for group in (first, second)))
 
 
-def _by_accuracy(claim: Claim, names: tuple[str, str], every: Assessment) -> tuple[Outcome, str]:
-    contrast = next(c for c in every.contrasts if {c.model, c.baseline} == set(names))
-    evidence = f"{contrast.model} {contrast.sentence}"
-    if claim.relation == "=" and _within(contrast):
-        return "confirmed", f"{evidence}, within {100 * SAME:g}"
-    direction = _direction(contrast, names[0])
-    if direction is None:
-        return "undecided", evidence
-    return ("confirmed" if direction == claim.relation else "refuted"), evidence
+def _outcome(
+    claim: Claim, first: str, verdict: Verdict
+) -> Literal["confirmed", "refuted", "undecided"]:
+    """What a verdict says of a claim about its two networks, of which `first` is named first."""
+    if claim.relation == "=" and _within(verdict):
+        return "confirmed"
+    sign = SIGNS.get(verdict.relation)
+    if sign is None:
+        return "undecided"
+    if verdict.model != first:
+        sign = TURNED[sign]
+    return "confirmed" if sign == claim.relation else "refuted"
 
 
-def _within(contrast: Contrast) -> bool:
+def _within(verdict: Verdict) -> bool:
     """Whether the whole interval is so small: not finding a difference does not show it."""
-    low, high = contrast.low, contrast.high
+    if verdict.quantity != ACCURACY or verdict.estimate is None:
+        return False
+    low, high = verdict.estimate.low, verdict.estimate.high
     return low is not None and high is not None and low > -SAME and high < SAME
 
 
-def _direction(contrast: Contrast, first: str) -> Literal[">", "<"] | None:
-    """How the first network of a claim stands to the second; None where it cannot be told."""
-    if contrast.decided not in ("better", "worse"):
-        return None
-    ahead = (contrast.decided == "better") == (contrast.model == first)
-    return ">" if ahead else "<"
+def _words(claim: Claim, verdict: Verdict) -> str:
+    within = claim.relation == "=" and _within(verdict)
+    return verdicts.evidence(verdict) + (f", within {100 * SAME:g}" if within else "")
 
 
-def _by_gradient(claim: Claim, both: Pair, store: RunStore) -> tuple[Outcome, str]:
+def _gradient(claim: Claim, both: Pair, store: RunStore) -> Verdict:
     """By the ratio of the first layers' mean absolute gradients, paired by seed.
 
     The interval is of this figure alone, as that of a time is; of one seed there is none.
     """
-    moment = MOMENTS[claim.figure]
+    quantity, moment = GRADIENTS[claim.figure]
+    names = (both.model.label, both.baseline.label, quantity)
     found = [[gradient_of_run(run, store, moment) for run in runs] for runs in both.runs]
     measured = [(a, b) for a, b in found if a and b]
     if not measured:
-        return "undecided", "no gradients were recorded"
+        return Verdict(*names, "refused", refusal=Refusal("not recorded"))
     firsts, seconds = zip(*measured, strict=True)
     ratio = paired.ratio(firsts, seconds)
-    means = f"{statistics.fmean(firsts):.1e} against {statistics.fmean(seconds):.1e}"
-    evidence = f"a mean absolute gradient in the first layer of {means}"
+    relation: Relation = "unclear"
     if ratio.low is None or ratio.high is None:
-        return "undecided", f"{evidence}, one seed"
-    evidence += f", {verdicts.times_words(ratio, 'larger', 'smaller')}"
-    if ratio.low <= 1 <= ratio.high:
-        return "undecided", evidence
-    direction = ">" if ratio.low > 1 else "<"
-    return ("confirmed" if direction == claim.relation else "refuted"), evidence
+        relation = "too few"
+    elif ratio.low > 1 or ratio.high < 1:
+        relation = "higher" if ratio.low > 1 else "lower"
+    values = (statistics.fmean(firsts), statistics.fmean(seconds))
+    return Verdict(*names, relation, ratio.n, ratio, values=values)
 
 
-def _by_counts(claim: Claim, a: int, b: int) -> tuple[Outcome, str]:
-    write, name = COUNTS[claim.figure]
-    direction = ">" if a > b else "<" if a < b else "="
-    evidence = f"{write(a)} {name} against {write(b)}"
-    return ("confirmed" if direction == claim.relation else "refuted"), evidence
+def _count(claim: Claim, names: tuple[str, str], a: int, b: int) -> Verdict:
+    relation: Relation = "higher" if a > b else "lower" if a < b else "equal"
+    return Verdict(*names, COUNTS[claim.figure], relation, values=(a, b))
 
 
 def counted(study: Study, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -175,8 +201,9 @@ def counted(study: Study, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     for claim in study.claims:
         for names in claim.pairs:
             if claim.figure in COUNTS and counts.keys() >= set(names):
-                figures = (counts[name][claim.figure] for name in names)
-                outcome, evidence = _by_counts(claim, *figures)
-                says = "confirm it" if outcome == "confirmed" else "say otherwise"
-                told.append(f"“{claim.sentence}”: the counts {says}, {evidence}")
+                found = _count(claim, names, *(counts[name][claim.figure] for name in names))
+                confirmed = _outcome(claim, names[0], found) == "confirmed"
+                says = "confirm it" if confirmed else "say otherwise"
+                said = verdicts.evidence(found)
+                told.append(f"“{claim.sentence}”: the counts {says}, {said}")
     return told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from convcompare.core.errors import UsageError, did_you_mean, quote
@@ -13,6 +14,7 @@ from convcompare.store.run import Run
 from .comparison import Comparison
 from .model_runs import ModelRuns
 from .run_flags import disturbed
+from .verdict import Differing, LeftOut, Refusal
 
 
 @dataclass(frozen=True)
@@ -29,19 +31,24 @@ class Pair:
     def seeds(self) -> int:
         return len(self.runs)
 
-    def left_out(self) -> str:
-        """The seeds that only one of the two finished, in words; empty where there are none."""
+    @cached_property
+    def differences(self) -> list[float]:
+        """Test accuracy of the model minus that of the baseline, a fraction for each seed."""
+        return [a.test_accuracy - b.test_accuracy for a, b in self.runs]
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The seeds that only one of the two finished."""
         paired = {run.trial.seed for run, _ in self.runs}
         found = []
         for group, other in ((self.model, self.baseline), (self.baseline, self.model)):
             missing = sorted({run.trial.seed for run in other.finished} - paired)
             if missing:
-                seeds = ", ".join(map(str, missing))
-                found.append(f"without seed {seeds}: no run of {group.label} that counts")
-        return "; ".join(found)
+                found.append(LeftOut(group.label, tuple(missing)))
+        return tuple(found)
 
-    def refusal(self) -> str | None:
-        """Why the accuracies of the two cannot be compared, in words; None where they can."""
+    @cached_property
+    def refusal(self) -> Refusal | None:
+        """Why the accuracies of the two cannot be compared; None where they can."""
         if not self.runs:
             return self._nothing_in_common()
         differing = self._differing(_settings)
@@ -51,10 +58,12 @@ class Pair:
             return None
         if "data" in differing and "dataset" in differing:
             del differing["data"]
-        return ", ".join(_words(name, *values) for name, values in differing.items())
+        return Refusal("settings", differing=tuple(differing.values()))
 
-    def cost_refusal(self) -> str | None:
-        """Why the times of the two cannot be compared, in words; None where they can."""
+    def cost_refusal(self) -> Refusal | None:
+        """Why the times of the two cannot be compared; None where they can."""
+        if self.refusal:
+            return self.refusal
         differing = self._differing(
             lambda run: {
                 "processor": run.timed_in.processor,
@@ -63,29 +72,26 @@ class Pair:
                 "devices": run.timed_in.devices,
             }
         )
-        words = [f"{name} {one} against {other}" for name, (one, other) in differing.items()]
-        sides = ((self.model, 0), (self.baseline, 1))
-        words += [
-            f"{group.label} shared the machine"
-            for group, side in sides
-            if any(disturbed(both[side]) for both in self.runs)
-        ]
-        return self.refusal() or ", ".join(words) or None
+        sides = zip((self.model, self.baseline), zip(*self.runs, strict=True), strict=True)
+        shared = tuple(group.label for group, runs in sides if any(map(disturbed, runs)))
+        if not differing and not shared:
+            return None
+        return Refusal("machine", shared, tuple(differing.values()))
 
-    def _nothing_in_common(self) -> str:
+    def _nothing_in_common(self) -> Refusal:
         for group in (self.model, self.baseline):
             if not group.finished:
-                return f"no run of {group.label} counts"
-        return "they have no seed in common"
+                return Refusal("no run", (group.label,))
+        return Refusal("no common seed")
 
-    def _differing(self, settings: Callable[[Run], dict[str, Any]]) -> dict[str, tuple[str, str]]:
-        """The settings that are not the same in all runs, with the values on either side."""
+    def _differing(self, settings: Callable[[Run], dict[str, Any]]) -> dict[str, Differing]:
+        """The settings that are not the same in all runs, by name."""
         sides = [[settings(run) for run in side] for side in zip(*self.runs, strict=True)]
         found = {}
-        for name in sides[0][0] if sides else ():
-            values = [list(dict.fromkeys(str(one[name]) for one in side)) for side in sides]
-            if len({*values[0], *values[1]}) > 1:
-                found[name] = (" and ".join(values[0]), " and ".join(values[1]))
+        for name in sides[0][0]:
+            model, baseline = (tuple(dict.fromkeys(str(one[name]) for one in s)) for s in sides)
+            if len({*model, *baseline}) > 1:
+                found[name] = Differing(name, model, baseline)
         return found
 
 
@@ -118,11 +124,3 @@ def pair(model: ModelRuns, baseline: ModelRuns) -> Pair:
 def _settings(run: Run) -> dict[str, Any]:
     trial = run.trial
     return {"dataset": trial.dataset, "data": trial.data, **trial.config.to_json()}
-
-
-def _words(name: str, one: str, other: str) -> str:
-    if name == "epochs":
-        return f"trained {one} epochs against {other}"
-    if name == "data":
-        return "other images under the same name of the data set"
-    return f"{name.replace('_', ' ')} {one} against {other}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,12 +124,13 @@ def waiting_share(run: Run) -> float | None:
     return sum(one for one in waited if one is not None) / seconds
 
 
-def learnt(comparison: Comparison, test_images: int, chance: float) -> Comparison:
-    """The comparison without the runs at chance level: what contrasts are made of."""
+def learnt(comparison: Comparison, dead: Collection[str]) -> Comparison:
+    """The comparison without the runs of these ids, which are at chance level.
+
+    It is what contrasts are made of.
+    """
     groups = tuple(
-        replace(
-            group, runs=tuple(run for run in group.runs if not at_chance(run, test_images, chance))
-        )
+        replace(group, runs=tuple(run for run in group.runs if run.id not in dead))
         for group in comparison.groups
     )
     return replace(comparison, groups=groups)

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Relation = Literal[">", "<", "="]
+Sign = Literal[">", "<", "="]
+"""Of the figure of the first network of a claim to that of the second."""
 Compared = Literal["test_accuracy", "parameters", "macs", "gradient_start", "gradient_end"]
 MAIN = ("mnist", "cifar10", "kernel-size", "depth", "custom-layers", "residual-blocks")
 """The studies of report 002, one a table."""
@@ -74,7 +75,7 @@ class Claim:
 
     sentence: str
     first: str | tuple[str, ...]
-    relation: Relation
+    relation: Sign
     second: str | tuple[str, ...]
     figure: Compared = "test_accuracy"
 

@@ -1,88 +1,89 @@
-"""The words of a verdict: differences in percentage points of accuracy, ratios of times.
+"""The words of verdicts: sentences about a difference or a ratio, and what they leave open.
 
 Each is said only where its condition holds; docs/concepts/statistics.md lists them.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 from convcompare.core import formatting
 
+from .quantity import ACCURACY, Quantity
 from .stats import power
 from .stats.estimates import ALPHA, Estimate
+from .verdict import Differing, Refusal, Verdict
 
-Decided = Literal["better", "worse", "equivalent", "none", "too few", "refused"]
-CostDecided = Literal["slower", "faster", "same", "none", "refused"]
 TYPICAL_SPREAD = 0.003
 """Standard deviation of paired differences where no earlier run tells: 0.3 points of accuracy."""
 LOPSIDED = 1.25
 """An interval whose one side is longer than the other by this factor is given by its ends."""
-
-_WITH_NAME: dict[Decided, tuple[str, str]] = {
-    "better": ("better", "better than {}"),
-    "worse": ("worse", "worse than {}"),
-    "equivalent": ("no difference", "no difference from {}"),
-    "none": ("no clear difference", "no clear difference from {}"),
-    "too few": ("too few seeds to tell", "too few seeds to tell from {}"),
-    "refused": ("not compared", "not compared with {}"),
-}
+ONE_SEED = "one seed: this is about these two trained networks, not about the architectures"
 
 
-def difference_words(difference: Estimate, decided: Decided, margin: float | None = None) -> str:
-    """The verdict on a difference of accuracies (a fraction), model minus baseline."""
-    if decided in ("better", "worse"):
-        sign = 1 if decided == "better" else -1
-        return f"{decided} by {_points(difference, sign)}"
-    amount = f"({_points(difference)})"
-    if decided == "equivalent":
-        assert margin is not None
-        return f"no difference larger than {100 * margin:g} points {amount}"
-    return f"no clear difference {amount}"
+def words(verdict: Verdict) -> str:
+    """The verdict without its baseline: ``better by 1.24 ± 0.15 points``."""
+    if verdict.quantity.scale == "ratio":
+        return _ratio_words(verdict)
+    lead, _ = _lead(verdict)
+    return lead + _rest(verdict)
 
 
-def too_few_words(difference: Estimate, smallest: float | None) -> str:
-    """The verdict where nothing is claimed because `smallest` (a fraction) is too large.
-
-    It is None for one seed, and 0 where all seeds show the same difference, so that their spread
-    is not known.
-    """
-    if not smallest:
-        seeds = "one seed" if difference.n == 1 else f"the same in {difference.n} seeds"
-        return f"too few seeds to tell ({seeds}: {_points(difference)})"
-    could = f"the smallest difference that could show is {shown_points(smallest)}"
-    return f"too few seeds to tell ({could})"
+def sentence(verdict: Verdict) -> str:
+    """A verdict on a difference with its baseline: ``better than fcn by 1.24 ± 0.15 points``."""
+    lead, preposition = _lead(verdict)
+    return f"{lead} {preposition} {verdict.baseline}{_rest(verdict)}"
 
 
-def named(verdict: str, decided: Decided, baseline: str) -> str:
-    """The verdict with the baseline in it: ``better than fcn by 1.24 ± 0.15 points``."""
-    lead, with_name = _WITH_NAME[decided]
-    return with_name.format(baseline) + verdict.removeprefix(lead)
+def evidence(verdict: Verdict) -> str:
+    """What a verdict rests on, for a claim that it decides."""
+    quantity = verdict.quantity
+    if quantity.scale == "difference":
+        return f"{verdict.model} {sentence(verdict)}"
+    if verdict.values is None:
+        return f"no {quantity.plural} were recorded"
+    model, baseline = map(quantity.show, verdict.values)
+    if quantity.scale == "exact":
+        return f"{model} {quantity.noun} against {baseline}"
+    size = "one seed" if verdict.n == 1 else times_words(verdict)
+    return f"a {quantity.noun} of {model} against {baseline}, {size}"
 
 
-def ratio_words(ratio: Estimate, decided: CostDecided, single: bool) -> str:
-    """The verdict on a ratio of training times, model over baseline."""
-    one_each = " (one run each)" if single else ""
-    if decided == "same":
-        return f"as fast to train{one_each}"
-    if decided == "none":
-        number, ends = _number(ratio)
-        return f"no clear difference in time to train ({number} times{ends})"
-    return times_words(ratio, "slower to train", "faster to train") + one_each
+def note(verdict: Verdict) -> str:
+    """What a reader of the verdict must know; empty where there is nothing."""
+    single = verdict.n == 1 and verdict.quantity.scale == "difference"
+    notes = [ONE_SEED] if single and verdict.relation != "refused" else []
+    for one in verdict.left_out:
+        seeds = ", ".join(map(str, one.seeds))
+        notes.append(f"without seed {seeds}: no run of {one.model} that counts")
+    return "; ".join(notes)
 
 
-def times_words(ratio: Estimate, above: str, below: str) -> str:
-    """A ratio as a number above one: ``7.8 ± 0.5 times slower``, ``46 times smaller, 27 to 80``.
+def outlook(verdict: Verdict) -> str:
+    """What twice the seeds could show; empty where that is clear or cannot be told."""
+    if verdict.settled:
+        return ""
+    if verdict.n < 2:
+        return "two seeds or more compare the architectures"
+    if not verdict.detectable_doubled:
+        return ""
+    return f"{2 * verdict.n} seeds could show {_size(verdict.detectable_doubled, verdict.quantity)}"
 
-    ``above`` and ``below`` are the words for a ratio above and below one.
-    """
-    times, words = ratio, above
+
+def method(verdict: Verdict) -> str:
+    """How the estimate was made, and over how many contrasts it is adjusted."""
+    made = verdict.estimate.method if verdict.estimate else ""
+    return made + (f", Holm over {verdict.family} contrasts" if verdict.family > 1 else "")
+
+
+def times_words(verdict: Verdict) -> str:
+    """A ratio as a number above one: ``7.8 ± 0.5 times slower``, ``46 times smaller, 27 to 80``."""
+    ratio = verdict.estimate
+    assert ratio is not None
+    comparative = verdict.quantity.comparative("lower" if ratio.value < 1 else "higher")
     if ratio.value < 1:
         low, high = ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low
-        times = Estimate(1 / ratio.value, low, high, ratio.n, ratio.method)
-        words = below
-    number, ends = _number(times)
-    return f"{number} times {words}{ends}"
+        ratio = Estimate(1 / ratio.value, low, high, ratio.n, ratio.method)
+    number, ends = _number(ratio)
+    return f"{number} times {comparative}{ends}"
 
 
 def detectable_words(
@@ -107,28 +108,106 @@ def detectable_words(
 
 def shown_points(fraction: float) -> str:
     """A size in percentage points, with two digits: ``0.98 points``, ``1.0 points``."""
-    value = 100 * fraction
-    if value < 0.995:
-        return f"{value:.2g} points"
-    return f"{value:.{1 if value < 9.95 else 0}f} points"
+    return _size(fraction, ACCURACY)
 
 
-def _points(difference: Estimate, sign: int = 1) -> str:
-    low, high = difference.low, difference.high
+def _lead(verdict: Verdict) -> tuple[str, str]:
+    """How a verdict on a difference begins, and the preposition of its baseline."""
+    if verdict.relation == "higher" or verdict.relation == "lower":
+        return verdict.quantity.comparative(verdict.relation), "than"
+    if verdict.relation == "refused":
+        return "not compared", "with"
+    leads = {
+        "equivalent": "no difference",
+        "unclear": "no clear difference",
+        "too few": "too few seeds to tell",
+    }
+    return leads[verdict.relation], "from"
+
+
+def _rest(verdict: Verdict) -> str:
+    """What stands behind the lead and the baseline of a verdict on a difference."""
+    if verdict.refusal is not None:
+        return f": {_reason(verdict.refusal)}"
+    difference, quantity = verdict.estimate, verdict.quantity
+    assert difference is not None
+    if verdict.differs:
+        sign = 1 if verdict.relation == "higher" else -1
+        single = ", one seed" if verdict.n == 1 else ""
+        return f" by {_amount(difference, quantity, sign)}{single}"
+    amount = _amount(difference, quantity)
+    if verdict.relation == "equivalent":
+        assert verdict.margin is not None
+        return f" larger than {quantity.factor * verdict.margin:g} {quantity.unit} ({amount})"
+    if verdict.relation == "unclear":
+        return f" ({amount})"
+    if verdict.detectable:
+        smallest = _size(verdict.detectable, quantity)
+        return f" (the smallest difference that could show is {smallest})"
+    seeds = "one seed" if verdict.n == 1 else f"the same in {verdict.n} seeds"
+    return f" ({seeds}: {amount})"
+
+
+def _reason(refusal: Refusal) -> str:
+    """The reason of a refusal: ``trained 10 epochs against 15``."""
+    if refusal.reason == "no run":
+        return f"no run of {' and '.join(refusal.models)} counts"
+    if refusal.reason == "no common seed":
+        return "they have no seed in common"
+    if refusal.reason == "no time":
+        return "no time was measured with the device alone"
+    found = [_setting(one) for one in refusal.differing]
+    found += [f"{model} shared the machine" for model in refusal.models]
+    return ", ".join(found)
+
+
+def _setting(one: Differing) -> str:
+    if one.name == "data":
+        return "other images under the same name of the data set"
+    model, baseline = " and ".join(one.model), " and ".join(one.baseline)
+    if one.name == "epochs":
+        return f"trained {model} epochs against {baseline}"
+    return f"{one.name.replace('_', ' ')} {model} against {baseline}"
+
+
+def _ratio_words(verdict: Verdict) -> str:
+    quantity = verdict.quantity
+    if verdict.refusal is not None:
+        return f"{quantity.plural} not compared: {_reason(verdict.refusal)}"
+    assert verdict.estimate is not None
+    one_each = " (one run each)" if verdict.n == 1 else ""
+    if verdict.relation == "equivalent":
+        return f"{quantity.alike}{one_each}"
+    if verdict.relation == "unclear":
+        number, ends = _number(verdict.estimate)
+        return f"no clear difference in {quantity.noun} ({number} times{ends})"
+    return times_words(verdict) + one_each
+
+
+def _size(value: float, quantity: Quantity) -> str:
+    """The size of a difference with two digits, in the unit of the figure."""
+    shown = quantity.factor * value
+    if shown < 0.995:
+        return f"{shown:.2g} {quantity.unit}"
+    return f"{shown:.{1 if shown < 9.95 else 0}f} {quantity.unit}"
+
+
+def _amount(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
+    """A difference with its margin, in the unit of the figure."""
+    factor, unit = quantity.factor * sign, quantity.unit
+    value, low, high = factor * difference.value, difference.low, difference.high
     if low is None or high is None:
-        return f"{_signed(100 * sign * difference.value, 2)} points"
-    low, high = sorted((100 * sign * low, 100 * sign * high))
-    value = 100 * sign * difference.value
+        return f"{_signed(value, 2)} {unit}"
+    low, high = sorted((factor * low, factor * high))
     sides = value - low, high - value
     if max(sides) > LOPSIDED * min(sides):
         places = formatting.decimals(min(sides))
-        ends = f"{_signed(low, places)} to {_signed(high, places)}"
-        return f"{_signed(value, places)} points, {ends}"
-    return formatting.plus_minus(value, max(sides)).replace("-", "−") + " points"
+        return f"{_signed(value, places)} {unit}, {_signed(low, places)} to {_signed(high, places)}"
+    return f"{formatting.minus(formatting.plus_minus(value, max(sides)))} {unit}"
 
 
 def _signed(value: float, places: int) -> str:
-    return f"{value:.{places}f}".replace("-", "−")
+    return formatting.minus(f"{value:.{places}f}")
 
 
 def _number(ratio: Estimate) -> tuple[str, str]:

@@ -78,7 +78,7 @@ def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
     found = [
         (section, study, one)
         for section in sections
-        if (study := study_of(section.assessment))
+        if (study := study_of(section.comparison))
         for one in findings(section.assessment)
     ]
     rows = [
@@ -114,15 +114,10 @@ def _overview(sections: Sequence[Section]) -> Iterator[Block]:
         return
     yield Heading(2, "Summary")
     for section in sections:
-        lines = section.assessment.lines
-        yield Paragraph(f"{section.title}:" if lines else f"{section.title}: nothing to compare.")
-        if lines:
-            yield Bullets([_sentence(line) for line in lines])
-
-
-def _sentence(line: str) -> str:
-    """A verdict of the terminal, without the spaces that align it there."""
-    return " ".join(line.split())
+        found = section.assessment.sentences
+        yield Paragraph(f"{section.title}:" if found else f"{section.title}: nothing to compare.")
+        if found:
+            yield Bullets(found)
 
 
 def _result(section: Section) -> Iterator[Block]:
@@ -132,9 +127,8 @@ def _result(section: Section) -> Iterator[Block]:
     if section.summary:
         yield Paragraph(section.summary)
     yield Paragraph(compared(comparison))
-    if section.assessment.lines:
-        lines = [*section.assessment.lines, *section.assessment.notes]
-        yield Bullets([_sentence(line) for line in lines])
+    if found := section.assessment.sentences:
+        yield Bullets([*found, *section.assessment.notes])
     if comparison.groups:
         ranked = section.assessment.ranked()
         table = comparison_table(ranked, section.source.store, section.columns)

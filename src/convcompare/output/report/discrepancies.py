@@ -19,7 +19,7 @@ def differences(assessment: Assessment) -> list[str]:
 
     On another data set than the report's the networks are others, and nothing is compared.
     """
-    study = study_of(assessment)
+    study = study_of(assessment.comparison)
     if study is None:
         return []
     context = Context(assessment.comparison, assessment.store)

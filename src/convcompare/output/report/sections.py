@@ -77,9 +77,7 @@ def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Secti
         return Section(source, "A comparison", figures=OWN_FIGURES, columns=OWN_COLUMNS)
     entry = register.study[comparison.study]
     study: Study = entry.function()
-    columns = (
-        (*study.columns, "published") if study_of(Assessment(comparison, store)) else study.columns
-    )
+    columns = (*study.columns, "published") if study_of(comparison) else study.columns
     title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"
     return Section(
         source, title, f"{entry.summary}.", comparison.study, study.figures, tuple(columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convcompare.comparison.assessment import Assessment
-from convcompare.comparison.contrasts import Contrast
+from convcompare.comparison.verdict import Verdict
 from convcompare.core import formatting
 
 from .table import Column, Table
@@ -29,11 +29,12 @@ def pair_table(assessment: Assessment) -> Table:
     return Table(tuple(columns), tuple(rows), (note,))
 
 
-def _cell(contrast: Contrast, sign: int) -> str | None:
-    if contrast.difference is None:
+def _cell(contrast: Verdict, sign: int) -> str | None:
+    """The difference of a contrast, or with `sign` -1 that of the same one turned round."""
+    difference = contrast.estimate
+    if difference is None:
         return None
-    half = None
-    if contrast.low is not None and contrast.high is not None:
-        half = 100 * (contrast.high - contrast.low) / 2
-    shown = formatting.plus_minus(100 * sign * contrast.difference, half).replace("-", "−")
-    return f"{shown}{' *' if contrast.decided in ('better', 'worse') else ''}"
+    factor, half = contrast.quantity.factor, difference.half_width
+    value, margin = factor * sign * difference.value, None if half is None else factor * half
+    shown = formatting.minus(formatting.plus_minus(value, margin))
+    return f"{shown} *" if contrast.differs else shown

@@ -1,0 +1,67 @@
+"""The figures that verdicts are about: their unit, their direction, the words for more and less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from convcompare.core import formatting
+
+Scale = Literal["difference", "ratio", "exact"]
+"""How two networks are compared: model minus baseline, model over baseline, or by counting."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A figure of two networks that a verdict is about.
+
+    ``best`` is the end of the scale that is better, None where neither is. A difference is written
+    as `factor` times itself in `unit`. ``higher`` and ``lower`` are the words for a model with more
+    or less of it than its baseline; where they are empty, "better" and "worse" by `best`.
+    ``alike`` is the word for an equivalent model; ``noun`` names the figure, and ``plural`` what is
+    not compared where a comparison is refused. ``show`` writes one value.
+    """
+
+    name: str
+    scale: Scale
+    best: Literal["high", "low"] | None = None
+    unit: str = ""
+    factor: float = 1
+    higher: str = ""
+    lower: str = ""
+    alike: str = ""
+    noun: str = ""
+    plural: str = ""
+    show: Callable[[Any], str] = str
+
+    def comparative(self, relation: Literal["higher", "lower"]) -> str:
+        """What a model is called that has more of it than its baseline, or less."""
+        given = self.higher if relation == "higher" else self.lower
+        return given or ("better" if (relation == "higher") == (self.best == "high") else "worse")
+
+
+ACCURACY = Quantity("test_accuracy", "difference", "high", "points", 100)
+TRAIN_SECONDS = Quantity(
+    "train_seconds",
+    "ratio",
+    "low",
+    higher="slower to train",
+    lower="faster to train",
+    alike="as fast to train",
+    noun="time to train",
+    plural="times",
+)
+EPOCH_SECONDS = replace(TRAIN_SECONDS, name="epoch_seconds")
+GRADIENT_START = Quantity(
+    "gradient_start",
+    "ratio",
+    higher="larger",
+    lower="smaller",
+    noun="mean absolute gradient in the first layer",
+    plural="gradients",
+    show="{:.1e}".format,
+)
+GRADIENT_END = replace(GRADIENT_START, name="gradient_end")
+PARAMETERS = Quantity("parameters", "exact", noun="parameters", show=formatting.count)
+MACS = Quantity("macs", "exact", noun="MACs", show=formatting.large)

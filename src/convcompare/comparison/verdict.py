@@ -1,0 +1,89 @@
+"""A verdict as data: how one network stands to another in one figure. `verdicts` writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .quantity import Quantity
+from .stats.estimates import Estimate
+
+Relation = Literal["higher", "lower", "equal", "equivalent", "unclear", "too few", "refused"]
+"""Of the model's figure to the baseline's: "equal" counts are the same, "equivalent" ones closer
+than a margin by a test; "too few" seeds could not have shown a difference that matters."""
+Reason = Literal["no run", "no common seed", "settings", "machine", "no time", "not recorded"]
+
+
+@dataclass(frozen=True)
+class Differing:
+    """A setting that is not the same in all runs of two networks, with the values of each."""
+
+    name: str
+    model: tuple[str, ...]
+    baseline: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why two networks are not compared.
+
+    ``models`` are the networks without a run that counts, or those whose runs shared the machine;
+    ``differing`` are settings of the runs, or of the machines that they were timed on.
+    """
+
+    reason: Reason
+    models: tuple[str, ...] = ()
+    differing: tuple[Differing, ...] = ()
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Seeds that a contrast is without, because `model` has no run of them that counts."""
+
+    model: str
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How `model` stands to `baseline` in one figure, and what that rests on.
+
+    ``n`` counts the seeds that both have. ``estimate`` is model minus baseline, or model over
+    baseline, as `quantity.scale` says, in the unit of the records (accuracies are fractions); None
+    where nothing was compared. Its interval is of the level at which Holm's procedure tested this
+    contrast, `level`, so that it never contradicts the relation. ``p_adjusted`` is Holm's, over the
+    `family` contrasts that were tested together; so is ``p_equivalence``, which belongs to
+    `margin`, where one was given. ``detectable`` is the difference that these seeds show with 80 %
+    power, ``detectable_doubled`` what twice as many do; both are None for one seed and where the
+    relation is clear, and 0 where all seeds show the same difference. ``values`` are the figures of
+    the model and the baseline themselves, for those that are shown by their values.
+    """
+
+    model: str
+    baseline: str
+    quantity: Quantity
+    relation: Relation
+    n: int = 0
+    estimate: Estimate | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    level: float | None = None
+    family: int = 1
+    effect_size: float | None = None
+    margin: float | None = None
+    p_equivalence: float | None = None
+    detectable: float | None = None
+    detectable_doubled: float | None = None
+    refusal: Refusal | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    values: tuple[float, float] | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the two are found to differ."""
+        return self.relation in ("higher", "lower")
+
+    @property
+    def settled(self) -> bool:
+        """Whether more seeds would not be asked for: a difference, equivalence, or a refusal."""
+        return self.relation not in ("unclear", "too few")
