@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+import hashlib
 import inspect
 import subprocess
 import sys
@@ -26,8 +28,41 @@ def test_names_read_from_the_sources_are_those_that_register(kind: str) -> None:
 
 def test_a_name_is_registered_once() -> None:
     assert "fcn" in register.model
-    with pytest.raises(ValueError, match="registered twice"):
+    with pytest.raises(UsageError) as caught:
         register.model("fcn")(lambda: None)
+    both = f"`convcompare.models.zoo.fcn` and `{__name__}`"
+    assert caught.value.message == f"model `fcn` is registered twice: by {both}"
+
+
+def test_a_function_that_is_defined_again_replaces_the_one_before() -> None:
+    registry = Registry("model", "convcompare.models.zoo")
+    for width in (1, 2):
+
+        @registry("again")
+        def again(width: int = width) -> None: ...
+
+    assert registry["again"].options()["width"].default == 2
+
+
+def test_what_is_not_built_in_is_identified_by_the_file_that_defines_it() -> None:
+    registry = Registry("model", "convcompare.models.zoo")
+    assert {entry.code for entry in register.model} == {None}
+    expected = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+    @registry("own")
+    def own() -> None: ...
+
+    @registry.family("own-{depth}", depth=(2,))
+    def sized(depth: int) -> None: ...
+
+    @registry("wrapped")
+    @functools.wraps(register.model["fcn"].function)
+    def wrapped(**options: object) -> None: ...
+
+    assert [registry[name].code for name in ("own", "own-2", "wrapped")] == [expected] * 3
+    registry("partial")(functools.partial(own))
+    with pytest.raises(UsageError, match="no file defines"):
+        _ = registry["partial"].code
 
 
 def test_a_misspelt_name_gets_a_suggestion() -> None:

@@ -1,4 +1,4 @@
-"""The seams of the tool: one registry for each kind of thing that can be added.
+"""What can be added to the tool: one registry per kind.
 
     from convcompare import register
 
@@ -6,8 +6,9 @@
     def tiny(in_channels: int, num_classes: int, width: int = 8) -> nn.Module:
         '''One line that says what it is, shown in every listing.'''
 
-Adding a thing is adding one file to the folder of its kind; nothing else names it. A package adds
-things by an entry point of the group ``convcompare.plugins`` that names a module to import.
+In the tree, one file in the folder of its kind adds an entry; nothing else names it. A package
+adds entries through the entry points of the group ``convcompare.plugins``, each of which names a
+module to import.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import UsageError, did_you_mean, quote
+from .plugins import code_sha256, load_plugins, module_of
 from .spec import Option, options_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,7 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered thing: its name, the function behind it, what the listing says of it."""
+    """A name of a registry, its function, and the keywords that it was registered with."""
 
     name: str
     function: Callable[..., Any]
@@ -43,14 +45,29 @@ class Entry:
         return (inspect.getdoc(self.function) or "").partition("\n")[0].rstrip(".")
 
     def options(self, context: tuple[str, ...] = ()) -> dict[str, Option]:
-        """The options of the function, but those parameters that the tool itself fills in."""
+        """The parameters of the function, except those in `context`, which the tool fills in."""
         return options_of(self.function, context)
+
+    @property
+    def code(self) -> str | None:
+        """SHA-256 of the file that defines a plugin's function; None for a built-in entry.
+
+        Raises UsageError if no file defines the function.
+        """
+        try:
+            return code_sha256(self.function)
+        except (OSError, TypeError):
+            raise UsageError(
+                f"{quote(self.name)} is registered by an object that no file defines",
+                "register a function or a class of a file: its content identifies the runs",
+            ) from None
 
 
 class Registry:
-    """Things of one kind by name; filled by importing the modules of `package` at first use.
+    """The entries of one kind by name, built-in ones and those of plugins.
 
-    `listing` is the command that lists them.
+    The first look-up imports the modules of `package` and all plugins; it raises UsageError if a
+    plugin does not load. `listing` is the command that lists the entries.
     """
 
     def __init__(self, kind: str, package: str, listing: str = "") -> None:
@@ -61,11 +78,21 @@ class Registry:
         self._loaded = False
 
     def __call__(self, name: str, **info: Any) -> Callable[[F], F]:
-        """Decorator: register a function under `name`; a name that is taken raises ValueError."""
+        """Decorator: register a function under `name`.
+
+        A function that is defined again, as by a notebook cell, replaces the one before. Raises
+        UsageError if another function has the name.
+        """
 
         def add(function: F) -> F:
-            if name in self._entries:
-                raise ValueError(f"{self.kind} {name!r} is registered twice")
+            other = self._entries.get(name)
+            if other and _origin(other.function) != _origin(function):
+                modules = {module_of(other.function), module_of(function)}
+                both = " and ".join(map(quote, sorted(modules)))
+                raise UsageError(
+                    f"{self.kind} {quote(name)} is registered twice: by {both}",
+                    "give one of them another name",
+                )
             self._entries[name] = Entry(name, function, info)
             return function
 
@@ -74,8 +101,8 @@ class Registry:
     def family(self, pattern: str, **member: Iterable[Any]) -> Callable[[F], F]:
         """Decorator: register ``"resnet-{depth}", depth=(20, 32)`` as ``resnet-20`` and ``-32``.
 
-        The function declares a parameter of that name. It is no option of the members, and what
-        the docstring says of ``{depth}`` is said of each.
+        The function declares a parameter of that name, which is no option of the members. In its
+        docstring, ``{depth}`` becomes the value of each member.
         """
         ((field, values),) = member.items()
 
@@ -108,7 +135,10 @@ class Registry:
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def names(self) -> list[str]:
-        """All names, read from the sources without importing them: for completion and hints."""
+        """All names, for completion and hints, read from the sources without importing them.
+
+        Names of plugins are included only after a look-up has imported the plugins.
+        """
         spec = importlib.util.find_spec(self.package)
         folders = list(spec.submodule_search_locations or []) if spec else []
         files = [file for folder in folders for file in sorted(Path(folder).glob("*.py"))]
@@ -131,11 +161,15 @@ class Registry:
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
-        folder = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(folder.__path__):
-            importlib.import_module(f"{self.package}.{module.name}")
-        _load_plugins()
+        self._loaded = True  # before the imports: one of them may look up an entry
+        try:
+            folder = importlib.import_module(self.package)
+            for module in pkgutil.iter_modules(folder.__path__):
+                importlib.import_module(f"{self.package}.{module.name}")
+            load_plugins()
+        except BaseException:
+            self._loaded = False
+            raise
 
 
 def _member(function: Callable[..., Any], field: str, value: Any) -> Callable[..., Any]:
@@ -152,16 +186,27 @@ def _member(function: Callable[..., Any], field: str, value: Any) -> Callable[..
     return member
 
 
-def _load_plugins() -> None:
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group="convcompare.plugins"):
-        point.load()
+def _origin(function: Callable[..., Any]) -> tuple[str, str]:
+    """Module and qualified name, which stay when a function is defined again."""
+    return module_of(function), str(getattr(function, "__qualname__", id(function)))
 
 
 @dataclass(frozen=True)
 class Registries:
-    """One registry for each kind of thing that can be added."""
+    """The decorators that register a function: ``@register.model("tiny")``, one per kind.
+
+    - ``model``: (in_channels, image_size, num_classes, options) → ``torch.nn.Module``; the
+      function declares which of these it takes. ``family`` registers several sizes of a design.
+    - ``dataset``: (`Sources`, options) → `Dataset`. Keywords ``channels``, ``image_size``,
+      ``classes``, ``train``, ``test`` and ``source`` are what `convcompare datasets` lists.
+    - ``metric``: (`Logits`, `Labels`) → float. Keyword ``best``: ``"high"`` or ``"low"``.
+    - ``plot``: (`PlotSource`) → list of `Drawing`.
+
+    ``study``, ``executor`` and ``export`` are for the tool itself and may change in any version.
+
+    The first line of a function's docstring is its line in the listings. Registering raises
+    `UsageError` if another function has the name.
+    """
 
     model: Registry
     dataset: Registry

@@ -43,8 +43,8 @@ class Description:
 class Builder:
     """A spec bound to a shape: builds the network, any number of times.
 
-    ``spec`` is the text with every option resolved; ``code`` the SHA-256 of the user's own file,
-    or of the name and version of the library that the network is from.
+    ``spec`` is the text with every option resolved; ``code`` the SHA-256 of the user's own or a
+    plugin's file, or of the name and version of the library that the network is from.
     """
 
     spec: str
@@ -175,7 +175,7 @@ def resolve(text: str, shape: Shape) -> Builder:
     spec = Spec.parse(text)
     function, options, code = _find(spec.name)
     values = bind(spec, options)
-    if code or is_own(spec.name):
+    if is_library(spec.name) or is_own(spec.name):
         values = {name: values[name] for name, _ in spec.options}
     declared = options_of(function)
     context = {name: getattr(shape, name) for name in CONTEXT if name in declared}
@@ -192,9 +192,9 @@ def _find(name: str) -> tuple[Callable[..., Any], dict[str, Option], str | None]
     """What builds the network of that name, the options it takes, the hash of foreign code."""
     if is_library(name):
         return load_library(name)
-    code = None
     if is_own(name):
         function, code = load_own(name)
     else:
-        function = register.model[name].function
+        entry = register.model[name]
+        function, code = entry.function, entry.code
     return function, options_of(function, CONTEXT), code

@@ -29,8 +29,9 @@ class Trial:
     """One network, one data set, one seed, one configuration.
 
     ``model`` and ``dataset`` are specs with every option resolved, defaults included; ``data`` is
-    the SHA-256 of the decoded arrays; ``code`` that of the user's own file, for ``file.py:Net``.
-    ``label`` is the model as it was typed, for listings; it is no part of the identity.
+    the SHA-256 of the decoded arrays; ``code`` that of the user's own file, for ``file.py:Net``,
+    or of a plugin's file. ``label`` is the model as it was typed, for listings; it is no part of
+    the identity.
     """
 
     model: str

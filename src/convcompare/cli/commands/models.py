@@ -157,6 +157,9 @@ def _fields(builder: Builder) -> dict[str, str]:
 
 
 def _about(builder: Builder) -> list[str]:
-    """The paragraphs of the docstring, for networks of the zoo."""
-    text = "" if builder.code else inspect.getdoc(builder.function) or ""
+    """The paragraphs of the docstring, for networks of the zoo and of plugins."""
+    from convcompare.core.registry import register
+
+    known = Spec.parse(builder.spec).name in register.model
+    text = inspect.getdoc(builder.function) or "" if known else ""
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]

@@ -1,0 +1,71 @@
+"""Packages that add entries to the registries: how they are loaded, what identifies their code."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import linecache
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import ConvcompareError, UsageError, quote
+from .failures import reason
+
+GROUP = "convcompare.plugins"
+"""The group of the entry points. Each names a module, which registers as it is imported."""
+_PACKAGE = Path(__file__).parents[1]
+
+
+def load_plugins() -> None:
+    """Import the module of every entry point.
+
+    Raises UsageError, which names the entry point and its package, if one does not import.
+    """
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=GROUP):
+        try:
+            point.load()
+        except (Exception, SystemExit) as error:
+            package = point.dist.name if point.dist else point.name
+            why = error.message if isinstance(error, ConvcompareError) else reason(error)
+            raise UsageError(
+                f"plugin {quote(point.value)} of the package {quote(package)} does not load: {why}",
+                f"fix it, or `pip uninstall {package}`; `--debug` shows the traceback",
+            ) from error
+
+
+def module_of(function: Callable[..., Any]) -> str:
+    """The name of the module that defines a function or a class."""
+    return str(getattr(function, "__module__", ""))
+
+
+def code_sha256(function: Callable[..., Any]) -> str | None:
+    """SHA-256, in hex, of the file that defines a function or a class.
+
+    If the function wraps another one, the files of both count. None for what convcompare itself
+    defines. Files that the defining file imports do not count. Raises OSError if no file defines
+    the function, TypeError for an object that is neither a function nor a class.
+    """
+    files = [file for file in _files(function) if not Path(file).is_relative_to(_PACKAGE)]
+    if not files:
+        return None
+    return hashlib.sha256(b"".join(map(_content, dict.fromkeys(files)))).hexdigest()
+
+
+def _files(function: Callable[..., Any]) -> Iterator[str]:
+    """The file of a function and those of the functions that it wraps (`functools.wraps`)."""
+    wrapped: Any = function
+    while wrapped is not None:
+        yield inspect.getsourcefile(wrapped) or ""
+        wrapped = getattr(wrapped, "__wrapped__", None)
+
+
+def _content(file: str) -> bytes:
+    if Path(file).is_file():
+        return Path(file).read_bytes()
+    lines = linecache.getlines(file)  # a cell of a notebook
+    if not lines:
+        raise OSError(f"there is no source file {file!r}")
+    return "".join(lines).encode()
