@@ -6,11 +6,15 @@ python docs/reference_page.py --check    fails where one is not current
 
 from __future__ import annotations
 
+import ast
+import importlib
 import inspect
 import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import get_origin
 
 import convcompare
 from convcompare.cli.command_list import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES
@@ -19,6 +23,16 @@ from convcompare.cli.lazy_commands import load
 
 FOLDER = Path(__file__).parent / "reference"
 WIDTH = 90
+PLUGINS = {
+    "To register": ("register", "Spec"),
+    "Types of options": ("Count", "Kernel", "Probability", "Widths", "Factor"),
+    "Limits of options": ("AtLeast", "Above", "Between", "Odd"),
+    "For a data set": ("Dataset", "Split", "Sources"),
+    "For a metric": ("Logits", "Labels", "check_predictions"),
+    "For a plot": ("PlotSource", "Drawing", "panels", "model_rows"),
+    "To report an error": ("UsageError", "ModelError", "DataError"),
+}
+"""The public names that packages need which add something, by what they are for."""
 MADE = "Made from the code by `python docs/reference_page.py`; a test checks that it is current."
 
 
@@ -56,7 +70,39 @@ def library() -> Iterator[str]:
             yield from _function(name, function, isinstance(member, property))
     yield "\n## convcompare.ConvcompareError\n"
     yield _prose(convcompare.ConvcompareError)
-    yield "\n`message` and `hint` are one line each; `exit_code` is that of the command line."
+    yield "\n## For plugins\n"
+    yield "What packages use that [add a network](../guides/add-a-network.md) or"
+    yield "[something else](../guides/add-other-things.md); from `convcompare` as well."
+    for title, names in PLUGINS.items():
+        yield f"\n### {title}"
+        for name in names:
+            yield f"\n#### {name}\n"
+            yield from _plugin_name(name)
+
+
+def _plugin_name(name: str) -> Iterator[str]:
+    """A public name: how it is called or what it stands for, and its docstring."""
+    thing = getattr(convcompare, name)
+    if name in ("register", "PlotSource"):  # no caller makes one
+        yield _prose(thing)
+    elif inspect.isclass(thing) and issubclass(thing, Exception):
+        yield _text([f"class {name}({thing.__bases__[0].__name__}): exit code {thing.exit_code}"])
+        yield "\n" + _prose(thing)
+    elif inspect.isfunction(thing) or (inspect.isclass(thing) and not get_origin(thing)):
+        yield from _function(name, thing)
+    else:
+        yield from _alias(name)
+
+
+def _alias(name: str) -> Iterator[str]:
+    """A type that is written out in its module, and the docstring below it."""
+    module = importlib.import_module(f"convcompare.{convcompare._HOMES[name]}")
+    body = ast.parse(inspect.getsource(module)).body
+    for node, below in pairwise(body):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            assert isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant), name
+            yield _text([ast.unparse(node)])
+            yield "\n" + _markdown(inspect.cleandoc(str(below.value.value)))
 
 
 def _function(name: str, function: object, is_property: bool = False) -> Iterator[str]:
@@ -64,6 +110,8 @@ def _function(name: str, function: object, is_property: bool = False) -> Iterato
     shown = signature.replace(
         parameters=[one for one in signature.parameters.values() if one.name != "self"]
     )
+    if inspect.isclass(function):
+        shown = shown.replace(return_annotation=inspect.Signature.empty)
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(shown))
     yield _text([f"{name} -> {shown.return_annotation}" if is_property else f"{name}{text}"])
     yield "\n" + _prose(function)
@@ -71,10 +119,14 @@ def _function(name: str, function: object, is_property: bool = False) -> Iterato
 
 def _prose(thing: object) -> str:
     """A docstring as Markdown: its code is code, its arguments are a list."""
-    text = re.sub(r"``([^`]*)``", r"`\1`", inspect.getdoc(thing) or "")
+    text = _markdown(inspect.getdoc(thing) or "")
     text = re.sub(r"^(Args|Returns|Raises):$", r"**\1**\n", text, flags=re.MULTILINE)
     text = re.sub(r"^ {4}(\*?\w+): ", r"- `\1`: ", text, flags=re.MULTILINE)
     return re.sub(r"^ {4}(?=\S)", "", text, flags=re.MULTILINE)
+
+
+def _markdown(text: str) -> str:
+    return re.sub(r"``([^`]*)``", r"`\1`", text)
 
 
 def main() -> None:

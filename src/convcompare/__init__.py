@@ -8,6 +8,9 @@
 
 `compare` runs what the command of that name runs, with the same options, into the same store;
 `read` is what has run before. Every error that is raised on purpose is a `ConvcompareError`.
+
+The names of this module are stable: they follow semantic versioning, as do the documented members
+of what they name. Other modules of the package may change in any version.
 """
 
 from __future__ import annotations
@@ -19,25 +22,99 @@ from .core.version import __version__
 
 if TYPE_CHECKING:
     from .api import Result, compare, read
-    from .core.errors import ConvcompareError
+    from .comparison.predictions import Labels, Logits
+    from .comparison.predictions import check as check_predictions
+    from .core.errors import ConvcompareError, DataError, ModelError, UsageError
     from .core.registry import register
+    from .core.spec import (
+        Above,
+        AtLeast,
+        Between,
+        Count,
+        Factor,
+        Kernel,
+        Odd,
+        Probability,
+        Spec,
+        Widths,
+    )
+    from .data.dataset import Dataset, Sources, Split
+    from .output.plots.figure import Drawing, model_rows, panels
+    from .output.plots.source import Source as PlotSource
 
-__all__ = ["ConvcompareError", "Result", "__version__", "compare", "read", "register"]
+__all__ = [
+    "Above",
+    "AtLeast",
+    "Between",
+    "ConvcompareError",
+    "Count",
+    "DataError",
+    "Dataset",
+    "Drawing",
+    "Factor",
+    "Kernel",
+    "Labels",
+    "Logits",
+    "ModelError",
+    "Odd",
+    "PlotSource",
+    "Probability",
+    "Result",
+    "Sources",
+    "Spec",
+    "Split",
+    "UsageError",
+    "Widths",
+    "__version__",
+    "check_predictions",
+    "compare",
+    "model_rows",
+    "panels",
+    "read",
+    "register",
+]
 
 _HOMES = {
+    "Above": "core.spec",
+    "AtLeast": "core.spec",
+    "Between": "core.spec",
     "ConvcompareError": "core.errors",
+    "Count": "core.spec",
+    "DataError": "core.errors",
+    "Dataset": "data.dataset",
+    "Drawing": "output.plots.figure",
+    "Factor": "core.spec",
+    "Kernel": "core.spec",
+    "Labels": "comparison.predictions",
+    "Logits": "comparison.predictions",
+    "ModelError": "core.errors",
+    "Odd": "core.spec",
+    "PlotSource": "output.plots.source:Source",
+    "Probability": "core.spec",
     "Result": "api",
+    "Sources": "data.dataset",
+    "Spec": "core.spec",
+    "Split": "data.dataset",
+    "UsageError": "core.errors",
+    "Widths": "core.spec",
+    "check_predictions": "comparison.predictions:check",
     "compare": "api",
+    "model_rows": "output.plots.figure",
+    "panels": "output.plots.figure",
     "read": "api",
     "register": "core.registry",
 }
-"""The modules of the public names, imported when a name is first asked for (PEP 562)."""
+"""The modules of the public names, imported when a name is first asked for (PEP 562).
+
+A name that is another one in its module is written ``module:name``.
+"""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home, _, inner = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), inner or name)
 
 
 def __dir__() -> list[str]:

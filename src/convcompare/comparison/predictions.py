@@ -12,12 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 Logits = npt.NDArray[np.floating[Any]]
+"""Logits of the test images of one run: floats (n, classes)."""
 Labels = npt.NDArray[np.integer[Any]]
+"""The right classes of the test images: integers (n,), from 0 to classes - 1."""
 BINS = 15
 
 
 def check(logits: Logits, labels: Labels) -> None:
-    """ValueError unless there is an image, a logit for each class, and a label of a class."""
+    """Raise ValueError unless logits (n, classes) and labels (n,) fit each other.
+
+    There must be one image or more, every logit finite, and every label that of a class.
+    """
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
         raise ValueError(f"logits (n, classes) and labels (n,): {logits.shape}, {labels.shape}")
     if labels.min() < 0 or labels.max() >= logits.shape[1]:

@@ -23,7 +23,11 @@ Choice = TypeVar("Choice", bound=str)
 
 
 class ConvcompareError(Exception):
-    """An error the user can act on: what is wrong, and what to do about it."""
+    """An error that the user can act on.
+
+    ``message`` says what is wrong and ``hint`` what to do about it, or is None; each is one line in
+    plain words without a full stop. ``exit_code`` is that of the command line.
+    """
 
     exit_code = 1
 
@@ -40,17 +44,17 @@ class ConvcompareError(Exception):
 
 
 class UsageError(ConvcompareError):
-    """The request cannot be met as it was written."""
+    """The request cannot be met as it was written: an unknown name, a value out of its limits."""
 
     exit_code = 2
 
 
 class ModelError(UsageError):
-    """A network does not build, or does not fit the data set."""
+    """A network cannot be built, or does not fit the data set."""
 
 
 class DataError(ConvcompareError):
-    """A data set is not available, or is not what it should be."""
+    """A data set is not available, or differs from its checksum."""
 
     exit_code = 3
 

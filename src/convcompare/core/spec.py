@@ -1,11 +1,11 @@
 """Specs: a name with options, ``cnn:depth=6,kernel=5``, to and from text.
 
-The values are cast by the annotations of the function that takes them (`bind`), so that a builder's
-signature is its whole declaration: name, type, limits, default. Standard library only.
+`bind` casts the values by the annotations of the function that takes them. A builder's signature is
+therefore its whole declaration: name, type, limits, default. Standard library only.
 
-Annotations understood: ``int``, ``float``, ``bool``, ``str``, ``Literal[...]``, ``tuple[int, ...]``
-(written ``512x256x128``), ``X | None`` (written ``none``), and ``Annotated[X, limit]`` with a limit
-of this module (`AtLeast`, `Between`, `Odd`).
+Annotations: ``int``, ``float``, ``bool``, ``str``, ``Literal[...]``, ``tuple[int, ...]`` (written
+``512x256x128``), ``X | None`` (written ``none``), and ``Annotated[X, limit]`` with a limit of this
+module (`AtLeast`, `Above`, `Between`, `Odd`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _OPTIONS = re.compile(r"[A-Za-z_]\w*=[^=]*")
 
 @dataclass(frozen=True)
 class Spec:
-    """A name and its options as they were written, in the order they were written."""
+    """A name and its options as text, ``name:option=value,option=value``, in the written order.
+
+    ``Spec.parse(text)`` reads one; ``str(spec)`` is the text again.
+    """
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
@@ -35,8 +38,9 @@ class Spec:
     def parse(cls, text: str) -> Spec:
         """Read ``NAME[:option=value[,option=value…]]``.
 
-        The name may itself hold colons (``net.py:Net``, ``folder:/data/birds``): the options are
-        the part behind the last colon when it reads as ``option=value``.
+        The name may contain colons (``net.py:Net``, ``folder:/data/birds``): the options are the
+        part after the last colon if that part has the form ``option=value``. Raises UsageError for
+        an empty name, a part that is no option, or an option that is set twice.
         """
         name, colon, rest = text.rpartition(":")
         if not colon or not _OPTIONS.match(rest):
@@ -65,7 +69,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """A number that is `low` or more."""
+    """A limit: `low` or more, as in ``Annotated[int, AtLeast(2)]``."""
 
     low: float
 
@@ -78,7 +82,7 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class Between:
-    """A number from `low` to below `high`, or to `high` itself where `closed`."""
+    """A limit: from `low` to below `high`; if `closed`, `high` itself is allowed."""
 
     low: float
     high: float
@@ -94,7 +98,7 @@ class Between:
 
 @dataclass(frozen=True)
 class Above:
-    """A number greater than `low`."""
+    """A limit: greater than `low`."""
 
     low: float
 
@@ -107,7 +111,7 @@ class Above:
 
 @dataclass(frozen=True)
 class Odd:
-    """An odd number, as a kernel must be to keep the size of the image."""
+    """A limit: odd and positive. An odd kernel, padded by half, keeps the size of the image."""
 
     def __call__(self, value: int) -> bool:
         return value > 0 and value % 2 == 1
@@ -117,15 +121,15 @@ class Odd:
 
 
 Count = Annotated[int, AtLeast(1)]
-"""A number of channels, units, layers: 1 or more."""
+"""An option that counts channels, units or layers: a whole number, 1 or more."""
 Kernel = Annotated[int, Odd()]
-"""The side of a square kernel."""
+"""An option for the side of a square kernel, in pixels: an odd number, 1 or more."""
 Probability = Annotated[float, Between(0, 1)]
-"""A share from 0 to below 1, as dropout takes it."""
+"""An option from 0 to below 1, such as a rate of dropout."""
 Widths = tuple[Count, ...]
-"""Several counts, written ``512x256x128``."""
+"""An option for a list of counts, one per layer, written ``512x256x128``."""
 Factor = Annotated[float, Above(0)]
-"""A factor on the channels of every layer."""
+"""An option for a factor, such as that on the channels of every layer: greater than 0."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,11 @@ Augmentation = Literal["none", "crop", "flip-crop"]
 
 @dataclass(frozen=True)
 class Split:
-    """Images and their classes: ``images`` (n, channels, height, width), ``labels`` (n,)."""
+    """The images of one split and their classes.
+
+    ``images`` are uint8 (n, channels, height, width), all square and of one size; ``labels`` are
+    int64 (n,), indices into `Dataset.classes`. Raises ValueError for another shape or type.
+    """
 
     images: Images
     labels: Labels
@@ -45,12 +49,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A train and a test split, and what a table must say about them.
+    """A train and a test split, with what the trainer and the tables need to know of them.
 
-    ``mean`` and ``std`` are per channel, of images scaled to 0…1. ``test_split`` says in words
-    which images the test figures are measured on. ``augmentation`` is what keeps the class of an
-    image: digits may be shifted, photographs also mirrored. ``source`` says where the bytes came
-    from.
+    ``name`` is the registered name. ``classes`` are the names of the classes, in the order of their
+    labels. ``mean`` and ``std`` are per channel, of the training images scaled to 0…1.
+    ``augmentation`` is what keeps the class of an image: ``"none"``, ``"crop"`` (shifts, for
+    digits) or ``"flip-crop"`` (shifts and mirroring, for photographs). For tables, ``test_split``
+    says in words which images the test figures are measured on, and ``source`` where the files
+    came from.
     """
 
     name: str
@@ -96,10 +102,10 @@ def fingerprint(splits: Iterable[Split]) -> str:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where data sets may come from.
+    """Where the files of a data set may come from.
 
-    ``cache`` is the tool's own folder; ``data_dir`` a folder of the user's in torchvision's layout;
-    ``offline`` keeps away from the network; ``quiet`` says nothing while it fetches.
+    ``cache`` is the folder for downloads; ``data_dir`` the user's own folder, in torchvision's
+    layout, or None. ``offline`` forbids the network; ``quiet`` hides the progress of downloads.
     """
 
     cache: Path

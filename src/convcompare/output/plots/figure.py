@@ -61,11 +61,12 @@ STYLE = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, what it is called, what to see in it, and the data that it shows.
+    """A figure of a plot, with its caption and the data that it shows.
 
-    ``key`` says in a few words what its lines, bands and bars stand for; it is drawn above the
-    panels. ``alt`` says in a sentence what the figure shows, for those who cannot see it; the
-    caption where it is empty.
+    ``name`` is the stem of its files, ``figure`` a matplotlib figure. ``columns`` and ``rows`` are
+    the data, which are saved as CSV beside it. ``key`` says in a few words what the lines, bands
+    and bars stand for; it is drawn above the panels. ``alt`` describes the figure in one sentence
+    for people who cannot see it [default: the caption].
     """
 
     name: str
@@ -105,9 +106,10 @@ class Drawing:
 def panels(
     count: int, across: int, height: float, width: float = WIDTH, **shared: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels, so many in a row, each so high; inches.
+    """A figure of `count` panels, `across` of them in a row, and the axes of each panel.
 
-    `shared` takes ``sharex`` and ``sharey``. Ticks and labels are then at the left and below only.
+    `height` is that of a panel and `width` that of the figure, in inches. `shared` takes ``sharex``
+    and ``sharey``; ticks and labels are then at the left and below only.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -134,7 +136,11 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def model_rows(shown: Sequence[ModelStyle], across: int) -> tuple[Figure, list[Axes]]:
-    """Panels with a row a model, the first above, their names at the left."""
+    """A figure of `across` panels with one row per model, and the axes of each panel.
+
+    `shown` are the styles of the models, from `PlotSource.looks`. Row 0 is the uppermost; the names
+    of the models are at the left.
+    """
     figure, axes = panels(across, across, 0.55 + 0.27 * len(shown), sharey=True)
     axes[0].set_yticks(range(len(shown)), [look.name for look in shown])
     axes[0].set_ylim(len(shown) - 0.45, -0.55)

@@ -28,7 +28,20 @@ from .style import ModelStyle, looks
 
 @dataclass(frozen=True)
 class Source:
-    """A comparison, the store of its runs, and where its data set comes from."""
+    """The runs of a comparison, from which a plot is drawn.
+
+    A plugin may rely on these members; the others are for the tool's own plots.
+
+    - ``groups``: the models that have finished runs. Of each, ``label``, ``parameters``, ``macs``,
+      and ``finished``, its finished runs; of a run, ``trial.seed``, ``history`` (its epochs),
+      ``train_seconds``.
+    - ``looks``: how a model is drawn, by its label. Of each, ``name``, ``colour``, and the keyword
+      arguments for matplotlib of ``line()``, ``dots()`` and ``bar()``.
+    - ``predictions(group)``: for each finished run, its ``logits`` and the ``labels``.
+    - ``classes``: the names of the classes, in the order of their labels.
+
+    ``groups`` raises UsageError if no run has finished.
+    """
 
     comparison: Comparison
     store: RunStore

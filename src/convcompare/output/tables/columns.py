@@ -194,7 +194,7 @@ def _metric(name: str) -> Figure:
         return estimate if estimate and math.isfinite(estimate.value) else None
 
     column = Column(
-        name, name.replace("-", " "), show=cells.fraction, best=entry.info["best"], priority=3
+        name, name.replace("-", " "), show=cells.fraction, best=entry.info.get("best"), priority=3
     )
     return Figure(column, value)
 
