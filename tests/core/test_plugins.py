@@ -1,0 +1,182 @@
+"""Packages that add entries: those of the guides, installed by pip, and some that are broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+PACKAGES = {"my-networks": "add-a-network.md", "my-plugin": "add-other-things.md"}
+FILE = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMPARE = (
+    "compare", "tiny", "squared", "fcn:hidden=8", "--dataset", "stripes:train=200,test=100",
+    "--epochs", "1", "--batch-size", "50", "--threads", "1",
+)  # fmt: skip
+RUN = """
+import sys
+from convcompare import cli
+codes = set()
+for line in sys.argv[1:]:
+    codes.add(cli.run(line.split()))
+    print(end="\\f")
+    print(end="\\f", file=sys.stderr)
+sys.exit(codes.pop() if len(codes) == 1 else 99)
+"""
+"""Runs several commands in one process, since importing torch takes seconds; their common code."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder to run commands in, and one on the path of modules with what is installed there."""
+
+    folder: Path
+    packages: Path
+
+    def run(self, *commands: str) -> list[str]:
+        """What each command prints. All run in one process, and end well."""
+        done = self._process(*commands)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split("\f")[:-1]
+
+    def errors(self, *commands: str) -> list[str]:
+        """The error of each command: nothing is on stdout, and the exit code is 2."""
+        done = self._process(*commands)
+        assert (done.returncode, done.stdout.strip("\f")) == (2, "")
+        return done.stderr.split("\f")[:-1]
+
+    def _process(self, *commands: str) -> subprocess.CompletedProcess[str]:
+        path = [str(self.packages), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("CONVCOMPARE")}
+        return subprocess.run(
+            [sys.executable, "-c", RUN, *commands],
+            cwd=self.folder, env={**environment, "PYTHONPATH": os.pathsep.join(path)},
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    def add(self, name: str, text: str) -> None:
+        """Lay down a package of one module, as pip does."""
+        module, about = name.replace("-", "_"), self.packages / f"{name}-1.0.dist-info"
+        about.mkdir()
+        (self.packages / f"{module}.py").write_text(text)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[convcompare.plugins]\nany = {module}\n")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Place:
+    place = Place(tmp_path / "work", tmp_path / "packages")
+    for folder in (place.folder, place.packages):
+        folder.mkdir()
+    return place
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The packages that the guides describe, built and installed without the network."""
+    home = tmp_path_factory.mktemp("plugins")
+    place = Place(home / "work", home / "packages")
+    place.folder.mkdir()
+    for package, page in PACKAGES.items():
+        inner = home / package / "src" / package.replace("-", "_")
+        inner.mkdir(parents=True)
+        (inner / "__init__.py").touch()
+        for name, text in FILE.findall((GUIDES / page).read_text(encoding="utf-8")):
+            path = home / name if name.startswith(package) else inner / Path(name).name
+            path.write_text(text, encoding="utf-8")
+    options = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet"]
+    pip = [sys.executable, "-m", "pip", "install", *options, "--target", place.packages]
+    done = subprocess.run([*pip, *(home / name for name in PACKAGES)], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return place
+
+
+def test_the_packages_of_the_guides_import_from_convcompare_alone(installed: Place) -> None:
+    files = list(installed.packages.glob("my_*/*.py"))
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    assert len(files) == 7
+    assert {x.partition(" import ")[0] for x in lines if "convcompare" in x} == {"from convcompare"}
+
+
+def test_what_a_package_adds_is_listed(installed: Place) -> None:
+    models, one, datasets, plots = installed.run(
+        "models --dataset stripes --format json",
+        "models tiny",
+        "datasets --format json",
+        "plot list",
+    )
+    listed = {row["model"]: row for row in json.loads(models)}
+    assert listed["tiny"]["summary"] == "One convolution, global average, linear classifier"
+    assert listed["tiny"]["options"] == "width=8,kernel=3"
+    assert listed["squared"]["parameters"] == 8 * 26 + 4 * (16 * 8 + 1)
+    assert "`width` is the number of channels." in one
+    assert "stripes" in {row["name"] for row in json.loads(datasets)}
+    assert "Parameters of each model" in plots
+
+
+def test_what_a_package_adds_is_used_and_identified_by_its_file(installed: Place) -> None:
+    compare = " ".join(COMPARE)
+    table, first, _ = installed.run(
+        f"{compare} --columns margin", "runs latest --format json", "plot size --out size.svg"
+    )
+    assert "margin" in table
+    specs = [model["spec"] for model in json.loads(first)["models"]]
+    assert specs[:2] == ["tiny:width=8,kernel=3", "squared:width=8"]
+    assert (installed.folder / "size.svg").read_bytes().startswith(b"<?xml")
+
+    file = installed.packages / "my_networks" / "tiny.py"
+    file.write_text(file.read_text().replace("nn.ReLU(inplace=True)", "nn.Tanh()"))
+    (again,) = installed.run(f"{compare} --format json")
+    then, now = ids(first), ids(again)
+    assert then.pop("tiny") != now.pop("tiny")
+    assert then == now
+
+
+def ids(printed: str) -> dict[str, str]:
+    """The id of the only run of each model."""
+    models = json.loads(printed)["models"]
+    return {model["model"]: model["runs"][0]["id"] for model in models}
+
+
+def test_a_plugin_that_fails_is_named(empty: Place) -> None:
+    empty.add("broken-plugin", "import numpy\n\nnumpy.no_such_name\n")
+    for text in empty.run("--help", "compare --help"):
+        assert "Usage" in text
+    for text in empty.errors("datasets", "datasets", "plot list"):
+        assert text.splitlines() == [
+            "error: plugin `broken_plugin` of the package `broken-plugin` does not load: "
+            "AttributeError: module 'numpy' has no attribute 'no_such_name' "
+            "(broken_plugin.py, line 3)",
+            " hint: fix it, or `pip uninstall broken-plugin`; `--debug` shows the traceback",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "message"),
+    [
+        (
+            "datasets",
+            'dataset("shapes")',  # found when the plugin is imported
+            "plugin `taken` of the package `taken` does not load: dataset `shapes` is registered "
+            "twice: by `convcompare.data.datasets.shapes` and `taken`",
+        ),
+        (
+            "models",
+            'model("fcn")',  # found when the zoo is imported, after the data sets and the plugin
+            "model `fcn` is registered twice: by `convcompare.models.zoo.fcn` and `taken`",
+        ),
+    ],
+)
+def test_a_name_that_is_taken_is_named_with_both_modules(
+    empty: Place, command: str, name: str, message: str
+) -> None:
+    text = f"from convcompare import register\n\n\n@register.{name}\ndef one():\n    pass\n"
+    empty.add("taken", text)
+    (error,) = empty.errors(command)
+    assert error.startswith(f"error: {message}\n hint: ")
