@@ -19,7 +19,7 @@ from torch import Tensor
 
 from convcompare.core.config import RECIPES, Runtime, TrainConfig, recipe_name
 from convcompare.core.errors import UsageError
-from convcompare.core.seeding import derive
+from convcompare.core.seeding import TrialSeeds
 from convcompare.data.dataset import Dataset
 from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
 from convcompare.models.build import resolve
@@ -141,8 +141,9 @@ def test_the_parts_of_a_batch_are_the_batch(size: int) -> None:
 
 
 def test_each_device_draws_its_own_dropout_and_the_first_that_of_one() -> None:
-    assert derive(3, "dropout", 2, rank=0) == derive(3, "dropout", 2)
-    assert len({derive(3, "dropout", 2, rank) for rank in range(8)}) == 8
+    seeds = TrialSeeds(3)
+    assert seeds.dropout(2, rank=0) == seeds.dropout(2)
+    assert len({seeds.dropout(2, rank) for rank in range(8)}) == 8
 
 
 def test_devices_are_part_of_the_identity_where_there_are_several() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import in_words, is_out_of_memory, reason
 from convcompare.core.registry import register
-from convcompare.core.seeding import derive
+from convcompare.core.seeding import TrialSeeds
 from convcompare.core.spec import Option, Spec, bind, format_value, options_of
 
 from . import inspection
@@ -56,7 +56,7 @@ class Builder:
     def build(self, seed: int, device: str = "cpu") -> nn.Module:
         """A network with the initial weights that `seed` draws."""
         with torch.random.fork_rng([]), torch.device(device):
-            torch.manual_seed(derive(seed, "initialisation"))
+            torch.manual_seed(TrialSeeds(seed).initialisation)
             try:
                 model = self.function(**self.arguments)
             except UsageError:

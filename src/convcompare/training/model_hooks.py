@@ -23,7 +23,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from convcompare.core.seeding import derive
+from convcompare.core.seeding import TrialSeeds
 
 from .batches import Batches
 
@@ -47,14 +47,14 @@ class ChangedByEpoch(Protocol):
         """Be told which epoch begins, from 0."""
 
 
-def initialise(model: nn.Module, train: Batches, seed: int) -> None:
+def initialise(model: nn.Module, train: Batches, seeds: TrialSeeds) -> None:
     """Let a network set itself up by its training images, where it asks for them."""
     if not isinstance(model, InitialisedFromImages):
         return
     rows = torch.arange(min(IMAGES, len(train)), device=train.device)
     cuda = [train.device] if train.device.type == "cuda" else []
     with torch.no_grad(), torch.random.fork_rng(cuda):
-        torch.manual_seed(derive(seed, "initialisation"))
+        torch.manual_seed(seeds.initialisation)
         model.initialise_from(train.take(rows)[0])
 
 

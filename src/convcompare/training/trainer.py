@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from convcompare.analysis.peak_memory import images_with_room
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import TrialError
-from convcompare.core.seeding import derive
+from convcompare.core.seeding import TrialSeeds
 from convcompare.data.dataset import Augmentation
 from convcompare.store.run import Epoch
 
@@ -65,14 +65,15 @@ class Trainer:
     ) -> None:
         self.device, self.devices = train.device, train.devices
         self.model = channels_last(model, self.device)
-        train, held_out = train.held_out(config.val_fraction, derive(seed, "validation"))
+        self.seeds = TrialSeeds(seed)
+        train, held_out = train.held_out(config.val_fraction, self.seeds.validation)
         self.train_batches = train.resized(config.image_size)
         self.val_batches = held_out.resized(config.image_size) if held_out else None
         self.test_batches = test.resized(config.image_size)
-        self.config, self.seed = config, seed
+        self.config = config
         self.allowed: Augmentation = augmentation
         self.augmentation: Augmentation = augmentation if config.augment else "none"
-        model_hooks.initialise(self.model, self.train_batches, seed)
+        model_hooks.initialise(self.model, self.train_batches, self.seeds)
         self.optimizer = make_optimizer(config, self.model.parameters())
         self.averaging: nn.Module | None = None
         """In an epoch of several devices, the network whose backward pass averages over them."""
@@ -144,7 +145,7 @@ class Trainer:
         self.progress.step = 0
         started, waited = time.perf_counter(), waited_seconds()
         with torch.random.fork_rng(self.random_devices()):
-            torch.manual_seed(derive(self.seed, "dropout", self.epoch, self.devices.rank))
+            torch.manual_seed(self.seeds.dropout(self.epoch, self.devices.rank))
             loss, accuracy = self._pass()
         self.synchronise()
         trained, waited = time.perf_counter(), waited_since(waited)
@@ -242,9 +243,9 @@ class Trainer:
         """The training images of an epoch, in its order and with its augmentation."""
         return self.train_batches.shuffled(
             self.config.batch_size,
-            derive(self.seed, "order", epoch),
+            self.seeds.order(epoch),
             self.augmentation,
-            derive(self.seed, "augmentation", epoch),
+            self.seeds.augmentation(epoch),
             self._flip(epoch),
         )
 
@@ -253,7 +254,7 @@ class Trainer:
         if self.config.augment != "alternating" or self.augmentation == "none":
             return None
         images = len(self.train_batches)
-        flip = mirrored(images, derive(self.seed, "flip"), epoch)
+        flip = mirrored(images, self.seeds.flip, epoch)
         return flip if self.augmentation == "flip-crop" else torch.zeros_like(flip)
 
     def _check(self, losses: Tensor) -> None:
