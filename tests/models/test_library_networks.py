@@ -41,7 +41,8 @@ def test_resnet18_at_its_own_size() -> None:
 def test_torchvision_on_small_images(spec: str) -> None:
     builder = resolve(spec, CIFAR)
     assert builder.description.parameters > 0
-    assert builder.spec == spec and builder.code is not None
+    assert builder.spec == spec
+    assert builder.origin == "library" and builder.code is not None
 
 
 def test_a_step_of_a_torchvision_network() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from convcompare.core.errors import ModelError
-from convcompare.models.build import resolve
+from convcompare.models.build import origin_of, resolve
 from convcompare.models.shape import Shape
 
 SHAPE = Shape(1, 28, 10)
@@ -82,6 +82,14 @@ def test_a_module_on_the_path_works_too(net: Callable[[str], Path], tmp_path: Pa
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "nets.py").write_text(GOOD)
     assert resolve("mine.nets:make", SHAPE).description.parameters == 7850
+
+
+def test_a_builder_says_where_its_network_comes_from(net: Callable[[str], Path]) -> None:
+    net(GOOD)
+    assert resolve("fcn", SHAPE).origin == "registry"
+    assert resolve("net.py:Net:width=8", SHAPE).origin == "file"
+    assert origin_of("mine.nets:make") == "file"
+    assert origin_of("timm:resnet18") == "library"
 
 
 def test_another_file_is_another_trial(net: Callable[[str], Path]) -> None:

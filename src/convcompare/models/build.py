@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,10 @@ from .library_network import is_library, load_library
 from .shape import Shape
 from .user_network import is_own, load_own
 
+Origin = Literal["registry", "library", "file"]
+"""Where a network comes from: registered under its name, by the zoo or by a plugin; a library,
+``torchvision:NAME`` or ``timm:NAME``; or the user's own code, ``file.py:Net`` or
+``package.module:Net``."""
 CONTEXT = ("in_channels", "image_size", "num_classes")
 """What a builder is told of the data when it declares a parameter of that name."""
 SIZES = (28, 32, 64, 96, 128, 224, 299)
@@ -43,14 +47,16 @@ class Description:
 class Builder:
     """A spec bound to a shape: builds the network, any number of times.
 
-    ``spec`` is the text with every option resolved; ``code`` the SHA-256 of the user's own or a
-    plugin's file, or of the name and version of the library that the network is from.
+    ``spec`` is the text with every option resolved; ``origin`` is where the network comes from;
+    ``code`` is the SHA-256 of the user's own or a plugin's file, or of the name and version of the
+    library.
     """
 
     spec: str
     function: Callable[..., Any]
     arguments: dict[str, Any]
     shape: Shape
+    origin: Origin
     code: str | None = None
 
     def build(self, seed: int, device: str = "cpu") -> nn.Module:
@@ -78,8 +84,8 @@ class Builder:
 
         Raises ModelError where it fails, or does not give one row of num_classes numbers an image.
         """
-        # The zoo is built without memory or arithmetic; somebody else's code may need both.
-        device = "cpu" if is_own(Spec.parse(self.spec).name) else "meta"
+        # Registered networks are built without memory or arithmetic; a user's file may need both.
+        device = "cpu" if self.origin == "file" else "meta"
         try:
             model, macs, output = self._examine(device)
         except UsageError as error:
@@ -103,8 +109,8 @@ class Builder:
         return Description(parameters, macs, self._unreached(model))
 
     def _unreached(self, model: nn.Module) -> tuple[str, ...]:
-        """Parameters of other people's networks that get no gradient; the zoo's all do."""
-        if not self.code:
+        """Parameters that get no gradient; those of a registered network all do."""
+        if self.origin == "registry":
             return ()
         try:
             return tuple(inspection.parameters_without_gradient(model, self.shape))
@@ -118,7 +124,7 @@ class Builder:
         try:
             return self._try(device)
         except Exception:
-            if device == "cpu" or not self.code:
+            if self.origin != "library":
                 raise
             return self._try("cpu")
 
@@ -169,18 +175,27 @@ def _takes(size: int) -> str:
 def resolve(text: str, shape: Shape) -> Builder:
     """The builder for a spec, its options cast and checked; nothing is built yet.
 
-    The zoo's specs are resolved with every default; those of other people's networks as they were
-    written, since their defaults are part of the file or the library that `Builder.code` names.
+    Specs of registered networks are resolved with every default; all others as they were written,
+    since their defaults are part of the file or the library that `Builder.code` names.
     """
     spec = Spec.parse(text)
+    origin = origin_of(spec.name)
     function, options, code = _find(spec.name)
     values = bind(spec, options)
-    if is_library(spec.name) or is_own(spec.name):
+    if origin != "registry":
         values = {name: values[name] for name, _ in spec.options}
     declared = options_of(function)
     context = {name: getattr(shape, name) for name in CONTEXT if name in declared}
     written = tuple((name, format_value(value)) for name, value in values.items())
-    return Builder(str(Spec(spec.name, written)), function, {**context, **values}, shape, code)
+    arguments = {**context, **values}
+    return Builder(str(Spec(spec.name, written)), function, arguments, shape, origin, code)
+
+
+def origin_of(name: str) -> Origin:
+    """Where a network comes from, by how the name in its spec reads; nothing is imported."""
+    if is_library(name):
+        return "library"
+    return "file" if is_own(name) else "registry"
 
 
 def options(text: str) -> dict[str, Option]:
@@ -190,9 +205,10 @@ def options(text: str) -> dict[str, Option]:
 
 def _find(name: str) -> tuple[Callable[..., Any], dict[str, Option], str | None]:
     """What builds the network of that name, the options it takes, the hash of foreign code."""
-    if is_library(name):
+    origin = origin_of(name)
+    if origin == "library":
         return load_library(name)
-    if is_own(name):
+    if origin == "file":
         function, code = load_own(name)
     else:
         entry = register.model[name]

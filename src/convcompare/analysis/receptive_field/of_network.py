@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import reason
-from convcompare.core.spec import Spec
-from convcompare.models.user_network import is_own
 
 from .axis import Axis
 from .gradient_support import Span, run_linear, seen_pixels
@@ -30,7 +28,7 @@ _PASSING = ("activation", "batchnorm", "dropout", "instancenorm", "normalization
 def field_of_network(builder: Builder) -> ReceptiveField:
     """The fields of the network on images of the builder's shape.
 
-    Somebody else's own code is built with its numbers, everything else without memory. A network
+    A user's own file is built with its numbers, everything else without memory. A network
     that cannot be traced is measured on one image of this size, which cannot show more than itself.
     Raises ModelError where neither way goes, or where the network does not take such an image.
     """
@@ -58,8 +56,8 @@ def field_of_network(builder: Builder) -> ReceptiveField:
 
 
 def _definition(builder: Builder) -> nn.Module:
-    """The network without memory, but for somebody else's own code."""
-    if is_own(Spec.parse(builder.spec).name):
+    """The network without memory, but for a user's own file."""
+    if builder.origin == "file":
         return builder.build(0)
     with suppress(ModelError), WithoutInitialWeights():
         return builder.build(0, "meta")

@@ -143,7 +143,7 @@ def _layers(builder: Builder) -> Sequence[Layer]:
 
     shape = builder.shape
     size = (2, shape.in_channels, shape.image_size, shape.image_size)
-    device = "cpu" if builder.code else "meta"
+    device = "meta" if builder.origin == "registry" else "cpu"
     return layer_table(builder.build(0, device), torch.zeros(size, device=device))
 
 
@@ -157,9 +157,6 @@ def _fields(builder: Builder) -> dict[str, str]:
 
 
 def _about(builder: Builder) -> list[str]:
-    """The paragraphs of the docstring, for networks of the zoo and of plugins."""
-    from convcompare.core.registry import register
-
-    known = Spec.parse(builder.spec).name in register.model
-    text = inspect.getdoc(builder.function) or "" if known else ""
-    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    """The paragraphs of the docstring, for registered networks."""
+    text = inspect.getdoc(builder.function) if builder.origin == "registry" else None
+    return [" ".join(part.split()) for part in (text or "").split("\n\n") if part.strip()]

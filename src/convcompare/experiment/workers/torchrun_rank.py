@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from convcompare.core.errors import ConvcompareError
+from convcompare.core.spec import Spec
 from convcompare.store.run import Trial
 
 from ..events import Started
@@ -47,11 +48,13 @@ def main() -> None:
 
 def train(folder: str, place: Mapping[str, Any], trial: Trial, writer: EventWriter) -> None:
     """Do the part of this device, from where the trial stands to its end."""
+    from convcompare.models.build import origin_of
     from convcompare.training.device_group import join_devices
 
     workplace = WorkerContext.from_json(place)
     runtime = _on_this_device(workplace.runtime)
-    devices = join_devices(folder, runtime.device, unused=trial.code is not None)
+    unused = origin_of(Spec.parse(trial.model).name) != "registry"
+    devices = join_devices(folder, runtime.device, unused=unused)
     runner = replace(workplace, runtime=runtime).runner(devices)
     if devices.rank:
         runner.follow(trial)
