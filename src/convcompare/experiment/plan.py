@@ -46,10 +46,11 @@ class ExperimentPlan:
         return replace(self, trials=grid(self.candidates, self.dataset, seeds))
 
     def runner(self) -> TrialRunner:
-        """What runs the trials of this job, and measures with the machine to itself."""
+        """What runs the trials of this plan, and measures with the machine to itself."""
         from .trial_runner import TrialRunner
 
-        return TrialRunner(self.store, self.runtime, self.dataset, self.sources)
+        builders = [candidate.builder for candidate in self.candidates]
+        return TrialRunner(self.store, self.runtime, self.dataset, self.sources, builders=builders)
 
     def of(self, candidate: Candidate) -> list[Trial]:
         """The trials of one network."""

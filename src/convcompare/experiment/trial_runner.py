@@ -49,7 +49,7 @@ class TrialRunner:
 
     ``sources`` are where the data set came from, for executors that load it in other processes.
     Where several ``devices`` train together this is the first of them, the only one that writes;
-    the others `follow`.
+    the others `follow`. A trial whose network is not among the ``builders`` has its spec resolved.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class TrialRunner:
         dataset: Dataset,
         sources: Sources | None = None,
         devices: SingleDevice = ALONE,
+        builders: Iterable[Builder] = (),
     ) -> None:
         started = time.perf_counter()
         self.store, self.runtime, self.dataset, self.sources = store, runtime, dataset, sources
@@ -67,7 +68,7 @@ class TrialRunner:
         self.train = Batches(dataset.train, dataset, device, devices)
         self.test = Batches(dataset.test, dataset, device, devices)
         self.environment = replace(environment(runtime), compiled=runtime.compile == "on")
-        self._builders: dict[tuple[str, int | None], Builder] = {}
+        self._builders = {(builder.spec, builder.shape): builder for builder in builders}
         self.loading_seconds = time.perf_counter() - started
 
     def __call__(self, trial: Trial) -> Iterator[Event]:
@@ -148,13 +149,14 @@ class TrialRunner:
         return Trainer(model, self.train, self.test, trial.config, trial.seed, augmentation)
 
     def _builder(self, trial: Trial) -> Builder:
-        """The network of a trial; each is resolved and described once for all its seeds.
+        """The builder of a trial's network: one for all its seeds.
 
         Raises UsageError where its file is no longer the one that the trial was made from.
         """
-        key = (trial.model, trial.config.image_size)
+        shape = shape_of(self.dataset, trial.config)
+        key = (trial.model, shape)
         if key not in self._builders:
-            self._builders[key] = resolve(trial.model, shape_of(self.dataset, trial.config))
+            self._builders[key] = resolve(trial.model, shape)
         if self._builders[key].code != trial.code:
             raise UsageError(
                 f"the file of {quote(trial.label or trial.model)} has changed meanwhile",

@@ -1,0 +1,52 @@
+"""The runner of single trials: which network it trains for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcompare.core.config import Runtime, TrainConfig
+from convcompare.core.errors import UsageError
+from convcompare.data.dataset import Dataset
+from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
+from convcompare.models.build import resolve
+from convcompare.store.run_store import RunStore
+
+NET = """
+from torch import nn
+
+with open("imports", "a") as imports:
+    imports.write("x")
+
+def Net(in_channels: int, image_size: int, num_classes: int):
+    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * image_size**2, num_classes))
+"""
+TRAIN = ("train", "net.py:Net", "-d", "shapes:train=96,test=48", "-e", "1", "-b", "32", "-q")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(NET)
+    return tmp_path
+
+
+def test_a_command_resolves_a_spec_once_for_all_its_trials(
+    run: Callable[..., Any], folder: Path
+) -> None:
+    assert run("compare", "fcn:hidden=8", *TRAIN[1:], "--seeds", "2").code == 0
+    assert (folder / "imports").read_text() == "x"
+
+
+def test_a_runner_refuses_a_trial_of_another_version_of_a_file(folder: Path, tiny: Dataset) -> None:
+    builder = resolve("net.py:Net", shape_of(tiny))
+    trial = Candidate("net.py:Net", builder, TrainConfig(epochs=1, batch_size=32)).trial(tiny, 0)
+    given = TrialRunner(RunStore(folder / "a"), Runtime("cpu", 1), tiny, builders=[builder])
+    (folder / "net.py").write_text(NET + "# changed")
+    list(given(trial))
+    other = TrialRunner(RunStore(folder / "b"), Runtime("cpu", 1), tiny)
+    with pytest.raises(UsageError, match="has changed meanwhile"):
+        list(other(trial))
