@@ -19,7 +19,7 @@ def test_the_streams_stay_what_they_are() -> None:
 
 def streams(seed: int) -> list[int]:
     seeds = TrialSeeds(seed)
-    drawn = [seeds.initialisation, seeds.validation, seeds.flip]
+    drawn = [seeds.initialisation, seeds.initialise_from, seeds.validation, seeds.flip]
     for epoch in range(20):
         drawn += [seeds.order(epoch), seeds.augmentation(epoch)]
         drawn += [seeds.dropout(epoch, rank) for rank in range(4)]

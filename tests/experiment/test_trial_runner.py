@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from convcompare.core.errors import UsageError
 from convcompare.data.dataset import Dataset
 from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
 from convcompare.models.build import resolve
+from convcompare.store.json_records import write_record
 from convcompare.store.run_store import RunStore
 
 NET = """
@@ -23,6 +25,21 @@ with open("imports", "a") as imports:
 
 def Net(in_channels: int, image_size: int, num_classes: int):
     return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * image_size**2, num_classes))
+"""
+DRAWING = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, in_channels: int, image_size: int, num_classes: int):
+        super().__init__()
+        self.fc = nn.Linear(in_channels * image_size**2, num_classes)
+
+    def initialise_from(self, images):
+        self.fc.bias.copy_(torch.rand_like(self.fc.bias))
+
+    def forward(self, x):
+        return self.fc(x.flatten(1))
 """
 TRAIN = ("train", "net.py:Net", "-d", "shapes:train=96,test=48", "-e", "1", "-b", "32", "-q")
 
@@ -50,3 +67,26 @@ def test_a_runner_refuses_a_trial_of_another_version_of_a_file(folder: Path, tin
     other = TrialRunner(RunStore(folder / "b"), Runtime("cpu", 1), tiny)
     with pytest.raises(UsageError, match="has changed meanwhile"):
         list(other(trial))
+
+
+def test_a_network_that_draws_in_its_setup_is_trained_by_the_raised_numerics(
+    run: Callable[..., Any], folder: Path
+) -> None:
+    """A run of the version before is another trial, and what cannot be repeated is refused."""
+    (folder / "net.py").write_text(DRAWING)
+    assert run("compare", "fcn:hidden=8", *TRAIN[1:]).code == 0
+    store = RunStore(folder / "runs")
+    found = {store.trial(run_id).label: store.run(run_id) for run_id in store.ids()}
+    assert found["fcn:hidden=8"].trial.numerics == 1
+    drawn = found["net.py:Net"]
+    assert drawn.trial.numerics == 2
+    assert run("runs", "verify", drawn.id, "-q").code == 0
+    old = replace(drawn, trial=replace(drawn.trial, numerics=1))
+    (folder / "runs" / drawn.id).rename(folder / "runs" / old.id)
+    for name, record in (("trial.json", old.trial.to_json()), ("run.json", old.to_json())):
+        write_record(folder / "runs" / old.id / name, record)
+    refused = run("runs", "verify", old.id)
+    assert refused.code == 2
+    assert "cannot be repeated: `initialise_from` drew from the stream of the" in refused.err
+    assert run(*TRAIN).code == 0
+    assert {*store.ids()} == {found["fcn:hidden=8"].id, drawn.id, old.id}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def test_an_id_changes_with_every_option_and_not_with_the_label() -> None:
     ]
     assert len({base.id, *(other.id for other in others)}) == 6
     assert Trial("fcn:hidden=8", "tiny", "ab" * 32, 0, TrainConfig(), label="x").id == base.id
+
+
+def test_the_first_numerics_leaves_ids_and_bytes_as_they_are() -> None:
+    base = trial()
+    assert base.id == "c4a9793a70a9"
+    names = ["model", "dataset", "data", "seed", "config", "code", "label"]
+    assert list(base.to_json()) == names
+    raised = dataclasses.replace(base, numerics=2)
+    assert raised.to_json() == {**base.to_json(), "numerics": 2}
+    assert raised.id != base.id
+    for one in (base, raised):
+        assert Trial.from_json(one.to_json()) == one
 
 
 def test_a_finished_run_reads_back_whole(store: RunStore) -> None:

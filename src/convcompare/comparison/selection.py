@@ -121,9 +121,12 @@ def _check_alike(trials: Sequence[Trial]) -> None:
                 "pick runs by their ids: `convcompare runs` lists them",
             )
     seeds = [(trial.model, trial.code, trial.seed) for trial in trials]
-    codes = {trial.model: {t.code for t in trials if t.model == trial.model} for trial in trials}
-    if len(set(seeds)) < len(seeds) or any(len(found) > 1 for found in codes.values()):
-        raise UsageError("these runs are of several versions of a file", "pick runs by their ids")
+    versions = {(trial.model, trial.code, trial.numerics) for trial in trials}
+    if len(set(seeds)) < len(seeds) or len(versions) > len({trial.model for trial in trials}):
+        raise UsageError(
+            "these runs are of several versions of a network's code or arithmetic",
+            "pick runs by their ids",
+        )
 
 
 def _conditions(

@@ -26,6 +26,11 @@ class TrialSeeds:
         return self._derive("initialisation")
 
     @property
+    def initialise_from(self) -> int:
+        """For what a network draws when it sets itself up by training images."""
+        return self._derive("initialise_from")
+
+    @property
     def validation(self) -> int:
         """For the choice of the training images that are held out."""
         return self._derive("validation")

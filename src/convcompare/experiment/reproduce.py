@@ -97,8 +97,8 @@ def repeat(
     """Train the trial of a run into the store at `folder`, on the device and threads that are asked
     for by an environment: that of the run itself repeats it.
 
-    Raises UsageError where there is no such device or the network has changed, DataError where the
-    images have.
+    Raises UsageError where there is no such device, where the network has changed or where its
+    arithmetic has, DataError where the images have changed.
     """
     from convcompare.data.load import load_dataset
     from convcompare.training.hardware import check_several, choose_runtime

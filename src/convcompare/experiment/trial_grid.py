@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convcompare.store.run import Trial
+from convcompare.store.run import NUMERICS, RANDOM_SETUP, Trial
 
 if TYPE_CHECKING:
     from convcompare.core.config import TrainConfig
@@ -32,7 +32,13 @@ class Candidate:
             config=self.config,
             code=self.builder.code,
             label=self.label,
+            numerics=numerics_of(self.builder),
         )
+
+
+def numerics_of(builder: Builder) -> int:
+    """The version of the arithmetic that trains a network today."""
+    return RANDOM_SETUP if builder.random_setup else NUMERICS
 
 
 def grid(candidates: Sequence[Candidate], dataset: Dataset, seeds: Iterable[int]) -> list[Trial]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -32,6 +32,7 @@ from convcompare.training.trainer import Diverged, Trainer
 from .attempt import Attempt, AttemptOptions, latencies, now
 from .events import Ended, Event, Waiting
 from .shapes import shape_of
+from .trial_grid import numerics_of
 
 
 def execute(
@@ -164,6 +165,16 @@ class TrialRunner:
             )
         return self._builders[key]
 
+    def _check_numerics(self, trial: Trial) -> None:
+        """UsageError for a trial of an older arithmetic, whose bits this version cannot give."""
+        if trial.numerics < numerics_of(self._builder(trial)):
+            raise UsageError(
+                f"run {trial.id} of {quote(trial.label or trial.model)} cannot be repeated: "
+                "`initialise_from` drew from the stream of the initial weights then, and draws "
+                "from its own now",
+                "the version of convcompare that made the run can repeat it",
+            )
+
     def epoch_seconds(self, trial: Trial, steps: int = 5) -> float:
         """Seconds that training for an epoch takes on this machine, from the median of `steps`."""
         self._settle(trial)
@@ -212,6 +223,7 @@ class TrialRunner:
                 f"the run {trial.id} is for {trial.config.devices} devices together",
                 f"`--devices {trial.config.devices}` runs it",
             )
+        self._check_numerics(trial)
         place = self._settle(trial)
         before = self.store.place(trial.id)
         self.store.begin(trial, place)

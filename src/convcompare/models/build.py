@@ -17,6 +17,7 @@ from convcompare.core.seeding import TrialSeeds
 from convcompare.core.spec import Option, Spec, bind, format_value, options_of
 
 from . import inspection
+from .image_setup import InitialisedFromImages, draws_random_numbers
 from .library_network import is_library, load_library
 from .shape import Shape
 from .user_network import is_own, load_own
@@ -35,12 +36,14 @@ SIZES = (28, 32, 64, 96, 128, 224, 299)
 class Description:
     """Counts of a network: trainable parameters, and MACs for one image.
 
-    ``unreached`` names the parameters of other people's networks that get no gradient.
+    ``unreached`` names the parameters of other people's networks that get no gradient;
+    ``image_setup`` says whether the network sets itself up by training images.
     """
 
     parameters: int
     macs: int
     unreached: tuple[str, ...] = ()
+    image_setup: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,15 @@ class Builder:
         parameters = inspection.parameters(model)
         if not parameters:
             raise ModelError(f"{quote(self.spec)} has no parameters to train")
-        return Description(parameters, macs, self._unreached(model))
+        image_setup = isinstance(model, InitialisedFromImages)
+        return Description(parameters, macs, self._unreached(model), image_setup)
+
+    @cached_property
+    def random_setup(self) -> bool:
+        """Whether the network draws random numbers when it sets itself up by training images."""
+        if not self.description.image_setup:
+            return False
+        return draws_random_numbers(lambda: self.build(0), self.shape)
 
     def _unreached(self, model: nn.Module) -> tuple[str, ...]:
         """Parameters that get no gradient; those of a registered network all do."""

@@ -19,7 +19,11 @@ from .cost import Cost, Environment, Latency, Timing, known_fields, plain
 
 SCHEMA_VERSION = 1
 NUMERICS = 1
-"""Raised whenever the trainer's arithmetic changes: results from before then are other trials."""
+"""The version of the trainer's arithmetic. It is raised when results change: those from before are
+of other trials."""
+RANDOM_SETUP = 2
+"""That of networks which draw random numbers in `initialise_from`: in version 1 they drew from the
+stream of the initial weights."""
 
 Status = Literal["finished", "diverged", "failed"]
 
@@ -31,7 +35,7 @@ class Trial:
     ``model`` and ``dataset`` are specs with every option resolved, defaults included; ``data`` is
     the SHA-256 of the decoded arrays; ``code`` that of the user's own file, for ``file.py:Net``,
     or of a plugin's file. ``label`` is the model as it was typed, for listings; it is no part of
-    the identity.
+    the identity. ``numerics`` is the version of the arithmetic; records leave out a 1.
     """
 
     model: str
@@ -41,17 +45,21 @@ class Trial:
     config: TrainConfig
     code: str | None = None
     label: str = ""
+    numerics: int = 1
 
     @cached_property
     def id(self) -> str:
         """Twelve hex digits of the SHA-256 over all of the trial: other options, other id."""
-        identity = {"numerics": NUMERICS, **self.to_json(), "config": self.config.identity()}
+        identity = {**plain(self), "config": self.config.identity()}
         del identity["label"]
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
-        return {**plain(self), "config": self.config.to_json()}
+        record = {**plain(self), "config": self.config.to_json()}
+        if self.numerics == 1:
+            del record["numerics"]
+        return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Trial:

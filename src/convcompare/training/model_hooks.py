@@ -7,9 +7,10 @@
 ``initialise_from(images)`` is called once, before anything is measured or trained, with the first
 `IMAGES` training images in the order of the data set (none of those held out), normalised, not
 augmented: float32 (n, c, h, w). What it sets must be parameters or buffers, which are part of the
-recorded weights: a resumed run takes them from its checkpoint. Gradients are off, and random
-numbers come from the trial's seed. A network that is only built, counted or traced is not given
-any images.
+recorded weights: a resumed run takes them from its checkpoint. Gradients are off, and torch's
+random numbers come from a stream of the trial's seed that nothing else draws from. To find whether
+a network draws, which is part of a trial's identity, `models.image_setup` calls two copies of it
+with a few made-up images. A network that is only built, counted or traced is not given any images.
 
 ``begin_epoch(epoch)`` is called before each epoch, from 0. It must be a function of its argument
 alone, since a resumed run calls it only for the epochs that are left; it may switch
@@ -21,22 +22,15 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from convcompare.core.seeding import TrialSeeds
+from convcompare.models.image_setup import InitialisedFromImages
 
 from .batches import Batches
 
 IMAGES = 5_000
 """How many training images a network is given to initialise itself from."""
-
-
-@runtime_checkable
-class InitialisedFromImages(Protocol):
-    """A network whose first weights depend on the training images."""
-
-    def initialise_from(self, images: Tensor) -> None:
-        """Set the first weights; images: float32 (n, c, h, w), normalised."""
 
 
 @runtime_checkable
@@ -54,7 +48,7 @@ def initialise(model: nn.Module, train: Batches, seeds: TrialSeeds) -> None:
     rows = torch.arange(min(IMAGES, len(train)), device=train.device)
     cuda = [train.device] if train.device.type == "cuda" else []
     with torch.no_grad(), torch.random.fork_rng(cuda):
-        torch.manual_seed(seeds.initialisation)
+        torch.manual_seed(seeds.initialise_from)
         model.initialise_from(train.take(rows)[0])
 
 

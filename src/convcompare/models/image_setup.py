@@ -1,0 +1,58 @@
+"""Networks whose first weights depend on the training images: the method ``initialise_from``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from .shape import Shape
+
+IMAGES = 16
+"""Made-up images of the trial calls."""
+
+
+@runtime_checkable
+class InitialisedFromImages(Protocol):
+    """A network that sets its first weights by training images."""
+
+    def initialise_from(self, images: Tensor) -> None:
+        """Set parameters or buffers by images, float32 (n, c, h, w), normalised."""
+
+
+def draws_random_numbers(build: Callable[[], nn.Module], shape: Shape) -> bool:
+    """Whether what `initialise_from` sets depends on random numbers.
+
+    Two networks with the same initial weights get the same made-up images under two seeds. A failed
+    call counts as one that depends on them: the trial then gets a new id, which no older run has.
+
+    Args:
+        build: builds the network on the CPU, with the same initial weights each time.
+        shape: the channels and the side of the images.
+
+    Returns:
+        True if a call moves torch's generator or fails, or if the two networks differ afterwards.
+    """
+    size = (IMAGES, shape.in_channels, shape.image_size, shape.image_size)
+    images = torch.randn(size, generator=torch.Generator().manual_seed(0))
+    try:
+        first, second = (_outcome(build(), images.clone(), seed) for seed in (0, 1))
+        return first is None or second is None or not _equal(first, second)
+    except Exception:
+        return True
+
+
+def _outcome(model: nn.Module, images: Tensor, seed: int) -> dict[str, Tensor] | None:
+    """Parameters and buffers by name, after the call; None if it drew from torch's generator."""
+    assert isinstance(model, InitialisedFromImages)
+    with torch.no_grad(), torch.random.fork_rng([]):
+        before = torch.manual_seed(seed).get_state()
+        model.initialise_from(images)
+        drew = not torch.equal(torch.get_rng_state(), before)
+    return None if drew else model.state_dict()
+
+
+def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
