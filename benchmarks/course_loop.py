@@ -17,7 +17,7 @@ from torch.utils.data import Dataset as TorchDataset
 from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 from convcompare.data.dataset import Dataset, Split
-from convcompare.experiment.trial_runner import shape_of
+from convcompare.experiment.shapes import shape_of
 from convcompare.models import torchvision_import
 from convcompare.models.build import resolve
 

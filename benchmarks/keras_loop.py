@@ -16,7 +16,7 @@ from torch import nn
 from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 from convcompare.data.dataset import Dataset, Split
-from convcompare.experiment.trial_runner import shape_of
+from convcompare.experiment.shapes import shape_of
 from convcompare.models.build import resolve
 from convcompare.models.layers.residual_blocks import BasicBlock
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 from convcompare.data.dataset import Dataset
-from convcompare.experiment.trial_runner import shape_of
+from convcompare.experiment.shapes import shape_of
 from convcompare.models.build import resolve
 from convcompare.models.torchvision_import import import_torchvision
 

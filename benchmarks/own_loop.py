@@ -8,7 +8,9 @@ from turns import BATCH_SIZE, Turns
 
 from convcompare.core.config import TrainConfig
 from convcompare.data.dataset import Dataset
-from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
+from convcompare.experiment.shapes import shape_of
+from convcompare.experiment.trial_grid import Candidate
+from convcompare.experiment.trial_runner import TrialRunner
 from convcompare.models.build import resolve
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore

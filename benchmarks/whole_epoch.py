@@ -18,7 +18,7 @@ from convcompare.cli.progress_view import Tracker, follow
 from convcompare.data.dataset import Dataset
 from convcompare.experiment.attempt import Attempt
 from convcompare.experiment.events import EpochFinished
-from convcompare.experiment.trial_runner import shape_of
+from convcompare.experiment.shapes import shape_of
 from convcompare.models.build import resolve
 
 

@@ -20,8 +20,8 @@ from convcompare.cli.commands.compare import compare as command
 ROOT = Path(__file__).parent.parent
 Run = Callable[..., Any]
 NETWORKS = ["fcn:hidden=8", "fcn:hidden=12"]
-TYPED = [*NETWORKS, "--dataset", "mnist-mini", "--epochs", "1", "--seeds", "2"]
-GIVEN: dict[str, Any] = {"dataset": "mnist-mini", "epochs": 1, "seeds": 2}
+TYPED = [*NETWORKS, "--dataset", "mnist-mini", "--epochs", "1", "--seeds", "2", "--threads", "1"]
+GIVEN: dict[str, Any] = {"dataset": "mnist-mini", "epochs": 1, "seeds": 2, "threads": 1}
 
 
 @pytest.fixture(scope="module")

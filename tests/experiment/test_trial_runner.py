@@ -12,7 +12,9 @@ import pytest
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.core.errors import UsageError
 from convcompare.data.dataset import Dataset
-from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
+from convcompare.experiment.shapes import shape_of
+from convcompare.experiment.trial_grid import Candidate
+from convcompare.experiment.trial_runner import TrialRunner
 from convcompare.models.build import resolve
 from convcompare.store.json_records import write_record
 from convcompare.store.run_store import RunStore

@@ -18,7 +18,9 @@ from convcompare.core import openmp
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.data.dataset import Dataset
 from convcompare.experiment.events import CompileDecided, Ended, EpochFinished
-from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
+from convcompare.experiment.shapes import shape_of
+from convcompare.experiment.trial_grid import Candidate
+from convcompare.experiment.trial_runner import TrialRunner
 from convcompare.models.build import resolve
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore

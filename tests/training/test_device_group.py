@@ -21,7 +21,9 @@ from convcompare.core.config import RECIPES, Runtime, TrainConfig, recipe_name
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import TrialSeeds
 from convcompare.data.dataset import Dataset
-from convcompare.experiment.trial_runner import Candidate, TrialRunner, shape_of
+from convcompare.experiment.shapes import shape_of
+from convcompare.experiment.trial_grid import Candidate
+from convcompare.experiment.trial_runner import TrialRunner
 from convcompare.models.build import resolve
 from convcompare.store.run_store import RunStore
 from convcompare.training import hardware
