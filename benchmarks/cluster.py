@@ -71,11 +71,12 @@ def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
     from convcompare.experiment.workers.protocol import event_to_json
     from convcompare.experiment.workers.ray_task import RayTaskSpec
     from convcompare.store.cost import Cost, Environment
+    from convcompare.store.json_fields import from_record, to_record
     from convcompare.store.json_records import sha256
     from convcompare.store.run import Epoch, Run
     from convcompare.training.progress import StepProgress
 
-    trial, node = RayTaskSpec.from_json(order).trial, {"node": "nowhere"}
+    trial, node = from_record(RayTaskSpec, json.loads(order)).trial, {"node": "nowhere"}
     place = Environment("0.1.0", "3.12.0", "2.13.0", "Linux 6.0", "some processor", "cpu", 1)
     epochs = tuple(
         Epoch(n, 0.5123456 / n, 0.9123456, 0.4123456 / n, 0.9234567, 1e-3, 1.234567, 0.1234567)
@@ -86,7 +87,7 @@ def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
     run = Run(trial, "finished", epochs, Cost(10, 10), place, "2026-01-01", "", digests)
     yield (
         {**event_to_json(Started(trial, (), StepProgress())), **node},
-        {"environment": place.to_json()},
+        {"environment": to_record(place)},
     )
     tensors = {"tensors": b"", "gradients": None}
     yield {**event_to_json(EpochFinished(trial, epochs[0])), **node}, tensors

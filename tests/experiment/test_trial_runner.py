@@ -16,6 +16,7 @@ from convcompare.experiment.shapes import shape_of
 from convcompare.experiment.trial_grid import Candidate
 from convcompare.experiment.trial_runner import TrialRunner
 from convcompare.models.build import resolve
+from convcompare.store.json_fields import to_record
 from convcompare.store.json_records import write_record
 from convcompare.store.run_store import RunStore
 
@@ -85,7 +86,7 @@ def test_a_network_that_draws_in_its_setup_is_trained_by_the_raised_numerics(
     assert run("runs", "verify", drawn.id, "-q").code == 0
     old = replace(drawn, trial=replace(drawn.trial, numerics=1))
     (folder / "runs" / drawn.id).rename(folder / "runs" / old.id)
-    for name, record in (("trial.json", old.trial.to_json()), ("run.json", old.to_json())):
+    for name, record in (("trial.json", to_record(old.trial)), ("run.json", old.to_json())):
         write_record(folder / "runs" / old.id / name, record)
     refused = run("runs", "verify", old.id)
     assert refused.code == 2

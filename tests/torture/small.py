@@ -56,7 +56,7 @@ def results(store: Path) -> dict[str, dict[str, Any]]:
         must(run.status == "finished", f"{run_id} is {run.status}: {run.message}")
         opened.weights(run)
         opened.predictions(run)
-        epochs = [_without_clocks(epoch.to_json()) for epoch in run.history]
+        epochs = [_without_clocks(vars(epoch)) for epoch in run.history]
         files = {name: (store / run_id / name).read_bytes() for name in BINARY}
         found[run_id] = {"epochs": epochs, "message": run.message, **files}
     return found

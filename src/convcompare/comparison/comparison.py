@@ -8,13 +8,11 @@ from typing import Any
 
 from convcompare.core import failures
 from convcompare.core.errors import UsageError, quote
-from convcompare.store.cost import known_fields
+from convcompare.store.json_fields import from_record, to_record
 from convcompare.store.run import SCHEMA_VERSION, Run
 from convcompare.store.run_store import RunStore
 
 from .model_runs import ModelRuns
-
-_TEXTS = ("classes", "notes", "tuned")
 
 
 @dataclass(frozen=True)
@@ -42,16 +40,6 @@ class Conditions:
     tuned: tuple[str, ...] = ()
     """Settings that were chosen for each network by itself, on images held out."""
 
-    def to_json(self) -> dict[str, Any]:
-        texts = {name: list(getattr(self, name)) for name in _TEXTS}
-        return {**vars(self), **texts}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Conditions:
-        known = known_fields(cls, record)
-        texts = {name: tuple(known.get(name, ())) for name in _TEXTS}
-        return cls(**{**known, **texts})
-
 
 @dataclass(frozen=True)
 class InterimSchedule:
@@ -63,13 +51,6 @@ class InterimSchedule:
     looks: tuple[int, ...]
     done: int
     margin: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "looks": list(self.looks)}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> InterimSchedule:
-        return cls(tuple(record["looks"]), record["done"], record["margin"])
 
 
 @dataclass(frozen=True)
@@ -118,9 +99,9 @@ class Comparison:
             "command": list(self.command),
             "study": self.study,
             "baseline": self.baseline,
-            "plan": self.plan.to_json() if self.plan else None,
+            "plan": to_record(self.plan) if self.plan else None,
             "looked": list(self.looked),
-            "conditions": self.conditions.to_json(),
+            "conditions": to_record(self.conditions),
             "models": [{"model": label, "trials": self._trials(label)} for label in self.labels],
         }
 
@@ -150,13 +131,13 @@ class Comparison:
         if store.damage and not groups and not unfinished and not missing:
             raise store.damage[0]
         return cls(
-            Conditions.from_json(record["conditions"]),
+            from_record(Conditions, record["conditions"]),
             tuple(groups),
             record["created"],
             tuple(record["command"]),
             record.get("study"),
             record.get("baseline", ""),
-            InterimSchedule.from_json(record["plan"]) if record.get("plan") else None,
+            from_record(InterimSchedule, record["plan"]) if record.get("plan") else None,
             tuple(unfinished),
             tuple(missing),
             tuple(record.get("looked", ())),
@@ -206,7 +187,7 @@ class Comparison:
             "schema_version": SCHEMA_VERSION,
             "dataset": self.conditions.dataset,
             "study": self.study,
-            "conditions": self.conditions.to_json(),
+            "conditions": to_record(self.conditions),
             "models": [group.to_json(self.conditions.test_images) for group in self.groups],
             "looked": list(self.looked),
             "contrasts": [],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from convcompare.store.json_fields import to_record
 from convcompare.store.run import Epoch, Run
 
 from .stats import estimates
@@ -125,7 +126,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "epoch_seconds": [epoch.train_seconds for epoch in run.history if epoch.jobs == 1],
         "inference": [dict(vars(latency)) for latency in run.inference],
         "jobs": run.jobs,
-        "timing": run.timing.to_json() if run.timing else None,
+        "timing": to_record(run.timing) if run.timing else None,
         "message": run.message,
     }
 

@@ -123,4 +123,4 @@ def pair(model: ModelRuns, baseline: ModelRuns) -> Pair:
 
 def _settings(run: Run) -> dict[str, Any]:
     trial = run.trial
-    return {"dataset": trial.dataset, "data": trial.data, **trial.config.to_json()}
+    return {"dataset": trial.dataset, "data": trial.data, **vars(trial.config)}

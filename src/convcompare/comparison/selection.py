@@ -8,6 +8,7 @@ from typing import Any
 
 from convcompare.core.config import recipe_name
 from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.store.json_fields import from_record
 from convcompare.store.run import Run, Trial
 from convcompare.store.run_store import RunStore
 
@@ -112,7 +113,7 @@ def _check_alike(trials: Sequence[Trial]) -> None:
     if len({(trial.dataset, trial.data) for trial in trials}) > 1:
         what = " and ".join(map(quote, datasets)) if len(datasets) > 1 else "versions of one"
         raise UsageError(f"these runs are of several data sets: {what}", "pick runs by their ids")
-    configs = [trial.config.to_json() for trial in trials]
+    configs = [vars(trial.config) for trial in trials]
     for setting in configs[0]:
         values = sorted({str(config[setting]) for config in configs})
         if len(values) > 1:
@@ -135,7 +136,7 @@ def _conditions(
     """Those of the newest comparison with one of the runs; else what the runs know themselves."""
     for record in reversed(store.comparison_records()):
         if any(run_id in chosen for model in record["models"] for run_id in model["trials"]):
-            return Conditions.from_json(record["conditions"])
+            return from_record(Conditions, record["conditions"])
     trial = next(iter(chosen.values()))
     ended = [run for run in outcomes if run and run.status == "finished"]
     return Conditions(

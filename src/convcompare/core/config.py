@@ -92,14 +92,11 @@ class TrainConfig:
             )
         return config
 
-    def to_json(self) -> dict[str, Any]:
-        return dict(vars(self))
-
     def identity(self) -> dict[str, Any]:
         """What a trial's id is made of: settings that came later count where they do something."""
         return {
             name: value
-            for name, value in self.to_json().items()
+            for name, value in vars(self).items()
             if name not in LATER or value != LATER[name]
         }
 

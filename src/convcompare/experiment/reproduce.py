@@ -12,7 +12,7 @@ import numpy as np
 
 from convcompare.core.errors import DataError, UsageError, quote
 from convcompare.data.dataset import Sources
-from convcompare.store.cost import Environment, plain
+from convcompare.store.cost import Environment
 from convcompare.store.reader import RunReader
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
@@ -59,7 +59,7 @@ class Repetition:
 
     def environment(self) -> list[tuple[str, Any, Any]]:
         """What differs of where they were made: its name, then, now."""
-        then, now = plain(self.run.environment), plain(self.again.environment)
+        then, now = vars(self.run.environment), vars(self.again.environment)
         return [(name, then[name], now[name]) for name in then if then[name] != now[name]]
 
     def _logits(self) -> Agreement:
@@ -157,7 +157,7 @@ def _metrics(run: Run, again: Run) -> Agreement:
 
 
 def _different(epoch: Epoch, other: Epoch) -> list[str]:
-    then, now = plain(epoch), plain(other)
+    then, now = vars(epoch), vars(other)
     return [name for name in then if name not in CLOCKS and then[name] != now[name]]
 
 

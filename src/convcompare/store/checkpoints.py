@@ -19,6 +19,7 @@ from typing import Any
 from convcompare.core.errors import StoreError, quote
 
 from . import atomic_files
+from .json_fields import from_record, to_record
 from .json_records import damaged, read_parsed, read_record, sha256, stamp, unseal, verified
 from .run import Epoch
 
@@ -61,7 +62,7 @@ def save(
         "id": run_id,
         "epoch": epoch,
         "sha256": sha256(tensors),
-        "history": [line.to_json() for line in history],
+        "history": [to_record(line) for line in history],
     }
     atomic_files.write(states / f"{name}.json", stamp(record), guard)
     guard()
@@ -138,7 +139,7 @@ def _state(path: Path, run_id: str) -> CheckpointRef:
     def build(record: Mapping[str, Any]) -> CheckpointRef:
         if record["id"] != run_id:
             raise damaged(path, "it is of another run")
-        history = tuple(Epoch.from_json(epoch) for epoch in record["history"])
+        history = tuple(from_record(Epoch, epoch) for epoch in record["history"])
         if [epoch.epoch for epoch in history] != list(range(1, int(path.stem) + 1)):
             raise ValueError("epochs are missing")
         return CheckpointRef(path.with_suffix(".safetensors"), str(record["sha256"]), history)
@@ -158,6 +159,6 @@ def _old_states(folder: Path) -> list[CheckpointRef | StoreError]:
         if len(history) < epoch:
             found.append(damaged(folder / "history.jsonl", f"it has no {quote(epoch)} epochs"))
         else:
-            epochs = tuple(Epoch.from_json(line) for line in history[:epoch])
+            epochs = tuple(from_record(Epoch, line) for line in history[:epoch])
             found.append(CheckpointRef(path, state["sha256"], epochs))
     return found

@@ -1,15 +1,11 @@
 """What a run cost and where: counts, seconds, latencies, and times measured afterwards.
 
-All are frozen and go to JSON and back, as the records of `run.py` that hold them.
+All are frozen and go to JSON and back by `json_fields.py`, as the records that hold them.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -48,13 +44,6 @@ class Cost:
     peak_memory: int | None = None
     inference: tuple[Latency, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        return {**plain(self), "inference": [plain(latency) for latency in self.inference]}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Cost:
-        return cls(**{**known_fields(cls, record), "inference": _latencies(record)})
-
 
 @dataclass(frozen=True)
 class Environment:
@@ -81,13 +70,6 @@ class Environment:
         """The threads that the place has for a training: times compare where they are equal."""
         return self.threads_offered or self.threads
 
-    def to_json(self) -> dict[str, Any]:
-        return plain(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Environment:
-        return cls(**known_fields(cls, record))
-
 
 @dataclass(frozen=True)
 class Timing:
@@ -111,51 +93,3 @@ class Timing:
     @property
     def epoch_seconds(self) -> float:
         return self.seconds_per_step * self.steps
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            **plain(self),
-            "environment": self.environment.to_json(),
-            "inference": [plain(latency) for latency in self.inference],
-        }
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Timing:
-        parts = {
-            "environment": Environment.from_json(record["environment"]),
-            "inference": _latencies(record),
-        }
-        return cls(**{**known_fields(cls, record), **parts})
-
-
-def _latencies(record: Mapping[str, Any]) -> tuple[Latency, ...]:
-    return tuple(Latency(**known_fields(Latency, one)) for one in record.get("inference", ()))
-
-
-def plain(record: Any) -> dict[str, Any]:
-    """The fields of a record by name."""
-    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
-
-
-def known_fields(cls: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `record` that this version knows: newer writers may add some.
-
-    TypeError where a number, a truth value or a text is something else.
-    """
-    kinds = _kinds(cls)
-    known = {name: value for name, value in record.items() if name in kinds}
-    for name, value in known.items():
-        kind = kinds[name].removesuffix(" | None")
-        optional = kind != kinds[name] and value is None
-        if kind in _PLAIN and not optional and type(value) not in _PLAIN[kind]:
-            raise TypeError(f"{name} is not a {kind}")
-    return known
-
-
-@functools.cache
-def _kinds(cls: Any) -> dict[str, str]:
-    return {f.name: str(f.type) for f in dataclasses.fields(cls)}
-
-
-_PLAIN = {"int": (int,), "float": (float, int), "str": (str,), "bool": (bool,)}
-"""What JSON has for a field of that type."""

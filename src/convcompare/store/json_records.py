@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from convcompare.core.errors import Damaged, StoreError, quote
 
 from . import atomic_files
+from .json_fields import from_record
 from .run import SCHEMA_VERSION
 
 LARGEST = 32 << 20
@@ -56,6 +57,11 @@ def read_parsed(path: Path, build: Callable[[Mapping[str, Any]], T]) -> T:
         return build(record)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise damaged(path, f"{type(error).__name__} {error}") from error
+
+
+def read_as(path: Path, cls: type[T]) -> T:
+    """A record as the dataclass `cls`. Raises StoreError if it is damaged or is no such record."""
+    return read_parsed(path, lambda record: from_record(cls, record))
 
 
 def verified(path: Path, digest: str | None) -> bytes:

@@ -19,7 +19,7 @@ from convcompare.core.errors import StoreError, UsageError, quote
 from . import atomic_files, checkpoints
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
-from .json_records import content, damaged, read_parsed, read_record, verified
+from .json_records import content, damaged, read_as, read_parsed, read_record, verified
 from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
@@ -89,7 +89,7 @@ class RunReader:
     def recorded(self, run_id: str, name: str = "run.json") -> Run:
         """The record of how a trial ended as it was written then."""
         path = self.folder(run_id) / name
-        run = read_parsed(path, Run.from_json)
+        run = read_as(path, Run)
         _check_id(path, run.id, run_id)
         return run
 
@@ -103,13 +103,13 @@ class RunReader:
         """What was measured of a run after it."""
         path = self.folder(run_id) / "timing.json"
         _check_id(path, read_record(path).get("id", run_id), run_id)
-        return read_parsed(path, Timing.from_json)
+        return read_as(path, Timing)
 
     def environment(self, run_id: str) -> Environment:
         """Where a trial was begun last."""
         path = self.folder(run_id) / "environment.json"
         _check_id(path, read_record(path).get("id", run_id), run_id)
-        return read_parsed(path, Environment.from_json)
+        return read_as(path, Environment)
 
     def outcome(self, run_id: str) -> Run | None:
         """How a trial ended last: its record or that of its failure; None where it has not."""
@@ -144,7 +144,7 @@ class RunReader:
     def trial(self, run_id: str) -> Trial:
         """What a run was asked to be."""
         path = self.folder(run_id) / "trial.json"
-        trial = read_parsed(path, Trial.from_json)
+        trial = read_as(path, Trial)
         _check_id(path, trial.id, run_id)
         return trial
 

@@ -1,6 +1,7 @@
 """The records: a trial (what to run), its epochs, and the finished run.
 
-All are frozen and go to JSON and back. A record carries ``schema_version``; it only grows.
+All are frozen and go to JSON and back by `json_fields.py`. A record carries ``schema_version``; it
+only grows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any, Literal, get_args
 
 from convcompare.core.config import TrainConfig
 
-from .cost import Cost, Environment, Latency, Timing, known_fields, plain
+from .cost import Cost, Environment, Latency, Timing
+from .json_fields import APART, OMITTED, to_record
 
 SCHEMA_VERSION = 1
 NUMERICS = 1
@@ -45,28 +47,19 @@ class Trial:
     config: TrainConfig
     code: str | None = None
     label: str = ""
-    numerics: int = 1
+    numerics: int = field(default=1, metadata=OMITTED)
 
     @cached_property
     def id(self) -> str:
         """Twelve hex digits of the SHA-256 over all of the trial: other options, other id."""
-        identity = {**plain(self), "config": self.config.identity()}
+        identity = {
+            **to_record(self),
+            "numerics": self.numerics,
+            "config": self.config.identity(),
+        }
         del identity["label"]
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-    def to_json(self) -> dict[str, Any]:
-        record = {**plain(self), "config": self.config.to_json()}
-        if self.numerics == 1:
-            del record["numerics"]
-        return record
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Trial:
-        known = known_fields(cls, record)
-        return cls(
-            **{**known, "config": TrainConfig(**known_fields(TrainConfig, record["config"]))}
-        )
 
 
 @dataclass(frozen=True)
@@ -94,13 +87,6 @@ class Epoch:
     jobs: int = 1
     """Trials that ran at a time meanwhile: with several, its seconds are not those of a network."""
 
-    def to_json(self) -> dict[str, Any]:
-        return plain(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Epoch:
-        return cls(**known_fields(cls, record))
-
 
 @dataclass(frozen=True)
 class Run:
@@ -115,10 +101,14 @@ class Run:
     message: str = ""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Digests of the files beside the record, by name."""
-    timing: Timing | None = None
+    timing: Timing | None = field(default=None, metadata=APART)
     """What was measured afterwards with the device alone; a file of its own, not of the record."""
     tta_accuracy: float | None = None
     """Test accuracy by logits averaged over several views of each image, where it was asked for."""
+
+    def __post_init__(self) -> None:
+        if self.status not in get_args(Status):
+            raise ValueError(f"a run that is {self.status!r}")
 
     @property
     def id(self) -> str:
@@ -177,36 +167,9 @@ class Run:
         return self.timing.environment if self.timing else self.environment
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "id": self.id,
-            "status": self.status,
-            "trial": self.trial.to_json(),
-            "history": [epoch.to_json() for epoch in self.history],
-            "cost": self.cost.to_json(),
-            "environment": self.environment.to_json(),
-            "ended": self.ended,
-            "message": self.message,
-            "sha256": dict(self.sha256),
-            "tta_accuracy": self.tta_accuracy,
-        }
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Run:
-        if record["status"] not in get_args(Status):
-            raise ValueError(f"a run that is {record['status']!r}")
-        known_fields(cls, {"ended": record["ended"], "message": record.get("message", "")})
-        return cls(
-            trial=Trial.from_json(record["trial"]),
-            status=record["status"],
-            history=tuple(Epoch.from_json(epoch) for epoch in record["history"]),
-            cost=Cost.from_json(record["cost"]),
-            environment=Environment.from_json(record["environment"]),
-            ended=record["ended"],
-            message=record.get("message", ""),
-            sha256=dict(record.get("sha256", {})),
-            tta_accuracy=record.get("tta_accuracy"),
-        )
+        """The record in the store, which ``runs ID --format json`` prints."""
+        head = {"schema_version": SCHEMA_VERSION, "id": self.id, "status": self.status}
+        return {**head, **to_record(self)}
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:

@@ -24,6 +24,7 @@ from convcompare.core.errors import StoreError
 from . import atomic_files, checkpoints
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
+from .json_fields import to_record
 from .json_records import damaged, sha256, stamp, verified, write_record
 from .lease import Lease, claim, held, hold, holder, is_lease
 from .reader import ANALYSES, BINARIES, COMPARISONS, PASSING, RECORDS, RUN, Predictions, RunReader
@@ -91,9 +92,9 @@ class RunStore(RunReader):
             if atomic_files.exists(folder / "trial.json"):
                 self.trial(trial.id)  # which raises where it is damaged
             else:
-                write_record(folder / "trial.json", trial.to_json(), guard)
+                write_record(folder / "trial.json", to_record(trial), guard)
             atomic_files.make_folder(folder / CHECKPOINT)
-            record = {"id": trial.id, **environment.to_json()}
+            record = {"id": trial.id, **to_record(environment)}
             write_record(folder / "environment.json", record, guard)
 
     def place(self, run_id: str) -> Environment | None:
@@ -182,7 +183,7 @@ class RunStore(RunReader):
     def save_timing(self, run_id: str, timing: Timing) -> None:
         """Add to a run what was measured after it; its record stays as it was written."""
         with self._mine(run_id) as guard:
-            record = {"id": run_id, **timing.to_json()}
+            record = {"id": run_id, **to_record(timing)}
             write_record(self.folder(run_id) / "timing.json", record, guard)
 
     def forget(self, run_id: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core.failures import SIGKILL, WORDS, OomKillDetector
 from convcompare.core.process import python_command
 from convcompare.core.registry import register
+from convcompare.store.json_fields import to_record
 from convcompare.store.run import Trial
 from convcompare.training.progress import StepProgress
 
@@ -161,12 +162,12 @@ class Worker:
                 encoding="utf-8",
             )
         threading.Thread(target=self._listen, daemon=True).start()
-        self._tell(place.to_json())
+        self._tell(to_record(place))
 
     def give(self, trial: Trial) -> None:
         """Send the process a trial."""
         self.trial = trial
-        self._tell(trial.to_json())
+        self._tell(to_record(trial))
 
     def stop(self) -> None:
         """Kill the process and wait for its end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from convcompare.core.errors import LeaseLost, TrialError, UsageError
 from convcompare.core.registry import register
 from convcompare.store.cost import Environment
 from convcompare.store.gradient_record import GRADIENTS
+from convcompare.store.json_fields import from_record, to_record
 from convcompare.store.lease import Lease
 from convcompare.store.run import Epoch, Trial
 from convcompare.training.progress import StepProgress
@@ -125,9 +127,9 @@ class RayDriver:
             state = ray_task.pack_state(store, trial.id)
             here = replace(runtime.of_a_job(), address=None)
             order = ray_task.RayTaskSpec(trial, here, self.runner.dataset.sha256, str(Path.cwd()))
-            history = [Epoch.from_json(epoch) for epoch in state["history"]] if state else []
+            history = [from_record(Epoch, epoch) for epoch in state["history"]] if state else []
             stream = self.attempt.remote(
-                order.to_json(), [self.images], [self.ray.put(state)] if state else []
+                json.dumps(to_record(order)), [self.images], [self.ray.put(state)] if state else []
             )
             self.tasks[stream] = Task(trial, lease, history)
 
@@ -184,7 +186,7 @@ class RayDriver:
         store, trial = self.runner.store, task.trial
         if isinstance(event, Started):
             task.node, task.progress = node, event.progress
-            store.begin(trial, Environment.from_json(files["environment"]))
+            store.begin(trial, from_record(Environment, files["environment"]))
         elif isinstance(event, EpochFinished):
             task.history.append(event.epoch)
             if files["gradients"] is not None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convcompare.core.config import Runtime
 from convcompare.core.errors import DataError, quote
@@ -32,8 +31,8 @@ class WorkerContext:
         """The workplace of each of the processes that run the trials of `runner`."""
         dataset, sources = runner.dataset, runner.sources
         assert sources is not None, "an executor of processes needs to know where the data are"
-        runtime = runner.runtime.of_a_job()
-        return cls(runner.store.root, dataset.name, dataset.sha256, sources, runtime)
+        quiet, runtime = replace(sources, quiet=True), runner.runtime.of_a_job()
+        return cls(runner.store.root, dataset.name, dataset.sha256, quiet, runtime)
 
     def runner(self, devices: SingleDevice | None = None) -> TrialRunner:
         """The same in this process, which is alone or one of several `devices`.
@@ -55,27 +54,3 @@ class WorkerContext:
         return TrialRunner(
             RunStore(self.store), self.runtime, dataset, self.sources, devices or ALONE
         )
-
-    def to_json(self) -> dict[str, Any]:
-        sources = self.sources
-        return {
-            "store": str(self.store),
-            "dataset": self.dataset,
-            "data": self.data,
-            "cache": str(sources.cache),
-            "data_dir": None if sources.data_dir is None else str(sources.data_dir),
-            "offline": sources.offline,
-            "runtime": asdict(self.runtime),
-        }
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> WorkerContext:
-        data_dir = record["data_dir"]
-        sources = Sources(
-            Path(record["cache"]),
-            None if data_dir is None else Path(data_dir),
-            record["offline"],
-            quiet=True,
-        )
-        runtime = Runtime(**record["runtime"])
-        return cls(Path(record["store"]), record["dataset"], record["data"], sources, runtime)

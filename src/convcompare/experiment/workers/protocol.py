@@ -1,55 +1,33 @@
 """What a worker says to the process that started it: one JSON object a line.
 
-``{"event": "progressed", …}`` for an event, ``{"progress": [step, loss]}`` several times a second,
-``{"failed": message}`` where the trial has failed and could not be recorded, and
+``{"event": name, "fields": {…}}`` for an event, ``{"progress": [step, loss]}`` several times a
+second, ``{"failed": message}`` where the trial has failed and could not be recorded, and
 ``{"error": [kind, message, hint]}`` where it can do nothing more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from convcompare.core import errors
 from convcompare.core.errors import ConvcompareError, TrialError
 from convcompare.core.failures import HINT, in_words, is_out_of_memory
-from convcompare.store.run import Epoch, Run, Trial
-from convcompare.training.progress import StepProgress
+from convcompare.store.json_fields import from_record, to_record
 
-from ..events import CompileDecided, Ended, EpochFinished, Event, Started, Waiting
+from ..events import Event
+
+_EVENTS: Mapping[str, type[Event]] = {event.__name__: event for event in get_args(Event)}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
-    """An event of a trial that runs; its progress is sent as the number of steps per epoch."""
-    if isinstance(event, Started):
-        history = [epoch.to_json() for epoch in event.history]
-        steps = event.progress.steps
-        started = {"event": "started", "trial": event.trial.to_json(), "history": history}
-        return {**started, "of": steps, "damage": event.damage}
-    if isinstance(event, CompileDecided):
-        return {"event": "chosen", "trial": event.trial.to_json(), "why": event.why}
-    if isinstance(event, EpochFinished):
-        epoch = event.epoch.to_json()
-        return {"event": "progressed", "trial": event.trial.to_json(), "epoch": epoch}
-    if isinstance(event, Waiting):
-        return {"event": "waiting", "trial": event.trial.to_json(), "holder": event.holder}
-    assert isinstance(event, Ended), "only who starts workers can lose one"
-    return {"event": "ended", "run": event.run.to_json(), "reused": event.reused}
+    """The name of the event's class, and its fields."""
+    return {"event": type(event).__name__, "fields": to_record(event)}
 
 
 def event_from_json(record: Mapping[str, Any]) -> Event:
     """The event; one that begins a trial has a progress of its own, which its owner moves."""
-    if record["event"] == "started":
-        history = tuple(Epoch.from_json(epoch) for epoch in record["history"])
-        progress = StepProgress(steps=record["of"])
-        return Started(Trial.from_json(record["trial"]), history, progress, record["damage"])
-    if record["event"] == "chosen":
-        return CompileDecided(Trial.from_json(record["trial"]), record["why"])
-    if record["event"] == "progressed":
-        return EpochFinished(Trial.from_json(record["trial"]), Epoch.from_json(record["epoch"]))
-    if record["event"] == "waiting":
-        return Waiting(Trial.from_json(record["trial"]), record["holder"])
-    return Ended(Run.from_json(record["run"]), record["reused"])
+    return from_record(_EVENTS[record["event"]], record["fields"])
 
 
 def failure_to_json(error: Exception) -> dict[str, Any]:

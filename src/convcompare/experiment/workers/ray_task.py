@@ -17,7 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from convcompare.core.errors import DataError, UsageError, quote
 from convcompare.core.version import __version__
 from convcompare.data.dataset import Dataset, Split
 from convcompare.store.gradient_record import GRADIENTS
+from convcompare.store.json_fields import from_record, to_record
 from convcompare.store.run import Epoch, Trial
 from convcompare.store.run_store import RunStore
 from convcompare.training.progress import StepProgress
@@ -52,16 +53,6 @@ class RayTaskSpec:
     folder: str
     version: str = __version__
 
-    def to_json(self) -> str:
-        record = {**vars(self), "trial": self.trial.to_json(), "runtime": asdict(self.runtime)}
-        return json.dumps(record)
-
-    @classmethod
-    def from_json(cls, text: str) -> RayTaskSpec:
-        record = json.loads(text)
-        trial, runtime = Trial.from_json(record["trial"]), Runtime(**record["runtime"])
-        return cls(**{**record, "trial": trial, "runtime": runtime})
-
 
 def pack_dataset(dataset: Dataset) -> dict[str, Any]:
     """A data set as plain values and arrays."""
@@ -85,7 +76,7 @@ def pack_state(store: RunStore, run_id: str) -> dict[str, Any] | None:
     if checkpoint is None:
         return None
     return {
-        "history": [epoch.to_json() for epoch in checkpoint.history],
+        "history": [to_record(epoch) for epoch in checkpoint.history],
         "tensors": checkpoint.data,
         "gradients": store.half_done_analysis(run_id, GRADIENTS),
     }
@@ -95,7 +86,7 @@ def unpack_state(store: RunStore, trial: Trial, state: Mapping[str, Any]) -> Non
     """Put it into another store, so that the trial goes on there."""
     if state["gradients"] is not None:
         store.save_analysis(trial.id, GRADIENTS, state["gradients"])
-    history = [Epoch.from_json(epoch) for epoch in state["history"]]
+    history = [from_record(Epoch, epoch) for epoch in state["history"]]
     store.save_epoch(trial, history, state["tensors"])
 
 
@@ -147,7 +138,7 @@ def _work(
     tell: Callable[[tuple[Event | Exception | None, dict[str, Any]]], None],
 ) -> None:
     try:
-        order = RayTaskSpec.from_json(text)
+        order = from_record(RayTaskSpec, json.loads(text))
         _check_version(order)
         with suppress(
             OSError
@@ -175,7 +166,7 @@ def _beside(event: Event, runner: TrialRunner) -> dict[str, Any]:
     if isinstance(event, Ended) and event.run.status != "failed":
         return runner.store.parcel(event.run)
     if isinstance(event, Started):
-        return {"environment": runner.environment.to_json()}
+        return {"environment": to_record(runner.environment)}
     return {}
 
 

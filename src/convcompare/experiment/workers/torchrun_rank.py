@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from convcompare.core.errors import ConvcompareError
 from convcompare.core.spec import Spec
+from convcompare.store.json_fields import from_record
 from convcompare.store.run import Trial
 
 from ..events import Started
@@ -39,7 +40,8 @@ def main() -> None:
     threading.Thread(target=_watch, args=(orders,), daemon=True).start()
     threading.Thread(target=_watch_launcher, args=(os.getppid(),), daemon=True).start()
     try:
-        train(folder, json.loads(place), Trial.from_json(json.loads(trial)), EventWriter(answers))
+        order = from_record(Trial, json.loads(trial))
+        train(folder, json.loads(place), order, EventWriter(answers))
     except Exception as error:
         _leave_word(Path(folder, CAUSE), error)
         time.sleep(FAREWELL_SECONDS)
@@ -51,7 +53,7 @@ def train(folder: str, place: Mapping[str, Any], trial: Trial, writer: EventWrit
     from convcompare.models.build import origin_of
     from convcompare.training.device_group import join_devices
 
-    workplace = WorkerContext.from_json(place)
+    workplace = from_record(WorkerContext, place)
     runtime = _on_this_device(workplace.runtime)
     unused = origin_of(Spec.parse(trial.model).name) != "registry"
     devices = join_devices(folder, runtime.device, unused=unused)

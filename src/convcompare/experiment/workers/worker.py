@@ -13,6 +13,7 @@ import threading
 import time
 from typing import Any, TextIO
 
+from convcompare.store.json_fields import from_record
 from convcompare.store.run import Trial
 from convcompare.training.progress import StepProgress
 
@@ -30,10 +31,10 @@ def main() -> None:
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     writer = EventWriter(answers)
     try:
-        runner = WorkerContext.from_json(waiting.get()).runner()
+        runner = from_record(WorkerContext, waiting.get()).runner()
         threading.Thread(target=writer.tell_pulse, daemon=True).start()
         while True:
-            for event in runner(Trial.from_json(waiting.get())):
+            for event in runner(from_record(Trial, waiting.get())):
                 writer.progress = event.progress if isinstance(event, Started) else writer.progress
                 writer.tell(event_to_json(event))
     except Exception as error:

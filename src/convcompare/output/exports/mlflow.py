@@ -59,7 +59,7 @@ def _write(client: Any, experiment: str, label: str, run: Run) -> None:
     )
     created = client.create_run(experiment, start_time=times[0], tags=tags, run_name=label)
     settings = {"model": run.trial.model, "dataset": run.trial.dataset, "seed": run.trial.seed}
-    settings |= run.trial.config.to_json() | {"parameters": run.cost.parameters}
+    settings |= vars(run.trial.config) | {"parameters": run.cost.parameters}
     params = [Param(key, str(value)[:500]) for key, value in settings.items() if value is not None]
     metrics = [
         Metric(tag, value, when, epoch.epoch)

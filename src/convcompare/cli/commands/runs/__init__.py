@@ -12,6 +12,7 @@ import typer
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, quote
 from convcompare.output.tables.table import Column, Table, check_format
+from convcompare.store.json_fields import to_record
 
 from ... import options as o
 from ...output import emit_assessment, emit_table, emit_text, end
@@ -119,7 +120,7 @@ def _record(store: RunStore, prefix: str) -> dict[str, Any]:
     run_id = store.find(prefix)
     run = store.outcome(run_id)
     if run is None:
-        history = [epoch.to_json() for epoch in store.history(run_id)]
-        trial = store.trial(run_id).to_json()
+        history = [to_record(epoch) for epoch in store.history(run_id)]
+        trial = to_record(store.trial(run_id))
         return {"id": run_id, "status": "half-done", "trial": trial, "history": history}
     return run.to_json()
