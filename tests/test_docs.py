@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from convcompare import cli
 from convcompare.cli.command_list import COMMANDS
 from convcompare.cli.commands.worker import SHARED
 from convcompare.cli.lazy_commands import load
+from convcompare.core.registry import register
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(
@@ -52,6 +54,7 @@ for task in "${tasks[@]}"; do wait "$task" || exit 1; done
 echo Submitted batch job 1
 """
 """A stand-in: there is no Slurm here."""
+MAKER = str(ROOT / "docs" / "zoo_page.py")
 LONG = os.environ.get("CONVCOMPARE_LONG_DOCS") == "1"
 COUNTS: Counter[str] = Counter()
 """What was run so far, by kind."""
@@ -84,6 +87,11 @@ RUNNABLE = [
     page for page in PAGES
     if any(block.language in ("console", "python") for block in blocks(page))
 ]  # fmt: skip
+LENGTHY = {
+    *("README", "add-a-network", "add-other-things", "plots", "ray", "report", "several-devices"),
+    *("slurm", "studies"),
+}
+"""Pages that `make test-long` runs; what they tell to type is read by the parser before."""
 
 
 @pytest.fixture
@@ -98,10 +106,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.torture] if page.stem in LENGTHY else [])
+        for page in RUNNABLE
+    ],
+    ids=lambda page: page.stem,
+)
 def test_a_page_works_as_it_is_written(
     page: Path, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    COUNTS["pages"] += 1
     found = list(blocks(page))
     run = OwnSource(place) if needs_processes(found) else Here(capsys)
     for block in found:
@@ -126,6 +142,15 @@ def test_a_page_works_as_it_is_written(
                 run.command(words)
                 COUNTS["commands run"] += 1
             COUNTS["blocks of commands run"] += 1
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
+def test_what_a_page_tells_to_type_is_understood(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "python":
+            compile(block.text, block.name or page.stem, "exec")
+        for words in block.commands if not block.where else ():
+            check_words(words)
 
 
 def needs_processes(found: list[Block]) -> bool:
@@ -214,12 +239,21 @@ def test_how_much_of_the_pages_was_run(capsys: pytest.CaptureFixture[str]) -> No
         pytest.skip("no page was run in this process")
     with capsys.disabled():
         print(f"\npages: {', '.join(f'{n} {what}' for what, n in sorted(COUNTS.items()))}")
-    if len(RUNNABLE) > 10 and not LONG:
+    if COUNTS["pages"] == len(RUNNABLE) and not LONG:
         assert COUNTS["blocks of commands run"] + COUNTS["blocks of Python run"] >= 25
         assert COUNTS["left for make docs-long"] <= 6, "most of what is told can be tried at once"
 
 
-@pytest.mark.parametrize("maker", ["zoo_page.py", "reference_page.py"])
+def test_the_page_of_the_zoo_has_all_networks_with_their_options() -> None:
+    """As the code has them; the counts of all are for `make test-long`."""
+    page, section = (ROOT / "docs" / "zoo.md").read_text(), run_path(MAKER)["_section"]
+    for entry in register.model:
+        assert section(entry) in page, entry.name
+
+
+@pytest.mark.parametrize(
+    "maker", [pytest.param("zoo_page.py", marks=pytest.mark.torture), "reference_page.py"]
+)
 def test_pages_made_from_the_code_are_current(maker: str) -> None:
     command = [sys.executable, ROOT / "docs" / maker, "--check"]
     done = subprocess.run(command, capture_output=True, text=True)

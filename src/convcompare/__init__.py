@@ -13,13 +13,7 @@ The names of this module are stable: they follow semantic versioning, as do the 
 of what they name. Other modules of the package may change in any version.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
-
-from .core.version import __version__
-
+TYPE_CHECKING = False  # nothing is imported here: the command must first listen to signals
 if TYPE_CHECKING:
     from .api import Result, compare, read
     from .comparison.predictions import Labels, Logits
@@ -38,6 +32,7 @@ if TYPE_CHECKING:
         Spec,
         Widths,
     )
+    from .core.version import __version__
     from .data.dataset import Dataset, Sources, Split
     from .output.plots.figure import Drawing, model_rows, panels
     from .output.plots.source import Source as PlotSource
@@ -97,6 +92,7 @@ _HOMES = {
     "Split": "data.dataset",
     "UsageError": "core.errors",
     "Widths": "core.spec",
+    "__version__": "core.version",
     "check_predictions": "comparison.predictions:check",
     "compare": "api",
     "model_rows": "output.plots.figure",
@@ -110,9 +106,11 @@ A name that is another one in its module is written ``module:name``.
 """
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     home, _, inner = _HOMES[name].partition(":")
     return getattr(importlib.import_module(f"{__name__}.{home}"), inner or name)
 

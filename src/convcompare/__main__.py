@@ -1,22 +1,22 @@
-"""``convcompare`` and ``python -m convcompare``."""
+"""``convcompare`` and ``python -m convcompare``: can be stopped from the first line on."""
 
-from __future__ import annotations
+import _signal  # type: ignore[import-not-found]  # always loaded; `signal` would import `enum`
 
-from .core import openmp, signals
+_early: list[int] = []
+"""The signals that came before `core.signals` was imported."""
+for _number in (_signal.SIGINT, _signal.SIGTERM):
+    _signal.signal(_number, lambda number, frame: _early.append(number))
 
 
 def main() -> None:
-    """Run the command line and exit; from the first moment on it can be stopped."""
-    signals.install()
-    openmp.install()
-    try:
+    """Run the command line and exit."""
+    from .core import openmp, signals
+
+    with signals.listening(_early):
+        openmp.install()
         from .cli import main as run_and_exit
 
         run_and_exit()
-    except BaseException:
-        if signals.stop.number:
-            signals.leave(signals.stop.number)
-        raise
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
 from convcompare.store.gradient_record import GradientRecord
 from convcompare.store.run_store import RunStore
+from tests.support.networks import deep_ones_long
 
 SHAPE = Shape(1, 28, 10)
 
@@ -133,12 +134,9 @@ def test_dead_units_are_counted() -> None:
     assert record.dead[0] == 0.25
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in register.model])
+@pytest.mark.parametrize("name", deep_ones_long(entry.name for entry in register.model))
 def test_every_network_of_the_zoo_can_be_analysed(name: str) -> None:
     shape = Shape(3, 32, 10)
-    heavy = name in ("wrn-28-10", "wrn-40-4", "densenet-bc", "resnet-110", "plain-110")
-    if heavy or "164" in name or name.startswith("preact"):
-        pytest.skip("the same layers as its smaller kin, and slow")
     model = resolve(name, shape).build(0)
     flow = gradient_flow(model, *batch(4, shape))
     assert np.isfinite(flow.norm).all()
@@ -151,14 +149,14 @@ def test_every_network_of_the_zoo_can_be_analysed(name: str) -> None:
 def test_runs_record_both_and_figures_come_from_them(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    assert run("compare", "fcn", "simple:width=4x8", "-d", "mnist-mini", "-e", "2").code == 0
+    data = ("-d", "shapes:train=192,test=48", "-e", "2")
+    assert run("compare", "fcn:hidden=8", "simple:width=4x8", *data).code == 0
     store = RunStore(tmp_path / "runs")
     record = store.run(store.ids()[0])
     arrays = store.analysis(record, "gradients")
     assert arrays is not None
     assert arrays["norm"].shape[0] == 3, "initialisation and two epochs"
-    kinds = [entry.name for entry in register.plot]
-    for kind in kinds:
+    for kind in ("gradients", "activations", "filters"):
         result = run("plot", kind, "--figure-format", "svg")
         assert result.code == 0, result.err
         for path in result.out.split():
@@ -175,12 +173,11 @@ def test_runs_record_both_and_figures_come_from_them(
 def test_the_command_at_initialisation_and_after_training(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    start = run("gradients", "fcn", "simple:width=4x8", "-d", "mnist-mini", "-f", "json")
+    fcn, data = "fcn:hidden=8", ("-d", "shapes:train=192,test=48", "-f", "json")
+    start = run("gradients", fcn, "simple:width=4x8", *data)
     assert start.code == 0, start.err
     assert not (tmp_path / "runs").exists(), "nothing was trained"
-    trained = run(
-        *("gradients", "fcn", "-d", "mnist-mini", "-e", "1", "-f", "json", "--out", "figures")
-    )
+    trained = run("gradients", fcn, *data, "-e", "1", "--out", "figures")
     assert trained.code == 0, trained.err
     before, after = start.json()["models"][0], json_part(trained.out)["models"][0]
     assert before["norm"][0] == pytest.approx(after["norm"][0])

@@ -20,6 +20,7 @@ from convcompare.analysis.receptive_field.traced import ReceptiveField, run_trac
 from convcompare.core.registry import register
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
+from tests.support.networks import deep_ones_long
 
 DRAWN = settings(max_examples=25, deadline=None)
 
@@ -237,22 +238,26 @@ ZOO = [
 ]
 
 
-@pytest.mark.parametrize("spec", list(dict.fromkeys(ZOO)))
+@pytest.mark.parametrize("spec", deep_ones_long(dict.fromkeys(ZOO)))
 def test_both_ways_agree_on_the_zoo(spec: str) -> None:
     modules, uncut = compared(spec, 32)
     assert spec.startswith("fcn") == (modules == 0)
     assert uncut >= modules
 
 
+LONG = pytest.mark.torture
 FAMILIES = (
-    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet",
-    "inception_v3", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf",
-    "regnet_y_400mf", "resnet18", "resnet152", "resnext50_32x4d", "shufflenet_v2_x0_5",
-    "squeezenet1_1", "vgg16_bn", "vit_b_16", "wide_resnet50_2",
+    "alexnet", "convnext_tiny", "mobilenet_v3_small", "regnet_x_400mf", "resnet18",
+    "shufflenet_v2_x0_5", "squeezenet1_1", "vit_b_16",
+)  # fmt: skip
+MORE = (
+    "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "inception_v3",
+    "mnasnet0_5", "mobilenet_v2", "regnet_y_400mf", "resnet152", "resnext50_32x4d", "vgg16_bn",
+    "wide_resnet50_2",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", [*FAMILIES, *(pytest.param(n, marks=LONG) for n in MORE)])
 def test_both_ways_agree_on_torchvision(name: str) -> None:
     modules, uncut = compared(f"torchvision:{name}", 224)
     assert uncut >= modules > 0

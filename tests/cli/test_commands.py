@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,7 +107,6 @@ def test_stopped_and_repeated_is_bit_identical(tmp_path: Path, number: signal.Si
     for line in process.stderr:
         if "epoch 2/4" in line:
             break
-    time.sleep(0.02)
     process.send_signal(number)
     _, error = process.communicate()
     expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
@@ -144,11 +140,15 @@ def test_a_diverged_run_is_named_and_the_others_go_on(run: Run) -> None:
     assert listed == {"diverged"}
 
 
+@pytest.mark.torture  # all networks are built; test_zoo.py has the counts of each
 def test_models_lists_counts(run: Run) -> None:
     rows = {r["model"]: r for r in run("models", "--dataset", "cifar10", "-f", "json").json()}
     assert {"model", "parameters", "macs", "summary"} <= set(rows["fcn"])
     assert rows["residual"]["parameters"] == 161_482
     assert rows["simple"]["parameters"] == 545_098
+
+
+def test_a_model_is_shown_with_its_options_and_counts(run: Run) -> None:
     shown = run("models", "simple").out
     assert "dropout" in shown
     assert "421,642 parameters" in shown
@@ -248,9 +248,10 @@ def test_out_writes_a_file(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "tables" / "mnist.csv").read_text().startswith("number,model,parameters")
 
 
-def test_environment_variables_set_the_store(tmp_path: Path) -> None:
-    environment = {**os.environ, "CONVCOMPARE_STORE": str(tmp_path / "mine")}
-    command = [*COMMAND, "train", "fcn", *MINI, "--format", "json"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    run_id = json.loads(done.stdout)["models"][0]["runs"][0]["id"]
+def test_environment_variables_set_the_store(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVCOMPARE_STORE", str(tmp_path / "mine"))
+    done = run("train", "fcn:hidden=8", *MINI, "--format", "json")
+    run_id = done.json()["models"][0]["runs"][0]["id"]
     assert (tmp_path / "mine" / run_id / "run.json").is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convcompare import cli
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.contrasts import contrasts
@@ -20,9 +22,29 @@ from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 FAST = ("--dataset", "mnist-mini", "--epochs", "1", "--quiet")
-SMALL, LARGE = "fcn:hidden=8", "fcn:hidden=64"
+SMALL, LARGE, NINE = "fcn:hidden=8", "fcn:hidden=64", "fcn:hidden=9"
 
 
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the runs that most tests here want, and no comparison of them."""
+    store = tmp_path_factory.mktemp("pool") / "runs"
+    options = ("--seeds", "5", "--threads", "1", "--store", str(store))
+    assert cli.run(["compare", SMALL, LARGE, NINE, *FAST, *options]) == 0
+    shutil.rmtree(store / "comparisons")
+    return store
+
+
+@pytest.fixture
+def trained(pool: Path, tmp_path: Path) -> None:
+    """What is asked for was trained before, by somebody who has not compared it."""
+    shutil.copytree(pool, tmp_path / "runs")
+
+
+trained_before = pytest.mark.usefixtures("trained")
+
+
+@trained_before
 def test_the_verdict_is_that_of_the_paired_differences(run: Run) -> None:
     done = run("compare", SMALL, LARGE, *FAST, "--seeds", "3", "--format", "json").json()
     (contrast,) = done["contrasts"]
@@ -36,6 +58,7 @@ def test_the_verdict_is_that_of_the_paired_differences(run: Run) -> None:
     assert f"{LARGE}  better than {SMALL} by" in text.out
 
 
+@trained_before
 def test_the_baseline_turns_the_verdict_round(run: Run) -> None:
     options = (*FAST, "--seeds", "3", "--baseline", LARGE)
     text = run("compare", SMALL, LARGE, *options)
@@ -43,6 +66,7 @@ def test_the_baseline_turns_the_verdict_round(run: Run) -> None:
     assert "worse than" in run("runs", "latest").out, "the record knows the baseline"
 
 
+@trained_before
 def test_one_seed_speaks_of_two_trained_networks(run: Run) -> None:
     text = run("compare", SMALL, LARGE, *FAST)
     assert "one seed: this is about these two trained networks, not about the arch" in text.out
@@ -50,14 +74,16 @@ def test_one_seed_speaks_of_two_trained_networks(run: Run) -> None:
     assert "McNemar" in contrast["method"]
 
 
+@trained_before
 def test_all_pairs_are_a_matrix_against_itself(run: Run) -> None:
     options = (*FAST, "--seeds", "2", "--all-pairs")
-    text = run("compare", "fcn:hidden=8", "fcn:hidden=32", "fcn:hidden=64", *options)
+    text = run("compare", SMALL, NINE, LARGE, *options)
     assert "points ahead of" in text.out
     found = run("runs", "latest", "--all-pairs", "--format", "json").json()
     assert len(found["contrasts"]) == 3
 
 
+@trained_before
 def test_seeds_are_added_until_it_is_clear(run: Run) -> None:
     done = run("compare", SMALL, LARGE, *FAST, "--until-clear", "--max-seeds", "8")
     assert done.code == 0
@@ -68,8 +94,9 @@ def test_seeds_are_added_until_it_is_clear(run: Run) -> None:
     assert record["contrasts"][0]["p"] <= look_level(looks(3, 8), looks(3, 8).index(len(seeds)))
 
 
+@trained_before
 def test_what_was_clear_at_a_look_stays_as_it_was(run: Run) -> None:
-    models = (SMALL, LARGE, "fcn:hidden=9")
+    models = (SMALL, LARGE, NINE)
     run("compare", *models, *FAST, "--until-clear", "--max-seeds", "5", "--margin", "0.01")
     store = RunStore(Path("runs"))
     comparison = Comparison.latest(store)
@@ -82,14 +109,15 @@ def test_what_was_clear_at_a_look_stays_as_it_was(run: Run) -> None:
     if early[LARGE].settled:
         assert judged[LARGE].n == 3
         assert judged[LARGE].p == early[LARGE].p
-    assert judged["fcn:hidden=9"].n == 5
+    assert judged[NINE].n == 5
 
 
+@trained_before
 def test_seeds_that_were_added_after_a_look_are_told(run: Run) -> None:
     """Whatever was asked for between them: the same runs, in another comparison, or again."""
     words = "seeds were added after results of 2"
     assert words not in run("compare", SMALL, LARGE, *FAST, "--seeds", "2").out
-    assert words not in run("compare", SMALL, LARGE, "fcn:hidden=9", *FAST, "--seeds", "2").out
+    assert words not in run("compare", SMALL, LARGE, NINE, *FAST, "--seeds", "2").out
     assert words not in run("compare", SMALL, LARGE, *FAST, "--seeds", "5,6,7").out, "others"
     added = run("compare", SMALL, LARGE, *FAST, "--seeds", "3").out
     assert f"{words} could be seen" in " ".join(added.split())
@@ -101,16 +129,17 @@ def test_seeds_that_were_added_after_a_look_are_told(run: Run) -> None:
     assert again.json()["looked"] == [2, 3], "training them again gives the same results"
 
 
+@trained_before
 def test_what_is_not_a_look(run: Run) -> None:
     """One seed has no interval, and the looks of `--until-clear` are paid for."""
     run("compare", SMALL, LARGE, *FAST)
     three = run("compare", SMALL, LARGE, *FAST, "--seeds", "3", "--format", "json").json()
     assert three["looked"] == []
     options = ("--until-clear", "--max-seeds", "5", "--margin", "0.01")
-    clear = run("compare", SMALL, "fcn:hidden=9", *FAST, *options, "--format", "json").json()
+    clear = run("compare", SMALL, NINE, *FAST, *options, "--format", "json").json()
     assert len(clear["models"][0]["runs"]) == 5, "9 and 8 are never that close"
     assert clear["looked"] == []
-    asked = ("compare", SMALL, "fcn:hidden=9", *FAST, "--lr", "0.002")
+    asked = ("compare", SMALL, NINE, *FAST, "--lr", "0.002")
     assert run(*asked, "--seeds", "3").code == 0
     after = run(*asked, *options, "--format", "json").json()
     assert len(after["models"][0]["runs"]) == 5
@@ -153,6 +182,7 @@ def test_the_learning_rate_is_chosen_on_images_held_out(run: Run) -> None:
     assert len(json.loads(run("runs", "--format", "json").out)) == 8, "both rates were trained"
 
 
+@trained_before
 def test_metrics_are_columns_of_stored_runs(run: Run) -> None:
     run("compare", SMALL, LARGE, *FAST, "--seeds", "2")
     columns = "log-loss,calibration-error,balanced-accuracy,gaps,epochs-to=0.5"
@@ -166,6 +196,7 @@ def test_metrics_are_columns_of_stored_runs(run: Run) -> None:
     assert 0 <= float(cells["calibration-error"]) < 0.5
 
 
+@trained_before
 def test_accuracies_of_the_classes_mean_the_accuracy(run: Run) -> None:
     run("compare", SMALL, LARGE, *FAST, "--seeds", "2")
     done = run("classes", "--format", "csv")
@@ -187,6 +218,7 @@ def test_a_run_at_chance_is_named_and_unranked(run: Run) -> None:
     assert "not compared" in done.out
 
 
+@trained_before
 def test_a_partial_table_stands_after_every_round(run: Run) -> None:
     run("compare", SMALL, LARGE, *FAST, "--seeds", "2")
     store = RunStore(Path("runs"))

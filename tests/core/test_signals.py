@@ -1,8 +1,8 @@
-"""SIGINT and SIGTERM, once and twice, whenever: soon, with the right code, in one line."""
+"""SIGINT and SIGTERM, once and twice, whenever: the right code, one line, no process left."""
 
 from __future__ import annotations
 
-import random
+import os
 import re
 import signal
 import subprocess
@@ -12,55 +12,130 @@ from pathlib import Path
 
 import pytest
 
+import convcompare
+
 MAIN = [sys.executable, "-m", "convcompare"]
-COMMAND = [*MAIN, "compare", "fcn", "simple", "-d", "mnist-mini", "-e", "50", "--threads", "1"]
+SCRIPT = [sys.executable, str(Path(sys.executable).with_name("convcompare"))]
+IN_PROCESS = [sys.executable, "-c", "from convcompare.cli import main; main()"]
+DATA = ("-d", "shapes:train=192,test=48", "--threads", "1")
+TRAIN = ("train", "fcn:hidden=8", "-d", "mnist-mini", "-e", "50", "--threads", "1")
 STOPS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+HANGING = 120
+"""Seconds after which a process that should have ended hangs."""
+AT_IMPORT = """
+import os, sys
+
+counted = -1 if sys.argv[:1] != ["-c"] else 0
+
+def listen(event, arguments):
+    global counted
+    if event == "exec" and arguments[0].co_filename == os.environ["SIGNAL_FROM"]:
+        counted = 0
+    if event == "import" and counted >= 0:
+        counted += 1
+        if os.environ["SIGNAL_AT"] in (str(counted), arguments[0]):
+            counted = -1 << 60
+            os.kill(os.getpid(), int(os.environ["SIGNAL"]))
+
+sys.addaudithook(listen)
+"""
+"""As `sitecustomize`: the process signals itself at an import, by its name or its number, counted
+from the first line of a file on."""
 SLOW = """
 import time
+from pathlib import Path
 from torch import nn
+
 class Net(nn.Module):
-    def __init__(self, num_classes, width: int = 4):
+    def __init__(self, in_channels, image_size, num_classes):
         super().__init__()
-        self.head = nn.Linear(28 * 28, num_classes)
+        self.head = nn.Linear(in_channels * image_size**2, num_classes)
+
     def forward(self, x):
         if self.training and x.shape[0] == 64:
-            {body}
+            try:
+                Path("within").touch()
+                time.sleep(3600)
+            except BaseException:
+                Path("heard").touch()
+                time.sleep(3600)
         return self.head(x.flatten(1))
 """
-DEAF = """
-            try:
-                time.sleep(60)
-            except BaseException:
-                time.sleep(60)
-"""
+"""A network whose first step takes an hour, and one more after an exception."""
+PATIENT = "from convcompare.core import signals; signals.GRACE_SECONDS = 3600; "
 
 
-def started(command: list[str], folder: Path) -> subprocess.Popen[str]:
+def started(command: list[str], folder: Path, **variables: str) -> subprocess.Popen[str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, **pipes)
+    return subprocess.Popen(command, cwd=folder, env={**os.environ, **variables}, **pipes)
 
 
-def ended(process: subprocess.Popen[str], within: float) -> str:
-    """What it said; it must end soon."""
-    began = time.monotonic()
-    error = process.communicate(timeout=30)[1]
-    assert time.monotonic() - began < within
+def slow_step(folder: Path, before: str = "") -> subprocess.Popen[str]:
+    """A training that is within its first step, after the Python code `before`."""
+    (folder / "net.py").write_text(SLOW)
+    command = [*IN_PROCESS[:2], before + IN_PROCESS[2]]
+    process = started([*command, "train", "net.py:Net", *DATA, "-b", "64"], folder)
+    await_file(folder / "within", process)
+    return process
+
+
+def await_file(path: Path, process: subprocess.Popen[str]) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def ended(process: subprocess.Popen[str], number: signal.Signals, begun: str = "") -> str:
+    """The one line in which it said that it was interrupted, as it ended by a signal."""
+    error = begun + process.communicate(timeout=HANGING)[1]
+    assert process.returncode == STOPS[number], error
     assert "Traceback" not in error
-    return error
+    (line,) = re.findall("warning: interrupted: .*", error)
+    assert re.search(r"the same command goes on from here|repeat the command to go on", line)
+    return line
 
 
 @pytest.mark.parametrize("number", STOPS)
-@pytest.mark.parametrize("moment", [0.1, 0.4, 0.8, 1.3, 2.0, 4.0])
-def test_once_at_any_moment(tmp_path: Path, number: signal.Signals, moment: float) -> None:
-    process = started(COMMAND, tmp_path)
-    time.sleep(moment + random.uniform(0, 0.2))
+@pytest.mark.parametrize(
+    ("command", "moments"),
+    [
+        (MAIN, ("1", "2", "30", "convcompare.cli", "typer", "convcompare.cli.console", "torch._C")),
+        (SCRIPT, ("1", "2", "60")),
+        (IN_PROCESS, ("convcompare.cli.console", "numpy")),
+    ],
+    ids=["module", "script", "function"],
+)
+def test_at_any_import(
+    tmp_path: Path, number: signal.Signals, command: list[str], moments: tuple[str, ...]
+) -> None:
+    """From the first line of `__main__` on; before it Python ends as it does without us."""
+    (tmp_path / "sitecustomize.py").write_text(AT_IMPORT)
+    paths = [str(tmp_path), str(Path(convcompare.__file__).parents[1])]
+    variables = {"PYTHONPATH": os.pathsep.join(paths), "SIGNAL": str(number.value)}
+    variables["SIGNAL_FROM"] = str(Path(convcompare.__file__).with_name("__main__.py"))
+    for moment in moments:
+        process = started([*command, *TRAIN], tmp_path, SIGNAL_AT=moment, **variables)
+        ended(process, number)
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_in_a_training(tmp_path: Path, number: signal.Signals) -> None:
+    process = started([*MAIN, *TRAIN], tmp_path)
+    assert process.stderr
+    begun = ""
+    while "epoch 1/50" not in begun:
+        begun += process.stderr.readline()
     process.send_signal(number)
-    error = ended(process, within=4)
-    assert process.returncode in (STOPS[number], -number), "before Python hears it, it just ends"
-    if process.returncode > 0:
-        (line,) = re.findall("warning: interrupted: .*", error)
-        assert "epoch" in line or "finished" in line or "what was saved is whole" in line
-        assert re.search(r"the same command goes on from here|repeat the command to go on", line)
+    assert "epoch" in ended(process, number, begun)
+
+
+def test_while_python_ends(tmp_path: Path) -> None:
+    code = (
+        "import atexit, os, signal; from convcompare.cli import main\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); main(['--version'])"
+    )
+    process = started([sys.executable, "-c", code], tmp_path)
+    ended(process, signal.SIGINT)
 
 
 @pytest.mark.parametrize("number", STOPS)
@@ -68,59 +143,45 @@ def test_in_an_import_nothing_is_raised(tmp_path: Path, number: signal.Signals) 
     """torch aborts where an exception meets its C++ as it is loaded; here the module would tell."""
     (tmp_path / "loaded.py").write_text(
         "import os, signal, time\n"
-        f"try:\n    os.kill(os.getpid(), {number.value})\n    time.sleep(60)\n"
+        f"try:\n    os.kill(os.getpid(), {number.value})\n    time.sleep(3600)\n"
         "except BaseException:\n    os.abort()\n"
     )
     code = "from convcompare.core import signals; signals.install(); import loaded"
     process = started([sys.executable, "-c", code], tmp_path)
-    assert ended(process, within=4).count("warning: interrupted") == 1
-    assert process.returncode == STOPS[number]
+    ended(process, number)
 
 
 @pytest.mark.parametrize("number", STOPS)
 def test_twice_leaves_now_whatever_it_is_doing(tmp_path: Path, number: signal.Signals) -> None:
-    (tmp_path / "net.py").write_text(SLOW.replace("{body}", DEAF.strip()))
-    process = started([*MAIN, "train", "net.py:Net", "-d", "mnist-mini", "--epochs", "1"], tmp_path)
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("runs/*/environment.json")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
+    process = slow_step(tmp_path, before=PATIENT)
     process.send_signal(number)
-    time.sleep(0.2)
+    await_file(tmp_path / "heard", process)
+    assert process.poll() is None
     process.send_signal(number)
-    error = ended(process, within=1.0)
-    assert process.returncode == STOPS[number]
-    assert error.count("warning: interrupted") == 1
+    ended(process, number)
 
 
 def test_a_step_that_does_not_end_is_left(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text(SLOW.replace("{body}", DEAF.strip()))
-    process = started([*MAIN, "train", "net.py:Net", "-d", "mnist-mini", "--epochs", "1"], tmp_path)
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("runs/*/environment.json")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
+    process = slow_step(tmp_path)
     process.send_signal(signal.SIGTERM)
-    assert ended(process, within=3).count("warning: interrupted") == 1
-    assert process.returncode == 143
+    ended(process, signal.SIGTERM)
 
 
 def test_what_it_started_is_ended_with_it(tmp_path: Path) -> None:
+    """The children have its pipes: these end when the last of them has."""
     code = (
-        "import signal, subprocess, sys, time; from convcompare.core import signals\n"
+        "import subprocess, sys, time; from convcompare.core import signals\n"
         "signals.install()\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print(child.pid, flush=True)\n"
-        "try:\n    time.sleep(60)\nexcept BaseException:\n    time.sleep(60)\n"
+        "try:\n"
+        "    for _ in range(9):\n"
+        "        subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(3600)'])\n"
+        "    print('begun', flush=True)\n"
+        "    time.sleep(3600)\n"
+        "except BaseException:\n"
+        "    time.sleep(3600)\n"
     )
     process = started([sys.executable, "-c", code], tmp_path)
     assert process.stdout
-    child = int(process.stdout.readline())
-    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGTERM)
-    ended(process, within=3)
-    time.sleep(0.3)
-    assert (
-        not Path(f"/proc/{child}/cmdline").exists()
-        or not Path(f"/proc/{child}/cmdline").read_bytes()
-    )
+    ended(process, signal.SIGTERM)

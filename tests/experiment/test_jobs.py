@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,20 +16,23 @@ from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.run_flags import SHARED, disturbed, marks
 from convcompare.output.tables.comparison_table import time_words
 from convcompare.store.run_store import RunStore
+from tests.support.ray_cluster import await_end
+from tests.torture.harness import Ended, nursery
 
 Run = Callable[..., Any]
-COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
 MINI = ("-d", "mnist-mini", "--threads", "1")
+SHAPES = ("-d", "shapes:train=256,test=64", "-b", "64", "--threads", "1")
 MODELS = ("fcn:dropout=0.2", "fcn:hidden=8")
+PAIR = ("compare", *MINI, *MODELS, "-e", "2")
 NET = """
 import os, signal
 from pathlib import Path
 from torch import nn
 
 class Net(nn.Module):
-    def __init__(self, num_classes, width: int = 4):
+    def __init__(self, in_channels, image_size, num_classes):
         super().__init__()
-        self.head = nn.Linear(28 * 28, num_classes)
+        self.head = nn.Linear(in_channels * image_size**2, num_classes)
         self.steps = 0
         print("a line that must not pass for an event")
 
@@ -41,20 +42,21 @@ class Net(nn.Module):
 """
 DIES = """
         self.steps += self.training
-        if self.steps == 100:
+        if self.steps == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 """
 RAISES = """
         self.steps += self.training
-        if self.steps == 100:
+        if self.steps == 2:
             raise ValueError("no such luck")
 """
 DIES_ONCE = """
         self.steps += self.training
-        if self.steps == 200 and not Path("died").exists():
+        if self.steps == 6 and not Path("died").exists():
             Path("died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 """
+"""In its second epoch of four steps."""
 
 
 @pytest.fixture(autouse=True)
@@ -84,13 +86,24 @@ def workers_of(pid: int) -> list[int]:
     return found
 
 
+@pytest.fixture(scope="module")
+def jobs_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    """The store of a comparison with two trials at a time, and what it said."""
+    folder = tmp_path_factory.mktemp("jobs")
+    return folder / "two", nursery().run([*PAIR, "--store", "two", "--jobs", "2"], folder).clean(0)
+
+
+@pytest.fixture
+def result(jobs_2: tuple[Path, Ended], tmp_path: Path) -> Ended:
+    """What that comparison said, with a copy of its store as ``two``."""
+    shutil.copytree(jobs_2[0], tmp_path / "two")
+    return jobs_2[1]
+
+
 def test_the_bits_are_those_of_one_at_a_time_and_the_times_were_measured_alone(
-    run: Run, tmp_path: Path
+    result: Ended, run: Run, tmp_path: Path
 ) -> None:
-    command = ("compare", *MINI, *MODELS, "-e", "2")
-    assert run(*command, "--store", "one").code == 0
-    result = run(*command, "--store", "two", "--jobs", "2")
-    assert result.code == 0
+    assert run(*PAIR, "--store", "one").code == 0
     assert_same_bits(tmp_path / "one", tmp_path / "two")
     assert result.err.count("epoch 2/2") == 2
     assert "2 at a time, 1 thread each" in result.err
@@ -114,27 +127,25 @@ def test_the_bits_are_those_of_one_at_a_time_and_the_times_were_measured_alone(
         assert disturbed(stored) == ((timing.waited or 0) > SHARED)
     busy = "shared the machine" in result.err
     assert busy or all(contrast["ratio"] for contrast in record["cost_contrasts"])
-    again = run(*command, "--store", "two", "--jobs", "2")
+    again = run(*PAIR, "--store", "two", "--jobs", "2")
     assert ("measuring" in again.err) == busy, "what was measured with the device alone is kept"
 
 
 def test_without_a_timing_there_is_no_time_and_the_next_call_measures_it(
-    run: Run, tmp_path: Path
+    result: Ended, run: Run, tmp_path: Path
 ) -> None:
-    command = ("compare", *MINI, *MODELS, "-e", "1", "--store", "s")
-    run(*command, "--jobs", "2")
-    for path in (tmp_path / "s").glob("*/timing.json"):
+    for path in (tmp_path / "two").glob("*/timing.json"):
         path.unlink()
-    comparison = Comparison.latest(RunStore(tmp_path / "s"))
+    comparison = Comparison.latest(RunStore(tmp_path / "two"))
     (one, *_), *_ = (group.runs for group in comparison.groups)
     assert (one.train_seconds, one.epoch_seconds, one.inference) == (None, None, ())
     assert all(mark.name != "shared" for mark in marks(one, 2000, 0.1))
     assert time_words(comparison).startswith("none of 2 that ran 2 at a time")
-    shown = run("runs", "latest", "--store", "s", "--format", "json").json()
+    shown = run("runs", "latest", "--store", "two", "--format", "json").json()
     assert [model["train_seconds"] for model in shown["models"]] == [None, None]
     assert "no time was measured" in shown["cost_contrasts"][0]["verdict"]
-    assert run("runs", "--store", "s").code == 0
-    with_one_more = run(*command, "fcn:hidden=16")
+    assert run("runs", "--store", "two").code == 0
+    with_one_more = run(*PAIR, "fcn:hidden=16", "--store", "two")
     assert "measuring the time of 2 runs" in with_one_more.err
     assert "of 1 of 3 runs their training, alone; of the others scaled from" in with_one_more.out
 
@@ -143,37 +154,28 @@ def network(tmp_path: Path, name: str, body: str) -> None:
     (tmp_path / name).write_text(NET.replace("{body}", body))
 
 
-def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(run: Run, tmp_path: Path) -> None:
-    network(tmp_path, "net.py", DIES_ONCE)
+def test_who_dies_or_raises_is_told_and_the_others_go_on(run: Run, tmp_path: Path) -> None:
+    """Once: a new process goes on. Three times: a failure. An error: as in this process."""
+    for name, body in (("once", DIES_ONCE), ("dies", DIES), ("raises", RAISES)):
+        network(tmp_path, f"{name}.py", body)
     (tmp_path / "died").touch()
-    command = ("compare", *MINI, "net.py:Net", "fcn:hidden=8", "-e", "2")
-    assert run(*command, "--store", "one").code == 0
+    command = ("compare", *SHAPES, "raises.py:Net", "once.py:Net", "fcn:hidden=8", "-e", "2")
+    alone = run(*command, "--store", "one")
     (tmp_path / "died").unlink()
-    result = run(*command, "--store", "two", "--jobs", "2")
-    assert result.code == 0, result.err
-    assert "its process was killed (signal 9): try 2" in result.err
-    assert "net.py:Net · seed 0 · goes on after epoch 1" in result.err
-    assert_same_bits(tmp_path / "one", tmp_path / "two")
-
-
-def test_three_deaths_are_a_failure_and_the_others_go_on(run: Run, tmp_path: Path) -> None:
-    network(tmp_path, "net.py", DIES)
-    result = run("compare", *MINI, "net.py:Net", "fcn:hidden=8", "-e", "1", "--jobs", "2")
-    assert result.code == 1
-    assert "out of memory? its process was killed (signal 9), 3 times" in result.err
-    statuses = {row["model"]: row["status"] for row in run("runs", "--format", "json").json()}
-    assert statuses == {"net.py:Net": "failed", "fcn:hidden=8": "finished"}
-
-
-def test_an_error_of_a_network_is_told_as_in_this_process(run: Run, tmp_path: Path) -> None:
-    network(tmp_path, "net.py", RAISES)
-    command = ("compare", *MINI, "net.py:Net", "fcn:hidden=8", "-e", "1")
-    told = []
-    for store, jobs in (("one", "1"), ("two", "2")):
-        result = run(*command, "--store", store, "--jobs", jobs)
-        assert result.code == 1
-        told.append([line for line in result.err.splitlines() if "no such luck" in line])
+    result = run(*command, "dies.py:Net", "--store", "two", "--jobs", "2")
+    assert (alone.code, result.code) == (1, 1)
+    told = [
+        [line for line in one.err.splitlines() if "no such luck" in line] for one in (alone, result)
+    ]
     assert told[0] == told[1] != []
+    assert "once.py:Net · seed 0 · its process was killed (signal 9): try 2" in result.err
+    assert "once.py:Net · seed 0 · goes on after epoch 1" in result.err
+    assert "out of memory? its process was killed (signal 9), 3 times" in result.err
+    rows = run("runs", "--store", "two", "--format", "json").json()
+    statuses = {row["model"].partition(".py")[0]: row["status"] for row in rows}
+    failed, finished = {"dies", "raises"}, {"once", "fcn:hidden=8"}
+    assert statuses == {**dict.fromkeys(failed, "failed"), **dict.fromkeys(finished, "finished")}
+    assert_same_bits(tmp_path / "one", tmp_path / "two")
 
 
 @pytest.mark.parametrize(
@@ -181,39 +183,27 @@ def test_an_error_of_a_network_is_told_as_in_this_process(run: Run, tmp_path: Pa
     [
         signal.SIGINT,
         pytest.param(signal.SIGTERM, marks=pytest.mark.torture),
-        signal.SIGKILL,
+        pytest.param(signal.SIGKILL, marks=pytest.mark.torture),
     ],
 )
 def test_who_is_stopped_leaves_no_worker_and_can_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    command = [*COMMAND, "compare", *MINI, *MODELS, "-e", "4", "--jobs", "2"]
-    popen = subprocess.Popen(
-        [*command, "--store", "s"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    with popen as process:
-        assert process.stderr
-        for line in process.stderr:
-            if "epoch 2/4" in line:
-                break
-        workers = workers_of(process.pid)
-        assert len(workers) == 2
-        process.send_signal(number)
-        error = process.stderr.read()
-    expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
-    assert process.returncode == expected
-    if number != signal.SIGKILL:
-        assert "the same command goes on from here" in error
-        assert "Traceback" not in error
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+    command = ["compare", *MINI, *MODELS, "-e", "4", "--jobs", "2"]
+    process = nursery().start([*command, "--store", "s"], tmp_path)
+    process.until("epoch 2/4")
+    workers = workers_of(process.pid)
+    assert len(workers) == 2
+    process.signal(number, group=False)
+    ended = process.wait()
+    assert ended.code == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert "Traceback" not in ended.err
+    assert number == signal.SIGKILL or "the same command goes on from here" in ended.err
+    assert not await_end(workers)
     if number == signal.SIGINT:
-        told = {"cwd": tmp_path, "capture_output": True, "text": True, "check": True}
-        again = subprocess.run([*command, "--store", "s"], **told)
-        assert "goes on after epoch" in again.stderr
-        subprocess.run([*command[:-2], "--store", "whole"], **told)
+        again = nursery().run([*command, "--store", "s"], tmp_path).clean(0)
+        assert "goes on after epoch" in again.err
+        nursery().run([*command[:-2], "--store", "whole"], tmp_path).clean(0)
         assert_same_bits(tmp_path / "s", tmp_path / "whole")
         assert not list((tmp_path / "s").rglob(".tmp-*"))
 

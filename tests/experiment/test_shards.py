@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -20,15 +17,13 @@ from convcompare.core.config import TrainConfig
 from convcompare.experiment.shard import Shard
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
+from tests.torture.harness import Command, nursery
 
 Run = Callable[..., Any]
-MINI = ("-d", "mnist-mini", "--threads", "1", "--precision", "fp32")
-TRIALS = (*MINI, "fcn:hidden=8", "fcn:dropout=0.2", "--seeds", "3")
-HASTY = (
-    "from convcompare.store import lease; lease.PATIENCE_SECONDS = 2.0; lease.BEAT_SECONDS = 0.2; "
-    "from convcompare.cli import main; main()"
-)
-"""The command line, with leases that are taken over after two seconds."""
+DATA = ("-d", "shapes:train=960,test=120", "--threads", "1", "--precision", "fp32")
+TRIALS = (*DATA, "fcn:hidden=8", "fcn:dropout=0.2", "--seeds", "3")
+HASTY = "tests.torture.many:impatient"
+"""Before a command: leases are taken over after two seconds."""
 
 
 def files(store: Path, name: str) -> dict[str, bytes]:
@@ -72,7 +67,7 @@ def test_shards_together_are_the_whole(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_study_has_shards_too(run: Run, tmp_path: Path) -> None:
-    study = ("study", "mnist", "-d", "mnist-mini", "-e", "1", "--skip", "Residual CNN", "--quiet")
+    study = ("study", "mnist", *DATA[:2], "-e", "1", "--skip", "Residual CNN", "--quiet")
     for number in (1, 2):
         part = run(*study, "--threads", "1", "--shard", f"{number}/2", "--format", "json")
         assert (part.code, part.out, part.err) == (0, "", "")
@@ -113,10 +108,8 @@ def test_parts_refuse_what_needs_the_whole(run: Run, command: tuple[str, ...], t
     assert result.err.count("hint:") == 1
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", HASTY, "worker", "compare", *TRIALS, *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, stderr=subprocess.PIPE)
+def start(folder: Path, *arguments: str, before: str = "") -> Command:
+    return nursery().start(["worker", "compare", *TRIALS, *arguments], folder, before=before)
 
 
 def ends(text: str, epochs: int) -> Counter[str]:
@@ -126,21 +119,15 @@ def ends(text: str, epochs: int) -> Counter[str]:
 
 
 def test_two_workers_share_the_trials(run: Run, tmp_path: Path) -> None:
-    with start(tmp_path, "-e", "3") as one, start(tmp_path, "-e", "3", "--jobs", "2") as other:
-        told = [process.communicate()[1] for process in (one, other)]
-    assert (one.returncode, other.returncode) == (0, 0), told
+    one, other = (start(tmp_path, "-e", "3", *more) for more in ((), ("--jobs", "2")))
+    told = [process.wait().clean(0).err for process in (one, other)]
     done = [ends(text, 3) for text in told]
     assert sorted((done[0] + done[1]).values()) == [1] * 6
-    assert all(done), "each has done some"
     assert all("none is left" in text for text in told)
     assert not list((tmp_path / "runs").glob("*/lease*"))
     assert not (tmp_path / "runs" / "comparisons").exists()
-    assert {
-        RunStore(tmp_path / "runs").run(i).jobs for i in files(tmp_path / "runs", "run.json")
-    } <= {
-        2,
-        4,
-    }
+    store = RunStore(tmp_path / "runs")
+    assert {store.run(run_id).jobs for run_id in store.ids()} <= {2, 4}
     assert run("compare", *TRIALS, "-e", "3", "--store", "local", "-q").code == 0
     assert_same_bits(tmp_path / "runs", tmp_path / "local")
 
@@ -148,23 +135,15 @@ def test_two_workers_share_the_trials(run: Run, tmp_path: Path) -> None:
 def test_a_worker_that_stood_still_is_taken_over_and_its_late_commit_refused(
     run: Run, tmp_path: Path
 ) -> None:
-    with start(tmp_path, "-e", "6") as one:
-        assert one.stderr
-        for line in one.stderr:
-            if "epoch 2/6" in line:
-                break
-        one.send_signal(signal.SIGSTOP)
-        stopped = line.partition(" · epoch")[0]
-        with start(tmp_path, "-e", "6") as other:
-            told = other.communicate()[1]
-        assert other.returncode == 0
-        assert f"{stopped} · goes on after epoch" in told
-        assert len(ends(told, 6)) == 6
-        records = files(tmp_path / "runs", "run.json")
-        one.send_signal(signal.SIGCONT)
-        late = one.stderr.read()
-    assert one.returncode == 0, late
-    assert "Traceback" not in late
+    one = start(tmp_path, "-e", "6")
+    stopped = one.until("epoch 2/6").partition(" · epoch")[0]
+    one.signal(signal.SIGSTOP)
+    told = start(tmp_path, "-e", "6", before=HASTY).wait().clean(0).err
+    assert f"{stopped} · goes on after epoch" in told
+    assert len(ends(told, 6)) == 6
+    records = files(tmp_path / "runs", "run.json")
+    one.signal(signal.SIGCONT)
+    late = one.wait().clean(0).err
     assert f"{stopped} · from an earlier call" in late
     assert "none is left" in late
     assert files(tmp_path / "runs", "run.json") == records, "what it wrote late does not count"
@@ -173,15 +152,11 @@ def test_a_worker_that_stood_still_is_taken_over_and_its_late_commit_refused(
 
 
 def test_a_worker_that_is_killed_is_taken_over_at_once(tmp_path: Path) -> None:
-    with start(tmp_path, "-e", "4") as one:
-        assert one.stderr
-        for line in one.stderr:
-            if "epoch 2/4" in line:
-                break
-        one.kill()
-    with start(tmp_path, "-e", "4") as other:
-        told = other.communicate()[1]
-    assert other.returncode == 0
+    one = start(tmp_path, "-e", "4")
+    one.until("epoch 2/4")
+    one.signal(signal.SIGKILL)
+    one.wait()
+    told = start(tmp_path, "-e", "4").wait().clean(0).err
     assert "goes on after epoch" in told
     assert "waits for" not in told
     statuses = {

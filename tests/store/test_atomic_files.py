@@ -25,17 +25,14 @@ CHANGES = {
 OPENERS = {"Image", "tarfile", "gzip", "opener", "archive"}
 """Whose ``open`` reads: pictures, archives, addresses."""
 READS = {
-    *("own_network", "registry", "html", "contention", "hardware", "process", "failures"),
-    *("user_network", "cpu_contention"),
-    *("archive", "array_file", "mnist_mini", "image_decode"),
+    *("user_network", "registry", "plugins", "html", "cpu_contention", "hardware", "process"),
+    *("failures", "archive", "array_file", "mnist_mini", "image_decode"),
 }
 """Modules that read files which are not of the store, or which they check themselves."""
-STREAMS = {"worker", "rank", "torchrun_rank"}
+STREAMS = {"worker", "torchrun_rank"}
 PASSING = {
     "torchrun": {"TemporaryDirectory"},
-    "launcher": {"mkdtemp", "rmtree", "read_text"},
     "torchrun_launcher": {"mkdtemp", "rmtree", "read_text"},
-    "remote": {"TemporaryDirectory", "rmtree"},
     "ray_task": {"TemporaryDirectory", "rmtree"},
     "verify": {"TemporaryDirectory"},
 }

@@ -20,6 +20,7 @@ from convcompare.store import atomic_files, lease
 from convcompare.store.json_records import stamp
 from convcompare.store.run_store import RunStore
 from tests.support.trials import epoch, finished, half_done, trial
+from tests.torture.harness import nursery
 
 HOLDER = """
 import sys, time
@@ -84,14 +85,19 @@ def rewrite(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def claim_within(folder: Path, seconds: float) -> lease.Lease | None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        mine = lease.claim(folder)
-        if mine:
-            return mine
+def await_claim(folder: Path) -> lease.Lease:
+    """The lease of a folder, as soon as it is free."""
+    while (mine := lease.claim(folder)) is None:
         time.sleep(0.02)
-    return None
+    return mine
+
+
+def await_beat(folder: Path) -> None:
+    """Wait until the heart of the newest lease of a folder has beaten once more."""
+    path = max(folder.glob("lease-*"))
+    before = path.stat().st_mtime_ns
+    while path.stat().st_mtime_ns == before:
+        time.sleep(0.01)
 
 
 def test_one_holds_it_until_it_is_released(tmp_path: Path, held: Callable[[], Holder]) -> None:
@@ -128,15 +134,16 @@ def test_a_process_that_was_given_the_same_number_is_not_the_owner(
 def test_a_stopped_owner_loses_it_and_notices_when_it_wakes(
     tmp_path: Path, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.5)
     other = held()
-    assert claim_within(tmp_path, 1.0) is None, "its heart beats"
+    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.0)
+    for _ in range(5):
+        assert lease.claim(tmp_path) is None, "its heart has beaten since the last look"
+        await_beat(tmp_path)
     os.kill(other.process.pid, signal.SIGSTOP)
-    mine = claim_within(tmp_path, 5.0)
+    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.5)
+    mine = await_claim(tmp_path)
     os.kill(other.process.pid, signal.SIGCONT)
-    assert mine
     assert other.ask() == "lost"
-    time.sleep(0.2)
     mine.check()
     assert [path.name for path in tmp_path.iterdir()] == ["lease-000002"]
 
@@ -145,7 +152,6 @@ def test_a_stopped_owner_loses_it_and_notices_when_it_wakes(
 def test_of_another_host_only_the_heartbeat_is_believed(
     tmp_path: Path, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.4)
     other = held()
     path = rewrite(tmp_path, host="elsewhere", nonce="another")
     other.process.kill()
@@ -154,10 +160,13 @@ def test_of_another_host_only_the_heartbeat_is_believed(
         path.mkdir() if damage == "folder" else path.write_bytes(b"?")
     os.utime(path, (2**31, 2**31))  # its clock is years ahead
     assert lease.claim(tmp_path) is None
-    time.sleep(0.3)
+    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.0)
     os.utime(path, (1, 1))  # a beat, by a clock that was set back
-    assert claim_within(tmp_path, 0.3) is None
-    assert claim_within(tmp_path, 2.0)
+    seen = time.monotonic()
+    assert lease.claim(tmp_path) is None
+    monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.2)
+    assert await_claim(tmp_path)
+    assert time.monotonic() - seen >= 0.2
 
 
 def test_who_lost_a_run_commits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,9 +251,6 @@ def test_a_temporary_file_that_a_disk_would_not_remove_goes_with_the_next_look(
     assert not left.exists()
 
 
-COMPARE = [sys.executable, "-c", "from convcompare.cli import main; main()", "compare"]
-
-
 @pytest.mark.parametrize("operation", ["read", "unlink"])
 def test_a_lease_that_the_disk_kept_is_nobodys_for_who_gave_it_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
@@ -275,12 +281,9 @@ def test_a_lease_whose_nonce_is_none_is_somebody_elses(tmp_path: Path, nonce: ob
 
 
 def test_two_comparisons_of_the_same_trials_do_each_once(tmp_path: Path) -> None:
-    command = [*COMPARE, "fcn:hidden=8", "fcn:hidden=9", "-d", "mnist-mini", "-e", "3"]
+    command = ["compare", "fcn:hidden=8", "fcn:hidden=9", "-d", "mnist-mini", "-e", "3"]
     command += ["--threads", "1", "--store", "s"]
-    told = {"cwd": tmp_path, "stderr": subprocess.PIPE, "text": True}
-    both = [subprocess.Popen([*command], stdout=subprocess.DEVNULL, **told) for _ in range(2)]
-    errors = [process.communicate()[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
-    trained = sum(error.count("epoch 3/3") for error in errors)
-    assert trained == 2, errors
+    both = [nursery().start(command, tmp_path) for _ in range(2)]
+    errors = [process.wait().clean(0).err for process in both]
+    assert sum(error.count("epoch 3/3") for error in errors) == 2, errors
     assert not list((tmp_path / "s").rglob("lease-*"))

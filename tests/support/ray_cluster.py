@@ -118,7 +118,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def await_end(pids: list[int], seconds: float = 15.0) -> list[int]:
+def await_end(pids: list[int], seconds: float = 120.0) -> list[int]:
     """Those of some processes that have not ended within so long."""
     deadline = time.monotonic() + seconds
     while (left := [pid for pid in pids if title(pid)]) and time.monotonic() < deadline:

@@ -55,7 +55,7 @@ def crashes(n: int, seed: int, subject: Subject = COMMAND) -> Outcome:
 
 def errors(n: int, seed: int) -> Outcome:
     """ENOSPC, EIO and EACCES at each operation; `n` of them, 0 is all."""
-    return _errors(COMMAND, _some(_failures(COMMAND), n, seed), seed)
+    return _errors(COMMAND, n, seed)
 
 
 def commit_crashes(n: int, seed: int) -> Outcome:
@@ -63,19 +63,12 @@ def commit_crashes(n: int, seed: int) -> Outcome:
 
 
 def commit_errors(n: int, seed: int) -> Outcome:
-    """The same of the commits alone: at each operation `n` of the three, 0 is all."""
-    failures = _failures(COMMITS)
-    of = len(ERRORS)
-    chosen = [one for i, one in enumerate(failures) if (i // of + i + seed) % of < (n or of)]
-    return _errors(COMMITS, chosen, seed)
+    return _errors(COMMITS, n, seed)
 
 
-def _failures(subject: Subject) -> list[tuple[int, str]]:
-    return [(place, kind) for place, _ in _places(subject) for kind in ERRORS]
-
-
-def _errors(subject: Subject, failures: list[tuple[int, str]], seed: int) -> Outcome:
-    return cases([_failure(subject, *failure) for failure in failures], seed)
+def _errors(subject: Subject, n: int, seed: int) -> Outcome:
+    failures = [(place, kind) for place, _ in _places(subject) for kind in ERRORS]
+    return cases([_failure(subject, *failure) for failure in _some(failures, n, seed)], seed)
 
 
 def _moments(name: str) -> tuple[str, ...]:

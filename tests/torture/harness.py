@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -133,10 +133,21 @@ class Command:
         self._ask(seconds)
         if self.code is None:
             self.signal(signal.SIGKILL)
-            self._wait(self.pid, 10)
-            said = self.folder.joinpath("err").read_text(errors="replace")[-500:]
+            self._wait(self.pid, LONGEST)
+            said = self._text("err")[-500:]
             raise Broken(f"still running after {seconds:.0f} s: {' '.join(self.argv)}: {said}")
         return Ended(self.code, self._text("out"), self._text("err"), self.argv, self.memory)
+
+    def until(self, text: str, seconds: float = LONGEST) -> str:
+        """Wait until its stderr has a line with `text`; the line. Broken where it ends before."""
+        end = time.monotonic() + seconds
+        while True:
+            runs = self.runs()
+            for line in self._text("err").splitlines(keepends=True):
+                if text in line and line.endswith("\n"):
+                    return line
+            must(runs and time.monotonic() < end, f"never said {text!r}: {self._text('err')}")
+            time.sleep(0.02)
 
     def runs(self) -> bool:
         self._ask(0)
@@ -153,7 +164,10 @@ class Command:
                 (os.killpg if group else os.kill)(self.pid, number)
 
     def _text(self, name: str) -> str:
-        return self.folder.joinpath(name).read_text(encoding="utf-8", errors="replace")
+        try:
+            return self.folder.joinpath(name).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:  # it has just been forked
+            return ""
 
 
 class Nursery:
@@ -209,7 +223,7 @@ class Nursery:
     def close(self) -> None:
         if self.process.stdin and not self.process.stdin.closed:
             self.process.stdin.close()
-            self.process.wait(10)
+            self.process.wait(LONGEST)
             self.said.cleanup()
 
     def _await(self, pid: int, seconds: float) -> tuple[int, int] | None:
@@ -280,15 +294,6 @@ def session(pid: int) -> list[int]:
             if int(fields[2]) == pid and state not in "ZX":
                 found.append(int(stat.parent.name))
     return found
-
-
-@contextlib.contextmanager
-def within(seconds: float, what: str) -> Iterator[None]:
-    """Broken where the block takes longer."""
-    started = time.monotonic()
-    yield
-    taken = time.monotonic() - started
-    must(taken <= seconds, f"{what} took {taken:.1f} s, more than {seconds:g} s")
 
 
 def processor() -> str:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from .harness import Command, Ended, Outcome, cases, must, nursery
+from .harness import LONGEST, Command, Ended, Outcome, cases, must, nursery
 from .small import DATA, EPOCHS, NETWORKS, SMALL, announced, check_equal, saved, whole
 
 POOL = (*NETWORKS, "fcn:hidden=4", "cnn:depth=2,hidden=4")
@@ -83,7 +83,7 @@ def _dead_owner(dice: random.Random, folder: Path) -> None:
     heir = nursery().start(SMALL, folder)
     time.sleep(dice.uniform(0, 0.5))
     owner.signal(signal.SIGKILL)
-    first, second = owner.wait(), heir.wait(60).clean(0)
+    first, second = owner.wait(), heir.wait().clean(0)
     if first.code != 0:
         must(announced(second), "nobody went on")
     check_equal(folder / "runs")
@@ -96,7 +96,7 @@ def _late_owner(dice: random.Random, folder: Path) -> None:
     owner.signal(signal.SIGSTOP)
     heir = nursery().run(SMALL, folder, before=IMPATIENT).clean(0)
     owner.signal(signal.SIGCONT)
-    first = owner.wait(60).clean(0, 1, 4)
+    first = owner.wait().clean(0, 1, 4)
     check_equal(folder / "runs")
     if announced(heir):
         by_both = [
@@ -108,7 +108,7 @@ def _late_owner(dice: random.Random, folder: Path) -> None:
 
 
 def _await_epoch(owner: Command, folder: Path) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + LONGEST
     while owner.runs() and time.monotonic() < end:
         if (folder / "runs").is_dir() and sum(saved(folder / "runs").values()):
             return

@@ -32,9 +32,9 @@ def places(n: int, seed: int) -> Outcome:
     kinds: list[tuple[str, Case]] = [
         ("full disk", _in_namespace("full_disk")),
         ("read-only store", _in_namespace("read_only")),
-        ("odd locale", _locale),
         ("umask 077", _umask),
         ("missing home", _home),
+        ("odd locale", _locale),
         ("full disk", _in_namespace("full_disk")),
         ("no more files", _in_namespace("no_inodes")),
         ("limit on file size", _limited("limit_file_size")),

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from .harness import Command, Outcome, cases, must, nursery, real, session
+from .harness import LONGEST, Command, Outcome, cases, must, nursery, real, session
 from .small import SMALL, announced, check_equal, check_kept, check_readable, whole
 
 EXITS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -39,9 +39,7 @@ def _case(how: str, twice: bool):  # type: ignore[no-untyped-def]
         if twice:
             time.sleep(dice.uniform(0, 0.5))
             command.signal(number, group=False)
-        started = time.monotonic()
-        ended = command.wait(30)
-        must(time.monotonic() - started < 15, f"took {time.monotonic() - started:.1f} s to stop")
+        ended = command.wait()
         # a process that has not reached main dies of the signal as any other does
         early = {-number, 128 + number} if how != "run" else set()
         silent = {0, EXITS[number]} | early
@@ -65,7 +63,7 @@ def _sleep(command: Command, seconds: float) -> None:
 
 
 def _no_orphans(pid: int) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + LONGEST
     while (left := session(pid)) and time.monotonic() < end:
         time.sleep(0.05)
     must(not left, f"processes left: {left}")

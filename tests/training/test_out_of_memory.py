@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import torch
 
 from convcompare.core import failures
 from convcompare.store.run_store import RunStore
+from tests.torture.harness import nursery
 
 Run = Callable[..., Any]
 DATA = ("-d", "shapes:train=192,test=48", "-b", "64", "--threads", "1")
@@ -78,30 +77,20 @@ def test_a_network_that_does_not_fit_at_all_is_refused_before_anything_runs(
     assert not (tmp_path / "runs").exists()
 
 
-def command(folder: Path, *arguments: str, before: Callable[[], None]) -> Any:
-    """The command in a process of its own, which has called `before`."""
-    return subprocess.run(
-        [sys.executable, "-m", "convcompare", *arguments],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=before,
-        capture_output=True,
-        text=True,
-    )
+def limit() -> None:
+    """Before a command: its process may have five gigabytes of addresses."""
+    resource.setrlimit(resource.RLIMIT_AS, (5 << 30, 5 << 30))
 
 
 def test_a_limit_of_the_process_ends_one_trial_alone(tmp_path: Path) -> None:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (5 << 30, 5 << 30))
-
-    large = "fcn:hidden=24000x24000"
-    done = command(tmp_path, "compare", *DATA, large, "fcn:hidden=8", "-e", "1", before=limit)
-    assert done.returncode == 1, done.stderr
-    assert f"{large} (seed 0) failed: out of memory" in done.stderr
-    assert HINT in done.stderr
+    large = "fcn:hidden=60000x60000"
+    command = ("compare", *DATA, large, "fcn:hidden=8", "-e", "1")
+    done = nursery().run(command, tmp_path, before=f"{__name__}:limit").clean(1)
+    assert f"{large} (seed 0) failed: out of memory" in done.err
+    assert HINT in done.err
     store = RunStore(tmp_path / "runs")
     runs = [store.outcome(run_id) for run_id in store.ids()]
-    assert sorted(run.status for run in runs if run) == ["failed", "finished"], done.stderr
+    assert sorted(run.status for run in runs if run) == ["failed", "finished"], done.err
 
 
 @contextlib.contextmanager
@@ -120,20 +109,21 @@ def memory_group(limit: int) -> Iterator[Path]:
     pytest.skip("no group of processes with less memory can be made here")
 
 
+def enter(group: str) -> None:
+    """Before a command: its process and those it starts are in a control group."""
+    Path(group, "cgroup.procs").write_text(str(os.getpid()))
+
+
 def test_a_worker_that_the_system_kills_has_run_out_of_memory(tmp_path: Path) -> None:
     greedy(tmp_path, "torch.ones(1 << 30)")
+    command = ("compare", *DATA, "net.py:Net", "fcn:hidden=8", "-e", "2", "--jobs", "2")
     with memory_group(2 << 30) as group:
-
-        def enter() -> None:
-            (group / "cgroup.procs").write_text(str(os.getpid()))
-
-        arguments = ("compare", *DATA, "net.py:Net", "fcn:hidden=8", "-e", "2", "--jobs", "2")
-        done = command(tmp_path, *arguments, before=enter)
-    assert done.returncode == 1, done.stderr
-    assert "net.py:Net (seed 0) failed: out of memory: its process was killed" in done.stderr
-    assert "the state after epoch 1 is kept" in done.stderr
-    assert "try 2" not in done.stderr
-    assert HINT in done.stderr
+        how = {"before": f"{__name__}:enter", "group": str(group)}
+        done = nursery().run(command, tmp_path, **how).clean(1)
+    assert "net.py:Net (seed 0) failed: out of memory: its process was killed" in done.err
+    assert "the state after epoch 1 is kept" in done.err
+    assert "try 2" not in done.err
+    assert HINT in done.err
 
 
 def test_other_errors_are_not_taken_for_it() -> None:

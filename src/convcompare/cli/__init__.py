@@ -42,17 +42,16 @@ def convcompare(
     """Examples, where nothing is asked for."""
 
 
+@signals.listening()
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    signals.install()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal of another locale shows a mark
             stream.reconfigure(errors="replace")
     code = signals.code(run(sys.argv[1:] if arguments is None else arguments))
     if signals.stop.number:  # nothing is left to do, and nothing of it may be interrupted
         _say_stopped()
-        sys.stdout.flush()
-        os._exit(code)
+        signals.leave(signals.stop.number)
     sys.exit(code)
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
-_START_TIME = 19
-"""Place of the start time in /proc/PID/stat, behind the name of the program."""
+_PARENT, _START_TIME = 1, 19
+"""Places in /proc/PID/stat, behind the name of the program."""
 
 
 _PACKAGES = Path(__file__).parents[2]
@@ -82,20 +82,31 @@ def host() -> str:
 def start_of(pid: int) -> int | None:
     """When a process of this host started; None where there is none, -1 where it is not known."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = _fields(Path(f"/proc/{pid}"))
     except OSError:
         return -1 if not Path("/proc/self/stat").exists() and _exists(pid) else None
-    fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[_START_TIME])
 
 
 def children() -> list[int]:
-    """The processes that this one has started, where the system tells."""
-    found: list[int] = []
-    for task in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            found += map(int, task.read_text(encoding="ascii").split())
+    """The processes that this one has started, where the system tells.
+
+    Each process names its parent. The list of a thread's children, which Linux has too, may lack
+    some while others end.
+    """
+    mine, found = str(os.getpid()), []
+    with suppress(FileNotFoundError):  # outside Linux
+        for folder in Path("/proc").iterdir():
+            with suppress(OSError):  # it has ended
+                if folder.name.isdigit() and _fields(folder)[_PARENT] == mine:
+                    found.append(int(folder.name))
     return found
+
+
+def _fields(folder: Path) -> list[str]:
+    """Fields of /proc/PID/stat, those behind the name of the program."""
+    stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+    return stat.rpartition(")")[2].split()
 
 
 def _exists(pid: int) -> bool:

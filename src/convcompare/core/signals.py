@@ -15,7 +15,8 @@ import select
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from . import process
@@ -35,6 +36,8 @@ class _Stop:
     said = False
     """Whether it has been said what is saved."""
     installed = False
+    done = False
+    """Whether the command has ended, and only Python's own end is left."""
 
 
 stop = _Stop()
@@ -53,6 +56,25 @@ def install() -> None:
     threading.Thread(target=_watch, args=(listening,), name="stopping", daemon=True).start()
 
 
+@contextmanager
+def listening(early: Sequence[int] = ()) -> Iterator[None]:
+    """Listen, and leave the process if a signal ends what runs in here.
+
+    `early` are the signals that came before.
+    """
+    try:
+        install()
+        if early:
+            leave(early[0])
+        yield
+    except BaseException:
+        if stop.number:
+            leave(stop.number)
+        raise
+    finally:
+        stop.done = True
+
+
 def code(otherwise: int) -> int:
     """The exit code: by the signal where one came, whatever was made of it."""
     return 128 + stop.number if stop.number else otherwise
@@ -60,24 +82,35 @@ def code(otherwise: int) -> int:
 
 def leave(number: int) -> None:
     """End this process now, and those that it has started."""
-    for pid in process.children():
-        with suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
-    if not stop.said:
-        with suppress(OSError):
-            if os.isatty(2):
-                os.write(2, b"\x1b[?25h\n")  # a live display hides the cursor
-            os.write(2, f"warning: {TEXT} ({HINT})\n".encode())
-    with suppress(Exception):
-        sys.stdout.flush()
-    os._exit(128 + number)
+    stop.number = stop.number or number
+    try:
+        _end_children()
+        if not stop.said:
+            with suppress(OSError):
+                if os.isatty(2):
+                    os.write(2, b"\x1b[?25h\n")  # a live display hides the cursor
+                os.write(2, f"warning: {TEXT} ({HINT})\n".encode())
+        with suppress(Exception):
+            sys.stdout.flush()
+    finally:
+        os._exit(128 + number)
+
+
+def _end_children() -> None:
+    """Kill until a look finds no other: the main thread may have started one meanwhile."""
+    ended: set[int] = set()
+    while found := set(process.children()) - ended:
+        for pid in found:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        ended |= found
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
     if stop.number:
         return  # the thread ends it
     stop.number = number
-    if _importing(frame):
+    if stop.done or _importing(frame):
         leave(number)
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
