@@ -88,3 +88,17 @@ def test_packages_are_empty_but_for_what_they_say() -> None:
         ):
             body = ast.parse(path.read_text(encoding="utf-8")).body
             assert all(isinstance(node, ast.Expr) for node in body), name
+
+
+@pytest.mark.parametrize("module", INSIDE)
+def test_whatever_is_public_says_what_it_is(module: str) -> None:
+    def undocumented(node: ast.AST, prefix: str = "") -> list[str]:
+        found = []
+        for one in getattr(node, "body", []):
+            if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name[0] != "_":
+                found += [] if ast.get_docstring(one) else [prefix + one.name]
+                if isinstance(one, ast.ClassDef):
+                    found += undocumented(one, f"{one.name}.")
+        return found
+
+    assert not undocumented(ast.parse(MODULES[module].read_text(encoding="utf-8")))

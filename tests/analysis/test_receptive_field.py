@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convcompare.analysis.receptive_field.axis import IMAGE
-from convcompare.analysis.receptive_field.gradient_support import run_linear, seen_pixels, supports
+from convcompare.analysis.receptive_field.gradient_support import run_linear, seen_pixels
 from convcompare.analysis.receptive_field.meta_execution import WithoutInitialWeights
 from convcompare.analysis.receptive_field.of_network import field_of_network, measure
 from convcompare.analysis.receptive_field.tensor_field import Untraceable
@@ -21,6 +21,7 @@ from convcompare.core.registry import register
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
 from tests.support.networks import deep_ones_long
+from tests.support.receptive_field import supports
 
 DRAWN = settings(max_examples=25, deadline=None)
 

@@ -61,6 +61,7 @@ class Finding:
 
     @property
     def told(self) -> str:
+        """What it comes to, in words."""
         return TOLD[self.outcome]
 
     @property
@@ -76,6 +77,7 @@ class Finding:
 
     @property
     def sentence(self) -> str:
+        """The conclusion with what the runs say of it, in one sentence."""
         return f"“{self.claim.sentence}”: {self.told}, {self.evidence}"
 
 

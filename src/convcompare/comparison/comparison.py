@@ -85,6 +85,7 @@ class Comparison:
 
     @property
     def seeds(self) -> int:
+        """The most runs of a network."""
         return max((len(group.runs) for group in self.groups), default=0)
 
     @property

@@ -39,10 +39,12 @@ class ModelRuns:
 
     @property
     def parameters(self) -> int:
+        """Trainable parameters."""
         return self.runs[0].cost.parameters
 
     @property
     def macs(self) -> int:
+        """Multiply-accumulates of one image."""
         return self.runs[0].cost.macs
 
     def mean(self, figure: Callable[[Run], float | None]) -> Estimate | None:

@@ -29,6 +29,7 @@ class Pair:
 
     @property
     def seeds(self) -> int:
+        """The seeds that both networks have in common."""
         return len(self.runs)
 
     @cached_property

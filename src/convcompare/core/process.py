@@ -84,7 +84,7 @@ def start_of(pid: int) -> int | None:
     try:
         fields = _fields(Path(f"/proc/{pid}"))
     except OSError:
-        return -1 if not Path("/proc/self/stat").exists() and _exists(pid) else None
+        return -1 if not Path("/proc/self/stat").exists() and exists(pid) else None
     return None if fields[0] in "ZX" else int(fields[_START_TIME])
 
 
@@ -109,7 +109,8 @@ def _fields(folder: Path) -> list[str]:
     return stat.rpartition(")")[2].split()
 
 
-def _exists(pid: int) -> bool:
+def exists(pid: int) -> bool:
+    """Whether there is a process of that number on this host."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -46,7 +46,7 @@ def matched(
         other = match(one.spec, shape, cost, target)
         label = f"{one.label} ×{other.factor:.2f}"
         found.append(replace(one, label=label, spec=other.spec))
-        share = f"{100 * (other.cost / target - 1):+.1f}".replace("-", "−")
+        share = formatting.minus(f"{100 * (other.cost / target - 1):+.1f}")
         notes.append(
             f"{label} is {other.spec}: {formatting.count(other.cost)} {WORDS[cost]}, {share} % of "
             f"{baseline.label}'s {formatting.count(target)}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from convcompare.core.config import Compile
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import UsageError, one_of, quote
 
 from .shard import Shard
 
@@ -156,9 +156,8 @@ class Request:
         _check_seeds(self.seeds)
         if self.threads is not None and self.threads < 1:
             raise invalid("threads", self.threads, "a whole number, at least 1")
-        if self.compile not in get_args(Compile):
-            near = did_you_mean(self.compile, get_args(Compile))
-            raise invalid("compile", self.compile, near or "allowed: auto, on, off")
+        allowed, unknown = get_args(Compile), invalid("compile", self.compile, "")
+        one_of(allowed, self.compile, unknown.message, "allowed: auto, on, off")
         if self.jobs is not None and not 1 <= self.jobs <= MOST_JOBS:
             raise invalid("jobs", self.jobs, f"a number from 1 to {MOST_JOBS}, or auto")
         if not 0 < self.gpu_share <= 1:

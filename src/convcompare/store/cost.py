@@ -92,4 +92,5 @@ class Timing:
 
     @property
     def epoch_seconds(self) -> float:
+        """Seconds per epoch, scaled from the steps measured."""
         return self.seconds_per_step * self.steps

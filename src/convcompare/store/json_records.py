@@ -101,6 +101,7 @@ def damaged(path: Path, what: str) -> Damaged:
 
 
 def sha256(data: bytes) -> str:
+    """The SHA-256 of bytes, in hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 

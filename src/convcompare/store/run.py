@@ -112,6 +112,7 @@ class Run:
 
     @property
     def id(self) -> str:
+        """The id of its trial."""
         return self.trial.id
 
     @property

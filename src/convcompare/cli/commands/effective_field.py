@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from convcompare.core.errors import ModelError, UsageError, did_you_mean, printable, quote
+from convcompare.core.errors import ModelError, UsageError, one_of, printable, quote
 from convcompare.experiment.shapes import shape_for
 from convcompare.output.tables.table import Column, Format, Table
 from convcompare.store import atomic_files
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from convcompare.store.run import Run
 
 NAME = "effective-field"
+Measure = Literal["squared", "absolute"]
 COLUMNS = (
     Column("model", "model", "left"),
     Column("layer", "layer", "left", priority=1),
@@ -82,13 +83,9 @@ def perform(request: FieldRequest) -> None:
     emit_table(Table(columns, tuple(rows), notes), request.format)
 
 
-def _measure(name: str) -> Literal["squared", "absolute"]:
-    if name == "squared":
-        return "squared"
-    if name == "absolute":
-        return "absolute"
-    near = did_you_mean(name, ("squared", "absolute"))
-    raise UsageError(f"`--measure` cannot be {quote(name)}", near or "squared or absolute")
+def _measure(name: str) -> Measure:
+    message = f"`--measure` cannot be {quote(name)}"
+    return one_of(get_args(Measure), name, message, "squared or absolute")
 
 
 def _find_run(request: FieldRequest) -> Run:

@@ -31,6 +31,7 @@ Interval = tuple[float | None, float | None]
 
 
 def no_interval(_: float) -> Interval:
+    """The estimate of a paired difference that allows no interval."""
     return None, None
 
 

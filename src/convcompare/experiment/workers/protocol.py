@@ -38,6 +38,7 @@ def failure_to_json(error: Exception) -> dict[str, Any]:
 
 
 def error_to_json(error: Exception) -> dict[str, Any]:
+    """An error, as a worker tells it to who started it."""
     if is_out_of_memory(error):
         error = TrialError(in_words(error), HINT)
     if isinstance(error, ConvcompareError):

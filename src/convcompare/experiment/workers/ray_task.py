@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convcompare.core import process
 from convcompare.core.config import Runtime
 from convcompare.core.errors import DataError, UsageError, quote
 from convcompare.core.version import __version__
@@ -202,17 +203,7 @@ def _folder() -> Iterator[Path]:
     """A folder for one trial. Those of processes that were killed are cleared away."""
     for left in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
         pid = left.name.removeprefix(FOLDER).partition("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
+        if pid.isdigit() and not process.exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-") as folder:
         yield Path(folder)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

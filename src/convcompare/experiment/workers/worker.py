@@ -50,6 +50,7 @@ class EventWriter:
         self.progress = StepProgress()
 
     def tell(self, record: dict[str, Any]) -> None:
+        """Write one record as a line."""
         with self.lock:
             print(json.dumps(record), file=self.stream, flush=True)
 
