@@ -64,13 +64,13 @@ class Net(nn.Module):
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Tensor]]]:
     """The folder of what two processes found, and the tensors of each."""
     folder = tmp_path_factory.mktemp("two")
-    script = Path(device_process.__file__)
+    root = Path(device_process.__file__).parents[2]
     sides = []
     for rank in ("0", "1"):
         place = {"RANK": rank, "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}
         environment = {**os.environ, **place, "TORCH_CPP_LOG_LEVEL": "ERROR"}
-        command = [sys.executable, "-W", "error", str(script), str(folder)]
-        sides.append(subprocess.Popen(command, env=environment))
+        command = [sys.executable, "-W", "error", "-m", device_process.__name__, str(folder)]
+        sides.append(subprocess.Popen(command, env=environment, cwd=root))
     assert [side.wait() for side in sides] == [0, 0]
     return folder, [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
