@@ -108,7 +108,7 @@ def test_every_network_of_the_six_fits_small_grey_images(run: Run) -> None:
 
 
 def test_a_study_is_run_recorded_and_reused(run: Run) -> None:
-    data = ("--dataset", "shapes:train=192,test=48")
+    data = ("--dataset", "shapes:train=192,test=120")
     command = ("study", "mnist", "--epochs", "1", *data, "--skip", "residual")
     first = run(*command, "--format", "json").json()
     (study,) = first["studies"]

@@ -17,6 +17,8 @@ from convcompare.store.run_store import RunStore
 from tests.torture.harness import nursery
 
 Run = Callable[..., Any]
+HERE = "tests.training.test_out_of_memory"
+"""This module, as another process imports it."""
 DATA = ("-d", "shapes:train=192,test=48", "-b", "64", "--threads", "1")
 GREEDY = """
 import numpy, torch
@@ -85,7 +87,7 @@ def limit() -> None:
 def test_a_limit_of_the_process_ends_one_trial_alone(tmp_path: Path) -> None:
     large = "fcn:hidden=60000x60000"
     command = ("compare", *DATA, large, "fcn:hidden=8", "-e", "1")
-    done = nursery().run(command, tmp_path, before=f"{__name__}:limit").clean(1)
+    done = nursery().run(command, tmp_path, before=f"{HERE}:limit").clean(1)
     assert f"{large} (seed 0) failed: out of memory" in done.err
     assert HINT in done.err
     store = RunStore(tmp_path / "runs")
@@ -118,7 +120,7 @@ def test_a_worker_that_the_system_kills_has_run_out_of_memory(tmp_path: Path) ->
     greedy(tmp_path, "torch.ones(1 << 30)")
     command = ("compare", *DATA, "net.py:Net", "fcn:hidden=8", "-e", "2", "--jobs", "2")
     with memory_group(2 << 30) as group:
-        how = {"before": f"{__name__}:enter", "group": str(group)}
+        how = {"before": f"{HERE}:enter", "group": str(group)}
         done = nursery().run(command, tmp_path, **how).clean(1)
     assert "net.py:Net (seed 0) failed: out of memory: its process was killed" in done.err
     assert "the state after epoch 1 is kept" in done.err

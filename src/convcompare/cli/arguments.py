@@ -9,6 +9,7 @@ from typing import cast
 from convcompare.core.config import Compile
 from convcompare.core.errors import UsageError, quote
 from convcompare.experiment.request import (
+    JOBS_HINT,
     SEEDS_HINT,
     SETTINGS,
     ModelRequest,
@@ -96,7 +97,7 @@ def parse_jobs(text: str | None, executor: str | None) -> int | None:
     if text == "auto":
         return None
     if not (text.isascii() and text.isdigit()):
-        raise invalid("jobs", text, "a number such as 2, or auto")
+        raise invalid("jobs", text, JOBS_HINT)
     return int(text)
 
 

@@ -21,6 +21,7 @@ from .shard import Shard
 
 LARGEST_SEED = 1_000_000
 MOST_JOBS = 256
+JOBS_HINT = f"a number from 1 to {MOST_JOBS}, or auto"
 SETTINGS = (
     *("epochs", "batch_size", "lr", "optimizer"),
     *("image_size", "val_fraction", "select", "devices"),
@@ -159,7 +160,7 @@ class Request:
         allowed, unknown = get_args(Compile), invalid("compile", self.compile, "")
         one_of(allowed, self.compile, unknown.message, "allowed: auto, on, off")
         if self.jobs is not None and not 1 <= self.jobs <= MOST_JOBS:
-            raise invalid("jobs", self.jobs, f"a number from 1 to {MOST_JOBS}, or auto")
+            raise invalid("jobs", self.jobs, JOBS_HINT)
         if not 0 < self.gpu_share <= 1:
             raise invalid("gpu_share", self.gpu_share, "a number above 0, at most 1")
         _check_rates(self.lr_grid)
