@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def run(
         return Result(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture
+def only_victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One test at a time: Linux counts the victims of its memory killer for the whole machine."""
+    lock = tmp_path_factory.getbasetemp().parent / "only-victim.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

@@ -154,6 +154,7 @@ def network(tmp_path: Path, name: str, body: str) -> None:
     (tmp_path / name).write_text(NET.replace("{body}", body))
 
 
+@pytest.mark.usefixtures("only_victim")
 def test_who_dies_or_raises_is_told_and_the_others_go_on(run: Run, tmp_path: Path) -> None:
     """Once: a new process goes on. Three times: a failure. An error: as in this process."""
     for name, body in (("once", DIES_ONCE), ("dies", DIES), ("raises", RAISES)):

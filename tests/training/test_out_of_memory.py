@@ -116,6 +116,7 @@ def enter(group: str) -> None:
     Path(group, "cgroup.procs").write_text(str(os.getpid()))
 
 
+@pytest.mark.usefixtures("only_victim")
 def test_a_worker_that_the_system_kills_has_run_out_of_memory(tmp_path: Path) -> None:
     greedy(tmp_path, "torch.ones(1 << 30)")
     command = ("compare", *DATA, "net.py:Net", "fcn:hidden=8", "-e", "2", "--jobs", "2")
