@@ -19,6 +19,7 @@ from .experiment.request import (
     Request,
     UntilClear,
     model_requests,
+    not_with_until_clear,
     seed_list,
 )
 
@@ -149,10 +150,7 @@ def compare(
     assert tuple(own) == SETTINGS
     try:
         if until_clear and seeds != 1:
-            raise UsageError(
-                "`--seeds` and `--until-clear` do not go together",
-                "`--max-seeds N` bounds the seeds that are added",
-            )
+            raise not_with_until_clear("seeds")
         request = Request(
             models=model_requests(_specs(models)),
             dataset=dataset,
@@ -179,8 +177,9 @@ def compare(
             columns=_columns(columns),
         )
         openmp.install()
-        plan = prepare(request, reporter or QuietReporter())
-        return Result(run(plan, reporter or QuietReporter()), plan.sources, request.columns)
+        told = reporter or QuietReporter()
+        plan = prepare(request, told)
+        return Result(run(plan, told), plan.sources, request.columns)
     except ConvcompareError as error:
         error.reword(in_python)
         raise

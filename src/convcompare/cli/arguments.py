@@ -16,6 +16,7 @@ from convcompare.experiment.request import (
     Request,
     UntilClear,
     invalid,
+    not_with_until_clear,
     seed_list,
 )
 from convcompare.experiment.shard import Shard
@@ -150,9 +151,6 @@ def _until_clear(contrasts: ContrastOptions, seeds: SeedOptions) -> UntilClear |
     if not contrasts.until_clear:
         return None
     if seeds.seeds is not None:
-        raise UsageError(
-            "`--seeds` and `--until-clear` do not go together",
-            "`--max-seeds N` bounds the seeds that are added",
-        )
+        raise not_with_until_clear("seeds")
     seconds = parse_duration(contrasts.max_time)
     return UntilClear(contrasts.max_seeds, seconds, contrasts.margin / 100)

@@ -178,9 +178,9 @@ class Request:
             margin = 100 * self.until_clear.margin
             raise invalid("margin", f"{margin:g}", "percentage points, at least 0.01")
         if self.lr_grid:
-            raise _not_with_until_clear("lr_grid")
+            raise not_with_until_clear("lr_grid")
         if len(self.seeds) > 1:
-            raise _not_with_until_clear("seeds")
+            raise not_with_until_clear("seeds")
         if len(self.models) < 2:
             raise UsageError(
                 "`--until-clear` needs two networks or more", "one has nothing to beat"
@@ -266,7 +266,8 @@ def _check_rates(rates: Sequence[str]) -> None:
         raise invalid("lr_grid", ",".join(rates), hint)
 
 
-def _not_with_until_clear(name: str) -> UsageError:
+def not_with_until_clear(name: str) -> UsageError:
+    """The error of an option, by its name in Python, that ``--until-clear`` decides itself."""
     return UsageError(
         f"`{_long(name)}` and `--until-clear` do not go together",
         "`--max-seeds N` bounds the seeds that are added",
