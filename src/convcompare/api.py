@@ -133,9 +133,11 @@ def compare(
         ConvcompareError: The request cannot be met; it has a message and a hint.
     """
     from .core import openmp
+    from .experiment import foreign_code
     from .experiment.planning import prepare
     from .experiment.reporter import QuietReporter
     from .experiment.session import run
+    from .models.process_state import standard_settings
 
     own = {
         "epochs": epochs,
@@ -178,11 +180,14 @@ def compare(
         )
         openmp.install()
         told = reporter or QuietReporter()
-        plan = prepare(request, told)
-        return Result(run(plan, told), plan.sources, request.columns)
+        with standard_settings():
+            plan = prepare(request, told)
+            return Result(run(plan, told), plan.sources, request.columns)
     except ConvcompareError as error:
         error.reword(in_python)
         raise
+    finally:
+        foreign_code.close()
 
 
 def read(

@@ -45,8 +45,13 @@ SLOW = """
 import time
 from pathlib import Path
 from torch import nn
+from convcompare import register
 
-class Net(nn.Module):
+@register.model("slow")
+class Slow(nn.Module):
+    'One step an hour.'
+
+
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__()
         self.head = nn.Linear(in_channels * image_size**2, num_classes)
@@ -73,8 +78,8 @@ def started(command: list[str], folder: Path, **variables: str) -> subprocess.Po
 def slow_step(folder: Path, before: str = "") -> subprocess.Popen[str]:
     """A training that is within its first step, after the Python code `before`."""
     (folder / "net.py").write_text(SLOW)
-    command = [*IN_PROCESS[:2], before + IN_PROCESS[2]]
-    process = started([*command, "train", "net.py:Net", *DATA, "-b", "64"], folder)
+    command = [*IN_PROCESS[:2], f"import net; {before}{IN_PROCESS[2]}"]
+    process = started([*command, "train", "slow", *DATA, "-b", "64"], folder)
     await_file(folder / "within", process)
     return process
 

@@ -26,6 +26,7 @@ MODELS = ("fcn:dropout=0.2", "fcn:hidden=8")
 PAIR = ("compare", *MINI, *MODELS, "-e", "2")
 NET = """
 import os, signal
+import torch
 from pathlib import Path
 from torch import nn
 
@@ -33,7 +34,7 @@ class Net(nn.Module):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__()
         self.head = nn.Linear(in_channels * image_size**2, num_classes)
-        self.steps = 0
+        self.register_buffer("steps", torch.zeros(()))
         print("a line that must not pass for an event")
 
     def forward(self, x):
@@ -169,9 +170,9 @@ def test_who_dies_or_raises_is_told_and_the_others_go_on(run: Run, tmp_path: Pat
         [line for line in one.err.splitlines() if "no such luck" in line] for one in (alone, result)
     ]
     assert told[0] == told[1] != []
-    assert "once.py:Net · seed 0 · its process was killed (signal 9): try 2" in result.err
+    assert "once.py:Net · seed 0 · its process was killed (signal 9, SIGKILL): try 2" in result.err
     assert "once.py:Net · seed 0 · goes on after epoch 1" in result.err
-    assert "out of memory? its process was killed (signal 9), 3 times" in result.err
+    assert "out of memory? its process was killed (signal 9, SIGKILL), 3 times" in result.err
     rows = run("runs", "--store", "two", "--format", "json").json()
     statuses = {row["model"].partition(".py")[0]: row["status"] for row in rows}
     failed, finished = {"dies", "raises"}, {"once", "fcn:hidden=8"}

@@ -64,7 +64,7 @@ def test_a_command_resolves_a_spec_once_for_all_its_trials(
 def test_a_runner_refuses_a_trial_of_another_version_of_a_file(folder: Path, tiny: Dataset) -> None:
     builder = resolve("net.py:Net", shape_of(tiny))
     trial = Candidate("net.py:Net", builder, TrainConfig(epochs=1, batch_size=32)).trial(tiny, 0)
-    given = TrialRunner(RunStore(folder / "a"), Runtime("cpu", 1), tiny, builders=[builder])
+    given = TrialRunner(RunStore(folder / "a"), Runtime("cpu", 1), tiny, networks=[builder])
     (folder / "net.py").write_text(NET + "# changed")
     list(given(trial))
     other = TrialRunner(RunStore(folder / "b"), Runtime("cpu", 1), tiny)

@@ -233,7 +233,7 @@ def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> No
     said = job.wait().clean(0).err
     assert_same_bits(whole / "whole", whole / store)
     if number == 0:
-        assert "its process was killed (signal 9): try 2" in said
+        assert "its process was killed (signal 9, SIGKILL): try 2" in said
         assert "goes on after epoch" in said
 
 

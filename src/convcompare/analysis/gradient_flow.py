@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +10,8 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from convcompare.models.interface import copied
 
 Array = npt.NDArray[np.float64]
 
@@ -34,7 +35,7 @@ def gradient_flow(model: nn.Module, images: Tensor, labels: Tensor) -> GradientF
     images: (n, c, h, w), labels: (n,). A copy of the network is used and its random draws are
     fixed, so that weights, BatchNorm buffers, mode and random state stay as they are.
     """
-    replica = copy.deepcopy(model).train()
+    replica = copied(model).train()
     device = images.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
         torch.manual_seed(0)

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from convcompare.models.build import resolve
 from convcompare.models.inspection import evaluating
 from convcompare.models.layers import activation, attention, convolution, pooling
+from convcompare.models.shape import Shape
 
 _OWN = frozenset(module.__name__ for module in (activation, attention, convolution, pooling))
 
@@ -46,6 +48,14 @@ def layer_table(model: nn.Module, images: Tensor) -> tuple[Layer, ...]:
         stack.enter_context(counter)
         model(images)
     return tuple(rows)
+
+
+def layers_of_spec(text: str, shape: Shape) -> tuple[Layer, ...]:
+    """The layers of the network of a spec; a registered one takes no memory and no arithmetic."""
+    builder = resolve(text, shape)
+    device = "meta" if builder.origin == "registry" else "cpu"
+    size = (2, shape.in_channels, shape.image_size, shape.image_size)
+    return layer_table(builder.build(0, device), torch.zeros(size, device=device))
 
 
 def _watch(

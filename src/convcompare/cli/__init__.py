@@ -76,6 +76,15 @@ def _say_stopped() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; its exit code. ``--debug`` may stand anywhere in it."""
+    from convcompare.experiment import foreign_code
+
+    try:
+        return _run(arguments)
+    finally:
+        foreign_code.close()
+
+
+def _run(arguments: list[str]) -> int:
     from .console import show_error
 
     debug = "--debug" in arguments

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcompare.core import formatting
+from convcompare.experiment.solo_timing import epoch_seconds
 from convcompare.output.tables.table import Column, Table
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ def plan_table(plan: ExperimentPlan) -> Table:
         trials = plan.of(candidate)
         left = [trial for trial in trials if not plan.store.finished(trial.id)]
         epochs = candidate.config.epochs
-        seconds = runner.epoch_seconds(trials[0]) * epochs if left else 0.0
+        seconds = epoch_seconds(trials[0], runner) * epochs if left else 0.0
         longest = max(longest, seconds)
         rows.append(
             {
                 "model": candidate.label,
-                "parameters": candidate.builder.description.parameters,
-                "macs": candidate.builder.description.macs,
+                "parameters": candidate.network.description.parameters,
+                "macs": candidate.network.description.macs,
                 "epochs": epochs,
                 "seeds": len(trials),
                 "finished": len(trials) - len(left),

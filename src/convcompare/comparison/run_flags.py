@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convcompare.models.findings import KINDS
 from convcompare.store.run import Run
 
 from .comparison import Comparison
@@ -83,10 +84,13 @@ def marks(run: Run, test_images: int, chance: float) -> list[QualityFlag]:
         return []
     config = run.trial.config
     accuracy = run.test_accuracy
+    found = [_flag(name) for name in run.found if name in KINDS and KINDS[name].marks]
     if at_chance(run, test_images, chance):
         text = f"is at chance level: test accuracy {accuracy:.4f}, guessing has {chance:.4f}"
-        return [QualityFlag("chance", text, f"a lower learning rate: `--lr {config.lr / 10:g}`")]
-    found = []
+        return [
+            *found,
+            QualityFlag("chance", text, f"a lower learning rate: `--lr {config.lr / 10:g}`"),
+        ]
     if not_converged(run):
         gain = f"{100 * _gain(run):.0f} %"
         text = f"has not converged: its last epoch lowered the test loss by {gain}"
@@ -100,6 +104,10 @@ def marks(run: Run, test_images: int, chance: float) -> list[QualityFlag]:
         hint = f"its time is not that of the network: {again}, alone"
         found.append(QualityFlag("shared", text, hint))
     return found
+
+
+def _flag(name: str) -> QualityFlag:
+    return QualityFlag(name, KINDS[name].text, KINDS[name].hint)
 
 
 def disturbed(run: Run) -> bool:

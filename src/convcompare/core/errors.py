@@ -3,6 +3,7 @@
     ConvcompareError          exit code
     ├── UsageError                2      the request cannot be met as it was written
     │   └── ModelError            2      a network does not build, or does not fit the data set
+    │       └── ProcessDied       2      the process that had its code died of it
     ├── DataError                 3      a data set is not available, or is not what it should be
     ├── StoreError                4      the run store is damaged or cannot be written
     │   ├── Damaged               4      what is read is not what was written
@@ -51,6 +52,10 @@ class UsageError(ConvcompareError):
 
 class ModelError(UsageError):
     """A network cannot be built, or does not fit the data set."""
+
+
+class ProcessDied(ModelError):
+    """The process that had the code of a network died of it."""
 
 
 class DataError(ConvcompareError):

@@ -6,6 +6,7 @@ Nothing is made smaller so that it fits: another batch would be another trial.
 from __future__ import annotations
 
 import re
+import sysconfig
 import traceback
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def reason(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "site-packages" not in f.filename and "importlib" not in f.filename]
     package = str(Path(__file__).parents[1])
-    own = [f for f in own if not f.filename.startswith(package)]
+    inside = (package, sysconfig.get_path("stdlib"))
+    own = [f for f in own if not f.filename.startswith(inside)]
     place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from convcompare.analysis.activations import features
 from convcompare.analysis.gradient_flow import fixed_batch
 from convcompare.analysis.latency import BATCHES, inference
-from convcompare.core.errors import StoreError
+from convcompare.core.errors import StoreError, quote
 from convcompare.core.failures import reason
 from convcompare.models import inspection
 from convcompare.models.build import Builder
@@ -104,7 +104,7 @@ class Attempt:
             message = f"{message}; the weights after epoch {len(checkpoint.history)} are kept"
         return self.store.finish(self._run("diverged", message), weights, None)
 
-    def fail(self, error: Exception) -> Run:
+    def fail(self, error: BaseException) -> Run:
         """The record that it failed, and where; it can be tried again."""
         run = self._run("failed", f"{reason(error)}{self._place()}")
         self.store.note_failure(run)
@@ -138,7 +138,9 @@ class Attempt:
             evaluation_seconds=sum(epoch.evaluation_seconds for epoch in self.history),
         )
         place = self.environment
-        return Run(self.trial, status, tuple(self.history), spent, place, now(), message)
+        found = tuple(one.name for one in self.builder.description.found)
+        history = tuple(self.history)
+        return Run(self.trial, status, history, spent, place, now(), message, found=found)
 
     def _augmented_at_test_time(self) -> float | None:
         """Beside the plain test accuracy, never in its place; None where it is not asked for."""
@@ -171,6 +173,13 @@ class Attempt:
     def _resume(self) -> None:
         checkpoint, self.damage = self.store.checkpoint(self.trial.id)
         if checkpoint is None:
+            return
+        hidden = self.builder.hidden_state
+        if hidden:
+            self.damage = (
+                f"{quote(self.trial.label or self.trial.model)} {hidden.text}: "
+                f"its {len(checkpoint.history)} epochs are trained again"
+            )
             return
         self.trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
         self.history = list(checkpoint.history)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
 
+from .foreign_code import call, resolve
+
 if TYPE_CHECKING:
     from convcompare.models.shape import Shape
 
@@ -33,7 +35,6 @@ def matched(
     models: Sequence[ModelRequest], baseline: ModelRequest, asked: str, shape: Shape
 ) -> tuple[list[ModelRequest], list[str]]:
     """Every other network at its matched width, and a sentence on each for under the table."""
-    from convcompare.models.build import resolve
     from convcompare.models.width_matching import WORDS, check_cost, match
 
     cost = check_cost(asked)
@@ -43,7 +44,7 @@ def matched(
         if one is baseline:
             found.append(one)
             continue
-        other = match(one.spec, shape, cost, target)
+        other = call(one.spec, match, one.spec, shape, cost, target)
         label = f"{one.label} ×{other.factor:.2f}"
         found.append(replace(one, label=label, spec=other.spec))
         share = formatting.minus(f"{100 * (other.cost / target - 1):+.1f}")

@@ -49,8 +49,8 @@ class ExperimentPlan:
         """What runs the trials of this plan, and measures with the machine to itself."""
         from .trial_runner import TrialRunner
 
-        builders = [candidate.builder for candidate in self.candidates]
-        return TrialRunner(self.store, self.runtime, self.dataset, self.sources, builders=builders)
+        networks = [candidate.network for candidate in self.candidates]
+        return TrialRunner(self.store, self.runtime, self.dataset, self.sources, networks=networks)
 
     def of(self, candidate: Candidate) -> list[Trial]:
         """The trials of one network."""

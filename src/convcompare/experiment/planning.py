@@ -12,6 +12,7 @@ from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
 from convcompare.store import atomic_files
 
+from . import foreign_code
 from .matching import find_baseline, matched
 from .plan import ExperimentPlan
 from .request import ModelRequest, Request
@@ -47,6 +48,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     precision, reason = choose_precision(request.precision, runtime.device)
     if "precision" not in request.settings:
         configs = [config.replace({"precision": precision}) for config in configs]
+    foreign_code.start([one.spec for one in request.models])
     started = time.perf_counter()
     sources = Sources(default_cache(), request.data_dir, quiet=reporter.quiet)
     dataset = load_dataset(request.dataset, sources)
@@ -168,25 +170,27 @@ def _candidates(
     reporter: Reporter,
 ) -> list[Candidate]:
     """Each network resolved and built once: what fails, fails before all runs."""
-    from convcompare.models.build import resolve
-
+    from .foreign_code import resolve
     from .shapes import check_fit, shape_of
-    from .trial_grid import Candidate
+    from .trial_grid import Candidate, check_last_batch
 
     found: list[Candidate] = []
     seen: dict[tuple[str, TrainConfig], str] = {}
     for one, config in zip(models, configs, strict=True):
         check_fit(config, dataset)
-        builder = resolve(one.spec, shape_of(dataset, config))
-        known = seen.setdefault((builder.spec, config), one.label)
+        network = resolve(one.spec, shape_of(dataset, config))
+        known = seen.setdefault((network.spec, config), one.label)
         if known != one.label or any(one.label == candidate.label for candidate in found):
             raise UsageError(
                 f"{quote(one.label)} is the same network as {quote(known)}",
                 "name each network once; `--seeds N` repeats it with other seeds",
             )
-        found.append(Candidate(one.label, builder, config))
+        found.append(Candidate(one.label, network, config))
     for candidate in found:
-        _warn_unreached(candidate.label, candidate.builder.description.unreached, reporter)
+        _warn_unreached(candidate.label, candidate.network.description.unreached, reporter)
+        for finding in candidate.network.description.found:
+            reporter.warn(f"{quote(candidate.label)} {finding.text}", finding.hint)
+        check_last_batch(candidate, dataset)
     return found
 
 

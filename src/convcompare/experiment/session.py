@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .solo_timing import time_alone
+from .solo_timing import epoch_seconds, time_alone
 
 if TYPE_CHECKING:
     from convcompare.comparison.assessment import Assessment
@@ -147,7 +147,7 @@ def expected_epoch_seconds(plan: ExperimentPlan, runner: TrialRunner) -> Mapping
     expected = {}
     for label, trial in first.items():
         with suppress(Exception):  # the trial itself will fail of it, and say so
-            expected[label] = runner.epoch_seconds(trial, steps=1)
+            expected[label] = epoch_seconds(trial, runner, steps=1)
     return expected
 
 

@@ -9,10 +9,14 @@ from convcompare.comparison.run_flags import disturbed
 from convcompare.core.errors import ConvcompareError, quote
 from convcompare.core.failures import reason
 
+from .foreign_code import call, source_of
+from .workers.context import WorkerContext, runner_of
+
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.model_runs import ModelRuns
-    from convcompare.store.run import Run
+    from convcompare.store.cost import Timing
+    from convcompare.store.run import Run, Trial
 
     from .reporter import Reporter
     from .trial_runner import TrialRunner
@@ -35,6 +39,28 @@ def time_alone(comparison: Comparison, runner: TrialRunner, reporter: Reporter) 
     return replace(comparison, groups=tuple(_with(group, timed) for group in comparison.groups))
 
 
+def timing_of(trial: Trial, runner: TrialRunner) -> Timing:
+    """As `TrialRunner.timing`, in the process where the trial's network may run."""
+    if source_of(trial.model) is None:
+        return runner.timing(trial)
+    return call(trial.model, _timing, WorkerContext.of(runner), trial)
+
+
+def epoch_seconds(trial: Trial, runner: TrialRunner, steps: int = 5) -> float:
+    """As `TrialRunner.epoch_seconds`, in the process where the trial's network may run."""
+    if source_of(trial.model) is None:
+        return runner.epoch_seconds(trial, steps)
+    return call(trial.model, _epoch_seconds, WorkerContext.of(runner), trial, steps)
+
+
+def _timing(place: WorkerContext, trial: Trial) -> Timing:
+    return runner_of(place).timing(trial)
+
+
+def _epoch_seconds(place: WorkerContext, trial: Trial, steps: int) -> float:
+    return runner_of(place).epoch_seconds(trial, steps)
+
+
 def _untimed(run: Run) -> bool:
     """Whether there is no time of it, or one that was measured beside other programs."""
     return run.jobs > 1 and (run.timing is None or disturbed(run))
@@ -43,7 +69,7 @@ def _untimed(run: Run) -> bool:
 def _timed(run: Run, runner: TrialRunner, reporter: Reporter) -> Run:
     """The run with its timing; without if its network fails now, which is reported."""
     try:
-        timing = runner.timing(run.trial)
+        timing = timing_of(run.trial, runner)
     except ConvcompareError:
         raise
     except Exception as error:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convcompare.store.run import NUMERICS, RANDOM_SETUP, Trial
+from convcompare.core.errors import UsageError, quote
+from convcompare.data.dataset import held_out_images
+from convcompare.store.run import NUMERICS, OTHER_DRAWS, RANDOM_SETUP, Trial
 
 if TYPE_CHECKING:
     from convcompare.core.config import TrainConfig
     from convcompare.data.dataset import Dataset
-    from convcompare.models.build import Builder
+    from convcompare.models.build import Network
 
 
 @dataclass(frozen=True)
@@ -19,28 +21,46 @@ class Candidate:
     """A network that takes part, with how it is trained; `label` is what tables call it."""
 
     label: str
-    builder: Builder
+    network: Network
     config: TrainConfig
 
     def trial(self, dataset: Dataset, seed: int) -> Trial:
         """The trial of this network with one seed."""
         return Trial(
-            model=self.builder.spec,
+            model=self.network.spec,
             dataset=dataset.name,
             data=dataset.sha256,
             seed=seed,
             config=self.config,
-            code=self.builder.code,
+            code=self.network.code,
             label=self.label,
-            numerics=numerics_of(self.builder),
+            numerics=numerics_of(self.network),
         )
 
 
-def numerics_of(builder: Builder) -> int:
+def numerics_of(network: Network) -> int:
     """The version of the arithmetic that trains a network today."""
-    return RANDOM_SETUP if builder.random_setup else NUMERICS
+    if network.description.other_draws:
+        return OTHER_DRAWS
+    return RANDOM_SETUP if network.random_setup else NUMERICS
 
 
 def grid(candidates: Sequence[Candidate], dataset: Dataset, seeds: Iterable[int]) -> list[Trial]:
     """Every network with every seed, round-robin: drift of the machine hits all of them alike."""
     return [candidate.trial(dataset, seed) for seed in seeds for candidate in candidates]
+
+
+def check_last_batch(candidate: Candidate, dataset: Dataset) -> None:
+    """UsageError where the last batch of an epoch is one image, and the network needs two."""
+    config = candidate.config
+    images = len(dataset.train) - held_out_images(dataset.train.labels, config.val_fraction)
+    if images % config.batch_size != 1 or candidate.network.takes_one_image:
+        return
+    fitting = (size for size in range(config.batch_size - 1, 1, -1) if images % size != 1)
+    better = next(fitting, config.batch_size + 1)
+    raise UsageError(
+        f"the last batch of an epoch is a single image ({images:,} in batches of "
+        f"{config.batch_size}), which {quote(candidate.label)} cannot be trained on: its BatchNorm "
+        "needs two values a channel",
+        f"`--batch-size {better}` leaves none alone",
+    )

@@ -15,10 +15,10 @@ from convcompare.core.errors import ConvcompareError, LeaseLost, UsageError, quo
 from convcompare.core.failures import reason
 from convcompare.core.registry import register
 from convcompare.data.dataset import Dataset, Sources
-from convcompare.models.build import Builder, resolve
+from convcompare.models.build import Builder, Network
 from convcompare.store.cost import Cost, Environment, Timing
 from convcompare.store.lease import POLL_SECONDS, Lease
-from convcompare.store.run import Run, Trial
+from convcompare.store.run import OTHER_DRAWS, RANDOM_SETUP, Run, Trial
 from convcompare.store.run_store import RunStore
 from convcompare.training.batches import Batches
 from convcompare.training.compilation import CompileRequest
@@ -31,8 +31,16 @@ from convcompare.training.trainer import Diverged, Trainer
 
 from .attempt import Attempt, AttemptOptions, latencies, now
 from .events import Ended, Event, Waiting
+from .foreign_code import resolve
 from .shapes import shape_of
 from .trial_grid import numerics_of
+
+CHANGES = {
+    RANDOM_SETUP: "`initialise_from` drew from the stream of the initial weights then, and draws "
+    "from its own now",
+    OTHER_DRAWS: "no seed set what it drew from numpy's or Python's generator then",
+}
+"""What another arithmetic was, by the version that mended it."""
 
 
 def execute(
@@ -50,7 +58,8 @@ class TrialRunner:
 
     ``sources`` are where the data set came from, for executors that load it in other processes.
     Where several ``devices`` train together this is the first of them, the only one that writes;
-    the others `follow`. A trial whose network is not among the ``builders`` has its spec resolved.
+    the others `follow`. A trial whose network is not among the ``networks`` has its spec resolved.
+    Trials of somebody's own code are run by the runner of the process that has it.
     """
 
     def __init__(
@@ -60,7 +69,7 @@ class TrialRunner:
         dataset: Dataset,
         sources: Sources | None = None,
         devices: SingleDevice = ALONE,
-        builders: Iterable[Builder] = (),
+        networks: Iterable[Network] = (),
     ) -> None:
         started = time.perf_counter()
         self.store, self.runtime, self.dataset, self.sources = store, runtime, dataset, sources
@@ -69,7 +78,7 @@ class TrialRunner:
         self.train = Batches(dataset.train, dataset, device, devices)
         self.test = Batches(dataset.test, dataset, device, devices)
         self.environment = replace(environment(runtime), compiled=runtime.compile == "on")
-        self._builders = {(builder.spec, builder.shape): builder for builder in builders}
+        self._networks = {(network.spec, network.shape): network for network in networks}
         self.loading_seconds = time.perf_counter() - started
 
     def __call__(self, trial: Trial) -> Iterator[Event]:
@@ -137,7 +146,7 @@ class TrialRunner:
     def _settle(self, trial: Trial) -> Environment:
         """Give this process the threads that suit a trial; where it then runs."""
         passes = 3 * trial.config.batch_size  # one forward, two backward
-        macs = passes * self._builder(trial).description.macs
+        macs = passes * self._network(trial).description.macs
         threads = fitting_threads(self.runtime, macs)
         torch.set_num_threads(threads)
         offered = self.runtime.threads if threads < self.runtime.threads else None
@@ -150,28 +159,33 @@ class TrialRunner:
         return Trainer(model, self.train, self.test, trial.config, trial.seed, augmentation)
 
     def _builder(self, trial: Trial) -> Builder:
-        """The builder of a trial's network: one for all its seeds.
+        network = self._network(trial)
+        assert isinstance(network, Builder), "its code runs in a process of its own"
+        return network
+
+    def _network(self, trial: Trial) -> Network:
+        """The network of a trial: one for all its seeds.
 
         Raises UsageError where its file is no longer the one that the trial was made from.
         """
         shape = shape_of(self.dataset, trial.config)
         key = (trial.model, shape)
-        if key not in self._builders:
-            self._builders[key] = resolve(trial.model, shape)
-        if self._builders[key].code != trial.code:
+        if key not in self._networks:
+            self._networks[key] = resolve(trial.model, shape)
+        if self._networks[key].code != trial.code:
             raise UsageError(
                 f"the file of {quote(trial.label or trial.model)} has changed meanwhile",
                 "the same command trains what it is now",
             )
-        return self._builders[key]
+        return self._networks[key]
 
     def _check_numerics(self, trial: Trial) -> None:
         """UsageError for a trial of an older arithmetic, whose bits this version cannot give."""
-        if trial.numerics < numerics_of(self._builder(trial)):
+        today = numerics_of(self._network(trial))
+        if trial.numerics < today:
             raise UsageError(
                 f"run {trial.id} of {quote(trial.label or trial.model)} cannot be repeated: "
-                "`initialise_from` drew from the stream of the initial weights then, and draws "
-                "from its own now",
+                f"{CHANGES[today]}",
                 "the version of convcompare that made the run can repeat it",
             )
 
@@ -210,7 +224,7 @@ class TrialRunner:
             return self._fail(trial, message)
 
     def _fail(self, trial: Trial, message: str) -> Run:
-        network = self._builder(trial).description
+        network = self._network(trial).description
         history = self.store.history(trial.id)
         cost = Cost(network.parameters, network.macs)
         run = Run(trial, "failed", history, cost, self.environment, now(), message)
@@ -241,7 +255,7 @@ class TrialRunner:
             run = attempt.diverge(error.message)
         except ConvcompareError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if self.devices.size > 1:  # perhaps only the echo of what happened to another one
                 raise
             run = attempt.fail(error) if attempt else self._fail(trial, reason(error))

@@ -5,7 +5,6 @@ Every function leaves the network as it was found.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from .interface import copied
 
 if TYPE_CHECKING:
     from .shape import Shape
@@ -52,7 +53,7 @@ def parameters_without_gradient(model: nn.Module, shape: Shape) -> list[str]:
     Two images are pushed forward and backward through a copy in training mode, on the device of the
     network; on ``meta`` nothing is computed. A gradient that is zero has reached its parameter.
     """
-    replica = copy.deepcopy(model).train()
+    replica = copied(model).train()
     named = [(name, p) for name, p in replica.named_parameters() if p.requires_grad]
     if not named:
         return []

@@ -1,22 +1,49 @@
-"""Somebody's own network, ``file.py:Net`` or ``package.module:Net``: code, which is run."""
+"""Somebody's own network, ``file.py:Net`` or ``package.module:Net``: code, which is run.
+
+It changes the process that runs it: the folder of the file stays on ``sys.path``, so that helpers
+are found that it imports later. `experiment.foreign_code` gives each source a process of its own.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
+import inspect
 import os
 import re
 import sys
-from collections.abc import Callable
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+from torch import nn
+
 from convcompare.core.errors import ModelError, did_you_mean, quote
 from convcompare.core.failures import reason
 
+from .process_state import ProcessState
+from .source_files import code_sha256, is_local
+
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_HINT = 'a script\'s own work belongs below `if __name__ == "__main__":`'
+SLOW_SECONDS = 10.0
+"""An import that takes longer does more than define networks."""
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """What a spec points at: the class or function, the SHA-256 of its code, the settings of the
+    process that its file has left."""
+
+    function: Callable[..., Any]
+    code: str | None
+    state: ProcessState
 
 
 def is_own(name: str) -> bool:
@@ -25,15 +52,20 @@ def is_own(name: str) -> bool:
     return name.endswith(".py") or where.endswith(".py") or bool(what and _MODULE.fullmatch(where))
 
 
-def load_own(name: str) -> tuple[Callable[..., Any], str | None]:
-    """The class or function that `name` points at, and the SHA-256 of its file."""
+def load_own(name: str) -> OwnNetwork:
+    """What the name of a spec points at, imported; ModelError where it cannot be."""
     where, _, what = name.rpartition(":")
     if not where:
         raise ModelError(
             f"{quote(name)} names a file but no network", f"write {quote(name + ':Net')}"
         )
-    module = _from_file(Path(where)) if where.endswith(".py") else _from_module(where)
+    module, state = _module(where)
     found = getattr(module, what, None)
+    if isinstance(found, nn.Module):
+        raise ModelError(
+            f"{quote(what)} in {quote(where)} is a network that is already built",
+            "name its class, or a function that builds it: each seed needs weights of its own",
+        )
     if not callable(found):
         names = [n for n, value in vars(module).items() if callable(value) and n[0] != "_"]
         own = [n for n in names if getattr(vars(module)[n], "__module__", "") == module.__name__]
@@ -42,35 +74,130 @@ def load_own(name: str) -> tuple[Callable[..., Any], str | None]:
             f"{quote(where)} has no network {quote(what)}",
             did_you_mean(what, own) or f"it defines {listed}",
         )
-    source = getattr(module, "__file__", None)
-    return found, hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else None
+    return OwnNetwork(found, code_sha256(module), state)
+
+
+_loaded: dict[str, tuple[ModuleType, ProcessState]] = {}
+"""By what the spec names, with its folder: a file is run once."""
+
+
+def _module(where: str) -> tuple[ModuleType, ProcessState]:
+    is_file = where.endswith(".py")
+    key = _key(where)
+    if key not in _loaded:
+        with _importing(where):
+            module = _from_file(Path(where)) if is_file else _from_module(where)
+        _loaded[key] = module, ProcessState()
+    return _loaded[key]
+
+
+def _key(where: str) -> str:
+    """The file, when it was last changed, or the module as this folder has it."""
+    path = Path(where)
+    if where.endswith(".py"):
+        if not path.is_file():
+            raise ModelError(
+                f"there is no file {quote(path)}", "the path is taken from this folder"
+            )
+        return f"{path.resolve()} {path.stat().st_mtime_ns}"
+    return f"{Path.cwd()} {where}"
 
 
 def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ModelError(f"there is no file {quote(path)}", "the path is taken from this folder")
-    name = f"{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    path = path.resolve()
+    name = path.stem if path.stem not in sys.modules else f"{path.stem}_of_{len(_loaded)}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.resolve().parent))
+    _find_in(path.parent)
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise ModelError(f"{quote(path)} does not import: {reason(error)}") from error
-    finally:
-        sys.path.remove(str(path.resolve().parent))
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
     return module
 
 
 def _from_module(name: str) -> ModuleType:
-    here = os.getcwd()  # noqa: PTH109
-    sys.path.insert(0, here)
+    _find_in(Path.cwd())
+    return importlib.import_module(name)
+
+
+def _find_in(folder: Path) -> None:
+    """Look for modules in a folder first, as Python does for a script's."""
+    if str(folder) in sys.path:
+        sys.path.remove(str(folder))
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+
+
+@contextmanager
+def _importing(where: str) -> Iterator[None]:
+    """Import within, as a script of its own; ModelError, with the line, where it does not."""
+    arguments, folder = sys.argv, os.getcwd()  # noqa: PTH109
+    threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
+    sys.argv = [where]
     try:
-        return importlib.import_module(name)
+        with _watched(where):
+            yield
+    except ModelError:
+        raise
     except (Exception, SystemExit) as error:
-        raise ModelError(f"module {quote(name)} does not import: {reason(error)}") from error
+        what = f"module {quote(where)}" if not where.endswith(".py") else quote(where)
+        hint = None if isinstance(error, SyntaxError | ImportError) else _HINT
+        raise ModelError(f"{what} does not import: {_told(error)}", hint) from error
     finally:
-        sys.path.remove(here)
+        sys.argv = arguments
+        os.chdir(folder)
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(gradients)
+
+
+def _told(error: BaseException) -> str:
+    """The error, and the line of the user's file that led there."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if is_local(f.filename)]
+    line = frames[-1].line if frames and not isinstance(error, SyntaxError) else None
+    return f"{reason(error)}: {quote(line)}" if line else reason(error)
+
+
+@contextmanager
+def _watched(where: str) -> Iterator[None]:
+    """Say on stderr what an import does beside defining things: trainings, and what takes long."""
+    main, done = threading.get_ident(), threading.Event()
+    backward = torch.autograd.backward
+    said: list[int] = []
+
+    def telling(*arguments: Any, **named: Any) -> None:
+        line = _line_of(inspect.currentframe())
+        if line and not said:
+            said.append(line)
+            _warn(f"line {line} trains while the file is imported: {_HINT}")
+        backward(*arguments, **named)
+
+    def wait() -> None:
+        if not done.wait(SLOW_SECONDS):
+            line = _line_of(sys._current_frames().get(main))
+            _warn(f"is being imported for {SLOW_SECONDS:.0f} s, at line {line}: {_HINT}")
+
+    threading.Thread(target=wait, daemon=True).start()
+    torch.autograd.backward = telling
+    try:
+        yield
+    finally:
+        torch.autograd.backward = backward
+        done.set()
+
+
+def _line_of(frame: Any) -> int | None:
+    """The line of the outermost local frame: what is written at the top level of the file."""
+    found = None
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and is_local(frame.f_code.co_filename):
+            found = frame.f_lineno
+        frame = frame.f_back
+    return found
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr, flush=True)

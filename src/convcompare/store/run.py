@@ -26,6 +26,9 @@ of other trials."""
 RANDOM_SETUP = 2
 """That of networks which draw random numbers in `initialise_from`: in version 1 they drew from the
 stream of the initial weights."""
+OTHER_DRAWS = 3
+"""That of networks which draw from numpy's or Python's generator when they are built: before, no
+seed set these."""
 
 Status = Literal["finished", "diverged", "failed"]
 
@@ -103,6 +106,8 @@ class Run:
     """Digests of the files beside the record, by name."""
     timing: Timing | None = field(default=None, metadata=APART)
     """What was measured afterwards with the device alone; a file of its own, not of the record."""
+    found: tuple[str, ...] = field(default=(), metadata=OMITTED)
+    """What was found of the network before it was trained, by the names of `models.findings`."""
     tta_accuracy: float | None = None
     """Test accuracy by logits averaged over several views of each image, where it was asked for."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from convcompare.models.interface import is_contiguous, lay_out
 from convcompare.models.layers.pooling import LpPool2d, MixedPool2d
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
@@ -15,9 +16,13 @@ def channels_last(model: nn.Module, device: torch.device) -> nn.Module:
     """Put a network on a device in channels-last layout; the numbers stay what they are.
 
     A flatten hands its gradient back in the other layout, and the pool before it then takes a slow
-    path through a copy; the gradient of each pool is therefore laid out again before it is used.
+    path through a copy; the gradient of each pool is therefore laid out again before it is used. A
+    network whose views do not stand this layout keeps its own (`InputGuard`).
     """
-    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(device)
+    if is_contiguous(model):
+        return model
+    lay_out(model)
     for module in model.modules():
         if isinstance(module, (*POOLS, *OWN_POOLS)):
             module.register_forward_hook(_lay_out_gradient)

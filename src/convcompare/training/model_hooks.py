@@ -26,6 +26,7 @@ from torch import nn
 
 from convcompare.core.seeding import TrialSeeds
 from convcompare.models.image_setup import InitialisedFromImages
+from convcompare.models.randomness import seeded
 
 from .batches import Batches
 
@@ -47,8 +48,7 @@ def initialise(model: nn.Module, train: Batches, seeds: TrialSeeds) -> None:
         return
     rows = torch.arange(min(IMAGES, len(train)), device=train.device)
     cuda = [train.device] if train.device.type == "cuda" else []
-    with torch.no_grad(), torch.random.fork_rng(cuda):
-        torch.manual_seed(seeds.initialise_from)
+    with torch.no_grad(), seeded(seeds.initialise_from, cuda):
         model.initialise_from(train.take(rows)[0])
 
 

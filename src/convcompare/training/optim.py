@@ -9,8 +9,11 @@ import torch
 from torch import nn
 
 from convcompare.core.config import TrainConfig
+from convcompare.models.compiler_import import spare_compiler
 
 from .muon import Muon
+
+spare_compiler(torch.optim.Optimizer)
 
 WARM_UP = 0.3
 """The share of the steps over which ``one-cycle`` raises the learning rate."""

@@ -17,19 +17,20 @@ from convcompare.analysis.receptive_field.effective import (
 from convcompare.analysis.receptive_field.of_network import field_of_network
 from convcompare.analysis.receptive_field.traced import ReceptiveField
 from convcompare.core.errors import UsageError
-from convcompare.models.build import Builder
+from convcompare.models.build import Builder, resolve
+from convcompare.models.shape import Shape
 from convcompare.store.gradient_record import GradientRecord
 from convcompare.store.receptive_field_record import FieldRecord
 
 from .batches import Batches
+from .memory_format import channels_last
 
 
 class GradientRecorder:
     """Measures a network at its initialisation and after each epoch, always on the same images."""
 
     def __init__(self, train: Batches) -> None:
-        rows = torch.from_numpy(fixed_batch(len(train))).to(train.device)
-        self.images, self.labels = train.take(rows)
+        self.images, self.labels = fixed_images(train)
         self.layers: tuple[str, ...] = ()
         self.norm: list[npt.NDArray[np.float64]] = []
         self.mean_abs: list[npt.NDArray[np.float64]] = []
@@ -54,6 +55,27 @@ class GradientRecorder:
     def record(self) -> GradientRecord:
         """All moments so far."""
         return GradientRecord(self.layers, np.stack(self.norm), np.stack(self.mean_abs))
+
+
+def fixed_images(train: Batches) -> tuple[Tensor, Tensor]:
+    """The images (n, c, h, w) and labels (n,) that the gradients of every network are taken on."""
+    return train.take(torch.from_numpy(fixed_batch(len(train))).to(train.device))
+
+
+def initial_gradients(
+    spec: str, shape: Shape, seed: int, images: Tensor, labels: Tensor
+) -> GradientRecord:
+    """The gradients of a network as it is built: one moment, on the device of the images.
+
+    Args:
+        spec: the network, as `models.build.resolve` takes it with `shape`.
+        seed: that of the trial whose initial weights it gets.
+        images: (n, c, h, w), normalised.
+        labels: (n,), classes.
+    """
+    model = channels_last(resolve(spec, shape).build(seed), images.device)
+    flow = gradient_flow(model, images, labels)
+    return GradientRecord(flow.layers, flow.norm[None], flow.mean_abs[None])
 
 
 def record_fields(builder: Builder, model: nn.Module, images: Tensor) -> FieldRecord:

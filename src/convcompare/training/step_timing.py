@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import torch
 
 from convcompare.analysis.peak_memory import bytes_of, peak_of
+from convcompare.models.interface import copied
 
 from . import state
 from .optim import make_optimizer
@@ -108,7 +109,7 @@ def peak_memory(trainer: Trainer) -> int:
 def _copy(trainer: Trainer) -> Iterator[torch.optim.Optimizer]:
     """Within it a copy of the network is trained, by the optimizer that it gives."""
     model, compiled = trainer.model, trainer.compiled
-    trainer.model, trainer.compiled = copy.deepcopy(model).train(), None
+    trainer.model, trainer.compiled = copied(model).train(), None
     try:
         with torch.random.fork_rng(trainer.random_devices()):
             yield make_optimizer(trainer.config, trainer.model.parameters())

@@ -24,6 +24,7 @@ from convcompare.core.config import TrainConfig
 from convcompare.core.errors import TrialError
 from convcompare.core.seeding import TrialSeeds
 from convcompare.data.dataset import Augmentation
+from convcompare.models.randomness import seeded
 from convcompare.store.run import Epoch
 
 from . import model_hooks
@@ -144,8 +145,8 @@ class Trainer:
         self.model.train()
         self.progress.step = 0
         started, waited = time.perf_counter(), waited_seconds()
-        with torch.random.fork_rng(self.random_devices()):
-            torch.manual_seed(self.seeds.dropout(self.epoch, self.devices.rank))
+        draws = self.seeds.dropout(self.epoch, self.devices.rank)
+        with seeded(draws, self.random_devices()):
             loss, accuracy = self._pass()
         self.synchronise()
         trained, waited = time.perf_counter(), waited_since(waited)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import reason
+from convcompare.models.build import resolve
+from convcompare.models.shape import Shape
 
 from .axis import Axis
 from .gradient_support import Span, run_linear, seen_pixels
@@ -53,6 +55,11 @@ def field_of_network(builder: Builder) -> ReceptiveField:
             f"({failed})",
             "a network of operations of torch on one batch of images, without numpy, can be",
         ) from error
+
+
+def field_of_spec(text: str, shape: Shape) -> ReceptiveField:
+    """As `field_of_network`, of the network of a spec."""
+    return field_of_network(resolve(text, shape))
 
 
 def _definition(builder: Builder) -> nn.Module:

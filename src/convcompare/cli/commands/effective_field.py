@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from convcompare.core.errors import ModelError, UsageError, one_of, printable, quote
+from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.shapes import shape_for
 from convcompare.output.tables.table import Column, Format, Table
 from convcompare.store import atomic_files
@@ -66,7 +67,9 @@ def perform(request: FieldRequest) -> None:
     dataset = request.dataset or ("cifar10" if run is None else run.trial.dataset)
     shape = shape_for(dataset, request.image_size)
     images, what = _images(request, shape)
-    fields = {model: _field(model, shape, images, request, measure, run) for model in models}
+    fields = {
+        model: call(model, _field, model, shape, images, request, measure, run) for model in models
+    }
     weights = f"weights of seed {request.seed}" if run is None else f"weights of run {run.id}"
     caption = f"mean {measure} gradient of the central unit · {what} · {weights}, eval mode"
     _write(request.out, fields, caption)
@@ -104,8 +107,6 @@ def _find_run(request: FieldRequest) -> Run:
 
 def _label(run: Run) -> str:
     """The network of a run as it was typed, where that still means the same."""
-    from convcompare.models.build import resolve
-
     label = run.trial.label
     same = label and resolve(label, shape_for(run.trial.dataset, None)).spec == run.trial.model
     return label if same else run.trial.model
@@ -142,9 +143,9 @@ def _field(
 ) -> EffectiveField:  # fmt: skip
     from convcompare.analysis.receptive_field.effective import effective_field, pick_layer
     from convcompare.analysis.receptive_field.of_network import field_of_network
-    from convcompare.models.build import resolve
+    from convcompare.models import build
 
-    builder = resolve(name, shape)
+    builder = build.resolve(name, shape)
     layer = pick_layer(field_of_network(builder), request.layer)
     model = builder.build(request.seed)
     if run is not None:

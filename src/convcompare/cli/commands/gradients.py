@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcompare.experiment.foreign_code import call
 from convcompare.experiment.planning import prepare
 from convcompare.experiment.request import Request, model_requests
 from convcompare.experiment.session import run
@@ -130,18 +131,25 @@ def _show(
 def _at_initialisation(plan: ExperimentPlan) -> dict[str, GradientRecord]:
     from convcompare.training.batches import Batches
     from convcompare.training.hardware import prepare
-    from convcompare.training.memory_format import channels_last
-    from convcompare.training.recording import GradientRecorder
+    from convcompare.training.recording import fixed_images, initial_gradients
 
     device = prepare(plan.runtime)
     config = plan.trials[0].config
     train = Batches(plan.dataset.train, plan.dataset, device).resized(config.image_size)
-    records = {}
-    for candidate in plan.candidates:
-        recorder = GradientRecorder(train)
-        recorder.measure(channels_last(candidate.builder.build(plan.trials[0].seed), device))
-        records[candidate.label] = recorder.record
-    return records
+    images, labels = fixed_images(train)
+    seed = plan.trials[0].seed
+    return {
+        candidate.label: call(
+            candidate.network.spec,
+            initial_gradients,
+            candidate.network.spec,
+            candidate.network.shape,
+            seed,
+            images,
+            labels,
+        )
+        for candidate in plan.candidates
+    }
 
 
 def _recorded(plan: ExperimentPlan, comparison: Any) -> Mapping[str, GradientRecord]:

@@ -10,6 +10,7 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.spec import Spec
+from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.shapes import shape_for
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
@@ -17,10 +18,8 @@ from .. import options as o
 from ..output import emit_table, emit_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from convcompare.analysis.layer_summary import Layer
-    from convcompare.models.build import Builder
+    from convcompare.models.build import Network
+    from convcompare.models.shape import Shape
 
 COLUMNS = (
     Column("model", "model", "left"),
@@ -75,7 +74,6 @@ def models(
 def _rows(dataset: str) -> list[dict[str, Any]]:
     from convcompare.core.errors import UsageError
     from convcompare.core.registry import register
-    from convcompare.models.build import resolve
 
     shape = shape_for(dataset)
     rows = []
@@ -90,26 +88,27 @@ def _rows(dataset: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _counts(builder: Builder) -> dict[str, Any]:
+def _counts(builder: Network) -> dict[str, Any]:
     description = builder.description
     return {"parameters": description.parameters, "macs": description.macs}
 
 
-def _written(builder: Builder) -> str:
+def _written(builder: Network) -> str:
     """All options of a network with their values, as a spec has them."""
     return ",".join(f"{n}={v}" for n, v in Spec.parse(builder.spec).options)
 
 
 def _show(name: str, dataset: str, kind: Format) -> None:
     """One network: what it is, its options, its layers."""
-    from convcompare.models.build import resolve
+    from convcompare.analysis.layer_summary import layers_of_spec
 
-    builder = resolve(name, shape_for(dataset))
+    shape = shape_for(dataset)
+    builder = resolve(name, shape)
     counts = _counts(builder)
     options = _options(name)
-    layers = [dict(vars(layer)) for layer in _layers(builder)]
+    layers = [dict(vars(layer)) for layer in call(name, layers_of_spec, name, shape)]
     last_calls = {layer["name"]: layer for layer in layers}
-    for layer_name, field in _fields(builder).items():  # of a layer called twice, the last
+    for layer_name, field in _fields(name, shape).items():  # of a layer called twice, the last
         if layer_name in last_calls:
             last_calls[layer_name]["field"] = field
     if kind == "json":
@@ -118,7 +117,10 @@ def _show(name: str, dataset: str, kind: Format) -> None:
         return
     parameters, macs = formatting.count(counts["parameters"]), formatting.large(counts["macs"])
     total = f"{parameters} parameters, {macs} MACs"
-    notes = (f"{name} on {dataset}, images of {builder.shape}: {total}", *_about(builder))
+    notes = (
+        f"{name} on {dataset}, images of {builder.shape}: {total}",
+        *_about(Spec.parse(name).name),
+    )
     if options:
         emit_table(Table(OPTIONS, tuple(options)), kind)
     emit_table(Table(LAYERS, tuple(layers), notes), kind)
@@ -128,7 +130,7 @@ def _options(name: str) -> list[dict[str, Any]]:
     from convcompare.core.spec import bind, format_value
     from convcompare.models.build import options
 
-    known = options(name)
+    known = call(name, options, name)
     values = bind(Spec.parse(name), known)
     return [
         {"option": o.name, "value": format_value(values[o.name]), "allowed": o.allowed}
@@ -136,27 +138,18 @@ def _options(name: str) -> list[dict[str, Any]]:
     ]
 
 
-def _layers(builder: Builder) -> Sequence[Layer]:
-    import torch
-
-    from convcompare.analysis.layer_summary import layer_table
-
-    shape = builder.shape
-    size = (2, shape.in_channels, shape.image_size, shape.image_size)
-    device = "meta" if builder.origin == "registry" else "cpu"
-    return layer_table(builder.build(0, device), torch.zeros(size, device=device))
-
-
-def _fields(builder: Builder) -> dict[str, str]:
+def _fields(name: str, shape: Shape) -> dict[str, str]:
     """The receptive field of each layer that has one, in pixels."""
-    from convcompare.analysis.receptive_field.of_network import field_of_network
+    from convcompare.analysis.receptive_field.of_network import field_of_spec
     from convcompare.output.tables.receptive_field_table import show_size
 
-    found = field_of_network(builder).modules
+    found = call(name, field_of_spec, name, shape).modules
     return {name: show_size(layer) for name, layer in found.items()}
 
 
-def _about(builder: Builder) -> list[str]:
+def _about(name: str) -> list[str]:
     """The paragraphs of the docstring, for registered networks."""
-    text = inspect.getdoc(builder.function) if builder.origin == "registry" else None
+    from convcompare.core.registry import register
+
+    text = inspect.getdoc(register.model[name].function) if name in register.model else None
     return [" ".join(part.split()) for part in (text or "").split("\n\n") if part.strip()]

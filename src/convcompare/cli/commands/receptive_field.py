@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convcompare.core.errors import UsageError
+from convcompare.experiment.foreign_code import call, start
 from convcompare.experiment.shapes import shape_for
 from convcompare.output.tables.table import Format, check_format
 
@@ -114,15 +115,15 @@ def receptive_field(
         raise UsageError(f"`{option}` goes with `--effective`", "the exact field needs no weights")
     if not models:
         raise UsageError("which network?", "`convcompare models` lists them")
+    start(models)
     _exact(models, shape_for(dataset or "cifar10", image_size), layers, kind, out)
 
 
 def _exact(models: list[str], shape: Shape, layers: bool, kind: Format, out: Path | None) -> None:
-    from convcompare.analysis.receptive_field.of_network import field_of_network
-    from convcompare.models.build import resolve
+    from convcompare.analysis.receptive_field.of_network import field_of_spec
     from convcompare.output.tables.receptive_field_table import csv_table, field_table, to_json
 
-    fields = {model: field_of_network(resolve(model, shape)) for model in models}
+    fields = {model: call(model, field_of_spec, model, shape) for model in models}
     if kind == "json":
         rows = [to_json(model, found) for model, found in fields.items()]
         emit_text(json.dumps(rows, indent=1, ensure_ascii=False), out)

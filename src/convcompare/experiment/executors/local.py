@@ -1,4 +1,4 @@
-"""One trial after another, in this process."""
+"""One trial after another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from convcompare.core.registry import register
 from convcompare.store.run import Trial
 
+from .. import foreign_code
 from ..events import Event
+from .processes import processes
 
 if TYPE_CHECKING:
     from ..trial_runner import TrialRunner
@@ -22,7 +24,9 @@ ROUND_SECONDS = 1.0
 
 @register.executor("local")
 def local(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
-    """One trial after another, in this process: each has the machine to itself.
+    """One trial after another: each has the machine to itself.
+
+    Those of networks of the user's own run in the process that has their code, all others in this.
 
     Those that other processes work on come last: of several that are given the same trials, each
     does what the others do not.
@@ -32,7 +36,7 @@ def local(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     refused = 0
     while left:
         trial = left.popleft()
-        events = runner.at_once(trial)
+        events = _at_once(runner, trial)
         if events is not None:
             yield from events
             refused = 0
@@ -45,3 +49,11 @@ def local(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
                 yield runner.waiting(trial)
             refused = 0
             time.sleep(ROUND_SECONDS)
+
+
+def _at_once(runner: TrialRunner, trial: Trial) -> Iterator[Event] | None:
+    """The events of a trial; None where another command works on it."""
+    store = runner.store
+    if foreign_code.source_of(trial.model) is None or store.finished(trial.id):
+        return runner.at_once(trial)
+    return None if store.held(trial.id) else processes(runner, [trial])

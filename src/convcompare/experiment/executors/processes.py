@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import collections
-import contextlib
-import json
 import queue
 import signal
-import subprocess
-import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from convcompare.core.failures import SIGKILL, WORDS, OomKillDetector
-from convcompare.core.process import python_command
 from convcompare.core.registry import register
 from convcompare.store.json_fields import to_record
 from convcompare.store.run import Trial
-from convcompare.training.progress import StepProgress
 
+from .. import foreign_code
 from ..events import Ended, Event, Started, WorkerDied
 from ..retries import RetryCounter
 from ..workers.context import WorkerContext
 from ..workers.protocol import error_from_json, event_from_json
+from ..workers.worker_process import COMMAND, WorkerProcess
 
 if TYPE_CHECKING:
     from ..trial_runner import TrialRunner
 
-CLOSING_SECONDS = 10.0
-COMMAND = python_command("convcompare.experiment.workers.worker")
+_CRASHES = ("SIGSEGV", "SIGABRT", "SIGFPE", "SIGILL", "SIGBUS")
+
+CRASHES = {getattr(signal, name) for name in _CRASHES if hasattr(signal, name)}
+"""Signals of a process that somebody's code has brought down: it would do the same again."""
 
 
 @register.executor("processes")
@@ -36,7 +34,8 @@ def processes(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     """Several trials at a time, each in a process of its own: the next goes to who is free.
 
     A process that dies is replaced, and its trial goes on where it was saved; the third time it
-    has failed. Whatever ends this, ends the processes.
+    has failed. One that has run somebody's code runs nothing else. Whatever ends this, ends the
+    processes.
     """
     pool = WorkerPool(runner, trials)
     try:
@@ -53,8 +52,8 @@ class WorkerPool:
     ) -> None:
         self.runner, self.left = runner, collections.deque(trials)
         self.command = command
-        self.said: queue.Queue[tuple[Worker, dict[str, Any] | None]] = queue.Queue()
-        self.workers: list[Worker] = []
+        self.said: queue.Queue[tuple[WorkerProcess, dict[str, Any] | None]] = queue.Queue()
+        self.workers: list[WorkerProcess] = []
         self.retries, self.oom_kills = RetryCounter(runner), OomKillDetector()
 
     def work(self) -> Iterator[Event]:
@@ -80,9 +79,12 @@ class WorkerPool:
             yield from self._assign()
 
     def stop(self) -> None:
-        """End all workers now: what they have saved is whole, whenever they are stopped."""
-        for worker in self.workers:
-            worker.stop()
+        """End all workers now: what they have saved is whole, whenever they are stopped.
+
+        Processes of somebody's code that have nothing to do are kept for what comes after.
+        """
+        while self.workers:
+            self._dismiss(self.workers.pop())
 
     def _assign(self) -> Iterator[Event]:
         """Give every free worker the next trial; more workers are started up to what was asked."""
@@ -92,14 +94,45 @@ class WorkerPool:
                 self.left.popleft()
                 yield from self.runner(trial)
                 continue
-            worker = next((one for one in self.workers if not one.trial), None)
-            if worker is None:
-                if len(self.workers) >= self.runner.runtime.jobs:
-                    return
-                worker = Worker(self.command, WorkerContext.of(self.runner), self.said)
-                self.workers.append(worker)
             self._put_last_what_others_do()
-            worker.give(self.left.popleft())
+            worker = self._free_worker()
+            if worker is None:
+                return
+            trial = next(one for one in self.left if self._source(one) == worker.source)
+            self.left.remove(trial)
+            worker.give(trial)
+
+    def _free_worker(self) -> WorkerProcess | None:
+        """One that has nothing to do and may run some trial that is left; None where all work."""
+        wanted = {self._source(trial) for trial in self.left}
+        idle = [worker for worker in self.workers if not worker.trial]
+        for worker in idle:
+            if worker.source in wanted:
+                return worker
+        if len(self.workers) >= self.runner.runtime.jobs:
+            if not idle:
+                return None
+            self.workers.remove(idle[0])
+            self._dismiss(idle[0])
+        return self._engage(self._source(self.left[0]))
+
+    def _source(self, trial: Trial) -> str | None:
+        """Whose code a trial runs, where a worker is for the code of one source alone."""
+        return foreign_code.source_of(trial.model) if self.command == COMMAND else None
+
+    def _engage(self, source: str | None) -> WorkerProcess:
+        worker = foreign_code.borrow(source) if source else WorkerProcess(self.command)
+        worker.said = self.said
+        worker.tell({"context": to_record(WorkerContext.of(self.runner))})
+        self.workers.append(worker)
+        return worker
+
+    def _dismiss(self, worker: WorkerProcess) -> None:
+        if worker.trial or worker.source is None:
+            worker.stop()
+        else:
+            worker.said = queue.Queue()
+            foreign_code.give_back(worker)
 
     def _put_last_what_others_do(self) -> None:
         """Begin with a trial that no other command works on, where there is one."""
@@ -108,7 +141,7 @@ class WorkerPool:
                 return
             self.left.rotate(-1)
 
-    def _handle_death(self, worker: Worker) -> Iterator[Event]:
+    def _handle_death(self, worker: WorkerProcess) -> Iterator[Event]:
         """A worker died: its trial is tried again, or has failed."""
         if worker not in self.workers:
             return
@@ -121,6 +154,9 @@ class WorkerPool:
             message = f"{WORDS}: its process was killed by the system{self._kept(trial)}"
             yield Ended(self.runner.fail(trial, message), reused=False)
             return
+        if worker.source and -worker.process.returncode in CRASHES:
+            yield Ended(self.runner.fail(trial, f"its process {worker.end()}"), reused=False)
+            return
         guess = f"{WORDS}? " if worker.process.returncode == -SIGKILL else ""
         event = self.retries.another(trial, f"its process {worker.end()}", guess)
         if isinstance(event, WorkerDied):
@@ -131,90 +167,8 @@ class WorkerPool:
         epochs = len(self.runner.store.history(trial.id))
         return f"; the state after epoch {epochs} is kept" if epochs else ""
 
-    def _note_failure(self, worker: Worker, message: str) -> Iterator[Event]:
+    def _note_failure(self, worker: WorkerProcess, message: str) -> Iterator[Event]:
         """The trial of a worker has failed, and the worker cannot record it."""
         assert worker.trial
         trial, worker.trial = worker.trial, None
         yield Ended(self.runner.fail(trial, message), reused=False)
-
-
-class Worker:
-    """One process, and the trial that it runs; what it says goes into the queue `said`.
-
-    Its end is said as None.
-    """
-
-    def __init__(
-        self,
-        command: Sequence[str],
-        place: WorkerContext,
-        said: queue.Queue[tuple[Worker, dict[str, Any] | None]],
-    ) -> None:
-        self.trial: Trial | None = None
-        self.progress = StepProgress()
-        self.said = said
-        with _interrupts_blocked():
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-            )
-        threading.Thread(target=self._listen, daemon=True).start()
-        self._tell(to_record(place))
-
-    def give(self, trial: Trial) -> None:
-        """Send the process a trial."""
-        self.trial = trial
-        self._tell(to_record(trial))
-
-    def stop(self) -> None:
-        """Kill the process and wait for its end."""
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdin:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
-
-    def await_end(self) -> None:
-        """Let a process that has closed its output end in its own way."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(CLOSING_SECONDS)
-        self.stop()
-
-    def end(self) -> str:
-        """How the process ended, in words."""
-        code = self.process.returncode
-        return f"was killed (signal {-code})" if code < 0 else f"ended (exit code {code})"
-
-    def _tell(self, record: dict[str, Any]) -> None:
-        """Say something to the process; that it is dead is heard from its output."""
-        assert self.process.stdin
-        with contextlib.suppress(OSError):
-            self.process.stdin.write(json.dumps(record) + "\n")
-            self.process.stdin.flush()
-
-    def _listen(self) -> None:
-        assert self.process.stdout
-        with self.process.stdout as lines:
-            for line in lines:
-                if not line.endswith("\n"):  # it was killed while it spoke
-                    break
-                self.said.put((self, json.loads(line)))
-        self.said.put((self, None))
-
-
-@contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Processes started within never see Ctrl-C, which a terminal sends to all: who started them
-    ends them. Outside POSIX this does nothing.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ class WorkerContext:
         dataset, sources = runner.dataset, runner.sources
         assert sources is not None, "an executor of processes needs to know where the data are"
         quiet, runtime = replace(sources, quiet=True), runner.runtime.of_a_job()
-        return cls(runner.store.root, dataset.name, dataset.sha256, quiet, runtime)
+        return cls(runner.store.root.resolve(), dataset.name, dataset.sha256, quiet, runtime)
 
     def runner(self, devices: SingleDevice | None = None) -> TrialRunner:
         """The same in this process, which is alone or one of several `devices`.
@@ -54,3 +55,9 @@ class WorkerContext:
         return TrialRunner(
             RunStore(self.store), self.runtime, dataset, self.sources, devices or ALONE
         )
+
+
+@lru_cache(maxsize=1)
+def runner_of(place: WorkerContext) -> TrialRunner:
+    """The runner of a context in this process; that of the last one is kept, with its images."""
+    return place.runner()

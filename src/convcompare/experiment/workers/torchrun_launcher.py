@@ -58,7 +58,7 @@ def launch(folder: str, place: str, trial: str) -> None:
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
-        nproc_per_node=json.loads(trial)["config"]["devices"],
+        nproc_per_node=json.loads(trial)["trial"]["config"]["devices"],
         run_id=Path(folder).name,
         rdzv_backend="c10d",
         rdzv_endpoint=f"{folder}/torchrun",

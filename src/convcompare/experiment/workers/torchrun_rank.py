@@ -20,6 +20,7 @@ from convcompare.core.spec import Spec
 from convcompare.store.json_fields import from_record
 from convcompare.store.run import Trial
 
+from .. import foreign_code
 from ..events import Started
 from .context import WorkerContext
 from .protocol import error_to_json, event_to_json, failure_to_json
@@ -40,8 +41,9 @@ def main() -> None:
     threading.Thread(target=_watch, args=(orders,), daemon=True).start()
     threading.Thread(target=_watch_launcher, args=(os.getppid(),), daemon=True).start()
     try:
-        order = from_record(Trial, json.loads(trial))
-        train(folder, json.loads(place), order, EventWriter(answers))
+        foreign_code.run_here()
+        order = from_record(Trial, json.loads(trial)["trial"])
+        train(folder, json.loads(place)["context"], order, EventWriter(answers))
     except Exception as error:
         _leave_word(Path(folder, CAUSE), error)
         time.sleep(FAREWELL_SECONDS)

@@ -1,25 +1,33 @@
-"""A process that runs trials for another one: trials in, events out, as JSON lines.
+"""A process that works for another one: orders in, events and results out, as JSON lines.
 
-The first line of the input is a `WorkerContext`, each further one a trial. The process ends when
-its input does, at once: so it never outlives the one that started it, however that ended.
+An order is one of ``{"context": …}``, where the trials that follow belong; ``{"trial": …}``, to be
+run; and ``{"call": …}``, a function and its arguments, pickled. The process ends when its input
+does, at once: so it never outlives the one that started it, however that ended.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import pickle
 import queue
 import threading
 import time
-from typing import Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from convcompare.store.json_fields import from_record
 from convcompare.store.run import Trial
 from convcompare.training.progress import StepProgress
 
+from .. import foreign_code
 from ..events import Started
-from .context import WorkerContext
+from .context import WorkerContext, runner_of
 from .protocol import error_to_json, event_to_json
+
+if TYPE_CHECKING:
+    from ..trial_runner import TrialRunner
 
 PULSE_SECONDS = 0.25
 
@@ -30,15 +38,39 @@ def main() -> None:
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     writer = EventWriter(answers)
+    foreign_code.run_here()
+    threading.Thread(target=writer.tell_pulse, daemon=True).start()
+    runner: TrialRunner | None = None
+    folder = Path.cwd()
     try:
-        runner = from_record(WorkerContext, waiting.get()).runner()
-        threading.Thread(target=writer.tell_pulse, daemon=True).start()
         while True:
-            for event in runner(from_record(Trial, waiting.get())):
-                writer.progress = event.progress if isinstance(event, Started) else writer.progress
-                writer.tell(event_to_json(event))
+            order = waiting.get()
+            os.chdir(folder)  # somebody's code may have left it
+            if "call" in order:
+                writer.tell(_answer(order["call"]))
+            elif "context" in order:
+                runner = runner_of(from_record(WorkerContext, order["context"]))
+            else:
+                assert runner
+                _run(runner, from_record(Trial, order["trial"]), writer)
     except Exception as error:
         writer.tell(error_to_json(error))
+
+
+def _run(runner: TrialRunner, trial: Trial, writer: EventWriter) -> None:
+    for event in runner(trial):
+        writer.progress = event.progress if isinstance(event, Started) else writer.progress
+        writer.tell(event_to_json(event))
+
+
+def _answer(order: str) -> dict[str, Any]:
+    """What the function of a call returns, or the error that it raises."""
+    try:
+        function, arguments = pickle.loads(base64.b64decode(order))  # noqa: S301
+        result = pickle.dumps(function(*arguments))
+    except Exception as error:
+        return {"raised": error_to_json(error)["error"]}
+    return {"returned": base64.b64encode(result).decode()}
 
 
 class EventWriter:

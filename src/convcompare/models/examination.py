@@ -1,0 +1,155 @@
+"""Somebody's own network, tried before it is trained: what would make its figures mislead.
+
+All tries are on copies, with images of normal noise, on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .findings import Found
+from .interface import copied, is_contiguous
+from .randomness import seeded
+from .shape import Shape
+
+IMAGES, FEW = 8, 4
+"""Images of a try, and of one of a large network."""
+LARGE = 300_000_000
+"""Multiply-accumulates of an image from which a network is large."""
+PROBABILITY_ERROR = 1e-4
+"""How far a row of probabilities may be from a sum of 1."""
+SAME = 1e-3
+"""Outputs that differ by less of their largest value are the same, up to rounding."""
+
+Build = Callable[[int], nn.Module]
+"""Builds the network with the initial weights of a seed."""
+
+
+def examine(build: Build, shape: Shape, macs: int) -> tuple[Found, ...]:
+    """What is found of a network that `build` makes to fit `shape`, of so many `macs` an image."""
+    model = build(0)
+    size = (FEW if macs > LARGE else IMAGES, shape.in_channels, shape.image_size, shape.image_size)
+    batches = [torch.randn(size, generator=torch.Generator().manual_seed(i)) for i in range(2)]
+    found = [*_of_weights(build, model), *_of_outputs(model, batches)]
+    state = hidden_state(build, batches[0])
+    found += [Found("hidden state", ", ".join(f"`{name}`" for name in state[:3]))] if state else []
+    found += [Found("contiguous")] if is_contiguous(model) else []
+    return tuple(found)
+
+
+def _of_weights(build: Build, model: nn.Module) -> Iterator[Found]:
+    """Whether a seed, and nothing but the seed, sets the initial weights."""
+    first = model.state_dict()
+    if not _equal(first, build(0).state_dict()):
+        yield Found("unseeded weights")
+    elif first and _equal(first, build(1).state_dict()):
+        yield Found("same weights")
+
+
+def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
+    plain = [_evaluated(model, images) for images in batches]
+    if not all(bool(output.isfinite().all()) for output in plain):
+        yield Found("not finite")
+        return
+    if all(map(_are_probabilities, plain)):
+        yield Found("probabilities")
+    moved = _moved(model)  # a last layer that begins at zero would hide the rest
+    images = batches[0]
+    first, again = _evaluated(moved, images, seed=0), _evaluated(moved, images, seed=1)
+    if not first.isfinite().all():
+        return
+    if not _close(first, again):
+        yield Found("random evaluation")
+    elif _close(first, first[:1].expand_as(first)):
+        yield Found("constant")
+    else:
+        with suppress(Exception):  # it takes batches of some sizes alone
+            if not _close(first[:3], _evaluated(moved, images[:3])):
+                yield Found("batch")
+
+
+def _are_probabilities(output: Tensor) -> bool:
+    return bool((output >= 0).all()) and bool(((output.sum(1) - 1).abs() < PROBABILITY_ERROR).all())
+
+
+def _moved(model: nn.Module) -> nn.Module:
+    """A copy with every weight a little elsewhere."""
+    other = copied(model)
+    with torch.no_grad(), seeded(0):
+        for parameter in other.parameters():
+            if parameter.is_floating_point():
+                parameter.add_(0.05 * torch.randn(parameter.shape).to(parameter))
+    return other
+
+
+def _evaluated(model: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
+    """The outputs of a copy in evaluation mode."""
+    with torch.no_grad(), seeded(seed):
+        output: Tensor = copied(model).eval()(images.clone())
+    return output.double()
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    largest = max(one.abs().max().item(), other.abs().max().item())
+    return (one - other).abs().max().item() <= SAME * largest
+
+
+def hidden_state(build: Build, images: Tensor) -> tuple[str, ...]:
+    """Names of what decides the outputs and is not in the `state_dict`; none if all of it is there.
+
+    A network that has trained on `images` (n, c, h, w) for two passes is compared with a new one
+    that was given its `state_dict`, as a run is that was interrupted.
+    """
+    used, restored = build(0), build(0)
+    used.train()
+    for seed in (1, 2):
+        with torch.no_grad(), seeded(seed):
+            used(images.clone())
+    try:
+        restored.load_state_dict(used.state_dict())
+    except RuntimeError:
+        return ("state_dict",)
+    named = tuple(_differing(used, restored))
+    return named or _different_outputs(used, restored.train(), images)
+
+
+def _different_outputs(one: nn.Module, other: nn.Module, images: Tensor) -> tuple[str, ...]:
+    for mode in (False, True):
+        outputs = []
+        for model in (one, other):
+            with torch.no_grad(), seeded(3):
+                outputs.append(model.train(mode)(images.clone()).nan_to_num())
+        if not torch.equal(*outputs):
+            return ("an attribute",)
+    return ()
+
+
+def _differing(one: nn.Module, other: nn.Module) -> Iterator[str]:
+    """Buffers outside of the `state_dict`, and plain values of modules, that differ."""
+    kept = one.state_dict().keys()
+    buffers = dict(other.named_buffers())
+    for name, buffer in one.named_buffers():
+        if name not in kept and not _same_value(buffer, buffers.get(name)):
+            yield name
+    modules = dict(other.named_modules())
+    for place, module in one.named_modules():
+        theirs = vars(modules[place]) if place in modules else {}
+        for name, value in vars(module).items():
+            plain = isinstance(value, bool | int | float | str) and name != "training"
+            if plain and not _same_value(value, theirs.get(name)):
+                yield f"{place}.{name}".lstrip(".")
+
+
+def _same_value(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor):
+        return isinstance(other, Tensor) and torch.equal(one, other)
+    return bool(one == other) or (one != one and other != other)
+
+
+def _equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(_same_value(one[n], other[n]) for n in one)

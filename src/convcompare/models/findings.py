@@ -1,0 +1,81 @@
+"""What can be found of somebody's network before it is trained that a reader of its figures must
+know: names, which run records keep, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What was found, in words that follow the name of a network, and what helps.
+
+    ``marks`` where the figures of such a run do not mean what they seem to.
+    """
+
+    text: str
+    hint: str
+    marks: bool = True
+
+
+KINDS: Mapping[str, Kind] = {
+    "same weights": Kind(
+        "begins with the same weights under every seed, so its seeds are no repetitions",
+        "leave the seeding to the tool: no `torch.manual_seed` in the network",
+    ),
+    "unseeded weights": Kind(
+        "draws initial weights that no seed sets, so its runs cannot be repeated",
+        "draw from torch's, numpy's or Python's global generator",
+    ),
+    "probabilities": Kind(
+        "gives probabilities, and cross-entropy expects logits",
+        "leave the softmax out; log-softmax is fine",
+    ),
+    "constant": Kind(
+        "gives the same output for every image",
+        "its output must depend on its input",
+    ),
+    "batch": Kind(
+        "answers an image differently beside other images, in evaluation mode",
+        "normalise by running statistics, and take no softmax or mean over the batch",
+    ),
+    "random evaluation": Kind(
+        "draws random numbers in evaluation mode",
+        "`F.dropout(x, training=self.training)`, or `nn.Dropout`",
+    ),
+    "not finite": Kind(
+        "gives NaN or infinite values before any training",
+        "look at its first forward pass",
+    ),
+    "hidden state": Kind(
+        "keeps state that its `state_dict` does not hold: an interrupted run begins again",
+        "register it as a buffer, without `persistent=False`",
+        marks=False,
+    ),
+    "contiguous": Kind(
+        "is trained in contiguous layout, since a `view` in it does not stand channels-last",
+        "`.flatten(1)` or `.reshape` in place of `.view` allows the faster one",
+        marks=False,
+    ),
+}
+"""By the name that run records have."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing that was found; `detail` says where, in a few words, or is empty."""
+
+    name: str
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """What was found, in words that follow the name of the network."""
+        said, colon, rest = KINDS[self.name].text.partition(":")
+        return said + (f" ({self.detail})" if self.detail else "") + colon + rest
+
+    @property
+    def hint(self) -> str:
+        """What helps."""
+        return KINDS[self.name].hint

@@ -1,0 +1,128 @@
+"""What is put around a network from outside, so that the trainer may treat it as one of its own.
+
+Hooks on the whole network, which leave the names of its parameters and its state as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+
+@dataclass(frozen=True)
+class InputGuard:
+    """A hook that hands a network its images as it needs them.
+
+    Args:
+        contiguous: in (n, c, h, w) order in memory, for a network whose views need that.
+        own: in memory of its own, for a network that writes into them.
+    """
+
+    contiguous: bool
+    own: bool
+
+    def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The inputs of a call, guarded."""
+        return tuple(self._guarded(x) if isinstance(x, Tensor) else x for x in inputs)
+
+    def _guarded(self, images: Tensor) -> Tensor:
+        if self.own:
+            images = images.clone()
+        return in_order(images) if self.contiguous else images
+
+
+def in_order(images: Tensor) -> Tensor:
+    """Images (n, c, h, w) whose strides say that they lie in this order, of one channel too.
+
+    Of one channel every order is the same in memory, and the strides alone decide how a convolution
+    lays out what it gives.
+    """
+    if images.stride() == torch.empty(images.shape, device="meta").stride():
+        return images
+    return images.reshape(-1).view(images.shape)
+
+
+def guard(model: nn.Module, contiguous: bool, own: bool) -> None:
+    """Let a network have its images so from now on; nothing is changed if neither is needed."""
+    if contiguous or own:
+        model.register_forward_pre_hook(InputGuard(contiguous, own))
+
+
+def is_contiguous(model: nn.Module) -> bool:
+    """Whether a network must not be laid out channels-last."""
+    hooks = model._forward_pre_hooks.values()
+    return any(isinstance(hook, InputGuard) and hook.contiguous for hook in hooks)
+
+
+def take_logits(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+    """A hook: the logits of an output that has them under that name, everything else as it is."""
+    if isinstance(output, Mapping) and isinstance(output.get("logits"), Tensor):
+        return output["logits"]
+    named = getattr(output, "logits", None)
+    return named if isinstance(named, Tensor) else None
+
+
+def materialise(model: nn.Module, images: Tensor) -> None:
+    """Give lazy layers their sizes by one pass of `images` (n, c, h, w) in evaluation mode.
+
+    Their initial weights come from the generators as these are.
+    """
+    if not any(map(is_lazy, [*model.parameters(), *model.buffers()])):
+        return
+    modes = {module: module.training for module in model.modules()}
+    with torch.no_grad():
+        model.eval()
+        model(images)
+    for module, mode in modes.items():
+        module.training = mode
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A copy that shares nothing with the network.
+
+    Tensors that hang on the autograd graph, as `torch.nn.utils.weight_norm` keeps one, are copied
+    by value: the hook that made them makes them again.
+    """
+    derived = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    return copy.deepcopy(model, derived)
+
+
+def lay_out(model: nn.Module) -> None:
+    """Put the weights and buffers of four dimensions into channels-last order in memory."""
+    with torch.no_grad():
+        for tensor in (*model.parameters(), *model.buffers()):
+            if tensor.ndim == 4:
+                tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+
+
+def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:
+    """Whether a network fails on images laid out channels-last alone, and whether it writes into
+    its images: the arguments of `InputGuard`.
+
+    images: (n, c, h, w), contiguous, on the device of the network, which is used up. They are laid
+    out as the trainer has them: by their strides, even where one channel leaves no difference.
+    """
+    mine, replica = images.clone(), copied(model)
+    with torch.no_grad():
+        replica.train()(mine)
+        replica.eval()(mine)
+    lay_out(model)
+    laid_out = images.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
+    try:
+        with torch.enable_grad():
+            logits = model.train()(laid_out.permute(0, 3, 1, 2))
+            logits.sum().backward()
+    except RuntimeError:
+        return True, mine._version > 0
+    return False, mine._version > 0

@@ -1,0 +1,77 @@
+"""Settings of the whole process that change results, kept and put back."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+class ProcessState:
+    """The settings as they are when this is made: those of torch that change results, the working
+    folder, the environment, the filters of warnings. Threads and the grad mode are not among them.
+    """
+
+    def __init__(self) -> None:
+        self.folder, self.environment = os.getcwd(), dict(os.environ)  # noqa: PTH109
+        self.filters = warnings.filters[:]
+        self.device = torch.get_default_device()
+        self.dtype = torch.get_default_dtype()
+        self.matmul = torch.get_float32_matmul_precision()
+        self.deterministic = torch.are_deterministic_algorithms_enabled()
+        self.warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        self.anomaly = torch.is_anomaly_enabled()
+        self.fast_path = torch.backends.mha.get_fastpath_enabled()
+        self.flags = {name: getattr(backend, name) for backend, name in _flags()}
+
+    def restore(self) -> None:
+        """Put all of them back."""
+        os.chdir(self.folder)
+        if dict(os.environ) != self.environment:
+            os.environ.clear()
+            os.environ.update(self.environment)
+        warnings.filters[:] = self.filters  # type: ignore[index]
+        self._restore_torch()
+
+    def _restore_torch(self) -> None:
+        if torch.get_default_device() != self.device:
+            torch.set_default_device(None if self.device.type == "cpu" else self.device)
+        torch.set_default_dtype(self.dtype)
+        torch.set_float32_matmul_precision(self.matmul)
+        torch.use_deterministic_algorithms(self.deterministic, warn_only=self.warn_only)
+        torch.autograd.set_detect_anomaly(self.anomaly)
+        torch.backends.mha.set_fastpath_enabled(self.fast_path)
+        for backend, name in _flags():
+            if getattr(backend, name) != self.flags[name]:
+                setattr(backend, name, self.flags[name])
+
+
+@contextmanager
+def standard_settings() -> Iterator[None]:
+    """torch's settings as they are when it is imported; those of the caller come back at the end.
+
+    So a notebook that has changed the default dtype gets the figures of a shell.
+    """
+    before, gradients = ProcessState(), torch.is_grad_enabled()
+    usual = ProcessState()
+    usual.device, usual.dtype, usual.matmul = torch.device("cpu"), torch.float32, "highest"
+    usual.deterministic = usual.warn_only = usual.anomaly = False
+    usual.fast_path = True
+    usual.flags = {"benchmark": False, "deterministic": False, "enabled": True}
+    usual.restore()
+    torch.set_grad_enabled(True)
+    try:
+        yield
+    finally:
+        before.restore()
+        torch.set_grad_enabled(gradients)
+
+
+def _flags() -> tuple[tuple[Any, str], ...]:
+    """Flags of torch's backends, by the module that has them: their names are all different."""
+    cudnn, mkldnn = torch.backends.cudnn, torch.backends.mkldnn
+    return ((cudnn, "benchmark"), (cudnn, "deterministic"), (mkldnn, "enabled"))

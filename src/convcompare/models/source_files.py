@@ -1,0 +1,103 @@
+"""The files that a module of the user's own is made of: itself, and what it imports from beside it.
+
+Found without running anything: by the import statements, also those inside functions.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def is_local(filename: str | None) -> bool:
+    """Whether a file is the user's: neither Python's, nor of an installed package, nor ours."""
+    if not filename or filename.startswith("<"):
+        return False
+    path = Path(filename)
+    if {"site-packages", "dist-packages"} & set(path.parts):
+        return False
+    return not any(path.is_relative_to(folder) for folder in (_PACKAGE, *_standard()))
+
+
+@cache
+def _standard() -> tuple[Path, ...]:
+    names = ("stdlib", "platstdlib")
+    return tuple({Path(sysconfig.get_path(name)).resolve() for name in names})
+
+
+def code_sha256(module: ModuleType) -> str | None:
+    """SHA-256, in hex, of the source of a module and of the local modules that it imports.
+
+    That of a single file is the SHA-256 of its bytes. None for a module without a file. Files that
+    the code reads in another way than by an import statement do not count.
+    """
+    origin = getattr(module, "__file__", None)
+    if origin is None:
+        return None
+    path = Path(origin)
+    files = {module.__name__: path} | dict(_imported(path, module.__package__ or "", {path}))
+    if len(files) == 1:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    own = files.pop(module.__name__)
+    lines = [f" {_sha256(own)}", *(f"{name} {_sha256(files[name])}" for name in sorted(files))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _imported(path: Path, package: str, seen: set[Path]) -> Iterator[tuple[str, Path]]:
+    """Names and files of the local modules below the import statements of a file."""
+    for name in _names(path, package):
+        found = _file_of(name, path.parent)
+        if found is not None and found not in seen and is_local(str(found)):
+            seen.add(found)
+            yield name, found
+            inner = name if found.name == "__init__.py" else name.rpartition(".")[0]
+            yield from _imported(found, inner, seen)
+
+
+def _names(path: Path, package: str) -> Iterator[str]:
+    """Absolute names of the modules that a file may import; some may be no modules."""
+    with suppress(SyntaxError, ValueError, OSError):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield from _with_parents(alias.name)
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    outer = package.split(".")[: len(package.split(".")) - node.level + 1]
+                    base = ".".join([*filter(None, outer), *filter(None, [base])])
+                if base:
+                    yield from _with_parents(base)
+                yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    yield from (".".join(parts[: n + 1]) for n in range(len(parts)))
+
+
+def _file_of(name: str, folder: Path) -> Path | None:
+    """The file of a module: of the one that is loaded, else beside the file or on the path."""
+    loaded = sys.modules.get(name)
+    origin = getattr(loaded, "__file__", None)
+    if origin:
+        return Path(origin)
+    relative = Path(*name.split("."))
+    for root in (folder, *map(Path, sys.path)):
+        for candidate in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):
+            if candidate.is_file():
+                return candidate
+    return None

@@ -1,0 +1,174 @@
+"""Networks that people bring: what their files do stays with them, and what misleads is named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from convcompare.experiment import foreign_code
+from convcompare.experiment.foreign_code import resolve
+from convcompare.models.shape import Shape
+from convcompare.store.run_store import RunStore
+from tests.support.cli import Result
+
+CASES = Path(__file__).parents[1] / "cases"
+MINI = ("-d", "mnist-mini", "-e", "1", "--threads", "1")
+FCN = "fcn:hidden=8"
+FCN_ACCURACY, FCN_LOSS = 0.7665, 0.8229
+"""Of `fcn:hidden=8` alone, after an epoch of mnist-mini on one thread."""
+SHAPE = Shape(1, 28, 10)
+Run = Callable[..., Result]
+
+HOSTILE = """
+import os, random, sys, time, warnings
+import numpy, torch
+from torch import nn
+
+torch.set_default_dtype(torch.float64)
+torch.set_grad_enabled(False)
+torch.set_num_threads(1)
+torch.backends.mkldnn.enabled = False
+torch.use_deterministic_algorithms(True)
+torch.manual_seed(0); numpy.random.seed(0); random.seed(0)
+nn.functional.cross_entropy, old = (lambda *a, **k: 2 * old(*a, **k)), nn.functional.cross_entropy
+os.chdir("/"); os.environ["CONVCOMPARE_STORE"] = "/nowhere"; sys.argv.append("--fresh")
+warnings.simplefilter("error")
+print("said by print"); sys.stderr.write("said to stderr\\n")
+os.write(1, b"said to the descriptor\\n")
+sys.stdout = open(os.devnull, "w")
+assert sys.stdin.read() == ""
+
+class Net(nn.Module):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__()
+        self.fc = nn.Linear(in_channels * image_size**2, num_classes)
+
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+"""
+CRASHING = """
+import os, signal
+from torch import nn
+
+class Whole(nn.Module):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__()
+        self.fc = nn.Linear(in_channels * image_size**2, num_classes)
+
+    def forward(self, x):
+        if self.training and len(x) == 64:
+            self.end()
+        return self.fc(x.flatten(1))
+
+class Crashes(Whole):
+    def end(self):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+class Exits(Whole):
+    def end(self):
+        raise SystemExit(3)
+"""
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Callable[[str], Path]:
+    """Puts the files of a case into the working folder of `run`."""
+
+    def put(name: str) -> Path:
+        (found,) = CASES.glob(f"{name}-*")
+        shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+        return tmp_path
+
+    return put
+
+
+def test_what_a_file_does_to_its_process_reaches_nobody_else(
+    run: Run, case: Callable[[str], Path]
+) -> None:
+    """Modules of one name, settings of torch, patches, output, the working folder."""
+    folder = case("01")
+    (folder / "hostile.py").write_text(HOSTILE)
+    models = ("a/net.py:Net", "hostile.py:Net", FCN, "b/net.py:Net")
+    result = run("compare", *models, *MINI, "-f", "json")
+    assert result.code == 0, result.err
+    found = {one["model"]: one for one in result.json()["models"]}
+    assert found["a/net.py:Net"]["parameters"] == 784 * 8 + 8 + 90
+    assert found["b/net.py:Net"]["parameters"] == 784 * 64 + 64 + 650
+    assert found[FCN]["test_accuracy"]["value"] == pytest.approx(FCN_ACCURACY, abs=1e-9)
+    assert found[FCN]["test_loss"]["value"] == pytest.approx(FCN_LOSS, abs=5e-5)
+    for said in ("by print", "to stderr", "to the descriptor"):
+        assert f"\nhostile.py: said {said}\n" in f"\n{result.err}"
+    assert Path.cwd() == folder
+    assert "CONVCOMPARE_STORE" not in os.environ
+    assert foreign_code._idle == [], "processes end with the command"
+
+
+def test_helpers_are_part_of_the_code_of_a_network(case: Callable[[str], Path]) -> None:
+    folder = case("01")
+    codes = [resolve(f"{folder}/{name}/net.py:Net", SHAPE).code for name in "ab"]
+    assert codes[0] != codes[1], "the two files are equal"
+    (folder / "b" / "blocks.py").write_text("WIDTH = 16\n")
+    foreign_code.close()
+    changed = resolve(f"{folder}/b/net.py:Net", SHAPE)
+    assert changed.code not in codes
+    assert changed.description.parameters == 784 * 16 + 16 + 170
+
+
+@pytest.mark.usefixtures("only_victim")
+def test_a_crash_is_a_failed_trial_and_the_others_go_on(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "crash.py").write_text(CRASHING)
+    result = run("compare", "crash.py:Crashes", "crash.py:Exits", FCN, *MINI)
+    assert result.code == 1
+    assert f"failed: its process was killed (signal {signal.SIGSEGV:d}, SIGSEGV)" in result.err
+    assert "failed: SystemExit: 3 (crash.py, line 21) in epoch 1, step 1" in result.err
+    assert f"{FCN_ACCURACY:.4f}" in result.out
+
+
+def test_a_crash_while_it_is_built_is_told_in_a_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("import os\ndef Net(): os.abort()\n")
+    result = run("models", "net.py:Net")
+    assert result.code == 2
+    assert "error: the process of `net.py` was killed (signal 6, SIGABRT)" in result.err
+
+
+def test_a_script_sees_arguments_of_its_own_and_is_told_where_its_work_belongs(
+    run: Run, case: Callable[[str], Path]
+) -> None:
+    folder = case("24")
+    result = run("models", "homework.py:Net", "-f", "json")
+    assert result.json()["parameters"] == 3098
+    assert "homework.py: parameters: 3098" in result.err
+    text = (folder / "homework.py").read_text()
+    (folder / "exits.py").write_text(text.replace(".parse_args()", ".parse_args(['--lr'])"))
+    refused = run("models", "exits.py:Net")
+    assert refused.code == 2
+    assert "SystemExit: 2 (exits.py, line 7): `args = argparse" in refused.err
+    assert 'hint: a script\'s own work belongs below `if __name__ == "__main__":`' in refused.err
+    work = "import torch\nNet()(torch.zeros(2, 1, 28, 28)).sum().backward()"
+    last = "args = argparse.ArgumentParser().parse_args()"
+    (folder / "trains.py").write_text(text.replace(last, work))
+    told = run("models", "trains.py:Net").err
+    assert "trains.py: warning: line 8 trains while the file is imported" in told
+
+
+def test_seeds_set_the_weights_that_numpy_and_python_draw(
+    run: Run, case: Callable[[str], Path]
+) -> None:
+    folder = case("19")
+    result = run("compare", "npinit.py:Np", "npinit.py:Fixed", *MINI, "--seeds", "2")
+    assert result.code == 0
+    same = "begins with the same weights under every seed"
+    assert f"warning: npinit.py:Fixed (seeds 0, 1) {same}" in result.err
+    assert f"`npinit.py:Np` {same}" not in result.err
+    store = RunStore(folder / "runs")
+    runs = [store.run(run_id) for run_id in store.ids()]
+    drawn = [run for run in runs if run.trial.label == "npinit.py:Np"]
+    assert len({run.history[0].train_loss for run in drawn}) == 2
+    assert {run.trial.numerics for run in drawn} == {3}
+    assert {run.found for run in runs if run not in drawn} == {("same weights",)}
+    assert run("runs", "verify", drawn[0].id, "-q").code == 0

@@ -1,0 +1,260 @@
+"""What is found of somebody's network before it is trained, and that all forms of them train."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from convcompare.comparison.run_flags import marks
+from convcompare.core.config import Runtime, TrainConfig
+from convcompare.core.errors import ModelError, UsageError
+from convcompare.data.dataset import Dataset
+from convcompare.experiment.events import EpochFinished, Started
+from convcompare.experiment.shapes import shape_of
+from convcompare.experiment.trial_grid import Candidate, check_last_batch
+from convcompare.experiment.trial_runner import TrialRunner
+from convcompare.models.build import Builder, resolve
+from convcompare.models.findings import KINDS
+from convcompare.models.shape import Shape
+from convcompare.store.run import Run
+from convcompare.store.run_store import RunStore
+
+CASES = Path(__file__).parents[1] / "cases"
+MINI = Shape(1, 28, 10)
+NETWORK = """
+import threading
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+class Base(nn.Module):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__()
+        self.fc = nn.Linear(in_channels * image_size**2, num_classes)
+        self.classes = num_classes
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+
+class Sound(Base): pass
+class ZeroHead(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        nn.init.zeros_(self.fc.weight); nn.init.zeros_(self.fc.bias)
+class LogSoftmax(Base):
+    def forward(self, x): return F.log_softmax(super().forward(x), 1)
+class Softmax(Base):
+    def forward(self, x): return F.softmax(super().forward(x), 1)
+class SeedsItself(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        torch.manual_seed(3)
+        super().__init__(in_channels, image_size, num_classes)
+class Unseeded(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        drawn = np.random.default_rng().normal(size=self.fc.bias.shape)
+        self.fc.bias.data = torch.tensor(drawn, dtype=torch.float32)
+class Constant(Base):
+    def forward(self, x): return super().forward(x * 0)
+class OverTheBatch(Base):
+    def forward(self, x): return super().forward(x - x.mean(0))
+class AlwaysDrops(Base):
+    def forward(self, x): return super().forward(F.dropout(x, 0.5))
+class NotFinite(Base):
+    def forward(self, x): return super().forward(x).log()
+class Counts(Base):
+    steps = 0
+    def forward(self, x):
+        self.steps += self.training
+        return super().forward(x) * (1 + self.steps / 100)
+class Remembers(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.before = [torch.zeros(num_classes)]
+    def forward(self, x):
+        out = super().forward(x)
+        if self.training: self.before[0] = out.mean(0).detach()
+        return out + self.before[0]
+class Views(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.conv = nn.Conv2d(in_channels, 4, 3, padding=1)
+        self.fc = nn.Linear(4 * image_size**2, num_classes)
+    def forward(self, x):
+        x = self.conv(x)
+        return self.fc(x.view(len(x), -1))
+class Spoils(Base):
+    def forward(self, x): return super().forward(x.mul_(2))
+class Output:
+    def __init__(self, logits): self.logits = logits
+class WithLogits(Base):
+    def forward(self, x): return Output(super().forward(x))
+class Mapped(Base):
+    def forward(self, x): return {"loss": None, "logits": super().forward(x)}
+class Paired(Base):
+    def forward(self, x): return super().forward(x), x
+class PairedInTraining(Base):
+    def forward(self, x):
+        out = super().forward(x)
+        return (out, out) if self.training else out
+class Named(Base):
+    def forward(self, x): return {"out": super().forward(x)}
+class Locked(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.lock = threading.Lock()
+def Scripted(in_channels, image_size, num_classes):
+    head = nn.Linear(in_channels * image_size**2, num_classes)
+    return torch.jit.script(nn.Sequential(nn.Flatten(), head))
+net = Base(1, 28, 10)
+"""
+FOUND = {
+    "Sound": (),
+    "ZeroHead": ("same weights",),
+    "LogSoftmax": (),
+    "Softmax": ("probabilities",),
+    "SeedsItself": ("same weights",),
+    "Unseeded": ("unseeded weights",),
+    "Constant": ("constant",),
+    "OverTheBatch": ("batch",),
+    "AlwaysDrops": ("random evaluation",),
+    "NotFinite": ("not finite",),
+    "Counts": ("hidden state",),
+    "Remembers": ("hidden state",),
+    "Views": ("contiguous",),
+    "Spoils": (),
+    "WithLogits": (),
+    "Mapped": (),
+}
+REFUSED = {
+    "Paired": "gives a tuple of (2, 10), (2, 1, 28, 28), not a tensor of logits",
+    "PairedInTraining": "gives a tuple of (2, 10), (2, 10) in training mode, not a tensor",
+    "Named": "gives a dict of `out`, not a tensor of logits",
+    "Locked": "cannot be copied, as measuring it takes: TypeError: cannot pickle '_thread.lock'",
+    "Scripted": "is scripted by `torch.jit`, so its layers cannot be watched",
+    "net": "is a network that is already built",
+}
+
+
+@pytest.fixture(autouse=True)
+def modules_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a file of the user's does to its process is undone."""
+    before = set(sys.modules)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    for name in set(sys.modules) - before:
+        if str(CASES) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Builder]:
+    path = tmp_path_factory.mktemp("networks") / "networks.py"
+    path.write_text(NETWORK)
+    return lambda name, shape=MINI: resolve(f"{path}:{name}", shape)
+
+
+def case(name: str, shape: Shape = MINI) -> Builder:
+    number, _, rest = name.partition("/")
+    (folder,) = CASES.glob(f"{number}-*")
+    return resolve(f"{folder}/{rest}", shape)
+
+
+def trained(builder: Builder, dataset: Dataset, store: RunStore, epochs: int = 1) -> Run:
+    config = TrainConfig(epochs=epochs, batch_size=32, lr=0.01)
+    trial = Candidate("net", builder, config).trial(dataset, 0)
+    runner = TrialRunner(store, Runtime("cpu", 1), dataset, networks=[builder])
+    *_, ended = runner(trial)
+    assert ended.run.status == "finished", ended.run.message
+    run: Run = ended.run
+    return run
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_is_found(network: Callable[..., Builder], name: str) -> None:
+    found = network(name).description.found
+    assert tuple(one.name for one in found) == FOUND[name]
+    assert {*FOUND[name]} <= KINDS.keys()
+
+
+@pytest.mark.filterwarnings("ignore:.*jit.script.*:DeprecationWarning")
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused(network: Callable[..., Builder], name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        _ = network(name).description
+    assert REFUSED[name] in caught.value.message
+
+
+def test_a_marked_run_says_so(
+    network: Callable[..., Builder], tiny: Dataset, tmp_path: Path
+) -> None:
+    run = trained(network("Softmax", shape_of(tiny)), tiny, RunStore(tmp_path))
+    assert run.found == ("probabilities",)
+    flags = [flag for flag in marks(run, len(tiny.test), 0.0) if flag.name == "probabilities"]
+    assert "gives probabilities, and cross-entropy expects logits" in flags[0].text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["11/lazy.py:Net", "13/spectral.py:OldWeight", "13/spectral.py:OldSpectral",
+     "13/spectral.py:NewWeight", "27/five_d.py:Net", "10/view.py:Conv", "10/view.py:Input"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+def test_networks_of_all_forms_are_trained(name: str, tiny: Dataset, tmp_path: Path) -> None:
+    run = trained(case(name, shape_of(tiny)), tiny, RunStore(tmp_path))
+    assert not [note for note in run.message.split("; ") if "gradients" in note]
+
+
+def test_lazy_layers_begin_as_those_of_given_sizes_do() -> None:
+    lazy, eager = (case(f"11/lazy.py:{name}").build(3).state_dict() for name in ("Net", "Eager"))
+    assert lazy.keys() == eager.keys()
+    assert all(torch.equal(lazy[name], eager[name]) for name in lazy)
+
+
+def test_seeds_set_what_numpy_draws() -> None:
+    first, again, other = (case("19/npinit.py:Np").build(seed).f.weight for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert case("19/npinit.py:Np").description.other_draws
+    assert not case("19/npinit.py:Fixed").description.other_draws
+
+
+def test_an_input_that_is_written_into_stays_as_it_was(network: Callable[..., Builder]) -> None:
+    images = torch.ones(2, 1, 28, 28)
+    network("Spoils").build(0)(images)
+    assert (images == 1).all()
+
+
+def test_a_run_with_state_outside_its_checkpoint_begins_again(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    builder = case("20/bufs.py:Net", shape_of(tiny))
+    whole = trained(builder, tiny, RunStore(tmp_path / "whole"), epochs=3)
+    store = RunStore(tmp_path / "halved")
+    runner = TrialRunner(store, Runtime("cpu", 1), tiny, networks=[builder])
+    events = runner(whole.trial)
+    ended: list[Any] = [next(event for event in events if isinstance(event, EpochFinished))]
+    events.close()  # type: ignore[attr-defined]
+    ended = list(runner(whole.trial))
+    (started,) = (event for event in ended if isinstance(event, Started))
+    assert started.history == ()
+    assert "(`seen`): an interrupted run begins again: its 1 epochs are trained again" in (
+        started.damage
+    )
+    assert [e.test_loss for e in ended[-1].run.history] == [e.test_loss for e in whole.history]
+
+
+def test_a_last_batch_of_one_image_is_refused(tiny: Dataset) -> None:
+    size = len(tiny.train) - 1
+    config = TrainConfig(epochs=1, batch_size=size)
+    resnet = resolve("torchvision:resnet18", Shape(3, 32, 4))
+    for builder in (case("15/bn_one.py:Net", shape_of(tiny)), resnet):
+        with pytest.raises(UsageError, match="the last batch of an epoch is a single image") as e:
+            check_last_batch(Candidate("net", builder, config), tiny)
+        assert e.value.hint == f"`--batch-size {size - 1}` leaves none alone"
+    check_last_batch(Candidate("net", resolve("fcn", shape_of(tiny)), config), tiny)
