@@ -27,7 +27,7 @@ from convcompare.store.run_store import RunStore
 CASES = Path(__file__).parents[1] / "cases"
 MINI = Shape(1, 28, 10)
 NETWORK = """
-import threading
+import threading, warnings
 import numpy as np
 import torch
 from torch import nn
@@ -110,7 +110,8 @@ class Locked(Base):
         self.lock = threading.Lock()
 def Scripted(in_channels, image_size, num_classes):
     head = nn.Linear(in_channels * image_size**2, num_classes)
-    return torch.jit.script(nn.Sequential(nn.Flatten(), head))
+    with warnings.catch_warnings(action="ignore"):
+        return torch.jit.script(nn.Sequential(nn.Flatten(), head))
 net = Base(1, 28, 10)
 """
 FOUND = {
@@ -182,7 +183,6 @@ def test_what_is_found(network: Callable[..., Builder], name: str) -> None:
     assert {*FOUND[name]} <= KINDS.keys()
 
 
-@pytest.mark.filterwarnings("ignore:.*jit.script.*:DeprecationWarning")
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused(network: Callable[..., Builder], name: str) -> None:
     with pytest.raises(ModelError) as caught:
