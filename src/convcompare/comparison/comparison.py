@@ -37,6 +37,8 @@ class Conditions:
     """The epoch whose test figures are shown, in words."""
     notes: tuple[str, ...] = ()
     """What was done to the networks before they were trained, for under the table."""
+    data_warnings: tuple[tuple[str, str], ...] = ()
+    """What is wrong with the images, each with what to do about it."""
     tuned: tuple[str, ...] = ()
     """Settings that were chosen for each network by itself, on images held out."""
 
@@ -158,7 +160,7 @@ class Comparison:
 
     def warnings(self) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it."""
-        found = []
+        found = list(self.conditions.data_warnings)
         for label, run in self.failed:
             seed = f"{label} (seed {run.trial.seed})"
             if run.status == "diverged":

@@ -21,6 +21,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from .data_notes import DataNote
+
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Augmentation = Literal["none", "crop", "flip-crop"]
@@ -56,7 +58,8 @@ class Dataset:
     ``augmentation`` is what keeps the class of an image: ``"none"``, ``"crop"`` (shifts, for
     digits) or ``"flip-crop"`` (shifts and mirroring, for photographs). For tables, ``test_split``
     says in words which images the test figures are measured on, and ``source`` where the files
-    came from.
+    came from. ``notes`` are what is known of the files and images beyond that, warnings among them
+    (`DataNote`).
     """
 
     name: str
@@ -68,6 +71,12 @@ class Dataset:
     augmentation: Augmentation
     test_split: str
     source: str
+    notes: tuple[DataNote, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[DataNote, ...]:
+        """The notes that whoever trains on the images must see."""
+        return tuple(note for note in self.notes if note.serious)
 
     @property
     def channels(self) -> int:

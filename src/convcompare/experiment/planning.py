@@ -53,6 +53,8 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     sources = Sources(default_cache(), request.data_dir, quiet=reporter.quiet)
     dataset = load_dataset(request.dataset, sources)
     loading_seconds = time.perf_counter() - started
+    for text, hint in _data_warnings(dataset):
+        reporter.warn(text, hint)
     models, notes = list(request.models), list[str]()
     if request.match:
         shape = shape_of(dataset, configs[0])
@@ -224,6 +226,15 @@ def _conditions(
         val_images=held_out,
         selected="the epoch best on held-out images" if best else "the last epoch",
         notes=tuple(notes),
+        data_warnings=_data_warnings(dataset),
+    )
+
+
+def _data_warnings(dataset: Dataset) -> tuple[tuple[str, str], ...]:
+    """What whoever trains on the images must know, each with what to do about it."""
+    listing = f"`convcompare datasets {dataset.name}` shows all"
+    return tuple(
+        (note.line(), "; ".join(filter(None, (note.hint, listing)))) for note in dataset.warnings
     )
 
 

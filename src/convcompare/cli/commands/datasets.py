@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from convcompare.core import formatting
+from convcompare.core.errors import UsageError
 from convcompare.output.tables.table import Column, Table, check_format
 
 from .. import options as o
@@ -22,17 +27,53 @@ COLUMNS = (
     Column("source", "source", "left", priority=7),
 )
 
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        help="A data set to look into, as `--dataset` takes it: NAME or folder:PATH.",
+        metavar="[NAME]",
+        autocompletion=o.dataset_names,
+        show_default=False,
+    ),
+]
+Sheet = Annotated[
+    Path | None,
+    o.option(
+        "--out",
+        "-o",
+        panel=o.OUTPUT,
+        metavar="FILE",
+        help="Draw examples of each class: a .png, .svg or .pdf.",
+    ),
+]
 
-def datasets(data_dir: o.DataDir = None, format: o.Format = "table") -> None:
-    """List the data sets, and which of them are on this machine.
+
+def datasets(
+    name: Name = None,
+    data_dir: o.DataDir = None,
+    format: o.Format = "table",
+    out: Sheet = None,
+) -> None:
+    """List the data sets, or say what was understood of one: splits, classes, images, faults.
 
     $ convcompare datasets
+    $ convcompare datasets folder:photos
+    $ convcompare datasets folder:photos:size=64 --out sheet.png
     """
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache, list_datasets
 
     kind = check_format(format)
     cache = default_cache()
+    if name is not None:
+        from .dataset_details import show
+
+        show(name, Sources(cache, data_dir), kind, out)
+        return
+    if out is not None:
+        raise UsageError(
+            "`--out` draws the images of one data set", "`convcompare datasets folder:PATH --out`"
+        )
     rows = [dict(vars(status)) for status in list_datasets(Sources(cache, data_dir))]
     for row in rows:
         side = row["image_size"]

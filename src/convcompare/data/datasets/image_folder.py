@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 
-from convcompare.core.errors import DataError, StoreError, quote
+from convcompare.core.errors import DataError, StoreError, printable, quote
 from convcompare.core.registry import register
 from convcompare.core.spec import AtLeast, Between
 from convcompare.store.atomic_files import make_folder
 
+from ..data_notes import DataNote, counted, from_text, listed, to_text
 from ..dataset import Dataset, Images, Sources, Split, fingerprint
+from ..examine import examine
 from ..sources.array_file import Splits, read_splits, write_splits
-from ..sources.image_decode import decode_images
-from ..sources.image_tree import Files, ImageTree, read_tree
+from ..sources.file_notes import file_notes
+from ..sources.image_decode import DecodedImages, decode_images
+from ..sources.image_tree import Files, ImageTree, SplitNames, read_tree
 
-_VERSION = "2"
-"""Goes into the key of cached images; changes when decoding does."""
+_VERSION = "3"
+"""Goes into the key of cached images; changes when decoding or its notes do."""
 _LEAST_STD = 0.01
+_NAMED = 10
+"""How many broken files an error names."""
+
+
+class UnreadableImages(DataError):
+    """Some files cannot be read as images; ``broken=skip`` leaves them out."""
 
 
 @register.dataset("folder", source="your images")
@@ -32,46 +42,62 @@ def image_folder(
     channels: Literal[3, 1] = 3,
     test: Annotated[float, Between(0.01, 0.9, closed=True)] = 0.2,
     seed: Annotated[int, AtLeast(0)] = 0,
+    splits: SplitNames = "auto",
+    label: str = "",
+    broken: Literal["refuse", "skip"] = "refuse",
 ) -> Dataset:
-    """Your own images: folder:PATH with train/CLASS/… and test/CLASS/…, or with CLASS/….
+    """Your own images: folder:PATH with train/CLASS/… and test/CLASS/…, CLASS/…, or a table.
 
-    Without a test folder a share `test` of each class is held out, chosen by `seed`; val/ or valid/
-    stand in where there is no test/. Images are scaled to `size`. Mean and std are measured on the
-    train split. Decoded images are cached until a file changes. Raises DataError where the folder
-    or an image in it cannot be used.
+    Splits may have any of their usual names; where train, validation and test are there, the test
+    split is tested on and the validation split is not used; where test is not there, validation
+    is. Without either a share `test` of each class is held out, chosen by `seed`. A table (CSV,
+    TSV, JSON lines) names files and classes, in the column `label` where it has no usual name.
+    ``splits=none`` reads folders called train or test as classes.
+
+    Images are scaled to `size`; those that cannot be read are refused, or left out by
+    ``broken=skip``. Mean and std are measured on the train split. Decoded images are cached until a
+    file changes. Raises DataError where the folder or an image in it cannot be used.
     """
-    tree = read_tree(path)
+    tree = read_tree(path, splits, label)
     if tree.test is None:
         train, held_out = _hold_out(tree, test, seed)
         words = f"{100 * test:g} % held out of each class, split seed {seed}"
     else:
         train, held_out = tree.train, tree.test
-        words = f"own {tree.test_name}/ folder"
-    splits = _decoded(tree.root, (train, held_out), size, channels, sources)
-    mean, std = _statistics(splits[0].images)
+        words = tree.test_split
+    decoded, notes = _decoded(tree, (train, held_out), size, channels, broken == "skip", sources)
+    mean, std = _statistics(decoded[0].images)
     links = f", without {tree.outside} links that lead out of it" if tree.outside else ""
     return Dataset(
         name=f"folder:{path}",
-        train=splits[0],
-        test=splits[1],
-        classes=tuple(quote(name)[1:-1] for name in tree.classes),
+        train=decoded[0],
+        test=decoded[1],
+        classes=_shown(tree.classes),
         mean=mean,
         std=std,
         augmentation="flip-crop",
         test_split=words,
         source=f"images in {quote(path)}{links}",
+        notes=(*tree.notes, *notes),
     )
+
+
+def _shown(classes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(quote(name)[1:-1] for name in classes)
 
 
 def _hold_out(tree: ImageTree, share: float, seed: int) -> tuple[Files, Files]:
     """Train and test files: `share` of each class, at least one image, goes to test."""
     train, test = [], []
-    for name, files in zip(tree.classes, tree.train, strict=True):
-        if len(files) < 2:
-            raise DataError(
-                f"class {quote(name)} in {quote(tree.root)} has one image, too few for two splits",
-                "add images to it, or remove the folder",
-            )
+    single = [name for name, files in zip(tree.classes, tree.train, strict=True) if len(files) < 2]
+    if single:
+        noun = "class" if len(single) == 1 else "classes"
+        verb = "has one image" if len(single) == 1 else "have one image each"
+        raise DataError(
+            f"{noun} {listed(single, _NAMED)} in {quote(tree.root)} {verb}, too few for two splits",
+            "add images to it, or remove the folder",
+        )
+    for files in tree.train:
         count = min(max(1, round(share * len(files))), len(files) - 1)
         raw = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(len(files))
         chosen = set(np.argsort(raw, kind="stable")[:count].tolist())
@@ -81,36 +107,84 @@ def _hold_out(tree: ImageTree, share: float, seed: int) -> tuple[Files, Files]:
 
 
 def _decoded(
-    root: Path, parts: tuple[Files, Files], size: int, channels: int, sources: Sources
-) -> Splits:
-    """The splits, out of the cache where no file has changed since they were put there."""
-    key = _key(root, parts, size, channels)
+    tree: ImageTree,
+    parts: tuple[Files, Files],
+    size: int,
+    channels: int,
+    skip: bool,
+    sources: Sources,
+) -> tuple[Splits, tuple[DataNote, ...]]:
+    """The splits and their notes, out of the cache if no file has changed since then."""
+    key = _key(tree, parts, size, channels, skip)
     cached = sources.cache / "folders" / f"{key}.npz"
     with contextlib.suppress(OSError, ValueError):
-        splits, notes = read_splits(cached)
-        if (notes.get("key"), notes.get("sha256")) == (key, fingerprint(splits)):
-            return splits
+        splits, texts = read_splits(cached)
+        if (texts.get("key"), texts.get("sha256")) == (key, fingerprint(splits)):
+            return splits, from_text(texts.get("notes", ""))
     files = [file for part in parts for group in part for file in group]
-    images = decode_images(files, root, size, channels)
-    labels = [
-        np.repeat(np.arange(len(part), dtype=np.int64), [len(group) for group in part])
-        for part in parts
-    ]
-    end = len(labels[0])
-    splits = Split(images[:end], labels[0]), Split(images[end:], labels[1])
+    names = [printable(file.relative_to(tree.root).as_posix()) for file in files]
+    decoded = decode_images(files, size, channels)
+    if not skip:
+        _check_whole(decoded, names, tree.root)
+    splits, split_names = _as_splits(decoded, parts, names)
+    classes = _shown(tree.classes)
+    _check_filled(splits, classes, tree.root)
+    notes = (*file_notes(decoded, names, size), *examine(splits, classes, split_names))
     with contextlib.suppress(StoreError):  # without a cache it only takes longer the next time
         make_folder(cached.parent)
-        write_splits(cached, splits, key=key, sha256=fingerprint(splits))
-    return splits
+        write_splits(cached, splits, key=key, sha256=fingerprint(splits), notes=to_text(notes))
+    return splits, notes
 
 
-def _key(root: Path, parts: tuple[Files, Files], size: int, channels: int) -> str:
-    digest = hashlib.sha256(f"{_VERSION} {size} {channels}".encode())
+def _as_splits(
+    decoded: DecodedImages, parts: tuple[Files, Files], names: Sequence[str]
+) -> tuple[Splits, tuple[list[str], list[str]]]:
+    """The images that could be read as train and test split, and their names."""
+    whole = np.array([not one.reason for one in decoded.facts], bool)
+    found, shown, start = [], [], 0
+    for part in parts:
+        labels = np.repeat(np.arange(len(part), dtype=np.int64), [len(group) for group in part])
+        here = slice(start, start + len(labels))
+        start += len(labels)
+        images = decoded.images[here]
+        kept = whole[here]
+        found.append(Split(images if kept.all() else images[kept], labels[kept]))
+        shown.append([name for name, good in zip(names[here], kept, strict=True) if good])
+    return (found[0], found[1]), (shown[0], shown[1])
+
+
+def _check_whole(decoded: DecodedImages, names: Sequence[str], root: Path) -> None:
+    broken = {
+        name: one.reason for name, one in zip(names, decoded.facts, strict=True) if one.reason
+    }
+    if broken:
+        reasons = ", or ".join(sorted(set(broken.values()))[:3])
+        raise UnreadableImages(
+            f"{counted(len(broken), 'file')} cannot be read as images: "
+            f"{listed(list(broken), _NAMED)}",
+            f"{reasons}: remove or replace them in {quote(root)}; `broken=skip` leaves them out",
+        )
+
+
+def _check_filled(splits: Splits, classes: Sequence[str], root: Path) -> None:
+    for split, where in zip(splits, ("train", "test"), strict=True):
+        counts = np.bincount(split.labels, minlength=len(classes))
+        if not counts.all():
+            name = quote(classes[int(counts.argmin())])
+            raise DataError(
+                f"class {name} in {quote(root)} has no {where} image that can be read",
+                "add images to it, or remove the folder",
+            )
+
+
+def _key(tree: ImageTree, parts: tuple[Files, Files], size: int, channels: int, skip: bool) -> str:
+    digest = hashlib.sha256(f"{_VERSION} {size} {channels} {skip} {tree.classes}".encode(
+        "utf-8", "surrogateescape"))  # fmt: skip
     for number, part in enumerate(parts):
         for label, files in enumerate(part):
             for file in files:
                 state = file.stat()
-                name = file.relative_to(root).as_posix()
+                name = file.relative_to(tree.root).as_posix()
                 digest.update(f"\0{number} {label} {state.st_size} {state.st_mtime_ns} ".encode())
                 digest.update(name.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]

@@ -4,84 +4,183 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convcompare.core.errors import DataError, quote
-
 from ..dataset import Images
+from .image_scaling import USUAL, DeepKind, Scaling, scaling_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_NAMED = 10
-"""How many broken files an error names."""
+LARGE = 16_000_000
+"""Pixels of images that are decoded one at a time, for the sake of memory."""
+_ALONE = threading.Lock()
+_ORIENTATION = 0x0112
+"""The EXIF tag that says how a camera was held."""
 
 
-def decode_images(files: Sequence[Path], root: Path, size: int, channels: int) -> Images:
-    """The images as an array (n, channels, size, size).
+@dataclass(frozen=True)
+class ImageFacts:
+    """What a file turned out to be.
+
+    ``mode`` is Pillow's, ``width`` and ``height`` are pixels before it is turned upright. The file
+    may hold ``several`` images, of which the first is used; it may be ``turned`` upright as its
+    EXIF data say, or ``cut_to_8`` of its 16 bits per colour. ``kind`` says what pixels of more than
+    8 bits are, from ``low`` to ``high``. ``reason`` says why the file cannot be used; it is empty
+    for those that can.
+    """
+
+    mode: str = ""
+    width: int = 0
+    height: int = 0
+    several: bool = False
+    turned: bool = False
+    transparent: bool = False
+    cut_to_8: bool = False
+    kind: DeepKind | None = None
+    low: float = 0.0
+    high: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class DecodedImages:
+    """Arrays (n, channels, size, size), what each file was, and how deep ones were scaled.
+
+    The arrays of files that cannot be used are undefined.
+    """
+
+    images: Images
+    facts: list[ImageFacts]
+    scalings: dict[DeepKind, Scaling]
+
+
+def decode_images(files: Sequence[Path], size: int, channels: int) -> DecodedImages:
+    """The images of `files`.
 
     Each is turned upright as its EXIF data say; the square in its middle, as large as its shorter
-    side, is scaled to `size` with antialiasing. Raises one DataError that names the files that
-    cannot be read, relative to `root`.
+    side, is scaled to `size` with antialiasing. Images of more than 8 bits are scaled by the range
+    of all of them. Files that cannot be read have the reason in their facts.
     """
     images = np.empty((len(files), channels, size, size), np.uint8)
+    scalings = dict(USUAL)
 
-    def decode(index: int) -> bool:
+    def decode(index: int) -> ImageFacts:
         try:
-            images[index] = _decode(files[index], size, channels)
-        except Exception:  # Pillow's decoders raise nearly anything on a damaged file
-            return False
-        return True
+            images[index], facts = _decode(files[index], size, channels, scalings)
+        except Exception as error:  # Pillow's decoders raise nearly anything on a damaged file
+            return ImageFacts(reason=_reason(error))
+        return facts
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what matters here raises an error
+        facts = _each(decode, range(len(files)))
+        for kind in USUAL:
+            those = [i for i, one in enumerate(facts) if one.kind == kind and not one.reason]
+            if not those:
+                del scalings[kind]
+                continue
+            low, high = min(facts[i].low for i in those), max(facts[i].high for i in those)
+            scalings[kind] = scaling_of(kind, low, high)
+            if scalings[kind] != USUAL[kind]:
+                for i, again in zip(those, _each(decode, those), strict=True):
+                    facts[i] = replace(facts[i], reason=again.reason)
+    return DecodedImages(images, facts, scalings)
+
+
+def _each(decode: Callable[[int], ImageFacts], indices: Iterable[int]) -> list[ImageFacts]:
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         try:
-            whole = list(pool.map(decode, range(len(files))))
+            return list(pool.map(decode, indices))
         except BaseException:  # interrupted: what has not begun is not waited for
             pool.shutdown(cancel_futures=True)
             raise
-    broken = [file for file, good in zip(files, whole, strict=True) if not good]
-    if broken:
-        names = [quote(file.relative_to(root)) for file in broken[:_NAMED]]
-        more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
-        noun = "1 file" if len(broken) == 1 else f"{len(broken)} files"
-        raise DataError(
-            f"{noun} cannot be read as images: {', '.join(names)}{more}",
-            f"remove or replace them in {quote(root)}",
-        )
-    return images
 
 
-def _decode(file: Path, size: int, channels: int) -> Images:
+def _decode(
+    file: Path, size: int, channels: int, scalings: dict[DeepKind, Scaling]
+) -> tuple[Images, ImageFacts]:
     from PIL import Image, ImageOps
 
     with Image.open(file) as opened:
-        if opened.width * opened.height > (Image.MAX_IMAGE_PIXELS or math.inf):
-            raise ValueError("more pixels than an honest image has")
+        pixels = opened.width * opened.height
+        if pixels > (Image.MAX_IMAGE_PIXELS or math.inf):
+            raise ValueError(f"{opened.width}×{opened.height} pixels, more than Pillow takes")
+        facts = _facts(opened)
         opened.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))  # JPEG: decode small
-        upright = ImageOps.exif_transpose(opened)
-        picture = _to_bytes(upright).convert("L" if channels == 1 else "RGB")
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    middle = (left, top, left + side, top + side)
-    square = picture.resize((size, size), Image.Resampling.BILINEAR, box=middle)
-    pixels = np.asarray(square, np.uint8)
-    return pixels.reshape(size, size, channels).transpose(2, 0, 1)
+        with _ALONE if opened.width * opened.height > LARGE else nullcontext():
+            facts = replace(facts, turned=opened.getexif().get(_ORIENTATION, 1) in range(2, 9))
+            upright = ImageOps.exif_transpose(opened)
+            if upright.mode.startswith("I") or upright.mode == "F":
+                shown, facts = _scaled(upright, facts, scalings)
+            else:
+                shown = _on_white(upright)
+            picture = shown.convert("L" if channels == 1 else "RGB")
+            side = min(picture.size)
+            left, top = (picture.width - side) // 2, (picture.height - side) // 2
+            middle = (left, top, left + side, top + side)
+            square = picture.resize((size, size), Image.Resampling.BILINEAR, box=middle)
+    array = np.asarray(square, np.uint8)
+    return array.reshape(size, size, channels).transpose(2, 0, 1), facts
 
 
-def _to_bytes(picture: Image) -> Image:
-    """Grey images of 16 bits with 8, and what is transparent laid on white."""
+def _facts(opened: Image) -> ImageFacts:
+    tile = getattr(opened, "tile", None)
+    raw = tile[0][3] if tile and len(tile[0]) > 3 else None
+    raw = raw[0] if isinstance(raw, tuple) and raw else raw
+    return ImageFacts(
+        mode=opened.mode,
+        width=opened.width,
+        height=opened.height,
+        several=bool(getattr(opened, "is_animated", False)),
+        transparent=opened.has_transparency_data,
+        cut_to_8=";16" in str(raw) and opened.mode[0] not in "IF",
+    )
+
+
+def _scaled(
+    picture: Image, facts: ImageFacts, scalings: dict[DeepKind, Scaling]
+) -> tuple[Image, ImageFacts]:
+    """Pixels of more than 8 bits with 8, and the range that they had."""
     from PIL import Image
 
-    if picture.mode.startswith("I"):
-        return Image.fromarray(np.clip(np.asarray(picture) >> 8, 0, 255).astype(np.uint8))
+    pixels = np.asarray(picture)
+    kind: DeepKind = "float" if picture.mode == "F" else "integer"
+    if kind == "float" and not np.isfinite(pixels).all():
+        raise ValueError("pixels that are no numbers (NaN or infinite)")
+    facts = replace(facts, kind=kind, low=float(pixels.min()), high=float(pixels.max()))
+    return Image.fromarray(scalings[kind](pixels)), facts
+
+
+def _on_white(picture: Image) -> Image:
+    """What is transparent laid on white."""
+    from PIL import Image
+
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
     return picture
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read, without its path."""
+    from PIL import Image, UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "no format that Pillow reads"
+    if isinstance(error, Image.DecompressionBombError):
+        return "more pixels than Pillow takes"
+    if isinstance(error, PermissionError):
+        return "no right to read it"
+    if isinstance(error, ValueError) and error.args:
+        return str(error.args[0]).partition("\n")[0]
+    return "damaged or cut short"

@@ -1,144 +1,134 @@
-"""Folders of class folders of images: which files belong to which class of which split."""
+"""Folders of images as people keep them: which files belong to which class of which split."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from convcompare.core.errors import DataError, quote
 
-_TEST_NAMES = ("test", "val", "valid")
-_NOT_IMAGES = {
-    *(".txt", ".json", ".csv", ".tsv", ".md", ".xml", ".yaml", ".yml", ".html", ".pdf", ".db"),
-    *(".py", ".ini", ".log", ".toml", ".rst", ".sha256", ".md5", ".zip", ".gz", ".npy", ".npz"),
-}
+from ..data_notes import DataNote
+from .class_folders import ClassFolders, check_classes, different_classes, read_classes, unwrapped
+from .image_walk import FolderWalk, natural_order
+from .label_table import label_tables
+from .labelled_tree import labelled_tree, table_knows_better
+from .split_folders import Role, read_roles
 
 Files = tuple[tuple[Path, ...], ...]
 """The image files of each class, in the order of the classes."""
+SplitNames = Literal["auto", "none"]
+"""Whether folders named like splits are splits, or classes like all others."""
+
+LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
 
 
 @dataclass(frozen=True)
 class ImageTree:
-    """The classes of a folder, sorted by name, and the files of each.
+    """The classes of a folder in natural order, and the files of each.
 
-    ``test`` is None where the folder has no test split of its own; ``test_name`` is the name of
-    the folder that it is read from. ``outside`` counts links that lead out of the folder, which
-    are not followed.
+    ``test`` is None where there is no test split of its own; ``test_split`` says in words which it
+    is. ``outside`` counts links that lead out of the folder, which are not followed. ``notes`` say
+    what was understood, and what was left out.
     """
 
     root: Path
     classes: tuple[str, ...]
     train: Files
     test: Files | None
-    test_name: str
+    test_split: str
     outside: int
+    notes: tuple[DataNote, ...]
 
 
-def read_tree(text: str) -> ImageTree:
+def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageTree:
     """The images below the folder that `text` names.
 
-    Either ``train/CLASS/…`` with ``test/CLASS/…`` (or ``val``, ``valid``) or without, or
-    ``CLASS/…``. Raises DataError where that is not what lies there.
+    ``train/CLASS/…`` with ``test/CLASS/…`` under any of the usual names of splits, ``CLASS/…``, or
+    a table of files and classes, whose column of classes may be named by `label`; each inside of
+    any number of folders that hold nothing else. With `splits` "none" every folder is a class.
+    Raises DataError where that is not what lies there.
     """
-    root = Path(text).expanduser()
-    if not text or not root.exists():
-        raise DataError(
-            f"there is no folder {quote(text)}", "write folder:PATH with a folder of class folders"
-        )
-    if not root.is_dir():
-        raise DataError(
-            f"{quote(text)} is not a folder", "write folder:PATH with a folder of class folders"
-        )
+    layout = "write folder:PATH with a folder of class folders"
     try:
-        return _read(root)
+        root = Path(text).expanduser()
+        if not text or not root.exists():
+            raise DataError(f"there is no folder {quote(text)}", layout)
+        if not root.is_dir():
+            raise DataError(f"{quote(text)} is not a folder", layout)
+        return _read(root, splits, label)
     except OSError as error:
         raise DataError(
-            f"cannot read the folder {quote(root)} ({error.strerror or error})",
+            f"cannot read the folder {quote(text)} ({error.strerror or error})",
             "give yourself the right to read it",
         ) from error
+    except RuntimeError as error:  # `~name` of nobody
+        raise DataError(f"there is no folder {quote(text)} ({error})", layout) from error
 
 
-def _read(root: Path) -> ImageTree:
-    walk = _Walk(root)
-    names = [folder.name for folder in walk.folders(root)]
-    test_name = next((name for name in _TEST_NAMES if name in names), "")
-    if "train" not in names or not test_name:
-        top = root / "train" if names == ["train"] else root
-        classes = walk.classes(top)
-        _check(top, classes)
-        return ImageTree(root, tuple(classes), tuple(classes.values()), None, "", walk.outside)
-    train, test = walk.classes(root / "train"), walk.classes(root / test_name)
-    different = sorted(set(train) ^ set(test))
-    if different:
-        where, missing = ("train", test_name) if different[0] in train else (test_name, "train")
-        raise DataError(
-            f"class {quote(different[0])} is in {where}/ of {quote(root)} but not in {missing}/",
-            f"train/ and {test_name}/ must hold folders of the same names",
-        )
-    _check(root / "train", train)
-    _check(root / test_name, test)
+def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
+    walk = FolderWalk(root)
+    top = unwrapped(walk, root, label)
+    if not walk.images(top):
+        where = f"there is no class folder in {quote(root)}: it holds no image"
+        raise DataError(f"{where}{_linked(walk)}", LAYOUT)
+    roles = read_roles(walk, top, label) if splits == "auto" else []
+    tables = [] if splits == "none" else label_tables(top, label)
+    tables += [table for role in roles for table in role.tables]
+    in_folders = any(role.has_classes for role in roles if role.kind == "train")
+    if tables and not in_folders and (roles or table_knows_better(walk, top, tables)):
+        found = labelled_tree(walk, top, tables, roles)
+        train, test, words, notes = found.train, found.test, found.test_split, found.notes
+    else:
+        train, test, words, notes = _in_folders(walk, top, roles, splits)
+        names = tuple(walk.shown(table.path) for table in tables)
+        if names:
+            text = "the classes are those of the folders; tables were not read"
+            notes.append(DataNote("unread-tables", text, names, serious=False))
+    names = tuple(sorted(train, key=natural_order))
     return ImageTree(
-        root,
-        tuple(train),
-        tuple(train.values()),
-        tuple(test[name] for name in train),
-        test_name,
-        walk.outside,
+        root=root,
+        classes=names,
+        train=tuple(tuple(train[name]) for name in names),
+        test=None if test is None else tuple(tuple(test[name]) for name in names),
+        test_split=words,
+        outside=walk.outside,
+        notes=(*notes, *walk.notes()),
     )
 
 
-def _check(folder: Path, classes: dict[str, tuple[Path, ...]]) -> None:
-    layout = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
-    if not classes:
-        raise DataError(f"there is no class folder in {quote(folder)}", layout)
-    if len(classes) == 1:
-        raise DataError(
-            f"{quote(folder)} has only one class folder: {quote(next(iter(classes)))}", layout
-        )
-    empty = [name for name, files in classes.items() if not files]
-    if empty:
-        raise DataError(
-            f"class {quote(empty[0])} in {quote(folder)} has no images",
-            "add images to it, or remove the folder",
-        )
+def _in_folders(
+    walk: FolderWalk, top: Path, roles: list[Role], splits: SplitNames
+) -> tuple[ClassFolders, ClassFolders | None, str, list[DataNote]]:
+    """Classes that are folders, of one pool or of splits: train, test, its name, notes."""
+    notes: list[DataNote] = []
+    if not roles:
+        found = read_classes(walk, top, notes, alike=splits == "none")
+        check_classes(walk, top, found)
+        if top != walk.root:
+            where = f"classes are the folders in {walk.shown(top)}/"
+            notes.insert(0, DataNote("layout", where, serious=False))
+        return found, None, "", notes
+    train = next(role for role in roles if role.kind == "train")
+    own = [role for role in roles if role.has_classes and role is not train]
+    test = next((role for kind in ("test", "val") for role in own if role.kind == kind), None)
+    train_files = read_classes(walk, train.inner, notes)
+    check_classes(walk, train.inner, train_files)
+    used = [f"train from {walk.shown(train.inner)}/"]
+    test_files = None
+    if test:
+        test_files = read_classes(walk, test.inner, notes)
+        different_classes(walk, (train.inner, train_files), (test.inner, test_files))
+        check_classes(walk, test.inner, test_files)
+        used.append(f"test from {walk.shown(test.inner)}/")
+    notes.insert(0, DataNote("layout", ", ".join(used), serious=False))
+    notes += [role.unused(walk) for role in roles if role not in (train, test)]
+    words = f"own {quote(walk.shown(test.folder))[1:-1]}/ folder" if test else ""
+    return train_files, test_files, words, notes
 
 
-class _Walk:
-    """Reads folders below `root`, without hidden files and without leaving it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
-        self._outside: set[Path] = set()
-
-    @property
-    def outside(self) -> int:
-        """How many links lead out of the root."""
-        return len(self._outside)
-
-    def folders(self, folder: Path) -> list[Path]:
-        return [path for path in self._inside(folder) if path.is_dir()]
-
-    def classes(self, folder: Path) -> dict[str, tuple[Path, ...]]:
-        return {path.name: tuple(self._images(path)) for path in self.folders(folder)}
-
-    def _images(self, folder: Path) -> list[Path]:
-        """The files in `folder` and below it that are not clearly something else."""
-        found: list[Path] = []
-        for path in self._inside(folder):
-            if path.is_dir():
-                found += [] if path.is_symlink() else self._images(path)
-            elif path.is_file() and path.suffix.lower() not in _NOT_IMAGES:
-                found.append(path)
-        return found
-
-    def _inside(self, folder: Path) -> list[Path]:
-        paths = []
-        for path in sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name)):
-            if path.name.startswith("."):
-                continue
-            if path.is_symlink() and not path.resolve().is_relative_to(self.root):
-                self._outside.add(path)
-                continue
-            paths.append(path)
-        return paths
+def _linked(walk: FolderWalk) -> str:
+    """What may have been meant by a folder in which nothing is found."""
+    notes = [note for note in walk.notes() if note.kind in ("outside", "broken-links")]
+    others = [note for note in walk.notes() if note.kind == "other-files"]
+    return "".join(f"; {note.line()}" for note in (*notes, *others))

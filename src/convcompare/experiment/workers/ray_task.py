@@ -58,7 +58,8 @@ class RayTaskSpec:
 def pack_dataset(dataset: Dataset) -> dict[str, Any]:
     """A data set as plain values and arrays."""
     splits = {"train": dataset.train, "test": dataset.test}
-    return {**vars(dataset), **{name: dict(vars(split)) for name, split in splits.items()}}
+    arrays = {name: dict(vars(split)) for name, split in splits.items()}
+    return {**vars(dataset), **arrays, "notes": ()}
 
 
 def unpack_dataset(packed: Mapping[str, Any], sha256: str) -> Dataset:

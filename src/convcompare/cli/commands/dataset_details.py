@@ -1,0 +1,147 @@
+"""What ``convcompare datasets NAME`` shows: splits, classes, images, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convcompare.core import formatting
+from convcompare.core.errors import DataError, UsageError, one_of, printable, quote
+from convcompare.core.spec import Spec
+from convcompare.output.tables.table import Column, Format, Table
+
+from ..console import out, show_warning
+from ..output import emit_paths, emit_table, emit_text
+
+if TYPE_CHECKING:
+    from convcompare.data.data_notes import DataNote
+    from convcompare.data.dataset import Dataset, Sources
+
+COLUMNS = (
+    Column("class", "class", "left", show=printable),
+    Column("train", "train", show=formatting.count),
+    Column("test", "test", show=formatting.count),
+)
+NAMED = 20
+"""Names that a line of the table carries; JSON has all."""
+
+
+def show(name: str, sources: Sources, kind: Format, sheet: Path | None) -> None:
+    """Print the data set `name`, and draw examples of it into the file `sheet`.
+
+    Files that cannot be read are left out and named; afterwards they are the error that they are
+    for a training.
+    """
+    if sheet is not None:
+        _check_sheet(sheet)
+    dataset, unreadable = _load(name, sources)
+    notes = dataset.notes or _examined(dataset)
+    rows = _classes(dataset)
+    if kind == "json":
+        record = to_json(dataset, notes, rows)
+        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+    elif kind == "table":
+        _print_head(dataset)
+        said = [note.line(NAMED) for note in notes if not note.serious]
+        emit_table(Table(COLUMNS, tuple(rows), tuple(said)), kind)
+    else:
+        emit_table(Table(COLUMNS, tuple(rows)), kind)
+    for note in notes:
+        if note.serious:
+            show_warning(note.line(NAMED), note.hint or None)
+    if sheet is not None:
+        from convcompare.output.plots.contact_sheet import contact_sheet
+        from convcompare.store import atomic_files
+
+        atomic_files.make_folder(sheet.parent)
+        atomic_files.write(sheet, contact_sheet(dataset, sheet.suffix[1:].lower()))
+        emit_paths([sheet])
+    if unreadable:
+        raise unreadable
+
+
+def to_json(
+    dataset: Dataset, notes: tuple[DataNote, ...], classes: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The data set as one object; it only grows."""
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "test_split": dataset.test_split,
+        "channels": dataset.channels,
+        "image_size": dataset.image_size,
+        "train": len(dataset.train),
+        "test": len(dataset.test),
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "augmentation": dataset.augmentation,
+        "sha256": dataset.sha256,
+        "classes": classes,
+        "notes": [dict(vars(note)) for note in notes if not note.serious],
+        "warnings": [dict(vars(note)) for note in notes if note.serious],
+    }
+
+
+def _load(name: str, sources: Sources) -> tuple[Dataset, DataError | None]:
+    from convcompare.data.datasets.image_folder import UnreadableImages
+    from convcompare.data.load import load_dataset
+
+    try:
+        return load_dataset(name, sources), None
+    except UnreadableImages as error:
+        spec = Spec.parse(name)
+        kept = tuple(option for option in spec.options if option[0] != "broken")
+        skipping = Spec(spec.name, (*kept, ("broken", "skip")))
+        return load_dataset(str(skipping), sources), error
+
+
+def _examined(dataset: Dataset) -> tuple[DataNote, ...]:
+    """Notes on the images of a set that has none of its own, by the places of its images."""
+    from convcompare.data.examine import examine
+
+    splits = dataset.train, dataset.test
+    train, test = ([f"{where} {i}" for i in range(len(split))]
+                   for where, split in zip(("train", "test"), splits, strict=True))  # fmt: skip
+    return tuple(examine(splits, dataset.classes, (train, test)))
+
+
+def _classes(dataset: Dataset) -> list[dict[str, Any]]:
+    import numpy as np
+
+    counts = [np.bincount(split.labels, minlength=len(dataset.classes)).tolist()
+              for split in (dataset.train, dataset.test)]  # fmt: skip
+    return [
+        {"class": name, "train": train, "test": test}
+        for name, train, test in zip(dataset.classes, *counts, strict=True)
+    ]
+
+
+def _print_head(dataset: Dataset) -> None:
+    size = f"{dataset.channels}×{dataset.image_size}×{dataset.image_size}"
+    train, test = formatting.count(len(dataset.train)), formatting.count(len(dataset.test))
+    console, mean, std = out(), _numbers(dataset.mean), _numbers(dataset.std)
+    console.print(printable(dataset.name), style="bold", soft_wrap=True)
+    for line in (
+        f"{train} train, {test} test · {size} · {len(dataset.classes)} classes",
+        f"test split: {dataset.test_split}",
+        f"source: {printable(dataset.source)}",
+        f"training images: mean {mean}, std {std} of 0 to 1",
+        f"SHA-256 {dataset.sha256}",
+    ):
+        console.print(f" {line}", soft_wrap=True)
+    console.print()
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.3f}" for value in values)
+
+
+def _check_sheet(path: Path) -> None:
+    from convcompare.output.plots.figure import FORMATS
+
+    endings = [f".{kind}" for kind in FORMATS]
+    hint = f"its ending says the format: {', '.join(endings)}"
+    one_of(endings, path.suffix.lower(), f"{quote(path)} is no name of a picture", hint)
+    if path.is_dir():
+        raise UsageError(f"{quote(path)} is a folder", "write the name of a file, as sheet.png")

@@ -1,0 +1,144 @@
+"""What is wrong with the images of a data set as networks see them: copies, constants, gaps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from .data_notes import DataNote, counted
+from .dataset import Split
+
+FEW = 5
+"""Training images of a class that is called nearly empty."""
+_DARK = 64
+"""Largest value of pixels below which a data set is called dark."""
+
+
+def examine(
+    splits: tuple[Split, Split], classes: Sequence[str], names: tuple[Sequence[str], Sequence[str]]
+) -> list[DataNote]:
+    """Notes on the images of the train and test split, whose names are `names`.
+
+    Copies are images whose decoded pixels are all equal. Images of one colour are counted apart:
+    they are no copies of each other.
+    """
+    flat = [_flat(split) for split in splits]
+    digests = [
+        [None if one else hashlib.blake2b(image, digest_size=16).digest()
+         for one, image in zip(constant, np.ascontiguousarray(split.images), strict=True)]
+        for constant, split in zip(flat, splits, strict=True)
+    ]  # fmt: skip
+    return [
+        *_leaks(splits, digests, names),
+        *_copies(splits, digests, names),
+        *_constant(flat, names),
+        *_dark(splits),
+        *_few(splits, classes),
+    ]
+
+
+def _flat(split: Split) -> np.ndarray:
+    """Whether each image is of one colour."""
+    first = split.images[:, :, :1, :1]
+    return np.asarray((split.images == first).all((1, 2, 3)))
+
+
+_Digests = Sequence[Sequence[bytes | None]]
+
+
+def _leaks(
+    splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
+) -> list[DataNote]:
+    """The test images that are training images too."""
+    trained: dict[bytes, int] = {}
+    for index, digest in enumerate(digests[0]):
+        if digest is not None:
+            trained.setdefault(digest, index)
+    found, other = [], 0
+    for index, digest in enumerate(digests[1]):
+        copy = trained.get(digest) if digest is not None else None
+        if copy is not None:
+            found.append(f"{names[1][index]} = {names[0][copy]}")
+            other += int(splits[1].labels[index] != splits[0].labels[copy])
+    if not found:
+        return []
+    share = f"{100 * len(found) / len(splits[1]):.3g} %"
+    which = f", {other:,} of them under another class" if other else ""
+    text = (
+        f"{len(found):,} of {counted(len(splits[1]), 'test image')} ({share}) "
+        f"{'is' if len(found) == 1 else 'are'} in the train split too{which}"
+    )
+    return [DataNote("leak", text, tuple(found), "test accuracy is too high: remove the copies")]
+
+
+def _copies(
+    splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
+) -> list[DataNote]:
+    """Images that occur twice within a split, and those of several classes."""
+    found = []
+    for split, hashes, shown, where in zip(splits, digests, names, ("train", "test"), strict=True):
+        first: dict[bytes, int] = {}
+        copies: list[str] = []
+        torn: list[str] = []
+        for index, digest in enumerate(hashes):
+            if digest is None:
+                continue
+            earlier = first.setdefault(digest, index)
+            if earlier == index:
+                continue
+            pair = f"{shown[index]} = {shown[earlier]}"
+            same = split.labels[index] == split.labels[earlier]
+            (copies if same else torn).append(pair)
+        if copies:
+            text = f"{counted(len(copies), f'{where} image')} that occur{'s' * (len(copies) == 1)}"
+            found.append(
+                DataNote("copies", f"{text} twice in its class", tuple(copies), serious=False)
+            )
+        if torn:
+            text = f"{counted(len(torn), f'{where} image')} that lie{'s' * (len(torn) == 1)}"
+            hint = "an image can be right in one class alone"
+            found.append(DataNote("two-classes", f"{text} in two classes", tuple(torn), hint))
+    return found
+
+
+def _constant(
+    flat: Sequence[np.ndarray], names: tuple[Sequence[str], Sequence[str]]
+) -> list[DataNote]:
+    those = tuple(
+        shown[index]
+        for part, shown in zip(flat, names, strict=True)
+        for index in np.flatnonzero(part).tolist()
+    )
+    if not those:
+        return []
+    total = sum(map(len, flat))
+    text = f"{len(those):,} of {counted(total, 'image')} of one colour: nothing can be seen in them"
+    return [DataNote("constant", text.replace(": nothing", ", nothing"), those, "remove them")]
+
+
+def _dark(splits: tuple[Split, Split]) -> list[DataNote]:
+    largest = max((int(split.images.max()) for split in splits if split.images.size), default=0)
+    if largest >= _DARK:
+        return []
+    text = f"no pixel of any image is above {largest} of 255"
+    hint = "were they saved with fewer bits, or as class numbers?"
+    return [DataNote("dark", text, hint=hint)]
+
+
+def _few(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
+    counts = np.bincount(splits[0].labels, minlength=len(classes))
+    few = tuple(f"{classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < FEW).tolist())
+    found = []
+    if few:
+        noun = "class" if len(few) == 1 else "classes"
+        text = f"{len(few)} {noun} of fewer than {FEW} training images"
+        found.append(DataNote("few", text, few, "add images to them"))
+    if len(counts) and counts.max() >= 10 * max(1, counts.min()):
+        low, high = classes[int(counts.argmin())], classes[int(counts.argmax())]
+        text = (
+            f"the largest class has {counts.max():,} training images, the smallest {counts.min():,}"
+        )
+        found.append(DataNote("imbalance", text, (high, low), serious=False))
+    return found

@@ -1,0 +1,134 @@
+"""Class folders: one folder of images per class, at the top or in a split."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from convcompare.core.errors import DataError, quote
+
+from ..data_notes import DataNote, counted, listed
+from .image_walk import FolderWalk, one_form
+from .label_table import label_tables
+from .split_names import splits_among
+
+ClassFolders = dict[str, list[Path]]
+"""The images of each class, by its name in composed Unicode."""
+
+_LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
+_NAMED = 5
+
+
+def unwrapped(
+    walk: FolderWalk, folder: Path, label: str = "", classes: Collection[str] = ()
+) -> Path:
+    """The folder inside of those that hold nothing but one folder, as archives make them.
+
+    It stops where images, a table of labels or a class of `classes` lie, and above the last class.
+    """
+    while True:
+        inside = walk.filled(folder)
+        if len(inside) != 1 or walk.loose(folder) or one_form(inside[0].name) in classes:
+            return folder
+        if label_tables(folder, label):
+            return folder
+        if not walk.filled(inside[0]) and not label_tables(inside[0], label):
+            return folder
+        folder = inside[0]
+
+
+def read_classes(
+    walk: FolderWalk, folder: Path, notes: list[DataNote], alike: bool = True
+) -> ClassFolders:
+    """The classes in `folder`, also those without images; what was left out goes to `notes`.
+
+    Raises DataError where all classes hold the same folders and that was not called `alike`:
+    those above are rather splits, or those below are.
+    """
+    found: ClassFolders = {}
+    forms: dict[str, str] = {}
+    for path in walk.folders(folder):
+        name = one_form(path.name)
+        if name in forms and forms[name] != path.name:
+            text = (
+                f"folders in {walk.shown(folder)}/ whose names differ in Unicode form are one class"
+            )
+            notes.append(DataNote("unicode", text, (name,), serious=False))
+        forms[name] = path.name
+        found.setdefault(name, []).extend(walk.images(path))
+    if not alike:
+        _check_not_splits(walk, folder)
+    loose = tuple(map(walk.shown, walk.loose(folder)))
+    if loose and found:
+        text = f"{counted(len(loose), 'image')} outside of the class folders, not used"
+        notes.append(DataNote("loose", text, loose, "move them into the folder of their class"))
+    return found
+
+
+def check_classes(walk: FolderWalk, folder: Path, classes: ClassFolders) -> None:
+    """Raise DataError unless there are two classes or more and images of each."""
+    where = quote(folder)
+    if not classes:
+        loose = walk.loose(folder)
+        flat = f": its {counted(len(loose), 'image')} have no class" if loose else ""
+        raise DataError(
+            f"there is no class folder in {where}{flat}",
+            f"{_LAYOUT}, or add a table labels.csv with columns file and label",
+        )
+    if len(classes) == 1:
+        name = quote(next(iter(classes)))
+        raise DataError(f"{where} has only one class folder: {name}", _LAYOUT)
+    empty = [name for name, files in classes.items() if not files]
+    if len(empty) == 1:
+        raise DataError(
+            f"class {quote(empty[0])} in {where} has no images",
+            "add images to it, or remove the folder",
+        )
+    if empty:
+        raise DataError(
+            f"{len(empty)} classes in {where} have no images: {listed(empty, _NAMED)}",
+            "add images to them, or remove the folders",
+        )
+
+
+def different_classes(
+    walk: FolderWalk, train: tuple[Path, ClassFolders], test: tuple[Path, ClassFolders]
+) -> None:
+    """Raise DataError, which names the classes, where two splits have different ones."""
+    sides = []
+    for (where, here), (other, there) in ((train, test), (test, train)):
+        only = [name for name in here if name not in there]
+        if only:
+            noun = "class" if len(only) == 1 else f"{len(only)} classes"
+            verb = "is" if len(only) == 1 else "are"
+            sides.append(
+                f"{noun} {listed(only, _NAMED)} {verb} in {walk.shown(where)}/ of "
+                f"{quote(walk.root)} but not in {walk.shown(other)}/"
+            )
+    if sides:
+        names = f"{walk.shown(train[0])}/ and {walk.shown(test[0])}/"
+        folded = [{name.casefold() for name in part} for _, part in (train, test)]
+        case = ", in capital and small letters too" if folded[0] == folded[1] else ""
+        raise DataError("; ".join(sides), f"{names} must hold folders of the same names{case}")
+
+
+def _check_not_splits(walk: FolderWalk, folder: Path) -> None:
+    filled = walk.filled(folder)
+    inside = [{one_form(path.name) for path in walk.filled(one)} for one in filled]
+    if len(filled) < 2 or any(map(walk.loose, filled)):
+        return
+    shared = sorted(set.intersection(*inside))
+    if len(shared) < 2:
+        return
+    names, below = listed([one.name for one in filled], _NAMED), listed(shared, _NAMED)
+    escape = "`splits=none` reads each as a class"
+    if len(splits_among(shared)) > 1:
+        raise DataError(
+            f"the class folders {names} in {quote(folder)} hold splits: {below}",
+            f"put the splits first: train/CLASS/IMAGE and test/CLASS/IMAGE; {escape}",
+        )
+    raise DataError(
+        f"the folders {names} in {quote(folder)} all hold {below}: they look like splits, and "
+        "their names are not known",
+        f"rename them to train and test; {escape}",
+    )

@@ -1,0 +1,78 @@
+"""What the files of a data set are, in notes: sizes, kinds of pixels, what cannot be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from ..data_notes import DataNote, counted
+from .image_decode import LARGE, DecodedImages, ImageFacts
+from .image_scaling import SIXTEEN_BITS
+
+
+def file_notes(decoded: DecodedImages, names: Sequence[str], size: int) -> list[DataNote]:
+    """Notes on the images that `names` are the files of, scaled to `size` pixels."""
+    used = [one for one in decoded.facts if not one.reason]
+    if not used:
+        return []
+    return [_sizes(used, size), _modes(used), *_scaled(decoded), *_counted(decoded, names, size)]
+
+
+def _sizes(used: Sequence[ImageFacts], size: int) -> DataNote:
+    widths, heights = [one.width for one in used], [one.height for one in used]
+    low, high = f"{min(widths)}×{min(heights)}", f"{max(widths)}×{max(heights)}"
+    said = f"all {low} pixels" if low == high else f"{low} to {high} pixels"
+    square = all(one.width == one.height for one in used)
+    cut = "" if square else ", of which the middle square is used"
+    scaled = "" if low == high == f"{size}×{size}" else f", scaled to {size}×{size}"
+    return DataNote("sizes", f"sizes: {said}{cut}{scaled}", serious=False)
+
+
+def _modes(used: Sequence[ImageFacts]) -> DataNote:
+    modes = Counter(one.mode for one in used)
+    parts = ", ".join(f"{count:,} {mode}" for mode, count in modes.most_common())
+    return DataNote("modes", f"kinds of pixels: {parts}", serious=False)
+
+
+def _scaled(decoded: DecodedImages) -> list[DataNote]:
+    found = []
+    for kind, scaling in decoded.scalings.items():
+        those = [one for one in decoded.facts if one.kind == kind and not one.reason]
+        low, high = min(one.low for one in those), max(one.high for one in those)
+        text = (
+            f"{counted(len(those), 'image')} of more than 8 bits, pixels from {low:g} to {high:g}: "
+            f"read as {scaling.words}, so that {scaling.low:g} to {scaling.high:g} become 0 to 255"
+        )
+        hint, usual = "other images in the folder may change this", scaling == SIXTEEN_BITS
+        found.append(DataNote("scaling", text, hint=hint, serious=not usual))
+    return found
+
+
+def _counted(decoded: DecodedImages, names: Sequence[str], size: int) -> list[DataNote]:
+    """A note on each property that some images have."""
+    rules: tuple[tuple[str, Callable[[ImageFacts], bool], str, str, bool], ...] = (
+        ("broken", lambda one: bool(one.reason), "that cannot be read, left out",
+         "replace them", True),
+        ("tiny", lambda one: 2 * min(one.width, one.height) < size,
+         f"smaller than half of {size} pixels, enlarged", "a smaller `size`", True),
+        ("deep-colour", lambda one: one.cut_to_8, "of 16 bits per colour, read with their upper 8",
+         "", False),
+        ("huge", lambda one: one.width * one.height > LARGE,
+         f"of more than {LARGE // 1_000_000} million pixels", "", False),
+        ("turned", lambda one: one.turned, "turned upright as their EXIF data say", "", False),
+        ("transparent", lambda one: one.transparent, "with transparency, laid on white", "", False),
+        ("frames", lambda one: one.several, "in files of several, of which the first is used",
+         "", False),
+    )  # fmt: skip
+    found = []
+    for kind, holds, text, hint, serious in rules:
+        those = tuple(
+            f"{name} ({one.reason})" if one.reason else name
+            for name, one in zip(names, decoded.facts, strict=True)
+            if holds(one) and (kind == "broken" or not one.reason)
+        )
+        if those:
+            noun = "file" if kind == "broken" else "image"
+            text = f"{counted(len(those), noun)} {text}"
+            found.append(DataNote(kind, text, those, hint, serious))
+    return found

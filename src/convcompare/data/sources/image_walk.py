@@ -1,0 +1,163 @@
+"""Reads a folder of images: without system files, links only as far as the folder goes."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..data_notes import DataNote, counted
+
+_NOT_IMAGES = {
+    *(".txt", ".json", ".csv", ".tsv", ".md", ".xml", ".yaml", ".yml", ".html", ".pdf", ".db"),
+    *(".py", ".ini", ".log", ".toml", ".rst", ".sha256", ".md5", ".zip", ".gz", ".npy", ".npz"),
+    *(".jsonl", ".parquet", ".xlsx", ".ipynb", ".mat", ".h5", ".hdf5", ".tar", ".tfrecord"),
+}
+_SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
+
+
+@dataclass(frozen=True)
+class _Entry:
+    path: Path
+    folder: bool
+    link: bool
+
+
+class FolderWalk:
+    """Lists folders and images below `root`; counts what it leaves out.
+
+    Symbolic links are followed as far as they lead to something below `root`, and never in a
+    circle. Files that are clearly no images, and those of the system, are left out. Methods raise
+    OSError for a folder that cannot be read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._real = os.path.realpath(root)
+        self._listed: dict[Path, list[_Entry]] = {}
+        self._images: dict[Path, list[Path]] = {}
+        self._outside: set[str] = set()
+        self._broken: set[str] = set()
+        self._circles: set[str] = set()
+        self._followed: set[str] = set()
+        self._others: set[str] = set()
+
+    def folders(self, folder: Path) -> list[Path]:
+        """The folders in `folder`, links to folders among them."""
+        return [entry.path for entry in self._entries(folder) if entry.folder]
+
+    def filled(self, folder: Path) -> list[Path]:
+        """The folders in `folder` that hold images, at any depth."""
+        return [path for path in self.folders(folder) if self.images(path)]
+
+    def loose(self, folder: Path) -> list[Path]:
+        """The images that lie in `folder` itself."""
+        return [entry.path for entry in self._entries(folder) if not entry.folder]
+
+    def images(self, folder: Path) -> list[Path]:
+        """The images in `folder` and below it, in the order of their names."""
+        if folder not in self._images:
+            self._images[folder] = list(self._below(folder, {os.path.realpath(folder)}))
+        return self._images[folder]
+
+    def shown(self, path: Path) -> str:
+        """A path as messages name it: from the root, with slashes; ``.`` for the root."""
+        return path.relative_to(self.root).as_posix()
+
+    def notes(self) -> list[DataNote]:
+        """Links that were followed, left out or broken; files that were not read."""
+        found = []
+        for paths, kind, text, hint in (
+            (self._outside, "outside", "out of the folder and {are} not followed",
+             "name the folder that they lead to, or copy what they lead to"),
+            (self._broken, "broken-links", "nowhere and {are} left out", "mend or remove them"),
+            (self._circles, "circles", "back to where they are and {are} left out", ""),
+            (self._followed, "links", "to places inside of the folder and {are} followed", ""),
+        ):  # fmt: skip
+            if paths:
+                one = len(paths) == 1
+                words = text.format(are="is" if one else "are")
+                text = f"{counted(len(paths), 'link')} lead{'s' if one else ''} {words}"
+                serious = kind in ("outside", "broken-links")
+                found.append(DataNote(kind, text, tuple(sorted(paths)), hint, serious))
+        if self._others:
+            endings = Counter(Path(name).suffix.lower() for name in self._others)
+            parts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(endings.items()))
+            text = f"{counted(len(self._others), 'file')} that are no images: {parts}"
+            found.append(DataNote("other-files", text, serious=False))
+        return found
+
+    @property
+    def outside(self) -> int:
+        """How many links lead out of the root."""
+        return len(self._outside)
+
+    def _place(self, path: Path) -> str:
+        """Where a path really lies below the root, whichever links lead there."""
+        real = Path(os.path.realpath(path.parent), path.name)
+        return real.relative_to(self._real).as_posix()
+
+    def _below(self, folder: Path, seen: set[str]) -> Iterator[Path]:
+        for entry in self._entries(folder):
+            if not entry.folder:
+                yield entry.path
+                continue
+            real = os.path.realpath(entry.path)
+            if real not in seen:
+                seen.add(real)
+                yield from self._below(entry.path, seen)
+            elif entry.link:
+                self._circles.add(self._place(entry.path))
+
+    def _entries(self, folder: Path) -> list[_Entry]:
+        if folder not in self._listed:
+            self._listed[folder] = list(self._list(folder))
+        return self._listed[folder]
+
+    def _list(self, folder: Path) -> Iterator[_Entry]:
+        for path in sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name)):
+            if path.name.startswith(".") or path.name.lower() in _SYSTEM:
+                continue
+            link = path.is_symlink()
+            if link and not self._follows(path):
+                continue
+            if path.is_dir():
+                yield _Entry(path, True, link)
+            elif path.is_file():
+                if path.suffix.lower() in _NOT_IMAGES:
+                    self._others.add(self._place(path))
+                else:
+                    yield _Entry(path, False, link)
+
+    def _follows(self, path: Path) -> bool:
+        real = Path(os.path.realpath(path))
+        if not real.is_relative_to(self._real):
+            kind = self._outside
+        elif not os.path.lexists(real) or real.is_symlink():  # is_symlink: a link to itself
+            kind = self._broken
+        elif Path(os.path.realpath(path.parent)).is_relative_to(real):
+            kind = self._circles
+        else:
+            kind = self._followed
+        kind.add(self._place(path))
+        return kind is self._followed
+
+
+def natural_order(name: str) -> tuple[tuple[tuple[int, int], ...], bytes]:
+    """A key that puts ``class2`` before ``class10``: bytes, and runs of digits as numbers."""
+    pieces: list[tuple[int, int]] = []
+    for digits, other in re.findall(r"([0-9]+)|([^0-9]+)", name):
+        if digits:
+            pieces.append((ord("0"), int(digits[:4000])))
+        else:
+            pieces += [(byte, -1) for byte in os.fsencode(other)]
+    return (*pieces, (-1, -1)), os.fsencode(name)
+
+
+def one_form(name: str) -> str:
+    """The composed Unicode form (NFC) of a name, which macOS and archives store decomposed."""
+    return unicodedata.normalize("NFC", name)

@@ -1,0 +1,170 @@
+"""Tables of image files and their classes: CSV, TSV and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from convcompare.core.errors import DataError, quote
+
+from ..data_notes import listed
+from .split_names import SplitKind, split_words
+
+_FILE = (
+    *("filename", "file", "filenames", "files", "filepath", "filepaths", "path", "paths"),
+    *("imagepath", "imgpath", "imagename", "imgname", "imagefile", "image", "images", "img"),
+    *("imageid", "imgid", "idcode", "id", "photo", "picture"),
+)
+_LABEL = (
+    *("label", "labels", "class", "classes", "classname", "labelname", "category", "categoryname"),
+    *("target", "species", "breed", "diagnosis", "dx", "groundtruth", "y"),
+    *("labelid", "classid", "categoryid"),
+)
+_SPLIT = ("split", "set", "subset", "partition", "dataset", "datasplit")
+_ENDINGS = (".csv", ".tsv", ".jsonl")
+IMAGE_ENDINGS = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+)
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One image of a table: its file as written, its class or "", and its split or None."""
+
+    file: str
+    label: str
+    split: SplitKind | None
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A table that has a column of files and one of classes.
+
+    ``split`` is the split that its own name speaks of, as ``train.csv`` does, or None.
+    """
+
+    path: Path
+    file_column: str
+    label_column: str
+    split_column: str | None
+    split: SplitKind | None
+
+    def rows(self, split_of_all: SplitKind | None = None) -> list[LabelRow]:
+        """All rows that name a file, of the split given or that of their column.
+
+        Raises DataError for a split that is not known.
+        """
+        found, unknown = [], set[str]()
+        for row in _records(self.path):
+            file, label = _cell(row, self.file_column), _cell(row, self.label_column)
+            split = split_of_all
+            if self.split_column and not split:
+                word = _cell(row, self.split_column)
+                known = split_words(word)
+                split = known[0] if known else None
+                if not known:
+                    unknown.add(word)
+            if file:
+                found.append(LabelRow(file, label, split))
+        if unknown:
+            raise DataError(
+                f"column {quote(self.split_column)} of {quote(self.path)} names splits that are "
+                f"not known: {listed(sorted(unknown))}",
+                "known are train, val and test, and their usual other names",
+            )
+        return found
+
+
+def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
+    """The tables in `folder` with a column of files and one of classes, by name.
+
+    `label_column` names the column of the classes where its name is not a usual one. Samples of a
+    submission, whose classes are invented, are left out.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        hidden = path.name.startswith(".") or "submission" in path.name.lower()
+        if path.suffix.lower() in _ENDINGS and not hidden and path.is_file():
+            table = _table(path, label_column)
+            found += [table] if table else []
+    return found
+
+
+def _table(path: Path, label_column: str) -> LabelTable | None:
+    columns = list(next(iter(_records(path)), {}))
+    names = {column: _plain(column) for column in columns}
+    file = _first(names, _FILE) or next(
+        (column for column, name in names.items() if name.endswith("filename")), None
+    )
+    label = label_column if label_column in columns else None
+    label = label or (None if label_column else _first(names, _LABEL))
+    if file is None or label is None or file == label:
+        return None
+    words = split_words(path.stem)
+    return LabelTable(path, file, label, _first(names, _SPLIT), words[0] if words else None)
+
+
+def _first(names: dict[str, str], known: Sequence[str]) -> str | None:
+    """The column with the earliest of the known names."""
+    for name in known:
+        for column, plain in names.items():
+            if plain == name:
+                return column
+    return None
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"[\W_]+", "", column.lower())
+
+
+def _records(path: Path) -> Iterator[dict[str, object]]:
+    """The rows of a table by column; nothing of a file that is not one."""
+    read = _json_rows if path.suffix.lower() == ".jsonl" else _csv_rows
+    with suppress(UnicodeDecodeError, csv.Error), path.open(encoding="utf-8-sig") as lines:
+        yield from read(lines, path)
+
+
+def _csv_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
+    source = iter(lines)
+    first = next(source, "")
+    mark = max(",;\t|", key=first.count)
+    header = next(csv.reader([first], delimiter=mark), [])
+    names = [name.strip() for name in header]
+    rows = csv.reader(source, delimiter=mark)
+    if len(header) == 2 and _is_image(header[0]):  # no heading: file, class
+        names = ["file", "label"]
+        yield dict(zip(names, header, strict=True))
+    if len(set(names)) == len(names) > 1:
+        for row in rows:
+            yield dict(zip(names, row, strict=False))
+
+
+def _json_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise DataError(
+                f"line {number} of {quote(path)} is not a JSON object", "mend or remove the file"
+            )
+        yield record
+
+
+def _cell(row: dict[str, object], column: str) -> str:
+    value = row.get(column)
+    if value is None or isinstance(value, (list, dict)):
+        return ""
+    return str(value).strip()
+
+
+def _is_image(text: str) -> bool:
+    return PurePosixPath(text.strip()).suffix.lower() in IMAGE_ENDINGS

@@ -1,0 +1,145 @@
+"""Finds the images that a table of labels names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from convcompare.core.errors import DataError, quote
+
+from ..data_notes import DataNote, counted, listed
+from .image_walk import FolderWalk, one_form
+from .label_table import IMAGE_ENDINGS, LabelRow, LabelTable
+from .split_names import SplitKind
+
+Labelled = dict[SplitKind | None, dict[str, list[Path]]]
+"""The images of each class, by split; None for those of no split."""
+
+
+@dataclass
+class LabelledFiles:
+    """The images that tables name, by split and class, and what is wrong with the tables.
+
+    ``places`` are folders that are splits: an image there is of that split if no table says so.
+    """
+
+    places: Sequence[tuple[Path, SplitKind]] = ()
+    found: Labelled = field(default_factory=dict)
+    notes: list[DataNote] = field(default_factory=list)
+
+    def add(
+        self, table: LabelTable, walk: FolderWalk, pool: Sequence[Path], split: SplitKind | None
+    ) -> None:
+        """Find the images of a table among those of `pool`.
+
+        `split` is that of the whole table, or None where its rows say it or nobody does.
+
+        Raises DataError where it finds none, where a name fits several images, or where a row
+        gives an image another class or split than one before.
+        """
+        index, base = _Index(walk, pool), walk.shown(table.path.parent)
+        known: dict[Path, LabelRow] = {}
+        missing: list[str] = []
+        blank: list[str] = []
+        for row in table.rows(split):
+            matches = index.find(row.file, base)
+            if not row.label:
+                blank.append(row.file)
+            elif not matches:
+                missing.append(row.file)
+            elif len(matches) > 1:
+                raise DataError(
+                    f"{quote(row.file)} in {quote(table.path)} fits several images: "
+                    f"{listed([walk.shown(path) for path in matches])}",
+                    "write the path of each image from the folder of the table",
+                )
+            else:
+                self._put(table, matches[0], row, known)
+        if not known:
+            raise DataError(
+                f"none of the images that {quote(table.path)} names is there"
+                + (f", as {listed(missing, 1)}" if missing else ""),
+                "the paths of the images start at the folder of the table",
+            )
+        name = quote(walk.shown(table.path))
+        for kind, names, noun, what in (
+            ("missing-files", missing, "image", f"that {name} names and that cannot be found"),
+            ("no-class", blank, "row", f"of {name} without a class"),
+        ):
+            if names:
+                text = f"{counted(len(names), noun)} {what}, not used"
+                self.notes.append(DataNote(kind, text, tuple(names), "add what is missing"))
+
+    def _put(
+        self, table: LabelTable, path: Path, row: LabelRow, known: dict[Path, LabelRow]
+    ) -> None:
+        before = known.setdefault(path, row)
+        if (before.label, before.split) != (row.label, row.split):
+            raise DataError(
+                f"{quote(table.path)} names {quote(row.file)} twice, as {quote(before.label)} "
+                f"and as {quote(row.label)}",
+                "each image has one class and one split",
+            )
+        if before is row:
+            place = (kind for folder, kind in self.places if path.is_relative_to(folder))
+            classes = self.found.setdefault(row.split or next(place, None), {})
+            classes.setdefault(one_form(row.label), []).append(path)
+
+    @property
+    def count(self) -> int:
+        """How many images the tables name."""
+        return sum(len(paths) for split in self.found.values() for paths in split.values())
+
+    def unnamed(self, walk: FolderWalk, pool: Iterable[Path]) -> list[DataNote]:
+        """The images of `pool` that no table named, as a note."""
+        named = {
+            path for split in self.found.values() for group in split.values() for path in group
+        }
+        rest = tuple(walk.shown(path) for path in pool if path not in named)
+        if not rest:
+            return []
+        text = f"{counted(len(rest), 'image')} that no table names, not used"
+        return [DataNote("unnamed", text, rest, "add them to the table, or move them away")]
+
+
+class _Index:
+    """Images by their path from the root, by their name, and by that without its ending."""
+
+    def __init__(self, walk: FolderWalk, pool: Sequence[Path]) -> None:
+        self._paths: dict[str, list[Path]] = {}
+        self._names: dict[str, list[Path]] = {}
+        self._stems: dict[str, list[Path]] = {}
+        for path in pool:
+            self._paths.setdefault(one_form(walk.shown(path)), []).append(path)
+            self._names.setdefault(one_form(path.name), []).append(path)
+            self._stems.setdefault(one_form(_stem(path.name)), []).append(path)
+
+    def find(self, text: str, base: str) -> list[Path]:
+        """The images that `text` may mean, seen from the folder `base`."""
+        written = one_form(text.replace("\\", "/")).removeprefix("./")
+        name = written.rpartition("/")[2]
+        below = written if base == "." else f"{base}/{written}"
+        return (
+            self._paths.get(below)
+            or self._paths.get(written)
+            or self._ending(written)
+            or self._names.get(name)
+            or self._stems.get(name)
+            or []
+        )
+
+    def _ending(self, written: str) -> list[Path]:
+        """Those whose path ends as the text does: a path from another machine, or from above."""
+        parts = written.split("/")
+        for start in range(1, len(parts) - 1):
+            found = self._paths.get("/".join(parts[start:]))
+            if found:
+                return found
+        same = self._names.get(parts[-1], [])
+        return [path for path in same if one_form(path.as_posix()).endswith("/" + written)]
+
+
+def _stem(name: str) -> str:
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot and f".{ending.lower()}" in IMAGE_ENDINGS else name

@@ -1,0 +1,135 @@
+"""Folders whose classes are in a table: Kaggle's ``train.csv``, Hugging Face's ``metadata.csv``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from convcompare.core.errors import DataError, quote
+
+from ..data_notes import DataNote, listed
+from .class_folders import ClassFolders
+from .image_walk import FolderWalk
+from .label_table import LabelTable
+from .labelled_files import LabelledFiles
+from .split_folders import Role
+from .split_names import SplitKind
+
+
+@dataclass(frozen=True)
+class LabelledTree:
+    """The images of each class by tables; ``test`` is None where none has a test split."""
+
+    train: ClassFolders
+    test: ClassFolders | None
+    test_split: str
+    notes: list[DataNote]
+
+
+def labelled_tree(
+    walk: FolderWalk, top: Path, tables: Sequence[LabelTable], roles: Sequence[Role]
+) -> LabelledTree:
+    """The images in `top` by `tables`, each of which may be of one split or of all.
+
+    Raises DataError where tables contradict each other, or give no two splits of equal classes.
+    """
+    places = [(role.folder, role.kind) for role in roles if role.kind]
+    files, splits = LabelledFiles(places), _owners(tables, roles)
+    several = [table.path.name for table in tables if splits[table.path] is None]
+    if len(several) > 1:
+        raise DataError(
+            f"several tables in {quote(top)} name files and classes: {listed(several, 5)}",
+            "keep one of them",
+        )
+    for table in tables:
+        split = splits[table.path]
+        own = [role for role in roles if role.kind == split and split]
+        pool = [path for role in own for path in walk.images(role.folder)] or walk.images(top)
+        files.add(table, walk, pool, split)
+    found = files.found
+    words = ", ".join(quote(walk.shown(table.path)) for table in tables)
+    if None in found and len(found) > 1:
+        raise DataError(f"{words}: some rows name a split, others none", "name one in each row")
+    train = found.get("train", found.get(None))
+    if train is None:
+        raise DataError(f"{words}: no row is of a train split", "known are train, val and test")
+    kind: SplitKind = "test" if "test" in found else "val"
+    test = found.get(kind)
+    notes = [DataNote("layout", f"classes from {words}", serious=False), *files.notes]
+    notes += _left_out(walk, files, top, roles, kind if test else None)
+    _check(words, train, test)
+    return LabelledTree(_sorted(train), test and _sorted(test), f"{kind} rows of {words}", notes)
+
+
+def table_knows_better(walk: FolderWalk, top: Path, tables: Sequence[LabelTable]) -> bool:
+    """Whether the classes are those of a table, and not the folders in `top`.
+
+    They are if they name half of the images or more, unless each folder holds images of one class
+    and each class lies in one folder.
+    """
+    filled = walk.filled(top)
+    if len(filled) < 2 or walk.loose(top):
+        return True
+    files = LabelledFiles()
+    try:
+        for table in tables:
+            files.add(table, walk, walk.images(top), None)
+    except DataError:
+        return False
+    if 2 * files.count < len(walk.images(top)):
+        return False
+    pairs = {
+        (name, path.relative_to(top).parts[0])
+        for split in files.found.values()
+        for name, paths in split.items()
+        for path in paths
+    }
+    return not len(pairs) == len({name for name, _ in pairs}) == len({place for _, place in pairs})
+
+
+def _owners(tables: Sequence[LabelTable], roles: Sequence[Role]) -> dict[Path, SplitKind | None]:
+    """The split of each table: that of the folder it lies in, or of its own name."""
+    inside = {table.path: role.kind for role in roles for table in role.tables}
+    return {
+        table.path: inside.get(table.path) or (None if table.split_column else table.split)
+        for table in tables
+    }
+
+
+def _left_out(
+    walk: FolderWalk,
+    files: LabelledFiles,
+    top: Path,
+    roles: Sequence[Role],
+    test: SplitKind | None,
+) -> list[DataNote]:
+    """The images that belong to no split of a table, and the validation split beside a test."""
+    notes, apart = [], set[Path]()
+    for role in roles:
+        if role.kind not in files.found and (role.kind or role.images):
+            notes.append(role.unused(walk))
+            apart.update(walk.images(role.folder))
+    if test == "test" and "val" in files.found:
+        text = "the rows of the validation split are not used: there is a test split"
+        hint = "`--val-fraction 0.1` holds out training images to select by"
+        notes.append(DataNote("unused", text, hint=hint))
+    return notes + files.unnamed(walk, [path for path in walk.images(top) if path not in apart])
+
+
+def _check(words: str, train: ClassFolders, test: ClassFolders | None) -> None:
+    if len(train) < 2:
+        raise DataError(
+            f"{words}: all images are of one class, {quote(next(iter(train)))}",
+            "`label=COLUMN` names another column of classes",
+        )
+    if test is not None and set(train) != set(test):
+        only = [sorted(set(a) - set(b)) for a, b in ((train, test), (test, train))]
+        parts = [f"only in {name}: {listed(names, 5)}"
+                 for name, names in zip(("train", "test"), only, strict=True) if names]  # fmt: skip
+        raise DataError(f"{words}: the splits differ in classes, {'; '.join(parts)}",
+                        "both splits must have images of every class")  # fmt: skip
+
+
+def _sorted(classes: ClassFolders) -> ClassFolders:
+    return {name: sorted(paths) for name, paths in classes.items()}

@@ -1,0 +1,124 @@
+"""Folders that are splits: which are there, and what lies in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from convcompare.core.errors import DataError, quote
+
+from ..data_notes import DataNote, counted, listed
+from .class_folders import unwrapped
+from .image_walk import FolderWalk, one_form
+from .label_table import LabelTable, label_tables
+from .split_names import KNOWN, SplitKind, splits_among
+
+ESCAPE = "`splits=none` reads every folder as a class"
+
+
+@dataclass(frozen=True)
+class Role:
+    """A folder beside or of the splits.
+
+    ``inner`` is where its classes lie, below folders that hold nothing else; ``classes`` are the
+    folders there that hold images. ``kind`` is None for a folder that is no split.
+    """
+
+    kind: SplitKind | None
+    folder: Path
+    inner: Path
+    classes: frozenset[str]
+    images: int
+    tables: tuple[LabelTable, ...]
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether its folders are the classes, and not a table."""
+        return len(self.classes) > 1 or (len(self.classes) == 1 and not self.tables)
+
+    def unused(self, walk: FolderWalk) -> DataNote:
+        """That this folder is not used, and why."""
+        name, images = quote(walk.shown(self.folder) + "/"), counted(self.images, "image")
+        if self.kind == "val" and self.has_classes:
+            hint = "`--val-fraction 0.1` holds out training images to select by"
+            return DataNote("unused", f"{name} with {images} is not used: there is a test split",
+                            hint=hint)  # fmt: skip
+        if self.kind:
+            return DataNote("unused", f"{name} with {images} is not used: it has no classes",
+                            hint="a table of its files and their classes makes it a split",
+                            serious=self.images > 0)  # fmt: skip
+        return DataNote("unused", f"{name} with {images} is not used: it is no split",
+                        hint="rename it if it is one", serious=self.images > 0)  # fmt: skip
+
+
+def read_roles(walk: FolderWalk, top: Path, label: str = "") -> list[Role]:
+    """The splits in `top`, train among them, and the folders beside them; empty if there are none.
+
+    Raises DataError where the folders are splits in part, several times, or without classes.
+    """
+    folders = walk.folders(top)
+    kinds = splits_among(path.name for path in folders)
+    if not kinds:
+        return []
+    train_names: frozenset[str] = frozenset()
+    roles = []
+    for path in sorted(folders, key=lambda path: kinds.get(path.name) != "train"):
+        role = _role(walk, path, kinds.get(path.name), label, train_names)
+        train_names = train_names or (role.classes if role.kind == "train" else frozenset())
+        roles.append(role)
+    known = [role for role in roles if role.kind]
+    others = [role for role in roles if not role.kind and role.images]
+    if _is_one_class(known, others):
+        return []
+    labelled = bool(label_tables(top, label)) or any(role.tables for role in known)
+    _check(top, known, others, labelled)
+    return roles
+
+
+def _role(
+    walk: FolderWalk, path: Path, kind: SplitKind | None, label: str, classes: frozenset[str]
+) -> Role:
+    inner = unwrapped(walk, path, label, classes)
+    names = frozenset(one_form(folder.name) for folder in walk.filled(inner))
+    tables = (*label_tables(path, label), *(label_tables(inner, label) if inner != path else ()))
+    return Role(kind, path, inner, names, len(walk.images(path)), tables if kind else ())
+
+
+def _is_one_class(known: list[Role], others: list[Role]) -> bool:
+    """Whether what is called `train` is a class: images alone, beside others like it."""
+    flat = all(not role.classes and not role.tables for role in (*known, *others))
+    return flat and len(known) == 1 and len(others) > 1
+
+
+def _check(top: Path, known: list[Role], others: list[Role], labelled: bool) -> None:
+    where = quote(top)
+    for kind in ("train", "val", "test"):
+        same = [role.folder.name for role in known if role.kind == kind and role.images]
+        chosen = kind == "val" and any(role.kind == "test" and role.has_classes for role in known)
+        if len(same) > 1 and not chosen:
+            raise DataError(
+                f"several folders in {where} are the {kind} split: {listed(same, 5)}",
+                f"keep one of them; {ESCAPE}",
+            )
+    train = [role for role in known if role.kind == "train"]
+    names = listed([role.folder.name for role in known], 5)
+    if not train:
+        raise DataError(
+            f"there is no train split in {where} beside {names}",
+            f"known names: {KNOWN}, … in any case; {ESCAPE}",
+        )
+    if labelled and not train[0].has_classes:
+        return
+    if not train[0].has_classes:
+        raise DataError(
+            f"{names} in {where} are splits, but {quote(train[0].folder.name)} has no class "
+            "folders, and there is no table of labels",
+            "train/CLASS/IMAGE, or a train.csv with columns file and label",
+        )
+    tested = any(role.has_classes for role in known if role.kind != "train")
+    if others and not tested:
+        unknown = listed([role.folder.name for role in others], 5)
+        raise DataError(
+            f"{unknown} in {where}, beside {quote(train[0].folder.name)}, is not known as a split",
+            f"known names: {KNOWN}, … in any case; {ESCAPE}",
+        )

@@ -1,0 +1,63 @@
+"""Which names of folders and tables mean a split: train, validation or test."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal
+
+SplitKind = Literal["train", "val", "test"]
+
+_WORDS: dict[str, SplitKind] = {
+    **dict.fromkeys(("train", "training", "trn", "trainval"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "validating"), "val"),
+    **dict.fromkeys(("dev", "devel", "development", "eval", "evaluation"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout", "heldout"), "test"),
+}
+_FILLING = {
+    *("set", "sets", "data", "dataset", "split", "splits", "folder", "dir", "the", "all", "full"),
+    *("image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos"),
+    *("jpg", "jpeg", "png", "resized", "small", "label", "labels", "list"),
+}
+"""Words beside that of the split which say nothing about the images."""
+_GLUED = re.compile(
+    rf"({'|'.join(sorted(_WORDS, key=len, reverse=True))})"
+    r"(sets?|data|dataset|split|images?|imgs?|folder|dir|labels?)"
+)
+KNOWN = "train, training, val, valid, validation, dev, test, testing"
+"""The names in a hint; `split_words` takes more."""
+
+
+def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
+    """The split that a name speaks of, and its other words that mean something.
+
+    ``Training_set`` → train, (); ``seg_test`` → test, ("seg",); ``val2017`` → val, ();
+    None where it speaks of no split, or of several.
+    """
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
+    text = re.sub(r"\b(hold|held)[\W_]+out\b", "holdout", text.lower().replace("_", " "))
+    kinds: set[SplitKind] = set()
+    rest: list[str] = []
+    for word in filter(None, (part.strip("0123456789") for part in re.split(r"[\W_]+", text))):
+        glued = _GLUED.fullmatch(word)
+        kind = _WORDS.get(glued[1] if glued else word)
+        if kind:
+            kinds.add(kind)
+        elif word not in _FILLING:
+            rest.append(word)
+    return (kinds.pop(), tuple(rest)) if len(kinds) == 1 else None
+
+
+def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
+    """The names among those of sibling folders that mean a split, each with its kind.
+
+    A plain name (``train``, ``Test_Images``) always does. One with another word does beside a name
+    of another kind with the same word: ``seg_train`` beside ``seg_test``, but neither
+    ``train_station`` beside ``test_tube`` nor ``steam_train`` alone.
+    """
+    found = {name: words for name in names if (words := split_words(name))}
+    kinds: dict[tuple[str, ...], set[SplitKind]] = {}
+    for kind, rest in found.values():
+        kinds.setdefault(rest, set()).add(kind)
+    return {name: kind for name, (kind, rest) in found.items() if not rest or len(kinds[rest]) > 1}

@@ -1,0 +1,101 @@
+"""Examples of each class of a data set on one sheet, as the networks see them."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convcompare.core import formatting
+from convcompare.data.dataset import Dataset, Images, Split
+
+from .figure import GREY, canvas, styled
+from .style import short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ACROSS = (10, 5)
+"""Examples of a class of the train split, and of the test split."""
+MOST_CLASSES = 100
+CELL, GAP = 0.44, 0.05
+"""Inches of a picture, and between two."""
+_PIXELS = 88
+"""Pixels of a picture."""
+_LEFT, _TOP, _BETWEEN, _MARGIN = 1.65, 0.72, 0.2, 0.06
+_STEP = CELL + GAP
+
+
+def contact_sheet(dataset: Dataset, kind: str) -> bytes:
+    """A sheet as the bytes of a file of the format `kind`.
+
+    A row per class, at most 100, with images evenly spaced over those of the class in each split.
+    """
+    rows = min(len(dataset.classes), MOST_CLASSES)
+    lefts = (_LEFT, _LEFT + ACROSS[0] * _STEP + _BETWEEN)
+    width, height = lefts[1] + ACROSS[1] * _STEP + _MARGIN, _TOP + rows * _STEP + _MARGIN
+    splits = (("train", dataset.train), ("test", dataset.test))
+    with styled(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a class whose letters the font lacks
+        figure, axes = canvas(width, height)
+        _head(axes, dataset, rows)
+        for (name, split), left, across in zip(splits, lefts, ACROSS, strict=True):
+            axes.text(left, _TOP - 0.06, name, va="bottom", fontsize=7, color=GREY)
+            extent = (left, left + across * _STEP, _TOP + rows * _STEP, _TOP)
+            axes.imshow(_mosaic(split, rows, across), extent=extent)
+        for label, text in enumerate(_names(dataset, rows)):
+            middle = _TOP + label * _STEP + CELL / 2
+            axes.text(_LEFT - 0.12, middle, text, va="center", ha="right", fontsize=7)
+        axes.set(xlim=(0, width), ylim=(height, 0))
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=200)
+    return buffer.getvalue()
+
+
+def _head(axes: Axes, dataset: Dataset, rows: int) -> None:
+    side, classes = dataset.image_size, len(dataset.classes)
+    shown = f", the first {rows} shown" if rows < classes else ""
+    counts = [formatting.count(len(split)) for split in (dataset.train, dataset.test)]
+    about = (
+        f"{classes} classes{shown} · {counts[0]} train, {counts[1]} test · as networks see "
+        f"them, {side}×{side}"
+    )
+    axes.text(_MARGIN, 0.06, short(dataset.name, 80), va="top", fontsize=10, fontweight="bold")
+    axes.text(_MARGIN, 0.28, about, va="top", fontsize=7, color=GREY)
+
+
+def _names(dataset: Dataset, rows: int) -> list[str]:
+    """What each class is called, and how many images it has in both splits."""
+    counts = [
+        np.bincount(split.labels, minlength=len(dataset.classes))
+        for split in (dataset.train, dataset.test)
+    ]
+    return [
+        f"{short(dataset.classes[label])}\n{counts[0][label]:,} + {counts[1][label]:,}"
+        for label in range(rows)
+    ]
+
+
+def _mosaic(split: Split, rows: int, across: int) -> Images:
+    """Examples of each class in a row of a picture, white between them and where there is none."""
+    step = round(_PIXELS * _STEP / CELL)
+    sheet = np.full((rows * step, across * step, 3), 255, np.uint8)
+    for label in range(rows):
+        those = np.flatnonzero(split.labels == label)
+        places = np.linspace(0, len(those) - 1, min(across, len(those))).round().astype(int)
+        for column, index in enumerate(those[places].tolist()):
+            y, x = label * step, column * step
+            sheet[y : y + _PIXELS, x : x + _PIXELS] = _cell(split.images[index])
+    return sheet
+
+
+def _cell(image: Images) -> Images:
+    """An image (channels, h, w) as pixels of the sheet; those of small images stay sharp."""
+    from PIL import Image
+
+    colour = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
+    how = Image.Resampling.NEAREST if len(colour) < _PIXELS else Image.Resampling.BOX
+    picture = Image.fromarray(np.ascontiguousarray(colour)).resize((_PIXELS, _PIXELS), how)
+    return np.asarray(picture, np.uint8)
