@@ -1,4 +1,4 @@
-"""What ``convcompare datasets NAME`` shows: splits, classes, images, and what is wrong with them."""
+"""What ``convcompare datasets NAME`` shows: splits, classes, images, and their faults."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _hold_out(tree: ImageTree, share: float, seed: int) -> tuple[Files, Files]:
         verb = "has one image" if len(single) == 1 else "have one image each"
         raise DataError(
             f"{noun} {listed(single, _NAMED)} in {quote(tree.root)} {verb}, too few for two splits",
-            "add images to it, or remove the folder",
+            f"add images to {'it' if len(single) == 1 else 'them'}, or remove the folder",
         )
     for files in tree.train:
         count = min(max(1, round(share * len(files))), len(files) - 1)

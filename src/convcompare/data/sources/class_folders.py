@@ -10,7 +10,7 @@ from convcompare.core.errors import DataError, quote
 from ..data_notes import DataNote, counted, listed
 from .image_walk import FolderWalk, one_form
 from .label_table import label_tables
-from .split_names import splits_among
+from .split_names import says_nothing, splits_among
 
 ClassFolders = dict[str, list[Path]]
 """The images of each class, by its name in composed Unicode."""
@@ -117,8 +117,8 @@ def _check_not_splits(walk: FolderWalk, folder: Path) -> None:
     inside = [{one_form(path.name) for path in walk.filled(one)} for one in filled]
     if len(filled) < 2 or any(map(walk.loose, filled)):
         return
-    shared = sorted(set.intersection(*inside))
-    if len(shared) < 2:
+    shared = sorted(name for name in set.intersection(*inside) if not says_nothing(name))
+    if not shared or max(map(len, inside)) < 2:
         return
     names, below = listed([one.name for one in filled], _NAMED), listed(shared, _NAMED)
     escape = "`splits=none` reads each as a class"

@@ -40,8 +40,9 @@ def _scaled(decoded: DecodedImages) -> list[DataNote]:
         those = [one for one in decoded.facts if one.kind == kind and not one.reason]
         low, high = min(one.low for one in those), max(one.high for one in those)
         text = (
-            f"{counted(len(those), 'image')} of more than 8 bits, pixels from {low:g} to {high:g}: "
-            f"read as {scaling.words}, so that {scaling.low:g} to {scaling.high:g} become 0 to 255"
+            f"{counted(len(those), 'image')} of more than 8 bits, values from {low:.6g} to "
+            f"{high:.6g} over all of them: {scaling.words}, {scaling.low:.6g} to "
+            f"{scaling.high:.6g} become 0 to 255"
         )
         hint, usual = "other images in the folder may change this", scaling == SIXTEEN_BITS
         found.append(DataNote("scaling", text, hint=hint, serious=not usual))

@@ -37,7 +37,7 @@ class Scaling:
 
 
 SIXTEEN_BITS = Scaling(0, 65535, "16 bits", shift=8)
-UNIT = Scaling(0, 1, "floats from 0 to 1")
+UNIT = Scaling(0, 1, "floats")
 USUAL: dict[DeepKind, Scaling] = {"integer": SIXTEEN_BITS, "float": UNIT}
 """What is tried before the range is known."""
 
@@ -47,17 +47,19 @@ def scaling_of(kind: DeepKind, low: float, high: float) -> Scaling:
 
     Whole numbers: the fewest of 8, 10, 12, 14 or 16 bits that hold them; by their largest value
     below 64, and from the smallest to the largest if they are negative or larger. Floats: 0 to 1,
-    -1 to 1 or 0 to 255 if they lie inside, else from the smallest to the largest.
+    -1 to 1 or 0 to 255 if they lie inside and reach a quarter of the largest (and half of -1), else
+    from the smallest to the largest.
     """
     if kind == "float":
         for bottom, top in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)):
-            if bottom <= low and high <= top:
-                return Scaling(bottom, top, f"floats from {bottom:g} to {top:g}")
+            near = low < bottom / 2 or not bottom
+            if bottom <= low and top / 4 <= high <= top and near:
+                return Scaling(bottom, top, "floats")
     elif low >= 0 and high < _DARKEST:
-        return Scaling(0, high, f"whole numbers up to {high:.0f}")
+        return Scaling(0, high, "small whole numbers")
     elif low >= 0:
         for bits in (8, 10, 12, 14, 16):
             if high < 2**bits:
                 return Scaling(0, 2**bits - 1, f"{bits} bits", shift=bits - 8)
     noun = "floats" if kind == "float" else "whole numbers"
-    return Scaling(low, high, f"{noun} from {low:g} to {high:g}, the least and the largest")
+    return Scaling(low, high, f"{noun} of no usual range")

@@ -58,12 +58,15 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
             raise DataError(f"{quote(text)} is not a folder", layout)
         return _read(root, splits, label)
     except OSError as error:
+        denied = isinstance(error, PermissionError)
         raise DataError(
             f"cannot read the folder {quote(text)} ({error.strerror or error})",
-            "give yourself the right to read it",
+            "give yourself the right to read it" if denied else layout,
         ) from error
     except RuntimeError as error:  # `~name` of nobody
-        raise DataError(f"there is no folder {quote(text)} ({error})", layout) from error
+        raise DataError(
+            f"there is no folder {quote(text)} ({str(error).rstrip('.')})", layout
+        ) from error
 
 
 def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
@@ -71,7 +74,9 @@ def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
     top = unwrapped(walk, root, label)
     if not walk.images(top):
         where = f"there is no class folder in {quote(root)}: it holds no image"
-        raise DataError(f"{where}{_linked(walk)}", LAYOUT)
+        left = [note for note in walk.notes() if note.serious or note.kind == "other-files"]
+        hints = [note.hint for note in left if note.hint]
+        raise DataError("; ".join([where, *(note.line() for note in left)]), (*hints, LAYOUT)[0])
     roles = read_roles(walk, top, label) if splits == "auto" else []
     tables = [] if splits == "none" else label_tables(top, label)
     tables += [table for role in roles for table in role.tables]
@@ -125,10 +130,3 @@ def _in_folders(
     notes += [role.unused(walk) for role in roles if role not in (train, test)]
     words = f"own {quote(walk.shown(test.folder))[1:-1]}/ folder" if test else ""
     return train_files, test_files, words, notes
-
-
-def _linked(walk: FolderWalk) -> str:
-    """What may have been meant by a folder in which nothing is found."""
-    notes = [note for note in walk.notes() if note.kind in ("outside", "broken-links")]
-    others = [note for note in walk.notes() if note.kind == "other-files"]
-    return "".join(f"; {note.line()}" for note in (*notes, *others))

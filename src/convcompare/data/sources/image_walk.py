@@ -75,7 +75,7 @@ class FolderWalk:
             (self._outside, "outside", "out of the folder and {are} not followed",
              "name the folder that they lead to, or copy what they lead to"),
             (self._broken, "broken-links", "nowhere and {are} left out", "mend or remove them"),
-            (self._circles, "circles", "back to where they are and {are} left out", ""),
+            (self._circles, "circles", "in a circle and {are} left out", ""),
             (self._followed, "links", "to places inside of the folder and {are} followed", ""),
         ):  # fmt: skip
             if paths:
@@ -87,7 +87,8 @@ class FolderWalk:
         if self._others:
             endings = Counter(Path(name).suffix.lower() for name in self._others)
             parts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(endings.items()))
-            text = f"{counted(len(self._others), 'file')} that are no images: {parts}"
+            are = "is no image" if len(self._others) == 1 else "are no images"
+            text = f"{counted(len(self._others), 'file')} that {are}: {parts}"
             found.append(DataNote("other-files", text, serious=False))
         return found
 

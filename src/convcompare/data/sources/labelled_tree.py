@@ -16,6 +16,8 @@ from .labelled_files import LabelledFiles
 from .split_folders import Role
 from .split_names import SplitKind
 
+_WORDS: dict[SplitKind, str] = {"test": "test", "val": "validation"}
+
 
 @dataclass(frozen=True)
 class LabelledTree:
@@ -59,7 +61,9 @@ def labelled_tree(
     notes = [DataNote("layout", f"classes from {words}", serious=False), *files.notes]
     notes += _left_out(walk, files, top, roles, kind if test else None)
     _check(words, train, test)
-    return LabelledTree(_sorted(train), test and _sorted(test), f"{kind} rows of {words}", notes)
+    return LabelledTree(
+        _sorted(train), test and _sorted(test), f"{_WORDS[kind]} rows of {words}", notes
+    )
 
 
 def table_knows_better(walk: FolderWalk, top: Path, tables: Sequence[LabelTable]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convcompare.core.errors import DataError, quote
@@ -21,7 +21,8 @@ class Role:
     """A folder beside or of the splits.
 
     ``inner`` is where its classes lie, below folders that hold nothing else; ``classes`` are the
-    folders there that hold images. ``kind`` is None for a folder that is no split.
+    folders there that hold images. ``kind`` is None for a folder that is no split. ``tables`` are
+    those that lie in it; ``labelled`` says whether a table there or above names classes.
     """
 
     kind: SplitKind | None
@@ -30,11 +31,12 @@ class Role:
     classes: frozenset[str]
     images: int
     tables: tuple[LabelTable, ...]
+    labelled: bool
 
     @property
     def has_classes(self) -> bool:
         """Whether its folders are the classes, and not a table."""
-        return len(self.classes) > 1 or (len(self.classes) == 1 and not self.tables)
+        return len(self.classes) > 1 or (len(self.classes) == 1 and not self.labelled)
 
     def unused(self, walk: FolderWalk) -> DataNote:
         """That this folder is not used, and why."""
@@ -60,18 +62,18 @@ def read_roles(walk: FolderWalk, top: Path, label: str = "") -> list[Role]:
     kinds = splits_among(path.name for path in folders)
     if not kinds:
         return []
+    above = bool(label_tables(top, label))
     train_names: frozenset[str] = frozenset()
-    roles = []
+    roles: list[Role] = []
     for path in sorted(folders, key=lambda path: kinds.get(path.name) != "train"):
         role = _role(walk, path, kinds.get(path.name), label, train_names)
         train_names = train_names or (role.classes if role.kind == "train" else frozenset())
-        roles.append(role)
+        roles.append(replace(role, labelled=above or bool(role.tables)))
     known = [role for role in roles if role.kind]
     others = [role for role in roles if not role.kind and role.images]
     if _is_one_class(known, others):
         return []
-    labelled = bool(label_tables(top, label)) or any(role.tables for role in known)
-    _check(top, known, others, labelled)
+    _check(top, known, others)
     return roles
 
 
@@ -80,8 +82,10 @@ def _role(
 ) -> Role:
     inner = unwrapped(walk, path, label, classes)
     names = frozenset(one_form(folder.name) for folder in walk.filled(inner))
+    if len(names) == 1 and classes and not names & classes:  # as val/images beside train/CLASS
+        names = frozenset()
     tables = (*label_tables(path, label), *(label_tables(inner, label) if inner != path else ()))
-    return Role(kind, path, inner, names, len(walk.images(path)), tables if kind else ())
+    return Role(kind, path, inner, names, len(walk.images(path)), tables if kind else (), False)
 
 
 def _is_one_class(known: list[Role], others: list[Role]) -> bool:
@@ -90,7 +94,7 @@ def _is_one_class(known: list[Role], others: list[Role]) -> bool:
     return flat and len(known) == 1 and len(others) > 1
 
 
-def _check(top: Path, known: list[Role], others: list[Role], labelled: bool) -> None:
+def _check(top: Path, known: list[Role], others: list[Role]) -> None:
     where = quote(top)
     for kind in ("train", "val", "test"):
         same = [role.folder.name for role in known if role.kind == kind and role.images]
@@ -107,13 +111,13 @@ def _check(top: Path, known: list[Role], others: list[Role], labelled: bool) -> 
             f"there is no train split in {where} beside {names}",
             f"known names: {KNOWN}, … in any case; {ESCAPE}",
         )
-    if labelled and not train[0].has_classes:
-        return
     if not train[0].has_classes:
+        if train[0].labelled:
+            return
         raise DataError(
-            f"{names} in {where} are splits, but {quote(train[0].folder.name)} has no class "
-            "folders, and there is no table of labels",
-            "train/CLASS/IMAGE, or a train.csv with columns file and label",
+            f"{quote(train[0].folder.name)} in {where} is a split by its name, but it has no class "
+            "folders, and no table names the classes",
+            f"train/CLASS/IMAGE, or a train.csv with columns file and label; {ESCAPE}",
         )
     tested = any(role.has_classes for role in known if role.kind != "train")
     if others and not tested:

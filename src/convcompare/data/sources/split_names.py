@@ -35,11 +35,9 @@ def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
     ``Training_set`` → train, (); ``seg_test`` → test, ("seg",); ``val2017`` → val, ();
     None where it speaks of no split, or of several.
     """
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
-    text = re.sub(r"\b(hold|held)[\W_]+out\b", "holdout", text.lower().replace("_", " "))
     kinds: set[SplitKind] = set()
     rest: list[str] = []
-    for word in filter(None, (part.strip("0123456789") for part in re.split(r"[\W_]+", text))):
+    for word in _parts(name):
         glued = _GLUED.fullmatch(word)
         kind = _WORDS.get(glued[1] if glued else word)
         if kind:
@@ -47,6 +45,11 @@ def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
         elif word not in _FILLING:
             rest.append(word)
     return (kinds.pop(), tuple(rest)) if len(kinds) == 1 else None
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a name has only words that every folder of images may have, as ``images``."""
+    return all(word in _FILLING for word in _parts(name))
 
 
 def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
@@ -61,3 +64,10 @@ def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
     for kind, rest in found.values():
         kinds.setdefault(rest, set()).add(kind)
     return {name: kind for name, (kind, rest) in found.items() if not rest or len(kinds[rest]) > 1}
+
+
+def _parts(name: str) -> list[str]:
+    """The words of a name in small letters, without numbers."""
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
+    text = re.sub(r"\b(hold|held)[\W_]+out\b", "holdout", text.lower().replace("_", " "))
+    return [word for part in re.split(r"[\W_]+", text) if (word := part.strip("0123456789"))]

@@ -45,9 +45,10 @@ def contact_sheet(dataset: Dataset, kind: str) -> bytes:
             axes.text(left, _TOP - 0.06, name, va="bottom", fontsize=7, color=GREY)
             extent = (left, left + across * _STEP, _TOP + rows * _STEP, _TOP)
             axes.imshow(_mosaic(split, rows, across), extent=extent)
-        for label, text in enumerate(_names(dataset, rows)):
+        for label, (text, counts) in enumerate(_names(dataset, rows)):
             middle = _TOP + label * _STEP + CELL / 2
-            axes.text(_LEFT - 0.12, middle, text, va="center", ha="right", fontsize=7)
+            axes.text(_MARGIN, middle, text, va="bottom", fontsize=7.5, fontweight="bold")
+            axes.text(_MARGIN, middle + 0.03, counts, va="top", fontsize=6.5, color=GREY)
         axes.set(xlim=(0, width), ylim=(height, 0))
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, dpi=200)
@@ -66,14 +67,14 @@ def _head(axes: Axes, dataset: Dataset, rows: int) -> None:
     axes.text(_MARGIN, 0.28, about, va="top", fontsize=7, color=GREY)
 
 
-def _names(dataset: Dataset, rows: int) -> list[str]:
-    """What each class is called, and how many images it has in both splits."""
+def _names(dataset: Dataset, rows: int) -> list[tuple[str, str]]:
+    """What each class is called, and how many images it has in each split."""
     counts = [
         np.bincount(split.labels, minlength=len(dataset.classes))
         for split in (dataset.train, dataset.test)
     ]
     return [
-        f"{short(dataset.classes[label])}\n{counts[0][label]:,} + {counts[1][label]:,}"
+        (short(dataset.classes[label]), f"{counts[0][label]:,} train, {counts[1][label]:,} test")
         for label in range(rows)
     ]
 
