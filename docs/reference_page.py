@@ -27,7 +27,7 @@ PLUGINS = {
     "To register": ("register", "Spec"),
     "Types of options": ("Count", "Kernel", "Probability", "Widths", "Factor"),
     "Limits of options": ("AtLeast", "Above", "Between", "Odd"),
-    "For a data set": ("Dataset", "Split", "Sources"),
+    "For a data set": ("Dataset", "Split", "Sources", "DataNote"),
     "For a metric": ("Logits", "Labels", "check_predictions"),
     "For a plot": ("PlotSource", "Drawing", "panels", "model_rows"),
     "To report an error": ("UsageError", "ModelError", "DataError"),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Widths,
     )
     from .core.version import __version__
+    from .data.data_notes import DataNote
     from .data.dataset import Dataset, Sources, Split
     from .output.plots.figure import Drawing, model_rows, panels
     from .output.plots.source import Source as PlotSource
@@ -44,6 +45,7 @@ __all__ = [
     "ConvcompareError",
     "Count",
     "DataError",
+    "DataNote",
     "Dataset",
     "Drawing",
     "Factor",
@@ -76,6 +78,7 @@ _HOMES = {
     "ConvcompareError": "core.errors",
     "Count": "core.spec",
     "DataError": "core.errors",
+    "DataNote": "data.data_notes",
     "Dataset": "data.dataset",
     "Drawing": "output.plots.figure",
     "Factor": "core.spec",

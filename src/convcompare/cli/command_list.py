@@ -29,7 +29,8 @@ COMMANDS: Mapping[str, str] = {
     "plot": "Draw figures of a comparison, and beside each its data as CSV.",
     "classes": "Test accuracy of each class, and how the networks differ in it.",
     "report": "Write a report: a folder with Markdown, figures and their data, and one HTML page.",
-    "datasets": "List the data sets, and which of them are on this machine.",
+    "datasets": "List the data sets, or say what was understood of one: splits, classes, images, "
+    "faults.",
     "doctor": "Say what this machine offers: versions, device, data, sources, and whether runs are "
     "sound.",
     "runs": "List the runs, show one, or the table of the latest comparison.",

@@ -41,8 +41,8 @@ def examine(
 
 def _flat(split: Split) -> np.ndarray:
     """Whether each image is of one colour."""
-    first = split.images[:, :, :1, :1]
-    return np.asarray((split.images == first).all((1, 2, 3)))
+    flat = ((image == image[:, :1, :1]).all() for image in split.images)  # one at a time: memory
+    return np.fromiter(flat, bool, len(split))
 
 
 _Digests = Sequence[Sequence[bytes | None]]
@@ -68,7 +68,7 @@ def _leaks(
     which = f", {other:,} of them under another class" if other else ""
     text = (
         f"{len(found):,} of {counted(len(splits[1]), 'test image')} ({share}) "
-        f"{'is' if len(found) == 1 else 'are'} in the train split too{which}"
+        f"{_are(found)} in the train split too{which}"
     )
     return [DataNote("leak", text, tuple(found), "test accuracy is too high: remove the copies")]
 
@@ -76,31 +76,29 @@ def _leaks(
 def _copies(
     splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
 ) -> list[DataNote]:
-    """Images that occur twice within a split, and those of several classes."""
-    found = []
-    for split, hashes, shown, where in zip(splits, digests, names, ("train", "test"), strict=True):
+    """Images that occur twice within a split, in one class or in several."""
+    same: list[str] = []
+    torn: list[str] = []
+    for split, hashes, shown in zip(splits, digests, names, strict=True):
         first: dict[bytes, int] = {}
-        copies: list[str] = []
-        torn: list[str] = []
         for index, digest in enumerate(hashes):
-            if digest is None:
-                continue
-            earlier = first.setdefault(digest, index)
-            if earlier == index:
-                continue
-            pair = f"{shown[index]} = {shown[earlier]}"
-            same = split.labels[index] == split.labels[earlier]
-            (copies if same else torn).append(pair)
-        if copies:
-            text = f"{counted(len(copies), f'{where} image')} that occur{'s' * (len(copies) == 1)}"
-            found.append(
-                DataNote("copies", f"{text} twice in its class", tuple(copies), serious=False)
-            )
-        if torn:
-            text = f"{counted(len(torn), f'{where} image')} that lie{'s' * (len(torn) == 1)}"
-            hint = "an image can be right in one class alone"
-            found.append(DataNote("two-classes", f"{text} in two classes", tuple(torn), hint))
+            earlier = index if digest is None else first.setdefault(digest, index)
+            if earlier != index:
+                alike = split.labels[index] == split.labels[earlier]
+                (same if alike else torn).append(f"{shown[index]} = {shown[earlier]}")
+    found = []
+    for kind, pairs, where, hint in (
+        ("two-classes", torn, "two classes", "an image can be right in one class alone"),
+        ("copies", same, "its class twice", ""),
+    ):
+        if pairs:
+            text = f"{counted(len(pairs), 'image')} of one split that {_are(pairs)} in {where}"
+            found.append(DataNote(kind, text, tuple(pairs), hint, serious=kind == "two-classes"))
     return found
+
+
+def _are(things: Sequence[object]) -> str:
+    return "is" if len(things) == 1 else "are"
 
 
 def _constant(
@@ -114,8 +112,10 @@ def _constant(
     if not those:
         return []
     total = sum(map(len, flat))
-    text = f"{len(those):,} of {counted(total, 'image')} of one colour: nothing can be seen in them"
-    return [DataNote("constant", text.replace(": nothing", ", nothing"), those, "remove them")]
+    text = (
+        f"{len(those):,} of {counted(total, 'image')} {_are(those)} of one colour and show nothing"
+    )
+    return [DataNote("constant", text, those, "remove them")]
 
 
 def _dark(splits: tuple[Split, Split]) -> list[DataNote]:

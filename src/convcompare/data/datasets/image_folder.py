@@ -129,7 +129,7 @@ def _decoded(
     splits, split_names = _as_splits(decoded, parts, names)
     classes = _shown(tree.classes)
     _check_filled(splits, classes, tree.root)
-    notes = (*file_notes(decoded, names, size), *examine(splits, classes, split_names))
+    notes = (*examine(splits, classes, split_names), *file_notes(decoded, names, size))
     with contextlib.suppress(StoreError):  # without a cache it only takes longer the next time
         make_folder(cached.parent)
         write_splits(cached, splits, key=key, sha256=fingerprint(splits), notes=to_text(notes))

@@ -73,10 +73,9 @@ def _names(dataset: Dataset, rows: int) -> list[tuple[str, str]]:
         np.bincount(split.labels, minlength=len(dataset.classes))
         for split in (dataset.train, dataset.test)
     ]
-    return [
-        (short(dataset.classes[label]), f"{counts[0][label]:,} train, {counts[1][label]:,} test")
-        for label in range(rows)
-    ]
+    said = (f"{train:,} train, {test:,} test" for train, test in zip(*counts, strict=True))
+    names = (short(name, 20) for name in dataset.classes[:rows])
+    return list(zip(names, said, strict=False))
 
 
 def _mosaic(split: Split, rows: int, across: int) -> Images:

@@ -1,0 +1,129 @@
+"""``convcompare datasets NAME``, and what ``compare`` says of a folder of images."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.images import fill, flat, noise, save
+
+Run = Callable[..., Any]
+QUICK = ("--epochs", "1", "--batch-size", "8")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVCOMPARE_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_validation_folder_is_the_test_split(run: Run) -> None:
+    fill(Path("tv/train"), count=20)
+    fill(Path("tv/validation"), count=8)
+    result = run("compare", "fcn:hidden=8", "--dataset", "folder:tv", *QUICK, "-f", "json")
+    assert result.code == 0
+    conditions = result.json()["conditions"]
+    assert conditions["classes"] == ["cat", "dog"]
+    assert (conditions["train_images"], conditions["test_images"]) == (40, 16)
+    assert conditions["test_split"] == "own validation/ folder"
+    assert "cat" in run("classes").out
+
+
+def test_float_images_are_told_apart(run: Run) -> None:
+    """Bright and dark floats of 0 to 1, which were all black: their means are learnt at once."""
+    dice = np.random.default_rng(0)
+    for name, middle in (("bright", 0.8), ("dark", 0.2)):
+        for index in range(40):
+            pixels = (middle + dice.uniform(-0.19, 0.19, (8, 8))).astype(np.float32)
+            save(Path("floats") / name / f"{index:02}.tiff", pixels)
+    command = ("--dataset", "folder:floats:size=8", "--epochs", "5", "--batch-size", "8")
+    result = run("compare", "fcn:hidden=16", *command, "-f", "json")
+    assert result.json()["models"][0]["test_accuracy"]["value"] == 1
+    assert "80 images of more than 8 bits" in result.err
+    assert "floats, 0 to 1 become 0 to 255" in result.err
+
+
+def test_a_leak_is_said_before_training_recorded_and_said_with_every_table(run: Run) -> None:
+    fill(Path("birds/train"), count=8)
+    fill(Path("birds/test"), count=3)
+    shutil.copy("birds/train/cat/0.png", "birds/test/cat/again.png")
+    result = run("compare", "fcn:hidden=8", "--dataset", "folder:birds", *QUICK, "-f", "json")
+    said = "1 of 7 test images (14.3 %) is in the train split too"
+    assert result.err.index(f"warning: {said}") < result.err.index("epoch 1/1")
+    assert said in result.json()["warnings"][0]["warning"]
+    assert f"warning: {said}" in run("runs", "latest").err
+    assert said in run("train", "fcn:hidden=8", "-d", "folder:birds", *QUICK, "--dry-run").err
+
+
+def test_what_was_understood_of_a_folder(run: Run) -> None:
+    fill(Path("photos/Train"), ("class10", "class2"), 5)
+    fill(Path("photos/Test"), ("class10", "class2"), 2)
+    flat(Path("photos/unknown"), 3)
+    result = run("datasets", "folder:photos", "--out", "sheets/sheet.png")
+    assert result.code == 0 and "\x1b" not in result.out
+    lines = [line.split() for line in result.out.splitlines()]
+    assert ["class2", "5", "2"] in lines and ["class10", "5", "2"] in lines
+    assert lines.index(["class2", "5", "2"]) < lines.index(["class10", "5", "2"])
+    assert "train from Train/, test from Test/" in result.out
+    assert "all 16×16 pixels, scaled to 32×32" in result.out
+    assert "14 RGB" in result.out
+    assert "warning: `unknown/` with 3 images is not used" in result.err
+    with Image.open("sheets/sheet.png") as sheet:
+        assert sheet.width > 1000 and len(set(sheet.convert("L").get_flattened_data())) > 50
+    record = run("datasets", "folder:photos", "--format", "json").json()
+    assert record["classes"][0] == {"class": "class2", "train": 5, "test": 2}
+    assert [one["kind"] for one in record["warnings"]] == ["unused"]
+    assert run("datasets", "folder:photos", "-f", "csv").out.startswith("class,train,test\n")
+
+
+def test_the_sheet_shows_the_images(run: Run) -> None:
+    """A class of one colour and one of another: the rows of the sheet hold those colours."""
+    for name, colour in (("猫 $x$", (250, 10, 20)), ("blue", (10, 20, 250))):
+        for index in range(4):
+            pixels = np.full((12, 12, 3), colour, np.uint8)
+            pixels[index, 0] = 0
+            save(Path("p") / name / f"{index}.png", pixels)
+    assert run("datasets", "folder:p", "--out", "s.png").code == 0
+    with Image.open("s.png") as sheet:
+        pixels = np.asarray(sheet.convert("RGB")).astype(int)
+    for colour in ((250, 10, 20), (10, 20, 250)):
+        near = (np.abs(pixels - colour).max(-1) < 12).any(1)
+        assert 80 < near.sum() < 110, "pictures of 88 pixels, in one row of the sheet"
+
+
+def test_broken_files_are_named_and_then_refused(run: Run) -> None:
+    fill(Path("photos"))
+    Path("photos/cat/cut.png").write_bytes(noise(Path("x.png")).read_bytes()[:100])
+    result = run("datasets", "folder:photos")
+    assert result.code == 3
+    assert "`cat/cut.png (damaged or cut short)`" in result.err
+    assert "error: 1 file cannot be read as images: `cat/cut.png`" in result.err
+    assert "cat        5     1" in result.out
+
+
+def test_built_in_sets_are_examined_too(run: Run) -> None:
+    record = run("datasets", "shapes:train=40,test=20", "-f", "json").json()
+    assert (record["train"], record["test"], len(record["classes"])) == (40, 20, 10)
+    assert {one["kind"] for one in record["warnings"]} == {"few"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("folder:absent",), 3, "there is no folder"),
+        (("nope",), 2, "there is no dataset"),
+        (("folder:photos", "--out", "sheet.txt"), 2, "`sheet.txt`"),
+        (("--out", "sheet.png"), 2, "`--out`"),
+        (("folder:photos/cat/0.png",), 3, "is not a folder"),
+        (("folder:photos/cat",), 3, "no class folder"),
+    ],
+)
+def test_mistakes(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
+    fill(Path("photos"))
+    result = run("datasets", *arguments)
+    assert result.code == code and said in result.err and "Traceback" not in result.err

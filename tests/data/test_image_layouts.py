@@ -1,0 +1,333 @@
+"""How people lay out their images: which folders are splits, which are classes, what is refused."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from convcompare.core.errors import DataError
+from convcompare.data.sources.image_walk import natural_order
+from convcompare.data.sources.split_names import split_words, splits_among
+from tests.support.images import fill, flat, kinds, load, noise
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return folder
+
+
+def refused(root: Path, options: str = "") -> str:
+    with pytest.raises(DataError) as caught:
+        load(root, options)
+    assert caught.value.hint and caught.value.exit_code == 3
+    return caught.value.message
+
+
+def write_table(path: Path, heading: str, rows: list[str]) -> None:
+    path.write_text("\n".join([heading, *rows]) + "\n")
+
+
+# --- splits by their names -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("train", "validation"),
+        ("Train", "Test"),
+        ("training", "testing"),
+        ("training_set", "test_set"),
+        ("trainset", "testset"),
+        ("TrainSet", "ValSet"),
+        ("seg_train", "seg_test"),
+        ("birds-train", "birds-val"),
+        ("train", "dev"),
+        ("TRAIN", "Valid"),
+        ("train_images", "test_images"),
+        ("Training Data", "Development Data"),
+        ("train2017", "val2017"),
+        ("01_train", "02_test"),
+        ("train", "hold_out"),
+    ],
+)
+def test_splits_are_known_by_their_usual_names(root: Path, train: str, test: str) -> None:
+    fill(root / train, count=3)
+    fill(root / test, count=2)
+    images = load(root)
+    assert images.classes == ("cat", "dog")
+    assert images.train.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert images.test.labels.tolist() == [0, 0, 1, 1]
+    assert images.test_split == f"own {test}/ folder"
+
+
+def test_words_that_are_no_splits() -> None:
+    assert split_words("train_station") == ("train", ("station",))
+    assert split_words("cat") is None is split_words("train_test_split") is split_words("trains")
+    assert not splits_among(["train_station", "test_tube"])
+    assert not splits_among(["steam_train", "bullet_train", "bus"])
+    assert splits_among(["seg_train", "seg_test", "seg_pred"]).keys() == {"seg_train", "seg_test"}
+
+
+def test_the_validation_split_is_not_used_beside_a_test_split(root: Path) -> None:
+    for name, count in (("train", 5), ("val", 3), ("test", 2)):
+        fill(root / name, count=count)
+    images = load(root)
+    assert (len(images.train), len(images.test)) == (10, 4)
+    (note,) = images.warnings
+    assert note.kind == "unused" and "`val/` with 6 images is not used" in note.line()
+    assert "--val-fraction" in note.hint
+
+
+@pytest.mark.parametrize("wrap", ["archive", "data/inner"])
+def test_folders_in_folders_as_archives_make_them(root: Path, wrap: str) -> None:
+    fill(root / wrap / "seg_train" / "seg_train", count=3)
+    fill(root / wrap / "seg_test" / "seg_test", count=2)
+    flat(root / wrap / "seg_pred" / "seg_pred")
+    noise(root / "__MACOSX" / wrap / "._0.png")
+    noise(root / wrap / "Thumbs.db" / "0.png")
+    images = load(root)
+    assert (images.classes, len(images.train), len(images.test)) == (("cat", "dog"), 6, 4)
+    (unused,) = (note for note in images.warnings if note.kind == "unused")
+    assert "seg_pred/` with 6 images is not used" in unused.text
+
+
+def test_a_test_split_without_classes_is_said_and_not_used(root: Path) -> None:
+    fill(root / "train", count=10)
+    flat(root / "test")
+    images = load(root)
+    assert (len(images.train), len(images.test)) == (16, 4)
+    assert images.test_split.startswith("20 % held out")
+    assert "`test/` with 6 images is not used: it has no classes" in images.warnings[0].text
+    fill(root / "valid", count=2)
+    assert len(load(root).test) == 4 and load(root).test_split == "own valid/ folder"
+
+
+def test_pictures_beside_class_folders_of_pictures(root: Path) -> None:
+    """As Tiny ImageNet: train/CLASS/images, but val/images."""
+    for name in ("n1", "n2"):
+        flat(root / "train" / name / "images", 5)
+    flat(root / "val" / "images")
+    images = load(root)
+    assert images.classes == ("n1", "n2") and images.test_split.startswith("20 %")
+
+
+@pytest.mark.parametrize(
+    ("folders", "named"),
+    [
+        (("train", "heldback"), "`heldback`"),
+        (("split_a", "split_b"), "`split_a`, `split_b`"),
+        (("fold1", "fold2", "fold3"), "`fold1`, `fold2`, `fold3`"),
+        (("обучение", "проверка"), "`обучение`, `проверка`"),
+        (("train", "train2", "test"), "`train`, `train2`"),
+        (("val", "test"), "no train split"),
+        (("seg_train", "other"), "`other`, `seg_train`"),
+    ],
+)
+def test_what_looks_like_splits_is_refused_by_name(
+    root: Path, folders: tuple[str, ...], named: str
+) -> None:
+    for name in folders:
+        fill(root / name, count=2)
+    assert named in refused(root)
+    assert load(root, ":splits=none").classes == tuple(sorted(folders))
+
+
+def test_splits_below_classes_are_refused(root: Path) -> None:
+    for name in ("cat", "dog"):
+        fill(root / name, ("train", "test"))
+    assert "hold splits: `test`, `train`" in refused(root)
+
+
+def test_flat_splits_are_no_classes(root: Path) -> None:
+    flat(root / "train")
+    flat(root / "test")
+    assert "`train`" in refused(root)
+    assert "no class folders" in refused(root)
+
+
+def test_a_class_may_be_called_train(root: Path) -> None:
+    for name in ("bus", "car", "train"):
+        flat(root / name)
+    assert load(root).classes == ("bus", "car", "train")
+    fill(root / "again" / "train", ("train", "bus"))
+    fill(root / "again" / "test", ("train", "bus"))
+    assert load(root / "again").classes == ("bus", "train")
+
+
+def test_all_classes_that_differ_are_named(root: Path) -> None:
+    fill(root / "train", "abce")
+    fill(root / "test", "abd")
+    message = refused(root)
+    assert "2 classes `c`, `e` are in train/" in message and "class `d` is in test/" in message
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def test_classes_are_in_natural_order(root: Path) -> None:
+    names = ["class10", "class2", "class1", "10", "9", "Zebra", "apple", "a-1", "a1"]
+    fill(root, names, 2)
+    order = ("9", "10", "Zebra", "a-1", "a1", "apple", "class1", "class2", "class10")
+    assert load(root).classes == order
+    assert sorted(["b", "B", "é", "a", "-", "ab"], key=natural_order) == sorted(
+        ["b", "B", "é", "a", "-", "ab"], key=str.encode
+    )
+
+
+def test_unicode_forms_of_a_name_are_one_class(root: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Möwe") for form in ("NFC", "NFD"))
+    fill(root / "train", (composed, "x"), 3)
+    fill(root / "train", (decomposed,), 2)
+    fill(root / "test", (decomposed, "x"), 2)
+    images = load(root)
+    assert images.classes == (composed, "x")[::-1] or images.classes == (composed, "x")
+    assert sorted(images.train.labels.tolist()) == [0] * 5 + [1] * 3
+    assert any(note.kind == "unicode" for note in images.notes)
+
+
+def test_links(root: Path, tmp_path: Path) -> None:
+    fill(root)
+    (root / "cat" / "out.png").symlink_to(noise(tmp_path / "elsewhere.png"))
+    (root / "cat" / "gone.png").symlink_to("nowhere.png")
+    (root / "cat" / "self").symlink_to("self")
+    (root / "dog" / "up").symlink_to("..")
+    flat(root / "dog" / "more", 2)
+    (root / "dog" / "again").symlink_to("more")
+    (root / "cat" / "one.png").symlink_to("../dog/0.png")
+    images = load(root)
+    assert len(images.train) + len(images.test) == 12 + 2 + 1
+    texts = {note.kind: note.line() for note in images.notes}
+    assert texts["outside"] == "1 link leads out of the folder and is not followed: `cat/out.png`"
+    assert texts["broken-links"].startswith("2 links lead nowhere")
+    assert "`dog/up`" in texts["circles"]
+    assert {"outside", "broken-links"} <= kinds(images)
+
+
+def test_a_folder_of_links_that_lead_out_says_so(root: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "elsewhere")
+    for name in ("cat", "dog"):
+        (root / name).symlink_to(tmp_path / "elsewhere" / name)
+    assert "2 links lead out of the folder and are not followed" in refused(root)
+
+
+@pytest.mark.parametrize("name", ["we ird", "ä:b", "a,b", "x=1"])
+def test_names_of_folders(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(root / name)
+    monkeypatch.setenv("HOME", str(root))
+    monkeypatch.chdir(root)
+    assert len({load(path).sha256 for path in (root / name, Path("~") / name, Path(name + "/"))
+                if not str(path).startswith("x=")}) == 1  # fmt: skip
+
+
+def test_home_of_nobody_and_names_that_are_too_long(root: Path) -> None:
+    assert "there is no folder" in refused(Path("~nobody-here/x"))
+    assert "cannot read the folder" in refused(root / ("x" * 300))
+
+
+def test_pictures_outside_of_class_folders_are_counted(root: Path) -> None:
+    fill(root)
+    flat(root, 2)
+    assert "2 images outside of the class folders, not used" in load(root).warnings[0].text
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def test_kaggle_train_csv_and_test_without_labels(root: Path) -> None:
+    """The numbers of train and test are the same: an id means an image of its split."""
+    flat(root / "train", 10)
+    flat(root / "test", 10)
+    write_table(
+        root / "train.csv", "id,label", [f"{i},{'cat' if i % 2 else 'dog'}" for i in range(10)]
+    )
+    write_table(root / "sample_submission.csv", "id,label", ["0,cat", "1,cat"])
+    images = load(root)
+    assert (images.classes, len(images.train), len(images.test)) == (("cat", "dog"), 8, 2)
+    assert "`test/` with 10 images is not used" in images.warnings[0].text
+    assert images.test_split.startswith("20 % held out")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "above"])
+def test_hugging_face_metadata(root: Path, form: str) -> None:
+    names = [f"{i}.png" for i in range(6)]
+    for split in ("train", "validation"):
+        flat(root / split)
+        if form == "jsonl":
+            lines = [json.dumps({"file_name": n, "label": i % 2}) for i, n in enumerate(names)]
+            (root / split / "metadata.jsonl").write_text("\n".join(lines))
+        elif form == "csv":
+            rows = [f"{name},{i % 2}" for i, name in enumerate(names)]
+            write_table(root / split / "metadata.csv", "file_name,label", rows)
+    if form == "above":
+        rows = [f"{s}/{n},{i % 2}" for s in ("train", "validation") for i, n in enumerate(names)]
+        write_table(root / "metadata.csv", "file_name,label", rows)
+    images = load(root)
+    assert (images.classes, len(images.train), len(images.test)) == (("0", "1"), 6, 6)
+    assert images.test_split.startswith("validation rows of")
+    assert images.train.labels.tolist() == images.test.labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_table_with_a_column_of_splits(root: Path) -> None:
+    flat(root / "imgs", 12)
+    rows = [
+        f"imgs\\{i}.png;{'ab'[i % 2]};{('train', 'Training', 'test')[i % 3]}" for i in range(12)
+    ]
+    write_table(root / "labels.csv", "\ufeffPath;Class;Split", rows)
+    images = load(root)
+    assert (len(images.train), len(images.test)) == (8, 4)
+    write_table(root / "labels.csv", "Path;Class;Split", [*rows, "imgs/1.png;b;sometimes"])
+    assert "not known: `sometimes`" in refused(root)
+
+
+def test_what_a_table_lacks_is_counted(root: Path) -> None:
+    flat(root, 8)
+    rows = [f"/kaggle/input/{i}.png,{'ab'[i % 2]}" for i in range(1, 7)]
+    write_table(root / "t.csv", "file,label", [*rows, "0.png,", "lost.png,a"])
+    found = {note.kind: note for note in load(root).warnings}
+    assert found["missing-files"].names == ("lost.png",)
+    assert found["no-class"].names == ("0.png",)
+    assert found["unnamed"].names == ("0.png", "7.png")
+
+
+def test_a_table_that_contradicts_itself(root: Path) -> None:
+    flat(root, 4)
+    rows = [f"{i}.png,{'ab'[i % 2]}" for i in range(4)]
+    write_table(root / "t.csv", "file,label", [*rows, "0.png,b"])
+    assert "names `0.png` twice, as `a` and as `b`" in refused(root)
+    write_table(root / "t.csv", "file,label", ["x.png,a", "y.png,b"])
+    assert "none of the images" in refused(root)
+    write_table(root / "t.csv", "file,label", [f"{i}.png,a" for i in range(4)])
+    assert "one class, `a`" in refused(root)
+
+
+def test_the_column_of_classes_may_be_named(root: Path) -> None:
+    flat(root, 6)
+    write_table(root / "t.csv", "file,weather", [f"{i},{'ab'[i % 2]}" for i in range(6)])
+    assert "no class folder" in refused(root)
+    assert load(root, ":label=weather").classes == ("a", "b")
+
+
+def test_a_table_over_folders_that_are_parts(root: Path) -> None:
+    """As HAM10000: two folders of images, and the classes in a table."""
+    flat(root / "part_1", 6, "a")
+    flat(root / "part_2", 6, "b")
+    rows = [f"{p}{i},{'nv' if i % 2 else 'mel'}" for p in "ab" for i in range(6)]
+    write_table(root / "metadata.csv", "image_id,dx", rows)
+    assert load(root).classes == ("mel", "nv")
+    rows = [f"{p}{i},{p.upper()}" for p in "ab" for i in range(6)]
+    write_table(root / "metadata.csv", "image_id,dx", rows)
+    assert load(root).classes == ("part_1", "part_2"), "the table says the same as the folders"
+
+
+def test_class_folders_come_before_a_table(root: Path) -> None:
+    fill(root / "train")
+    fill(root / "test")
+    write_table(root / "all.csv", "filepaths,labels", ["train/cat/0.png,cow", "train/cat/1.png,ox"])
+    images = load(root)
+    assert images.classes == ("cat", "dog")
+    assert any(note.kind == "unread-tables" and note.names == ("all.csv",) for note in images.notes)

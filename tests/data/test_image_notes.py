@@ -1,0 +1,233 @@
+"""What images are: depths of pixels and how they are scaled, forms, faults, copies."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcompare.core.errors import DataError
+from convcompare.data.data_notes import DataNote, from_text, to_text
+from convcompare.data.dataset import Dataset, Split
+from convcompare.data.examine import examine
+from convcompare.data.sources.image_scaling import scaling_of
+from tests.support.images import fill, kinds, load, noise, save
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return folder
+
+
+def note(images: Dataset, kind: str) -> DataNote:
+    return next(one for one in images.notes if one.kind == kind)
+
+
+# --- more than 8 bits ----------------------------------------------------------------------------
+
+Pixels = np.ndarray
+GRID = np.linspace(0, 1, 64).reshape(8, 8)
+DEEP: list[tuple[str, str, Callable[[Pixels], Pixels], tuple[float, float]]] = [
+    ("16 bits", "png", lambda x: (x * 65535).astype(np.uint16), (0, 65535)),
+    ("12 bits", "png", lambda x: (x * 4095).astype(np.uint16), (0, 4095)),
+    ("10 bits", "tiff", lambda x: (x * 1023).astype(np.uint16), (0, 1023)),
+    ("8 bits", "tiff", lambda x: (x * 255).astype(np.int32), (0, 255)),
+    ("12 bits", "tiff", lambda x: (x * 4095).astype(">u2"), (0, 4095)),
+    ("small", "tiff", lambda x: (x * 16).astype(np.int32), (0, 16)),
+    ("small", "tiff", lambda x: (x > 0.25).astype(np.int32), (0, 1)),
+    ("no usual", "tiff", lambda x: (x * 3000 - 1000).astype(np.int32), (-1000, 2000)),
+    ("no usual", "tiff", lambda x: (x * 1e6).astype(np.int32), (0, 1e6)),
+    ("floats", "tiff", lambda x: x.astype(np.float32), (0, 1)),
+    ("floats", "tiff", lambda x: (x * 255).astype(np.float32), (0, 255)),
+    ("floats", "tiff", lambda x: (2 * x - 1).astype(np.float32), (-1, 1)),
+    ("no usual", "tiff", lambda x: (x * 1e4).astype(np.float32), (0, 1e4)),
+    ("no usual", "tiff", lambda x: (x / 50).astype(np.float32), (0, 1 / 50)),
+    ("no usual", "tiff", lambda x: (x * 1.02).astype(np.float32), (0, 1.02)),
+]
+
+
+@pytest.mark.parametrize(("words", "ending", "make", "limits"), DEEP)
+def test_deep_pixels_are_scaled_by_the_range_of_the_set(
+    root: Path,
+    words: str,
+    ending: str,
+    make: Callable[[Pixels], Pixels],
+    limits: tuple[float, float],
+) -> None:
+    """Half of the images are half as bright: they stay so, since the range is that of all."""
+    for name, most in (("bright", 1.0), ("dim", 0.5)):
+        for index in range(3):
+            save(root / name / f"{index}.{ending}", make(GRID * most))
+    images = load(root, ":size=8,channels=1,test=0.3")
+    assert words in note(images, "scaling").text
+    assert ("scaling" in kinds(images)) == (words != "16 bits")
+    low, high = limits
+    for label, most in ((0, 1.0), (1, 0.5)):
+        found = images.train.images[images.train.labels == label][0, 0].astype(float)
+        wanted = (make(GRID * most).astype(float) - low) / (high - low) * 255
+        assert np.abs(found - wanted).max() <= 1
+    assert images.train.images.max() == 255 and not kinds(images) & {"constant", "dark"}
+
+
+def test_shifts_are_those_of_the_bits() -> None:
+    for bits in (8, 10, 12, 14, 16):
+        scaling = scaling_of("integer", 0, 2**bits - 1)
+        values = np.arange(0, 2**bits, max(1, 2**bits // 999))
+        assert np.array_equal(scaling(values), values // 2 ** (bits - 8))
+
+
+def test_sixteen_bits_per_colour_keep_their_upper_half(root: Path) -> None:
+    """Pillow reads the upper 8 bits; it writes no such file, so the chunks are made by hand."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    rows = b"".join(b"\0" + np.full((8, 3), 200 * 256 + i, ">u2").tobytes() for i in range(8))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
+    data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    fill(root, ("b",), 3)
+    (root / "a").mkdir()
+    for index in range(2):
+        (root / "a" / f"{index}.png").write_bytes(data)
+    images = load(root, ":size=8")
+    assert set(images.train.images[images.train.labels == 0].flat) == {200}
+    assert len(note(images, "deep-colour").names) == 2
+
+
+def test_pixels_that_are_no_numbers(root: Path) -> None:
+    fill(root)
+    save(root / "cat" / "nan.tiff", np.full((12, 12), np.nan, np.float32))
+    with pytest.raises(DataError, match=r"`cat/nan\.tiff`") as caught:
+        load(root)
+    assert "no numbers" in str(caught.value.hint)
+
+
+# --- forms of images -----------------------------------------------------------------------------
+
+
+def test_forms_of_colour(root: Path) -> None:
+    """Each form of one red image gives red, but for the half-transparent, which lies on white."""
+    fill(root, ("other",), 3)
+    red = Image.new("RGB", (12, 12), (255, 0, 0))
+    half = Image.new("RGBA", (12, 12), (255, 0, 0, 128))
+    frames = {"save_all": True, "append_images": [Image.new("RGB", (12, 12), (0, 0, 255))]}
+    (root / "red").mkdir()
+    red.save(root / "red" / "0.png")
+    red.convert("P").save(root / "red" / "1.png")
+    red.convert("CMYK").save(root / "red" / "2.jpg", quality=100)
+    red.save(root / "red" / "3.gif", **frames)
+    half.save(root / "red" / "4.png")
+    red.convert("RGBA").save(root / "red" / "5.png")
+    images = load(root, ":size=8,test=0.01")
+    found = [image[:, 4, 4].astype(int) for image in np.concatenate(
+        [images.train.images[images.train.labels == 1], images.test.images[images.test.labels == 1]]
+    )]  # fmt: skip
+    pale = [tuple(pixel) for pixel in found if pixel[1] > 60]
+    assert pale == [(255, 127, 127)]
+    assert all(p[0] > 250 and p[1] < 6 and p[2] < 6 for p in found if tuple(p) != pale[0])
+    assert note(images, "frames").names == ("red/3.gif",)
+    assert set(note(images, "transparent").names) == {"red/4.png", "red/5.png"}
+    assert "CMYK" in note(images, "modes").text
+
+
+def test_small_and_turned_images_are_counted(root: Path) -> None:
+    fill(root)
+    noise(root / "cat" / "dot.png", (1, 1, 3))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(root / "dog" / "turned.jpg", np.zeros((9, 9, 3), np.uint8) + 90, exif=exif)
+    images = load(root, ":size=16")
+    assert note(images, "tiny").names == ("cat/dot.png",)
+    assert note(images, "turned").names == ("dog/turned.jpg",)
+    assert "1×1 to 16×16 pixels" in note(images, "sizes").text
+
+
+def test_broken_images_may_be_left_out(root: Path) -> None:
+    fill(root, count=5)
+    cut = noise(root / "cat" / "cut.png", (40, 40, 3))
+    cut.write_bytes(cut.read_bytes()[:900])
+    (root / "dog" / "page.jpg").write_text("<html>")
+    with pytest.raises(DataError, match=r"2 files cannot be read as images: `cat/cut\.png`"):
+        load(root)
+    images = load(root, ":broken=skip")
+    assert len(images.train) + len(images.test) == 10
+    assert note(images, "broken").names == (
+        "cat/cut.png (damaged or cut short)",
+        "dog/page.jpg (no format that Pillow reads)",
+    )
+    for path in (root / "dog").glob("?.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="class `dog`"):
+        load(root, ":broken=skip")
+
+
+# --- copies, constants, gaps ---------------------------------------------------------------------
+
+
+def test_leaks_copies_and_constants(root: Path) -> None:
+    fill(root / "train", count=10)
+    fill(root / "test", count=4)
+    copy = (root / "train" / "cat" / "0.png").read_bytes()
+    for place in ("test/cat/z.png", "test/dog/z.png", "train/dog/z.png", "train/cat/z.png"):
+        (root / place).write_bytes(copy)
+    for place in ("train/cat/flat.png", "test/cat/flat.png"):
+        save(root / place, np.full((12, 12, 3), 80, np.uint8))
+    images = load(root)
+    found = {one.kind: one for one in images.warnings}
+    assert found["leak"].text.startswith("2 of 11 test images (18.2 %) are in the train split too")
+    assert "1 of them under another class" in found["leak"].text
+    assert found["leak"].names == (
+        "test/cat/z.png = train/cat/0.png",
+        "test/dog/z.png = train/cat/0.png",
+    )
+    assert "train/dog/z.png = train/cat/0.png" in found["two-classes"].names
+    assert found["constant"].names == ("train/cat/flat.png", "test/cat/flat.png")
+    assert note(images, "copies").names == ("train/cat/z.png = train/cat/0.png",)
+    assert load(root).notes == images.notes, "the same out of the cache"
+
+
+def test_examine_agrees_with_a_search_of_all_pairs() -> None:
+    dice = np.random.default_rng(3)
+    splits = tuple(
+        Split(dice.integers(0, 2, (count, 1, 2, 2), np.uint8) * 200, dice.integers(0, 3, count))
+        for count in (40, 25)
+    )
+    train, test = splits
+    names = [f"a{i}" for i in range(40)], [f"b{i}" for i in range(25)]
+    found = {one.kind: one for one in examine((train, test), "xyz", names)}
+    constant = {name for split, part in zip(splits, names, strict=True)
+                for image, name in zip(split.images, part, strict=True)
+                if len(set(image.flat)) == 1}  # fmt: skip
+    leaks = {
+        name
+        for image, name in zip(test.images, names[1], strict=True)
+        if name not in constant and any(np.array_equal(image, one) for one in train.images)
+    }
+    assert set(found["constant"].names) == constant
+    assert {name.split(" = ")[0] for name in found["leak"].names} == leaks
+
+
+def test_nearly_empty_classes_and_darkness() -> None:
+    images = np.random.default_rng(0).integers(0, 16, (30, 1, 4, 4), np.uint8)
+    train = Split(images, np.array([0] * 26 + [1] * 3 + [2]))
+    test = Split(images[:3] // 2, np.arange(3))
+    found = {one.kind: one for one in examine((train, test), "abc", (["x"] * 30, ["y"] * 3))}
+    assert found["few"].names == ("b (3)", "c (1)")
+    assert found["imbalance"].names == ("a", "c")
+    assert "above 15 of 255" in found["dark"].text
+
+
+def test_notes_go_to_text_and_back() -> None:
+    notes = (DataNote("leak", "2 images", ("a", "b"), "hint"), DataNote("x", "y", serious=False))
+    assert from_text(to_text(notes)) == notes
+    assert notes[0].line(1) == "2 images: `a` and 1 more"
+    with pytest.raises(ValueError):
+        from_text('[{"kind": 1}]')

@@ -1,0 +1,48 @@
+"""Folders of images for tests: painted, random, of any pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from convcompare.data.dataset import Dataset, Sources
+from convcompare.data.load import load_dataset
+
+
+def save(path: Path, pixels: np.ndarray, **options: Any) -> Path:
+    """An image of these pixels, in a folder that is made for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def noise(path: Path, shape: tuple[int, ...] = (16, 16, 3)) -> Path:
+    """An image that is like no other: random pixels, by its path."""
+    seed = list(str(path).encode())
+    return save(path, np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
+
+
+def fill(folder: Path, classes: Iterable[str] = ("cat", "dog"), count: int = 6) -> None:
+    """Class folders of `count` images each, no two alike."""
+    for name in classes:
+        flat(folder / name, count)
+
+
+def flat(folder: Path, count: int = 6, prefix: str = "") -> None:
+    """`count` images without class folders, no two alike."""
+    for index in range(count):
+        noise(folder / f"{prefix}{index}.png")
+
+
+def load(root: Path, options: str = "") -> Dataset:
+    """The images in `root` as a data set, cached beside it."""
+    return load_dataset(f"folder:{root}{options}", Sources(root.parent / "cache", offline=True))
+
+
+def kinds(dataset: Dataset) -> set[str]:
+    """The kinds of the warnings of a data set."""
+    return {note.kind for note in dataset.warnings}
