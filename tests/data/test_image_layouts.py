@@ -331,3 +331,41 @@ def test_class_folders_come_before_a_table(root: Path) -> None:
     images = load(root)
     assert images.classes == ("cat", "dog")
     assert any(note.kind == "unread-tables" and note.names == ("all.csv",) for note in images.notes)
+
+
+def test_a_table_outside_of_folders_in_folders(root: Path) -> None:
+    """A table beside the folder that holds the splits serves those, by the folders if it can."""
+    fill(root / "data" / "train", count=3)
+    fill(root / "data" / "test", count=2)
+    write_table(root / "all.csv", "filepaths,labels", ["data/train/cat/0.png,x"])
+    assert load(root).test_split == "own data/test/ folder"
+    again = root / "kaggle"
+    flat(again / "data" / "train", 10)
+    flat(again / "data" / "test", 4)
+    write_table(again / "train.csv", "id,label", [f"{i},{'ab'[i % 2]}" for i in range(10)])
+    images = load(again)
+    assert images.classes == ("a", "b") and len(images.train) + len(images.test) == 10
+
+
+def test_folders_below_classes_are_of_the_class_and_named(root: Path) -> None:
+    for path in ("animal/cat", "animal/dog", "vehicle/car", "vehicle/bus"):
+        flat(root / path, 3)
+    images = load(root)
+    assert images.classes == ("animal", "vehicle")
+    (note,) = (note for note in images.notes if note.kind == "deeper")
+    assert note.text.startswith("4 folders") and "animal/cat" in note.names
+
+
+def test_an_archive_is_to_be_unpacked(root: Path) -> None:
+    (root / "a.zip").write_bytes(b"PK")
+    with pytest.raises(DataError) as caught:
+        load(root / "a.zip")
+    assert "unpack" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_encodings_of_tables(root: Path, encoding: str) -> None:
+    flat(root, 6)
+    text = "file,label\n" + "".join(f"{i}.png,{('Möwe', 'Reh')[i % 2]}\n" for i in range(6))
+    (root / "t.csv").write_bytes(text.encode(encoding))
+    assert load(root).classes == ("Möwe", "Reh")

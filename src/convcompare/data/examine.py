@@ -88,11 +88,11 @@ def _copies(
                 (same if alike else torn).append(f"{shown[index]} = {shown[earlier]}")
     found = []
     for kind, pairs, where, hint in (
-        ("two-classes", torn, "two classes", "an image can be right in one class alone"),
-        ("copies", same, "its class twice", ""),
+        ("two-classes", torn, "two classes of a split", "only one of them can be right"),
+        ("copies", same, "a class twice", ""),
     ):
         if pairs:
-            text = f"{counted(len(pairs), 'image')} of one split that {_are(pairs)} in {where}"
+            text = f"{counted(len(pairs), 'image')} {_are(pairs)} in {where}"
             found.append(DataNote(kind, text, tuple(pairs), hint, serious=kind == "two-classes"))
     return found
 
@@ -112,9 +112,7 @@ def _constant(
     if not those:
         return []
     total = sum(map(len, flat))
-    text = (
-        f"{len(those):,} of {counted(total, 'image')} {_are(those)} of one colour and show nothing"
-    )
+    text = f"{len(those):,} of {counted(total, 'image')} {_are(those)} of a single colour"
     return [DataNote("constant", text, those, "remove them")]
 
 

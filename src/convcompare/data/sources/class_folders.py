@@ -9,7 +9,7 @@ from convcompare.core.errors import DataError, quote
 
 from ..data_notes import DataNote, counted, listed
 from .image_walk import FolderWalk, one_form
-from .label_table import label_tables
+from .label_table import LabelTable, label_tables
 from .split_names import says_nothing, splits_among
 
 ClassFolders = dict[str, list[Path]]
@@ -21,20 +21,21 @@ _NAMED = 5
 
 def unwrapped(
     walk: FolderWalk, folder: Path, label: str = "", classes: Collection[str] = ()
-) -> Path:
+) -> tuple[Path, list[LabelTable]]:
     """The folder inside of those that hold nothing but one folder, as archives make them.
 
-    It stops where images, a table of labels or a class of `classes` lie, and above the last class.
+    It stops above images, above the last class, and above a class of `classes`. The tables of
+    labels on the way are those of its images too.
     """
+    tables = label_tables(folder, label)
     while True:
         inside = walk.filled(folder)
         if len(inside) != 1 or walk.loose(folder) or one_form(inside[0].name) in classes:
-            return folder
-        if label_tables(folder, label):
-            return folder
-        if not walk.filled(inside[0]) and not label_tables(inside[0], label):
-            return folder
-        folder = inside[0]
+            return folder, tables
+        below = label_tables(inside[0], label)
+        if not walk.filled(inside[0]) and not below:
+            return folder, tables
+        folder, tables = inside[0], tables + below
 
 
 def read_classes(
@@ -58,6 +59,15 @@ def read_classes(
         found.setdefault(name, []).extend(walk.images(path))
     if not alike:
         _check_not_splits(walk, folder)
+    deeper = tuple(
+        walk.shown(below)
+        for path in walk.filled(folder)
+        for below in walk.filled(path)
+        if not says_nothing(one_form(below.name))
+    )
+    if deeper:
+        text = f"{counted(len(deeper), 'folder')} below class folders, of the class above them"
+        notes.append(DataNote("deeper", text, deeper, serious=False))
     loose = tuple(map(walk.shown, walk.loose(folder)))
     if loose and found:
         text = f"{counted(len(loose), 'image')} outside of the class folders, not used"

@@ -11,7 +11,6 @@ from convcompare.core.errors import DataError, quote
 from ..data_notes import DataNote
 from .class_folders import ClassFolders, check_classes, different_classes, read_classes, unwrapped
 from .image_walk import FolderWalk, natural_order
-from .label_table import label_tables
 from .labelled_tree import labelled_tree, table_knows_better
 from .split_folders import Role, read_roles
 
@@ -55,12 +54,14 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
         if not text or not root.exists():
             raise DataError(f"there is no folder {quote(text)}", layout)
         if not root.is_dir():
-            raise DataError(f"{quote(text)} is not a folder", layout)
+            packed = root.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz")
+            hint = "unpack it, and write folder:PATH with the folder" if packed else layout
+            raise DataError(f"{quote(text)} is not a folder", hint)
         return _read(root, splits, label)
     except OSError as error:
         denied = isinstance(error, PermissionError)
         raise DataError(
-            f"cannot read the folder {quote(text)} ({error.strerror or error})",
+            f"cannot read the folder {quote(error.filename or text)} ({error.strerror or error})",
             "give yourself the right to read it" if denied else layout,
         ) from error
     except RuntimeError as error:  # `~name` of nobody
@@ -71,14 +72,16 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
 
 def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
     walk = FolderWalk(root)
-    top = unwrapped(walk, root, label)
+    top, tables = unwrapped(walk, root, label)
     if not walk.images(top):
         where = f"there is no class folder in {quote(root)}: it holds no image"
         left = [note for note in walk.notes() if note.serious or note.kind == "other-files"]
         hints = [note.hint for note in left if note.hint]
         raise DataError("; ".join([where, *(note.line() for note in left)]), (*hints, LAYOUT)[0])
-    roles = read_roles(walk, top, label) if splits == "auto" else []
-    tables = [] if splits == "none" else label_tables(top, label)
+    if splits == "none":
+        roles, tables = [], []
+    else:
+        roles = read_roles(walk, top, label, labelled=bool(tables))
     tables += [table for role in roles for table in role.tables]
     in_folders = any(role.has_classes for role in roles if role.kind == "train")
     if tables and not in_folders and (roles or table_knows_better(walk, top, tables)):

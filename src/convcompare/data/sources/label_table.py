@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import re
@@ -60,7 +61,7 @@ class LabelTable:
         Raises DataError for a split that is not known.
         """
         found, unknown = [], set[str]()
-        for row in _records(self.path):
+        for row in self._read():
             file, label = _cell(row, self.file_column), _cell(row, self.label_column)
             split = split_of_all
             if self.split_column and not split:
@@ -79,6 +80,14 @@ class LabelTable:
             )
         return found
 
+    def _read(self) -> list[dict[str, object]]:
+        try:
+            return list(_records(self.path, _encoding(self.path)))
+        except (csv.Error, UnicodeError) as error:
+            raise DataError(
+                f"{quote(self.path)} cannot be read as a table ({error})", "mend or remove the file"
+            ) from error
+
 
 def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
     """The tables in `folder` with a column of files and one of classes, by name.
@@ -96,7 +105,7 @@ def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
 
 
 def _table(path: Path, label_column: str) -> LabelTable | None:
-    columns = list(next(iter(_records(path)), {}))
+    columns = _columns(path)
     names = {column: _plain(column) for column in columns}
     file = _first(names, _FILE) or next(
         (column for column, name in names.items() if name.endswith("filename")), None
@@ -107,6 +116,14 @@ def _table(path: Path, label_column: str) -> LabelTable | None:
         return None
     words = split_words(path.stem)
     return LabelTable(path, file, label, _first(names, _SPLIT), words[0] if words else None)
+
+
+def _columns(path: Path) -> list[str]:
+    """The columns of a table by its first row, without reading the rest; none of what is none."""
+    for encoding in ("utf-16",) if _is_utf16(path) else ("utf-8-sig", "latin-1"):
+        with suppress(csv.Error, UnicodeError, DataError):
+            return list(next(_records(path, encoding), {}))
+    return []
 
 
 def _first(names: dict[str, str], known: Sequence[str]) -> str | None:
@@ -122,11 +139,29 @@ def _plain(column: str) -> str:
     return re.sub(r"[\W_]+", "", column.lower())
 
 
-def _records(path: Path) -> Iterator[dict[str, object]]:
-    """The rows of a table by column; nothing of a file that is not one."""
+def _records(path: Path, encoding: str) -> Iterator[dict[str, object]]:
+    """The rows of a table by column. Raises csv.Error, and UnicodeError for no text."""
     read = _json_rows if path.suffix.lower() == ".jsonl" else _csv_rows
-    with suppress(UnicodeDecodeError, csv.Error), path.open(encoding="utf-8-sig") as lines:
+    with path.open(encoding=encoding) as lines:
         yield from read(lines, path)
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 or, with its mark, UTF-16; else that of old spreadsheets, which takes any bytes."""
+    if _is_utf16(path):
+        return "utf-16"
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for _ in lines:
+                pass
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"
+
+
+def _is_utf16(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _csv_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:

@@ -10,7 +10,7 @@ from convcompare.core.errors import DataError, quote
 from ..data_notes import DataNote, counted, listed
 from .class_folders import unwrapped
 from .image_walk import FolderWalk, one_form
-from .label_table import LabelTable, label_tables
+from .label_table import LabelTable
 from .split_names import KNOWN, SplitKind, splits_among
 
 ESCAPE = "`splits=none` reads every folder as a class"
@@ -53,8 +53,10 @@ class Role:
                         hint="rename it if it is one", serious=self.images > 0)  # fmt: skip
 
 
-def read_roles(walk: FolderWalk, top: Path, label: str = "") -> list[Role]:
+def read_roles(walk: FolderWalk, top: Path, label: str, labelled: bool) -> list[Role]:
     """The splits in `top`, train among them, and the folders beside them; empty if there are none.
+
+    `label` names the column of classes in tables; `labelled` says whether there is one above.
 
     Raises DataError where the folders are splits in part, several times, or without classes.
     """
@@ -62,13 +64,12 @@ def read_roles(walk: FolderWalk, top: Path, label: str = "") -> list[Role]:
     kinds = splits_among(path.name for path in folders)
     if not kinds:
         return []
-    above = bool(label_tables(top, label))
     train_names: frozenset[str] = frozenset()
     roles: list[Role] = []
     for path in sorted(folders, key=lambda path: kinds.get(path.name) != "train"):
         role = _role(walk, path, kinds.get(path.name), label, train_names)
         train_names = train_names or (role.classes if role.kind == "train" else frozenset())
-        roles.append(replace(role, labelled=above or bool(role.tables)))
+        roles.append(replace(role, labelled=labelled or bool(role.tables)))
     known = [role for role in roles if role.kind]
     others = [role for role in roles if not role.kind and role.images]
     if _is_one_class(known, others):
@@ -80,12 +81,13 @@ def read_roles(walk: FolderWalk, top: Path, label: str = "") -> list[Role]:
 def _role(
     walk: FolderWalk, path: Path, kind: SplitKind | None, label: str, classes: frozenset[str]
 ) -> Role:
-    inner = unwrapped(walk, path, label, classes)
+    inner, tables = unwrapped(walk, path, label, classes)
     names = frozenset(one_form(folder.name) for folder in walk.filled(inner))
     if len(names) == 1 and classes and not names & classes:  # as val/images beside train/CLASS
         names = frozenset()
-    tables = (*label_tables(path, label), *(label_tables(inner, label) if inner != path else ()))
-    return Role(kind, path, inner, names, len(walk.images(path)), tables if kind else (), False)
+    return Role(
+        kind, path, inner, names, len(walk.images(path)), tuple(tables) if kind else (), False
+    )
 
 
 def _is_one_class(known: list[Role], others: list[Role]) -> bool:
