@@ -24,7 +24,7 @@ COLUMNS = (
     Column("test", "test", show=formatting.count),
 )
 NAMED = 20
-"""Names that a line of the table carries; JSON has all."""
+"""Names that a warning carries; JSON has all."""
 
 
 def show(name: str, sources: Sources, kind: Format, sheet: Path | None) -> None:
@@ -43,7 +43,7 @@ def show(name: str, sources: Sources, kind: Format, sheet: Path | None) -> None:
         emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
     elif kind == "table":
         _print_head(dataset)
-        said = [note.line(NAMED) for note in notes if not note.serious]
+        said = [note.line() for note in notes if not note.serious]
         emit_table(Table(COLUMNS, tuple(rows), tuple(said)), kind)
     else:
         emit_table(Table(COLUMNS, tuple(rows)), kind)
