@@ -16,9 +16,9 @@ from .core.errors import ConvcompareError, UsageError, quote
 from .experiment.request import (
     HELP,
     SETTINGS,
+    ModelRequest,
     Request,
     UntilClear,
-    model_requests,
     not_with_until_clear,
     seed_list,
 )
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .output.tables.table import Table
 
 F = TypeVar("F", bound=Callable[..., Any])
+Model = str | Callable[..., Any]
+"""A network: its spec, or what builds it."""
 
 
 def in_python(text: str) -> str:
@@ -76,7 +78,7 @@ def _documented(function: F) -> F:
 
 @_documented
 def compare(
-    models: str | Sequence[str],
+    models: Model | Sequence[Model],
     *,
     dataset: str = Request.dataset,
     seeds: int | Sequence[int] = 1,
@@ -120,7 +122,9 @@ def compare(
     of the command line. Nothing is printed; warnings are Python's (`UserWarning`).
 
     Args:
-        models: Networks as they are typed (NAME, NAME:option=value, file.py:Net), one or several.
+        models: Networks as they are typed (NAME, NAME:option=value, file.py:Net), or classes and
+            functions that build one, told in_channels, image_size and num_classes where they have
+            parameters of these names; one or several.
         {options}
         reporter: Told of the progress [default: nobody].
 
@@ -154,7 +158,7 @@ def compare(
         if until_clear and seeds != 1:
             raise not_with_until_clear("seeds")
         request = Request(
-            models=model_requests(_specs(models)),
+            models=_requests(models, executor, devices),
             dataset=dataset,
             seeds=seed_list(seeds, seed),
             recipe=recipe,
@@ -224,15 +228,33 @@ def read(
         raise
 
 
-def _specs(models: str | Sequence[str]) -> list[str]:
-    specs = [models] if isinstance(models, str) else [*models]
-    for spec in specs:
-        if not isinstance(spec, str):
+def _requests(
+    models: Model | Sequence[Model], executor: str | None, devices: int | None
+) -> tuple[ModelRequest, ...]:
+    """Networks by name, and objects that build one; of one name they are numbered."""
+    from .experiment import foreign_code
+
+    found: list[ModelRequest] = []
+    for one in [models] if isinstance(models, str) or callable(models) else models:
+        if isinstance(one, str):
+            found.append(ModelRequest(one, one))
+            continue
+        if not callable(one):
             raise UsageError(
-                f"a network is named by a text, not by {quote(type(spec).__name__)}",
-                "put the class into a file: `file.py:Net`",
+                f"a network is named by a text or given by what builds it, not by "
+                f"{quote(type(one).__name__)}",
+                "a class, a function, or `file.py:Net`",
             )
-    return specs
+        if executor == "ray" or (devices or 1) > 1:
+            raise UsageError(
+                "objects of a program do not travel to a cluster or to several devices",
+                "put the network into a file: `file.py:Net`",
+            )
+        given = foreign_code.give(one)
+        same = sum(other.label.partition(" #")[0] == given.label for other in found)
+        label = f"{given.label} #{same + 1}" if same else given.label
+        found.append(ModelRequest(label, given.spec))
+    return tuple(found)
 
 
 def _text(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -13,6 +13,7 @@ A process lives until `close`, at the end of the command.
 from __future__ import annotations
 
 import atexit
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from convcompare.core.spec import Spec
 
 if TYPE_CHECKING:
     from convcompare.models.build import Builder, Description, Network, Origin
+    from convcompare.models.given_network import GivenNetwork
     from convcompare.models.shape import Shape
 
     from .workers.worker_process import WorkerProcess
@@ -49,10 +51,13 @@ class ForeignNetwork:
 def source_of(text: str) -> str | None:
     """The file or the package that the network of a spec is from; None where it runs here."""
     from convcompare.models.build import origin_of
+    from convcompare.models.given_network import is_given
 
     name = Spec.parse(text).name
     if _runs_here or origin_of(name) != "file":
         return None
+    if is_given(name):
+        return name
     where = name.rpartition(":")[0] or name
     return where if where.endswith(".py") else where.partition(".")[0]
 
@@ -124,7 +129,31 @@ def borrow(source: str) -> WorkerProcess:
         if (worker.source, worker.folder) == (source, Path.cwd()):
             _idle.remove(worker)
             return worker
-    return WorkerProcess(source=source)
+    worker = WorkerProcess(source=source)
+    given = _given.get(source)
+    if given is not None:
+        worker.call(receive, given, sys.path)
+    return worker
+
+
+def give(builder: Callable[..., Any]) -> GivenNetwork:
+    """Make a network of an object of this program; whoever resolves its spec sends it along.
+
+    Raises ModelError where it cannot travel to another process.
+    """
+    from convcompare.models.given_network import give
+
+    network = give(builder)
+    _given[network.spec] = network
+    return network
+
+
+def receive(network: GivenNetwork, path: list[str]) -> None:
+    """Take in an object, in its process, with the path on which its program finds modules."""
+    from convcompare.models.given_network import receive
+
+    sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
+    receive(network)
 
 
 def give_back(worker: WorkerProcess) -> None:
@@ -150,6 +179,8 @@ def run_here() -> None:
 
 
 _idle: list[WorkerProcess] = []
+_given: dict[str, GivenNetwork] = {}
+"""Objects of this program, by their specs."""
 _known: dict[tuple[str, Shape], Builder] = {}
 """Networks of this process's source that were examined: by spec and shape."""
 _runs_here = False

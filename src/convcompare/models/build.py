@@ -19,6 +19,7 @@ from convcompare.core.spec import Option, Spec, bind, format_value, options_of
 
 from . import examination, inspection, interface
 from .findings import Found
+from .given_network import is_given, received
 from .image_setup import InitialisedFromImages, draws_random_numbers
 from .interface import guard
 from .library_network import is_library, load_library
@@ -29,8 +30,8 @@ from .user_network import is_own, load_own
 
 Origin = Literal["registry", "library", "file"]
 """Where a network comes from: registered under its name, by the zoo or by a plugin; a library,
-``torchvision:NAME`` or ``timm:NAME``; or the user's own code, ``file.py:Net`` or
-``package.module:Net``."""
+``torchvision:NAME`` or ``timm:NAME``; or the user's own code, ``file.py:Net``,
+``package.module:Net`` or an object of a Python program."""
 CONTEXT = ("in_channels", "image_size", "num_classes")
 """What a builder is told of the data when it declares a parameter of that name."""
 SIZES = (28, 32, 64, 96, 128, 224, 299)
@@ -360,7 +361,7 @@ def origin_of(name: str) -> Origin:
     """Where a network comes from, by how the name in its spec reads; nothing is imported."""
     if is_library(name):
         return "library"
-    return "file" if is_own(name) else "registry"
+    return "file" if is_given(name) or is_own(name) else "registry"
 
 
 def options(text: str) -> dict[str, Option]:
@@ -377,6 +378,9 @@ def _find(name: str) -> _Found:
     origin = origin_of(name)
     if origin == "library":
         return *load_library(name), None
+    if is_given(name):
+        function, code = received(name)
+        return function, options_of(function, CONTEXT), code, None
     if origin == "file":
         own = load_own(name)
         return own.function, options_of(own.function, CONTEXT), own.code, own.state

@@ -20,6 +20,7 @@ from convcompare.store.lease import Lease
 from convcompare.store.run import Epoch, Trial
 from convcompare.training.progress import StepProgress
 
+from .. import foreign_code
 from ..events import Ended, EpochFinished, Event, Started, Waiting, WorkerDied
 from ..retries import RetryCounter
 from ..workers import ray_cluster, ray_task
@@ -77,12 +78,15 @@ class RayDriver:
         self.share = ray_cluster.Share.of(runtime, runtime.of_a_job().threads)
         ray_cluster.check_offered(self.share)
         self.images = ray.put(ray_task.pack_dataset(dataset))
-        self.attempt: Any = ray.remote(
-            num_cpus=self.share.cpus,
-            num_gpus=self.share.gpus,
-            num_returns="streaming",
-            max_retries=0,
-        )(ray_task.attempt_of)
+        how: dict[str, Any] = {
+            "num_cpus": self.share.cpus,
+            "num_gpus": self.share.gpus,
+            "num_returns": "streaming",
+            "max_retries": 0,
+        }
+        self.attempt: Any = ray.remote(**how)(ray_task.attempt_of)
+        self.foreign_attempt: Any = ray.remote(**how, max_calls=1)(ray_task.attempt_of)
+        """Of somebody's own code: its process runs nothing else afterwards."""
         self.tasks: dict[Any, Task] = {}
         self.retries = RetryCounter(runner)
         self.counted = self.had_room = time.monotonic()
@@ -128,7 +132,9 @@ class RayDriver:
             here = replace(runtime.of_a_job(), address=None)
             order = ray_task.RayTaskSpec(trial, here, self.runner.dataset.sha256, str(Path.cwd()))
             history = [from_record(Epoch, epoch) for epoch in state["history"]] if state else []
-            stream = self.attempt.remote(
+            foreign = foreign_code.source_of(trial.model) is not None
+            attempt = self.foreign_attempt if foreign else self.attempt
+            stream = attempt.remote(
                 json.dumps(to_record(order)), [self.images], [self.ray.put(state)] if state else []
             )
             self.tasks[stream] = Task(trial, lease, history)

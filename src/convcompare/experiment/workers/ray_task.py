@@ -32,6 +32,7 @@ from convcompare.store.run import Epoch, Trial
 from convcompare.store.run_store import RunStore
 from convcompare.training.progress import StepProgress
 
+from .. import foreign_code
 from ..events import Ended, EpochFinished, Event, Started
 from .protocol import error_to_json, event_to_json
 from .worker import PULSE_SECONDS
@@ -142,6 +143,8 @@ def _work(
     try:
         order = from_record(RayTaskSpec, json.loads(text))
         _check_version(order)
+        if foreign_code.source_of(order.trial.model):
+            foreign_code.run_here()
         with suppress(
             OSError
         ):  # where the folder is shared, a network of the user's is found in it

@@ -1,0 +1,98 @@
+"""Networks given as objects: what identifies them, and that they come to what their files would."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import convcompare
+from convcompare.core.errors import ConvcompareError
+from convcompare.models.given_network import fingerprint
+
+SCALE = 1.0
+
+
+def network(width: int = 4, bias: bool = True, extra: Any = None) -> type[nn.Module]:
+    """A class of its own, as each run of a cell of a notebook makes one."""
+
+    class Net(nn.Module):
+        def __init__(self, in_channels: int, image_size: int, num_classes: int) -> None:
+            super().__init__()
+            self.a = nn.Linear(in_channels * image_size**2, width, bias=bias)
+            self.b = nn.Linear(width, num_classes)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return SCALE * self.b(self.a(x.flatten(1)).relu()) if extra is None else x
+
+    return Net
+
+
+def factory(width: int) -> Callable[..., nn.Module]:
+    return lambda in_channels, image_size, num_classes: network(width)(
+        in_channels, image_size, num_classes
+    )
+
+
+def test_equal_code_is_one_network_and_any_change_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = fingerprint(network())
+    assert code == fingerprint(network())
+    others = [
+        network(8),
+        network(bias=False),
+        network(extra=torch.ones(2)),
+        network(extra=torch.zeros(2)),
+        network(extra={"a": [1]}),
+        network(extra={"a": [2]}),
+        functools.partial(network(), width=2),
+        factory(4),
+        factory(8),
+        nn.Linear,
+    ]
+    codes = [fingerprint(other) for other in others]
+    assert len({code, *codes}) == 1 + len(others)
+    assert codes == [fingerprint(other) for other in others]
+    monkeypatch.setitem(globals(), "SCALE", 2.0)
+    assert fingerprint(network()) != code, "a global that it reads"
+
+
+def test_objects_are_compared_with_names(tmp_path: Path) -> None:
+    """What the program has set of torch changes no figure, and is as it was afterwards."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        given = {"dataset": "mnist-mini", "epochs": 1, "threads": 1, "store": tmp_path}
+        models = ["fcn:hidden=8", network(8), factory(8)]
+        found = convcompare.compare(models, **given).to_dataframe()
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert list(found["model"]) == ["fcn:hidden=8", "Net", "lambda"]
+    assert set(found["test_accuracy"]) == {0.7665}
+    assert len([*tmp_path.glob("*/run.json")]) == 3
+    ended = [path.stat().st_mtime_ns for path in tmp_path.glob("*/run.json")]
+    convcompare.compare(["fcn:hidden=8", network(8), factory(8)], **given)
+    assert ended == [path.stat().st_mtime_ns for path in tmp_path.glob("*/run.json")]
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "said"),
+    [
+        (network()(1, 28, 10), {}, "`Net` is a network that is already built"),
+        (3, {}, "a network is named by a text or given by what builds it, not by `int`"),
+        (network(extra=threading.Lock()), {}, "cannot be sent to a process of its own: TypeError"),
+        (network(), {"executor": "ray"}, "do not travel to a cluster"),
+        (network(), {"devices": 2}, "do not travel to a cluster or to several devices"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    model: Any, more: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConvcompareError) as caught:
+        convcompare.compare([model], dataset="mnist-mini", store=tmp_path, **more)
+    assert said in caught.value.message
