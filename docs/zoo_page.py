@@ -53,7 +53,8 @@ def _cells(name: str, shape: Shape) -> tuple[str, str]:
         counts = resolve(name, shape).description
     except UsageError:
         return "–", "–"
-    return formatting.count(counts.parameters), formatting.large(counts.macs)
+    macs = "not counted" if counts.macs is None else formatting.large(counts.macs)
+    return formatting.count(counts.parameters), macs
 
 
 def _section(entry: Entry) -> str:

@@ -310,12 +310,10 @@ def test_layer_table_counts_what_modules_hold_themselves() -> None:
             return self.fc(self.relu(self.fc(x)))
 
     table = layer_table(Tied(), torch.zeros(2, 3, 2, 2))
-    assert [(row.name, row.parameters, row.macs) for row in table] == [
-        ("relu", 0, 0),
-        ("fc", 20, 16),
-        ("relu", 0, 0),
-        ("fc", 0, 16),
-        ("", 48, 48),
+    assert [(row.name, row.calls, row.parameters, row.macs) for row in table] == [
+        ("relu", 2, 0, 0),
+        ("fc", 2, 20, 32),
+        ("", 1, 48, 48),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from convcompare.core import formatting
 from convcompare.experiment.solo_timing import epoch_seconds
+from convcompare.output.tables.comparison_table import uncounted
 from convcompare.output.tables.table import Column, Table
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("model", "model", "left"),
     Column("parameters", "parameters", show=formatting.count, priority=1),
-    Column("macs", "MACs", show=formatting.large, priority=3),
+    Column("macs", "MACs", show=formatting.large, priority=3, missing="not counted"),
     Column("epochs", "epochs", priority=4),
     Column("seeds", "seeds", priority=2),
     Column("finished", "already run", priority=5),
@@ -54,7 +55,9 @@ def plan_table(plan: ExperimentPlan) -> Table:
         f"training takes about {formatting.about_seconds(max(longest, total / jobs))}{together}, "
         f"from a few measured steps a model{apart}"
     )
-    return Table(COLUMNS, tuple(rows), (note, "nothing was run: this is the plan"))
+    counted = [(one.label, one.builder.description.uncounted) for one in plan.candidates]
+    notes = (note, *uncounted(counted), "nothing was run: this is the plan")
+    return Table(COLUMNS, tuple(rows), notes)
 
 
 def power_words(plan: ExperimentPlan) -> str:

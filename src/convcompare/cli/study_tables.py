@@ -55,7 +55,7 @@ def plan_of_studies(requests: Sequence[Request]) -> Table:
         Column("dataset", "data set", "left", priority=2),
         Column("parameters", "parameters", show="{:,}".format, priority=1),
         Column("published_parameters", "published", show="{:,}".format, priority=2),
-        Column("macs", "MACs", show=formatting.large, priority=4),
+        Column("macs", "MACs", show=formatting.large, priority=4, missing="not counted"),
         Column("epochs", "epochs", priority=1),
         Column("seeds", "seeds", priority=3),
     )

@@ -137,7 +137,11 @@ def _of_pair(
     first, second = (groups[name] for name in names)
     if claim.figure in GRADIENTS:
         return _gradient(claim, pair(first, second), assessment.store)
-    return _count(claim, names, *(getattr(group, claim.figure) for group in (first, second)))
+    a, b = (getattr(group, claim.figure) for group in (first, second))
+    if a is None or b is None:
+        refusal = Refusal("not recorded")
+        return Verdict(*names, COUNTS[claim.figure], "refused", refusal=refusal)
+    return _count(claim, names, a, b)
 
 
 def _outcome(

@@ -43,9 +43,14 @@ class ModelRuns:
         return self.runs[0].cost.parameters
 
     @property
-    def macs(self) -> int:
-        """Multiply-accumulates of one image."""
+    def macs(self) -> int | None:
+        """Multiply-accumulates of a pass of one image; None where not all were counted."""
         return self.runs[0].cost.macs
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """The operators whose multiply-accumulates were not counted."""
+        return self.runs[0].cost.uncounted
 
     def mean(self, figure: Callable[[Run], float | None]) -> Estimate | None:
         """The mean of a figure over the finished runs; None where one of them has none."""
@@ -81,6 +86,7 @@ class ModelRuns:
             "spec": self.runs[0].trial.model,
             "parameters": self.parameters,
             "macs": self.macs,
+            "uncounted": list(self.uncounted),
             "status": self.status,
             "test_accuracy": _estimate(self.test_accuracy(test_images)),
             **{figure: _estimate(self.shown(figure)) for figure in figures},

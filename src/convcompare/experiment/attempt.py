@@ -67,7 +67,9 @@ class Attempt:
         self.history: list[Epoch] = []
         self.notes: list[str] = []
         self.damage = ""
-        self.spent = Cost(inspection.parameters(trainer.model), builder.description.macs)
+        network = builder.description
+        parameters = inspection.parameters(trainer.model)
+        self.spent = Cost(parameters, network.macs, uncounted=network.uncounted)
         self.recorder = GradientRecorder(trainer.train_batches)
 
     def epochs(self) -> Iterator[Event]:

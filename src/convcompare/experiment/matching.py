@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
 
-from .foreign_code import call, resolve
+from .foreign_code import call
 
 if TYPE_CHECKING:
     from convcompare.models.shape import Shape
@@ -35,10 +35,10 @@ def matched(
     models: Sequence[ModelRequest], baseline: ModelRequest, asked: str, shape: Shape
 ) -> tuple[list[ModelRequest], list[str]]:
     """Every other network at its matched width, and a sentence on each for under the table."""
-    from convcompare.models.width_matching import WORDS, check_cost, match
+    from convcompare.models.width_matching import WORDS, check_cost, cost_of, match
 
     cost = check_cost(asked)
-    target = getattr(resolve(baseline.spec, shape).description, cost)
+    target = call(baseline.spec, cost_of, baseline.spec, shape, cost)
     found, notes = [], []
     for one in models:
         if one is baseline:

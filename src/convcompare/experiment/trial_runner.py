@@ -146,8 +146,8 @@ class TrialRunner:
     def _settle(self, trial: Trial) -> Environment:
         """Give this process the threads that suit a trial; where it then runs."""
         passes = 3 * trial.config.batch_size  # one forward, two backward
-        macs = passes * self._network(trial).description.macs
-        threads = fitting_threads(self.runtime, macs)
+        macs = self._network(trial).description.macs
+        threads = fitting_threads(self.runtime, None if macs is None else passes * macs)
         torch.set_num_threads(threads)
         offered = self.runtime.threads if threads < self.runtime.threads else None
         return replace(self.environment, threads=threads, threads_offered=offered)
@@ -226,7 +226,7 @@ class TrialRunner:
     def _fail(self, trial: Trial, message: str) -> Run:
         network = self._network(trial).description
         history = self.store.history(trial.id)
-        cost = Cost(network.parameters, network.macs)
+        cost = Cost(network.parameters, network.macs, uncounted=network.uncounted)
         run = Run(trial, "failed", history, cost, self.environment, now(), message)
         self.store.note_failure(run)
         return run

@@ -23,6 +23,7 @@ from .given_network import is_given, received
 from .image_setup import InitialisedFromImages, draws_random_numbers
 from .interface import guard
 from .library_network import is_library, load_library
+from .mac_counter import Tally
 from .process_state import ProcessState
 from .randomness import drawing, seeded
 from .shape import Shape
@@ -40,18 +41,20 @@ SIZES = (28, 32, 64, 96, 128, 224, 299)
 
 @dataclass(frozen=True)
 class Description:
-    """Counts of a network: trainable parameters, and MACs for one image.
+    """Counts of a network: trainable parameters, and MACs of a forward pass of one image.
 
-    ``unreached`` names the parameters of other people's networks that get no gradient;
+    ``macs`` is None where not all could be counted, and ``uncounted`` names the operators that were
+    not. ``unreached`` names the parameters of other people's networks that get no gradient;
     ``image_setup`` says whether the network sets itself up by training images; ``found`` is what
     else a reader of its figures must know; ``other_draws`` is whether numpy's or Python's generator
     has a part in its initial weights.
     """
 
     parameters: int
-    macs: int
+    macs: int | None
     unreached: tuple[str, ...] = ()
     image_setup: bool = False
+    uncounted: tuple[str, ...] = ()
     found: tuple[Found, ...] = ()
     other_draws: bool = False
 
@@ -193,8 +196,16 @@ class Builder:
         unreached = self._unreached(model)
         found: tuple[Found, ...] = ()
         with suppress(Exception):  # what fails of this fails in its training too, and says so
-            found = self._found(macs)
-        return Description(parameters, macs, unreached, image_setup, found, self._draws_elsewhere())
+            found = self._found(macs.macs)
+        return Description(
+            parameters=parameters,
+            macs=macs.macs,
+            unreached=unreached,
+            image_setup=image_setup,
+            uncounted=macs.uncounted,
+            found=found,
+            other_draws=self._draws_elsewhere(),
+        )
 
     @cached_property
     def random_setup(self) -> bool:
@@ -225,7 +236,7 @@ class Builder:
         side = self.shape.image_size
         return torch.zeros((2, self.shape.in_channels, side, side), device=device)
 
-    def _found(self, macs: int) -> tuple[Found, ...]:
+    def _found(self, macs: int | None) -> tuple[Found, ...]:
         """What is found of a user's own network by trying it; the others are known."""
         if self.origin != "file" or not self.tried:
             return ()
@@ -274,7 +285,7 @@ class Builder:
                 f"{quote(self.spec)} fails in training on 2 images of {self.shape}: {reason(error)}"
             ) from error
 
-    def _examine(self, device: str) -> tuple[nn.Module, int, object]:
+    def _examine(self, device: str) -> tuple[nn.Module, Tally, object]:
         """As `_try`, but a library's network that needs numbers to be built gets them."""
         try:
             return self._try(device)
@@ -283,11 +294,12 @@ class Builder:
                 raise
             return self._try("cpu")
 
-    def _try(self, device: str) -> tuple[nn.Module, int, object]:
+    def _try(self, device: str) -> tuple[nn.Module, Tally, object]:
         """Builds the network and pushes two images through it: its MACs and its output."""
         model = self.build(0, device)
         with torch.random.fork_rng([]):
-            return model, *inspection.count_macs(model, self._zeros(device))
+            zoo = self.code is None  # whose passes do nothing once, as the tests assert
+            return model, *inspection.count_macs(model, self._zeros(device), all_alike=zoo)
 
     def _smallest_size(self) -> int | None:
         """The first of SIZES that the network takes, tried without memory or arithmetic."""

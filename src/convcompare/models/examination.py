@@ -30,10 +30,15 @@ Build = Callable[[int], nn.Module]
 """Builds the network with the initial weights of a seed."""
 
 
-def examine(build: Build, shape: Shape, macs: int) -> tuple[Found, ...]:
+def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     """What is found of a network that `build` makes to fit `shape`, of so many `macs` an image."""
     model = build(0)
-    size = (FEW if macs > LARGE else IMAGES, shape.in_channels, shape.image_size, shape.image_size)
+    size = (
+        FEW if macs is None or macs > LARGE else IMAGES,
+        shape.in_channels,
+        shape.image_size,
+        shape.image_size,
+    )
     batches = [torch.randn(size, generator=torch.Generator().manual_seed(i)) for i in range(2)]
     found = [*_of_weights(build, model), *_of_outputs(model, batches)]
     state = hidden_state(build, batches[0])

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from .interface import copied
+from .mac_counter import Tally, count_pass, tallies_of
 
 if TYPE_CHECKING:
     from .shape import Shape
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode within; afterwards each module is in the mode that it was in."""
-    training = {module: module.training for module in model.modules()}
+    modules = [module for module in model.modules() if hasattr(module, "training")]  # not if frozen
+    training = {module: module.training for module in modules}
     model.eval()
     try:
         yield
@@ -36,15 +37,21 @@ def parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def count_macs(model: nn.Module, images: Tensor) -> tuple[int, Any]:
-    """Multiply-accumulates for one image, and the output of the pass that counted them.
+def count_macs(model: nn.Module, images: Tensor, all_alike: bool = False) -> tuple[Tally, Any]:
+    """Multiply-accumulates of a pass of one image, and the output for all images (n, c, h, w).
 
-    images: (n, c, h, w). Counted are convolutions and matrix products, without bias, in eval mode;
-    FLOPs are twice as many. The network is left as it was found.
+    Counted are convolutions and matrix products, without bias, in eval mode; FLOPs are twice as
+    many. What a pass does once, whatever the number of images, counts in full: one pass tells where
+    it is known that there is nothing of the kind (`all_alike`). The network is left as it was
+    found.
     """
-    with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        output = model(images)
-    return counter.get_total_flops() // (2 * len(images)), output
+    with evaluating(model), torch.no_grad():
+        if all_alike:
+            tallies, output = count_pass(model, images)
+            total = sum(tallies.values(), Tally())
+            return Tally(total.counted // len(images), total.names), output
+        output = model(images.clone())
+        return sum(tallies_of(model, images).values(), Tally()), output
 
 
 def parameters_without_gradient(model: nn.Module, shape: Shape) -> list[str]:

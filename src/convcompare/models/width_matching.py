@@ -37,6 +37,19 @@ def check_cost(name: str) -> Cost:
     return one_of(COSTS, name, f"`--match` cannot be {quote(name)}", "parameters or macs")
 
 
+def cost_of(text: str, shape: Shape, cost: Cost) -> int:
+    """The parameters or MACs of a network; ModelError where its MACs could not all be counted."""
+    description = resolve(text, shape).description
+    found: int | None = getattr(description, cost)
+    if found is None:
+        raise ModelError(
+            f"the MACs of {quote(text)} are not known: not counted are "
+            f"{', '.join(map(quote, description.uncounted))}",
+            "`--match parameters`",
+        )
+    return found
+
+
 def match(text: str, shape: Shape, cost: Cost, target: int) -> Matched:
     """The network of a spec with all its widths times the factor that brings its cost to `target`.
 
@@ -50,8 +63,7 @@ def match(text: str, shape: Shape, cost: Cost, target: int) -> Matched:
     for _ in range(_HALVINGS):
         middle = (low * high) ** 0.5
         wider = _respelt(spec, values, _widened(spec.name, values, middle))
-        description = resolve(wider, shape).description
-        tried.append(Matched(wider, middle, getattr(description, cost)))
+        tried.append(Matched(wider, middle, cost_of(wider, shape, cost)))
         low, high = (middle, high) if tried[-1].cost < target else (low, middle)
     found = min(tried, key=lambda one: abs(one.cost - target))
     if abs(found.cost / target - 1) > TOLERANCE:

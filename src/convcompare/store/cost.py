@@ -5,7 +5,9 @@ All are frozen and go to JSON and back by `json_fields.py`, as the records that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .json_fields import OMITTED
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,15 @@ class Latency:
 class Cost:
     """What a network and its training cost: counts from the model of the run, times in seconds.
 
-    ``macs`` are multiply-accumulates of convolutions and linear layers for one image, no bias.
+    ``macs`` are multiply-accumulates of convolutions and matrix products in a pass of one image, no
+    bias; None where not all could be counted, and ``uncounted`` names the operators that were not.
     ``peak_memory`` are the most bytes of tensors that are held at once in a training step: weights,
     their gradients and averages, the batch and its activations. ``inference`` has a latency for
     each size of batch.
     """
 
     parameters: int
-    macs: int
+    macs: int | None
     train_seconds: float = 0.0
     evaluation_seconds: float = 0.0
     saving_seconds: float = 0.0
@@ -43,6 +46,7 @@ class Cost:
     analysis_seconds: float = 0.0
     peak_memory: int | None = None
     inference: tuple[Latency, ...] = ()
+    uncounted: tuple[str, ...] = field(default=(), metadata=OMITTED)
 
 
 @dataclass(frozen=True)

@@ -63,13 +63,13 @@ def share(runtime: Runtime, jobs: int | None, threads: int | None) -> Runtime:
     return replace(runtime, jobs=jobs, job_threads=each if jobs > 1 else None)
 
 
-def fitting_threads(runtime: Runtime, macs: int) -> int:
+def fitting_threads(runtime: Runtime, macs: int | None) -> int:
     """The threads for steps of so many multiply-accumulates: a small one takes fewer than all.
 
     Each thread must have work worth waking it for: on 2 cores, `fcn` on MNIST with batches of 64
-    has 10 million for each of two, and takes 1.06 times as long with one.
+    has 10 million for each of two, and takes 1.06 times as long with one. None: not known.
     """
-    if not runtime.fitted:
+    if not runtime.fitted or macs is None:
         return runtime.threads
     return max(1, min(runtime.threads, -(-macs // MACS_A_THREAD)))
 

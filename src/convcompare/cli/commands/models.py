@@ -12,6 +12,7 @@ from convcompare.core import formatting
 from convcompare.core.spec import Spec
 from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.shapes import shape_for
+from convcompare.output.tables.comparison_table import uncounted
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
 from .. import options as o
@@ -28,6 +29,7 @@ COLUMNS = (
     Column("summary", "", "left", priority=2),
     Column("options", "options", "left", priority=3),
 )
+MACS = "multiply-accumulates of a pass of one image: convolutions and matrix products, no bias"
 OPTIONS = (
     Column("option", "option", "left"),
     Column("value", "value", "left"),
@@ -37,8 +39,9 @@ LAYERS = (
     Column("name", "layer", "left"),
     Column("kind", "kind", "left", priority=1),
     Column("shape", "output", "left", show=lambda shape: "×".join(map(str, shape)), priority=2),
+    Column("calls", "calls", priority=4),
     Column("parameters", "parameters", show=formatting.count),
-    Column("macs", "MACs", show=formatting.large),
+    Column("macs", "MACs", show=formatting.large, missing="not counted"),
     Column("field", "field", priority=3),
 )
 
@@ -67,8 +70,12 @@ def models(
     if kind == "json":
         emit_text(json.dumps(rows, indent=1, ensure_ascii=False), None)
         return
-    note = f"for {dataset} · MACs: multiply-accumulates of one image, conv and linear, no bias"
-    emit_table(Table(COLUMNS, tuple(rows), (note, "options: convcompare models NAME")), kind)
+    notes = (
+        f"for {dataset} · MACs: {MACS}",
+        *uncounted((row["model"], row.get("uncounted", ())) for row in rows),
+        "options: convcompare models NAME",
+    )
+    emit_table(Table(COLUMNS, tuple(rows), notes), kind)
 
 
 def _rows(dataset: str) -> list[dict[str, Any]]:
@@ -90,7 +97,11 @@ def _rows(dataset: str) -> list[dict[str, Any]]:
 
 def _counts(builder: Network) -> dict[str, Any]:
     description = builder.description
-    return {"parameters": description.parameters, "macs": description.macs}
+    return {
+        "parameters": description.parameters,
+        "macs": description.macs,
+        "uncounted": list(description.uncounted),
+    }
 
 
 def _written(builder: Network) -> str:
@@ -107,23 +118,29 @@ def _show(name: str, dataset: str, kind: Format) -> None:
     counts = _counts(builder)
     options = _options(name)
     layers = [dict(vars(layer)) for layer in call(name, layers_of_spec, name, shape)]
-    last_calls = {layer["name"]: layer for layer in layers}
+    named = {layer["name"]: layer for layer in layers}
     for layer_name, field in _fields(name, shape).items():  # of a layer called twice, the last
-        if layer_name in last_calls:
-            last_calls[layer_name]["field"] = field
+        if layer_name in named:
+            named[layer_name]["field"] = field
     if kind == "json":
         record = {"model": name, **counts, "options": options, "layers": layers}
         emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
         return
-    parameters, macs = formatting.count(counts["parameters"]), formatting.large(counts["macs"])
-    total = f"{parameters} parameters, {macs} MACs"
-    notes = (
-        f"{name} on {dataset}, images of {builder.shape}: {total}",
-        *_about(Spec.parse(name).name),
-    )
+    total = f"{formatting.count(counts['parameters'])} parameters, {_macs(counts, layers)}"
+    about = _about(Spec.parse(name).name)
+    notes = (f"{name} on {dataset}, images of {builder.shape}: {total}", *about)
     if options:
         emit_table(Table(OPTIONS, tuple(options)), kind)
     emit_table(Table(LAYERS, tuple(layers), notes), kind)
+
+
+def _macs(counts: dict[str, Any], layers: Sequence[dict[str, Any]]) -> str:
+    """The MACs in words; where some were not counted, what those of the other layers come to."""
+    if counts["macs"] is not None:
+        return f"{formatting.large(counts['macs'])} MACs"
+    others = formatting.large(sum(layer["macs"] or 0 for layer in layers))
+    names = ", ".join(counts["uncounted"])
+    return f"MACs not counted: {names} ({others} MACs in the layers without)"
 
 
 def _options(name: str) -> list[dict[str, Any]]:

@@ -85,7 +85,8 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
         ),
     ),
     "macs": (
-        Figure(Column("macs", "MACs", show=formatting.large, best="low", priority=3),
+        Figure(Column("macs", "MACs", show=formatting.large, best="low", priority=3,
+                      missing="not counted"),
                lambda g, _: g.macs),
     ),
     "receptive-field": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from convcompare.comparison.comparison import Comparison
@@ -43,7 +43,13 @@ def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[st
     columns += [RUNS] if len(good) == len(rows) else [RUNS, STATUS]
     unranked = frozenset(range(len(rows))) - good
     told = [NOTES[name] for name in names if name in NOTES]
+    told += uncounted((group.label, group.uncounted) for group in comparison.groups)
     return Table(tuple(columns), rows, (*notes(comparison), *told), unranked)
+
+
+def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """A sentence for each model whose MACs are not known: which operators were not counted."""
+    return [f"MACs of {label} not counted: {', '.join(names)}" for label, names in models if names]
 
 
 def _limits(figure: Figure) -> list[Column]:

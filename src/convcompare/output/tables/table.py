@@ -29,7 +29,8 @@ class Column:
 
     ``show`` formats a value for people; exports carry the value itself. ``best`` marks the largest
     or the smallest. ``priority`` 0 stays to the last; higher ones are dropped first. ``exported``
-    columns are for programs only: CSV has them, no table for people does.
+    columns are for programs only: CSV has them, no table for people does. ``missing`` stands in a
+    cell without a value.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Column:
     best: Literal["high", "low"] | None = None
     priority: int = 0
     exported: bool = False
+    missing: str = "–"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Table:
     def text(self, row: int, column: Column) -> str:
         """The cells as text, row by row."""
         value = self.rows[row].get(column.key)
-        return "–" if value is None else column.show(value)
+        return column.missing if value is None else column.show(value)
 
     def best(self, column: Column) -> set[int]:
         """The rows that hold the best value of a column; none where there is nothing to compare."""

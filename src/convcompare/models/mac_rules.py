@@ -1,0 +1,198 @@
+"""How many multiply-accumulates an operator of torch's dispatcher takes, by its name.
+
+Counted are convolutions and matrix products, linear layers, attention, recurrent layers and
+bilinear forms among them, without bias. An operator that multiplies matrices and has no rule here
+is `unknown`, and so is one of another library, whose arithmetic nobody can see. Everything else
+takes none: elementwise operations, norms, pools, interpolation, lookups.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+Count = Callable[[Sequence[Any], Any], int]
+"""From the arguments and the output of an operator to its multiply-accumulates."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Of one operator: its multiply-accumulates, and which arguments are the factors of a product.
+
+    The queries, keys and values of an attention are none of its `factors`: they meet each other.
+    """
+
+    count: Count
+    factors: tuple[int, ...]
+
+
+def _product(first: int) -> Rule:
+    """Matrix times matrix or vector, arguments from `first` on: (…, m, k) × (…, k, n) or (k,)."""
+
+    def count(args: Sequence[Any], _: Any) -> int:
+        a, b = args[first], args[first + 1]
+        return int(a.numel() * (b.shape[-1] if b.ndim > 1 else 1))
+
+    return Rule(count, (first, first + 1))
+
+
+def _outer(args: Sequence[Any], _: Any) -> int:
+    return int(args[1].numel() * args[2].numel())
+
+
+def _linear(args: Sequence[Any], _: Any) -> int:
+    return int(args[0].numel() * args[1].shape[0])
+
+
+def _places(images: Tensor) -> int:
+    """Images times places of (n, c, …)."""
+    return int(images.shape[0] * math.prod(images.shape[2:]))
+
+
+def _forward(args: Sequence[Any], out: Any) -> int:
+    """Each weight meets each place of the output: (n, c, …) by (o, c / groups, …)."""
+    return int(args[1].numel() * _places(out))
+
+
+def _transposed(args: Sequence[Any], _: Any) -> int:
+    """Each weight meets each place of the input."""
+    return int(args[1].numel() * _places(args[0]))
+
+
+def _convolution(args: Sequence[Any], out: Any) -> int:
+    return _transposed(args, out) if args[6] else _forward(args, out)
+
+
+def _time_batch_channels(args: Sequence[Any], out: Any) -> int:
+    return int(args[1].numel() * out.shape[0] * out.shape[1])
+
+
+def _trilinear(args: Sequence[Any], _: Any) -> int:
+    """Each weight meets each pair of inputs once: the size of the three operands broadcast."""
+    shapes = []
+    for operand, inserted in zip(args[:3], args[3:6], strict=True):
+        shape = list(operand.shape)
+        for place in sorted(inserted):
+            shape.insert(place, 1)
+        shapes.append(shape)
+    return math.prod(map(max, zip(*shapes, strict=True)))
+
+
+def _attention(args: Sequence[Any], _: Any) -> int:
+    """Scores and their product with the values: (…, heads, places, size). No mask makes it less."""
+    query, key, value = args[:3]
+    rows = math.prod(query.shape[:-1])
+    return int(rows * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
+
+
+def _places_first(args: Sequence[Any], out: Any) -> int:
+    """Attention of (n, places, heads, size), without several sequences in one."""
+    query, key, value = (one.transpose(1, 2) for one in args[:3])
+    if query.ndim != 4:
+        raise ValueError("several sequences in one")
+    return _attention((query, key, value), out)
+
+
+def _multi_head(args: Sequence[Any], _: Any) -> int:
+    """Projections of queries, keys and values, attention, projection of what it gives."""
+    query, key, value, width = args[:4]
+    tokens, read = query.shape[0] * query.shape[1], key.shape[1]
+    inputs = sum(one.shape[0] * one.shape[1] for one in (query, key, value))
+    projections = inputs * args[5].numel() // 3 + tokens * args[7].numel()
+    return int(projections + 2 * tokens * read * width)
+
+
+def _encoder_layer(args: Sequence[Any], _: Any) -> int:
+    """Of a transformer: `_multi_head` on itself, and two linear layers."""
+    tokens, width = math.prod(args[0].shape[:-1]), args[1]
+    weights = sum(args[place].numel() for place in (3, 5, 14, 16))
+    return int(tokens * (weights + 2 * args[0].shape[-2] * width))
+
+
+def _recurrent_layer(args: Sequence[Any], _: Any) -> int:
+    """Each weight meets each step of each sequence: (…, inputs)."""
+    return int(math.prod(args[0].shape[:-1]) * (args[1].numel() + args[2].numel()))
+
+
+def _recurrent(args: Sequence[Any], _: Any) -> int:
+    """All layers and directions in one call, their weights as a list, biases among them."""
+    weights = sum(one.numel() for one in args[1] if one.ndim == 2)
+    return int(math.prod(args[0].shape[:-1]) * weights)
+
+
+def _rules() -> Iterator[tuple[str, Rule]]:
+    for name in ("mm", "bmm", "mv", "dot", "vdot", "_int_mm", "_scaled_mm"):
+        yield name, _product(0)
+    for name in ("addmm", "addmv", "addbmm", "baddbmm", "_addmm_activation"):
+        yield name, _product(1)
+    yield "addr", Rule(_outer, (1, 2))
+    for name in ("linear", "mkldnn_linear"):
+        yield name, Rule(_linear, (0, 1))
+    for name in ("convolution", "_convolution", "convolution_overrideable"):
+        yield name, Rule(_convolution, (0, 1))
+    forward = (
+        "cudnn_convolution cudnn_convolution_relu cudnn_convolution_add_relu mkldnn_convolution "
+        "miopen_convolution miopen_convolution_relu miopen_convolution_add_relu "
+        "miopen_depthwise_convolution _mps_convolution _nnpack_spatial_convolution "
+        "_slow_conv2d_forward slow_conv3d_forward slow_conv_dilated2d slow_conv_dilated3d "
+        "_conv_depthwise2d conv_depthwise3d torchvision::deform_conv2d"
+    )
+    for name in forward.split():
+        yield name, Rule(_forward, (0, 1))
+    transposed = (
+        "cudnn_convolution_transpose miopen_convolution_transpose slow_conv_transpose2d "
+        "slow_conv_transpose3d"
+    )
+    for name in transposed.split():
+        yield name, Rule(_transposed, (0, 1))
+    yield "conv_tbc", Rule(_time_batch_channels, (0, 1))
+    yield "_trilinear", Rule(_trilinear, (0, 1, 2))
+    fused = "flash_attention flash_attention_for_cpu efficient_attention cudnn_attention"
+    for name in (*fused.split(), "fused_attention_overrideable", "attention_math_for_mps"):
+        yield f"_scaled_dot_product_{name}", Rule(_attention, ())
+    for name in ("_flash_attention_forward", "_efficient_attention_forward"):
+        yield name, Rule(_places_first, ())
+    yield "higher_order::flex_attention", Rule(_attention, ())
+    yield "_native_multi_head_attention", Rule(_multi_head, (5, 7))
+    yield "_transformer_encoder_layer_fwd", Rule(_encoder_layer, (3, 5, 14, 16))
+    yield "mkldnn_rnn_layer", Rule(_recurrent_layer, (0, 1, 2))
+    for name in ("_cudnn_rnn", "miopen_rnn"):
+        yield name, Rule(_recurrent, (0, 1))
+
+
+RULES: Mapping[str, Rule] = {
+    name if "::" in name else f"aten::{name}": rule for name, rule in _rules()
+}
+_ITS_OWN = ("aten", "prim", "prims", "profiler", "c10d", "_c10d_functional")
+"""Namespaces whose operators are known by name; those of others are not."""
+_MULTIPLIES = re.compile(
+    r"\w*mm|\w*mv|v?dot|conv|conv\dd|convolution|matmul|attention|linear|rnn|lstm|gru|c2c|c2r|r2c|"
+    r"[cp]dist|euclidean|linalg|\w*solve|cholesky|geqrf|ormqr|trilinear|spsolve"
+)
+"""Words in the names of operators that multiply matrices, transform or solve."""
+_HARMLESS = frozenset(
+    f"aten::{name}"
+    for name in (
+        *("_linalg_check_errors", "linalg_vector_norm", "linalg_cross", "linalg__powsum"),
+        *("_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "_cudnn_rnn_flatten_weight"),
+        *("mkldnn_reorder_conv2d_weight", "mkldnn_reorder_conv3d_weight"),
+    )
+) | frozenset(
+    f"torchvision::{name}"
+    for name in ("nms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool")
+)  # fmt: skip
+
+
+def unknown(name: str) -> bool:
+    """Whether an operator, by its name ``aten::_fft_r2c``, does arithmetic that no rule counts."""
+    if name in RULES or name in _HARMLESS:
+        return False
+    namespace, _, word = name.partition("::")
+    if namespace not in _ITS_OWN:
+        return True
+    return any(_MULTIPLIES.fullmatch(part) for part in word.split("_"))

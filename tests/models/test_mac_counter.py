@@ -1,0 +1,332 @@
+"""Multiply-accumulates: by hand, by torch's own counter, and what no rule counts by its name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from convcompare.analysis.layer_summary import layer_table
+from convcompare.models.build import resolve
+from convcompare.models.inspection import count_macs
+from convcompare.models.mac_counter import MacCounter, Tally
+from convcompare.models.mac_rules import unknown
+from convcompare.models.shape import Shape
+
+CASES = Path(__file__).parent.parent / "cases"
+MNIST = Shape(1, 28, 10)
+
+
+class Doing(nn.Module):
+    """A network that does `work` with its parts and parameters."""
+
+    def __init__(self, work: Callable[..., Tensor], *parts: nn.Module, **parameters: Tensor):
+        super().__init__()
+        self.work, self.parts = work, nn.ModuleList(parts)
+        for name, value in parameters.items():
+            setattr(self, name, nn.Parameter(value))
+
+    def forward(self, x: Tensor) -> Any:
+        return self.work(self, x)
+
+
+def counted(model: nn.Module, images: int = 2, channels: int = 3) -> Tally:
+    """The count, which the rows of the layer table add up to."""
+    x = torch.zeros(images, channels, 8, 8)
+    found, _ = count_macs(model, x)
+    rows = layer_table(model, x)
+    assert sum((Tally(row.macs or 0, dict.fromkeys(row.uncounted)) for row in rows), Tally()) == (
+        found if found.macs is not None else Tally(sum(row.macs or 0 for row in rows), found.names)
+    )
+    assert sum(row.parameters for row in rows) == sum(p.numel() for p in model.parameters())
+    return found
+
+
+def tokens(x: Tensor) -> Tensor:
+    return x.flatten(2).transpose(1, 2)  # (n, 64, 3)
+
+
+WANTED = {  # by hand: patch 25,088, qkv 150,528, QK and AV 153,664, out 50,176, mlp 200,704
+    "Mha": 379_776,
+    "Sdpa": 379_776,
+    "Manual": 379_776,
+    "Enc": 1_135_552,
+}
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_one_attention_written_in_every_way_counts_the_same(name: str) -> None:
+    file = CASES / "02-attention-macs" / "attn.py"
+    builder = resolve(f"{file}:{name}", MNIST)
+    assert builder.description.macs == WANTED[name]
+    for device in ("cpu", "meta"):
+        rows = layer_table(builder.build(0, device), torch.zeros(2, 1, 28, 28, device=device))
+        assert sum(row.macs or 0 for row in rows) == WANTED[name]
+        assert sum(row.parameters for row in rows) == builder.description.parameters
+
+
+def test_a_token_that_goes_through_a_layer_counts_and_trains(run: Callable[..., Any]) -> None:
+    spec = f"{CASES / '26-token-parameter' / 'token_net.py'}:TokenNet"
+    shown = run("models", spec, "-d", "shapes", "-f", "json")
+    assert shown.code == 0, shown.err
+    assert shown.json()["macs"] == 64 * 48 * 16 + 160
+    trained = run("compare", spec, "-d", "shapes:train=64,test=16", "-e", "1", "-f", "json")
+    assert trained.code == 0, trained.err
+
+
+RECURRENT = [
+    (nn.LSTM(64, 6, 2, bidirectional=True, batch_first=True),
+     3 * (2 * (24 * 64 + 24 * 6) + 2 * (24 * 12 + 24 * 6))),
+    (nn.LSTM(64, 6, proj_size=4, batch_first=True), 3 * (24 * 64 + 24 * 4 + 4 * 6)),
+    (nn.GRU(64, 6, batch_first=True), 3 * (18 * 64 + 18 * 6)),
+    (nn.RNN(64, 6, batch_first=True), 3 * (6 * 64 + 6 * 6)),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+@pytest.mark.parametrize(("layer", "macs"), RECURRENT)
+def test_recurrent_layers(layer: nn.Module, macs: int) -> None:
+    assert counted(Doing(lambda net, x: net.parts[0](x.flatten(2))[0], layer)).macs == macs
+
+
+def packed(net: Doing, x: Tensor) -> Any:
+    lengths = torch.full((len(x),), 2)
+    short = nn.utils.rnn.pack_padded_sequence(x.flatten(2), lengths, batch_first=True)
+    return net.parts[0](short)[1][0][0]
+
+
+def attention_of_two(net: Doing, x: Tensor) -> Tensor:
+    """Four heads of six queries and four keys of size 8, values of size 4."""
+    n = len(x)
+    key, value = x[:, :2].reshape(n, 4, 4, 8), x[:, :1].reshape(n, 4, 4, 4)
+    return F.scaled_dot_product_attention(x.view(n, 4, 6, 8), key, value)
+
+
+def native(net: Doing, x: Tensor) -> Tensor:
+    mha, t = net.parts[0], tokens(x)
+    weights = (mha.in_proj_weight, mha.in_proj_bias, mha.out_proj.weight, mha.out_proj.bias)
+    return torch._native_multi_head_attention(t, t, t, 3, 1, *weights)[0]
+
+
+def masked(net: Doing, x: Tensor) -> Tensor:
+    return net.parts[0](tokens(x), src_key_padding_mask=torch.zeros(len(x), 64, dtype=torch.bool))
+
+
+def weight(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+class ByHand(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, matrix: Tensor) -> Tensor:
+        return x.flatten(1) @ matrix
+
+
+@torch.inference_mode()
+def in_inference_mode(net: Doing, x: Tensor) -> Tensor:
+    return torch.einsum("nchw,co->nohw", x, net.a) @ net.b
+
+
+def scripted(*layers: nn.Module, frozen: bool = False) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        script = torch.jit.script(nn.Sequential(*layers).eval())
+        return torch.jit.optimize_for_inference(script) if frozen else script
+
+
+ENCODER = nn.TransformerEncoder(
+    nn.TransformerEncoderLayer(3, 1, 7, batch_first=True), 2, enable_nested_tensor=False
+)
+SMALL = (nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+PRODUCTS: dict[str, tuple[nn.Module, int]] = {
+    "cell": (Doing(lambda s, x: s.parts[0](x.flatten(1))[0], nn.LSTMCell(192, 6)), 24 * 198),
+    "packed": (Doing(packed, nn.LSTM(64, 6, batch_first=True)), 2 * 24 * 70),
+    "bilinear": (Doing(lambda s, x: s.parts[0](x.flatten(1), x.flatten(1)),
+                       nn.Bilinear(192, 192, 3)), 3 * 192 * 192),
+    "einsum": (Doing(lambda s, x: torch.einsum("nchw,co->nohw", x, s.a), a=weight(3, 5)), 960),
+    "matmul": (Doing(lambda s, x: tokens(x) @ s.a, a=weight(3, 5)), 960),
+    "vector": (Doing(lambda s, x: x.flatten(1) @ s.a, a=weight(192)), 192),
+    "bmm": (Doing(lambda s, x: torch.bmm(x.flatten(2), tokens(x))), 3 * 64 * 3),
+    "baddbmm": (Doing(lambda s, x: torch.baddbmm(x[:, :, :3, 0], x.flatten(2), tokens(x))), 576),
+    "transposed": (nn.ConvTranspose2d(3, 4, 3, stride=2), 64 * 3 * 4 * 9),
+    "transposed, grouped": (nn.ConvTranspose2d(3, 6, 3, 2, groups=3, output_padding=1), 64 * 54),
+    "grouped": (nn.Conv2d(3, 6, 3, groups=3), 36 * 6 * 9),
+    "1d": (Doing(lambda s, x: s.parts[0](x.flatten(2)), nn.Conv1d(3, 6, 3)), 62 * 6 * 9),
+    "3d": (Doing(lambda s, x: s.parts[0](x[:, None]), nn.Conv3d(1, 2, 3)), 36 * 2 * 27),
+    "unfolded": (Doing(lambda s, x: s.a @ F.unfold(x, 3), a=weight(5, 27)), 36 * 135),
+    "cross attention": (Doing(attention_of_two), 4 * 6 * 4 * 12),
+    "native": (Doing(native, nn.MultiheadAttention(3, 1, batch_first=True)), 64 * 36 + 24_576),
+    "masked encoder": (Doing(masked, ENCODER), 2 * (64 * (9 * 4 + 42) + 24_576)),
+    "autograd function": (Doing(lambda s, x: ByHand.apply(x, s.a), a=weight(192, 5)), 960),
+    "inference mode": (Doing(in_inference_mode, a=weight(3, 4), b=weight(8, 5)), 768 + 1280),
+    "script": (scripted(*SMALL), 36 * 108 + 1440),
+    "script within": (nn.Sequential(scripted(SMALL[0]), *SMALL[1:]), 36 * 108 + 1440),
+    "weight norm": (nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), 36 * 108),
+    "spectral norm": (nn.utils.parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)),
+                      36 * 108 + 108 + 4),  # the weight's norm, uᵀWv, once a pass
+    "in place": (Doing(lambda s, x: s.parts[0](x.sub_(0.5)), nn.Conv2d(3, 4, 3)), 36 * 108),
+    "no product": (nn.LPPool2d(2, 2), 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_are_counted_however_they_are_written(name: str) -> None:
+    model, macs = PRODUCTS[name]
+    assert counted(model).macs == macs
+
+
+def even_only(net: Doing, x: Tensor) -> Tensor:
+    first, second = x.flatten(1).view(2, -1, 192)
+    return F.linear(torch.cat([first, second]), net.a @ net.b)
+
+
+def test_what_a_pass_does_once_is_not_divided_by_the_images() -> None:
+    matrices = {"a": weight(3, 7), "b": weight(7, 192)}
+    made = Doing(lambda net, x: F.linear(x.flatten(1), net.a @ net.b), **matrices)
+    wanted = 3 * 7 * 192 + 3 * 192
+    assert [counted(made, images).macs for images in (1, 2, 3)] == [wanted] * 3
+    assert counted(Doing(even_only, **matrices)).macs == wanted, "takes no single image"
+    among = Doing(lambda net, x: x.flatten(1) @ x.flatten(1).T)
+    assert counted(among, 4).macs == 192, "images meet each other"
+
+
+@torch.library.custom_op("convcompare_tests::linear", mutates_args=())
+def foreign(x: Tensor, matrix: Tensor) -> Tensor:
+    return x @ matrix
+
+
+UNCOUNTED: dict[str, tuple[nn.Module, str]] = {
+    "fft": (Doing(lambda s, x: torch.fft.rfft2(x).abs()), "aten::_fft_r2c"),
+    "custom": (Doing(lambda s, x: foreign(x.flatten(1), s.a), a=weight(192, 5)),
+               "convcompare_tests::linear"),
+    "numpy": (Doing(lambda s, x: torch.from_numpy(x.numpy() @ np.ones((8, 8), np.float32))),
+              "Tensor.numpy"),
+    "asarray": (Doing(lambda s, x: torch.as_tensor(np.asarray(x) * 2)), "Tensor.__array__"),
+    "distances": (Doing(lambda s, x: torch.cdist(x.flatten(1), s.a), a=weight(5, 192)),
+                  "aten::_cdist_forward"),
+    "sparse": (Doing(lambda s, x: torch.mm(s.a.detach().to_sparse(), x.flatten(1).T),
+                     a=weight(5, 192)), "aten::mm (sparse or nested)"),
+    "exponential": (Doing(lambda s, x: torch.matrix_exp(x)), "aten::linalg_matrix_exp"),
+    "frozen script": (Doing(lambda s, x: s.parts[0](x), scripted(*SMALL, frozen=True)),
+                      "prim::mkldnn_convolution"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNCOUNTED)
+def test_what_no_rule_counts_is_named_and_never_zero(name: str) -> None:
+    model, operator = UNCOUNTED[name]
+    found = counted(nn.Sequential(model, nn.Flatten()))
+    assert found.macs is None
+    assert found.uncounted == (operator,)
+
+
+def test_operators_of_torch_that_multiply_have_a_rule_or_are_unknown() -> None:
+    known = {name.split(".")[0] for name in torch._C._dispatch_get_all_op_names()}
+    assert {"aten::mm", "aten::convolution", "aten::mkldnn_rnn_layer"} <= known
+    for name in ("_cdist_forward", "_fft_c2c", "linalg_solve_triangular", "quantized_lstm",
+                 "_weight_int4pack_mm", "_grouped_mm", "_sparse_mm_reduce_impl"):  # fmt: skip
+        assert f"aten::{name}" in known and unknown(f"aten::{name}")
+    for name in ("lgamma", "cummax", "upsample_bilinear2d", "native_layer_norm", "gelu", "cumprod",
+                 "linalg_vector_norm", "_thnn_fused_lstm_cell", "hamming_window"):  # fmt: skip
+        assert f"aten::{name}" in known and not unknown(f"aten::{name}")
+    assert unknown("torchao::anything") and not unknown("torchvision::nms")
+
+
+def test_the_counter_agrees_with_torch_s_where_that_knows_the_operators() -> None:
+    model = nn.Sequential(*SMALL).eval()
+    x, q = torch.zeros(2, 3, 8, 8), torch.zeros(2, 4, 6, 8, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as theirs, MacCounter() as ours:
+        model(x)
+        torch.baddbmm(torch.zeros(2, 4, 6), torch.zeros(2, 4, 5), torch.zeros(2, 5, 6))
+        torch.ops.aten._scaled_dot_product_efficient_attention(q, q, q, None, False)
+    assert 2 * sum(tally.counted for tally in ours.tallies.values()) == theirs.get_total_flops()
+
+
+@pytest.fixture
+def shared() -> Iterator[nn.Module]:
+    convolution = nn.Conv2d(3, 3, 3, padding=1)
+    yield nn.Sequential(convolution, nn.ReLU(), convolution, nn.Flatten(), nn.Linear(192, 10))
+
+
+def test_a_shared_layer_has_one_row_with_its_calls(shared: nn.Module) -> None:
+    rows = layer_table(shared, torch.zeros(2, 3, 8, 8))
+    assert [(row.name, row.calls, row.parameters, row.macs) for row in rows] == [
+        ("0", 2, 84, 2 * 64 * 81), ("1", 1, 0, 0), ("3", 1, 0, 0), ("4", 1, 1930, 1920),
+    ]  # fmt: skip
+
+
+def test_a_layer_that_is_not_called_is_in_the_table(shared: nn.Module) -> None:
+    shared.spare = nn.Linear(2, 3)
+    shared.forward = lambda x: x.flatten(1)[:, :10] + shared[4](x.flatten(1))  # type: ignore
+    rows = {row.name: row for row in layer_table(shared, torch.zeros(2, 3, 8, 8))}
+    assert (rows["spare"].calls, rows["spare"].parameters, rows["spare"].macs) == (0, 9, 0)
+    assert rows["4"].calls == 1
+
+
+@pytest.mark.torture
+def test_counting_imports_no_compiler() -> None:
+    program = (
+        "import sys, torch\n"
+        "from convcompare.models.inspection import count_macs\n"
+        "net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), "
+        "torch.nn.TransformerEncoderLayer(144, 2, 8))\n"
+        "assert count_macs(net, torch.zeros(2, 3, 8, 8))[0].macs\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+FOURIER = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self, in_channels, num_classes, width: int = 4):
+        super().__init__()
+        self.stem = nn.Conv2d(in_channels, width, 3, padding=1)
+        self.mix = Mix()
+        self.head = nn.Linear(width, num_classes)
+    def forward(self, x):
+        return self.head(self.mix(self.stem(x)).mean((2, 3)))
+class Mix(nn.Module):
+    def forward(self, x):
+        return torch.fft.fft2(x).real
+"""
+
+
+def test_everything_that_shows_macs_says_what_was_not_counted(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "mix.py").write_text(FOURIER, encoding="utf-8")
+    data = ("-d", "shapes:train=64,test=16")
+    shown = run("models", "mix.py:Net", *data)
+    assert "MACs not counted: aten::_fft_c2c (111 k MACs in the layers without)" in " ".join(
+        shown.out.replace("│", " ").split()
+    ), shown.out
+    record = run("models", "mix.py:Net", *data, "-f", "json").json()
+    rows = {row["name"]: row for row in record["layers"]}
+    assert (record["macs"], record["uncounted"]) == (None, ["aten::_fft_c2c"])
+    assert (rows["mix"]["macs"], rows["mix"]["uncounted"]) == (None, ["aten::_fft_c2c"])
+    assert rows["stem"]["macs"] == 32 * 32 * 4 * 27
+    for names in (("mix.py:Net", "fcn"), ("fcn", "mix.py:Net")):
+        refused = run("compare", *names, *data, "--match", "macs", "-n")
+        assert refused.code == 2
+        assert "`aten::_fft_c2c`" in refused.err and "--match parameters" in refused.err
+    trained = run("compare", "mix.py:Net", "fcn:hidden=8", *data, "-e", "1", "--columns", "macs")
+    assert trained.code == 0, trained.err
+    assert "not counted" in trained.out
+    assert "MACs of mix.py:Net not counted: aten::_fft_c2c" in trained.out
+    models = run("runs", "latest", "-f", "json").json()["models"]
+    assert [(m["macs"] is None, m["uncounted"]) for m in models] == [
+        (True, ["aten::_fft_c2c"]), (False, []),
+    ]  # fmt: skip
+    assert run("plot", "accuracy-vs-cost").code == 0
