@@ -93,13 +93,21 @@ def test_at_initialisation_deep_plain_nets_do_what_is_known_of_them(spec: str) -
         ([1e-9, 3e-9], "vanishing"),
         ([1e4, 3e4], "exploding"),
         ([0.0, 0.0], "no gradient"),
-        ([0.0, 1.0], "vanishing"),
+        ([0.0, 1.0], "not known"),
+        ([1.0, 0.0], "not known"),
+        ([0.0, 1.0, 3.0, 0.0], "stable"),
+        ([0.0, 1e-4, 1e-2], "vanishing"),
+        ([1e-2, 1e-4, 0.0], "exploding"),
+        ([1.0], "stable"),
         ([np.inf, 1.0], "exploding"),
     ],
 )
 def test_verdicts(norm: list[float], verdict: str) -> None:
     values = np.array([norm])
-    assert GradientRecord(("a", "b"), values, values).verdict() == verdict
+    record = GradientRecord(tuple("abcd"[: len(norm)]), values, values)
+    assert record.verdict() == verdict
+    text = " ".join(record.remarks())
+    assert text == "" or all(("gradient 0" in text) == (0 in norm) for _ in norm)
 
 
 def test_the_fixed_batch_is_spread_over_the_set() -> None:

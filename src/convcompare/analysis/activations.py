@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -26,8 +27,9 @@ def features(
 ) -> FeatureRecord:
     """What `model` makes of images (n, c, h, w), the first `shown` of which are kept as pictures.
 
-    `rows` (n,) are the numbers of the images in their split. In eval mode, without gradients; the
-    network is left as it was found. Only what is recorded is held in memory.
+    `rows` (n,) are the numbers of the images in their split. A layer that is called again has a row
+    for each call, the second of ``relu`` as ``relu (call 2)``. In eval mode, without gradients; the
+    network and the images are left as they were found. Only what is recorded is held in memory.
     """
     seen = _watch(model, images, shown)
     return FeatureRecord(
@@ -49,11 +51,18 @@ class _Seen:
     """What the hooks keep of the outputs that pass by, in the order of the calls."""
 
     shown: int
+    calls: Counter[str] = field(default_factory=Counter)
     first_layer: str = ""
     first: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
     channels: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     statistics: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     stages: dict[tuple[int, ...], tuple[str, npt.NDArray[np.float16]]] = field(default_factory=dict)
+
+    def call(self, name: str) -> str:
+        """What a call of a layer that begins to be recorded is named."""
+        self.calls[name] += 1
+        number = self.calls[name]
+        return name if number == 1 else f"{name} (call {number})"
 
     def activation(self, name: str, output: Tensor) -> None:
         """Statistics of an activation; the first of all is kept, its liveliest channels."""
@@ -81,12 +90,13 @@ def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
 
             def note(m: nn.Module, _i: object, output: object, name: str = name) -> None:
                 if isinstance(output, Tensor) and output.ndim in (2, 4) and name:
-                    seen.maps(name, output)
+                    call = seen.call(name)
+                    seen.maps(call, output)
                     if _is_activation(m):
-                        seen.activation(name, output)
+                        seen.activation(call, output)
 
             stack.callback(module.register_forward_hook(note).remove)
-        model(images)
+        model(images.clone())
     return seen
 
 

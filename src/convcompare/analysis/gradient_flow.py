@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,66 +11,70 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convcompare.core.errors import ModelError
 from convcompare.models.interface import copied
+from convcompare.models.randomness import seeded
+
+from .weight_layers import Weight, weight_layers
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class GradientFlow:
-    """Gradients of the weights, layer by layer in the order of the forward pass.
+    """Gradients of the weights, layer by layer in the order of their first use.
 
     ``norm`` (layers,) is the L2 norm of a layer's weight gradient, ``mean_abs`` (layers,) the mean
-    of its absolute values, as report 004 prints it. Biases and norms are left out.
+    of its absolute values, as report 004 prints it; ``zero`` (layers,) says where the weight itself
+    is zero. Biases, norms, scales, tokens and tables
+    of positions are left out.
     """
 
     layers: tuple[str, ...]
     norm: Array
     mean_abs: Array
+    zero: npt.NDArray[np.bool_]
 
 
-def gradient_flow(model: nn.Module, images: Tensor, labels: Tensor) -> GradientFlow:
+def gradient_flow(
+    model: nn.Module, images: Tensor, labels: Tensor, weights: Sequence[Weight] | None = None
+) -> GradientFlow:
     """The gradient of the mean cross-entropy over one batch, in float32 and training mode.
 
-    images: (n, c, h, w), labels: (n,). A copy of the network is used and its random draws are
-    fixed, so that weights, BatchNorm buffers, mode and random state stay as they are.
+    images: (n, c, h, w), labels: (n,). `weights` are those of `weight_layers`, which finds them
+    where they are not given. A copy of the network is used and its random draws are fixed, so that
+    weights, BatchNorm buffers, mode and random state stay as they are.
+
+    Raises ModelError where the network has no layer with trainable weights.
     """
     replica = copied(model).train()
     device = images.device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
-        torch.manual_seed(0)
-        order = _order_of_calls(replica)
+    with seeded(0, [device] if device.type == "cuda" else []), torch.enable_grad():
         replica.zero_grad(set_to_none=True)
-        F.cross_entropy(replica(images).float(), labels).backward()  # type: ignore[no-untyped-call]
-    gradients = _weight_gradients(replica)
-    names = [name for name in order if name in gradients]
-    names += [name for name in gradients if name not in names]
+        logits = replica(images.clone()).float()
+        F.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
+    if weights is None:
+        weights = layers_of(model, images)
+    if not weights:
+        raise ModelError(
+            "the network has no layer with trainable weights",
+            "layers are convolutions and matrix products by parameters",
+        )
+    named = dict(replica.named_parameters())
+    found = [named[weight.parameter] for weight in weights]
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in found]
     return GradientFlow(
-        tuple(names),
-        np.array([gradients[name].norm().item() for name in names]),
-        np.array([gradients[name].abs().mean().item() for name in names]),
+        tuple(weight.layer for weight in weights),
+        np.array([gradient.norm().item() for gradient in gradients]),
+        np.array([gradient.abs().mean().item() for gradient in gradients]),
+        np.array([not p.any().item() for p in found]),
     )
 
 
-def _weight_gradients(model: nn.Module) -> Mapping[str, Tensor]:
-    """The gradient of each matrix or kernel, by the name of its module; zero where none arrived."""
-    return {
-        name.rpartition(".")[0] or name: torch.zeros_like(p) if p.grad is None else p.grad
-        for name, p in model.named_parameters()
-        if p.ndim > 1 and p.requires_grad
-    }
-
-
-def _order_of_calls(model: nn.Module) -> list[str]:
-    """Filled, as the network runs, with the names of its modules in the order of their calls."""
-    order: list[str] = []
-    for name, module in model.named_modules():
-
-        def note(*_: object, name: str = name) -> None:
-            order.append(name)
-
-        module.register_forward_hook(note)
-    return order
+def layers_of(model: nn.Module, images: Tensor) -> tuple[Weight, ...]:
+    """The layers of a network as it trains, by a copy: see `weight_layers`."""
+    with seeded(0, [images.device] if images.device.type == "cuda" else []):
+        return weight_layers(copied(model).train(), images)
 
 
 def fixed_batch(images: int, most: int = 256) -> npt.NDArray[np.int64]:

@@ -27,7 +27,7 @@ from convcompare.store.receptive_field_record import FIELDS
 from convcompare.store.run import Epoch, Run, Status, Trial
 from convcompare.store.run_store import Predictions, RunStore
 from convcompare.training.compilation import PLAIN, CompileRequest, choose
-from convcompare.training.recording import GradientRecorder, record_fields
+from convcompare.training.recording import GradientRecorder, fixed_images, record_fields
 from convcompare.training.state import from_bytes, to_bytes, weights_of
 from convcompare.training.step_timing import peak_memory, step_seconds
 from convcompare.training.trainer import Trainer
@@ -70,7 +70,7 @@ class Attempt:
         network = builder.description
         parameters = inspection.parameters(trainer.model)
         self.spent = Cost(parameters, network.macs, uncounted=network.uncounted)
-        self.recorder = GradientRecorder(trainer.train_batches)
+        self.recorder = GradientRecorder(*fixed_images(trainer.train_batches))
 
     def epochs(self) -> Iterator[Event]:
         """Train from where the store stands to the last epoch."""

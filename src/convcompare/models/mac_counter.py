@@ -84,7 +84,7 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        name, has_parts = _about(function)
+        name, has_parts = about(function)
         if has_parts:
             with self:
                 output = function.decompose(*args, **kwargs)
@@ -108,7 +108,7 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @functools.cache
-def _about(function: Any) -> tuple[str, bool]:
+def about(function: Any) -> tuple[str, bool]:
     """The name of an operator, empty for one that multiplies nothing; whether it has parts.
 
     One that is made of others comes here whole under ``torch.inference_mode``.

@@ -1,15 +1,18 @@
-"""What recorded gradients say: first and last layer, their ratio, a verdict. numpy only."""
+"""What recorded gradients say: first and last layer, their ratio, a verdict. numpy only.
+
+A gradient of exactly 0 has no size: it is named, and no ratio is taken of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Verdict = Literal["vanishing", "exploding", "stable", "no gradient"]
+Verdict = Literal["vanishing", "exploding", "stable", "no gradient", "not known"]
 GRADIENTS = "gradients"
 """The name under which a run keeps them."""
 THRESHOLD = 100.0
@@ -22,40 +25,74 @@ FLOOR, CEILING = 1e-6, 1e3
 class GradientRecord:
     """Gradients of one run: ``norm`` and ``mean_abs`` are (moments, layers).
 
-    The first moment is the initialisation, the others the ends of the epochs.
+    The first moment is the initialisation, the others the ends of the epochs. ``zero``, of the same
+    shape, says where the weights themselves are all zero, as those of a head that starts at zero;
+    None where none ever are.
     """
 
     layers: tuple[str, ...]
     norm: npt.NDArray[np.float64]
     mean_abs: npt.NDArray[np.float64]
+    zero: npt.NDArray[np.bool_] | None = None
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The record as named arrays, for NPZ."""
-        return {"layers": np.array(self.layers), "norm": self.norm, "mean_abs": self.mean_abs}
+        zero = {} if self.zero is None else {"zero": self.zero}
+        named = {"layers": np.array(self.layers), "norm": self.norm, "mean_abs": self.mean_abs}
+        return named | zero
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> GradientRecord:
         """The record from its arrays."""
         layers = tuple(str(name) for name in arrays["layers"])
-        return cls(layers, arrays["norm"], arrays["mean_abs"])
+        return cls(layers, arrays["norm"], arrays["mean_abs"], arrays.get("zero"))
+
+    def compared(self, moment: int = -1) -> tuple[int, int] | None:
+        """The first and the last layer whose gradient is not exactly 0; None where there is one."""
+        (found,) = np.nonzero(self.norm[moment])
+        return (int(found[0]), int(found[-1])) if len(found) > 1 else None
 
     def ratio(self, moment: int = -1) -> float:
-        """Norm of the last layer over that of the first: far above 1 where gradients vanish."""
-        first, last = self.norm[moment, 0], self.norm[moment, -1]
-        return float(last / first) if first > 0 else float("inf")
+        """Norm of the last layer over that of the first: far above 1 where gradients vanish.
+
+        Those that are exactly 0 are left aside; NaN where no two are left.
+        """
+        both = self.compared(moment)
+        if both is None:
+            return float("nan")
+        first, last = (self.norm[moment, place] for place in both)
+        return float(last / first)
+
+    def remarks(self, moment: int = -1) -> list[str]:
+        """What is exactly 0, in words: weights that start at zero, gradients that do not arrive."""
+        zero = np.zeros(len(self.layers), bool) if self.zero is None else self.zero[moment]
+        if not self.norm[moment].any():
+            return []
+        said = []
+        for found, words in ((zero, "weights all zero"), (self.norm[moment] == 0, "gradient 0")):
+            names = [name for name, one in zip(self.layers, found, strict=True) if one]
+            if names:
+                said.append(f"{words}: {listed(names)}")
+        return said
 
     def verdict(self, moment: int = -1, threshold: float = THRESHOLD) -> Verdict:
         """Vanishing where the ratio is `threshold` or more, exploding where it is its inverse.
 
         A first layer below FLOOR or above CEILING is so as well: where the signal dies or grows on
-        its way forward, all layers do so alike.
+        its way forward, all layers do so alike. Layers whose gradient is exactly 0 are left aside,
+        and with fewer than two others nothing is known.
         """
-        norm, ratio = self.norm[moment], self.ratio(moment)
+        norm, both = self.norm[moment], self.compared(moment)
         if not norm.any():
             return "no gradient"
-        if not np.isfinite(norm).all() or ratio <= 1 / threshold or norm[0] >= CEILING:
+        if not np.isfinite(norm).all():
             return "exploding"
-        return "vanishing" if ratio >= threshold or norm[0] <= FLOOR else "stable"
+        if both is None:
+            return "stable" if len(norm) == 1 else "not known"
+        ratio, first = self.ratio(moment), norm[both[0]]
+        if ratio <= 1 / threshold or first >= CEILING:
+            return "exploding"
+        return "vanishing" if ratio >= threshold or first <= FLOOR else "stable"
 
     def to_json(self, threshold: float = THRESHOLD) -> dict[str, Any]:
         """The norms by layer and moment, and the verdict at a threshold."""
@@ -66,4 +103,11 @@ class GradientRecord:
             "mean_abs": self.mean_abs.tolist(),
             "ratio": self.ratio() if np.isfinite(self.ratio()) else None,
             "verdict": self.verdict(threshold=threshold),
+            "remarks": self.remarks(),
         }
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names in a row, of many the first."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

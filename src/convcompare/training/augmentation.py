@@ -68,7 +68,7 @@ def views(images: Tensor, allowed: Augmentation) -> list[tuple[float, Tensor]]:
     seen = [
         (0.5, images),
         (0.25, padded[:, :, :height, :width]),
-        (0.25, padded[:, :, 2:, 2:]),
+        (0.25, padded.clone()[:, :, 2:, 2:]),  # a network may change what it is given
     ]
     if allowed == "crop":
         return seen

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from convcompare.analysis.gradient_flow import fixed_batch, gradient_flow
+from convcompare.analysis.gradient_flow import fixed_batch, gradient_flow, layers_of
 from convcompare.analysis.receptive_field.axis import Axis
 from convcompare.analysis.receptive_field.effective import (
     EffectiveField,
@@ -16,6 +18,7 @@ from convcompare.analysis.receptive_field.effective import (
 )
 from convcompare.analysis.receptive_field.of_network import field_of_network
 from convcompare.analysis.receptive_field.traced import ReceptiveField
+from convcompare.analysis.weight_layers import Weight
 from convcompare.core.errors import UsageError
 from convcompare.models.build import Builder, resolve
 from convcompare.models.shape import Shape
@@ -29,18 +32,27 @@ from .memory_format import channels_last
 class GradientRecorder:
     """Measures a network at its initialisation and after each epoch, always on the same images."""
 
-    def __init__(self, train: Batches) -> None:
-        self.images, self.labels = fixed_images(train)
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        self.images, self.labels = images, labels
+        self.weights: tuple[Weight, ...] | None = None
         self.layers: tuple[str, ...] = ()
         self.norm: list[npt.NDArray[np.float64]] = []
         self.mean_abs: list[npt.NDArray[np.float64]] = []
+        self.zero: list[npt.NDArray[np.bool_]] = []
 
     def measure(self, model: nn.Module) -> None:
-        """Add a moment."""
-        flow = gradient_flow(model, self.images, self.labels)
+        """Add a moment; its layers are those of the first that is measured here."""
+        if self.weights is None:
+            self.weights = layers_of(model, self.images)
+        flow = gradient_flow(model, self.images, self.labels, self.weights)
+        if self.layers not in ((), flow.layers):  # resumed from what an older version recorded
+            for kept in (self.norm, self.mean_abs):
+                kept[:] = [_reordered(one, self.layers, flow.layers) for one in kept]
+            self.zero[:] = [np.zeros(len(flow.layers), bool) for _ in self.zero]
         self.layers = flow.layers
         self.norm.append(flow.norm)
         self.mean_abs.append(flow.mean_abs)
+        self.zero.append(flow.zero)
 
     def resume(self, record: GradientRecord | None, moments: int) -> None:
         """Go on after so many moments; those that the record does not have become NaN."""
@@ -50,11 +62,25 @@ class GradientRecorder:
         for kept, found in ((self.norm, record.norm), (self.mean_abs, record.mean_abs)):
             missing = [np.full(len(self.layers), np.nan)] * (moments - len(found))
             kept[:] = [*found[:moments], *missing]
+        none = np.zeros((moments, len(self.layers)), bool)
+        if record.zero is not None:
+            none[: len(record.zero)] = record.zero[:moments]
+        self.zero[:] = list(none)
 
     @property
     def record(self) -> GradientRecord:
         """All moments so far."""
-        return GradientRecord(self.layers, np.stack(self.norm), np.stack(self.mean_abs))
+        zero = np.stack(self.zero)
+        norm, mean_abs = np.stack(self.norm), np.stack(self.mean_abs)
+        return GradientRecord(self.layers, norm, mean_abs, zero if zero.any() else None)
+
+
+def _reordered(
+    values: npt.NDArray[np.float64], old: Sequence[str], new: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """The values of layers in another order; NaN for a layer that has none."""
+    known = dict(zip(old, values, strict=True))
+    return np.array([known.get(name, np.nan) for name in new])
 
 
 def fixed_images(train: Batches) -> tuple[Tensor, Tensor]:
@@ -73,9 +99,9 @@ def initial_gradients(
         images: (n, c, h, w), normalised.
         labels: (n,), classes.
     """
-    model = channels_last(resolve(spec, shape).build(seed), images.device)
-    flow = gradient_flow(model, images, labels)
-    return GradientRecord(flow.layers, flow.norm[None], flow.mean_abs[None])
+    recorder = GradientRecorder(images, labels)
+    recorder.measure(channels_last(resolve(spec, shape).build(seed), images.device))
+    return recorder.record
 
 
 def record_fields(builder: Builder, model: nn.Module, images: Tensor) -> FieldRecord:

@@ -78,8 +78,9 @@ def in_turn(trainer: Trainer, steps: int = 2 * STEPS) -> tuple[list[float], list
             optimizer = make_optimizer(trainer.config, trainer.model.parameters())
             for images, labels in itertools.islice(trainer.batches(epoch=0), steps + 1):
                 for seconds, trainer.compiled in ((plain, None), (compiled, form)):
+                    fresh = images.clone()  # a network may change what it is given
                     started = time.perf_counter()
-                    trainer.step(optimizer, images, labels)
+                    trainer.step(optimizer, fresh, labels)
                     trainer.synchronise()
                     seconds.append(time.perf_counter() - started)
     finally:

@@ -140,7 +140,7 @@ def _gradient(model: nn.Module, images: Tensor, name: str, unit: tuple[int, int]
     x = images.detach().requires_grad_()
     try:
         with evaluating(model), torch.enable_grad(), torch.random.fork_rng([]):
-            model(x)
+            model(x.clone())
             (gradient,) = torch.autograd.grad(caught[-1], x)
     finally:
         hook.remove()

@@ -35,7 +35,7 @@ COLUMNS = (
     Column("first_start", "first layer, start", show=_scientific, priority=1),
     Column("first_end", "first layer, end", show=_scientific, priority=1),
     Column("last_end", "last layer, end", show=_scientific, priority=2),
-    Column("ratio", "last / first", show=lambda v: f"{v:.2g}"),
+    Column("ratio", "last / first", show=lambda v: f"{v:.2g}", missing="not known"),
     Column("verdict", "verdict", "left"),
     Column("mean_abs_start", "first layer, mean |g|, start", exported=True),
     Column("mean_abs_end", "first layer, mean |g|, end", exported=True),
@@ -118,7 +118,8 @@ def _show(
         emit_text(json.dumps({"schema_version": 1, "models": models}, indent=1), None)
     else:
         rows = tuple(_row(*item, threshold) for item in records.items())
-        emit_table(Table(COLUMNS, rows, notes), kind)
+        remarks = [f"{m}: {said}" for m, r in records.items() for said in r.remarks()]
+        emit_table(Table(COLUMNS, rows, (*notes, *remarks)), kind)
     if out is not None:
         from convcompare.output.plots.figure import styled
         from convcompare.output.plots.kinds.gradients import draw_gradients
@@ -168,7 +169,7 @@ def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]
         "first_start": record.norm[0, 0],
         "first_end": record.norm[-1, 0] if trained else None,
         "last_end": record.norm[-1, -1],
-        "ratio": record.ratio(),
+        "ratio": record.ratio() if record.compared() else None,
         "verdict": record.verdict(threshold=threshold),
         "mean_abs_start": record.mean_abs[0, 0],
         "mean_abs_end": record.mean_abs[-1, 0],
@@ -185,5 +186,6 @@ def _notes(plan: ExperimentPlan, threshold: float) -> tuple[str, ...]:
         f"seed {plan.trials[0].seed}, float32, training mode",
         "start: initialisation · end: after the last epoch, where there was one",
         f"vanishing: the last layer's is {threshold:g} times the first's or more (`--threshold`), "
-        f"or the first's is below {FLOOR:g}; exploding: the other way round, or above {CEILING:g}",
+        f"or the first's is below {FLOOR:g}; exploding: the other way round, or above {CEILING:g}; "
+        "layers whose gradient is exactly 0 are left aside",
     )

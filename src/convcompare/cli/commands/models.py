@@ -19,6 +19,8 @@ from .. import options as o
 from ..output import emit_table, emit_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convcompare.models.build import Network
     from convcompare.models.shape import Shape
 

@@ -59,6 +59,7 @@ def _by_layer(records: Records, looks: Looks) -> Drawing:
         for i, layer in enumerate(record.layers)
     ]
     caption = "A line that falls towards the input is a gradient that vanishes on its way back."
+    caption += "".join(f" {label}: {one}." for label, r in records.items() for one in r.remarks(0))
     columns = ("model", "depth", "layer", "moment", "norm", "mean_abs")
     key = "gradient of the loss by the weights of each layer, on one fixed batch, first seed"
     return Drawing("gradients-by-layer", figure, caption, columns, data, _alt(records), key)

@@ -1,0 +1,246 @@
+"""Which parameters are layers; heads that start at zero; inputs that are changed in place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+from convcompare.analysis.activations import features
+from convcompare.analysis.gradient_flow import gradient_flow
+from convcompare.analysis.latency import inference
+from convcompare.core.errors import ModelError
+from convcompare.models.build import resolve
+from convcompare.models.shape import Shape
+from convcompare.store.gradient_record import GradientRecord
+from convcompare.store.run_store import RunStore
+from convcompare.training.augmentation import views
+
+CASES = Path(__file__).parent.parent / "cases"
+GAMMA = CASES / "06-gamma-is-last-layer"
+INPLACE = CASES / "08-inplace-input-gradients" / "inplace_input.py"
+RELU = CASES / "09-one-relu-statistics" / "one_relu.py"
+TWO = CASES / "28-two-weights-in-one-module" / "two_weights.py"
+MNIST = Shape(1, 28, 10)
+
+
+def batch(channels: int = 1, side: int = 28) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(8, channels, side, side, generator=generator), torch.arange(8)
+
+
+OF_CASES = {
+    f"{GAMMA / 'zero_scale.py'}:Net": ("stem", "a", "b", "fc"),
+    f"{GAMMA / 'vit_token.py'}:Vit": (
+        "patch", "enc.self_attn", "enc.self_attn.out_proj", "enc.linear1", "enc.linear2", "head",
+    ),
+    f"{GAMMA / 'vit_token.py'}:Scale": ("c1", "c2", "fc"),
+    f"{TWO}:Net": ("stem", "shared", "mlp.w1", "mlp.w2", "head"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", OF_CASES)
+def test_the_layers_are_the_weights_in_the_order_of_their_first_use(spec: str) -> None:
+    model, (images, labels) = resolve(spec, MNIST).build(0), batch()
+    flow = gradient_flow(model, images, labels)
+    assert flow.layers == OF_CASES[spec]
+    double = copy.deepcopy(model).double().train()
+    F.cross_entropy(double(images.double()), labels).backward()
+    for layer, norm in zip(flow.layers, flow.norm, strict=True):
+        names = (layer, f"{layer}.weight", f"{layer}.in_proj_weight")
+        named = dict(double.named_parameters())
+        (weight,) = [named[name] for name in names if name in named]
+        assert weight.grad is not None
+        assert norm == pytest.approx(weight.grad.norm().item(), rel=1e-3)
+
+
+def test_the_verdict_is_of_the_layers(run: Callable[..., Any]) -> None:
+    specs = [f"{GAMMA / 'zero_scale.py'}:Net", f"{GAMMA / 'vit_token.py'}:Scale"]
+    models = run("gradients", *specs, "-d", "shapes:train=64,test=16", "-f", "json").json()[
+        "models"
+    ]
+    assert [model["verdict"] for model in models] == ["stable", "stable"]
+    assert models[0]["remarks"] == ["weights all zero: b", "gradient 0: a"]
+    assert 0.5 < models[0]["ratio"] < 20
+
+
+class Doing(nn.Module):
+    def __init__(self, work: Callable[..., Tensor], *parts: nn.Module, **parameters: Tensor):
+        super().__init__()
+        self.work, self.parts = work, nn.ModuleList(parts)
+        for name, value in parameters.items():
+            setattr(self, name, nn.Parameter(value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.work(self, x)
+
+
+def weight(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def tokens(x: Tensor) -> Tensor:
+    return x.flatten(2).transpose(1, 2)
+
+
+def class_attention(net: Doing, x: Tensor) -> Tensor:
+    """As in CaiT: a token, and no image, goes through the first linear layer."""
+    query = net.parts[0](net.token.expand(len(x), -1, -1))
+    scores = query @ net.parts[1](tokens(x)).transpose(1, 2)
+    return net.parts[2]((scores.softmax(-1) @ tokens(x))[:, 0])
+
+
+def pooled(net: Doing, x: Tensor) -> Tensor:
+    query = net.token.expand(len(x), -1, -1)
+    return net.parts[1](net.parts[0](query, tokens(x), tokens(x))[0][:, 0])
+
+
+def standardised(net: Doing, x: Tensor) -> Tensor:
+    kernel = (net.w - net.w.mean((1, 2, 3), keepdim=True)) * net.gain
+    return net.parts[0](F.conv2d(x, kernel).flatten(1))
+
+
+def from_a_state(net: Doing, x: Tensor) -> Tensor:
+    state = net.h.expand(1, len(x), 6).contiguous()
+    return net.parts[1](net.parts[0](x.flatten(2), (state, state))[0][:, -1])
+
+
+class ByHand(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, matrix: Tensor) -> Tensor:
+        ctx.save_for_backward(x, matrix)
+        return x @ matrix
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        x, matrix = ctx.saved_tensors
+        return gradient @ matrix.T, x.T @ gradient
+
+
+def behind(layer: nn.Module, inputs: int) -> Doing:
+    """A layer and a linear head."""
+    return Doing(lambda s, x: s.parts[1](s.parts[0](x).flatten(1)), layer, nn.Linear(inputs, 10))
+
+
+H = nn.Linear
+LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
+    "kernel": (Doing(lambda s, x: s.parts[0](F.conv2d(x, s.w).flatten(1)), H(144, 10),
+                     w=weight(4, 3, 3, 3)), ("w", "parts.0")),
+    "matmul": (Doing(lambda s, x: (x.flatten(1) @ s.w).relu() @ s.v, w=weight(192, 5),
+                     v=weight(5, 10)), ("w", "v")),
+    "from the left": (Doing(lambda s, x: s.parts[0]((s.w @ x.flatten(2)).flatten(1)), H(320, 10),
+                            w=weight(5, 3)), ("w", "parts.0")),
+    "einsum": (Doing(lambda s, x: s.parts[0](torch.einsum("nchw,oc->no", x, s.w)), H(5, 10),
+                     w=weight(5, 3)), ("w", "parts.0")),
+    "low rank": (Doing(lambda s, x: s.parts[0](F.linear(x.flatten(1), s.a @ s.b)), H(6, 10),
+                       a=weight(6, 2), b=weight(2, 192)), ("a", "b", "parts.0")),
+    "tied": (Doing(lambda s, x: s.parts[0](F.linear(F.linear(x.flatten(1), s.w), s.w.T)),
+                   H(192, 10), w=weight(5, 192)), ("w", "parts.0")),
+    "standardised": (Doing(standardised, H(144, 10), w=weight(4, 3, 3, 3),
+                           gain=weight(4, 1, 1, 1)), ("w", "parts.0")),
+    "weight norm": (behind(parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), 144),
+                    ("parts.0", "parts.1")),
+    "spectral norm": (behind(parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)), 144),
+                      ("parts.0", "parts.1")),
+    "recurrent": (Doing(from_a_state, nn.LSTM(64, 6, batch_first=True), H(6, 10),
+                        h=weight(1, 1, 6)),
+                  ("parts.0.weight_ih_l0", "parts.0.weight_hh_l0", "parts.1")),
+    "cell": (Doing(lambda s, x: s.parts[1](s.parts[0](x.flatten(1))), nn.GRUCell(192, 6), H(6, 10)),
+             ("parts.0.weight_ih", "parts.0.weight_hh", "parts.1")),
+    "class token": (Doing(class_attention, H(3, 3), H(3, 3), H(3, 10), token=weight(1, 1, 3)),
+                    ("parts.0", "parts.1", "parts.2")),
+    "learnt query": (Doing(pooled, nn.MultiheadAttention(3, 1, batch_first=True), H(3, 10),
+                           token=weight(1, 1, 3)),
+                     ("parts.0", "parts.0.out_proj", "parts.1")),
+    "positions": (Doing(lambda s, x: s.parts[1]((s.parts[0](tokens(x)) + s.pos).flatten(1)),
+                        H(3, 4), H(256, 10), pos=weight(1, 64, 4)), ("parts.0", "parts.1")),
+    "embedding": (Doing(lambda s, x: s.parts[1]((tokens(x) + s.parts[0].weight).flatten(1)),
+                        nn.Embedding(64, 3), H(192, 10)), ("parts.1",)),
+    "scale": (Doing(lambda s, x: s.parts[0](torch.einsum("nchw,kc->nchw", x, s.g).flatten(1)),
+                    H(192, 10), g=weight(1, 3)), ("parts.0",)),
+    "norm over places": (behind(nn.LayerNorm([3, 8, 8]), 192), ("parts.1",)),
+    "made by a network": (Doing(
+        lambda s, x: s.parts[1](F.conv2d(x, s.parts[0](s.z).view(4, 3, 3, 3)).flatten(1)),
+        H(6, 108), H(144, 10), z=weight(1, 6)), ("parts.0", "parts.1")),
+    "autograd function": (Doing(lambda s, x: s.parts[0](ByHand.apply(x.flatten(1), s.w)), H(5, 10),
+                                w=weight(192, 5)), ("w", "parts.0")),
+    "frozen": (behind(nn.Conv2d(3, 4, 3).requires_grad_(False), 144), ("parts.1",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_however_they_are_written(name: str) -> None:
+    model, layers = LAYERS[name]
+    before = copy.deepcopy(model.state_dict())
+    assert gradient_flow(model, *batch(3, 8)).layers == layers
+    after = model.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_a_network_without_layers_is_refused() -> None:
+    model = Doing(lambda s, x: (x * s.g).flatten(1)[:, :10], g=weight(1, 3, 1, 1))
+    with pytest.raises(ModelError, match="no layer with trainable weights"):
+        gradient_flow(model, *batch(3, 8))
+
+
+def test_a_head_that_starts_at_zero_is_said_to_and_gives_no_verdict() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+    nn.init.zeros_(model[3].weight)
+    flow = gradient_flow(model, *batch(3, 8))
+    assert flow.norm[0] == 0 and flow.norm[1] > 0
+    record = GradientRecord(flow.layers, flow.norm[None], flow.mean_abs[None], flow.zero[None])
+    assert record.verdict() == "not known" and np.isnan(record.ratio())
+    assert record.remarks() == ["weights all zero: 3", "gradient 0: 0"]
+    assert record.to_json()["ratio"] is None
+    again = GradientRecord.from_arrays(record.to_arrays())
+    assert again.remarks() == record.remarks()
+    assert "zero" not in GradientRecord(flow.layers, flow.norm[None], flow.norm[None]).to_arrays()
+
+
+def test_an_input_changed_in_place_changes_no_measurement() -> None:
+    images, labels = batch()
+    changes, copies = (resolve(f"{INPLACE}:{name}", MNIST).build(0) for name in ("Net", "Copy"))
+    kept = images.clone()
+    for _ in range(2):
+        flows = [gradient_flow(model, images, labels) for model in (changes, copies)]
+        np.testing.assert_array_equal(flows[0].norm, flows[1].norm)
+        records = [features(model, images, np.arange(8), 2) for model in (changes, copies)]
+        np.testing.assert_array_equal(records[0].mean, records[1].mean)
+        np.testing.assert_array_equal(records[0].first, records[1].first)
+    inference(changes, images, torch.autocast("cpu", enabled=False))
+    assert torch.equal(images, kept)
+    seen = views(images, "flip-crop")
+    storages = {x.untyped_storage().data_ptr() for _, x in seen}
+    assert len(storages) == len(seen), "a network that changes a view changes no other"
+
+
+def test_runs_of_both_record_the_same(run: Callable[..., Any], tmp_path: Path) -> None:
+    specs = [f"{INPLACE}:{name}" for name in ("Net", "Copy")]
+    data = ("-d", "shapes:train=64,test=16", "-e", "2")
+    assert run("compare", *specs, *data).code == 0
+    store = RunStore(tmp_path / "runs")
+    arrays = [store.analysis(store.run(key), name) for name in ("gradients", "features")
+              for key in store.ids()]  # fmt: skip
+    for one, other in (arrays[:2], arrays[2:]):
+        assert one is not None and other is not None
+        for key in set(one) - {"layers", "stage_names", "first_layer"}:
+            np.testing.assert_array_equal(one[key], other[key])
+
+
+def test_an_activation_has_a_row_for_each_call() -> None:
+    images, _ = batch()
+    shared, own = (resolve(f"{RELU}:{name}", MNIST).build(0) for name in ("Shared", "Own"))
+    own.load_state_dict(shared.state_dict())
+    one, other = (features(model, images, np.arange(8), 2) for model in (shared, own))
+    assert one.layers == ("relu", "relu (call 2)", "relu (call 3)")
+    assert other.layers == ("r1", "r2", "r3")
+    for name in ("mean", "std", "dead"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
