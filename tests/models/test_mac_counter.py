@@ -175,6 +175,8 @@ PRODUCTS: dict[str, tuple[nn.Module, int]] = {
     "spectral norm": (nn.utils.parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)),
                       36 * 108 + 108 + 4),  # the weight's norm, uᵀWv, once a pass
     "in place": (Doing(lambda s, x: s.parts[0](x.sub_(0.5)), nn.Conv2d(3, 4, 3)), 36 * 108),
+    "complex": (Doing(lambda s, x: (tokens(x).cfloat() @ s.a.cfloat()).real, a=weight(3, 5)),
+                4 * 960),
     "no product": (nn.LPPool2d(2, 2), 0),
 }  # fmt: skip
 

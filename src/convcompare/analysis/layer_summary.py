@@ -60,11 +60,19 @@ def layer_table(model: nn.Module, images: Tensor) -> tuple[Layer, ...]:
 
 
 def layers_of_spec(text: str, shape: Shape) -> tuple[Layer, ...]:
-    """The layers of the network of a spec; a registered one takes no memory and no arithmetic."""
+    """The layers of the network of a spec; without memory and arithmetic, but for one's own file.
+
+    A network of a library that needs numbers to be built gets them.
+    """
     builder = resolve(text, shape)
-    device = "meta" if builder.origin == "registry" else "cpu"
     size = (2, shape.in_channels, shape.image_size, shape.image_size)
-    return layer_table(builder.build(0, device), torch.zeros(size, device=device))
+    if builder.origin != "file":
+        try:
+            return layer_table(builder.build(0, "meta"), torch.zeros(size, device="meta"))
+        except Exception:
+            if builder.origin == "registry":
+                raise
+    return layer_table(builder.build(0), torch.zeros(size))
 
 
 @dataclass

@@ -55,7 +55,7 @@ def plan_table(plan: ExperimentPlan) -> Table:
         f"training takes about {formatting.about_seconds(max(longest, total / jobs))}{together}, "
         f"from a few measured steps a model{apart}"
     )
-    counted = [(one.label, one.builder.description.uncounted) for one in plan.candidates]
+    counted = [(one.label, one.network.description.uncounted) for one in plan.candidates]
     notes = (note, *uncounted(counted), "nothing was run: this is the plan")
     return Table(COLUMNS, tuple(rows), notes)
 

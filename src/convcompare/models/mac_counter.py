@@ -102,7 +102,8 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.here.names[f"{name} (sparse or nested)"] = None
         else:
             try:
-                self.here.counted += RULES[name].count(args, output)
+                real = 4 if _is_complex(args) else 1
+                self.here.counted += real * RULES[name].count(args, output)
             except Exception:
                 self.here.names[name] = None
 
@@ -125,6 +126,11 @@ def name_of(function: Any) -> str:
     schema = getattr(function, "_schema", None)
     name: str = schema.name if schema else f"higher_order::{function.__name__}"
     return name if name.endswith("__") else name.rstrip("_")
+
+
+def _is_complex(arguments: Any) -> bool:
+    """Whether numbers are complex: a product of two takes four of real ones."""
+    return any(isinstance(one, Tensor) and one.is_complex() for one in arguments)
 
 
 def _is_dense(argument: Any) -> bool:
