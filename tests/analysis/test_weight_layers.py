@@ -18,11 +18,14 @@ from convcompare.analysis.activations import features
 from convcompare.analysis.gradient_flow import gradient_flow
 from convcompare.analysis.latency import inference
 from convcompare.core.errors import ModelError
+from convcompare.data.dataset import Dataset
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
 from convcompare.store.gradient_record import GradientRecord
 from convcompare.store.run_store import RunStore
 from convcompare.training.augmentation import views
+from convcompare.training.batches import Batches
+from convcompare.training.recording import GradientRecorder
 
 CASES = Path(__file__).parent.parent / "cases"
 GAMMA = CASES / "06-gamma-is-last-layer"
@@ -185,6 +188,30 @@ def test_layers_however_they_are_written(name: str) -> None:
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
+class Experts(nn.Module):
+    """Each image goes to the expert of its brightness; the last is for very few."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.experts = nn.ModuleList(nn.Linear(192, 10) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        chosen = x.mean((1, 2, 3)).long()
+        y = torch.zeros(len(x), 10)
+        for number, expert in enumerate(self.experts):
+            rows = (chosen == number).nonzero()[:, 0]
+            if len(rows):
+                y = y.index_put((rows,), expert(x[rows].flatten(1)))
+        return y
+
+
+def test_layers_that_few_images_reach_are_found() -> None:
+    images = torch.zeros(100, 3, 8, 8)
+    images[50:90], images[90:] = 1.5, 2.5
+    flow = gradient_flow(Experts(), images, torch.arange(100) % 10)
+    assert flow.layers == ("experts.0", "experts.1", "experts.2")
+
+
 def test_a_network_without_layers_is_refused() -> None:
     model = Doing(lambda s, x: (x * s.g).flatten(1)[:, :10], g=weight(1, 3, 1, 1))
     with pytest.raises(ModelError, match="no layer with trainable weights"):
@@ -244,3 +271,18 @@ def test_an_activation_has_a_row_for_each_call() -> None:
     assert other.layers == ("r1", "r2", "r3")
     for name in ("mean", "std", "dead"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_a_run_goes_on_from_what_recorded_other_layers(tiny: Dataset) -> None:
+    """An older version took a token for a layer: what it did not record is not known."""
+    train = Batches(tiny.train, tiny, torch.device("cpu"))
+    pixels, classes = tiny.train.images[0].size, len(tiny.classes)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 4), nn.Linear(4, classes))
+    recorder = GradientRecorder(train)
+    old = np.array([[3.0, 7.0]])
+    recorder.resume(GradientRecord(("1", "token"), old, old), moments=1)
+    recorder.measure(model)
+    record = recorder.record
+    assert record.layers == ("1", "2") and record.zero is None
+    assert record.norm[0, 0] == 3 and np.isnan(record.norm[0, 1])
+    assert np.isfinite(record.norm[1]).all()

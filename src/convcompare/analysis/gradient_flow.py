@@ -15,8 +15,10 @@ from convcompare.core.errors import ModelError
 from convcompare.models.interface import copied
 from convcompare.models.randomness import seeded
 
-from .weight_layers import Weight, weight_layers
+from .weight_layers import LAYERS, Weight, weight_layers
 
+FEW = 32
+"""Images by which the layers are found."""
 Array = npt.NDArray[np.float64]
 
 
@@ -26,14 +28,18 @@ class GradientFlow:
 
     ``norm`` (layers,) is the L2 norm of a layer's weight gradient, ``mean_abs`` (layers,) the mean
     of its absolute values, as report 004 prints it; ``zero`` (layers,) says where the weight itself
-    is zero. Biases, norms, scales, tokens and tables
-    of positions are left out.
+    is zero. Biases, norms, scales, tokens and tables of positions are left out.
     """
 
-    layers: tuple[str, ...]
+    weights: tuple[Weight, ...]
     norm: Array
     mean_abs: Array
     zero: npt.NDArray[np.bool_]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(weight.layer for weight in self.weights)
 
 
 def gradient_flow(
@@ -54,7 +60,9 @@ def gradient_flow(
         logits = replica(images.clone()).float()
         F.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
     if weights is None:
-        weights = layers_of(model, images)
+        weights = layers_of(model, images[:FEW])
+        if _missed(replica, weights):  # such as experts that few images do not reach
+            weights = layers_of(model, images)
     if not weights:
         raise ModelError(
             "the network has no layer with trainable weights",
@@ -64,10 +72,20 @@ def gradient_flow(
     found = [named[weight.parameter] for weight in weights]
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in found]
     return GradientFlow(
-        tuple(weight.layer for weight in weights),
+        tuple(weights),
         np.array([gradient.norm().item() for gradient in gradients]),
         np.array([gradient.abs().mean().item() for gradient in gradients]),
         np.array([not p.any().item() for p in found]),
+    )
+
+
+def _missed(replica: nn.Module, weights: Sequence[Weight]) -> bool:
+    """Whether a layer of torch's got a gradient and is not among the layers."""
+    found = {weight.parameter for weight in weights}
+    return any(
+        isinstance(replica.get_submodule(name.rpartition(".")[0]), LAYERS)
+        for name, p in replica.named_parameters()
+        if name not in found and p.ndim > 1 and p.grad is not None
     )
 
 

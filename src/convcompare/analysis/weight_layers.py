@@ -37,10 +37,11 @@ _INPUTS: dict[Any, int] = {
     )},
 }  # fmt: skip
 """Functions whose first arguments, so many, are activations, even if they depend on no image."""
-_LAYERS = (
+LAYERS = (
     *(nn.Linear, nn.Bilinear, nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase),
     nn.modules.conv._ConvNd,
 )
+"""Torch's own layers with weights."""
 _TABLES = ("aten::embedding", "aten::index", "aten::index_select", "aten::gather",
            "aten::_embedding_bag", "aten::_embedding_bag_forward_only")  # fmt: skip
 """Operators that look something up: what they give is no weight."""
@@ -90,7 +91,7 @@ def _parameters_of_calls(model: nn.Module, images: Tensor) -> list[Tensor]:
     found: list[Tensor] = []
     with ExitStack() as stack:
         for module in model.modules():
-            if isinstance(module, _LAYERS):
+            if isinstance(module, LAYERS):
 
                 def note(module: nn.Module, *_: Any) -> None:
                     found.extend(module.parameters())

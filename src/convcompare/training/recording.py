@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from convcompare.analysis.gradient_flow import fixed_batch, gradient_flow, layers_of
+from convcompare.analysis.gradient_flow import fixed_batch, gradient_flow
 from convcompare.analysis.receptive_field.axis import Axis
 from convcompare.analysis.receptive_field.effective import (
     EffectiveField,
@@ -42,9 +42,8 @@ class GradientRecorder:
 
     def measure(self, model: nn.Module) -> None:
         """Add a moment; its layers are those of the first that is measured here."""
-        if self.weights is None:
-            self.weights = layers_of(model, self.images)
         flow = gradient_flow(model, self.images, self.labels, self.weights)
+        self.weights = flow.weights
         if self.layers not in ((), flow.layers):  # resumed from what an older version recorded
             for kept in (self.norm, self.mean_abs):
                 kept[:] = [_reordered(one, self.layers, flow.layers) for one in kept]
