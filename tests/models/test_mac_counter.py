@@ -315,6 +315,8 @@ def test_everything_that_shows_macs_says_what_was_not_counted(
         shown.out.replace("│", " ").split()
     ), shown.out
     record = run("models", "mix.py:Net", *data, "-f", "json").json()
+    lines = run("models", "mix.py:Net", *data, "-f", "csv").out.splitlines()
+    assert "mix,Mix,4×32×32,1,0,,,aten::_fft_c2c" in lines
     rows = {row["name"]: row for row in record["layers"]}
     assert (record["macs"], record["uncounted"]) == (None, ["aten::_fft_c2c"])
     assert (rows["mix"]["macs"], rows["mix"]["uncounted"]) == (None, ["aten::_fft_c2c"])

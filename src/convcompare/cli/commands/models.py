@@ -31,6 +31,7 @@ COLUMNS = (
     Column("summary", "", "left", priority=2),
     Column("options", "options", "left", priority=3),
 )
+UNCOUNTED = Column("uncounted", "not counted", "left", priority=2)
 MACS = "multiply-accumulates of a pass of one image: convolutions and matrix products, no bias"
 OPTIONS = (
     Column("option", "option", "left"),
@@ -40,7 +41,7 @@ OPTIONS = (
 LAYERS = (
     Column("name", "layer", "left"),
     Column("kind", "kind", "left", priority=1),
-    Column("shape", "output", "left", show=lambda shape: "×".join(map(str, shape)), priority=2),
+    Column("shape", "output", "left", priority=2),
     Column("calls", "calls", priority=4),
     Column("parameters", "parameters", show=formatting.count),
     Column("macs", "MACs", show=formatting.large, missing="not counted"),
@@ -133,7 +134,15 @@ def _show(name: str, dataset: str, kind: Format) -> None:
     notes = (f"{name} on {dataset}, images of {builder.shape}: {total}", *about)
     if options:
         emit_table(Table(OPTIONS, tuple(options)), kind)
-    emit_table(Table(LAYERS, tuple(layers), notes), kind)
+    columns = (*LAYERS, UNCOUNTED) if counts["uncounted"] else LAYERS
+    emit_table(Table(columns, tuple(map(_cells, layers)), notes), kind)
+
+
+def _cells(layer: dict[str, Any]) -> dict[str, Any]:
+    """The row of a layer, its output and what was not counted as text."""
+    shape, uncounted = layer["shape"], layer["uncounted"]
+    sides = None if shape is None else "×".join(map(str, shape))
+    return {**layer, "shape": sides, "uncounted": ", ".join(uncounted) or None}
 
 
 def _macs(counts: dict[str, Any], layers: Sequence[dict[str, Any]]) -> str:
