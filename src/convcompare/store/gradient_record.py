@@ -48,9 +48,10 @@ class GradientRecord:
         return cls(layers, arrays["norm"], arrays["mean_abs"], arrays.get("zero"))
 
     def compared(self, moment: int = -1) -> tuple[int, int] | None:
-        """The first and the last layer whose gradient is not exactly 0; None where there is one."""
+        """The first and the last layer whose gradient is not exactly 0; None where one is left."""
         (found,) = np.nonzero(self.norm[moment])
-        return (int(found[0]), int(found[-1])) if len(found) > 1 else None
+        alone = len(found) == len(self.layers) == 1
+        return (int(found[0]), int(found[-1])) if len(found) > 1 or alone else None
 
     def ratio(self, moment: int = -1) -> float:
         """Norm of the last layer over that of the first: far above 1 where gradients vanish.
@@ -88,7 +89,7 @@ class GradientRecord:
         if not np.isfinite(norm).all():
             return "exploding"
         if both is None:
-            return "stable" if len(norm) == 1 else "not known"
+            return "not known"
         ratio, first = self.ratio(moment), norm[both[0]]
         if ratio <= 1 / threshold or first >= CEILING:
             return "exploding"
