@@ -133,6 +133,12 @@ def behind(layer: nn.Module, inputs: int) -> Doing:
     return Doing(lambda s, x: s.parts[1](s.parts[0](x).flatten(1)), layer, nn.Linear(inputs, 10))
 
 
+def from_learnt_keys(net: Doing, x: Tensor) -> Tensor:
+    keys = net.k.expand(len(x), 1, -1, -1)
+    read = F.scaled_dot_product_attention(tokens(x)[:, None], keys, keys)
+    return net.parts[0](read.flatten(1))
+
+
 H = nn.Linear
 LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
     "kernel": (Doing(lambda s, x: s.parts[0](F.conv2d(x, s.w).flatten(1)), H(144, 10),
@@ -163,6 +169,7 @@ LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
     "learnt query": (Doing(pooled, nn.MultiheadAttention(3, 1, batch_first=True), H(3, 10),
                            token=weight(1, 1, 3)),
                      ("parts.0", "parts.0.out_proj", "parts.1")),
+    "learnt keys": (Doing(from_learnt_keys, H(192, 10), k=weight(1, 1, 7, 3)), ("parts.0",)),
     "positions": (Doing(lambda s, x: s.parts[1]((s.parts[0](tokens(x)) + s.pos).flatten(1)),
                         H(3, 4), H(256, 10), pos=weight(1, 64, 4)), ("parts.0", "parts.1")),
     "embedding": (Doing(lambda s, x: s.parts[1]((tokens(x) + s.parts[0].weight).flatten(1)),

@@ -29,6 +29,7 @@ _INPUTS: dict[Any, int] = {
     F.linear: 1,
     F.bilinear: 2,
     F.multi_head_attention_forward: 3,
+    F.scaled_dot_product_attention: 3,
     **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d), 1),
     **dict.fromkeys((F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d), 1),
     **{getattr(operators, name): 2 for name in (
