@@ -84,7 +84,9 @@ class WorkerProcess:
                 self.await_end()
                 raise ProcessDied(
                     f"the process of {quote(str(self.source))} {self.end()}",
-                    "a crash in compiled code; `python -X faulthandler` shows where",
+                    "a crash in compiled code: `python -X faulthandler` shows where"
+                    if self.process.returncode < 0
+                    else "its code must not end the process, as `os._exit` does",
                 )
             if "returned" in said:
                 result: T = pickle.loads(base64.b64decode(said["returned"]))  # noqa: S301
