@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convcompare.analysis.receptive_field.axis import IMAGE
-from convcompare.analysis.receptive_field.gradient_support import run_linear, seen_pixels
+from convcompare.analysis.receptive_field.measured import measure
 from convcompare.analysis.receptive_field.meta_execution import WithoutInitialWeights
-from convcompare.analysis.receptive_field.of_network import field_of_network, measure
+from convcompare.analysis.receptive_field.of_network import field_of_network
 from convcompare.analysis.receptive_field.tensor_field import Untraceable
 from convcompare.analysis.receptive_field.traced import ReceptiveField, run_traced, trace
 from convcompare.core.registry import register
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
+from tests.support.gradient_support import run_linear, seen_pixels
 from tests.support.networks import deep_ones_long
 from tests.support.receptive_field import supports
 
@@ -350,7 +351,7 @@ def test_a_network_that_branches_on_its_numbers_is_measured() -> None:
 
     with pytest.raises(Untraceable, match="`bool` has no rule"):
         trace(Net(), 1, (32, 32))
-    found = measure(Net(), 1, (32, 32))
+    found = measure(Net, 1, (32, 32))
     assert [layer.axes[0] and layer.axes[0].size for layer in found.layers] == [3, 7]
     assert [layer.axes[0] and layer.axes[0].stride for layer in found.layers] == [1, 2]
     assert [layer.axes[0] and layer.axes[0].start for layer in found.layers] == [-1, -3]

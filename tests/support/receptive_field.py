@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from convcompare.analysis.receptive_field.gradient_support import Span, run_linear, seen_pixels
-from convcompare.analysis.receptive_field.linearised import thin
+from .gradient_support import Span, run_linear, seen_pixels
+from .linearised import thin
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from convcompare.analysis.receptive_field.effective import (
 from convcompare.analysis.receptive_field.of_network import field_of_network
 from convcompare.analysis.receptive_field.traced import ReceptiveField
 from convcompare.analysis.weight_layers import Weight
-from convcompare.core.errors import UsageError
+from convcompare.core.errors import ModelError, UsageError
 from convcompare.models.build import Builder, resolve
 from convcompare.models.shape import Shape
 from convcompare.store.gradient_record import GradientRecord
@@ -104,8 +104,13 @@ def initial_gradients(
 
 
 def record_fields(builder: Builder, model: nn.Module, images: Tensor) -> FieldRecord:
-    """The exact field of each layer, and the effective one of a trained `model` on `images`."""
+    """The exact field of each layer, and the effective one of a trained `model` on `images`.
+
+    Raises ModelError where the exact field is not known.
+    """
     found = field_of_network(builder)
+    if found.not_known:
+        raise ModelError(f"the field is not known: {found.not_known}")
     effective = _effective(found, model, images)
     names = [layer.name for layer in found.layers]
     strict = [

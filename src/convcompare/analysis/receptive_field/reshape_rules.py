@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .tensor_field import Field, Untraceable, merge, moved, size_of
+from .tensor_field import NO_PLACES, Field, Untraceable, merge, moved, size_of
 from .window_rules import Call, Rule, tensor_of
 
 
@@ -30,9 +30,12 @@ def concatenation(call: Call) -> Field:
     known = [(field, size_of(t)) for field, t in parts if field is not None]
     merged = merge(known, size_of(output))
     if merged.along(dim):
-        if not merged.merged or len(known) > 1:
+        with_places = [field for field, _ in known if field.axes != NO_PLACES]
+        first = with_places[0]
+        alike = all(field.merged and field.axes == first.axes for field in with_places)
+        if not merged.merged or not alike:
             raise Untraceable(call.name, "it puts images side by side")
-        merged = replace(merged, grid=None)
+        merged = replace(merged, axes=first.axes, grid=None)
     return merged
 
 
@@ -150,6 +153,15 @@ def parts(call: Call) -> list[Field | None]:
     return [call.field for _ in call.output]
 
 
+def apart(call: Call) -> list[Field | None]:
+    """unbind(x, dim): a tensor for each channel, head or part of query, key and value."""
+    dim = call.get(1, "dim", 0) % call.input.ndim
+    if call.field.along(dim):
+        raise Untraceable(call.name, "it cuts the image apart")
+    field = moved(call.field, {d: d - (d > dim) for d in range(call.input.ndim) if d != dim})
+    return [field for _ in call.output]
+
+
 def narrowing(call: Call) -> Field:
     """narrow(x, dim, start, length)."""
     return _sliced(
@@ -240,6 +252,7 @@ RESHAPES: dict[str, Rule] = {
     **dict.fromkeys(("cat", "concat", "concatenate"), concatenation),
     **dict.fromkeys(("flip", "roll"), untouched_places),
     "stack": stacking,
+    "unbind": apart,
     "permute": permutation,
     "unsqueeze": unsqueezing,
     "squeeze": squeezing,

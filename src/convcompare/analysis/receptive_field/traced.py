@@ -32,7 +32,8 @@ class ReceptiveField:
     ``features`` are those that enter the first operation that leaves no place, adaptive pooling in
     front of it left out; ``after_pooling`` has that pooling, where it is local. ``whole_from`` is
     the first layer whose units depend on the whole image. ``modules`` are all modules that
-    give (n, c, h, w), blocks included.
+    give (n, c, h, w), blocks included. ``reason`` is why a network was not traced, ``not_known``
+    why the field of its features cannot be told; both are empty otherwise.
     """
 
     image: tuple[int, int]
@@ -43,6 +44,7 @@ class ReceptiveField:
     modules: Mapping[str, LayerField]
     method: Method = "traced"
     reason: str = ""
+    not_known: str = ""
 
 
 def trace(model: nn.Module, channels: int, image: tuple[int, int]) -> ReceptiveField:

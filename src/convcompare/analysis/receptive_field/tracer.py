@@ -126,7 +126,7 @@ class Tracer(TorchFunctionMode):
         name = operation_name(function)
         if getattr(function, "__name__", "") in VALUES:
             raise Untraceable(name, "it reads numbers that depend on the image")
-        if "out" in kwargs:
+        if kwargs.get("out") is not None:
             raise Untraceable(name, "it writes into another tensor")
         output = run(name, function, args, kwargs)
         outputs = output if isinstance(output, (tuple, list)) else [output]
@@ -140,7 +140,9 @@ class Tracer(TorchFunctionMode):
             raise Untraceable(name, "it writes into a part of a tensor")
         rule = elementwise if name in ELEMENTWISE else _RULES.get(name)
         if rule is None:
-            raise Untraceable(name)
+            if not self._without_places(args, kwargs):
+                raise Untraceable(name)
+            rule = elementwise
         self._assign(call, rule(call), _LAYER_KINDS.get(name, ""))
         return output
 
@@ -151,6 +153,16 @@ class Tracer(TorchFunctionMode):
             if isinstance(value, (tuple, list)) and any(id(v) in self._fields for v in value):
                 return True
         return False
+
+    def _without_places(self, args: Any, kwargs: Any) -> bool:
+        """Whether all arguments that are known see the whole image and have no place in it."""
+        values = [
+            v
+            for a in (*args, *kwargs.values())
+            for v in (a if isinstance(a, (tuple, list)) else [a])
+        ]
+        fields = [field for value in values if (field := self.field(value)) is not None]
+        return all(field.axes == NO_PLACES and field.whole == (True, True) for field in fields)
 
     def _assign(self, call: Call, found: Any, kind: str) -> None:
         outputs = call.output if isinstance(call.output, (tuple, list)) else [call.output]

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Parameter
 
 from .axis import Axis
 from .tensor_field import Axes, Field, Untraceable, size_of
@@ -74,6 +75,7 @@ def local(call: Call, change: Callable[[int, Axis], Axis]) -> Field:
 
 def convolution(call: Call) -> Field:
     """conv2d(input, weight, bias, stride, padding, dilation, groups)."""
+    _check_weights(call)
     kernel = pair(size_of(call.get(1, "weight"))[-2:])
     stride = pair(call.get(3, "stride", 1))
     dilation = pair(call.get(5, "dilation", 1))
@@ -86,8 +88,19 @@ def convolution(call: Call) -> Field:
     return local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
 
 
+def _check_weights(call: Call) -> None:
+    """Weights that are no parameters may be masked: then the kernel is not what is seen."""
+    weight = call.get(1, "weight")
+    if call.field_of(weight) is not None:
+        raise Untraceable(call.name, "its weights depend on the image")
+    learnt = isinstance(weight, Parameter) and weight.requires_grad
+    if not learnt and not weight.is_meta and bool((weight == 0).any()):
+        raise Untraceable(call.name, "some of its weights are fixed at 0")
+
+
 def transposed_convolution(call: Call) -> Field:
     """conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation)."""
+    _check_weights(call)
     kernel = pair(size_of(call.get(1, "weight"))[-2:])
     stride, padding = pair(call.get(3, "stride", 1)), pair(call.get(4, "padding", 0))
     dilation = pair(call.get(7, "dilation", 1))
@@ -164,6 +177,26 @@ def pixel_unshuffle(call: Call) -> Field:
     return local(call, lambda _, axis: axis.window(factor, factor))
 
 
+def unfolding(call: Call) -> Field:
+    """unfold(input, kernel, dilation, padding, stride): the windows in a row, (n, c·k·k, n)."""
+    after = size_of(tensor_of(call.output))
+    if (
+        len(after) != 3 or call.input.ndim != 4
+    ):  # the method of a tensor: windows along one dimension
+        raise Untraceable(call.name)
+    names = (("kernel_size", 1), ("dilation", 1), ("padding", 0), ("stride", 1))
+    kernel, dilation, before, stride = (
+        pair(call.get(i, name, default)) for i, (name, default) in enumerate(names, start=1)
+    )
+    field = local(call, lambda i, axis: axis.window(kernel[i], stride[i], before[i], dilation[i]))
+    sizes = size_of(call.input)[2:]
+    counts = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, p, d, k, s in zip(sizes, before, dilation, kernel, stride, strict=True)
+    ]
+    return replace(field, dims=(2, 2), grid=(counts[0], counts[1]))
+
+
 def padding(call: Call) -> Field:
     """pad(input, (left, right, top, bottom, …), mode): the units move on."""
     amounts, mode = list(call.get(1, "pad")), call.get(2, "mode", "constant")
@@ -205,6 +238,7 @@ LOCAL: dict[str, Rule] = {
     "pixel_shuffle": pixel_shuffle,
     "pixel_unshuffle": pixel_unshuffle,
     "pad": padding,
+    "unfold": unfolding,
 }
 """Operations on neighbouring places, by the name of the function."""
 
@@ -222,5 +256,6 @@ KINDS = {
     "pixel_shuffle": "upsampling",
     "pixel_unshuffle": "pool",
     "pad": "padding",
+    "unfold": "convolution",
 }
 """What a row of the table calls them."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 25
 """Layers of all networks together that are shown unasked."""
 WHOLE = "whole image"
+NOT_KNOWN = "not known"
 
 
 def show_number(value: float) -> str:
@@ -75,7 +76,8 @@ def to_json(model: str, found: ReceptiveField) -> dict[str, Any]:
     """One network: its features, and all its layers.
 
     ``size``, ``stride`` and ``start`` are those of the features before any global pooling, and of
-    adaptive pooling in front of it; null stands for the whole image.
+    adaptive pooling in front of it; null stands for the whole image, or
+    for what is not known, if `not_known` says why.
     """
     nothing = dict.fromkeys(("size", "stride", "start", "height", "width", "local"))
     features = nothing if found.features is None else _layer_json(found.features)
@@ -90,6 +92,7 @@ def to_json(model: str, found: ReceptiveField) -> dict[str, Any]:
         "image": list(found.image),
         "method": found.method,
         "reason": found.reason or None,
+        "not_known": found.not_known or None,
         "layers": [_layer_json(layer) for layer in found.layers],
     }
 
@@ -171,12 +174,16 @@ def _layer_rows(model: str, found: ReceptiveField) -> list[dict[str, Any]]:
                 "note": "measured" if found.method == "measured" else note,
             }
         )
+    if found.not_known:
+        shown = "" if rows else model
+        rows.append({"shown_model": shown, "layer": "features", "size": NOT_KNOWN})
     return rows
 
 
 def _summary(model: str, found: ReceptiveField) -> dict[str, Any]:
     layer, pooled = found.features, found.after_pooling
-    cells = {"size": WHOLE} if layer is None else _cells(layer, found.image)
+    whole = NOT_KNOWN if found.not_known else WHOLE
+    cells = {"size": whole} if layer is None else _cells(layer, found.image)
     return {
         "model": model,
         **cells,
@@ -232,5 +239,7 @@ def _notes(fields: Mapping[str, ReceptiveField], image: str) -> tuple[str, ...]:
         )
     for model, found in fields.items():
         if found.method == "measured":
-            notes.append(f"{model} is measured by gradients within the image: {found.reason}")
+            notes.append(f"{model} is measured on an image, not traced: {found.reason}")
+        if found.not_known:
+            notes.append(f"{model}: its field is not known: {found.not_known}")
     return tuple(notes)

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .operation_names import operation_name
-from .window_rules import pair
+from convcompare.analysis.receptive_field.operation_names import operation_name
+from convcompare.analysis.receptive_field.window_rules import pair
 
 _IDENTITY = frozenset((
     "alpha_dropout", "batch_norm", "celu", "clamp", "dropout", "dropout1d", "dropout2d",

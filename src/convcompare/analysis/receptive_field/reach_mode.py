@@ -1,0 +1,255 @@
+"""The mode of torch in which every operation of ATen hands its reaches on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+
+from .reach import EXTENTS, GLOBAL, MASKED, NotKnown, Reaches, slim
+from .reach_moves import MOVES
+from .reach_products import PRODUCTS, matrix_product
+from .reach_rules import REDUCING, RULES, WITHOUT_DATA, Operation, Rule, pointwise, union
+from .reach_windows import WINDOWS
+
+_RULES = {**RULES, **MOVES, **PRODUCTS, **WINDOWS}
+_KEEP_MASKS = frozenset(MOVES) | frozenset(
+    ("add", "baddbmm", "clone", "contiguous", "copy", "_to_copy", "where", "masked_fill")
+)
+"""Operations behind which a mask in front of a softmax is still one."""
+_POINTWISE = frozenset((
+    "hardswish", "hardsigmoid", "hardtanh", "elu", "gelu", "silu", "mish", "leaky_relu",
+    "softplus", "log_sigmoid_forward", "_prelu_kernel", "prelu", "rrelu_with_noise", "threshold",
+    "native_dropout", "lerp", "complex", "polar", "real", "imag", "_conj", "view_as_complex_copy",
+    "alias_copy", "detach_copy", "bitwise_and", "bitwise_or", "celu", "selu", "fake_quantize",
+    "_foreach_add", "floor_divide", "isnan", "isinf", "isfinite", "heaviside", "dropout",
+))  # fmt: skip
+_LAYOUTS = frozenset((
+    "transpose_", "t_", "squeeze_", "unsqueeze_", "swapdims_", "swapaxes_", "detach_",
+    "as_strided_",
+))  # fmt: skip
+"""Operations that write how a tensor lies in its storage, and nothing into it."""
+_LOCAL = frozenset(("convolution", *(n for n in WINDOWS if n.startswith(("max_pool", "avg_pool")))))
+"""Operations over a window of a size of their own, even where one window is all that there is."""
+
+
+@dataclass(frozen=True)
+class LastWhole:
+    """The last operation after which all units see the same: its name, its number, what entered it.
+
+    ``reaches`` are those of the input as it stands and as the operation before laid it out, whose
+    name is ``source``.
+    """
+
+    name: str
+    number: int
+    source: str
+    reaches: tuple[Tensor, Tensor]
+
+
+class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Hands reaches from tensor to tensor while a network runs.
+
+    From ``last`` on all units see the same part of the image, as a rule all of it.
+    """
+
+    def __init__(self, image: tuple[int, int], deadline: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.reaches = Reaches()
+        self.image, self.deadline = image, deadline
+        self.path: list[str] = []
+        self.last: LastWhole | None = None
+        self.failure: NotKnown | None = None
+        self.branches = 0
+        self.number = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        try:
+            return self._run(func, args, kwargs or {})
+        except NotKnown as error:
+            self.failure = self.failure or error  # the network may catch it
+            raise
+
+    def _run(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        tensors = [t for v in (*args, *kwargs.values()) for t in _tensors(v)]
+        if not any(self.reaches.of(t) is not None for t in tensors):
+            return func(*args, **kwargs)
+        if time.monotonic() > self.deadline:
+            raise NotKnown("it would take longer than 10 s")
+        name = func.__name__.partition(".")[0]
+        if name == "_local_scalar_dense":
+            if not self.branches:
+                raise NotKnown("it reads numbers that depend on the image")
+            return func(*args, **kwargs)
+        given = _by_name(func, args, kwargs)
+        written = _written(func, given)
+        if name in _LAYOUTS:
+            return func(*args, **kwargs)
+        plain = name.rstrip("_") if written else name
+        self.number += 1
+        if written:
+            call = Operation(plain, _functional(func, plain), given, written, self.reaches)
+            reach = self._reach(call, func)
+            output = func(*args, **kwargs)
+            outputs = written
+        else:
+            shape = _shape(plain, given)
+            output = func(*args, **kwargs) if shape is None else torch.ones(shape)
+            outputs = tuple(_tensors(output))
+            storages = {t.untyped_storage()._cdata for t in tensors}
+            if all(t.untyped_storage()._cdata in storages for t in outputs):
+                return output  # a view, or no tensor at all
+            reach = self._reach(Operation(plain, func, given, outputs, self.reaches), func)
+        if reach is not None:
+            if not _several(reach) and self._joins(plain, tensors):
+                reach = _marked_global(reach)
+            for tensor in outputs:
+                if tensor.shape == reach.shape[1:]:
+                    self.reaches.write(tensor, reach, self._named(plain))
+        return output
+
+    def _reach(self, call: Operation, func: Any) -> Tensor | None:
+        if call.name in WITHOUT_DATA:
+            if call.name in ("zero", "fill", "uniform", "normal", "bernoulli"):
+                value = call.given.get("value")
+                return (
+                    call.own(value) if isinstance(value, Tensor) else call.own(call.outputs[0]) * 0
+                )
+            return None
+        rule: Rule | None = _RULES.get(call.name)
+        if rule is None and (torch.Tag.pointwise in func.tags or call.name in _POINTWISE):
+            rule = pointwise
+        if rule is None:
+            raise NotKnown(f"`{call.name}` has no rule")
+        try:
+            reach = rule(call)
+        except NotKnown:
+            raise
+        except Exception as error:
+            raise NotKnown(f"the rule of `{call.name}` does not fit ({error})") from error
+        if tuple(reach.shape[1:]) != call.shape:
+            raise NotKnown(f"`{call.name}` gives a shape that its rule does not")
+        if call.name not in _KEEP_MASKS and slim(reach)[MASKED].any():
+            reach = union([reach], call.shape)
+        return reach
+
+    def kept(self, value: Any) -> Tensor | None:
+        """The reach of a value as it is now."""
+        with _disable_current_modes(), torch._C.DisableTorchFunction():
+            reach = self.reaches.of(value) if isinstance(value, Tensor) else None
+            return None if reach is None else _copy(reach)
+
+    def _named(self, name: str) -> str:
+        return f"{self.path[-1]}.{name}" if self.path and self.path[-1] else name
+
+    def _joins(self, name: str, tensors: list[Tensor]) -> bool:
+        """Whether an operation joins all places for good; what enters it is kept.
+
+        A sum does if one of its terms already has: otherwise its units may see all of this image,
+        and not of a larger one.
+        """
+        known = [(t, r) for t in tensors if (r := self.reaches.of(t)) is not None]
+        local = [(t, r) for t, r in known if _several(r)]
+        if not local:
+            return False
+        if name in _LOCAL:
+            joins = any(bool(slim(r)[GLOBAL].any()) for _, r in local)
+        else:
+            before = any(not _several(r) and is_global(r) for _, r in known)
+            joins = _RULES.get(name) in (*REDUCING, matrix_product) or before
+        if joins:
+            tensor, reach = max(local, key=lambda one: one[0].numel())
+            laid_out, origin = self.reaches.whole(tensor)
+            both = _copy(reach), _copy(laid_out)
+            self.last = LastWhole(self._named(name), self.number, origin.name, both)
+        return joins
+
+
+def is_global(reach: Tensor) -> bool:
+    """Whether each unit that sees anything stands behind an operation over all places."""
+    reach = slim(reach)
+    seeing = reach[:EXTENTS].amax(0) > 0
+    return bool(reach[GLOBAL][seeing].all())
+
+
+def _marked_global(reach: Tensor) -> Tensor:
+    marked = slim(reach).clone()
+    marked[GLOBAL] = 1
+    return marked.expand_as(reach)
+
+
+def _copy(reach: Tensor) -> Tensor:
+    return slim(reach).clone().expand_as(reach)
+
+
+def _several(reach: Tensor) -> bool:
+    """Whether the units that see anything see different parts of the image."""
+    extents = slim(reach)[:EXTENTS].reshape(EXTENTS, -1)
+    extents = extents[:, extents.amax(0) > 0]
+    return bool(extents.numel()) and bool((extents != extents[:, :1]).any())
+
+
+def _shape(name: str, given: dict[str, Any]) -> tuple[int, ...] | None:
+    """The shape of what costs most to compute, whose numbers do not count; None for the rest."""
+    if name == "convolution" and not given["transposed"] and given["input"].is_floating_point():
+        image, kernel = given["input"].shape, given["weight"].shape
+        settings = [given[n] for n in ("stride", "padding", "dilation")]
+        sides = [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, k, s, p, d in zip(
+                image[2:],
+                kernel[2:],
+                *(v * (len(kernel) - 2) if len(v) == 1 else v for v in settings),
+                strict=True,
+            )
+        ]
+        fits = len(image) == len(kernel) and image[1] == kernel[1] * given["groups"]
+        return (image[0], kernel[0], *sides) if fits and min(sides) > 0 else None
+    factors = {"mm": ("self", "mat2"), "bmm": ("self", "mat2"), "addmm": ("mat1", "mat2")}.get(name)
+    if factors is None:
+        return None
+    left, right = (given[factor] for factor in factors)
+    fits = left.shape[-1] == right.shape[-2] and left.dtype == right.dtype == torch.float32
+    return (*left.shape[:-1], right.shape[-1]) if fits else None
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _tensors(one)
+
+
+def _by_name(func: Any, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """All arguments by their names, with the defaults of the schema, in its order."""
+    given: dict[str, Any] = {}
+    for place, one in enumerate(func._schema.arguments):
+        default = one.default_value if one.has_default_value() else None
+        given[one.name] = args[place] if place < len(args) else kwargs.get(one.name, default)
+    return given
+
+
+def _written(func: Any, given: dict[str, Any]) -> tuple[Tensor, ...]:
+    """The arguments that are written into."""
+    found = []
+    for one in func._schema.arguments:
+        if one.alias_info is not None and one.alias_info.is_write:
+            found += list(_tensors(given[one.name]))
+    if len(found) > 1 or any(
+        one.name == "out" and given["out"] is not None for one in func._schema.arguments
+    ):
+        raise NotKnown(f"`{func.__name__}` writes into tensors that are given")
+    return tuple(found)
+
+
+def _functional(func: Any, name: str) -> Any:
+    """The operation that gives a new tensor instead of writing into one."""
+    packet = getattr(torch.ops.aten, name, None)
+    overload = func._overloadname
+    return getattr(packet, overload, func) if packet is not None else func

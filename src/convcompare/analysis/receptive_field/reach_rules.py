@@ -1,0 +1,252 @@
+"""How the operations of ATen hand reaches on: place by place, by moving, over dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .reach import EXTENTS, MASKED, PARTS, Reaches, slim
+
+_ZERO = 1e-20
+"""A constant that is no larger takes what it multiplies out."""
+TAKEN_OUT = -50.0
+"""A constant below it that is added in front of a softmax takes a place out."""
+WITHOUT_DATA = frozenset((
+    "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "new_empty",
+    "new_zeros", "new_ones", "new_full", "new_empty_strided", "equal", "is_same_size", "zero",
+    "fill", "bernoulli", "uniform", "normal", "randint_like", "empty_strided",
+))  # fmt: skip
+"""Operations that take no more than a shape from a tensor, or write over what it held."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call of an operation of ATen: arguments by name, output tensors, the reaches so far."""
+
+    name: str
+    function: Any
+    given: dict[str, Any]
+    outputs: tuple[Tensor, ...]
+    reaches: Reaches
+
+    def reach(self, value: Any) -> Tensor | None:
+        """The reach of an argument; None for a constant."""
+        return self.reaches.of(value) if isinstance(value, Tensor) else None
+
+    def own(self, value: Any) -> Tensor:
+        """The reach of an argument, all zero for a constant."""
+        found = self.reach(value)
+        return found if found is not None else torch.zeros(()).expand(PARTS, *value.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the first output."""
+        return tuple(self.outputs[0].shape)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All arguments that are tensors, those in lists too."""
+        for value in self.given.values():
+            several = value if isinstance(value, (list, tuple)) else [value]
+            yield from (one for one in several if isinstance(one, Tensor))
+
+    def constant_zeros(self, value: Any) -> Tensor | None:
+        """Which elements are 0 whatever the image is, bool; None for none."""
+        if isinstance(value, (int, float)):
+            return torch.tensor(True) if value == 0 else None
+        if not isinstance(value, Tensor) or value.dtype.is_complex:
+            return None
+        zeros = value.abs() <= _ZERO if value.dtype != torch.bool else ~value
+        if not zeros.any():
+            return None
+        reach = self.reach(value)
+        if reach is not None:
+            zeros = zeros & (reach[:EXTENTS].amax(0) == 0)
+        return zeros if zeros.any() else None
+
+
+Rule = Callable[[Operation], Tensor]
+
+
+def union(reaches: Sequence[Tensor], shape: Sequence[int], masks: bool = False) -> Tensor:
+    """What is seen through any of several tensors that are broadcast to one shape."""
+    found = torch.zeros(PARTS, *[1] * len(shape))
+    for reach in reaches:
+        missing = len(shape) - (reach.ndim - 1)
+        own = slim(reach)
+        found = torch.maximum(found, own.reshape(PARTS, *[1] * missing, *own.shape[1:]))
+    if not masks:
+        found[MASKED] = 0
+    return found.expand(PARTS, *shape)
+
+
+def over(reach: Tensor, dims: Sequence[int]) -> Tensor:
+    """What is seen through all elements along dimensions, which are kept: shape (…, 1, …)."""
+    reach = slim(reach)
+    dims = [dim for dim in dims if reach.shape[dim] > 1]
+    return reach.amax(dims, keepdim=True) if dims else reach
+
+
+def pointwise(call: Operation) -> Tensor:
+    """Place by place; a mask does not survive it."""
+    return union([r for t in call.tensors() if (r := call.reach(t)) is not None], call.shape)
+
+
+def copy(call: Operation) -> Tensor:
+    """The same numbers elsewhere: clone, copy_, to another type."""
+    source = call.given.get("src", call.given["self"])
+    return union([call.own(source)], call.shape, masks=True)
+
+
+def sum_of_two(call: Operation) -> Tensor:
+    """a + b, which may be scores of attention and a mask."""
+    parts = [call.given["self"], call.given["other"]]
+    found = union([call.own(p) for p in parts if isinstance(p, Tensor)], call.shape, masks=True)
+    for part in (p for p in parts if isinstance(p, Tensor) and p.ndim and call.reach(p) is None):
+        found = masked_by(found, part)
+    return found
+
+
+def masked_by(reach: Tensor, mask: Tensor) -> Tensor:
+    """A reach with the places marked that a constant takes out in front of a softmax."""
+    if not mask.is_floating_point() or not (mask < TAKEN_OUT).any():
+        return reach
+    reach = reach.clone()
+    reach[MASKED] = torch.maximum(reach[MASKED], (mask < TAKEN_OUT).float())
+    return reach
+
+
+def product(call: Operation) -> Tensor:
+    """a · b: a constant 0 takes the other out."""
+    a, b = call.given["self"], call.given["other"]
+    found = pointwise(call)
+    for zeros in (call.constant_zeros(a), call.constant_zeros(b)):
+        if zeros is not None:
+            found = torch.cat([found[:EXTENTS] * ~zeros, found[EXTENTS:]])
+    return found
+
+
+def choice(call: Operation) -> Tensor:
+    """where(condition, a, b) and masked_fill(a, mask, value): by a constant mask, exactly."""
+    filled = call.name == "masked_fill"
+    mask = call.given["mask" if filled else "condition"]
+    if call.reach(mask) is not None:
+        return pointwise(call)
+    a, b = (call.given["value"], call.given["self"]) if filled else _both(call)
+    chosen = torch.zeros(PARTS, *call.shape)
+    for value, where in ((a, mask), (b, ~mask)):
+        part = union([call.own(value)] if isinstance(value, Tensor) else [], call.shape, True)
+        part = part.clone()
+        if not isinstance(value, Tensor):
+            part[MASKED] = float(value < TAKEN_OUT)
+        elif call.reach(value) is None and value.is_floating_point():
+            part[MASKED] = (value < TAKEN_OUT).float()
+        chosen = torch.where(where, part, chosen)
+    return chosen
+
+
+def _both(call: Operation) -> tuple[Any, Any]:
+    return call.given["self"], call.given["other"]
+
+
+def _dims(call: Operation, ndim: int) -> list[int]:
+    asked = call.given.get("dim", call.given.get("dims"))
+    if asked is None or asked == []:
+        return list(range(ndim))
+    return [dim % max(ndim, 1) for dim in ([asked] if isinstance(asked, int) else asked)]
+
+
+def reduction(call: Operation) -> Tensor:
+    """mean, sum, max …: over some dimensions, or over all."""
+    if isinstance(call.given.get("other"), Tensor):
+        return pointwise(call)
+    reach = call.own(call.given["self"])
+    dims = _dims(call, reach.ndim - 1)
+    found = over(reach, [dim + 1 for dim in dims])
+    if len(call.shape) < reach.ndim - 1:
+        kept = [dim for dim in range(reach.ndim - 1) if dim not in dims]
+        found = found.reshape(PARTS, *(found.shape[dim + 1] for dim in kept))
+    return found.expand(PARTS, *call.shape)
+
+
+def spread(call: Operation) -> Tensor:
+    """softmax, sort, fft …: each element depends on all along some dimensions."""
+    source = call.given["self"]
+    reach, dims = call.own(source), _dims(call, source.ndim)
+    if "softmax" in call.name:
+        out = slim(reach)[MASKED].bool()
+        if source.is_floating_point() and (source < TAKEN_OUT).any():
+            out = out | ((source < TAKEN_OUT) & (reach[:EXTENTS].amax(0) == 0))
+        if out.any():
+            found = (reach * ~out).amax([dim + 1 for dim in dims], keepdim=True)
+            return found * ~out
+    return over(reach, [dim + 1 for dim in dims]).expand(PARTS, *call.shape)
+
+
+def running(call: Operation) -> Tensor:
+    """cumsum, cumprod …: each element depends on those before it."""
+    reach = call.own(call.given["self"])
+    return reach.cummax(call.given["dim"] % (reach.ndim - 1) + 1).values
+
+
+def normalised(call: Operation) -> Tensor:
+    """layer_norm: over the last dimensions."""
+    reach = call.own(call.given["input"])
+    last = range(reach.ndim - len(call.given["normalized_shape"]), reach.ndim)
+    return over(reach, last).expand_as(reach)
+
+
+def in_groups(call: Operation) -> Tensor:
+    """group_norm: over the places and the channels of each group."""
+    reach = call.own(call.given["input"])
+    groups = reach.reshape(PARTS, call.given["N"] * call.given["group"], -1)
+    return groups.amax(2, keepdim=True).expand_as(groups).reshape(reach.shape)
+
+
+def batch_norm(call: Operation) -> Tensor:
+    """Fixed numbers in eval mode; without them over the batch and the places."""
+    reach = call.own(call.given["input"])
+    fixed = call.name.endswith("no_training") or not call.given.get("training", True)
+    if fixed and call.given.get("running_mean") is not None:
+        return reach
+    dims = [dim for dim in range(1, reach.ndim) if dim != 2]
+    return over(reach, dims).expand_as(reach)
+
+
+def halves(call: Operation) -> Tensor:
+    """glu: one half of a dimension weighs the other."""
+    first, second = call.own(call.given["self"]).chunk(2, call.given["dim"] % len(call.shape) + 1)
+    return torch.maximum(first, second)
+
+
+REDUCING = frozenset((reduction, spread, running, normalised, in_groups, batch_norm))
+"""Rules that see over many places at once, however many there are."""
+_REDUCTIONS = (
+    "mean", "sum", "max", "min", "amax", "amin", "var", "std", "var_mean", "std_mean", "prod",
+    "logsumexp", "argmax", "argmin", "median", "nanmedian", "nansum", "any", "all", "norm",
+    "linalg_vector_norm", "count_nonzero", "mode", "aminmax", "_is_all_true", "kthvalue",
+)  # fmt: skip
+_SPREADING = (
+    "_softmax", "_log_softmax", "_safe_softmax", "sort", "topk", "argsort", "_fft_r2c", "_fft_c2c",
+    "_fft_c2r",
+)  # fmt: skip
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(_REDUCTIONS, reduction),
+    **dict.fromkeys(_SPREADING, spread),
+    **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"), running),
+    **dict.fromkeys(("clone", "copy", "_to_copy", "contiguous"), copy),
+    **dict.fromkeys(("where", "masked_fill"), choice),
+    **dict.fromkeys(
+        ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training"),
+        batch_norm,
+    ),
+    "add": sum_of_two,
+    "mul": product,
+    "native_layer_norm": normalised,
+    "native_group_norm": in_groups,
+    "glu": halves,
+}
+"""Operations of ATen place by place and over dimensions, by name."""

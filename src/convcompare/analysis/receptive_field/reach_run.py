@@ -1,0 +1,119 @@
+"""A network is run once on an image, and every operation hands its reaches on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+
+from .operation_names import VALUES
+from .reach import NotKnown, border_parts, of_image
+from .reach_mode import ReachMode
+from .reach_moves import mark
+
+_READING = VALUES - {"__bool__", "equal"} | {"__dlpack__", "data_ptr"}
+"""What reads numbers past ATen; a comparison that a network branches on changes no field."""
+Watch = Callable[[str, nn.Module, Any, Any, ReachMode], None]
+"""Called after each module with its name, itself, its arguments, its output and the mode."""
+
+
+class _Readings(TorchFunctionMode):
+    """Refuses what reads numbers of the image past ATen; marks padding by the other end."""
+
+    def __init__(self, mode: ReachMode) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs, name = kwargs or {}, getattr(function, "__name__", "")
+        given = next((a for a in args if isinstance(a, Tensor)), None)
+        depends = given is not None and self.mode.reaches.of(given) is not None
+        if depends and name in _READING:
+            self.mode.failure = NotKnown("it reads numbers that depend on the image")
+            raise self.mode.failure
+        if name in ("__bool__", "is_nonzero"):
+            self.mode.branches += 1
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.mode.branches -= 1
+        output = function(*args, **kwargs)
+        if (
+            given is not None
+            and depends
+            and name == "pad"
+            and (args[2:3] or [kwargs.get("mode")])[0] == "circular"
+        ):
+            self._mark(given, output, list(args[1] if len(args) > 1 else kwargs["pad"]))
+        return output
+
+    def _mark(self, given: Tensor, output: Tensor, pads: list[int]) -> None:
+        reach, source = self.mode.reaches.of(output), self.mode.reaches.of(given)
+        if reach is None or source is None:
+            return
+        for place in range(len(pads) // 2):
+            dim = reach.ndim - 1 - place
+            before, after = max(pads[2 * place], 0), max(pads[2 * place + 1], 0)
+            mark(reach, dim, before, after, border_parts(source, dim))
+
+
+@contextmanager
+def _plain_operations() -> Iterator[None]:
+    """Attention and recurrence by their operations, not by kernels that do all at once."""
+    fast, kernels = torch.backends.mha.get_fastpath_enabled(), torch._C._get_mkldnn_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch._C._set_mkldnn_enabled(kernels)
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Watch) -> None:
+    """Run the network on one image of noise, and call `watch` after each module.
+
+    Raises NotKnown where an operation has no rule, or after the deadline.
+    """
+    image = mode.image
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(1, channels, *image, generator=generator)
+    mode.reaches.write(images, of_image(channels, *image), "image")
+    with ExitStack() as stack:
+        for name, module in model.named_modules():
+
+            def before(_: nn.Module, __: Any, name: str = name) -> None:
+                mode.path.append(name)
+
+            def after(module: nn.Module, given: Any, output: Any, name: str = name) -> None:
+                mode.path.pop()
+                watch(name, module, given, output, mode)
+
+            stack.callback(module.register_forward_pre_hook(before).remove)
+            stack.callback(module.register_forward_hook(after).remove)
+        stack.enter_context(torch.random.fork_rng([]))
+        stack.enter_context(_plain_operations())
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(_Readings(mode))
+        stack.enter_context(mode)
+        try:
+            model(images)
+        finally:
+            if mode.failure is not None:
+                raise mode.failure
+
+
+def without_zeros(model: nn.Module) -> None:
+    """Make weights that are trained other than 0, as they are after a step."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad and parameter.is_floating_point():
+                parameter.data = torch.where(parameter == 0, 0.01, parameter)

@@ -1,0 +1,298 @@
+"""Measured fields: by hand, by the gradient in double precision, and against traced ones."""
+
+from __future__ import annotations
+
+import copy
+import re
+import sys
+import time
+from collections.abc import Callable
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from convcompare.analysis.receptive_field import measured
+from convcompare.analysis.receptive_field.measured import measure
+from convcompare.analysis.receptive_field.reach import NotKnown
+from convcompare.analysis.receptive_field.tensor_field import Untraceable
+from convcompare.analysis.receptive_field.traced import ReceptiveField, trace
+from convcompare.models.build import resolve
+from convcompare.models.shape import Shape
+from tests.support.cli import Result
+
+Run = Callable[..., Result]
+CASES = Path(__file__).parents[1] / "cases"
+INPLACE, UNSHUFFLE = CASES / "21-inplace-add-measured", CASES / "29-pixel-unshuffle-field"
+
+
+def load(path: Path) -> ModuleType:
+    spec = util.spec_from_file_location(f"case_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def networks(path: Path) -> dict[str, type[nn.Module]]:
+    module = load(path)
+    kinds = vars(module).items()
+    return {
+        n: k
+        for n, k in kinds
+        if isinstance(k, type) and k.__module__ == module.__name__ and n[0] != "_"
+    }
+
+
+FIELDS, MORE = networks(INPLACE / "fields.py"), networks(INPLACE / "more_fields.py")
+BY_HAND: dict[str, tuple[int, int]] = {
+    "Residual": (9, 9), "Asym": (5, 8), "Shuffle": (5, 5), "Same": (10, 10), "Trans": (5, 5),
+    "Focus": (6, 6), "Circular": (5, 5), "Ceil": (9, 9), "Shift": (4, 3), "Roll": (3, 7),
+    "Unfold": (5, 5),
+}  # fmt: skip
+SLOW = ("Rows",)
+
+
+def size_of(found: ReceptiveField) -> tuple[int | None, int | None]:
+    assert found.features is not None, found.not_known
+    sides = zip(found.features.axes, found.features.whole, strict=True)
+    height, width = [None if whole or axis is None else axis.size for axis, whole in sides]
+    return height, width
+
+
+def measured_field(kind: type[nn.Module]) -> ReceptiveField:
+    return measure(lambda: kind(1, 10), 1, (28, 28))
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("name", BY_HAND)
+def test_fields_by_hand_measured_and_traced(name: str) -> None:
+    found = measured_field(FIELDS[name])
+    assert size_of(found) == BY_HAND[name]
+    try:
+        traced = trace(FIELDS[name](1, 10), 1, (28, 28))
+    except Untraceable:
+        return
+    assert size_of(traced) == BY_HAND[name]
+    assert traced.features is not None and found.features is not None
+    assert traced.features.axes == found.features.axes
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(n for n in MORE if n not in SLOW),
+        *(pytest.param(n, marks=pytest.mark.torture) for n in SLOW),
+    ],
+)
+def test_more_fields_by_hand(name: str) -> None:
+    text = MORE[name].__doc__ or ""
+    by_hand = re.search(r"(\d+)x(\d+)", text)
+    assert by_hand is not None
+    height, width = int(by_hand[1]), int(by_hand[2])
+    whole = (None if height == 28 else height, None if width == 28 else width)
+    assert size_of(measured_field(MORE[name])) == whole
+
+
+def test_writes_into_tensors_by_hand() -> None:
+    kinds = networks(INPLACE / "inplace_add.py")
+    for name in ("Traced", "Measured"):
+        found = measured_field(kinds[name])
+        sizes = {layer.name: layer.axes[0].size for layer in found.layers if layer.axes[0]}
+        assert sizes == {"a": 3, "b": 9, "last": 9}
+        assert size_of(found) == (9, 9)
+    assert size_of(trace(kinds["Traced"](1, 10), 1, (28, 28))) == (9, 9)
+    assert size_of(measured_field(kinds["ShiftClone"])) == (4, 3)
+
+
+def test_all_channels_of_a_unit_count() -> None:
+    kind = networks(UNSHUFFLE / "unshuffle_net.py")["Net"]
+    found = measure(lambda: kind(3, 4), 3, (64, 64))
+    sizes = {layer.name: layer.axes[0] for layer in found.layers if layer.axes[0]}
+    assert {name: (a.size, a.stride, a.start) for name, a in sizes.items()} == {
+        "unshuffle": (4, 4, 0), "conv": (12, 4, -4),
+    }  # fmt: skip
+
+
+class LastMean(TorchFunctionMode):
+    """Keeps the feature maps that the last mean over the places takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps = torch.empty(0)
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if getattr(function, "__name__", "") == "mean" and args[1:] == ((2, 3),):
+            self.maps = args[0]
+        return function(*args, **(kwargs or {}))
+
+
+def gradient_span(model: nn.Module, side: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns that the middle unit's gradient reaches; positive weights, in double."""
+    model = copy.deepcopy(model).double().eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(weight.abs() / weight.abs().max().clamp(min=1e-9) + 0.1)
+            if name.endswith("bias"):
+                weight.zero_()
+    image = torch.rand(1, 1, side, side, dtype=torch.float64).requires_grad_()
+    with LastMean() as kept:
+        model(image)
+    maps = kept.maps
+    unit = maps[0, :, maps.shape[2] // 2, maps.shape[3] // 2].sum()
+    seen = torch.autograd.grad(unit, image)[0][0, 0] != 0
+    rows, columns = seen.any(1).nonzero().flatten(), seen.any(0).nonzero().flatten()
+    return (int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1]))
+
+
+HIDING = ("Asym", "Ceil")  # their max pools hide what a unit sees from its gradient
+OTHERS = (
+    "Overflow", "Dead", "Slices", "InPlaceProduct", "Lists", "Einsum", "Involution", "Dilated",
+    "Up", "Masked", "Branching",
+)  # fmt: skip
+BY_GRADIENT = {
+    **{name: kind for name, kind in FIELDS.items() if name not in HIDING},
+    **{name: MORE[name] for name in OTHERS},
+}
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("name", BY_GRADIENT)
+def test_the_middle_unit_sees_what_its_gradient_reaches(name: str) -> None:
+    torch.manual_seed(0)
+    spans = gradient_span(BY_GRADIENT[name](1, 10), 28)
+    features = measured_field(BY_GRADIENT[name]).features
+    assert features is not None
+    for axis, units, pixels in zip(features.axes, features.units, spans, strict=True):
+        assert axis is not None
+        first, last = axis.span(units // 2)
+        assert pixels == (max(first, 0), min(last, 27))
+
+
+@pytest.mark.parametrize("spec", ["residual", "plain-20", "cnn:depth=6", "simple", "lenet-5"])
+def test_no_layer_is_measured_otherwise_than_traced(spec: str) -> None:
+    builder = resolve(spec, Shape(3, 32, 10))
+    found = measure(lambda: builder.build(0), 3, (32, 32))
+    traced = {layer.name: layer for layer in reversed(trace(builder.build(0), 3, (32, 32)).layers)}
+    shared = [layer for layer in found.layers if layer.name in traced]
+    assert len(shared) > 2
+    for layer in shared:
+        assert (layer.axes, layer.whole) == (traced[layer.name].axes, traced[layer.name].whole)
+
+
+class Given(nn.Module):
+    """A function between a convolution with circular padding and a mean over all places."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular")
+        self.f, self.function = nn.Linear(4, 10), function
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.f(self.function(self.a(x)).mean((2, 3)))
+        return y
+
+
+NOT_KNOWN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "a number of the image": (lambda x: x * float(x.sum()), "numbers that depend on the image"),
+    "numpy": (lambda x: x * float(x.numpy().sum()), "numbers that depend on the image"),
+    "an index of the image": (lambda x: x[:, x.mean((0, 2, 3)).argsort()], "picks places"),
+    "resampling by a grid": (
+        lambda x: nn.functional.grid_sample(x, torch.zeros(1, 28, 28, 2), align_corners=False),
+        "has no rule",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOT_KNOWN)
+def test_what_no_rule_knows_is_not_known(name: str) -> None:
+    function, why = NOT_KNOWN[name]
+    with pytest.raises(NotKnown, match=why):
+        measure(lambda: Given(function), 1, (28, 28))
+
+
+def test_what_the_border_of_a_fixed_image_cuts_is_not_known() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 25, padding=12, padding_mode="circular"),
+        nn.Conv2d(4, 4, 9, padding=4, padding_mode="circular"),
+        nn.Flatten(),
+        nn.Linear(4 * 28 * 28, 10),
+    )
+    found = measure(lambda: model, 1, (28, 28))
+    assert found.features is not None and size_of(found) == (33, 33)  # from 56 and 84 pixels
+    sized = nn.Sequential(*model[:2], nn.AdaptiveAvgPool2d(28), *model[2:])
+    assert measure(lambda: sized, 1, (28, 28)).not_known  # its window follows the image
+
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.all, self.place = model, nn.Parameter(torch.ones(28, 28))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.all(x * self.place)  # type: ignore[no-any-return]
+
+    found = measure(Fixed, 1, (28, 28))
+    assert found.features is None and "too small" in found.not_known
+
+
+def test_attention_with_a_mask_sees_what_is_not_masked() -> None:
+    class Causal(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Conv2d(1, 8, (1, 28))
+            self.m, self.f = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.a(x).flatten(2).mT
+            rows = torch.arange(28)
+            far = (rows - rows[:, None]).abs() > 2
+            mask = torch.zeros(28, 28).masked_fill(far, -torch.inf)
+            return self.f(self.m(x, x, x, attn_mask=mask)[0].mean(1))  # type: ignore[no-any-return]
+
+    found = measure(Causal, 1, (28, 28))
+    assert found.features is not None
+    rows = found.features.axes[0]
+    assert rows is not None and (rows.size, rows.stride) == (5, 1)
+
+
+def test_a_measurement_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured, "SECONDS", 0.0)
+    started = time.monotonic()
+    with pytest.raises(NotKnown, match="longer than 10 s"):
+        measured_field(FIELDS["Circular"])
+    assert time.monotonic() >= started
+
+
+def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, in_channels, num_classes):\n"
+        "        super().__init__()\n"
+        "        self.a = nn.Conv2d(in_channels, 4, 3, padding=1, padding_mode='circular')\n"
+        "        self.f = nn.Linear(4, num_classes)\n"
+        "    def forward(self, x):\n"
+        "        x = self.a(x)\n"
+        "        return self.f((x * float(x.sum())).mean((2, 3)))\n"
+    )
+    spec = f"{tmp_path / 'net.py'}:Net"
+    shown = run("receptive-field", spec, "--dataset", "mnist-mini")
+    assert shown.code == 0 and "not known" in shown.out
+    record = run("receptive-field", spec, "--dataset", "mnist-mini", "--format", "json").json()[0]
+    assert record["size"] is None and "numbers that depend" in record["not_known"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths of the cases")
+def test_the_case_of_in_place_operations_by_the_command(run: Run) -> None:
+    specs = [f"{INPLACE / 'inplace_add.py'}:{name}" for name in ("Measured", "Traced")]
+    shown = run("receptive-field", *specs, "--dataset", "mnist-mini", "--format", "json")
+    for record in shown.json():
+        sizes = {layer["name"]: layer["size"] for layer in record["layers"]}
+        assert record["size"] == sizes["last"] == 9 and sizes["a"] == 3
