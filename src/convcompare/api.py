@@ -97,6 +97,7 @@ def compare(
     optimizer: str | None = None,
     recipe: str = Request.recipe,
     image_size: int | None = None,
+    channels: int | None = Request.channels,
     val_fraction: float | None = None,
     select: str | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -160,6 +161,7 @@ def compare(
         request = Request(
             models=_requests(models, executor, devices),
             dataset=dataset,
+            channels=channels,
             seeds=seed_list(seeds, seed),
             recipe=recipe,
             settings=_text(settings or {}) | _text(own),

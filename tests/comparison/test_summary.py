@@ -135,6 +135,13 @@ def test_a_dead_network_is_at_chance_level(accuracy: float, chance: bool) -> Non
     assert [mark.name for mark in found] == (["chance"] if chance else [])
     if chance:
         assert found[0].hint == "a lower learning rate: `--lr 0.0001`"
+        run = trained("fcn", 0, accuracy)
+        config, steps = run.trial.config, 10
+        (brief,) = run_flags.marks(run, 10_000, level, config.batch_size * steps)
+        assert brief.hint.endswith("more epochs, `--epochs 50`")  # 500 steps
+        enough = -(-500 // config.epochs) * config.batch_size
+        (long,) = run_flags.marks(run, 10_000, level, enough)
+        assert long.hint == found[0].hint
         p = scipy_stats.binomtest(round(10_000 * accuracy), 10_000, level, alternative="greater")
         assert p.pvalue > 0.001
 

@@ -92,8 +92,8 @@ def test_options_of_a_torchvision_network() -> None:
         ("torchvision:resnet18:zero_init=true", ("`zero_init`",)),
         ("torchvision:resnet18:groups=many", ("`groups`", "`many`", "whole number")),
         ("torchvision:resnet18:groups=2", ("groups=1",)),
-        ("torchvision:alexnet", ("3×32×32", "64×64 pixels")),
-        ("torchvision:inception_v3", ("3×32×32", "96×96 pixels")),
+        ("torchvision:alexnet", ("3×32×32", "224×224 pixels")),
+        ("torchvision:inception_v3", ("3×32×32", "299×299 pixels")),
     ],
 )
 def test_refused_in_one_line(spec: str, words: tuple[str, ...]) -> None:
@@ -103,8 +103,22 @@ def test_refused_in_one_line(spec: str, words: tuple[str, ...]) -> None:
 
 
 def test_image_sizes_and_channels() -> None:
-    assert "32×32 pixels" in refusal("torchvision:vit_b_16", Shape(3, 28, 10))
-    assert "3 channels" in refusal("torchvision:resnet18", Shape(1, 28, 10))
+    assert "224×224 pixels" in refusal("torchvision:vit_b_16", Shape(3, 28, 10))
+    assert "or a multiple of 224" in refusal("torchvision:maxvit_t", Shape(3, 32, 10))
+    assert "--channels 3" in refusal("torchvision:resnet18", Shape(1, 28, 10))
+
+
+def test_a_network_of_three_channels_is_offered_them(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\n"
+        "def Net(num_classes):\n"
+        "    head = nn.Linear(4, num_classes)\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 28), nn.Flatten(), head)\n",
+        encoding="utf-8",
+    )
+    assert "`--channels 3` repeats grey images" in refusal(f"{file}:Net", Shape(1, 28, 10))
+    assert "--channels" not in refusal(f"{file}:Net", Shape(3, 32, 10))
 
 
 def test_own_network_says_which_size_it_takes(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import cast
 from convcompare.core.config import Compile
 from convcompare.core.errors import UsageError, quote
 from convcompare.experiment.request import (
+    CHANNELS_HINT,
     JOBS_HINT,
     SEEDS_HINT,
     SETTINGS,
@@ -51,6 +52,7 @@ def build_request(
     return Request(
         models=models,
         dataset=dataset,
+        channels=parse_channels(training.channels),
         seeds=parse_seeds(seeds.seeds, seeds.seed),
         recipe=training.recipe,
         settings=parse_settings(training.settings, **own, devices=machine.devices),
@@ -89,6 +91,15 @@ def parse_seeds(text: str | None, first: int = 0) -> tuple[int, ...]:
     except ValueError:
         raise invalid("seeds", text, SEEDS_HINT) from None
     return seed_list(numbers if "," in text else numbers[0], first)
+
+
+def parse_channels(text: str | None) -> int | None:
+    """The channels of the images, 1 or 3; None for those that they have."""
+    if text is None:
+        return None
+    if text not in ("1", "3"):
+        raise invalid("channels", text, CHANNELS_HINT)
+    return int(text)
 
 
 def parse_jobs(text: str | None, executor: str | None) -> int | None:

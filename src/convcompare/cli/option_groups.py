@@ -55,6 +55,7 @@ class TrainingOptions:
     optimizer: o.Optimizer = None
     recipe: o.Recipe = Request.recipe
     image_size: o.ImageSize = None
+    channels: o.Channels = None
     val_fraction: o.ValFraction = None
     select: o.Select = None
     settings: o.Settings = None

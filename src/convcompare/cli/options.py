@@ -65,6 +65,7 @@ VALUES = {
     "--images": "N",
     "--epochs": "N",
     "--image-size": "PIXELS",
+    "--channels": "N",
     "--dataset": "NAME",
     "--format": "NAME",
     "--figure-format": "NAME",
@@ -114,6 +115,7 @@ Recipe = Annotated[str, option("--recipe", metavar="NAME", panel=TRAINING)]
 ValFraction = Annotated[str | None, option("--val-fraction", metavar="SHARE", panel=TRAINING)]
 Select = Annotated[str | None, option("--select", metavar="EPOCH", panel=TRAINING)]
 ImageSize = Annotated[str | None, option("--image-size", metavar="PIXELS", panel=TRAINING)]
+Channels = Annotated[str | None, option("--channels", metavar="N", panel=TRAINING)]
 Settings = Annotated[list[str] | None, option("--set", panel=TRAINING, metavar="NAME=VALUE")]
 Baseline = Annotated[str | None, option("--baseline", metavar="MODEL", panel=COMPARISON)]
 Match = Annotated[str | None, option("--match", metavar="COST", panel=COMPARISON)]

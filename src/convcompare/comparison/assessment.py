@@ -110,11 +110,12 @@ class Assessment:
     @cached_property
     def marks(self) -> list[tuple[str, Run, QualityFlag]]:
         """Runs whose figures do not mean what they seem to, with the label of their network."""
+        trained = self.comparison.conditions.train_images
         return [
             (group.label, run, mark)
             for group in self.comparison.groups
             for run in group.finished
-            for mark in run_flags.marks(run, self._images, self.chance)
+            for mark in run_flags.marks(run, self._images, self.chance, trained)
         ]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,8 @@ from convcompare.store.run import Run
 from .comparison import Comparison
 
 CHANCE_ALPHA = 0.001
+FEW_STEPS = 500
+"""Optimizer steps below which a network at chance level was perhaps trained too briefly."""
 FALL = 0.05
 """Relative fall of a loss in the last epoch above which it still falls fast."""
 SHARED = 0.1
@@ -78,8 +81,12 @@ def _gain(run: Run) -> float:
     return 1 - last / lowest if lowest > 0 else 0.0
 
 
-def marks(run: Run, test_images: int, chance: float) -> list[QualityFlag]:
-    """What a reader must know of one run; nothing for a run that diverged or failed."""
+def marks(run: Run, test_images: int, chance: float, train_images: int = 0) -> list[QualityFlag]:
+    """What a reader must know of one run; nothing for a run that diverged or failed.
+
+    A network at chance level after fewer than `FEW_STEPS` steps is to be trained for as many first,
+    and after more at a lower learning rate. `train_images` is 0 if it is not known.
+    """
     if run.status != "finished" or not run.history:
         return []
     config = run.trial.config
@@ -87,10 +94,7 @@ def marks(run: Run, test_images: int, chance: float) -> list[QualityFlag]:
     found = [_flag(name) for name in run.found if name in KINDS and KINDS[name].marks]
     if at_chance(run, test_images, chance):
         text = f"is at chance level: test accuracy {accuracy:.4f}, guessing has {chance:.4f}"
-        return [
-            *found,
-            QualityFlag("chance", text, f"a lower learning rate: `--lr {config.lr / 10:g}`"),
-        ]
+        return [*found, QualityFlag("chance", text, _hint_at_chance(run, train_images))]
     if not_converged(run):
         gain = f"{100 * _gain(run):.0f} %"
         text = f"has not converged: its last epoch lowered the test loss by {gain}"
@@ -108,6 +112,17 @@ def marks(run: Run, test_images: int, chance: float) -> list[QualityFlag]:
 
 def _flag(name: str) -> QualityFlag:
     return QualityFlag(name, KINDS[name].text, KINDS[name].hint)
+
+
+def _hint_at_chance(run: Run, train_images: int) -> str:
+    """To train longer after few steps, at a lower learning rate after more."""
+    config = run.trial.config
+    steps = math.ceil(train_images / config.batch_size)
+    if 0 < steps * config.epochs < FEW_STEPS:
+        epochs = math.ceil(FEW_STEPS / steps)
+        done = steps * config.epochs
+        return f"it was trained for {done} steps: more epochs, `--epochs {epochs}`"
+    return f"a lower learning rate: `--lr {config.lr / 10:g}`"
 
 
 def disturbed(run: Run) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from convcompare.core.registry import register
 from convcompare.core.spec import Option, Spec, bind, format_value
 
+from .channels import OPTION, with_channels
 from .dataset import Dataset, Sources
 from .sources.fetch import PublishedFiles
 
@@ -30,8 +31,9 @@ def default_cache() -> Path:
 def load_dataset(text: str, sources: Sources) -> Dataset:
     """The data set that the spec `text` names, with the spec in its canonical form as its name.
 
-    ``mnist``, ``shapes:seed=1``, ``folder:/data/birds:size=64``. Raises UsageError for a spec that
-    does not fit, DataError where the data are not available or not what they should be.
+    ``mnist``, ``mnist:channels=3``, ``shapes:seed=1``, ``folder:/data/birds:size=64``. Raises
+    UsageError for a spec that does not fit, DataError where the data are not available or not what
+    they should be.
     """
     spec = Spec.parse(text)
     given: dict[str, str] = {}
@@ -40,8 +42,15 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
         spec, given = Spec(prefix, spec.options), {"path": path}
     entry = register.dataset[spec.name]
     options = entry.options((*_CONTEXT, *given))
+    own = "channels" in options
+    options = {OPTION.name: OPTION, **options}
     values = bind(spec, options)
-    dataset: Dataset = entry.function(sources, **given, **values)
+    arguments = {name: value for name, value in values.items() if own or name != OPTION.name}
+    dataset: Dataset = entry.function(sources, **given, **arguments)
+    if not own:
+        if values[OPTION.name] == dataset.channels:
+            values[OPTION.name] = None  # as it is
+        dataset = with_channels(dataset, values[OPTION.name])
     name = f"{prefix}:{path}" if given else spec.name
     return replace(dataset, name=_canonical(name, options, values))
 

@@ -35,6 +35,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     base = recipe(request.recipe)
     configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
     reporter.preparing()
+    from convcompare.data.channels import spec_with_channels
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache, load_dataset
     from convcompare.store.run_store import RunStore
@@ -51,7 +52,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     foreign_code.start([one.spec for one in request.models])
     started = time.perf_counter()
     sources = Sources(default_cache(), request.data_dir, quiet=reporter.quiet)
-    dataset = load_dataset(request.dataset, sources)
+    dataset = load_dataset(spec_with_channels(request.dataset, request.channels), sources)
     loading_seconds = time.perf_counter() - started
     for text, hint in _data_warnings(dataset):
         reporter.warn(text, hint)

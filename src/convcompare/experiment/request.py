@@ -21,6 +21,7 @@ from .shard import Shard
 
 LARGEST_SEED = 1_000_000
 MOST_JOBS = 256
+CHANNELS_HINT = "3 repeats grey images, 1 averages colour images"
 JOBS_HINT = f"a number from 1 to {MOST_JOBS}, or auto"
 SETTINGS = (
     *("epochs", "batch_size", "lr", "optimizer"),
@@ -39,6 +40,8 @@ HELP: Mapping[str, str] = {
     "optimizer": "adam, adamw, sgd or muon [default: adam].",
     "recipe": "Training recipe: report, modern or speedrun [default: report].",
     "image_size": "Resize the images to this side, in pixels.",
+    "channels": "Channels of the images: 3 repeats grey ones, 1 averages colours [default: those "
+    "of the data set].",
     "val_fraction": "Share of the training images to hold out for selection [default: 0].",
     "select": "Epoch whose figures count: last, or best on the images held out [default: last].",
     "settings": "Any other training setting; may be repeated.",
@@ -113,6 +116,7 @@ class Request:
 
     models: tuple[ModelRequest, ...]
     dataset: str = "mnist"
+    channels: int | None = None
     seeds: tuple[int, ...] = (0,)
     recipe: str = "report"
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -155,6 +159,8 @@ class Request:
         if not self.models:
             raise UsageError("no network given", "`convcompare models` lists them")
         _check_seeds(self.seeds)
+        if self.channels not in (None, 1, 3):
+            raise invalid("channels", self.channels, CHANNELS_HINT)
         if self.threads is not None and self.threads < 1:
             raise invalid("threads", self.threads, "a whole number, at least 1")
         allowed, unknown = get_args(Compile), invalid("compile", self.compile, "")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
+from convcompare.core.spec import Spec
 from convcompare.models.shape import Shape
 
 if TYPE_CHECKING:
@@ -20,20 +21,46 @@ def shape_of(dataset: Dataset, config: TrainConfig | None = None) -> Shape:
     return Shape(dataset.channels, side, len(dataset.classes))
 
 
-def shape_for(name: str, image_size: int | None = None) -> Shape:
+def shape_for(name: str, image_size: int | None = None, channels: int | None = None) -> Shape:
     """The same by the name of a data set; only a folder of images has to be opened.
 
-    `image_size` replaces the side of its images, in pixels.
+    `image_size` replaces the side of its images, in pixels, `channels` their channels.
     """
+    from convcompare.data.channels import spec_with_channels
+
+    name = spec_with_channels(name, channels)
     info = register.dataset[name.partition(":")[0]].info
     if info.get("image_size"):
-        shape = Shape(info["channels"], info["image_size"], info["classes"])
+        named = dict(Spec.parse(name).options).get("channels")
+        shape = Shape(int(named or info["channels"]), info["image_size"], info["classes"])
     else:
         from convcompare.data.dataset import Sources
         from convcompare.data.load import default_cache, load_dataset
 
         shape = shape_of(load_dataset(name, Sources(default_cache())))
     return shape if image_size is None else replace(shape, image_size=image_size)
+
+
+def shape_for_network(
+    spec: str,
+    dataset: str | None,
+    image_size: int | None = None,
+    channels: int | None = None,
+    otherwise: str = "cifar10",
+) -> Shape:
+    """The images that a network is looked at with: those of the data set, if one is named.
+
+    Without one a network of a library gets its own (``torchvision:vit_b_16``: 224×224), and every
+    other those of the data set `otherwise`.
+    """
+    from convcompare.models.library_network import default_shape
+
+    own = default_shape(Spec.parse(spec).name) if dataset is None else None
+    if own is None:
+        return shape_for(dataset or otherwise, image_size, channels)
+    return replace(
+        own, image_size=image_size or own.image_size, in_channels=channels or own.in_channels
+    )
 
 
 def check_fit(config: TrainConfig, dataset: Dataset) -> None:

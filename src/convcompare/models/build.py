@@ -21,6 +21,7 @@ from . import examination, inspection, interface
 from .findings import Found
 from .given_network import is_given, received
 from .image_setup import InitialisedFromImages, draws_random_numbers
+from .input_hints import channels_hint, size_hint
 from .interface import guard
 from .library_network import is_library, load_library
 from .mac_counter import Tally
@@ -35,8 +36,6 @@ Origin = Literal["registry", "library", "file"]
 ``package.module:Net`` or an object of a Python program."""
 CONTEXT = ("in_channels", "image_size", "num_classes")
 """What a builder is told of the data when it declares a parameter of that name."""
-SIZES = (28, 32, 64, 96, 128, 224, 299)
-"""The sides of images that are tried where a network does not take those of the data set."""
 
 
 @dataclass(frozen=True)
@@ -174,18 +173,17 @@ class Builder:
         try:
             model, macs, output = self._examine(device)
         except UsageError as error:
-            size = None if error.hint else self._smallest_size()
-            if size is None:
+            hint = None if error.hint else self._size_hint()
+            if hint is None:
                 raise
-            raise ModelError(error.message, _takes(size)) from error
+            raise ModelError(error.message, hint) from error
         except Exception as error:
             if is_out_of_memory(error):
                 raise ModelError(f"{quote(self.spec)}: {in_words(error)}", FOR_A_NETWORK) from error
-            size = self._smallest_size()
-            hint = "parameters named in_channels, image_size and num_classes are filled in"
+            hint = channels_hint(error, self.shape) or self._size_hint()
             raise ModelError(
                 f"{quote(self.spec)} fails on 2 images of {self.shape}: {reason(error)}",
-                hint if size is None else _takes(size),
+                hint or "parameters named in_channels, image_size and num_classes are filled in",
             ) from error
         self._check_output(output)
         parameters = inspection.parameters(model)
@@ -301,20 +299,21 @@ class Builder:
             zoo = self.code is None  # whose passes do nothing once, as the tests assert
             return model, *inspection.count_macs(model, self._zeros(device), all_alike=zoo)
 
-    def _smallest_size(self) -> int | None:
-        """The first of SIZES that the network takes, tried without memory or arithmetic."""
-        for size in (size for size in SIZES if size != self.shape.image_size):
-            shape = replace(self.shape, image_size=size)
-            arguments = {**self.arguments}
-            if "image_size" in arguments:
-                arguments["image_size"] = size
-            try:
-                _, _, output = replace(self, shape=shape, arguments=arguments)._try("meta")
-            except Exception:
-                continue
-            if isinstance(output, Tensor) and output.shape == (2, shape.num_classes):
-                return size
-        return None
+    def _size_hint(self) -> str | None:
+        """The side of the images that the network takes, in words."""
+        return size_hint(Spec.parse(self.spec).name, self.shape, self._takes_size)
+
+    def _takes_size(self, size: int) -> bool:
+        """Whether the network takes images of this side, tried without memory or arithmetic."""
+        shape = replace(self.shape, image_size=size)
+        arguments = {**self.arguments}
+        if "image_size" in arguments:
+            arguments["image_size"] = size
+        try:
+            _, _, output = replace(self, shape=shape, arguments=arguments)._try("meta")
+        except Exception:
+            return False
+        return isinstance(output, Tensor) and output.shape == (2, shape.num_classes)
 
     def _check_output(self, output: object, where: str = "") -> None:
         expected = (2, self.shape.num_classes)
@@ -327,7 +326,9 @@ class Builder:
             raise ModelError(
                 f"{quote(self.spec)} gives {tuple(output.shape)} for 2 images of {self.shape}"
                 f"{where}, not {expected}",
-                "one number a class; a parameter named num_classes is told how many there are",
+                "its library gives it no classifier: a file of your own adds one"
+                if self.origin == "library"
+                else "one number a class; a parameter named num_classes is told how many there are",
             )
 
 
@@ -343,10 +344,6 @@ def _kind(output: object) -> str:
         parts = [str(tuple(o.shape)) if isinstance(o, Tensor) else _kind(o) for o in output[:4]]
         return f"a {kind} of {', '.join(parts) or 'nothing'}"
     return f"a {kind}"
-
-
-def _takes(size: int) -> str:
-    return f"it takes images of {size}×{size} pixels: `--image-size {size}`"
 
 
 def resolve(text: str, shape: Shape) -> Builder:

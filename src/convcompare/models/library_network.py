@@ -11,6 +11,7 @@ from typing import Any, Literal
 from convcompare.core.errors import ModelError, did_you_mean, quote
 from convcompare.core.spec import Option
 
+from .shape import Shape
 from .torchvision_import import import_torchvision
 
 Loaded = tuple[Callable[..., Any], dict[str, Option], str]
@@ -32,6 +33,36 @@ def load_library(name: str) -> Loaded:
     return _torchvision(network) if library == "torchvision" else _timm(network)
 
 
+def default_shape(name: str) -> Shape | None:
+    """The images and classes that the library itself gives a network; None for no such network.
+
+    For torchvision the smallest crop of its published weights, for timm its ``default_cfg``.
+    """
+    library, _, network = name.partition(":")
+    if not is_library(name):
+        return None
+    try:
+        return _torchvision_shape(network) if library == "torchvision" else _timm_shape(network)
+    except Exception:  # a network without published weights, or no such library
+        return None
+
+
+def _torchvision_shape(network: str) -> Shape | None:
+    published = list(import_torchvision().models.get_model_weights(network))
+    sides = [int(weights.transforms().crop_size[0]) for weights in published]
+    return Shape(3, min(sides), len(published[0].meta["categories"])) if sides else None
+
+
+def _timm_shape(network: str) -> Shape | None:
+    import_torchvision()
+    library = importlib.import_module("timm")
+    found = library.get_pretrained_cfg(network)
+    if found is None:
+        return None
+    channels, height, width = found.input_size
+    return Shape(int(channels), max(int(height), int(width)), int(found.num_classes or 1000))
+
+
 def _torchvision(name: str) -> Loaded:
     library = import_torchvision()
     known = library.models.list_models(module=library.models)
@@ -48,9 +79,11 @@ def _torchvision(name: str) -> Loaded:
         if in_channels != 3:
             raise ModelError(
                 f"`torchvision:{name}` takes images of 3 channels, not of {in_channels}",
-                "a data set of colour images, such as cifar10",
+                "`--channels 3` repeats grey images",
             )
-        sized = {"image_size": image_size} if "image_size" in declared else {}
+        sized: dict[str, Any] = {"image_size": image_size} if "image_size" in declared else {}
+        if "input_size" in declared:  # MaxViT, whose windows follow from it
+            sized = {"input_size": (image_size, image_size)}
         return builder(num_classes=num_classes, **{**sized, **fixed, **options})
 
     options = {"weights": Option("weights", Literal[None], None), **_options(declared)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from convcompare.core.errors import ModelError, UsageError, one_of, printable, quote
 from convcompare.experiment.foreign_code import call, resolve
-from convcompare.experiment.shapes import shape_for
+from convcompare.experiment.shapes import shape_for, shape_for_network
 from convcompare.output.tables.table import Column, Format, Table
 from convcompare.store import atomic_files
 
@@ -46,6 +46,7 @@ class FieldRequest:
     models: tuple[str, ...]
     dataset: str | None
     image_size: int | None
+    channels: int | None
     layer: str | None
     images: int
     measure: str
@@ -65,11 +66,12 @@ def perform(request: FieldRequest) -> None:
     if not models:
         raise UsageError("which network?", "`convcompare models` lists them")
     dataset = request.dataset or ("cifar10" if run is None else run.trial.dataset)
-    shape = shape_for(dataset, request.image_size)
-    images, what = _images(request, shape)
-    fields = {
-        model: call(model, _field, model, shape, images, request, measure, run) for model in models
-    }
+    named = None if request.dataset is None and run is None else dataset
+    fields = {}
+    for model in models:
+        shape = shape_for_network(model, named, request.image_size, request.channels)
+        images, what = _images(request, shape)
+        fields[model] = call(model, _field, model, shape, images, request, measure, run)
     weights = f"weights of seed {request.seed}" if run is None else f"weights of run {run.id}"
     caption = f"mean {measure} gradient of the central unit · {what} · {weights}, eval mode"
     _write(request.out, fields, caption)
@@ -120,11 +122,13 @@ def _images(request: FieldRequest, shape: Shape) -> tuple[Tensor, str]:
         generator = torch.Generator().manual_seed(request.seed)
         size = (request.images, shape.in_channels, shape.image_size, shape.image_size)
         return torch.randn(size, generator=generator), f"{request.images} images of normal noise"
+    from convcompare.data.channels import spec_with_channels
     from convcompare.data.dataset import Sources, Split
     from convcompare.data.load import default_cache, load_dataset
     from convcompare.training.batches import Batches
 
-    dataset = load_dataset(request.dataset, Sources(default_cache(), request.data_dir))
+    name = spec_with_channels(request.dataset, request.channels)
+    dataset = load_dataset(name, Sources(default_cache(), request.data_dir))
     if request.image_size not in (None, dataset.image_size):
         raise UsageError(
             f"the images of {quote(request.dataset)} have {dataset.image_size} pixels, "

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convcompare.core.spec import Spec
 from convcompare.experiment.foreign_code import call
 from convcompare.experiment.planning import prepare
-from convcompare.experiment.request import Request, model_requests
+from convcompare.experiment.request import ModelRequest, Request, model_requests
 from convcompare.experiment.session import run
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
@@ -42,9 +44,15 @@ COLUMNS = (
 )
 
 
+Dataset = Annotated[
+    str | None,
+    o.option("--dataset", "-d", panel=o.TRAINING, autocompletion=o.dataset_names),
+]
+
+
 def gradients(
     models: o.Models,
-    dataset: o.Dataset = "mnist",
+    dataset: Dataset = None,
     epochs: Annotated[
         str,
         o.option("--epochs", "-e", panel=o.TRAINING, help="Train so long first (0: do not)."),
@@ -62,6 +70,7 @@ def gradients(
     ] = 100.0,
     recipe: o.Recipe = "report",
     image_size: o.ImageSize = None,
+    channels: o.Channels = None,
     settings: o.Settings = None,
     device: o.Device = "auto",
     threads: o.Threads = None,
@@ -79,12 +88,17 @@ def gradients(
     $ convcompare gradients plain-56 resnet-56 --dataset cifar10
     $ convcompare gradients simple residual --epochs 3 --out figures
     """
-    from ..arguments import parse_settings
+    from ..arguments import parse_channels, parse_settings
 
     trained = epochs != "0"
+    asked, channels_asked = model_requests(models), parse_channels(channels)
+    if dataset is None:
+        asked, own_channels = _at_their_own_size(asked)
+        channels_asked = channels_asked or own_channels
     request = Request(
-        models=model_requests(models),
-        dataset=dataset,
+        models=asked,
+        dataset=dataset or Request.dataset,
+        channels=channels_asked,
         seeds=(seed,),
         recipe=recipe,
         settings=parse_settings(
@@ -104,6 +118,21 @@ def gradients(
     records = _recorded(plan, comparison) if comparison else _at_initialisation(plan)
     _show(records, _notes(plan, threshold), threshold, kind, out)
     raise typer.Exit(1 if comparison and comparison.failed else 0)
+
+
+def _at_their_own_size(
+    models: Sequence[ModelRequest],
+) -> tuple[tuple[ModelRequest, ...], int | None]:
+    """Networks of libraries with images of their own size, and the channels that those take."""
+    from convcompare.models.library_network import default_shape
+
+    found, channels = [], None
+    for model in models:
+        shape = default_shape(Spec.parse(model.spec).name)
+        settings = {} if shape is None else {"image_size": str(shape.image_size)}
+        channels = channels if shape is None else shape.in_channels
+        found.append(replace(model, settings={**settings, **model.settings}))
+    return tuple(found), channels
 
 
 def _show(
@@ -135,22 +164,21 @@ def _at_initialisation(plan: ExperimentPlan) -> dict[str, GradientRecord]:
     from convcompare.training.recording import fixed_images, initial_gradients
 
     device = prepare(plan.runtime)
-    config = plan.trials[0].config
-    train = Batches(plan.dataset.train, plan.dataset, device).resized(config.image_size)
-    images, labels = fixed_images(train)
-    seed = plan.trials[0].seed
-    return {
-        candidate.label: call(
-            candidate.network.spec,
+    train = Batches(plan.dataset.train, plan.dataset, device)
+    records = {}
+    for candidate in plan.candidates:
+        network = candidate.network
+        images, labels = fixed_images(train.resized(candidate.config.image_size))
+        records[candidate.label] = call(
+            network.spec,
             initial_gradients,
-            candidate.network.spec,
-            candidate.network.shape,
-            seed,
+            network.spec,
+            network.shape,
+            plan.trials[0].seed,
             images,
             labels,
         )
-        for candidate in plan.candidates
-    }
+    return records
 
 
 def _recorded(plan: ExperimentPlan, comparison: Any) -> Mapping[str, GradientRecord]:

@@ -11,11 +11,12 @@ import typer
 from convcompare.core import formatting
 from convcompare.core.spec import Spec
 from convcompare.experiment.foreign_code import call, resolve
-from convcompare.experiment.shapes import shape_for
+from convcompare.experiment.shapes import shape_for, shape_for_network
 from convcompare.output.tables.comparison_table import uncounted
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
 from .. import options as o
+from ..arguments import parse_channels
 from ..output import emit_table, emit_text
 
 if TYPE_CHECKING:
@@ -24,6 +25,22 @@ if TYPE_CHECKING:
     from convcompare.models.build import Network
     from convcompare.models.shape import Shape
 
+DEFAULT = "mnist"
+"""The data set that networks are built for where none is named."""
+Dataset = Annotated[
+    str | None,
+    o.option(
+        "--dataset",
+        "-d",
+        panel=o.TRAINING,
+        help="The images: a data set (mnist; a library's network has its own size).",
+        autocompletion=o.dataset_names,
+    ),
+]
+ImageSize = Annotated[
+    int | None,
+    o.option("--image-size", "-i", panel=o.TRAINING, min=1, help="Side of the images, in pixels."),
+]
 COLUMNS = (
     Column("model", "model", "left"),
     Column("parameters", "parameters", show=formatting.count, priority=1),
@@ -56,7 +73,9 @@ def models(
             help="A network: shows its options and what it is.", autocompletion=o.model_names
         ),
     ] = None,
-    dataset: o.Dataset = "mnist",
+    dataset: Dataset = None,
+    image_size: ImageSize = None,
+    channels: o.Channels = None,
     format: o.Format = "table",
 ) -> None:
     """List the networks, with parameters and MACs for a data set.
@@ -64,28 +83,32 @@ def models(
     $ convcompare models
     $ convcompare models --dataset cifar10
     $ convcompare models residual
+    $ convcompare models torchvision:resnet50 --image-size 160
     """
     kind = check_format(format)
+    asked = parse_channels(channels)
     if name is not None:
-        _show(name, dataset, kind)
+        _show(name, dataset, shape_for_network(name, dataset, image_size, asked, DEFAULT), kind)
         return
-    rows = _rows(dataset)
+    dataset = dataset or DEFAULT
+    shape = shape_for(dataset, image_size, asked)
+    rows = _rows(shape)
     if kind == "json":
         emit_text(json.dumps(rows, indent=1, ensure_ascii=False), None)
         return
+    images = f", images of {shape}" if image_size or asked else ""
     notes = (
-        f"for {dataset} · MACs: {MACS}",
+        f"for {dataset}{images} · MACs: {MACS}",
         *uncounted((row["model"], row.get("uncounted", ())) for row in rows),
         "options: convcompare models NAME",
     )
     emit_table(Table(COLUMNS, tuple(rows), notes), kind)
 
 
-def _rows(dataset: str) -> list[dict[str, Any]]:
+def _rows(shape: Shape) -> list[dict[str, Any]]:
     from convcompare.core.errors import UsageError
     from convcompare.core.registry import register
 
-    shape = shape_for(dataset)
     rows = []
     for entry in register.model:
         row: dict[str, Any] = {"model": entry.name, "parameters": None, "macs": None}
@@ -112,11 +135,11 @@ def _written(builder: Network) -> str:
     return ",".join(f"{n}={v}" for n, v in Spec.parse(builder.spec).options)
 
 
-def _show(name: str, dataset: str, kind: Format) -> None:
+def _show(name: str, dataset: str | None, shape: Shape, kind: Format) -> None:
     """One network: what it is, its options, its layers."""
     from convcompare.analysis.layer_summary import layers_of_spec
+    from convcompare.models.library_network import default_shape
 
-    shape = shape_for(dataset)
     builder = resolve(name, shape)
     counts = _counts(builder)
     options = _options(name)
@@ -130,8 +153,10 @@ def _show(name: str, dataset: str, kind: Format) -> None:
         emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
         return
     total = f"{formatting.count(counts['parameters'])} parameters, {_macs(counts, layers)}"
+    own = default_shape(Spec.parse(name).name) if dataset is None else None
+    on = f"{shape.num_classes} classes" if own else f"on {dataset or DEFAULT}"
     about = _about(Spec.parse(name).name)
-    notes = (f"{name} on {dataset}, images of {builder.shape}: {total}", *about)
+    notes = (f"{name} {on}, images of {builder.shape}: {total}", *about)
     if options:
         emit_table(Table(OPTIONS, tuple(options)), kind)
     columns = (*LAYERS, UNCOUNTED) if counts["uncounted"] else LAYERS

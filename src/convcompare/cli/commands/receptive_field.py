@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +11,11 @@ import typer
 
 from convcompare.core.errors import UsageError
 from convcompare.experiment.foreign_code import call, start
-from convcompare.experiment.shapes import shape_for
+from convcompare.experiment.shapes import shape_for_network
 from convcompare.output.tables.table import Format, check_format
 
 from .. import options as o
+from ..arguments import parse_channels
 from ..output import emit_table, emit_text
 
 if TYPE_CHECKING:
@@ -43,7 +45,16 @@ Dataset = Annotated[
 ]
 ImageSize = Annotated[
     int | None,
-    o.option("--image-size", "-i", panel=FIELD, min=1, help="Side of the images (the set's)."),
+    o.option(
+        "--image-size",
+        "-i",
+        panel=FIELD,
+        min=1,
+        help="Side of the images (the set's, or a library's own).",
+    ),
+]
+Channels = Annotated[
+    str | None, o.option("--channels", panel=FIELD, help="1 or 3 channels (the set's).")
 ]
 Layers = Annotated[
     bool, o.option("--layers", panel=FIELD, help="Every layer, of large networks as well.")
@@ -82,6 +93,7 @@ def receptive_field(
     models: Models = None,
     dataset: Dataset = None,
     image_size: ImageSize = None,
+    channels: Channels = None,
     layers: Layers = False,
     effective: Effective = False,
     layer: Layer = None,
@@ -101,12 +113,13 @@ def receptive_field(
     $ convcompare receptive-field plain-20 resnet-20 --effective --image-size 96
     """
     kind = check_format(format)
+    asked_channels = parse_channels(channels)
     if effective:
         from .effective_field import FieldRequest, perform
 
         request = FieldRequest(
-            tuple(models or ()), dataset, image_size, layer, images, measure, seed, run, store,
-            data_dir, out or Path("convcompare-figures"), kind,
+            tuple(models or ()), dataset, image_size, asked_channels, layer, images, measure, seed,
+            run, store, data_dir, out or Path("convcompare-figures"), kind,
         )  # fmt: skip
         perform(request)
         return
@@ -116,19 +129,22 @@ def receptive_field(
     if not models:
         raise UsageError("which network?", "`convcompare models` lists them")
     start(models)
-    _exact(models, shape_for(dataset or "cifar10", image_size), layers, kind, out)
+    shapes = {
+        model: shape_for_network(model, dataset, image_size, asked_channels) for model in models
+    }
+    _exact(shapes, layers, kind, out)
 
 
-def _exact(models: list[str], shape: Shape, layers: bool, kind: Format, out: Path | None) -> None:
+def _exact(shapes: Mapping[str, Shape], layers: bool, kind: Format, out: Path | None) -> None:
     from convcompare.analysis.receptive_field.of_network import field_of_spec
     from convcompare.output.tables.receptive_field_table import csv_table, field_table, to_json
 
-    fields = {model: call(model, field_of_spec, model, shape) for model in models}
+    fields = {model: call(model, field_of_spec, model, shape) for model, shape in shapes.items()}
     if kind == "json":
         rows = [to_json(model, found) for model, found in fields.items()]
         emit_text(json.dumps(rows, indent=1, ensure_ascii=False), out)
     elif kind == "csv":
         emit_table(csv_table(fields), kind, out)
     else:
-        side = shape.image_size
-        emit_table(field_table(fields, layers, f"{side}×{side}"), kind, out)
+        sides = dict.fromkeys(f"{s.image_size}×{s.image_size}" for s in shapes.values())
+        emit_table(field_table(fields, layers, " and ".join(sides)), kind, out)
