@@ -155,8 +155,8 @@ def test_tables_fit_80_columns(layers: bool) -> None:
 
 
 def test_bad_input(run: Callable[..., Any]) -> None:
-    small = run("receptive-field", "torchvision:alexnet")
-    assert small.code == 2 and "64×64 pixels" in small.err
+    small = run("receptive-field", "torchvision:alexnet", "--image-size", "32")
+    assert small.code == 2 and "224×224 pixels" in small.err
     wrong = run("receptive-field", "residul")
     assert wrong.code == 2 and "did you mean `residual`?" in wrong.err
     assert run("receptive-field").code == 2
