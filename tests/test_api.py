@@ -144,7 +144,7 @@ def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
         (["fcn"], {"select": "best"}, "an epoch cannot be", "`val_fraction=0.1` holds out"),
         (["fcn"], {"until_clear": True}, "`until_clear=True` needs two networks", None),
         (["fcn"], {"jobs": 2, "devices": 2}, "`devices=` and `jobs=` do not go together", None),
-        ([int], {}, "a network is named by a text, not by `type`", "put the class into a file"),
+        ([3], {}, "a network is named by a text or given by what builds it", "a class, a function"),
         ([], {}, "no network given", "`convcompare models` lists them"),
     ],
 )

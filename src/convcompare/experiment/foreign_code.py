@@ -23,7 +23,9 @@ from convcompare.core.errors import ProcessDied
 from convcompare.core.spec import Spec
 
 if TYPE_CHECKING:
-    from convcompare.models.build import Builder, Description, Network, Origin
+    from convcompare.models.build import Builder, Network
+    from convcompare.models.construction import Origin
+    from convcompare.models.description import Description
     from convcompare.models.given_network import GivenNetwork
     from convcompare.models.shape import Shape
 

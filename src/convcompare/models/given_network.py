@@ -148,7 +148,8 @@ def _module(module: ModuleType) -> Iterator[str]:
 def _module_of(value: Any) -> str | None:
     """The module from which a class or a function can be imported; None where it has none."""
     module = sys.modules.get(value.__module__)
-    if module is None or value.__module__ == "__main__" or not hasattr(module, "__file__"):
+    named = hasattr(module, "__file__") or value.__module__ in sys.builtin_module_names
+    if module is None or value.__module__ == "__main__" or not named:
         return None
     found: Any = module
     for name in value.__qualname__.split("."):

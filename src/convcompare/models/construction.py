@@ -1,0 +1,124 @@
+"""A network that can be built: the zoo's as it is, somebody's own with what the trainer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from convcompare.core.errors import ModelError, UsageError, quote
+from convcompare.core.failures import is_out_of_memory, reason
+from convcompare.core.seeding import TrialSeeds
+
+from . import interface
+from .process_state import ProcessState
+from .randomness import drawing, seeded
+from .shape import Shape
+
+Origin = Literal["registry", "library", "file"]
+"""Where a network comes from: registered under its name, by the zoo or by a plugin; a library,
+``torchvision:NAME`` or ``timm:NAME``; or the user's own code, ``file.py:Net``,
+``package.module:Net`` or an object of a Python program."""
+
+
+@dataclass(frozen=True)
+class Construction:
+    """A function that builds a network, with the arguments that make it fit a shape.
+
+    ``spec`` is the text with every option resolved; ``origin`` is where the network comes from;
+    ``code`` is the SHA-256 of the user's own or a plugin's file, or of the name and version of the
+    library; ``state`` has the settings of the process as the user's file has left them.
+    """
+
+    spec: str
+    function: Callable[..., Any]
+    arguments: dict[str, Any]
+    shape: Shape
+    origin: Origin
+    code: str | None = None
+    state: ProcessState | None = None
+
+    def build(self, seed: int, device: str = "cpu") -> nn.Module:
+        """A network with the initial weights that `seed` draws."""
+        if self.origin == "registry":
+            with torch.random.fork_rng([]), torch.device(device):
+                torch.manual_seed(TrialSeeds(seed).initialisation)
+                return self._made()
+        model = self._foreign(seed, device)
+        interface.guard(model, *self._input_needs)
+        return model
+
+    def _foreign(self, seed: int, device: str) -> nn.Module:
+        """Somebody's network with its layers in full; its outputs are logits."""
+        threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
+        if self.state:
+            self.state.restore()
+        with seeded(TrialSeeds(seed).initialisation), torch.device(device):
+            model = self._made()
+            try:
+                interface.materialise(model, self.zeros(device))
+            except Exception as error:
+                raise ModelError(
+                    f"the lazy layers of {quote(self.spec)} do not take {self.shape}: "
+                    f"{reason(error)}"
+                ) from error
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(gradients)
+        if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+            raise ModelError(
+                f"{quote(self.spec)} is scripted by `torch.jit`, so its layers cannot be watched",
+                "leave the scripting out; `--compile on` compiles the steps of a training",
+            )
+        model.register_forward_hook(interface.take_logits)
+        return model
+
+    def _made(self) -> nn.Module:
+        try:
+            model = self.function(**self.arguments)
+        except UsageError:
+            raise
+        except (Exception, SystemExit) as error:
+            if is_out_of_memory(error):
+                raise
+            raise ModelError(f"{quote(self.spec)} cannot be built: {reason(error)}") from error
+        if not isinstance(model, nn.Module):
+            raise ModelError(
+                f"{quote(self.spec)} gives a {type(model).__name__}, not a network",
+                "it must return a `torch.nn.Module`",
+            )
+        return model
+
+    @cached_property
+    def takes_one_image(self) -> bool:
+        """Whether it can be trained on a batch of one image, as BatchNorm of one place cannot."""
+        device = "cpu" if self.origin == "file" else "meta"
+        with suppress(Exception), torch.random.fork_rng([]):
+            self.build(0, device).train()(self.zeros(device)[:1])
+            return True
+        return False
+
+    @cached_property
+    def _input_needs(self) -> tuple[bool, bool]:
+        """Whether it needs its images contiguous, and in memory of its own; see `InputGuard`."""
+        for device in ("cpu",) if self.origin == "file" else ("meta", "cpu"):
+            with suppress(Exception):
+                return interface.input_needs(self._foreign(0, device), self.zeros(device))
+        return False, False
+
+    def zeros(self, device: str) -> Tensor:
+        """Two images on a device."""
+        side = self.shape.image_size
+        return torch.zeros((2, self.shape.in_channels, side, side), device=device)
+
+    def draws_elsewhere(self) -> bool:
+        """Whether numpy's or Python's generator has moved while a user's own network was built."""
+        if self.origin != "file":
+            return False
+        with seeded(0), drawing() as drew:
+            self._made()
+            return drew()

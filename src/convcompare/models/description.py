@@ -1,0 +1,186 @@
+"""What there is to know of a network before it is trained: found by building it and trying it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from convcompare.core.errors import ModelError, UsageError, quote
+from convcompare.core.failures import in_words, is_out_of_memory, reason
+from convcompare.core.spec import Spec
+
+from . import examination, inspection, interface
+from .construction import Construction
+from .findings import Found
+from .image_setup import InitialisedFromImages
+from .input_hints import channels_hint, size_hint
+from .mac_counter import Tally
+from .randomness import seeded
+
+FOR_A_NETWORK = "a smaller network, or a machine with more memory"
+
+
+@dataclass(frozen=True)
+class Description:
+    """Counts of a network: trainable parameters, and MACs of a forward pass of one image.
+
+    ``macs`` is None where not all could be counted, and ``uncounted`` names the operators that were
+    not. ``unreached`` names the parameters of other people's networks that get no gradient;
+    ``image_setup`` says whether the network sets itself up by training images; ``found`` is what
+    else a reader of its figures must know; ``other_draws`` is whether numpy's or Python's generator
+    has a part in its initial weights.
+    """
+
+    parameters: int
+    macs: int | None
+    unreached: tuple[str, ...] = ()
+    image_setup: bool = False
+    uncounted: tuple[str, ...] = ()
+    found: tuple[Found, ...] = ()
+    other_draws: bool = False
+
+
+def describe(network: Construction, tried: bool) -> Description:
+    """Build a network once, push two images through it, and count.
+
+    With `tried` a user's own network is tried out as well (`examination`). Raises ModelError where
+    it fails, or does not give one row of num_classes numbers an image.
+    """
+    # Registered networks are built without memory or arithmetic; a user's file may need both.
+    device = "cpu" if network.origin == "file" else "meta"
+    try:
+        model, macs, output = _counted(network, device)
+    except UsageError as error:
+        hint = None if error.hint else _size_hint(network)
+        if hint is None:
+            raise
+        raise ModelError(error.message, hint) from error
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise ModelError(f"{quote(network.spec)}: {in_words(error)}", FOR_A_NETWORK) from error
+        hint = channels_hint(error, network.shape) or _size_hint(network)
+        raise ModelError(
+            f"{quote(network.spec)} fails on 2 images of {network.shape}: {reason(error)}",
+            hint or "parameters named in_channels, image_size and num_classes are filled in",
+        ) from error
+    _check_output(network, output)
+    parameters = inspection.parameters(model)
+    if not parameters:
+        raise ModelError(f"{quote(network.spec)} has no parameters to train")
+    image_setup = isinstance(model, InitialisedFromImages)
+    _check_training(network, model)
+    unreached = _unreached(network, model)
+    found: tuple[Found, ...] = ()
+    with suppress(Exception):  # what fails of this fails in its training too, and says so
+        if network.origin == "file" and tried:
+            found = examination.examine(network.build, network.shape, macs.macs)
+    return Description(
+        parameters=parameters,
+        macs=macs.macs,
+        unreached=unreached,
+        image_setup=image_setup,
+        uncounted=macs.uncounted,
+        found=found,
+        other_draws=network.draws_elsewhere(),
+    )
+
+
+def _check_training(network: Construction, model: nn.Module) -> None:
+    """ModelError where somebody's network gives no logits in training mode."""
+    if network.origin == "registry":
+        return
+    device = next(model.parameters()).device
+    try:
+        replica = interface.copied(model).train()
+    except Exception as error:
+        raise ModelError(
+            f"{quote(network.spec)} cannot be copied, as measuring it takes: {reason(error)}",
+            "keep locks, files and generators out of its modules",
+        ) from error
+    try:
+        with torch.no_grad(), seeded(0):
+            output = replica(network.zeros(device.type))
+    except Exception:
+        return  # which the pass that follows says
+    _check_output(network, output, " in training mode")
+
+
+def _unreached(network: Construction, model: nn.Module) -> tuple[str, ...]:
+    """Parameters that get no gradient; those of a registered network all do."""
+    if network.origin == "registry":
+        return ()
+    try:
+        return tuple(inspection.parameters_without_gradient(model, network.shape))
+    except Exception as error:
+        what = f"2 images of {network.shape}: {reason(error)}"
+        raise ModelError(f"{quote(network.spec)} fails in training on {what}") from error
+
+
+def _counted(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
+    """As `_try`, but a library's network that needs numbers to be built gets them."""
+    try:
+        return _try(network, device)
+    except Exception:
+        if network.origin != "library":
+            raise
+        return _try(network, "cpu")
+
+
+def _try(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
+    """Builds the network and pushes two images through it: its MACs and its output."""
+    model = network.build(0, device)
+    with torch.random.fork_rng([]):
+        zoo = network.code is None  # whose passes do nothing once, as the tests assert
+        return model, *inspection.count_macs(model, network.zeros(device), all_alike=zoo)
+
+
+def _size_hint(network: Construction) -> str | None:
+    """The side of the images that the network takes, in words."""
+    return size_hint(
+        Spec.parse(network.spec).name, network.shape, lambda side: _takes_size(network, side)
+    )
+
+
+def _takes_size(network: Construction, size: int) -> bool:
+    """Whether the network takes images of this side, tried without memory or arithmetic."""
+    shape = replace(network.shape, image_size=size)
+    arguments = {**network.arguments}
+    if "image_size" in arguments:
+        arguments["image_size"] = size
+    try:
+        _, _, output = _try(replace(network, shape=shape, arguments=arguments), "meta")
+    except Exception:
+        return False
+    return isinstance(output, Tensor) and output.shape == (2, shape.num_classes)
+
+
+def _check_output(network: Construction, output: object, where: str = "") -> None:
+    expected = (2, network.shape.num_classes)
+    if not isinstance(output, Tensor):
+        raise ModelError(
+            f"{quote(network.spec)} gives {_kind(output)}{where}, not a tensor of logits",
+            "it may also give an object or a mapping with `logits`",
+        )
+    if tuple(output.shape) != expected:
+        raise ModelError(
+            f"{quote(network.spec)} gives {tuple(output.shape)} for 2 images of {network.shape}"
+            f"{where}, not {expected}",
+            "its library gives it no classifier: a file of your own adds one"
+            if network.origin == "library"
+            else "one number a class; a parameter named num_classes is told how many there are",
+        )
+
+
+def _kind(output: object) -> str:
+    """What a network gives in place of a tensor, in words."""
+    kind = type(output).__name__
+    if isinstance(output, Mapping):
+        return f"a {kind} of {', '.join(quote(key) for key in list(output)[:4]) or 'nothing'}"
+    if isinstance(output, tuple | list):
+        parts = [str(tuple(o.shape)) if isinstance(o, Tensor) else _kind(o) for o in output[:4]]
+        return f"a {kind} of {', '.join(parts) or 'nothing'}"
+    return f"a {kind}"
