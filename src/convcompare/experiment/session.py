@@ -10,6 +10,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from convcompare.core import formatting
+from convcompare.core.errors import quote
+
 from .solo_timing import epoch_seconds, time_alone
 
 if TYPE_CHECKING:
@@ -137,7 +140,25 @@ def _run_trials(
     finally:
         for text in damage:
             reporter.warn(text)
+    _tell_other_counts(plan, [run for run, reused in ended.values() if reused], reporter)
     return ended
+
+
+def _tell_other_counts(plan: ExperimentPlan, reused: Sequence[Run], reporter: Reporter) -> None:
+    """Warn of runs of an older version that have other MACs than are counted today."""
+    today = {one.label: one.network.description.macs for one in plan.candidates}
+    by_label = {run.trial.label: run for run in reused}
+    for label, run in by_label.items():
+        if run.cost.macs != today.get(label, run.cost.macs):
+            then, now = (
+                "not counted" if macs is None else formatting.large(macs)
+                for macs in (run.cost.macs, today[label])
+            )
+            reporter.warn(
+                f"the runs of {quote(label)} are from a version that counted {then} MACs; today "
+                f"they are {now}",
+                "`--fresh` trains it again",
+            )
 
 
 def expected_epoch_seconds(plan: ExperimentPlan, runner: TrialRunner) -> Mapping[str, float]:

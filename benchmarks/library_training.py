@@ -1,0 +1,119 @@
+"""One training step of every classification network of torchvision, or of timm's modules.
+
+python benchmarks/library_training.py torchvision
+python benchmarks/library_training.py timm
+
+Each is resolved for images of 3×S×S, S the smallest of 32, 64, 96, 128 and its own side that it takes,
+and makes one step with two images of noise. Prints what failed and the counts.
+"""
+
+from __future__ import annotations
+
+import collections
+import sys
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+from convcompare.core.config import TrainConfig
+from convcompare.core.errors import ModelError
+from convcompare.data.dataset import Dataset, Split
+from convcompare.models.build import Builder, resolve
+from convcompare.models.library_network import default_shape
+from convcompare.models.shape import Shape
+from convcompare.models.torchvision_import import import_torchvision
+from convcompare.training.batches import Batches
+from convcompare.training.trainer import Trainer
+
+SIDES = (32, 64, 96, 128)
+CLASSES = 10
+
+
+def names(library: str) -> Iterator[str]:
+    """Specs: torchvision's classification networks, the shortest name of each module of timm."""
+    models = import_torchvision().models
+    if library == "torchvision":
+        yield from (f"torchvision:{name}" for name in models.list_models(module=models))
+        return
+    import timm
+
+    for module in timm.list_modules():
+        found = [n for n in timm.list_models(module=module) if not n.startswith("test_")]
+        yield from (f"timm:{name}" for name in sorted(found, key=len)[:1])
+
+
+def fitting(name: str) -> Builder:
+    """The network at the smallest side that it takes; ModelError with the reason of the last."""
+    own = default_shape(name)
+    sides = [*SIDES, own.image_size if own else 224]
+    for place, side in enumerate(sides):
+        builder = resolve(name, Shape(3, side, CLASSES))
+        try:
+            _ = builder.description
+        except ModelError:
+            if place == len(sides) - 1:
+                raise
+            continue
+        return builder
+    raise AssertionError
+
+
+def dataset(side: int) -> Dataset:
+    """Four images of noise for training and for testing."""
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (4, 3, side, side), dtype=np.uint8)
+    split = Split(images, np.arange(4) % CLASSES)
+    return Dataset(
+        name="noise",
+        train=split,
+        test=split,
+        classes=tuple(map(str, range(CLASSES))),
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+        augmentation="none",
+        test_split="noise",
+        source="generated",
+    )
+
+
+def step(builder: Builder) -> float:
+    """The loss of one step."""
+    import torch
+
+    data = dataset(builder.shape.image_size)
+    batches = Batches(data.train, data, torch.device("cpu"))
+    config = TrainConfig(epochs=1, batch_size=2)
+    trainer = Trainer(builder.build(0), batches, batches, config, 0)
+    images, labels = next(trainer.batches(0))
+    loss, _ = trainer.step(trainer.optimizer, images, labels)
+    return loss.item()
+
+
+def outcome(name: str) -> tuple[str, str]:
+    """What became of a network, and why."""
+    try:
+        builder = fitting(name)
+    except ModelError as error:
+        return "refused", f"{error.message} ({error.hint})"
+    try:
+        loss = step(builder)
+    except Exception as error:
+        return "failed", f"{type(error).__name__}: {error}"
+    return ("trained", "") if np.isfinite(loss) else ("trained", f"loss {loss}")
+
+
+def main() -> None:
+    """Try all networks of a library, and print the counts."""
+    warnings.simplefilter("ignore")
+    counts: collections.Counter[str] = collections.Counter()
+    for name in names(sys.argv[1]):
+        what, why = outcome(name)
+        counts[what] += 1
+        if why:
+            print(f"{name}: {what}: {why}", flush=True)
+    print(", ".join(f"{what} {number}" for what, number in counts.most_common()))
+
+
+if __name__ == "__main__":
+    main()
