@@ -3,8 +3,8 @@
 python benchmarks/library_training.py torchvision
 python benchmarks/library_training.py timm
 
-Each is resolved for images of 3×S×S, S the smallest of 32, 64, 96, 128 and its own side that it takes,
-and makes one step with two images of noise. Prints what failed and the counts.
+Each is resolved for images of 3×S×S, S the smallest of 32, 64, 96, 128 and its own side that it
+takes, and makes one step with two images of noise. Prints what failed and the counts.
 """
 
 from __future__ import annotations

@@ -59,6 +59,7 @@ def build_request(
         baseline=contrasts.baseline,
         match=contrasts.match,
         all_pairs=contrasts.all_pairs,
+        score=contrasts.score,
         lr_grid=parse_rates(contrasts.lr_grid),
         until_clear=_until_clear(contrasts, seeds),
         device=machine.device,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.score import Score
 from convcompare.core import formatting, signals
 from convcompare.core.errors import Terminated, quote
 
@@ -85,6 +86,7 @@ def _data_words(plan: ExperimentPlan) -> str:
     return (
         f"{c.dataset} · {formatting.count(c.train_images)} train, {held_out}"
         f"{formatting.count(c.test_images)} test · {c.shape} · {c.test_split}, {c.selected}"
+        + (f" · verdicts on the {words}" if (words := Score.parse(c.score).words) else "")
     )
 
 

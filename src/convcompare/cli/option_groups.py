@@ -38,6 +38,7 @@ class ContrastOptions:
     baseline: o.Baseline = Request.baseline
     match: o.Match = Request.match
     all_pairs: o.AllPairs = Request.all_pairs
+    score: o.Score = Request.score
     lr_grid: o.RateGrid = None
     until_clear: o.UntilClear = False
     max_seeds: o.MaxSeeds = UntilClear.most_seeds

@@ -8,11 +8,12 @@ from typing import Any
 
 from convcompare.core import failures
 from convcompare.core.errors import UsageError, quote
-from convcompare.store.json_fields import from_record, to_record
+from convcompare.store.json_fields import OMITTED, from_record, to_record
 from convcompare.store.run import SCHEMA_VERSION, Run
 from convcompare.store.run_store import RunStore
 
 from .model_runs import ModelRuns
+from .score import Score
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Conditions:
     """What is wrong with the images, each with what to do about it."""
     tuned: tuple[str, ...] = ()
     """Settings that were chosen for each network by itself, on images held out."""
+    score: str = field(default="last", metadata=OMITTED)
+    """The figure that verdicts are about (`Score`), as it was chosen before the first run."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,14 @@ class Comparison:
             )
         return found
 
+    def _model_json(self, group: ModelRuns) -> dict[str, Any]:
+        score = Score.parse(self.conditions.score)
+        estimate = group.mean(score.of)
+        return {
+            **group.to_json(self.conditions.test_images),
+            "score": None if estimate is None else dict(vars(estimate)),
+        }
+
     def to_json(self) -> dict[str, Any]:
         """The public JSON object: it only grows."""
         return {
@@ -191,7 +202,7 @@ class Comparison:
             "dataset": self.conditions.dataset,
             "study": self.study,
             "conditions": to_record(self.conditions),
-            "models": [group.to_json(self.conditions.test_images) for group in self.groups],
+            "models": [self._model_json(group) for group in self.groups],
             "looked": list(self.looked),
             "contrasts": [],
             "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],

@@ -14,6 +14,7 @@ from convcompare.store.run import Run
 from .comparison import Comparison
 from .model_runs import ModelRuns
 from .run_flags import disturbed
+from .score import LAST_EPOCH, Score
 from .verdict import Differing, LeftOut, Refusal
 
 
@@ -26,6 +27,8 @@ class Pair:
     runs: tuple[tuple[Run, Run], ...]
     tuned: tuple[str, ...] = ()
     """Settings that were chosen for each network by itself, and may differ."""
+    score: Score = LAST_EPOCH
+    """What of a run the verdict is about."""
 
     @property
     def seeds(self) -> int:
@@ -34,8 +37,8 @@ class Pair:
 
     @cached_property
     def differences(self) -> list[float]:
-        """Test accuracy of the model minus that of the baseline, a fraction for each seed."""
-        return [a.test_accuracy - b.test_accuracy for a, b in self.runs]
+        """Score of the model minus that of the baseline, a fraction for each seed."""
+        return [self.score.of(a) - self.score.of(b) for a, b in self.runs]
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """The seeds that only one of the two finished."""
@@ -112,7 +115,9 @@ def pairs(comparison: Comparison, baseline: str | None, all_pairs: bool = False)
     found = [pair(group, base) for group in groups.values()]
     if all_pairs:
         found += [pair(b, a) for a, b in itertools.combinations(groups.values(), 2)]
-    return [replace(one, tuned=comparison.conditions.tuned) for one in found]
+    conditions = comparison.conditions
+    score = Score.parse(conditions.score)
+    return [replace(one, tuned=conditions.tuned, score=score) for one in found]
 
 
 def pair(model: ModelRuns, baseline: ModelRuns) -> Pair:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.score import choose
 from convcompare.core.config import Runtime, recipe, recipe_name
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
@@ -19,6 +20,7 @@ from .request import ModelRequest, Request
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Conditions
+    from convcompare.comparison.score import Score
     from convcompare.core.config import TrainConfig
     from convcompare.data.dataset import Dataset
 
@@ -34,6 +36,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     baseline = find_baseline(request.models, request.baseline)
     base = recipe(request.recipe)
     configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
+    score = choose(request.score, configs)
     reporter.preparing()
     from convcompare.data.channels import spec_with_channels
     from convcompare.data.dataset import Sources
@@ -75,7 +78,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         dataset=dataset,
         candidates=candidates,
         trials=grid(candidates, dataset, request.seeds),
-        conditions=_conditions(dataset, configs, runtime, loading_seconds, notes),
+        conditions=_conditions(dataset, configs, runtime, loading_seconds, notes, score),
         runtime=runtime,
         store=RunStore(request.store),
         precision_reason=reason,
@@ -203,6 +206,7 @@ def _conditions(
     runtime: Runtime,
     loading_seconds: float,
     notes: Sequence[str],
+    score: Score,
 ) -> Conditions:
     from convcompare.comparison.comparison import Conditions
     from convcompare.data.dataset import held_out_images
@@ -227,6 +231,7 @@ def _conditions(
         val_images=held_out,
         selected="the epoch best on held-out images" if best else "the last epoch",
         notes=tuple(notes),
+        score=str(score),
         data_warnings=_data_warnings(dataset),
     )
 

@@ -54,6 +54,8 @@ HELP: Mapping[str, str] = {
     "rate.",
     "max_seeds": "Maximum number of seeds for --until-clear [default: 20].",
     "max_time": "Start no new round of --until-clear after this time (90s, 30m, 2h).",
+    "score": "Figure of the verdicts: last, or mean:5, the mean of the last 5 epochs [default: "
+    "mean:5 under a constant rate and 10 epochs or more].",
     "margin": "Equivalence margin of --until-clear, in percentage points [default: 0.5].",
     "device": "auto, cpu, cuda or cuda:N [default: auto].",
     "precision": "auto, fp32 or bf16 [default: auto].",
@@ -124,6 +126,7 @@ class Request:
     baseline: str | None = None
     match: str | None = None
     all_pairs: bool = False
+    score: str | None = None
     lr_grid: tuple[str, ...] = ()
     """Learning rates as labels show them; they are tried in increasing order."""
     until_clear: UntilClear | None = None

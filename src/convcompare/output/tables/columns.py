@@ -6,11 +6,12 @@ The default ones are those of the reports; the others are named by ``--columns``
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from convcompare.comparison import run_figures
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.score import Score
 from convcompare.comparison.stats.estimates import Estimate, mean
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
@@ -159,7 +160,21 @@ def chosen(names: Sequence[str], comparison: Comparison) -> list[Figure]:
     configs = [run.trial.config for group in comparison.groups for run in group.runs]
     differing = [name for name in ("epochs", "lr") if len({getattr(c, name) for c in configs}) > 1]
     extra = dict.fromkeys([*differing, *names])
-    return [*DEFAULT, *(figure for name in extra for figure in named(name))]
+    return [*DEFAULT[:-1], *_score(comparison), DEFAULT[-1], *_named(extra)]
+
+
+def _named(names: Iterable[str]) -> Iterator[Figure]:
+    for name in names:
+        yield from named(name)
+
+
+def _score(comparison: Comparison) -> list[Figure]:
+    """What verdicts are about, where several seeds have one that is not the last epoch's."""
+    score = Score.parse(comparison.conditions.score)
+    if score.epochs == 1 or comparison.seeds < 2:
+        return []
+    column = Column("score", "score", show=cells.accuracy, best="high", priority=1)
+    return [Figure(column, lambda g, _: g.mean(score.of))]
 
 
 def named(name: str) -> tuple[Figure, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.score import Score
 from convcompare.comparison.stats.estimates import LEVEL, Estimate
 from convcompare.core import formatting
 from convcompare.store.run import Run
@@ -90,6 +91,9 @@ def notes(comparison: Comparison) -> list[str]:
         f"{over} · {conditions.test_split}, after {conditions.selected} · best of a column in bold",
         f"time: {time_words(comparison)}{_apart(comparison)}",
     ]
+    words = Score.parse(conditions.score).words
+    if words and comparison.seeds > 1:
+        found.append(f"verdicts and score: {words}")
     found += conditions.notes
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
