@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,11 @@ from convcompare.data.dataset import Dataset
 from tests.support.cli import Result
 from tests.support.data import make_tiny
 from tests.support.hostile import HANDLER, SCRIPT
+
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 
 @pytest.fixture(autouse=True)

@@ -135,7 +135,8 @@ def test_one_seed_speaks_of_two_trained_networks() -> None:
     pair = comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.96))
     (found,) = contrasts(pairs(pair, None), PairTests(hits_of))
     assert verdicts.method(found) == "McNemar's exact test over the images"
-    assert verdicts.words(found) == "better by 6.0 ± 1.6 points, one seed"
+    assert verdicts.words(found) == "ended 6.0 ± 1.6 points above, one seed"
+    assert contrast_json(found)["decided"] == "differ"
     assert verdicts.note(found).startswith("one seed: this is about these two trained networks")
     pair = comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.905))
     (close,) = contrasts(pairs(pair, None), PairTests(hits_of))

@@ -68,7 +68,7 @@ def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
     judged = contrasts(every, PairTests(hits_of))
     lines = [*summary(whole, judged, cost_contrasts(every)), *notes(judged)]
     assert lines == [
-        "b  better than fcn by 6.0 ± 1.6 points, one seed · as fast to train (one run each)",
+        "b  ended 6.0 ± 1.6 points above fcn, one seed · as fast to train (one run each)",
         "one seed: this is about these two trained networks, not about the architectures",
     ]
 

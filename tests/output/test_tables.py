@@ -31,12 +31,12 @@ def drawn(table: Table, width: int | None) -> list[str]:
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
-BOTH = [run("fcn", 0), run("residual", 0), run("fcn", 1), run("residual", 1)]
+BOTH = [run(name, seed) for seed in range(3) for name in ("fcn", "residual")]
 GOLDEN = """\
 №  model     parameters  test loss  train loss    test accuracy  train accuracy  time (s)
 ─────────────────────────────────────────────────────────────────────────────────────────
-1  fcn          109,386     0.0800      0.0200  0.9786 ± 0.0064          0.9944       8.1
-2  residual     160,906     0.0200      0.0050  0.9936 ± 0.0064          0.9944     204.9
+1  fcn          109,386     0.0800      0.0200  0.9791 ± 0.0025          0.9944       8.1
+2  residual     160,906     0.0200      0.0050  0.9941 ± 0.0025          0.9944     204.9
 ─────────────────────────────────────────────────────────────────────────────────────────
 """
 
@@ -44,7 +44,15 @@ GOLDEN = """\
 def test_the_table_of_the_reports() -> None:
     lines = drawn(comparison_table(comparison(*BOTH), STORE), None)
     assert "\n".join(lines[:5]) + "\n" == GOLDEN
-    assert lines[5].startswith(" mean of 2 seeds, 95 % interval · official test split")
+    assert lines[5].startswith(" mean of 3 seeds, 95 % interval · official test split")
+
+
+def test_two_seeds_have_no_interval() -> None:
+    table = comparison_table(comparison(*BOTH[:4]), STORE)
+    text = "\n".join(drawn(table, None))
+    assert "0.9936" in text
+    assert "±" not in text
+    assert " mean of 2 seeds; an interval over seeds takes 3 · official test split" in text
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
@@ -54,7 +62,7 @@ def test_no_cell_wraps_at_any_width(width: int) -> None:
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
     assert "residual" in text
-    assert "0.9936 ± 0.0064" in text
+    assert "0.9941 ± 0.0025" in text
     if width >= 80:
         for figure in ("109,386", "0.0800", "0.0200", "204.9"):
             assert figure in text
@@ -62,7 +70,7 @@ def test_no_cell_wraps_at_any_width(width: int) -> None:
 
 def test_the_best_is_marked_and_a_diverged_run_is_never_ranked() -> None:
     good = render(comparison_table(comparison(*BOTH), STORE), "markdown")
-    assert "**0.9936 ± 0.0064**" in good
+    assert "**0.9941 ± 0.0025**" in good
     assert "**8.1**" in good
     half = comparison(run("fcn", 0), run("residual", 0, "diverged"))
     text = render(comparison_table(half, STORE), "markdown")
@@ -82,12 +90,12 @@ def test_csv_and_json_carry_full_precision() -> None:
     rows = render(comparison_table(comparison(*BOTH), STORE), "csv").splitlines()
     assert rows[0].split(",")[:3] == ["number", "model", "parameters"]
     cells = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
-    assert float(cells["test_accuracy"]) == pytest.approx(0.9786)
-    assert float(cells["test_accuracy_low"]) < 0.9786 < float(cells["test_accuracy_high"])
+    assert float(cells["test_accuracy"]) == pytest.approx(0.9791)
+    assert float(cells["test_accuracy_low"]) < 0.9791 < float(cells["test_accuracy_high"])
     record = comparison(*BOTH).to_json()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert record["models"][0]["test_accuracy"]["n"] == 2
-    assert [r["seed"] for r in record["models"][1]["runs"]] == [0, 1]
+    assert record["models"][0]["test_accuracy"]["n"] == 3
+    assert [r["seed"] for r in record["models"][1]["runs"]] == [0, 1, 2]
 
 
 def test_latex_is_escaped() -> None:

@@ -22,7 +22,7 @@ from .pairs import Pair, pairs
 from .run_flags import QualityFlag
 from .stats.sequential import look_level
 from .summary import notes, summary
-from .unplanned_looks import looks_words
+from .unplanned_looks import looks_words, picked_words
 from .verdict import Verdict
 from .verdict_json import contrast_json, cost_json
 
@@ -134,6 +134,8 @@ class Assessment:
         found = notes(self.contrasts)
         if self.contrasts and self.comparison.looked:
             found.append(looks_words(self.comparison.looked))
+        if self.contrasts and self.comparison.picked:
+            found.append(picked_words(self.comparison.picked))
         return found
 
     def warnings(self) -> list[tuple[str, str]]:

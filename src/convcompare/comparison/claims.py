@@ -112,6 +112,8 @@ def _finding(
     told = [(_outcome(claim, names[0], verdict), verdict) for names, verdict in judged]
     found = [outcome for outcome, _ in told]
     outcome: Outcome = next((o for o in ("refuted", "undecided") if o in found), "confirmed")
+    if assessment.comparison.picked and claim.figure not in COUNTS:
+        outcome, told = "undecided", [("undecided", verdict) for _, verdict in told]
     deciding = tuple(verdict for said, verdict in told if said == outcome)
     names = set(itertools.chain(*claim.pairs))
     groups = [group for group in assessment.comparison.groups if group.label in names]
@@ -148,6 +150,8 @@ def _outcome(
     claim: Claim, first: str, verdict: Verdict
 ) -> Literal["confirmed", "refuted", "undecided"]:
     """What a verdict says of a claim about its two networks, of which `first` is named first."""
+    if verdict.n == 1 and verdict.quantity == ACCURACY:
+        return "undecided"  # one seed is about two trained networks
     if claim.relation == "=" and _within(verdict):
         return "confirmed"
     sign = SIGNS.get(verdict.relation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,10 @@ class InterimSchedule:
     margin: float
 
 
+def _pair(found: Sequence[int] | None) -> tuple[int, int] | None:
+    return (found[0], found[1]) if found else None
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Groups of runs under the same conditions."""
@@ -78,6 +82,9 @@ class Comparison:
     """Runs that belong to it and are not in the store: removed, or not yet begun."""
     looked: tuple[int, ...] = ()
     """Numbers of seeds whose results could be seen before more were added, unplanned."""
+    picked: tuple[int, int] | None = None
+    """How many seeds of these networks had ended when fewer were asked for, and how many of them
+    were; None where all were."""
     whole: tuple[str, ...] = ()
     """The models of the comparison that this is a part of, which keep their colours in it."""
 
@@ -107,6 +114,7 @@ class Comparison:
             "baseline": self.baseline,
             "plan": to_record(self.plan) if self.plan else None,
             "looked": list(self.looked),
+            **({"picked": list(self.picked)} if self.picked else {}),
             "conditions": to_record(self.conditions),
             "models": [{"model": label, "trials": self._trials(label)} for label in self.labels],
         }
@@ -147,6 +155,7 @@ class Comparison:
             tuple(unfinished),
             tuple(missing),
             tuple(record.get("looked", ())),
+            _pair(record.get("picked")),
         )
 
     @classmethod
@@ -204,6 +213,9 @@ class Comparison:
             "conditions": to_record(self.conditions),
             "models": [self._model_json(group) for group in self.groups],
             "looked": list(self.looked),
+            "picked": dict(zip(("seeds", "used"), self.picked, strict=True))
+            if self.picked
+            else None,
             "contrasts": [],
             "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],
         }

@@ -23,13 +23,21 @@ def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]
         best = max((groups[name] for name in names), key=_quality)
         chosen.append(replace(best, label=label))
     rates = sorted({_rate(group) for group in comparison.groups})
+    ends = (rates[0], rates[-1]) if len(rates) > 1 else ()
+    at_edge = [group.label for group in chosen if _rate(group) in ends]
     picked = ", ".join(f"{group.label} {_rate(group):g}" for group in chosen)
     note = (
         f"learning rate of each network by its accuracy on {_held_out(comparison)} held-out "
         f"images: {picked} (of {', '.join(f'{rate:g}' for rate in rates)})"
     )
     conditions = comparison.conditions
-    told = replace(conditions, notes=(*conditions.notes, note), tuned=("lr",))
+    notes = [*conditions.notes, note]
+    if at_edge:
+        notes.append(
+            f"the best rate of {' and '.join(at_edge)} is at the edge of the grid: a better one "
+            "may lie beyond it (`--lr-grid`)"
+        )
+    told = replace(conditions, notes=tuple(notes), tuned=("lr",))
     return replace(comparison, groups=tuple(chosen), conditions=told)
 
 

@@ -55,7 +55,9 @@ class ModelRuns:
     def mean(self, figure: Callable[[Run], float | None]) -> Estimate | None:
         """The mean of a figure over the finished runs; None where one of them has none."""
         values = [value for run in self.finished if (value := figure(run)) is not None]
-        return estimates.mean(values) if values and len(values) == len(self.finished) else None
+        return (
+            estimates.over_seeds(values) if values and len(values) == len(self.finished) else None
+        )
 
     def shown(self, figure: str) -> Estimate | None:
         """The mean of a figure of the epoch that counts, by its name in `Epoch`."""
@@ -71,7 +73,7 @@ class ModelRuns:
         measured = [accuracy for accuracy in found if accuracy is not None]
         if not measured or len(measured) != len(found):
             return None
-        return self._share(estimates.mean(measured), test_images)
+        return self._share(estimates.over_seeds(measured), test_images)
 
     def _share(self, mean: Estimate | None, test_images: int) -> Estimate | None:
         if len(self.finished) != 1 or mean is None:

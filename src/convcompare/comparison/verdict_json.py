@@ -17,6 +17,8 @@ DECIDED: Mapping[Relation, str] = {
     "refused": "refused",
 }
 """How a contrast in accuracy ended."""
+AS_TRAINED = "differ"
+"""The same of one seed: two trained networks differ, which says nothing of the architectures."""
 COST_DECIDED: Mapping[Relation, str] = {
     "higher": "slower",
     "lower": "faster",
@@ -35,7 +37,7 @@ def contrast_json(verdict: Verdict) -> dict[str, Any]:
         "model": verdict.model,
         "baseline": verdict.baseline,
         "verdict": verdicts.words(verdict),
-        "decided": DECIDED[verdict.relation],
+        "decided": AS_TRAINED if verdict.n == 1 and verdict.differs else DECIDED[verdict.relation],
         "n": verdict.n,
         "difference": estimate.value if estimate else None,
         "low": low,

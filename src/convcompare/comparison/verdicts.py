@@ -16,6 +16,8 @@ TYPICAL_SPREAD = 0.003
 """Standard deviation of paired differences where no earlier run tells: 0.3 points of accuracy."""
 LOPSIDED = 1.25
 """An interval whose one side is longer than the other by this factor is given by its ends."""
+FEW = 2
+"""Seeds of which an interval is too long to say anything: it is not shown."""
 ONE_SEED = "one seed: this is about these two trained networks, not about the architectures"
 
 
@@ -23,12 +25,16 @@ def words(verdict: Verdict) -> str:
     """The verdict without its baseline: ``better by 1.24 ± 0.15 points``."""
     if verdict.quantity.scale == "ratio":
         return _ratio_words(verdict)
+    if verdict.n == 1 and verdict.differs:
+        return _as_trained(verdict)
     lead, _ = _lead(verdict)
     return lead + _rest(verdict)
 
 
 def sentence(verdict: Verdict) -> str:
     """A verdict on a difference with its baseline: ``better than fcn by 1.24 ± 0.15 points``."""
+    if verdict.n == 1 and verdict.differs:
+        return _as_trained(verdict, f" {verdict.baseline}")
     lead, preposition = _lead(verdict)
     return f"{lead} {preposition} {verdict.baseline}{_rest(verdict)}"
 
@@ -63,7 +69,7 @@ def outlook(verdict: Verdict) -> str:
         return ""
     if verdict.n < 2:
         return "two seeds or more compare the architectures"
-    if not verdict.detectable_doubled:
+    if not verdict.detectable_doubled or verdict.detectable_doubled >= 1:
         return ""
     return f"{2 * verdict.n} seeds could show {_size(verdict.detectable_doubled, verdict.quantity)}"
 
@@ -132,20 +138,39 @@ def _rest(verdict: Verdict) -> str:
     difference, quantity = verdict.estimate, verdict.quantity
     assert difference is not None
     if verdict.differs:
-        sign = 1 if verdict.relation == "higher" else -1
-        single = ", one seed" if verdict.n == 1 else ""
-        return f" by {_amount(difference, quantity, sign)}{single}"
+        return f" by {_amount(difference, quantity, _sign(verdict))}{_two(verdict)}"
     amount = _amount(difference, quantity)
     if verdict.relation == "equivalent":
         assert verdict.margin is not None
         return f" larger than {quantity.factor * verdict.margin:g} {quantity.unit} ({amount})"
     if verdict.relation == "unclear":
         return f" ({amount})"
-    if verdict.detectable:
+    if verdict.n == FEW:
+        return f" ({amount}{_two(verdict)})"
+    if verdict.detectable and verdict.detectable < 1:
         smallest = _size(verdict.detectable, quantity)
         return f" (the smallest difference that could show is {smallest})"
+    if verdict.detectable:
+        return f" ({amount}: no difference could show)"
     seeds = "one seed" if verdict.n == 1 else f"the same in {verdict.n} seeds"
     return f" ({seeds}: {amount})"
+
+
+def _as_trained(verdict: Verdict, baseline: str = "") -> str:
+    """Of one seed: how far apart two trained networks ended, with another verb than of several."""
+    assert verdict.estimate is not None
+    where = "above" if verdict.relation == "higher" else "below"
+    amount = _amount(verdict.estimate, verdict.quantity, _sign(verdict))
+    return f"ended {amount} {where}{baseline}, one seed"
+
+
+def _sign(verdict: Verdict) -> int:
+    return 1 if verdict.relation == "higher" else -1
+
+
+def _two(verdict: Verdict) -> str:
+    """That two seeds have no useful interval."""
+    return ", two seeds" if verdict.n == FEW else ""
 
 
 def _reason(refusal: Refusal) -> str:
@@ -197,6 +222,8 @@ def _amount(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
     factor, unit = quantity.factor * sign, quantity.unit
     value, low, high = factor * difference.value, difference.low, difference.high
     if low is None or high is None:
+        return f"{_signed(value, 2)} {unit}"
+    if difference.n == FEW and quantity.scale == "difference":
         return f"{_signed(value, 2)} {unit}"
     low, high = sorted((factor * low, factor * high))
     sides = value - low, high - value

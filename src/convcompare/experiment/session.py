@@ -84,11 +84,12 @@ def run_plan(
     from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.lr_selection import choose_rates
     from convcompare.comparison.model_runs import group_runs
-    from convcompare.comparison.unplanned_looks import earlier_looks
+    from convcompare.comparison.unplanned_looks import earlier_looks, picked_seeds
 
     request = plan.request
     ids = [[trial.id for trial in plan.of(candidate)] for candidate in plan.candidates]
     looked = earlier_looks(plan.store, ids, schedule.looks if schedule else ())
+    picked = None if schedule else picked_seeds(plan.store, plan.trials)
     if request.fresh and schedule is None:
         forget(plan)
     now = datetime.datetime.now(datetime.UTC)
@@ -105,6 +106,7 @@ def run_plan(
         schedule,
         unfinished=tuple((trial.label, trial.id) for trial in plan.trials),
         looked=looked,
+        picked=picked,
     )
     plan.store.add_comparison(name, begun.record())
     ended = _run_trials(plan, runner, reporter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean, stdev
 
 ALPHA = 0.05
@@ -47,6 +47,18 @@ def mean(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
     t = float(stdtrit(len(values) - 1, 1 - alpha / 2))
     half = t * stdev(values) / math.sqrt(len(values))
     return Estimate(value, value - half, value + half, len(values), "mean of seeds, t interval")
+
+
+FEWEST = 3
+"""Seeds from which on a mean is shown with an interval: that of two is 12.7 standard errors."""
+
+
+def over_seeds(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
+    """The mean over seeds as it is shown: with an interval from FEWEST seeds on."""
+    found = mean(values, alpha)
+    if len(values) < FEWEST:
+        return replace(found, low=None, high=None)
+    return found
 
 
 def prediction(values: Sequence[float], alpha: float = ALPHA) -> Estimate:

@@ -10,7 +10,7 @@ from typing import Any
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.run_figures import gradient_of_run
-from convcompare.comparison.stats.estimates import Estimate, mean
+from convcompare.comparison.stats.estimates import Estimate, over_seeds
 from convcompare.comparison.study import Published, Study
 from convcompare.core import formatting
 from convcompare.core.registry import register
@@ -99,7 +99,7 @@ def latency(batch: int) -> Callable[[ModelRuns, Context], Estimate | None]:
     def value(group: ModelRuns, _: Context) -> Estimate | None:
         measured = [one for run in group.finished for one in run.inference]
         chosen = [one.per_image for one in measured if (one.batch == 1) == (batch == 1)]
-        return mean(chosen) if chosen else None
+        return over_seeds(chosen) if chosen else None
 
     return value
 

@@ -12,7 +12,7 @@ from convcompare.comparison import run_figures
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.score import Score
-from convcompare.comparison.stats.estimates import Estimate, mean
+from convcompare.comparison.stats.estimates import Estimate, over_seeds
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
@@ -229,7 +229,7 @@ def _epochs_to(text: str) -> Figure:
     def value(group: ModelRuns, _: Context) -> Estimate | None:
         found = [run_figures.epochs_to(run, reached) for run in group.finished]
         epochs = [epoch for epoch in found if epoch is not None]
-        return mean(epochs) if epochs and len(epochs) == len(found) else None
+        return over_seeds(epochs) if epochs and len(epochs) == len(found) else None
 
     column = Column(
         f"epochs-to-{text}", f"epochs to {reached:g}", show=cells.duration, best="low", priority=3

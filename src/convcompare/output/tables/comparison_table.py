@@ -80,11 +80,10 @@ def notes(comparison: Comparison) -> list[str]:
     conditions = comparison.conditions
     level = f"{100 * LEVEL:.0f} %"
     images = formatting.count(conditions.test_images)
-    over = (
-        f"mean of {comparison.seeds} seeds, {level} interval"
-        if comparison.seeds > 1
-        else f"one seed, {level} interval over {images} test images"
-    )
+    over = {
+        1: f"one seed, {level} interval over {images} test images",
+        2: "mean of 2 seeds; an interval over seeds takes 3",
+    }.get(comparison.seeds, f"mean of {comparison.seeds} seeds, {level} interval")
     kept = sum(group.reused for group in comparison.groups)
     total = sum(len(group.runs) for group in comparison.groups)
     found = [
