@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile  # that of torch.profiler imports the compiler
 
 EVALUATION_MEMORY = 2**30
 """Bytes that a forward pass of an evaluation batch may take; one that needs more is smaller."""
@@ -34,10 +34,10 @@ def peak_of(step: Callable[[], object], device: torch.device) -> int:
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler talks on stderr
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    with profile(profile_memory=True) as profiler:
         step()
-    assert profiler.profiler is not None
-    events = profiler.profiler.kineto_results.events()
+    assert profiler.kineto_results is not None
+    events = profiler.kineto_results.events()
     changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
     held = peak = 0
     for _, change in changes:

@@ -16,9 +16,12 @@ from convcompare.core.failures import is_out_of_memory, reason
 from convcompare.core.seeding import TrialSeeds
 
 from . import interface
+from .compiler_import import spare_shapes
 from .process_state import ProcessState
 from .randomness import drawing, seeded
 from .shape import Shape
+
+spare_shapes()
 
 Origin = Literal["registry", "library", "file"]
 """Where a network comes from: registered under its name, by the zoo or by a plugin; a library,

@@ -9,11 +9,14 @@ import torch
 from torch import nn
 
 from convcompare.core.config import TrainConfig
-from convcompare.models.compiler_import import spare_compiler
+from convcompare.models.compiler_import import spare_methods, without_compiler
 
 from .muon import Muon
 
-spare_compiler(torch.optim.Optimizer)
+spare_methods(torch.optim.Optimizer)
+SGD = without_compiler(torch.optim.SGD)
+Adam = without_compiler(torch.optim.Adam)
+AdamW = without_compiler(torch.optim.AdamW)
 
 WARM_UP = 0.3
 """The share of the steps over which ``one-cycle`` raises the learning rate."""
@@ -34,10 +37,8 @@ def make_optimizer(
     groups = _groups(config, trained)
     if config.optimizer == "sgd":
         nesterov = config.momentum > 0
-        return torch.optim.SGD(
-            groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov, fused=True
-        )
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+        return SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov, fused=True)
+    kind = AdamW if config.optimizer == "adamw" else Adam
     return kind(groups, lr=config.lr, fused=True)
 
 
