@@ -25,7 +25,7 @@ from convcompare.store.gradient_record import GradientRecord
 from convcompare.store.run_store import RunStore
 from convcompare.training.augmentation import views
 from convcompare.training.batches import Batches
-from convcompare.training.recording import GradientRecorder
+from convcompare.training.recording import GradientRecorder, fixed_images
 
 CASES = Path(__file__).parent.parent / "cases"
 GAMMA = CASES / "06-gamma-is-last-layer"
@@ -285,7 +285,7 @@ def test_a_run_goes_on_from_what_recorded_other_layers(tiny: Dataset) -> None:
     train = Batches(tiny.train, tiny, torch.device("cpu"))
     pixels, classes = tiny.train.images[0].size, len(tiny.classes)
     model = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 4), nn.Linear(4, classes))
-    recorder = GradientRecorder(train)
+    recorder = GradientRecorder(*fixed_images(train))
     old = np.array([[3.0, 7.0]])
     recorder.resume(GradientRecord(("1", "token"), old, old), moments=1)
     recorder.measure(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +15,17 @@ from convcompare.core.config import RECIPES
 from convcompare.models import compiler_import
 from convcompare.training.optim import make_optimizer
 
+NET = str(Path(__file__).parents[1] / "cases" / "10-view-behind-convolution" / "view.py:Conv")
 USES = """
 import sys, torch
 from convcompare.analysis.peak_memory import peak_of
 from convcompare.core.config import RECIPES
-from convcompare.models import zoo
-from convcompare.models.build import resolve
+from convcompare.experiment.foreign_code import examine
 from convcompare.models.shape import Shape
 from convcompare.models import compiler_import
 from convcompare.training.optim import make_optimizer
-assert resolve("resnet-20", Shape(1, 28, 10)).description.macs
+for spec in ("resnet-20", sys.argv[1]):
+    assert examine(spec, Shape(1, 28, 10)).description.macs
 for name in ("adam", "adamw", "sgd", "muon"):
     net = torch.nn.Conv2d(1, 2, 3)
     optimizer = make_optimizer(RECIPES["report"].replace({"optimizer": name}), net.parameters())
@@ -35,7 +37,7 @@ sys.exit("torch._dynamo" in sys.modules)
 
 
 def test_counting_and_training_import_no_compiler() -> None:
-    assert subprocess.run([sys.executable, "-c", USES], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", USES, NET], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("compiler", [False, True])

@@ -99,11 +99,15 @@ def copied(model: nn.Module) -> nn.Module:
 
 
 def lay_out(model: nn.Module) -> None:
-    """Put the weights and buffers of four dimensions into channels-last order in memory."""
+    """Put the weights and buffers of four dimensions into channels-last order in memory.
+
+    By their strides, even where one channel leaves no difference: several devices compare them
+    with those of the gradients.
+    """
     with torch.no_grad():
         for tensor in (*model.parameters(), *model.buffers()):
             if tensor.ndim == 4:
-                tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+                tensor.data = tensor.data.to(memory_format=torch.channels_last)
 
 
 def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:

@@ -22,8 +22,7 @@ class ProcessState:
         self.device = torch.get_default_device()
         self.dtype = torch.get_default_dtype()
         self.matmul = torch.get_float32_matmul_precision()
-        self.deterministic = torch.are_deterministic_algorithms_enabled()
-        self.warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        self.deterministic, self.warn_only = _deterministic()
         self.anomaly = torch.is_anomaly_enabled()
         self.fast_path = torch.backends.mha.get_fastpath_enabled()
         self.flags = {name: getattr(backend, name) for backend, name in _flags()}
@@ -42,7 +41,11 @@ class ProcessState:
             torch.set_default_device(None if self.device.type == "cpu" else self.device)
         torch.set_default_dtype(self.dtype)
         torch.set_float32_matmul_precision(self.matmul)
-        torch.use_deterministic_algorithms(self.deterministic, warn_only=self.warn_only)
+        if _deterministic() != (
+            self.deterministic,
+            self.warn_only,
+        ):  # the call imports the compiler
+            torch.use_deterministic_algorithms(self.deterministic, warn_only=self.warn_only)
         torch.autograd.set_detect_anomaly(self.anomaly)
         torch.backends.mha.set_fastpath_enabled(self.fast_path)
         for backend, name in _flags():
@@ -69,6 +72,14 @@ def standard_settings() -> Iterator[None]:
     finally:
         before.restore()
         torch.set_grad_enabled(gradients)
+
+
+def _deterministic() -> tuple[bool, bool]:
+    """Whether torch takes deterministic algorithms alone, and only warns where there is none."""
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
 
 
 def _flags() -> tuple[tuple[Any, str], ...]:

@@ -12,7 +12,6 @@ from convcompare.core import formatting
 from convcompare.core.spec import Spec
 from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.shapes import shape_for, shape_for_network
-from convcompare.output.tables.comparison_table import uncounted
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
 from .. import options as o
@@ -90,6 +89,8 @@ def models(
     if name is not None:
         _show(name, dataset, shape_for_network(name, dataset, image_size, asked, DEFAULT), kind)
         return
+    from convcompare.output.tables.comparison_table import uncounted
+
     dataset = dataset or DEFAULT
     shape = shape_for(dataset, image_size, asked)
     rows = _rows(shape)
