@@ -10,12 +10,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,129 +21,24 @@ import pytest
 
 from convcompare.core import process
 from convcompare.core.errors import DataError
-from convcompare.data.dataset import Sources, Split, fingerprint
+from convcompare.data.dataset import Sources, fingerprint
 from convcompare.data.sources.array_file import read_splits, write_splits
 from convcompare.data.sources.download import Mirror, Patience, SourceError, _NoDowngrade, download
 from convcompare.data.sources.fetch import PublishedFiles, obtain
 from convcompare.data.sources.idx import read_idx_folder
 from convcompare.data.sources.npm import Package
+from tests.support.mirrors import FILES, SIZE, SPLITS, Server, served
 
 QUICK = Patience(connect=1.0, min_speed=10_000, window=0.5)
 """For servers that stall, which they do until their client has gone."""
 PATIENT = Patience(connect=60.0, min_speed=1.0, window=60.0)
-DICE = np.random.default_rng(5)
-SPLITS = (
-    Split(DICE.integers(0, 256, (60, 1, 28, 28), np.uint8), DICE.integers(0, 10, 60)),
-    Split(DICE.integers(0, 256, (20, 1, 28, 28), np.uint8), DICE.integers(0, 10, 20)),
-)
-
-
-def _idx(array: np.ndarray) -> bytes:
-    sizes = b"".join(side.to_bytes(4, "big") for side in array.shape)
-    return bytes((0, 0, 8, array.ndim)) + sizes + array.astype(np.uint8).tobytes()
-
-
-FILES = {
-    f"{part}-{kind}-ubyte.gz": gzip.compress(_idx(array), mtime=0)
-    for part, split in zip(("train", "t10k"), SPLITS, strict=True)
-    for kind, array in (("images-idx3", split.images[:, 0]), ("labels-idx1", split.labels))
-}
-SIZE = sum(len(content) for content in FILES.values())
-
-
-class Handler(BaseHTTPRequestHandler):
-    """The first part of the path says what goes wrong."""
-
-    server: Server
-
-    def do_GET(self) -> None:
-        _, fault, name = self.path.split("/")
-        self.server.asked.append(self.path)
-        getattr(self, f"do_{fault}")(FILES.get(name, b""))
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def answer(self, content: bytes, length: int | None = None, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content) if length is None else length))
-        self.end_headers()
-        self.wfile.write(content)
-        self.wfile.flush()
-
-    def do_good(self, content: bytes) -> None:
-        time.sleep(0.05)  # so that two processes meet
-        self.answer(content)
-
-    def do_404(self, content: bytes) -> None:
-        self.answer(b"not found", status=404)
-
-    def do_500(self, content: bytes) -> None:
-        self.answer(b"", status=500)
-
-    def do_reset(self, content: bytes) -> None:
-        self.answer(content[: len(content) // 2], len(content))
-        self.connection.close()
-
-    def do_stall(self, content: bytes) -> None:
-        self.answer(content[:100], len(content))
-        self.server.over.wait()
-
-    def do_mute(self, content: bytes) -> None:
-        self.server.over.wait()
-
-    def do_drip(self, content: bytes) -> None:
-        self.answer(b"", len(content))
-        for byte in content:
-            if self.server.over.wait(0.02):
-                return
-            self.wfile.write(bytes((byte,)))
-
-    def do_wrong(self, content: bytes) -> None:
-        self.answer(FILES["t10k-labels-idx1-ubyte.gz"])
-
-    def do_html(self, content: bytes) -> None:
-        self.answer(b"<!DOCTYPE html><title>Log in to the network</title>")
-
-    def do_huge(self, content: bytes) -> None:
-        self.answer(b"0" * 100, 10**12)
-
-    def do_endless(self, content: bytes) -> None:
-        self.send_response(200)
-        self.end_headers()
-        while not self.server.over.is_set():
-            self.wfile.write(bytes(100_000))
-
-    def do_elsewhere(self, content: bytes) -> None:
-        self.send_response(302)
-        self.send_header("Location", "file:///etc/hostname")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-
-class Server(ThreadingHTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.over = threading.Event()
-        self.asked: list[str] = []
-
-    def handle_error(self, *args: Any) -> None:
-        """The client hung up, as it should."""
-
-    def mirror(self, fault: str) -> Mirror:
-        return Mirror(f"http://127.0.0.1:{self.server_port}/{fault}", tuple(FILES), SIZE)
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
-        thread.start()
+    with served() as running:
         yield running
-        running.over.set()
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -164,16 +56,16 @@ def files_in(cache: Path) -> set[str]:
 
 
 FAULTS = [
-    ("404", "HTTP 404"),
-    ("500", "HTTP 500"),
-    ("reset", "broke off"),
+    ("status_404", "HTTP 404"),
+    ("status_500", "HTTP 500"),
+    ("cut", "broke off"),
     ("stall", "no answer"),
     ("mute", "no answer"),
-    ("wrong", "not the right content"),
+    ("swapped", "not the right content"),
     ("html", "not the right content"),
     ("huge", "more than expected"),
     ("endless", "more than expected"),
-    ("elsewhere", "HTTP 302"),
+    ("redirect_file", "HTTP 302"),
 ]
 
 

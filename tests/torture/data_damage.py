@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from convcompare.data.dataset import Split
+from convcompare.data.dataset import Split, fingerprint
 from convcompare.data.sources.array_file import write_splits
 from convcompare.store import atomic_files
+from tests.support import mirrors
 
 from . import downloads
 from .harm import WAYS, harm
@@ -32,8 +33,8 @@ def every() -> list[tuple[str, Case]]:
 
 def _cached_set(way: str) -> Case:
     def case(dice: random.Random, folder: Path) -> None:
-        with downloads.served() as server:
-            good = [server.base("good", "none")]
+        with mirrors.served() as server:
+            good = [server.base("good")]
             whole = downloads.fetch(folder / "cache", good)
             path = folder / "cache" / "tiny.npz"
             write_splits(folder / "other.npz", (_black(60), _black(20)))
@@ -60,20 +61,20 @@ def _copy(way: str) -> Case:
     def case(dice: random.Random, folder: Path) -> None:
         own = folder / "own"
         own.mkdir()
-        for name, content in downloads.files().items():
+        for name, content in mirrors.FILES.items():
             (own / name).write_bytes(content)
         path, twin = dice.sample(sorted(own.iterdir()), 2)
         harm(path, twin, way, dice)
         found = downloads.fetch(folder / "cache", [], data_dir=str(own))
         if not found["error"]:
-            must(found["sha256"] == downloads.fingerprint_of_all(), "what is damaged was used")
+            must(found["sha256"] == fingerprint(mirrors.SPLITS), "what is damaged was used")
             return
         must(found["code"] == 3 and found["hint"], found)
         must(way == "folder" or own.name in found["error"], f"folder not named: {found}")
         atomic_files.remove(path)
-        path.write_bytes(downloads.files()[path.name])
+        path.write_bytes(mirrors.FILES[path.name])
         again = downloads.fetch(folder / "cache", [], data_dir=str(own))
-        must(again["sha256"] == downloads.fingerprint_of_all(), f"the remedy fails: {again}")
+        must(again["sha256"] == fingerprint(mirrors.SPLITS), f"the remedy fails: {again}")
 
     return case
 

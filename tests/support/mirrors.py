@@ -1,0 +1,180 @@
+"""A server of a small data set that fails in every way, for the tests of fetching.
+
+A server that stalls does so until its client has gone: who is too patient hangs.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+
+from convcompare.data.dataset import Split
+from convcompare.data.sources.download import Mirror
+
+_DICE = np.random.default_rng(5)
+SPLITS = (
+    Split(_DICE.integers(0, 256, (60, 1, 28, 28), np.uint8), _DICE.integers(0, 10, 60)),
+    Split(_DICE.integers(0, 256, (20, 1, 28, 28), np.uint8), _DICE.integers(0, 10, 20)),
+)
+
+
+def _idx(array: np.ndarray) -> bytes:
+    sizes = b"".join(side.to_bytes(4, "big") for side in array.shape)
+    return bytes((0, 0, 8, array.ndim)) + sizes + array.astype(np.uint8).tobytes()
+
+
+FILES = {
+    f"{part}-{kind}-ubyte.gz": gzip.compress(_idx(array), mtime=0)
+    for part, split in zip(("train", "t10k"), SPLITS, strict=True)
+    for kind, array in (("images-idx3", split.images[:, 0]), ("labels-idx1", split.labels))
+}
+SIZE = sum(len(content) for content in FILES.values())
+ALL = "all"
+"""As a victim: every file."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """``/FAULT/VICTIM/FILE``: the fault happens to the file VICTIM, the others are answered."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        _, fault, victim, name = self.path.split("/")
+        self.server.asked.append(self.path)
+        if victim not in (ALL, name):
+            self.good(FILES[name])
+        elif fault.startswith("status_"):
+            self.answer(b"no", status=int(fault[-3:]))
+        else:
+            getattr(self, fault)(FILES[name])
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def answer(self, content: bytes, length: int | None = None, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content) if length is None else length))
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    def good(self, content: bytes) -> None:
+        self.answer(content)
+
+    def stall(self, content: bytes) -> None:
+        self.answer(content[: min(100, len(content) // 2)], len(content))
+        self.server.over.wait()
+
+    def mute(self, content: bytes) -> None:
+        self.server.over.wait()
+
+    def drip(self, content: bytes) -> None:
+        self.answer(b"", len(content))
+        for byte in content:
+            if self.server.over.wait(0.05):
+                return
+            self.wfile.write(bytes((byte,)))
+
+    def cut(self, content: bytes) -> None:
+        self.answer(content[: random.randrange(len(content))], len(content))
+        self.connection.close()
+
+    def reset(self, content: bytes) -> None:
+        self.connection.close()
+
+    def wrong(self, content: bytes) -> None:
+        self.answer(random.randbytes(len(content)))
+
+    def swapped(self, content: bytes) -> None:
+        self.answer(next(other for other in FILES.values() if other != content))
+
+    def flip(self, content: bytes) -> None:
+        raw = bytearray(gzip.decompress(content))
+        raw[-1] ^= 1
+        self.answer(gzip.compress(bytes(raw), mtime=0))
+
+    def empty(self, content: bytes) -> None:
+        self.answer(b"")
+
+    def html(self, content: bytes) -> None:
+        self.answer(b"<!DOCTYPE html><title>Log in to the network</title>")
+
+    def garbage(self, content: bytes) -> None:
+        self.wfile.write(b"\x00\xff not HTTP at all\r\n" * 10)
+
+    def long_header(self, content: bytes) -> None:
+        self.wfile.write(b"HTTP/1.0 200 OK\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n")
+
+    def bomb(self, content: bytes) -> None:
+        self.answer(_bomb())
+
+    def huge(self, content: bytes) -> None:
+        self.answer(b"0" * 100, 10**12)
+
+    def endless(self, content: bytes) -> None:
+        self.send_response(200)
+        self.end_headers()
+        while not self.server.over.is_set():
+            self.wfile.write(bytes(100_000))
+
+    def redirect_file(self, content: bytes) -> None:
+        self.redirect("file:///etc/hostname")
+
+    def redirect_loop(self, content: bytes) -> None:
+        self.redirect(self.path)
+
+    def redirect(self, where: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", where)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@lru_cache
+def _bomb() -> bytes:
+    """A billion zeros in what is allowed of a file."""
+    return gzip.compress(bytes(90_000_000), 9)
+
+
+class Server(ThreadingHTTPServer):
+    """Runs within `served`; `asked` are the paths of all requests."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.over = threading.Event()
+        self.asked: list[str] = []
+
+    def handle_error(self, *args: Any) -> None:
+        """The client hung up, as it should."""
+
+    def base(self, fault: str, victim: str = ALL) -> str:
+        """Where the files are, one of which, or all, have a fault."""
+        return f"http://127.0.0.1:{self.server_port}/{fault}/{victim}"
+
+    def mirror(self, fault: str) -> Mirror:
+        """A source of which all files have a fault."""
+        return Mirror(self.base(fault), tuple(FILES), SIZE)
+
+
+@contextmanager
+def served() -> Iterator[Server]:
+    """A server that runs, until the end of the block."""
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield running
+        finally:
+            running.over.set()
+            running.shutdown()
+            thread.join()
