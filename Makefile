@@ -26,7 +26,7 @@ browser-test: $(READY)  ## the page of a report in a browser; needs chromium
 	$(BIN)/python -m pytest -m browser -ra
 
 torture-devices: $(READY)  ## 30 trainings over two processes, one of them killed in each
-	CONVCOMPARE_KILLS=30 $(BIN)/python -m pytest tests/training/test_device_group.py -k killed
+	CONVCOMPARE_KILLS=30 $(BIN)/python -m pytest tests/training/test_device_group.py -m torture -k killed
 
 torture-cluster: $(READY)  ## 100 trials on a Ray cluster while it is killed piece by piece, 10 minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/experiment/test_ray.py -m torture

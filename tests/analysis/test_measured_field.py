@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 import sys
-import time
 from collections.abc import Callable
 from importlib import util
 from pathlib import Path
@@ -264,10 +263,8 @@ def test_attention_with_a_mask_sees_what_is_not_masked() -> None:
 
 def test_a_measurement_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured, "SECONDS", 0.0)
-    started = time.monotonic()
     with pytest.raises(NotKnown, match="longer than 10 s"):
         measured_field(FIELDS["Circular"])
-    assert time.monotonic() >= started
 
 
 def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:

@@ -104,12 +104,16 @@ def test_the_packages_of_the_guides_import_from_convcompare_alone(installed: Pla
     assert {x.partition(" import ")[0] for x in lines if "convcompare" in x} == {"from convcompare"}
 
 
-def test_what_a_package_adds_is_listed(installed: Place) -> None:
-    models, one, datasets, plots = installed.run(
+def test_what_a_package_adds_is_listed_used_and_identified_by_its_file(installed: Place) -> None:
+    compare = " ".join(COMPARE)
+    models, one, datasets, plots, table, first, _ = installed.run(
         "models --dataset stripes --format json",
         "models tiny",
         "datasets --format json",
         "plot list",
+        f"{compare} --columns margin",
+        "runs latest --format json",
+        "plot size --out size.svg",
     )
     listed = {row["model"]: row for row in json.loads(models)}
     assert listed["tiny"]["summary"] == "One convolution, global average, linear classifier"
@@ -119,12 +123,6 @@ def test_what_a_package_adds_is_listed(installed: Place) -> None:
     assert "stripes" in {row["name"] for row in json.loads(datasets)}
     assert "Parameters of each model" in plots
 
-
-def test_what_a_package_adds_is_used_and_identified_by_its_file(installed: Place) -> None:
-    compare = " ".join(COMPARE)
-    table, first, _ = installed.run(
-        f"{compare} --columns margin", "runs latest --format json", "plot size --out size.svg"
-    )
     assert "margin" in table
     specs = [model["spec"] for model in json.loads(first)["models"]]
     assert specs[:2] == ["tiny:width=8,kernel=3", "squared:width=8"]

@@ -20,6 +20,9 @@ IN_PROCESS = [sys.executable, "-c", "from convcompare.cli import main; main()"]
 DATA = ("-d", "shapes:train=192,test=48", "--threads", "1")
 TRAIN = ("train", "fcn:hidden=8", "-d", "mnist-mini", "-e", "50", "--threads", "1")
 STOPS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+ONE = (signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.torture))
+OTHER = (pytest.param(signal.SIGINT, marks=pytest.mark.torture), signal.SIGTERM)
+"""One of the two each time, and both in the long form."""
 HANGING = 120
 """Seconds after which a process that should have ended hangs."""
 AT_IMPORT = """
@@ -123,7 +126,7 @@ def test_at_any_import(
         ended(process, number)
 
 
-@pytest.mark.parametrize("number", STOPS)
+@pytest.mark.parametrize("number", OTHER)
 def test_in_a_training(tmp_path: Path, number: signal.Signals) -> None:
     process = started([*MAIN, *TRAIN], tmp_path)
     assert process.stderr
@@ -156,7 +159,7 @@ def test_in_an_import_nothing_is_raised(tmp_path: Path, number: signal.Signals) 
     ended(process, number)
 
 
-@pytest.mark.parametrize("number", STOPS)
+@pytest.mark.parametrize("number", ONE)
 def test_twice_leaves_now_whatever_it_is_doing(tmp_path: Path, number: signal.Signals) -> None:
     process = slow_step(tmp_path, before=PATIENT)
     process.send_signal(number)

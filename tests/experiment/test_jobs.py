@@ -156,6 +156,20 @@ def network(tmp_path: Path, name: str, body: str) -> None:
 
 
 @pytest.mark.usefixtures("only_victim")
+def test_who_dies_once_goes_on_in_a_new_process_to_the_same_bits(run: Run, tmp_path: Path) -> None:
+    network(tmp_path, "once.py", DIES_ONCE)
+    command = ("compare", *SHAPES, "once.py:Net", "fcn:hidden=8", "-e", "2")
+    result = run(*command, "--store", "two", "--jobs", "2")
+    assert result.code == 0
+    assert "once.py:Net · seed 0 · its process was killed (signal 9, SIGKILL): try 2" in result.err
+    assert "once.py:Net · seed 0 · goes on after epoch 1" in result.err
+    assert (tmp_path / "died").exists()
+    assert run(*command, "--store", "one").code == 0
+    assert_same_bits(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.torture
+@pytest.mark.usefixtures("only_victim")
 def test_who_dies_or_raises_is_told_and_the_others_go_on(run: Run, tmp_path: Path) -> None:
     """Once: a new process goes on. Three times: a failure. An error: as in this process."""
     for name, body in (("once", DIES_ONCE), ("dies", DIES), ("raises", RAISES)):
@@ -191,9 +205,9 @@ def test_who_dies_or_raises_is_told_and_the_others_go_on(run: Run, tmp_path: Pat
 def test_who_is_stopped_leaves_no_worker_and_can_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    command = ["compare", *MINI, *MODELS, "-e", "4", "--jobs", "2"]
+    command = ["compare", *MINI, *MODELS, "-e", "12", "--jobs", "2"]
     process = nursery().start([*command, "--store", "s"], tmp_path)
-    process.until("epoch 2/4")
+    process.until("epoch 2/12")
     workers = workers_of(process.pid)
     assert len(workers) == 2
     process.signal(number, group=False)

@@ -265,7 +265,7 @@ def test_a_cluster_as_the_guide_starts_one(tmp_path: Path) -> None:
                 os.kill(pid, signal.SIGTERM)
             process.terminate()
             process.communicate()
-    assert not await_end(left, 30)
+    assert not await_end(left)
 
 
 def test_what_no_node_offers_is_said_at_once(cluster: Nodes, tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ def test_two_workers_share_the_trials(run: Run, tmp_path: Path) -> None:
     assert_same_bits(tmp_path / "runs", tmp_path / "local")
 
 
+@pytest.mark.torture
 def test_a_worker_that_stood_still_is_taken_over_and_its_late_commit_refused(
     run: Run, tmp_path: Path
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_worker_that_stood_still_is_taken_over_and_its_late_commit_refused(
     assert_same_bits(tmp_path / "runs", tmp_path / "local")
 
 
+@pytest.mark.torture
 def test_a_worker_that_is_killed_is_taken_over_at_once(tmp_path: Path) -> None:
     one = start(tmp_path, "-e", "4")
     one.until("epoch 2/4")

@@ -17,6 +17,8 @@ from pathlib import Path
 from convcompare.experiment.workers.ray_task import FOLDER
 
 COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
+HANGING = 120.0
+"""Seconds after which a process that should have ended hangs."""
 TOKEN = "0123456789abcdef" * 4
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
@@ -56,7 +58,7 @@ class Nodes:
         all_ = descendants(self.process.pid)
         assert self.process.stdin and self.process.stdout
         self.process.stdin.close()
-        self.process.wait(30)
+        self.process.wait(HANGING)
         self.process.stdout.close()
         return await_end(all_)
 
@@ -118,7 +120,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def await_end(pids: list[int], seconds: float = 120.0) -> list[int]:
+def await_end(pids: list[int], seconds: float = HANGING) -> list[int]:
     """Those of some processes that have not ended within so long."""
     deadline = time.monotonic() + seconds
     while (left := [pid for pid in pids if title(pid)]) and time.monotonic() < deadline:

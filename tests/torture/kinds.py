@@ -1,4 +1,4 @@
-"""The kinds of torture: what is tried, how often in the short and the long form, what must hold."""
+"""The kinds of torture: what is tried, how often in each form, what must hold."""
 
 from __future__ import annotations
 
@@ -28,12 +28,17 @@ Torture = Callable[[int, int], Outcome]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of test. `short` and `long` are how many cases; a `long` of 0 is all there are."""
+    """A kind of test, with how many cases are tried in each form.
+
+    `short` by `make test`, `medium` by `make test-long`, `long` by `make torture`: 0 is all there
+    are.
+    """
 
     name: str
     title: str
     run: Torture
     short: int
+    medium: int
     long: int
     promise: str
 
@@ -41,12 +46,15 @@ class Kind:
 SAME = "bit-identical to the uninterrupted run; nothing lost or doubled; readers answer meanwhile"
 
 KINDS = (
-    Kind("kills", "`kill -9` of the process group at a random moment", kills.kills, 2, 300, SAME),
+    Kind(
+        "kills", "`kill -9` of the process group at a random moment", kills.kills, 1, 8, 300, SAME
+    ),
     Kind(
         "several-kills",
         "several kills in one run, some with `--jobs 2`",
         kills.several_kills,
         1,
+        4,
         50,
         SAME,
     ),
@@ -54,7 +62,8 @@ KINDS = (
         "crashes",
         "death before, in and after every file operation",
         crashes.crashes,
-        2,
+        1,
+        8,
         0,
         "the same; what was half-written is cleared away",
     ),
@@ -62,7 +71,8 @@ KINDS = (
         "commit-crashes",
         "the same of the commits of a trial alone",
         crashes.commit_crashes,
-        30,
+        15,
+        120,
         0,
         "every file is that of the undisturbed life; no epoch lost or doubled",
     ),
@@ -70,7 +80,8 @@ KINDS = (
         "errors",
         "ENOSPC, EIO, EACCES at every file operation",
         crashes.errors,
-        2,
+        1,
+        8,
         0,
         "one line with path and remedy, exit 4, goes on after repair",
     ),
@@ -78,7 +89,8 @@ KINDS = (
         "commit-errors",
         "the same of the commits of a trial alone",
         crashes.commit_errors,
-        20,
+        10,
+        80,
         0,
         "one line with path and remedy, exit 4, goes on after repair",
     ),
@@ -86,7 +98,8 @@ KINDS = (
         "signals",
         "SIGINT and SIGTERM, once and twice, at random moments",
         signals.signals,
-        2,
+        1,
+        8,
         200,
         "130 or 143, no process left, goes on",
     ),
@@ -94,7 +107,8 @@ KINDS = (
         "damage",
         "damaged files of runs, comparisons, data sets and images",
         damage.damage,
-        10,
+        5,
+        40,
         2000,
         "noticed, named with a remedy, or never used; falls back; no other run affected",
     ),
@@ -102,7 +116,8 @@ KINDS = (
         "hostile-files",
         "pickles, bombs, `../` wherever a file is read",
         hostile.hostile_files,
-        6,
+        3,
+        24,
         0,
         "nothing executed, nothing outside, memory bounded",
     ),
@@ -110,7 +125,8 @@ KINDS = (
         "hostile-names",
         "hostile names of everything that has one",
         names.hostile_names,
-        3,
+        2,
+        12,
         0,
         "no path escapes, no terminal and no page is fooled",
     ),
@@ -119,6 +135,7 @@ KINDS = (
         "rounds of 12 processes in one store, readers beside them",
         many.together,
         1,
+        4,
         10,
         "every trial once, no lock error, no half-read record",
     ),
@@ -127,6 +144,7 @@ KINDS = (
         "owners that die, and that stand still and come back",
         many.owners,
         2,
+        8,
         50,
         "the trial is taken over; the late commit is refused",
     ),
@@ -134,7 +152,8 @@ KINDS = (
         "places",
         "full and read-only disks, homes, locales, masks, limits",
         places.places,
-        4,
+        2,
+        16,
         30,
         "told before training where it can be known; nothing lost",
     ),
@@ -142,16 +161,20 @@ KINDS = (
         "commands",
         "random command lines",
         commands.commands,
-        15,
+        8,
+        60,
         3000,
         "no traceback, documented exit codes",
     ),
-    Kind("specs", "random specs", specs.specs, 40, 5000, "an error in words, or what was meant"),
+    Kind(
+        "specs", "random specs", specs.specs, 20, 160, 5000, "an error in words, or what was meant"
+    ),
     Kind(
         "sequences",
         "random sequences of store operations against a model",
         sequences.sequences,
-        8,
+        4,
+        32,
         2000,
         "the store says what the model says",
     ),
@@ -159,7 +182,8 @@ KINDS = (
         "downloads",
         "servers that stall, cut, lie, redirect",
         downloads.downloads,
-        4,
+        2,
+        16,
         40,
         "next source in time; no unverified byte used",
     ),
@@ -168,6 +192,7 @@ KINDS = (
         "every network with every recipe, twice, once interrupted",
         determinism.determinism,
         1,
+        4,
         0,
         "the same bits; `runs verify` says so",
     ),

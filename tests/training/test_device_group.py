@@ -35,6 +35,8 @@ from tests.torture.harness import nursery
 Run = Callable[..., Any]
 KILLS = int(os.environ.get("CONVCOMPARE_KILLS", "1"))
 """Trainings of which one process is killed; `make torture-devices` asks for more."""
+EPOCHS = 8
+"""Of a training that is killed: enough that there are some left when it is."""
 TRAIN = ("train", "-d", "mnist-mini", "--threads", "2", "--devices", "2")
 NET = """
 import os
@@ -195,13 +197,13 @@ def ranks_of(pid: int) -> dict[int, int]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training of three epochs that nobody disturbed."""
+    """The folder of a training that nobody disturbed."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "net.py").write_text(NET.replace("{when}", "False"))
-    command = [*TRAIN, "net.py:Net", "-e", "3", "--store", "whole", "--seed", "1"]
+    command = [*TRAIN, "net.py:Net", "-e", str(EPOCHS), "--store", "whole", "--seed", "1"]
     error = nursery().run(command, folder).clean(0).err
     assert "2 × cpu, 1 thread each" in error
-    assert error.count("epoch 3/3") == 1
+    assert error.count(f"epoch {EPOCHS}/{EPOCHS}") == 1
     assert "Warning" not in error
     return folder
 
@@ -215,15 +217,16 @@ def test_the_record_says_how_many_devices_and_what_each_had(whole: Path) -> None
     assert run.history[-1].test_accuracy > 0.8
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> None:
     chance = random.Random(number)
     store = f"killed-{number}"
     epoch, rank = (chance.choice((0, 1, 2)), chance.choice((0, 1, -1))) if number else (1, 1)
-    command = [*TRAIN, "net.py:Net", "-e", "3", "--seed", "1", "--store", store]
+    command = [*TRAIN, "net.py:Net", "-e", str(EPOCHS), "--seed", "1", "--store", store]
     job = nursery().start(command, whole)
     if epoch:
-        job.until(f"epoch {epoch}/3")
+        job.until(f"epoch {epoch}/{EPOCHS}")
     while job.runs() and not ranks_of(job.pid):
         time.sleep(0.05)
     time.sleep(chance.uniform(0, 0.3 if epoch else 3) if number else 0)
