@@ -77,7 +77,7 @@ def images(*shape: int) -> Tensor:
 
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
 @pytest.mark.parametrize(("kernel", "stride", "padding", "dilation"), GEOMETRIES)
-@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("bias", [True, pytest.param(False, marks=pytest.mark.torture)])
 def test_convolution(
     kind: str, kernel: int, stride: int, padding: int, dilation: int, bias: bool
 ) -> None:
@@ -291,7 +291,14 @@ BLOCKS = {
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
-@pytest.mark.parametrize(("out_channels", "stride"), [(4, 1), (8, 1), (4, 2), (8, 2)])
+@pytest.mark.parametrize(
+    ("out_channels", "stride"),
+    [
+        (4, 1),
+        (8, 2),
+        *(pytest.param(*both, marks=pytest.mark.torture) for both in ((8, 1), (4, 2))),
+    ],
+)
 def test_residual_block(kind: str, out_channels: int, stride: int) -> None:
     layer = BLOCKS[kind](4, out_channels, stride).double().eval()
     for module in layer.modules():
