@@ -95,8 +95,21 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs"
 
 
-LONGEST = ("test_torture", "test_docs", "test_device_group", "test_ray", "test_jobs")
-"""Files that a worker should begin with, so that none is left alone with them at the end."""
+LONGEST = (
+    *(
+        "test_torture",
+        "test_plots",
+        "test_zoo",
+        "test_library_networks",
+        "test_jobs",
+        "test_layers",
+    ),
+    *("test_docs", "test_device_group", "test_width_matching", "test_receptive_field", "test_ray"),
+    *("test_effective_field", "test_trial_runner", "test_foreign_code", "test_plugins"),
+    *("test_signals", "test_terminal", "test_verdicts_shown", "test_shards", "test_analysis"),
+    *("test_commands", "test_weight_layers", "test_given_network", "test_runs", "test_report"),
+)
+"""Files by their processor time, the most first: then all workers end at about the same time."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -93,7 +93,9 @@ def test_options_of_a_torchvision_network() -> None:
         ("torchvision:resnet18:groups=many", ("`groups`", "`many`", "whole number")),
         ("torchvision:resnet18:groups=2", ("groups=1",)),
         ("torchvision:alexnet", ("3×32×32", "224×224 pixels")),
-        ("torchvision:inception_v3", ("3×32×32", "299×299 pixels")),
+        pytest.param(
+            *("torchvision:inception_v3", ("3×32×32", "299×299 pixels")), marks=pytest.mark.torture
+        ),
     ],
 )
 def test_refused_in_one_line(spec: str, words: tuple[str, ...]) -> None:
@@ -104,8 +106,12 @@ def test_refused_in_one_line(spec: str, words: tuple[str, ...]) -> None:
 
 def test_image_sizes_and_channels() -> None:
     assert "224×224 pixels" in refusal("torchvision:vit_b_16", Shape(3, 28, 10))
-    assert "or a multiple of 224" in refusal("torchvision:maxvit_t", Shape(3, 32, 10))
     assert "--channels 3" in refusal("torchvision:resnet18", Shape(1, 28, 10))
+
+
+@pytest.mark.torture
+def test_a_network_whose_sizes_are_multiples_says_so() -> None:
+    assert "or a multiple of 224" in refusal("torchvision:maxvit_t", Shape(3, 32, 10))
 
 
 def test_a_network_of_three_channels_is_offered_them(tmp_path: Path) -> None:
