@@ -119,3 +119,15 @@ def test_what_is_no_object_is_no_record_though_every_field_has_a_default(record:
 def test_a_choice_or_limit_of_a_newer_version_is_read() -> None:
     config = from_record(TrainConfig, {"optimizer": "newer", "epochs": 0})
     assert (config.optimizer, config.epochs) == ("newer", 0)
+
+
+@dataclass(frozen=True)
+class MayHave:
+    part: Part | None = None
+
+
+def test_a_part_may_be_missing() -> None:
+    for one in (MayHave(), MayHave(Part(0.5))):
+        assert from_record(MayHave, json.loads(json.dumps(to_record(one)))) == one
+    with pytest.raises(TypeError):
+        from_record(MayHave, {"part": 3})

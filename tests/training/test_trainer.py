@@ -137,6 +137,30 @@ def test_resumed_after_any_epoch_is_bit_identical(tiny: Dataset, settings: dict[
         assert torch.equal(resumed.test_logits, whole.test_logits)
 
 
+def test_the_final_network_is_evaluated_on_its_training_images(tiny: Dataset) -> None:
+    """Without dropout and by BatchNorm's averages, as the test images are; nothing changes."""
+    made = trainer(tiny, epochs=2)
+    list(made)
+    before = copy.deepcopy(made.model.state_dict())
+    found = made.train_evaluation()
+    with torch.no_grad():
+        logits = made.model.eval()(normalised(tiny, torch.arange(len(tiny.train.labels))))
+    labels = torch.tensor(tiny.train.labels)
+    assert found.images == len(labels)
+    assert found.accuracy == (logits.argmax(1) == labels).double().mean().item()
+    assert found.loss == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-5)
+    assert all(torch.equal(before[name], one) for name, one in made.model.state_dict().items())
+
+
+def test_of_many_images_evenly_spaced_ones_stand_for_all(tiny: Dataset) -> None:
+    batches = Batches(tiny.train, tiny, torch.device("cpu"))
+    some = batches.evenly(7)
+    rows = [i * len(batches) // 7 for i in range(7)]
+    assert torch.equal(some.images, batches.images[rows])
+    assert torch.equal(some.labels, batches.labels[rows])
+    assert len(batches.evenly(10**6)) == len(batches)
+
+
 def test_the_best_epoch_is_chosen_on_images_that_are_not_trained_on(tiny: Dataset) -> None:
     job = trainer(tiny, val_fraction=0.25, select="best", lr=0.02, epochs=5)
     assert job.val_batches is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from convcompare.store.cost import Cost, Environment, Latency
 from convcompare.store.feature_record import FEATURES
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.receptive_field_record import FIELDS
-from convcompare.store.run import Epoch, Run, Status, Trial
+from convcompare.store.run import Epoch, Run, Status, TrainEvaluation, Trial
 from convcompare.store.run_store import Predictions, RunStore
 from convcompare.training.compilation import PLAIN, CompileRequest, choose
 from convcompare.training.recording import GradientRecorder, fixed_images, record_fields
@@ -127,9 +128,10 @@ class Attempt:
         logits = self.trainer.finish().numpy()
         tta_accuracy = self._augmented_at_test_time()
         self._analyse()
-        run = self._run("finished", "; ".join(self.notes))
-        run = replace(run, tta_accuracy=tta_accuracy)
         weights = to_bytes(self.trainer.model.state_dict()) if self.keep_weights else None
+        on_training_images = self._on_training_images()
+        run = self._run("finished", "; ".join(self.notes))
+        run = replace(run, tta_accuracy=tta_accuracy, train_evaluation=on_training_images)
         predictions = Predictions(logits, self.trainer.test_batches.labels.cpu().numpy())
         return self.store.finish(run, weights, predictions)
 
@@ -151,6 +153,16 @@ class Attempt:
             with self._analysis("accuracy with test-time augmentation"):
                 accuracy = self.trainer.tta_accuracy()
         return accuracy
+
+    def _on_training_images(self) -> TrainEvaluation | None:
+        """How well it knows its training images; after the weights are kept, as it looks at more.
+
+        None where it has no finite loss.
+        """
+        found = None
+        with self._analysis("evaluation on training images"):
+            found = self.trainer.train_evaluation()
+        return found if found and math.isfinite(found.loss) else None
 
     def _analyse(self) -> None:
         """What is recorded of the trained network."""

@@ -142,6 +142,8 @@ class TrialRunner:
             with suppress(Exception):  # the first device notes it, and goes on
                 if trial.config.tta:
                     trainer.tta_accuracy()
+            with suppress(Exception):
+                trainer.train_evaluation()
 
     def _settle(self, trial: Trial) -> Environment:
         """Give this process the threads that suit a trial; where it then runs."""

@@ -2,9 +2,9 @@
 
 Numbers, booleans and strings stay as they are. A dataclass becomes an object, a tuple a list, a
 path a string. A field may be an ``int``, ``float``, ``bool``, ``str``, ``Path`` or
-``Literal[...]``, a union of these and ``None``, a dataclass, a ``tuple[X, ...]`` or a
-``Mapping[str, X]``. Types are checked; limits and the values of a ``Literal`` are not, since newer
-versions may allow more.
+``Literal[...]``, a union of these and ``None``, a dataclass, a union of one and ``None``, a
+``tuple[X, ...]`` or a ``Mapping[str, X]``. Types are checked; limits and the values of a
+``Literal`` are not, since newer versions may allow more.
 """
 
 from __future__ import annotations
@@ -88,6 +88,10 @@ def _reader(name: str, hint: Any) -> _Reader:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(from_record, hint)
+    inner = next((one for one in args if dataclasses.is_dataclass(one)), None)
+    if inner is not None and type(None) in args:
+        parsed = _reader(name, inner)
+        return lambda value: None if value is None else parsed(value)
     if origin is tuple:
         listed, item = _checked(name, list, {list}), _reader(name, args[0])
         return lambda value: tuple(map(item, listed(value)))

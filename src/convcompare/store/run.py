@@ -92,6 +92,19 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class TrainEvaluation:
+    """The final network on `images` training images in evaluation mode, without augmentation.
+
+    ``loss`` is the mean cross-entropy in nats, ``accuracy`` a fraction: both are measured as those
+    of the test images are, so that their difference is the gap of generalisation.
+    """
+
+    images: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Run:
     """A trial that has ended, with all that was recorded of it."""
 
@@ -110,6 +123,8 @@ class Run:
     """What was found of the network before it was trained, by the names of `models.findings`."""
     tta_accuracy: float | None = None
     """Test accuracy by logits averaged over several views of each image, where it was asked for."""
+    train_evaluation: TrainEvaluation | None = field(default=None, metadata=OMITTED)
+    """The final network on training images; None in runs from before it was recorded."""
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):

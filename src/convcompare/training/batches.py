@@ -72,6 +72,11 @@ class Batches:
         other.images, other.labels = self.images[chosen], self.labels[chosen]
         return other
 
+    def evenly(self, most: int) -> Batches:
+        """At most `most` of the images, evenly spaced in their order; all where there are fewer."""
+        count = min(most, len(self))
+        return self._rows(torch.arange(count) * len(self) // count)
+
     def __len__(self) -> int:
         """The number of images."""
         return len(self.labels)

@@ -25,7 +25,7 @@ from convcompare.core.errors import TrialError
 from convcompare.core.seeding import TrialSeeds
 from convcompare.data.dataset import Augmentation
 from convcompare.models.randomness import seeded
-from convcompare.store.run import Epoch
+from convcompare.store.run import Epoch, TrainEvaluation
 
 from . import model_hooks
 from .augmentation import mirrored, views
@@ -38,6 +38,8 @@ from .state import restore, state_of
 
 EVALUATION_BATCH = 500
 """Images that are evaluated at once, where memory has room for them."""
+TRAIN_IMAGES = 10_000
+"""Training images, at most, on which the final network is evaluated: as dear as a test epoch."""
 FEW = 16
 """Images by which it is seen whether it has."""
 PULSE = 16
@@ -123,6 +125,12 @@ class Trainer:
         """The test accuracy by the logits averaged over the views of each image."""
         logits = self.evaluate(self.test_batches, averaged=True)
         return _figures(logits, self.test_batches)[1]
+
+    def train_evaluation(self) -> TrainEvaluation:
+        """The final network on training images in evaluation mode, none of them augmented."""
+        chosen = self.train_batches.evenly(TRAIN_IMAGES)
+        loss, accuracy = _figures(self.evaluate(chosen), chosen)
+        return TrainEvaluation(len(chosen), loss, accuracy)
 
     def _look(self, images: Tensor, allowed: Augmentation) -> Tensor:
         seen = views(images, allowed)

@@ -1,0 +1,44 @@
+"""Ratios of two positive figures, paired by seed, tested on the logarithmic scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from . import paired
+from .estimates import ALPHA
+from .paired import Interval, PairedTest
+
+
+def logs(values: Sequence[float], baseline: Sequence[float]) -> list[float]:
+    """The logarithms of the ratios, (n,). ValueError unless all values are positive."""
+    if not all(value > 0 for value in (*values, *baseline)):
+        raise ValueError("only positive figures have ratios")
+    return [math.log(a / b) for a, b in zip(values, baseline, strict=True)]
+
+
+def log_ratio(
+    values: Sequence[float], baseline: Sequence[float], alpha: float = ALPHA
+) -> PairedTest:
+    """The geometric mean of the ratios, by the paired t-test of their logarithms.
+
+    Logarithms, so that twice and half as much weigh the same (Fleming and Wallace 1986,
+    doi:10.1145/5666.5673; the test is Student's 1908, doi:10.1093/biomet/6.1.1). ``difference`` of
+    the result is the ratio, ``effect_size`` that of the logarithms. Two seeds or more.
+    """
+    test = paired.t_test(logs(values, baseline), alpha)
+
+    def interval(level: float) -> Interval:
+        low, high = test.interval(level)
+        return _exp(low), _exp(high)
+
+    low, high = interval(alpha)
+    method = test.difference.method.replace("paired t", "paired t of log ratios")
+    ratio = math.exp(test.difference.value)
+    estimate = replace(test.difference, value=ratio, low=low, high=high, method=method)
+    return PairedTest(estimate, test.p, test.effect_size, interval)
+
+
+def _exp(end: float | None) -> float | None:
+    return None if end is None else math.exp(end)
