@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -87,6 +87,7 @@ def compare(
     match: str | None = Request.match,
     all_pairs: bool = Request.all_pairs,
     score: str | None = Request.score,
+    verdict_on: str | Sequence[str] = (),
     lr_grid: Sequence[float] = (),
     until_clear: bool = False,
     max_seeds: int = UntilClear.most_seeds,
@@ -170,6 +171,7 @@ def compare(
             match=match,
             all_pairs=all_pairs,
             score=score,
+            verdict_on=_figures(verdict_on),
             lr_grid=tuple(map(str, lr_grid)),
             until_clear=_until_clear(max_seeds, max_time, margin) if until_clear else None,
             device=device,
@@ -203,6 +205,7 @@ def read(
     store: str | Path | None = None,
     data_dir: str | Path | None = None,
     columns: Sequence[str] = (),
+    verdict_on: str | Sequence[str] = (),
 ) -> Result:
     """What has run before: the latest comparison, or what `names` select; nothing is trained.
 
@@ -212,6 +215,7 @@ def read(
         store: Folder of the run records [default: CONVCOMPARE_STORE, or runs].
         data_dir: Folder with data sets that you have.
         columns: Further columns of the table.
+        verdict_on: Figures that verdicts are about [default: those of the comparison].
 
     Raises:
         ConvcompareError: There is no such run, or what is there is damaged.
@@ -226,7 +230,9 @@ def read(
         chosen = _columns(columns)
         opened = RunStore(_store(store))
         sources = Sources(default_cache(), _data_dir(data_dir))
-        return Result(Assessment(select(opened, names), opened), sources, chosen)
+        comparison = select(opened, names)
+        figures = _figures(verdict_on) or comparison.verdict_on
+        return Result(Assessment(replace(comparison, verdict_on=figures), opened), sources, chosen)
     except ConvcompareError as error:
         error.reword(in_python)
         raise
@@ -284,6 +290,12 @@ def _store(store: str | Path | None) -> Path:
 def _data_dir(folder: str | Path | None) -> Path | None:
     found = folder or os.environ.get("CONVCOMPARE_DATA")
     return Path(found) if found else None
+
+
+def _figures(names: str | Sequence[str]) -> tuple[str, ...]:
+    from .comparison.figures.catalogue import check_figures
+
+    return check_figures([names] if isinstance(names, str) else names)
 
 
 def _columns(columns: Sequence[str]) -> tuple[str, ...]:
@@ -368,9 +380,9 @@ class Result:
 
     @property
     def _table(self) -> Table:
-        from .output.tables.comparison_table import comparison_table
+        from .output.tables.verdict_columns import assessed_table
 
-        return comparison_table(self.assessment.ranked(), self.assessment.store, self.columns)
+        return assessed_table(self.assessment, self.columns)
 
 
 class Drawings(tuple["Drawing", ...]):

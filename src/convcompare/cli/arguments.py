@@ -60,6 +60,7 @@ def build_request(
         match=contrasts.match,
         all_pairs=contrasts.all_pairs,
         score=contrasts.score,
+        verdict_on=parse_figures(contrasts.verdict_on),
         lr_grid=parse_rates(contrasts.lr_grid),
         until_clear=_until_clear(contrasts, seeds),
         device=machine.device,
@@ -136,6 +137,15 @@ def parse_columns(text: str | None) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(","))
     check_columns(names)
     return names
+
+
+def parse_figures(text: str | None) -> tuple[str, ...]:
+    """The figures that verdicts are about: names with commas; none if `text` is None."""
+    if text is None:
+        return ()
+    from convcompare.comparison.figures.catalogue import check_figures
+
+    return check_figures(part for part in text.split(","))
 
 
 def parse_rates(text: str | None) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class ContrastOptions:
     match: o.Match = Request.match
     all_pairs: o.AllPairs = Request.all_pairs
     score: o.Score = Request.score
+    verdict_on: o.VerdictOn = None
     lr_grid: o.RateGrid = None
     until_clear: o.UntilClear = False
     max_seeds: o.MaxSeeds = UntilClear.most_seeds

@@ -125,6 +125,7 @@ MaxSeeds = Annotated[int, option("--max-seeds", metavar="N", panel=COMPARISON, m
 MaxTime = Annotated[str | None, option("--max-time", metavar="TIME", panel=COMPARISON)]
 Margin = Annotated[float, option("--margin", metavar="POINTS", panel=COMPARISON, min=0.01)]
 Score = Annotated[str | None, option("--score", metavar="FIGURE", panel=COMPARISON)]
+VerdictOn = Annotated[str | None, option("--verdict-on", metavar="NAMES", panel=COMPARISON)]
 AllPairs = Annotated[bool, option("--all-pairs", panel=COMPARISON)]
 Precision = Annotated[str, option("--precision", metavar="NAME", panel=MACHINE)]
 Device = Annotated[str, option("--device", metavar="DEVICE", panel=MACHINE)]

@@ -51,7 +51,7 @@ def emit_assessment(
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
     from convcompare.comparison.claims import findings
     from convcompare.output.report.discrepancies import differences
-    from convcompare.output.tables.comparison_table import comparison_table
+    from convcompare.output.tables.verdict_columns import assessed_table
 
     if not assessment.comparison.groups:
         gone = assessment.comparison.missing and not assessment.comparison.unfinished
@@ -64,7 +64,7 @@ def emit_assessment(
     if kind == "json":
         emit_text(json.dumps(assessment.to_json(), indent=1, ensure_ascii=False), path)
     else:
-        table = comparison_table(assessment.ranked(), assessment.store, columns)
+        table = assessed_table(assessment, columns)
         emit_table(table, kind, path)
     if kind == "table" and path is None:
         _print_verdicts(assessment)

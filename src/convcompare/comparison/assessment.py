@@ -17,6 +17,10 @@ from . import predictions, run_flags
 from .comparison import Comparison
 from .contrasts import contrasts
 from .cost_contrasts import cost_contrasts
+from .figures import asked
+from .figures.catalogue import named
+from .figures.figure_json import figure_json
+from .figures.judge import figure_contrasts
 from .pair_tests import PairTests
 from .pairs import Pair, pairs
 from .run_flags import QualityFlag
@@ -58,6 +62,18 @@ class Assessment:
     def contrasts(self) -> tuple[Verdict, ...]:
         """Each network against the baseline, in test accuracy; not runs at chance level."""
         return self._contrasts(lambda part: self._pairs(part, self.all_pairs))
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Each network against the baseline in the figures that were asked for, as one family.
+
+        Those in accuracy where none were.
+        """
+        measures = [named(name) for name in self.comparison.verdict_on]
+        if all(measure.test == "accuracy" for measure in measures):
+            return self.contrasts
+        family = self._pairs(self._learnt, self.all_pairs)
+        return figure_contrasts(family, measures, self.store, self._tests)
 
     def contrasts_among(self, asked: Collection[Collection[str]]) -> tuple[Verdict, ...]:
         """The same of these pairs of labels alone, which were asked about beforehand.
@@ -121,17 +137,23 @@ class Assessment:
     @property
     def lines(self) -> list[str]:
         """The verdicts, one a line and below each other; nothing for a single network."""
+        if self.comparison.verdict_on:
+            return asked.lines(self.verdicts)
         return summary(self._learnt, self.contrasts, self.costs)
 
     @property
     def sentences(self) -> list[str]:
         """The same for running text, not aligned."""
+        if self.comparison.verdict_on:
+            return asked.lines(self.verdicts, aligned=False)
         return summary(self._learnt, self.contrasts, self.costs, aligned=False)
 
     @property
     def notes(self) -> list[str]:
         """What a reader of the verdicts must know."""
         found = notes(self.contrasts)
+        if self.comparison.verdict_on:
+            found = asked.notes(self.comparison, self.verdicts)
         if self.contrasts and self.comparison.looked:
             found.append(looks_words(self.comparison.looked))
         if self.contrasts and self.comparison.picked:
@@ -140,7 +162,10 @@ class Assessment:
 
     def warnings(self) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it."""
-        return [*self.comparison.warnings(), *self._marked(), *self._confounded()]
+        found = [*self.comparison.warnings(), *self._marked(), *self._confounded()]
+        if self.comparison.verdict_on:
+            found += asked.not_recorded(self.comparison, self.verdicts)
+        return found
 
     def ranked(self) -> Comparison:
         """The comparison with the networks at chance level called so, which unranks them."""
@@ -153,9 +178,13 @@ class Assessment:
 
     def to_json(self) -> dict[str, Any]:
         """The public JSON object: it only grows."""
+        figures = self.comparison.verdict_on
         return {
             **self.comparison.to_json(),
-            "contrasts": [contrast_json(one) for one in self.contrasts],
+            **({"verdict_on": list(figures)} if figures else {}),
+            "contrasts": [
+                figure_json(one) if figures else contrast_json(one) for one in self.verdicts
+            ],
             "cost_contrasts": [cost_json(one) for one in self.costs],
             "marks": [
                 {"model": label, "id": run.id, "seed": run.trial.seed, **vars(mark)}

@@ -87,6 +87,8 @@ class Comparison:
     were; None where all were."""
     whole: tuple[str, ...] = ()
     """The models of the comparison that this is a part of, which keep their colours in it."""
+    verdict_on: tuple[str, ...] = ()
+    """The figures that verdicts are about, by name; none for test accuracy alone."""
 
     @property
     def labels(self) -> list[str]:
@@ -115,6 +117,7 @@ class Comparison:
             "plan": to_record(self.plan) if self.plan else None,
             "looked": list(self.looked),
             **({"picked": list(self.picked)} if self.picked else {}),
+            **({"verdict_on": list(self.verdict_on)} if self.verdict_on else {}),
             "conditions": to_record(self.conditions),
             "models": [{"model": label, "trials": self._trials(label)} for label in self.labels],
         }
@@ -156,6 +159,7 @@ class Comparison:
             tuple(missing),
             tuple(record.get("looked", ())),
             _pair(record.get("picked")),
+            verdict_on=tuple(record.get("verdict_on", ())),
         )
 
     @classmethod

@@ -24,18 +24,24 @@ NOTABLE = 0.01
 
 
 def contrasts(
-    family: Sequence[Pair], tests: PairTests, level: float = ALPHA, margin: float | None = None
+    family: Sequence[Pair],
+    tests: PairTests,
+    level: float = ALPHA,
+    margin: float | None = None,
+    beside: Sequence[float] = (),
 ) -> tuple[Verdict, ...]:
     """A verdict on the accuracies of each pair, all of them adjusted together.
 
     ``level`` bounds the probability of any false claim of a difference in the family, and
     separately that of any false equivalence; for a look of a sequential plan it is
     `sequential.look_level`. ``margin`` (a fraction) allows "no difference larger than". A pair that
-    cannot be compared is refused and does not count in the family.
+    cannot be compared is refused and does not count in the family. ``beside`` are p-values of
+    verdicts on other figures that belong to the family.
     """
     allowed = [pair for pair in family if pair.refusal is None]
-    made = [tests.of(pair, level, len(allowed)) for pair in allowed]
-    p_values = [test.p for test in made]
+    size = len(allowed) + len(beside)
+    made = [tests.of(pair, level, size) for pair in allowed]
+    p_values = [*(test.p for test in made), *beside]
     adjusted, levels = estimates.holm(p_values), estimates.holm_levels(p_values, level)
     p_equivalence = _equivalences(allowed, margin)
     found = {}
@@ -50,7 +56,7 @@ def contrasts(
             p=made[i].p,
             p_adjusted=adjusted[i],
             level=levels[i],
-            family=len(allowed),
+            family=size,
             effect_size=made[i].effect_size,
             margin=margin,
             p_equivalence=p_equivalence[i],

@@ -20,7 +20,8 @@ class Quantity:
     as `factor` times itself in `unit`. ``higher`` and ``lower`` are the words for a model with more
     or less of it than its baseline; where they are empty, "better" and "worse" by `best`.
     ``alike`` is the word for an equivalent model; ``noun`` names the figure, and ``plural`` what is
-    not compared where a comparison is refused. ``show`` writes one value.
+    not compared where a comparison is refused. ``show`` writes one value. Where there is a
+    ``verb``, a ratio is said by it and the noun: ``needs 1.8 times the memory``.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Quantity:
     noun: str = ""
     plural: str = ""
     show: Callable[[Any], str] = str
+    verb: str = ""
 
     def comparative(self, relation: Literal["higher", "lower"]) -> str:
         """What a model is called that has more of it than its baseline, or less."""
@@ -41,7 +43,7 @@ class Quantity:
         return given or ("better" if (relation == "higher") == (self.best == "high") else "worse")
 
 
-ACCURACY = Quantity("test_accuracy", "difference", "high", "points", 100)
+ACCURACY = Quantity("test_accuracy", "difference", "high", "points", 100, noun="test accuracy")
 TRAIN_SECONDS = Quantity(
     "train_seconds",
     "ratio",

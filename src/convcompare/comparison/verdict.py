@@ -11,7 +11,16 @@ from .stats.estimates import Estimate
 Relation = Literal["higher", "lower", "equal", "equivalent", "unclear", "too few", "refused"]
 """Of the model's figure to the baseline's: "equal" counts are the same, "equivalent" ones closer
 than a margin by a test; "too few" seeds could not have shown a difference that matters."""
-Reason = Literal["no run", "no common seed", "settings", "machine", "no time", "not recorded"]
+Reason = Literal[
+    "no run",
+    "no common seed",
+    "settings",
+    "machine",
+    "no time",
+    "not recorded",
+    "no value",
+    "never reached",
+]
 
 
 @dataclass(frozen=True)

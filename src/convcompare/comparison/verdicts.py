@@ -88,8 +88,8 @@ def times_words(verdict: Verdict) -> str:
     if ratio.value < 1:
         low, high = ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low
         ratio = Estimate(1 / ratio.value, low, high, ratio.n, ratio.method)
-    number, ends = _number(ratio)
-    return f"{number} times {comparative}{ends}"
+    shown, ends = number(ratio)
+    return f"{shown} times {comparative}{ends}"
 
 
 def detectable_words(
@@ -134,7 +134,7 @@ def _lead(verdict: Verdict) -> tuple[str, str]:
 def _rest(verdict: Verdict) -> str:
     """What stands behind the lead and the baseline of a verdict on a difference."""
     if verdict.refusal is not None:
-        return f": {_reason(verdict.refusal)}"
+        return f": {reason(verdict.refusal)}"
     difference, quantity = verdict.estimate, verdict.quantity
     assert difference is not None
     if verdict.differs:
@@ -173,7 +173,7 @@ def _two(verdict: Verdict) -> str:
     return ", two seeds" if verdict.n == FEW else ""
 
 
-def _reason(refusal: Refusal) -> str:
+def reason(refusal: Refusal) -> str:
     """The reason of a refusal: ``trained 10 epochs against 15``."""
     if refusal.reason == "no run":
         return f"no run of {' and '.join(refusal.models)} counts"
@@ -198,14 +198,14 @@ def _setting(one: Differing) -> str:
 def _ratio_words(verdict: Verdict) -> str:
     quantity = verdict.quantity
     if verdict.refusal is not None:
-        return f"{quantity.plural} not compared: {_reason(verdict.refusal)}"
+        return f"{quantity.plural} not compared: {reason(verdict.refusal)}"
     assert verdict.estimate is not None
     one_each = " (one run each)" if verdict.n == 1 else ""
     if verdict.relation == "equivalent":
         return f"{quantity.alike}{one_each}"
     if verdict.relation == "unclear":
-        number, ends = _number(verdict.estimate)
-        return f"no clear difference in {quantity.noun} ({number} times{ends})"
+        shown, ends = number(verdict.estimate)
+        return f"no clear difference in {quantity.noun} ({shown} times{ends})"
     return times_words(verdict) + one_each
 
 
@@ -237,7 +237,7 @@ def _signed(value: float, places: int) -> str:
     return formatting.minus(f"{value:.{places}f}")
 
 
-def _number(ratio: Estimate) -> tuple[str, str]:
+def number(ratio: Estimate) -> tuple[str, str]:
     """A ratio with its margin; the ends apart where one side is much longer, else empty."""
     low, high = ratio.low, ratio.high
     if low is None or high is None:

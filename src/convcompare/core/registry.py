@@ -199,7 +199,9 @@ class Registries:
       function declares which of these it takes. ``family`` registers several sizes of a design.
     - ``dataset``: (`Sources`, options) → `Dataset`. Keywords ``channels``, ``image_size``,
       ``classes``, ``train``, ``test`` and ``source`` are what `convcompare datasets` lists.
-    - ``metric``: (`Logits`, `Labels`) → float. Keyword ``best``: ``"high"`` or ``"low"``.
+    - ``metric``: (`Logits`, `Labels`) → float. Keywords ``best``: ``"high"`` or ``"low"``;
+      ``unit`` of verdicts: ``"points"`` for a share, which is shown times 100; ``no_verdict``: why
+      differences of it mislead, so that no verdict is given on it.
     - ``plot``: (`PlotSource`) → list of `Drawing`.
 
     ``study``, ``executor`` and ``export`` are for the tool itself and may change in any version.

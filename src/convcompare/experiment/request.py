@@ -48,6 +48,9 @@ HELP: Mapping[str, str] = {
     "baseline": "Reference network [default: the first].",
     "match": "Scale the width of the others to match the baseline's parameters or macs.",
     "all_pairs": "Compare every pair of networks, and print a matrix.",
+    "verdict_on": "Figures that verdicts are about, adjusted together: accuracy, test-loss, gap, "
+    "time, memory, inference, stability, epochs-to=0.98, metrics such as brier-score "
+    "[default: accuracy].",
     "lr_grid": "Train each network at each of these learning rates, and keep the best on the "
     "images held out.",
     "until_clear": "Add seeds until every contrast is decided, with a controlled false-positive "
@@ -127,6 +130,8 @@ class Request:
     match: str | None = None
     all_pairs: bool = False
     score: str | None = None
+    verdict_on: tuple[str, ...] = ()
+    """Figures that verdicts are about, by name; none for accuracy alone."""
     lr_grid: tuple[str, ...] = ()
     """Learning rates as labels show them; they are tried in increasing order."""
     until_clear: UntilClear | None = None
@@ -188,6 +193,12 @@ class Request:
             raise invalid("margin", f"{margin:g}", "percentage points, at least 0.01")
         if self.lr_grid:
             raise not_with_until_clear("lr_grid")
+        if set(self.verdict_on) - {"accuracy"}:
+            raise UsageError(
+                "`--verdict-on` and `--until-clear` do not go together",
+                "seeds are added until the accuracy is decided; `--seeds N` fixes their number "
+                "for other figures",
+            )
         if len(self.seeds) > 1:
             raise not_with_until_clear("seeds")
         if len(self.models) < 2:

@@ -107,6 +107,7 @@ def run_plan(
         unfinished=tuple((trial.label, trial.id) for trial in plan.trials),
         looked=looked,
         picked=picked,
+        verdict_on=request.verdict_on,
     )
     plan.store.add_comparison(name, begun.record())
     ended = _run_trials(plan, runner, reporter)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcompare.core.errors import one_of, quote
 
-from .tables.comparison_table import comparison_table
+from .tables.verdict_columns import assessed_table
 
 if TYPE_CHECKING:
     from convcompare.comparison.assessment import Assessment
@@ -28,7 +28,7 @@ def rows(assessment: Assessment, kind: str, columns: Sequence[str] = ()) -> list
     """
     one_of(KINDS, kind, f"there are no rows of {quote(kind)}", f"rows: {', '.join(KINDS)}")
     if kind == "models":
-        table = comparison_table(assessment.ranked(), assessment.store, columns)
+        table = assessed_table(assessment, columns)
         return [{c.key: _plain(row.get(c.key)) for c in table.columns} for row in table.rows]
     return list((_runs if kind == "runs" else _epochs)(assessment.comparison))
 

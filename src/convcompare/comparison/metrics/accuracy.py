@@ -9,13 +9,13 @@ from convcompare.core.registry import register
 from ..predictions import Labels, Logits, check, class_accuracies, hits
 
 
-@register.metric("accuracy", best="high")
+@register.metric("accuracy", best="high", unit="points")
 def accuracy(logits: Logits, labels: Labels) -> float:
     """Share of images whose highest logit is that of their class."""
     return float(hits(logits, labels).mean())
 
 
-@register.metric("balanced-accuracy", best="high")
+@register.metric("balanced-accuracy", best="high", unit="points")
 def balanced_accuracy(logits: Logits, labels: Labels) -> float:
     """Mean of the accuracies of the classes, each counting alike (Brodersen et al. 2010).
 
@@ -24,13 +24,13 @@ def balanced_accuracy(logits: Logits, labels: Labels) -> float:
     return float(np.nanmean(class_accuracies(logits, labels)))
 
 
-@register.metric("worst-class-accuracy", best="high")
+@register.metric("worst-class-accuracy", best="high", unit="points")
 def worst_class_accuracy(logits: Logits, labels: Labels) -> float:
     """Accuracy of the class that is recognised worst."""
     return float(np.nanmin(class_accuracies(logits, labels)))
 
 
-@register.metric("top-5-accuracy", best="high")
+@register.metric("top-5-accuracy", best="high", unit="points")
 def top_5_accuracy(logits: Logits, labels: Labels) -> float:
     """Share of images whose class has one of the five highest logits; a tie counts as a miss.
 

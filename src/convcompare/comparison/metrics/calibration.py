@@ -8,6 +8,11 @@ from convcompare.core.registry import register
 
 from ..predictions import Labels, Logits, check, log_softmax, reliability
 
+BIASED = (
+    "its estimate is too high, by an amount that depends on the images and on the network "
+    "(Roelofs et al. 2022, arXiv:2012.08668), so that a difference can be one of the bias"
+)
+
 
 @register.metric("log-loss", best="low")
 def log_loss(logits: Logits, labels: Labels) -> float:
@@ -28,7 +33,7 @@ def brier_score(logits: Logits, labels: Labels) -> float:
     return float((errors**2).sum(1).mean())
 
 
-@register.metric("calibration-error", best="low")
+@register.metric("calibration-error", best="low", no_verdict=BIASED)
 def calibration_error(logits: Logits, labels: Labels) -> float:
     """Expected calibration error: mean gap of confidence and accuracy over 15 bins of confidence.
 

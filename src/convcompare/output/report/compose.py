@@ -20,8 +20,8 @@ from convcompare.core.version import __version__
 
 from ..plots.figure import Drawing
 from ..plots.source import draw
-from ..tables.comparison_table import comparison_table
 from ..tables.table import Column, Table
+from ..tables.verdict_columns import assessed_table
 from .discrepancies import differences
 from .document import (
     Block,
@@ -130,8 +130,7 @@ def _result(section: Section) -> Iterator[Block]:
     if found := section.assessment.sentences:
         yield Bullets([*found, *section.assessment.notes])
     if comparison.groups:
-        ranked = section.assessment.ranked()
-        table = comparison_table(ranked, section.source.store, section.columns)
+        table = assessed_table(section.assessment, section.columns)
         yield TableBlock(table, _caption(comparison))
     missing = [*_failures(comparison), *_unfinished(section)]
     if missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +46,7 @@ def runs(
     store: o.Store = Path("runs"),
     columns: o.Columns = None,
     all_pairs: o.AllPairs = False,
+    verdict_on: o.VerdictOn = None,
     format: o.Format = "table",
 ) -> None:
     """List the runs, show one, or the table of the latest comparison.
@@ -56,16 +58,22 @@ def runs(
     """
     from convcompare.store.run_store import RunStore
 
-    from ...arguments import parse_columns
+    from ...arguments import parse_columns, parse_figures
 
     kind = check_format(format)
     names = parse_columns(columns)
+    if verdict_on is not None and name != "latest":
+        raise UsageError(
+            "`--verdict-on` is for a comparison", "`convcompare runs latest --verdict-on …`"
+        )
     opened = RunStore(store)
     if name == "latest":
         from convcompare.comparison.assessment import Assessment
         from convcompare.comparison.comparison import Comparison
 
-        assessment = Assessment(Comparison.latest(opened), opened, all_pairs)
+        latest = Comparison.latest(opened)
+        figures = parse_figures(verdict_on) or latest.verdict_on
+        assessment = Assessment(replace(latest, verdict_on=figures), opened, all_pairs)
         emit_assessment(assessment, kind, None, names)
         end(opened)
         return

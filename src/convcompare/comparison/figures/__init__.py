@@ -1,0 +1,1 @@
+"""Verdicts on any figure of the runs: which there are, how each is read, tested and worded."""

@@ -1,0 +1,124 @@
+"""The figures that verdicts can be about, by name; metrics of plugins are among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.registry import register
+from convcompare.store.run import Run
+from convcompare.store.run_store import RunStore
+
+from .. import run_figures
+from ..cost_contrasts import SAME
+from ..quantity import ACCURACY, TRAIN_SECONDS
+from ..stats.censored import NEVER
+from . import quantities as q
+from . import values
+from .measure import Measure
+
+ALIASES = {
+    "test-accuracy": "accuracy",
+    "train-seconds": "time",
+    "epoch-seconds": "epoch-time",
+    "peak-memory": "memory",
+    "accuracy-gap": "gap",
+}
+"""Names under which the JSON object has a figure."""
+AS_FAST = math.log(SAME)
+MEASURES = (
+    Measure("accuracy", ACCURACY, "accuracy", lambda run, _: run.test_accuracy),
+    Measure("test-loss", q.TEST_LOSS, "mean", values.shown("test_loss"),
+            of_images=values.log_losses),
+    Measure("gap", q.GAP, "mean", values.accuracy_gap),
+    Measure("loss-gap", q.LOSS_GAP, "mean", values.loss_gap),
+    Measure("accuracy-area", q.AREA, "mean", values.accuracy_area),
+    Measure("tta-accuracy", q.TTA, "mean", lambda run, _: run.tta_accuracy,
+            recorded_by="--set tta=true"),
+    Measure("stability", q.STABILITY, "spread", lambda run, _: run.test_accuracy),
+    Measure("gradient-start", q.GRADIENT_START, "ratio", values.gradient(0)),
+    Measure("gradient-end", q.GRADIENT_END, "ratio", values.gradient(-1)),
+    Measure("time", TRAIN_SECONDS, "ratio", lambda run, _: run.train_seconds, AS_FAST,
+            timed=True),
+    Measure("epoch-time", q.EPOCH_TIME, "ratio", lambda run, _: run.epoch_seconds, AS_FAST,
+            timed=True),
+    Measure("inference", q.INFERENCE, "ratio", values.latency(single=True), AS_FAST, timed=True),
+    Measure("inference-batch", q.INFERENCE_BATCH, "ratio", values.latency(single=False), AS_FAST,
+            timed=True),
+    Measure("memory", q.MEMORY, "counted", lambda run, _: run.cost.peak_memory, on_device=True),
+    Measure("parameters", q.PARAMETERS, "counted", lambda run, _: run.cost.parameters),
+    Measure("macs", q.MACS, "counted", lambda run, _: run.cost.macs, recorded_by=""),
+    Measure("receptive-field", q.FIELD, "counted", values.field_area),
+)  # fmt: skip
+_BY_NAME = {one.name: one for one in MEASURES}
+
+
+def named(name: str) -> Measure:
+    """The figure of that name: one of `MEASURES`, ``epochs-to=LEVEL``, or a registered metric.
+
+    Raises:
+        UsageError: There is none, or verdicts on it would mislead.
+    """
+    plain = name.strip().replace("_", "-")
+    plain = ALIASES.get(plain, plain)
+    if plain in _BY_NAME:
+        return _BY_NAME[plain]
+    word, equals, level = plain.partition("=")
+    if word == "epochs-to" and equals:
+        return _epochs_to(level)
+    for one in (name.strip(), plain):
+        if one in register.metric:
+            return _metric(one)
+    raise UsageError(
+        f"there is no figure {quote(name)} to give a verdict on",
+        did_you_mean(plain, [*names(), *ALIASES]) or f"figures: {', '.join(names())}",
+    )
+
+
+def names() -> list[str]:
+    """All names that a verdict can be asked for by, metrics last."""
+    metrics = [one.name for one in register.metric if "no_verdict" not in one.info]
+    return [*_BY_NAME, "epochs-to=0.98", *(name for name in metrics if name not in _BY_NAME)]
+
+
+def check_figures(asked: Iterable[str]) -> tuple[str, ...]:
+    """The names that were asked for, each once and as `MEASURES` spells it.
+
+    Raises:
+        UsageError: One of them is no figure that verdicts can be about.
+    """
+    return tuple(dict.fromkeys(named(name).name for name in asked))
+
+
+def _metric(name: str) -> Measure:
+    """A metric of the stored logits; its registration says which end is better, and its unit."""
+    entry = register.metric[name]
+    if reason := entry.info.get("no_verdict"):
+        raise UsageError(
+            f"no verdict is given on {quote(name)}: {reason}",
+            f"`--columns {name}` shows it; `--verdict-on test-loss,brier-score` compares "
+            "probabilities by proper scores",
+        )
+    noun, unit = name.replace("-", " "), str(entry.info.get("unit", ""))
+    quantity = q.difference(name, noun, entry.info.get("best"), unit)
+    scores = values.IMAGE_SCORES.get(name)
+    return Measure(name, quantity, "mean", values.metric(entry), of_images=scores)
+
+
+def _epochs_to(text: str) -> Measure:
+    try:
+        level = float(text)
+    except ValueError:
+        level = math.nan
+    if not 0 < level <= 1:
+        raise UsageError(
+            f"`epochs-to` cannot be {quote(text)}", "a test accuracy: `epochs-to=0.98`"
+        )
+
+    def read(run: Run, _: RunStore) -> float | None:
+        found = run_figures.epochs_to(run, level)
+        return NEVER if found is None else found
+
+    quantity = q.epochs(level)
+    return Measure(quantity.name, quantity, "times", read)

@@ -1,0 +1,223 @@
+"""The test of one figure between two networks, or why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+
+from convcompare.store.run import Run
+from convcompare.store.run_store import RunStore
+
+from ..pairs import Pair
+from ..stats import censored, dispersion, estimates, paired, ratios
+from ..stats.censored import NEVER
+from ..stats.estimates import Estimate
+from ..stats.paired import PairedTest
+from ..verdict import Differing, LeftOut, Reason, Refusal, Relation, Verdict
+from .measure import Measure
+
+FEWEST = 3
+"""Seeds below which nothing is said of architectures: two allow no useful interval."""
+SAME = 1e-9
+"""Relative spread of differences below which only rounding makes them vary."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A pair whose figure was tested, before the family is known that it is adjusted in.
+
+    ``differences`` are what the test is about, one a seed: differences or logarithms of ratios;
+    empty where there are none to find an equivalence or a detectable size by.
+    """
+
+    measure: Measure
+    draft: Verdict
+    test: PairedTest
+    differences: tuple[float, ...] = ()
+
+
+def tested(measure: Measure, pair: Pair, store: RunStore) -> Tested | Verdict:
+    """The test of a figure of two networks; a verdict where there is nothing to be tested."""
+    blank = Verdict(pair.model.label, pair.baseline.label, measure.quantity, "unclear", pair.seeds)
+    if measure.test == "counted":
+        return _counted(measure, pair, store, blank)
+    refusal = pair.cost_refusal() if measure.timed else pair.refusal
+    if refusal is not None:
+        return replace(blank, relation="refused", refusal=refusal)
+    return _by_seed(measure, pair, store, blank)
+
+
+def _by_seed(measure: Measure, pair: Pair, store: RunStore, blank: Verdict) -> Tested | Verdict:
+    read = [(_of(measure, a, pair, store), _of(measure, b, pair, store)) for a, b in pair.runs]
+    both = [(a, b) for a, b in read if a is not None and b is not None]
+    if not both:
+        return _refused(blank, "not recorded", _lacking(pair, read))
+    draft = replace(blank, n=len(both), left_out=(*pair.left_out(), *_left_out(pair, read)))
+    values, baseline = [a for a, _ in both], [b for _, b in both]
+    if measure.test == "times":
+        return _times(measure, draft, values, baseline)
+    if measure.test == "spread":
+        return _spread(measure, draft, values, baseline)
+    if measure.test == "ratio":
+        return _ratio(measure, draft, values, baseline)
+    if len(both) == 1:
+        ((run, other),) = [
+            runs for runs, found in zip(pair.runs, read, strict=True) if None not in found
+        ]
+        return _over_images(measure, draft, values[0] - baseline[0], (run, other), store)
+    return _mean(measure, draft, values, baseline)
+
+
+def _of(measure: Measure, run: Run, pair: Pair, store: RunStore) -> float | None:
+    """The figure of a run; spreads are those of the score that verdicts on accuracy are about."""
+    return pair.score.of(run) if measure.test == "spread" else measure.of_run(run, store)
+
+
+def _mean(
+    measure: Measure, draft: Verdict, values: Sequence[float], baseline: Sequence[float]
+) -> Tested | Verdict:
+    """The paired t-test, in units of the largest value: what is rounding depends on the figure."""
+    draft = replace(draft, values=(fmean(values), fmean(baseline)))
+    differences = tuple(a - b for a, b in zip(values, baseline, strict=True))
+    if len(differences) < FEWEST:
+        return _too_few(draft, fmean(differences))
+    unit = max(map(abs, (*values, *baseline))) or 1.0
+    scaled = paired.t_test([difference / unit for difference in differences])
+
+    def interval(level: float) -> paired.Interval:
+        low, high = scaled.interval(level)
+        return (None, None) if low is None or high is None else (unit * low, unit * high)
+
+    found = scaled.difference
+    low, high = interval(estimates.ALPHA)
+    estimate = Estimate(unit * found.value, low, high, found.n, found.method)
+    test = PairedTest(estimate, scaled.p, scaled.effect_size, interval)
+    return Tested(measure, draft, test, differences)
+
+
+def _ratio(
+    measure: Measure, draft: Verdict, values: Sequence[float], baseline: Sequence[float]
+) -> Tested | Verdict:
+    if not all(0 < value < math.inf for value in (*values, *baseline)):
+        return _refused(draft, "no value")
+    draft = replace(draft, values=(fmean(values), fmean(baseline)))
+    logs = tuple(ratios.logs(values, baseline))
+    if len(logs) < FEWEST:
+        return _too_few(draft, math.exp(fmean(logs)))
+    return Tested(measure, draft, ratios.log_ratio(values, baseline), logs)
+
+
+def _times(
+    measure: Measure, draft: Verdict, values: Sequence[float], baseline: Sequence[float]
+) -> Tested | Verdict:
+    """Ratios where all runs reach the level; else the test of times that were not reached.
+
+    ``values`` of a verdict are then the runs that reached it.
+    """
+    if NEVER not in (*values, *baseline):
+        return _ratio(measure, draft, values, baseline)
+    reached = tuple(sum(value < NEVER for value in side) for side in (values, baseline))
+    draft = replace(draft, values=(reached[0], reached[1]))
+    if not any(reached):
+        return _refused(draft, "never reached")
+    return Tested(measure, draft, censored.prentice_wilcoxon(values, baseline))
+
+
+def _spread(
+    measure: Measure, draft: Verdict, values: Sequence[float], baseline: Sequence[float]
+) -> Tested | Verdict:
+    if len(values) < FEWEST:
+        return replace(draft, relation="too few")
+    deviations = tuple(stdev(side) for side in (values, baseline))
+    if not all(deviations):
+        return _refused(draft, "no value")
+    draft = replace(draft, values=(deviations[0], deviations[1]))
+    if len(values) < dispersion.FEWEST:
+        return _too_few(draft, deviations[0] / deviations[1])
+    return Tested(measure, draft, dispersion.ratio(values, baseline))
+
+
+def _over_images(
+    measure: Measure, draft: Verdict, value: float, runs: tuple[Run, Run], store: RunStore
+) -> Verdict:
+    """Two networks that have run once: an interval over the test images where there can be one.
+
+    Student's t of the differences by image; it is about these two networks, so nothing is decided.
+    """
+    if measure.of_images is None:
+        return _too_few(draft, value)
+    found = [store.predictions(run) for run in runs]
+    if len(found[0].labels) != len(found[1].labels):
+        return _too_few(draft, value)
+    scores = [measure.of_images(one.logits, one.labels) for one in found]
+    over = estimates.mean((scores[0] - scores[1]).tolist())
+    estimate = Estimate(value, over.low, over.high, 1, "paired t over the test images")
+    return replace(draft, relation="too few", estimate=estimate, level=estimates.ALPHA)
+
+
+def _counted(measure: Measure, pair: Pair, store: RunStore, blank: Verdict) -> Tested | Verdict:
+    """Counts that no seed changes; where one does, the ratio paired by seed."""
+    sides = [
+        [measure.of_run(run, store) for run in group.runs] for group in (pair.model, pair.baseline)
+    ]
+    known = [[value for value in side if value is not None] for side in sides]
+    labels = (pair.model.label, pair.baseline.label)
+    lacking = tuple(label for label, side in zip(labels, known, strict=True) if not side)
+    if lacking:
+        return _refused(blank, "not recorded", lacking)
+    if measure.on_device and (refusal := _other_device(pair)):
+        return replace(blank, relation="refused", refusal=refusal)
+    if any(len(set(side)) > 1 for side in known):
+        varying = replace(measure, quantity=replace(measure.quantity, scale="ratio"), test="ratio")
+        return tested(varying, pair, store)
+    a, b = known[0][0], known[1][0]
+    relation: Relation = "higher" if a > b else "lower" if a < b else "equal"
+    finite = 0 < b < math.inf and a < math.inf
+    estimate = Estimate(a / b, None, None, pair.seeds, "counted") if finite else None
+    return replace(blank, relation=relation, estimate=estimate, values=(a, b))
+
+
+def _other_device(pair: Pair) -> Refusal | None:
+    """Memory is that of one kind of device: what lies on a GPU is not counted as on a CPU."""
+    kinds = [
+        tuple(dict.fromkeys(run.environment.device.partition(":")[0] for run in group.runs))
+        for group in (pair.model, pair.baseline)
+    ]
+    if len({*kinds[0], *kinds[1]}) == 1:
+        return None
+    return Refusal("machine", differing=(Differing("device", kinds[0], kinds[1]),))
+
+
+def _too_few(draft: Verdict, value: float) -> Verdict:
+    """An estimate without an interval, of seeds that are too few for one."""
+    made = Estimate(value, None, None, draft.n, "single run" if draft.n == 1 else "mean of seeds")
+    return replace(draft, relation="too few", estimate=made)
+
+
+def _refused(blank: Verdict, reason: Reason, models: tuple[str, ...] = ()) -> Verdict:
+    return replace(blank, relation="refused", refusal=Refusal(reason, models))
+
+
+def _lacking(pair: Pair, read: Sequence[tuple[float | None, float | None]]) -> tuple[str, ...]:
+    """The networks of which no run has the figure; both where they have it of other seeds."""
+    labels = (pair.model.label, pair.baseline.label)
+    without = tuple(
+        label
+        for label, side in zip(labels, zip(*read, strict=True), strict=True)
+        if all(value is None for value in side)
+    )
+    return without or labels
+
+
+def _left_out(pair: Pair, read: Sequence[tuple[float | None, float | None]]) -> list[LeftOut]:
+    """The seeds of which one of the two has no such figure."""
+    seeds = [run.trial.seed for run, _ in pair.runs]
+    labels = (pair.model.label, pair.baseline.label)
+    found = []
+    for label, side in zip(labels, zip(*read, strict=True), strict=True):
+        missing = tuple(s for s, value in zip(seeds, side, strict=True) if value is None)
+        if missing:
+            found.append(LeftOut(label, missing))
+    return found

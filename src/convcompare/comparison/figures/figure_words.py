@@ -1,0 +1,232 @@
+"""The words of verdicts on any figure: ``lower test loss than fcn by 0.05 ± 0.02 nats``.
+
+An estimate comes with its interval wherever it has one, decided or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convcompare.core import formatting
+
+from .. import verdicts
+from ..quantity import ACCURACY, Quantity
+from ..stats import dispersion
+from ..stats.estimates import Estimate
+from ..verdict import LeftOut, Verdict
+from .quantities import STABILITY
+
+CLOSE = 0.1
+"""Counts that differ by less than this share are told apart in percent."""
+EQUAL = 1e-12
+FINEST = 5e-4
+"""Half an interval below which four decimals are too few."""
+
+
+@dataclass(frozen=True)
+class Against:
+    """The baseline behind each preposition; nothing where it is not named."""
+
+    baseline: str = ""
+
+    def __call__(self, preposition: str) -> str:
+        return f" {preposition} {self.baseline}" if self.baseline else ""
+
+
+def words(verdict: Verdict) -> str:
+    """The verdict without its baseline: ``needs 1.8 times the memory``."""
+    if verdict.quantity == ACCURACY:
+        return verdicts.words(verdict)
+    return _told(verdict, Against())
+
+
+def sentence(verdict: Verdict) -> str:
+    """The verdict with its baseline: ``needs 1.8 times the memory of fcn``."""
+    if verdict.quantity == ACCURACY:
+        return verdicts.sentence(verdict)
+    return _told(verdict, Against(verdict.baseline))
+
+
+def title(quantity: Quantity) -> str:
+    """The figure with its unit, and which end is better: for headings."""
+    better = {"high": "higher is better", "low": "lower is better", None: ""}[quantity.best]
+    unit = "" if quantity.scale != "difference" else quantity.unit
+    about = ", ".join(part for part in (unit, better) if part)
+    return f"{quantity.noun} ({about})" if about else quantity.noun
+
+
+def note(verdict: Verdict) -> str:
+    """What a reader of the verdict must know; empty where there is nothing."""
+    if verdict.quantity == ACCURACY:
+        return verdicts.note(verdict)
+    notes = [verdicts.ONE_SEED] if verdict.n == 1 and verdict.relation == "too few" else []
+    notes += map(_without, dict.fromkeys(verdict.left_out))
+    return "; ".join(notes)
+
+
+def outlook(verdict: Verdict) -> str:
+    """What twice the seeds could show; empty where that is clear or cannot be told."""
+    if verdict.quantity == ACCURACY:
+        return verdicts.outlook(verdict)
+    if verdict.settled or not verdict.detectable_doubled:
+        return ""
+    return f"{2 * verdict.n} seeds could show {_size(verdict.detectable_doubled, verdict.quantity)}"
+
+
+def amount(estimate: Estimate, quantity: Quantity, sign: int = 0) -> str:
+    """A difference with its interval and its unit; `sign` is what it is multiplied by, if not 0.
+
+    Without one it is written with its own sign: ``+0.03 ± 0.05 nats``.
+    """
+    factor = quantity.factor * (sign or 1)
+    value, half = factor * estimate.value, estimate.half_width
+    if half is None:
+        shown = f"{value:.3g}"
+    elif quantity.factor * half < FINEST:
+        shown = f"{value:.3g} ± {quantity.factor * half:.1g}"
+    else:
+        shown = formatting.plus_minus(value, quantity.factor * half)
+    if not float(shown.partition(" ")[0].replace(",", "")):
+        shown = shown.removeprefix("-")
+    elif not sign and value > 0:
+        shown = f"+{shown}"
+    unit = f" {quantity.unit}" if quantity.unit else ""
+    return f"{formatting.minus(shown)}{unit}"
+
+
+def _told(verdict: Verdict, of: Against) -> str:
+    quantity = verdict.quantity
+    if verdict.refusal is not None:
+        return f"{quantity.noun} not compared{of('with')}: {_reason(verdict)}"
+    if quantity.scale == "exact":
+        return _counted(verdict, of)
+    if _all_the_same(verdict):
+        return f"the same {quantity.noun}{of('as')} in all {verdict.n} seeds"
+    if verdict.relation == "too few":
+        return _too_few(verdict, of)
+    if verdict.estimate is None:
+        return _unreached(verdict, of)
+    return _ratio(verdict, of) if quantity.scale == "ratio" else _difference(verdict, of)
+
+
+def _all_the_same(verdict: Verdict) -> bool:
+    """Whether two networks have the same figure in every one of several seeds."""
+    estimate = verdict.estimate
+    if verdict.differs or verdict.n < 2 or estimate is None or estimate.low is not None:
+        return False
+    return abs(estimate.value - (verdict.quantity.scale == "ratio")) < EQUAL and verdict.p == 1
+
+
+def _difference(verdict: Verdict, of: Against) -> str:
+    quantity, estimate = verdict.quantity, verdict.estimate
+    assert estimate is not None
+    if verdict.relation == "higher" or verdict.relation == "lower":
+        sign = 1 if verdict.relation == "higher" else -1
+        lead = quantity.comparative(verdict.relation)
+        return f"{lead}{of('than')} by {amount(estimate, quantity, sign)}"
+    if verdict.relation == "equivalent":
+        most = f"{quantity.factor * (verdict.margin or 0):g} {quantity.unit}".rstrip()
+        lead = f"no difference in {quantity.noun}{of('from')} larger than {most}"
+        return f"{lead} ({amount(estimate, quantity)})"
+    return f"{quantity.noun}{of('against')} undecided ({amount(estimate, quantity)})"
+
+
+def _ratio(verdict: Verdict, of: Against) -> str:
+    quantity, ratio = verdict.quantity, verdict.estimate
+    assert ratio is not None
+    if verdict.relation == "equivalent":
+        return f"{quantity.alike}{of('as')}"
+    if verdict.relation != "higher" and verdict.relation != "lower":
+        return f"{quantity.noun}{of('against')} undecided ({times(ratio)})"
+    if quantity.verb:
+        shown, ends = verdicts.number(ratio)
+        return f"{quantity.verb} {shown} times the {quantity.noun}{of('of')}{ends}"
+    if ratio.value < 1:
+        low, high = ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low
+        ratio = Estimate(1 / ratio.value, low, high, ratio.n, ratio.method)
+    shown, ends = verdicts.number(ratio)
+    return f"{shown} times {quantity.comparative(verdict.relation)}{of('than')}{ends}"
+
+
+def _counted(verdict: Verdict, of: Against) -> str:
+    quantity = verdict.quantity
+    assert verdict.values is not None
+    shown, other = (quantity.show(value) for value in verdict.values)
+    if verdict.relation == "equal":
+        return f"the same {quantity.noun}{of('as')} ({shown})"
+    assert verdict.relation in ("higher", "lower")
+    word = quantity.higher if verdict.relation == "higher" else quantity.lower
+    both = f"({shown} against {other})"
+    if not quantity.verb or verdict.estimate is None:
+        return f"{word} {quantity.noun}{of('than')} {both}"
+    ratio = verdict.estimate.value
+    if abs(ratio - 1) < CLOSE:
+        share = f"{100 * abs(ratio - 1):.2g} %"
+        return f"{quantity.verb} {share} {word} {quantity.noun}{of('than')} {both}"
+    shown_ratio = f"{ratio:.2g}" if ratio < 10 else f"{ratio:,.0f}"
+    return f"{quantity.verb} {shown_ratio} times the {quantity.noun}{of('of')} {both}"
+
+
+def _too_few(verdict: Verdict, of: Against) -> str:
+    quantity, estimate = verdict.quantity, verdict.estimate
+    if estimate is not None and verdict.n == 1:
+        size = _estimate(estimate, quantity)
+        return f"{quantity.noun}{of('against')}: {size} between these two trained networks"
+    found = _reached(verdict) if verdict.values and estimate is None else ""
+    found = _estimate(estimate, quantity) if estimate is not None else found
+    needed = f"{dispersion.FEWEST} seeds are needed" if quantity == STABILITY else ""
+    inside = "; ".join(part for part in (found, needed) if part)
+    behind = f" ({inside})" if inside else ""
+    return f"too few seeds to compare {quantity.noun}{of('with')}{behind}"
+
+
+def _unreached(verdict: Verdict, of: Against) -> str:
+    """Of epochs to a level that some runs did not reach."""
+    noun, behind = verdict.quantity.noun, f" ({_reached(verdict)})"
+    if verdict.differs:
+        more = "more" if verdict.relation == "higher" else "fewer"
+        return f"needs {more} {noun}{of('than')}{behind}"
+    return f"{noun}{of('against')} undecided{behind}"
+
+
+def _reached(verdict: Verdict) -> str:
+    assert verdict.values is not None
+    model, baseline = verdict.values
+    return f"reached in {model:g} of {verdict.n} seeds against {baseline:g} of {verdict.n}"
+
+
+def _reason(verdict: Verdict) -> str:
+    refusal, quantity = verdict.refusal, verdict.quantity
+    assert refusal is not None
+    if refusal.reason == "not recorded":
+        return f"not recorded of {' and '.join(refusal.models)}"
+    if refusal.reason == "never reached":
+        return "no run reached it"
+    if refusal.reason == "no value":
+        if quantity == STABILITY:
+            return "all seeds of a network have the same accuracy"
+        return "it is 0 in a run, and no ratio is taken of it"
+    return verdicts.reason(refusal)
+
+
+def _estimate(estimate: Estimate, quantity: Quantity) -> str:
+    if quantity.scale == "ratio":
+        return times(estimate)
+    return amount(estimate, quantity)
+
+
+def times(ratio: Estimate) -> str:
+    """A ratio with its interval: ``1.8 ± 0.1 times``, ``46 times, 27 to 80``."""
+    shown, ends = verdicts.number(ratio)
+    return f"{shown} times{ends}"
+
+
+def _size(value: float, quantity: Quantity) -> str:
+    if quantity.scale == "ratio":
+        return f"a factor of {value:.3g}"
+    return f"a difference of {quantity.factor * value:.2g} {quantity.unit}".rstrip()
+
+
+def _without(one: LeftOut) -> str:
+    seeds = ", ".join(map(str, one.seeds))
+    return f"without seed {seeds}, which {one.model} has no such figure of"

@@ -1,0 +1,125 @@
+"""Verdicts on several figures of several networks: all that are tested are one family."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from convcompare.store.run_store import RunStore
+
+from ..contrasts import contrasts
+from ..pair_tests import PairTests
+from ..pairs import Pair
+from ..stats import estimates, paired, power, sequential
+from ..stats.estimates import ALPHA
+from ..verdict import Relation, Verdict
+from .figure_tests import Tested, tested
+from .measure import Measure
+
+
+def figure_contrasts(
+    pairs: Sequence[Pair],
+    measures: Sequence[Measure],
+    store: RunStore,
+    accuracies: PairTests,
+    level: float = ALPHA,
+) -> tuple[Verdict, ...]:
+    """A verdict on each figure of each pair, in the order of the figures.
+
+    Holm's procedure goes over all that are tested, whatever their figure: the probability of any
+    false difference among all of them is at most `level`, and separately that of any false
+    equivalence. Counts, refusals, single runs and too few seeds are not tested.
+
+    Args:
+        pairs: Networks by twos, with the runs that have a seed in common.
+        measures: The figures; that of accuracy is tested as it is by itself.
+        store: Where predictions and analyses of the runs are.
+        accuracies: The tests of accuracy.
+        level: The probability of any false difference.
+
+    Raises:
+        UsageError: A metric cannot be computed.
+    """
+    others = [
+        tested(measure, pair, store)
+        for measure in measures
+        if measure.test != "accuracy"
+        for pair in pairs
+    ]
+    made = [one for one in others if isinstance(one, Tested)]
+    p_values = [one.test.p for one in made]
+    accuracy: Sequence[Verdict] = ()
+    if any(measure.test == "accuracy" for measure in measures):
+        accuracy = contrasts(pairs, accuracies, level, beside=p_values)
+    p_values += [verdict.p for verdict in accuracy if verdict.p is not None]
+    decided = iter(_decided(made, p_values, level))
+    rest = iter([next(decided) if isinstance(one, Tested) else one for one in others])
+    return tuple(
+        verdict
+        for measure in measures
+        for verdict in (accuracy if measure.test == "accuracy" else [next(rest) for _ in pairs])
+    )
+
+
+def _decided(made: Sequence[Tested], p_values: Sequence[float], level: float) -> Iterator[Verdict]:
+    """The verdicts, the p-values of the whole family being known; theirs come first."""
+    adjusted, levels = estimates.holm(p_values), estimates.holm_levels(p_values, level)
+    with_margin = [one for one in made if _may_be_equivalent(one)]
+    closer = [
+        sequential.equivalence(one.differences, one.measure.margin or 0) for one in with_margin
+    ]
+    alike = {id(one): p for one, p in zip(with_margin, estimates.holm(closer), strict=True)}
+    for one, p_adjusted, own_level in zip(made, adjusted, levels, strict=False):
+        verdict = replace(
+            one.draft,
+            estimate=None if _unsized(one) else one.test.at(own_level),
+            p=one.test.p,
+            p_adjusted=p_adjusted,
+            level=own_level,
+            family=len(p_values),
+            effect_size=one.test.effect_size,
+            margin=one.measure.margin,
+            p_equivalence=alike.get(id(one)),
+        )
+        yield _with_sizes(replace(verdict, relation=_relation(verdict, one, level)), one)
+
+
+def _may_be_equivalent(one: Tested) -> bool:
+    return one.measure.margin is not None and len(one.differences) > 1
+
+
+def _relation(verdict: Verdict, one: Tested, level: float) -> Relation:
+    """What the tests say; `level` is that of the whole family."""
+    assert verdict.p_adjusted is not None
+    effect = one.test.difference.value
+    if verdict.quantity.scale == "ratio" and not _unsized(one):
+        effect = math.log(effect)
+    if verdict.p_adjusted <= level and effect:
+        return "higher" if effect > 0 else "lower"
+    if verdict.p_equivalence is not None and verdict.p_equivalence <= level:
+        return "equivalent"
+    by_signs = one.test.difference.low is None
+    if by_signs and not paired.can_reject(verdict.n, level, verdict.family):
+        return "too few"
+    return "unclear"
+
+
+def _unsized(one: Tested) -> bool:
+    """Whether times were not all reached, so that there is a test but no ratio of them."""
+    return one.measure.test == "times" and not one.differences
+
+
+def _with_sizes(verdict: Verdict, one: Tested) -> Verdict:
+    """The verdict with what these seeds and twice as many can show, where it is not clear.
+
+    A difference in the unit of the figure, or the factor of a ratio.
+    """
+    if verdict.settled or not one.differences or verdict.level is None:
+        return verdict
+    spread = paired.deviation(one.differences)
+    turn: Callable[[float], float] = math.exp if verdict.quantity.scale == "ratio" else float
+    smallest, doubled = (
+        turn(power.detectable(spread, seeds, verdict.level)) for seeds in (verdict.n, 2 * verdict.n)
+    )
+    return replace(verdict, detectable=smallest, detectable_doubled=doubled)

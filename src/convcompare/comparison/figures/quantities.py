@@ -1,0 +1,78 @@
+"""The units and the words of the figures that verdicts can be about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from convcompare.core import formatting
+
+from .. import quantity as known
+from ..quantity import Quantity
+from .values import pixels
+
+POINTS = "points"
+"""The unit of shares: percentage points."""
+Best = Literal["high", "low"] | None
+
+
+def difference(
+    name: str, noun: str, best: Best, unit: str = "", words: tuple[str, str] = ("higher", "lower")
+) -> Quantity:
+    """A figure of which differences are taken; `words` are those for more and for less of it."""
+    more, less = (f"{word} {noun}" for word in words)
+    factor = 100 if unit == POINTS else 1
+    return Quantity(name, "difference", best, unit, factor, higher=more, lower=less, noun=noun)
+
+
+def time(name: str, noun: str, doing: str) -> Quantity:
+    """A time; `doing` is what takes it: ``1.8 times slower at inference``."""
+    return replace(
+        known.TRAIN_SECONDS,
+        name=name,
+        noun=noun,
+        higher=f"slower {doing}",
+        lower=f"faster {doing}",
+        alike=f"as fast {doing}",
+    )
+
+
+def gradient(name: str, when: str) -> Quantity:
+    """The mean absolute gradient of the first layer at one moment."""
+    noun = f"first-layer gradient {when}"
+    return replace(
+        known.GRADIENT_START,
+        name=name,
+        noun=noun,
+        higher=f"larger {noun}",
+        lower=f"smaller {noun}",
+    )
+
+
+def epochs(level: float) -> Quantity:
+    """The epochs until the test accuracy is `level`."""
+    noun = f"epochs to {100 * level:.6g} %"
+    return Quantity(f"epochs-to={level:g}", "ratio", "low", noun=noun, verb="needs")
+
+
+TEST_LOSS = difference("test_loss", "test loss", "low", "nats")
+GAP = difference("accuracy_gap", "gap between train and test accuracy", "low", POINTS,
+                 ("larger", "smaller"))  # fmt: skip
+LOSS_GAP = difference("loss_gap", "gap between train and test loss", "low", "nats",
+                      ("larger", "smaller"))  # fmt: skip
+AREA = difference("accuracy_area", "mean accuracy over the epochs", "high", POINTS)
+TTA = difference("tta_accuracy", "accuracy with test-time augmentation", "high", POINTS)
+STABILITY = Quantity(
+    "stability", "ratio", "low", noun="seed-to-seed spread of accuracy", verb="has"
+)
+GRADIENT_START = gradient("gradient_start", "at initialisation")
+GRADIENT_END = gradient("gradient_end", "after training")
+EPOCH_TIME = time("epoch_seconds", "time per epoch", "per epoch")
+INFERENCE = time("inference", "inference time of one image", "for one image")
+INFERENCE_BATCH = time("inference_batch", "inference time in batches", "at inference in batches")
+MEMORY = Quantity("peak_memory", "exact", "low", higher="more", lower="less", noun="memory",
+                  show=formatting.size, verb="needs")  # fmt: skip
+PARAMETERS = replace(known.PARAMETERS, higher="more", lower="fewer", verb="has")
+MACS = replace(known.MACS, higher="more", lower="fewer", verb="needs")
+FIELD = Quantity("receptive_field", "exact", higher="larger", lower="smaller",
+                 noun="receptive field", show=pixels)  # fmt: skip

@@ -1,0 +1,112 @@
+"""Columns of the figures that verdicts were asked on: their values, and the verdicts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from convcompare.comparison.assessment import Assessment
+from convcompare.comparison.figures import figure_words
+from convcompare.comparison.figures.catalogue import named
+from convcompare.comparison.figures.figure_json import decided
+from convcompare.comparison.figures.figure_tests import FEWEST
+from convcompare.comparison.figures.measure import Measure
+from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.stats import estimates
+from convcompare.comparison.stats.estimates import Estimate
+from convcompare.comparison.verdict import Verdict
+from convcompare.core import formatting
+from convcompare.store.run_store import RunStore
+
+from .comparison_table import comparison_table
+from .table import Column, Table
+
+SHOWN = {"test_accuracy", "test_loss", "train_seconds", "parameters"}
+"""Figures that have a column in every table."""
+
+
+def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
+    """The table of a comparison, with the columns of the figures that verdicts were asked on.
+
+    `names` are columns beyond those of the reports, as in `comparison_table`.
+    """
+    table = comparison_table(assessment.ranked(), assessment.store, names)
+    if not assessment.comparison.verdict_on:
+        return table
+    there = {column.key for column in table.columns}
+    columns, cells = list(table.columns), [dict(row) for row in table.rows]
+    first = next((verdict.baseline for verdict in assessment.verdicts), "")
+    for name in assessment.comparison.verdict_on:
+        added = _columns(named(name), assessment, first)
+        new = [column for column, _ in added if column.key not in there]
+        place = next(i for i, c in enumerate(columns) if c.exported and c.key in ("macs", "runs"))
+        columns[place:place] = new
+        for row, group in zip(cells, assessment.comparison.groups, strict=True):
+            row.update({column.key: values.get(group.label) for column, values in added
+                        if column in new})  # fmt: skip
+    return dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells))
+
+
+Values = Mapping[str, Any]
+
+
+def _columns(
+    measure: Measure, assessment: Assessment, baseline: str
+) -> list[tuple[Column, Values]]:
+    """The value of a figure and the verdict on it, by the label of the network."""
+    quantity, name = measure.quantity, measure.name.replace("-", " ")
+    unit = f" ({quantity.unit})" if quantity.unit else ""
+    found = [v for v in assessment.verdicts if v.quantity.name == quantity.name]
+    verdicts = {v.model: short(v) for v in found if v.baseline == baseline}
+    verdicts[baseline] = "baseline"
+    told = Column(f"{quantity.name}_verdict", f"{name}: verdict", "left", priority=1)
+    if quantity.name in SHOWN:
+        return [(told, verdicts)]
+    value = Column(quantity.name, f"{name}{unit}", show=_show(measure), best=quantity.best,
+                   priority=3)  # fmt: skip
+    groups = assessment.comparison.groups
+    return [(value, {g.label: _value(measure, g, assessment.store) for g in groups}),
+            (told, verdicts)]  # fmt: skip
+
+
+def short(verdict: Verdict) -> str:
+    """A verdict in a cell: ``better: −0.05 ± 0.02``, ``undecided: 1.2 times, 0.9 to 1.6``."""
+    word = {"none": "undecided", "refused": "not compared"}.get(decided(verdict), decided(verdict))
+    estimate, quantity = verdict.estimate, verdict.quantity
+    if estimate is None:
+        return word
+    if verdict.n < FEWEST:
+        estimate = dataclasses.replace(estimate, low=None, high=None)
+    if quantity.scale == "difference":
+        return f"{word}: {figure_words.amount(estimate, dataclasses.replace(quantity, unit=''))}"
+    return f"{word}: {figure_words.times(estimate)}"
+
+
+def _value(measure: Measure, group: ModelRuns, store: RunStore) -> Estimate | float | None:
+    runs = group.runs if measure.test == "counted" else group.finished
+    found = [measure.of_run(run, store) for run in runs]
+    values = [value for value in found if value is not None]
+    if not values or len(values) < len(found):
+        return None
+    if measure.test == "counted":
+        return values[0]
+    if measure.test == "spread" or not all(map(math.isfinite, values)):
+        return None
+    return estimates.mean(values)
+
+
+def _show(measure: Measure) -> Any:
+    quantity = measure.quantity
+    if measure.test == "counted":
+        return quantity.show
+
+    def show(value: Estimate) -> str:
+        half = value.half_width
+        if measure.test == "ratio" and abs(value.value) < 0.01:
+            return f"{value.value:.2g}"
+        factor = quantity.factor
+        return formatting.plus_minus(factor * value.value, None if half is None else factor * half)
+
+    return show
