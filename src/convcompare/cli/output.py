@@ -101,10 +101,11 @@ def _print_verdicts(assessment: Assessment) -> None:
         for part in _wrapped(line, width(console), indent=2):
             console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
     if assessment.all_pairs:
-        from convcompare.output.tables.pair_table import pair_table
+        from convcompare.output.tables.pair_table import pair_tables
 
-        console.print()
-        emit_table(pair_table(assessment), "table")
+        for table in pair_tables(assessment):
+            console.print()
+            emit_table(table, "table")
 
 
 def _print_conclusions(found: Sequence[Finding]) -> None:

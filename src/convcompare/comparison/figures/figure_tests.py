@@ -20,8 +20,6 @@ from .measure import Measure
 
 FEWEST = 3
 """Seeds below which nothing is said of architectures: two allow no useful interval."""
-SAME = 1e-9
-"""Relative spread of differences below which only rounding makes them vary."""
 
 
 @dataclass(frozen=True)

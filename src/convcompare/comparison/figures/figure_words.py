@@ -91,7 +91,9 @@ def amount(estimate: Estimate, quantity: Quantity, sign: int = 0) -> str:
     elif not sign and value > 0:
         shown = f"+{shown}"
     unit = f" {quantity.unit}" if quantity.unit else ""
-    return f"{formatting.minus(shown)}{unit}"
+    if shown.startswith("-"):
+        shown = formatting.minus("-") + shown[1:]
+    return f"{shown}{unit}"
 
 
 def _told(verdict: Verdict, of: Against) -> str:
@@ -141,10 +143,7 @@ def _ratio(verdict: Verdict, of: Against) -> str:
     if quantity.verb:
         shown, ends = verdicts.number(ratio)
         return f"{quantity.verb} {shown} times the {quantity.noun}{of('of')}{ends}"
-    if ratio.value < 1:
-        low, high = ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low
-        ratio = Estimate(1 / ratio.value, low, high, ratio.n, ratio.method)
-    shown, ends = verdicts.number(ratio)
+    shown, ends = verdicts.number(turned(ratio) if ratio.value < 1 else ratio)
     return f"{shown} times {quantity.comparative(verdict.relation)}{of('than')}{ends}"
 
 
@@ -213,6 +212,12 @@ def _estimate(estimate: Estimate, quantity: Quantity) -> str:
     if quantity.scale == "ratio":
         return times(estimate)
     return amount(estimate, quantity)
+
+
+def turned(ratio: Estimate) -> Estimate:
+    """The ratio of the baseline to the model."""
+    low, high = ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low
+    return Estimate(1 / ratio.value, low, high, ratio.n, ratio.method)
 
 
 def times(ratio: Estimate) -> str:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+
 from convcompare.comparison.assessment import Assessment
+from convcompare.comparison.figures import figure_words
+from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.verdict import Verdict
 from convcompare.core import formatting
 
 from .table import Column, Table
 
 
-def pair_table(assessment: Assessment) -> Table:
-    """One row and one column a network: the difference of the row from the column, in points."""
+def pair_tables(assessment: Assessment) -> list[Table]:
+    """One table per figure that verdicts are about."""
+    by_figure = groupby(assessment.verdicts, key=lambda verdict: verdict.quantity)
+    return [_pair_table(assessment, quantity, [*same]) for quantity, same in by_figure]
+
+
+def _pair_table(assessment: Assessment, quantity: Quantity, verdicts: Sequence[Verdict]) -> Table:
+    """One row and one column a network: the figure of the row against that of the column."""
     labels = [group.label for group in assessment.comparison.groups]
     cells: dict[tuple[str, str], str | None] = {}
-    for contrast in assessment.contrasts:
-        cells[contrast.model, contrast.baseline] = _cell(contrast, 1)
-        cells[contrast.baseline, contrast.model] = _cell(contrast, -1)
-    columns = [Column("model", "points ahead of", "left")]
+    for verdict in verdicts:
+        cells[verdict.model, verdict.baseline] = _cell(verdict, 1)
+        cells[verdict.baseline, verdict.model] = _cell(verdict, -1)
+    columns = [Column("model", _title(quantity), "left")]
     columns += [Column(f"column_{i}", label, priority=i) for i, label in enumerate(labels)]
     rows = [
         {
@@ -26,15 +37,29 @@ def pair_table(assessment: Assessment) -> Table:
         for row in labels
     ]
     note = "with a star: clear at 5 %, all pairs adjusted together (Holm)"
-    return Table(tuple(columns), tuple(rows), (note,))
+    counted = "counted: no seed changes it"
+    return Table(tuple(columns), tuple(rows), (counted if quantity.scale == "exact" else note,))
 
 
-def _cell(contrast: Verdict, sign: int) -> str | None:
-    """The difference of a contrast, or with `sign` -1 that of the same one turned round."""
-    difference = contrast.estimate
-    if difference is None:
+def _title(quantity: Quantity) -> str:
+    if quantity == ACCURACY:
+        return "points ahead of"
+    if quantity.scale == "difference":
+        unit = f" ({quantity.unit})" if quantity.unit else ""
+        return f"{quantity.noun}{unit}, minus"
+    return f"{quantity.noun}, times"
+
+
+def _cell(verdict: Verdict, sign: int) -> str | None:
+    """The estimate of a verdict, or with `sign` -1 that of the same one turned round."""
+    estimate = verdict.estimate
+    if estimate is None:
         return None
-    factor, half = contrast.quantity.factor, difference.half_width
-    value, margin = factor * sign * difference.value, None if half is None else factor * half
-    shown = formatting.minus(formatting.plus_minus(value, margin))
-    return f"{shown} *" if contrast.differs else shown
+    star = " *" if verdict.differs and verdict.quantity.scale != "exact" else ""
+    if verdict.quantity.scale != "difference":
+        return (
+            f"{figure_words.times(estimate if sign > 0 else figure_words.turned(estimate))}{star}"
+        )
+    factor, half = verdict.quantity.factor, estimate.half_width
+    value, margin = factor * sign * estimate.value, None if half is None else factor * half
+    return f"{formatting.minus(formatting.plus_minus(value, margin))}{star}"

@@ -103,7 +103,7 @@ def _show(measure: Measure) -> Any:
         return quantity.show
 
     def show(value: Estimate) -> str:
-        half = value.half_width
+        half = value.half_width if value.n >= FEWEST else None
         if measure.test == "ratio" and abs(value.value) < 0.01:
             return f"{value.value:.2g}"
         factor = quantity.factor
