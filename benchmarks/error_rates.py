@@ -28,12 +28,12 @@ from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
+import rules
 from error_rates_shown import draw_power, print_tables
 from rich.console import Console
-from scipy import special
 from scipy import stats as scipy_stats
 
-from convcompare.comparison.stats import estimates, paired, sequential
+from convcompare.comparison.stats import sequential
 from convcompare.core.config import recipe_name
 from convcompare.store.run_store import RunStore
 
@@ -103,24 +103,13 @@ def draw(accuracies: Sequence[float], shape: tuple[int, int, int]) -> tuple[np.n
     return np.round(drawn / step) * step, "normal fit"
 
 
-def claims(runs: np.ndarray, alpha: float) -> np.ndarray:
+def claims(runs: np.ndarray, level: rules.LevelOf) -> np.ndarray:
     """In which rounds any network is claimed to differ from network 0.
 
-    runs: (rounds, networks, seeds) → bools (rounds,). All t-tests at once first: where none of them
-    rejects, Holm claims nothing, and the rest is asked of the library as `contrasts` asks it.
+    runs: (rounds, networks, seeds) → bools (rounds,). ``level`` by the hypotheses that are left.
     """
-    differences = runs[:, 1:] - runs[:, :1]
-    n, m = runs.shape[2], runs.shape[1] - 1
-    spread = differences.std(2, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.abs(differences.mean(2)) / spread * math.sqrt(n)
-    possible = (2 * special.stdtr(n - 1, -t) <= 1.001 * alpha / m) | (spread <= paired.ROUNDING)
-    claimed = np.zeros(len(runs), bool)
-    for i in np.flatnonzero(possible.any(1)):
-        flips = paired.can_reject(n, alpha, m)
-        tests = [paired.compare(list(one), alpha, flips) for one in differences[i]]
-        claimed[i] = min(estimates.holm([test.p for test in tests])) <= alpha
-    return claimed
+    p = rules.moderated(runs, rules.star(runs.shape[1] - 1))
+    return rules.claims(p, runs.shape[1], runs.shape[2], level).any(1)
 
 
 def verdicts(runs: np.ndarray, schedule: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +120,7 @@ def verdicts(runs: np.ndarray, schedule: Sequence[int]) -> tuple[np.ndarray, np.
     claimed = np.zeros(len(runs), bool)
     seeds = np.full(len(runs), schedule[-1])
     for look, n in enumerate(schedule):
-        level = sequential.look_level(schedule, look)
+        level = sequential.Look(tuple(schedule), look).level
         still = np.flatnonzero(~claimed)
         new = still[claims(runs[still, :, :n], level)]
         claimed[new], seeds[new] = True, n

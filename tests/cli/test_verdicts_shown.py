@@ -17,7 +17,7 @@ from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
-from convcompare.comparison.stats.sequential import look_level, looks
+from convcompare.comparison.stats.sequential import Look, looks
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
@@ -91,7 +91,8 @@ def test_seeds_are_added_until_it_is_clear(run: Run) -> None:
     seeds = [r["seed"] for r in record["models"][0]["runs"]]
     assert len(seeds) in looks(3, 8)
     assert record["contrasts"][0]["decided"] == "better"
-    assert record["contrasts"][0]["p"] <= look_level(looks(3, 8), looks(3, 8).index(len(seeds)))
+    look = Look(looks(3, 8), looks(3, 8).index(len(seeds)))
+    assert record["contrasts"][0]["p"] <= look.level()
 
 
 @trained_before
@@ -103,13 +104,39 @@ def test_what_was_clear_at_a_look_stays_as_it_was(run: Run) -> None:
     assert comparison.plan is not None and comparison.plan.done == 2, "9 and 8 are never that close"
     judged = {c.model: c for c in Assessment(comparison, store).contrasts}
     first = Assessment(comparison, store)._first(3)
-    level = look_level(comparison.plan.looks, 0)
+    look = Look(comparison.plan.looks, 0)
     tests = PairTests(lambda _: np.array([True]))
-    early = {c.model: c for c in contrasts(pairs(first, SMALL), tests, level)}
+    early = {c.model: c for c in contrasts(pairs(first, SMALL), tests, look)}
     if early[LARGE].settled:
         assert judged[LARGE].n == 3
         assert judged[LARGE].p == early[LARGE].p
     assert judged[NINE].n == 5
+
+
+@trained_before
+def test_only_networks_of_open_contrasts_get_more_seeds(run: Run) -> None:
+    options = ("--until-clear", "--max-seeds", "5", "--margin", "0.01", "--format", "json")
+    done = run("compare", SMALL, LARGE, NINE, *FAST, *options).json()
+    assert [len(model["runs"]) for model in done["models"]] == [5, 3, 5]
+    large, nine = done["contrasts"]
+    assert (large["n"], large["decided"], large["note"]) == (3, "better", "")
+    assert (nine["n"], nine["stopped_before"]) == (5, None)
+    assert run("runs", "latest", "--format", "json").json()["contrasts"] == [large, nine]
+    again = run("compare", SMALL, LARGE, NINE, *FAST, *options).json()
+    assert again["contrasts"] == [large, nine] and again["looked"] == []
+
+
+@trained_before
+def test_a_record_of_an_earlier_version_is_assessed_by_the_levels_of_today(run: Run) -> None:
+    """It says the looks and not their levels, which follow from the looks alone."""
+    run("compare", SMALL, LARGE, *FAST, "--seeds", "5")
+    store = RunStore(Path("runs"))
+    record = Comparison.latest(store).record()
+    plan = {"looks": [3, 5, 8, 13, 20], "done": 2, "margin": 0.005}
+    store.add_comparison("20990101T000000000000", record | {"plan": plan})
+    (contrast,) = run("runs", "latest", "--format", "json").json()["contrasts"]
+    look = looks().index(contrast["n"])
+    assert contrast["confidence"] == pytest.approx(1 - Look(looks(), look).level())
 
 
 @trained_before

@@ -16,7 +16,7 @@ from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
 from convcompare.comparison.quantity import ACCURACY
 from convcompare.comparison.run_flags import marks
-from convcompare.comparison.stats import sequential
+from convcompare.comparison.stats.sequential import Look
 from convcompare.comparison.verdict import Differing, LeftOut, Refusal, Verdict
 from convcompare.comparison.verdict_json import contrast_json
 from convcompare.core.errors import UsageError
@@ -39,9 +39,9 @@ def judged(*runs: Run, all_pairs: bool = False) -> tuple[Verdict, ...]:
     return contrasts(pairs(comparison(*runs), "fcn", all_pairs), PairTests(no_hits))
 
 
-def one(*runs: Run, level: float = 0.05, margin: float | None = None) -> Verdict:
+def one(*runs: Run, look: Look | None = None, margin: float | None = None) -> Verdict:
     tests = PairTests(no_hits)
-    (only,) = contrasts(pairs(comparison(*runs), "fcn"), tests, level, margin)
+    (only,) = contrasts(pairs(comparison(*runs), "fcn"), tests, look, margin)
     return only
 
 
@@ -93,15 +93,20 @@ def test_the_same_difference_in_every_seed_is_no_proof() -> None:
     assert verdicts.words(same) == "no clear difference (0.00 points)"
 
 
-def test_from_six_seeds_on_sign_flips_stand_beside_the_t_test() -> None:
+def test_sign_flips_are_reported_and_decide_nothing() -> None:
     found = one(*series("fcn", FCN[:6]), *series("simple", SIMPLE[:6]))
-    assert found.p == 2 / 2**6
-    assert "exact sign-flip over 6 seeds, the weaker of both" in verdicts.method(found)
+    assert found.p_flip == 2 / 2**6
+    assert (
+        found.p
+        == found.p_paired
+        == pytest.approx(scipy_stats.ttest_rel(SIMPLE[:6], FCN[:6]).pvalue)
+    )
+    record = contrast_json(found)
+    assert (record["p_flip"], record["method"]) == (2 / 2**6, "paired t over 6 seeds")
     assert found.relation == "higher"
 
 
 def test_a_seed_more_never_takes_a_clear_difference_away() -> None:
-    """Three contrasts at 6 seeds: sign flips could not reject, and are not asked."""
     worse = tuple(a - 0.02 for a in FCN)
     for n in range(3, 9):
         runs = [*series("fcn", FCN[:n]), *series("simple", SIMPLE[:n])]
@@ -157,7 +162,7 @@ def test_a_pair_is_tested_once_for_all_families() -> None:
     assert contrasts(every, tests) == contrasts(every, tests)
     assert len(contrasts(every[1:], tests)) == 2
     assert sorted(read) == ["a", "b", "fcn"]
-    assert tests.of(every[0], 0.05, 3) is tests.of(every[0], 0.05, 1)
+    assert tests.of(every[0]) is tests.of(every[0])
 
 
 def test_other_settings_are_not_compared() -> None:
@@ -212,12 +217,50 @@ def test_the_baseline_must_be_among_the_models() -> None:
 
 def test_equal_networks_are_found_equivalent() -> None:
     runs = [*series("fcn", FCN), *series("simple", shifted(FCN, 0.0001))]
-    found = one(*runs, margin=0.005, level=sequential.look_level((3, 5, 8, 13, 20), 2))
+    found = one(*runs, margin=0.005, look=Look((3, 5, 8, 13, 20), 2))
     assert found.relation == "equivalent"
     assert verdicts.words(found).startswith("no difference larger than 0.5 points (0.01 ± ")
     assert verdicts.sentence(found).startswith("no difference from fcn larger than 0.5 points")
     assert found.settled
     assert not one(*runs[:2], *runs[8:10], margin=0.0005).settled
+
+
+LOOKS = (3, 5, 8, 13, 20)
+
+
+def test_a_contrast_that_will_hardly_be_decided_is_stopped() -> None:
+    noisy = shifted(FCN, 0.0002, 20)
+    runs = [*series("fcn", FCN), *series("simple", noisy)]
+    found = one(*runs, margin=0.001, look=Look(LOOKS, 2))
+    assert (found.stopped_before, found.settled, found.open) == (20, False, False)
+    assert "stopped: more seeds up to 20 would hardly show anything" in verdicts.note(found)
+    assert contrast_json(found)["stopped_before"] == 20
+    assert one(*runs, margin=0.1, look=Look(LOOKS, 2)).stopped_before is None, "equivalence may be"
+    last = one(*runs, margin=0.001, look=Look((3, 5, 8), 2))
+    assert last.stopped_before is None and last.open, "there are no more seeds to save"
+
+
+def test_what_was_claimed_at_a_look_leaves_its_share_to_the_others() -> None:
+    """A group-sequential Holm procedure: three contrasts, one of them settled at three seeds."""
+    runs = [*series("fcn", FCN), *series("simple", SIMPLE[:3])]
+    runs += [*series("wide", shifted(FCN, 0.0001, 2)), *series("deep", shifted(FCN, 0.0002, -2))]
+    family = pairs(comparison(*runs), "fcn")
+    first = contrasts(
+        [dataclasses.replace(p, runs=p.runs[:3]) for p in family],
+        PairTests(no_hits),
+        Look(LOOKS, 0),
+        0.0001,
+    )
+    settled = {(v.model, v.baseline): v for v in first if v.settled}
+    assert list(settled) == [("simple", "fcn")]
+    look = Look(LOOKS, 2)
+    later = {v.model: v for v in contrasts(family, PairTests(no_hits), look, 0.0001, settled)}
+    assert later["simple"] is settled["simple", "fcn"]
+    assert {later[name].level for name in ("wide", "deep")} == {look.level(2)}
+    assert {later[name].n for name in ("wide", "deep")} == {8}
+    assert later["wide"].family == 3
+    whole = contrasts(family, PairTests(no_hits), look)
+    assert whole[1].level == look.level(3), "three seeds take no step"
 
 
 def test_contrasts_go_to_json() -> None:

@@ -55,10 +55,10 @@ def test_the_summary_reads_like_hyperfine() -> None:
     every = pairs(whole, "fcn", all_pairs=True)
     found, slower = contrasts(every, PairTests(no_hits)), cost_contrasts(every)
     assert summary(whole, found, slower) == [
-        "simple    better than fcn by 1.23 ± 0.06 points · 7.50 ± 0.13 times slower to train",
+        "simple    better than fcn by 1.23 ± 0.09 points · 7.50 ± 0.13 times slower to train",
         "residual  better than fcn by 1.27 ± 0.24 points · 24.6 ± 0.5 times slower to train",
-        "residual and simple: no clear difference (0.05 ± 0.15 points);"
-        " 8 seeds could show 0.11 points",
+        "residual and simple: no clear difference (0.05 ± 0.19 points);"
+        " 8 seeds could show 0.12 points",
     ]
 
 

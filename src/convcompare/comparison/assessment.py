@@ -24,7 +24,7 @@ from .figures.judge import figure_contrasts
 from .pair_tests import PairTests
 from .pairs import Pair, pairs
 from .run_flags import QualityFlag
-from .stats.sequential import look_level
+from .stats.sequential import Look
 from .summary import notes, summary
 from .unplanned_looks import looks_words, picked_words
 from .verdict import Verdict
@@ -92,18 +92,22 @@ class Assessment:
     def _contrasts(self, family: Callable[[Comparison], list[Pair]]) -> tuple[Verdict, ...]:
         """Those of a family of pairs; under a plan each look again, at its own level.
 
-        What was clear at a look stays as it was then.
+        What was clear at a look stays as it was then, and so does what got no more seeds.
         """
         plan = self.comparison.plan
         if plan is None:
             return contrasts(family(self._learnt), self._tests)
         found: dict[tuple[str, str], Verdict] = {}
-        for look, seeds in enumerate(plan.looks[: plan.done]):
-            level, pairs_then = look_level(plan.looks, look), family(self._first(seeds))
-            for verdict in contrasts(pairs_then, self._tests, level, plan.margin):
-                key = (verdict.model, verdict.baseline)
-                if key not in found or not found[key].settled:
-                    found[key] = verdict
+        for number, seeds in enumerate(plan.looks[: plan.done]):
+            then = {_names(pair): pair for pair in family(self._first(seeds))}
+            settled = {
+                names: verdict
+                for names, verdict in found.items()
+                if verdict.settled or names not in then or then[names].seeds <= verdict.n
+            }
+            look = Look(plan.looks, number)
+            told = contrasts([*then.values()], self._tests, look, plan.margin, settled)
+            found |= {(one.model, one.baseline): one for one in told}
         return tuple(found.values())
 
     def _first(self, seeds: int) -> Comparison:
@@ -246,3 +250,7 @@ class Assessment:
                 f"parameters of {small}",
                 "`--match parameters` compares networks of equal size",
             )
+
+
+def _names(pair: Pair) -> tuple[str, str]:
+    return pair.model.label, pair.baseline.label

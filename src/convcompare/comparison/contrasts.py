@@ -1,50 +1,72 @@
 """Which networks differ in accuracy: contrasts of the runs of a comparison, paired by seed.
 
-Two seeds or more in common: the paired t-test, beside the exact sign-flip test once that can reject
-at all, and the weaker of the two is stated. One seed: McNemar's test, which speaks of two trained
-networks. All contrasts of a comparison are adjusted together (Holm).
+Three networks or more with three common seeds or more: the moderated paired t-test, which draws
+each variance towards that of all of them. Two seeds or more in common: the paired t-test. One seed:
+McNemar's test, which speaks of two trained networks. All contrasts of a comparison are adjusted
+together (Holm).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .comparison import Comparison
-from .pair_tests import PairTests
+from .pair_tests import PairTests, shared_by
 from .pairs import Pair, pairs
 from .quantity import ACCURACY
-from .stats import estimates, paired, power, sequential
-from .stats.estimates import ALPHA
+from .stats import estimates, paired, power
+from .stats.estimates import Levels, bonferroni
+from .stats.paired import PairedTest
+from .stats.sequential import Look, hopeless
 from .verdict import Relation, Verdict
 
 NOTABLE = 0.01
 """Where a difference of one point would often be missed, seeds are too few to say "none"."""
+STEPPING = 4
+"""The seeds from which on Holm's procedure takes its steps for moderated t-tests."""
+
+
+Settled = Mapping[tuple[str, str], Verdict]
+"""Verdicts of earlier looks that stay as they are, by the labels of model and baseline."""
 
 
 def contrasts(
     family: Sequence[Pair],
     tests: PairTests,
-    level: float = ALPHA,
+    look: Look | None = None,
     margin: float | None = None,
+    settled: Settled | None = None,
     beside: Sequence[float] = (),
 ) -> tuple[Verdict, ...]:
     """A verdict on the accuracies of each pair, all of them adjusted together.
 
-    ``level`` bounds the probability of any false claim of a difference in the family, and
-    separately that of any false equivalence; for a look of a sequential plan it is
-    `sequential.look_level`. ``margin`` (a fraction) allows "no difference larger than". A pair that
-    cannot be compared is refused and does not count in the family. ``beside`` are p-values of
-    verdicts on other figures that belong to the family.
+    The probability of any false claim of a difference in the family is at most alpha, and
+    separately that of any false equivalence: at once, or over all looks of a schedule, of which
+    this is `look`. ``margin`` (a fraction) allows "no difference larger than". A pair that cannot
+    be compared is refused and does not count in the family; one that is `settled` counts and is not
+    tested again. ``beside`` are p-values of verdicts on other figures that belong to the family.
     """
-    allowed = [pair for pair in family if pair.refusal is None]
-    size = len(allowed) + len(beside)
-    made = [tests.of(pair, level, size) for pair in allowed]
-    p_values = [*(test.p for test in made), *beside]
-    adjusted, levels = estimates.holm(p_values), estimates.holm_levels(p_values, level)
-    p_equivalence = _equivalences(allowed, margin)
-    found = {}
+    settled = settled or {}
+    earlier = [one for one in settled.values() if one.relation != "refused"]
+    allowed = [p for p in family if p.refusal is None and _names(p) not in settled]
+    shared = shared_by([p for p in family if p.refusal is None])
+    made = [tests.of(pair, shared) for pair in allowed]
+    level = look.level if look else bonferroni
+    others = len(earlier) + len(beside)
+    level_of = _levels(made, level, others)
+    at_end = _levels(made, look.last.level, others) if look else None
+    p_values, held = [*(test.p for test in made), *beside], sum(not one.differs for one in earlier)
+    adjusted = estimates.holm(p_values, level_of, held, level(1))
+    steps = estimates.holm_steps(p_values, level_of, held)
+    held = sum(one.relation != "equivalent" for one in earlier)
+    equal = [test.equivalence(margin) for test in made] if margin else []
+    p_equivalence = (
+        estimates.holm(equal, level_of, held, level(1)) if margin else [None] * len(made)
+    )
+    equal_steps = estimates.holm_steps(equal, level_of, held)
+    found = dict(settled)
     for i, pair in enumerate(allowed):
         tested = Verdict(
             pair.model.label,
@@ -52,18 +74,43 @@ def contrasts(
             ACCURACY,
             "unclear",
             n=pair.seeds,
-            estimate=made[i].at(levels[i]),
+            estimate=made[i].at(level_of(steps[i])),
             p=made[i].p,
             p_adjusted=adjusted[i],
-            level=levels[i],
-            family=size,
+            level=level_of(steps[i]),
+            family=len(allowed) + len(earlier) + len(beside),
             effect_size=made[i].effect_size,
             margin=margin,
             p_equivalence=p_equivalence[i],
             left_out=pair.left_out(),
+            p_paired=made[i].p_paired,
+            p_flip=paired.sign_flip(pair.differences) if pair.seeds > 1 else None,
         )
-        found[id(pair)] = _decided(tested, pair, level)
-    return tuple(found.get(id(pair)) or _refused(pair) for pair in family)
+        verdict = _decided(tested, pair, made[i], level(1))
+        if look and at_end and margin and not verdict.settled:
+            levels = at_end(steps[i]), at_end(equal_steps[i])
+            if hopeless(made[i], look.last.seeds, *levels, margin):
+                verdict = replace(verdict, stopped_before=look.last.seeds)
+        found[_names(pair)] = verdict
+    return tuple(found.get(_names(pair)) or _refused(pair) for pair in family)
+
+
+def _names(pair: Pair) -> tuple[str, str]:
+    return pair.model.label, pair.baseline.label
+
+
+def _levels(made: Sequence[PairedTest], level: Levels, earlier: int) -> Levels:
+    """The level of a test by the number of hypotheses that Holm's procedure has left.
+
+    Moderated t-tests keep the level of two at its last step, where the noisiest network of all is
+    often the one that is left; with three seeds they keep that of all contrasts.
+    """
+    moderated = [test.difference.n for test in made if test.moderated]
+    if not moderated:
+        return level
+    if min(moderated) < STEPPING:
+        return lambda left: level(len(made) + earlier)
+    return lambda left: level(max(left, 2))
 
 
 def spread(comparison: Comparison) -> float | None:
@@ -80,35 +127,35 @@ def spread(comparison: Comparison) -> float | None:
     return math.sqrt(squares / freedom) if freedom else None
 
 
-def _equivalences(allowed: Sequence[Pair], margin: float | None) -> list[float | None]:
-    """Holm's adjusted p-values of equivalence; one seed proves none."""
-    if margin is None:
-        return [None] * len(allowed)
-    p_values = [
-        sequential.equivalence(pair.differences, margin) if pair.seeds > 1 else 1.0
-        for pair in allowed
-    ]
-    return [*estimates.holm(p_values)]
-
-
-def _decided(tested: Verdict, pair: Pair, level: float) -> Verdict:
+def _decided(tested: Verdict, pair: Pair, test: PairedTest, level: float) -> Verdict:
     """The verdict with its relation, `level` being that of the whole family."""
-    assert tested.estimate and tested.level and tested.p_adjusted is not None
+    assert tested.estimate and tested.level and tested.p is not None
     value, low, high = tested.estimate.value, tested.estimate.low, tested.estimate.high
     excludes_zero = low is None or high is None or low > 0 or high < 0
-    if tested.p_adjusted <= level and excludes_zero:
+    if tested.p <= tested.level and excludes_zero:
         return replace(tested, relation="higher" if value > 0 else "lower")
     if tested.p_equivalence is not None and tested.p_equivalence <= level:
         return replace(tested, relation="equivalent")
     if pair.seeds < 2:
         return replace(tested, relation="too few")
-    deviation = paired.deviation(pair.differences)
     smallest, doubled = (
-        power.detectable(deviation, seeds, tested.level) for seeds in (pair.seeds, 2 * pair.seeds)
+        _detectable(test, seeds, tested.level) for seeds in (pair.seeds, 2 * pair.seeds)
     )
     few = pair.seeds < 3 or smallest > NOTABLE or (smallest == 0 and value != 0)
     relation: Relation = "too few" if few else "unclear"
     return replace(tested, relation=relation, detectable=smallest, detectable_doubled=doubled)
+
+
+def _detectable(test: PairedTest, seeds: int, level: float) -> float:
+    """The smallest true difference that so many seeds find with 80 % power; 0 without spread."""
+    more = seeds - test.difference.n
+    return max(
+        (
+            power.detectable(one.deviation, seeds, level, freedom=one.freedom + more)
+            for one in test.spreads
+        ),
+        default=0.0,
+    )
 
 
 def _refused(pair: Pair) -> Verdict:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from convcompare.store.run import Run
 
-from .pairs import Pair
+from .pairs import Pair, pair
 from .stats import paired, proportions
 from .stats.paired import PairedTest
 from .stats.proportions import Hits
+from .stats.shared import FEWEST, SharedSpread, shared_spread
 
 
 class PairTests:
@@ -24,25 +27,42 @@ class PairTests:
         self._hits: dict[str, Hits] = {}
         self._made: dict[tuple[object, ...], PairedTest] = {}
 
-    def of(self, pair: Pair, level: float, contrasts: int) -> PairedTest:
-        """The test of a pair as one of so many contrasts, with its interval at `level`.
+    def of(self, pair: Pair, shared: SharedSpread | None = None) -> PairedTest:
+        """The test of a pair.
 
-        Two seeds or more: the paired t-test, beside the exact sign-flip test once that can reject
-        at all. One seed: McNemar's test.
+        Three seeds or more, and a spread that is `shared`: the moderated paired t-test. Two seeds
+        or more: the paired t-test. One seed: McNemar's test.
         """
-        with_flips = pair.seeds > 1 and paired.can_reject(pair.seeds, level, contrasts)
-        key = (tuple((a.id, b.id) for a, b in pair.runs), level, with_flips)
+        key = (tuple((a.id, b.id) for a, b in pair.runs), shared if pair.seeds >= FEWEST else None)
         if key not in self._made:
-            self._made[key] = self._test(pair, level, with_flips)
+            self._made[key] = self._test(pair, shared)
         return self._made[key]
 
-    def _test(self, pair: Pair, level: float, with_flips: bool) -> PairedTest:
-        if pair.seeds > 1:
-            return paired.compare(pair.differences, level, with_flips)
-        ((run, baseline),) = pair.runs
-        return proportions.mcnemar(self._hits_of(run), self._hits_of(baseline), level)
+    def _test(self, pair: Pair, shared: SharedSpread | None) -> PairedTest:
+        if pair.seeds == 1:
+            ((run, baseline),) = pair.runs
+            return proportions.mcnemar(self._hits_of(run), self._hits_of(baseline))
+        if shared is None or pair.seeds < FEWEST:
+            return paired.t_test(pair.differences)
+        guarded = not shared.noisy.isdisjoint((pair.model.label, pair.baseline.label))
+        return paired.moderated(pair.differences, shared.variance, shared.weight, guarded)
 
     def _hits_of(self, run: Run) -> Hits:
         if run.id not in self._hits:
             self._hits[run.id] = self._read(run)
         return self._hits[run.id]
+
+
+def shared_by(family: Sequence[Pair]) -> SharedSpread | None:
+    """The spread that the networks of a family share; None where there are too few of them."""
+    groups = {one.label: one for each in family for one in (each.model, each.baseline)}
+    if len(groups) < FEWEST:
+        return None
+    variances = {}
+    for first, second in itertools.combinations(groups.values(), 2):
+        runs = pair(first, second).runs
+        both = replace(family[0], model=first, baseline=second, runs=runs)
+        if both.seeds >= FEWEST and both.refusal is None:
+            spread = paired.deviation(both.differences)
+            variances[frozenset((first.label, second.label))] = (spread**2, both.seeds)
+    return shared_spread(variances, [frozenset((p.model.label, p.baseline.label)) for p in family])

@@ -65,7 +65,10 @@ class Verdict:
     `margin`, where one was given. ``detectable`` is the difference that these seeds show with 80 %
     power, ``detectable_doubled`` what twice as many do; both are None for one seed and where the
     relation is clear, and 0 where all seeds show the same difference. ``values`` are the figures of
-    the model and the baseline themselves, for those that are shown by their values.
+    the model and the baseline themselves, for those that are shown by their values. ``p_paired``
+    and ``p_flip`` are those of the plain paired t-test and of sign flips, which decide nothing.
+    ``stopped_before`` is the seeds of the last look of a schedule, where more seeds up to there
+    would hardly decide the contrast.
     """
 
     model: str
@@ -86,6 +89,9 @@ class Verdict:
     refusal: Refusal | None = None
     left_out: tuple[LeftOut, ...] = ()
     values: tuple[float, float] | None = None
+    p_paired: float | None = None
+    p_flip: float | None = None
+    stopped_before: int | None = None
 
     @property
     def differs(self) -> bool:
@@ -94,5 +100,10 @@ class Verdict:
 
     @property
     def settled(self) -> bool:
-        """Whether more seeds would not be asked for: a difference, equivalence, or a refusal."""
+        """Whether it is decided: a difference, equivalence, or a refusal."""
         return self.relation not in ("unclear", "too few")
+
+    @property
+    def open(self) -> bool:
+        """Whether more seeds are worth their time: it is not settled, and was not stopped."""
+        return not self.settled and self.stopped_before is None

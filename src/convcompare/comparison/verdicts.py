@@ -9,6 +9,7 @@ from convcompare.core import formatting
 
 from .quantity import ACCURACY, Quantity
 from .stats import power
+from .stats import shared as shared_by
 from .stats.estimates import ALPHA, Estimate
 from .verdict import Differing, Refusal, Verdict
 
@@ -60,6 +61,8 @@ def note(verdict: Verdict) -> str:
     for one in verdict.left_out:
         seeds = ", ".join(map(str, one.seeds))
         notes.append(f"without seed {seeds}: no run of {one.model} that counts")
+    if verdict.stopped_before:
+        notes.append(stopped(verdict.stopped_before))
     return "; ".join(notes)
 
 
@@ -67,11 +70,18 @@ def outlook(verdict: Verdict) -> str:
     """What twice the seeds could show; empty where that is clear or cannot be told."""
     if verdict.settled:
         return ""
+    if verdict.stopped_before:
+        return stopped(verdict.stopped_before)
     if verdict.n < 2:
         return "two seeds or more compare the architectures"
     if not verdict.detectable_doubled or verdict.detectable_doubled >= 1:
         return ""
     return f"{2 * verdict.n} seeds could show {_size(verdict.detectable_doubled, verdict.quantity)}"
+
+
+def stopped(most_seeds: int) -> str:
+    """Why a contrast gets no more seeds although it is not decided."""
+    return f"stopped: more seeds up to {most_seeds} would hardly show anything"
 
 
 def method(verdict: Verdict) -> str:
@@ -99,12 +109,14 @@ def detectable_words(
 
     ``spread`` is the standard deviation of paired differences of accuracy in earlier runs
     (`contrasts.spread`), a fraction; None takes 0.3 points and says so. With several contrasts the
-    strictest level of Holm's procedure is reckoned with.
+    strictest level of Holm's procedure is reckoned with, and the spread that the networks share.
     """
     if seeds < 2:
         return "one seed shows how two trained networks differ, not how two architectures do"
     taken = TYPICAL_SPREAD if spread is None else spread
-    smallest = power.detectable(taken, seeds, alpha / contrasts)
+    shared = seeds >= shared_by.FEWEST and contrasts > 1
+    freedom = seeds - 1 + (min(shared_by.MOST_WEIGHT, contrasts - 1) if shared else 0)
+    smallest = power.detectable(taken, seeds, alpha / contrasts, freedom=freedom)
     source = "assuming that they vary" if spread is None else "as they varied in earlier runs"
     return (
         f"{seeds} seeds can show differences of about {shown_points(smallest)} "

@@ -45,6 +45,12 @@ class ExperimentPlan:
 
         return replace(self, trials=grid(self.candidates, self.dataset, seeds))
 
+    def with_seeds_of(self, seeds: Mapping[str, Sequence[int]]) -> ExperimentPlan:
+        """The same with these seeds of each network, by its label."""
+        every = self.with_seeds(list(dict.fromkeys(one for each in seeds.values() for one in each)))
+        kept = tuple(trial for trial in every.trials if trial.seed in seeds[trial.label])
+        return replace(every, trials=kept)
+
     def runner(self) -> TrialRunner:
         """What runs the trials of this plan, and measures with the machine to itself."""
         from .trial_runner import TrialRunner

@@ -39,8 +39,9 @@ def run(plan: ExperimentPlan, reporter: Reporter) -> Assessment:
 
 
 def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
-    """Look after 3, 5, 8 … seeds whether every contrast is decided, and stop if so.
+    """Look after 3, 5, 8 … seeds whether every contrast is decided or hopeless, and stop if so.
 
+    Only the networks of contrasts that are still open get more seeds.
     The seeds so far and the looks at them are part of the record, so that the verdict can be had
     again from the runs.
     """
@@ -55,16 +56,22 @@ def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
     schedule = looks(min(3, asked.most_seeds), asked.most_seeds)
     if request.fresh:
         forget(plan.with_seeds(range(first, first + asked.most_seeds)))
+    seeds_of = dict.fromkeys((one.label for one in plan.candidates), 0)
+    open_pairs: Sequence[tuple[str, str]] = ()
     for done, seeds in enumerate(schedule, start=1):
+        growing = {label for names in open_pairs for label in names} if open_pairs else seeds_of
+        seeds_of |= dict.fromkeys(growing, seeds)
         interim = InterimSchedule(schedule, done, asked.margin)
-        part = plan.with_seeds(range(first, first + seeds))
+        part = plan.with_seeds_of(
+            {label: range(first, first + number) for label, number in seeds_of.items()}
+        )
         comparison = run_plan(part, reporter, interim)
         assessment = Assessment(comparison, plan.store, request.all_pairs)
-        undecided = [(c.model, c.baseline) for c in assessment.contrasts if not c.settled]
+        open_pairs = [(c.model, c.baseline) for c in assessment.contrasts if c.open]
         out_of_time = time.monotonic() - started > asked.most_seconds
-        if not undecided or done == len(schedule) or out_of_time:
+        if not open_pairs or done == len(schedule) or out_of_time:
             break
-        reporter.undecided(seeds, undecided)
+        reporter.undecided(seeds, open_pairs)
     return comparison
 
 

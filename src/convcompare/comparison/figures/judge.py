@@ -11,7 +11,7 @@ from convcompare.store.run_store import RunStore
 from ..contrasts import contrasts
 from ..pair_tests import PairTests
 from ..pairs import Pair
-from ..stats import estimates, paired, power, sequential
+from ..stats import estimates, paired, power
 from ..stats.estimates import ALPHA
 from ..verdict import Relation, Verdict
 from .figure_tests import Tested, tested
@@ -23,12 +23,11 @@ def figure_contrasts(
     measures: Sequence[Measure],
     store: RunStore,
     accuracies: PairTests,
-    level: float = ALPHA,
 ) -> tuple[Verdict, ...]:
     """A verdict on each figure of each pair, in the order of the figures.
 
     Holm's procedure goes over all that are tested, whatever their figure: the probability of any
-    false difference among all of them is at most `level`, and separately that of any false
+    false difference among all of them is at most alpha, and separately that of any false
     equivalence. Counts, refusals, single runs and too few seeds are not tested.
 
     Args:
@@ -36,7 +35,6 @@ def figure_contrasts(
         measures: The figures; that of accuracy is tested as it is by itself.
         store: Where predictions and analyses of the runs are.
         accuracies: The tests of accuracy.
-        level: The probability of any false difference.
 
     Raises:
         UsageError: A metric cannot be computed.
@@ -51,9 +49,9 @@ def figure_contrasts(
     p_values = [one.test.p for one in made]
     accuracy: Sequence[Verdict] = ()
     if any(measure.test == "accuracy" for measure in measures):
-        accuracy = contrasts(pairs, accuracies, level, beside=p_values)
+        accuracy = contrasts(pairs, accuracies, beside=p_values)
     p_values += [verdict.p for verdict in accuracy if verdict.p is not None]
-    decided = iter(_decided(made, p_values, level))
+    decided = iter(_decided(made, p_values))
     rest = iter([next(decided) if isinstance(one, Tested) else one for one in others])
     return tuple(
         verdict
@@ -62,12 +60,13 @@ def figure_contrasts(
     )
 
 
-def _decided(made: Sequence[Tested], p_values: Sequence[float], level: float) -> Iterator[Verdict]:
+def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verdict]:
     """The verdicts, the p-values of the whole family being known; theirs come first."""
-    adjusted, levels = estimates.holm(p_values), estimates.holm_levels(p_values, level)
+    adjusted = estimates.holm(p_values)
+    levels = [estimates.bonferroni(step) for step in estimates.holm_steps(p_values)]
     with_margin = [one for one in made if _may_be_equivalent(one)]
     closer = [
-        sequential.equivalence(one.differences, one.measure.margin or 0) for one in with_margin
+        paired.t_test(one.differences).equivalence(one.measure.margin or 0) for one in with_margin
     ]
     alike = {id(one): p for one, p in zip(with_margin, estimates.holm(closer), strict=True)}
     for one, p_adjusted, own_level in zip(made, adjusted, levels, strict=False):
@@ -82,25 +81,26 @@ def _decided(made: Sequence[Tested], p_values: Sequence[float], level: float) ->
             margin=one.measure.margin,
             p_equivalence=alike.get(id(one)),
         )
-        yield _with_sizes(replace(verdict, relation=_relation(verdict, one, level)), one)
+        yield _with_sizes(replace(verdict, relation=_relation(verdict, one)), one)
 
 
 def _may_be_equivalent(one: Tested) -> bool:
     return one.measure.margin is not None and len(one.differences) > 1
 
 
-def _relation(verdict: Verdict, one: Tested, level: float) -> Relation:
-    """What the tests say; `level` is that of the whole family."""
+def _relation(verdict: Verdict, one: Tested) -> Relation:
+    """What the tests say."""
     assert verdict.p_adjusted is not None
     effect = one.test.difference.value
     if verdict.quantity.scale == "ratio" and not _unsized(one):
         effect = math.log(effect)
-    if verdict.p_adjusted <= level and effect:
+    if verdict.p_adjusted <= ALPHA and effect:
         return "higher" if effect > 0 else "lower"
-    if verdict.p_equivalence is not None and verdict.p_equivalence <= level:
+    if verdict.p_equivalence is not None and verdict.p_equivalence <= ALPHA:
         return "equivalent"
     by_signs = one.test.difference.low is None
-    if by_signs and not paired.can_reject(verdict.n, level, verdict.family):
+    smallest_p = 2.0 ** (1 - verdict.n)  # of all 2^n signs
+    if by_signs and smallest_p > estimates.bonferroni(verdict.family):
         return "too few"
     return "unclear"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 
 from . import paired
 from .estimates import Estimate
@@ -31,10 +32,10 @@ def prentice_wilcoxon(times: Sequence[float], baseline: Sequence[float]) -> Pair
     """
     score = scores([*times, *baseline])
     differences = [score[a] - score[b] for a, b in zip(times, baseline, strict=True)]
-    flipped = paired.sign_flip(differences)
     n = len(differences)
     method = f"paired Prentice–Wilcoxon, exact, over {n} seeds"
-    return PairedTest(Estimate(flipped.difference.value, None, None, n, method), flipped.p)
+    estimate = Estimate(fmean(differences), None, None, n, method)
+    return PairedTest(estimate, paired.sign_flip(differences))
 
 
 def scores(times: Sequence[float]) -> dict[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean, stdev
 
@@ -83,34 +83,52 @@ def share(hits: int, n: int, alpha: float = ALPHA) -> Estimate:
     return Estimate(p, centre - half, centre + half, n, "one run, Wilson interval over images")
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+Levels = Callable[[int], float]
+"""The level of a test by the number of hypotheses that it is one of; it falls as they grow."""
+
+
+def bonferroni(hypotheses: int) -> float:
+    """The level of each of so many tests: alpha/m."""
+    return ALPHA / hypotheses
+
+
+def holm(
+    p_values: Sequence[float],
+    level_of: Levels = bonferroni,
+    held: int = 0,
+    whole: float = ALPHA,
+) -> list[float]:
     """Holm's adjusted p-values, in the order given (Holm 1979, jstor.org/stable/4615733).
 
-    Claiming what is adjusted to `alpha` or less makes any false claim among all of them with
-    probability at most `alpha`, whatever the dependence between the tests.
+    Claiming what is adjusted to `whole` or less makes any false claim among all of them with
+    probability at most that, whatever the dependence between the tests. ``held`` further hypotheses
+    belong to the family and are not tested now.
     """
     adjusted, largest = [0.0] * len(p_values), 0.0
     for rank, i in enumerate(_by_size(p_values)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        factor = whole / level_of(held + len(p_values) - rank)
+        largest = max(largest, min(1.0, factor * p_values[i]))
         adjusted[i] = largest
     return adjusted
 
 
-def holm_levels(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
-    """The level at which Holm's procedure tests each p-value, in the order given.
+def holm_steps(
+    p_values: Sequence[float], level_of: Levels = bonferroni, held: int = 0
+) -> list[int]:
+    """Of how many hypotheses each was one when Holm's procedure tested it, in the order given.
 
-    It begins at alpha/m and rises with every claim; all that is left when the first claim fails is
-    tested at the level of that step. An interval of this level therefore excludes zero exactly
-    where Holm claims a difference, and being at least as wide as the plain one it covers at least
-    as often.
+    It begins at m = the tests and those `held`, and falls with every claim; all that is left when
+    the first claim fails is tested at that step. An interval of the level of that many therefore
+    excludes zero exactly where Holm claims a difference, and being at least as wide as the plain
+    one it covers at least as often.
     """
-    levels, step = [0.0] * len(p_values), len(p_values)
+    steps, step = [0] * len(p_values), held + len(p_values)
     claiming = True
     for i in _by_size(p_values):
-        levels[i] = alpha / step
-        claiming = claiming and p_values[i] <= levels[i]
+        steps[i] = step
+        claiming = claiming and p_values[i] <= level_of(step)
         step -= claiming
-    return levels
+    return steps
 
 
 def _by_size(values: Sequence[float]) -> list[int]:

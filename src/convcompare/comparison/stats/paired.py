@@ -1,8 +1,7 @@
 """Two networks trained with the same seeds: tests and intervals of their mean difference.
 
-Differences are model minus baseline, one a seed. The t-test rests on their being normal; the
-sign-flip test only on their being symmetric, and has 2^n outcomes, so that it can say nothing with
-few seeds. `compare` states the weaker of both claims.
+Differences are model minus baseline, one a seed. `t_test` takes its spread from these differences
+alone, `moderated` also from other networks.
 """
 
 from __future__ import annotations
@@ -36,23 +35,51 @@ def no_interval(_: float) -> Interval:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A standard deviation of paired differences, and the degrees of freedom that it has."""
+
+    deviation: float
+    freedom: int
+
+
+@dataclass(frozen=True)
 class PairedTest:
     """A mean difference with its interval, the two-sided p-value, and the effect size.
 
     ``effect_size`` is Hedges' g of paired differences: their mean in units of their standard
     deviation, corrected for few seeds; None where two seeds or none of the spread allow none.
-    ``interval`` gives the ends at any level up to that of the test.
+    ``interval`` gives the ends at any level. ``spreads`` are those that the mean was compared with:
+    several where each of several t-tests has to reject, none where it was not a t-test.
+    ``moderated`` is whether one of them rests on other networks, too. ``p_paired`` is that of the
+    plain paired t-test.
     """
 
     difference: Estimate
     p: float
     effect_size: float | None = None
     interval: Callable[[float], Interval] = no_interval
+    spreads: tuple[Spread, ...] = ()
+    moderated: bool = False
+    p_paired: float | None = None
 
     def at(self, level: float) -> Estimate:
-        """The difference with the interval of a stricter level: nothing is tested again."""
+        """The difference with the interval of another level: nothing is tested again."""
         low, high = self.interval(level)
         return replace(self.difference, low=low, high=high)
+
+    def equivalence(self, margin: float) -> float:
+        """The p-value of "the true mean difference is at least `margin` away from zero".
+
+        Two one-sided t-tests (Schuirmann 1987, doi:10.1007/BF01068419), the larger p-value: where
+        it is at most alpha, the difference is smaller than the margin, on either side. One seed
+        proves nothing; where all differences are equal, the one-sided sign-flip test stands in.
+        """
+        n, beyond = self.difference.n, abs(self.difference.value) - margin
+        if n < 2:
+            return 1.0
+        if not self.spreads:
+            return 2.0**-n if beyond < 0 else 1.0
+        return max(_below(beyond, spread, n) for spread in self.spreads)
 
 
 def t_test(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
@@ -61,23 +88,76 @@ def t_test(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
     Differences that are all equal have no spread to compare the mean with, and the t statistic
     would be infinite: the exact sign-flip test stands in, and there is no interval.
     """
-    n, value = len(differences), fmean(differences)
+    n = len(differences)
     if n < 2:
         raise ValueError("a paired t-test needs two differences or more")
     spread = stdev(differences)
     if spread <= ROUNDING:
-        flipped = sign_flip(differences, alpha)
-        method = f"exact sign-flip over {n} seeds (all differences are equal)"
-        return PairedTest(Estimate(value, None, None, n, method), flipped.p)
-    from scipy.special import stdtr
+        return _equal(differences)
+    return _student(differences, (Spread(spread, n - 1),), f"paired t over {n} seeds", alpha)
+
+
+def moderated(
+    differences: Sequence[float],
+    variance: float,
+    freedom: int,
+    guarded: bool = False,
+    alpha: float = ALPHA,
+) -> PairedTest:
+    """The paired t-test with a variance that is drawn towards that of other networks.
+
+    The moderated t of Smyth (2004, doi:10.2202/1544-6115.1027): with s² the variance of these n
+    differences, (freedom·variance + (n - 1)·s²)/(freedom + n - 1) on freedom + n - 1 degrees of
+    freedom, `freedom` being the weight of the variance of others. ``guarded``: the plain paired t
+    has to reject, too, so that the larger p-value and the wider interval count.
+    """
+    n, plain = len(differences), t_test(differences, alpha)
+    own = deviation(differences) ** 2
+    pooled = (freedom * variance + (n - 1) * own) / (freedom + n - 1)
+    if math.sqrt(pooled) <= ROUNDING or (guarded and not plain.spreads):
+        return replace(plain, moderated=True)
+    spreads = (Spread(math.sqrt(pooled), freedom + n - 1), *(plain.spreads if guarded else ()))
+    method = f"moderated paired t over {n} seeds"
+    if guarded:
+        method += ", the weaker of it and the plain one"
+    test = _student(differences, spreads, method, alpha)
+    return replace(test, moderated=True, p_paired=plain.p, effect_size=plain.effect_size)
+
+
+def _student(
+    differences: Sequence[float], spreads: tuple[Spread, ...], method: str, alpha: float
+) -> PairedTest:
+    """Student's t-test of the mean with each of these spreads, all of which have to reject."""
+    from scipy.special import stdtrit
+
+    n, value = len(differences), fmean(differences)
 
     def interval(level: float) -> Interval:
-        around = estimates.mean(differences, level)
-        return around.low, around.high
+        half = max(
+            float(stdtrit(one.freedom, 1 - level / 2)) * one.deviation / math.sqrt(n)
+            for one in spreads
+        )
+        return value - half, value + half
 
-    estimate = Estimate(value, *interval(alpha), n, f"paired t over {n} seeds")
-    p = 2 * float(stdtr(n - 1, -abs(value) / spread * math.sqrt(n)))
-    return PairedTest(estimate, p, hedges(value / spread, n), interval)
+    p = max(2 * _below(-abs(value), one, n) for one in spreads)
+    own = deviation(differences)
+    effect = hedges(value / own, n) if own else None
+    estimate = Estimate(value, *interval(alpha), n, method)
+    return PairedTest(estimate, p, effect, interval, spreads, p_paired=p)
+
+
+def _below(value: float, spread: Spread, n: int) -> float:
+    """The probability that the t statistic of n differences is below that of this mean."""
+    from scipy.special import stdtr
+
+    return float(stdtr(spread.freedom, value / spread.deviation * math.sqrt(n)))
+
+
+def _equal(differences: Sequence[float]) -> PairedTest:
+    """The sign-flip test of differences that are all the same."""
+    n, p = len(differences), sign_flip(differences)
+    method = f"exact sign-flip over {n} seeds (all differences are equal)"
+    return PairedTest(Estimate(fmean(differences), None, None, n, method), p, p_paired=p)
 
 
 def hedges(d_z: float, n: int) -> float | None:
@@ -93,85 +173,22 @@ def hedges(d_z: float, n: int) -> float | None:
     return factor * d_z
 
 
-def sign_flip(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
-    """The two-sided sign-flip test of the mean (Fisher 1935, *The Design of Experiments*, §21).
+def sign_flip(differences: Sequence[float]) -> float:
+    """The p-value of sign flips of the mean (Fisher 1935, *The Design of Experiments*, §21).
 
     If the networks are alike, every difference is as likely with the other sign: p is the share of
     all 2^n assignments whose mean is as far from zero. Above 20 seeds, of 100,000 random ones, the
-    observed counted in (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585), from a fixed seed.
-
-    The interval holds the differences that the test does not reject: its ends are two of the means
-    of all subsets of the differences (Hartigan 1969, doi:10.1080/01621459.1969.10501057). It is
-    None where there are too few seeds for the test to reject anything.
+    observed counted in (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585), from a fixed seed. It
+    can say nothing with few seeds: it is reported beside the t-test, and decides nothing.
     """
     values = np.asarray(differences, dtype=np.float64)
-    n = len(values)
-    if n < 1:
+    if not len(values):
         raise ValueError("a sign-flip test needs a difference")
-    exact = n <= EXACT_UP_TO
-    sums, sizes = _all_subsets(values) if exact else _random_subsets(values)
-    outcomes = len(sums) + (not exact)
-    p = (_as_far(sums, float(values.sum())) + (not exact)) / outcomes
-    lowest, highest = _tails(sums[sizes > 0] / sizes[sizes > 0], _rank(alpha, outcomes))
-
-    def interval(level: float) -> Interval:
-        rank = _rank(level, outcomes)
-        return (float(lowest[rank - 1]), float(highest[-rank])) if rank else (None, None)
-
-    method = f"{'exact' if exact else 'Monte Carlo'} sign-flip over {n} seeds"
-    estimate = Estimate(fmean(differences), *interval(alpha), n, method)
-    return PairedTest(estimate, p, interval=interval)
-
-
-def _rank(level: float, outcomes: int) -> int:
-    """How many outcomes on either side a test of this level rejects."""
-    return math.floor(level * outcomes / 2 + ROUNDING)
-
-
-def _tails(
-    means: npt.NDArray[np.float64], rank: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The lowest and the highest `rank` of some means, ascending: (rank,) each."""
-    if not rank:
-        return means[:0], means[:0]
-    parts = np.partition(means, [rank - 1, len(means) - rank])
-    return np.sort(parts[:rank]), np.sort(parts[-rank:])
-
-
-def _as_far(sums: npt.NDArray[np.float64], total: float) -> int:
-    """How many subsets leave a total as far from zero as it is, their signs flipped."""
-    return int(np.sum(np.abs(total - 2 * sums) >= abs(total) - ROUNDING))
-
-
-def can_reject(n: int, alpha: float, tests: int = 1) -> bool:
-    """Whether n sign flips can reach the level that the strictest of several tests needs.
-
-    From 6 seeds on for one test at 5 %, from 7 for two or three, from 8 for four to six.
-    """
-    return 2.0 ** (1 - n) <= alpha / tests
-
-
-def compare(
-    differences: Sequence[float], alpha: float = ALPHA, with_flips: bool = False
-) -> PairedTest:
-    """The paired t-test; ``with_flips`` beside the sign-flip test, and then the weaker claim.
-
-    That is the larger p-value and the hull of both intervals. Two valid tests of which both must
-    reject reject falsely no more often than either does.
-    """
-    t = t_test(differences, alpha)
-    if not with_flips or t.difference.low is None:
-        return t
-    flips = sign_flip(differences, alpha)
-
-    def interval(level: float) -> Interval:
-        ends = (*t.interval(level), *flips.interval(level))
-        known = [end for end in ends if end is not None]
-        return min(known), max(known)
-
-    method = f"paired t and {flips.difference.method}, the weaker of both"
-    both = Estimate(t.difference.value, *interval(alpha), t.difference.n, method)
-    return PairedTest(both, max(t.p, flips.p), t.effect_size, interval)
+    exact = len(values) <= EXACT_UP_TO
+    sums = _all_subsets(values) if exact else _random_subsets(values)
+    total = float(values.sum())
+    as_far = int(np.sum(np.abs(total - 2 * sums) >= abs(total) - ROUNDING))
+    return (as_far + (not exact)) / (len(sums) + (not exact))
 
 
 def ratio(
@@ -189,22 +206,18 @@ def ratio(
     return Estimate(math.exp(log.value), low, high, log.n, method)
 
 
-Sums = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-
-
-def _all_subsets(values: npt.NDArray[np.float64]) -> Sums:
-    """The sum and the size of every subset of n values, the empty one first: (2^n,) each."""
-    sums, sizes = np.zeros(1), np.zeros(1)
+def _all_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The sum of every subset of n values, the empty one first: (2^n,)."""
+    sums = np.zeros(1)
     for value in values:
         sums = np.concatenate([sums, sums + value])
-        sizes = np.concatenate([sizes, sizes + 1])
-    return sums, sizes
+    return sums
 
 
-def _random_subsets(values: npt.NDArray[np.float64]) -> Sums:
-    """The same of random subsets, always the same ones: (DRAWS,) each."""
+def _random_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The same of random subsets, always the same ones: (DRAWS,)."""
     flipped = np.random.Generator(np.random.PCG64(0)).random((DRAWS, len(values))) < 0.5
-    return flipped @ values, flipped.sum(1).astype(np.float64)
+    return flipped @ values
 
 
 def deviation(differences: Sequence[float]) -> float:

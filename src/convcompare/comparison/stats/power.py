@@ -14,32 +14,38 @@ POWER = 0.8
 """The probability of finding a difference that is called detectable (Cohen 1988, §2.4)."""
 
 
-def detectable(spread: float, n: int, alpha: float = ALPHA, power: float = POWER) -> float:
+def detectable(
+    spread: float,
+    n: int,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    freedom: int | None = None,
+) -> float:
     """The smallest true difference that a two-sided paired t-test over n seeds finds with `power`.
 
     ``spread`` is the standard deviation of the differences, in the unit of the result. The t
-    statistic of a true difference d follows the noncentral t distribution with n - 1 degrees of
-    freedom and noncentrality d √n / spread (Johnson and Welch 1940,
+    statistic of a true difference d follows the noncentral t distribution with `freedom` degrees of
+    freedom (n - 1 where it is None) and noncentrality d √n / spread (Johnson and Welch 1940,
     doi:10.1093/biomet/31.3-4.362); power grows with d, so the answer is found by halving.
     """
-    return spread * _detectable_effect(n, alpha, power)
+    return spread * _detectable_effect(n, alpha, power, n - 1 if freedom is None else freedom)
 
 
 @functools.cache
-def _detectable_effect(n: int, alpha: float, power: float) -> float:
+def _detectable_effect(n: int, alpha: float, power: float, freedom: int) -> float:
     """The smallest detectable difference in standard deviations of the differences."""
     if n < 2:
         raise ValueError("a paired t-test needs two seeds or more")
     low, high = 0.0, 1.0
-    while power_of(high, n, alpha) < power:
+    while power_of(high, n, alpha, freedom) < power:
         high *= 2
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if power_of(middle, n, alpha) < power else (low, middle)
+        low, high = (middle, high) if power_of(middle, n, alpha, freedom) < power else (low, middle)
     return high
 
 
-def power_of(effect: float, n: int, alpha: float = ALPHA) -> float:
+def power_of(effect: float, n: int, alpha: float = ALPHA, freedom: int | None = None) -> float:
     """The probability of finding a true difference of `effect` standard deviations with n seeds.
 
     That is, of t beyond its critical value on the right side: the mean of the normal probability
@@ -49,8 +55,9 @@ def power_of(effect: float, n: int, alpha: float = ALPHA) -> float:
     from scipy.special import chdtri, ndtr, stdtrit
 
     shares, weights = _nodes()
-    critical = stdtrit(n - 1, 1 - alpha / 2)
-    deviations = np.sqrt(chdtri(n - 1, shares) / (n - 1))
+    df = n - 1 if freedom is None else freedom
+    critical = stdtrit(df, 1 - alpha / 2)
+    deviations = np.sqrt(chdtri(df, shares) / df)
     return float(weights @ ndtr(effect * math.sqrt(n) - critical * deviations))
 
 

@@ -2,25 +2,30 @@
 
 Looking after each round and stopping at the first p ≤ 0.05 claims a difference between equal
 networks in 17 % of all cases with the five looks of `looks` (Armitage, McPherson and Rowe 1969,
-doi:10.2307/2343787). Here each look has a level of its own, fixed before the first seed, and the
-levels add up to alpha: by Boole's inequality no dependence between the looks, no number of
-contrasts tested with Holm at each of them and no rule of stopping earlier can bring the
-probability of any false claim above alpha. How much is spent by which look is an alpha spending
-function (Lan and DeMets 1983, doi:10.1093/biomet/70.3.659), linear in the number of seeds.
+doi:10.2307/2343787). Here each look has a level of its own, fixed before the first seed: `spending`
+says which. With several contrasts Holm's procedure takes its steps at each look, every one of them
+at the levels of its own share of alpha, alpha/m and so on (Ye, Li, Liu and Yao 2013,
+doi:10.1002/sim.5700). No rule of stopping earlier can make false claims more frequent.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, stdev
+from dataclasses import dataclass, replace
 
 from .estimates import ALPHA
-from .paired import ROUNDING
+from .look_levels import KNOWN
+from .paired import PairedTest, Spread
+from .spending import exact_levels
 
 MOST_SEEDS = 20
 GROWTH = 1.6
 """Each look has so many times the seeds of the one before: 3, 5, 8, 13, 20 (20.8 cut off)."""
+HOPELESS = 0.1
+"""A contrast is stopped where every verdict has less than this chance at the last look."""
+STOPPED_FROM = 8
+"""Seeds below which the spread is known too roughly to stop: 3 or 5 would lose power."""
 
 
 def looks(first: int = 3, most: int = MOST_SEEDS) -> tuple[int, ...]:
@@ -41,24 +46,79 @@ def looks(first: int = 3, most: int = MOST_SEEDS) -> tuple[int, ...]:
 def look_level(schedule: Sequence[int], look: int, alpha: float = ALPHA) -> float:
     """The level of significance of look number `look`, counted from 0.
 
-    Its share of alpha is its share of the seeds: the first look at 3 of 20 seeds is made at 3/20
-    of alpha, the next, which adds 2 seeds, at 2/20. All of them add up to alpha.
+    All looks together claim a false difference of one contrast with the probability alpha.
     """
-    before = schedule[look - 1] if look else 0
-    return alpha * (schedule[look] - before) / schedule[-1]
+    hypotheses = round(ALPHA / alpha)
+    known = KNOWN.get(tuple(schedule), ())
+    if 1 <= hypotheses <= len(known) and math.isclose(alpha, ALPHA / hypotheses):
+        return known[hypotheses - 1][look]
+    return exact_levels(tuple(schedule), alpha)[look]
 
 
-def equivalence(differences: Sequence[float], margin: float) -> float:
-    """The p-value of "the true mean difference is at least `margin` away from zero".
+@dataclass(frozen=True)
+class Look:
+    """Look number `number`, counted from 0, of a schedule of numbers of seeds."""
 
-    Two one-sided t-tests (Schuirmann 1987, doi:10.1007/BF01068419), the larger p-value: where it
-    is at most alpha, the difference is smaller than the margin, on either side. Two seeds or more;
-    where all differences are equal, the one-sided sign-flip test stands in, as in `paired.t_test`.
+    schedule: tuple[int, ...]
+    number: int
+
+    @property
+    def seeds(self) -> int:
+        """The seeds of each network at this look."""
+        return self.schedule[self.number]
+
+    @property
+    def last(self) -> Look:
+        """The look at the end of the schedule."""
+        return replace(self, number=len(self.schedule) - 1)
+
+    def level(self, hypotheses: int = 1) -> float:
+        """The level of each of so many tests at this look."""
+        return look_level(self.schedule, self.number, ALPHA / hypotheses)
+
+
+def hopeless(
+    test: PairedTest, at_end: int, level: float, equivalence_level: float, margin: float
+) -> bool:
+    """Whether neither a difference nor equivalence is likely to be found by the last look.
+
+    The conditional power of both (Lan, Simon and Halperin 1982, doi:10.1080/07474948208836014) is
+    below 10 %, if the true difference and spread are those seen so far. ``at_end`` are the seeds of
+    the last look, the levels those that the contrast would be tested at there, ``margin`` that of
+    equivalence. It is not binding: going on all the same claims nothing falsely. False below 8
+    seeds, and where there is no spread.
     """
-    n, spread = len(differences), stdev(differences)
-    beyond = abs(fmean(differences)) - margin
-    if spread <= ROUNDING:
-        return 2.0**-n if beyond < 0 else 1.0
-    from scipy.special import stdtr
+    n = test.difference.n
+    if not STOPPED_FROM <= n < at_end or not test.spreads:
+        return False
+    chances = [
+        _chances(test, one, at_end, level, equivalence_level, margin) for one in test.spreads
+    ]
+    return all(min(each) < HOPELESS for each in zip(*chances, strict=True))
 
-    return float(stdtr(n - 1, beyond / spread * math.sqrt(n)))
+
+def _chances(
+    test: PairedTest,
+    spread: Spread,
+    at_end: int,
+    level: float,
+    equivalence_level: float,
+    margin: float,
+) -> tuple[float, float]:
+    """The conditional power for a difference and for equivalence, by one of the spreads.
+
+    The mean of all seeds at the end is normal around that of now, of which the n seeds so far are
+    known: its standard deviation is s·√(N - n)/N.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    n, now = test.difference.n, abs(test.difference.value)
+    freedom, error = spread.freedom + at_end - n, spread.deviation / math.sqrt(at_end)
+    still_open = spread.deviation * math.sqrt(at_end - n) / at_end
+    needed = float(stdtrit(freedom, 1 - level / 2)) * error
+    room = margin - float(stdtrit(freedom, 1 - equivalence_level)) * error
+    different = ndtr((now - needed) / still_open) + ndtr((-now - needed) / still_open)
+    if room <= 0:
+        return float(different), 0.0
+    inside = ndtr((room - now) / still_open) - ndtr((-room - now) / still_open)
+    return float(different), float(inside)
