@@ -21,6 +21,7 @@ from typing import Any
 import ceiling
 import cluster
 import error_rates
+import false_verdicts
 import jobs
 import profile_step
 import spinning
@@ -152,6 +153,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "cluster": cluster.measure,
     "reports": reports,
     "error-rates": rates,
+    "false-verdicts": lambda: [*false_verdicts.tables(20_000, false_verdicts.SEEDS)],
     "speedrun": lambda: compare(SPEEDRUN),
 }
 

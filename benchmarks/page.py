@@ -39,6 +39,7 @@ def write_page(results: dict[str, Any], path: Path) -> None:
         "speedrun": page_studies.speedrun,
         "reports": page_studies.reports,
         "error-rates": page_studies.error_rates,
+        "false-verdicts": page_studies.false_verdicts,
         "start-up": _start_up,
     }
     parts = [INTRODUCTION]

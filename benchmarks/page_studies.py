@@ -68,7 +68,8 @@ def error_rates(part: dict[str, Any], where: str) -> str:
 mnist-mini, 84 seeds each · {where} · n = {part["false_claims"][0]["rounds"]} comparisons a row
 
 A network against itself under another name, so that every difference found is false (nominal: 5 %;
-in brackets the binomial interval of the simulation). *pool*: runs drawn without replacement.
+in brackets the binomial interval of the simulation). *pool*: runs drawn without replacement. *until
+clear* goes on to the last look here, without stopping what is hopeless.
 
 | network | seeds | contrasts | false verdicts | seeds on average | drawn from |
 |---|---|--:|---|--:|---|
@@ -83,4 +84,19 @@ Known differences, in standard deviations of the paired differences: the share t
 ![power against the number of seeds](pictures/power.png)
 
 Are accuracies over seeds close to normal? Shapiro–Wilk: {shapes}.
+"""
+
+
+def false_verdicts(lines: list[str], where: str) -> str:
+    text = "\n".join(lines)
+    return f"""\
+## Verdicts on simulated networks
+
+`python benchmarks/false_verdicts.py` · {where}
+
+Scenarios of [what a verdict rests on](concepts/statistics.md#measured); n is the number of
+simulated comparisons per figure. The largest share over all numbers of true differences among the
+contrasts is shown; 5.5 % is 3.2 standard errors above 5 %. *before* is the rule of the versions
+before: paired t, sign flips beside it, Holm. Welch's t and Dunnett's test are unpaired.
+{text}
 """

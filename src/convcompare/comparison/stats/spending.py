@@ -85,7 +85,7 @@ def _two_sided(n: int, w: float) -> float:
 def _edges(n: int, highest: float, cells: int) -> Array:
     """The ends of cells of |w| from 0 to the highest, of equal arcsin(|w|/√n): (cells + 1,)."""
     top = math.asin(min(1.0, highest / math.sqrt(n)))
-    return math.sqrt(n) * np.sin(np.linspace(0, top, cells + 1))
+    return np.asarray(math.sqrt(n) * np.sin(np.linspace(0, top, cells + 1)))
 
 
 def _points(edges: Array, n: int) -> Array:
@@ -93,8 +93,7 @@ def _points(edges: Array, n: int) -> Array:
     angles = np.arcsin(np.minimum(1, edges / math.sqrt(n)))
     middles, halves = (angles[1:] + angles[:-1]) / 2, np.diff(angles) / 2
     apart = halves / math.sqrt(3)
-    points: Array = math.sqrt(n) * np.sin(np.concatenate([middles - apart, middles + apart]))
-    return points
+    return np.asarray(math.sqrt(n) * np.sin(np.concatenate([middles - apart, middles + apart])))
 
 
 def _halved(cumulative: Array) -> Array:
