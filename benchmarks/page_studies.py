@@ -96,7 +96,7 @@ def false_verdicts(lines: list[str], where: str) -> str:
 
 Scenarios of [what a verdict rests on](concepts/statistics.md#measured); n is the number of
 simulated comparisons per figure. The largest share over all numbers of true differences among the
-contrasts is shown; 5.5 % is 3.2 standard errors above 5 %. *before* is the rule of the versions
+contrasts is shown. *before* is the rule of the versions
 before: paired t, sign flips beside it, Holm. Welch's t and Dunnett's test are unpaired.
 {text}
 """
