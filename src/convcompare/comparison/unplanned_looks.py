@@ -48,7 +48,9 @@ def earlier_looks(
         counts = [(len(ids & had), len(ids)) for ids in wanted]
         parts = [n for n, of in counts if FEWEST <= n < of]
         if len(parts) > 1:
-            found |= {min(parts), *record.get("looked", ())}
+            found.add(min(parts))
+        if sum(n >= FEWEST for n, _ in counts) > 1:  # the same comparison again keeps its looks
+            found |= set(record.get("looked", ()))
     return tuple(sorted(found))
 
 
