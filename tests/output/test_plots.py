@@ -8,6 +8,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,10 @@ class Drawings(dict[str, list[Drawing]]):
     def __missing__(self, name: str) -> list[Drawing]:
         opened = source(self.folder, name)
         with styled():
-            self[name] = [d for entry in register.plot for d in draw(entry, opened)]
+            self[name] = []
+            for entry in register.plot:
+                with suppress(UsageError) if entry.name == "power" else nullcontext():
+                    self[name] += draw(entry, opened)
             for drawing in self[name]:
                 drawing.figure.draw_without_rendering()
         return self[name]
@@ -365,7 +369,8 @@ def test_all_kinds_to_files(folder: Path, run: Run, tmp_path: Path) -> None:
     result = run("plot", "all", "--store", str(folder / "three"), "--out", "figures")
     assert result.code == 0, result.err
     paths = [tmp_path / line for line in result.out.split()]
-    assert len(paths) == 17
+    assert len(paths) == 18
+    assert "power is not drawn: every contrast is decided" in result.err
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
         table = list(csv.reader(io.StringIO(path.with_suffix(".csv").read_text())))
@@ -407,7 +412,9 @@ def test_out_is_a_folder_or_a_file(folder: Path, run: Run, tmp_path: Path) -> No
     assert run("plot", "loss", *three, "--figure-format", "pgn").err.endswith("`png`?\n")
 
 
-@pytest.mark.parametrize("kind", ["learning-curves", "accuracy", "loss", "time", "seeds"])
+@pytest.mark.parametrize(
+    "kind", ["learning-curves", "accuracy", "loss", "time", "seeds", "verdicts"]
+)
 def test_in_the_terminal(folder: Path, run: Run, tmp_path: Path, kind: str) -> None:
     for store in ("three", "twelve"):
         result = run("plot", kind, "--terminal", "--store", str(folder / store))

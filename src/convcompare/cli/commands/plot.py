@@ -13,6 +13,7 @@ import typer
 from convcompare.core.errors import UsageError, quote
 
 from .. import options as o
+from ..arguments import parse_figures
 from ..console import out as results
 from ..console import show_warning, width
 from ..output import emit_drawings, emit_text, end
@@ -51,6 +52,7 @@ def plot(
     format: Annotated[
         str, o.option("--format", "-f", panel=o.OUTPUT, help="json prints the data, draws nothing.")
     ] = "figure",
+    verdict_on: o.VerdictOn = None,
     terminal: Annotated[
         bool, o.option("--terminal", panel=o.OUTPUT, help="Draw it here as text, write no file.")
     ] = False,
@@ -72,7 +74,7 @@ def plot(
         raise UsageError(f"there is no format {quote(format)}", "formats: figure, json")
     entries = list(register.plot) if kind == "all" else [register.plot[str(kind)]]
     folder, stem, picture = _target(out, figure_format)
-    source = _source(store, data_dir, names or [])
+    source = _source(store, data_dir, names or [], parse_figures(verdict_on))
     if terminal:
         _in_terminal(entries, source)
     else:
@@ -98,7 +100,9 @@ def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str
     return out.parent, out.stem, ending
 
 
-def _source(store: Path, data_dir: Path | None, names: Sequence[str]) -> Source:
+def _source(
+    store: Path, data_dir: Path | None, names: Sequence[str], figures: tuple[str, ...]
+) -> Source:
     from convcompare.comparison.selection import select
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
@@ -106,7 +110,10 @@ def _source(store: Path, data_dir: Path | None, names: Sequence[str]) -> Source:
     from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
-    return Source(select(opened, names), opened, Sources(default_cache(), data_dir))
+    comparison = select(opened, names)
+    if figures:
+        comparison = dataclasses.replace(comparison, verdict_on=figures)
+    return Source(comparison, opened, Sources(default_cache(), data_dir))
 
 
 def _in_terminal(entries: Sequence[Entry], source: Source) -> None:

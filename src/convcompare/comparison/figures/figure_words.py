@@ -102,7 +102,7 @@ def _told(verdict: Verdict, of: Against) -> str:
         return f"{quantity.noun} not compared{of('with')}: {_reason(verdict)}"
     if quantity.scale == "exact":
         return _counted(verdict, of)
-    if _all_the_same(verdict):
+    if is_same(verdict):
         return f"the same {quantity.noun}{of('as')} in all {verdict.n} seeds"
     if verdict.relation == "too few":
         return _too_few(verdict, of)
@@ -111,7 +111,7 @@ def _told(verdict: Verdict, of: Against) -> str:
     return _ratio(verdict, of) if quantity.scale == "ratio" else _difference(verdict, of)
 
 
-def _all_the_same(verdict: Verdict) -> bool:
+def is_same(verdict: Verdict) -> bool:
     """Whether two networks have the same figure in every one of several seeds."""
     estimate = verdict.estimate
     if verdict.differs or verdict.n < 2 or estimate is None or estimate.low is not None:
@@ -223,6 +223,8 @@ def turned(ratio: Estimate) -> Estimate:
 def times(ratio: Estimate) -> str:
     """A ratio with its interval: ``1.8 ± 0.1 times``, ``46 times, 27 to 80``."""
     shown, ends = verdicts.number(ratio)
+    if ratio.low is None and abs(ratio.value - 1) < CLOSE:
+        shown = f"{ratio.value:.3g}"
     return f"{shown} times{ends}"
 
 

@@ -96,13 +96,26 @@ def _relation(verdict: Verdict, one: Tested) -> Relation:
         effect = math.log(effect)
     if verdict.p_adjusted <= ALPHA and effect:
         return "higher" if effect > 0 else "lower"
-    if verdict.p_equivalence is not None and verdict.p_equivalence <= ALPHA:
+    closer = verdict.p_equivalence is not None and verdict.p_equivalence <= ALPHA
+    if closer and _within(verdict):
         return "equivalent"
     by_signs = one.test.difference.low is None
     smallest_p = 2.0 ** (1 - verdict.n)  # of all 2^n signs
     if by_signs and smallest_p > estimates.bonferroni(verdict.family):
         return "too few"
     return "unclear"
+
+
+def _within(verdict: Verdict) -> bool:
+    """Whether the whole interval is within the margin, as a reader of both expects."""
+    estimate, margin = verdict.estimate, verdict.margin
+    assert estimate is not None and margin is not None
+    if estimate.low is None or estimate.high is None:
+        return True
+    ends = (estimate.low, estimate.high)
+    if verdict.quantity.scale == "ratio":
+        ends = (math.log(ends[0]), math.log(ends[1]))
+    return -margin <= ends[0] and ends[1] <= margin
 
 
 def _unsized(one: Tested) -> bool:

@@ -127,6 +127,18 @@ def panels(
     return figure, axes[:count]
 
 
+def stacked(heights: Sequence[float], width: float = WIDTH) -> tuple[Figure, list[Axes]]:
+    """A figure of panels below each other, each with its own height, and their axes.
+
+    `heights` and `width` are in inches.
+    """
+    figure, _ = panels(1, 1, sum(heights), width)
+    figure.clear()
+    shares = [height / sum(heights) for height in heights]
+    axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=shares)
+    return figure, list(axes.flat)
+
+
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure to put pictures on: one panel without a frame, in inches from the top left."""
     figure, (axes,) = panels(1, 1, height, width)

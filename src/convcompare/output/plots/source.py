@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core.errors import DataError, UsageError, quote
@@ -59,6 +60,11 @@ class Source:
         if not found:
             raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
         return found
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        """The verdicts on the comparison, in the figures that it is about."""
+        return Assessment(self.comparison, self.store)
 
     def first_runs(self) -> Iterator[tuple[str, Run]]:
         """The first finished run of each model, with its label."""

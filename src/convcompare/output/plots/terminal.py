@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from string import ascii_letters
 
@@ -76,6 +77,68 @@ def dots(values: Mapping[str, Sequence[float]], width: int, title: str) -> str:
     left, right = _number(low), _number(high)
     scale = f"{'':<{longest}} {left}{right:>{room - len(left)}}"
     return "\n".join([title, *rows, scale])
+
+
+@dataclass(frozen=True)
+class ForestLine:
+    """A row of `forest`: a value and the ends of its interval, if it has one, and what is said.
+
+    ``value`` is None where there is nothing to be drawn; ``filled`` is how it is marked.
+    """
+
+    name: str
+    value: float | None
+    ends: tuple[float, float] | None
+    filled: bool
+    text: str
+
+
+def forest(rows: Sequence[ForestLine], width: int, title: str, none: float = 0.0) -> str:
+    """Values with their intervals, one a row, beside a line at `none`.
+
+    An interval that leaves the row goes on beyond it, with an arrow at its end.
+    """
+    names, longest = _column(row.name for row in rows)
+    space = max(16, width - longest - max(len(row.text) for row in rows) - 4)
+    low, high = forest_range([(row.value, row.ends) for row in rows], none)
+
+    def place(value: float) -> int:
+        share = (value - low) / (high - low)
+        return round(min(1.0, max(0.0, share)) * (space - 1))
+
+    lines = [title]
+    for name, row in zip(names, rows, strict=True):
+        cells = [" "] * space
+        cells[place(none)] = "┊"
+        if row.ends is not None:
+            left, right = place(row.ends[0]), place(row.ends[1])
+            for i in range(left, right + 1):
+                cells[i] = "┼" if i == place(none) else "─"
+            cells[left] = "◂" if row.ends[0] < low else "├"
+            cells[right] = "▸" if row.ends[1] > high else "┤"
+        if row.value is not None:
+            cells[place(row.value)] = "●" if row.filled else "○"
+        lines.append(f"{name:<{longest}} {''.join(cells)}  {row.text}".rstrip())
+    return "\n".join(lines)
+
+
+def forest_range(
+    rows: Sequence[tuple[float | None, tuple[float, float] | None]], none: float
+) -> tuple[float, float]:
+    """Where the axis of a forest begins and ends: all values are within, and `none`.
+
+    So are the intervals, unless one is so much longer than the others and than the values are apart
+    that these could not be told from each other.
+    """
+    values = [none, *(value for value, _ in rows if value is not None)]
+    ends = [pair for _, pair in rows if pair is not None]
+    low, high = min(values), max(values)
+    narrowest = min((right - left for left, right in ends), default=0.0)
+    room = max(high - low, 3 * narrowest) or abs(none) or 1.0
+    low = max(low - room, min([low, *(left for left, _ in ends)]))
+    high = min(high + room, max([high, *(right for _, right in ends)]))
+    margin = 0.06 * ((high - low) or room)
+    return low - margin, high + margin
 
 
 class Canvas:

@@ -47,7 +47,7 @@ class Section:
     @cached_property
     def assessment(self) -> Assessment:
         """The same, assessed."""
-        return Assessment(self.comparison, self.source.store)
+        return self.source.assessment
 
 
 def select(names: Sequence[str], store: RunStore, sources: Sources) -> list[Section]:
@@ -73,12 +73,12 @@ def _place(study: str) -> tuple[int, str]:
 
 def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Section:
     source = Source(comparison, store, sources)
+    first = ("verdicts",) if len(comparison.groups) > 1 else ()
     if comparison.study is None or comparison.study not in register.study:
-        return Section(source, "A comparison", figures=OWN_FIGURES, columns=OWN_COLUMNS)
+        return Section(source, "A comparison", figures=(*first, *OWN_FIGURES), columns=OWN_COLUMNS)
     entry = register.study[comparison.study]
     study: Study = entry.function()
     columns = (*study.columns, "published") if study_of(comparison) else study.columns
     title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"
-    return Section(
-        source, title, f"{entry.summary}.", comparison.study, study.figures, tuple(columns)
-    )
+    figures = tuple(dict.fromkeys((*first, *study.figures)))
+    return Section(source, title, f"{entry.summary}.", comparison.study, figures, tuple(columns))

@@ -1,0 +1,119 @@
+"""Verdicts as rows of a forest plot: where each is drawn, and what stands beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from convcompare.comparison.claims import SAME
+from convcompare.comparison.figures import figure_words
+from convcompare.comparison.figures.figure_json import decided
+from convcompare.comparison.figures.figure_tests import FEWEST
+from convcompare.comparison.quantity import ACCURACY, Quantity
+from convcompare.comparison.verdict import Verdict
+
+WORDS = {"none": "undecided", "refused": "not compared"}
+
+
+@dataclass(frozen=True)
+class ForestPanel:
+    """The verdicts on one figure, the best network first.
+
+    ``none`` is where two networks are alike, and ``margin`` what is closer than that; both are in
+    the units of `place`, and so are the rows: a difference in the unit of the figure, or the
+    logarithm of a ratio.
+    """
+
+    quantity: Quantity
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def baselines(self) -> list[str]:
+        """The networks that the others are held against."""
+        return list(dict.fromkeys(verdict.baseline for verdict in self.verdicts))
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether its axis is that of a ratio, which is logarithmic."""
+        return self.quantity.scale != "difference"
+
+    @property
+    def margin(self) -> float | None:
+        """The size below which a difference hardly matters; None where there is none."""
+        given = next((one.margin for one in self.verdicts if one.margin is not None), None)
+        if given is None and self.quantity == ACCURACY:
+            given = SAME
+        return None if given is None else self.quantity.factor * given
+
+    def place(self, value: float) -> float:
+        """Where a value of an estimate is drawn."""
+        return math.log(value) if self.is_ratio else self.quantity.factor * value
+
+    def value(self, verdict: Verdict) -> float | None:
+        """Where the estimate of a verdict is drawn; None where it has none."""
+        estimate = verdict.estimate
+        return None if estimate is None else self.place(estimate.value)
+
+    def ends(self, verdict: Verdict) -> tuple[float, float] | None:
+        """The ends of its interval; None for two seeds, which allow no useful one."""
+        estimate = verdict.estimate
+        if estimate is None or estimate.low is None or estimate.high is None:
+            return None
+        if 1 < verdict.n < FEWEST:
+            return None
+        return self.place(estimate.low), self.place(estimate.high)
+
+
+def panels_of(verdicts: Sequence[Verdict]) -> list[ForestPanel]:
+    """A panel for each figure, in the order of the verdicts."""
+    grouped = groupby(verdicts, key=lambda verdict: verdict.quantity)
+    return [ForestPanel(quantity, tuple(_sorted(quantity, [*same]))) for quantity, same in grouped]
+
+
+def _sorted(quantity: Quantity, verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
+    """The best first, or the largest; what has no estimate last."""
+    known = [verdict for verdict in verdicts if verdict.estimate is not None]
+    sign = 1 if quantity.best == "low" else -1
+    yield from sorted(known, key=lambda verdict: sign * verdict.estimate.value)  # type: ignore[union-attr]
+    yield from (verdict for verdict in verdicts if verdict.estimate is None)
+
+
+def is_filled(verdict: Verdict) -> bool:
+    """Whether it is decided; one seed decides nothing about architectures."""
+    counted = verdict.quantity.scale == "exact"
+    return verdict.settled and verdict.refusal is None and (verdict.n > 1 or counted)
+
+
+def beside(verdict: Verdict) -> str:
+    """What stands at the right of a row: the estimate with its interval, and what it comes to."""
+    estimate, quantity = verdict.estimate, verdict.quantity
+    word = WORDS.get(decided(verdict), decided(verdict))
+    if 0 < verdict.n < FEWEST and quantity.scale != "exact":
+        word = "one seed" if verdict.n == 1 else "two seeds"
+    if figure_words.is_same(verdict):
+        return "the same in all seeds"
+    if estimate is None:
+        return word
+    if 1 < verdict.n < FEWEST:
+        estimate = dataclasses.replace(estimate, low=None, high=None)
+    if quantity.scale == "difference":
+        shown = figure_words.amount(estimate, dataclasses.replace(quantity, unit=""))
+    else:
+        shown = f"× {figure_words.times(estimate).replace(' times', '')}"
+    return f"{shown}  {word}"
+
+
+def inside(verdict: Verdict) -> str:
+    """What is written in place of an estimate: why there is none."""
+    words = figure_words.words(verdict)
+    return words.partition(": ")[2] if verdict.refusal else words.partition("(")[2].rstrip(")")
+
+
+def directions(quantity: Quantity) -> tuple[str, str]:
+    """What lies at the left and what at the right."""
+    if quantity.best is None:
+        return "less", "more"
+    return ("worse", "better") if quantity.best == "high" else ("better", "worse")

@@ -1,0 +1,204 @@
+"""What more seeds would show of the networks that are not told apart yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from convcompare.comparison.contrasts import NOTABLE
+from convcompare.comparison.quantity import ACCURACY, Quantity
+from convcompare.comparison.stats import power as sizes
+from convcompare.comparison.stats.estimates import ALPHA
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
+
+from ..figure import GREY, Drawing, panels
+from ..style import short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from convcompare.comparison.verdict import Verdict
+
+    from ..source import Source
+    from ..style import ModelStyle
+
+COLUMNS = ("model", "baseline", "figure", "unit", "seeds", "detectable", "low", "high", "have")
+MOST = 64
+"""Seeds beyond which nobody trains."""
+SEEDS = (2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, MOST)
+ONE_LINE = 30
+"""Characters of a title that stand on one line."""
+TICKS = (2, 5, 10, 20, 50)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The size of a difference that seeds show, for a contrast that is undecided.
+
+    ``spread`` is the standard deviation of its paired differences, or of the logarithms of its
+    ratios, over its seeds; the ends of `interval` are those of its 95 % interval.
+    """
+
+    verdict: Verdict
+    spread: float
+
+    @property
+    def quantity(self) -> Quantity:
+        """The figure that it is about."""
+        return self.verdict.quantity
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """By the chi-square distribution of the variance (Cochran 1934, S0305004100016595)."""
+        from scipy.special import chdtri
+
+        n = self.verdict.n
+        low, high = (math.sqrt((n - 1) / float(chdtri(n - 1, p))) for p in (0.025, 0.975))
+        return self.spread * low, self.spread * high
+
+    def detectable(self, seeds: int, spread: float) -> float:
+        """What is found with 80 % power: in the unit of the figure, or a factor minus 1."""
+        size = sizes.detectable(spread, seeds, self.verdict.level or ALPHA)
+        if self.quantity.scale == "ratio":
+            return math.expm1(min(size, 50.0))
+        return self.quantity.factor * size
+
+    def seeds_for(self, size: float, spread: float) -> int | None:
+        """The fewest seeds that show a difference of `size`; None for more than anybody trains."""
+        enough = (n for n in range(2, MOST + 1) if self.detectable(n, spread) <= size)
+        return next(enough, None)
+
+
+@register.plot("power")
+def power(source: Source) -> list[Drawing]:
+    """The difference that a number of seeds shows, for each contrast that is undecided."""
+    found = _outlooks(source.assessment.verdicts)
+    by_figure = groupby(found, key=lambda one: one.quantity)
+    return [_drawing(quantity, [*same], source) for quantity, same in by_figure]
+
+
+def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
+    undecided = [one for one in verdicts if not one.settled or _is_single(one)]
+    if not undecided:
+        what = "every contrast is decided" if verdicts else "there is nothing to compare"
+        raise UsageError(f"{what}: no seed is missing", "`convcompare plot verdicts` shows them")
+    found = []
+    for verdict in undecided:
+        if verdict.n > 1 and verdict.detectable:
+            ratio = verdict.quantity.scale == "ratio"
+            size = math.log(verdict.detectable) if ratio else verdict.detectable
+            unit = sizes.detectable(1.0, verdict.n, verdict.level or ALPHA)
+            found += [Outlook(verdict, size / unit)] if size else []
+    if not found:
+        raise UsageError(
+            "these runs do not tell how much seeds differ", "`--seeds 3` trains each network thrice"
+        )
+    return found
+
+
+def _is_single(verdict: Verdict) -> bool:
+    return verdict.n == 1 and verdict.refusal is None and verdict.quantity.scale != "exact"
+
+
+def _drawing(quantity: Quantity, found: Sequence[Outlook], source: Source) -> Drawing:
+    across = min(3, len(found))
+    figure, axes = panels(len(found), across, 1.75, sharex=True, sharey=True)
+    rows: list[Sequence[object]] = []
+    for one, outlook in zip(axes, found, strict=True):
+        _panel(one, outlook, source.looks[outlook.verdict.model])
+        rows += _data(outlook)
+    _axes(axes, across, quantity, found)
+    name = "power" if quantity == ACCURACY else f"power-{quantity.name.replace('_', '-')}"
+    sentences = [_sentence(one) for one in found]
+    caption = (
+        f"The smallest true difference in {quantity.noun} that a number of seeds finds in 80 % of "
+        "all cases, at the level at which the contrast was tested. The dot is at the seeds that "
+        "have run. The band is where the line lies for a spread between the ends of its 95 % "
+        "interval: few seeds know it only roughly."
+    )
+    key = "line: found with 80 % power · dot: seeds that have run · band: spread uncertain (95 %)"
+    return Drawing(name, figure, caption, COLUMNS, rows, "; ".join(sentences) + ".", key)
+
+
+def _panel(axes: Axes, outlook: Outlook, look: ModelStyle) -> None:
+    verdict, (low, high) = outlook.verdict, outlook.interval
+    line, least, most = (
+        [outlook.detectable(n, spread) for n in SEEDS] for spread in (outlook.spread, low, high)
+    )
+    axes.fill_between(SEEDS, least, most, color=look.colour, alpha=0.15, linewidth=0)
+    axes.plot(SEEDS, line, color=look.colour, linewidth=1.4)
+    here = outlook.detectable(verdict.n, outlook.spread)
+    axes.plot([verdict.n], [here], color=look.colour, marker=look.marker, markersize=6)
+    title = f"{look.name} against {short(verdict.baseline, 20)}"
+    axes.set_title(title if len(title) <= ONE_LINE else title.replace(" against", "\nagainst"))
+    if target := _target(outlook):
+        axes.axhline(target, color="#888888", linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.text(0.97, 0.95, _told(outlook), transform=axes.transAxes, ha="right", va="top",
+              fontsize=7, color=GREY)  # fmt: skip
+
+
+def _target(outlook: Outlook) -> float | None:
+    """The size that would matter, where the figure has one."""
+    return 100 * NOTABLE if outlook.quantity == ACCURACY else None
+
+
+def _told(outlook: Outlook) -> str:
+    """``1 point: 9 seeds``, or what twice the seeds would show."""
+    if target := _target(outlook):
+        seeds = outlook.seeds_for(target, outlook.spread)
+        return f"{target:g} point: {seeds or f'over {MOST}'} seeds"
+    seeds = min(MOST, 2 * outlook.verdict.n)
+    return f"{seeds} seeds: {_size(outlook)(outlook.detectable(seeds, outlook.spread))}"
+
+
+def _size(outlook: Outlook) -> Callable[[float], str]:
+    if outlook.quantity.scale == "ratio":
+        return lambda value: f"a factor of {1 + value:.3g}"
+    return lambda value: f"{value:.2g} {outlook.quantity.unit}".rstrip()
+
+
+def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence[Outlook]) -> None:
+    """Logarithmic axes over what the lines show; a band goes on beyond them."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    sizes_shown = [one.detectable(n, one.spread) for one in found for n in SEEDS[1:]]
+    targets = [target for one in found if (target := _target(one))]
+    low, high = min([*sizes_shown, *targets]), max([*sizes_shown, *targets])
+    is_ratio = quantity.scale == "ratio"
+    unit = f" ({quantity.unit})" if quantity.unit else ""
+    for i, one in enumerate(axes):
+        one.set(xscale="log", yscale="log", xlim=(1.9, MOST), ylim=(low / 1.4, high * 1.6))
+        one.set_xticks(TICKS, [str(tick) for tick in TICKS])
+        one.xaxis.set_minor_formatter(NullFormatter())
+        one.yaxis.set_major_formatter(
+            FuncFormatter(lambda v, _: f"×{1 + v:.3g}" if is_ratio else f"{v:g}")
+        )
+        one.yaxis.set_minor_formatter(NullFormatter())
+        one.set_xlabel("seeds" if i + across >= len(axes) else "")
+        if i % across == 0:
+            one.set_ylabel("detectable ratio" if is_ratio else f"detectable{unit}")
+
+
+def _data(outlook: Outlook) -> list[Sequence[object]]:
+    verdict, (low, high) = outlook.verdict, outlook.interval
+    return [
+        (
+            verdict.model, verdict.baseline, verdict.quantity.name, verdict.quantity.unit, n,
+            *(outlook.detectable(n, spread) for spread in (outlook.spread, low, high)), verdict.n,
+        )
+        for n in SEEDS
+    ]  # fmt: skip
+
+
+def _sentence(outlook: Outlook) -> str:
+    verdict, size = outlook.verdict, _size(outlook)
+    now = size(outlook.detectable(verdict.n, outlook.spread))
+    later = size(outlook.detectable(2 * verdict.n, outlook.spread))
+    return (
+        f"{verdict.model} against {verdict.baseline}: {verdict.n} seeds show {now}, "
+        f"{2 * verdict.n} show {later}"
+    )
