@@ -110,7 +110,8 @@ def test_an_interval_that_leaves_the_axis_ends_in_an_arrow() -> None:
     runs = [
         trained(name, seed, accuracy)
         for name, values in (
-            ("fcn", (0.90, 0.91, 0.90)), ("simple", (0.911, 0.921, 0.9115)), ("d", (0.5, 0.99, 0.8)),
+            ("fcn", (0.90, 0.91, 0.90)), ("simple", (0.911, 0.921, 0.9115)),
+            ("d", (0.5, 0.99, 0.8)),
             *((f"quiet {i}", (0.91, 0.92, 0.911 + i / 1e4)) for i in range(12)),
         )
         for seed, accuracy in enumerate(values)
