@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from convcompare.core.config import Compile
 from convcompare.core.failures import reason
@@ -111,9 +111,16 @@ def _compiled(trainer: Trainer) -> Callable[[Tensor], Tensor]:
         warnings.simplefilter("ignore", DeprecationWarning)  # torch's, of its own parts
         try:
             mode = MODES.get(trainer.device.type)
+            _leave_out_hooks(trainer.model)
             trainer.compiled = torch.compile(trainer.model, dynamic=False, mode=mode)
             in_turn(trainer, steps=1)
         except Exception as error:
             trainer.compiled = None
             raise RuntimeError(f"torch.compile failed: {reason(error)}") from error
     return trainer.compiled
+
+
+def _leave_out_hooks(model: nn.Module) -> None:
+    """Keep the compiler away from hooks on the whole network: it would compile each by itself."""
+    for key, hook in model._forward_hooks.items():
+        model._forward_hooks[key] = torch.compiler.disable(hook)  # type: ignore[no-untyped-call]
