@@ -27,7 +27,7 @@ OPENERS = {"Image", "tarfile", "gzip", "opener", "archive"}
 READS = {
     *("user_network", "registry", "plugins", "html", "cpu_contention", "hardware", "process"),
     *("failures", "archive", "array_file", "mnist_mini", "image_decode"),
-    "label_table",
+    *("label_table", "source_files"),
 }
 """Modules that read files which are not of the store, or which they check themselves."""
 STREAMS = {"worker", "torchrun_rank"}
