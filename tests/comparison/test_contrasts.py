@@ -16,6 +16,8 @@ from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
 from convcompare.comparison.quantity import ACCURACY
 from convcompare.comparison.run_flags import marks
+from convcompare.comparison.stats import power
+from convcompare.comparison.stats.paired import Spread
 from convcompare.comparison.stats.sequential import Look
 from convcompare.comparison.verdict import Differing, LeftOut, Refusal, Verdict
 from convcompare.comparison.verdict_json import contrast_json
@@ -79,16 +81,29 @@ def test_no_clear_difference_needs_seeds_that_could_have_shown_one() -> None:
     assert verdicts.outlook(near) == "10 seeds could show 0.08 points"
     wide = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.002, noise=20)))
     assert wide.relation == "too few"
-    smallest = "too few seeds to tell (the smallest difference that could show"
-    assert verdicts.words(wide).startswith(smallest)
+    told = verdicts.sentence(wide)
+    assert told.startswith("+0.3 ± 2.0 points against fcn, inconclusive at 5 seeds (")
+    assert told.endswith("(a difference under about 3 points would often be missed)")
     two = one(*series("fcn", FCN[:2]), *series("simple", shifted(FCN[:2], 0.0002, noise=0.1)))
     assert two.relation == "too few", "two seeds never show that there is nothing"
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_no_clear_difference_is_said_by_chance_in_one_case_of_twenty(seeds: int) -> None:
+    """Differences that vary so much that one point would be missed in more than 20 %: only one
+    sample of 20 looks narrow enough, as the upper limit of the spread is what counts."""
+    sizes = np.random.default_rng(0).normal(size=(4000, seeds)).std(1, ddof=1)
+    true = 0.01 / power.detectable(1.0, seeds, 0.05)
+    upper = [Spread(true * size, seeds - 1).upper().deviation for size in sizes]
+    said = np.mean([power.detectable(one, seeds, 0.05) <= 0.01 for one in upper[:400]])
+    assert np.mean(np.array(upper) < true) == pytest.approx(0.05, abs=0.012)
+    assert said == np.mean(np.array(upper[:400]) <= true)
 
 
 def test_the_same_difference_in_every_seed_is_no_proof() -> None:
     found = one(*series("fcn", FCN[:3]), *series("simple", tuple(a + 0.001 for a in FCN[:3])))
     assert found.p == 2 / 2**3
-    assert verdicts.words(found) == "too few seeds to tell (the same in 3 seeds: 0.10 points)"
+    assert verdicts.words(found) == "+0.10 points in all 3 seeds, inconclusive"
     same = one(*series("fcn", FCN[:3]), *series("simple", FCN[:3]))
     assert verdicts.words(same) == "no clear difference (0.00 points)"
 
@@ -146,7 +161,7 @@ def test_one_seed_speaks_of_two_trained_networks() -> None:
     pair = comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.905))
     (close,) = contrasts(pairs(pair, None), PairTests(hits_of))
     assert close.relation == "too few"
-    assert verdicts.words(close).startswith("too few seeds to tell (one seed: 0.5 ±")
+    assert verdicts.sentence(close) == "+0.5 ± 1.5 points against fcn, inconclusive: one seed"
 
 
 def test_a_pair_is_tested_once_for_all_families() -> None:

@@ -86,7 +86,7 @@ def test_a_loss_is_compared_by_the_paired_t_test_in_nats() -> None:
 
 def test_an_undecided_figure_is_told_with_its_interval() -> None:
     found = one(two("test_loss", (0.20, 0.25, 0.24), LOSSES[:3]), "test-loss")
-    assert figure_words.sentence(found) == "test loss against fcn undecided (+0.01 ± 0.04 nats)"
+    assert figure_words.sentence(found) == "test loss against fcn inconclusive (+0.01 ± 0.04 nats)"
     assert figure_json(found)["decided"] == "none"
     assert figure_words.outlook(found).startswith("6 seeds could show a difference of 0.0")
 
@@ -284,7 +284,7 @@ def test_a_spread_needs_ten_seeds() -> None:
 def test_two_seeds_and_one_say_nothing_of_architectures() -> None:
     pair = one(two("test_loss", LOWER[:2], LOSSES[:2]), "test-loss")
     assert (pair.relation, pair.p) == ("too few", None)
-    assert figure_words.words(pair) == "too few seeds to compare test loss (−0.055 nats)"
+    assert figure_words.words(pair) == "test loss inconclusive at 2 seeds (−0.055 nats)"
     time = one(two("train_seconds", (18.0,), (10.0,)), "time")
     assert figure_words.words(time) == "time to train: 1.8 times between these two trained networks"
 

@@ -21,9 +21,21 @@ def test_picked_seeds_are_told(run: Run) -> None:
     picked = compared(run, "--seeds", "1,3")
     assert TOLD in picked.out
     stored = run("runs", "latest", "-f", "json").json()
-    assert stored["picked"] == {"seeds": 4, "used": 2}
+    assert stored["picked"] == {"seeds": 4, "used": 2, "removed": 0}
     whole = compared(run, "--seeds", "4")
     assert "picked" not in whole.out
+
+
+def test_removed_seeds_were_seen_too(run: Run) -> None:
+    """Whoever removes the runs that displease cannot pick unseen."""
+    models = compared(run, "--seeds", "4", "-f", "json").json()["models"]
+    for model in models:
+        ids = [one["id"] for one in model["runs"] if one["seed"] in (0, 2)]
+        assert run("runs", "rm", *ids, "--yes").code == 0
+    picked = compared(run, "--seeds", "1,3")
+    assert TOLD.replace("have run", "have run (2 of them removed since)") in picked.out
+    assert run("runs", "check").code == 0
+    assert compared(run, "--seeds", "4", "-f", "json").json()["picked"] is None
 
 
 def test_more_seeds_are_not_picked(run: Run) -> None:

@@ -13,7 +13,8 @@ from convcompare.core.errors import UsageError
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
-from . import predictions, run_flags
+from . import collapse, predictions, run_flags
+from .collapse import Collapse
 from .comparison import Comparison
 from .contrasts import contrasts
 from .cost_contrasts import cost_contrasts
@@ -138,6 +139,11 @@ class Assessment:
             for mark in run_flags.marks(run, self._images, self.chance, trained)
         ]
 
+    @cached_property
+    def collapses(self) -> tuple[Collapse, ...]:
+        """The networks of which some run of several diverged or ended at chance level."""
+        return collapse.collapses(self.comparison, self._dead)
+
     @property
     def lines(self) -> list[str]:
         """The verdicts, one a line and below each other; nothing for a single network."""
@@ -158,6 +164,8 @@ class Assessment:
         found = notes(self.contrasts)
         if self.comparison.verdict_on:
             found = asked.notes(self.comparison, self.verdicts)
+        if rates := collapse.words(self.collapses):
+            found.append(rates)
         if self.contrasts and self.comparison.looked:
             found.append(looks_words(self.comparison.looked))
         if self.contrasts and self.comparison.picked:
@@ -190,6 +198,7 @@ class Assessment:
                 figure_json(one) if figures else contrast_json(one) for one in self.verdicts
             ],
             "cost_contrasts": [cost_json(one) for one in self.costs],
+            "collapses": [one.to_json() for one in self.collapses],
             "marks": [
                 {"model": label, "id": run.id, "seed": run.trial.seed, **vars(mark)}
                 for label, run, mark in self.marks
@@ -208,8 +217,11 @@ class Assessment:
 
     @cached_property
     def _learnt(self) -> Comparison:
-        dead = {run.id for _, run, mark in self.marks if mark.name == "chance"}
-        return run_flags.learnt(self.comparison, dead)
+        return run_flags.learnt(self.comparison, self._dead)
+
+    @cached_property
+    def _dead(self) -> set[str]:
+        return {run.id for _, run, mark in self.marks if mark.name == "chance"}
 
     def _pairs(self, part: Comparison, all_pairs: bool) -> list[Pair]:
         return pairs(part, self._baseline, all_pairs)

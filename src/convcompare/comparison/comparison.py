@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any
 
 from convcompare.core import failures
@@ -14,6 +14,7 @@ from convcompare.store.run_store import RunStore
 
 from .model_runs import ModelRuns
 from .score import Score
+from .unplanned_looks import Picked
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,6 @@ class InterimSchedule:
     margin: float
 
 
-def _pair(found: Sequence[int] | None) -> tuple[int, int] | None:
-    return (found[0], found[1]) if found else None
-
-
 @dataclass(frozen=True)
 class Comparison:
     """Groups of runs under the same conditions."""
@@ -82,9 +79,8 @@ class Comparison:
     """Runs that belong to it and are not in the store: removed, or not yet begun."""
     looked: tuple[int, ...] = ()
     """Numbers of seeds whose results could be seen before more were added, unplanned."""
-    picked: tuple[int, int] | None = None
-    """How many seeds of these networks had ended when fewer were asked for, and how many of them
-    were; None where all were."""
+    picked: Picked | None = None
+    """How many seeds of these networks had ended when fewer were asked for; None if all were."""
     whole: tuple[str, ...] = ()
     """The models of the comparison that this is a part of, which keep their colours in it."""
     verdict_on: tuple[str, ...] = ()
@@ -116,7 +112,7 @@ class Comparison:
             "baseline": self.baseline,
             "plan": to_record(self.plan) if self.plan else None,
             "looked": list(self.looked),
-            **({"picked": list(self.picked)} if self.picked else {}),
+            **({"picked": list(astuple(self.picked))} if self.picked else {}),
             **({"verdict_on": list(self.verdict_on)} if self.verdict_on else {}),
             "conditions": to_record(self.conditions),
             "models": [{"model": label, "trials": self._trials(label)} for label in self.labels],
@@ -158,7 +154,7 @@ class Comparison:
             tuple(unfinished),
             tuple(missing),
             tuple(record.get("looked", ())),
-            _pair(record.get("picked")),
+            Picked(*record["picked"]) if record.get("picked") else None,
             verdict_on=tuple(record.get("verdict_on", ())),
         )
 
@@ -217,9 +213,7 @@ class Comparison:
             "conditions": to_record(self.conditions),
             "models": [self._model_json(group) for group in self.groups],
             "looked": list(self.looked),
-            "picked": dict(zip(("seeds", "used"), self.picked, strict=True))
-            if self.picked
-            else None,
+            "picked": asdict(self.picked) if self.picked else None,
             "contrasts": [],
             "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],
         }

@@ -18,12 +18,15 @@ from .pairs import Pair, pairs
 from .quantity import ACCURACY
 from .stats import estimates, paired, power
 from .stats.estimates import Levels, bonferroni
-from .stats.paired import PairedTest
+from .stats.paired import PairedTest, Spread
 from .stats.sequential import Look, hopeless
 from .verdict import Relation, Verdict
 
 NOTABLE = 0.01
-"""Where a difference of one point would often be missed, seeds are too few to say "none"."""
+"""Nothing is said to be "no clear difference" if one of this size would often be missed.
+
+That depends on the true spread, which few seeds know roughly: its upper 95 % limit counts.
+"""
 STEPPING = 4
 """The seeds from which on Holm's procedure takes its steps for moderated t-tests."""
 
@@ -139,23 +142,26 @@ def _decided(tested: Verdict, pair: Pair, test: PairedTest, level: float) -> Ver
     if pair.seeds < 2:
         return replace(tested, relation="too few")
     smallest, doubled = (
-        _detectable(test, seeds, tested.level) for seeds in (pair.seeds, 2 * pair.seeds)
+        _detectable(test.spreads, pair.seeds, seeds, tested.level)
+        for seeds in (pair.seeds, 2 * pair.seeds)
     )
-    few = pair.seeds < 3 or smallest > NOTABLE or (smallest == 0 and value != 0)
+    largest = [spread.upper() for spread in test.spreads]
+    surely = _detectable(largest, pair.seeds, pair.seeds, tested.level)
+    few = pair.seeds < 3 or surely > NOTABLE or (surely == 0 and value != 0)
     relation: Relation = "too few" if few else "unclear"
     return replace(tested, relation=relation, detectable=smallest, detectable_doubled=doubled)
 
 
-def _detectable(test: PairedTest, seeds: int, level: float) -> float:
-    """The smallest true difference that so many seeds find with 80 % power; 0 without spread."""
-    more = seeds - test.difference.n
-    return max(
-        (
-            power.detectable(one.deviation, seeds, level, freedom=one.freedom + more)
-            for one in test.spreads
-        ),
-        default=0.0,
+def _detectable(spreads: Sequence[Spread], n: int, seeds: int, level: float) -> float:
+    """The smallest true difference that `seeds` find with 80 % power, by the spreads of n seeds.
+
+    0 if there are none.
+    """
+    sizes = (
+        power.detectable(one.deviation, seeds, level, freedom=one.freedom + seeds - n)
+        for one in spreads
     )
+    return max(sizes, default=0.0)
 
 
 def _refused(pair: Pair) -> Verdict:

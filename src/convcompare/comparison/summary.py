@@ -41,9 +41,10 @@ def notes(contrasts: Sequence[Verdict]) -> list[str]:
     """Every note once: alone where it is said of all contrasts, else with the models it is of."""
     found = [(contrast, verdicts.note(contrast)) for contrast in contrasts]
     different = list(dict.fromkeys(note for _, note in found))
+    said = [f"{c.model} and {c.baseline}: {note}" for c, note in found if note]
     if len(different) == 1:
-        return [note for note in different if note]
-    return [f"{c.model} and {c.baseline}: {note}" for c, note in found if note]
+        said = [note for note in different if note]
+    return [*said, *filter(None, [verdicts.roughly(contrasts)])]
 
 
 def _best_two(comparison: Comparison, others: Sequence[Verdict], gap: str) -> list[str]:

@@ -8,9 +8,9 @@ and pays for them; here are those that nobody planned.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convcompare.core.errors import StoreError
@@ -54,25 +54,49 @@ def earlier_looks(
     return tuple(sorted(found))
 
 
-def picked_seeds(store: RunStore, trials: Iterable[Trial]) -> tuple[int, int] | None:
-    """How many seeds of these networks have ended in the store, where that is more than the trials
-    ask for, and how many of them they ask for; None where nothing could be picked.
+@dataclass(frozen=True)
+class Picked:
+    """Numbers of seeds: how many had ended, how many of these were asked for, and how many are not
+    in the store any more."""
 
-    A seed counts if two of the networks have ended with it: then the two could be compared.
+    seeds: int
+    used: int
+    removed: int = 0
+
+
+def picked_seeds(store: RunStore, trials: Iterable[Trial]) -> Picked | None:
+    """The seeds of these networks that have ended, if they are more than the trials ask for.
+
+    A seed counts if two of the networks have ended with it: then the two could be compared. Those
+    of removed runs count, too.
     """
     asked: dict[str, set[int]] = {}
     for trial in trials:
         asked.setdefault(_network(trial), set()).add(trial.seed)
-    ended: dict[str, set[int]] = {network: set() for network in asked}
+    wanted = set[int]().union(*asked.values())
+    there = _ended(store)
+    common = _common(asked, [*there, *store.removed()])
+    if len(asked) < 2 or not common - wanted:
+        return None
+    return Picked(len(common), len(wanted), len(common - _common(asked, there)))
+
+
+def _ended(store: RunStore) -> list[Trial]:
+    found = []
     for run_id in store.ids():
         with suppress(StoreError):
-            trial = store.trial(run_id)
-            if _network(trial) in ended and store.finished(run_id):
-                ended[_network(trial)].add(trial.seed)
-    known = [seeds | ended[network] for network, seeds in asked.items()]
-    common = {s for a, b in itertools.combinations(known, 2) for s in a & b}
-    wanted = set[int]().union(*asked.values())
-    return (len(common), len(wanted)) if len(asked) > 1 and common - wanted else None
+            if store.finished(run_id):
+                found.append(store.trial(run_id))
+    return found
+
+
+def _common(asked: Mapping[str, Collection[int]], ended: Iterable[Trial]) -> set[int]:
+    """The seeds that two of the networks have, of those asked for and of these that have ended."""
+    known = {network: set(seeds) for network, seeds in asked.items()}
+    for trial in ended:
+        if (network := _network(trial)) in known:
+            known[network].add(trial.seed)
+    return {s for a, b in itertools.combinations(known.values(), 2) for s in a & b}
 
 
 def _network(trial: Trial) -> str:
@@ -80,12 +104,13 @@ def _network(trial: Trial) -> str:
     return replace(trial, seed=0).id
 
 
-def picked_words(picked: tuple[int, int]) -> str:
+def picked_words(picked: Picked) -> str:
     """What it means that fewer seeds were asked for than had ended."""
-    seeds, used = picked
+    gone = f" ({picked.removed} of them removed since)" if picked.removed else ""
     return (
-        f"{seeds} seeds of these networks have run, and {used} were picked after their results "
-        f"could be seen: these verdicts decide nothing (`--seeds {seeds}` takes all)"
+        f"{picked.seeds} seeds of these networks have run{gone}, and {picked.used} were picked "
+        "after their results could be seen: these verdicts decide nothing "
+        f"(`--seeds {picked.seeds}` takes all)"
     )
 
 

@@ -5,6 +5,8 @@ Each is said only where its condition holds; docs/concepts/statistics.md lists t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from convcompare.core import formatting
 
 from .quantity import ACCURACY, Quantity
@@ -19,6 +21,9 @@ LOPSIDED = 1.25
 """An interval whose one side is longer than the other by this factor is given by its ends."""
 FEW = 2
 """Seeds of which an interval is too long to say anything: it is not shown."""
+ROUGHLY = 10
+"""Seeds below which a spread is known only roughly: of three, its estimate is 0.16 to 1.9 times the
+true one (95 %), of ten 0.55 to 1.45 times."""
 ONE_SEED = "one seed: this is about these two trained networks, not about the architectures"
 
 
@@ -28,6 +33,8 @@ def words(verdict: Verdict) -> str:
         return _ratio_words(verdict)
     if verdict.n == 1 and verdict.differs:
         return _as_trained(verdict)
+    if verdict.relation == "too few":
+        return _inconclusive(verdict)
     lead, _ = _lead(verdict)
     return lead + _rest(verdict)
 
@@ -36,6 +43,8 @@ def sentence(verdict: Verdict) -> str:
     """A verdict on a difference with its baseline: ``better than fcn by 1.24 ± 0.15 points``."""
     if verdict.n == 1 and verdict.differs:
         return _as_trained(verdict, f" {verdict.baseline}")
+    if verdict.relation == "too few":
+        return _inconclusive(verdict, f" against {verdict.baseline}")
     lead, preposition = _lead(verdict)
     return f"{lead} {preposition} {verdict.baseline}{_rest(verdict)}"
 
@@ -64,6 +73,14 @@ def note(verdict: Verdict) -> str:
     if verdict.stopped_before:
         notes.append(stopped(verdict.stopped_before))
     return "; ".join(notes)
+
+
+def roughly(verdicts: Sequence[Verdict]) -> str:
+    """What the sizes that would often be missed rest on; empty if none is named."""
+    few = [v.n for v in verdicts if v.relation == "too few" and v.detectable and v.n > FEW]
+    if not few or min(few) >= ROUGHLY:
+        return ""
+    return f"sizes that would often be missed rest on a spread that {min(few)} seeds show roughly"
 
 
 def outlook(verdict: Verdict) -> str:
@@ -135,11 +152,7 @@ def _lead(verdict: Verdict) -> tuple[str, str]:
         return verdict.quantity.comparative(verdict.relation), "than"
     if verdict.relation == "refused":
         return "not compared", "with"
-    leads = {
-        "equivalent": "no difference",
-        "unclear": "no clear difference",
-        "too few": "too few seeds to tell",
-    }
+    leads = {"equivalent": "no difference", "unclear": "no clear difference"}
     return leads[verdict.relation], "from"
 
 
@@ -155,17 +168,24 @@ def _rest(verdict: Verdict) -> str:
     if verdict.relation == "equivalent":
         assert verdict.margin is not None
         return f" larger than {quantity.factor * verdict.margin:g} {quantity.unit} ({amount})"
-    if verdict.relation == "unclear":
-        return f" ({amount})"
-    if verdict.n == FEW:
-        return f" ({amount}{_two(verdict)})"
-    if verdict.detectable and verdict.detectable < 1:
-        smallest = _size(verdict.detectable, quantity)
-        return f" (the smallest difference that could show is {smallest})"
-    if verdict.detectable:
-        return f" ({amount}: no difference could show)"
-    seeds = "one seed" if verdict.n == 1 else f"the same in {verdict.n} seeds"
-    return f" ({seeds}: {amount})"
+    return f" ({amount})"
+
+
+def _inconclusive(verdict: Verdict, against: str = "") -> str:
+    """Of seeds that are too few: the estimate first, then what they would miss."""
+    assert verdict.estimate is not None
+    amount = _amount(verdict.estimate, verdict.quantity)
+    plus = "+" if verdict.estimate.value > 0 and not amount.startswith("0.00 ") else ""
+    told = f"{plus}{amount}{against}"
+    if verdict.n == 1:
+        return f"{told}, inconclusive: one seed"
+    if verdict.n > FEW and not verdict.detectable:
+        return f"{told} in all {verdict.n} seeds, inconclusive"
+    told += f", inconclusive at {verdict.n} seeds"
+    if verdict.n == FEW or not verdict.detectable or verdict.detectable >= 1:
+        return told
+    missed = _roughly(verdict.detectable, verdict.quantity)
+    return f"{told} (a difference under about {missed} would often be missed)"
 
 
 def _as_trained(verdict: Verdict, baseline: str = "") -> str:
@@ -227,6 +247,13 @@ def _size(value: float, quantity: Quantity) -> str:
     if shown < 0.995:
         return f"{shown:.2g} {quantity.unit}"
     return f"{shown:.{1 if shown < 9.95 else 0}f} {quantity.unit}"
+
+
+def _roughly(value: float, quantity: Quantity) -> str:
+    """A size that is known only roughly, with one digit: ``2 points``, ``0.4 points``."""
+    shown = float(f"{quantity.factor * value:.1g}")
+    unit = quantity.unit.removesuffix("s") if shown == 1 else quantity.unit
+    return f"{shown:g} {unit}"
 
 
 def _amount(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:

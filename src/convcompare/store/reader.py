@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the list of the runs needs no arrays
     import numpy as np
     import numpy.typing as npt
 
-COMPARISONS, QUARANTINE = "comparisons", "quarantine"
+COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
 ANALYSES = "analyses"
 RECORDS = ("trial.json", "environment.json", "run.json", "timing.json")
 BINARIES = ("weights.safetensors", "test_logits.npz")
@@ -200,6 +200,14 @@ class RunReader:
         Where the newest is damaged it is the one before.
         """
         return checkpoints.newest(self.folder(run_id), run_id)
+
+    def removed(self) -> list[Trial]:
+        """The trials that had ended here and were removed; a damaged record is noted."""
+        found = []
+        for name in atomic_files.names(self.root / REMOVED):
+            with self.noting():
+                found.append(read_as(self.root / REMOVED / name, Trial))
+        return found
 
     def comparisons(self) -> list[str]:
         """The names of all comparisons, oldest first."""

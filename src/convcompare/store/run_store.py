@@ -7,6 +7,7 @@
                  run.json           written last: its presence means that the trial has ended
                  timing.json        times measured alone afterwards, where others trained meanwhile
     <store>/comparisons/<name>.json what was compared, by which command
+    <store>/removed/<id>.json       what a run was that had ended and was removed
 
 Every JSON record carries a CRC of its own; the digests of the binary files are in the record that
 names them. Nothing that is read here is ever unpickled, and nothing is believed unverified.
@@ -15,7 +16,7 @@ names them. Nothing that is read here is ever unpickled, and nothing is believed
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,17 @@ from .cost import Environment, Timing
 from .json_fields import to_record
 from .json_records import damaged, sha256, stamp, verified, write_record
 from .lease import Lease, claim, held, hold, holder, is_lease
-from .reader import ANALYSES, BINARIES, COMPARISONS, PASSING, RECORDS, RUN, Predictions, RunReader
+from .reader import (
+    ANALYSES,
+    BINARIES,
+    COMPARISONS,
+    PASSING,
+    RECORDS,
+    REMOVED,
+    RUN,
+    Predictions,
+    RunReader,
+)
 from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
@@ -196,7 +207,15 @@ class RunStore(RunReader):
                 atomic_files.remove(self.folder(run_id) / name)
 
     def remove(self, run_id: str) -> None:
-        """Remove a run for good. Whoever dies in between leaves a run that has not ended."""
+        """Remove a run for good. Whoever dies in between leaves a run that has not ended.
+
+        Of one that had ended it stays known that it was there: its results could be seen.
+        """
+        if self.finished(run_id):
+            with suppress(StoreError):  # damaged, perhaps why it is removed
+                trial = self.trial(run_id)
+                atomic_files.make_folder(self.root / REMOVED)
+                write_record(self.root / REMOVED / f"{run_id}.json", to_record(trial))
         self.forget(run_id)
         with self._mine(run_id) as guard:
             for name in atomic_files.names(self.folder(run_id)):

@@ -130,7 +130,7 @@ def _difference(verdict: Verdict, of: Against) -> str:
         most = f"{quantity.factor * (verdict.margin or 0):g} {quantity.unit}".rstrip()
         lead = f"no difference in {quantity.noun}{of('from')} larger than {most}"
         return f"{lead} ({amount(estimate, quantity)})"
-    return f"{quantity.noun}{of('against')} undecided ({amount(estimate, quantity)})"
+    return f"{quantity.noun}{of('against')} inconclusive ({amount(estimate, quantity)})"
 
 
 def _ratio(verdict: Verdict, of: Against) -> str:
@@ -139,7 +139,7 @@ def _ratio(verdict: Verdict, of: Against) -> str:
     if verdict.relation == "equivalent":
         return f"{quantity.alike}{of('as')}"
     if verdict.relation != "higher" and verdict.relation != "lower":
-        return f"{quantity.noun}{of('against')} undecided ({times(ratio)})"
+        return f"{quantity.noun}{of('against')} inconclusive ({times(ratio)})"
     if quantity.verb:
         shown, ends = verdicts.number(ratio)
         return f"{quantity.verb} {shown} times the {quantity.noun}{of('of')}{ends}"
@@ -176,7 +176,7 @@ def _too_few(verdict: Verdict, of: Against) -> str:
     needed = f"{dispersion.FEWEST} seeds are needed" if quantity == STABILITY else ""
     inside = "; ".join(part for part in (found, needed) if part)
     behind = f" ({inside})" if inside else ""
-    return f"too few seeds to compare {quantity.noun}{of('with')}{behind}"
+    return f"{quantity.noun}{of('against')} inconclusive at {verdict.n} seeds{behind}"
 
 
 def _unreached(verdict: Verdict, of: Against) -> str:
@@ -185,7 +185,7 @@ def _unreached(verdict: Verdict, of: Against) -> str:
     if verdict.differs:
         more = "more" if verdict.relation == "higher" else "fewer"
         return f"needs {more} {noun}{of('than')}{behind}"
-    return f"{noun}{of('against')} undecided{behind}"
+    return f"{noun}{of('against')} inconclusive{behind}"
 
 
 def _reached(verdict: Verdict) -> str:

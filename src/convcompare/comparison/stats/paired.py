@@ -41,6 +41,16 @@ class Spread:
     deviation: float
     freedom: int
 
+    def upper(self, alpha: float = ALPHA) -> Spread:
+        """The same with the upper limit of the true deviation, exceeded with probability alpha.
+
+        By the chi-squared distribution of the variance of normal differences.
+        """
+        from scipy.special import chdtri
+
+        smallest = float(chdtri(self.freedom, 1 - alpha))
+        return replace(self, deviation=self.deviation * math.sqrt(self.freedom / smallest))
+
 
 @dataclass(frozen=True)
 class PairedTest:

@@ -1,0 +1,67 @@
+"""How often a network does not learn at all: a rate of its own, beside verdicts on the others.
+
+A mean over few seeds mostly misses rare collapses, and one that it holds hides all else. So
+verdicts are about the runs that learnt, and the share of the others is said with its interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .comparison import Comparison
+from .stats import estimates
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """Of a network: how many of its runs that ended diverged or ended at chance level.
+
+    ``rate`` is their share, with Wilson's interval (1927, doi:10.2307/2276774) in ``low`` and
+    ``high``.
+    """
+
+    model: str
+    collapsed: int
+    runs: int
+    rate: float
+    low: float
+    high: float
+
+    @property
+    def words(self) -> str:
+        """``fcn: 1 of 10 runs collapsed (10 %, 2 to 40 %)``."""
+        low, high = (f"{100 * end:.0f}" for end in (self.low, self.high))
+        share = f"{100 * self.rate:.0f} %, {low} to {high} %"
+        return f"{self.model}: {self.collapsed} of {self.runs} runs collapsed ({share})"
+
+    def to_json(self) -> dict[str, Any]:
+        """What the public JSON object has of it."""
+        return asdict(self)
+
+
+def collapses(comparison: Comparison, at_chance: Collection[str]) -> tuple[Collapse, ...]:
+    """The networks of which a run collapsed, of those with several that ended.
+
+    ``at_chance`` are the ids of runs at chance level. A run that failed for another reason, as a
+    crash, is none of the network's.
+    """
+    found = []
+    for group in comparison.groups:
+        ended = [run for run in group.runs if run.status != "failed"]
+        collapsed = sum(run.status == "diverged" or run.id in at_chance for run in ended)
+        if collapsed and len(ended) > 1:
+            share = estimates.share(collapsed, len(ended))
+            assert share.low is not None and share.high is not None
+            low, high = max(0.0, share.low), min(1.0, share.high)
+            found.append(Collapse(group.label, collapsed, len(ended), share.value, low, high))
+    return tuple(found)
+
+
+def words(found: Collection[Collapse]) -> str:
+    """All rates in one sentence; empty where nothing collapsed."""
+    if not found:
+        return ""
+    rates = "; ".join(one.words for one in found)
+    return f"{rates}; verdicts on accuracy and time are about runs that learnt"
