@@ -161,14 +161,13 @@ def others_table(seeds: Sequence[int], rounds: int) -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} |"
 
 
-def found_share(rule: str, contrasts: int, n: int, size: float, rounds: int) -> float:
+def found_share(rule: rules.Rule, contrasts: int, n: int, size: float, rounds: int) -> float:
     """How often one true difference is found, in standard deviations of the paired difference."""
     rng = np.random.Generator(np.random.PCG64([n, contrasts]))
     tables = rng.normal(size=(rounds, contrasts + 1, n))
     tables[:, 1] += size * np.sqrt(2)
-    used = rules.RULES[rule]
-    p = used.p_values(tables, rules.star(contrasts))
-    return float(used.claims(p, contrasts + 1, n)[:, 0].mean())
+    p = rule.p_values(tables, rules.star(contrasts))
+    return float(rule.claims(p, contrasts + 1, n)[:, 0].mean())
 
 
 def detectable(rule: str, contrasts: int, n: int, rounds: int) -> float:
@@ -176,7 +175,7 @@ def detectable(rule: str, contrasts: int, n: int, rounds: int) -> float:
     low, high = 0.1, 40.0
     for _ in range(11):
         middle = (low * high) ** 0.5
-        enough = found_share(rule, contrasts, n, middle, rounds) >= 0.8
+        enough = found_share(rules.RULES[rule], contrasts, n, middle, rounds) >= 0.8
         low, high = (low, middle) if enough else (middle, high)
     return high
 
@@ -207,7 +206,9 @@ def tables(rounds: int, seeds: Sequence[int]) -> Iterator[str]:
     yield from power_table(lambda *one: f"{detectable(*one, fewer):.2f}", some, CONTRASTS)
     yield f"\n### Share of differences of two standard deviations that is found, n = {rounds}\n"
     yield from power_table(
-        lambda *one: f"{100 * found_share(*one, 2.0, rounds):.0f} %", some, CONTRASTS
+        lambda *one: f"{100 * found_share(rules.RULES[one[0]], *one[1:], 2.0, rounds):.0f} %",
+        some,
+        CONTRASTS,
     )
     yield from until_clear_tables(rounds)
 

@@ -64,7 +64,7 @@ def test_the_public_names_are_documented() -> None:
 
 def test_the_options_are_those_of_the_command() -> None:
     of_command = set(inspect.signature(command).parameters)
-    for_shells = {"format", "out", "quiet", "dry_run", "shard", "worker"}
+    for_shells = {"format", "out", "quiet", "sort", "verbose", "dry_run", "shard", "worker"}
     of_python = set(inspect.signature(cc.compare).parameters) - {"reporter"}
     assert of_python == of_command - for_shells
     told = inspect.getdoc(cc.compare) or ""

@@ -160,3 +160,12 @@ def test_what_seeds_can_show_is_said_before_they_are_trained() -> None:
     assert "about 0.17 points" in verdicts.detectable_words(5, 0.001)
     assert "as they varied in earlier runs" in verdicts.detectable_words(5, 0.001)
     assert verdicts.detectable_words(1).startswith("one seed shows how two trained networks")
+
+
+def test_a_plan_that_can_decide_nothing_is_told_how_many_seeds_do() -> None:
+    hopeless = verdicts.detectable_words(2, contrasts=6)
+    assert hopeless.startswith("2 seeds and 6 contrasts can show differences of about 21 points")
+    *_, more = hopeless.split("so that they decide next to nothing: ")
+    assert more == "`--seeds 5` could show 0.66 points"
+    assert "decide next to nothing" not in verdicts.detectable_words(3, contrasts=6)
+    assert "can show no difference (" in verdicts.detectable_words(2, 0.03, contrasts=6)

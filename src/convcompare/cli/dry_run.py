@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convcompare.store.run import Run
 
 COLUMNS = (
-    Column("model", "model", "left"),
+    Column("model", "model", "left", names=True),
     Column("parameters", "parameters", show=formatting.count, priority=1),
     Column("macs", "MACs", show=formatting.large, priority=3, missing="not counted"),
     Column("epochs", "epochs", priority=4),

@@ -105,6 +105,8 @@ class OutputOptions:
     format: o.Format = "table"
     out: o.Out = None
     quiet: o.Quiet = False
+    sort: o.Sort = None
+    verbose: o.Verbose = False
 
 
 GROUPS = (

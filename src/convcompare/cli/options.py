@@ -152,6 +152,18 @@ Format = Annotated[
     ),
 ]
 Columns = Annotated[str | None, option("--columns", metavar="NAMES", panel=OUTPUT)]
+Sort = Annotated[
+    str | None,
+    option(
+        "--sort",
+        metavar="COLUMN",
+        panel=OUTPUT,
+        help="Sort the table by a column: model, test-accuracy, time, parameters …",
+    ),
+]
+Verbose = Annotated[
+    bool, option("--verbose", panel=OUTPUT, help="A warning for each network, not one per kind.")
+]
 Out = Annotated[
     Path | None, option("--out", "-o", panel=OUTPUT, help="Write the result to a file.")
 ]

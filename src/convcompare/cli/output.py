@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +46,30 @@ def emit_text(text: str, path: Path | None) -> None:
     talk().print(Text.assemble("wrote ", (printable(path), f"link {path.absolute().as_uri()}")))
 
 
+@dataclass(frozen=True)
+class View:
+    """What of a comparison is shown, and how: further columns, the column that the rows are sorted
+    by, and whether every network has warnings of its own."""
+
+    columns: Sequence[str] = ()
+    sort: str | None = None
+    verbose: bool = False
+
+    @classmethod
+    def parse(cls, columns: Sequence[str], sort: str | None, verbose: bool) -> View:
+        """The view that options ask for; UsageError if it sorts by a column that is not there."""
+        from convcompare.output.tables.sorting import check_sort
+
+        return cls(columns, None if sort is None else check_sort(sort, columns), verbose)
+
+
 def emit_assessment(
-    assessment: Assessment, kind: Format, path: Path | None, columns: Sequence[str] = ()
+    assessment: Assessment, kind: Format, path: Path | None, view: View = View()
 ) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
     from convcompare.comparison.claims import findings
     from convcompare.output.report.discrepancies import differences
+    from convcompare.output.tables.sorting import sorted_by
     from convcompare.output.tables.verdict_columns import assessed_table
 
     if not assessment.comparison.groups:
@@ -64,13 +83,13 @@ def emit_assessment(
     if kind == "json":
         emit_text(json.dumps(assessment.to_json(), indent=1, ensure_ascii=False), path)
     else:
-        table = assessed_table(assessment, columns)
-        emit_table(table, kind, path)
+        table = assessed_table(assessment, view.columns)
+        emit_table(sorted_by(table, view.sort) if view.sort else table, kind, path)
     if kind == "table" and path is None:
         _print_verdicts(assessment)
         _print_list("published otherwise", differences(assessment))
         _print_conclusions(findings(assessment))
-    for text, hint in assessment.warnings():
+    for text, hint in assessment.warnings(each=view.verbose):
         show_warning(text, hint)
 
 
@@ -94,10 +113,17 @@ def _title(name: str) -> str:
 
 def _print_verdicts(assessment: Assessment) -> None:
     """The verdicts, and the matrix of all pairs where they were asked for."""
+    from convcompare.output.tables.verdict_block import verdict_blocks
+
     console = out()
-    if assessment.lines:
+    blocks = verdict_blocks(assessment, width(console))
+    lines = [] if blocks else assessment.lines
+    for heading, block in blocks:
+        console.print(f"\n {heading}\n", style="bold", highlight=False, markup=False)
+        emit_table(block, "table")
+    if lines:
         console.print()
-    for line in [*assessment.lines, *assessment.notes]:
+    for line in [*lines, *assessment.notes]:
         for part in _wrapped(line, width(console), indent=2):
             console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
     if assessment.all_pairs:

@@ -16,7 +16,7 @@ from convcompare.output.tables.table import check_format
 from .console import talk
 from .console_reporter import ConsoleReporter
 from .dry_run import plan_table
-from .output import emit_assessment, emit_table
+from .output import View, emit_assessment, emit_table
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 def perform(request: Request, output: OutputOptions) -> int:
     """Do what is asked for; the exit code."""
     kind = check_format(output.format)
+    view = View.parse(request.columns, output.sort, output.verbose)
     began = now()
     reporter = ConsoleReporter(output.quiet)
     plan = prepare(request, reporter)
@@ -37,7 +38,7 @@ def perform(request: Request, output: OutputOptions) -> int:
     if request.is_part:
         return perform_part(plan, reporter)
     assessment = run(plan, reporter)
-    emit_assessment(assessment, kind, output.out, request.columns)
+    emit_assessment(assessment, kind, output.out, view)
     if not output.quiet:
         say_durations(assessment.comparison, began)
     if talk().is_terminal and kind == "table" and not output.quiet:

@@ -172,9 +172,12 @@ class Assessment:
             found.append(picked_words(self.comparison.picked))
         return found
 
-    def warnings(self) -> list[tuple[str, str]]:
-        """What a reader of the table must know, each with what to do about it."""
-        found = [*self.comparison.warnings(), *self._marked(), *self._confounded()]
+    def warnings(self, each: bool = False) -> list[tuple[str, str]]:
+        """What a reader of the table must know, each with what to do about it.
+
+        Marks that many networks have are one warning, unless `each` network is to have its own.
+        """
+        found = [*self.comparison.warnings(), *self._marked(each), *self._confounded()]
         if self.comparison.verdict_on:
             found += asked.not_recorded(self.comparison, self.verdicts)
         return found
@@ -234,18 +237,19 @@ class Assessment:
         found = self.store.predictions(run)
         return predictions.hits(found.logits, found.labels)
 
-    def _marked(self) -> Iterator[tuple[str, str]]:
+    def _marked(self, each: bool) -> Iterator[tuple[str, str]]:
         """Each mark of a network once, with the seeds that it is on; of many networks together."""
         grouped: dict[str, dict[str, list[tuple[Run, QualityFlag]]]] = {}
         for label, run, mark in self.marks:
             grouped.setdefault(mark.name, {}).setdefault(label, []).append((run, mark))
         for networks in grouped.values():
-            together = len(networks) > MOST_ALIKE
+            together = len(networks) > MOST_ALIKE and not each
             for label, found in networks.items():
                 seeds = ", ".join(str(run.trial.seed) for run, _ in found)
                 mark = found[-1][1]
                 which = f"{label} (seed{'s' if len(found) > 1 else ''} {seeds})"
-                rest = f"; likewise {', '.join(list(networks)[1:])}" if together else ""
+                others = f"{len(networks) - 1} more of {len(self.comparison.groups)} networks"
+                rest = f"; so {others} (`--verbose` names them)" if together else ""
                 yield f"{which} {mark.text}{rest}", mark.hint
                 if together:
                     break

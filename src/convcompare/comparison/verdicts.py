@@ -21,6 +21,10 @@ LOPSIDED = 1.25
 """An interval whose one side is longer than the other by this factor is given by its ends."""
 FEW = 2
 """Seeds of which an interval is too long to say anything: it is not shown."""
+HARDLY_EVER = 0.05
+"""A difference in accuracy that networks worth comparing hardly ever have."""
+MORE_SEEDS = (3, 5, 8, 13, 20)
+"""Numbers of seeds that a plan which can decide nothing is told to take."""
 ROUGHLY = 10
 """Seeds below which a spread is known only roughly: of three, its estimate is 0.16 to 1.9 times the
 true one (95 %), of ten 0.55 to 1.45 times."""
@@ -131,14 +135,26 @@ def detectable_words(
     if seeds < 2:
         return "one seed shows how two trained networks differ, not how two architectures do"
     taken = TYPICAL_SPREAD if spread is None else spread
-    shared = seeds >= shared_by.FEWEST and contrasts > 1
-    freedom = seeds - 1 + (min(shared_by.MOST_WEIGHT, contrasts - 1) if shared else 0)
-    smallest = power.detectable(taken, seeds, alpha / contrasts, freedom=freedom)
+    smallest = _detectable_in_plan(seeds, taken, alpha, contrasts)
     source = "assuming that they vary" if spread is None else "as they varied in earlier runs"
-    return (
-        f"{seeds} seeds can show differences of about {shown_points(smallest)} "
+    several = f" and {contrasts} contrasts" if contrasts > 1 else ""
+    size = f"differences of about {shown_points(smallest)}" if smallest < 1 else "no difference"
+    said = (
+        f"{seeds} seeds{several} can show {size} "
         f"(80 % power, {source} by {shown_points(taken)} from seed to seed)"
     )
+    if smallest <= HARDLY_EVER:
+        return said
+    sizes = {n: _detectable_in_plan(n, taken, alpha, contrasts) for n in MORE_SEEDS if n > seeds}
+    more = next((n for n, size in sizes.items() if size <= HARDLY_EVER / 5), max(sizes, default=0))
+    better = f": `--seeds {more}` could show {shown_points(sizes[more])}" if more else ""
+    return f"{said}, so that they decide next to nothing{better}"
+
+
+def _detectable_in_plan(seeds: int, spread: float, alpha: float, contrasts: int) -> float:
+    shared = seeds >= shared_by.FEWEST and contrasts > 1
+    freedom = seeds - 1 + (min(shared_by.MOST_WEIGHT, contrasts - 1) if shared else 0)
+    return power.detectable(spread, seeds, alpha / contrasts, freedom=freedom)
 
 
 def shown_points(fraction: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-import textwrap
+import unicodedata
 
 _TOGETHER = re.compile(r"(?<=\d) (?=(?:%|±|ms|s|min|points?)(?!\w))|(?<=±) (?=\d)")
 """The space within a figure: between a number and its margin or its unit."""
@@ -76,12 +76,32 @@ def together(text: str) -> str:
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """A text in lines of so many characters, those behind the first indented.
+    """A text in lines of at most `width` cells of a terminal, those behind the first indented.
 
-    No figure is torn from its margin or its unit, and no option at its hyphens.
+    No figure is torn from its margin or its unit, and no option at its hyphens. A word that is
+    longer than a line is.
     """
-    lines = textwrap.wrap(together(text), width, subsequent_indent=indent, break_on_hyphens=False)
-    return [line.replace("\u00a0", " ") for line in lines]
+    lines = [""]
+    for word in together(text).split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
+        if cells(joined) <= width:
+            lines[-1] = joined
+            continue
+        if lines[-1].strip():
+            lines.append(indent)
+        for character in word:
+            if cells(lines[-1] + character) > width and lines[-1].strip():
+                lines.append(indent)
+            lines[-1] += character
+    return [line.replace("\u00a0", " ") for line in lines if line.strip()]
+
+
+def cells(text: str) -> int:
+    """The cells of a terminal that a text takes: two a wide character, none a combining one."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def plus_minus(value: float, half: float | None) -> str:

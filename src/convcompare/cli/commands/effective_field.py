@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NAME = "effective-field"
 Measure = Literal["squared", "absolute"]
 COLUMNS = (
-    Column("model", "model", "left"),
+    Column("model", "model", "left", names=True),
     Column("layer", "layer", "left", priority=1),
     Column("theoretical", "theoretical field", priority=1),
     Column("mass_size", "95 % of gradient", show=lambda v: f"{v:.1f}"),

@@ -32,7 +32,7 @@ def _scientific(value: float) -> str:
 
 
 COLUMNS = (
-    Column("model", "model", "left"),
+    Column("model", "model", "left", names=True),
     Column("layers", "layers", priority=3),
     Column("first_start", "first layer, start", show=_scientific, priority=1),
     Column("first_end", "first layer, end", show=_scientific, priority=1),

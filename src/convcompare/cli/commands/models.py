@@ -41,7 +41,7 @@ ImageSize = Annotated[
     o.option("--image-size", "-i", panel=o.TRAINING, min=1, help="Side of the images, in pixels."),
 ]
 COLUMNS = (
-    Column("model", "model", "left"),
+    Column("model", "model", "left", names=True),
     Column("parameters", "parameters", show=formatting.count, priority=1),
     Column("macs", "MACs", show=formatting.large, priority=1),
     Column("summary", "", "left", priority=2),

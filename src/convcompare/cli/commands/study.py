@@ -26,7 +26,7 @@ from ..option_groups import (
     TrainingOptions,
     grouped,
 )
-from ..output import emit_assessment, emit_table, emit_text
+from ..output import View, emit_assessment, emit_table, emit_text
 from ..study_tables import list_of_studies, plan_of_studies
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ def _run(requests: Sequence[Request], kind: Format, output: OutputOptions) -> in
         records.append(assessment.to_json())
         if kind != "json":
             path = _path(output.out, request, several=len(requests) > 1)
-            emit_assessment(assessment, kind, path, request.columns)
+            view = View(request.columns, output.sort, output.verbose)
+            emit_assessment(assessment, kind, path, view)
         if not output.quiet:
             say_durations(assessment.comparison, began)
     if kind == "json" and records:

@@ -15,7 +15,12 @@ from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.verdict import Verdict
 
-WORDS = {"none": "undecided", "refused": "not compared"}
+WORDS = {
+    "none": "no clear difference",
+    "too few": "inconclusive",
+    "refused": "not compared",
+    "equivalent": "equivalent",
+}
 
 
 @dataclass(frozen=True)

@@ -100,26 +100,33 @@ def forest(rows: Sequence[ForestLine], width: int, title: str, none: float = 0.0
     """
     names, longest = _column(row.name for row in rows)
     space = max(16, width - longest - max(len(row.text) for row in rows) - 4)
-    low, high = forest_range([(row.value, row.ends) for row in rows], none)
+    ends = forest_range([(row.value, row.ends) for row in rows], none)
+    lines = [title]
+    for name, row in zip(names, rows, strict=True):
+        cells = forest_cells(row, ends, space, none)
+        lines.append(f"{name:<{longest}} {cells}  {row.text}".rstrip())
+    return "\n".join(lines)
+
+
+def forest_cells(row: ForestLine, axis: tuple[float, float], space: int, none: float = 0.0) -> str:
+    """A value with its interval in `space` characters, of which `axis` are the ends."""
+    low, high = axis
 
     def place(value: float) -> int:
         share = (value - low) / (high - low)
         return round(min(1.0, max(0.0, share)) * (space - 1))
 
-    lines = [title]
-    for name, row in zip(names, rows, strict=True):
-        cells = [" "] * space
-        cells[place(none)] = "┊"
-        if row.ends is not None:
-            left, right = place(row.ends[0]), place(row.ends[1])
-            for i in range(left, right + 1):
-                cells[i] = "┼" if i == place(none) else "─"
-            cells[left] = "◂" if row.ends[0] < low else "├"
-            cells[right] = "▸" if row.ends[1] > high else "┤"
-        if row.value is not None:
-            cells[place(row.value)] = "●" if row.filled else "○"
-        lines.append(f"{name:<{longest}} {''.join(cells)}  {row.text}".rstrip())
-    return "\n".join(lines)
+    cells = [" "] * space
+    cells[place(none)] = "┊"
+    if row.ends is not None:
+        left, right = place(row.ends[0]), place(row.ends[1])
+        for i in range(left, right + 1):
+            cells[i] = "┼" if i == place(none) else "─"
+        cells[left] = "◂" if row.ends[0] < low else "├"
+        cells[right] = "▸" if row.ends[1] > high else "┤"
+    if row.value is not None:
+        cells[place(row.value)] = "●" if row.filled else "○"
+    return "".join(cells)
 
 
 def forest_range(

@@ -36,7 +36,7 @@ DEFAULT = (
         cells.shown("train_loss"),
     ),
     Figure(
-        Column("test_accuracy", "test accuracy", show=cells.accuracy, best="high"),
+        Column("test_accuracy", "test accuracy", show=cells.accuracy, best="high", priority=-1),
         lambda g, c: g.test_accuracy(c.comparison.conditions.test_images),
     ),
     Figure(

@@ -18,7 +18,7 @@ from .columns import NOTES, chosen
 from .table import Column, Table
 
 NUMBER = Column("number", "№", priority=8)
-MODEL = Column("model", "model", "left")
+MODEL = Column("model", "model", "left", names=True, priority=-1)
 STATUS = Column("status", "status", "left", priority=0)
 RUNS = Column("runs", "runs", exported=True)
 MACS = Column("macs", "MACs", exported=True)

@@ -98,7 +98,7 @@ def to_json(model: str, found: ReceptiveField) -> dict[str, Any]:
 
 
 LAYER_COLUMNS = (
-    Column("shown_model", "model", "left"),
+    Column("shown_model", "model", "left", names=True),
     Column("layer", "layer", "left"),
     Column("size", "size"),
     Column("stride", "stride", priority=2),
@@ -108,7 +108,7 @@ LAYER_COLUMNS = (
     Column("note", "", "left", priority=4),
 )
 SUMMARY_COLUMNS = (
-    Column("model", "model", "left"),
+    Column("model", "model", "left", names=True),
     Column("size", "field"),
     Column("stride", "stride", priority=2),
     Column("start", "start", priority=4),

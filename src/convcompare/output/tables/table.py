@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from numbers import Number
 from typing import TYPE_CHECKING, Any, Literal
 
+from rich.cells import cell_len
+
 from convcompare.core import formatting
 from convcompare.core.errors import one_of, quote
+
+from ..names import fitted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +25,12 @@ Format = Literal["table", "json", "csv", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("table", "json", "csv", "markdown", "latex")
 GAP = 2
 """Columns of space between two columns of a table."""
+NARROW = 60
+"""Columns of a terminal below which they are shortened to half of that."""
+SPARE = 8
+"""The priority from which on a column goes before names are shortened, and nobody misses it."""
+LEAST_NAME = 12
+"""Cells to which names are shortened before a column is dropped for them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class Column:
     ``show`` formats a value for people; exports carry the value itself. ``best`` marks the largest
     or the smallest. ``priority`` 0 stays to the last; higher ones are dropped first. ``exported``
     columns are for programs only: CSV has them, no table for people does. ``missing`` stands in a
-    cell without a value.
+    cell without a value. ``names`` are shortened before any column is dropped.
     """
 
     key: str
@@ -41,6 +51,7 @@ class Column:
     priority: int = 0
     exported: bool = False
     missing: str = "–"
+    names: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,16 +119,14 @@ def check_format(name: str) -> Format:
 def for_terminal(table: Table, width: int | None) -> RichTable:
     """The table for a terminal of `width` columns, or in full where `width` is None (a pipe).
 
-    Where space is short headings are folded first, then columns dropped by priority: no cell wraps.
+    Where space is short headings are folded first, then names shortened, then columns dropped by
+    priority: no cell wraps.
     """
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    columns = table.shown
-    folded = width is not None and _width(table, columns, folded=False) > width
-    while width is not None and len(columns) > 1 and _width(table, columns, folded) > width:
-        columns.remove(max(columns, key=lambda column: (column.priority, columns.index(column))))
+    fit = _fit(table, width)
     rich = RichTable(
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -126,42 +135,91 @@ def for_terminal(table: Table, width: int | None) -> RichTable:
         header_style="bold",
         border_style="dim",
     )
-    for column in columns:
-        title = _fold(column.title) if folded else column.title
-        space = _space(table, column, folded)
+    for column in fit.columns:
+        space = max(_space(column, fit.folded), fit.widest(column))
+        title = _fold(column.title) if fit.folded else column.title
         rich.add_column(title, justify=column.align, no_wrap=True, vertical="bottom", width=space)
-    best = {column.key: table.best(column) for column in columns}
+    best = {column.key: table.best(column) for column in fit.columns}
     for i in range(len(table.rows)):
         cells = []
-        for column in columns:
+        for column in fit.columns:
             style = "bold green" if i in best[column.key] else ""
-            cells.append(Text(table.text(i, column), style="dim" if i in table.unranked else style))
+            text = fit.cells[column.key][i]
+            cells.append(Text(text, style="dim" if i in table.unranked else style))
         rich.add_row(*cells)
     return rich
 
 
 def print_table(console: Console, table: Table, width: int | None) -> None:
-    """Print a table, its notes below."""
+    """Print a table, its notes below, and which columns had no place."""
     shown = for_terminal(table, width)
     console.print(shown)
     console.print("─" * console.measure(shown).maximum, style="dim")
-    for note in table.notes:
+    kept = _fit(table, width).columns
+    dropped = [one.title for one in table.shown if one not in kept and one.priority < SPARE]
+    notes = list(table.notes)
+    if dropped:
+        notes.append(f"no room in {width} columns for: {', '.join(dropped)}")
+    for note in notes:
         lines = formatting.wrapped(note, width - 2) if width else [note]
         for line in lines:
             console.print(f" {line}", style="dim", soft_wrap=True)
 
 
-def _width(table: Table, columns: Sequence[Column], folded: bool) -> int:
-    return sum(_space(table, column, folded) + GAP for column in columns) - GAP
+def natural_width(table: Table) -> int:
+    """The cells of a terminal that a table takes with nothing shortened but its headings."""
+    fit = _fit(table, None)
+    fit.folded = True
+    return fit.width
 
 
-def _space(table: Table, column: Column, folded: bool) -> int:
-    """The cells of a terminal that a column takes; Rich takes long to find that of many rows."""
-    from rich.cells import cell_len
+@dataclass
+class _Fit:
+    """The columns that have a place, the texts of their cells, and whether headings are folded."""
 
+    columns: list[Column]
+    cells: dict[str, list[str]]
+    folded: bool
+
+    def widest(self, column: Column) -> int:
+        """The cells of a terminal that the texts of a column take."""
+        texts = self.cells[column.key]
+        return max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
+
+    @property
+    def width(self) -> int:
+        """The cells of a terminal that all columns take."""
+        spaces = [max(_space(one, self.folded), self.widest(one)) for one in self.columns]
+        return sum(spaces) + GAP * (len(spaces) - 1)
+
+
+def _fit(table: Table, width: int | None) -> _Fit:
+    """What of a table has a place in `width` columns; all of it if that is None."""
+    columns = table.shown
+    cells = {c.key: [table.text(i, c) for i in range(len(table.rows))] for c in columns}
+    fit = _Fit(columns, cells, folded=False)
+    if width is None or fit.width <= width:
+        return fit
+    fit.folded = True
+    if fit.width > width:
+        columns[:] = [column for column in columns if column.priority < SPARE]
+    named = [column for column in columns if column.names]
+    whole = {column.key: cells[column.key] for column in named}
+    for column in named if fit.width > width else ():
+        least = LEAST_NAME if width >= NARROW else LEAST_NAME // 2
+        cells[column.key] = fitted(whole[column.key], least)
+    while len(columns) > 1 and fit.width > width:
+        columns.remove(max(columns, key=lambda column: (column.priority, columns.index(column))))
+    for column in named:
+        room = width - fit.width + max(_space(column, True), fit.widest(column))
+        cells[column.key] = fitted(whole[column.key], max(1, room))
+    return fit
+
+
+def _space(column: Column, folded: bool) -> int:
+    """The cells of a terminal that a heading takes."""
     title = _fold(column.title) if folded else column.title
-    cells = [table.text(i, column) for i in range(len(table.rows))]
-    return max(cell_len(line) for cell in [title, *cells] for line in cell.split("\n"))
+    return max(cell_len(line) for line in title.split("\n"))
 
 
 def _fold(title: str) -> str:

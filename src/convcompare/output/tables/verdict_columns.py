@@ -72,8 +72,9 @@ def _columns(
 
 
 def short(verdict: Verdict) -> str:
-    """A verdict in a cell: ``better: −0.05 ± 0.02``, ``undecided: 1.2 times, 0.9 to 1.6``."""
-    word = {"none": "undecided", "refused": "not compared"}.get(decided(verdict), decided(verdict))
+    """A verdict in a cell: ``better: −0.05 ± 0.02``, ``inconclusive: 1.2 times, 0.9 to 1.6``."""
+    word = "inconclusive" if not verdict.settled else decided(verdict)
+    word = "not compared" if word == "refused" else word
     estimate, quantity = verdict.estimate, verdict.quantity
     if estimate is None:
         return word

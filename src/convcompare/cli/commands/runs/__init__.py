@@ -16,7 +16,7 @@ from convcompare.output.tables.table import Column, Table, check_format
 from convcompare.store.json_fields import to_record
 
 from ... import options as o
-from ...output import emit_assessment, emit_table, emit_text, end
+from ...output import View, emit_assessment, emit_table, emit_text, end
 
 if TYPE_CHECKING:
     from convcompare.store.run import Epoch
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("id", "run", "left"),
-    Column("model", "model", "left"),
+    Column("model", "model", "left", names=True),
     Column("dataset", "data set", "left", priority=2),
     Column("seed", "seed", priority=3),
     Column("epochs", "epochs", "left", priority=4),
@@ -47,6 +47,8 @@ def runs(
     columns: o.Columns = None,
     all_pairs: o.AllPairs = False,
     verdict_on: o.VerdictOn = None,
+    sort: o.Sort = None,
+    verbose: o.Verbose = False,
     format: o.Format = "table",
 ) -> None:
     """List the runs, show one, or the table of the latest comparison.
@@ -74,7 +76,7 @@ def runs(
         latest = Comparison.latest(opened)
         figures = parse_figures(verdict_on) or latest.verdict_on
         assessment = Assessment(replace(latest, verdict_on=figures), opened, all_pairs)
-        emit_assessment(assessment, kind, None, names)
+        emit_assessment(assessment, kind, None, View.parse(names, sort, verbose))
         end(opened)
         return
     if name is not None:

@@ -55,7 +55,7 @@ def _terminal(source: Source, width: int) -> str:
             for verdict in panel.verdicts
         ]
         texts.append(forest(rows, width, _title(panel)))
-    return "\n\n".join([*texts, "● decided  ○ undecided"])
+    return "\n\n".join([*texts, "● decided  ○ not decided"])
 
 
 @register.plot("verdicts", terminal=_terminal)
@@ -166,7 +166,7 @@ def _title(panel: ForestPanel) -> str:
 
 
 def _key(shown: Sequence[Verdict], panels: Sequence[ForestPanel]) -> str:
-    parts = ["filled: decided", "hollow: undecided"]
+    parts = ["filled: decided", "hollow: not decided"]
     bands = []
     for panel in panels:
         if panel.margin is not None:
@@ -188,7 +188,7 @@ def _caption(shown: Sequence[Verdict]) -> str:
     seeds = {verdict.n for verdict in shown if verdict.quantity.scale != "exact"}
     parts = [
         "How each network stands to the baseline: the estimate and the interval at the level of "
-        "its test, so that an interval over zero is undecided. A filled mark is decided."
+        "its test, so that an interval over zero decides nothing. A filled mark is decided."
     ]
     if max(tests, default=1) > 1:
         parts.append(f"{max(tests)} tests are adjusted together (Holm).")

@@ -1,0 +1,72 @@
+"""Names of networks in little space: what they have in common goes first, then their middles.
+
+Widths are those of a terminal, in which a character of a wide script or an emoji takes two cells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+
+from rich.cells import cell_len, chop_cells
+
+from convcompare.core.errors import printable
+
+ELLIPSIS = "…"
+_PARTS = re.compile(r"[^:,/@]+|[:,/@]")
+"""Where a name may be cut: at the signs that separate the parts of a spec or of a path."""
+
+
+def fitted(names: Sequence[str], room: int) -> list[str]:
+    """The names in at most `room` cells each, still different from each other.
+
+    Names that fit are left as they are. Otherwise they lose the parts that all of them begin or end
+    with, and then what is in the middle. Names that would become equal are numbered.
+    """
+    known = list(dict.fromkeys(names))
+    shown = [printable(name) for name in known]
+    if max(map(cell_len, shown), default=0) > room:
+        shown = _without_common(shown)
+    found: list[str] = []
+    for name in shown:
+        short, number = elided(name, room), 2
+        while short in found:
+            mark = f" ({number})"
+            short, number = elided(name, room - len(mark)) + mark, number + 1
+        found.append(short)
+    of = dict(zip(known, found, strict=True))
+    return [of[name] for name in names]
+
+
+def elided(name: str, room: int) -> str:
+    """A name with its middle left out, if it takes more than `room` cells."""
+    if cell_len(name) <= room:
+        return name
+    tail = (room - 1) // 2
+    head = room - 1 - tail
+    start = chop_cells(name, head)[0] if head > 0 else ""
+    end = chop_cells(name[::-1], tail)[0][::-1] if tail > 0 else ""
+    return f"{start}{ELLIPSIS}{end}"
+
+
+def _without_common(names: Sequence[str]) -> list[str]:
+    """The names without the parts that all begin with, and those that all end with."""
+    if len(set(names)) < 2:
+        return list(names)
+    split = [_PARTS.findall(name) for name in names]
+    before = _common(split)
+    after = _common([parts[before:][::-1] for parts in split])
+    lead = ELLIPSIS if before else ""
+    trail = ELLIPSIS if after else ""
+    kept = [parts[before : len(parts) - after] for parts in split]
+    if not all(kept):  # one name is the beginning of the others: it has to stay readable
+        return list(names)
+    return [f"{lead}{''.join(parts)}{trail}" for parts in kept]
+
+
+def _common(split: Sequence[Sequence[str]]) -> int:
+    """With how many equal parts all begin; no name is used up."""
+    shortest = min(map(len, split)) - 1
+    equal = takewhile(lambda column: len(set(column)) == 1, zip(*split, strict=False))
+    return max(0, min(shortest, sum(1 for _ in equal)))

@@ -1,0 +1,66 @@
+"""The rows of a table in the order of one of its columns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from convcompare.core.errors import UsageError, did_you_mean, quote
+
+from .columns import DEFAULT, EXTRA, named
+from .table import Column, Table
+
+ALIASES = {"accuracy": "test_accuracy"}
+ALWAYS = ("model", "status", "score", *(figure.column.key for figure in DEFAULT))
+
+
+def check_sort(name: str, columns: Sequence[str]) -> str:
+    """The key of a column to sort by, of a table that has `columns` beyond the default ones.
+
+    Raises:
+        UsageError: A table has no such column, or this one has not.
+    """
+    key = _key(name)
+    there = [*ALWAYS, *(figure.column.key for one in columns for figure in named(one))]
+    if key in there:
+        return key
+    if name in EXTRA:
+        raise UsageError(
+            f"the table has no column {quote(name)} to sort by", f"add `--columns {name}`"
+        )
+    known = [one.replace("_", "-") for one in there]
+    raise UsageError(
+        f"there is no column {quote(name)} to sort by",
+        did_you_mean(name, known) or f"columns: {', '.join(known)}",
+    )
+
+
+def sorted_by(table: Table, key: str) -> Table:
+    """The table with its rows sorted by a column: the best first, else the smallest.
+
+    Rows without a value come last, in the order that they had. Numbers of rows stay theirs. A table
+    without the column stays as it is.
+    """
+    column = next((one for one in table.columns if one.key == key), None)
+    if column is None:
+        return table
+    order = sorted(range(len(table.rows)), key=lambda row: _rank(table, column, row))
+    unranked = frozenset(place for place, row in enumerate(order) if row in table.unranked)
+    rows = tuple(table.rows[row] for row in order)
+    return dataclasses.replace(table, rows=rows, unranked=unranked)
+
+
+def _key(name: str) -> str:
+    key = name.strip().lower()
+    key = ALIASES.get(key, key)
+    return key.replace("-", "_") if key.replace("-", "_") in ALWAYS else key
+
+
+def _rank(table: Table, column: Column, row: int) -> tuple[bool, Any]:
+    value = table.rows[row].get(column.key)
+    if value is None:
+        return True, 0
+    if isinstance(value, str):
+        return False, value
+    return False, -float(value) if column.best == "high" else float(value)

@@ -1,0 +1,173 @@
+"""Verdicts on many networks as one aligned block: estimate, interval drawn, verdict, time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from convcompare.comparison import verdicts
+from convcompare.comparison.assessment import Assessment
+from convcompare.comparison.figures import figure_words
+from convcompare.comparison.figures.figure_json import decided
+from convcompare.comparison.figures.figure_tests import FEWEST
+from convcompare.comparison.quantity import ACCURACY
+from convcompare.comparison.verdict import Verdict
+from convcompare.core import formatting
+
+from ..plots.forest_rows import WORDS, ForestPanel, is_filled, panels_of
+from ..plots.terminal import ForestLine, forest_cells, forest_range
+from .table import GAP, NARROW, Column, Table, natural_width
+
+MANY = 3
+"""Verdicts from which on a block is easier to read than sentences."""
+LEAST, MOST = 12, 31
+"""Cells of a drawn interval."""
+MOST_PLACES = 3
+"""Decimals up to which it is shown on which side of zero the end of an interval lies."""
+
+
+def verdict_blocks(assessment: Assessment, width: int | None) -> list[tuple[str, Table]]:
+    """A table with its heading for each figure that has verdicts on several networks.
+
+    Only those against the first baseline. ``width`` are the columns of the terminal, None of a
+    pipe: as many as are free hold the drawn intervals.
+    """
+    if len(assessment.comparison.groups) <= MANY:
+        return []
+    first = assessment.verdicts[0].baseline if assessment.verdicts else ""
+    against = [one for one in assessment.verdicts if one.baseline == first]
+    costs = [one for one in assessment.costs if one.baseline == first]
+    return [_block(panel, costs, width) for panel in panels_of(against)]
+
+
+def _block(panel: ForestPanel, costs: Sequence[Verdict], width: int | None) -> tuple[str, Table]:
+    quantity, is_accuracy = panel.quantity, panel.quantity == ACCURACY
+    unit = f"Δ {quantity.unit}".strip() if quantity.scale == "difference" else "ratio"
+    times = {one.model: _time(one) for one in costs} if is_accuracy else {}
+    narrow = width is not None and width < NARROW
+    rows: list[dict[str, Any]] = [
+        {
+            "model": verdict.model,
+            "estimate": _margin(verdict) if narrow else _estimate(verdict),
+            "verdict": _word(verdict),
+            "time": times.get(verdict.model),
+        }
+        for verdict in panel.verdicts
+    ]
+    columns = [
+        Column("model", "model", "left", names=True, priority=-1),
+        Column("estimate", unit, "left", priority=-1),
+        Column("drawn", "interval around 0", "left", priority=3),
+        Column("verdict", "verdict", "left"),
+    ]
+    if any(times.values()):
+        columns.append(Column("time", "× time", priority=1))
+    table = Table(tuple(columns), tuple(rows))
+    room = MOST
+    if width is not None:
+        room = max(LEAST, min(MOST, width - natural_width(table) - GAP))
+    for row, cells in zip(rows, _drawn(panel, room), strict=True):
+        row["drawn"] = cells
+    notes = [*_refused_times(costs if is_accuracy else ()), answer(panel.verdicts)]
+    heading = f"{quantity.noun} against {panel.baselines[0]}"
+    return heading, dataclasses.replace(table, rows=tuple(rows), notes=tuple(notes))
+
+
+def answer(found: Sequence[Verdict]) -> str:
+    """All verdicts of one figure in a sentence: how many of each kind, and the largest."""
+    baseline, better = found[0].baseline, found[0].quantity.best
+    sure = [one for one in found if is_filled(one) and one.differs]
+    more = [one for one in sure if one.relation == "higher"]
+    words = {
+        "high": ("better", "worse"),
+        "low": ("worse", "better"),
+        None: ("higher", "lower"),
+    }[better]
+    counts = [f"{len(more)} {words[0]}", f"{len(sure) - len(more)} {words[1]}"]
+    if better == "low":
+        counts.reverse()
+    alike = sum(one.relation in ("equivalent", "equal") for one in found)
+    counts += [f"{alike} the same"] if alike else []
+    open_ = len(found) - len(sure) - alike
+    counts += [f"{open_} not decided"] if open_ else []
+    said = f"of {len(found)} networks beside {baseline}: {', '.join(counts)}"
+    if sure:
+        largest = max(sure, key=_size)
+        said += f"; the largest difference: {largest.model} {figure_words.words(largest)}"
+    return said
+
+
+def _size(verdict: Verdict) -> float:
+    estimate = verdict.estimate
+    if estimate is None:
+        return 0.0
+    if verdict.quantity.scale == "difference":
+        return abs(estimate.value)
+    return max(estimate.value, 1 / estimate.value)
+
+
+def _word(verdict: Verdict) -> str:
+    if 0 < verdict.n < FEWEST and verdict.quantity.scale != "exact":
+        return "one seed" if verdict.n == 1 else "two seeds"
+    word = decided(verdict)
+    return WORDS.get(word, word)
+
+
+def _margin(verdict: Verdict) -> str | None:
+    """``+1.24 ± 0.14``: shorter than the ends."""
+    if verdict.estimate is None:
+        return None
+    if verdict.quantity.scale == "difference":
+        plain = dataclasses.replace(verdict.quantity, unit="")
+        return figure_words.amount(verdict.estimate, plain)
+    return figure_words.times(verdict.estimate).replace(" times", "")
+
+
+def _estimate(verdict: Verdict) -> str | None:
+    """``+1.24 [1.10, 1.38]``: the estimate and the ends of its interval."""
+    estimate, quantity = verdict.estimate, verdict.quantity
+    if estimate is None:
+        return None
+    factor = quantity.factor if quantity.scale == "difference" else 1
+    value = factor * estimate.value
+    if estimate.low is None or estimate.high is None or verdict.n == verdicts.FEW:
+        shown = f"{value:+.2f}" if quantity.scale == "difference" else f"{value:.3g}"
+        return formatting.minus(shown)
+    low, high = factor * estimate.low, factor * estimate.high
+    none = 0 if quantity.scale == "difference" else 1
+    places = formatting.decimals(min(value - low, high - value) or 1)
+    while places < MOST_PLACES and any(round(end - none, places) == 0 for end in (low, high)):
+        places += 1
+    sign = "+" if quantity.scale == "difference" else ""
+    return formatting.minus(f"{value:{sign}.{places}f} [{low:.{places}f}, {high:.{places}f}]")
+
+
+def _drawn(panel: ForestPanel, room: int) -> Iterator[str]:
+    places = [(panel.value(verdict), panel.ends(verdict)) for verdict in panel.verdicts]
+    ends = forest_range(places, 0.0)
+    for verdict, (value, interval) in zip(panel.verdicts, places, strict=True):
+        line = ForestLine(verdict.model, value, interval, is_filled(verdict), "")
+        yield forest_cells(line, ends, room)
+
+
+def _time(verdict: Verdict) -> str | None:
+    """``1.8 ± 0.1`` times as long as the baseline; None if the times are not compared."""
+    if verdict.refusal is not None or verdict.estimate is None:
+        return None
+    shown, ends = verdicts.number(verdict.estimate)
+    return f"{shown}{ends}"
+
+
+def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
+    """Why times are not compared, once for all networks of the same reason."""
+    reasons: dict[str, list[str]] = {}
+    shared = {model for one in costs if one.refusal is not None for model in one.refusal.models}
+    for one in costs:
+        if one.refusal is not None:
+            only = dataclasses.replace(one.refusal, models=())
+            reasons.setdefault(verdicts.reason(only), []).append(one.model)
+    for reason, models in reasons.items():
+        said = reason or f"{len(shared)} of {len(costs) + 1} networks shared the machine"
+        some = "" if len(models) == len(costs) else f" of {len(models)} networks"
+        yield f"times{some} not compared: {said}"

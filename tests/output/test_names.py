@@ -1,0 +1,39 @@
+"""Names in little space: what they share goes first, they stay different, and cells are counted."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from convcompare.output.names import elided, fitted
+
+KERNELS = [f"cnn:layers=32-MP-64-MP,kernel={k}" for k in (3, 5, 7)]
+
+
+def test_names_that_fit_stay() -> None:
+    assert fitted(KERNELS, 40) == KERNELS
+
+
+def test_what_all_have_in_common_goes_first() -> None:
+    assert fitted(KERNELS, 12) == ["…kernel=3", "…kernel=5", "…kernel=7"]
+    files = ["/home/me/nets/a.py:Net", "/home/me/nets/b.py:Net"]
+    assert fitted(files, 10) == ["…a.py…", "…b.py…"]
+
+
+def test_one_that_the_others_begin_with_keeps_its_name() -> None:
+    assert fitted(["fcn", "fcn:hidden=1000,dropout=0.25"], 12) == ["fcn", "fcn:hi…=0.25"]
+
+
+def test_wide_characters_take_two_cells() -> None:
+    assert elided("卷积神经网络比较", 9) == "卷积…比较"
+    assert cell_len(elided("🙂" * 9, 8)) <= 8
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=8), st.integers(12, 30))
+def test_they_fit_and_tell_networks_apart(names: list[str], room: int) -> None:
+    names = [name for name in names if name.isprintable()]
+    short = fitted(names, room)
+    assert all(cell_len(name) <= room for name in short)
+    assert len(set(short)) == len(set(names))
+    assert fitted(names, room) == short
