@@ -74,10 +74,10 @@ bench: $(READY)  ## the figures of docs/benchmarks.md
 	$(BIN)/python benchmarks/bench.py
 
 # A virtual environment with the tool and what its development needs, made where it is missing.
-$(READY): pyproject.toml
+$(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:
