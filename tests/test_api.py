@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import inspect
 import io
+import os
+import random
 import re
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+import numpy as np
 import pandas
 import pytest
+import torch
 
 import convcompare as cc
 from convcompare.cli.commands.compare import compare as command
@@ -146,6 +153,15 @@ def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
         (["fcn"], {"jobs": 2, "devices": 2}, "`devices=` and `jobs=` do not go together", None),
         ([3], {}, "a network is named by a text or given by what builds it", "a class, a function"),
         ([], {}, "no network given", "`convcompare models` lists them"),
+        (3, {}, "a network is named by a text or given by what builds it", "a class, a function"),
+        (["--help"], {}, "'--help' is no network", "options are arguments"),
+        (["fcn"], {"settings": "lr=1"}, "`settings=` cannot be `'lr=1' (str)`", "a mapping of"),
+        (["fcn"], {"fresh": "yes"}, "`fresh=` cannot be `'yes' (str)`", "True or False"),
+        (["fcn"], {"seeds": "3"}, "`seeds=` cannot be `'3' (str)`", "a whole number or a list"),
+        (["fcn"], {"seeds": True}, "`seeds=` cannot be `True (bool)`", "a whole number"),
+        (["fcn"], {"lr": "1e-3"}, "`lr=` cannot be", "a number or None"),
+        (["fcn"], {"columns": "macs"}, "`columns=` cannot be", "a list, each item a text"),
+        (["fcn"], {"epoch": 3}, "there is no argument `epoch=`", "did you mean `epochs`?"),
     ],
 )
 def test_errors_have_a_message_and_a_hint(
@@ -156,8 +172,34 @@ def test_errors_have_a_message_and_a_hint(
     assert caught.value.message.startswith(message)
     assert caught.value.exit_code == 2
     assert caught.value.hint
+    assert str(caught.value) == f"{caught.value.message} ({caught.value.hint})", "all of it shows"
     if hint:
         assert caught.value.hint.startswith(hint)
+
+
+def test_numbers_of_numpy_are_numbers(run: Run) -> None:
+    with pytest.raises(cc.ConvcompareError, match="there is no model"):
+        cc.compare(["simpel"], seeds=np.arange(2), lr=np.float32(0.1), epochs=np.int64(1))
+
+
+def test_a_call_leaves_the_process_as_it_was(run: Run) -> None:
+    """Environment, threads, handlers of signals, random numbers, matplotlib's settings."""
+
+    def state() -> list[object]:
+        return [
+            dict(os.environ),
+            torch.get_num_threads(),
+            torch.get_default_dtype(),
+            [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)],
+            random.getstate(),
+            torch.get_rng_state().tolist(),
+            list(warnings.filters),
+            dict(matplotlib.rcParams),
+        ]
+
+    before = state()
+    cc.compare(NETWORKS, **GIVEN).plot("accuracy")
+    assert state() == before
 
 
 def test_nothing_has_run_yet(run: Run) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .core.config import Compile
 from .core.errors import ConvcompareError, UsageError, quote
+from .experiment.argument_types import check_arguments
 from .experiment.request import (
     HELP,
     SETTINGS,
@@ -43,7 +45,7 @@ def in_python(text: str) -> str:
     ```--seeds 5``` becomes ```seeds=5```, ```--fresh``` becomes ```fresh=True```.
     """
     text = re.sub(r"`(--[^`]*)`", lambda found: f"`{_arguments(found[1])}`", text)
-    return re.sub(r"(?<![\w-])--([a-z][a-z-]*)", lambda found: _name(found[1]), text)
+    return re.sub(r"(?<![\w'-])--([a-z][a-z-]*)", lambda found: _name(found[1]), text)
 
 
 def _arguments(words: str) -> str:
@@ -68,15 +70,28 @@ def _name(option: str) -> str:
 _FLAGS = {"all_pairs", "until_clear", "fresh", "weights", "dry_run"}
 
 
-def _documented(function: F) -> F:
-    """`function` with what each option does, from the table that the command line reads too."""
+def _public(function: F) -> F:
+    """`function` with what each option does, from the table that the command line reads too.
+
+    Its arguments are checked, and errors speak of arguments instead of options.
+    """
     names = [name for name in HELP if name in function.__annotations__]
     lines = "\n        ".join(f"{name}: {in_python(HELP[name])}" for name in names)
     function.__doc__ = (function.__doc__ or "").replace("{options}", lines)
-    return function
+
+    @functools.wraps(function)
+    def called(*args: Any, **named: Any) -> Any:
+        try:
+            check_arguments(function, args, named)
+            return function(*args, **named)
+        except ConvcompareError as error:
+            error.reword(in_python)
+            raise
+
+    return cast(F, called)
 
 
-@_documented
+@_public
 def compare(
     models: Model | Sequence[Model],
     *,
@@ -157,9 +172,9 @@ def compare(
         "devices": devices,
     }
     assert tuple(own) == SETTINGS
+    if until_clear and seeds != 1:
+        raise not_with_until_clear("seeds")
     try:
-        if until_clear and seeds != 1:
-            raise not_with_until_clear("seeds")
         request = Request(
             models=_requests(models, executor, devices),
             dataset=dataset,
@@ -188,18 +203,15 @@ def compare(
             fresh=fresh,
             columns=_columns(columns),
         )
-        openmp.install()
         told = reporter or QuietReporter()
-        with standard_settings():
+        with openmp.asked(), standard_settings():
             plan = prepare(request, told)
             return Result(run(plan, told), plan.sources, request.columns)
-    except ConvcompareError as error:
-        error.reword(in_python)
-        raise
     finally:
         foreign_code.close()
 
 
+@_public
 def read(
     *names: str,
     store: str | Path | None = None,
@@ -226,16 +238,12 @@ def read(
     from .data.load import default_cache
     from .store.run_store import RunStore
 
-    try:
-        chosen = _columns(columns)
-        opened = RunStore(_store(store))
-        sources = Sources(default_cache(), _data_dir(data_dir))
-        comparison = select(opened, names)
-        figures = _figures(verdict_on) or comparison.verdict_on
-        return Result(Assessment(replace(comparison, verdict_on=figures), opened), sources, chosen)
-    except ConvcompareError as error:
-        error.reword(in_python)
-        raise
+    chosen = _columns(columns)
+    opened = RunStore(_store(store))
+    sources = Sources(default_cache(), _data_dir(data_dir))
+    comparison = select(opened, names)
+    figures = _figures(verdict_on) or comparison.verdict_on
+    return Result(Assessment(replace(comparison, verdict_on=figures), opened), sources, chosen)
 
 
 def _requests(
@@ -245,8 +253,14 @@ def _requests(
     from .experiment import foreign_code
 
     found: list[ModelRequest] = []
-    for one in [models] if isinstance(models, str) or callable(models) else models:
+    if isinstance(models, str) or callable(models) or not isinstance(models, Iterable):
+        models = [models]
+    for one in models:
         if isinstance(one, str):
+            if one.startswith("-"):
+                raise UsageError(
+                    f"{one!r} is no network", "options are arguments: `seeds=5`, `epochs=3`"
+                )
             found.append(ModelRequest(one, one))
             continue
         if not callable(one):
@@ -360,13 +374,18 @@ class Result:
         from rich.console import Console
 
         from .output.tables.table import print_table
+        from .output.tables.verdict_block import verdict_blocks
 
         told = io.StringIO()
         console = Console(
             file=told, width=10_000, highlight=False, markup=False, emoji=False, force_jupyter=False
         )
         print_table(console, self._table, None)
-        lines = (*self.assessment.lines, *self.assessment.notes)
+        blocks = verdict_blocks(self.assessment, None)
+        for heading, block in blocks:
+            console.print(f"\n {heading}\n")
+            print_table(console, block, None)
+        lines = (*([] if blocks else self.assessment.lines), *self.assessment.notes)
         return told.getvalue() + "".join(f"\n {line}" for line in lines)
 
     __repr__ = __str__

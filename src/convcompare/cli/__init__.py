@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 
 from convcompare.core import failures, signals
-from convcompare.core.errors import ConvcompareError, Terminated, TrialError
+from convcompare.core.errors import ConvcompareError, Terminated, TrialError, UsageError
 from convcompare.core.version import __version__
 
 from .lazy_commands import Commands
+from .wrong_words import habit, remedy
 
 COMPLETING = "_CONVCOMPARE_COMPLETE"
 """Set by a shell that asks for completions."""
@@ -104,6 +106,8 @@ def _run(arguments: list[str]) -> int:
             raise
         if signals.stop.number:
             return error.exit_code
+        if isinstance(error, UsageError) and (meant := habit(arguments)):
+            error.hint = meant
         show_error(error)
         return error.exit_code
     except BrokenPipeError:
@@ -114,7 +118,7 @@ def _run(arguments: list[str]) -> int:
             raise
         if signals.stop.number:
             return 1
-        told = _reworded(error)
+        told = _reworded(error, arguments)
         show_error(told)
         if isinstance(told, TrialError):
             return told.exit_code
@@ -122,7 +126,7 @@ def _run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _reworded(error: Exception) -> ConvcompareError:
+def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
     """The command-line parser's errors in our style; anything else is a bug and says so."""
     if failures.is_out_of_memory(error):
         return TrialError(failures.in_words(error), failures.HINT)
@@ -131,6 +135,8 @@ def _reworded(error: Exception) -> ConvcompareError:
         return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")
     text = error.format_message().replace("'", "`").rstrip(".")
     text = text[:1].lower() + text[1:]
+    if meant := remedy(arguments, text):
+        return ConvcompareError(text.partition(" (Possible")[0].partition(". Did you")[0], meant)
     near = getattr(error, "possibilities", None)
     if near:
         return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,38 +9,7 @@ import typer
 
 from convcompare.experiment.request import HELP
 
-
-def _names(kind: str) -> Callable[[str], list[str]]:
-    def complete(incomplete: str) -> list[str]:
-        from convcompare.core.registry import register
-
-        names = getattr(register, kind).names()
-        return [name for name in names if name.startswith(incomplete)]
-
-    return complete
-
-
-model_names = _names("model")
-dataset_names = _names("dataset")
-plot_names = _names("plot")
-study_names = _names("study")
-export_names = _names("export")
-
-
-def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The ids of the runs of the store, and ``latest``."""
-    from convcompare.store.run_store import RunStore
-
-    store = ctx.params.get("store") or os.environ.get("CONVCOMPARE_STORE") or "runs"
-    names = ["latest", *RunStore(Path(store)).ids()]
-    return [name for name in names if name.startswith(incomplete)]
-
-
-def selected_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """What a figure or a report may be of: studies, networks, runs."""
-    named = [*study_names(incomplete), *model_names(incomplete)]
-    return [*named, *run_names(ctx, incomplete)]
-
+from . import completions as c
 
 TRAINING = "Training"
 COMPARISON = "Comparison"
@@ -55,6 +22,7 @@ def option(*names: str, panel: str, **more: Any) -> Any:
     """An option of the parser; what it does is in `HELP` unless `help` says otherwise."""
     long = names[0].removeprefix("--").partition("/")[0].replace("-", "_")
     more.setdefault("metavar", VALUES.get(names[0]))
+    more.setdefault("autocompletion", COMPLETIONS.get(names[0]))
     more.setdefault("help", HELP.get("settings" if long == "set" else long))
     return typer.Option(*names, rich_help_panel=panel, show_default=False, **more)
 
@@ -77,6 +45,24 @@ VALUES = {
     "--out": "PATH",
 }
 """What stands for the value of an option that means the same in every command."""
+COMPLETIONS = {
+    "--dataset": c.dataset_names,
+    "--baseline": c.model_names,
+    "--optimizer": c.one_of("adam", "adamw", "sgd", "muon"),
+    "--recipe": c.one_of("report", "modern", "speedrun"),
+    "--select": c.one_of("last", "best"),
+    "--match": c.one_of("parameters", "macs"),
+    "--score": c.one_of("last", "mean:5"),
+    "--precision": c.one_of("auto", "fp32", "bf16"),
+    "--device": c.one_of("auto", "cpu", "cuda"),
+    "--compile": c.one_of("auto", "on", "off"),
+    "--executor": c.executor_names,
+    "--format": c.one_of("table", "json", "csv", "markdown", "latex"),
+    "--columns": c.listed(c.columns),
+    "--sort": c.sortable,
+    "--verdict-on": c.listed(c.figures),
+}
+"""How a shell completes its value."""
 
 
 Models = Annotated[
@@ -84,7 +70,7 @@ Models = Annotated[
     typer.Argument(
         help="Networks: NAME, NAME:option=value, file.py:Net or package.module:Net.",
         metavar="MODEL...",
-        autocompletion=model_names,
+        autocompletion=c.model_names,
         show_default=False,
     ),
 ]
@@ -92,7 +78,7 @@ Model = Annotated[
     str,
     typer.Argument(
         help="A network: NAME, NAME:option=value, file.py:Net or package.module:Net.",
-        autocompletion=model_names,
+        autocompletion=c.model_names,
         show_default=False,
     ),
 ]
@@ -101,10 +87,10 @@ Selection = Annotated[
     typer.Argument(
         help="A study, models, or runs by their ids (the latest comparison).",
         metavar="[STUDY | MODEL | RUN]...",
-        autocompletion=selected_names,
+        autocompletion=c.selected_names,
     ),
 ]
-Dataset = Annotated[str, option("--dataset", "-d", panel=TRAINING, autocompletion=dataset_names)]
+Dataset = Annotated[str, option("--dataset", "-d", panel=TRAINING)]
 Seeds = Annotated[str | None, option("--seeds", "-s", metavar="N", panel=TRAINING)]
 FirstSeed = Annotated[int, option("--seed", panel=TRAINING, min=0)]
 Epochs = Annotated[str | None, option("--epochs", "-e", metavar="N", panel=TRAINING)]
@@ -148,7 +134,11 @@ DryRun = Annotated[bool, option("--dry-run", "-n", panel=OUTPUT)]
 Format = Annotated[
     str,
     option(
-        "--format", "-f", metavar="NAME", panel=OUTPUT, help="table, json, csv, markdown or latex."
+        "--format",
+        "-f",
+        metavar="NAME",
+        panel=OUTPUT,
+        help="table, json, csv, markdown or latex.",
     ),
 ]
 Columns = Annotated[str | None, option("--columns", metavar="NAMES", panel=OUTPUT)]

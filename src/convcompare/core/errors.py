@@ -38,10 +38,10 @@ class ConvcompareError(Exception):
         self.hint = hint
 
     def reword(self, words: Callable[[str], str]) -> None:
-        """Say the same in the words of another caller."""
+        """Say the same in the words of another caller, who sees the hint behind the message."""
         self.message = words(self.message)
         self.hint = self.hint and words(self.hint)
-        self.args = (self.message,)
+        self.args = (f"{self.message} ({self.hint})" if self.hint else self.message,)
 
 
 class UsageError(ConvcompareError):

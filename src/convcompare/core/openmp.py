@@ -10,10 +10,24 @@ program (docs/benchmarks.md).
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 SPINS = "30000"
 CHOSEN = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 """Whoever has set one of these has chosen."""
+
+
+@contextmanager
+def asked() -> Iterator[None]:
+    """The same for as long as a call takes; the environment is put back."""
+    had = os.environ.get(CHOSEN[0])
+    install()
+    try:
+        yield
+    finally:
+        if had is None:
+            os.environ.pop(CHOSEN[0], None)
 
 
 def install() -> None:

@@ -139,24 +139,36 @@ class Registry:
 
         Names of plugins are included only after a look-up has imported the plugins.
         """
-        spec = importlib.util.find_spec(self.package)
-        folders = list(spec.submodule_search_locations or []) if spec else []
-        files = [file for folder in folders for file in sorted(Path(folder).glob("*.py"))]
-        found = {name for file in files for name in self._declared(file)}
-        return sorted(found | set(self._entries))
+        return sorted({name for name, _ in self._found()} | set(self._entries))
 
-    def _declared(self, file: Path) -> Iterator[str]:
+    def _found(self) -> Iterator[tuple[str, list[str]]]:
+        spec = importlib.util.find_spec(self.package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            for file in sorted(Path(folder).glob("*.py")):
+                yield from self._declared(file)
+
+    def parameters(self, name: str) -> list[str]:
+        """The parameters of the function of a built-in name, for completion; none if unknown.
+
+        Read from the sources without importing them.
+        """
+        return next((found for known, found in self._found() if known == name), [])
+
+    def _declared(self, file: Path) -> Iterator[tuple[str, list[str]]]:
+        """The names that a file registers, each with the parameters of its function."""
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             for call in getattr(node, "decorator_list", []):
-                if not isinstance(call, ast.Call):
+                if not isinstance(call, ast.Call) or not isinstance(node, ast.FunctionDef):
                     continue
                 decorator = ast.unparse(call.func)
+                given = [one.arg for one in (*node.args.args, *node.args.kwonlyargs)]
                 if decorator == f"register.{self.kind}":
-                    yield ast.literal_eval(call.args[0])
+                    yield ast.literal_eval(call.args[0]), given
                 elif decorator == f"register.{self.kind}.family":
                     name, (member,) = ast.literal_eval(call.args[0]), call.keywords
+                    rest = [one for one in given if one != member.arg]
                     for value in ast.literal_eval(member.value):
-                        yield name.replace(f"{{{member.arg}}}", str(value))
+                        yield name.replace(f"{{{member.arg}}}", str(value)), rest
 
     def _load(self) -> None:
         if self._loaded:

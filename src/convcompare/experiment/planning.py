@@ -133,6 +133,11 @@ def _executor(asked: str | None, runtime: Runtime, reporter: Reporter) -> str:
             f"{runtime.devices} processes stand for devices, and there are {cores()} cores",
             f"`--devices {cores()}`",
         )
+    if runtime.device == "cpu" and runtime.jobs == 1 and busy > cores():
+        reporter.warn(
+            f"{busy} threads share {cores()} cores and wait for each other",
+            f"`--threads {cores()}` is faster",
+        )
     if runtime.jobs > 1 and busy > cores():
         reporter.warn(
             f"{runtime.jobs} trials at a time want {busy} cores, and there are {cores()}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
 from convcompare.core.spec import Option, Spec, bind, format_value, options_of
 
@@ -133,5 +134,13 @@ def _find(name: str) -> _Found:
     if origin == "file":
         own = load_own(name)
         return own.function, options_of(own.function, CONTEXT), own.code, own.state
+    before, colon, option = name.partition(":")
+    if colon and before in register.model:
+        known = options_of(register.model[before].function, CONTEXT)
+        value = format_value(known[option].default) if option in known else "VALUE"
+        raise UsageError(
+            f"the option {quote(option)} of {quote(before)} has no value",
+            did_you_mean(option, known) if option not in known else f"`{name}={value}`",
+        )
     entry = register.model[name]
     return entry.function, options_of(entry.function, CONTEXT), entry.code, None

@@ -12,6 +12,7 @@ from convcompare.core import formatting
 from convcompare.core.errors import UsageError
 from convcompare.output.tables.table import Column, Table, check_format
 
+from .. import completions as c
 from .. import options as o
 from ..output import emit_table, emit_text
 
@@ -32,7 +33,7 @@ Name = Annotated[
     typer.Argument(
         help="A data set to look into, as `--dataset` takes it: NAME or folder:PATH.",
         metavar="[NAME]",
-        autocompletion=o.dataset_names,
+        autocompletion=c.dataset_names,
         show_default=False,
     ),
 ]

@@ -18,6 +18,7 @@ from convcompare.experiment.request import ModelRequest, Request, model_requests
 from convcompare.experiment.session import run
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
+from .. import completions as c
 from .. import options as o
 from ..console_reporter import ConsoleReporter
 from ..output import emit_drawings, emit_table, emit_text
@@ -46,7 +47,7 @@ COLUMNS = (
 
 Dataset = Annotated[
     str | None,
-    o.option("--dataset", "-d", panel=o.TRAINING, autocompletion=o.dataset_names),
+    o.option("--dataset", "-d", panel=o.TRAINING, autocompletion=c.dataset_names),
 ]
 
 

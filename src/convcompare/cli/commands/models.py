@@ -14,6 +14,7 @@ from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.shapes import shape_for, shape_for_network
 from convcompare.output.tables.table import Column, Format, Table, check_format
 
+from .. import completions as c
 from .. import options as o
 from ..arguments import parse_channels
 from ..output import emit_table, emit_text
@@ -33,7 +34,7 @@ Dataset = Annotated[
         "-d",
         panel=o.TRAINING,
         help="The images: a data set (mnist; a library's network has its own size).",
-        autocompletion=o.dataset_names,
+        autocompletion=c.dataset_names,
     ),
 ]
 ImageSize = Annotated[
@@ -69,7 +70,7 @@ def models(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A network: shows its options and what it is.", autocompletion=o.model_names
+            help="A network: shows its options and what it is.", autocompletion=c.model_names
         ),
     ] = None,
     dataset: Dataset = None,

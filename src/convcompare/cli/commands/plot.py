@@ -12,6 +12,7 @@ import typer
 
 from convcompare.core.errors import UsageError, quote
 
+from .. import completions as c
 from .. import options as o
 from ..arguments import parse_figures
 from ..console import out as results
@@ -33,7 +34,7 @@ def plot(
         str | None,
         typer.Argument(
             help="What to draw: `plot list` lists the kinds, `plot all` draws each.",
-            autocompletion=o.plot_names,
+            autocompletion=c.plot_names,
         ),
     ] = None,
     names: o.Selection = None,

@@ -14,6 +14,7 @@ from convcompare.experiment.foreign_code import call, start
 from convcompare.experiment.shapes import shape_for_network
 from convcompare.output.tables.table import Format, check_format
 
+from .. import completions as c
 from .. import options as o
 from ..arguments import parse_channels
 from ..output import emit_table, emit_text
@@ -29,7 +30,7 @@ Models = Annotated[
     typer.Argument(
         help="Networks: NAME, NAME:option=value, file.py:Net or package.module:Net.",
         metavar="MODEL...",
-        autocompletion=o.model_names,
+        autocompletion=c.model_names,
         show_default=False,
     ),
 ]
@@ -40,7 +41,7 @@ Dataset = Annotated[
         "-d",
         panel=FIELD,
         help="The images: their size, and with --effective the test images (cifar10, and noise).",
-        autocompletion=o.dataset_names,
+        autocompletion=c.dataset_names,
     ),
 ]
 ImageSize = Annotated[

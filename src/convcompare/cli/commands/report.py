@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .. import completions as c
 from .. import options as o
 from ..output import emit_paths, end
 
@@ -17,7 +18,7 @@ def report(
         typer.Argument(
             help="Studies, models, or `latest`: the last comparison (all studies and the last).",
             metavar="NAME",
-            autocompletion=o.selected_names,
+            autocompletion=c.selected_names,
             show_default=False,
         ),
     ] = None,

@@ -14,6 +14,7 @@ from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.experiment.request import ModelRequest, Request
 from convcompare.output.tables.table import Format, check_format
 
+from .. import completions as c
 from .. import options as o
 from ..arguments import build_request
 from ..option_groups import (
@@ -41,7 +42,7 @@ def study(
         typer.Argument(
             metavar="NAME...",
             help="Studies, or `all` for the six; none lists them.",
-            autocompletion=o.study_names,
+            autocompletion=c.study_names,
             show_default=False,
         ),
     ] = None,

@@ -15,6 +15,7 @@ from convcompare.core.errors import UsageError, quote
 from convcompare.output.tables.table import Column, Table, check_format
 from convcompare.store.json_fields import to_record
 
+from ... import completions as c
 from ... import options as o
 from ...output import View, emit_assessment, emit_table, emit_text, end
 
@@ -40,7 +41,7 @@ def runs(
         str | None,
         typer.Argument(
             help="A run, by the beginning of its id, or `latest`: the last comparison.",
-            autocompletion=o.run_names,
+            autocompletion=c.run_names,
         ),
     ] = None,
     store: o.Store = Path("runs"),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from convcompare.core.errors import printable
 
+from ... import completions as c
 from ... import options as o
 from ...console import out as results
 from ...console import show_warning, talk
@@ -20,7 +21,7 @@ def export(
     to: Annotated[
         str,
         o.option(
-            "--to", "-t", metavar="FORMAT", panel=o.OUTPUT, autocompletion=o.export_names,
+            "--to", "-t", metavar="FORMAT", panel=o.OUTPUT, autocompletion=c.export_names,
             help="csv (the default), tensorboard or mlflow.",
         ),
     ] = "csv",

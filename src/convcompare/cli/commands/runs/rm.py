@@ -10,6 +10,7 @@ import typer
 
 from convcompare.core.errors import StoreError, UsageError, quote
 
+from ... import completions as c
 from ... import options as o
 from ...console import out, talk
 
@@ -23,7 +24,7 @@ def rm(
         typer.Argument(
             help="Runs, by the beginnings of their ids.",
             metavar="RUN...",
-            autocompletion=o.run_names,
+            autocompletion=c.run_names,
         ),
     ],
     yes: Annotated[bool, o.option("--yes", "-y", panel=o.STORE, help="Do not ask.")] = False,

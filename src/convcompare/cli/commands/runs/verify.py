@@ -14,6 +14,7 @@ import typer
 from convcompare.core.errors import quote
 from convcompare.output.tables.table import Column, Table, check_format
 
+from ... import completions as c
 from ... import options as o
 from ...console import out, talk
 from ...output import emit_table, emit_text
@@ -37,7 +38,7 @@ def verify(
         typer.Argument(
             help="A run that has ended, by the beginning of its id.",
             metavar="RUN",
-            autocompletion=o.run_names,
+            autocompletion=c.run_names,
         ),
     ],
     threads: o.Threads = None,

@@ -1,0 +1,86 @@
+"""What people type out of habit, and the command that does it here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .command_list import COMMANDS
+
+VERBS: Mapping[str, str] = {
+    "list": "`convcompare models` lists networks, `convcompare datasets` data sets, `convcompare "
+    "runs` runs",
+    "ls": "`convcompare runs` lists the runs",
+    "help": "`convcompare --help` lists the commands, `convcompare COMMAND --help` explains one",
+    "version": "`convcompare --version` prints it",
+    "run": "`convcompare compare MODEL…` trains several networks, `convcompare train MODEL` one",
+    "bench": "`convcompare compare MODEL…` compares networks",
+    "benchmark": "`convcompare compare MODEL…` compares networks",
+    "test": "`convcompare runs latest` shows the test accuracy of what has run",
+    "evaluate": "`convcompare runs latest` shows the test accuracy of what has run",
+    "show": "`convcompare runs latest` shows the last comparison, `convcompare runs ID` a run",
+    "latest": "`convcompare runs latest` shows the last comparison",
+    "results": "`convcompare runs latest` shows the last comparison",
+    "delete": "`convcompare runs rm RUN…` removes runs",
+    "remove": "`convcompare runs rm RUN…` removes runs",
+    "rm": "`convcompare runs rm RUN…` removes runs",
+    "export": "`convcompare runs export --to csv` writes runs for other programs",
+    "verify": "`convcompare runs verify RUN` trains a run again",
+    "check": "`convcompare runs check` reads everything of a store",
+    "networks": "`convcompare models` lists the networks",
+    "info": "`convcompare doctor` says what this machine offers",
+    "figures": "`convcompare plot list` lists the figures",
+    "data": "`convcompare datasets` lists the data sets",
+    "download": "a data set is fetched when it is used first: `convcompare datasets NAME`",
+}
+"""Words in the place of a command."""
+BELOW: Mapping[tuple[str, str], str] = {
+    ("runs", "delete"): VERBS["delete"],
+    ("runs", "remove"): VERBS["delete"],
+    ("runs", "list"): VERBS["ls"],
+    ("runs", "ls"): VERBS["ls"],
+    ("runs", "show"): VERBS["show"],
+    ("models", "list"): VERBS["networks"],
+    ("datasets", "list"): VERBS["data"],
+    ("plot", "show"): VERBS["figures"],
+    ("study", "list"): "`convcompare study` lists the studies",
+}
+"""Words behind a command."""
+OPTIONS: Mapping[tuple[str, str], str] = {
+    ("report", "--format"): "a report is a folder with Markdown and one HTML page: `--out FOLDER`",
+    ("compare", "--models"): "networks are arguments: `convcompare compare fcn simple`",
+    ("compare", "--model"): "networks are arguments: `convcompare compare fcn simple`",
+    ("train", "--model"): "the network is an argument: `convcompare train simple`",
+    ("train", "--seeds"): "`convcompare compare MODEL --seeds N` trains a network several times",
+}
+"""Options that a command has not."""
+
+
+def habit(arguments: Sequence[str]) -> str | None:
+    """What to type instead of two words that mean nothing here; None for others."""
+    return BELOW.get(_words(arguments))
+
+
+def _words(arguments: Sequence[str]) -> tuple[str, str]:
+    words = [word for word in arguments if not word.startswith("-")]
+    return (*words, "", "")[0], (*words, "", "")[1]
+
+
+def remedy(arguments: Sequence[str], told: str) -> str | None:
+    """What to type instead, for a command line that did not parse; None if nobody can guess.
+
+    `told` is the error of the parser.
+    """
+    first, second = _words(arguments)
+    if first == "help" and second in COMMANDS:
+        return f"`convcompare {second} --help` explains it"
+    if first not in COMMANDS:
+        return VERBS.get(first.lower())
+    if meant := habit(arguments):
+        return meant
+    for option in arguments:
+        name = option.partition("=")[0]
+        if (first, name) in OPTIONS and name in told:
+            return OPTIONS[first, name]
+    if first == "train" and "extra argument" in told:
+        return "`convcompare compare MODEL…` trains several networks"
+    return None

@@ -1,0 +1,105 @@
+"""Command lines as people type them out of habit, and what a shell completes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcompare.cli import completions
+from convcompare.cli.command_list import COMMANDS
+from convcompare.cli.wrong_words import BELOW, OPTIONS, VERBS
+
+Run = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("list", "`convcompare models` lists networks"),
+        ("help", "`convcompare --help` lists the commands"),
+        ("help compare", "`convcompare compare --help` explains it"),
+        ("version", "`convcompare --version` prints it"),
+        ("runs delete 3fa9", "`convcompare runs rm RUN…` removes runs"),
+        ("runs list", "`convcompare runs` lists the runs"),
+        ("train fcn simple", "`convcompare compare MODEL…` trains several networks"),
+        ("train fcn --seeds 3", "`convcompare compare MODEL --seeds N`"),
+        ("compare --models fcn", "networks are arguments"),
+        ("compare fcn:hidden", "`fcn:hidden=128x64`"),
+        ("compare fcn:hiden", "did you mean `hidden`?"),
+        ("report --format json", "a report is a folder"),
+    ],
+)
+def test_a_wrong_word_gets_the_right_one(run: Run, typed: str, hint: str) -> None:
+    result = run(*typed.split())
+    assert result.code == 2
+    error, told = result.err.splitlines()[:2]
+    assert error.startswith("error: ")
+    assert told.startswith(f" hint: {hint}")
+
+
+def test_no_word_hides_a_command() -> None:
+    assert not set(VERBS) & set(COMMANDS)
+    assert {first for first, _ in BELOW} | {first for first, _ in OPTIONS} <= set(COMMANDS)
+    assert not {" ".join(words) for words in BELOW} & set(COMMANDS)
+
+
+def test_more_threads_than_cores_are_answered(run: Run) -> None:
+    result = run("compare", "fcn:hidden=8", "-d", "mnist-mini", "--threads", "500", "--dry-run")
+    assert result.code == 0
+    assert "warning: 500 threads share" in result.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("fcn:", ["fcn:hidden=", "fcn:dropout="]),
+        ("fcn:hidden=8,d", ["fcn:hidden=8,dropout="]),
+        ("resnet-2", ["resnet-20"]),
+        ("net.py:", ["net.py:Net", "net.py:make"]),
+        ("net.py:m", ["net.py:make"]),
+        ("ne", ["net.py:"]),
+        ("nothing.py:", []),
+        ("fcn:hidden=", []),
+    ],
+)
+def test_networks_are_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, found: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text("class Net: pass\ndef make(): pass\ndef _no(): pass\n1/0\n")
+    assert completions.model_names(typed) == found
+
+
+def test_several_names_with_commas_are_completed() -> None:
+    complete = completions.listed(completions.columns)
+    assert complete("macs,m") == ["macs,memory"]
+    assert "epoch-time" in complete("")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["compare fcn --columns m", "compare fcn --sort t", "compare resnet-20:", "plot ver"],
+)
+def test_completing_needs_no_torch(typed: str) -> None:
+    code = (
+        "import sys; from convcompare.cli import run; "
+        "code = run([]); heavy = {'torch', 'pandas', 'scipy', 'matplotlib'} & set(sys.modules); "
+        "print(heavy or '', file=sys.stderr); sys.exit(code)"
+    )
+    words = f"convcompare {typed}"
+    asked = {
+        "_CONVCOMPARE_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True
+    )
+    assert done.stdout.strip(), done.stderr
+    assert not done.stderr.strip()
