@@ -95,7 +95,7 @@ def _public(function: F) -> F:
 def compare(
     models: Model | Sequence[Model],
     *,
-    dataset: str = Request.dataset,
+    dataset: str | Sequence[Any] = Request.dataset,
     seeds: int | Sequence[int] = 1,
     seed: int = 0,
     baseline: str | None = Request.baseline,
@@ -147,6 +147,8 @@ def compare(
         reporter: Told of the progress [default: nobody].
 
     `max_time` is in seconds here, `settings` a mapping, `columns` and `lr_grid` are sequences.
+    `dataset` can also be (x_train, y_train, x_test, y_test) as arrays or tensors, or (train, test)
+    of torch data sets; they are kept in the cache under a name by their content.
 
     Returns:
         Table, verdicts and figures; a trial that fails or diverges is in it.
@@ -177,7 +179,7 @@ def compare(
     try:
         request = Request(
             models=_requests(models, executor, devices),
-            dataset=dataset,
+            dataset=_dataset(dataset),
             channels=channels,
             seeds=seed_list(seeds, seed),
             recipe=recipe,
@@ -279,6 +281,18 @@ def _requests(
         label = f"{given.label} #{same + 1}" if same else given.label
         found.append(ModelRequest(label, given.spec))
     return tuple(found)
+
+
+def _dataset(given: str | Sequence[Any]) -> str:
+    """The spec of a data set, of one by its spec or of arrays."""
+    if isinstance(given, str):
+        return given
+    from .data.given_arrays import HINT, keep
+    from .data.load import default_cache
+
+    if not isinstance(given, (tuple, list)):
+        raise UsageError(f"`dataset=` cannot be a {type(given).__name__}", f"a text, or {HINT}")
+    return keep(given, default_cache())
 
 
 def _text(settings: Mapping[str, Any]) -> dict[str, str]:

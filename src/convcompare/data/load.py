@@ -15,7 +15,7 @@ from .dataset import Dataset, Sources
 from .sources.fetch import PublishedFiles
 
 _CONTEXT = ("sources",)
-_PATH_PREFIXES = ("folder",)
+_PATH_PREFIXES = ("folder", "npz", "arrays")
 
 
 def default_cache() -> Path:

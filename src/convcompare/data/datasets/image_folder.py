@@ -16,7 +16,7 @@ from convcompare.core.spec import AtLeast, Between
 from convcompare.store.atomic_files import make_folder
 
 from ..data_notes import DataNote, counted, from_text, listed, to_text
-from ..dataset import Dataset, Images, Sources, Split, fingerprint
+from ..dataset import Dataset, Sources, Split, fingerprint, statistics
 from ..examine import examine
 from ..sources.array_file import Splits, read_splits, write_splits
 from ..sources.file_notes import file_notes
@@ -25,7 +25,6 @@ from ..sources.image_tree import Files, ImageTree, SplitNames, read_tree
 
 _VERSION = "3"
 """Goes into the key of cached images; changes when decoding or its notes do."""
-_LEAST_STD = 0.01
 _NAMED = 10
 """How many broken files an error names."""
 
@@ -66,7 +65,7 @@ def image_folder(
         train, held_out = tree.train, tree.test
         words = tree.test_split
     decoded, notes = _decoded(tree, (train, held_out), size, channels, broken == "skip", sources)
-    mean, std = _statistics(decoded[0].images)
+    mean, std = statistics(decoded[0].images)
     links = f", without {tree.outside} links that lead out of it" if tree.outside else ""
     return Dataset(
         name=f"folder:{path}",
@@ -188,18 +187,3 @@ def _key(tree: ImageTree, parts: tuple[Files, Files], size: int, channels: int, 
                 digest.update(f"\0{number} {label} {state.st_size} {state.st_mtime_ns} ".encode())
                 digest.update(name.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
-
-
-def _statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of each channel of images scaled to 0…1, four decimals, std at least 0.01."""
-    values = np.arange(256) / 255
-    means, stds = [], []
-    for channel in range(images.shape[1]):
-        counts = np.zeros(256, np.int64)
-        for image in images[:, channel]:
-            counts += np.bincount(image.ravel(), minlength=256)
-        mean = float(counts @ values / counts.sum())
-        variance = float(counts @ (values - mean) ** 2 / counts.sum())
-        means.append(round(mean, 4))
-        stds.append(round(max(variance**0.5, _LEAST_STD), 4))
-    return tuple(means), tuple(stds)

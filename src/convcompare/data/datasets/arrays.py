@@ -1,0 +1,25 @@
+"""Arrays that a Python program has compared networks on."""
+
+from __future__ import annotations
+
+from convcompare.core.errors import DataError, quote
+from convcompare.core.registry import register
+
+from ..dataset import Dataset, Sources
+from ..given_arrays import FOLDER
+from .npz_file import read_arrays
+
+
+@register.dataset("arrays", source="a Python program")
+def arrays(sources: Sources, path: str = "") -> Dataset:
+    """Arrays of a Python program: compare(dataset=(x_train, y_train, x_test, y_test)).
+
+    The name behind the colon is the beginning of their SHA-256, and they are kept in the cache.
+    """
+    file = sources.cache / FOLDER / f"{path}.npz"
+    if not path.isalnum() or not file.is_file():
+        raise DataError(
+            f"no arrays {quote(path)} are kept here",
+            "`convcompare.compare(…, dataset=(x_train, y_train, x_test, y_test))` keeps them",
+        )
+    return read_arrays(file, f"{FOLDER}:{path}", "arrays of a Python program")

@@ -1,0 +1,195 @@
+"""Images and labels that are arrays already: layout, range and classes made those of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.core.errors import DataError
+
+from .data_notes import DataNote
+from .dataset import Dataset, Images, Labels, Split, statistics
+from .examine import examine
+from .sources.image_scaling import scaling_of
+
+Array = npt.NDArray[Any]
+_LARGEST_CHANNELS = 4
+"""Channels up to which an axis is that of colours, and not one of pixels."""
+
+
+@dataclass(frozen=True)
+class LabelledArrays:
+    """Images and labels of both splits as somebody has them.
+
+    Images are (n, height, width), (n, height, width, channels) or (n, channels, height, width), of
+    any integer, bool or float type; labels (n,) or (n, 1) of whole numbers, bools or texts, or
+    (n, classes) with a single 1 a row.
+    """
+
+    train_images: Array
+    train_labels: Array
+    test_images: Array
+    test_labels: Array
+
+
+def dataset_of(
+    arrays: LabelledArrays, name: str, source: str, classes: Sequence[str] = ()
+) -> Dataset:
+    """The data set of such arrays.
+
+    Pixels are scaled by their own range over both splits, which a note says. Mean and std are
+    measured on the train split. Classes are the labels in order, or `classes` by whole numbers.
+
+    Raises:
+        DataError: They are no images and labels that belong together.
+    """
+    train, test = _nchw(arrays.train_images, "training"), _nchw(arrays.test_images, "test")
+    if train.shape[1:] != test.shape[1:]:
+        raise DataError(
+            f"training images are {_shape(train)} and test images {_shape(test)}",
+            "both splits need images of one size and one number of channels",
+        )
+    labels, names = _labels(arrays, (len(train), len(test)), classes)
+    scaled, scaling = _bytes(train, test)
+    splits = (Split(scaled[0], labels[0]), Split(scaled[1], labels[1]))
+    _check_filled(splits, names)
+    mean, std = statistics(splits[0].images)
+    places = tuple([f"{kind} image {i}" for i in range(len(split))]
+                   for kind, split in zip(("training", "test"), splits, strict=True))  # fmt: skip
+    notes = (*examine(splits, names, (places[0], places[1])), *scaling)
+    return Dataset(
+        name=name,
+        train=splits[0],
+        test=splits[1],
+        classes=tuple(names),
+        mean=mean,
+        std=std,
+        augmentation="flip-crop" if train.shape[1] == 3 else "crop",
+        test_split="the test arrays",
+        source=source,
+        notes=notes,
+    )
+
+
+def _shape(images: Array) -> str:
+    return "×".join(map(str, images.shape[1:]))
+
+
+def _nchw(images: Array, split: str) -> Array:
+    """(n, c, h, w), square."""
+    if images.dtype.kind not in "buif":
+        raise DataError(
+            f"the {split} images are of type {images.dtype}", "numbers: uint8, or floats"
+        )
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 4 and images.shape[1] > _LARGEST_CHANNELS >= images.shape[3]:
+        images = images.transpose(0, 3, 1, 2)
+    elif images.ndim != 4 or images.shape[1] > _LARGEST_CHANNELS:
+        raise DataError(
+            f"the {split} images have the shape {images.shape}",
+            "(n, height, width), (n, height, width, channels) or (n, channels, height, width)",
+        )
+    if images.shape[1] not in (1, 3):
+        raise DataError(
+            f"the {split} images have {images.shape[1]} channels",
+            "1 or 3: leave the one for transparency out",
+        )
+    if images.shape[2] != images.shape[3] or not images.size:
+        raise DataError(
+            f"the {split} images are {_shape(images)}, not square",
+            "cut or pad them to squares of at least one pixel",
+        )
+    return images
+
+
+def _bytes(train: Array, test: Array) -> tuple[tuple[Images, Images], list[DataNote]]:
+    """The pixels as uint8; where they are not, scaled by the range of both splits."""
+    if train.dtype == test.dtype == np.uint8:
+        return (np.ascontiguousarray(train), np.ascontiguousarray(test)), []
+    if not (np.isfinite(train).all() and np.isfinite(test).all()):
+        raise DataError(
+            "some pixels are no numbers (NaN or infinite)", "replace them, or leave the images out"
+        )
+    low = min(float(train.min()), float(test.min()))
+    high = max(float(train.max()), float(test.max()))
+    is_float = train.dtype.kind == "f" or test.dtype.kind == "f"
+    if train.dtype.kind == "b" or (not is_float and (low, high) == (0, 1)):
+        train, test, is_float = train.astype(np.float32), test.astype(np.float32), True
+    scaling = scaling_of("float" if is_float else "integer", low, high)
+    text = f"pixels from {low:g} to {high:g} are scaled from {scaling.low:g} to {scaling.high:g}"
+    usual = scaling.words == "floats" or "bits" in scaling.words
+    note = DataNote("scaling", f"{text} ({scaling.words})", serious=not usual)
+    return (
+        np.ascontiguousarray(scaling(train)),
+        np.ascontiguousarray(scaling(test)),
+    ), [note]
+
+
+def _labels(
+    arrays: LabelledArrays, images: tuple[int, int], classes: Sequence[str]
+) -> tuple[tuple[Labels, Labels], list[str]]:
+    """Indices of classes of both splits, and the names of the classes."""
+    found = [
+        _flat(labels, n, split)
+        for labels, n, split in zip(
+            (arrays.train_labels, arrays.test_labels), images, ("training", "test"), strict=True
+        )
+    ]
+    if (found[0].dtype.kind in "US") != (found[1].dtype.kind in "US"):
+        raise DataError("labels are texts in one split and numbers in the other", "use one of both")
+    known = np.unique(np.concatenate(found))
+    if classes and known.dtype.kind == "i":
+        if known[0] < 0 or known[-1] >= len(classes):
+            raise DataError(
+                f"labels go from {known[0]} to {known[-1]}, and there are {len(classes)} names",
+                "labels are places in the list of names, from 0",
+            )
+        return (found[0].astype(np.int64), found[1].astype(np.int64)), list(classes)
+    indices = [np.searchsorted(known, one).astype(np.int64) for one in found]
+    return (indices[0], indices[1]), [str(name) for name in known]
+
+
+def _flat(labels: Array, images: int, split: str) -> Array:
+    """Labels (n,), as whole numbers or texts."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    elif labels.ndim == 2:
+        if not (np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()):
+            raise DataError(
+                f"the {split} labels are {labels.shape} without a single 1 a row",
+                "one class an image: a number each, or one 1 a row",
+            )
+        labels = labels.argmax(1)
+    if labels.ndim != 1 or len(labels) != images:
+        raise DataError(
+            f"there are {images} {split} images and labels of the shape {labels.shape}",
+            "one label an image",
+        )
+    if labels.dtype.kind == "f" and (labels == np.rint(labels)).all():
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind in "bui":
+        return labels.astype(np.int64)
+    if labels.dtype.kind == "S":
+        return np.char.decode(labels, "utf-8")
+    if labels.dtype.kind != "U":
+        raise DataError(
+            f"the {split} labels are of type {labels.dtype}", "whole numbers or texts, one an image"
+        )
+    return labels
+
+
+def _check_filled(splits: tuple[Split, Split], names: Sequence[str]) -> None:
+    if len(names) < 2:
+        raise DataError("there is one class alone", "labels of two classes or more")
+    for split, kind in zip(splits, ("training", "test"), strict=True):
+        counts = np.bincount(split.labels, minlength=len(names))
+        if not counts.all():
+            raise DataError(
+                f"class {names[int(counts.argmin())]} has no {kind} image",
+                "each class needs images in both splits",
+            )

@@ -1,0 +1,137 @@
+"""Data sets of arrays: in an .npz file, and given by a program as arrays, tensors, data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+import convcompare as cc
+from convcompare.core.errors import DataError, UsageError
+from convcompare.data.given_arrays import keep
+from convcompare.data.labelled_arrays import LabelledArrays, dataset_of
+from convcompare.data.load import Sources, load_dataset
+
+Run = Callable[..., Any]
+RNG = np.random.default_rng(0)
+Y = np.arange(90) % 3
+X = (RNG.random((90, 12, 12, 3)) * 80 + Y[:, None, None, None] * 60).astype(np.uint8)
+SHORT = ("-e", "1", "--threads", "1", "-f", "json")
+PARTS = (X[:60], Y[:60], X[60:], Y[60:])
+
+
+def made(x: Any = X, y: Any = Y, n: int = 60) -> Any:
+    return dataset_of(LabelledArrays(x[:n], y[:n], x[n:], y[n:]), "a", "b")
+
+
+def test_every_layout_and_type_of_the_same_images_is_the_same_data_set() -> None:
+    plain = made()
+    assert plain.train.images.shape == (60, 3, 12, 12)
+    np.testing.assert_array_equal(plain.train.images, X[:60].transpose(0, 3, 1, 2))
+    one_hot = np.eye(3, dtype=np.float32)[Y]
+    for x, y in [
+        (X.transpose(0, 3, 1, 2), Y),
+        (X.astype(np.int64), Y[:, None]),
+        (X / 255, one_hot),
+        (X.astype(np.float32), Y.astype(float)),
+        (X.astype(np.uint16), np.array(["a", "b", "c"])[Y]),
+    ]:
+        assert made(x, y).sha256 == plain.sha256
+    grey = made(X[..., 0])
+    assert (grey.channels, grey.augmentation, plain.augmentation) == (1, "crop", "flip-crop")
+
+
+def test_labels_are_classes_in_their_order() -> None:
+    names = made(X, np.array([10, 2, 7])[Y]).classes
+    assert names == ("2", "7", "10")
+    assert made(X, np.array(["cat", "ant", "bee"])[Y]).classes == ("ant", "bee", "cat")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x[:, :5], y), "not square"),
+        (lambda x, y: (x[..., :2], y), "2 channels"),
+        (lambda x, y: (x[:, 0], y), "not square"),
+        (lambda x, y: (x.astype(str), y), "of type"),
+        (lambda x, y: (x, y[:40]), "labels of the shape"),
+        (lambda x, y: (x, np.eye(4)[y] + 1), "without a single 1"),
+        (lambda x, y: (x, np.where(np.arange(90) < 60, y, 0)), "has no test image"),
+        (lambda x, y: (x, np.zeros(90, int)), "one class alone"),
+        (lambda x, y: (x * np.nan, y), "no numbers"),
+        (lambda x, y: (x, y + 0.5), "of type"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(change: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        made(*change(X, Y))
+    assert caught.value.hint
+
+
+def test_the_range_of_pixels_is_said() -> None:
+    assert made().notes == ()
+    (note,) = made(X.astype(float) * 3).notes
+    assert note.kind == "scaling" and note.serious and "scaled from 0 to" in note.text
+    (note,) = made(X / 255).notes
+    assert not note.serious, "floats from 0 to 1 are usual"
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["x_train y_train x_test y_test", "train_images train_labels test_images test_labels"],
+)
+def test_a_file_of_arrays(tmp_path: Path, names: str) -> None:
+    np.savez(tmp_path / "a.npz", **dict(zip(names.split(), PARTS, strict=True)))
+    found = load_dataset(f"npz:{tmp_path}/a.npz", Sources(tmp_path))
+    assert (found.sha256, found.name) == (made().sha256, f"npz:{tmp_path}/a.npz")
+
+
+def test_a_file_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=X)
+    (tmp_path / "b.npz").write_text("nothing")
+    np.savez(tmp_path / "c.npz", x_train=np.array([{}]), allow_pickle=True)
+    for name, message in [
+        ("a.npz", "has the arrays `x`"),
+        ("b.npz", "is no file of arrays"),
+        ("c.npz", "is no file of arrays"),
+        ("d.npz", "there is no such file"),
+    ]:
+        result = run("compare", "fcn", "-d", f"npz:{tmp_path / name}")
+        assert result.code == 3
+        assert message in result.err
+
+
+def test_arrays_tensors_and_torch_data_sets_are_one_data_set(tmp_path: Path) -> None:
+    tensors = [torch.from_numpy(part) for part in PARTS]
+    x = torch.from_numpy(X).permute(0, 3, 1, 2).float() / 255
+    sets = [TensorDataset(x[part], torch.from_numpy(Y)[part])
+            for part in (slice(60), slice(60, None))]  # fmt: skip
+    specs = {keep(given, tmp_path) for given in (PARTS, tensors, sets)}
+    (spec,) = specs
+    found = load_dataset(spec, Sources(tmp_path))
+    assert found.sha256.startswith(spec.removeprefix("arrays:"))
+    assert found.sha256 == made().sha256
+
+
+@pytest.mark.parametrize("given", [(X,), (X, Y, X), ("a", Y, X, Y), ([1, 2], [3]), (X, Y)])
+def test_other_things_are_refused(tmp_path: Path, given: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        keep(given, tmp_path)
+    assert caught.value.hint
+
+
+def test_networks_are_compared_on_arrays(run: Run, monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setenv("CONVCOMPARE_CACHE", str(tmp_path / "cache"))
+    called = cc.compare(["fcn:hidden=4"], dataset=PARTS, epochs=1, batch_size=8, threads=1)
+    (model,) = called.to_json()["models"]
+    name = called.assessment.comparison.conditions.dataset
+    assert name.startswith("arrays:")
+    result = run("compare", "fcn:hidden=4", "-d", name, "-b", "8", *SHORT)
+    assert result.json()["models"][0]["runs"][0]["id"] == model["runs"][0]["id"]
+    with pytest.raises(UsageError, match="`dataset=` cannot be a int"):
+        cc.compare(["fcn"], dataset=5)  # type: ignore[arg-type]
