@@ -17,6 +17,7 @@ from convcompare.data.dataset import Dataset
 from tests.support.cli import Result
 from tests.support.data import make_tiny
 from tests.support.hostile import HANDLER, SCRIPT
+from tests.support.own_code import own_code_here
 
 hypothesis.settings.register_profile(
     "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -59,6 +60,13 @@ def only_victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(name="own_code_here")
+def run_own_code_here() -> Iterator[None]:
+    """Networks of one's own run in this process."""
+    with own_code_here():
+        yield
+
+
 @pytest.fixture
 def tiny() -> Dataset:
     """A small data set that can be learnt: the class is the row of a bright line."""
@@ -88,7 +96,7 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(pixels.astype(np.uint8)).save(photos / f"{i}.png")
     models = [str(net.relative_to(folder)) + ":Net", "fcn:hidden=8"]
     command = ["compare", *models, "-d", "folder:pho`tos|$x$ <b>", "-b", "8", "-e", "2", "--quiet"]
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, own_code_here():
         patch.chdir(folder)
         patch.setattr("sys.argv", ["convcompare", *command, "--threads", "1"])
         assert cli.run([*command, "--threads", "1"]) == 0

@@ -186,6 +186,7 @@ class Numpy(Rolled):
 """
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_networks_of_ones_own(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NETWORKS)
     result = run("receptive-field", "net.py:Rolled", "--format", "json")

@@ -267,6 +267,7 @@ def test_a_measurement_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
         measured_field(FIELDS["Circular"])
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:
     (tmp_path / "net.py").write_text(
         "from torch import nn\n"
@@ -286,6 +287,7 @@ def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:
     assert record["size"] is None and "numbers that depend" in record["not_known"]
 
 
+@pytest.mark.usefixtures("own_code_here")
 @pytest.mark.skipif(sys.platform == "win32", reason="paths of the cases")
 def test_the_case_of_in_place_operations_by_the_command(run: Run) -> None:
     specs = [f"{INPLACE / 'inplace_add.py'}:{name}" for name in ("Measured", "Traced")]

@@ -73,6 +73,7 @@ def test_shapes_follow() -> None:
     assert shape_for_network("residual", None).image_size == 32
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_a_network_of_three_channels_on_grey_images(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NET)
     refused = run("compare", "net.py:Net", *FAST)

@@ -72,6 +72,7 @@ def test_a_runner_refuses_a_trial_of_another_version_of_a_file(folder: Path, tin
         list(other(trial))
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_a_network_that_draws_in_its_setup_is_trained_by_the_raised_numerics(
     run: Callable[..., Any], folder: Path
 ) -> None:

@@ -75,6 +75,7 @@ def test_one_attention_written_in_every_way_counts_the_same(name: str) -> None:
         assert sum(row.parameters for row in rows) == builder.description.parameters
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_a_token_that_goes_through_a_layer_counts_and_trains(run: Callable[..., Any]) -> None:
     spec = f"{CASES / '26-token-parameter' / 'token_net.py'}:TokenNet"
     shown = run("models", spec, "-d", "shapes", "-f", "json")
@@ -305,6 +306,7 @@ class Mix(nn.Module):
 """
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_everything_that_shows_macs_says_what_was_not_counted(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -123,6 +123,7 @@ def test_an_own_network_is_compared_with_the_zoo(
     assert 0.5 < own["test_accuracy"]["value"] < zoo["test_accuracy"]["value"]
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_a_network_that_fails_in_training_does_not_stop_the_others(
     net: Callable[[str], Path], run: Callable[..., Any]
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_network_that_fails_in_training_does_not_stop_the_others(
     assert "0.8" in result.out
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_parameters_out_of_reach_are_named(
     net: Callable[[str], Path], run: Callable[..., Any]
 ) -> None:
@@ -144,6 +146,7 @@ def test_parameters_out_of_reach_are_named(
     assert "`spare.weight`, `spare.bias`" in result.err
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_images_are_resized_for_networks_that_need_more(
     net: Callable[[str], Path], run: Callable[..., Any]
 ) -> None:

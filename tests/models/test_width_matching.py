@@ -69,6 +69,7 @@ def net(in_channels: int, num_classes: int, width: int = 8) -> nn.Module:
 """
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_the_command_matches_ones_own_network_and_says_so(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NET)
     options = ("--dataset", "mnist-mini", "--epochs", "1", "--match", "parameters", "--dry-run")

@@ -41,6 +41,7 @@ from convcompare.output.plots.kinds.learning_curves import band
 from convcompare.output.plots.source import Source, draw
 from convcompare.output.plots.style import COLOURS, looks, short
 from convcompare.store.run_store import Predictions, RunStore
+from tests.support.own_code import own_code_here
 
 Run = Callable[..., Any]
 DATA = "shapes:train=300,test=120"
@@ -84,7 +85,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     once = [*few[:-1], "1", "-e", "1"]
     assert cli.run(["compare", *models, *once, "--store", str(place / "twelve")]) == 0
     bad = ["compare", "fcn:hidden=16", f"{place}/net.py:Unlucky", THREE[1]]
-    assert cli.run([*bad, *few, "-e", "2", "--store", str(place / "bad")]) == 1
+    with own_code_here():
+        assert cli.run([*bad, *few, "-e", "2", "--store", str(place / "bad")]) == 1
     return place
 
 
@@ -495,6 +497,7 @@ def test_a_run_that_has_not_ended_is_said(folder: Path, run: Run, tmp_path: Path
     assert by_id.labels == [THREE[0], THREE[1]]
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_a_model_without_any_finished_run_keeps_its_place(folder: Path, run: Run) -> None:
     more = ("-d", DATA, "-q", "--threads", "1", "--store", "s", "-e", "1")
     unlucky = f"{folder}/net.py:Unlucky"

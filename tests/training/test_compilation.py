@@ -17,7 +17,6 @@ import torch
 from convcompare.core import openmp
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.data.dataset import Dataset
-from convcompare.experiment import foreign_code
 from convcompare.experiment.events import CompileDecided, Ended, EpochFinished
 from convcompare.experiment.shapes import shape_of
 from convcompare.experiment.trial_grid import Candidate
@@ -82,14 +81,13 @@ def test_a_small_network_takes_fewer_threads_and_its_record_says_so(tmp_path: Pa
 
 @compiler
 def test_compiled_steps_have_the_numbers_of_plain_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, own_code_here: None
 ) -> None:
     """Dropout included, a last batch that is smaller included, and a run goes on as it began.
 
     The network is a class of one's own: nothing of a ``nn.Sequential`` may be taken for granted.
     """
     data = make_tiny(train=150, test=32)
-    monkeypatch.setattr(foreign_code, "_runs_here", True)
     tmp_path.joinpath("net.py").write_text(OWN)
     trial = trial_of(data, f"{tmp_path}/net.py:Net")
     runs = {}

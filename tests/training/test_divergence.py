@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from convcompare.store.run_store import RunStore
 
+pytestmark = pytest.mark.usefixtures("own_code_here")
 Run = Callable[..., Any]
 DATA = ("-d", "shapes:train=192,test=48", "-b", "32", "--threads", "1", "--precision", "fp32")
 UNSOUND = """
