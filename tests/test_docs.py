@@ -88,8 +88,8 @@ RUNNABLE = [
     if any(block.language in ("console", "python") for block in blocks(page))
 ]  # fmt: skip
 LENGTHY = {
-    *("README", "add-a-network", "add-other-things", "plots", "ray", "report", "several-devices"),
-    *("slurm", "studies"),
+    *("README", "add-a-network", "add-other-things", "library", "plots", "ray", "report"),
+    *("several-devices", "slurm", "studies"),
 }
 """Pages that `make test-long` runs; what they tell to type is read by the parser before."""
 
@@ -105,6 +105,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("own_code_here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize(
     "page",

@@ -215,14 +215,15 @@ def test_effective_files(run: Callable[..., Any]) -> None:
 
 
 def test_effective_field_of_a_run(run: Callable[..., Any]) -> None:
-    trained = run("train", "simple:width=4x4", "--dataset", "mnist-mini", "--epochs", "1", "-q")
+    few = "shapes:train=96,test=48"
+    trained = run("train", "simple:width=4x4", "--dataset", few, "--epochs", "1", "-q")
     assert trained.code == 0
     (name,) = [path.name for path in Path("runs").iterdir() if len(path.name) == 12]
-    options = ("--effective", "--run", name[:6], "--dataset", "mnist-mini", "--images", "4")
+    options = ("--effective", "--run", name[:6], "--dataset", few, "--images", "4")
     result = run("receptive-field", *options, "--format", "json")
     assert result.code == 0
     assert result.json()[0]["model"] == "simple:width=4x4"
-    start = run("receptive-field", "simple:width=4x4", "--effective", "-d", "mnist-mini",
+    start = run("receptive-field", "simple:width=4x4", "--effective", "-d", few,
                 "--images", "4", "--format", "json")  # fmt: skip
     assert start.json()[0]["mass_size"] != result.json()[0]["mass_size"]
     wrong = run("receptive-field", "cnn", *options)

@@ -65,6 +65,7 @@ def test_the_layers_are_the_weights_in_the_order_of_their_first_use(spec: str) -
         assert norm == pytest.approx(weight.grad.norm().item(), rel=1e-3)
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_the_verdict_is_of_the_layers(run: Callable[..., Any]) -> None:
     specs = [f"{GAMMA / 'zero_scale.py'}:Net", f"{GAMMA / 'vit_token.py'}:Scale"]
     models = run("gradients", *specs, "-d", "shapes:train=64,test=16", "-f", "json").json()[
@@ -256,6 +257,7 @@ def test_an_input_changed_in_place_changes_no_measurement() -> None:
     assert len(storages) == len(seen), "a network that changes a view changes no other"
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_runs_of_both_record_the_same(run: Callable[..., Any], tmp_path: Path) -> None:
     specs = [f"{INPLACE}:{name}" for name in ("Net", "Copy")]
     data = ("-d", "shapes:train=64,test=16", "-e", "2")

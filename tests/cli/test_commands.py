@@ -191,6 +191,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "code", "error", "hint"), BAD, ids=lambda v: str(v)[:40])
+@pytest.mark.usefixtures("own_code_here")
 def test_bad_input_gets_one_line_and_a_hint(
     run: Run, arguments: list[str], code: int, error: str, hint: str
 ) -> None:

@@ -44,7 +44,8 @@ def test_grey_images_are_repeated(tmp_path: Path) -> None:
 
 
 def test_colours_are_averaged(tmp_path: Path) -> None:
-    colour, grey = loaded("shapes", tmp_path), loaded("shapes:channels=1", tmp_path)
+    few = "shapes:train=96,test=48"
+    colour, grey = loaded(few, tmp_path), loaded(f"{few},channels=1", tmp_path)
     assert grey.channels == 1
     exact = colour.test.images.astype(np.float64).mean(1)
     assert np.abs(grey.test.images[:, 0] - exact).max() <= 0.5 + 1e-9
@@ -59,7 +60,7 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
         spec_with_channels("mnist:channels=1", 3)
     with pytest.raises(UsageError, match="cannot be"):
         loaded("mnist-mini:channels=2", tmp_path)
-    colour = loaded("shapes", tmp_path)
+    colour = loaded("shapes:train=96,test=48", tmp_path)
     assert with_channels(colour, 3) is colour and with_channels(colour, None) is colour
 
 
@@ -91,8 +92,9 @@ def test_a_network_of_three_channels_on_grey_images(run: Callable[..., Any]) -> 
 
 
 def test_the_library_and_other_commands_take_channels(run: Callable[..., Any]) -> None:
+    small = "simple:width=4x4,hidden=8"
     result = cc.compare(
-        "simple", dataset="mnist-mini", channels=3, epochs=1, batch_size=2000, store="s"
+        small, dataset="mnist-mini", channels=3, epochs=1, batch_size=2000, store="s"
     )
     assert "mnist-mini:channels=3" in str(result.to_json()["dataset"])
     with pytest.raises(UsageError, match="channels"):
@@ -100,7 +102,7 @@ def test_the_library_and_other_commands_take_channels(run: Callable[..., Any]) -
     assert run("compare", "simple", "--channels", "2").code == 2
     shown = run("models", "simple", "--image-size", "40", "--channels", "3")
     assert "3×40×40" in shown.out
-    gradients = run("gradients", "simple", "--dataset", "mnist-mini", "--channels", "3")
+    gradients = run("gradients", small, "--dataset", "mnist-mini", "--channels", "3")
     assert "mnist-mini:channels=3" in gradients.out
     field = run("receptive-field", "simple", "--channels", "1", "--dataset", "cifar10")
     assert field.code == 0

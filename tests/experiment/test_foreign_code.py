@@ -156,6 +156,7 @@ def test_a_script_sees_arguments_of_its_own_and_is_told_where_its_work_belongs(
     assert "trains.py: warning: line 8 trains while the file is imported" in told
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_seeds_set_the_weights_that_numpy_and_python_draw(
     run: Run, case: Callable[[str], Path]
 ) -> None:

@@ -275,20 +275,13 @@ def test_what_no_node_offers_is_said_at_once(cluster: Nodes, tmp_path: Path) -> 
     assert "hint: `--threads N`" in done.stderr
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ("import ray; ray.__version__ = '2.53.0'", "has other versions (Ray: "),
-        pytest.param(
-            "import convcompare.core.version as v; v.__version__ = '99'",
-            "and this is 99",
-            marks=pytest.mark.torture,
-        ),
-        pytest.param(
-            "import os; os.environ['RAY_AUTH_TOKEN'] = 64 * 'f'",
-            "does not let this command in",
-            marks=pytest.mark.torture,
-        ),
+        ("import convcompare.core.version as v; v.__version__ = '99'", "and this is 99"),
+        ("import os; os.environ['RAY_AUTH_TOKEN'] = 64 * 'f'", "does not let this command in"),
     ],
 )
 def test_versions_and_tokens_that_differ(

@@ -34,9 +34,10 @@ def test_resnet18_at_its_own_size() -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["torchvision:resnet18", "torchvision:resnet18:weights=none", "torchvision:googlenet",
-     "torchvision:squeezenet1_1", "torchvision:vit_b_16:dropout=0.1",
-     "torchvision:mobilenet_v2:width_mult=0.5", "torchvision:regnet_y_400mf"],
+    ["torchvision:resnet18:weights=none", "torchvision:squeezenet1_1",
+     "torchvision:regnet_y_400mf",
+     *(pytest.param(f"torchvision:{name}", marks=pytest.mark.torture) for name in (
+         "resnet18", "googlenet", "vit_b_16:dropout=0.1", "mobilenet_v2:width_mult=0.5"))],
 )  # fmt: skip
 def test_torchvision_on_small_images(spec: str) -> None:
     builder = resolve(spec, CIFAR)
@@ -51,13 +52,17 @@ def test_a_step_of_a_torchvision_network() -> None:
     assert all(p.grad is not None for p in model.parameters())
 
 
+@pytest.mark.torture
 def test_mobilenet_v2_is_torchvision_s_but_for_its_strides() -> None:
     ours = resolve("mobilenet-v2", CIFAR).description
     theirs = resolve("torchvision:mobilenet_v2", CIFAR).description
     assert ours.parameters == theirs.parameters == 2_236_682
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", *(pytest.param(n, marks=pytest.mark.torture) for n in ("resnet34", "resnet50"))],
+)
 def test_resnets_are_torchvision_s_but_for_the_stem(name: str) -> None:
     ours = resolve(name.replace("t", "t-"), CIFAR).description.parameters
     theirs = resolve(f"torchvision:{name}", CIFAR).description.parameters
@@ -213,6 +218,7 @@ def test_nothing_else_imports_torchvision() -> None:
                        if len(line) > 1), file  # fmt: skip
 
 
+@pytest.mark.torture  # test_packaging.py and others import it in processes of their own too
 def test_the_import_in_a_fresh_process() -> None:
     code = (
         "import warnings; warnings.simplefilter('error')\n"

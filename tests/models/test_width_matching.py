@@ -17,9 +17,10 @@ from convcompare.models.width_matching import TOLERANCE, Cost, match
 CIFAR = Shape(3, 32, 10)
 FIXED = ("densenet-bc", "lenet-5", "mobilenet-v2")
 SMALL = (
-    *("cnn", "fcn", "simple", "residual", "speedrun", "resnet-20", "vgg-11", "wrn-16-4"),
+    *("cnn", "fcn", "simple", "residual", "vgg-11"),
     *(pytest.param(name, marks=pytest.mark.torture)
-      for name in ("plain-20", "preact-resnet-20", "resnet-18")),
+      for name in ("speedrun", "resnet-20", "wrn-16-4", "plain-20", "preact-resnet-20",
+                   "resnet-18")),
 )  # fmt: skip
 """The shallowest network of each family that has a width."""
 

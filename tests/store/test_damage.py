@@ -43,7 +43,7 @@ def test_a_table_of_the_others_is_shown(
     (line,) = [line for line in result.err.splitlines() if line.startswith("error")]
     assert f"{hurt.name}/{name}` is damaged" in line
     assert "runs check --repair" in result.err
-    if damage is cut:
+    if damage is cut and name == "run.json":
         assert run("report").code == 4
 
 

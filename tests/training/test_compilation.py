@@ -80,9 +80,7 @@ def test_a_small_network_takes_fewer_threads_and_its_record_says_so(tmp_path: Pa
 
 
 @compiler
-def test_compiled_steps_have_the_numbers_of_plain_ones(
-    tmp_path: Path, own_code_here: None
-) -> None:
+def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path, own_code_here: None) -> None:
     """Dropout included, a last batch that is smaller included, and a run goes on as it began.
 
     The network is a class of one's own: nothing of a ``nn.Sequential`` may be taken for granted.

@@ -195,21 +195,27 @@ def ranks_of(pid: int) -> dict[int, int]:
     return found
 
 
+def train_whole(folder: Path, epochs: int) -> None:
+    """A training that nobody disturbs, into the store ``whole`` of the folder."""
+    (folder / "net.py").write_text(NET.replace("{when}", "False"))
+    command = [*TRAIN, "net.py:Net", "-e", str(epochs), "--store", "whole", "--seed", "1"]
+    error = nursery().run(command, folder).clean(0).err
+    assert "2 × cpu, 1 thread each" in error
+    assert error.count(f"epoch {epochs}/{epochs}") == 1
+    assert "Warning" not in error
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a training that nobody disturbed."""
     folder = tmp_path_factory.mktemp("whole")
-    (folder / "net.py").write_text(NET.replace("{when}", "False"))
-    command = [*TRAIN, "net.py:Net", "-e", str(EPOCHS), "--store", "whole", "--seed", "1"]
-    error = nursery().run(command, folder).clean(0).err
-    assert "2 × cpu, 1 thread each" in error
-    assert error.count(f"epoch {EPOCHS}/{EPOCHS}") == 1
-    assert "Warning" not in error
+    train_whole(folder, EPOCHS)
     return folder
 
 
-def test_the_record_says_how_many_devices_and_what_each_had(whole: Path) -> None:
-    store = RunStore(whole / "whole")
+def test_the_record_says_how_many_devices_and_what_each_had(tmp_path: Path) -> None:
+    train_whole(tmp_path, 2)
+    store = RunStore(tmp_path / "whole")
     (run,) = (store.run(run_id) for run_id in store.ids())
     assert (run.trial.config.devices, run.environment.devices) == (2, 2)
     assert (run.environment.threads, run.jobs, run.trial.config.batch_size) == (1, 1, 64)
@@ -267,6 +273,7 @@ def test_who_is_stopped_leaves_no_process_and_no_folder(
         time.sleep(0.05)
 
 
+@pytest.mark.usefixtures("own_code_here")
 @pytest.mark.parametrize(
     "when", ['os.environ["RANK"] == "1"', pytest.param("True", marks=pytest.mark.torture)]
 )

@@ -46,7 +46,11 @@ def greedy(folder: Path, body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "jobs"), [("torch.zeros(1 << 45)", "2"), ("numpy.zeros(1 << 55)", "1")]
+    ("body", "jobs"),
+    [
+        pytest.param("torch.zeros(1 << 45)", "2", marks=pytest.mark.torture),
+        ("numpy.zeros(1 << 55)", "1"),
+    ],
 )
 def test_it_is_named_with_its_place_and_the_others_go_on(
     run: Run, tmp_path: Path, body: str, jobs: str
@@ -67,6 +71,7 @@ def test_it_is_named_with_its_place_and_the_others_go_on(
     assert checkpoint is not None and len(checkpoint.history) == 1
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_a_network_that_does_not_fit_at_all_is_refused_before_anything_runs(
     run: Run, tmp_path: Path
 ) -> None:

@@ -255,7 +255,16 @@ def test_settings_of_the_record_leave_older_ids_alone() -> None:
     assert plain.replace({"augment": "true"}).identity()["augment"] is True
 
 
-@pytest.mark.parametrize("spec", ["fcn:hidden=16", "lenet-5", "speedrun:widths=4x8x8"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "fcn:hidden=16",
+        *(
+            pytest.param(spec, marks=pytest.mark.torture)
+            for spec in ("lenet-5", "speedrun:widths=4x8x8")
+        ),
+    ],
+)
 def test_the_recipe_trains_other_networks_and_says_what_it_reports(
     run: Callable[..., Result], spec: str
 ) -> None:
