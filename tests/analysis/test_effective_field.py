@@ -22,7 +22,7 @@ from convcompare.analysis.receptive_field.effective import (
     pick_layer,
 )
 from convcompare.analysis.receptive_field.of_network import field_of_network
-from convcompare.analysis.receptive_field.traced import trace
+from convcompare.analysis.receptive_field.traced import ReceptiveField, trace
 from convcompare.core.errors import UsageError
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
@@ -140,10 +140,15 @@ def test_large_networks_are_summed_up_unless_asked(run: Callable[..., Any]) -> N
     assert "| plain-56" in run("receptive-field", "plain-56", "--format", "markdown").out
 
 
-@pytest.mark.parametrize("layers", [True, False])
-def test_tables_fit_80_columns(layers: bool) -> None:
+@pytest.fixture(scope="module")
+def fields() -> dict[str, ReceptiveField]:
+    """Of networks with long names and many layers."""
     specs = ("torchvision:regnet_x_400mf", "torchvision:efficientnet_b0", "cnn:attention=se")
-    fields = {spec: field_of_network(resolve(spec, Shape(3, 64, 10))) for spec in specs}
+    return {spec: field_of_network(resolve(spec, Shape(3, 64, 10))) for spec in specs}
+
+
+@pytest.mark.parametrize("layers", [True, False])
+def test_tables_fit_80_columns(fields: dict[str, ReceptiveField], layers: bool) -> None:
     table = field_table(fields, layers, "64×64")
     from rich.console import Console
 

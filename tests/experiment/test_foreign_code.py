@@ -15,6 +15,7 @@ from convcompare.experiment.foreign_code import resolve
 from convcompare.models.shape import Shape
 from convcompare.store.run_store import RunStore
 from tests.support.cli import Result
+from tests.support.own_code import own_code_here
 
 CASES = Path(__file__).parents[1] / "cases"
 MINI = ("-d", "mnist-mini", "-e", "1", "--threads", "1")
@@ -145,7 +146,8 @@ def test_a_script_sees_arguments_of_its_own_and_is_told_where_its_work_belongs(
     assert "homework.py: parameters: 3098" in result.err
     text = (folder / "homework.py").read_text()
     (folder / "exits.py").write_text(text.replace(".parse_args()", ".parse_args(['--lr'])"))
-    refused = run("models", "exits.py:Net")
+    with own_code_here():
+        refused = run("models", "exits.py:Net")
     assert refused.code == 2
     assert "SystemExit: 2 (exits.py, line 7): `args = argparse" in refused.err
     assert 'hint: a script\'s own work belongs below `if __name__ == "__main__":`' in refused.err

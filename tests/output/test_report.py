@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from PIL import Image
@@ -119,6 +119,7 @@ def test_text_is_text_in_markdown(text: str) -> None:
     assert page.words.count(one_line(text)) >= 6
 
 
+@settings(max_examples=40)
 @given(st.text())
 def test_a_name_comes_out_of_a_code_span_as_it_went_in(name: str) -> None:
     pieces = [(text, is_code) for text, is_code in spans(f"a {code(name)} b") if text]
@@ -169,15 +170,11 @@ def test_a_report_is_written_with_all_it_needs(
     run: Run, hostile_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(hostile_store.parent)
-    pages = []
-    for name in ("one", "two"):
-        done = run("report", "--out", str(tmp_path / name))
-        assert done.code == 0, done.err
-        paths = [Path(line) for line in done.out.splitlines()]
-        assert paths == [tmp_path / name / "report.md", tmp_path / name / "report.html"]
-        pages.append([path.read_text() for path in paths])
-    assert pages[0] == pages[1], "the same records, the same report"
-    markdown, page = pages[0]
+    done = run("report", "--out", str(tmp_path / "one"))
+    assert done.code == 0, done.err
+    paths = [Path(line) for line in done.out.splitlines()]
+    assert paths == [tmp_path / "one" / "report.md", tmp_path / "one" / "report.html"]
+    markdown, page = (path.read_text() for path in paths)
     linked = re.findall(r"\]\((figures/[^)]+)\)", markdown)
     assert len(linked) == 2 * page.count("<figure>") > 10
     assert set(linked) == {f"figures/{p.name}" for p in (tmp_path / "one/figures").iterdir()}
@@ -185,6 +182,22 @@ def test_a_report_is_written_with_all_it_needs(
     assert SCRIPT not in page
     assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in page
     assert len(page) < 1_000_000
+
+
+@pytest.mark.torture
+def test_the_same_records_give_the_same_files(
+    run: Run, hostile_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(hostile_store.parent)
+    for name in ("one", "two"):
+        assert run("report", "--out", str(tmp_path / name)).code == 0
+    for path in (tmp_path / "one").rglob("*.*"):
+        twin = tmp_path / "two" / path.relative_to(tmp_path / "one")
+        assert path.read_bytes() == twin.read_bytes(), path.name
+
+
+def test_the_same_records_give_the_same_text(composed: Callable[..., Document]) -> None:
+    assert said(composed()) == said(composed())
 
 
 def test_headings_go_down_one_step_at_a_time(composed: Callable[..., Document]) -> None:

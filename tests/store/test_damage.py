@@ -43,8 +43,14 @@ def test_a_table_of_the_others_is_shown(
     (line,) = [line for line in result.err.splitlines() if line.startswith("error")]
     assert f"{hurt.name}/{name}` is damaged" in line
     assert "runs check --repair" in result.err
-    if damage is cut and name == "run.json":
-        assert run("report").code == 4
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", ["run.json", "test_logits.npz", "analyses/features.npz"])
+def test_a_report_of_the_others_is_written(store: Path, run: Run, name: str) -> None:
+    hurt, sound = sorted(path for path in store.iterdir() if path.name != "comparisons")
+    cut(hurt / name, sound / name)
+    assert run("report").code == 4
 
 
 @pytest.mark.parametrize("damage", DAMAGES[:3])

@@ -8,12 +8,17 @@ from contextlib import contextmanager
 import pytest
 
 from convcompare.experiment import foreign_code
+from convcompare.models import user_network
 
 
 @contextmanager
 def own_code_here() -> Iterator[None]:
-    """Run such networks in this process, as a worker does: starting one takes seconds."""
+    """Run such networks in this process, as a worker does: starting one takes seconds.
+
+    Files are loaded anew, since each belongs to the working folder that it was loaded in.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(foreign_code, "_runs_here", True)
         patch.setattr(foreign_code, "_known", {})
+        patch.setattr(user_network, "_loaded", {})
         yield

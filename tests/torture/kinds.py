@@ -107,7 +107,7 @@ KINDS = (
         "damage",
         "damaged files of runs, comparisons, data sets and images",
         damage.damage,
-        5,
+        3,
         40,
         2000,
         "noticed, named with a remedy, or never used; falls back; no other run affected",
@@ -152,7 +152,7 @@ KINDS = (
         "places",
         "full and read-only disks, homes, locales, masks, limits",
         places.places,
-        2,
+        1,
         16,
         30,
         "told before training where it can be known; nothing lost",
@@ -161,13 +161,13 @@ KINDS = (
         "commands",
         "random command lines",
         commands.commands,
-        8,
+        5,
         60,
         3000,
         "no traceback, documented exit codes",
     ),
     Kind(
-        "specs", "random specs", specs.specs, 20, 160, 5000, "an error in words, or what was meant"
+        "specs", "random specs", specs.specs, 12, 160, 5000, "an error in words, or what was meant"
     ),
     Kind(
         "sequences",
