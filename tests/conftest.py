@@ -104,18 +104,11 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 LONGEST = (
-    *(
-        "test_torture",
-        "test_plots",
-        "test_zoo",
-        "test_library_networks",
-        "test_jobs",
-        "test_layers",
-    ),
-    *("test_docs", "test_device_group", "test_width_matching", "test_receptive_field", "test_ray"),
-    *("test_effective_field", "test_trial_runner", "test_foreign_code", "test_plugins"),
-    *("test_signals", "test_terminal", "test_verdicts_shown", "test_shards", "test_analysis"),
-    *("test_commands", "test_weight_layers", "test_given_network", "test_runs", "test_report"),
+    *("test_plots", "test_torture", "test_foreign_code", "test_device_group", "test_jobs"),
+    *("test_docs", "test_zoo", "test_ray", "test_plugins", "test_shards", "test_verdicts_shown"),
+    *("test_receptive_field", "test_terminal", "test_signals", "test_report", "test_layers"),
+    *("test_library_networks", "test_out_of_memory", "test_commands", "test_packaging"),
+    *("test_width_matching", "test_analysis", "test_runs", "test_given_network", "test_stats"),
 )
 """Files by their processor time, the most first: then all workers end at about the same time."""
 

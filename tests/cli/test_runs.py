@@ -214,9 +214,14 @@ def test_a_run_is_removed_and_its_comparison_says_so(store: Path, run: Run) -> N
         f"run {gone} of {COMPARE[3]} is not in the store: removed, or not yet begun" in latest.err
     )
     assert run("plot", "learning-curves").code == 0
-    assert run("report").code == 0
     assert run(*COMPARE, *REST).code == 0, "the same command trains it"
     assert (store / gone / "run.json").exists()
+
+
+@pytest.mark.torture
+def test_what_is_left_has_a_report(store: Path, run: Run) -> None:
+    assert run("runs", "rm", id_of(store, COMPARE[3]), "--yes").code == 0
+    assert run("report").code == 0
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2), ("", 2)])

@@ -268,6 +268,7 @@ def test_a_cluster_as_the_guide_starts_one(tmp_path: Path) -> None:
     assert not await_end(left)
 
 
+@pytest.mark.torture  # of what is refused, the short form tries addresses
 def test_what_no_node_offers_is_said_at_once(cluster: Nodes, tmp_path: Path) -> None:
     done = call(cluster, tmp_path, "fcn:hidden=8", "--threads", "64")
     assert done.returncode == 2

@@ -66,6 +66,7 @@ def test_shards_together_are_the_whole(run: Run, tmp_path: Path) -> None:
     assert_same_bits(tmp_path / "s", tmp_path / "local")
 
 
+@pytest.mark.torture
 def test_a_study_has_shards_too(run: Run, tmp_path: Path) -> None:
     study = ("study", "mnist", *DATA[:2], "-e", "1", "--skip", "Residual CNN", "--quiet")
     for number in (1, 2):
