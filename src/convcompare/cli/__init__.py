@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,9 @@ from convcompare.core import failures, signals
 from convcompare.core.errors import ConvcompareError, Terminated, TrialError, UsageError
 from convcompare.core.version import __version__
 
+from . import streams
 from .lazy_commands import Commands
+from .streams import PipeClosed
 from .wrong_words import habit, remedy
 
 COMPLETING = "_CONVCOMPARE_COMPLETE"
@@ -47,9 +48,7 @@ def convcompare(
 @signals.listening()
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal of another locale shows a mark
-            stream.reconfigure(errors="replace")
+    streams.install()
     code = signals.code(run(sys.argv[1:] if arguments is None else arguments))
     if signals.stop.number:  # nothing is left to do, and nothing of it may be interrupted
         _say_stopped()
@@ -97,6 +96,7 @@ def _run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
     try:
         code: Any = command.main(arguments, prog_name="convcompare", standalone_mode=False)
+        sys.stdout.flush()
     except Terminated:
         return 143
     except KeyboardInterrupt:
@@ -110,8 +110,7 @@ def _run(arguments: list[str]) -> int:
             error.hint = meant
         show_error(error)
         return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
+    except PipeClosed:
         return 0
     except Exception as error:
         if debug:

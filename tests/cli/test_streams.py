@@ -1,0 +1,78 @@
+"""Output that nobody reads, that does not fit, or that has no place to go."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from convcompare.cli.streams import PipeClosed, Results, Talk
+from convcompare.core.errors import StoreError
+
+FULL = Path("/dev/full")
+COMMAND = [sys.executable, "-m", "convcompare"]
+full_disk = pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+
+
+@pytest.fixture
+def broken() -> Iterator[TextIO]:
+    """A pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        yield stream
+
+
+def test_talk_that_nobody_hears_ends_nothing(broken: TextIO) -> None:
+    talk = Talk(broken)
+    for _ in range(3):
+        assert talk.write("an epoch\n" * 10_000)
+        talk.flush()
+
+
+def test_a_reader_who_has_enough_is_no_error(broken: TextIO) -> None:
+    results = Results(broken)
+    with pytest.raises(PipeClosed):
+        results.write("a row\n" * 100_000)
+        results.flush()
+    results.flush()
+
+
+@full_disk
+def test_a_result_that_does_not_fit_is_told() -> None:
+    with FULL.open("w") as stream, pytest.raises(StoreError, match="No space left") as caught:
+        results = Results(stream)
+        results.write("a row\n" * 100_000)
+        results.flush()
+    assert caught.value.hint
+
+
+def test_a_stream_is_what_it_stands_for() -> None:
+    for kind in (Results, Talk):
+        stream = kind(sys.__stdout__)  # type: ignore[arg-type]
+        assert stream.isatty() == sys.__stdout__.isatty()  # type: ignore[union-attr]
+        assert stream.encoding == sys.__stdout__.encoding  # type: ignore[union-attr]
+
+
+@full_disk
+def test_exit_codes_of_streams() -> None:
+    def code(shell: str) -> tuple[int, str]:
+        script = shell.replace("TOOL", " ".join(COMMAND))
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stderr
+
+    assert code("TOOL --help | head -1; exit ${PIPESTATUS[0]}") == (0, "")
+    assert code("TOOL datasets >&-") == (0, "")
+    number, told = code("TOOL datasets > /dev/full")
+    assert number == 4
+    assert told.splitlines() == [
+        "error: the result cannot be written: No space left on device",
+        " hint: what has run is kept: the same command prints it again",
+    ]
+    assert code("TOOL list 2> /dev/full") == (2, "")
+    assert code("TOOL list 2>&-") == (2, "")
