@@ -64,11 +64,12 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	    $(STUDY) $$name --seeds 3 --epochs 2 || exit; done
 	$(STUDY) cifar10-004 --epochs 1
 	for name in mnist cifar10 kernel-size depth custom-layers kernel-size-003 \
-	    kernel-size-004 mnist-004 custom-layers-004; do \
+	    kernel-size-004 mnist-004 custom-layers-004 custom-layers-mnist-004; do \
 	    $(STUDY) $$name --seeds 3 || exit; done
 	for name in custom-layers kernel-size-004; do \
 	    $(STUDY) $$name --seeds 5 || exit; done
 	$(BIN)/convcompare report --store $(RECORDED)/runs --out $(RECORDED)
+	$(BIN)/python docs/conclusions_table.py
 
 bench: $(READY)  ## the figures of docs/benchmarks.md
 	$(BIN)/python benchmarks/bench.py

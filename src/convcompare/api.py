@@ -358,7 +358,9 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``--format json`` prints: it only grows."""
-        return self.assessment.to_json()
+        from .comparison.claims.findings import with_conclusions
+
+        return with_conclusions(self.assessment)
 
     def to_dataframe(self, kind: str = "models") -> DataFrame:
         """A row for each of the ``models``, the ``runs`` or the ``epochs``, in full precision.

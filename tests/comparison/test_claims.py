@@ -13,13 +13,23 @@ import pytest
 from scipy import stats as scipy_stats
 
 from convcompare.comparison.assessment import Assessment
-from convcompare.comparison.claims import EARLY, Finding, Outcome, findings
+from convcompare.comparison.claims.findings import (
+    EARLY,
+    Finding,
+    Outcome,
+    findings,
+    with_conclusions,
+)
+from convcompare.comparison.figures.asked import recording_command
+from convcompare.comparison.figures.catalogue import named
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
 from convcompare.output.plots.source import Source
 from convcompare.output.report.compose import compose
 from convcompare.output.report.discrepancies import differences
 from convcompare.output.report.document import Heading, TableBlock
+from convcompare.output.report.html import to_html
+from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.sections import Section
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.run import Run
@@ -48,13 +58,14 @@ def judged(tmp_path: Path) -> Judged:
         study: str,
         epochs: int = 15,
         gradients: Mapping[str, tuple[float, ...]] = MappingProxyType({}),
+        seconds: Mapping[str, float] = MappingProxyType({}),
         **accuracies: tuple[float, ...],
     ) -> Assessment:
         store = RunStore(tmp_path / str(next(number)))
         made = [
             (name, lasting(run, epochs))
             for name, values in accuracies.items()
-            for run in series(name.replace("_", " "), values)
+            for run in series(name.replace("_", " "), values, seconds.get(name, 10))
         ]
         runs = []
         for name, one in made:
@@ -81,32 +92,51 @@ def found(judged: Judged) -> Found:
 
 def test_confirmed_refuted_and_not_to_be_told(found: Found) -> None:
     near = shifted(SIMPLE[:5], 0.0002, 3)
-    first, second = found("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=near)
+    first, _, second, _ = found("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=near)
     assert first.claim.sentence == "convolutions beat a fully connected network"
     assert first.outcome == "confirmed"
-    assert first.evidence == "Simple CNN better than FCN by 1.24 ± 0.14 points"
+    assert first.evidence == "Simple CNN better than FCN by 1.24 ± 0.16 points"
     assert second.outcome == "undecided" and " inconclusive at 5 seeds" in second.evidence
-    upside, _ = found("mnist", FCN=SIMPLE[:5], Simple_CNN=FCN[:5], Residual_CNN=FCN[:5])
+    upside, *_ = found("mnist", FCN=SIMPLE[:5], Simple_CNN=FCN[:5], Residual_CNN=FCN[:5])
     assert upside.outcome == "refuted"
-    assert upside.sentence.startswith("“convolutions beat a fully connected network”: the runs say")
+    assert upside.sentence.startswith(
+        "1 “convolutions beat a fully connected network”: the runs say"
+    )
 
 
 def test_the_same_is_shown_only_by_an_interval_within_the_margin(found: Found) -> None:
     """“Brings nothing” is a claim too: that no difference was found does not confirm it."""
     blocks = "CNN_with_residual_blocks"
-    (same,) = found("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.0001, 0.2)})
-    assert same.claim.relation == "=" and same.outcome == "confirmed", same
-    (loose,) = found("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.0001, 19)})
+    same, no_better = found(
+        "mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.0001, 0.2)}
+    )
+    assert same.claim.sentence == "residual blocks bring nothing on MNIST"
+    assert same.outcome == "confirmed", same
+    assert no_better.outcome == "refuted", "it has no more parameters"
+    assert no_better.evidence == "109,386 parameters against 109,386"
+    loose, _ = found(
+        "mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.0001, 19)}
+    )
     assert loose.outcome == "undecided"
-    (other,) = found("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.009, 0.2)})
+    other, worse = found(
+        "mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.009, 0.2)}
+    )
     assert other.outcome == "refuted"
+    assert "+0.901 ± 0.025 points (claimed: more by at most 0.5 points)" in worse.evidence
+    found_but_small = found(
+        "mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.002, 0.2)}
+    )
+    assert found_but_small[0].outcome == "confirmed", "a difference that nobody would speak of"
+    near = found("mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.006, 2.0)})
+    assert near[0].outcome == "undecided", "the interval has sizes on either side of the margin"
 
 
 def test_a_conclusion_tells_of_seeds_that_were_added(judged: Judged) -> None:
     assessment = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=SIMPLE[:5])
     looked = dataclasses.replace(assessment.comparison, looked=(2, 3))
     told = findings(dataclasses.replace(assessment, comparison=looked))
-    assert all("(seeds were added after a look at 2 and at 3)" in one.evidence for one in told)
+    added = [one for one in told if "(seeds were added after a look at 2 and at 3)" in one.evidence]
+    assert [one.claim.number for one in added] == [1, 3, 46], "2 is decided by a count"
     assert all("added" not in one.evidence for one in findings(assessment))
 
 
@@ -138,26 +168,24 @@ def test_a_printed_accuracy_is_told_where_no_further_run_would_be(judged: Judged
 
 def test_fewer_epochs_than_the_reports_tell_only_what_is_so_far(found: Found) -> None:
     """Regularisation costs accuracy at first: three epochs refute nothing about fifteen."""
-    (early,) = found("mnist", epochs=3, FCN=SIMPLE[:5], Simple_CNN=FCN[:5])
+    early, counted = found("mnist", epochs=3, FCN=SIMPLE[:5], Simple_CNN=FCN[:5])
+    assert counted.outcome == "refuted", "by the parameters, which do not wait for epochs"
     assert (early.outcome, early.told) == ("so far no", "so far no")
     assert early.evidence.endswith("(after 3 of 15 epochs)")
-    (early,) = found("mnist", epochs=3, FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
+    early, _ = found("mnist", epochs=3, FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
     assert early.outcome == "so far yes"
-    claims = found("kernel-size", epochs=3, **{"3×3": FCN[:5], "1×1+3×3": SIMPLE[:5]})
-    assert claims[-1].claim.figure == "parameters"
-    assert claims[-1].outcome in ("confirmed", "refuted"), "a count needs no epochs"
 
 
-GRADIENT = "a mean absolute gradient in the first layer of "
+LARGER = "first-layer gradient after training"
 
 
 @pytest.mark.parametrize(
     ("deep", "outcome", "evidence"),
     [
-        ((1e-4, 2e-4, 1e-4), "confirmed", "1.3e-04 against 1.0e-02, 79 times smaller, 29 to 214"),
-        ((0.1, 0.2, 0.1), "refuted", "1.3e-01 against 1.0e-02, 13 times larger, 5 to 34"),
-        ((1e-3, 9e-2, 1e-3), "undecided", "3.1e-02 against 1.0e-02, 2.2 times smaller, "),
-        ((1e-4,), "undecided", "1.0e-04 against 1.0e-02, one seed"),
+        ((1e-4, 2e-4, 1e-4), "confirmed", f"79 times smaller {LARGER} than 2 layers, "),
+        ((0.1, 0.2, 0.1), "refuted", f"13 times larger {LARGER} than 2 layers, "),
+        ((1e-3, 9e-2, 1e-3), "undecided", f"{LARGER} against 2 layers inconclusive (0.4 times, "),
+        ((1e-4,), "undecided", f"{LARGER} against 2 layers: 0.01 times between these two trained"),
     ],
 )
 def test_a_gradient_is_told_by_an_interval_over_seeds(
@@ -165,25 +193,77 @@ def test_a_gradient_is_told_by_an_interval_over_seeds(
 ) -> None:
     accuracies = {"2_layers": FCN[: len(deep)], "6_layers": FCN[: len(deep)]}
     gradients = {"2_layers": (0.01,) * len(deep), "6_layers": deep}
-    *_, start, end = findings(judged("depth-004", 30, gradients, **accuracies))
-    assert (end.claim.figure, end.outcome) == ("gradient_end", outcome)
-    assert end.evidence.startswith(GRADIENT + evidence), end.evidence
+    start, end, _ = findings(judged("depth-004", 30, gradients, **accuracies))
+    assert end.outcome == outcome
+    assert end.evidence.startswith(f"6 layers {evidence}"), end.evidence
+    verdict = end.judged[0].verdict
+    if len(deep) > 1:
+        logs = np.log(deep) - np.log(0.01)
+        low, high = scipy_stats.t.interval(
+            1 - verdict.level, len(logs) - 1, logs.mean(), scipy_stats.sem(logs)
+        )
+        assert (verdict.estimate.low, verdict.estimate.high) == pytest.approx(np.exp([low, high]))
+        assert verdict.level in [pytest.approx(0.05 / m) for m in range(1, verdict.family + 1)]
     assert start.outcome == "undecided", "it is the same in both"
-    *_, early = findings(judged("depth-004", 2, gradients, **accuracies))
+    _, early, _ = findings(judged("depth-004", 2, gradients, **accuracies))
     assert early.outcome == EARLY.get(outcome, outcome)
-    assert findings(judged("depth-004", **accuracies))[-1].evidence.startswith("no gradients were")
+    _, without, _ = findings(judged("depth-004", 30, **accuracies))
+    assert without.outcome == "not recorded"
+    assert without.evidence.startswith(f"{LARGER} not recorded of 6 layers, 2 layers; `convcompare")
 
 
-def test_only_the_pairs_of_the_conclusions_are_adjusted_for(found: Found) -> None:
-    """Three of the six pairs of the study of kernels: Holm multiplies by three at most."""
-    accuracies = [(0.74, 0.762, 0.742), (0.70, 0.71, 0.705), (0.69, 0.70, 0.694), (0.8, 0.8, 0.81)]
-    runs = dict(zip(("3×3", "5×5", "7×7", "1×1+3×3"), accuracies, strict=True))
-    claims = found("kernel-size", **runs)
-    assert len([one for one in claims if one.claim.figure == "test_accuracy"]) == 3
-    first, second = np.array(runs["5×5"]), np.array(runs["3×3"])
-    p_value = scipy_stats.ttest_rel(second, first).pvalue
-    assert 3 * p_value < 0.05 < 6 * p_value
-    assert claims[0].outcome == "confirmed"
+def test_conclusions_and_verdicts_of_a_study_are_one_family(judged: Judged) -> None:
+    """Three pairs of accuracies, which are those against the baseline, and two of times."""
+    names = ("3×3", "5×5", "7×7", "1×1+3×3")
+    accuracies = {name: shifted(FCN[:5], -0.02 * i, i) for i, name in enumerate(names)}
+    one = judged("kernel-size", **accuracies)
+    asked = {(v.quantity.name, v.model, v.baseline) for v in one.family}
+    assert asked == {
+        *(("test_accuracy", name, "3×3") for name in names[1:]),
+        *(("train_seconds", name, "3×3") for name in names[1:3]),
+        *(("macs", name, "3×3") for name in names[1:]),
+        ("parameters", "1×1+3×3", "3×3"),
+    }
+    assert {v.family for v in one.family if v.p is not None} == {5}
+    tested = sorted((v for v in one.family if v.p is not None), key=lambda v: v.p)
+    adjusted = np.maximum.accumulate([v.p * max(5 - i, 1) for i, v in enumerate(tested)])
+    others = [i for i, v in enumerate(tested) if v.quantity.name == "train_seconds"]
+    assert [tested[i].p_adjusted for i in others] == pytest.approx(adjusted[others].clip(max=1))
+    shown = {v.model: v for v in one.contrasts}
+    for found in findings(one):
+        for judged_one in found.judged:
+            verdict = judged_one.verdict
+            if verdict.quantity.name == "test_accuracy":
+                same = shown[({verdict.model, verdict.baseline} - {"3×3"}).pop()]
+                assert (verdict.p, verdict.p_adjusted) == (same.p, same.p_adjusted)
+    assert "the 5 tests of these verdicts and of the conclusions are adjusted together" in " ".join(
+        one.notes
+    )
+
+
+def test_times_that_are_claimed_are_shown_as_they_are_adjusted(judged: Judged) -> None:
+    """At the level of the family, not of a plain interval."""
+    accuracies = {name: shifted(FCN[:5], 0, i) for i, name in enumerate(("3×3", "5×5", "7×7"))}
+    one = judged("kernel-size", seconds={"5×5": 20.0, "7×7": 30.0}, **accuracies)
+    claimed = {v.model: v for v in one.family if v.quantity.name == "train_seconds"}
+    assert {v.model: v for v in one.costs} == claimed
+    alone = Assessment(dataclasses.replace(one.comparison, study=None), one.store)
+    for model, plain in ((v.model, v) for v in alone.costs):
+        logs = np.log([(10 * f + s / 10) / (10 + s / 10) for s in range(5)
+                       for f in [2 if model == "5×5" else 3]])  # fmt: skip
+        for shown, level in ((plain, 0.05), (claimed[model], claimed[model].level)):
+            ends = scipy_stats.t.interval(1 - level, 4, logs.mean(), scipy_stats.sem(logs))
+            assert (shown.estimate.low, shown.estimate.high) == pytest.approx(np.exp(ends))
+    assert alone.family == alone.verdicts == alone.contrasts
+
+
+def test_figures_that_are_asked_of_a_study_join_its_family(judged: Judged) -> None:
+    one = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
+    asked = dataclasses.replace(one.comparison, verdict_on=("test-loss", "time"))
+    more = Assessment(asked, one.store)
+    assert [v.quantity.name for v in more.verdicts] == ["test_loss", "train_seconds"]
+    assert {v.family for v in more.family if v.p is not None} == {3}, "and the claimed accuracy"
+    assert [one.outcome for one in findings(more)] == ["confirmed", "refuted"]
 
 
 BEST = {"custom_layers": 0.0, "custom_activation": 0.0, "custom_pooling": 0.0, "attention": 0.02}
@@ -216,6 +296,70 @@ def test_networks_that_were_left_out_have_no_conclusion(found: Found) -> None:
     assert found("mnist", FCN=FCN[:5], Residual_CNN=SIMPLE[:5]) == []
 
 
+def test_the_json_object_of_a_study_has_its_conclusions(judged: Judged) -> None:
+    one = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
+    found = with_conclusions(one)["conclusions"]
+    assert [(each["number"], each["outcome"]) for each in found] == [
+        (1, "confirmed"),
+        (2, "refuted"),
+    ]
+    assert found[0]["verdicts"][0]["difference"] == pytest.approx(
+        np.mean(SIMPLE[:5]) - np.mean(FCN[:5])
+    )
+    ids = {group.label: [run.id for run in group.finished] for group in one.comparison.groups}
+    assert found[0]["runs"] == ids
+    alone = dataclasses.replace(one.comparison, study=None)
+    assert "conclusions" not in with_conclusions(Assessment(alone, one.store))
+
+
+def test_a_network_that_learnt_nothing_decides_counts_alone(judged: Judged) -> None:
+    """Runs at chance level are left out of verdicts; parameters are what they are."""
+    collapsed = (0.1, 0.1, 0.1)
+    first, counted = findings(judged("mnist", FCN=FCN[:3], Simple_CNN=collapsed))
+    assert first.outcome == "undecided" and "no run of Simple CNN counts" in first.evidence
+    assert (counted.claim.number, counted.outcome) == (2, "refuted")
+
+
+def test_alternatives_hold_of_any_network_that_they_name(found: Found) -> None:
+    """Between two pools: above one of them and below the other, whichever is better."""
+    level = {"low": FCN[:5], "mid": shifted(FCN[:5], 0.005, 0.3), "high": SIMPLE[:5]}
+    for standard, average in (("low", "high"), ("high", "low")):
+        pools = {"standard": level[standard], "average_pooling": level[average]}
+        *_, between = found("custom-layers-004", Lp_pooling=level["mid"], **pools)
+        assert (between.claim.number, between.outcome) == (36, "confirmed"), between
+    pools = {"standard": level["low"], "average_pooling": level["mid"]}
+    *_, above = found("custom-layers-004", Lp_pooling=level["high"], **pools)
+    assert above.outcome == "refuted" and len(above.judged) == 2, "of both it is better"
+
+
+def test_what_runs_lack_is_named_with_the_command(judged: Judged) -> None:
+    one = judged("cifar10", FCN=FCN[:5], Residual_CNN=SIMPLE[:5])
+    command = ("study", "cifar10", "--seeds", "5")
+    typed = dataclasses.replace(one.comparison, command=command)
+    _, overfits = findings(dataclasses.replace(one, comparison=typed))
+    assert (overfits.claim.number, overfits.outcome) == (9, "not recorded")
+    assert overfits.evidence == (
+        "gap between train and test accuracy not recorded of FCN; "
+        "`convcompare study cifar10 --seeds 5 --fresh` records it and trains them again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [
+        ("study depth-003 --seeds 3 --epochs 2", "study depth-003 --seeds 3"),
+        ("compare cnn --epochs=2", "compare cnn --epochs 8"),
+        ("compare cnn -e 2 --seeds 3", "compare cnn --seeds 3 --epochs 8"),
+    ],
+)
+def test_a_figure_of_a_later_epoch_needs_a_longer_training(command: str, again: str) -> None:
+    short = dataclasses.replace(comparison(), command=tuple(command.split()))
+    told = recording_command(short, named("gradient-norm=8"))
+    assert told == f"`convcompare {again}` records it"
+    fresh = recording_command(short, named("gradient-norm=5"))
+    assert fresh == f"`convcompare {command} --fresh` records it and trains them again"
+
+
 def section(name: str, one: Assessment) -> Section:
     source = Source(one.comparison, one.store, Sources(Path("unused")))
     return Section(source, name, name=name)
@@ -231,6 +375,28 @@ def test_a_report_begins_with_the_conclusions_of_all_studies(judged: Judged) -> 
     assert written.blocks[0] == Heading(2, "Conclusions of the reports")
     table = next(block.table for block in written.blocks if isinstance(block, TableBlock))
     told = [(row["report"], row["told"], row["seeds"]) for row in table.rows]
-    assert told == [("002", "the runs confirm it", 5), ("004", "the runs say otherwise", 8)]
-    text = next(b for b in written.blocks if getattr(b, "text", "").startswith("Of 2 the runs"))
-    assert "confirm 1, say otherwise of 1 and do not tell 0" in getattr(text, "text", "")
+    yes, no = "the runs confirm it", "the runs say otherwise"
+    assert told == [("002", yes, 5), ("002", no, 5), ("004", no, 8), ("004", no, 8)]
+    assert [row["number"] for row in table.rows] == [1, 2, 4, 4]
+    runs = [run for group in studies["mnist"].comparison.groups for run in group.finished]
+    assert str(table.rows[0]["runs"]) == "; ".join(
+        f"{label} {' '.join(run.id for run in runs if run.trial.label == label)}"
+        for label in ("FCN", "Simple CNN")
+    ), "a report that is written elsewhere names the runs"
+    text = next(b for b in written.blocks if getattr(b, "text", "").startswith("Of 4 the runs"))
+    assert "confirm 1, say otherwise of 3 and do not tell 0" in getattr(text, "text", "")
+
+
+def test_conclusions_lead_to_runs_that_lie_beside_the_report(judged: Judged) -> None:
+    one = judged("mnist", FCN=FCN[:3], Simple_CNN=SIMPLE[:3])
+    run = one.comparison.groups[0].finished[1]
+    place = one.store.root.name
+    for folder, lead in ((one.store.root.parent, ""), (one.store.root.parent / "report", "../")):
+        written = compose([section("mnist", one)], folder)
+        address = f"{lead}{place}/{run.id}/run.json"
+        assert (folder / address).resolve().is_file()
+        assert f"FCN [0]({lead}{place}/" in to_markdown(written, {})
+        assert f"[1]({address})" in to_markdown(written, {})
+        assert f'<a href="{address}">1</a>' in to_html(written, {})
+    elsewhere = compose([section("mnist", one)], Path("/elsewhere/report"))
+    assert run.id in to_markdown(elsewhere, {}) and "](" not in to_markdown(elsewhere, {})

@@ -141,3 +141,12 @@ def test_equal_networks_reach_a_level_at_the_same_time() -> None:
     normal[normal > 10] = NEVER
     later = [censored.prentice_wilcoxon(a, b).p <= 0.05 for a, b in normal.tolist()]
     assert np.mean(later) > 0.6
+
+
+def test_an_interval_beyond_what_a_float_holds_has_no_end() -> None:
+    found = ratios.log_ratio((1e-200, 1e200, 1.0), (1.0, 1.0, 1.0))
+    low, high = found.interval(0.001)
+    assert (low, high) == (0, math.inf)
+    assert found.interval(0.5)[1] == pytest.approx(
+        math.exp(scipy_stats.sem([-200, 0, 200]) * math.log(10) * scipy_stats.t.ppf(0.75, 2))
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from convcompare.comparison.claims.outcomes import is_direction, margin_of
+from convcompare.comparison.conclusions import CONCLUSIONS, UNEXAMINED
+from convcompare.comparison.figures.catalogue import named
 from convcompare.comparison.study import Study
 from convcompare.core.config import TrainConfig
 from convcompare.core.registry import register
@@ -76,7 +78,17 @@ def test_a_study_names_what_there_is(study: Study) -> None:
     assert all(kind in register.plot for kind in study.figures)
     TrainConfig().replace(study.settings)
     for claim in study.claims:
-        assert set(names) >= set(itertools.chain(*claim.pairs)), claim.sentence
+        assert set(names) >= claim.networks, claim.sentence
+        assert claim.number in CONCLUSIONS
+        for one in (one for part in claim.parts for one in part.any_of):
+            quantity = named(one.figure).quantity
+            assert is_direction(one) or margin_of(one, quantity) >= 0
+
+
+def test_every_conclusion_of_the_reports_is_claimed_or_named_as_open() -> None:
+    claimed = {claim.number for study in STUDIES.values() for claim in study.claims}
+    assert not claimed & UNEXAMINED.keys()
+    assert claimed | UNEXAMINED.keys() == CONCLUSIONS.keys() == set(range(1, 47))
 
 
 def test_the_plan_lists_every_row(run: Run) -> None:

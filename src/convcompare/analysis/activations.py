@@ -43,6 +43,7 @@ def features(
         mean=np.array([mean for mean, _, _ in seen.statistics.values()]),
         std=np.array([std for _, std, _ in seen.statistics.values()]),
         dead=np.array([dead for _, _, dead in seen.statistics.values()]),
+        channel_means=seen.channel_means,
     )
 
 
@@ -55,6 +56,7 @@ class _Seen:
     first_layer: str = ""
     first: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
     channels: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    channel_means: npt.NDArray[np.float64] | None = None
     statistics: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     stages: dict[tuple[int, ...], tuple[str, npt.NDArray[np.float16]]] = field(default_factory=dict)
 
@@ -74,6 +76,7 @@ class _Seen:
             count = min(SHOWN_CHANNELS, len(spread))
             chosen = spread.topk(count).indices.sort().values
             self.first_layer, self.channels = name, chosen.cpu().numpy().astype(np.int64)
+            self.channel_means = by_channel.mean(1, dtype=torch.float64).cpu().numpy()
             self.first = _half(output[: self.shown, chosen])
 
     def maps(self, name: str, output: Tensor) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from convcompare.comparison.assessment import Assessment
-    from convcompare.comparison.claims import Finding
+    from convcompare.comparison.claims.findings import Finding
     from convcompare.output.plots.figure import Drawing
     from convcompare.store.run_store import RunStore
 
@@ -67,7 +67,7 @@ def emit_assessment(
     assessment: Assessment, kind: Format, path: Path | None, view: View = View()
 ) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
-    from convcompare.comparison.claims import findings
+    from convcompare.comparison.claims.findings import findings, with_conclusions
     from convcompare.output.report.discrepancies import differences
     from convcompare.output.tables.sorting import sorted_by
     from convcompare.output.tables.verdict_columns import assessed_table
@@ -81,7 +81,7 @@ def emit_assessment(
     if kind == "table" and path is None and assessment.comparison.study:
         out().print(f"\n {_title(assessment.comparison.study)}\n", style="bold")
     if kind == "json":
-        emit_text(json.dumps(assessment.to_json(), indent=1, ensure_ascii=False), path)
+        emit_text(json.dumps(with_conclusions(assessment), indent=1, ensure_ascii=False), path)
     else:
         table = assessed_table(assessment, view.columns)
         emit_table(sorted_by(table, view.sort) if view.sort else table, kind, path)
@@ -135,10 +135,8 @@ def _print_verdicts(assessment: Assessment) -> None:
 
 
 def _print_conclusions(found: Sequence[Finding]) -> None:
-    """Each in a sentence; why intervals can differ from those of the verdicts above them."""
-    together = sum(one.claim.figure == "test_accuracy" for one in found) > 1
-    said = " (intervals that hold for all of them together)" if together else ""
-    _print_list(f"conclusions of the report{said}", [one.sentence for one in found])
+    """Each in a sentence, with its number in the list of all conclusions."""
+    _print_list("conclusions of the report", [one.sentence for one in found])
 
 
 def _print_list(heading: str, lines: Sequence[str]) -> None:

@@ -102,7 +102,7 @@ def _planned(request: Request) -> list[dict[str, Any]]:
 
 def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
     """The conclusions that need no run; none where the images are not the report's."""
-    from convcompare.comparison.claims import counted
+    from convcompare.comparison.claims.counted import counted
 
     study = _study_of(request)
     if request.dataset != study.dataset:

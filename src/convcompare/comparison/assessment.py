@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
 from . import collapse, predictions, run_flags
+from .claims.examined import Key, questions, sides
 from .collapse import Collapse
 from .comparison import Comparison
 from .contrasts import contrasts
@@ -21,11 +22,13 @@ from .cost_contrasts import cost_contrasts
 from .figures import asked
 from .figures.catalogue import named
 from .figures.figure_json import figure_json
-from .figures.judge import figure_contrasts
+from .figures.judge import Question, family_of
 from .pair_tests import PairTests
 from .pairs import Pair, pairs
+from .quantity import TRAIN_SECONDS
 from .run_flags import QualityFlag
 from .stats.sequential import Look
+from .study import Study, study_of
 from .summary import notes, summary
 from .unplanned_looks import looks_words, picked_words
 from .verdict import Verdict
@@ -62,33 +65,50 @@ class Assessment:
     @cached_property
     def contrasts(self) -> tuple[Verdict, ...]:
         """Each network against the baseline, in test accuracy; not runs at chance level."""
+        if self.study is not None and not self.comparison.verdict_on:
+            return self.verdicts
         return self._contrasts(lambda part: self._pairs(part, self.all_pairs))
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
         """Each network against the baseline in the figures that were asked for, as one family.
 
-        Those in accuracy where none were.
+        Those in accuracy where none were. Those of a study are part of its family.
         """
-        measures = [named(name) for name in self.comparison.verdict_on]
-        if all(measure.test == "accuracy" for measure in measures):
+        if self.study is not None:
+            return self.family[: len(self._asked)]
+        if all(question.measure.test == "accuracy" for question in self._asked):
             return self.contrasts
-        family = self._pairs(self._learnt, self.all_pairs)
-        return figure_contrasts(family, measures, self.store, self._tests)
+        return family_of(self._asked, self.store, self._tests)
 
-    def contrasts_among(self, asked: Collection[Collection[str]]) -> tuple[Verdict, ...]:
-        """The same of these pairs of labels alone, which were asked about beforehand.
-
-        They are adjusted for each other and for no further ones.
+    @cached_property
+    def family(self) -> tuple[Verdict, ...]:
+        """All verdicts that are adjusted together: `verdicts`, and those that the claims of a study
+        ask for.
         """
-        names = {frozenset(one) for one in asked}
-        return self._contrasts(
-            lambda part: [
-                pair
-                for pair in self._pairs(part, all_pairs=True)
-                if frozenset((pair.model.label, pair.baseline.label)) in names
-            ]
+        if self.study is None:
+            return self.verdicts
+        there = {_key(question) for question in self._asked}
+        claimed = questions(
+            self.study,
+            self.comparison,
+            sides(self._learnt, self._pairs(self._learnt, True)),
+            sides(self.comparison, self._pairs(self.comparison, True)),
         )
+        others = [question for key, question in claimed.items() if key not in there]
+        return family_of([*self._asked, *others], self.store, self._tests)
+
+    @cached_property
+    def study(self) -> Study | None:
+        """The study that was run on its own data, whose claims belong to the family."""
+        return None if self.comparison.plan else study_of(self.comparison)
+
+    @cached_property
+    def _asked(self) -> list[Question]:
+        """What was asked of each network against the baseline."""
+        names = self.comparison.verdict_on or ("accuracy",)
+        family = self._pairs(self._learnt, self.all_pairs)
+        return [Question(named(name), pair) for name in names for pair in family]
 
     def _contrasts(self, family: Callable[[Comparison], list[Pair]]) -> tuple[Verdict, ...]:
         """Those of a family of pairs; under a plan each look again, at its own level.
@@ -125,8 +145,17 @@ class Assessment:
 
     @cached_property
     def costs(self) -> tuple[Verdict, ...]:
-        """Each network against the baseline, in time to train."""
-        return cost_contrasts(self._pairs(self._learnt, self.all_pairs))
+        """Each network against the baseline, in time to train.
+
+        What is claimed of times is a verdict of the study's family.
+        """
+        found = cost_contrasts(self._pairs(self._learnt, self.all_pairs))
+        claimed = {
+            (one.model, one.baseline): one
+            for one in self.family[len(self.verdicts) :]
+            if one.quantity == TRAIN_SECONDS and one.joint and one.joint.low is not None
+        }
+        return tuple(claimed.get((one.model, one.baseline), one) for one in found)
 
     @cached_property
     def marks(self) -> list[tuple[str, Run, QualityFlag]]:
@@ -164,6 +193,8 @@ class Assessment:
         found = notes(self.contrasts)
         if self.comparison.verdict_on:
             found = asked.notes(self.comparison, self.verdicts)
+        elif self.study is not None:
+            found += asked.adjusted(self.family, "these verdicts and of the conclusions")
         if rates := collapse.words(self.collapses):
             found.append(rates)
         if self.contrasts and self.comparison.looked:
@@ -266,6 +297,11 @@ class Assessment:
                 f"parameters of {small}",
                 "`--match parameters` compares networks of equal size",
             )
+
+
+def _key(question: Question) -> Key:
+    assert isinstance(question.about, Pair)
+    return question.measure.quantity.name, frozenset(_names(question.about))
 
 
 def _names(pair: Pair) -> tuple[str, str]:

@@ -81,13 +81,14 @@ def contrasts(
             p=made[i].p,
             p_adjusted=adjusted[i],
             level=level_of(steps[i]),
-            family=len(allowed) + len(earlier) + len(beside),
+            family=len(allowed) + others,
             effect_size=made[i].effect_size,
             margin=margin,
             p_equivalence=p_equivalence[i],
             left_out=pair.left_out(),
             p_paired=made[i].p_paired,
             p_flip=paired.sign_flip(pair.differences) if pair.seeds > 1 else None,
+            joint=made[i].at(level(len(allowed) + others)),
         )
         verdict = _decided(tested, pair, made[i], level(1))
         if look and at_end and margin and not verdict.settled:

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Sign = Literal[">", "<", "="]
-"""Of the figure of the first network of a claim to that of the second."""
-Compared = Literal["test_accuracy", "parameters", "macs", "gradient_start", "gradient_end"]
+from convcompare.core.registry import register
+
+from .comparison import Comparison
+
+Sign = Literal[">", "<", "=", ">=", "<="]
+"""What a statement says of the figure of the first network to that of the second."""
 MAIN = ("mnist", "cifar10", "kernel-size", "depth", "custom-layers", "residual-blocks")
 """The studies of report 002, one a table."""
 FIGURES = ("learning-curves", "accuracy", "time", "confusion-matrix", "accuracy-vs-cost", "seeds")
@@ -66,26 +69,92 @@ class StudyRow:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A conclusion of a report about networks of its table, in a figure of their runs.
+class Statement:
+    """What one figure of a network is to that of another, or to a number.
 
-    ``relation`` is ``>`` or ``<`` for more or less than `second`, ``=`` for no difference to
-    speak of (`claims.SAME`). Where either names several networks, it holds of every pair.
+    ``sign`` is ``>`` or ``<`` for more or less; ``>=`` or ``<=`` for no less or no more, by a
+    margin; ``=`` for equivalence within it. ``figure`` is a name of `figures.catalogue`. ``by``
+    moves the comparison: a difference in the unit of the records (``0.1`` is 10 points), a factor
+    of what is compared by ratios (``by=2`` is "double"). ``margin`` is such a size, too; None takes
+    that of the figure. ``than`` is the network that it is compared with, if not that of the part.
     """
 
-    sentence: str
-    first: str | tuple[str, ...]
-    relation: Sign
-    second: str | tuple[str, ...]
-    figure: Compared = "test_accuracy"
+    sign: Sign
+    figure: str = "accuracy"
+    by: float | None = None
+    margin: float | None = None
+    than: str | None = None
+
+
+@dataclass(frozen=True)
+class ClaimPart:
+    """What a claim says of some networks: of each of `first` to each of `second`, at least one of
+    `any_of` holds.
+
+    ``second`` are networks, or one number that the figure itself is compared with.
+    """
+
+    first: tuple[str, ...]
+    second: tuple[str, ...] | float
+    any_of: tuple[Statement, ...]
+
+    def or_(
+        self, sign: Sign, figure: str = "accuracy", *, by: float | None = None,
+        margin: float | None = None, than: str | None = None,
+    ) -> ClaimPart:  # fmt: skip
+        """The part with a further statement of which one is enough."""
+        return replace(self, any_of=(*self.any_of, Statement(sign, figure, by, margin, than)))
 
     @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """Every two networks that it is about, the first one first."""
-        firsts, seconds = (
-            (side,) if isinstance(side, str) else side for side in (self.first, self.second)
-        )
-        return list(itertools.product(firsts, seconds))
+    def pairs(self) -> list[tuple[str, str | float]]:
+        """Each of the first networks with each of the second, or with the number."""
+        seconds = (self.second,) if isinstance(self.second, float) else self.second
+        return list(itertools.product(self.first, seconds))
+
+    @property
+    def networks(self) -> set[str]:
+        """The names of all networks that it is about."""
+        others = {one.than for one in self.any_of if one.than is not None}
+        return {*self.first, *(() if isinstance(self.second, float) else self.second), *others}
+
+
+Names = str | tuple[str, ...]
+
+
+def part(
+    first: Names, sign: Sign, second: Names | float, figure: str = "accuracy", *,
+    by: float | None = None, margin: float | None = None,
+) -> ClaimPart:  # fmt: skip
+    """A part with one statement; several names mean every pair of them."""
+    firsts = (first,) if isinstance(first, str) else first
+    seconds: tuple[str, ...] | float
+    if isinstance(second, int | float):
+        seconds = float(second)
+    else:
+        seconds = (second,) if isinstance(second, str) else second
+    return ClaimPart(firsts, seconds, (Statement(sign, figure, by, margin),))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A conclusion of a report about networks of its table: it holds if all its parts do.
+
+    ``number`` is its row in `conclusions.CONCLUSIONS`; several claims may examine one row.
+    """
+
+    number: int
+    sentence: str
+    parts: tuple[ClaimPart, ...]
+
+    @property
+    def networks(self) -> set[str]:
+        """The names of all networks that it is about."""
+        return set[str]().union(*(one.networks for one in self.parts))
+
+
+def claim(number: int, sentence: str, *parts: ClaimPart) -> Claim:
+    """A conclusion with its parts."""
+    return Claim(number, sentence, parts)
 
 
 @dataclass(frozen=True)
@@ -108,3 +177,11 @@ class Study:
     def row(self, name: str) -> StudyRow | None:
         """The row of that name."""
         return next((row for row in self.rows if row.name == name), None)
+
+
+def study_of(comparison: Comparison) -> Study | None:
+    """The study that was run, if the runs are on its own data set."""
+    if comparison.study is None or comparison.study not in register.study:
+        return None
+    found: Study = register.study[comparison.study].function()
+    return found if comparison.conditions.dataset == found.dataset else None

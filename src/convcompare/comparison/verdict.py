@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .quantity import Quantity
@@ -68,7 +70,9 @@ class Verdict:
     the model and the baseline themselves, for those that are shown by their values. ``p_paired``
     and ``p_flip`` are those of the plain paired t-test and of sign flips, which decide nothing.
     ``stopped_before`` is the seeds of the last look of a schedule, where more seeds up to there
-    would hardly decide the contrast.
+    would hardly decide the contrast. ``joint`` is the estimate with the interval of level alpha
+    over `family`: those of a family cover all their values together with 95 %, so that sizes can be
+    read from them as well as directions.
     """
 
     model: str
@@ -92,6 +96,7 @@ class Verdict:
     p_paired: float | None = None
     p_flip: float | None = None
     stopped_before: int | None = None
+    joint: Estimate | None = None
 
     @property
     def differs(self) -> bool:
@@ -107,3 +112,43 @@ class Verdict:
     def open(self) -> bool:
         """Whether more seeds are worth their time: it is not settled, and was not stopped."""
         return not self.settled and self.stopped_before is None
+
+
+TURNED: Mapping[Relation, Relation] = {"higher": "lower", "lower": "higher"}
+
+
+def turned(verdict: Verdict) -> Verdict:
+    """The same verdict with the two networks in each other's place."""
+    refusal = verdict.refusal
+    if refusal is not None:
+        differing = tuple(Differing(d.name, d.baseline, d.model) for d in refusal.differing)
+        refusal = replace(refusal, differing=differing)
+    ratio = verdict.quantity.scale != "difference"
+    return replace(
+        verdict,
+        model=verdict.baseline,
+        baseline=verdict.model,
+        relation=TURNED.get(verdict.relation, verdict.relation),
+        estimate=_turned(verdict.estimate, ratio),
+        joint=_turned(verdict.joint, ratio),
+        effect_size=None if verdict.effect_size is None else -verdict.effect_size,
+        refusal=refusal,
+        values=verdict.values and (verdict.values[1], verdict.values[0]),
+    )
+
+
+def _inverse(value: float) -> float:
+    return 1 / value if value else math.inf
+
+
+def _turned(estimate: Estimate | None, ratio: bool) -> Estimate | None:
+    if estimate is None:
+        return None
+    turn: Callable[[float], float] = _inverse if ratio else (lambda value: -value)
+    low, high = estimate.low, estimate.high
+    return replace(
+        estimate,
+        value=turn(estimate.value),
+        low=None if high is None else turn(high),
+        high=None if low is None else turn(low),
+    )

@@ -24,7 +24,8 @@ class FeatureRecord:
     that size and its maps averaged over the channels, (n, h, w). ``filters`` (out, in, kernel,
     kernel) are the weights of the first convolution, empty where there is none. By activation
     layer, over more images: ``mean``, ``std``, and ``dead``, the share of channels or units that
-    are zero or less everywhere and for every image.
+    are zero or less everywhere and for every image. ``channel_means`` (c,) are the means of all
+    channels of the first activation over these images and all places; None in records from before.
     """
 
     rows: npt.NDArray[np.int64]
@@ -37,6 +38,7 @@ class FeatureRecord:
     mean: npt.NDArray[np.float64]
     std: npt.NDArray[np.float64]
     dead: npt.NDArray[np.float64]
+    channel_means: npt.NDArray[np.float64] | None = None
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The record as named arrays, for NPZ."""
@@ -52,6 +54,8 @@ class FeatureRecord:
             "std": self.std,
             "dead": self.dead,
         }
+        if self.channel_means is not None:
+            arrays["channel_means"] = self.channel_means
         return arrays | {f"stage_{i}": maps for i, maps in enumerate(self.stages.values())}
 
     @classmethod
@@ -69,4 +73,5 @@ class FeatureRecord:
             mean=arrays["mean"],
             std=arrays["std"],
             dead=arrays["dead"],
+            channel_means=arrays.get("channel_means"),
         )

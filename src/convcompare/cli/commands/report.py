@@ -46,6 +46,6 @@ def report(
     opened = RunStore(store)
     sections = select(names or [], opened, Sources(default_cache(), data_dir))
     with styled():
-        paths = write_report(compose(sections), out)
+        paths = write_report(compose(sections, out), out)
     emit_paths(paths)
     end(opened)

@@ -136,6 +136,7 @@ def _models(study: Study, rows: Iterable[StudyRow]) -> tuple[ModelRequest, ...]:
 
 def _run(requests: Sequence[Request], kind: Format, output: OutputOptions) -> int:
     """Each study in turn; a table after each, one JSON object after all."""
+    from convcompare.comparison.claims.findings import with_conclusions
     from convcompare.experiment.planning import prepare
     from convcompare.experiment.session import run
 
@@ -152,7 +153,7 @@ def _run(requests: Sequence[Request], kind: Format, output: OutputOptions) -> in
             continue
         assessment = run(plan, reporter)
         failed = failed or bool(assessment.comparison.failed)
-        records.append(assessment.to_json())
+        records.append(with_conclusions(assessment))
         if kind != "json":
             path = _path(output.out, request, several=len(requests) > 1)
             view = View(request.columns, output.sort, output.verbose)

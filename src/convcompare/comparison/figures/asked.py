@@ -9,7 +9,7 @@ from ..comparison import Comparison
 from ..verdict import Verdict
 from . import figure_words
 from .catalogue import named
-from .measure import AGAIN
+from .measure import AGAIN, Measure
 
 
 def lines(verdicts: Sequence[Verdict], aligned: bool = True) -> list[str]:
@@ -27,19 +27,23 @@ def notes(comparison: Comparison, verdicts: Sequence[Verdict]) -> list[str]:
     for verdict in verdicts:
         if text := figure_words.note(verdict):
             found.setdefault(text, []).append(f"{verdict.model} and {verdict.baseline}")
-    families = {verdict.family for verdict in verdicts if verdict.p is not None}
     said = [
         text if len(pairs) == len(verdicts) else f"{', '.join(dict.fromkeys(pairs))}: {text}"
         for text, pairs in found.items()
     ]
-    if families and max(families) > 1:
-        said.append(f"the {max(families)} tests of these verdicts are adjusted together (Holm)")
+    said += adjusted(verdicts, "these verdicts")
     if comparison.plan is not None:
         said.append(
             "seeds were added until the accuracy was clear: the levels of these verdicts hold for "
             "a number of seeds that was fixed before"
         )
     return said
+
+
+def adjusted(verdicts: Sequence[Verdict], which: str) -> list[str]:
+    """That several tests of verdicts are one family; nothing for a single one."""
+    tests = max((verdict.family for verdict in verdicts if verdict.p is not None), default=1)
+    return [f"the {tests} tests of {which} are adjusted together (Holm)"] if tests > 1 else []
 
 
 def not_recorded(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, str]]:
@@ -52,16 +56,30 @@ def not_recorded(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterato
     for name, models in lacking.items():
         measure = named(name)
         text = f"{measure.quantity.noun}: not recorded of {', '.join(models)}"
-        yield text, _command(comparison, measure.recorded_by)
+        yield text, recording_command(comparison, measure)
 
 
-def _command(comparison: Comparison, options: str) -> str:
-    """The command under which a figure is recorded."""
-    if not options:
+def recording_command(comparison: Comparison, measure: Measure) -> str:
+    """That a command records a figure; that none does, if so."""
+    command, options = comparison.command, measure.recorded_by
+    if options is None:
         return "no option records it"
-    if not comparison.command:
+    if measure.epochs > comparison.conditions.epochs:
+        command, options = _longer(command, measure.epochs), ""
+    if not command:
         return f"`convcompare compare … {options}` records it"
-    added = [word for word in options.split() if word not in comparison.command]
-    again = " ".join((shlex.join(["convcompare", *comparison.command]), *added))
+    added = [word for word in options.split() if word not in command]
+    again = " ".join((shlex.join(["convcompare", *command]), *added))
     trains = " and trains them again" if AGAIN in added else ""
     return f"`{again}` records it{trains}"
+
+
+def _longer(command: Sequence[str], epochs: int) -> tuple[str, ...]:
+    """The command for so many epochs; that of a study for those of its report."""
+    kept, words = list[str](), iter(command or ("compare", "…"))
+    for word in words:
+        if word in ("--epochs", "-e"):
+            next(words, None)
+        elif not word.startswith("--epochs="):
+            kept.append(word)
+    return tuple(kept) if kept[0] == "study" else (*kept, "--epochs", str(epochs))

@@ -37,8 +37,12 @@ MEASURES = (
     Measure("tta-accuracy", q.TTA, "mean", lambda run, _: run.tta_accuracy,
             recorded_by="--set tta=true"),
     Measure("stability", q.STABILITY, "spread", lambda run, _: run.test_accuracy),
-    Measure("gradient-start", q.GRADIENT_START, "ratio", values.gradient(0)),
+    Measure("gradient-start", q.GRADIENT_START, "ratio", values.gradient(0), untrained=True),
     Measure("gradient-end", q.GRADIENT_END, "ratio", values.gradient(-1)),
+    Measure("gradient-fall", q.GRADIENT_FALL, "ratio", values.gradient_fall),
+    Measure("gradient-ratio", q.GRADIENT_RATIO, "ratio", values.gradient_ratio),
+    Measure("activation-spread", q.UNEVEN, "ratio", values.activation_spread),
+    Measure("convergence", q.CONVERGENCE, "ratio", values.convergence),
     Measure("time", TRAIN_SECONDS, "ratio", lambda run, _: run.train_seconds, AS_FAST,
             timed=True),
     Measure("epoch-time", q.EPOCH_TIME, "ratio", lambda run, _: run.epoch_seconds, AS_FAST,
@@ -48,14 +52,22 @@ MEASURES = (
             timed=True),
     Measure("memory", q.MEMORY, "counted", lambda run, _: run.cost.peak_memory, on_device=True),
     Measure("parameters", q.PARAMETERS, "counted", lambda run, _: run.cost.parameters),
-    Measure("macs", q.MACS, "counted", lambda run, _: run.cost.macs, recorded_by=""),
+    Measure("macs", q.MACS, "counted", lambda run, _: run.cost.macs, recorded_by=None),
     Measure("receptive-field", q.FIELD, "counted", values.field_area),
+    Measure("receptive-field-width", q.WIDTH, "counted", values.field_width),
 )  # fmt: skip
+BY_EPOCH = {
+    "gradient-norm": (q.norm_after, values.gradient_norm),
+    "gradient-rise": (q.rise_after, values.gradient_rise),
+}
+"""Figures of an epoch that is named: the mean gradient norm over the layers after it, and that
+after the last epoch as a multiple of it."""
 _BY_NAME = {one.name: one for one in MEASURES}
 
 
 def named(name: str) -> Measure:
-    """The figure of that name: one of `MEASURES`, ``epochs-to=LEVEL``, or a registered metric.
+    """The figure of that name: one of `MEASURES`, ``epochs-to=LEVEL``, a name of `BY_EPOCH` with an
+    epoch, or a registered metric.
 
     Raises:
         UsageError: There is none, or verdicts on it would mislead.
@@ -67,6 +79,8 @@ def named(name: str) -> Measure:
     word, equals, level = plain.partition("=")
     if word == "epochs-to" and equals:
         return _epochs_to(level)
+    if word in BY_EPOCH and equals:
+        return _by_epoch(word, level)
     for one in (name.strip(), plain):
         if one in register.metric:
             return _metric(one)
@@ -79,7 +93,12 @@ def named(name: str) -> Measure:
 def names() -> list[str]:
     """All names that a verdict can be asked for by, metrics last."""
     metrics = [one.name for one in register.metric if "no_verdict" not in one.info]
-    return [*_BY_NAME, "epochs-to=0.98", *(name for name in metrics if name not in _BY_NAME)]
+    return [
+        *_BY_NAME,
+        "epochs-to=0.98",
+        *(f"{name}=8" for name in BY_EPOCH),
+        *(name for name in metrics if name not in _BY_NAME),
+    ]
 
 
 def check_figures(asked: Iterable[str]) -> tuple[str, ...]:
@@ -122,3 +141,12 @@ def _epochs_to(text: str) -> Measure:
 
     quantity = q.epochs(level)
     return Measure(quantity.name, quantity, "times", read)
+
+
+def _by_epoch(word: str, text: str) -> Measure:
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise UsageError(f"`{word}` cannot be {quote(text)}", f"an epoch: `{word}=8`")
+    quantity_of, reader_of = BY_EPOCH[word]
+    quantity, read = quantity_of(int(text)), reader_of(int(text))
+    epochs = int(text) + (word == "gradient-rise")
+    return Measure(quantity.name, quantity, "ratio", read, epochs=epochs)

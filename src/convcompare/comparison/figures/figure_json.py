@@ -57,13 +57,13 @@ def _common(verdict: Verdict) -> dict[str, Any]:
 def _estimate(verdict: Verdict) -> dict[str, Any]:
     estimate, level = verdict.estimate, verdict.level
     low = estimate.low if estimate else None
-    value = estimate.value if estimate else None
+    value = _finite(estimate.value) if estimate else None
     is_ratio = verdict.quantity.scale != "difference"
     return {
         "difference": None if is_ratio else value,
         "ratio": value if is_ratio else None,
         "low": low,
-        "high": estimate.high if estimate else None,
+        "high": _finite(estimate.high) if estimate else None,
         "confidence": None if low is None or level is None else 1 - level,
     }
 

@@ -59,13 +59,13 @@ def _by_seed(measure: Measure, pair: Pair, store: RunStore, blank: Verdict) -> T
     if measure.test == "spread":
         return _spread(measure, draft, values, baseline)
     if measure.test == "ratio":
-        return _ratio(measure, draft, values, baseline)
+        return by_ratio(measure, draft, values, baseline)
     if len(both) == 1:
         ((run, other),) = [
             runs for runs, found in zip(pair.runs, read, strict=True) if None not in found
         ]
         return _over_images(measure, draft, values[0] - baseline[0], (run, other), store)
-    return _mean(measure, draft, values, baseline)
+    return by_mean(measure, draft, values, baseline)
 
 
 def _of(measure: Measure, run: Run, pair: Pair, store: RunStore) -> float | None:
@@ -73,7 +73,7 @@ def _of(measure: Measure, run: Run, pair: Pair, store: RunStore) -> float | None
     return pair.score.of(run) if measure.test == "spread" else measure.of_run(run, store)
 
 
-def _mean(
+def by_mean(
     measure: Measure, draft: Verdict, values: Sequence[float], baseline: Sequence[float]
 ) -> Tested | Verdict:
     """The paired t-test, in units of the largest value: what is rounding depends on the figure."""
@@ -95,15 +95,16 @@ def _mean(
     return Tested(measure, draft, test, differences)
 
 
-def _ratio(
+def by_ratio(
     measure: Measure, draft: Verdict, values: Sequence[float], baseline: Sequence[float]
 ) -> Tested | Verdict:
+    """The paired t-test of logarithms; refused where a figure is not positive."""
     if not all(0 < value < math.inf for value in (*values, *baseline)):
         return _refused(draft, "no value")
     draft = replace(draft, values=(fmean(values), fmean(baseline)))
     logs = tuple(ratios.logs(values, baseline))
     if len(logs) < FEWEST:
-        return _too_few(draft, math.exp(fmean(logs)))
+        return _too_few(draft, ratios.factor(fmean(logs)))
     return Tested(measure, draft, ratios.log_ratio(values, baseline), logs)
 
 
@@ -115,7 +116,7 @@ def _times(
     ``values`` of a verdict are then the runs that reached it.
     """
     if NEVER not in (*values, *baseline):
-        return _ratio(measure, draft, values, baseline)
+        return by_ratio(measure, draft, values, baseline)
     reached = tuple(sum(value < NEVER for value in side) for side in (values, baseline))
     draft = replace(draft, values=(reached[0], reached[1]))
     if not any(reached):
@@ -172,9 +173,14 @@ def _counted(measure: Measure, pair: Pair, store: RunStore, blank: Verdict) -> T
         return tested(varying, pair, store)
     a, b = known[0][0], known[1][0]
     relation: Relation = "higher" if a > b else "lower" if a < b else "equal"
-    finite = 0 < b < math.inf and a < math.inf
-    estimate = Estimate(a / b, None, None, pair.seeds, "counted") if finite else None
+    estimate = counted_ratio(a, b, pair.seeds)
     return replace(blank, relation=relation, estimate=estimate, values=(a, b))
+
+
+def counted_ratio(a: float, b: float, seeds: int) -> Estimate | None:
+    """The ratio of two counts; None where one of them has no end, or the second is 0."""
+    finite = 0 < b < math.inf and a < math.inf
+    return Estimate(a / b, None, None, seeds, "counted") if finite else None
 
 
 def _other_device(pair: Pair) -> Refusal | None:

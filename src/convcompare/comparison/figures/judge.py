@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from convcompare.store.run_store import RunStore
 
 from ..contrasts import contrasts
 from ..pair_tests import PairTests
 from ..pairs import Pair
-from ..stats import estimates, paired, power
+from ..stats import estimates, paired, power, ratios
 from ..stats.estimates import ALPHA
 from ..verdict import Relation, Verdict
 from .figure_tests import Tested, tested
 from .measure import Measure
+from .one_sample import Alone, tested_alone
+
+
+@dataclass(frozen=True)
+class Question:
+    """One figure of two networks, or of one beside a number."""
+
+    measure: Measure
+    about: Pair | Alone
 
 
 def figure_contrasts(
@@ -24,40 +33,52 @@ def figure_contrasts(
     store: RunStore,
     accuracies: PairTests,
 ) -> tuple[Verdict, ...]:
-    """A verdict on each figure of each pair, in the order of the figures.
+    """A verdict on each figure of each pair, in the order of the figures: see `family_of`."""
+    asked = [Question(measure, pair) for measure in measures for pair in pairs]
+    return family_of(asked, store, accuracies)
+
+
+def family_of(
+    asked: Sequence[Question], store: RunStore, accuracies: PairTests
+) -> tuple[Verdict, ...]:
+    """A verdict on each question, in their order.
 
     Holm's procedure goes over all that are tested, whatever their figure: the probability of any
     false difference among all of them is at most alpha, and separately that of any false
     equivalence. Counts, refusals, single runs and too few seeds are not tested.
 
     Args:
-        pairs: Networks by twos, with the runs that have a seed in common.
-        measures: The figures; that of accuracy is tested as it is by itself.
+        asked: Figures of networks by twos, with the runs that have a seed in common, or of one
+            network beside a number; that of accuracy of two is tested as it is by itself.
         store: Where predictions and analyses of the runs are.
         accuracies: The tests of accuracy.
 
     Raises:
         UsageError: A metric cannot be computed.
     """
-    others = [
-        tested(measure, pair, store)
-        for measure in measures
-        if measure.test != "accuracy"
-        for pair in pairs
-    ]
+    others = [_tested(question, store) for question in asked if _accuracy_of(question) is None]
     made = [one for one in others if isinstance(one, Tested)]
     p_values = [one.test.p for one in made]
-    accuracy: Sequence[Verdict] = ()
-    if any(measure.test == "accuracy" for measure in measures):
-        accuracy = contrasts(pairs, accuracies, beside=p_values)
+    pairs = [pair for question in asked if (pair := _accuracy_of(question)) is not None]
+    accuracy = contrasts(pairs, accuracies, beside=p_values) if pairs else ()
     p_values += [verdict.p for verdict in accuracy if verdict.p is not None]
-    decided = iter(_decided(made, p_values))
+    decided, of_accuracy = iter(_decided(made, p_values)), iter(accuracy)
     rest = iter([next(decided) if isinstance(one, Tested) else one for one in others])
     return tuple(
-        verdict
-        for measure in measures
-        for verdict in (accuracy if measure.test == "accuracy" else [next(rest) for _ in pairs])
+        next(rest) if _accuracy_of(question) is None else next(of_accuracy) for question in asked
     )
+
+
+def _accuracy_of(question: Question) -> Pair | None:
+    """The pair whose accuracies are asked about; None for any other question."""
+    pair = question.about
+    return pair if question.measure.test == "accuracy" and isinstance(pair, Pair) else None
+
+
+def _tested(question: Question, store: RunStore) -> Tested | Verdict:
+    if isinstance(question.about, Pair):
+        return tested(question.measure, question.about, store)
+    return tested_alone(question.measure, question.about, store)
 
 
 def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verdict]:
@@ -80,6 +101,7 @@ def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verd
             effect_size=one.test.effect_size,
             margin=one.measure.margin,
             p_equivalence=alike.get(id(one)),
+            joint=None if _unsized(one) else one.test.at(estimates.bonferroni(len(p_values))),
         )
         yield _with_sizes(replace(verdict, relation=_relation(verdict, one)), one)
 
@@ -93,7 +115,7 @@ def _relation(verdict: Verdict, one: Tested) -> Relation:
     assert verdict.p_adjusted is not None
     effect = one.test.difference.value
     if verdict.quantity.scale == "ratio" and not _unsized(one):
-        effect = math.log(effect)
+        effect = math.log(effect) if effect else -math.inf
     if verdict.p_adjusted <= ALPHA and effect:
         return "higher" if effect > 0 else "lower"
     closer = verdict.p_equivalence is not None and verdict.p_equivalence <= ALPHA
@@ -131,7 +153,7 @@ def _with_sizes(verdict: Verdict, one: Tested) -> Verdict:
     if verdict.settled or not one.differences or verdict.level is None:
         return verdict
     spread = paired.deviation(one.differences)
-    turn: Callable[[float], float] = math.exp if verdict.quantity.scale == "ratio" else float
+    turn: Callable[[float], float] = ratios.factor if verdict.quantity.scale == "ratio" else float
     smallest, doubled = (
         turn(power.detectable(spread, seeds, verdict.level)) for seeds in (verdict.n, 2 * verdict.n)
     )

@@ -34,7 +34,7 @@ class Measure:
     that was not reached. ``margin`` is the difference, or the logarithm of the ratio, below which
     two networks are equivalent; None where there is no such size. ``of_images`` gives the figure
     of each test image, for networks that have run once. ``recorded_by`` are options under which
-    the same command records it, empty where no command can.
+    the same command records it, None where no command can.
     """
 
     name: str
@@ -43,11 +43,20 @@ class Measure:
     of_run: Callable[[Run, RunStore], float | None]
     margin: float | None = None
     of_images: Scores | None = None
-    recorded_by: str = AGAIN
+    recorded_by: str | None = AGAIN
     timed: bool = False
     """Whether it depends on the machine, as times do."""
     on_device: bool = False
     """Whether it depends on the kind of device alone, as memory does."""
+    untrained: bool = False
+    """Whether it is one of the network before the training."""
+    epochs: int = 0
+    """The epochs that a run must have for it."""
+
+    @property
+    def grows(self) -> bool:
+        """Whether it goes on changing with the epochs: counts and times do not."""
+        return not (self.timed or self.untrained or self.test == "counted")
 
 
 def metric_failed(name: str, run: Run, error: Exception) -> UsageError:

@@ -9,7 +9,7 @@ from convcompare.core import formatting
 
 from .. import quantity as known
 from ..quantity import Quantity
-from .values import pixels
+from .values import pixels, side
 
 POINTS = "points"
 """The unit of shares: percentage points."""
@@ -49,6 +49,22 @@ def gradient(name: str, when: str) -> Quantity:
     )
 
 
+def gradients(name: str, noun: str) -> Quantity:
+    """Another ratio of gradients; ``lower`` and ``higher`` are said of it."""
+    return replace(gradient(name, ""), noun=noun, higher=f"larger {noun}", lower=f"smaller {noun}",
+                   show="{:.3g}".format)  # fmt: skip
+
+
+def norm_after(epoch: int) -> Quantity:
+    """The gradient norm after an epoch, the mean over the layers."""
+    return gradients(f"gradient-norm={epoch}", f"mean gradient norm after epoch {epoch}")
+
+
+def rise_after(epoch: int) -> Quantity:
+    """The gradient norm after the last epoch as a multiple of that after an earlier one."""
+    return gradients(f"gradient-rise={epoch}", f"rise of the gradient norm after epoch {epoch}")
+
+
 def epochs(level: float) -> Quantity:
     """The epochs until the test accuracy is `level`."""
     noun = f"epochs to {100 * level:.6g} %"
@@ -76,3 +92,12 @@ PARAMETERS = replace(known.PARAMETERS, higher="more", lower="fewer", verb="has")
 MACS = replace(known.MACS, higher="more", lower="fewer", verb="needs")
 FIELD = Quantity("receptive_field", "exact", higher="larger", lower="smaller",
                  noun="receptive field", show=pixels)  # fmt: skip
+WIDTH = replace(FIELD, name="receptive_field_width", show=side)
+GRADIENT_FALL = gradients("gradient_fall", "fall of the first-layer gradient in training")
+GRADIENT_RATIO = gradients("gradient_ratio", "gradient norm of the last layer over the first")
+UNEVEN = Quantity("activation_spread", "ratio", higher="more uneven in first-layer activation",
+                  lower="more even in first-layer activation",
+                  noun="unevenness of first-layer activation over its channels",
+                  show="{:.2f}".format)  # fmt: skip
+CONVERGENCE = Quantity("convergence", "ratio", "low", noun="epochs to converge", verb="needs",
+                       show="{:.3g}".format)  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,12 +11,14 @@ from . import paired
 from .estimates import ALPHA
 from .paired import Interval, PairedTest
 
+LARGEST = math.log(sys.float_info.max)
+
 
 def logs(values: Sequence[float], baseline: Sequence[float]) -> list[float]:
     """The logarithms of the ratios, (n,). ValueError unless all values are positive."""
     if not all(value > 0 for value in (*values, *baseline)):
         raise ValueError("only positive figures have ratios")
-    return [math.log(a / b) for a, b in zip(values, baseline, strict=True)]
+    return [math.log(a) - math.log(b) for a, b in zip(values, baseline, strict=True)]
 
 
 def log_ratio(
@@ -35,10 +38,15 @@ def log_ratio(
 
     low, high = interval(alpha)
     method = test.difference.method.replace("paired t", "paired t of log ratios")
-    ratio = math.exp(test.difference.value)
+    ratio = factor(test.difference.value)
     estimate = replace(test.difference, value=ratio, low=low, high=high, method=method)
     return PairedTest(estimate, test.p, test.effect_size, interval)
 
 
+def factor(log: float) -> float:
+    """The ratio of a logarithm; infinite beyond what a float can hold."""
+    return math.inf if log > LARGEST else math.exp(log)
+
+
 def _exp(end: float | None) -> float | None:
-    return None if end is None else math.exp(end)
+    return None if end is None else factor(end)

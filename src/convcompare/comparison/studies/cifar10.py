@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Study, StudyRow
+from ..study import FIGURES, Published, Study, StudyRow, claim, part
 
 TITLE = "CIFAR-10: fully connected, residual, regularised"
 COLUMNS = ("epoch-time", "inference")
 SHOWN = (*FIGURES, "activations", "feature-maps", "gradients")
+REGULARISED = "Regularised residual CNN"
+FAR = 0.1
+"""Test accuracy by which a network is far behind: 10 points."""
+OVERFIT = 0.05
+"""The gap between train and test accuracy above which a network overfits: 5 points."""
+MUCH_LONGER = 1.5
+"""The factor that tells times of a fully connected network and a CNN from those of two CNNs."""
 _CNN_004 = "hidden=0,layers="
 
 
@@ -44,10 +51,29 @@ def cifar10() -> Study:
         COLUMNS,
         SHOWN,
         claims=(
-            Claim("the residual network beats the fully connected", "Residual CNN", ">", "FCN"),
-            Claim(
-                "regularisation raises the test accuracy",
-                "Regularized Residual CNN", ">", "Residual CNN",
+            claim(
+                8, "the residual network beats the fully connected",
+                part("Residual CNN", ">", "FCN"),
+            ),
+            claim(
+                8, "the fully connected network is far behind every CNN",
+                part(("Residual CNN", "Regularized Residual CNN"), ">", "FCN", by=FAR),
+            ),
+            claim(
+                9, "the fully connected network overfits", part("FCN", ">", OVERFIT, "gap")
+            ),
+            claim(
+                10, "the residual network overfits, the regularised one does not",
+                part("Residual CNN", ">", OVERFIT, "gap"),
+                part("Regularized Residual CNN", "<", OVERFIT, "gap"),
+            ),
+            claim(
+                11, "regularisation raises the test accuracy",
+                part("Regularized Residual CNN", ">", "Residual CNN"),
+            ),
+            claim(
+                46, "CNNs with residual blocks are the most effective, above all on hard data",
+                part(("Residual CNN", "Regularized Residual CNN"), ">", "FCN", by=FAR),
             ),
         ),
     )  # fmt: skip
@@ -69,7 +95,7 @@ def cifar10_004() -> Study:
                 Published(test_accuracy=0.7507, train_accuracy=0.9781, time=292.84),
             ),
             StudyRow(
-                "Regularised residual CNN",
+                REGULARISED,
                 f"cnn:norm=batch,dropout=0.5,{_CNN_004}64-MP-P-D0.2-128-MP-P-D0.2-256-P-D0.2",
                 2_084_746,
                 Published(test_accuracy=0.7950, train_accuracy=0.8427, time=315.26),
@@ -79,9 +105,25 @@ def cifar10_004() -> Study:
         SHOWN,
         {"batch_size": "128"},
         (
-            Claim(
-                "regularisation raises the test accuracy",
-                "Regularised residual CNN", ">", "Residual CNN",
+            claim(
+                8, "the fully connected network is far behind every CNN",
+                part(("Residual CNN", REGULARISED), ">", "FCN", by=FAR),
+            ),
+            claim(
+                10, "the residual network overfits, the regularised one does not",
+                part("Residual CNN", ">", OVERFIT, "gap"),
+                part(REGULARISED, "<", OVERFIT, "gap"),
+            ),
+            claim(
+                11, "regularisation raises the test accuracy",
+                part(REGULARISED, ">", "Residual CNN"),
+            ),
+            claim(
+                12, "the regularised network is the dearest to train; the fully connected one "
+                "differs more from CNNs than these among themselves",
+                part(REGULARISED, ">", ("FCN", "Residual CNN"), "time"),
+                part(("Residual CNN", REGULARISED), ">", "FCN", "time", by=MUCH_LONGER),
+                part(REGULARISED, "<", "Residual CNN", "time", by=MUCH_LONGER),
             ),
         ),
     )  # fmt: skip

@@ -3,13 +3,58 @@
 from __future__ import annotations
 
 from convcompare.core.registry import register
+from convcompare.store.gradient_record import THRESHOLD
 
-from ..study import FIGURES, Claim, Published, Study, StudyRow
+from ..study import FIGURES, Claim, Published, Study, StudyRow, claim, part
 
 TITLE = "Depth"
 COLUMNS = ("epoch-time", "receptive-field", "gradients")
 SHOWN = (*FIGURES, "gradients", "receptive-field")
 _HEAD_003 = "hidden=256,dropout=0.25"
+RESIDUAL = "residual, 6 layers"
+PLAIN = ("2 layers", "4 layers", "6 layers")
+VERY_MUCH = 0.1
+"""Test accuracy that is very much: 10 points."""
+ABOUT = 1.5
+"""The factor within which a gradient norm is about so large: it is printed with one digit."""
+ORDER = 10**0.5
+"""The factor within which a gradient is of an order of magnitude."""
+
+
+def two_layers(residual: str) -> Claim:
+    """What all reports say of two layers, under their name for the residual network."""
+    others = ("4 layers", "6 layers", residual)
+    return claim(
+        24, "two layers are fast and the least accurate",
+        part("2 layers", "<", others, "time"),
+        part("2 layers", "<", others),
+    )  # fmt: skip
+
+
+def vanishing(residual: str) -> tuple[Claim, ...]:
+    """What they say of vanishing gradients; by the ratio that `gradients` calls so, 100."""
+    sentence = "the first layer's gradient vanishes with depth"
+    return (
+        claim(
+            26, f"{sentence} at initialisation",
+            part("6 layers", "<", "2 layers", "gradient-start"),
+        ),
+        claim(
+            26, f"{sentence} after the training",
+            part("6 layers", "<", "2 layers", "gradient-end"),
+        ),
+        claim(
+            26, "the gradients of the residual network do not vanish",
+            part(residual, "<", THRESHOLD, "gradient-ratio"),
+        ),
+    )  # fmt: skip
+
+
+def most_accurate(
+    residual: str, sentence: str = "the residual network is the most accurate"
+) -> Claim:
+    """What all reports say of the residual network."""
+    return claim(29, sentence, part(residual, ">", PLAIN))
 
 
 @register.study("depth")
@@ -38,10 +83,21 @@ def depth() -> Study:
         COLUMNS,
         SHOWN,
         claims=(
-            Claim("four layers beat two", "4 layers", ">", "2 layers"),
-            Claim("six layers are worse than four", "6 layers", "<", "4 layers"),
-            Claim("the residual network beats all plain ones", "residual", ">",
-                  ("2 layers", "4 layers", "6 layers")),
+            claim(
+                13, "residual blocks raise accuracy and generalisation",
+                part("residual", ">", "6 layers"),
+                part("residual", "<", "6 layers", "gap"),
+            ),
+            claim(24, "four layers beat two", part("4 layers", ">", "2 layers")),
+            two_layers("residual"),
+            claim(25, "six layers are worse than four", part("6 layers", "<", "4 layers")),
+            *vanishing("residual"),
+            most_accurate("residual", "the residual network beats all plain ones"),
+            claim(
+                39, "basic residual blocks help deep networks and add parameters",
+                part("residual", ">", "6 layers"),
+                part("residual", ">", "6 layers", "parameters"),
+            ),
         ),
     )  # fmt: skip
 
@@ -62,7 +118,28 @@ def depth_003() -> Study:
         ),
         COLUMNS,
         SHOWN,
-        claims=(Claim("six layers are better than four", "6 layers", ">", "4 layers"),),
+        claims=(
+            two_layers("residual"),
+            claim(25, "six layers are better than four", part("6 layers", ">", "4 layers")),
+            claim(
+                28, "gradient norms of two and four layers settle at about 0.1 within 8 epochs",
+                part(PLAIN[:2], "=", 0.1, "gradient-norm=8", margin=ABOUT),
+                part(PLAIN[:2], "=", 0.1, "gradient-norm=15", margin=ABOUT),
+            ),
+            claim(
+                28, "the gradient norm of six layers rises later, that of the residual network "
+                "most",
+                part(("6 layers", "residual"), ">", 1, "gradient-rise=8"),
+                part("residual", ">", PLAIN, "gradient-rise=8"),
+            ),
+            most_accurate("residual"),
+            claim(
+                30, "training takes 2 < 4 < 6 layers, the residual network longest",
+                part("2 layers", "<", "4 layers", "time"),
+                part("4 layers", "<", "6 layers", "time"),
+                part("6 layers", "<", "residual", "time"),
+            ),
+        ),
     )  # fmt: skip
 
 
@@ -88,21 +165,24 @@ def depth_004() -> Study:
             row("2 layers", "cnn:depth=2", 800_000, 0.723, 28, 1e-2, 1e-4),
             row("4 layers", "cnn:depth=4", 1_100_000, 0.786, 39, 1e-3, 1e-5),
             row("6 layers", "cnn:depth=6", 1_300_000, 0.684, 53, 1e-5, 1e-8),
-            row("residual, 6 layers", "residual:blocks=32-64/2-128/2", 1_400_000, 0.821, 57,
+            row(RESIDUAL, "residual:blocks=32-64/2-128/2", 1_400_000, 0.821, 57,
                 1e-3, 1e-5),
         ),
         COLUMNS,
         SHOWN,
         {"batch_size": "128"},
         (
-            Claim("six layers are worse than four", "6 layers", "<", "4 layers"),
-            Claim(
-                "the first layer's gradient vanishes with depth at initialisation",
-                "6 layers", "<", "2 layers", "gradient_start",
+            two_layers(RESIDUAL),
+            claim(25, "six layers are worse than four", part("6 layers", "<", "4 layers")),
+            *vanishing(RESIDUAL),
+            claim(
+                27, "the first layer's gradient falls by three orders without residual connections",
+                part("6 layers", "=", 1000, "gradient-fall", margin=ORDER),
             ),
-            Claim(
-                "the first layer's gradient vanishes with depth after the training",
-                "6 layers", "<", "2 layers", "gradient_end",
+            most_accurate(RESIDUAL),
+            claim(
+                31, "without residual connections deep networks lose very much accuracy",
+                part(RESIDUAL, ">", "6 layers", by=VERY_MUCH),
             ),
         ),
     )  # fmt: skip

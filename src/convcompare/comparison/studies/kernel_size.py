@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Study, StudyRow
+from ..study import FIGURES, Published, Study, StudyRow, claim, part
 
 TITLE = "Kernel size"
 COLUMNS = ("epoch-time", "macs", "receptive-field")
 SHOWN = (*FIGURES, "receptive-field", "activations")
+FIELD = "receptive-field-width"
+ABOUT = 1.1
+"""The factor within which a field is about so wide: 10 %."""
+LITTLE_LONGER = 1.2
+"""The factor below which training takes little longer."""
+BALANCED = claim(
+    15, "3×3 is the best balanced",
+    part("3×3", ">", ("5×5", "7×7", "1×1+3×3")).or_("<", "macs"),
+)  # fmt: skip
+LONGER = claim(
+    16, "5×5 and 7×7 take longer to train", part(("5×5", "7×7"), ">", "3×3", "time")
+)  # fmt: skip
+SMALLER = claim(
+    18, "1×1+3×3 has fewer parameters at the same quality",
+    part("1×1+3×3", "<", "3×3", "parameters"),
+    part("1×1+3×3", "=", "3×3"),
+)  # fmt: skip
 _RESIDUAL = "residual:stem_bias=false,dropout=0.25,kernel="
 _CNN_003 = "hidden=256,dropout=0.25"
 _FORMULA = "the printed field is 2k + 2; that of two k×k convolutions with a pool behind each is"
@@ -47,10 +64,16 @@ def kernel_size() -> Study:
         COLUMNS,
         SHOWN,
         claims=(
-            Claim("3×3 beats 5×5", "3×3", ">", "5×5"),
-            Claim("3×3 beats 7×7", "3×3", ">", "7×7"),
-            Claim("1×1+3×3 is as good as 3×3", "1×1+3×3", "=", "3×3"),
-            Claim("1×1+3×3 has fewer parameters", "1×1+3×3", "<", "3×3", "parameters"),
+            claim(15, "3×3 beats 5×5", part("3×3", ">", "5×5")),
+            claim(15, "3×3 beats 7×7", part("3×3", ">", "7×7")),
+            BALANCED,
+            LONGER,
+            claim(
+                17, "larger kernels do not bring accuracy", part(("5×5", "7×7"), "<=", "3×3")
+            ),
+            claim(18, "1×1+3×3 is as good as 3×3", part("1×1+3×3", "=", "3×3")),
+            claim(18, "1×1+3×3 has fewer parameters", part("1×1+3×3", "<", "3×3", "parameters")),
+            SMALLER,
         ),
     )  # fmt: skip
 
@@ -81,7 +104,32 @@ def kernel_size_003() -> Study:
         ),
         COLUMNS,
         SHOWN,
-        claims=(Claim("3×3 and 7×7 perform badly", ("3×3", "7×7"), "<", "5×5"),),
+        claims=(
+            BALANCED,
+            SMALLER,
+            claim(19, "3×3 and 7×7 perform badly", part(("3×3", "7×7"), "<", "5×5")),
+            claim(
+                19, "1×1+3×3 is the most accurate, 5×5 the next",
+                part("1×1+3×3", ">", "5×5"),
+                part("5×5", ">", ("3×3", "7×7")),
+            ),
+            claim(
+                20, "3×3 trains fastest, 5×5 and 7×7 little longer, 1×1+3×3 longest",
+                part("3×3", "<", ("5×5", "7×7"), "time"),
+                part(("5×5", "7×7"), "<", "3×3", "time", by=LITTLE_LONGER),
+                part("1×1+3×3", ">", ("3×3", "5×5", "7×7"), "time"),
+            ),
+            claim(
+                21, "fields of about 20 (7×7), 15 (5×5) and 10 (3×3 and 1×1+3×3)",
+                part("7×7", "=", 20, FIELD, margin=ABOUT),
+                part("5×5", "=", 15, FIELD, margin=ABOUT),
+                part(("3×3", "1×1+3×3"), "=", 10, FIELD, margin=ABOUT),
+            ),
+            claim(
+                22, "first-layer activations of 7×7 are less even than those of 3×3",
+                part("7×7", ">", "3×3", "activation-spread"),
+            ),
+        ),
     )  # fmt: skip
 
 
@@ -116,8 +164,16 @@ def kernel_size_004() -> Study:
         SHOWN,
         {"batch_size": "128"},
         (
-            Claim("3×3 beats 7×7", "3×3", ">", "7×7"),
-            Claim("1×1+3×3 is the best of all", "1×1+3×3", ">", ("3×3", "5×5", "7×7")),
+            BALANCED,
+            LONGER,
+            claim(17, "3×3 beats 7×7", part("3×3", ">", "7×7")),
+            claim(
+                17, "larger kernels do not bring accuracy", part(("5×5", "7×7"), "<=", "3×3")
+            ),
+            claim(
+                23, "1×1+3×3 is the best of all", part("1×1+3×3", ">", ("3×3", "5×5", "7×7"))
+            ),
+            claim(23, "7×7 is the worst of all", part("7×7", "<", ("3×3", "5×5", "1×1+3×3"))),
         ),
     )  # fmt: skip
 

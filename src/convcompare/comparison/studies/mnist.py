@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Study, StudyRow
+from ..study import FIGURES, Published, Study, StudyRow, claim, part
 
 TITLE = "MNIST: fully connected, convolutional and residual"
 COLUMNS = ("epoch-time", "inference")
+BLOCKS = "CNN with residual blocks"
+ALIKE_LOSS = 0.01
+"""Nats by which test losses of MNIST may differ and be practically the same."""
 SHOWN = (*FIGURES, "activations", "feature-maps", "gradients")
 
 
@@ -33,8 +36,22 @@ def mnist() -> Study:
         COLUMNS,
         SHOWN,
         claims=(
-            Claim("convolutions beat a fully connected network", "Simple CNN", ">", "FCN"),
-            Claim("the residual network beats the simple one", "Residual CNN", ">", "Simple CNN"),
+            claim(
+                1, "convolutions beat a fully connected network", part("Simple CNN", ">", "FCN")
+            ),
+            claim(
+                2, "the simple CNN reaches more with fewer parameters",
+                part("Simple CNN", ">", "FCN"),
+                part("Simple CNN", "<", "FCN", "parameters"),
+            ),
+            claim(
+                3, "the residual network beats the simple one",
+                part("Residual CNN", ">", "Simple CNN"),
+            ),
+            claim(
+                46, "the CNN with residual blocks is the most effective",
+                part("Residual CNN", ">", ("FCN", "Simple CNN")),
+            ),
         ),
     )  # fmt: skip
 
@@ -56,7 +73,7 @@ def mnist_004() -> Study:
                           inference=0.21),
             ),
             StudyRow(
-                "CNN with residual blocks", "cnn:layers=32-MP-P-64-MP-P", 513_994,
+                BLOCKS, "cnn:layers=32-MP-P-64-MP-P", 513_994,
                 Published(513_994, test_accuracy=0.9885, train_accuracy=0.9976, time=231.72,
                           inference=0.21),
             ),
@@ -65,9 +82,35 @@ def mnist_004() -> Study:
         SHOWN,
         {"batch_size": "128"},
         (
-            Claim(
-                "residual blocks bring nothing on MNIST",
-                "CNN with residual blocks", "=", "Simple CNN",
+            claim(
+                1, "convolutions beat a fully connected network", part("Simple CNN", ">", "FCN")
+            ),
+            claim(
+                4, "residual blocks bring nothing on MNIST", part(BLOCKS, "=", "Simple CNN")
+            ),
+            claim(
+                4, "residual blocks are no better and take more resources",
+                part(BLOCKS, "<=", "Simple CNN"),
+                part(BLOCKS, ">", "Simple CNN", "time"),
+                part(BLOCKS, ">", "Simple CNN", "parameters"),
+            ),
+            claim(
+                5, "the losses of the two CNNs are practically the same, the fully connected "
+                "network's is higher",
+                part(BLOCKS, "=", "Simple CNN", "test-loss", margin=ALIKE_LOSS),
+                part("FCN", ">", ("Simple CNN", BLOCKS), "test-loss"),
+            ),
+            claim(
+                6, "inference takes the two CNNs the same time, and the fully connected network "
+                "no less",
+                part(BLOCKS, "=", "Simple CNN", "inference"),
+                part("FCN", ">=", ("Simple CNN", BLOCKS), "inference"),
+            ),
+            claim(
+                7, "training takes the fully connected network less than the simple CNN, and that "
+                "less than residual blocks",
+                part("FCN", "<", "Simple CNN", "time"),
+                part("Simple CNN", "<", BLOCKS, "time"),
             ),
         ),
     )  # fmt: skip

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from convcompare.core.registry import register
 
-from ..study import FIGURES, Claim, Published, Study, StudyRow
+from ..study import FIGURES, Claim, Published, Study, StudyRow, claim, part
 
 TITLE = "Kinds of residual block"
 COLUMNS = ("epoch-time", "macs", "inference", "memory")
 SHOWN = (*FIGURES, "gradients")
 _STAGES_003 = "residual:width=64,stem_bias=false,grid=1,blocks="
 _STAGES_000 = "residual:width=16,stem_bias=false,grid=1,blocks="
+WIDE = "Wide, widen_factor 2"
+ABOUT = 1.1
+"""The factor within which parameters and memory are about so many times as much: 10 %."""
+
+
+def saving(bottleneck: str, basic: str) -> tuple[Claim, ...]:
+    """What the reports say of bottleneck blocks, under their names for the networks."""
+    less = part(bottleneck, "<", basic, "macs")
+    return (
+        claim(40, "bottleneck blocks save computation", less),
+        claim(
+            40, "bottleneck blocks save computation and time at the same accuracy",
+            less,
+            part(bottleneck, "<", basic, "time"),
+            part(bottleneck, "=", basic),
+        ),
+    )  # fmt: skip
 
 
 @register.study("residual-blocks")
@@ -43,9 +60,15 @@ def residual_blocks() -> Study:
         COLUMNS,
         SHOWN,
         claims=(
-            Claim("wide blocks beat basic ones", "Wide", ">", "base"),
-            Claim("bottleneck blocks beat basic ones", "Bottleneck", ">", "base"),
-            Claim("bottleneck blocks save computation", "Bottleneck", "<", "base", "macs"),
+            claim(40, "bottleneck blocks beat basic ones", part("Bottleneck", ">", "base")),
+            *saving("Bottleneck", "base"),
+            claim(
+                42, "wide blocks make results more stable", part("Wide", "<", "base", "stability")
+            ),
+            claim(43, "wide blocks beat basic ones", part("Wide", ">", "base")),
+            claim(
+                43, "wide blocks are the most accurate", part("Wide", ">", ("base", "Bottleneck"))
+            ),
         ),
     )  # fmt: skip
 
@@ -64,9 +87,7 @@ def residual_blocks_003() -> Study:
         ),
         COLUMNS,
         SHOWN,
-        claims=(
-            Claim("bottleneck blocks save computation", "bottleneck", "<", "basic", "macs"),
-        ),
+        claims=saving("bottleneck", "basic"),
     )  # fmt: skip
 
 
@@ -86,7 +107,7 @@ def residual_blocks_004() -> Study:
             StudyRow("Bottleneck", f"{_STAGES_000}2x64-2x128/2-2x256/2,block=bottleneck", None,
                 Published(test_accuracy=0.928), guessed=True),
             StudyRow(
-                "Wide, widen_factor 2", f"{stages},block=wide", None,
+                WIDE, f"{stages},block=wide", None,
                 Published(test_accuracy=0.935,
                           notes=("a block of 64 channels, twice as wide, has 147,840 parameters, "
                                  "not 450,000",)),
@@ -97,8 +118,23 @@ def residual_blocks_004() -> Study:
         SHOWN,
         {"batch_size": "128"},
         (
-            Claim("wide blocks beat basic ones", "Wide, widen_factor 2", ">", "BasicBlock"),
-            Claim("bottleneck blocks beat basic ones", "Bottleneck", ">", "BasicBlock"),
+            claim(40, "bottleneck blocks beat basic ones", part("Bottleneck", ">", "BasicBlock")),
+            *saving("Bottleneck", "BasicBlock"),
+            claim(
+                41, "bottleneck blocks have fewer parameters and train in 0.8 of the time",
+                part("Bottleneck", "<", "BasicBlock", "parameters"),
+                part("Bottleneck", "=", "BasicBlock", "time", by=0.8),
+            ),
+            claim(43, "wide blocks beat basic ones", part(WIDE, ">", "BasicBlock")),
+            claim(
+                43, "wide blocks are the most accurate",
+                part(WIDE, ">", ("BasicBlock", "Bottleneck")),
+            ),
+            claim(
+                44, "wide blocks double the parameters and take 30 % more memory",
+                part(WIDE, "=", "BasicBlock", "parameters", by=2, margin=ABOUT),
+                part(WIDE, "=", "BasicBlock", "memory", by=1.3, margin=ABOUT),
+            ),
         ),
     )  # fmt: skip
 

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from convcompare.comparison.claims import SAME
+from convcompare.comparison.claims.outcomes import SAME
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.figure_json import decided
 from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.verdict import Verdict
 
+LARGEST = 1e300
+"""The ratio beyond which nothing is drawn further apart."""
 WORDS = {
     "none": "no clear difference",
     "too few": "inconclusive",
@@ -40,6 +42,14 @@ class ForestPanel:
         """The networks that the others are held against."""
         return list(dict.fromkeys(verdict.baseline for verdict in self.verdicts))
 
+    def label(self, verdict: Verdict, model: str = "", baseline: str = "") -> str:
+        """What a row is called: its network, and the baseline if they are not all the same.
+
+        `model` and `baseline` are shorter names of the two.
+        """
+        against = f" vs {baseline or verdict.baseline}" if len(self.baselines) > 1 else ""
+        return f"{model or verdict.model}{against}"
+
     @property
     def is_ratio(self) -> bool:
         """Whether its axis is that of a ratio, which is logarithmic."""
@@ -55,7 +65,9 @@ class ForestPanel:
 
     def place(self, value: float) -> float:
         """Where a value of an estimate is drawn."""
-        return math.log(value) if self.is_ratio else self.quantity.factor * value
+        if not self.is_ratio:
+            return self.quantity.factor * value
+        return math.log(min(max(value, 1 / LARGEST), LARGEST))
 
     def value(self, verdict: Verdict) -> float | None:
         """Where the estimate of a verdict is drawn; None where it has none."""

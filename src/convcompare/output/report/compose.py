@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from convcompare.comparison.claims import findings, study_of
 from convcompare.comparison.comparison import Comparison
 from convcompare.core import formatting
 from convcompare.core.errors import DataError, UsageError
@@ -20,8 +19,8 @@ from convcompare.core.version import __version__
 
 from ..plots.figure import Drawing
 from ..plots.source import draw
-from ..tables.table import Column, Table
 from ..tables.verdict_columns import assessed_table
+from .conclusions import conclusions
 from .discrepancies import differences
 from .document import (
     Block,
@@ -44,9 +43,12 @@ MOST_NAMED = 6
 """Networks that a sentence names; of more it says how many."""
 
 
-def compose(sections: Sequence[Section]) -> Document:
-    """The report of some comparisons, its figures drawn; call it within `drawing.styled`."""
-    blocks: list[Block] = [*_conclusions(sections), *_overview(sections)]
+def compose(sections: Sequence[Section], folder: Path | None = None) -> Document:
+    """The report of some comparisons, its figures drawn; call it within `drawing.styled`.
+
+    ``folder`` is where it will be written: conclusions link to records of runs that lie beside it.
+    """
+    blocks: list[Block] = [*conclusions(sections, folder), *_overview(sections)]
     for section in sections:
         blocks += [*_result(section), *_figures(section), *_terms(section)]
     return Document(
@@ -61,51 +63,6 @@ def _days(sections: Sequence[Section]) -> str:
     groups = [group for section in sections for group in section.comparison.groups]
     days = sorted({run.ended[:10] for group in groups for run in group.runs})
     return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "none"
-
-
-CONCLUSIONS = (
-    Column("report", "report"),
-    Column("study", "study", "left"),
-    Column("claim", "conclusion", "left"),
-    Column("told", "now", "left"),
-    Column("evidence", "by what", "left"),
-    Column("seeds", "seeds"),
-)
-
-
-def _conclusions(sections: Sequence[Section]) -> Iterator[Block]:
-    """What the reports concluded, each beside what the runs say of it."""
-    found = [
-        (section, study, one)
-        for section in sections
-        if (study := study_of(section.comparison))
-        for one in findings(section.assessment)
-    ]
-    rows = [
-        {
-            "report": study.report,
-            "study": section.name,
-            "claim": one.claim.sentence,
-            "told": one.told,
-            "evidence": one.evidence,
-            "seeds": section.comparison.seeds,
-        }
-        for section, study, one in found
-    ]
-    if rows:
-        yield Heading(2, "Conclusions of the reports")
-        counts = Counter(one.outcome for _, _, one in found)
-        early = counts["so far yes"] + counts["so far no"]
-        short = f"; of {early} they tell what is so far, after fewer epochs than the report's"
-        yield Paragraph(
-            f"Of {len(rows)} the runs confirm {counts['confirmed']}, say otherwise of "
-            f"{counts['refuted']} and do not tell {counts['undecided']}{short if early else ''}. "
-            "Intervals of accuracy hold for all conclusions of a study together, so they can be "
-            "wider than those of its verdicts."
-        )
-        yield TableBlock(
-            Table(CONCLUSIONS, tuple(rows)), "Conclusions of the reports, and the runs."
-        )
 
 
 def _overview(sections: Sequence[Section]) -> Iterator[Block]:

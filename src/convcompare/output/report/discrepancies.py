@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from convcompare.comparison.assessment import Assessment
-from convcompare.comparison.claims import study_of
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.stats import estimates
-from convcompare.comparison.study import StudyRow
+from convcompare.comparison.study import StudyRow, study_of
 from convcompare.core import formatting
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Run

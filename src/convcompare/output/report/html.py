@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from convcompare.core.formatting import together
 
-from ..tables.table import Column, Table
+from ..tables.table import Column, Link, Linked, Table
 from .document import (
     Bullets,
     CommandBlock,
@@ -61,11 +61,15 @@ class ContentsEntry:
 
 @dataclass(frozen=True)
 class TableCell:
-    """The text of a cell, its class on the page, and whether it is the best of its column."""
+    """The text of a cell, its class on the page, and whether it is the best of its column.
+
+    ``parts`` are the texts of a cell with links, each with its address or an empty one.
+    """
 
     text: str
     kind: str
     best: bool
+    parts: Sequence[tuple[str, str]] = ()
 
 
 def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
@@ -191,7 +195,9 @@ def _table(table: Table, caption: str, number: int | None = None) -> Markup:
         (
             row in table.unranked,
             [
-                TableCell(one_line(table.text(row, column)), kind, row in best)
+                TableCell(
+                    one_line(table.text(row, column)), kind, row in best, _links(table, row, column)
+                )
                 for column, kind, best in columns
             ],
         )
@@ -199,6 +205,16 @@ def _table(table: Table, caption: str, number: int | None = None) -> Markup:
     ]
     heads = [(column.title, kind) for column, kind, _ in columns]
     return _block("table", heads, rows, table.notes, caption, number)
+
+
+def _links(table: Table, row: int, column: Column) -> list[tuple[str, str]]:
+    value = table.rows[row].get(column.key)
+    if not isinstance(value, Linked):
+        return []
+    return [
+        (one_line(one.text), one.address) if isinstance(one, Link) else (visible(one), "")
+        for one in value.parts
+    ]
 
 
 def _kind(column: Column, names: Column | None) -> str:

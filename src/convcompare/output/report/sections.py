@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from convcompare.comparison.assessment import Assessment
-from convcompare.comparison.claims import study_of
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.selection import select as choose
 from convcompare.comparison.selection import studies_of
-from convcompare.comparison.study import FIGURES, MAIN, Study
+from convcompare.comparison.study import FIGURES, MAIN, Study, study_of
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
 from convcompare.store.run_store import RunStore

@@ -55,6 +55,24 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A text that leads to an address, relative to where the table is written."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Linked:
+    """The value of a cell with links in it, for documents; elsewhere it is its text."""
+
+    parts: tuple[str | Link, ...]
+
+    def __str__(self) -> str:
+        return "".join(one.text if isinstance(one, Link) else one for one in self.parts)
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of values under columns. A cell without a value is None, shown as a dash.
 
@@ -227,10 +245,19 @@ def _fold(title: str) -> str:
 
 
 def _marked(table: Table, row: int, column: Column, kind: Format) -> str:
+    value = table.rows[row].get(column.key)
+    if isinstance(value, Linked) and kind == "markdown":
+        return "".join(map(_markdown_link, value.parts))
     text = escaped(table.text(row, column), kind)
     if row not in table.best(column):
         return text
     return f"\\textbf{{{text}}}" if kind == "latex" else f"**{text}**"
+
+
+def _markdown_link(part: str | Link) -> str:
+    if isinstance(part, str):
+        return escaped(part, "markdown")
+    return f"[{escaped(part.text, 'markdown')}]({part.address})"
 
 
 def escaped(text: str, kind: Format) -> str:

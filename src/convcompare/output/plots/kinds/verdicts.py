@@ -19,6 +19,7 @@ from ..terminal import ForestLine, forest, forest_range
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.verdict import Verdict
 
     from ..source import Source
@@ -46,7 +47,7 @@ def _terminal(source: Source, width: int) -> str:
     for panel in _panels(source):
         rows = [
             ForestLine(
-                verdict.model,
+                panel.label(verdict),
                 panel.value(verdict),
                 panel.ends(verdict),
                 is_filled(verdict),
@@ -76,12 +77,24 @@ def verdicts(source: Source) -> list[Drawing]:
 
 
 def _panels(source: Source) -> list[ForestPanel]:
-    found = source.assessment.verdicts
+    found = _recorded(source.assessment)
     if not found:
         raise UsageError(
             "one network has nothing that it is compared with", "name two models or more"
         )
     return panels_of(found)
+
+
+def _recorded(assessment: Assessment) -> list[Verdict]:
+    """Those that were asked for, and all others of a study's family whose figure was recorded.
+
+    Verdicts on the same figure stand together.
+    """
+    asked, family = assessment.verdicts, assessment.family[len(assessment.verdicts) :]
+    rest = [one for one in family if not one.refusal or one.refusal.reason != "not recorded"]
+    shown = [*asked, *rest]
+    figures = list(dict.fromkeys(one.quantity.name for one in shown))
+    return sorted(shown, key=lambda one: figures.index(one.quantity.name))
 
 
 def _rows(axes: Axes, panel: ForestPanel, source: Source) -> None:
@@ -96,7 +109,7 @@ def _rows(axes: Axes, panel: ForestPanel, source: Source) -> None:
         axes.axvspan(-panel.margin, panel.margin, color=BAND, linewidth=0, zorder=0)
     drawn = any(value is not None for value, _ in places)
     axes.axvline(0, visible=drawn, color="#888888", linewidth=0.8, zorder=1)
-    axes.set_yticks(range(len(shown)), [source.looks[one.model].name for one in shown])
+    axes.set_yticks(range(len(shown)), [_label(one, panel, source) for one in shown])
     for y, (verdict, (value, ends)) in enumerate(zip(shown, places, strict=True)):
         look = source.looks[verdict.model]
         if ends is not None:
@@ -109,6 +122,11 @@ def _rows(axes: Axes, panel: ForestPanel, source: Source) -> None:
             axes.text(low + 0.02 * (high - low), y, short(inside(verdict), LONGEST_REASON),
                       va="center", fontsize=7, color=GREY, bbox=BEHIND)  # fmt: skip
         side_text(axes, y, f" {beside(verdict)}")
+
+
+def _label(verdict: Verdict, panel: ForestPanel, source: Source) -> str:
+    name = source.looks[verdict.model].name
+    return panel.label(verdict, name, short(verdict.baseline))
 
 
 def _interval(
@@ -161,8 +179,9 @@ def _ratio_ticks(axes: Axes) -> None:
 
 def _title(panel: ForestPanel) -> str:
     noun = panel.quantity.noun
-    against = " and ".join(short(name) for name in panel.baselines)
-    return f"{noun[0].upper()}{noun[1:]} against {against}"
+    (*others, against) = (short(name) for name in panel.baselines)
+    between = f" against {against}" if not others else ""
+    return f"{noun[0].upper()}{noun[1:]}{between}"
 
 
 def _key(shown: Sequence[Verdict], panels: Sequence[ForestPanel]) -> str:

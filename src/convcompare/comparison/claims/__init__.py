@@ -1,0 +1,1 @@
+"""The conclusions of reports held against runs, by verdicts on the figures that each is about."""

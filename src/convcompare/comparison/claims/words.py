@@ -1,0 +1,136 @@
+"""The words of claims: what a statement says, and the figures that decide it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..figures import figure_words
+from ..figures.one_sample import shown_number
+from ..quantity import Quantity
+from ..stats.estimates import Estimate
+from ..study import Sign, Statement
+from ..verdict import Verdict
+from .examined import Asked
+from .outcomes import is_direction, margin_of
+
+CLAIMED: dict[Sign, str] = {
+    ">": "more than {by}",
+    "<": "less than {by}",
+    "=": "{by} within {margin}",
+    ">=": "at least {by} within {margin}",
+    "<=": "at most {by} within {margin}",
+}
+PLAIN: dict[Sign, str] = {
+    "=": "within {margin}",
+    ">=": "less by at most {margin}",
+    "<=": "more by at most {margin}",
+}
+"""The same of a comparison that is not moved."""
+
+
+def evidence(asked: Asked, verdict: Verdict) -> str:
+    """The figures of a verdict; sizes with the joint interval, beside what is claimed of them."""
+    statement, quantity = asked.statement, verdict.quantity
+    single = verdict.n == 1 and quantity.scale != "exact"
+    if verdict.refusal is not None or single:
+        return f"{verdict.model} {figure_words.sentence(verdict)}"
+    alone = not isinstance(asked.second, str)
+    directed = is_direction(statement)
+    estimate = verdict.estimate if directed else verdict.joint
+    if quantity.scale == "exact":
+        shown = _counted(verdict, alone)
+    elif alone and estimate is not None:
+        shown = f"{quantity.noun} of {verdict.model}: {_beside(asked, estimate, quantity)}"
+    elif directed or estimate is None:
+        return f"{verdict.model} {figure_words.sentence(verdict)}{_values(verdict)}"
+    else:
+        shown = f"{quantity.noun} of {verdict.model} against {verdict.baseline}: "
+        shown += _estimate(estimate, quantity)
+    claimed = said(asked, quantity)
+    return f"{shown} (claimed: {claimed})" if claimed else shown
+
+
+def lacking(verdicts: Sequence[Verdict]) -> list[str]:
+    """What is not recorded, a part for each figure with the networks that have none of it."""
+    models: dict[str, dict[str, None]] = {}
+    for verdict in verdicts:
+        assert verdict.refusal is not None
+        of = models.setdefault(verdict.quantity.noun, {})
+        of.update(dict.fromkeys(verdict.refusal.models))
+    return [f"{noun} not recorded of {', '.join(names)}" for noun, names in models.items()]
+
+
+def said(asked: Asked, quantity: Quantity) -> str:
+    """What is claimed beyond a direction: ``within 0.5 points``; empty where nothing is."""
+    statement = asked.statement
+    target = _target(asked, quantity)
+    margin = "" if statement.sign in (">", "<") else _margin(statement, quantity)
+    if target or margin:
+        forms = CLAIMED if target else PLAIN
+        return forms[statement.sign].format(by=target, margin=margin)
+    return ""
+
+
+def _target(asked: Asked, quantity: Quantity) -> str:
+    """The number that a figure is compared with, or by which the comparison is moved, if any."""
+    by = asked.statement.by
+    if not isinstance(asked.second, str):
+        return shown_number(asked.second, quantity)
+    if by is None:
+        return ""
+    if quantity.scale == "difference":
+        return figure_words.amount(Estimate(by, None, None, 1, "claimed"), quantity)
+    return f"{by:.4g} times"
+
+
+def _counted(verdict: Verdict, alone: bool) -> str:
+    """Two counts, or one of them: ``142,154 parameters against 161,450``."""
+    assert verdict.values is not None
+    quantity = verdict.quantity
+    first, second = map(quantity.show, verdict.values)
+    if quantity.verb:
+        return f"{first} {quantity.noun} against {second}"
+    against = "" if alone else f" against {second}"
+    return f"{quantity.noun} of {verdict.model}: {first}{against}"
+
+
+def _estimate(estimate: Estimate, quantity: Quantity) -> str:
+    if quantity.scale == "difference":
+        return figure_words.amount(estimate, quantity)
+    return figure_words.times(estimate)
+
+
+def _beside(asked: Asked, estimate: Estimate, quantity: Quantity) -> str:
+    """The figure itself, of which the estimate is the difference to a number, or the ratio."""
+    number, low, high = float(asked.second), estimate.low, estimate.high
+    if quantity.scale == "difference":
+        own = replace(
+            estimate,
+            value=number + estimate.value,
+            low=None if low is None else number + low,
+            high=None if high is None else number + high,
+        )
+        return figure_words.amount(own, quantity).removeprefix("+")
+    shown = [f"{number * end:.2g}" for end in (estimate.value, low, high) if end is not None]
+    return shown[0] + (f", {shown[1]} to {shown[2]}" if len(shown) == 3 else "")
+
+
+def _values(verdict: Verdict) -> str:
+    """The two means, if a ratio is of figures that are shown."""
+    shows = verdict.quantity.show is not str and verdict.quantity.scale == "ratio"
+    if not shows or verdict.values is None or verdict.estimate is None:
+        return ""
+    first, second = map(verdict.quantity.show, verdict.values)
+    return f" ({first} against {second})"
+
+
+def _margin(statement: Statement, quantity: Quantity) -> str:
+    """The margin as it was stated, or that of the figure."""
+    margin = margin_of(statement, quantity)
+    if not margin:
+        return "nothing"
+    if quantity.scale == "difference":
+        return f"{quantity.factor * margin:.3g} {quantity.unit}".rstrip()
+    return f"a factor of {math.exp(margin):.6g}"

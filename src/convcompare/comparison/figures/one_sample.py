@@ -1,0 +1,74 @@
+"""The test of one figure of a network beside a number: a gap above 5 points, a field of 20."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from convcompare.core.errors import UsageError
+from convcompare.store.run_store import RunStore
+
+from ..model_runs import ModelRuns
+from ..quantity import Quantity
+from ..score import LAST_EPOCH, Score
+from ..verdict import Refusal, Relation, Verdict
+from . import figure_tests
+from .figure_tests import Tested
+from .measure import Measure
+
+
+@dataclass(frozen=True)
+class Alone:
+    """The finished runs of a network, and the number that a figure of them is compared with.
+
+    ``value`` is in the unit of the records: accuracies are fractions.
+    """
+
+    model: ModelRuns
+    value: float
+    score: Score = LAST_EPOCH
+
+
+def shown_number(value: float, quantity: Quantity) -> str:
+    """A number as the baseline of a verdict: ``5 points``, ``100``."""
+    if quantity.scale == "exact":
+        return quantity.show(value)
+    return f"{quantity.factor * value:.6g} {quantity.unit}".rstrip()
+
+
+def tested_alone(measure: Measure, alone: Alone, store: RunStore) -> Tested | Verdict:
+    """Student's one-sample t-test over the seeds of the differences to the number, or of the
+    logarithms of the ratios; a count is compared as it is.
+
+    Raises:
+        UsageError: Spreads and times that may not be reached have no such test.
+    """
+    quantity, label = measure.quantity, alone.model.label
+    blank = Verdict(label, shown_number(alone.value, quantity), quantity, "unclear")
+    if measure.test in ("spread", "times"):
+        raise UsageError(f"{quantity.noun} is compared between networks, not with a number")
+    runs = alone.model.runs if measure.test == "counted" else alone.model.finished
+    read = [
+        alone.score.of(run) if measure.test == "accuracy" else measure.of_run(run, store)
+        for run in runs
+    ]
+    values = [value for value in read if value is not None]
+    blank = replace(blank, n=len(values))
+    if not values:
+        reason = Refusal("not recorded" if runs else "no run", (label,))
+        return replace(blank, relation="refused", refusal=reason)
+    if measure.test == "counted":
+        return _counted(blank, values, alone.value)
+    beside = [alone.value] * len(values)
+    make = figure_tests.by_ratio if measure.test == "ratio" else figure_tests.by_mean
+    return make(measure, blank, values, beside)
+
+
+def _counted(blank: Verdict, values: Sequence[float], number: float) -> Verdict:
+    """The count of all runs; none where they differ, which nothing that is compared so does."""
+    if len(set(values)) > 1:
+        return replace(blank, relation="refused", refusal=Refusal("no value", (blank.model,)))
+    value = values[0]
+    relation: Relation = "higher" if value > number else "lower" if value < number else "equal"
+    estimate = figure_tests.counted_ratio(value, number, len(values))
+    return replace(blank, relation=relation, estimate=estimate, values=(value, number))
