@@ -56,6 +56,7 @@ def build_request(
         seeds=parse_seeds(seeds.seeds, seeds.seed),
         recipe=training.recipe,
         settings=parse_settings(training.settings, **own, devices=machine.devices),
+        name=contrasts.name,
         baseline=contrasts.baseline,
         match=contrasts.match,
         all_pairs=contrasts.all_pairs,

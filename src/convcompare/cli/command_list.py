@@ -36,6 +36,11 @@ COMMANDS: Mapping[str, str] = {
     "runs": "List the runs, show one, or the table of the latest comparison.",
     "runs verify": "Train a run again from its record, and say whether the bits are equal.",
     "runs check": "Read everything of a store, and name what is damaged; --repair puts it aside.",
+    "runs comparisons": "List the comparisons, the oldest first.",
+    "runs diff": "Say what differs between two comparisons or two runs: settings, data, code, "
+    "accuracy.",
+    "runs merge": "Check the runs and comparisons of another store, and copy those that this one "
+    "lacks.",
     "runs rm": "Remove runs for good, after asking.",
     "runs export": "Write runs for other programs: CSV for data frames, TensorBoard, MLflow.",
 }

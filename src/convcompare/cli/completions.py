@@ -119,7 +119,18 @@ def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
     return _beginning(incomplete, ["latest", *RunStore(Path(store)).ids()])
 
 
+def comparison_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of the comparisons of the store."""
+    from convcompare.store.reader import RunReader
+
+    store = ctx.params.get("store") or os.environ.get("CONVCOMPARE_STORE") or "runs"
+    records = RunReader(Path(store)).comparison_records()
+    names = dict.fromkeys(str(record["name"]) for record in records if record.get("name"))
+    return _beginning(incomplete, names)
+
+
 def selected_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """What a figure or a report may be of: studies, networks, runs."""
-    named = [*study_names(incomplete), *model_names(incomplete)]
+    """What a figure or a report may be of: comparisons, studies, networks, runs."""
+    named = [*comparison_names(ctx, incomplete), *study_names(incomplete)]
+    named += model_names(incomplete)
     return [*named, *run_names(ctx, incomplete)]

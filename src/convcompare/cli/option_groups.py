@@ -35,6 +35,7 @@ class SeedOptions:
 class ContrastOptions:
     """What is compared with what, and how long seeds are added."""
 
+    name: o.Name = Request.name
     baseline: o.Baseline = Request.baseline
     match: o.Match = Request.match
     all_pairs: o.AllPairs = Request.all_pairs

@@ -103,6 +103,7 @@ Select = Annotated[str | None, option("--select", metavar="EPOCH", panel=TRAININ
 ImageSize = Annotated[str | None, option("--image-size", metavar="PIXELS", panel=TRAINING)]
 Channels = Annotated[str | None, option("--channels", metavar="N", panel=TRAINING)]
 Settings = Annotated[list[str] | None, option("--set", panel=TRAINING, metavar="NAME=VALUE")]
+Name = Annotated[str | None, option("--name", metavar="NAME", panel=COMPARISON)]
 Baseline = Annotated[str | None, option("--baseline", metavar="MODEL", panel=COMPARISON)]
 Match = Annotated[str | None, option("--match", metavar="COST", panel=COMPARISON)]
 RateGrid = Annotated[str | None, option("--lr-grid", metavar="RATES", panel=COMPARISON)]

@@ -85,6 +85,8 @@ class Comparison:
     """The models of the comparison that this is a part of, which keep their colours in it."""
     verdict_on: tuple[str, ...] = ()
     """The figures that verdicts are about, by name; none for test accuracy alone."""
+    name: str = ""
+    """What its user calls it; empty if it has no name."""
 
     @property
     def labels(self) -> list[str]:
@@ -114,6 +116,7 @@ class Comparison:
             "looked": list(self.looked),
             **({"picked": list(astuple(self.picked))} if self.picked else {}),
             **({"verdict_on": list(self.verdict_on)} if self.verdict_on else {}),
+            **({"name": self.name} if self.name else {}),
             "conditions": to_record(self.conditions),
             "models": [{"model": label, "trials": self._trials(label)} for label in self.labels],
         }
@@ -156,6 +159,7 @@ class Comparison:
             tuple(record.get("looked", ())),
             Picked(*record["picked"]) if record.get("picked") else None,
             verdict_on=tuple(record.get("verdict_on", ())),
+            name=str(record.get("name", "")),
         )
 
     @classmethod

@@ -21,25 +21,25 @@ LATEST = "latest"
 def select(store: RunStore, names: Sequence[str]) -> Comparison:
     """The comparison that `names` mean.
 
-    A study or ``latest`` is what is picked from, the latest comparison where neither is named.
-    Models pick from it, or from all runs of the store where it lacks one; the beginning of a run's
-    id picks that run. UsageError where a name means nothing, and where the runs that were picked
-    had not the same data and training.
+    A study, a named comparison or ``latest`` is what is picked from, the latest comparison if none
+    of them is named. Models pick from it, or from all runs of the store if it lacks one; the
+    beginning of a run's id picks that run. UsageError if a name means nothing, or if the runs that
+    were picked had not the same data and training.
     """
-    studies = studies_of(store)
-    bases = list(dict.fromkeys(name for name in names if name in studies or name == LATEST))
+    known = {**studies_of(store), **named(store)}
+    bases = list(dict.fromkeys(name for name in names if name in known or name == LATEST))
     if len(bases) > 1:
         raise UsageError(
             f"{' and '.join(map(quote, bases))} are several comparisons", "name one at a time"
         )
     picks = [name for name in names if name not in bases]
-    if bases and bases[0] in studies:
-        base: Comparison | None = Comparison.load(store, studies[bases[0]])
+    if bases and bases[0] in known:
+        base: Comparison | None = Comparison.load(store, known[bases[0]])
     else:
         needed = bool(bases) or not picks
         base = Comparison.latest(store) if needed or store.comparisons() else None
     if base is None or (picks and not all(pick in base.labels for pick in picks)):
-        return _from_runs(store, picks, [*studies, *(base.labels if base else ())])
+        return _from_runs(store, picks, [*known, *(base.labels if base else ())])
     return _restricted(base, picks) if picks else base
 
 
@@ -47,6 +47,12 @@ def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
     """The newest record of each study by its name."""
     records = store.comparison_records()
     return {str(record["study"]): record for record in records if record.get("study")}
+
+
+def named(store: RunStore) -> dict[str, Mapping[str, Any]]:
+    """The newest record of each comparison that has a name, by that name."""
+    records = store.comparison_records()
+    return {str(record["name"]): record for record in records if record.get("name")}
 
 
 def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:
@@ -96,7 +102,7 @@ def _unknown(store: RunStore, name: str, matches: int, known: list[str]) -> Usag
         return UsageError(f"{matches} runs begin with {quote(name)}", "more of its digits")
     near = did_you_mean(name, [*known, LATEST])
     hint = near or f"`convcompare runs --store {store.root}` lists the runs"
-    return UsageError(f"no study, model or run is called {quote(name)}", hint)
+    return UsageError(f"no study, comparison, model or run is called {quote(name)}", hint)
 
 
 def _label(trial: Trial) -> str:

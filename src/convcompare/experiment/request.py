@@ -8,6 +8,7 @@ as Python does.
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -16,10 +17,12 @@ from typing import Any, get_args
 
 from convcompare.core.config import Compile
 from convcompare.core.errors import UsageError, one_of, quote
+from convcompare.core.registry import register
 
 from .shard import Shard
 
 LARGEST_SEED = 1_000_000
+_NAME = re.compile(r"[^\W\d][\w.-]{0,63}")
 MOST_JOBS = 256
 CHANNELS_HINT = "3 repeats grey images, 1 averages colour images"
 JOBS_HINT = f"a number from 1 to {MOST_JOBS}, or auto"
@@ -45,6 +48,7 @@ HELP: Mapping[str, str] = {
     "val_fraction": "Share of the training images to hold out for selection [default: 0].",
     "select": "Epoch whose figures count: last, or best on the images held out [default: last].",
     "settings": "Any other training setting; may be repeated.",
+    "name": "Name of the comparison, for `plot`, `report` and `runs`.",
     "baseline": "Reference network [default: the first].",
     "match": "Scale the width of the others to match the baseline's parameters or macs.",
     "all_pairs": "Compare every pair of networks, and print a matrix.",
@@ -126,6 +130,7 @@ class Request:
     recipe: str = "report"
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of the training (`TrainConfig`) by name, as text."""
+    name: str | None = None
     baseline: str | None = None
     match: str | None = None
     all_pairs: bool = False
@@ -167,6 +172,7 @@ class Request:
         if not self.models:
             raise UsageError("no network given", "`convcompare models` lists them")
         _check_seeds(self.seeds)
+        _check_name(self.name)
         if self.channels not in (None, 1, 3):
             raise invalid("channels", self.channels, CHANNELS_HINT)
         if self.threads is not None and self.threads < 1:
@@ -274,6 +280,16 @@ def _check_seeds(seeds: Sequence[int]) -> None:
         raise invalid("seeds", text, SEEDS_HINT)
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"`--seeds` {quote(text)} repeats a seed", SEEDS_HINT)
+
+
+def _check_name(name: str | None) -> None:
+    """A name must be told from a run, a study and ``latest``."""
+    if name is None:
+        return
+    if not _NAME.fullmatch(name) or name == "latest":
+        raise invalid("name", name, "letters, digits, - and _, a letter first: --name kernels")
+    if name in register.study.names() or name in register.model.names():
+        raise UsageError(f"{quote(name)} is the name of a study or a network", "choose another")
 
 
 def _check_rates(rates: Sequence[str]) -> None:

@@ -115,6 +115,7 @@ def run_plan(
         looked=looked,
         picked=picked,
         verdict_on=request.verdict_on,
+        name=request.name or "",
     )
     plan.store.add_comparison(name, begun.record())
     ended = _run_trials(plan, runner, reporter)

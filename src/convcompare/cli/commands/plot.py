@@ -53,6 +53,16 @@ def plot(
     format: Annotated[
         str, o.option("--format", "-f", panel=o.OUTPUT, help="json prints the data, draws nothing.")
     ] = "figure",
+    comparison: Annotated[
+        str | None,
+        o.option(
+            "--comparison",
+            panel=o.STORE,
+            metavar="NAME",
+            help="Comparison to draw, by its name [default: the latest].",
+            autocompletion=c.comparison_names,
+        ),
+    ] = None,
     verdict_on: o.VerdictOn = None,
     terminal: Annotated[
         bool, o.option("--terminal", panel=o.OUTPUT, help="Draw it here as text, write no file.")
@@ -75,7 +85,8 @@ def plot(
         raise UsageError(f"there is no format {quote(format)}", "formats: figure, json")
     entries = list(register.plot) if kind == "all" else [register.plot[str(kind)]]
     folder, stem, picture = _target(out, figure_format)
-    source = _source(store, data_dir, names or [], parse_figures(verdict_on))
+    chosen = [*([comparison] if comparison else []), *(names or [])]
+    source = _source(store, data_dir, chosen, parse_figures(verdict_on))
     if terminal:
         _in_terminal(entries, source)
     else:

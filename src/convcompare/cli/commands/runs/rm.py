@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,13 +24,22 @@ if TYPE_CHECKING:
 
 def rm(
     runs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            help="Runs, by the beginnings of their ids.",
-            metavar="RUN...",
-            autocompletion=c.run_names,
+            help="Runs by the beginnings of their ids, networks, or patterns such as 'cnn:*'.",
+            metavar="[RUN | MODEL]...",
+            autocompletion=c.selected_names,
         ),
-    ],
+    ] = None,
+    failed: Annotated[
+        bool, o.option("--failed", panel=o.STORE, help="Those that failed or diverged.")
+    ] = False,
+    older_than: Annotated[
+        str | None,
+        o.option(
+            "--older-than", metavar="TIME", panel=o.STORE, help="Those that ended before: 30d, 12h."
+        ),
+    ] = None,
     yes: Annotated[bool, o.option("--yes", "-y", panel=o.STORE, help="Do not ask.")] = False,
     store: o.Store = Path("runs"),
 ) -> None:
@@ -34,13 +47,24 @@ def rm(
 
     $ convcompare runs rm 3fa9
     $ convcompare runs rm 3fa9 50ad --yes
+    $ convcompare runs rm "cnn:*" --older-than 30d
+    $ convcompare runs rm --failed
 
-    Comparisons that they belong to still open, and say that they are missing.
+    With names, options choose among them. Comparisons that they belong to still open, and say that
+    they are missing.
     """
     from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
-    found = list(dict.fromkeys(opened.find(prefix) for prefix in runs))
+    if not (runs or failed or older_than):
+        raise UsageError(
+            "no run is named", "ids, networks, `--failed` or `--older-than 30d` say which"
+        )
+    found = _named(opened, runs) if runs else opened.ids()
+    before = None if older_than is None else _before(older_than)
+    found = [one for one in found if _chosen(opened, one, failed, before)]
+    if not found:
+        raise UsageError("no run is so", "`convcompare runs` lists all")
     for run_id in found:
         if opened.held(run_id):
             raise StoreError(
@@ -52,6 +76,42 @@ def rm(
     for run_id in found:
         opened.remove(run_id)
         out().print(f"removed {run_id}")
+
+
+def _named(store: RunStore, names: Sequence[str]) -> list[str]:
+    """The runs of networks that match a name, else those by the beginnings of their ids."""
+    labels: dict[str, list[str]] = {}
+    for run_id in store.ids():
+        with store.noting():
+            trial = store.trial(run_id)
+            labels.setdefault(trial.label or trial.model, []).append(run_id)
+    found: list[str] = []
+    for name in names:
+        matching = [one for label in labels if fnmatchcase(label, name) for one in labels[label]]
+        found += matching or [store.find(name)]
+    return list(dict.fromkeys(found))
+
+
+def _before(text: str) -> datetime.datetime:
+    """The time so long ago; UsageError for anything but a number of days, hours or minutes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([dhm])", text.strip())
+    if match is None:
+        raise UsageError(f"`--older-than` cannot be {quote(text)}", "30d, 12h or 90m")
+    unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
+    return datetime.datetime.now(datetime.UTC) - datetime.timedelta(**{unit: float(match[1])})
+
+
+def _chosen(store: RunStore, run_id: str, failed: bool, before: datetime.datetime | None) -> bool:
+    """Whether a run is of the status and the age that are asked for."""
+    if not failed and before is None:
+        return True
+    run = None
+    with store.noting():
+        run = store.outcome(run_id)
+    if run is None or (failed and run.status == "finished"):
+        return False
+    ended = datetime.datetime.fromisoformat(run.ended)
+    return before is None or ended.replace(tzinfo=ended.tzinfo or datetime.UTC) < before
 
 
 def _ask(store: RunStore, found: list[str]) -> None:
@@ -75,6 +135,6 @@ def _line(store: RunStore, run_id: str) -> str:
         trial = store.trial(run_id)
     except StoreError as error:
         return f" {run_id}  {error.message}"
-    state = "ended" if store.finished(run_id) else "half-done"
+    state = "ended" if store.finished(run_id) else "incomplete"
     what = f"{quote(trial.label or trial.model)} on {quote(trial.dataset)}, seed {trial.seed}"
     return f" {run_id}  {what}, {state}"

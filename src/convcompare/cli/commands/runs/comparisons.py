@@ -1,0 +1,70 @@
+"""``convcompare runs comparisons``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convcompare.core.errors import UsageError, quote
+from convcompare.output.tables.table import Column, Table, check_format
+
+from ... import options as o
+from ...output import emit_table, emit_text, end
+
+if TYPE_CHECKING:
+    from convcompare.store.run_store import RunStore
+
+COLUMNS = (
+    Column("name", "name", "left", names=True, priority=-1),
+    Column("created", "begun", "left", priority=2),
+    Column("dataset", "data set", "left", priority=3),
+    Column("models", "networks", priority=1),
+    Column("runs", "runs", priority=1),
+    Column("state", "state", "left", priority=0),
+    Column("command", "command", "left", priority=4),
+)
+
+
+def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> None:
+    """List the comparisons, the oldest first.
+
+    $ convcompare runs comparisons
+    $ convcompare runs comparisons --format json
+
+    `convcompare compare --name NAME` names one; `runs NAME`, `plot --comparison NAME` and
+    `report NAME` show it.
+    """
+    from convcompare.store.run_store import RunStore
+
+    kind = check_format(format)
+    opened = RunStore(store)
+    rows = tuple(_row(opened, record) for record in opened.comparison_records())
+    if kind == "json":
+        record = {"schema_version": 1, "comparisons": rows}
+        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+    elif rows:
+        emit_table(Table(COLUMNS, rows), kind)
+    elif not opened.damage:
+        raise UsageError(
+            f"there are no comparisons in {quote(store)}",
+            "`convcompare compare fcn simple --name first` makes one",
+        )
+    end(opened)
+
+
+def _row(store: RunStore, record: Mapping[str, Any]) -> dict[str, Any]:
+    trials = [run_id for model in record["models"] for run_id in model["trials"]]
+    ended = sum(map(store.finished, trials))
+    running = any(map(store.held, (one for one in trials if not store.finished(one))))
+    state = "finished" if ended == len(trials) else "running" if running else "incomplete"
+    return {
+        "name": record.get("name") or record.get("study") or "–",
+        "created": record["created"],
+        "dataset": record["conditions"]["dataset"],
+        "models": len(record["models"]),
+        "runs": f"{ended} of {len(trials)}",
+        "state": state,
+        "command": " ".join(record["command"]),
+    }

@@ -1,0 +1,108 @@
+"""``convcompare runs diff``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convcompare.core import formatting
+from convcompare.output.tables.table import Column, Table, check_format
+from convcompare.store.json_fields import to_record
+
+from ... import completions as c
+from ... import options as o
+from ...output import emit_table, emit_text, end
+
+if TYPE_CHECKING:
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.store.run_store import RunStore
+
+RunName = Annotated[
+    str,
+    typer.Argument(
+        help="A comparison by its name, a study, a network or a run.",
+        autocompletion=c.selected_names,
+    ),
+]
+COLUMNS = (
+    Column("what", "what differs", "left", names=True),
+    Column("first", "", "left"),
+    Column("second", "", "left"),
+)
+
+
+def diff(
+    first: RunName, second: RunName, store: o.Store = Path("runs"), format: o.Format = "table"
+) -> None:
+    """Say what differs between two comparisons or two runs: settings, data, code, accuracy.
+
+    $ convcompare runs diff kernels kernels-2
+    $ convcompare runs diff 3fa9 50ad
+    $ convcompare runs diff fcn simple --format json
+    """
+    from convcompare.comparison.selection import select
+    from convcompare.store.run_store import RunStore
+
+    kind = check_format(format)
+    opened = RunStore(store)
+    sides = [_facts(opened, select(opened, [name])) for name in (first, second)]
+    rows = tuple(_differing(*sides))
+    if kind == "json":
+        record = {"schema_version": 1, "first": first, "second": second, "differences": rows}
+        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+    elif rows:
+        columns = (COLUMNS[0], _titled(COLUMNS[1], first), _titled(COLUMNS[2], second))
+        emit_table(Table(columns, rows), kind)
+    else:
+        emit_text(f"{first} and {second} do not differ", None)
+    end(opened)
+
+
+def _titled(column: Column, title: str) -> Column:
+    return Column(column.key, title, column.align)
+
+
+def _differing(
+    first: Mapping[str, str], second: Mapping[str, str]
+) -> Iterator[dict[str, str | None]]:
+    for what in dict.fromkeys((*first, *second)):
+        if first.get(what) != second.get(what):
+            yield {"what": what, "first": first.get(what), "second": second.get(what)}
+
+
+def _facts(store: RunStore, comparison: Comparison) -> dict[str, str]:
+    """Everything that identifies the runs, and what they came to; several values with commas."""
+    found: dict[str, dict[str, None]] = {}
+
+    def note(what: str, value: Any) -> None:
+        if value not in (None, ""):
+            found.setdefault(what, {})[str(value)] = None
+
+    for group in comparison.groups:
+        for run in group.runs:
+            trial = run.trial
+            note("network", trial.model)
+            note("code", (trial.code or "")[:12])
+            note("data set", trial.dataset)
+            note("data", trial.data[:12])
+            for name, value in to_record(trial.config).items():
+                note(name.replace("_", " "), value)
+            note("arithmetic", trial.numerics)
+            note("device", run.environment.device)
+            note("threads", run.environment.threads)
+            note("torch", run.environment.torch)
+            note("parameters", formatting.count(run.cost.parameters))
+        note(f"seeds of {group.label}", ", ".join(str(run.trial.seed) for run in group.runs))
+        accuracy = group.shown("test_accuracy") if group.finished else None
+        if accuracy is not None:
+            shown = formatting.plus_minus(100 * accuracy.value, _half(accuracy.half_width))
+            note(f"test accuracy of {group.label}", f"{shown} %")
+    return {what: ", ".join(values) for what, values in found.items()}
+
+
+def _half(width: float | None) -> float | None:
+    return None if width is None else 100 * width

@@ -1,0 +1,67 @@
+"""``convcompare runs merge``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convcompare.core import formatting
+from convcompare.core.errors import StoreError, UsageError, quote
+
+from ... import options as o
+from ...console import out, show_error
+from ...output import end
+
+if TYPE_CHECKING:
+    from convcompare.store.run_store import RunStore
+
+
+def merge(
+    other: Annotated[Path, typer.Argument(help="The store to take runs from.", metavar="STORE")],
+    store: o.Store = Path("runs"),
+) -> None:
+    """Check the runs and comparisons of another store, and copy those that this one lacks.
+
+    $ convcompare runs merge ../laptop/runs
+
+    A run that is here already stays as it is, and the other store is only read. Exit code 4 if
+    something in it is damaged; the rest is copied.
+    """
+    from convcompare.store.run_store import RunStore
+
+    there, here = RunStore(other), RunStore(store)
+    if other.resolve() == store.resolve():
+        raise UsageError("a store is not merged with itself", "`--store DIR` names the other one")
+    ids = [run_id for run_id in there.ids() if there.finished(run_id)]
+    if not ids:
+        raise UsageError(f"no run in {quote(other)} has ended", "the folder of another store")
+    new = [run_id for run_id in ids if not here.finished(run_id)]
+    copied = sum(_copied(there, here, run_id) for run_id in new)
+    known = set(here.comparisons())
+    names = [name for name in there.comparisons() if name not in known]
+    for name in names:
+        with there.noting():
+            here.add_comparison(name, there.comparison(name))
+    runs, left = formatting.count(copied), formatting.count(len(ids) - len(new))
+    out().print(f"copied {runs} runs and {len(names)} comparisons; {left} runs were here already")
+    end(there)
+
+
+def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
+    """Copy a run whose every byte is what its record says; whether it was."""
+    try:
+        run = there.recorded(run_id)
+        parcel = there.parcel(run)
+        with here.lock(run_id):
+            here.begin(there.trial(run_id), there.environment(run_id))
+            here.adopt(run, parcel)
+            timing = there.run(run_id).timing
+            if timing is not None:
+                here.save_timing(run_id, timing)
+    except StoreError as error:
+        show_error(error)
+        there.damage.append(error)
+        return False
+    return True

@@ -1,0 +1,129 @@
+"""Comparisons by name, runs filtered, what differs, stores put together."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convcompare.store.run_store import RunStore
+
+Run = Callable[..., Any]
+SHORT = ("-d", "mnist-mini", "-e", "1", "--threads", "1", "-q")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two comparisons that share a run."""
+    from convcompare.cli import run as command
+
+    store = tmp_path_factory.mktemp("named") / "runs"
+    there = ("--store", str(store))
+    assert not command(
+        ["compare", "fcn:hidden=4", "fcn:hidden=5", "--name", "first", *SHORT, *there]
+    )
+    command(["compare", "fcn:hidden=4", "--seeds", "2", "--name", "second", *SHORT, *there])
+    return store
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, to be changed."""
+    copy = Path(shutil.copytree(made, tmp_path / "runs"))
+    monkeypatch.setenv("CONVCOMPARE_STORE", str(copy))
+    return copy
+
+
+def test_comparisons_are_listed_and_found_by_name(store: Path, run: Run) -> None:
+    found = run("runs", "comparisons", "-f", "json").json()["comparisons"]
+    assert [(one["name"], one["runs"], one["state"]) for one in found] == [
+        ("first", "2 of 2", "finished"),
+        ("second", "2 of 2", "finished"),
+    ]
+    first = run("runs", "first", "-f", "json").json()
+    assert [model["model"] for model in first["models"]] == ["fcn:hidden=4", "fcn:hidden=5"]
+    drawn = run("plot", "accuracy", "--comparison", "first", "--terminal")
+    assert "fcn:hidden=5" in drawn.out
+    again = run("plot", "accuracy", "--comparison", "frist", "--terminal")
+    assert (again.code, "did you mean `first`?" in again.err) == (2, True)
+    report = run("report", "first", "--out", "there")
+    assert report.code == 0
+
+
+@pytest.mark.parametrize("name", ["latest", "mnist", "fcn", "two words", "1", ""])
+def test_a_name_means_one_thing(run: Run, name: str) -> None:
+    result = run("compare", "fcn", "--name", name, "--dry-run", *SHORT)
+    assert result.code == 2
+    assert "hint:" in result.err
+
+
+def test_runs_are_filtered(store: Path, run: Run) -> None:
+    def ids(*options: str) -> int:
+        return len(run("runs", *options, "-f", "json").json())
+
+    assert ids() == 3
+    assert ids("--model", "fcn:hidden=4") == 2
+    assert ids("--model", "fcn:*", "--comparison", "first") == 2
+    assert ids("--status", "finished", "--dataset", "mnist-mini") == 3
+    assert ids("--status", "running") == ids("--dataset", "mnist") == 0
+    assert run("runs", "--status", "runing").code == 2
+
+
+def test_a_run_that_is_written_is_running(store: Path, run: Run) -> None:
+    opened = RunStore(store)
+    gone = opened.ids()[0]
+    record = opened.run(gone)
+    (store / gone / "run.json").unlink()
+    assert {row["status"] for row in run("runs", "-f", "json").json()} == {"finished", "incomplete"}
+    with opened.lock(record.id):
+        rows = run("runs", "--status", "running", "-f", "json").json()
+        assert [row["id"] for row in rows] == [gone]
+        (first,) = [one for one in run("runs", "comparisons", "-f", "json").json()["comparisons"]
+                    if one["state"] == "running"][:1]  # fmt: skip
+        assert first["runs"].endswith("of 2")
+
+
+def test_what_differs_is_said(store: Path, run: Run) -> None:
+    rows = run("runs", "diff", "first", "second", "-f", "json").json()["differences"]
+    differing = {row["what"]: (row["first"], row["second"]) for row in rows}
+    assert differing["seeds of fcn:hidden=4"] == ("0", "0, 1")
+    assert differing["seeds of fcn:hidden=5"] == ("0", None)
+    assert "epochs" not in differing and "data" not in differing
+    same = run("runs", "diff", "first", "first")
+    assert same.out.strip() == "first and first do not differ"
+
+
+def test_runs_of_another_store_are_copied_and_checked(made: Path, tmp_path: Path, run: Run) -> None:
+    mine = ("--store", str(tmp_path / "mine"))
+    assert run("compare", "fcn:hidden=4", *SHORT, *mine).code == 0
+    result = run("runs", "merge", str(made), *mine)
+    assert result.out.startswith("copied 2 runs and 2 comparisons; 1 runs were here already")
+    assert run("runs", "check", *mine).code == 0
+    both = [run("runs", "first", "-f", "json", "--store", str(store)).json()["models"]
+            for store in (tmp_path / "mine", made)]  # fmt: skip
+    for here, there in zip(*both, strict=True):
+        assert here["test_accuracy"] == there["test_accuracy"]
+        assert [one["id"] for one in here["runs"]] == [one["id"] for one in there["runs"]]
+    assert run("runs", "merge", str(made), "--store", str(made)).code == 2
+
+
+def test_what_is_damaged_is_not_copied(store: Path, tmp_path: Path, run: Run) -> None:
+    logits = next(store.glob("*/test_logits.npz"))
+    logits.write_bytes(logits.read_bytes()[:-9])
+    result = run("runs", "merge", str(store), "--store", str(tmp_path / "mine"))
+    assert (result.code, "copied 2 runs" in result.out) == (4, True)
+    assert "damaged" in result.err
+    assert run("runs", "check", "--store", str(tmp_path / "mine")).code == 0
+
+
+def test_runs_are_removed_by_network_status_and_age(store: Path, run: Run) -> None:
+    assert run("runs", "rm", "--failed", "--yes").code == 2, "none failed"
+    assert run("runs", "rm", "--older-than", "1d", "--yes").code == 2
+    assert run("runs", "rm", "--older-than", "soon").code == 2
+    assert run("runs", "rm").code == 2
+    assert len(run("runs", "rm", "fcn:hidden=4", "--yes").out.splitlines()) == 2
+    assert len(run("runs", "rm", "fcn:*", "--older-than", "0m", "--yes").out.splitlines()) == 1
+    assert not list(store.glob("*/run.json"))
