@@ -57,7 +57,7 @@ def plan_table(plan: ExperimentPlan) -> Table:
     )
     counted = [(one.label, one.network.description.uncounted) for one in plan.candidates]
     notes = (note, *uncounted(counted), "nothing was run: this is the plan")
-    return Table(COLUMNS, tuple(rows), notes)
+    return Table(COLUMNS, tuple(rows), notes, noun="models")
 
 
 def power_words(plan: ExperimentPlan) -> str:

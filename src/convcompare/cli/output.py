@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,7 +19,7 @@ from convcompare.store import atomic_files
 from .console import out, show_error, show_warning, talk, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.claims.findings import Finding
@@ -30,8 +32,25 @@ def emit_table(table: Table, kind: Format, path: Path | None = None) -> None:
     if kind == "table" and path is None:
         console = out()
         print_table(console, table, width(console))
+    elif kind == "table" and path is not None and path.suffix == ".txt":
+        emit_text(_plain(table), path)
     else:
         emit_text(render(table, "markdown" if kind == "table" else kind), path)
+
+
+def _plain(table: Table) -> str:
+    """A table as a terminal without an edge shows it."""
+    from rich.console import Console
+
+    told = io.StringIO()
+    print_table(Console(file=told, width=10_000, highlight=False, markup=False), table, None)
+    return told.getvalue().rstrip()
+
+
+def emit_json(record: Mapping[str, Any], path: Path | None = None) -> None:
+    """Print a JSON object with the version of its form, or write it to a file."""
+    whole = {"schema_version": 1, **record}
+    emit_text(json.dumps(whole, indent=1, ensure_ascii=False, default=str), path)
 
 
 def emit_text(text: str, path: Path | None) -> None:
@@ -81,16 +100,30 @@ def emit_assessment(
     if kind == "table" and path is None and assessment.comparison.study:
         out().print(f"\n {_title(assessment.comparison.study)}\n", style="bold")
     if kind == "json":
-        emit_text(json.dumps(with_conclusions(assessment), indent=1, ensure_ascii=False), path)
+        emit_json({**with_conclusions(assessment), **_table_json(assessment, view)}, path)
     else:
         table = assessed_table(assessment, view.columns)
-        emit_table(sorted_by(table, view.sort) if view.sort else table, kind, path)
+        table = sorted_by(table, view.sort) if view.sort else table
+        if kind != "table" or path is not None:
+            told = (*assessment.sentences, *assessment.notes)
+            table = dataclasses.replace(table, notes=(*table.notes, *told))
+        emit_table(table, kind, path)
     if kind == "table" and path is None:
         _print_verdicts(assessment)
         _print_list("published otherwise", differences(assessment))
         _print_conclusions(findings(assessment))
     for text, hint in assessment.warnings(each=view.verbose):
         show_warning(text, hint)
+
+
+def _table_json(assessment: Assessment, view: View) -> dict[str, Any]:
+    """The columns that were asked for, by network; nothing if none were."""
+    if not view.columns:
+        return {}
+    from convcompare.output.rows import rows
+
+    found = rows(assessment, "models", view.columns)
+    return {"table": found}
 
 
 def end(store: RunStore) -> None:

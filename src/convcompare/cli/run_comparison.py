@@ -11,7 +11,7 @@ from convcompare.experiment.planning import prepare
 from convcompare.experiment.reporter import Reporter
 from convcompare.experiment.request import Request
 from convcompare.experiment.session import part_of, run, run_part
-from convcompare.output.tables.table import check_format
+from convcompare.output.tables.table import chosen_format
 
 from .console import talk
 from .console_reporter import ConsoleReporter
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def perform(request: Request, output: OutputOptions) -> int:
     """Do what is asked for; the exit code."""
-    kind = check_format(output.format)
+    kind = chosen_format(output.format, output.out)
     view = View.parse(request.columns, output.sort, output.verbose)
     began = now()
     reporter = ConsoleReporter(output.quiet)

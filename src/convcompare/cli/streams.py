@@ -111,4 +111,6 @@ def install() -> None:
         elif not isinstance(stream, _Stream):
             if isinstance(stream, io.TextIOWrapper):  # a terminal of another locale shows a mark
                 stream.reconfigure(errors="replace")
+                if not stream.isatty():
+                    stream.reconfigure(encoding="utf-8")
             setattr(sys, name, kind(stream))

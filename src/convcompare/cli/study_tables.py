@@ -42,7 +42,7 @@ def list_of_studies() -> Table:
         )
     order = {name: place for place, name in enumerate(MAIN)}
     rows.sort(key=lambda row: order.get(str(row["study"]), len(MAIN)))
-    return Table(LISTED, tuple(rows), (f"all: {', '.join(MAIN)}",))
+    return Table(LISTED, tuple(rows), (f"all: {', '.join(MAIN)}",), noun="studies")
 
 
 def plan_of_studies(requests: Sequence[Request]) -> Table:
@@ -68,7 +68,7 @@ def plan_of_studies(requests: Sequence[Request]) -> Table:
         ),
         "nothing was run: this is the plan",
     )
-    return Table(columns, tuple(chain(*planned)), notes)
+    return Table(columns, tuple(chain(*planned)), notes, noun="networks")
 
 
 def _planned(request: Request) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convcompare.output.tables.table import check_format
+from convcompare.output.tables.table import chosen_format
 
 from .. import options as o
 from ..output import emit_table, end
@@ -27,7 +27,7 @@ def classes(
     from convcompare.output.tables.class_table import class_table
     from convcompare.store.run_store import RunStore
 
-    kind = check_format(format)
+    kind = chosen_format(format, out)
     opened = RunStore(store)
     comparison = select(opened, names or [])
     if not any(group.finished for group in comparison.groups):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from convcompare.core.spec import Spec
 from convcompare.output.tables.table import Column, Format, Table
 
 from ..console import out, show_warning
-from ..output import emit_paths, emit_table, emit_text
+from ..output import emit_json, emit_paths, emit_table
 
 if TYPE_CHECKING:
     from convcompare.data.data_notes import DataNote
@@ -40,7 +39,7 @@ def show(name: str, sources: Sources, kind: Format, sheet: Path | None) -> None:
     rows = _classes(dataset)
     if kind == "json":
         record = to_json(dataset, notes, rows)
-        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+        emit_json(record)
     elif kind == "table":
         _print_head(dataset)
         said = [note.line() for note in notes if not note.serious]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from convcompare.output.tables.table import Column, Table, check_format
 
 from .. import completions as c
 from .. import options as o
-from ..output import emit_table, emit_text
+from ..output import emit_json, emit_table
 
 COLUMNS = (
     Column("name", "data set", "left"),
@@ -80,7 +79,7 @@ def datasets(
         side = row["image_size"]
         row["shape"] = f"{row['channels']}×{side}×{side}" if side else None
     if kind == "json":
-        emit_text(json.dumps(rows, indent=1, ensure_ascii=False, default=str), None)
+        emit_json({"datasets": rows})
         return
     note = f"the rest comes at first use, checked by SHA-256, into {cache}"
     emit_table(Table(COLUMNS, tuple(rows), (note,)), kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from convcompare.core.errors import UsageError, quote
 
 from .. import options as o
 from ..console import out, show_warning, width
-from ..output import emit_text
+from ..output import emit_json
 
 if TYPE_CHECKING:
     from ..diagnosis import Check
@@ -55,8 +54,8 @@ def doctor(
         if format == "table":
             _print(check)
     if format == "json":
-        record = {"schema_version": 1, "checks": [vars(check) for check in checks]}
-        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+        record = {"checks": [vars(check) for check in checks]}
+        emit_json(record)
     else:
         for check in checks:
             if check.state != "ok":

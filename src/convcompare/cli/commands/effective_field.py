@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from convcompare.output.tables.table import Column, Format, Table
 from convcompare.store import atomic_files
 
 from ..console import talk
-from ..output import emit_table, emit_text
+from ..output import emit_json, emit_table
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -77,7 +76,7 @@ def perform(request: FieldRequest) -> None:
     _write(request.out, fields, caption)
     rows = [_row(model, field) for model, field in fields.items()]
     if request.format == "json":
-        emit_text(json.dumps(rows, indent=1, ensure_ascii=False), None)
+        emit_json({"layers": rows})
         return
     notes = (
         caption,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +20,7 @@ from convcompare.output.tables.table import Column, Format, Table, check_format
 from .. import completions as c
 from .. import options as o
 from ..console_reporter import ConsoleReporter
-from ..output import emit_drawings, emit_table, emit_text
+from ..output import emit_drawings, emit_json, emit_table
 
 if TYPE_CHECKING:
     from convcompare.experiment.plan import ExperimentPlan
@@ -145,7 +144,7 @@ def _show(
 ) -> None:
     if kind == "json":
         models = [{"model": m, **r.to_json(threshold)} for m, r in records.items()]
-        emit_text(json.dumps({"schema_version": 1, "models": models}, indent=1), None)
+        emit_json({"models": models})
     else:
         rows = tuple(_row(*item, threshold) for item in records.items())
         remarks = [f"{label}: {said}" for label, r in records.items() for said in _remarks(r)]

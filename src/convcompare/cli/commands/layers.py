@@ -48,7 +48,7 @@ def layers(precision: Precision = "auto", format: Format = "table") -> None:
         f"15 in turns; {where.processor}, {where.threads} threads, torch {where.torch}",
         "differences: the largest in float32 from the same layer in torch's own operators",
     )
-    emit_table(Table(COLUMNS, rows, notes), kind)
+    emit_table(Table(COLUMNS, rows, notes, noun="layers"), kind)
 
 
 def _row(cost: LayerCost) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,12 +12,12 @@ from convcompare.core import formatting
 from convcompare.core.spec import Spec
 from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.shapes import shape_for, shape_for_network
-from convcompare.output.tables.table import Column, Format, Table, check_format
+from convcompare.output.tables.table import Column, Format, Table, chosen_format
 
 from .. import completions as c
 from .. import options as o
 from ..arguments import parse_channels
-from ..output import emit_table, emit_text
+from ..output import emit_json, emit_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +77,7 @@ def models(
     image_size: ImageSize = None,
     channels: o.Channels = None,
     format: o.Format = "table",
+    out: o.Out = None,
 ) -> None:
     """List the networks, with parameters and MACs for a data set.
 
@@ -85,10 +86,12 @@ def models(
     $ convcompare models residual
     $ convcompare models torchvision:resnet50 --image-size 160
     """
-    kind = check_format(format)
+    kind = chosen_format(format, out)
     asked = parse_channels(channels)
     if name is not None:
-        _show(name, dataset, shape_for_network(name, dataset, image_size, asked, DEFAULT), kind)
+        _show(
+            name, dataset, shape_for_network(name, dataset, image_size, asked, DEFAULT), kind, out
+        )
         return
     from convcompare.output.tables.comparison_table import uncounted
 
@@ -96,7 +99,7 @@ def models(
     shape = shape_for(dataset, image_size, asked)
     rows = _rows(shape)
     if kind == "json":
-        emit_text(json.dumps(rows, indent=1, ensure_ascii=False), None)
+        emit_json({"models": rows}, out)
         return
     images = f", images of {shape}" if image_size or asked else ""
     notes = (
@@ -104,7 +107,7 @@ def models(
         *uncounted((row["model"], row.get("uncounted", ())) for row in rows),
         "options: convcompare models NAME",
     )
-    emit_table(Table(COLUMNS, tuple(rows), notes), kind)
+    emit_table(Table(COLUMNS, tuple(rows), notes), kind, out)
 
 
 def _rows(shape: Shape) -> list[dict[str, Any]]:
@@ -137,7 +140,7 @@ def _written(builder: Network) -> str:
     return ",".join(f"{n}={v}" for n, v in Spec.parse(builder.spec).options)
 
 
-def _show(name: str, dataset: str | None, shape: Shape, kind: Format) -> None:
+def _show(name: str, dataset: str | None, shape: Shape, kind: Format, out: Path | None) -> None:
     """One network: what it is, its options, its layers."""
     from convcompare.analysis.layer_summary import layers_of_spec
     from convcompare.models.library_network import default_shape
@@ -152,17 +155,17 @@ def _show(name: str, dataset: str | None, shape: Shape, kind: Format) -> None:
             named[layer_name]["field"] = field
     if kind == "json":
         record = {"model": name, **counts, "options": options, "layers": layers}
-        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+        emit_json(record, out)
         return
     total = f"{formatting.count(counts['parameters'])} parameters, {_macs(counts, layers)}"
     own = default_shape(Spec.parse(name).name) if dataset is None else None
     on = f"{shape.num_classes} classes" if own else f"on {dataset or DEFAULT}"
     about = _about(Spec.parse(name).name)
     notes = (f"{name} {on}, images of {builder.shape}: {total}", *about)
-    if options:
+    if options and kind != "csv" and out is None:  # one table a file
         emit_table(Table(OPTIONS, tuple(options)), kind)
     columns = (*LAYERS, UNCOUNTED) if counts["uncounted"] else LAYERS
-    emit_table(Table(columns, tuple(map(_cells, layers)), notes), kind)
+    emit_table(Table(columns, tuple(map(_cells, layers)), notes), kind, out)
 
 
 def _cells(layer: dict[str, Any]) -> dict[str, Any]:

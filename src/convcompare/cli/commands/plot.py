@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +16,7 @@ from .. import options as o
 from ..arguments import parse_figures
 from ..console import out as results
 from ..console import show_warning, width
-from ..output import emit_drawings, emit_text, end
+from ..output import emit_drawings, emit_json, emit_text, end
 
 if TYPE_CHECKING:
     from convcompare.core.registry import Entry
@@ -169,7 +168,7 @@ def _on_files(
 
     folder, stem, picture = target
     if format == "json":
-        emit_text(json.dumps([d.to_json() for d in drawings], indent=1, default=float), None)
+        emit_json({"figures": [drawing.to_json() for drawing in drawings]})
         return
     if stem is not None:
         several = len(drawings) > 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,12 +11,12 @@ import typer
 from convcompare.core.errors import UsageError
 from convcompare.experiment.foreign_code import call, start
 from convcompare.experiment.shapes import shape_for_network
-from convcompare.output.tables.table import Format, check_format
+from convcompare.output.tables.table import Format, check_format, chosen_format
 
 from .. import completions as c
 from .. import options as o
 from ..arguments import parse_channels
-from ..output import emit_table, emit_text
+from ..output import emit_json, emit_table
 
 if TYPE_CHECKING:
     from convcompare.models.shape import Shape
@@ -129,6 +128,7 @@ def receptive_field(
         raise UsageError(f"`{option}` goes with `--effective`", "the exact field needs no weights")
     if not models:
         raise UsageError("which network?", "`convcompare models` lists them")
+    kind = chosen_format(format, out)
     start(models)
     shapes = {
         model: shape_for_network(model, dataset, image_size, asked_channels) for model in models
@@ -143,7 +143,7 @@ def _exact(shapes: Mapping[str, Shape], layers: bool, kind: Format, out: Path | 
     fields = {model: call(model, field_of_spec, model, shape) for model, shape in shapes.items()}
     if kind == "json":
         rows = [to_json(model, found) for model, found in fields.items()]
-        emit_text(json.dumps(rows, indent=1, ensure_ascii=False), out)
+        emit_json({"models": rows}, out)
     elif kind == "csv":
         emit_table(csv_table(fields), kind, out)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ import typer
 from convcompare.comparison.study import MAIN
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.experiment.request import ModelRequest, Request
-from convcompare.output.tables.table import Format, check_format
+from convcompare.output.tables.table import Format, chosen_format
 
 from .. import completions as c
 from .. import options as o
@@ -27,7 +26,7 @@ from ..option_groups import (
     TrainingOptions,
     grouped,
 )
-from ..output import View, emit_assessment, emit_table, emit_text
+from ..output import View, emit_assessment, emit_json, emit_table
 from ..study_tables import list_of_studies, plan_of_studies
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def study(
     $ convcompare study all --epochs 1 --dataset mnist-mini --skip Bottleneck
     $ convcompare study depth depth-003 --dry-run
     """
-    kind = check_format(output.format)
+    kind = chosen_format(output.format, output.out)
     if not names:
         emit_table(list_of_studies(), kind, output.out)
         return
@@ -161,8 +160,7 @@ def _run(requests: Sequence[Request], kind: Format, output: OutputOptions) -> in
         if not output.quiet:
             say_durations(assessment.comparison, began)
     if kind == "json" and records:
-        record = {"schema_version": 1, "studies": records}
-        emit_text(json.dumps(record, indent=1, ensure_ascii=False), output.out)
+        emit_json({"studies": records}, output.out)
     return 1 if failed else 0
 
 

@@ -37,19 +37,19 @@ def class_table(assessment: Assessment) -> Table:
         Column("images", "images", show=formatting.count, priority=9),
     ]
     for i, label in enumerate(found):
-        columns.append(Column(f"accuracy_{i}", label, show=formatting.fraction, priority=i))
+        columns.append(_column("accuracy", label, i))
         if label != base:
-            columns.append(Column(f"difference_{i}", f"{label} −", show=_points, priority=i))
+            columns.append(_column("difference", label, i))
     rows = []
     for index in np.flatnonzero(images):
         row: dict[str, Any] = {
             "class": names[index] if index < len(names) else str(index),
             "images": int(images[index]),
         }
-        for i, (label, accuracies) in enumerate(found.items()):
-            row[f"accuracy_{i}"] = float(accuracies[index])
+        for label, accuracies in found.items():
+            row[f"accuracy {label}"] = float(accuracies[index])
             if label != base:
-                row[f"difference_{i}"] = 100 * float(accuracies[index] - found[base][index])
+                row[f"difference {label}"] = float(accuracies[index] - found[base][index])
         rows.append(row)
     seeds = assessment.comparison.seeds
     notes = (
@@ -58,8 +58,18 @@ def class_table(assessment: Assessment) -> Table:
         else "share of the class's test images that is right, one seed",
         f"−: difference from {base} in points, without a test of its own",
     )
-    return Table(tuple(columns), tuple(rows), notes if len(found) > 1 else notes[:1])
+    shown = notes if len(found) > 1 else notes[:1]
+    return Table(tuple(columns), tuple(rows), shown, noun="classes")
+
+
+def _column(figure: str, label: str, priority: int) -> Column:
+    """A column of a network; both figures are fractions, and differences are shown in points."""
+    is_share = figure == "accuracy"
+    title = label if is_share else f"{label} −"
+    show = formatting.fraction if is_share else _points
+    key = f"{figure} {label}"
+    return Column(key, title, show=show, priority=priority, under=(figure, label))
 
 
 def _points(value: float) -> str:
-    return formatting.minus(f"{value:+.1f}")
+    return formatting.minus(f"{100 * value:+.1f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -41,11 +42,12 @@ def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[st
         columns += [figure.column, *_limits(figure)]
     if "macs" not in names:
         columns.append(MACS)
-    columns += [RUNS] if len(good) == len(rows) else [RUNS, STATUS]
+    all_good = len(good) == len(rows)
+    columns += [RUNS, dataclasses.replace(STATUS, exported=all_good)]
     unranked = frozenset(range(len(rows))) - good
     told = [NOTES[name] for name in names if name in NOTES]
     told += uncounted((group.label, group.uncounted) for group in comparison.groups)
-    return Table(tuple(columns), rows, (*notes(comparison), *told), unranked)
+    return Table(tuple(columns), rows, (*notes(comparison), *told), unranked, "models")
 
 
 def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:

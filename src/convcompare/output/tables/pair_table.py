@@ -28,11 +28,14 @@ def _pair_table(assessment: Assessment, quantity: Quantity, verdicts: Sequence[V
         cells[verdict.model, verdict.baseline] = _cell(verdict, 1)
         cells[verdict.baseline, verdict.model] = _cell(verdict, -1)
     columns = [Column("model", _title(quantity), "left")]
-    columns += [Column(f"column_{i}", label, priority=i) for i, label in enumerate(labels)]
+    columns += [
+        Column(f"against {label}", label, priority=i, under=("against", label))
+        for i, label in enumerate(labels)
+    ]
     rows = [
         {
             "model": row,
-            **{f"column_{i}": cells.get((row, column)) for i, column in enumerate(labels)},
+            **{f"against {column}": cells.get((row, column)) for column in labels},
         }
         for row in labels
     ]

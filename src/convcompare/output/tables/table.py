@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
 
 from convcompare.core import formatting
-from convcompare.core.errors import one_of, quote
+from convcompare.core.errors import UsageError, one_of, printable, quote
 
 from ..names import fitted
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 Format = Literal["table", "json", "csv", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("table", "json", "csv", "markdown", "latex")
+ENDINGS: Mapping[str, Format] = {
+    ".csv": "csv",
+    ".json": "json",
+    ".md": "markdown",
+    ".tex": "latex",
+    ".txt": "table",
+}
+"""The format of a file by the ending of its name."""
 GAP = 2
 """Columns of space between two columns of a table."""
 NARROW = 60
@@ -40,7 +49,8 @@ class Column:
     ``show`` formats a value for people; exports carry the value itself. ``best`` marks the largest
     or the smallest. ``priority`` 0 stays to the last; higher ones are dropped first. ``exported``
     columns are for programs only: CSV has them, no table for people does. ``missing`` stands in a
-    cell without a value. ``names`` are shortened before any column is dropped.
+    cell without a value. ``names`` are shortened before any column is dropped. In JSON a cell
+    ``under`` (group, name) is the member `name` of an object `group`.
     """
 
     key: str
@@ -52,6 +62,7 @@ class Column:
     exported: bool = False
     missing: str = "–"
     names: bool = False
+    under: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,8 @@ class Table:
     notes: tuple[str, ...] = ()
     unranked: frozenset[int] = frozenset()
     """Rows whose figures do not count when the best is marked."""
+    noun: str = "rows"
+    """What the rows are called in JSON."""
 
     @property
     def shown(self) -> list[Column]:
@@ -115,23 +128,60 @@ def render(table: Table, kind: Format) -> str:
     if kind == "csv":
         return _csv(table)
     if kind == "json":
-        return json.dumps([dict(row) for row in table.rows], indent=1, ensure_ascii=False)
+        rows = [_nested(table, row) for row in table.rows]
+        record = {"schema_version": 1, table.noun: rows, "notes": list(table.notes)}
+        return json.dumps(record, indent=1, ensure_ascii=False)
     from tabulate import tabulate
 
     cells = [[_marked(table, i, c, kind) for c in table.shown] for i in range(len(table.rows))]
-    return tabulate(
+    text = tabulate(
         cells,
         headers=[escaped(column.title, kind) for column in table.shown],
         tablefmt="pipe" if kind == "markdown" else "latex_raw",
         colalign=[column.align for column in table.shown] if cells else None,
         disable_numparse=True,
     )
+    notes = [escaped(note, kind) for note in table.notes]
+    if kind == "latex":
+        lines = "".join(f"\n\n\\noindent {{\\footnotesize {note}}}" for note in notes)
+    else:
+        lines = "\n" + "".join(f"\n- {note}" for note in notes) if notes else ""
+    return f"{text}{lines}"
+
+
+def _nested(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as a JSON object."""
+    found = dict(row)
+    for column in table.columns:
+        if column.under and column.key in found:
+            group, name = column.under
+            found.setdefault(group, {})[name] = found.pop(column.key)
+    return found
 
 
 def check_format(name: str) -> Format:
     """The format of that name; UsageError where there is none."""
     hint = f"formats: {', '.join(FORMATS)}"
     return one_of(FORMATS, name, f"there is no format {quote(name)}", hint)
+
+
+def chosen_format(name: str, out: Path | None) -> Format:
+    """The format of that name, or of the file that is to be written.
+
+    Raises:
+        UsageError: There is no such format, no format has that ending, or the two contradict.
+    """
+    kind = check_format(name)
+    if out is None or not out.suffix:
+        return kind
+    found = ENDINGS.get(out.suffix.lower())
+    if found is None:
+        raise UsageError(
+            f"no format writes {quote(out.suffix)} files", f"endings: {', '.join(ENDINGS)}"
+        )
+    if kind not in ("table", found):
+        raise UsageError(f"`--out {printable(out)}` is not {quote(kind)}", "leave out `--format`")
+    return found
 
 
 def for_terminal(table: Table, width: int | None) -> RichTable:
@@ -275,6 +325,21 @@ _LATEX = {
     "±": r"$\pm$",
     "№": "No.",
     "–": "--",
+    "−": "$-$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "Δ": r"$\Delta$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "…": r"\ldots{}",
+    "|": r"\textbar{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "²": "$^2$",
+    "●": r"$\bullet$",
+    "“": "``",
+    "”": "''",
+    "\u00a0": "~",
 }
 
 

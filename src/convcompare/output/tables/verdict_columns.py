@@ -17,6 +17,7 @@ from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.verdict import Verdict
+from convcompare.comparison.verdict_json import contrast_json
 from convcompare.core import formatting
 from convcompare.store.run_store import RunStore
 
@@ -33,6 +34,7 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
     `names` are columns beyond those of the reports, as in `comparison_table`.
     """
     table = comparison_table(assessment.ranked(), assessment.store, names)
+    table = _with_verdicts(table, assessment)
     if not assessment.comparison.verdict_on:
         return table
     there = {column.key for column in table.columns}
@@ -47,6 +49,40 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
             row.update({column.key: values.get(group.label) for column, values in added
                         if column in new})  # fmt: skip
     return dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells))
+
+
+EXPORTED = (
+    *("baseline", "difference", "difference_low", "difference_high", "p_adjusted", "verdict"),
+    *("time_ratio", "marks"),
+)
+"""What programs have of the verdicts on accuracy, a row a network: fractions, and texts."""
+
+
+def _with_verdicts(table: Table, assessment: Assessment) -> Table:
+    """The table with columns for programs: the verdict on the accuracy of each network."""
+    first = next((one.baseline for one in assessment.contrasts), None)
+    verdicts = {one.model: one for one in assessment.contrasts if one.baseline == first}
+    times = {one.model: one.estimate for one in assessment.costs if one.baseline == first}
+    marks: dict[str, dict[str, None]] = {}
+    for label, _, mark in assessment.marks:
+        marks.setdefault(label, {})[mark.name] = None
+    rows = []
+    for row in table.rows:
+        label, told = row["model"], verdicts.get(row["model"])
+        estimate, time = told and told.estimate, times.get(label)
+        added = {
+            "baseline": first if told else None,
+            "difference": estimate and estimate.value,
+            "difference_low": estimate and estimate.low,
+            "difference_high": estimate and estimate.high,
+            "p_adjusted": told and told.p_adjusted,
+            "verdict": contrast_json(told)["decided"] if told else None,
+            "time_ratio": time and time.value,
+            "marks": "; ".join(marks.get(label, ())) or None,
+        }
+        rows.append({**row, **added})
+    columns = [Column(name, name.replace("_", " "), exported=True) for name in EXPORTED]
+    return dataclasses.replace(table, columns=(*table.columns, *columns), rows=tuple(rows))
 
 
 Values = Mapping[str, Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -13,12 +12,12 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, one_of, quote
-from convcompare.output.tables.table import Column, Table, check_format
+from convcompare.output.tables.table import Column, Table, chosen_format
 from convcompare.store.json_fields import to_record
 
 from ... import completions as c
 from ... import options as o
-from ...output import View, emit_assessment, emit_table, emit_text, end
+from ...output import View, emit_assessment, emit_json, emit_table, emit_text, end
 
 if TYPE_CHECKING:
     from convcompare.store.run import Epoch
@@ -35,6 +34,12 @@ COLUMNS = (
     Column("train_seconds", "time (s)", show=lambda s: f"{s:,.1f}", priority=5),
     Column("ended", "ended", "left", priority=6),
 )
+EXPORTED = (
+    *(COLUMNS[0], Column("model", "model", "left"), Column("code", "code", "left")),
+    *(COLUMNS[2], COLUMNS[3], Column("epochs_done", "epochs"), Column("epochs_asked", "of epochs")),
+    *COLUMNS[5:],
+)
+"""Columns for programs: no cell that a spreadsheet takes for a date."""
 
 
 STATUSES = ("finished", "diverged", "failed", "running", "incomplete")
@@ -87,6 +92,7 @@ def runs(
     sort: o.Sort = None,
     verbose: o.Verbose = False,
     format: o.Format = "table",
+    out: o.Out = None,
 ) -> None:
     """List the runs, show one, or the table of the latest comparison.
 
@@ -99,7 +105,7 @@ def runs(
 
     from ...arguments import parse_columns, parse_figures
 
-    kind = check_format(format)
+    kind = chosen_format(format, out)
     names = parse_columns(columns)
     if verdict_on is not None and name is None:
         raise UsageError(
@@ -115,18 +121,18 @@ def runs(
         latest = select(opened, [name])
         figures = parse_figures(verdict_on) or latest.verdict_on
         assessment = Assessment(replace(latest, verdict_on=figures), opened, all_pairs)
-        emit_assessment(assessment, kind, None, View.parse(names, sort, verbose))
+        emit_assessment(assessment, kind, out, View.parse(names, sort, verbose))
         end(opened)
         return
     if name is not None:
-        emit_text(json.dumps(_record(opened, name), indent=1, ensure_ascii=False), None)
+        emit_json(_record(opened, name), out)
         return
     part = RunFilter(model, dataset, status, _trials_of(opened, comparison))
     rows = [row for row in _rows(opened) if part.holds(row)]
     if kind == "json":
-        emit_text(json.dumps(rows, indent=1, ensure_ascii=False), None)
+        emit_json({"runs": rows}, out)
     elif rows:
-        emit_table(Table(COLUMNS, tuple(rows)), kind)
+        emit_table(Table(COLUMNS if kind == "table" else EXPORTED, tuple(rows)), kind, out)
     elif part.asked:
         emit_text("no run is so: `convcompare runs` lists all", None)
     elif not opened.damage:
@@ -201,6 +207,8 @@ def _row(store: RunStore, run_id: str) -> dict[str, Any]:
         "dataset": trial.dataset,
         "seed": trial.seed,
         "epochs": f"{len(history)}/{trial.config.epochs}",
+        "epochs_done": len(history),
+        "epochs_asked": trial.config.epochs,
         "status": run.status if run else _state(store, run_id),
         "test_accuracy": history[-1].test_accuracy if history else None,
         "train_seconds": run.train_seconds if run else _seconds(history),

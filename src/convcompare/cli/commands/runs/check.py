@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from convcompare.output.tables.table import check_format
 
 from ... import options as o
 from ...console import show_error, show_warning
-from ...output import emit_text
+from ...output import emit_json, emit_text
 
 if TYPE_CHECKING:
     from convcompare.store.check import Damage, Examination
@@ -55,7 +54,7 @@ def check(
     moved = _repair(opened, examination) if repair else {}
     left = [finding for finding in examination.findings if finding not in moved]
     if kind == "json":
-        emit_text(json.dumps(_to_json(examination, moved), indent=1, ensure_ascii=False), None)
+        emit_json(_to_json(examination, moved))
     else:
         emit_text(_words(examination, len(moved)), None)
     for finding, paths in moved.items():
@@ -99,7 +98,6 @@ def _several(number: int, what: str) -> str:
 
 def _to_json(examination: Examination, moved: dict[Damage, list[Path]]) -> dict[str, object]:
     return {
-        "schema_version": 1,
         "runs": examination.runs,
         "comparisons": examination.comparisons,
         "damaged": [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from convcompare.core.errors import UsageError, quote
 from convcompare.output.tables.table import Column, Table, check_format
 
 from ... import options as o
-from ...output import emit_table, emit_text, end
+from ...output import emit_json, emit_table, end
 
 if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore
@@ -42,8 +41,7 @@ def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> No
     opened = RunStore(store)
     rows = tuple(_row(opened, record) for record in opened.comparison_records())
     if kind == "json":
-        record = {"schema_version": 1, "comparisons": rows}
-        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+        emit_json({"comparisons": rows})
     elif rows:
         emit_table(Table(COLUMNS, rows), kind)
     elif not opened.damage:

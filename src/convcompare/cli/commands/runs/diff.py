@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +14,7 @@ from convcompare.store.json_fields import to_record
 
 from ... import completions as c
 from ... import options as o
-from ...output import emit_table, emit_text, end
+from ...output import emit_json, emit_table, emit_text, end
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
@@ -52,8 +51,7 @@ def diff(
     sides = [_facts(opened, select(opened, [name])) for name in (first, second)]
     rows = tuple(_differing(*sides))
     if kind == "json":
-        record = {"schema_version": 1, "first": first, "second": second, "differences": rows}
-        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+        emit_json({"first": first, "second": second, "differences": rows})
     elif rows:
         columns = (COLUMNS[0], _titled(COLUMNS[1], first), _titled(COLUMNS[2], second))
         emit_table(Table(columns, rows), kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from contextlib import closing
 from dataclasses import replace
@@ -17,7 +16,7 @@ from convcompare.output.tables.table import Column, Table, check_format
 from ... import completions as c
 from ... import options as o
 from ...console import out, talk
-from ...output import emit_table, emit_text
+from ...output import emit_json, emit_table
 
 if TYPE_CHECKING:
     from convcompare.data.dataset import Sources
@@ -111,7 +110,6 @@ def _show(repetition: Repetition, kind: Any) -> int:
     parts = [dict(vars(part)) for part in repetition.agreements]
     if kind == "json":
         record = {
-            "schema_version": 1,
             "id": repetition.run.id,
             "equal": repetition.equal,
             "parts": parts,
@@ -119,7 +117,7 @@ def _show(repetition: Repetition, kind: Any) -> int:
                 {"name": name, "then": then, "now": now} for name, then, now in differences
             ],
         }
-        emit_text(json.dumps(record, indent=1, ensure_ascii=False), None)
+        emit_json(record)
         return 0 if repetition.equal else 1
     emit_table(Table(COLUMNS, tuple(parts)), kind)
     if kind == "table":
