@@ -172,7 +172,7 @@ def test_runs_record_both_and_figures_come_from_them(
             rows = (tmp_path / path).with_suffix(".csv").read_text().splitlines()
             assert len(rows) > 1
             assert len({row.count(",") for row in rows}) == 1
-    record = run("plot", "gradients", "--format", "json").json()[0]
+    record = run("plot", "gradients", "--format", "json").json()["figures"][0]
     assert record["columns"][:2] == ["model", "depth"]
     assert len(record["rows"][0]) == len(record["columns"])
     assert run("plot", "gradiants").err.splitlines()[1] == " hint: did you mean `gradients`?"

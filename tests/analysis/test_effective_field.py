@@ -105,7 +105,7 @@ def test_table(run: Callable[..., Any]) -> None:
 
 def test_json(run: Callable[..., Any]) -> None:
     result = run("receptive-field", "cnn:depth=6", "fcn", "cnn:attention=se", "--format", "json")
-    cnn, fcn, gated = result.json()
+    cnn, fcn, gated = result.json()["models"]
     assert (cnn["model"], cnn["size"], cnn["stride"], cnn["start"]) == ("cnn:depth=6", 38, 4, -17)
     assert cnn["after_pooling"]["size"] == 42 and cnn["method"] == "traced"
     first, *_, last = cnn["layers"]
@@ -197,7 +197,7 @@ class Numpy(Rolled):
 def test_networks_of_ones_own(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NETWORKS)
     result = run("receptive-field", "net.py:Rolled", "--format", "json")
-    (record,) = result.json()
+    (record,) = result.json()["models"]
     assert record["method"] == "measured" and "`roll`" in record["reason"]
     assert record["layers"][0]["size"] == 3
     table = run("receptive-field", "net.py:Rolled", "net.py:Numpy")
@@ -218,7 +218,7 @@ def test_effective_files(run: Callable[..., Any]) -> None:
     rows = list(csv.DictReader(Path("f/effective-field.csv").read_text().splitlines()))
     assert len(rows) == 2 * 32 * 32
     again = run("receptive-field", "simple", "--effective", "--images", "2", "-f", "json")
-    assert again.json()[0]["layer"] == "pool2"
+    assert again.json()["layers"][0]["layer"] == "pool2"
 
 
 def test_effective_field_of_a_run(run: Callable[..., Any]) -> None:
@@ -229,10 +229,10 @@ def test_effective_field_of_a_run(run: Callable[..., Any]) -> None:
     options = ("--effective", "--run", name[:6], "--dataset", few, "--images", "4")
     result = run("receptive-field", *options, "--format", "json")
     assert result.code == 0
-    assert result.json()[0]["model"] == "simple:width=4x4"
+    assert result.json()["layers"][0]["model"] == "simple:width=4x4"
     start = run("receptive-field", "simple:width=4x4", "--effective", "-d", few,
                 "--images", "4", "--format", "json")  # fmt: skip
-    assert start.json()[0]["mass_size"] != result.json()[0]["mass_size"]
+    assert start.json()["layers"][0]["mass_size"] != result.json()["layers"][0]["mass_size"]
     wrong = run("receptive-field", "cnn", *options)
     assert wrong.code == 2 and "which do not fit" in wrong.err
     assert len(wrong.err.splitlines()) == 2

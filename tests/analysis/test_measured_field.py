@@ -283,7 +283,9 @@ def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:
     spec = f"{tmp_path / 'net.py'}:Net"
     shown = run("receptive-field", spec, "--dataset", "mnist-mini")
     assert shown.code == 0 and "not known" in shown.out
-    record = run("receptive-field", spec, "--dataset", "mnist-mini", "--format", "json").json()[0]
+    record = run("receptive-field", spec, "--dataset", "mnist-mini", "--format", "json").json()[
+        "models"
+    ][0]
     assert record["size"] is None and "numbers that depend" in record["not_known"]
 
 
@@ -292,6 +294,6 @@ def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:
 def test_the_case_of_in_place_operations_by_the_command(run: Run) -> None:
     specs = [f"{INPLACE / 'inplace_add.py'}:{name}" for name in ("Measured", "Traced")]
     shown = run("receptive-field", *specs, "--dataset", "mnist-mini", "--format", "json")
-    for record in shown.json():
+    for record in shown.json()["models"]:
         sizes = {layer["name"]: layer["size"] for layer in record["layers"]}
         assert record["size"] == sizes["last"] == 9 and sizes["a"] == 3

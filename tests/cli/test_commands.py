@@ -125,7 +125,7 @@ def test_stopped_and_repeated_is_bit_identical(tmp_path: Path, number: signal.Si
 def test_the_plan_trains_nothing(run: Run, tmp_path: Path) -> None:
     result = run("compare", *MINI, "fcn", "simple", "--dry-run", "--format", "json")
     assert result.code == 0
-    plan = result.json()
+    plan = result.json()["models"]
     assert [row["parameters"] for row in plan] == [109_386, 421_642]
     assert all(row["estimated_seconds"] > 0 for row in plan)
     assert not (tmp_path / "runs").exists()
@@ -136,13 +136,14 @@ def test_a_diverged_run_is_named_and_the_others_go_on(run: Run) -> None:
     assert result.code == 1
     assert result.err.count("diverged") >= 2
     assert "diverged" in result.out
-    listed = {row["status"] for row in run("runs", "--format", "json").json()}
+    listed = {row["status"] for row in run("runs", "--format", "json").json()["runs"]}
     assert listed == {"diverged"}
 
 
 @pytest.mark.torture  # all networks are built; test_zoo.py has the counts of each
 def test_models_lists_counts(run: Run) -> None:
-    rows = {r["model"]: r for r in run("models", "--dataset", "cifar10", "-f", "json").json()}
+    listed = run("models", "--dataset", "cifar10", "-f", "json").json()["models"]
+    rows = {r["model"]: r for r in listed}
     assert {"model", "parameters", "macs", "summary"} <= set(rows["fcn"])
     assert rows["residual"]["parameters"] == 161_482
     assert rows["simple"]["parameters"] == 545_098

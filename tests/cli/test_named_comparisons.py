@@ -62,7 +62,7 @@ def test_a_name_means_one_thing(run: Run, name: str) -> None:
 
 def test_runs_are_filtered(store: Path, run: Run) -> None:
     def ids(*options: str) -> int:
-        return len(run("runs", *options, "-f", "json").json())
+        return len(run("runs", *options, "-f", "json").json()["runs"])
 
     assert ids() == 3
     assert ids("--model", "fcn:hidden=4") == 2
@@ -77,9 +77,12 @@ def test_a_run_that_is_written_is_running(store: Path, run: Run) -> None:
     gone = opened.ids()[0]
     record = opened.run(gone)
     (store / gone / "run.json").unlink()
-    assert {row["status"] for row in run("runs", "-f", "json").json()} == {"finished", "incomplete"}
+    assert {row["status"] for row in run("runs", "-f", "json").json()["runs"]} == {
+        "finished",
+        "incomplete",
+    }
     with opened.lock(record.id):
-        rows = run("runs", "--status", "running", "-f", "json").json()
+        rows = run("runs", "--status", "running", "-f", "json").json()["runs"]
         assert [row["id"] for row in rows] == [gone]
         (first,) = [one for one in run("runs", "comparisons", "-f", "json").json()["comparisons"]
                     if one["state"] == "running"][:1]  # fmt: skip

@@ -209,7 +209,7 @@ def test_a_run_is_removed_and_its_comparison_says_so(store: Path, run: Run) -> N
     assert not (store / gone).exists()
     latest = run("runs", "latest")
     assert latest.code == 0
-    assert left == run("runs", "--format", "json").json()[0]["id"]
+    assert left == run("runs", "--format", "json").json()["runs"][0]["id"]
     assert (
         f"run {gone} of {COMPARE[3]} is not in the store: removed, or not yet begun" in latest.err
     )

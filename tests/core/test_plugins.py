@@ -121,7 +121,7 @@ def test_what_a_package_adds_is_listed_used_and_identified_by_its_file(installed
     assert options == {"width": "8", "kernel": "3"}
     assert json.loads(squared)["parameters"] == 8 * 26 + 4 * (16 * 8 + 1)
     assert "`width` is the number of channels." in one
-    assert "stripes" in {row["name"] for row in json.loads(datasets)}
+    assert "stripes" in {row["name"] for row in json.loads(datasets)["datasets"]}
     assert "Parameters of each model" in plots
 
     assert "margin" in table

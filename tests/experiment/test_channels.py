@@ -80,7 +80,7 @@ def test_a_network_of_three_channels_on_grey_images(run: Callable[..., Any]) -> 
     refused = run("compare", "net.py:Net", *FAST)
     assert refused.code == 2 and "--channels 3" in refused.err
     assert "--channels 3" in run("compare", "torchvision:resnet18", *FAST).err
-    grey = run("compare", "simple:width=4x4,hidden=8", *FAST, "--dry-run").json()
+    grey = run("compare", "simple:width=4x4,hidden=8", *FAST, "--dry-run").json()["models"]
     record = run("compare", "net.py:Net", *FAST, "--channels", "3").json()
     assert "mnist-mini:channels=3" in str(record["dataset"])
     assert "channels" not in str(grey)

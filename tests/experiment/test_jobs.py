@@ -113,7 +113,7 @@ def test_the_bits_are_those_of_one_at_a_time_and_the_times_were_measured_alone(
         "steps of each run timed alone on cpu, 1 thread, after the trainings (which ran 2"
         in result.out
     )
-    record = run("runs", "latest", "--store", "two", "--format", "json").json()
+    record = run("runs", "latest", "--store", "two", "--format", "json").json()["runs"]
     store = RunStore(tmp_path / "two")
     for model in record["models"]:
         (shown,) = model["runs"]
@@ -143,7 +143,7 @@ def test_without_a_timing_there_is_no_time_and_the_next_call_measures_it(
     assert (one.train_seconds, one.epoch_seconds, one.inference) == (None, None, ())
     assert all(mark.name != "shared" for mark in marks(one, 2000, 0.1))
     assert time_words(comparison).startswith("none of 2 that ran 2 at a time")
-    shown = run("runs", "latest", "--store", "two", "--format", "json").json()
+    shown = run("runs", "latest", "--store", "two", "--format", "json").json()["runs"]
     assert [model["train_seconds"] for model in shown["models"]] == [None, None]
     assert "no time was measured" in shown["cost_contrasts"][0]["verdict"]
     assert run("runs", "--store", "two").code == 0
@@ -189,7 +189,7 @@ def test_who_dies_or_raises_is_told_and_the_others_go_on(run: Run, tmp_path: Pat
     assert "once.py:Net · seed 0 · its process was killed (signal 9, SIGKILL): try 2" in result.err
     assert "once.py:Net · seed 0 · goes on after epoch 1" in result.err
     assert "out of memory? its process was killed (signal 9, SIGKILL), 3 times" in result.err
-    rows = run("runs", "--store", "two", "--format", "json").json()
+    rows = run("runs", "--store", "two", "--format", "json").json()["runs"]
     statuses = {row["model"].partition(".py")[0]: row["status"] for row in rows}
     failed, finished = {"dies", "raises"}, {"once", "fcn:hidden=8"}
     assert statuses == {**dict.fromkeys(failed, "failed"), **dict.fromkeys(finished, "finished")}

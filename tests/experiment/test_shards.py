@@ -72,12 +72,14 @@ def test_a_study_has_shards_too(run: Run, tmp_path: Path) -> None:
     for number in (1, 2):
         part = run(*study, "--threads", "1", "--shard", f"{number}/2", "--format", "json")
         assert (part.code, part.out, part.err) == (0, "", "")
-    rows = run("runs", "--format", "json").json()
+    rows = run("runs", "--format", "json").json()["runs"]
     assert len(rows) > 1 and {row["status"] for row in rows} == {"finished"}
 
 
 def test_the_plan_of_a_shard_counts_its_trials(run: Run) -> None:
-    plan = run("compare", *TRIALS, "--dry-run", "--shard", "2/3", "--format", "json").json()
+    plan = run("compare", *TRIALS, "--dry-run", "--shard", "2/3", "--format", "json").json()[
+        "models"
+    ]
     assert sum(row["seeds"] for row in plan) == 2
 
 

@@ -74,7 +74,9 @@ def net(in_channels: int, num_classes: int, width: int = 8) -> nn.Module:
 def test_the_command_matches_ones_own_network_and_says_so(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NET)
     options = ("--dataset", "mnist-mini", "--epochs", "1", "--match", "parameters", "--dry-run")
-    plan = run("compare", "fcn:hidden=8", "net.py:net", *options, "--format", "json").json()
+    plan = run("compare", "fcn:hidden=8", "net.py:net", *options, "--format", "json").json()[
+        "models"
+    ]
     sizes = {row["model"]: row["parameters"] for row in plan}
     (label,) = (name for name in sizes if name.startswith("net.py:net ×"))
     assert abs(sizes[label] / sizes["fcn:hidden=8"] - 1) <= TOLERANCE

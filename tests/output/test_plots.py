@@ -391,7 +391,7 @@ def test_what_cannot_be_drawn_is_told_and_the_rest_drawn(folder: Path, run: Run)
     result = run("plot", "all", THREE[0], "--store", store, "--format", "json")
     assert result.code == 0
     assert "filters is not drawn: none of these networks has a convolution" in result.err
-    assert "learning-curves" in {drawing["name"] for drawing in result.json()}
+    assert "learning-curves" in {drawing["name"] for drawing in result.json()["figures"]}
     alone = run("plot", "filters", THREE[0], "--store", store)
     assert (alone.code, alone.out) == (2, "")
 
@@ -534,7 +534,7 @@ def test_runs_that_do_not_belong_together_are_refused(folder: Path, run: Run) ->
 def test_bad_requests(folder: Path, run: Run) -> None:
     for arguments, words in (
         (("loss",), "there is no comparison"),
-        (("loss", "fcn"), "no study, model or run is called `fcn`"),
+        (("loss", "fcn"), "no study, comparison, model or run is called `fcn`"),
         (("loss", "--format", "csv"), "formats: figure, json"),
     ):
         result = run("plot", *arguments, "--store", "empty")
@@ -558,7 +558,7 @@ def test_what_was_not_recorded_names_the_command_that_records_it(
     assert result.code == 2
     assert "recorded no gradients" in result.err
     assert "`convcompare compare … --fresh` records them" in result.err
-    shown = json.loads(run("plot", "all", "--store", "copy", "--format", "json").out)
+    shown = json.loads(run("plot", "all", "--store", "copy", "--format", "json").out)["figures"]
     assert "gradients-by-layer" not in {drawing["name"] for drawing in shown}
 
 

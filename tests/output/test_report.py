@@ -310,7 +310,11 @@ def test_the_conditions_say_where_runs_were_made(hostile_store: Path) -> None:
     ("arguments", "error", "hint"),
     [
         ([], "there is no comparison in `runs`", "`convcompare compare` makes one"),
-        (["lates"], "no study, model or run is called `lates`", "did you mean `latest`?"),
+        (
+            ["lates"],
+            "no study, comparison, model or run is called `lates`",
+            "did you mean `latest`?",
+        ),
     ],
 )
 def test_bad_requests(run: Run, arguments: list[str], error: str, hint: str) -> None:

@@ -285,7 +285,7 @@ def test_an_error_of_a_network_is_told_and_not_tried_again(
     assert result.code == 1
     assert "failed: ValueError: no such luck (net.py, line 17)" in result.err
     assert "try 2" not in result.err
-    (row,) = run("runs", "--format", "json").json()
+    (row,) = run("runs", "--format", "json").json()["runs"]
     assert row["status"] == "failed"
 
 

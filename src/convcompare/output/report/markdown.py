@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 
@@ -60,9 +61,8 @@ def _block(block: Block) -> str:
 
 def _table(block: TableBlock, number: int) -> str:
     notes = "".join(f"\n\n{_paragraph(note)}" for note in block.table.notes)
-    return (
-        f"**Table {number}.** {_inline(block.caption)}\n\n{render(block.table, 'markdown')}{notes}"
-    )
+    table = render(dataclasses.replace(block.table, notes=()), "markdown")
+    return f"**Table {number}.** {_inline(block.caption)}\n\n{table}{notes}"
 
 
 def _figure(block: FigureBlock, number: int, address: str) -> str:

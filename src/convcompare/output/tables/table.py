@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
@@ -145,7 +146,8 @@ def render(table: Table, kind: Format) -> str:
     if kind == "latex":
         lines = "".join(f"\n\n\\noindent {{\\footnotesize {note}}}" for note in notes)
     else:
-        lines = "\n" + "".join(f"\n- {note}" for note in notes) if notes else ""
+        items = (re.sub(r"^(?=[#+-]|\d+[.)])", r"\\", note) for note in notes)  # no headings
+        lines = "\n" + "".join(f"\n- {item}" for item in items) if notes else ""
     return f"{text}{lines}"
 
 
