@@ -19,6 +19,7 @@ from .collapse import Collapse
 from .comparison import Comparison
 from .contrasts import contrasts
 from .cost_contrasts import cost_contrasts
+from .doubts import ABOUT, Doubts, doubts
 from .figures import asked
 from .figures.catalogue import named
 from .figures.figure_json import figure_json
@@ -169,6 +170,11 @@ class Assessment:
         ]
 
     @cached_property
+    def doubts(self) -> Doubts:
+        """Which of the runs have figures that these marks make not comparable."""
+        return doubts((run, mark.name) for _, run, mark in self.marks)
+
+    @cached_property
     def collapses(self) -> tuple[Collapse, ...]:
         """The networks of which some run of several diverged or ended at chance level."""
         return collapse.collapses(self.comparison, self._dead)
@@ -214,10 +220,17 @@ class Assessment:
         return found
 
     def ranked(self) -> Comparison:
-        """The comparison with the networks at chance level called so, which unranks them."""
+        """The comparison with the networks at chance level called so, which unranks them.
+
+        Those with other marks know which of their figures are in doubt.
+        """
         labels = {label for label, _, mark in self.marks if mark.name == "chance"}
         groups = (
-            replace(group, remark="at chance level") if group.label in labels else group
+            replace(
+                group,
+                remark="at chance level" if group.label in labels else group.remark,
+                doubted=frozenset(one for one in ABOUT if self.doubts.of(group, one)),
+            )
             for group in self.comparison.groups
         )
         return replace(self.comparison, groups=tuple(groups))

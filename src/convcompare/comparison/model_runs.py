@@ -23,6 +23,8 @@ class ModelRuns:
     reused: int = 0
     remark: str = ""
     """Why the figures do not count although the runs finished, in words; empty where they do."""
+    doubted: frozenset[str] = frozenset()
+    """Which figures marks of its runs make not comparable: ``accuracy``, ``time``."""
 
     @property
     def finished(self) -> tuple[Run, ...]:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convcompare.core import formatting
 from convcompare.core.errors import one_of, quote
 from convcompare.store import atomic_files
 
 from ..tables.table import csv_text
+from .fonts import installed
 from .style import ModelStyle, plain
 
 if TYPE_CHECKING:
@@ -188,10 +188,12 @@ def share_limits(axes: Sequence[Axes]) -> None:
 
 
 def headline(figure: Figure, text: str) -> None:
-    """A quiet line above the panels; the figure grows by it."""
-    lines = formatting.wrapped(plain(text), int(19.5 * figure.get_figwidth()))
-    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY)
-    _grow(figure, 0.12 + 0.14 * len(lines))
+    """A quiet line above the panels; the figure grows by it.
+
+    It is wrapped when it is drawn, at whatever width the figure then has.
+    """
+    title = figure.suptitle(plain(text), x=0.01, ha="left", fontsize=7, color=GREY, wrap=True)
+    grow(figure, 0.12 + title.get_window_extent(renderer(figure)).height / figure.dpi)
 
 
 def legend_below(figure: Figure, shown: Iterable[ModelStyle], bars: bool = False) -> None:
@@ -206,7 +208,7 @@ def legend_below(figure: Figure, shown: Iterable[ModelStyle], bars: bool = False
         legend = figure.legend(handles=handles, loc="outside lower center", ncols=columns)
         extent = legend.get_window_extent(renderer(figure))
         if extent.width < figure.bbox.width or columns == 1:
-            _grow(figure, extent.height / figure.dpi)
+            grow(figure, extent.height / figure.dpi)
             return
         legend.remove()
 
@@ -218,7 +220,8 @@ def renderer(figure: Figure) -> RendererAgg:
     return found
 
 
-def _grow(figure: Figure, height: float) -> None:
+def grow(figure: Figure, height: float) -> None:
+    """Make a figure higher, by inches."""
     figure.set_figheight(figure.get_figheight() + height)
 
 
@@ -252,4 +255,4 @@ def styled() -> AbstractContextManager[None]:
     """Within it, everything is drawn in the style of the tool."""
     import matplotlib
 
-    return matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+    return matplotlib.rc_context(STYLE | {"font.family": installed()})  # type: ignore[arg-type]

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
-from convcompare.core.errors import DataError, UsageError, quote
+from convcompare.core.errors import DataError, UsageError, printable, quote
 from convcompare.core.registry import Entry
 from convcompare.data.dataset import Dataset, Images, Sources
 from convcompare.data.load import load_dataset
@@ -24,6 +25,7 @@ from convcompare.store.run import Run
 from convcompare.store.run_store import Predictions, RunStore
 
 from .figure import Drawing, headline
+from .fonts import lacking
 from .style import ModelStyle, looks
 
 
@@ -65,6 +67,21 @@ class Source:
     def assessment(self) -> Assessment:
         """The verdicts on the comparison, in the figures that it is about."""
         return Assessment(self.comparison, self.store)
+
+    def look(self, group: ModelRuns, *about: About) -> ModelStyle:
+        """How a model is drawn in a figure of accuracies, or of times: hollow if it has marks."""
+        return replace(
+            self.looks[group.label], hollow=bool(self.assessment.doubts.of(group, *about))
+        )
+
+    def look_of_run(self, group: ModelRuns, run: Run, about: About) -> ModelStyle:
+        """The same of one of its runs."""
+        marked = bool(self.assessment.doubts.of_run(run, about))
+        return replace(self.looks[group.label], hollow=marked)
+
+    def marked(self, *about: About) -> str:
+        """Which models have which marks, in words; empty if none has."""
+        return self.assessment.doubts.words(self.groups, *about)
 
     def first_runs(self) -> Iterator[tuple[str, Run]]:
         """The first finished run of each model, with its label."""
@@ -134,6 +151,8 @@ class Source:
         found += [f"{label}: {_runs(count)} not ended, not shown" for label, count in going.items()]
         gone = Counter(label for label, _ in self.comparison.missing)
         found += [f"{label}: {_runs(count)} not in the store" for label, count in gone.items()]
+        if missing := lacking("".join(printable(label) for label in self.comparison.labels)):
+            found.append(f"□: no installed font has {missing}")
         for label, run in self.first_runs() if needs else ():
             if f"analyses/{needs}.npz" not in run.sha256:
                 found.append(f"{label}: no {needs} recorded, not shown")
@@ -149,12 +168,15 @@ class Source:
 def draw(entry: Entry, source: Source) -> list[Drawing]:
     """The figures of a kind; what they leave out is said in them and in their captions."""
     missing = source.left_out(entry.info.get("needs"))
+    marked = source.marked(*entry.info.get("about", ("accuracy",)))
+    if marked:
+        marked = f"{'hollow' if entry.info.get('hollow') else 'marked'}: {marked}"
     drawings: Sequence[Drawing] = entry.function(source)
     finished = []
     for drawing in drawings:
-        parts = [source.conditions(), *([drawing.key] if drawing.key else []), *missing]
-        headline(drawing.figure, " · ".join(parts))
-        said = "".join(f" {line}." for line in missing)
+        parts = [source.conditions(), drawing.key, marked, *missing]
+        headline(drawing.figure, " · ".join(part for part in parts if part))
+        said = "".join(f" {line}." for line in [*missing, *([marked] if marked else [])])
         finished.append(replace(drawing, caption=drawing.caption + said, alt=drawing.alt + said))
     return finished
 

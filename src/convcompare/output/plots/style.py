@@ -8,6 +8,9 @@ from typing import Any
 
 from convcompare.core.errors import printable
 
+from ..names import elided, fitted
+from .fonts import drawable
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito 2008: seven colours that people with any colour vision tell apart."""
 MARKERS = "osD^vPX*<>pd"
@@ -27,6 +30,8 @@ class ModelStyle:
     marker: str
     linestyle: str
     hatch: str
+    hollow: bool = False
+    """Whether its marks are drawn without a fill: its figures do not compare."""
 
     @property
     def name(self) -> str:
@@ -42,6 +47,7 @@ class ModelStyle:
             "linestyle": self.linestyle,
             "markersize": 3.5,
             "linewidth": 1.3,
+            **self._fill,
         }
 
     def dots(self) -> dict[str, Any]:
@@ -51,13 +57,14 @@ class ModelStyle:
             "color": self.colour,
             "marker": self.marker,
             "linestyle": "",
+            **self._fill,
         }
 
     def bar(self) -> dict[str, Any]:
         """As a bar: a pale fill with a strong edge."""
         from matplotlib.colors import to_rgba
 
-        fill = to_rgba(self.colour, 0.3)
+        fill = to_rgba("white" if self.hollow else self.colour, 0.3)
         return {
             "label": self.name,
             "facecolor": fill,
@@ -66,21 +73,37 @@ class ModelStyle:
             "linewidth": 0.8,
         }
 
+    @property
+    def _fill(self) -> dict[str, Any]:
+        return {"markerfacecolor": "white"} if self.hollow else {}
+
 
 def looks(labels: Sequence[str]) -> Mapping[str, ModelStyle]:
     """One look a model, by its place among all labels of a comparison: twelve differ in marker."""
     found: dict[str, ModelStyle] = {}
+    names = distinct(labels, LONGEST)
     for i, label in enumerate(labels):
-        name, taken = shortened(label), {look.shown for look in found.values()}
-        copies = (f"{shortened(label, LONGEST - 5)} ({n})" for n in range(2, len(labels) + 2))
         turn = i // len(COLOURS)
         found[label] = ModelStyle(
-            name if name not in taken else next(c for c in copies if c not in taken),
+            names[i],
             COLOURS[i % len(COLOURS)],
             MARKERS[i % len(MARKERS)],
             LINES[turn % len(LINES)],
             HATCHES[turn % len(HATCHES)],
         )
+    return found
+
+
+def distinct(names: Sequence[str], room: int) -> list[str]:
+    """Names in `room` characters of which no two look the same in a figure."""
+    found: list[str] = []
+    seen: dict[str, str] = {}
+    for name, cut in zip(names, fitted(names, room), strict=True):
+        shown, number = cut, 2
+        while seen.setdefault(plain(shown), name) != name:
+            mark = f" ({number})"
+            shown, number = elided(cut, room - len(mark)) + mark, number + 1
+        found.append(shown)
     return found
 
 
@@ -99,5 +122,5 @@ def shortened(label: str, longest: int = LONGEST) -> str:
 
 
 def plain(text: str) -> str:
-    """A name as matplotlib shows it: a dollar sign starts no formula."""
-    return text.replace("$", r"\$")
+    """A text as matplotlib shows it: a dollar sign starts no formula, every character has a font."""
+    return drawable(text).replace("$", r"\$")

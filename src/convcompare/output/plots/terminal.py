@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from string import ascii_letters
 
+from .limits import bulk
 from .style import shortened
 
 HEIGHT = 14
@@ -125,21 +126,23 @@ def forest_cells(row: ForestLine, axis: tuple[float, float], space: int, none: f
         cells[left] = "◂" if row.ends[0] < low else "├"
         cells[right] = "▸" if row.ends[1] > high else "┤"
     if row.value is not None:
-        cells[place(row.value)] = "●" if row.filled else "○"
+        mark = "●" if row.filled else "○"
+        cells[place(row.value)] = "◂" if row.value < low else "▸" if row.value > high else mark
     return "".join(cells)
 
 
 def forest_range(
     rows: Sequence[tuple[float | None, tuple[float, float] | None]], none: float
 ) -> tuple[float, float]:
-    """Where the axis of a forest begins and ends: all values are within, and `none`.
+    """Where the axis of a forest begins and ends: the bulk of the values is within, and `none`.
 
     So are the intervals, unless one is so much longer than the others and than the values are apart
     that these could not be told from each other.
     """
-    values = [none, *(value for value, _ in rows if value is not None)]
+    known = [(min(value, none), max(value, none)) for value, _ in rows if value is not None]
     ends = [pair for _, pair in rows if pair is not None]
-    low, high = min(values), max(values)
+    spread = min((right - left for left, right in ends), default=0.0)
+    low, high = bulk(known, max(spread, 1e-12)) or (none, none)
     narrowest = min((right - left for left, right in ends), default=0.0)
     room = max(high - low, 3 * narrowest) or abs(none) or 1.0
     low = max(low - room, min([low, *(left for left, _ in ends)]))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.run_figures import gradient_of_run
 from convcompare.comparison.stats.estimates import Estimate, over_seeds
@@ -47,6 +48,9 @@ class Figure:
 
     column: Column
     value: Callable[[ModelRuns, Context], Any]
+    about: About | Literal["network"] = "accuracy"
+    """What a mark of a run has to concern for the figure not to be the best: nothing if it is
+    counted of the network."""
 
     @property
     def is_estimate(self) -> bool:

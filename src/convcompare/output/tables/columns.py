@@ -46,6 +46,7 @@ DEFAULT = (
     Figure(
         Column("time", "time (s)", show=cells.duration, best="low", priority=1),
         cells.run_figure(lambda run: run.train_seconds),
+        "time",
     ),
 )
 EXTRA: Mapping[str, tuple[Figure, ...]] = {
@@ -56,17 +57,20 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
         Figure(
             Column("epoch_time", "s/epoch", show=cells.duration, best="low", priority=3),
             cells.run_figure(lambda run: run.epoch_seconds),
+            "time",
         ),
     ),
     "inference": (
         Figure(
             Column("inference", "ms/image", show=cells.milliseconds, best="low", priority=3),
             cells.latency(1),
+            "time",
         ),
         Figure(
             Column("inference_batch", "ms/image batched", show=cells.milliseconds, best="low",
                    priority=4),
             cells.latency(0),
+            "time",
         ),
     ),
     "lr": (
@@ -88,7 +92,7 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     "macs": (
         Figure(Column("macs", "MACs", show=formatting.large, best="low", priority=3,
                       missing="not counted"),
-               lambda g, _: g.macs),
+               lambda g, _: g.macs, "network"),
     ),
     "receptive-field": (
         Figure(Column("receptive_field", "receptive field", priority=3), cells.field),
@@ -107,6 +111,7 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
         Figure(
             Column("memory", "peak memory", show=formatting.size, best="low", priority=3),
             cells.memory,
+            "network",
         ),
     ),
     "tta": (

@@ -45,14 +45,35 @@ def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[st
     all_good = len(good) == len(rows)
     columns += [RUNS, dataclasses.replace(STATUS, exported=all_good)]
     unranked = frozenset(range(len(rows))) - good
+    doubted = frozenset(
+        (place, figure.column.key)
+        for place, group in enumerate(comparison.groups)
+        for figure in figures
+        if figure.about in group.doubted and figure.column.best
+    )
     told = [NOTES[name] for name in names if name in NOTES]
     told += uncounted((group.label, group.uncounted) for group in comparison.groups)
-    return Table(tuple(columns), rows, (*notes(comparison), *told), unranked, "models")
+    return Table(
+        tuple(columns), rows, (*notes(comparison), *told), unranked, doubted, noun="models"
+    )
 
 
 def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     """A sentence for each model whose MACs are not known: which operators were not counted."""
     return [f"MACs of {label} not counted: {', '.join(names)}" for label, names in models if names]
+
+
+def in_doubt(groups: Sequence[ModelRuns]) -> list[str]:
+    """Which models cannot have the best figures of a kind, for the marks of their runs."""
+    found = []
+    for about, figures in (("accuracy", "losses and accuracies"), ("time", "times")):
+        labels = [group.label for group in groups if about in group.doubted and not group.remark]
+        if labels and len(groups) > 1:
+            many = f"{len(labels)} of {len(groups)} networks" if len(labels) > 3 else ""
+            found.append(
+                f"never bold, for marks of the runs: {figures} of {many or ', '.join(labels)}"
+            )
+    return found
 
 
 def _limits(figure: Figure) -> list[Column]:
@@ -96,6 +117,7 @@ def notes(comparison: Comparison) -> list[str]:
     if words and comparison.seeds > 1:
         found.append(f"verdicts and score: {words}")
     found += conditions.notes
+    found += in_doubt(comparison.groups)
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
         found.append(f"{which} from earlier calls (`--fresh` trains them again)")

@@ -47,8 +47,10 @@ def sorted_by(table: Table, key: str) -> Table:
         return table
     order = sorted(range(len(table.rows)), key=lambda row: _rank(table, column, row))
     unranked = frozenset(place for place, row in enumerate(order) if row in table.unranked)
+    places = {row: place for place, row in enumerate(order)}
+    doubted = frozenset((places[row], key) for row, key in table.doubted)
     rows = tuple(table.rows[row] for row in order)
-    return dataclasses.replace(table, rows=rows, unranked=unranked)
+    return dataclasses.replace(table, rows=rows, unranked=unranked, doubted=doubted)
 
 
 def _key(name: str) -> str:

@@ -96,6 +96,8 @@ class Table:
     notes: tuple[str, ...] = ()
     unranked: frozenset[int] = frozenset()
     """Rows whose figures do not count when the best is marked."""
+    doubted: frozenset[tuple[int, str]] = frozenset()
+    """Single cells that do not, as row and key of the column."""
     noun: str = "rows"
     """What the rows are called in JSON."""
 
@@ -116,7 +118,9 @@ class Table:
         values = {
             i: float(row[column.key])
             for i, row in enumerate(self.rows)
-            if row.get(column.key) is not None and i not in self.unranked
+            if row.get(column.key) is not None
+            and i not in self.unranked
+            and (i, column.key) not in self.doubted
         }
         if len(values) < 2:
             return set()

@@ -48,7 +48,20 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
         for row, group in zip(cells, assessment.comparison.groups, strict=True):
             row.update({column.key: values.get(group.label) for column, values in added
                         if column in new})  # fmt: skip
-    return dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells))
+    doubted = table.doubted | _doubted(assessment)
+    return dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells), doubted=doubted)
+
+
+def _doubted(assessment: Assessment) -> frozenset[tuple[int, str]]:
+    """The cells of these columns whose runs have marks, as row and key."""
+    measures = [named(name) for name in assessment.comparison.verdict_on]
+    return frozenset(
+        (row, one.quantity.name)
+        for row, group in enumerate(assessment.comparison.groups)
+        for one in measures
+        if one.test != "counted"
+        and assessment.doubts.of(group, "time" if one.timed else "accuracy")
+    )
 
 
 EXPORTED = (

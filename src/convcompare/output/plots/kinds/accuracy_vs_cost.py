@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core import formatting
 from convcompare.core.registry import register
 from convcompare.store.run import Run
 
-from ..figure import GREY, Drawing, legend_below, log_axis, outer_labels, panels
+from ..end_labels import name_models
+from ..figure import GREY, Drawing, log_axis, outer_labels, panels
+from ..limits import PERCENT, arrows_of_curves, bulk, padded, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +27,10 @@ if TYPE_CHECKING:
     from ..style import ModelStyle
 
 
+LEAST = 0.5
+"""Percentage points that an axis shows at least."""
+
+
 @dataclass(frozen=True)
 class CostAxis:
     """One kind of cost: how it is called, how much it is for a model, how it is written."""
@@ -30,6 +39,7 @@ class CostAxis:
     title: str
     value: Callable[[ModelRuns], float | None]
     show: Callable[[float], str]
+    is_time: bool = False
 
 
 def latency(run: Run) -> float | None:
@@ -51,14 +61,18 @@ def _mean_training(group: ModelRuns) -> float | None:
 COSTS = (
     CostAxis("parameters", "parameters", lambda group: group.parameters, formatting.large),
     CostAxis("macs", "multiply-accumulates an image (MACs)", lambda g: g.macs, formatting.large),
-    CostAxis("train_seconds", "training (s)", _mean_training, lambda v: f"{v:g}"),
+    CostAxis("train_seconds", "training (s)", _mean_training, lambda v: f"{v:g}", True),
     CostAxis(
-        "latency_seconds", "inference, one image (ms)", _mean_latency, lambda v: f"{1000 * v:g}"
+        "latency_seconds",
+        "inference, one image (ms)",
+        _mean_latency,
+        lambda v: f"{1000 * v:g}",
+        True,
     ),
 )
 
 
-@register.plot("accuracy-vs-cost")
+@register.plot("accuracy-vs-cost", about=("accuracy", "time"), hollow=True)
 def accuracy_vs_cost(source: Source) -> list[Drawing]:
     """Test accuracy against parameters, MACs, training and inference time, with Pareto front."""
     groups = source.groups
@@ -72,15 +86,22 @@ def accuracy_vs_cost(source: Source) -> list[Drawing]:
         costs[cost.name] = known
         points = [(value, accuracy[label].value) for label, value in known.items()]
         fronts[cost.name] = [list(known)[i] for i in pareto(points)]
-        _panel(one, known, accuracy, source.looks)
+        about: tuple[About, ...] = ("accuracy", "time") if cost.is_time else ("accuracy",)
+        looks = {group.label: source.look(group, *about) for group in groups}
+        _panel(one, known, accuracy, looks)
         _front(one, [(known[label], accuracy[label].value) for label in fronts[cost.name]])
         one.set_title(cost.title)
         if known:
             one.set_xscale("log")
             log_axis(one.xaxis, cost.show)
     _limits(axes[0], list(accuracy.values()))
+    for one, cost in zip(axes, COSTS, strict=True):
+        for label, value in costs[cost.name].items():
+            _arrow(one, value, accuracy[label], source.looks[label].colour)
     outer_labels(axes, 2, "", "test accuracy (%)")
-    legend_below(figure, [source.looks[group.label] for group in groups])
+    ends = [(source.look(group, "accuracy", "time"), 100 * accuracy[group.label].value)
+            for group in groups]  # fmt: skip
+    name_models(figure, axes[1::2], ends)
     columns = ("model", "test_accuracy", "low", "high", *(c.name for c in COSTS),
                *(f"pareto_{c.name}" for c in COSTS))  # fmt: skip
     rows = [
@@ -119,8 +140,7 @@ def _panel(
 ) -> None:
     for label, cost in costs.items():
         estimate, look = accuracy[label], looks[label]
-        if estimate.low is not None and estimate.high is not None:
-            ends = [100 * estimate.low, 100 * estimate.high]
+        if ends := percent_interval(estimate):
             axes.plot([cost, cost], ends, color=look.colour, linewidth=1, alpha=0.6)
         axes.plot([cost], [100 * estimate.value], markersize=5.5, **look.dots())
     if not costs:
@@ -135,12 +155,21 @@ def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
 
 
 def _limits(axes: Axes, shown: Sequence[Estimate]) -> None:
-    """An axis for the points: an interval much wider than their spread goes on beyond it."""
-    values = [100 * estimate.value for estimate in shown]
-    narrowest = min(100 * (estimate.half_width or 0) for estimate in shown)
-    room = max(max(values) - min(values), 2 * narrowest, 0.5)
+    """An axis for the bulk of the points and intervals."""
+    values = [[100 * one.value, *(percent_interval(one) or ())] for one in shown]
+    if ends := bulk([(min(found), max(found)) for found in values], LEAST):
+        axes.set_ylim(padded(ends, LEAST, PERCENT))
+
+
+def _arrow(axes: Axes, cost: float, estimate: Estimate, colour: str) -> None:
+    """Where a point or its interval lies beyond the axis."""
+    interval = percent_interval(estimate) or (100 * estimate.value,)
+    point = np.array([[100 * estimate.value] * 2])
     low, high = axes.get_ylim()
-    axes.set_ylim(max(low, min(values) - room, -1), min(high, max(values) + room, 101))
+    if low <= 100 * estimate.value <= high:
+        arrows_of_curves(axes, [(colour, [cost], np.array([[*interval]]))], lambda _: "")
+    else:
+        arrows_of_curves(axes, [(colour, [cost], point)], "{:.2f}".format)
 
 
 def _caption(costs: Mapping[str, Mapping[str, float]], models: int) -> str:
@@ -148,8 +177,8 @@ def _caption(costs: Mapping[str, Mapping[str, float]], models: int) -> str:
     return (
         "Test accuracy with its 95 % interval against cost, on logarithmic axes. The steps join "
         "the models than which no other is both cheaper and more accurate. Inference is the "
-        "median time of a forward pass of one image. An interval that reaches the edge goes on "
-        "beyond it." + (f" Not recorded of every model: {', '.join(missing)}." if missing else "")
+        "median time of a forward pass of one image. What lies beyond the axis has an arrow."
+        + (f" Not recorded of every model: {', '.join(missing)}." if missing else "")
     )
 
 

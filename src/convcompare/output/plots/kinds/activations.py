@@ -42,7 +42,8 @@ def activations(source: Source) -> list[Drawing]:
     for row, (label, record) in enumerate(records.items()):
         top = row * height
         name = source.looks[label].name
-        title(axes, 0, top, f"{name} · {short(record.first_layer)}")
+        zero = "" if record.first[0].any() else " · 0 everywhere"
+        title(axes, 0, top, f"{name} · {short(record.first_layer)}{zero}")
         show_image(axes, source.image(int(record.rows[0])), (0, top + 0.2), cell - 0.05)
         _show_channels(axes, record, (cell, top + 0.2), cell)
         first = record.first[0].astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from convcompare.core import formatting
 from convcompare.core.registry import register
 
 from ..figure import Drawing, outer_labels, panels
-from ..style import short
+from ..style import distinct, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,10 @@ ANNOTATED = 10
 """Classes up to which the counts are written into the cells."""
 NAMED = 24
 """Classes up to which each has its name at the axes."""
+LONGEST_CLASS = 12
+"""Characters of the name of a class."""
+FIGURES = 3
+"""Characters of a number in a cell."""
 PAIRS = 3
 """Confusions that the caption names for each model."""
 
@@ -68,21 +72,26 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     from matplotlib.colors import PowerNorm
 
     figure, axes = panels(len(matrices), 2, 3.0)
+    in_share = _too_long(_count(value) for m in matrices.values() for value in m.ravel())
     for one, (label, matrix) in zip(axes, matrices.items(), strict=True):
         rows = matrix.sum(axis=1, keepdims=True)
         share = np.divide(matrix, rows, out=np.zeros_like(matrix), where=rows > 0)
         image = one.imshow(100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
-        _finish(one, source, label, [_count(value) for value in matrix.ravel()], share > 0.4)
+        texts = [_count(value) for value in (100 * share if in_share else matrix).ravel()]
+        _finish(one, source, label, texts, share > 0.4)
     outer_labels(axes, min(2, len(axes)), "given class", "true class")
     _colour_bar(axes, image, "share of the true class (%, root scale)")
     named = "; ".join(_most_confused(source, label, m) for label, m in matrices.items())
     caption = (
         "Test images by their class (rows) and by the class that the model gives them (columns): "
         f"mean counts of the seeds, coloured by their share of the row. {named}."
+        + (" The numbers are per cent of the row." if in_share else "")
+        + _labels_left_out(source.classes)
     )
     columns = ("model", "true", "given", "count", "share_of_true", "rank_of_confusion")
     rows_ = list(_rows(source, matrices))
-    key = "number: images, mean of the seeds · colour: share of the true class"
+    number = "per cent of the true class" if in_share else "images"
+    key = f"number: {number}, mean of the seeds · colour: share of the true class"
     return Drawing("confusion-matrix", figure, caption, columns, rows_, f"{named}.", key)
 
 
@@ -91,20 +100,27 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     name = source.looks[first].name
     differences = {label: reference - matrix for label, matrix in others}
     limit = max(float(np.abs(d).max()) for d in differences.values()) or 1.0
+    in_share = _too_long(_signed(value) for d in differences.values() for value in d.ravel())
     figure, axes = panels(len(others), 2, 3.0, *([4.2] if len(others) == 1 else []))
     for one, (label, difference) in zip(axes, differences.items(), strict=True):
         image = one.imshow(difference, cmap="PuOr_r", vmin=-limit, vmax=limit)
-        texts = [_signed(value) for value in difference.ravel()]
+        shown = 100 * difference / _row_sizes(reference) if in_share else difference
+        texts = [_signed(value) for value in shown.ravel()]
         _finish(one, source, label, texts, np.abs(difference) > 0.5 * limit)
+        if not difference.any():
+            one.text(0.5, 0.5, "equal", transform=one.transAxes, ha="center", va="center")
         one.set_title(f"{name}\nminus {source.looks[label].name}")
     outer_labels(axes, min(2, len(axes)), "given class", "true class")
     _colour_bar(axes, image, "difference (test images)")
     right = "; ".join(
-        f"{first} has {np.trace(d):+.1f} right against {label}" for label, d in differences.items()
+        f"{first} has {np.trace(d):+.1f} right against {label}{'' if d.any() else ' (all equal)'}"
+        for label, d in differences.items()
     )
     caption = (
         f"Confusion matrix of {first} minus that of each other model, in test images, means of "
         "the seeds. On the diagonal more is better, off it less."
+        + (" The numbers are points: per cent of the true class." if in_share else "")
+        + _labels_left_out(source.classes)
     )
     columns = ("first", "other", "true", "given", "difference")
     classes = source.classes
@@ -113,9 +129,8 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
         for label, difference in differences.items()
         for (true, given), value in np.ndenumerate(difference)
     ]
-    key = (
-        "number: images more or less, in whole ones (seeds: mean) · on the diagonal more is better"
-    )
+    number = "points more or less of the true class" if in_share else "images more or less"
+    key = f"number: {number}, in whole ones (seeds: mean) · on the diagonal more is better"
     alt = f"Of the test images, {right}."
     return Drawing("confusion-matrix-difference", figure, caption, columns, rows, alt, key)
 
@@ -129,18 +144,36 @@ def _finish(
     axes.grid(False)
     axes.tick_params(length=0)
     step = 1 if len(classes) <= NAMED else -(-len(classes) // NAMED)
-    places, names = range(0, len(classes), step), [short(name, 12) for name in classes[::step]]
+    places = range(0, len(classes), step)
+    names = [plain(name) for name in distinct(classes, LONGEST_CLASS)[::step]]
     upright = all(len(name) <= 2 for name in names)
     axes.set_xticks(places, names, rotation=0 if upright else 90)
     axes.set_yticks(places, names)
     if len(classes) > ANNOTATED:
         return
-    size = 7 if max(map(len, texts)) < 4 else 5.5
     for (row, column), white in np.ndenumerate(bright):
         axes.text(
             column, row, texts[row * len(classes) + column], ha="center", va="center",
-            fontsize=size, color="white" if white else "black",
+            fontsize=7, color="white" if white else "black",
         )  # fmt: skip
+
+
+def _labels_left_out(classes: Sequence[str]) -> str:
+    """Which classes have no name at the axes, in their order."""
+    if len(classes) <= NAMED:
+        return ""
+    step = -(-len(classes) // NAMED)
+    return f" Every {step}th class has its name at the axes; in order: {', '.join(classes)}."
+
+
+def _too_long(texts: Iterable[str]) -> bool:
+    """Whether numbers have no room in a cell in letters of 7 points."""
+    return any(len(text) > FIGURES for text in texts)
+
+
+def _row_sizes(matrix: Matrix) -> Matrix:
+    """The images of each class, at least 1: (classes, 1)."""
+    return np.maximum(1.0, matrix.sum(axis=1, keepdims=True))
 
 
 def _colour_bar(axes: Sequence[Axes], image: AxesImage, label: str) -> None:

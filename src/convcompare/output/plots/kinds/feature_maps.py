@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.store.feature_record import FEATURES
 
-from ..figure import WIDTH, Drawing, canvas, count_axis, legend_below, outer_labels, panels
+from ..end_labels import name_models
+from ..figure import WIDTH, Drawing, canvas, count_axis, outer_labels, panels
+from ..limits import arrows_of_curves, of_curves, padded, plain_number
 from ..style import short
 from .activations import picture, show_image, title, without
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ..source import Source
 
 MOST_ROWS = 12
 """Rows of pictures in a figure, unless there are more models."""
+LEAST = 0.1
+"""What an axis of activations shows at least."""
 LARGEST = 1.15
 """Inches of a picture."""
 
@@ -41,7 +49,7 @@ def feature_maps(source: Source) -> list[Drawing]:
         top = sum(heights[:number])
         title(axes, 0, top, source.looks[label].name)
         for column, (name, maps) in enumerate(record.stages.items(), start=1):
-            size = f"{maps.shape[1]}×{maps.shape[2]}"
+            size = f"{maps.shape[1]}×{maps.shape[2]}{'' if maps.any() else ', all 0'}"
             text = f"{short(name, max(5, int(cell * 17) - len(size) - 1))} {size}"
             title(axes, column * cell, top + 0.14, text, quiet=True)
         for place, row in enumerate(record.rows):
@@ -65,6 +73,24 @@ def feature_maps(source: Source) -> list[Drawing]:
     return [Drawing("feature-maps", figure, caption, columns, data, alt, key)]
 
 
+def _limit(axes: Axes, curves: Mapping[str, npt.NDArray[np.float64]], source: Source) -> None:
+    """An axis for the bulk of the models, with arrows for what lies beyond."""
+    shown = of_curves(_with_zero(curves.values()), LEAST)
+    if shown is None:
+        return
+    axes.set_ylim(padded(shown, LEAST))
+    arrows = (
+        (source.looks[label].colour, range(1, len(values) + 1), values)
+        for label, values in curves.items()
+    )
+    arrows_of_curves(axes, arrows, plain_number)
+
+
+def _with_zero(curves: Iterable[npt.NDArray[np.float64]]) -> list[npt.NDArray[np.float64]]:
+    """Each curve and 0, which every axis shows: the lowest and the highest by layer, (n, 2)."""
+    return [np.stack([np.minimum(one, 0), np.maximum(one, 0)], axis=1) for one in curves]
+
+
 @register.plot("activation-statistics", needs=FEATURES)
 def activation_statistics(source: Source) -> list[Drawing]:
     """Mean, spread and share of dead units of each layer's activations."""
@@ -77,21 +103,26 @@ def activation_statistics(source: Source) -> list[Drawing]:
     figures = (("mean", "mean activation"), ("std", "standard deviation"), ("dead", "dead units"))
     for one, (key, heading) in zip(axes, figures, strict=True):
         scale = 100 if key == "dead" else 1
-        for label, record in records.items():
-            values = scale * getattr(record, key)
+        curves = {label: scale * getattr(record, key) for label, record in records.items()}
+        for label, values in curves.items():
             one.plot(range(1, len(values) + 1), values, **source.looks[label].line())
+        _limit(one, curves, source)
         one.set_title(heading)
         count_axis(one)
     outer_labels(axes, 3, "activation layer, from the input", "activation (no unit)")
     axes[1].set_ylabel("activation (no unit)")
     axes[2].set_ylabel("share of the units (%)")
-    legend_below(figure, [source.looks[label] for label in records])
+    ends = [(source.looks[label], 100 * record.dead[-1]) for label, record in records.items()]
+    name_models(figure, axes[2:], ends)
     data = [
         (label, i + 1, layer, record.mean[i], record.std[i], record.dead[i])
         for label, record in records.items()
         for i, layer in enumerate(record.layers)
     ]
-    caption = f"A unit is dead when it is zero or less for every one of the images{none}."
+    caption = (
+        f"A unit is dead when it is zero or less for every one of the images{none}. What lies "
+        "beyond an axis has an arrow and its number."
+    )
     columns = ("model", "depth", "layer", "mean", "std", "dead")
     dead = "; ".join(f"{m} {100 * r.dead.max():.1f} %" for m, r in records.items() if len(r.dead))
     alt = f"Largest share of dead units in a layer: {dead}."

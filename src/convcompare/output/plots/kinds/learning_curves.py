@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,15 @@ import numpy.typing as npt
 
 from convcompare.core.registry import register
 
-from ..figure import Drawing, count_axis, legend_below, outer_labels, panels, share_limits
+from ..end_labels import name_models
+from ..figure import Drawing, count_axis, outer_labels, panels
+from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
 from ..terminal import curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from convcompare.comparison.model_runs import ModelRuns
     from convcompare.store.run import Run
 
     from ..source import Source
@@ -26,6 +30,10 @@ KEY = "line: mean of the seeds · band: lowest to highest seed"
 PALE = "marked line: test · pale line: train"
 MOST_WITH_TRAIN = 6
 """Models on one axis up to which their train lines are drawn as well."""
+WITHIN = {"loss": (0.0, math.inf), "accuracy": PERCENT}
+PARTS = ("train", "test")
+LEAST = {"loss": 0.02, "accuracy": 0.5}
+"""Nats, and percentage points, that an axis shows at least."""
 COLUMNS = (
     "model", "seed", "epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy"
 )  # fmt: skip
@@ -57,26 +65,27 @@ def _both(source: Source, width: int) -> str:
     return "\n\n".join(_terminal(source, width, what) for what in ("loss", "accuracy"))
 
 
-@register.plot("learning-curves", terminal=_both)
+@register.plot("learning-curves", terminal=_both, hollow=True)
 def learning_curves(source: Source) -> list[Drawing]:
     """Loss and accuracy by epoch, on train and test images, a pair of panels a model."""
     groups = source.groups
     across = 2 if len(groups) <= 3 else 4
     figure, axes = panels(2 * len(groups), across, 2.0 if across == 2 else 1.5)
     for i, group in enumerate(groups):
-        look = source.looks[group.label]
+        look = source.look(group, "accuracy")
         pair = axes[2 * i : 2 * i + 2]
         for one, what in zip(pair, ("loss", "accuracy"), strict=True):
             _draw(one, group.finished, what, look)
+            _limit([one], groups, what, PARTS)
+            _arrows(one, [group], what, PARTS, source)
             one.set_ylabel(_with_unit(what))
             one.set_xlabel("epoch" if i >= len(groups) - across // 2 else "")
         pair[0].set_title(look.name)
-    for which in (axes[::2], axes[1::2]):
-        share_limits(which)
     caption = (
         "Loss and accuracy of each model by epoch. Train figures are means over the batches of "
         "the epoch, as the weights move; test figures are measured after it. "
-        "The band reaches from the lowest to the highest seed."
+        "The band reaches from the lowest to the highest seed. A curve that leaves the axis has an "
+        "arrow and its farthest value."
     )
     key = f"{PALE} · {KEY}"
     return [
@@ -84,13 +93,15 @@ def learning_curves(source: Source) -> list[Drawing]:
     ]
 
 
-@register.plot("accuracy", terminal=lambda source, width: _terminal(source, width, "accuracy"))
+@register.plot(
+    "accuracy", terminal=lambda source, width: _terminal(source, width, "accuracy"), hollow=True
+)
 def accuracy(source: Source) -> list[Drawing]:
     """Accuracy by epoch of all models on one axis."""
     return [_together(source, "accuracy")]
 
 
-@register.plot("loss", terminal=lambda source, width: _terminal(source, width, "loss"))
+@register.plot("loss", terminal=lambda source, width: _terminal(source, width, "loss"), hollow=True)
 def loss(source: Source) -> list[Drawing]:
     """Loss by epoch of all models on one axis."""
     return [_together(source, "loss")]
@@ -98,14 +109,18 @@ def loss(source: Source) -> list[Drawing]:
 
 def _together(source: Source, what: str) -> Drawing:
     figure, axes = panels(1, 1, 3.2)
-    parts = ("train", "test") if len(source.groups) <= MOST_WITH_TRAIN else ("test",)
+    parts = PARTS if len(source.groups) <= MOST_WITH_TRAIN else ("test",)
     for group in source.groups:
-        _draw(axes[0], group.finished, what, source.looks[group.label], parts)
+        _draw(axes[0], group.finished, what, source.look(group, "accuracy"), parts)
+    _limit(axes, source.groups, what, parts)
+    _arrows(axes[0], source.groups, what, parts, source)
     outer_labels(axes, 1, "epoch", _with_unit(what))
-    legend_below(figure, [source.looks[group.label] for group in source.groups])
+    ends = [(source.look(g, "accuracy"), band(g.finished, f"test_{what}").mean[-1])
+            for g in source.groups]  # fmt: skip
+    name_models(figure, axes, ends)
     caption = (
         f"{what.capitalize()} of all models by epoch. The band reaches from the lowest to the "
-        "highest seed."
+        "highest seed. A curve that leaves the axis has an arrow and its farthest value."
     )
     shown = PALE if len(parts) == 2 else "test figures (for train see learning-curves)"
     return Drawing(
@@ -132,6 +147,33 @@ def _draw(
             alpha=0.18 if part == "test" else 0.08,
         )  # fmt: skip
     count_axis(axes)
+
+
+def _reach(group: ModelRuns, what: str, parts: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The lowest and the highest of what is drawn of a model, by epoch: (epochs, 2)."""
+    bands = [band(group.finished, f"{part}_{what}") for part in parts]
+    low, high = np.min([b.low for b in bands], axis=0), np.max([b.high for b in bands], axis=0)
+    return np.stack([low, high], axis=1)
+
+
+def _limit(
+    axes: Sequence[Axes], groups: Sequence[ModelRuns], what: str, parts: Sequence[str]
+) -> None:
+    """The same axis in all panels, for the bulk of the models."""
+    least = LEAST[what]
+    if shown := of_curves([_reach(group, what, parts) for group in groups], least):
+        for one in axes:
+            one.set_ylim(padded(shown, least, WITHIN[what]))
+
+
+def _arrows(
+    axes: Axes, groups: Sequence[ModelRuns], what: str, parts: Sequence[str], source: Source
+) -> None:
+    epochs = [epoch.epoch for epoch in groups[0].finished[0].history]
+    curves = [
+        (source.looks[group.label].colour, epochs, _reach(group, what, parts)) for group in groups
+    ]
+    arrows_of_curves(axes, curves, plain_number)
 
 
 def _with_unit(what: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core.registry import register
 
 from ..figure import Drawing, model_rows, side_text
+from ..limits import PERCENT, arrow_in_row, bulk, padded, percent_interval
 from ..terminal import dots
 
 if TYPE_CHECKING:
@@ -17,33 +20,39 @@ if TYPE_CHECKING:
 
     from ..source import Source
 
+LEAST = 0.5
+"""Percentage points that an axis shows at least."""
 COLUMNS = ("model", "seed", "run", "status", "test_accuracy", "mean", "low", "high")
 
 
 def _terminal(source: Source, width: int) -> str:
-    found = {g.label: [100 * value for value in accuracies(g)] for g in source.groups}
+    groups = _best_first(source.groups, source)
+    found = {g.label: [100 * value for value in accuracies(g)] for g in groups}
     return dots(found, width, "test accuracy (%), a dot a seed")
 
 
-@register.plot("seeds", terminal=_terminal)
+@register.plot("seeds", terminal=_terminal, hollow=True)
 def seeds(source: Source) -> list[Drawing]:
     """Test accuracy of every run as a dot, with mean and interval of each model."""
-    groups = source.comparison.groups
+    groups = _best_first(source.comparison.groups, source)
     figure, (axes,) = model_rows([source.looks[group.label] for group in groups], 1)
     images = source.comparison.conditions.test_images
     found = {group.label: group.test_accuracy(images) for group in groups}
+    _limits(axes, groups, found)
     for y, group in enumerate(groups):
         look, estimate = source.looks[group.label], found[group.label]
-        shown = [100 * value for value in accuracies(group)]
-        axes.plot(shown, [y - 0.12] * len(shown), markersize=4.5, alpha=0.75, **look.dots())
+        for run in group.finished:
+            style = source.look_of_run(group, run, "accuracy").dots()
+            axes.plot([100 * run.test_accuracy], [y - 0.12], markersize=4.5, alpha=0.75, **style)
+        values = [100 * value for value in accuracies(group)]
+        arrow_in_row(axes, y - 0.12, values, look.colour, "{:.2f}".format)
         _interval(axes, estimate, y + 0.22, look.colour)
         side_text(axes, y, _words(group, estimate))
-    _limits(axes, [100 * value for group in groups for value in accuracies(group)])
     axes.set_xlabel("test accuracy (%)")
     caption = (
         "Test accuracy after the epoch that counts: each run is a dot; below the dots mean and 95 "
         "% interval of the model, over the seeds, or over the test images where there is one run. "
-        "An interval that reaches the edge goes on beyond it."
+        "The best network is above. What lies beyond the axis has an arrow."
     )
     alt = "; ".join(f"{group.label} {_words(group, found[group.label])}" for group in groups)
     rows = [
@@ -52,7 +61,7 @@ def seeds(source: Source) -> list[Drawing]:
             run.test_accuracy if run.history and run.status == "finished" else None,
             *_figures(found[group.label]),
         )
-        for group in groups
+        for group in source.comparison.groups
         for run in group.runs
     ]  # fmt: skip
     key = "dot: a run · tick and line: mean and 95 % interval"
@@ -69,18 +78,32 @@ def _interval(axes: Axes, estimate: Estimate | None, y: float, colour: str) -> N
         return
     value = 100 * estimate.value
     axes.plot([value], [y], color=colour, marker="|", markersize=7, markeredgewidth=1.6)
-    if estimate.low is not None and estimate.high is not None:
-        axes.plot([100 * estimate.low, 100 * estimate.high], [y, y], color=colour, linewidth=1.2)
+    if ends := percent_interval(estimate):
+        axes.plot(ends, [y, y], color=colour, linewidth=1.2)
+        arrow_in_row(axes, y, ends, colour, None)
 
 
-def _limits(axes: Axes, values: list[float]) -> None:
-    """An axis for the dots: an interval much wider than they are must not squeeze them."""
-    if not values:
-        return
-    low, high = min(values), max(values)
-    room = max(high - low, 0.5)
-    left, right = axes.get_xlim()
-    axes.set_xlim(max(left, low - room, -1), min(right, high + room, 101))
+def _limits(axes: Axes, groups: Sequence[ModelRuns], found: Mapping[str, Estimate | None]) -> None:
+    """An axis for the bulk of the dots and intervals."""
+    spans = []
+    for group in groups:
+        estimate = found[group.label]
+        ends = percent_interval(estimate) if estimate else None
+        values = [100 * value for value in accuracies(group)] + [*(ends or ())]
+        spans += [(min(values), max(values))] if values else []
+    if shown := bulk(spans, LEAST):
+        axes.set_xlim(padded(shown, LEAST, PERCENT))
+
+
+def _best_first(groups: Sequence[ModelRuns], source: Source) -> list[ModelRuns]:
+    """The models by their mean accuracy, those without one last."""
+    images = source.comparison.conditions.test_images
+
+    def rank(group: ModelRuns) -> float:
+        estimate = group.test_accuracy(images)
+        return -estimate.value if estimate else math.inf
+
+    return sorted(groups, key=rank)
 
 
 def _words(group: ModelRuns, estimate: Estimate | None) -> str:

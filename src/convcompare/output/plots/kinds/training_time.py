@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 
 from ..figure import Drawing, log_axis, model_rows, side_text
+from ..limits import arrow_in_row, bulk
 from ..terminal import bars
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..style import ModelStyle
 
+SLOW = 5.0
+"""How many times as long as the next a training has to take for its bar to be cut."""
 WIDE = 20
 """From so large a ratio of the slowest to the fastest on, the axis is logarithmic."""
 COLUMNS = ("model", "seed", "epoch_seconds", "train_seconds", "processor", "device", "threads")
@@ -37,28 +42,29 @@ def timed(source: Source) -> list[ModelRuns]:
 
 
 def _terminal(source: Source, width: int) -> str:
-    means = {group.label: fmean(map(whole, group.finished)) for group in timed(source)}
+    groups = _fastest_first(timed(source))
+    means = {group.label: fmean(map(whole, group.finished)) for group in groups}
     return bars(means, width, "training alone, mean of the seeds", formatting.seconds)
 
 
-@register.plot("time", terminal=_terminal)
+@register.plot("time", terminal=_terminal, about=("time",), hollow=True)
 def training_time(source: Source) -> list[Drawing]:
     """Training time per epoch and of the whole training, every seed a dot."""
     groups = timed(source)
-    shown = [source.looks[group.label] for group in groups]
-    figure, axes = model_rows(shown, 2)
+    ordered = _fastest_first(groups)
+    figure, axes = model_rows([source.looks[group.label] for group in ordered], 2)
     for one, figure_of, title in zip(
         axes, (per_epoch, whole), ("an epoch (median)", "whole training"), strict=True
     ):
-        values = [[figure_of(run) for run in group.finished] for group in groups]
-        _panel(one, values, shown)
+        _panel(one, [_Timed.of(source, group, figure_of) for group in ordered])
         one.set_title(title)
     untimed = [group.label for group in source.groups if group not in groups]
     caption = (
         "Time of the training alone: evaluation, analyses and saving are apart. "
         "The bar is the mean of the seeds, each of which is a dot; on the left a seed's median "
         "epoch, on the right all its epochs together. A logarithmic axis, which has no zero, "
-        "shows ticks instead of bars."
+        "shows ticks instead of bars. The fastest network is above. A bar with an arrow goes on "
+        "beyond the axis."
     )
     missing = f" Never timed alone: {', '.join(untimed)}." if untimed else ""
     ends = "; ".join(
@@ -90,24 +96,51 @@ def whole(run: Run) -> float:
     return run.train_seconds or 0.0
 
 
-def _panel(axes: Axes, values: list[list[float]], shown: list[ModelStyle]) -> None:
-    every = [value for seeds in values for value in seeds]
-    scale, unit = formatting.time_unit(max(every))
-    logarithmic = max(every) > WIDE * min(every) > 0
-    for y, (seeds, look) in enumerate(zip(values, shown, strict=True)):
-        mean = fmean(seeds) / scale
+@dataclass(frozen=True)
+class _Timed:
+    """A model: its look as a whole, and the time and the look of each of its runs."""
+
+    look: ModelStyle
+    seconds: list[float]
+    looks: list[ModelStyle]
+
+    @classmethod
+    def of(cls, source: Source, group: ModelRuns, figure: Callable[[Run], float]) -> _Timed:
+        return cls(
+            source.look(group, "time"),
+            [figure(run) for run in group.finished],
+            [source.look_of_run(group, run, "time") for run in group.finished],
+        )
+
+
+def _fastest_first(groups: Sequence[ModelRuns]) -> list[ModelRuns]:
+    return sorted(groups, key=lambda group: fmean(map(whole, group.finished)))
+
+
+def _panel(axes: Axes, rows: Sequence[_Timed]) -> None:
+    ends = bulk([(0.0, max(row.seconds)) for row in rows], 0.0, SLOW)
+    longest = ends[1] if ends else 0.0
+    scale, unit = formatting.time_unit(longest)
+    every = [value for row in rows for value in row.seconds if value <= longest]
+    logarithmic = longest > WIDE * min(every) > 0
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.set_xlim(min(every) / scale / 1.1, 1.1 * longest / scale)
+    else:
+        axes.set_xlim(0, 1.06 * (longest / scale or 1.0))
+    for y, row in enumerate(rows):
+        mean, look = fmean(row.seconds) / scale, row.look
         if logarithmic:
             axes.plot([mean], [y], color=look.colour, marker="|", markersize=11, markeredgewidth=2)
         else:
             axes.barh(y, mean, height=0.62, **look.bar())
-        points = [value / scale for value in seeds]
-        axes.plot(points, [y] * len(points), markersize=3.2, **look.dots())
+        points = [value / scale for value in row.seconds]
+        for point, style in zip(points, row.looks, strict=True):
+            axes.plot([point], [y], markersize=3.2, **style.dots())
+        arrow_in_row(axes, y, [mean], look.colour, None)
         side_text(axes, y, f"{mean:#.3g}".rstrip("."))
     if logarithmic:
-        axes.set_xscale("log")
         log_axis(axes.xaxis, lambda value: f"{value:g}")
-    else:
-        axes.set_xlim(0, 1.06 * max(every) / scale)
     axes.set_xlabel(f"training time ({unit}{', logarithmic' if logarithmic else ''})")
 
 

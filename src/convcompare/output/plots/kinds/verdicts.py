@@ -13,6 +13,7 @@ from convcompare.core.registry import register
 
 from ..figure import GREY, Drawing, side_text, stacked
 from ..forest_rows import ForestPanel, beside, directions, inside, is_filled, panels_of
+from ..limits import arrow_in_row
 from ..style import short
 from ..terminal import ForestLine, forest, forest_range
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.doubts import About
     from convcompare.comparison.verdict import Verdict
 
     from ..source import Source
@@ -59,7 +61,7 @@ def _terminal(source: Source, width: int) -> str:
     return "\n\n".join([*texts, "● decided  ○ not decided"])
 
 
-@register.plot("verdicts", terminal=_terminal)
+@register.plot("verdicts", terminal=_terminal, about=("accuracy", "time"), hollow=True)
 def verdicts(source: Source) -> list[Drawing]:
     """Each network against the baseline with its interval: what is decided and what is not."""
     panels = _panels(source)
@@ -112,12 +114,14 @@ def _rows(axes: Axes, panel: ForestPanel, source: Source) -> None:
     axes.set_yticks(range(len(shown)), [_label(one, panel, source) for one in shown])
     for y, (verdict, (value, ends)) in enumerate(zip(shown, places, strict=True)):
         look = source.looks[verdict.model]
-        if ends is not None:
+        if ends is not None and ends[0] < high and ends[1] > low:
             _interval(axes, ends, (low, high), y, look.colour, dashed=verdict.n == 1)
-        if value is not None:
-            fill = look.colour if is_filled(verdict) else "white"
+        if value is not None and low <= value <= high:
+            fill = look.colour if _is_firm(verdict, source) else "white"
             axes.plot([value], [y], marker=look.marker, color=look.colour, markersize=6,
                       markerfacecolor=fill, markeredgewidth=1.2, zorder=3)  # fmt: skip
+        elif value is not None:
+            arrow_in_row(axes, y, [value], look.colour, None)
         if value is None:
             axes.text(low + 0.02 * (high - low), y, short(inside(verdict), LONGEST_REASON),
                       va="center", fontsize=7, color=GREY, bbox=BEHIND)  # fmt: skip
@@ -147,6 +151,17 @@ def _interval(
         axes.plot([limit if beyond else end], [y], color=colour, zorder=2, clip_on=False,
                   marker=marker if beyond else "|", markersize=4 if beyond else 5,
                   markeredgewidth=1.4)  # fmt: skip
+
+
+def _is_firm(verdict: Verdict, source: Source) -> bool:
+    """Whether it is decided, and no run of the two networks has a mark that puts it in doubt."""
+    if verdict.quantity.scale == "exact":
+        return is_filled(verdict)
+    about: About = "time" if verdict.quantity.name.endswith("seconds") else "accuracy"
+    sides = (verdict.model, verdict.baseline)
+    groups = [group for group in source.groups if group.label in sides]
+    doubts = source.assessment.doubts
+    return is_filled(verdict) and not any(doubts.of(group, about) for group in groups)
 
 
 def _axis(axes: Axes, panel: ForestPanel) -> None:
@@ -185,7 +200,7 @@ def _title(panel: ForestPanel) -> str:
 
 
 def _key(shown: Sequence[Verdict], panels: Sequence[ForestPanel]) -> str:
-    parts = ["filled: decided", "hollow: not decided"]
+    parts = ["filled: decided", "hollow: not decided, or of a marked run"]
     bands = []
     for panel in panels:
         if panel.margin is not None:
@@ -207,7 +222,8 @@ def _caption(shown: Sequence[Verdict]) -> str:
     seeds = {verdict.n for verdict in shown if verdict.quantity.scale != "exact"}
     parts = [
         "How each network stands to the baseline: the estimate and the interval at the level of "
-        "its test, so that an interval over zero decides nothing. A filled mark is decided."
+        "its test, so that an interval over zero decides nothing. A filled mark is decided, "
+        "of runs without marks."
     ]
     if max(tests, default=1) > 1:
         parts.append(f"{max(tests)} tests are adjusted together (Holm).")
@@ -215,7 +231,7 @@ def _caption(shown: Sequence[Verdict]) -> str:
         parts.append("One seed: the interval is over the test images, of these two networks.")
     if 2 in seeds:
         parts.append("Two seeds have no useful interval.")
-    parts.append("An interval with an arrow goes on beyond the axis; counts have none.")
+    parts.append("What has an arrow goes on beyond the axis; counts have no interval.")
     return " ".join(parts)
 
 

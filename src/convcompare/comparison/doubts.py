@@ -1,0 +1,67 @@
+"""What the marks of runs make not comparable: accuracies, or times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from convcompare.store.run import Run
+
+from .model_runs import ModelRuns
+
+About = Literal["accuracy", "time"]
+ABOUT: tuple[About, ...] = ("accuracy", "time")
+WORDS: Mapping[str, str] = {
+    "chance": "at chance level",
+    "shared": "shared the machine",
+    "constant": "constant output",
+    "batch": "depends on the batch",
+}
+"""Marks in few words; the others are called by their names."""
+OF_TIME = frozenset(["shared", "chance"])
+"""Marks that make a time not comparable; all others but ``shared`` make an accuracy so."""
+MOST_NAMED = 3
+"""Networks with a mark that are named; more are counted."""
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """The names of the marks of each run that has some, by its id."""
+
+    marks: Mapping[str, frozenset[str]]
+
+    def of_run(self, run: Run, about: About) -> frozenset[str]:
+        """The marks that make a figure of a run not comparable."""
+        found = self.marks.get(run.id, frozenset())
+        return found & OF_TIME if about == "time" else found - {"shared"}
+
+    def of(self, group: ModelRuns, *about: About) -> frozenset[str]:
+        """The same of a network: those of its runs, and how some ended if not all finished."""
+        ended = {run.status for run in group.runs if run.status != "finished"}
+        marked = [self.of_run(run, one) for run in group.finished for one in about]
+        return frozenset(ended).union(*marked)
+
+    def words(self, groups: Sequence[ModelRuns], *about: About) -> str:
+        """Which networks have which marks: ``at chance level: a, b; not converged: 4 of 12``."""
+        by_mark: dict[str, list[str]] = {}
+        for group in groups:
+            for name in sorted(self.of(group, *about)):
+                by_mark.setdefault(WORDS.get(name, name), []).append(group.label)
+        return "; ".join(
+            f"{mark}: {_named(labels, len(groups))}" for mark, labels in by_mark.items()
+        )
+
+
+def _named(labels: Sequence[str], networks: int) -> str:
+    if len(labels) > MOST_NAMED:
+        return f"{len(labels)} of {networks} networks"
+    return ", ".join(labels)
+
+
+def doubts(marked: Iterable[tuple[Run, str]]) -> Doubts:
+    """From each run and the name of each of its marks."""
+    found: dict[str, set[str]] = {}
+    for run, name in marked:
+        found.setdefault(run.id, set()).add(name)
+    return Doubts({run: frozenset(names) for run, names in found.items()})

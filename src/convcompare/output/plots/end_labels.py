@@ -1,0 +1,88 @@
+"""Names of models: in a legend, or of many at the ends of their curves, none over another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from .figure import grow, legend_below
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .style import ModelStyle
+
+MOST_IN_LEGEND = 8
+LINE = 0.13
+"""Inches that a label takes."""
+AWAY = 22
+"""Points from the axes to the labels."""
+Ends = Sequence[tuple["ModelStyle", float]]
+
+
+def name_models(figure: Figure, axes: Sequence[Axes], ends: Ends) -> None:
+    """Name the models of a figure: more than 8 at the right of each of `axes`, which face its edge.
+
+    `ends` are the look of each and where in the axes its curve ends. The figure grows by what the
+    names need.
+    """
+    if len(ends) <= MOST_IN_LEGEND:
+        legend_below(figure, [look for look, _ in ends])
+        return
+    figure.draw_without_rendering()
+    height = min(one.get_position().height for one in axes) * figure.get_figheight()
+    needed = len(ends) * LINE
+    if height < needed:
+        grow(figure, len(axes) * (needed - height))
+        height = needed
+    for one in axes:
+        _label(one, ends, height)
+
+
+def spread(wanted: Sequence[float], gap: float, low: float = 0.0, high: float = 1.0) -> list[float]:
+    """Places at least `gap` apart, in the order of `wanted` and as near to it as they can be.
+
+    Least squares, by pooling neighbours (Barlow et al. 1972). What does not fit between `low` and
+    `high` begins at `low`.
+    """
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    pools: list[tuple[float, int]] = []
+    for rank, i in enumerate(order):
+        pools.append((wanted[i] - rank * gap, 1))
+        while len(pools) > 1 and pools[-2][0] >= pools[-1][0]:
+            (a, n), (b, m) = pools[-2:]
+            pools[-2:] = [((n * a + m * b) / (n + m), n + m)]
+    levels = [level for level, count in pools for _ in range(count)]
+    top = max(low, high - (len(wanted) - 1) * gap)
+    places = [0.0] * len(wanted)
+    for rank, (i, level) in enumerate(zip(order, levels, strict=True)):
+        places[i] = min(max(level, low), top) + rank * gap
+    return places
+
+
+def _label(axes: Axes, ends: Ends, height: float) -> None:
+    """Labels at the right of axes of this height in inches, each joined with its place."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    places = [min(1.0, max(0.0, place)) for place in _fractions(axes, (end for _, end in ends))]
+    aside = axes.transAxes + ScaledTranslation((AWAY - 6) / 72, 0, figure.dpi_scale_trans)
+    for (look, _), place, y in zip(ends, places, spread(places, LINE / height), strict=True):
+        line = {"arrowstyle": "-", "color": look.colour, "linewidth": 0.5, "shrinkA": 0,
+                "shrinkB": 0, "relpos": (0, 0.5)}  # fmt: skip
+        axes.annotate(
+            look.name, (1, place), xycoords="axes fraction", va="center", fontsize=7,
+            xytext=(AWAY, 72 * height * (y - place)), textcoords="offset points",
+            annotation_clip=False, arrowprops=line,
+        )  # fmt: skip
+        axes.plot([1], [y], transform=aside, clip_on=False, zorder=5, markersize=4,
+                  **{key: value for key, value in look.dots().items() if key != "markersize"})  # fmt: skip
+
+
+def _fractions(axes: Axes, values: Iterable[float]) -> list[float]:
+    """Where values are along the height of the axes, from 0 to 1."""
+    x = axes.get_xlim()[0]
+    points = axes.transData.transform([(x, value) for value in values])
+    return [float(y) for _, y in axes.transAxes.inverted().transform(points)]

@@ -1,0 +1,142 @@
+"""Where axes end: at the bulk of the values, with an arrow and a number for what lies beyond."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from convcompare.comparison.stats.estimates import Estimate
+
+GAP = 3.0
+"""How many times further than what is shown a network has to reach to be left outside."""
+SPIKE = 50.0
+"""The same for single points of curves, whose first epoch may well be far from the others."""
+ROOM = 0.06
+"""Room around what is shown, as a share of it."""
+Span = tuple[float, float]
+PERCENT: Span = (0.0, 100.0)
+Values = npt.NDArray[np.float64]
+
+
+def bulk(spans: Iterable[Span], least: float, gap: float = GAP) -> Span | None:
+    """The ends of an axis that shows the bulk of `spans`, the (lowest, highest) of each network.
+
+    At least half of them are within. Above those, and likewise below, the first that reaches more
+    than `gap` times as far as the one before it is outside, and so is all that reaches further; of
+    two networks it takes twice that. Distances below `least` count as that. Spans that are not
+    finite are outside. None if there is no other.
+    """
+    known = [span for span in spans if all(map(math.isfinite, span))]
+    if not known:
+        return None
+    lowest = min(low for low, _ in known)
+    high = lowest + _reach([high - lowest for _, high in known], least, gap)
+    below = [low for low, _ in known if low <= high]
+    return high - _reach([high - low for low in below], least, gap), high
+
+
+def _reach(distances: Sequence[float], least: float, gap: float) -> float:
+    """The largest distance that is shown."""
+    order = sorted(distances)
+    needed = gap if len(order) > 2 else 2 * gap
+    place = (len(order) - 1) // 2
+    while place + 1 < len(order):
+        if max(order[place + 1], least) > needed * max(order[place], least):
+            break
+        place += 1
+    return order[place]
+
+
+def of_curves(curves: Sequence[Values], least: float) -> Span | None:
+    """The ends of an axis for `curves`, the (lowest, highest) by epoch of each network, (n, 2).
+
+    Beside whole curves, spikes that all of them have are outside.
+    """
+    finite = [curve[np.isfinite(curve).all(axis=1)] for curve in curves]
+    shown = bulk([(c[:, 0].min(), c[:, 1].max()) for c in finite if len(c)], least)
+    if shown is None:
+        return None
+    points = np.concatenate(finite)
+    points = points[(points[:, 0] >= shown[0]) & (points[:, 1] <= shown[1])]
+    spikes = bulk(map(tuple, points.tolist()), least, SPIKE) if len(points) > 2 else None
+    return (shown[0], spikes[1]) if spikes else shown
+
+
+def padded(span: Span, least: float, within: Span = (-math.inf, math.inf)) -> Span:
+    """A span with room around it, at least `least` long; but for the room not beyond `within`."""
+    low, high = span
+    short = max(0.0, least - (high - low)) / 2
+    shift = max(0.0, within[0] - (low - short)) - max(0.0, high + short - within[1])
+    low, high = low - short + shift, high + short + shift
+    return low - ROOM * (high - low), high + ROOM * (high - low)
+
+
+def percent_interval(estimate: Estimate) -> Span | None:
+    """The interval of an accuracy in per cent, which ends at 0 and 100; None if there is none."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    return max(0.0, 100 * estimate.low), min(100.0, 100 * estimate.high)
+
+
+def arrow_in_row(axes: Axes, y: float, values: Iterable[float], colour: str,
+                 show: Callable[[float], str] | None) -> None:  # fmt: skip
+    """An arrow at the end of row `y` if a value lies beyond it, with the farthest as a number."""
+    low, high = axes.get_xlim()
+    found = list(values)
+    for end, beyond, marker, away in (
+        (low, [v for v in found if v < low], "<", min),
+        (high, [v for v in found if v > high], ">", max),
+    ):
+        if not beyond:
+            continue
+        axes.plot([end], [y], marker=marker, color=colour, markersize=4.5, clip_on=False, zorder=4)
+        if show is not None:
+            axes.annotate(
+                show(away(beyond)), (end, y), xytext=(6 if marker == "<" else -6, 0),
+                textcoords="offset points", va="center", fontsize=7, color=colour,
+                ha="left" if marker == "<" else "right",
+            )  # fmt: skip
+
+
+def arrows_of_curves(
+    axes: Axes, curves: Iterable[tuple[str, Sequence[float], Values]], show: Callable[[float], str]
+) -> None:
+    """An arrow at the edge for each curve that leaves the axis, with its farthest value.
+
+    `curves` are the colour, the places and the values, (n,) or (n, 2), of each.
+    """
+    low, high = axes.get_ylim()
+    count = 0
+    for colour, x, values in curves:
+        rows = values.reshape(len(x), -1)
+        top = np.where(np.isnan(rows), -np.inf, rows).max(axis=1)
+        bottom = np.where(np.isnan(rows), np.inf, rows).min(axis=1)
+        for extreme, place, end, marker, beyond in (
+            (float(top.max()), int(top.argmax()), high, "^", top.max() > high),
+            (float(bottom.min()), int(bottom.argmin()), low, "v", bottom.min() < low),
+        ):
+            if not beyond:
+                continue
+            axes.plot([x[place]], [end], marker=marker, color=colour, markersize=5,
+                      clip_on=False, zorder=4)  # fmt: skip
+            down = -4 - 9 * count if marker == "^" else 4 + 9 * count
+            last = 2 * place >= len(x)
+            axes.annotate(
+                show(extreme), (x[place], end), xytext=(-6 if last else 6, down),
+                textcoords="offset points", va="top" if marker == "^" else "bottom",
+                ha="right" if last else "left", fontsize=7, color=colour,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+            )  # fmt: skip
+            count += 1
+
+
+def plain_number(value: float) -> str:
+    """A value beyond an axis: ``8.2e+06``, or ``not finite``."""
+    return f"{value:.3g}" if math.isfinite(value) else "not finite"
