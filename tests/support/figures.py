@@ -125,7 +125,7 @@ def _records(network: Made, place: int) -> Mapping[str, Any]:
     rng = np.random.default_rng(place)
     n = len(network.losses) + 1
     norm = network.gradient * np.exp(rng.standard_normal((n, len(LAYERS))))
-    first = network.activation * rng.random((2, 8, 6, 6))
+    first = np.minimum(network.activation * rng.random((2, 8, 6, 6)), 6e4)
     features = FeatureRecord(
         np.array([0, 1]), "relu1", first.astype(np.float16), np.arange(8),
         {"conv1": first[:, 0].astype(np.float16)},

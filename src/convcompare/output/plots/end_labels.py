@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .figure import grow, legend_below
 
@@ -77,8 +77,12 @@ def _label(axes: Axes, ends: Ends, height: float) -> None:
             xytext=(AWAY, 72 * height * (y - place)), textcoords="offset points",
             annotation_clip=False, arrowprops=line,
         )  # fmt: skip
-        axes.plot([1], [y], transform=aside, clip_on=False, zorder=5, markersize=4,
-                  **{key: value for key, value in look.dots().items() if key != "markersize"})  # fmt: skip
+        axes.plot([1], [y], transform=aside, clip_on=False, zorder=5, **_mark(look))
+
+
+def _mark(look: ModelStyle) -> dict[str, Any]:
+    """The mark of a model beside its name, without a label of its own."""
+    return look.dots() | {"markersize": 4, "label": "_"}
 
 
 def _fractions(axes: Axes, values: Iterable[float]) -> list[float]:

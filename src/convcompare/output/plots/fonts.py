@@ -46,10 +46,9 @@ def drawable(text: str) -> str:
     return shown if _is_shaped() or not shown else visual_order(shown)
 
 
-def lacking(text: str) -> str:
-    """The characters of a text that no font has, each once."""
-    found = (c for c in text if not _known(c) and unicodedata.category(c) not in _INVISIBLE)
-    return "".join(dict.fromkeys(found))
+def lacking(text: str) -> bool:
+    """Whether a text has characters that no font has."""
+    return any(not _known(c) and unicodedata.category(c) not in _INVISIBLE for c in text)
 
 
 def visual_order(text: str) -> str:

@@ -25,7 +25,7 @@ from convcompare.store.run import Run
 from convcompare.store.run_store import Predictions, RunStore
 
 from .figure import Drawing, headline
-from .fonts import lacking
+from .fonts import MISSING, lacking
 from .style import ModelStyle, looks
 
 
@@ -151,8 +151,8 @@ class Source:
         found += [f"{label}: {_runs(count)} not ended, not shown" for label, count in going.items()]
         gone = Counter(label for label, _ in self.comparison.missing)
         found += [f"{label}: {_runs(count)} not in the store" for label, count in gone.items()]
-        if missing := lacking("".join(printable(label) for label in self.comparison.labels)):
-            found.append(f"□: no installed font has {missing}")
+        if any(lacking(printable(name)) for name in (*self.comparison.labels, *self.classes)):
+            found.append(f"{MISSING}: a character that no installed font has")
         for label, run in self.first_runs() if needs else ():
             if f"analyses/{needs}.npz" not in run.sha256:
                 found.append(f"{label}: no {needs} recorded, not shown")

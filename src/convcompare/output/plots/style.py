@@ -122,5 +122,5 @@ def shortened(label: str, longest: int = LONGEST) -> str:
 
 
 def plain(text: str) -> str:
-    """A text as matplotlib shows it: a dollar sign starts no formula, every character has a font."""
+    """A text as matplotlib shows it: a dollar sign starts no formula, and all of it has a font."""
     return drawable(text).replace("$", r"\$")

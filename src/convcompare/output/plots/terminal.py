@@ -144,7 +144,7 @@ def forest_range(
     spread = min((right - left for left, right in ends), default=0.0)
     low, high = bulk(known, max(spread, 1e-12)) or (none, none)
     narrowest = min((right - left for left, right in ends), default=0.0)
-    room = max(high - low, 3 * narrowest) or abs(none) or 1.0
+    room = max(high - low, narrowest) or abs(none) or 1.0
     low = max(low - room, min([low, *(left for left, _ in ends)]))
     high = min(high + room, max([high, *(right for _, right in ends)]))
     margin = 0.06 * ((high - low) or room)

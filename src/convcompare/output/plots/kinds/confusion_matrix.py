@@ -28,6 +28,8 @@ ANNOTATED = 10
 """Classes up to which the counts are written into the cells."""
 NAMED = 24
 """Classes up to which each has its name at the axes."""
+NAMED_LONG, SHORT = 13, 5
+"""The same where a name is longer than this many characters."""
 LONGEST_CLASS = 12
 """Characters of the name of a class."""
 FIGURES = 3
@@ -71,7 +73,7 @@ def confused(matrix: Matrix) -> list[tuple[int, int]]:
 def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     from matplotlib.colors import PowerNorm
 
-    figure, axes = panels(len(matrices), 2, 3.0)
+    figure, axes = panels(len(matrices), 2, _height(source.classes))
     in_share = _too_long(_count(value) for m in matrices.values() for value in m.ravel())
     for one, (label, matrix) in zip(axes, matrices.items(), strict=True):
         rows = matrix.sum(axis=1, keepdims=True)
@@ -101,7 +103,8 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     differences = {label: reference - matrix for label, matrix in others}
     limit = max(float(np.abs(d).max()) for d in differences.values()) or 1.0
     in_share = _too_long(_signed(value) for d in differences.values() for value in d.ravel())
-    figure, axes = panels(len(others), 2, 3.0, *([4.2] if len(others) == 1 else []))
+    narrow = [4.8] if len(others) == 1 else []
+    figure, axes = panels(len(others), 2, _height(source.classes), *narrow)
     for one, (label, difference) in zip(axes, differences.items(), strict=True):
         image = one.imshow(difference, cmap="PuOr_r", vmin=-limit, vmax=limit)
         shown = 100 * difference / _row_sizes(reference) if in_share else difference
@@ -143,7 +146,7 @@ def _finish(
     axes.set_title(source.looks[label].name)
     axes.grid(False)
     axes.tick_params(length=0)
-    step = 1 if len(classes) <= NAMED else -(-len(classes) // NAMED)
+    step = _step(classes)
     places = range(0, len(classes), step)
     names = [plain(name) for name in distinct(classes, LONGEST_CLASS)[::step]]
     upright = all(len(name) <= 2 for name in names)
@@ -160,10 +163,25 @@ def _finish(
 
 def _labels_left_out(classes: Sequence[str]) -> str:
     """Which classes have no name at the axes, in their order."""
-    if len(classes) <= NAMED:
+    step = _step(classes)
+    if step == 1:
         return ""
-    step = -(-len(classes) // NAMED)
-    return f" Every {step}th class has its name at the axes; in order: {', '.join(classes)}."
+    which = {2: "second", 3: "third"}.get(step, f"{step}th")
+    return f" Every {which} class has its name at the axes; in order: {', '.join(classes)}."
+
+
+def _step(classes: Sequence[str]) -> int:
+    """Every how many classes one has its name at the axes."""
+    return -(-len(classes) // (NAMED if _are_short(classes) else NAMED_LONG))
+
+
+def _height(classes: Sequence[str]) -> float:
+    """Inches of a panel, with room for the names below it."""
+    return 3.0 if _are_short(classes) else 3.4
+
+
+def _are_short(classes: Sequence[str]) -> bool:
+    return max(map(len, classes)) <= SHORT
 
 
 def _too_long(texts: Iterable[str]) -> bool:
@@ -173,7 +191,7 @@ def _too_long(texts: Iterable[str]) -> bool:
 
 def _row_sizes(matrix: Matrix) -> Matrix:
     """The images of each class, at least 1: (classes, 1)."""
-    return np.maximum(1.0, matrix.sum(axis=1, keepdims=True))
+    return np.asarray(np.maximum(1.0, matrix.sum(axis=1, keepdims=True)), np.float64)
 
 
 def _colour_bar(axes: Sequence[Axes], image: AxesImage, label: str) -> None:

@@ -58,7 +58,9 @@ def feature_maps(source: Source) -> list[Drawing]:
                 show_image(axes, source.image(int(row)), (0, y), cell - 0.05)
             for column, (name, maps) in enumerate(record.stages.items(), start=1):
                 values = maps[place].astype(np.float32)
-                data.append((label, int(row), name, *values.shape, values.mean(), values.std()))
+                with np.errstate(invalid="ignore"):  # of infinite activations there is no spread
+                    spread = values.std()
+                data.append((label, int(row), name, *values.shape, values.mean(), spread))
                 if place < shown:
                     picture(axes, values, (column * cell, y), cell - 0.05, cmap="viridis")
     none = without(every, records, "no feature maps")

@@ -1,0 +1,423 @@
+"""Figures of runs that are odd: that diverge, are slow, marked, equal, zero, many, oddly named."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
+from convcompare.output.plots import limits
+from convcompare.output.plots.end_labels import MOST_IN_LEGEND, spread
+from convcompare.output.plots.figure import Drawing, renderer
+from convcompare.output.plots.fonts import MISSING, drawable, installed, visual_order
+from convcompare.output.plots.style import distinct, looks
+from convcompare.output.plots.terminal import forest_range
+from convcompare.output.tables.sorting import sorted_by
+from convcompare.output.tables.verdict_columns import assessed_table
+from tests.support.figures import Made, drawn, source
+
+FLAT = (0.7, 0.5, 0.45, 0.449)
+"""Losses of a training that has converged."""
+FINE = [
+    Made("fcn", (0.95, 0.955, 0.945), FLAT, seconds=10),
+    Made("simple", (0.97, 0.972, 0.968), FLAT, seconds=25),
+    Made("residual", (0.985, 0.987, 0.986), FLAT, seconds=40),
+]
+
+
+def one(networks: list[Made], kind: str, name: str = "", **more: Any) -> Drawing:
+    return next(d for d in drawn(source(networks, **more), kind) if d.name == (name or kind))
+
+
+def texts(drawing: Drawing) -> Iterator[Text]:
+    """Every text of a figure that can be seen."""
+    for text in drawing.figure.findobj(Text):
+        if isinstance(text, Text) and text.get_visible() and text.get_text().strip():
+            yield text
+
+
+def words(drawing: Drawing) -> list[str]:
+    return [text.get_text() for text in texts(drawing)]
+
+
+def marks(drawing: Drawing, marker: str, panel: int = 0) -> list[Line2D]:
+    return [line for line in drawing.figure.axes[panel].lines if line.get_marker() == marker]
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    ("spans", "least", "expected"),
+    [
+        ([(0, 1), (0, 1.2), (0, 100)], 0.1, (0, 1.2)),
+        ([(0, 1), (0, 2), (0, 5), (0, 12)], 0.1, (0, 12)),  # each is but a few times further
+        ([(9.8, 9.9), (9.7, 9.9), (1, 1.1)], 0.1, (9.7, 9.9)),
+        ([(9.8, 9.9), (9.7, 9.9), (9.3, 9.3)], 0.5, (9.3, 9.9)),  # nearer than what matters
+        ([(0, 1), (0, 5)], 0.1, (0, 5)),
+        ([(0, 1), (0, 1e6)], 0.1, (0, 1)),
+        ([(3, 3)], 0.1, (3, 3)),
+        ([(3, 3), (3, 3)], 0.1, (3, 3)),
+        ([(0, 1), (0, 1), (0, float("inf"))], 0.1, (0, 1)),
+        ([(0, float("nan"))], 0.1, None),
+    ],
+)
+def test_the_bulk_of_spans(spans: Any, least: float, expected: Any) -> None:
+    assert limits.bulk(spans, least) == (None if expected is None else pytest.approx(expected))
+    assert limits.bulk(spans[::-1], least) == limits.bulk(spans, least)
+
+
+def test_at_least_half_of_any_values_are_within() -> None:
+    dice = np.random.default_rng(3)
+    for size in (1, 2, 3, 8, 31):
+        values = np.sort(10.0 ** dice.uniform(-6, 6, size))
+        found = limits.bulk([(v, v) for v in values.tolist()], 1e-9)
+        assert found is not None
+        assert ((values >= found[0]) & (values <= found[1])).sum() >= size / 2
+        assert found[0] in values and found[1] in pytest.approx(values)
+
+
+def test_a_spike_of_all_curves_is_outside_and_a_first_epoch_is_not() -> None:
+    usual = np.array([2.3, 0.5, 0.3, 0.2, 0.15])
+    spiked = np.array([2.3, 0.5, 4e4, 0.2, 0.15])
+    curves = [np.stack([one, one], axis=1) for one in (usual, usual)]
+    assert limits.of_curves(curves, 0.02) == pytest.approx((0.15, 2.3))
+    curves = [np.stack([one, one], axis=1) for one in (spiked, spiked)]
+    assert limits.of_curves(curves, 0.02) == pytest.approx((0.15, 2.3))
+
+
+WILD = Made("wild", (0.31, 0.32, 0.30), (1.2, 3e4, 8e6, 2e5))
+
+
+@pytest.mark.parametrize("kind", ["loss", "learning-curves"])
+def test_a_diverging_loss_has_an_arrow_and_its_number(kind: str, tmp_path: Path) -> None:
+    drawing = one([*FINE, WILD], kind)
+    assert drawing.figure.axes[0].get_ylim()[1] < 1
+    panel = 0 if kind == "loss" else 6
+    (arrow,) = marks(drawing, "^", panel)
+    assert arrow.get_ydata()[0] == drawing.figure.axes[panel].get_ylim()[1]
+    assert arrow.get_xdata()[0] == 3
+    highest = 8e6 * 1.04
+    assert f"{highest:.3g}" in words(drawing)
+    drawing.save(tmp_path)
+    rows = list(csv.DictReader((tmp_path / f"{kind}.csv").open()))
+    assert max(float(row["test_loss"]) for row in rows) == pytest.approx(highest)
+
+
+def test_accuracies_far_off_squeeze_no_others() -> None:
+    seeds = one([*FINE, WILD], "seeds")
+    low, high = seeds.figure.axes[0].get_xlim()
+    assert 90 < low < 94
+    assert high < 100
+    assert [arrow.get_xdata()[0] for arrow in marks(seeds, "<")][0] == low
+    assert "30.00" in words(seeds)
+    costs = one([*FINE, WILD], "accuracy-vs-cost")
+    assert costs.figure.axes[0].get_ylim()[0] > 90
+    assert all(len(marks(costs, "v", panel)) == 1 for panel in range(4))
+    forest = one([*FINE, WILD], "verdicts")
+    assert forest.figure.axes[0].get_xlim()[0] > -20
+    assert any(text.strip().startswith("−64") for text in words(forest))
+
+
+def test_a_slow_network_is_a_bar_that_is_cut() -> None:
+    drawing = one([*FINE, Made("slow", losses=FLAT, seconds=400)], "time")
+    for axes in drawing.figure.axes:
+        assert axes.get_xscale() == "linear"
+    assert drawing.figure.axes[1].get_xlim()[1] < 50
+    assert len(marks(drawing, ">", 1)) == 1
+    assert "408" in words(drawing)
+
+
+def test_a_forest_shows_the_bulk() -> None:
+    rows = [(v, (v - 0.5, v + 0.5)) for v in (0.2, 0.9, 1.4, -60.0)]
+    low, high = forest_range(rows, 0.0)
+    assert -3 < low < -0.3
+    assert 1.9 <= high < 4
+
+
+def test_intervals_end_at_100_per_cent_and_one_is_not_cut() -> None:
+    for network in (Made("alone", (0.9975,), FLAT), Made("alone", (0.99, 0.999, 0.97), FLAT),
+                    Made("alone", (1.0,), FLAT), Made("alone", (1.0, 1.0, 1.0), FLAT)):  # fmt: skip
+        drawing = one([network], "seeds")
+        axes = drawing.figure.axes[0]
+        low, high = axes.get_xlim()
+        drawn_at = np.concatenate([np.asarray(line.get_xdata()) for line in axes.lines])
+        assert drawn_at.max() <= 100
+        assert low < drawn_at.min() and drawn_at.max() < high
+        assert not marks(drawing, "<") and not marks(drawing, ">")
+        assert all(tick <= 100 for tick in axes.get_xticks() if low <= tick <= high)
+        assert high - low >= 0.5
+
+
+# Order
+
+
+def test_the_best_network_is_above_and_colours_stay() -> None:
+    for kind, order in (("seeds", ["residual", "simple", "fcn"]),
+                        ("time", ["fcn", "simple", "residual"])):  # fmt: skip
+        shuffled = [FINE[1], FINE[2], FINE[0]]
+        drawing = one(shuffled, kind)
+        axes = drawing.figure.axes[0]
+        assert [text.get_text() for text in axes.get_yticklabels()] == order
+        assert axes.get_ylim()[0] > axes.get_ylim()[1]
+        colours = {line.get_label(): line.get_color() for line in axes.lines}
+        expected = looks([network.label for network in shuffled])
+        assert all(colours[name] == look.colour for name, look in expected.items())
+        assert [row[0] for row in drawing.rows][:3] == ["simple"] * 3, "data keep their order"
+
+
+# Marks
+
+MARKED = [
+    Made("waits", (0.95, 0.955, 0.945), FLAT, waited=0.5, seconds=5),
+    Made("learns-on", (0.99, 0.991, 0.992), (1.2, 0.9, 0.6, 0.3), seconds=12),
+    Made("sums-to-one", (0.98, 0.98, 0.981), FLAT, found=("probabilities",), seconds=13),
+    Made("fell", (0.97, 0.971, 0.972), FLAT, diverged=1, seconds=14),
+    *FINE[:2],
+]
+OF_ACCURACY = {"learns-on", "sums-to-one", "fell"}
+
+
+def hollow(drawing: Drawing, panel: int = 0) -> set[str]:
+    """The models that some mark without a fill stands for."""
+    axes = drawing.figure.axes[panel]
+    lines = [line for line in axes.lines if line.get_marker() not in ("", "None", "|", None)]
+    return {
+        str(line.get_label()) for line in lines
+        if not str(line.get_label()).startswith("_") and line.get_markerfacecolor() == "white"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "panel", "expected"),
+    [
+        ("seeds", 0, OF_ACCURACY - {"fell"}),  # each dot is a run, and those that fell are none
+        ("loss", 0, OF_ACCURACY),
+        ("accuracy-vs-cost", 0, OF_ACCURACY),
+        ("accuracy-vs-cost", 2, OF_ACCURACY | {"waits"}),
+        ("time", 0, {"waits"}),
+    ],
+)
+def test_marked_runs_are_hollow_and_named(kind: str, panel: int, expected: set[str]) -> None:
+    drawing = one(MARKED, kind)
+    assert hollow(drawing, panel) == expected
+    key = drawing.figure.get_suptitle()
+    assert "hollow: " in key
+    for about, mark in (("time", "shared the machine: waits"), ("seeds", "not converged: learns-on"),
+                        ("seeds", "probabilities: sums-to-one")):  # fmt: skip
+        if about == kind:
+            assert mark in key
+            assert mark in drawing.caption
+    if kind == "time":
+        bars = {bar.get_label(): bar.get_facecolor() for bar in drawing.figure.axes[0].patches}
+        assert bars["waits"] == to_rgba("white", 0.3)
+        assert bars["simple"] != bars["waits"]
+
+
+def test_a_decided_verdict_of_a_marked_run_is_hollow() -> None:
+    drawing = one([FINE[0], MARKED[1], FINE[2]], "verdicts")
+    axes = drawing.figure.axes[0]
+    points = [line for line in axes.lines if line.get_markersize() == 6]
+    fills = [line.get_markerfacecolor() for line in points]
+    assert fills.count("white") == 1
+    assert "better" in " ".join(words(drawing))
+
+
+def test_no_figure_of_a_marked_run_is_the_best_of_a_table() -> None:
+    assessment = source(MARKED).assessment
+    table = assessed_table(assessment)
+    columns = {column.key: column for column in table.columns}
+    names = [row["model"] for row in table.rows]
+    best = {key: {names[row] for row in table.best(columns[key])} for key in columns}
+    assert best["test_accuracy"] == {"simple"}, "those that are higher have marks"
+    assert best["time"] == {"fcn"}, "the fastest shared the machine"
+    ordered = sorted_by(table, "test_accuracy")
+    placed = [row["model"] for row in ordered.rows]
+    assert {placed[row] for row in ordered.best(columns["test_accuracy"])} == {"simple"}
+    assert any("times of waits" in note for note in table.notes)
+    asked = dataclasses.replace(
+        assessment,
+        comparison=dataclasses.replace(assessment.comparison, verdict_on=("epoch-time",)),
+    )
+    more = assessed_table(asked)
+    (column,) = (one for one in more.columns if one.key == "epoch_seconds")
+    assert {names[row] for row in more.best(column)} == {"fcn"}
+    assert not assessed_table(source(FINE).assessment).doubted
+
+
+# Many
+
+
+def test_places_are_spread_as_little_as_they_can_be() -> None:
+    assert spread([0.1, 0.5, 0.9], 0.2) == [0.1, 0.5, 0.9]
+    assert spread([0.5, 0.5], 0.2) == pytest.approx([0.4, 0.6])
+    assert spread([0.0, 0.0, 0.0], 0.1) == pytest.approx([0.0, 0.1, 0.2])
+    found = spread([1.0, 0.3, 1.0, 0.31], 0.1)
+    assert found == pytest.approx([0.9, 0.255, 1.0, 0.355])
+
+
+@pytest.mark.parametrize("kind", ["accuracy", "accuracy-vs-cost"])
+def test_many_models_are_named_at_the_ends_of_their_curves(kind: str) -> None:
+    count = 14
+    networks = [
+        Made(f"cnn:layers=8-MP,hidden={n},seed", (0.9 + 0.002 * n,), FLAT, parameters=1000 + 99 * n)
+        for n in range(count)
+    ]
+    drawing = one(networks, kind)
+    assert not drawing.figure.legends
+    names = [look.name for look in looks([network.label for network in networks]).values()]
+    assert names[3] == "…hidden=3,seed"
+    axes = drawing.figure.axes[-1]
+    labels = [text for text in axes.texts if text.get_text() in names]
+    assert sorted(text.get_text() for text in labels) == sorted(names)
+    measure = renderer(drawing.figure)
+    boxes = [Text.get_window_extent(text, measure) for text in labels]
+    for a, b in itertools.combinations(boxes, 2):
+        assert not a.overlaps(b)
+    assert max(box.x1 for box in boxes) <= drawing.figure.bbox.x1
+    heights = [box.y0 for _, box in sorted(zip(labels, boxes, strict=True),
+                                           key=lambda both: names.index(both[0].get_text()))]  # fmt: skip
+    assert heights == sorted(heights), "the order is that of the accuracies"
+    few = one(networks[:MOST_IN_LEGEND], kind)
+    assert len(few.figure.legends[0].get_texts()) == MOST_IN_LEGEND
+
+
+# Nothing, and the same
+
+
+def test_a_gradient_of_zero_is_said_and_drawn() -> None:
+    networks = [Made("zero", losses=FLAT, gradient=0.0, activation=0.0), *FINE[:2],
+                Made("huge", losses=FLAT, gradient=1e12)]  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        by_layer, by_epoch, heat = drawn(source(networks), "gradients")
+        shown = one(networks, "activations")
+    assert words(by_layer).count("0 in every layer") == 1
+    (feet,) = marks(by_layer, "v")
+    assert list(feet.get_xdata()) == [1, 2, 3]
+    assert set(feet.get_ydata()) == {0}
+    assert by_layer.figure.axes[0].get_ylim()[1] < 1e3, "the huge one has an arrow"
+    assert len(marks(by_layer, "^", 3)) == 1
+    assert "exactly 0" in by_layer.figure.get_suptitle()
+    assert "Of zero it is 0 in every layer." in by_layer.caption
+    assert any(len(line.get_xdata()) == 5 for line in marks(by_epoch, "v"))
+    image = heat.figure.axes[0].images[0]
+    assert np.ma.getmaskarray(image.get_array()).all()
+    assert to_rgba(image.get_cmap().get_bad()) == to_rgba("#bbbbbb")
+    assert any("zero" in text and "0 everywhere" in text for text in words(shown))
+
+
+def test_equal_matrices_are_said_to_be_equal() -> None:
+    networks = [FINE[0], dataclasses.replace(FINE[0], label="twin"), FINE[2]]
+    drawing = one(networks, "confusion-matrix", "confusion-matrix-difference")
+    twin, other = drawing.figure.axes[:2]
+    assert "equal" in [text.get_text() for text in twin.texts]
+    assert "equal" not in [text.get_text() for text in other.texts]
+    assert "against twin (all equal)" in drawing.alt
+
+
+# Names
+
+
+@pytest.mark.parametrize("long", [True, False])
+def test_labels_of_a_hundred_classes_keep_what_tells_them_apart(long: bool) -> None:
+    classes = [f"{'superclass-of-things/variant-' if long else ''}{n:02}" for n in range(100)]
+    drawing = one(FINE[:2], "confusion-matrix", classes=classes, images=1000)
+    axes = drawing.figure.axes[0]
+    labels = [text for text in axes.get_yticklabels() if text.get_text()]
+    shown = [text.get_text() for text in labels]
+    assert len(set(shown)) == len(shown) > 10
+    step = round(100 / len(shown))
+    assert all(text.endswith(f"{step * n:02}") for n, text in enumerate(shown))
+    boxes = [text.get_window_extent(renderer(drawing.figure)) for text in labels]
+    assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
+    assert all(name in drawing.caption for name in classes)
+
+
+def test_counts_that_have_no_room_become_shares() -> None:
+    drawing = one(FINE[:1], "confusion-matrix", images=40_000)
+    assert "95" in words(drawing)
+    assert "per cent of the true class" in drawing.figure.get_suptitle()
+    assert max(row[3] for row in drawing.rows) == pytest.approx(9500)
+
+
+def test_characters_without_a_font_are_said_once_and_warn_of_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    odd = "\U0010fffd"  # no font may have it
+    names = [f"net{odd}", f"net{odd}{odd}", f"{odd}net", "a$b$c", "קפה"]
+    networks = [dataclasses.replace(FINE[0], label=name) for name in names]
+    found = source(networks, classes=(odd, "b", "c", "d"))
+    with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
+        warnings.simplefilter("error")
+        (drawing,) = drawn(found, "seeds")
+        drawing.picture()
+    assert not caplog.records
+    said = f"{MISSING}: a character that no installed font has"
+    assert found.left_out().count(said) == 1
+    assert said in drawing.figure.get_suptitle()
+    assert f"net{MISSING}" in words(drawing)
+    assert r"a\$b\$c" in words(drawing)
+    assert [row[0] for row in drawing.rows][0] == names[0], "the data keep the name"
+    assert said not in source(FINE).left_out()
+
+
+def test_names_that_look_the_same_are_numbered() -> None:
+    found = distinct(["\U0010fffd", "\U0010fffe", "plain", "plain"], 12)
+    assert [drawable(name) for name in found] == [MISSING, f"{MISSING} (2)", "plain", "plain"]
+
+
+def test_fonts_are_those_that_are_installed() -> None:
+    assert installed()[0] == "DejaVu Sans", "which matplotlib brings"
+    assert drawable("Grüße ×2 …\n") == "Grüße ×2 …\n"
+
+
+def test_right_to_left_runs_are_turned_for_what_draws_from_the_left() -> None:
+    assert visual_order("net:width=8") == "net:width=8"
+    assert visual_order("net-אבג") == "net-גבא"
+    assert visual_order("אב גד:x") == "דג בא:x"
+    assert visual_order("א 12 ב") == "ב 12 א"
+
+
+# Letters and sizes
+
+ODD = {
+    "marked": [*MARKED, WILD],
+    "zero": [Made("zero", losses=FLAT, gradient=0.0), *FINE[:1]],
+    "single": [Made("alone", (0.9975,), FLAT)],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_no_letter_is_smaller_than_it_is_said_and_none_is_cut_at_any_size(name: str) -> None:
+    """Walks over every text of every figure, and again after its size has changed."""
+    found = source(ODD[name], images=20_000)
+    for entry in register.plot:
+        try:
+            drawings = drawn(found, entry.name)
+        except UsageError:
+            continue
+        for drawing in drawings:
+            figure = drawing.figure
+            assert all(text.get_fontsize() >= 7 for text in texts(drawing)), drawing.name
+            assert figure.get_figwidth() <= 7
+            figure.set_size_inches(4.6, 1.1 * figure.get_figheight())
+            figure.draw_without_rendering()
+            head, edge = figure._suptitle, figure.bbox
+            box = head.get_window_extent(renderer(figure))
+            assert box.x1 <= edge.x1 + 1 and box.y1 <= edge.y1 + 1, drawing.name
+            tops = [axes.get_tightbbox(renderer(figure)).y1 for axes in figure.axes if axes.axison]
+            assert max(tops, default=0) <= box.y0 + 2, drawing.name
