@@ -36,17 +36,19 @@ def bulk(spans: Iterable[Span], least: float, gap: float = GAP) -> Span | None:
     known = [span for span in spans if all(map(math.isfinite, span))]
     if not known:
         return None
-    lowest = min(low for low, _ in known)
-    high = lowest + _reach([high - lowest for _, high in known], least, gap)
-    below = [low for low, _ in known if low <= high]
-    return high - _reach([high - low for low in below], least, gap), high
+    lowest, half = min(low for low, _ in known), (len(known) + 1) // 2
+    far = _reach([high - lowest for _, high in known], half, least, gap)
+    inside = [span for span in known if span[1] - lowest <= far]
+    high = max(high for _, high in inside)
+    far = _reach([high - low for low, _ in inside], half, least, gap)
+    return min(low for low, _ in inside if high - low <= far), high
 
 
-def _reach(distances: Sequence[float], least: float, gap: float) -> float:
-    """The largest distance that is shown."""
+def _reach(distances: Sequence[float], half: int, least: float, gap: float) -> float:
+    """The largest distance that is shown; at least `half` of them are."""
     order = sorted(distances)
     needed = gap if len(order) > 2 else 2 * gap
-    place = (len(order) - 1) // 2
+    place = min(half, len(order)) - 1
     while place + 1 < len(order):
         if max(order[place + 1], least) > needed * max(order[place], least):
             break

@@ -151,15 +151,17 @@ class Source:
         found += [f"{label}: {_runs(count)} not ended, not shown" for label, count in going.items()]
         gone = Counter(label for label, _ in self.comparison.missing)
         found += [f"{label}: {_runs(count)} not in the store" for label, count in gone.items()]
-        if any(
-            lacking(printable(name))
-            for name in (*self.comparison.labels, *self.comparison.conditions.classes)
-        ):
+        if any(lacking(printable(name)) for name in self._names):
             found.append(f"{MISSING}: a character that no installed font has")
         for label, run in self.first_runs() if needs else ():
             if f"analyses/{needs}.npz" not in run.sha256:
                 found.append(f"{label}: no {needs} recorded, not shown")
         return found
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What figures are labelled with, as far as the runs record it."""
+        return (*self.comparison.labels, *self.comparison.conditions.classes)
 
     def conditions(self) -> str:
         """The data set and the number of seeds, in words."""
