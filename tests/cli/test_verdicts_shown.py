@@ -212,6 +212,22 @@ def test_the_learning_rate_is_chosen_on_images_held_out(run: Run) -> None:
     )
 
 
+def test_fewer_training_images_are_told_and_all_of_them_are_no_cut(run: Run) -> None:
+    done = run("compare", SMALL, *FAST, "--train-images", "1000", "--val-fraction", "0.1")
+    assert done.code == 0, done.err
+    assert "trained on 900 of 10,000 images, class-balanced, drawn by the seed" in done.out
+    conditions = run("runs", "latest", "--format", "json").json()["conditions"]
+    assert (conditions["train_images"], conditions["val_images"]) == (900, 100)
+
+
+@trained_before
+def test_a_cut_to_all_images_is_none(run: Run) -> None:
+    run("compare", SMALL, *FAST)
+    planned = ("compare", SMALL, *FAST, "-n", "--format", "json", "--train-images")
+    finished = [run(*planned, images).json()[0]["finished"] for images in ("10000", "9999")]
+    assert finished == [1, 0]
+
+
 @trained_before
 def test_metrics_are_columns_of_stored_runs(run: Run) -> None:
     run("compare", SMALL, LARGE, *FAST, "--seeds", "2")

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
 from convcompare.core.seeding import TrialSeeds
-from convcompare.data.dataset import Dataset, held_out_images
+from convcompare.data.dataset import Dataset
+from convcompare.data.training_cut import image_numbers
 from convcompare.store.run import best_epoch
 from convcompare.training.augmentation import draw_moves, shifted
 from convcompare.training.batches import Batches
@@ -171,7 +172,8 @@ def test_the_best_epoch_is_chosen_on_images_that_are_not_trained_on(tiny: Datase
     counts = torch.bincount(torch.tensor(tiny.train.labels))
     held_out = torch.bincount(job.val_batches.labels)
     assert torch.equal(held_out, (0.25 * counts).round().long())
-    assert len(job.val_batches) == held_out_images(tiny.train.labels, 0.25)
+    sizes = len(job.train_batches), len(job.val_batches)
+    assert sizes == image_numbers(job.config, tiny.train.labels)
     history, logits = [], []
     for epoch in job:
         history.append(epoch)

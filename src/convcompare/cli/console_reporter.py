@@ -83,8 +83,9 @@ class ConsoleReporter:
 def _data_words(plan: ExperimentPlan) -> str:
     c = plan.conditions
     held_out = f"{formatting.count(c.val_images)} held out, " if c.val_images else ""
+    trained = c.trained_on if c.cut else f"{formatting.count(c.train_images)} train"
     return (
-        f"{c.dataset} · {formatting.count(c.train_images)} train, {held_out}"
+        f"{c.dataset} · {trained}, {held_out}"
         f"{formatting.count(c.test_images)} test · {c.shape} · {c.test_split}, {c.selected}"
         + (f" · verdicts on the {words}" if (words := Score.parse(c.score).words) else "")
     )

@@ -59,6 +59,7 @@ class TrainingOptions:
     recipe: o.Recipe = Request.recipe
     image_size: o.ImageSize = None
     channels: o.Channels = None
+    train_images: o.TrainImages = None
     val_fraction: o.ValFraction = None
     select: o.Select = None
     settings: o.Settings = None

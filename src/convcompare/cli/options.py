@@ -98,6 +98,7 @@ BatchSize = Annotated[str | None, option("--batch-size", "-b", metavar="N", pane
 LearningRate = Annotated[str | None, option("--lr", metavar="RATE", panel=TRAINING)]
 Optimizer = Annotated[str | None, option("--optimizer", metavar="NAME", panel=TRAINING)]
 Recipe = Annotated[str, option("--recipe", metavar="NAME", panel=TRAINING)]
+TrainImages = Annotated[str | None, option("--train-images", metavar="N", panel=TRAINING)]
 ValFraction = Annotated[str | None, option("--val-fraction", metavar="SHARE", panel=TRAINING)]
 Select = Annotated[str | None, option("--select", metavar="EPOCH", panel=TRAINING)]
 ImageSize = Annotated[str | None, option("--image-size", metavar="PIXELS", panel=TRAINING)]

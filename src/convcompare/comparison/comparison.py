@@ -8,6 +8,7 @@ from typing import Any
 
 from convcompare.core import failures
 from convcompare.core.errors import UsageError, quote
+from convcompare.core.formatting import count
 from convcompare.store.json_fields import OMITTED, from_record, to_record
 from convcompare.store.run import SCHEMA_VERSION, Run
 from convcompare.store.run_store import RunStore
@@ -45,6 +46,13 @@ class Conditions:
     """Settings that were chosen for each network by itself, on images held out."""
     score: str = field(default="last", metadata=OMITTED)
     """The figure that verdicts are about (`Score`), as it was chosen before the first run."""
+    cut: str = field(default="", metadata=OMITTED)
+    """What `train_images` are drawn from, and how, in words; empty if they are the whole split."""
+
+    @property
+    def trained_on(self) -> str:
+        """How many images the networks were trained on, in words."""
+        return f"{count(self.train_images)} {self.cut or 'images'}"
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ class TrainConfig:
     ``image_size`` is the side that images are resized to on the device, for networks that need more
     pixels. ``precision`` is the type of matrix products and convolutions; weights and optimizer are
     always float32.
-    ``val_fraction`` of the training images, of each class alike, are held out: they choose the
+    ``train_images`` cuts the training split to so many images, equally many of each class as far as
+    the class has them, drawn by the seed: fewer of them are a part of more. ``val_fraction`` of the
+    training images, of each class alike, are held out: they choose the
     epoch whose figures count where ``select`` is ``best``; else it is the last.
     ``devices`` train one network together, each on its part of every batch: `batch_size` is that of
     the whole batch and `lr` stays what it is. The order of summation and BatchNorm, which sees one
@@ -58,6 +60,7 @@ class TrainConfig:
     other_lr: Annotated[float, Above(0)] | None = None
     tta: bool = False
     devices: Count = 1
+    train_images: Count | None = None
 
     def replace(self, settings: Mapping[str, str]) -> TrainConfig:
         """This configuration with some fields set from text; UsageError names what is wrong."""
@@ -107,6 +110,7 @@ LATER: Mapping[str, Any] = {
     "other_lr": None,
     "tta": False,
     "devices": 1,
+    "train_images": None,
 }
 """Settings that older records do not have, with the value that changes nothing."""
 

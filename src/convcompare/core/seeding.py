@@ -31,6 +31,11 @@ class TrialSeeds:
         return self._derive("initialise_from")
 
     @property
+    def train_images(self) -> int:
+        """For the choice of the images that a smaller training split is cut to."""
+        return self._derive("train_images")
+
+    @property
     def validation(self) -> int:
         """For the choice of the training images that are held out."""
         return self._derive("validation")

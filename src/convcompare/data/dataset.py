@@ -140,8 +140,3 @@ class Sources:
     data_dir: Path | None = None
     offline: bool = False
     quiet: bool = False
-
-
-def held_out_images(labels: npt.NDArray[np.int64], fraction: float) -> int:
-    """How many of the images are held out when `fraction` of each class is."""
-    return int(np.rint(fraction * np.bincount(labels)).sum()) if fraction else 0

@@ -59,6 +59,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     loading_seconds = time.perf_counter() - started
     for text, hint in _data_warnings(dataset):
         reporter.warn(text, hint)
+    configs = [_uncut_if_whole(config, len(dataset.train)) for config in configs]
     models, notes = list(request.models), list[str]()
     if request.match:
         shape = shape_of(dataset, configs[0])
@@ -87,6 +88,11 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         executor=executor,
         rate_labels=rate_labels,
     )
+
+
+def _uncut_if_whole(config: TrainConfig, images: int) -> TrainConfig:
+    """A cut to all images is none, so that it makes the trials of the whole split."""
+    return replace(config, train_images=None) if config.train_images == images else config
 
 
 def _runtime(request: Request, devices: int) -> Runtime:
@@ -214,16 +220,16 @@ def _conditions(
     score: Score,
 ) -> Conditions:
     from convcompare.comparison.comparison import Conditions
-    from convcompare.data.dataset import held_out_images
+    from convcompare.data.training_cut import cut_words, image_numbers
 
     from .shapes import shape_of
 
     longest = max(configs, key=lambda config: config.epochs)
-    held_out = held_out_images(dataset.train.labels, longest.val_fraction)
+    trained, held_out = image_numbers(longest, dataset.train.labels)
     best = longest.select == "best"
     return Conditions(
         dataset=dataset.name,
-        train_images=len(dataset.train) - held_out,
+        train_images=trained,
         test_images=len(dataset.test),
         shape=str(shape_of(dataset, longest)),
         test_split=dataset.test_split,
@@ -234,6 +240,7 @@ def _conditions(
         loading_seconds=loading_seconds,
         classes=tuple(dataset.classes),
         val_images=held_out,
+        cut=cut_words(longest, dataset.train.labels),
         selected="the epoch best on held-out images" if best else "the last epoch",
         notes=tuple(notes),
         score=str(score),

@@ -28,7 +28,7 @@ CHANNELS_HINT = "3 repeats grey images, 1 averages colour images"
 JOBS_HINT = f"a number from 1 to {MOST_JOBS}, or auto"
 SETTINGS = (
     *("epochs", "batch_size", "lr", "optimizer"),
-    *("image_size", "val_fraction", "select", "devices"),
+    *("image_size", "train_images", "val_fraction", "select", "devices"),
 )
 """The settings of a training (`TrainConfig`) that have an option of their own."""
 
@@ -45,6 +45,8 @@ HELP: Mapping[str, str] = {
     "image_size": "Resize the images to this side, in pixels.",
     "channels": "Channels of the images: 3 repeats grey ones, 1 averages colours [default: those "
     "of the data set].",
+    "train_images": "Number of training images, equally many of each class, drawn by the seed "
+    "[default: all].",
     "val_fraction": "Share of the training images to hold out for selection [default: 0].",
     "select": "Epoch whose figures count: last, or best on the images held out [default: last].",
     "settings": "Any other training setting; may be repeated.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
 from convcompare.core.spec import Spec
+from convcompare.data.training_cut import check_cut
 from convcompare.models.shape import Shape
 
 if TYPE_CHECKING:
@@ -65,9 +66,11 @@ def shape_for_network(
 
 def check_fit(config: TrainConfig, dataset: Dataset) -> None:
     """Raise UsageError for a configuration that the data set cannot be trained with."""
-    if config.batch_size > len(dataset.train):
+    check_cut(config, dataset.train.labels, dataset.classes)
+    images = config.train_images or len(dataset.train)
+    if config.batch_size > images:
         raise UsageError(
-            f"a batch of {config.batch_size} is larger than the {len(dataset.train)} training "
+            f"a batch of {config.batch_size} is larger than the {images} training "
             f"images of {quote(dataset.name)}",
-            f"`--batch-size` takes at most {len(dataset.train)} here",
+            f"`--batch-size` takes at most {images} here",
         )

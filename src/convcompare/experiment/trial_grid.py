@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convcompare.core.errors import UsageError, quote
-from convcompare.data.dataset import held_out_images
+from convcompare.data.training_cut import image_numbers
 from convcompare.store.run import NUMERICS, OTHER_DRAWS, RANDOM_SETUP, Trial
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def grid(candidates: Sequence[Candidate], dataset: Dataset, seeds: Iterable[int]
 def check_last_batch(candidate: Candidate, dataset: Dataset) -> None:
     """UsageError where the last batch of an epoch is one image, and the network needs two."""
     config = candidate.config
-    images = len(dataset.train) - held_out_images(dataset.train.labels, config.val_fraction)
+    images, _ = image_numbers(config, dataset.train.labels)
     if images % config.batch_size != 1 or candidate.network.takes_one_image:
         return
     fitting = (size for size in range(config.batch_size - 1, 1, -1) if images % size != 1)

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from convcompare.core.errors import UsageError
 from convcompare.data.dataset import Augmentation, Dataset, Split
+from convcompare.data.training_cut import check_held_out
 
 from .augmentation import draw_moves, draw_reflected_moves, shifted, shifted_with_reflection
 from .device_group import ALONE, SingleDevice
@@ -50,20 +50,33 @@ class Batches:
         """
         if not fraction:
             return self, None
+        order, places, counts = self._by_class(seed)
+        taken = places < (fraction * counts).round().repeat_interleave(counts)
+        held_out = int(taken.sum())
+        check_held_out(fraction, (len(self) - held_out, held_out))
+        return self._rows(order[~taken]), self._rows(order[taken])
+
+    def cut(self, images: int | None, seed: int) -> Batches:
+        """Equally many images of each class, as far as it has them, that `seed` draws.
+
+        As many as `cut_counts` says; those of a smaller cut with the same seed are among those of a
+        larger one. None keeps all.
+        """
+        if images is None:
+            return self
+        order, places, counts = self._by_class(seed)
+        rounds = places * len(counts) + self.labels.cpu()[order]  # one image of each class a round
+        return self._rows(order[rounds.argsort()[:images]])
+
+    def _by_class(self, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The images class by class, shuffled within each; their places in it; images a class."""
         labels = self.labels.cpu()
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-        order = order[labels[order].argsort(stable=True)]  # shuffled within each class
+        order = order[labels[order].argsort(stable=True)]
         counts = torch.bincount(labels)
         starts = counts.cumsum(0) - counts
         places = torch.arange(len(labels)) - starts.repeat_interleave(counts)
-        taken = places < (fraction * counts).round().repeat_interleave(counts)
-        if not taken.any() or taken.all():
-            raise UsageError(
-                f"`val_fraction` {fraction:g} of {len(labels)} images holds out "
-                f"{'all of them' if taken.all() else 'none'}",
-                "a share such as 0.1",
-            )
-        return self._rows(order[~taken]), self._rows(order[taken])
+        return order, places, counts
 
     def _rows(self, rows: Tensor) -> Batches:
         """Some of the images, in their order."""

@@ -69,6 +69,7 @@ class Trainer:
         self.device, self.devices = train.device, train.devices
         self.model = channels_last(model, self.device)
         self.seeds = TrialSeeds(seed)
+        train = train.cut(config.train_images, self.seeds.train_images)
         train, held_out = train.held_out(config.val_fraction, self.seeds.validation)
         self.train_batches = train.resized(config.image_size)
         self.val_batches = held_out.resized(config.image_size) if held_out else None

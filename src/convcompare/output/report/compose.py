@@ -110,7 +110,7 @@ def compared(comparison: Comparison) -> str:
     seeds = f"{comparison.seeds} seeds" if comparison.seeds > 1 else "one seed"
     return (
         f"{which} {'was' if len(names) == 1 else 'were'} trained on {code(terms.dataset)} "
-        f"({formatting.count(terms.train_images)} images of {terms.shape}) for "
+        f"({terms.trained_on}{', each' if terms.cut else ' of'} {terms.shape}) for "
         f"{_epochs(comparison)} with {seeds} each, and tested on "
         f"{formatting.count(terms.test_images)} images."
     )

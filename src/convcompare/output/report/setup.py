@@ -23,7 +23,7 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
     facts = [
         ("Data set", f"{code(terms.dataset)}, images {terms.shape}"),
         ("its SHA-256", _all(runs, lambda run: code(run.trial.data))),
-        ("Trained on", f"{formatting.count(terms.train_images)} images"),
+        ("Trained on", terms.trained_on),
         ("Tested on", f"{formatting.count(terms.test_images)} images: {terms.test_split}"),
         ("Recipe", ": ".join(filter(None, (terms.recipe, _all(runs, _training))))),
         ("Epochs", f"{terms.epochs}; the figures are those after the last"),

@@ -113,6 +113,8 @@ def notes(comparison: Comparison) -> list[str]:
         f"{over} · {conditions.test_split}, after {conditions.selected} · best of a column in bold",
         f"time: {time_words(comparison)}{_apart(comparison)}",
     ]
+    if conditions.cut:
+        found.append(f"trained on {conditions.trained_on}")
     words = Score.parse(conditions.score).words
     if words and comparison.seeds > 1:
         found.append(f"verdicts and score: {words}")

@@ -1,0 +1,78 @@
+"""How many images a training uses: the cut of the training split, and what is held out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.core import formatting
+from convcompare.core.config import TrainConfig
+from convcompare.core.errors import UsageError
+
+Counts = npt.NDArray[np.int64]
+
+
+def cut_counts(counts: Counts, images: int | None) -> Counts:
+    """Images per class when `images` of them are drawn, equally many of each class.
+
+    A class that has fewer gives all that it has, and the others more. What does not divide evenly
+    goes to the first classes, so that the numbers are the same for every seed. None keeps all.
+    """
+    if images is None:
+        return counts
+    classes = np.repeat(np.arange(len(counts)), counts)
+    rounds = np.concatenate([np.arange(count) for count in counts])
+    drawn = classes[np.lexsort((classes, rounds))[:images]]
+    return np.bincount(drawn, minlength=len(counts)).astype(np.int64)
+
+
+def image_numbers(config: TrainConfig, labels: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """How many training images are trained on, and how many are held out.
+
+    Args:
+        config: The training, with `train_images` and `val_fraction`.
+        labels: int64 (n,), of the whole training split.
+    """
+    counts = cut_counts(np.bincount(labels), config.train_images)
+    # as `Batches.held_out` rounds: in float32
+    held_out = np.rint(np.float32(config.val_fraction) * counts.astype(np.float32))
+    taken = int(held_out.sum())
+    return int(counts.sum()) - taken, taken
+
+
+def cut_words(config: TrainConfig, labels: npt.NDArray[np.int64]) -> str:
+    """What the training images are drawn from, and how; empty if none are left out."""
+    if config.train_images is None:
+        return ""
+    counts = cut_counts(np.bincount(labels), config.train_images)
+    uneven = " as far as the classes have images" if np.ptp(counts) > 1 else ""
+    return f"of {formatting.count(len(labels))} images, class-balanced{uneven}, drawn by the seed"
+
+
+def check_cut(config: TrainConfig, labels: npt.NDArray[np.int64], classes: Sequence[str]) -> None:
+    """Raise UsageError if so many images cannot be drawn, or not held out of what is drawn."""
+    images = config.train_images
+    if images is not None and not len(classes) <= images <= len(labels):
+        few = f"fewer than the {len(classes)} classes" if images < len(labels) else "too many"
+        raise UsageError(
+            f"`train_images` {images:,} is {few}",
+            f"a number from {len(classes):,} to {len(labels):,}, all training images",
+        )
+    check_held_out(config.val_fraction, image_numbers(config, labels))
+
+
+def check_held_out(fraction: float, images: tuple[int, int]) -> None:
+    """Raise UsageError if a share of the images leaves nothing to train on, or to select by.
+
+    Args:
+        fraction: The share that is held out of each class.
+        images: How many are left, and how many are held out.
+    """
+    if fraction and not all(images):
+        raise UsageError(
+            f"`val_fraction` {fraction:g} of {sum(images)} images holds out "
+            f"{'none' if images[0] else 'all of them'}",
+            "a share such as 0.1",
+        )
