@@ -15,7 +15,7 @@ from .dataset import Dataset, Sources
 from .sources.fetch import PublishedFiles
 
 _CONTEXT = ("sources",)
-_PATH_PREFIXES = ("folder", "npz", "arrays")
+_PATH_PREFIXES = ("folder", "npz", "arrays", "torchvision")
 
 
 def default_cache() -> Path:

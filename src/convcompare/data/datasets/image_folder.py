@@ -18,6 +18,7 @@ from convcompare.store.atomic_files import make_folder
 from ..data_notes import DataNote, counted, from_text, listed, to_text
 from ..dataset import Dataset, Sources, Split, fingerprint, statistics
 from ..examine import examine
+from ..hold_out import drawn_for_test, hold_out_words
 from ..sources.array_file import Splits, read_splits, write_splits
 from ..sources.file_notes import file_notes
 from ..sources.image_decode import DecodedImages, decode_images
@@ -60,7 +61,7 @@ def image_folder(
     tree = read_tree(path, splits, label)
     if tree.test is None:
         train, held_out = _hold_out(tree, test, seed)
-        words = f"{100 * test:g} % held out of each class, split seed {seed}"
+        words = hold_out_words(test, seed)
     else:
         train, held_out = tree.train, tree.test
         words = tree.test_split
@@ -97,9 +98,7 @@ def _hold_out(tree: ImageTree, share: float, seed: int) -> tuple[Files, Files]:
             f"add images to {'it' if len(single) == 1 else 'them'}, or remove the folder",
         )
     for files in tree.train:
-        count = min(max(1, round(share * len(files))), len(files) - 1)
-        raw = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(len(files))
-        chosen = set(np.argsort(raw, kind="stable")[:count].tolist())
+        chosen = set(drawn_for_test(len(files), share, seed).tolist())
         train.append(tuple(file for index, file in enumerate(files) if index not in chosen))
         test.append(tuple(file for index, file in enumerate(files) if index in chosen))
     return tuple(train), tuple(test)

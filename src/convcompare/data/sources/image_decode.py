@@ -123,12 +123,8 @@ def _decode(
             if upright.mode.startswith("I") or upright.mode == "F":
                 shown, facts = _scaled(upright, facts, scalings)
             else:
-                shown = _on_white(upright)
-            picture = shown.convert("L" if channels == 1 else "RGB")
-            side = min(picture.size)
-            left, top = (picture.width - side) // 2, (picture.height - side) // 2
-            middle = (left, top, left + side, top + side)
-            square = picture.resize((size, size), Image.Resampling.BILINEAR, box=middle)
+                shown = on_white(upright)
+            square = middle_square(shown.convert("L" if channels == 1 else "RGB"), size)
     array = np.asarray(square, np.uint8)
     return array.reshape(size, size, channels).transpose(2, 0, 1), facts
 
@@ -161,7 +157,17 @@ def _scaled(
     return Image.fromarray(scalings[kind](pixels)), facts
 
 
-def _on_white(picture: Image) -> Image:
+def middle_square(picture: Image, size: int) -> Image:
+    """The square in the middle, as large as the shorter side, scaled to `size`, antialiased."""
+    from PIL import Image
+
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    middle = (left, top, left + side, top + side)
+    return picture.resize((size, size), Image.Resampling.BILINEAR, box=middle)
+
+
+def on_white(picture: Image) -> Image:
     """What is transparent laid on white."""
     from PIL import Image
 

@@ -1,0 +1,186 @@
+"""Any classification set of torchvision.datasets, by the name of its class."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import numpy as np
+
+from convcompare.core.errors import DataError, ModelError, UsageError, did_you_mean, quote
+from convcompare.core.failures import reason
+from convcompare.core.registry import register
+from convcompare.core.spec import AtLeast, Between
+from convcompare.store import atomic_files
+
+from ..dataset import Dataset, Sources
+from ..hold_out import hold_out_words, rows_for_test
+from ..labelled_arrays import LabelledArrays, dataset_of
+from ..sources.image_stack import ImageStack
+
+_NO_CLASSES: Mapping[str, str] = {
+    "boxes, masks or texts": "CocoCaptions CocoDetection Cityscapes Flickr8k Flickr30k Kitti "
+    "SBDataset SBU VOCDetection VOCSegmentation WIDERFace",
+    "several attributes": "CelebA",
+    "pairs of images": "LFWPairs PhotoTour",
+    "videos": "HMDB51 Kinetics MovingMNIST UCF101",
+    "optical flow": "FlyingChairs FlyingThings3D HD1K KittiFlow Sintel",
+    "disparities": "CarlaStereo CREStereo ETH3DStereo FallingThingsStereo InStereo2k "
+    "Kitti2012Stereo Kitti2015Stereo Middlebury2014Stereo SceneFlowStereo SintelStereo",
+}
+"""What sets have in place of one class an image, and their names."""
+_OTHER = ("DatasetFolder", "ImageFolder", "LSUNClass", "VisionDataset")
+"""Classes that are no data set of their own."""
+_TRAIN = ("train", "trainval", "train-standard")
+_TEST = ("test", "val", "valid")
+"""What splits are called, in the order in which they are asked for."""
+
+
+class _NoSplit(Exception):
+    """A class has no split of that name."""
+
+
+@register.dataset("torchvision", source="torchvision.datasets")
+def torchvision_set(
+    sources: Sources,
+    path: str = "",
+    size: Annotated[int, Between(8, 512, closed=True)] | None = None,
+    test: Annotated[float, Between(0.01, 0.9, closed=True)] = 0.2,
+    seed: Annotated[int, AtLeast(0)] = 0,
+) -> Dataset:
+    """Any classification set of torchvision: torchvision:GTSRB:size=32.
+
+    Files are read from the data folder, else downloaded by torchvision into the cache. The test
+    split is the official one, validation if there is no test split, else a share `test` of each
+    class, chosen by `seed`. `size` scales the square in the middle of each image, for images of
+    several sizes. Mean and std are measured on the train split.
+    """
+    name = f"torchvision:{path}"
+    kind = _class_named(path)
+    train, split = _first(kind, path, sources, _TRAIN)
+    tested, split = (None, "") if not split else _first(kind, path, sources, _TEST)
+    total = len(train) + (len(tested) if tested is not None else 0)
+    stack = ImageStack(name, total, size)
+    labels = np.fromiter(_labels(stack, name, train), np.int64)
+    if tested is None:
+        chosen = rows_for_test(labels, test, seed)
+        words = hold_out_words(test, seed)
+    else:
+        labels = np.append(labels, np.fromiter(_labels(stack, name, tested), np.int64))
+        chosen = np.arange(len(labels)) >= len(train)
+        words = f"official {split} split"
+    pixels = stack.pixels
+    arrays = LabelledArrays(pixels[~chosen], labels[~chosen], pixels[chosen], labels[chosen])
+    found = dataset_of(arrays, name, name, _classes(train, labels))
+    return replace(found, test_split=words)
+
+
+def _class_named(name: str) -> Any:
+    """The class of torchvision.datasets. Raises UsageError or DataError if it has no classes."""
+    from convcompare.models.torchvision_import import import_torchvision
+
+    try:
+        library = import_torchvision("torchvision.datasets")
+    except ModelError as error:
+        raise DataError(error.message, error.hint) from None
+    refused = {one: what for what, names in _NO_CLASSES.items() for one in names.split()}
+    if name in refused:
+        raise UsageError(
+            f"torchvision:{name} has {refused[name]}, not one class an image",
+            "networks are compared on images of classes",
+        )
+    if name in _OTHER:
+        raise UsageError(f"torchvision:{name} is no data set", "`folder:PATH` reads your images")
+    known = [one for one in library.__all__
+             if one[0].isupper() and one not in refused and one not in _OTHER]  # fmt: skip
+    if name not in known:
+        raise UsageError(
+            f"torchvision has no data set {quote(name)}",
+            did_you_mean(name, known) or f"it has {', '.join(sorted(known))}",
+        )
+    return getattr(library, name)
+
+
+def _first(kind: Any, name: str, sources: Sources, splits: Sequence[str]) -> tuple[Any, str]:
+    """The first of the splits that there is, and its name; without splits, all images and ""."""
+    parameters = inspect.signature(kind.__init__).parameters
+    if "train" in parameters:
+        split = splits[0]
+        return _made(kind, name, sources, {"train": split == "train"}), split
+    if "split" not in parameters:
+        return _made(kind, name, sources, {}), ""
+    for split in splits:
+        with contextlib.suppress(_NoSplit):
+            return _made(kind, name, sources, {"split": split}), split
+    raise DataError(f"torchvision:{name} has no {splits[0]} split", "choose another data set")
+
+
+def _made(kind: Any, name: str, sources: Sources, which: Mapping[str, Any]) -> Any:
+    """A split from the data folder or the cache; else torchvision downloads it into the cache."""
+    parameters = inspect.signature(kind.__init__).parameters
+    cache = sources.cache / "torchvision"
+    downloads = "download" in parameters and not sources.offline
+    tries: list[dict[str, Any]] = [
+        {"root": str(root)} for root in (sources.data_dir, cache) if root
+    ]
+    tries += [{"root": str(cache), "download": True}] if downloads else []
+    failed: Exception | None = None
+    for options in tries if "root" in parameters else [{}]:
+        try:
+            if options.get("download"):
+                atomic_files.make_folder(cache)
+                if not sources.quiet:
+                    print(f"torchvision downloads {name}", file=sys.stderr, flush=True)
+            with contextlib.redirect_stdout(sys.stderr):
+                return kind(**which, **options)
+        except Exception as error:  # whatever the code of a data set raises
+            if isinstance(error, ValueError) and "Unknown value" in str(error):
+                raise _NoSplit from None
+            failed = error
+    assert failed
+    where = quote(sources.data_dir or cache)
+    hint = f"put its files into {where}, as torchvision lays them out (`--data-dir DIR`)"
+    if isinstance(failed, ImportError):
+        hint = f"pip install {failed.name}"
+    raise DataError(f"torchvision cannot load {name}: {reason(failed)}", hint) from failed
+
+
+def _labels(stack: ImageStack, name: str, items: Any) -> Iterator[int]:
+    """The labels of a split, while its images are put on the stack."""
+    for index in range(len(items)):
+        try:
+            item = items[index]
+        except Exception as error:  # whatever the code of a data set raises
+            raise DataError(
+                f"image {index} of {quote(name)} cannot be read: {reason(error)}",
+                "remove its files, so that they are downloaded again",
+            ) from error
+        pair: tuple[Any, Any] = (None, None)
+        image, label = item if isinstance(item, tuple) and len(item) == 2 else pair
+        if not hasattr(image, "mode") or not _is_class(label):
+            raise DataError(
+                f"{quote(name)} has no images with one class each",
+                "networks are compared on images of classes",
+            )
+        stack.add(image)
+        yield int(label)
+
+
+def _is_class(label: Any) -> bool:
+    if isinstance(label, bool) or label is None:
+        return False
+    array = np.asarray(label)
+    return array.ndim == 0 and array.dtype.kind in "iu"
+
+
+def _classes(items: Any, labels: Any) -> list[str]:
+    """The names that a data set gives its classes; none if it gives none."""
+    names = getattr(items, "classes", None) or getattr(items, "categories", None)
+    if not isinstance(names, list | tuple) or len(names) <= labels.max():
+        return []
+    words = [one[0] if isinstance(one, tuple) and one else one for one in names]
+    return [quote(str(word))[1:-1] for word in words]

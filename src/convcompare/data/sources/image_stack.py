@@ -1,0 +1,137 @@
+"""Images that a library gives one by one, as one array."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.core import formatting
+from convcompare.core.errors import DataError, quote
+
+from .image_decode import middle_square, on_white
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_SIZES = (256, 224, 128, 96, 64, 48, 32, 16, 8)
+"""Sides, in pixels, of which a hint names the largest that fits."""
+_SHARE = 3
+"""The images may take one part in so many of the memory: they are copied as they are split."""
+_UNKNOWN_MEMORY = 16 << 30
+"""Bytes of memory of a machine that does not tell."""
+
+
+class ImageStack:
+    """An array (n, channels, height, width) that is filled image by image.
+
+    Transparent images are laid on white, turned images are turned upright; with `size` the square
+    in the middle of each is scaled to that side. Images of 8 bits or fewer become uint8, deeper
+    ones stay int32 or float32. If some are grey and some have colours, grey ones are repeated.
+
+    Args:
+        name: What errors call the data set: its spec without `size`.
+        total: The number of images.
+        size: The side of the squares in pixels; None if the images are squares of one size.
+    """
+
+    def __init__(self, name: str, total: int, size: int | None) -> None:
+        self.name, self.total, self.size = name, total, size
+        self.count = 0
+        self._pixels: npt.NDArray[Any] | None = None
+
+    def add(self, image: Image) -> None:
+        """Put one image behind the others. Raises DataError if it does not go with them."""
+        pixels = self._decoded(image)
+        if self._pixels is None:
+            self._check_room(pixels)
+            self._pixels = np.empty((self.total, *pixels.shape), pixels.dtype)
+        if pixels.dtype != self._pixels.dtype:
+            raise DataError(
+                f"some images of {quote(self.name)} have 8 bits and some more",
+                "save them with the same number of bits",
+            )
+        if pixels.shape[1:] != self._pixels.shape[2:]:
+            raise self._error(
+                "images of several sizes", f"{_side(pixels)} and {_side(self._pixels[0])}"
+            )
+        if len(pixels) > self._pixels.shape[1]:
+            self._check_room(pixels)
+            self._pixels = np.repeat(self._pixels, len(pixels), 1)
+        self._pixels[self.count] = pixels
+        self.count += 1
+
+    @property
+    def pixels(self) -> npt.NDArray[Any]:
+        """All images, in the order in which they came. Raises DataError if there are none."""
+        if self._pixels is None:
+            raise DataError(f"{quote(self.name)} has no images", "is the data set complete?")
+        return self._pixels[: self.count]
+
+    def _decoded(self, image: Image) -> npt.NDArray[Any]:
+        """(channels, height, width); uint8, int32 or float32."""
+        from PIL import ImageOps
+
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I") or upright.mode == "F":
+            return self._deep(upright)
+        grey = upright.mode in ("1", "L", "LA", "La")
+        picture = on_white(upright).convert("L" if grey else "RGB")
+        self._check_square(picture)
+        square = middle_square(picture, self.size) if self.size else picture
+        array = np.asarray(square, np.uint8)
+        return array[None] if grey else array.transpose(2, 0, 1)
+
+    def _deep(self, picture: Image) -> npt.NDArray[Any]:
+        self._check_square(picture)
+        kind = np.float32 if picture.mode == "F" else np.int32
+        if self.size is None:
+            return np.asarray(picture).astype(kind)[None]
+        from PIL import Image
+
+        floats = Image.fromarray(np.asarray(picture).astype(np.float32))
+        scaled = np.asarray(middle_square(floats, self.size))
+        return (scaled if kind is np.float32 else np.rint(scaled)).astype(kind)[None]
+
+    def _check_square(self, picture: Image) -> None:
+        if self.size is None and picture.width != picture.height:
+            shape = f"{picture.height}×{picture.width}"
+            raise self._error("images that are not square", shape)
+
+    def _error(self, what: str, shapes: str) -> DataError:
+        spec = quote(f"{self.name}:size=64")
+        return DataError(
+            f"{quote(self.name)} has {what} ({shapes})",
+            f"{spec} scales the square in the middle of each to 64×64",
+        )
+
+    def _check_room(self, pixels: npt.NDArray[Any]) -> None:
+        room, wanted = memory() // _SHARE, self.total * pixels.nbytes
+        if wanted <= room:
+            return
+        each = self.total * len(pixels) * pixels.itemsize
+        fitting = next((side for side in _SIZES if each * side**2 <= room), None)
+        hint = "a smaller data set: the images have to fit into a third of the memory"
+        if fitting:
+            spec = quote(f"{self.name}:size={fitting}")
+            hint = f"{spec} takes {formatting.size(each * fitting**2)}"
+        raise DataError(
+            f"{quote(self.name)} is too large: {formatting.count(self.total)} images of "
+            f"{_side(pixels)} take {formatting.size(wanted)}, and a third of the memory is "
+            f"{formatting.size(room)}",
+            hint,
+        )
+
+
+def memory() -> int:
+    """The bytes of memory of this machine; 16 GiB if the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return _UNKNOWN_MEMORY
+
+
+def _side(pixels: npt.NDArray[Any]) -> str:
+    return f"{pixels.shape[-2]}×{pixels.shape[-1]}"
