@@ -32,8 +32,12 @@ def shape_for(name: str, image_size: int | None = None, channels: int | None = N
     name = spec_with_channels(name, channels)
     info = register.dataset[name.partition(":")[0]].info
     if info.get("image_size"):
-        named = dict(Spec.parse(name).options).get("channels")
-        shape = Shape(int(named or info["channels"]), info["image_size"], info["classes"])
+        options = dict(Spec.parse(name).options)
+        settings = [f"{option}={value}" for option, value in options.items()]
+        counts = [info.get("classes_of", {}).get(setting) for setting in settings]
+        classes = next(filter(None, counts), info["classes"])
+        channels = int(options.get("channels", info["channels"]))
+        shape = Shape(channels, info["image_size"], classes)
     else:
         from convcompare.data.dataset import Sources
         from convcompare.data.load import default_cache, load_dataset

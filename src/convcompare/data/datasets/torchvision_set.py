@@ -97,6 +97,8 @@ def _class_named(name: str) -> Any:
         raise UsageError(f"torchvision:{name} is no data set", "`folder:PATH` reads your images")
     known = [one for one in library.__all__
              if one[0].isupper() and one not in refused and one not in _OTHER]  # fmt: skip
+    if name == "EMNIST":
+        raise UsageError("torchvision:EMNIST has several sets", "`emnist:split=balanced`")
     if name not in known:
         raise UsageError(
             f"torchvision has no data set {quote(name)}",

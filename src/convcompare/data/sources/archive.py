@@ -12,16 +12,16 @@ MAX_MEMBER = 64_000_000
 MAX_MEMBERS = 64
 
 
-def read_tar(path: Path, names: Collection[str]) -> dict[str, bytes]:
+def read_tar(path: Path, names: Collection[str], largest: int = MAX_MEMBER) -> dict[str, bytes]:
     """The contents of the regular files `names` of the gzipped tar archive `path`.
 
-    Raises ValueError where one is missing, or the archive holds more than it can rightly hold;
+    Raises ValueError where one is missing, or the archive holds too many files or too large ones;
     OSError, EOFError, zlib.error or tarfile.TarError where it is damaged.
     """
     found: dict[str, bytes] = {}
     with tarfile.open(path, "r|gz") as archive:
         for number, member in enumerate(archive):
-            if number >= MAX_MEMBERS or member.size > MAX_MEMBER:
+            if number >= MAX_MEMBERS or member.size > largest:
                 raise ValueError(f"{path.name} holds more than this data set")
             if member.name in names and member.isreg():
                 file = archive.extractfile(member)

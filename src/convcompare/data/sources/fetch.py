@@ -1,7 +1,8 @@
 """Published data sets: from the cache, from files of the user, from the network, in this order.
 
 Whatever the source, the decoded arrays are checked against one pinned fingerprint, so that all
-sources are interchangeable to the byte; nothing that has not passed it enters the cache.
+sources are interchangeable to the byte; nothing that has not passed it enters the cache. Sets whose
+fingerprint is not known have their files checked by the checksums that their publishers state.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shlex
 import struct
 import sys
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -27,7 +29,7 @@ from .download import Advance, Origin, Patience, SourceError
 Reader = Callable[[Path], Splits | None]
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, IndexError, SyntaxError),
-    *(zlib.error, tarfile.TarError, struct.error),
+    *(zlib.error, tarfile.TarError, zipfile.BadZipFile, struct.error),
 )
 
 
@@ -35,14 +37,15 @@ _UNREADABLE = (
 class PublishedFiles:
     """A data set that others publish.
 
-    ``sha256`` is the `fingerprint` of its decoded splits. ``read`` decodes what lies in a folder,
-    None where nothing of this set does. ``origins`` are asked in order. ``system`` are folders of
+    ``sha256`` is the `fingerprint` of its decoded splits; None if ``read`` checks the files by
+    their publisher's checksums. ``read`` decodes what lies in a folder, None where nothing of this set
+    does. ``origins`` are asked in order. ``system`` are folders of
     the operating system that may hold it; ``advice`` is one more remedy for the hint.
     """
 
     name: str
     title: str
-    sha256: str
+    sha256: str | None
     read: Reader
     origins: tuple[Origin, ...]
     system: tuple[Path, ...] = ()
@@ -103,7 +106,7 @@ def _from_cache(published: PublishedFiles, sources: Sources) -> tuple[Splits, st
         return None
     except (ValueError, IsADirectoryError):
         splits, notes = None, {}
-    if splits is None or fingerprint(splits) != published.sha256:
+    if splits is None or fingerprint(splits) != (published.sha256 or notes.get("sha256")):
         remedy = f"{'rm -r' if path.is_dir() else 'rm'} {shlex.quote(str(path))}"
         raise DataError(
             f"the cached copy of {published.title} is damaged: {quote(path, 300)}",
@@ -125,7 +128,7 @@ def _from_disk(published: PublishedFiles, sources: Sources) -> tuple[Splits, str
         except _UNREADABLE as error:
             problem = quote(str(error) or type(error).__name__)
             raise _wrong_files(published, folder, f"cannot be read: {problem}") from error
-        if splits and fingerprint(splits) != published.sha256:
+        if splits and published.sha256 and fingerprint(splits) != published.sha256:
             pinned = f"differs from the pinned SHA-256 {published.sha256[:12]}…"
             raise _wrong_files(published, folder, pinned)
         if splits:
@@ -171,9 +174,10 @@ def _from_origin(
             splits = published.read(folder)
         except _UNREADABLE:
             splits = None
-        if splits is None or fingerprint(splits) != published.sha256:
+        sha256 = fingerprint(splits) if splits else ""
+        if splits is None or sha256 != (published.sha256 or sha256):
             raise SourceError("not the right content")
-        write_splits(published.cached_at(sources), splits, source=origin.name)
+        write_splits(published.cached_at(sources), splits, source=origin.name, sha256=sha256)
     finally:
         atomic_files.remove(folder)
     return splits, origin.name

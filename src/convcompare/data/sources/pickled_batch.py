@@ -1,4 +1,4 @@
-"""A batch of CIFAR-10's python version, read without unpickling.
+"""A batch of the python version of CIFAR-10 or CIFAR-100, read without unpickling.
 
 The file is a pickle: a program. Here it is read as data: `pickletools` splits it into opcodes, the
 few that the published files consist of build a plain structure, and every other one is refused. A
@@ -49,8 +49,8 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _MARK = object()
 
 
-def parse_batch(content: bytes) -> tuple[Images, Labels]:
-    """Images (n, 3, 32, 32) and labels (n,) of one batch file.
+def parse_batch(content: bytes, key: str = "labels", classes: int = 10) -> tuple[Images, Labels]:
+    """Images (n, 3, 32, 32) and labels (n,), of `key`, of one batch file.
 
     Raises ValueError where the file holds anything but such a batch.
     """
@@ -59,12 +59,12 @@ def parse_batch(content: bytes) -> tuple[Images, Labels]:
         raise ValueError("a pickle that is not a dictionary")
     values = {_text(key): value for key, value in batch.items()}
     pixels = _array(values.get("data"))
-    labels = values.get("labels")
+    labels = values.get(key)
     if pixels.ndim != 2 or pixels.shape[1] != 3072:
         raise ValueError(f"a batch of shape {pixels.shape}")
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise ValueError("a batch without labels")
-    if len(labels) != len(pixels) or not all(0 <= label < 10 for label in labels):
+    if len(labels) != len(pixels) or not all(0 <= label < classes for label in labels):
         raise ValueError("a batch whose labels do not fit")
     return pixels.reshape(-1, 3, 32, 32), np.array(labels, np.int64)
 
@@ -103,7 +103,7 @@ class _Machine:
             self.stack.append([])
         elif name == "GLOBAL":
             if argument not in _KNOWN:
-                raise ValueError(f"a pickle that names {argument!r}, which no CIFAR-10 file does")
+                raise ValueError(f"a pickle that names {argument!r}, which no CIFAR file does")
             self.stack.append(_Name(argument))
         elif name != "PROTO":
             self._combine(name)
@@ -121,7 +121,7 @@ class _Machine:
         elif name == "EMPTY_TUPLE":
             items = []
         else:
-            raise ValueError(f"a pickle with {name}, which no CIFAR-10 file has")
+            raise ValueError(f"a pickle with {name}, which no CIFAR file has")
         if "TUPLE" in name:
             self.stack.append(tuple(items))
         elif name == "REDUCE":
