@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from convcompare.core.errors import UsageError
-from convcompare.output.tables.table import chosen_format
+from convcompare.output.tables.formats import chosen_format
 
 Run = Callable[..., Any]
 SHORT = ("-d", "mnist-mini", "-e", "1", "--threads", "1", "-q")

@@ -12,7 +12,8 @@ from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.model_runs import group_runs
 from convcompare.core import formatting
 from convcompare.output.tables.comparison_table import comparison_table
-from convcompare.output.tables.table import Column, Table, print_table, render
+from convcompare.output.tables.formats import render
+from convcompare.output.tables.table import Column, Table, print_table
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 from tests.support.runs import CONDITIONS, run

@@ -13,7 +13,8 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.errors import StoreError, UsageError, printable
-from convcompare.output.tables.table import Format, Table, print_table, render
+from convcompare.output.tables.formats import Format, render
+from convcompare.output.tables.table import Table, print_table
 from convcompare.store import atomic_files
 
 from .console import out, show_error, show_warning, talk, width

@@ -11,7 +11,7 @@ from convcompare.experiment.planning import prepare
 from convcompare.experiment.reporter import Reporter
 from convcompare.experiment.request import Request
 from convcompare.experiment.session import part_of, run, run_part
-from convcompare.output.tables.table import chosen_format
+from convcompare.output.tables.formats import chosen_format
 
 from .console import talk
 from .console_reporter import ConsoleReporter

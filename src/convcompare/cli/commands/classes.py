@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convcompare.output.tables.table import chosen_format
+from convcompare.output.tables.formats import chosen_format
 
 from .. import options as o
 from ..output import emit_table, end

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core import formatting
 from convcompare.core.errors import DataError, UsageError, one_of, printable, quote
 from convcompare.core.spec import Spec
-from convcompare.output.tables.table import Column, Format, Table
+from convcompare.output.tables.formats import Format
+from convcompare.output.tables.table import Column, Table
 
 from ..console import out, show_warning
 from ..output import emit_json, emit_paths, emit_table

@@ -9,7 +9,8 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError
-from convcompare.output.tables.table import Column, Table, check_format
+from convcompare.output.tables.formats import check_format
+from convcompare.output.tables.table import Column, Table
 
 from .. import completions as c
 from .. import options as o

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from convcompare.core.errors import ModelError, UsageError, one_of, printable, quote
 from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.shapes import shape_for, shape_for_network
-from convcompare.output.tables.table import Column, Format, Table
+from convcompare.output.tables.formats import Format
+from convcompare.output.tables.table import Column, Table
 from convcompare.store import atomic_files
 
 from ..console import talk

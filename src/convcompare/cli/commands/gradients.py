@@ -15,7 +15,8 @@ from convcompare.experiment.foreign_code import call
 from convcompare.experiment.planning import prepare
 from convcompare.experiment.request import ModelRequest, Request, model_requests
 from convcompare.experiment.session import run
-from convcompare.output.tables.table import Column, Format, Table, check_format
+from convcompare.output.tables.formats import Format, check_format
+from convcompare.output.tables.table import Column, Table
 
 from .. import completions as c
 from .. import options as o

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convcompare.core import formatting
-from convcompare.output.tables.table import Column, Table, check_format
+from convcompare.output.tables.formats import check_format
+from convcompare.output.tables.table import Column, Table
 
 from ..options import Format, Precision
 from ..output import emit_table

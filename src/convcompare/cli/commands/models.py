@@ -12,7 +12,8 @@ from convcompare.core import formatting
 from convcompare.core.spec import Spec
 from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.shapes import shape_for, shape_for_network
-from convcompare.output.tables.table import Column, Format, Table, chosen_format
+from convcompare.output.tables.formats import Format, chosen_format
+from convcompare.output.tables.table import Column, Table
 
 from .. import completions as c
 from .. import options as o

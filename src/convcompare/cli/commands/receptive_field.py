@@ -11,7 +11,7 @@ import typer
 from convcompare.core.errors import UsageError
 from convcompare.experiment.foreign_code import call, start
 from convcompare.experiment.shapes import shape_for_network
-from convcompare.output.tables.table import Format, check_format, chosen_format
+from convcompare.output.tables.formats import Format, check_format, chosen_format
 
 from .. import completions as c
 from .. import options as o

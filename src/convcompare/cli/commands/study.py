@@ -11,7 +11,7 @@ import typer
 from convcompare.comparison.study import MAIN
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.experiment.request import ModelRequest, Request
-from convcompare.output.tables.table import Format, chosen_format
+from convcompare.output.tables.formats import Format, chosen_format
 
 from .. import completions as c
 from .. import options as o

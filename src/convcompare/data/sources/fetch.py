@@ -38,9 +38,9 @@ class PublishedFiles:
     """A data set that others publish.
 
     ``sha256`` is the `fingerprint` of its decoded splits; None if ``read`` checks the files by
-    their publisher's checksums. ``read`` decodes what lies in a folder, None where nothing of this set
-    does. ``origins`` are asked in order. ``system`` are folders of
-    the operating system that may hold it; ``advice`` is one more remedy for the hint.
+    their publisher's checksums. ``read`` decodes what lies in a folder, None where nothing of this
+    set does. ``origins`` are asked in order. ``system`` are folders of the operating system that
+    may hold it; ``advice`` is one more remedy for the hint.
     """
 
     name: str

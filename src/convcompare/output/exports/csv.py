@@ -10,7 +10,7 @@ from convcompare.core.registry import register
 from convcompare.store import atomic_files
 
 from ..rows import KINDS, rows
-from ..tables.table import csv_text
+from ..tables.formats import csv_text
 
 if TYPE_CHECKING:
     from convcompare.comparison.assessment import Assessment

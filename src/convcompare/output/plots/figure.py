@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core.errors import one_of, quote
 from convcompare.store import atomic_files
 
-from ..tables.table import csv_text
+from ..tables.formats import csv_text
 from .fonts import installed
 from .style import ModelStyle, plain
 

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from ..tables.table import escaped, render
+from ..tables.formats import escaped, render
 from .document import (
     Block,
     Bullets,

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from numbers import Number
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
 
 from convcompare.core import formatting
-from convcompare.core.errors import UsageError, one_of, printable, quote
 
 from ..names import fitted
 
@@ -23,16 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-Format = Literal["table", "json", "csv", "markdown", "latex"]
-FORMATS: tuple[Format, ...] = ("table", "json", "csv", "markdown", "latex")
-ENDINGS: Mapping[str, Format] = {
-    ".csv": "csv",
-    ".json": "json",
-    ".md": "markdown",
-    ".tex": "latex",
-    ".txt": "table",
-}
-"""The format of a file by the ending of its name."""
 GAP = 2
 """Columns of space between two columns of a table."""
 NARROW = 60
@@ -126,68 +109,6 @@ class Table:
             return set()
         best = (max if column.best == "high" else min)(values.values())
         return {i for i, value in values.items() if value == best}
-
-
-def render(table: Table, kind: Format) -> str:
-    """The table as text for a file or a pipe (not for ``table``: see `for_terminal`)."""
-    if kind == "csv":
-        return _csv(table)
-    if kind == "json":
-        rows = [_nested(table, row) for row in table.rows]
-        record = {"schema_version": 1, table.noun: rows, "notes": list(table.notes)}
-        return json.dumps(record, indent=1, ensure_ascii=False)
-    from tabulate import tabulate
-
-    cells = [[_marked(table, i, c, kind) for c in table.shown] for i in range(len(table.rows))]
-    text = tabulate(
-        cells,
-        headers=[escaped(column.title, kind) for column in table.shown],
-        tablefmt="pipe" if kind == "markdown" else "latex_raw",
-        colalign=[column.align for column in table.shown] if cells else None,
-        disable_numparse=True,
-    )
-    notes = [escaped(note, kind) for note in table.notes]
-    if kind == "latex":
-        lines = "".join(f"\n\n\\noindent {{\\footnotesize {note}}}" for note in notes)
-    else:
-        items = (re.sub(r"^(?=[#+-]|\d+[.)])", r"\\", note) for note in notes)  # no headings
-        lines = "\n" + "".join(f"\n- {item}" for item in items) if notes else ""
-    return f"{text}{lines}"
-
-
-def _nested(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as a JSON object."""
-    found = dict(row)
-    for column in table.columns:
-        if column.under and column.key in found:
-            group, name = column.under
-            found.setdefault(group, {})[name] = found.pop(column.key)
-    return found
-
-
-def check_format(name: str) -> Format:
-    """The format of that name; UsageError where there is none."""
-    hint = f"formats: {', '.join(FORMATS)}"
-    return one_of(FORMATS, name, f"there is no format {quote(name)}", hint)
-
-
-def chosen_format(name: str, out: Path | None) -> Format:
-    """The format of that name, or of the file that is to be written.
-
-    Raises:
-        UsageError: There is no such format, no format has that ending, or the two contradict.
-    """
-    kind = check_format(name)
-    if out is None or not out.suffix:
-        return kind
-    found = ENDINGS.get(out.suffix.lower())
-    if found is None:
-        raise UsageError(
-            f"no format writes {quote(out.suffix)} files", f"endings: {', '.join(ENDINGS)}"
-        )
-    if kind not in ("table", found):
-        raise UsageError(f"`--out {printable(out)}` is not {quote(kind)}", "leave out `--format`")
-    return found
 
 
 def for_terminal(table: Table, width: int | None) -> RichTable:
@@ -298,75 +219,3 @@ def _space(column: Column, folded: bool) -> int:
 
 def _fold(title: str) -> str:
     return "\n".join(title.split(" ", 1))
-
-
-def _marked(table: Table, row: int, column: Column, kind: Format) -> str:
-    value = table.rows[row].get(column.key)
-    if isinstance(value, Linked) and kind == "markdown":
-        return "".join(map(_markdown_link, value.parts))
-    text = escaped(table.text(row, column), kind)
-    if row not in table.best(column):
-        return text
-    return f"\\textbf{{{text}}}" if kind == "latex" else f"**{text}**"
-
-
-def _markdown_link(part: str | Link) -> str:
-    if isinstance(part, str):
-        return escaped(part, "markdown")
-    return f"[{escaped(part.text, 'markdown')}]({part.address})"
-
-
-def escaped(text: str, kind: Format) -> str:
-    """Names from outside as text: nothing in them is markup, and all of it shows."""
-    special = _LATEX if kind == "latex" else _MARKDOWN
-    return "".join(special.get(c, c if c.isprintable() else "�") for c in text)
-
-
-_MARKDOWN = {**{c: f"\\{c}" for c in "\\`*_[]<>|$~&"}, "\n": " ", "\r": " "}
-_LATEX = {
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "№": "No.",
-    "–": "--",
-    "−": "$-$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "Δ": r"$\Delta$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "…": r"\ldots{}",
-    "|": r"\textbar{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "²": "$^2$",
-    "●": r"$\bullet$",
-    "“": "``",
-    "”": "''",
-    "\u00a0": "~",
-}
-
-
-def _csv(table: Table) -> str:
-    keys = [column.key for column in table.columns]
-    return csv_text(keys, ([row.get(key) for key in keys] for row in table.rows)).rstrip("\n")
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as CSV, in full precision; no name in it is a formula."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_plain(value) for value in row] for row in rows)
-    return buffer.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    """A value for a spreadsheet, which must not take a name for a formula."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    if value is None or isinstance(value, (str, Number)):
-        return "" if value is None else value
-    return float(value)

@@ -12,7 +12,8 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, one_of, quote
-from convcompare.output.tables.table import Column, Table, chosen_format
+from convcompare.output.tables.formats import chosen_format
+from convcompare.output.tables.table import Column, Table
 from convcompare.store.json_fields import to_record
 
 from ... import completions as c

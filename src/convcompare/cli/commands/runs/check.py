@@ -9,7 +9,7 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.errors import Damaged, StoreError, UsageError, quote
-from convcompare.output.tables.table import check_format
+from convcompare.output.tables.formats import check_format
 
 from ... import options as o
 from ...console import show_error, show_warning

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convcompare.core.errors import UsageError, quote
-from convcompare.output.tables.table import Column, Table, check_format
+from convcompare.output.tables.formats import check_format
+from convcompare.output.tables.table import Column, Table
 
 from ... import options as o
 from ...output import emit_json, emit_table, end

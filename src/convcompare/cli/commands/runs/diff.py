@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcompare.core import formatting
-from convcompare.output.tables.table import Column, Table, check_format
+from convcompare.output.tables.formats import check_format
+from convcompare.output.tables.table import Column, Table
 from convcompare.store.json_fields import to_record
 
 from ... import completions as c

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcompare.core.errors import quote
-from convcompare.output.tables.table import Column, Table, check_format
+from convcompare.output.tables.formats import check_format
+from convcompare.output.tables.table import Column, Table
 
 from ... import completions as c
 from ... import options as o
