@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from string import ascii_letters
 
+from rich.cells import cell_len, set_cell_size
+
+from ..names import fitted
 from .limits import bulk
-from .style import shortened
+from .style import LONGEST
 
 HEIGHT = 14
 """Lines of a panel of curves."""
@@ -58,7 +61,7 @@ def bars(values: Mapping[str, float], width: int, title: str, show: Callable[[fl
     room = max(8, width - longest - max(map(len, shown)) - 2)
     largest = max(values.values()) or 1.0
     rows = [
-        f"{name:<{longest}} {_bar(value / largest * room)} {text}"
+        f"{name} {_bar(value / largest * room)} {text}"
         for name, value, text in zip(names, values.values(), shown, strict=True)
     ]
     return "\n".join([title, *rows])
@@ -74,7 +77,7 @@ def dots(values: Mapping[str, Sequence[float]], width: int, title: str) -> str:
         places = [round((value - low) / (high - low) * (room - 1)) for value in row]
         counts = [places.count(place) for place in range(room)]
         text = "".join("·" if n == 0 else "●" if n == 1 else str(min(n, 9)) for n in counts)
-        rows.append(f"{name:<{longest}} {text}")
+        rows.append(f"{name} {text}")
     left, right = _number(low), _number(high)
     scale = f"{'':<{longest}} {left}{right:>{room - len(left)}}"
     return "\n".join([title, *rows, scale])
@@ -105,7 +108,7 @@ def forest(rows: Sequence[ForestLine], width: int, title: str, none: float = 0.0
     lines = [title]
     for name, row in zip(names, rows, strict=True):
         cells = forest_cells(row, ends, space, none)
-        lines.append(f"{name:<{longest}} {cells}  {row.text}".rstrip())
+        lines.append(f"{name} {cells}  {row.text}".rstrip())
     return "\n".join(lines)
 
 
@@ -202,8 +205,10 @@ def _bar(length: float) -> str:
 
 
 def _column(labels: Iterable[str]) -> tuple[list[str], int]:
-    names = [shortened(label) for label in labels]
-    return names, max(map(len, names))
+    """The names, all filled up to the same width, and that width in cells."""
+    names = fitted([*labels], LONGEST)
+    widest = max(map(cell_len, names))
+    return [set_cell_size(name, widest) for name in names], widest
 
 
 def _names(labels: Iterable[str], series: Sequence[Sequence[float]], width: int) -> list[str]:
@@ -213,7 +218,7 @@ def _names(labels: Iterable[str], series: Sequence[Sequence[float]], width: int)
     widest = max(map(len, ends))
     across = max(1, (width + 3) // (longest + widest + 6))
     texts = [
-        f"{letter} {name:<{longest}} {end:>{widest}}"
+        f"{letter} {name} {end:>{widest}}"
         for letter, name, end in zip(ascii_letters, names, ends, strict=False)
     ]
     return ["   ".join(texts[i : i + across]).rstrip() for i in range(0, len(texts), across)]
