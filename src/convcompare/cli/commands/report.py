@@ -9,6 +9,7 @@ import typer
 
 from .. import completions as c
 from .. import options as o
+from ..console import talk
 from ..output import emit_paths, end
 
 
@@ -45,7 +46,9 @@ def report(
 
     opened = RunStore(store)
     sections = select(names or [], opened, Sources(default_cache(), data_dir))
-    with styled():
-        paths = write_report(compose(sections, out), out)
+    with styled(), talk().status("reading the runs") as status:
+        document = compose(sections, out, status.update)
+        status.update("writing the figures and the page")
+        paths = write_report(document, out)
     emit_paths(paths)
     end(opened)

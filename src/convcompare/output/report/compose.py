@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from convcompare.comparison.comparison import Comparison
@@ -43,13 +43,19 @@ MOST_NAMED = 6
 """Networks that a sentence names; of more it says how many."""
 
 
-def compose(sections: Sequence[Section], folder: Path | None = None) -> Document:
+def compose(
+    sections: Sequence[Section],
+    folder: Path | None = None,
+    told: Callable[[str], None] = lambda _: None,
+) -> Document:
     """The report of some comparisons, its figures drawn; call it within `drawing.styled`.
 
     ``folder`` is where it will be written: conclusions link to records of runs that lie beside it.
+    ``told`` hears which section is made.
     """
     blocks: list[Block] = [*conclusions(sections, folder), *_overview(sections)]
-    for section in sections:
+    for number, section in enumerate(sections, start=1):
+        told(f"section {number} of {len(sections)}: {section.title}")
         blocks += [*_result(section), *_figures(section), *_terms(section)]
     return Document(
         "Convolutional networks compared",
