@@ -22,6 +22,7 @@ from convcompare.comparison.figures.judge import figure_contrasts
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
 from convcompare.comparison.predictions import Labels, Logits
+from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.verdict import Verdict
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
@@ -397,3 +398,8 @@ def test_equal_networks_are_told_apart_no_more_often_than_the_level() -> None:
         ]
         told += any(verdict.differs for verdict in judged(runs, *figures))
     assert told / 150 < 0.085
+
+
+def test_a_ratio_that_is_hardly_one_is_no_one() -> None:
+    assert figure_words.times(Estimate(1.0006, None, None, 3, "counted")) == "1.001 times"
+    assert figure_words.times(Estimate(1.0, None, None, 3, "counted")) == "1 times"

@@ -224,7 +224,8 @@ def times(ratio: Estimate) -> str:
     """A ratio with its interval: ``1.8 ± 0.1 times``, ``46 times, 27 to 80``."""
     shown, ends = verdicts.number(ratio)
     if ratio.low is None and abs(ratio.value - 1) < CLOSE:
-        shown = f"{ratio.value:.3g}"
+        digits = next((n for n in range(3, 9) if float(f"{ratio.value:.{n}g}") != 1), 3)
+        shown = f"{ratio.value:.{digits}g}"
     return f"{shown} times{ends}"
 
 
