@@ -19,7 +19,7 @@ from matplotlib.text import Text
 
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from convcompare.output.plots import limits
+from convcompare.output.plots import limits, terminal
 from convcompare.output.plots.end_labels import MOST_IN_LEGEND, spread
 from convcompare.output.plots.figure import Drawing, renderer
 from convcompare.output.plots.fonts import MISSING, drawable, installed, visual_order
@@ -162,6 +162,18 @@ def test_intervals_end_at_100_per_cent_and_one_is_not_cut() -> None:
         assert not marks(drawing, "<") and not marks(drawing, ">")
         assert all(tick <= 100.001 for tick in axes.get_xticks() if low <= tick <= high)
         assert high - low >= 0.5
+
+
+def test_text_for_a_terminal_shows_the_bulk_too() -> None:
+    text = terminal.curves({"a": [2.0, 1.0], "b": [2.2, 0.9], "c": [2.0, 9e6]}, 40, "loss", "epoch")
+    assert text.splitlines()[1].lstrip().startswith("2.2 ┤")
+    assert "▲ c to 9e+06" in text
+    bars = terminal.bars({"a": 10.0, "b": 20.0, "c": 400.0}, 60, "time", str).splitlines()
+    assert bars[3].endswith("▸ 400.0")
+    assert bars[2].count("█") > 30
+    dots = terminal.dots({"a": [98.0, 98.5], "b": [97.5], "c": [10.0]}, 40, "accuracy").splitlines()
+    assert dots[3].startswith("c ◂")
+    assert dots[1].count("●") == 2
 
 
 # Order

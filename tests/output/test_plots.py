@@ -32,7 +32,6 @@ from convcompare.output.plots.figure import (
     log_axis,
     panels,
     renderer,
-    share_limits,
     styled,
 )
 from convcompare.output.plots.kinds.accuracy_vs_cost import pareto
@@ -560,15 +559,3 @@ def test_what_was_not_recorded_names_the_command_that_records_it(
     assert "`convcompare compare … --fresh` records them" in result.err
     shown = json.loads(run("plot", "all", "--store", "copy", "--format", "json").out)["figures"]
     assert "gradients-by-layer" not in {drawing["name"] for drawing in shown}
-
-
-def test_single_points_stand_clear_of_the_edges_they_share() -> None:
-    figure, axes = panels(3, 3, 1)
-    for one, values in zip(axes, ((0.98, 1.15), (1.47, 1.54), (1.1, 1.23)), strict=True):
-        one.plot([1, 1], values, "o")
-    share_limits(axes)
-    limits = {one.get_ylim() for one in axes}
-    assert len(limits) == 1
-    low, high = limits.pop()
-    assert 0.98 - low == pytest.approx(high - 1.54) == pytest.approx(0.06 * (1.54 - 0.98))
-    assert figure is axes[0].figure

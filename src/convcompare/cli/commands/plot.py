@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from convcompare.core import formatting
 from convcompare.core.errors import UsageError, quote
 
 from .. import completions as c
@@ -136,10 +137,14 @@ def _in_terminal(entries: Sequence[Entry], source: Source) -> None:
         raise UsageError(
             f"{quote(entries[0].name)} cannot be drawn as text", f"these can: {', '.join(names)}"
         )
+    from convcompare.output.plots.source import marked_words
+
     console = results()
     columns = min(width(console) or 80, 120)
     texts = [entry.info["terminal"](source, columns) for entry in able]
-    emit_text("\n\n".join([source.conditions(), *texts]), None)
+    marks = dict.fromkeys(words for entry in able if (words := marked_words(entry, source)))
+    below = ["\n".join(formatting.wrapped(words, columns)) for words in marks]
+    emit_text("\n\n".join([source.conditions(), *texts, *below]), None)
 
 
 def _drawn(entries: Sequence[Entry], source: Source) -> list[Drawing]:

@@ -177,16 +177,6 @@ def outer_labels(axes: Sequence[Axes], across: int, x: str, y: str) -> None:
         one.set_ylabel(y if i % across == 0 else "")
 
 
-def share_limits(axes: Sequence[Axes]) -> None:
-    """The same vertical range in every panel, so that networks can be compared."""
-    drawn = [(one.dataLim.y0, one.dataLim.y1) for one in axes]
-    low, high = min(low for low, _ in drawn), max(high for _, high in drawn)
-    if math.isfinite(low) and math.isfinite(high) and low < high:
-        room = 0.06 * (high - low)
-        for one in axes:
-            one.set_ylim(low - room, high + room)
-
-
 def headline(figure: Figure, text: str) -> None:
     """A quiet line above the panels; the figure grows by it.
 

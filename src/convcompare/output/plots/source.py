@@ -40,6 +40,8 @@ class Source:
       ``train_seconds``.
     - ``looks``: how a model is drawn, by its label. Of each, ``name``, ``colour``, and the keyword
       arguments for matplotlib of ``line()``, ``dots()`` and ``bar()``.
+    - ``look(group, "accuracy")``, or ``"time"``: the same, hollow if marks of its runs make such
+      figures not comparable.
     - ``predictions(group)``: for each finished run, its ``logits`` and the ``labels``.
     - ``classes``: the names of the classes, in the order of their labels.
 
@@ -173,9 +175,7 @@ class Source:
 def draw(entry: Entry, source: Source) -> list[Drawing]:
     """The figures of a kind; what they leave out is said in them and in their captions."""
     missing = source.left_out(entry.info.get("needs"))
-    marked = source.marked(*entry.info.get("about", ("accuracy",)))
-    if marked:
-        marked = f"{'hollow' if entry.info.get('hollow') else 'marked'}: {marked}"
+    marked = marked_words(entry, source, "hollow" if entry.info.get("hollow") else "marked")
     drawings: Sequence[Drawing] = entry.function(source)
     finished = []
     for drawing in drawings:
@@ -184,6 +184,12 @@ def draw(entry: Entry, source: Source) -> list[Drawing]:
         said = "".join(f" {line}." for line in [*missing, *([marked] if marked else [])])
         finished.append(replace(drawing, caption=drawing.caption + said, alt=drawing.alt + said))
     return finished
+
+
+def marked_words(entry: Entry, source: Source, how: str = "marked") -> str:
+    """Which models have marks that concern a kind of figure, and `how` they are drawn."""
+    found = source.marked(*entry.info.get("about", ("accuracy",)))
+    return f"{how}: {found}" if found else ""
 
 
 def _runs(count: int) -> str:

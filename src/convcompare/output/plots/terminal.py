@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from string import ascii_letters
 
+import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from ..names import fitted
-from .limits import bulk
+from .limits import SLOW, bulk, of_curves
 from .style import LONGEST
 
 HEIGHT = 14
@@ -25,24 +26,28 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bits of a Braille character: two dots across, four down."""
 
 
-def curves(lines: Mapping[str, Iterable[float]], width: int, title: str, x: str) -> str:
+def curves(
+    lines: Mapping[str, Iterable[float]], width: int, title: str, x: str, least: float = 0.02
+) -> str:
     """Values at 1, 2, 3, … as curves, each point with the letter of its line.
 
-    Letters that fall together hide one another, so the last value of each is written below.
+    Letters that fall together hide one another, so the last value of each is written below. The
+    axis shows the bulk of the lines, at least `least`; how far the others go is written below too.
     """
     series = [[float(value) for value in line] for line in lines.values()]
     every = [value for line in series for value in line if math.isfinite(value)]
     longest = max((len(line) for line in series), default=0)
     if not every:
         return f"{title}\n(no finite values)"
-    low, high = _range(every)
+    shown = of_curves([np.array([line, line]).T for line in series if line], least)
+    low, high = _range(shown or every)
     ticks = {0: _number(high), HEIGHT // 2: _number((low + high) / 2), HEIGHT - 1: _number(low)}
     margin = max(len(text) for text in ticks.values())
     columns = max(10, width - margin - 3)
     canvas = Canvas(columns, HEIGHT)
     for letter, line in zip(ascii_letters, series, strict=False):
         places = [
-            (i / max(1, longest - 1), (value - low) / (high - low))
+            (i / max(1, longest - 1), min(1.0, max(0.0, (value - low) / (high - low))))
             for i, value in enumerate(line)
             if math.isfinite(value)
         ]
@@ -51,32 +56,52 @@ def curves(lines: Mapping[str, Iterable[float]], width: int, title: str, x: str)
     ends = f"1{str(longest) if longest > 1 else '':>{columns - 1}}"
     blank = " " * margin
     foot = [f"{blank} └{'─' * columns}", f"{blank}  {ends}", f"{blank}  {x:^{columns}}".rstrip()]
-    return "\n".join([title, *rows, *foot, *_names(lines, series, width)])
+    beyond = _beyond(series, low, high)
+    return "\n".join([title, *rows, *foot, *beyond, *_names(lines, series, width)])
+
+
+def _beyond(series: Sequence[Sequence[float]], low: float, high: float) -> list[str]:
+    """How far the lines go that leave the axis."""
+    found = []
+    for letter, line in zip(ascii_letters, series, strict=False):
+        known = [value for value in line if math.isfinite(value)]
+        for mark, end in (("▲", max(known, default=high)), ("▼", min(known, default=low))):
+            if end > high if mark == "▲" else end < low:
+                found.append(f"{mark} {letter} to {_number(end)}")
+    return ["  ".join(found)] if found else []
 
 
 def bars(values: Mapping[str, float], width: int, title: str, show: Callable[[float], str]) -> str:
-    """One bar a row, from zero."""
+    """One bar a row, from zero; one that is far longer than the others is cut, with an arrow."""
     names, longest = _column(values)
     shown = [show(value) for value in values.values()]
     room = max(8, width - longest - max(map(len, shown)) - 2)
-    largest = max(values.values()) or 1.0
+    ends = bulk([(0.0, value) for value in values.values()], 0.0, SLOW)
+    largest = (ends[1] if ends else 0.0) or 1.0
     rows = [
-        f"{name} {_bar(value / largest * room)} {text}"
+        f"{name} {_bar(value / largest, room)} {text}"
         for name, value, text in zip(names, values.values(), shown, strict=True)
     ]
     return "\n".join([title, *rows])
 
 
 def dots(values: Mapping[str, Sequence[float]], width: int, title: str) -> str:
-    """Each value a dot in the row of its name; where several fall together, their number."""
+    """Each value a dot in the row of its name; where several fall together, their number.
+
+    The axis shows the bulk of the rows. What lies beyond has an arrow at its end.
+    """
     names, longest = _column(values)
-    low, high = _range([value for row in values.values() for value in row])
+    spans = [(min(row), max(row)) for row in values.values() if row]
+    low, high = _range(bulk(spans, 0.5) or (0.0, 0.0))
     room = max(8, width - longest - 2)
     rows = []
     for name, row in zip(names, values.values(), strict=True):
-        places = [round((value - low) / (high - low) * (room - 1)) for value in row]
+        inside = [value for value in row if low <= value <= high]
+        places = [round((value - low) / (high - low) * (room - 1)) for value in inside]
         counts = [places.count(place) for place in range(room)]
         text = "".join("·" if n == 0 else "●" if n == 1 else str(min(n, 9)) for n in counts)
+        text = f"{'◂' if min(row, default=low) < low else text[0]}{text[1:]}"
+        text = f"{text[:-1]}{'▸' if max(row, default=high) > high else text[-1]}"
         rows.append(f"{name} {text}")
     left, right = _number(low), _number(high)
     scale = f"{'':<{longest}} {left}{right:>{room - len(left)}}"
@@ -199,8 +224,11 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _bar(length: float) -> str:
-    whole, rest = divmod(round(8 * length), 8)
+def _bar(share: float, room: int) -> str:
+    """A bar of `share` of the cells of a row; one that is longer than the row ends in an arrow."""
+    if share > 1:
+        return "█" * (room - 1) + "▸"
+    whole, rest = divmod(round(8 * share * room), 8)
     return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]
 
 

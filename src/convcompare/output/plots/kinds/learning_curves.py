@@ -58,7 +58,7 @@ def band(runs: Sequence[Run], figure: str) -> Band:
 def _terminal(source: Source, width: int, what: str) -> str:
     """The test figure of every model by epoch, for a terminal."""
     lines = {g.label: band(g.finished, f"test_{what}").mean for g in source.groups}
-    return curves(lines, width, f"test {_with_unit(what)}, mean of the seeds", "epoch")
+    return curves(lines, width, f"test {_with_unit(what)}, mean of the seeds", "epoch", LEAST[what])
 
 
 def _both(source: Source, width: int) -> str:

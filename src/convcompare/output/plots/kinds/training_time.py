@@ -12,7 +12,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 
 from ..figure import Drawing, log_axis, model_rows, side_text
-from ..limits import arrow_in_row, bulk
+from ..limits import SLOW, arrow_in_row, bulk
 from ..terminal import bars
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..style import ModelStyle
 
-SLOW = 5.0
-"""How many times as long as the next a training has to take for its bar to be cut."""
 WIDE = 20
 """From so large a ratio of the slowest to the fastest on, the axis is logarithmic."""
 COLUMNS = ("model", "seed", "epoch_seconds", "train_seconds", "processor", "device", "threads")
