@@ -24,7 +24,7 @@ from convcompare.store.check import examine
 from convcompare.store.run_store import RunStore
 
 NEEDED = ("torch", "torchvision", "numpy", "pandas", "scipy", "matplotlib", "safetensors")
-EXTRAS = ("timm", "ray", "tensorboard", "mlflow-skinny", "mlflow")
+EXTRAS = ("timm", "pyarrow", "huggingface_hub", "ray", "tensorboard", "mlflow-skinny", "mlflow")
 LEAST_FREE = 1_000_000_000
 """Bytes: the runs of the longest study take a third of it."""
 

@@ -15,7 +15,7 @@ from .dataset import Dataset, Sources
 from .sources.fetch import PublishedFiles
 
 _CONTEXT = ("sources",)
-_PATH_PREFIXES = ("folder", "npz", "arrays", "torchvision")
+_PATH_PREFIXES = ("folder", "npz", "arrays", "torchvision", "parquet", "hf")
 
 
 def default_cache() -> Path:
@@ -51,7 +51,7 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
         if values[OPTION.name] == dataset.channels:
             values[OPTION.name] = None  # as it is
         dataset = with_channels(dataset, values[OPTION.name])
-    name = f"{prefix}:{path}" if given else spec.name
+    name = dataset.name if given else spec.name  # of the hub, with the commit
     return replace(dataset, name=_canonical(name, options, values))
 
 

@@ -34,8 +34,8 @@ SETTINGS = (
 
 HELP: Mapping[str, str] = {
     "dataset": "Data set: mnist, fashion-mnist, kmnist, emnist, cifar10, cifar100, svhn, "
-    "mnist-mini, shapes, torchvision:NAME, folder:PATH for your own images, or npz:FILE for "
-    "arrays; `convcompare datasets` lists them [default: mnist].",
+    "mnist-mini, shapes, torchvision:NAME, hf:OWNER/NAME, parquet:PATH, folder:PATH for your own "
+    "images, or npz:FILE for arrays; `convcompare datasets` lists them [default: mnist].",
     "seeds": "Number of seeds, or a list such as 0,1,7 [default: 1].",
     "seed": "First seed [default: 0].",
     "epochs": "Passes over the training images [default: 5].",

@@ -6,7 +6,6 @@ import contextlib
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,8 +17,7 @@ from convcompare.core.spec import AtLeast, Between
 from convcompare.store import atomic_files
 
 from ..dataset import Dataset, Sources
-from ..hold_out import hold_out_words, rows_for_test
-from ..labelled_arrays import LabelledArrays, dataset_of
+from ..gathered import HoldOut, gathered
 from ..sources.image_stack import ImageStack
 
 _NO_CLASSES: Mapping[str, str] = {
@@ -65,18 +63,11 @@ def torchvision_set(
     tested, split = (None, "") if not split else _first(kind, path, sources, _TEST)
     total = len(train) + (len(tested) if tested is not None else 0)
     stack = ImageStack(name, total, size)
-    labels = np.fromiter(_labels(stack, name, train), np.int64)
-    if tested is None:
-        chosen = rows_for_test(labels, test, seed)
-        words = hold_out_words(test, seed)
-    else:
-        labels = np.append(labels, np.fromiter(_labels(stack, name, tested), np.int64))
-        chosen = np.arange(len(labels)) >= len(train)
-        words = f"official {split} split"
-    pixels = stack.pixels
-    arrays = LabelledArrays(pixels[~chosen], labels[~chosen], pixels[chosen], labels[chosen])
-    found = dataset_of(arrays, name, name, _classes(train, labels))
-    return replace(found, test_split=words)
+    labels = [*_labels(stack, name, train)]
+    if tested is not None:
+        labels += _labels(stack, name, tested)
+    words, classes = f"official {split} split", _classes(train, labels)
+    return gathered(stack, labels, len(train), words, HoldOut(test, seed), classes)
 
 
 def _class_named(name: str) -> Any:
@@ -179,10 +170,10 @@ def _is_class(label: Any) -> bool:
     return array.ndim == 0 and array.dtype.kind in "iu"
 
 
-def _classes(items: Any, labels: Any) -> list[str]:
+def _classes(items: Any, labels: Sequence[int]) -> list[str]:
     """The names that a data set gives its classes; none if it gives none."""
     names = getattr(items, "classes", None) or getattr(items, "categories", None)
-    if not isinstance(names, list | tuple) or len(names) <= labels.max():
+    if not isinstance(names, list | tuple) or len(names) <= max(labels, default=0):
         return []
     words = [one[0] if isinstance(one, tuple) and one else one for one in names]
     return [quote(str(word))[1:-1] for word in words]

@@ -1,0 +1,74 @@
+"""Images in Parquet files, as the Hugging Face hub keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from convcompare.core.errors import DataError, quote
+from convcompare.core.registry import register
+from convcompare.core.spec import AtLeast, Between
+
+from ..dataset import Dataset, Sources
+from ..gathered import HoldOut, gathered
+from ..sources.image_stack import ImageStack
+from ..sources.parquet_files import SplitFiles, columns_of, count_rows, read_rows, split_files
+
+Side = Annotated[int, Between(8, 512, closed=True)]
+Share = Annotated[float, Between(0.01, 0.9, closed=True)]
+
+
+@dataclass(frozen=True)
+class ParquetOptions:
+    """How the rows of Parquet files are read: the options of `parquet_set`."""
+
+    size: int | None
+    image: str
+    label: str
+    hold_out: HoldOut
+
+
+@register.dataset("parquet", source="your Parquet files")
+def parquet_set(
+    sources: Sources,
+    path: str = "",
+    size: Side | None = None,
+    image: str = "",
+    label: str = "",
+    test: Share = 0.2,
+    seed: Annotated[int, AtLeast(0)] = 0,
+) -> Dataset:
+    """Images in Parquet files: parquet:PATH, a file or a folder. Needs the extra hf.
+
+    Splits are told by the names of files or folders (train-00000-of-00001.parquet). Columns are
+    found by their types, or named: ``image=COLUMN,label=COLUMN``. `size` scales the square in the
+    middle of each image, for images of several sizes. Without a test split, validation is tested
+    on, else a share `test` of each class, chosen by `seed`.
+    """
+    root = Path(path).expanduser()
+    if not root.exists():
+        raise DataError(f"{quote(path)} does not exist", "parquet:FILE, or parquet:FOLDER")
+    name = f"parquet:{path}"
+    if root.is_dir():
+        found = [PurePosixPath(one.relative_to(root).as_posix()) for one in root.rglob("*.parquet")]
+    else:
+        root, found = root.parent, [PurePosixPath(root.name)]
+    options = ParquetOptions(size, image, label, HoldOut(test, seed))
+    return read_parquet(root, split_files(found, name), name, options)
+
+
+def read_parquet(root: Path, splits: SplitFiles, name: str, options: ParquetOptions) -> Dataset:
+    """The data set of Parquet files below `root`. Raises DataError or UsageError if it is none."""
+    train, test = (_below(root, files) for files in (splits.train, splits.test))
+    columns = columns_of(train[0], options.image, options.label)
+    stack = ImageStack(name, count_rows([*train, *test]), options.size)
+    labels = [*read_rows(train, columns, stack)]
+    trained = len(labels)
+    labels += read_rows(test, columns, stack)
+    return gathered(stack, labels, trained, splits.words, options.hold_out, columns.classes)
+
+
+def _below(root: Path, files: Sequence[PurePosixPath]) -> list[Path]:
+    return [root / file for file in files]

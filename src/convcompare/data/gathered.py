@@ -1,0 +1,53 @@
+"""Data sets of images that were read one by one, in splits or without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .dataset import Dataset
+from .hold_out import hold_out_words, rows_for_test
+from .labelled_arrays import LabelledArrays, dataset_of
+from .sources.image_stack import ImageStack
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """How a test split is made if there is none: a `share` of each class, drawn by `seed`."""
+
+    share: float
+    seed: int
+
+
+def gathered(
+    stack: ImageStack,
+    labels: Sequence[int | str],
+    trained: int,
+    test_split: str,
+    hold_out: HoldOut,
+    classes: Sequence[str] = (),
+) -> Dataset:
+    """The data set of the images on a stack.
+
+    Args:
+        stack: The images, those of the training split first.
+        labels: The class of each, as a number or a text.
+        trained: Images of the training split; all of them if there is no test split.
+        test_split: What the test split is, in words.
+        hold_out: How one is made if there is none.
+        classes: The names of classes that are numbers; none if they have no names.
+
+    Raises:
+        DataError: They are no images and labels that belong together.
+    """
+    found = np.asarray(labels)
+    chosen = np.arange(len(found)) >= trained
+    if trained == len(found):
+        _, codes = np.unique(found, return_inverse=True)
+        chosen = rows_for_test(codes.astype(np.int64), hold_out.share, hold_out.seed)
+        test_split = hold_out_words(hold_out.share, hold_out.seed)
+    pixels = stack.pixels
+    arrays = LabelledArrays(pixels[~chosen], found[~chosen], pixels[chosen], found[chosen])
+    return replace(dataset_of(arrays, stack.name, stack.name, classes), test_split=test_split)

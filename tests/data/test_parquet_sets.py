@@ -1,0 +1,265 @@
+"""Images in Parquet files: splits, columns, classes, faults; and those of a hub."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcompare.core.errors import ConvcompareError, DataError, UsageError
+from convcompare.data.dataset import Dataset, Sources
+from convcompare.data.load import load_dataset
+from convcompare.data.sources import parquet_files
+
+pa = pytest.importorskip("pyarrow", reason="pyarrow is an extra")
+pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is an extra")
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def png(shade: int, size: tuple[int, int] = (9, 9)) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", size, shade).save(file, "PNG")
+    return file.getvalue()
+
+
+def table(
+    labels: list[Any],
+    first: int = 0,
+    names: tuple[str, ...] = ("cat", "dog"),
+    size: tuple[int, int] = (9, 9),
+    columns: tuple[str, ...] = ("label",),
+) -> Any:
+    """Grey images of one shade each, as the Hugging Face library writes them."""
+    images = [{"bytes": png(first + i, size), "path": f"{i}.png"} for i in range(len(labels))]
+    fields = {"image": images, **dict.fromkeys(columns, labels)}
+    found = pa.table(fields)
+    features: dict[str, Any] = {"image": {"_type": "Image"}}
+    features |= {column: {"names": list(names), "_type": "ClassLabel"} for column in columns}
+    text = json.dumps({"info": {"features": features if names else {}}})
+    return found.replace_schema_metadata({"huggingface": text})
+
+
+def write(folder: Path, name: str, *arguments: Any, **more: Any) -> None:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table(*arguments, **more), file)
+
+
+def load(path: Path, options: str = "") -> Dataset:
+    return load_dataset(f"parquet:{path}{options}", Sources(path / "cache", offline=True))
+
+
+def fail(path: Path, options: str = "", kind: type[ConvcompareError] = DataError) -> str:
+    with pytest.raises(kind) as caught:
+        load(path, options)
+    assert caught.value.hint and "\n" not in caught.value.message + caught.value.hint
+    return f"{caught.value.message} | {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train-00000-of-00001.parquet", "test-00000-of-00001.parquet"),
+        ("data/train-00000-of-00001-1359597a978bc4fa.parquet", "data/test.parquet"),
+        ("plain_text/train/0000.parquet", "plain_text/test/0000.parquet"),
+        ("mnist/train-00000-of-00001.parquet", "mnist/test-00000-of-00001.parquet"),
+        ("Training.parquet", "holdout.parquet"),
+        ("data/train_0.parquet", "data/validation_0.parquet"),
+    ],
+)
+def test_splits_by_their_names(tmp_path: Path, names: tuple[str, str]) -> None:
+    write(tmp_path, names[0], [0, 1, 0, 1, 1, 0])
+    write(tmp_path, names[1], [1, 0], 50)
+    found = load(tmp_path)
+    assert found.classes == ("cat", "dog")
+    assert found.train.images.shape == (6, 1, 9, 9) and found.train.images.dtype == np.uint8
+    assert found.train.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert found.train.labels.tolist() == [0, 1, 0, 1, 1, 0]
+    assert found.test.images[:, 0, 0, 0].tolist() == [50, 51]
+    words = "validation split" if "validation" in names[1] else "test split"
+    assert found.test_split == words
+
+
+def test_shards_are_one_split_in_their_order_and_none_may_lack(tmp_path: Path) -> None:
+    for shard in range(3):
+        write(tmp_path, f"train-0000{shard}-of-00003.parquet", [0, 1], 10 * shard)
+    write(tmp_path, "test-00000-of-00001.parquet", [0, 1], 90)
+    write(tmp_path, "validation-00000-of-00001.parquet", [0, 1], 95)
+    found = load(tmp_path)
+    assert found.train.images[:, 0, 0, 0].tolist() == [0, 1, 10, 11, 20, 21]
+    assert found.test.images[:, 0, 0, 0].tolist() == [90, 91], "validation is not used"
+    (tmp_path / "train-00001-of-00003.parquet").unlink()
+    assert "has 2 of the 3 files of `train`" in fail(tmp_path)
+
+
+def test_a_file_without_splits_holds_out_a_share(tmp_path: Path) -> None:
+    write(tmp_path, "birds.parquet", [0, 1] * 10)
+    found = load(tmp_path / "birds.parquet", ":test=0.3")
+    assert (len(found.train), len(found.test)) == (14, 6)
+    assert found.test_split == "30 % held out of each class, split seed 0"
+
+
+def test_labels_as_texts_and_plain_bytes(tmp_path: Path) -> None:
+    images = [png(i) for i in range(10)]
+    found = pa.table({"id": range(10), "img": images, "class": ["b", "a"] * 5})
+    pq.write_table(found, tmp_path / "all.parquet")
+    assert load(tmp_path).classes == ("a", "b")
+
+
+def test_columns_that_could_be_several_are_asked_for(tmp_path: Path) -> None:
+    labels = ("coarse_label", "fine_label")
+    for name in ("train.parquet", "test.parquet"):
+        write(tmp_path, name, [0, 1, 0, 1], columns=labels)
+    said = fail(tmp_path, kind=UsageError)
+    assert "several columns of labels: `coarse_label`, `fine_label` | `label=COLUMN`" in said
+    assert load(tmp_path, ":label=fine_label").name.endswith(":label=fine_label")
+    assert "there is no column `fine`" in fail(tmp_path, ":label=fine", UsageError)
+
+
+def test_a_number_that_is_no_label_is_not_taken_for_one(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [0, 1], "image": [png(0), png(1)]}), tmp_path / "a.parquet")
+    assert "no column of labels among id, image" in fail(tmp_path, kind=UsageError)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"), [([0, -1], "the class -1"), ([0, None], "the class None")]
+)
+def test_images_without_a_class_are_refused(tmp_path: Path, labels: list[int], words: str) -> None:
+    write(tmp_path, "train.parquet", [0, 1])
+    write(tmp_path, "test.parquet", labels)
+    assert f"row 1 of `test.parquet` has {words}" in fail(tmp_path)
+
+
+def test_faults_of_files(tmp_path: Path) -> None:
+    assert "does not exist" in fail(tmp_path / "nowhere")
+    assert "has no Parquet files" in fail(tmp_path)
+    (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
+    assert "is no Parquet file" in fail(tmp_path)
+    images = [{"bytes": None, "path": "a.png"}, {"bytes": b"no image", "path": "b.png"}]
+    for image, words in zip(images, ("has no image", "an image that cannot be read"), strict=True):
+        one = [image, {"bytes": png(1), "path": ""}]
+        pq.write_table(pa.table({"image": one, "label": [0, 1]}), tmp_path / "train.parquet")
+        assert words in fail(tmp_path)
+
+
+def test_several_configurations_and_sizes(tmp_path: Path) -> None:
+    for config, side in (("small", 9), ("large", 12)):
+        write(tmp_path, f"{config}/train.parquet", [0, 1, 0, 1], size=(side, side))
+        write(tmp_path, f"{config}/test.parquet", [0, 1], size=(side, side - 1))
+    assert "has 2 configurations | choose one of `large`, `small`" in fail(tmp_path, "", UsageError)
+    assert "images that are not square (8×9)" in fail(tmp_path / "small")
+    assert load(tmp_path / "small", ":size=8").image_size == 8
+
+
+def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "train.parquet", [0, 1])
+
+    def importing(module: str) -> Any:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr(parquet_files.importlib, "import_module", importing)
+    assert fail(tmp_path) == "pyarrow is not installed | pip install 'convcompare[hf]'"
+
+
+# --- a hub ---------------------------------------------------------------------------------------
+
+
+class Hub(ThreadingHTTPServer):
+    """A hub with one data set, ``owner/birds``; it counts what it is asked for."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), HubHandler)
+        self.files, self.asked = files, list[str]()
+
+
+class HubHandler(BaseHTTPRequestHandler):
+    """The two kinds of requests that the client makes."""
+
+    server: Hub
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        api, resolve = "/api/datasets/owner/birds", f"/datasets/owner/birds/resolve/{COMMIT}/"
+        name = self.path.removeprefix(resolve)
+        if self.path.startswith(api) and not self.path.endswith("/nowhere"):
+            siblings = [{"rfilename": name} for name in self.server.files]
+            self.answer(
+                json.dumps({"id": "owner/birds", "sha": COMMIT, "siblings": siblings}).encode()
+            )
+        elif name in self.server.files:
+            self.answer(self.server.files[name])
+        else:
+            self.answer(b"", 404)
+
+    do_HEAD = do_GET
+
+    def answer(self, content: bytes, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    pytest.importorskip("huggingface_hub", reason="huggingface_hub is an extra")
+    write(tmp_path / "hub", "data/train-00000-of-00001.parquet", [0, 1, 0, 1])
+    write(tmp_path / "hub", "data/test-00000-of-00001.parquet", [0, 1], 20)
+    write(tmp_path / "hub", "data/validation-00000-of-00001.parquet", [0, 1], 30)
+    root = tmp_path / "hub"
+    files = {
+        file.relative_to(root).as_posix(): file.read_bytes() for file in root.rglob("*.parquet")
+    }
+    server = Hub({**files, "README.md": b"birds"})
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_set_of_the_hub_is_pinned_and_kept(hub: Hub, tmp_path: Path) -> None:
+    sources = Sources(tmp_path / "cache", quiet=True)
+    found = load_dataset("hf:owner/birds", sources)
+    assert found.name == f"hf:owner/birds@{COMMIT}"
+    assert (len(found.train), len(found.test)) == (4, 2)
+    assert found.test.images[:, 0, 0, 0].tolist() == [20, 21]
+    assert not any("validation" in path for path in hub.asked), "what is not used is not fetched"
+    asked = len(hub.asked)
+    offline = Sources(tmp_path / "cache", offline=True)
+    again = load_dataset(found.name, offline)
+    assert (again.name, again.sha256) == (found.name, found.sha256) and len(hub.asked) == asked
+    sized = load_dataset(f"{found.name}:size=8", offline)
+    assert sized.name == f"hf:owner/birds@{COMMIT}:size=8" and sized.image_size == 8
+    with pytest.raises(DataError, match="is not on this machine and the network is off limits"):
+        load_dataset("hf:owner/birds", offline)
+
+
+def test_what_the_hub_does_not_have(hub: Hub, tmp_path: Path) -> None:
+    sources = Sources(tmp_path / "cache", quiet=True)
+    for name in ("owner/none", "owner/birds@nowhere"):
+        with pytest.raises(DataError, match="the hub did not give hf:owner/") as caught:
+            load_dataset(f"hf:{name}", sources)
+        assert "\n" not in caught.value.message
+    for name in ("", "a/b/c", "../x"):
+        with pytest.raises(UsageError, match="is no data set of the hub"):
+            load_dataset(f"hf:{name}", sources)
+    del hub.files["data/train-00000-of-00001.parquet"]
+    with pytest.raises(DataError, match="has no training split"):
+        load_dataset("hf:owner/birds", sources)
