@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
 from convcompare.core.spec import Spec
-from convcompare.data.training_cut import check_cut
 from convcompare.models.shape import Shape
 
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ def shape_for_network(
 
 def check_fit(config: TrainConfig, dataset: Dataset) -> None:
     """Raise UsageError for a configuration that the data set cannot be trained with."""
+    from convcompare.data.training_cut import check_cut
+
     check_cut(config, dataset.train.labels, dataset.classes)
     images = config.train_images or len(dataset.train)
     if config.batch_size > images:
