@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,39 @@ def test_shards_are_one_split_in_their_order_and_none_may_lack(tmp_path: Path) -
     assert found.test.images[:, 0, 0, 0].tolist() == [90, 91], "validation is not used"
     (tmp_path / "train-00001-of-00003.parquet").unlink()
     assert "has 2 of the 3 files of `train`" in fail(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "train", "test"),
+    [
+        ("a/train a/test README", "a/train", "a/test"),
+        ("train/x train_extra/x test/x", "train/x", "test/x"),
+        ("seg_train seg_test seg_val", "seg_train", "seg_test"),
+        ("x y", "x y", ""),
+        ("train_0 train_1 test_0", "train_0 train_1", "test_0"),
+        ("data/extra-0-of-1 data/train-0-of-1", "data/train-0-of-1", ""),
+    ],
+)
+def test_which_files_are_read(names: str, train: str, test: str) -> None:
+    def paths(text: str) -> tuple[PurePosixPath, ...]:
+        return tuple(PurePosixPath(f"{name}.parquet") for name in text.split())
+
+    found = parquet_files.split_files(paths(names), "x")
+    assert (found.train, found.test) == (paths(train), paths(test))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("train_a train_b test", "several splits of one kind"),
+        ("test", "has no training split"),
+        ("all/partial-train/0000 all/test/0000", "in part alone"),
+        ("a/train b/train", "has 2 configurations"),
+    ],
+)
+def test_which_files_are_refused(names: str, words: str) -> None:
+    with pytest.raises(ConvcompareError, match=words):
+        parquet_files.split_files([PurePosixPath(f"{one}.parquet") for one in names.split()], "x")
 
 
 def test_a_file_without_splits_holds_out_a_share(tmp_path: Path) -> None:

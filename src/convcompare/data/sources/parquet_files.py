@@ -6,7 +6,7 @@ import importlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,6 +25,8 @@ _IMAGES = ("image", "img")
 _LABELS = ("label", "labels", "class", "target")
 """Names that decide between several columns that could be meant."""
 _ROWS = 256
+_Files = dict[SplitKind | None, dict[tuple[str, ...], list[PurePosixPath]]]
+"""By the split and the other words of its name."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,16 @@ def split_files(paths: Iterable[PurePosixPath], name: str, config: str = "") -> 
     configuration alone is read: `config`, or the only one. Files of one name without a split are
     all images. Raises DataError or UsageError for several configurations, or for missing files.
     """
-    configs: dict[str, dict[SplitKind | None, list[PurePosixPath]]] = {}
+    configs: dict[str, _Files] = {}
     for path in sorted(paths):
         if any(part.startswith("partial-") for part in path.parts):
             raise DataError(
                 f"{quote(name)} is there as Parquet in part alone", "bring all files as a folder"
             )
-        found, kind = _placed(path)
-        configs.setdefault(found, {}).setdefault(kind, []).append(path)
+        found, kind, rest = _placed(path)
+        configs.setdefault(found, {}).setdefault(kind, {}).setdefault(rest, []).append(path)
+    with_splits = {key: files for key, files in configs.items() if "train" in files}
+    configs = with_splits or configs
     if not configs:
         raise DataError(f"{quote(name)} has no Parquet files", "FILE.parquet, or a folder of them")
     if not config and len(configs) == 1:
@@ -81,26 +85,43 @@ def split_files(paths: Iterable[PurePosixPath], name: str, config: str = "") -> 
         raise UsageError(
             f"{quote(name)} has {said}", did_you_mean(config, configs) or f"choose one of {known}"
         )
-    splits = configs[config]
-    for files in splits.values():
+    splits = {kind: _chosen(files, name) for kind, files in configs[config].items() if kind}
+    unsplit = [] if splits else sorted(configs[config][None][()])
+    for files in (*splits.values(), unsplit):
         _check_complete(files, name)
-    if set(splits) == {None}:
-        return SplitFiles(tuple(splits[None]), (), "")
-    kind = "test" if "test" in splits else "val"
+    if unsplit:
+        return SplitFiles(tuple(unsplit), (), "")
+    tested: SplitKind = "test" if "test" in splits else "val"
     if "train" not in splits:
         raise DataError(f"{quote(name)} has no training split", "a file called train.parquet")
-    words = "test split" if kind == "test" else "validation split"
-    return SplitFiles(tuple(splits["train"]), tuple(splits.get(kind, ())), words)
+    words = "test split" if tested == "test" else "validation split"
+    return SplitFiles(tuple(splits["train"]), tuple(splits.get(tested, ())), words)
 
 
-def _placed(path: PurePosixPath) -> tuple[str, SplitKind | None]:
-    """The configuration and the split of a file."""
+def _placed(path: PurePosixPath) -> tuple[str, SplitKind | None, tuple[str, ...]]:
+    """The configuration of a file, its split, and the other words of that split's name."""
     shard = _SHARD.fullmatch(path.stem)
     folders = [part for part in path.parent.parts if part != "data"]
     words = split_words(shard["split"] if shard else path.stem)
     if words is None and folders and (words := split_words(folders[-1])):
         folders.pop()
-    return "/".join(folders), words[0] if words else None
+    return "/".join(folders), *(words or (None, ()))
+
+
+def _chosen(files: Mapping[tuple[str, ...], list[PurePosixPath]], name: str) -> list[PurePosixPath]:
+    """The files of a split: of those of one kind the one of a plain name, or the only one.
+
+    ``train`` is read and ``train_extra`` beside it is not.
+    """
+    if () in files:
+        return files[()]
+    if len(files) > 1:
+        listed = ", ".join(quote(str(some[0])) for some in files.values())
+        raise UsageError(
+            f"{quote(name)} has several splits of one kind: {listed}",
+            "put those that you want into a folder of their own",
+        )
+    return next(iter(files.values()))
 
 
 def _check_complete(files: Sequence[PurePosixPath], name: str) -> None:
