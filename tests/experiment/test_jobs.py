@@ -113,7 +113,7 @@ def test_the_bits_are_those_of_one_at_a_time_and_the_times_were_measured_alone(
         "steps of each run timed alone on cpu, 1 thread, after the trainings (which ran 2"
         in result.out
     )
-    record = run("runs", "latest", "--store", "two", "--format", "json").json()["runs"]
+    record = run("runs", "latest", "--store", "two", "--format", "json").json()
     store = RunStore(tmp_path / "two")
     for model in record["models"]:
         (shown,) = model["runs"]
@@ -143,7 +143,7 @@ def test_without_a_timing_there_is_no_time_and_the_next_call_measures_it(
     assert (one.train_seconds, one.epoch_seconds, one.inference) == (None, None, ())
     assert all(mark.name != "shared" for mark in marks(one, 2000, 0.1))
     assert time_words(comparison).startswith("none of 2 that ran 2 at a time")
-    shown = run("runs", "latest", "--store", "two", "--format", "json").json()["runs"]
+    shown = run("runs", "latest", "--store", "two", "--format", "json").json()
     assert [model["train_seconds"] for model in shown["models"]] == [None, None]
     assert "no time was measured" in shown["cost_contrasts"][0]["verdict"]
     assert run("runs", "--store", "two").code == 0

@@ -27,7 +27,8 @@ OPENERS = {"Image", "tarfile", "gzip", "opener", "archive"}
 READS = {
     *("user_network", "registry", "plugins", "html", "cpu_contention", "hardware", "process"),
     *("failures", "archive", "array_file", "mnist_mini", "image_decode"),
-    *("label_table", "source_files"),
+    *("label_table", "source_files", "completions", "cifar100", "kmnist", "hub_set"),
+    *("npz_file", "checksums"),
 }
 """Modules that read files which are not of the store, or which they check themselves."""
 STREAMS = {"worker", "torchrun_rank"}
@@ -36,8 +37,10 @@ PASSING = {
     "torchrun_launcher": {"mkdtemp", "rmtree", "read_text"},
     "ray_task": {"TemporaryDirectory", "rmtree"},
     "verify": {"TemporaryDirectory"},
+    "streams": {"open"},
 }
-"""What modules do in a temporary folder of their own, which is gone when they end."""
+"""What modules do in a temporary folder of their own, which is gone when they end, or with the null
+device."""
 
 
 class Full(atomic_files.Disk):

@@ -62,7 +62,7 @@ def test_it_is_named_with_its_place_and_the_others_go_on(
     assert "net.py:Net (seed 0) failed: out of memory" in line
     assert "in epoch 2, step 1; the state after epoch 1 is kept" in line
     assert HINT in line
-    rows = {row["model"]: row for row in run("runs", "--format", "json").json()}
+    rows = {row["model"]: row for row in run("runs", "--format", "json").json()["runs"]}
     assert (rows["net.py:Net"]["status"], rows["fcn:hidden=8"]["status"]) == ("failed", "finished")
     failed = rows["net.py:Net"]["id"]
     store = RunStore(tmp_path / "runs")
