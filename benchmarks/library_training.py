@@ -3,13 +3,15 @@
 python benchmarks/library_training.py torchvision
 python benchmarks/library_training.py timm
 
-Each is resolved for images of 3×S×S, S the smallest of 32, 64, 96, 128 and its own side that it
-takes, and makes one step with two images of noise. Prints what failed and the counts.
+Each is tried in a process of its own, so that one that crashes is counted, too. It is resolved for
+images of 3×S×S, S the smallest of 32, 64, 96, 128 and its own side that it takes, and makes one
+step with two images of noise. Prints what failed and the counts.
 """
 
 from __future__ import annotations
 
 import collections
+import multiprocessing
 import sys
 import warnings
 from collections.abc import Iterator
@@ -103,12 +105,28 @@ def outcome(name: str) -> tuple[str, str]:
     return ("trained", "") if np.isfinite(loss) else ("trained", f"loss {loss}")
 
 
+def apart(name: str) -> tuple[str, str]:
+    """The same in a process of its own, which may crash."""
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=lambda: there.send(outcome(name)))
+    process.start()
+    there.close()
+    try:
+        found: tuple[str, str] = here.recv()
+    except EOFError:
+        process.join()
+        return "crashed", f"exit code {process.exitcode}"
+    process.join()
+    return found
+
+
 def main() -> None:
     """Try all networks of a library, and print the counts."""
     warnings.simplefilter("ignore")
     counts: collections.Counter[str] = collections.Counter()
     for name in names(sys.argv[1]):
-        what, why = outcome(name)
+        what, why = apart(name)
         counts[what] += 1
         if why:
             print(f"{name}: {what}: {why}", flush=True)
