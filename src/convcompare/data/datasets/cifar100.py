@@ -12,6 +12,7 @@ from ..dataset import Dataset, Sources, Split, statistics
 from ..sources.archive import read_tar
 from ..sources.array_file import Splits
 from ..sources.checksums import check_bytes, check_file
+from ..sources.cifar_files import parse_records
 from ..sources.download import Mirror
 from ..sources.fetch import PublishedFiles, obtain
 from ..sources.pickled_batch import parse_batch
@@ -20,7 +21,6 @@ BINARY = "cifar-100-binary.tar.gz"
 BINARY_SHA256 = "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"
 PYTHON = {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"}
 """The files of the python version with their MD5."""
-_RECORD = 2 + 3 * 32 * 32
 _LARGEST = 160_000_000
 """Bytes: no file of the archives is larger."""
 _NAMES = (
@@ -71,13 +71,8 @@ def read_binary(path: Path) -> Splits:
 
 def parse_binary(content: bytes) -> Split:
     """One file of the binary version, with its fine classes."""
-    if not content or len(content) % _RECORD:
-        raise ValueError(f"a file of {len(content)} bytes, not a multiple of {_RECORD}")
-    records = np.frombuffer(content, np.uint8).reshape(-1, _RECORD)
-    labels = records[:, 1].astype(np.int64)
-    if labels.max() > 99:
-        raise ValueError("a file with classes above 99")
-    return Split(np.ascontiguousarray(records[:, 2:]).reshape(-1, 3, 32, 32), labels)
+    images, labels = parse_records(content, labels=2, classes=100, noun="file")
+    return Split(np.ascontiguousarray(images), labels)
 
 
 CIFAR100 = PublishedFiles(

@@ -16,7 +16,6 @@ from ..dataset import Images, Labels, Split
 from .archive import read_file, read_tar
 from .pickled_batch import parse_batch
 
-_RECORD = 1 + 3 * 32 * 32
 _BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 _BINARY = tuple(f"cifar-10-batches-bin/{batch}.bin" for batch in _BATCHES)
 _PYTHON = tuple(f"cifar-10-batches-py/{batch}" for batch in _BATCHES)
@@ -54,14 +53,21 @@ def read_cifar_folder(folder: Path) -> tuple[Split, Split] | None:
 
 
 def parse_binary(content: bytes) -> Batch:
-    """One batch of the binary version: records of a class and 3072 bytes, red, green, blue."""
-    if not content or len(content) % _RECORD:
-        raise ValueError(f"a batch of {len(content)} bytes, not a multiple of {_RECORD}")
-    records = np.frombuffer(content, np.uint8).reshape(-1, _RECORD)
-    labels = records[:, 0].astype(np.int64)
-    if labels.max() > 9:
-        raise ValueError("a batch with classes above 9")
-    return records[:, 1:].reshape(-1, 3, 32, 32), labels
+    """One batch of the binary version: records of a class and an image."""
+    return parse_records(content, labels=1, classes=10, noun="batch")
+
+
+def parse_records(content: bytes, labels: int, classes: int, noun: str) -> Batch:
+    """Records of so many bytes of labels, of which the last is the class, and 3072 bytes of an
+    image: red, green, blue. ValueError, which calls the content `noun`, if they are none."""
+    size = labels + 3 * 32 * 32
+    if not content or len(content) % size:
+        raise ValueError(f"a {noun} of {len(content)} bytes, not a multiple of {size}")
+    records = np.frombuffer(content, np.uint8).reshape(-1, size)
+    found = records[:, labels - 1].astype(np.int64)
+    if found.max() >= classes:
+        raise ValueError(f"a {noun} with classes above {classes - 1}")
+    return records[:, labels:].reshape(-1, 3, 32, 32), found
 
 
 def parse_png(content: bytes) -> Images:
