@@ -26,7 +26,7 @@ def select(store: RunStore, names: Sequence[str]) -> Comparison:
     beginning of a run's id picks that run. UsageError if a name means nothing, or if the runs that
     were picked had not the same data and training.
     """
-    known = {**studies_of(store), **named(store)}
+    known = known_records(store)
     bases = list(dict.fromkeys(name for name in names if name in known or name == LATEST))
     if len(bases) > 1:
         raise UsageError(
@@ -49,10 +49,14 @@ def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
     return {str(record["study"]): record for record in records if record.get("study")}
 
 
-def named(store: RunStore) -> dict[str, Mapping[str, Any]]:
-    """The newest record of each comparison that has a name, by that name."""
-    records = store.comparison_records()
-    return {str(record["name"]): record for record in records if record.get("name")}
+def known_records(store: RunStore) -> dict[str, Mapping[str, Any]]:
+    """The newest record of each study and of each comparison that has a name, by that name."""
+    return {
+        str(record[key]): record
+        for record in store.comparison_records()
+        for key in ("study", "name")
+        if record.get(key)
+    }
 
 
 def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:

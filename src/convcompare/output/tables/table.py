@@ -117,11 +117,14 @@ def for_terminal(table: Table, width: int | None) -> RichTable:
     Where space is short headings are folded first, then names shortened, then columns dropped by
     priority: no cell wraps.
     """
+    return _rich(table, _fit(table, width))
+
+
+def _rich(table: Table, fit: _Fit) -> RichTable:
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    fit = _fit(table, width)
     rich = RichTable(
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -147,11 +150,11 @@ def for_terminal(table: Table, width: int | None) -> RichTable:
 
 def print_table(console: Console, table: Table, width: int | None) -> None:
     """Print a table, its notes below, and which columns had no place."""
-    shown = for_terminal(table, width)
+    fit = _fit(table, width)
+    shown = _rich(table, fit)
     console.print(shown)
     console.print("─" * console.measure(shown).maximum, style="dim")
-    kept = _fit(table, width).columns
-    dropped = [one.title for one in table.shown if one not in kept and one.priority < SPARE]
+    dropped = [one.title for one in table.shown if one not in fit.columns and one.priority < SPARE]
     notes = list(table.notes)
     if dropped:
         notes.append(f"no room in {width} columns for: {', '.join(dropped)}")

@@ -168,9 +168,9 @@ class RunFilter:
 
 
 def _is_comparison(store: RunStore, name: str) -> bool:
-    from convcompare.comparison.selection import LATEST, named, studies_of
+    from convcompare.comparison.selection import LATEST, known_records
 
-    return name == LATEST or name in named(store) or name in studies_of(store)
+    return name == LATEST or name in known_records(store)
 
 
 def _trials_of(store: RunStore, comparison: str | None) -> frozenset[str] | None:
