@@ -75,6 +75,30 @@ class Exits(Whole):
         raise SystemExit(3)
 """
 
+SEGV = f"{signal.SIGSEGV:d}, SIGSEGV"
+LIBRARY = """
+import os, signal, types
+from torch import nn
+
+__version__ = "1.0"
+
+class Crash(nn.Module):
+    def __init__(self, in_chans, num_classes):
+        super().__init__()
+        self.fc = nn.Linear(in_chans * 784, num_classes)
+
+    def forward(self, x):
+        if self.training and len(x) == 64:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return self.fc(x.flatten(1))
+
+def is_model(name): return name == "crash"
+def list_models(): return ["crash"]
+def model_entrypoint(name): return Crash
+def create_model(name, pretrained, **options): return Crash(**options)
+"""
+"""In the place of timm: a network whose compiled code crashes, as timm's do with some torch."""
+
 
 @pytest.fixture
 def case(tmp_path: Path) -> Callable[[str], Path]:
@@ -125,8 +149,20 @@ def test_a_crash_is_a_failed_trial_and_the_others_go_on(run: Run, tmp_path: Path
     (tmp_path / "crash.py").write_text(CRASHING)
     result = run("compare", "crash.py:Crashes", "crash.py:Exits", FCN, *MINI)
     assert result.code == 1
-    assert f"failed: its process was killed (signal {signal.SIGSEGV:d}, SIGSEGV)" in result.err
+    assert f"failed: its process was killed (signal {SEGV})" in result.err
     assert "failed: SystemExit: 3 (crash.py, line 21) in epoch 1, step 1" in result.err
+    assert f"{FCN_ACCURACY:.4f}" in result.out
+
+
+@pytest.mark.usefixtures("only_victim")
+def test_a_crash_in_a_library_is_a_failed_trial(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "timm.py").write_text(LIBRARY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    result = run("compare", "timm:crash", FCN, *MINI)
+    assert result.code == 1
+    assert f"timm:crash · seed 0 · failed: its process was killed (signal {SEGV})" in result.err
     assert f"{FCN_ACCURACY:.4f}" in result.out
 
 

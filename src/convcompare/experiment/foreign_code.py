@@ -1,8 +1,8 @@
-"""Somebody's own code runs in processes of its own, one for each file or package that it is from.
+"""Foreign code runs in processes of its own, one for each file, package or library it is from.
 
 What such code does to its process (modules of a common name, default dtype, threads, patched
 functions, prints, exits, crashes) reaches no other network, not this process, and not what it
-prints. Networks of the zoo, of plugins and of libraries are built in this process.
+prints. Networks of the zoo and of plugins are built in this process.
 
     network = resolve("net.py:Net", shape)      # what there is to know of it, as data
     call("net.py:Net", layer_table, ...)        # a function run where the network's code may be
@@ -51,17 +51,18 @@ class ForeignNetwork:
 
 
 def source_of(text: str) -> str | None:
-    """The file or the package that the network of a spec is from; None where it runs here."""
+    """The file, package or library that the network of a spec is from; None where it runs here."""
     from convcompare.models.build import origin_of
     from convcompare.models.given_network import is_given
 
     name = Spec.parse(text).name
-    if _runs_here or origin_of(name) != "file":
+    origin = origin_of(name)
+    if _runs_here or origin == "registry":
         return None
     if is_given(name):
         return name
     where = name.rpartition(":")[0] or name
-    return where if where.endswith(".py") else where.partition(".")[0]
+    return where if origin == "library" or where.endswith(".py") else where.partition(".")[0]
 
 
 def resolve(text: str, shape: Shape) -> Network:
