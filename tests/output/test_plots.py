@@ -34,6 +34,7 @@ from convcompare.output.plots.figure import (
     renderer,
     styled,
 )
+from convcompare.output.plots.kinds.accuracy_vs_compute import ahead
 from convcompare.output.plots.kinds.accuracy_vs_cost import pareto
 from convcompare.output.plots.kinds.confusion_matrix import confused, confusion
 from convcompare.output.plots.kinds.learning_curves import band
@@ -114,7 +115,10 @@ class Drawings(dict[str, list[Drawing]]):
         return self[name]
 
 
-CROWDED = ("accuracy", "accuracy-vs-cost", "learning-curves", "seeds", "time", "verdicts")
+CROWDED = (
+    *("accuracy", "accuracy-vs-compute", "accuracy-vs-cost", "learning-curves"),
+    *("seeds", "time", "verdicts"),
+)
 """Kinds with all models in a panel: of twelve models the short form draws these alone."""
 TWO, TWELVE_ALL = (pytest.param(name, marks=pytest.mark.torture) for name in ("two", "twelve"))
 
@@ -227,6 +231,32 @@ def test_costs_and_fronts_of_runs(drawings: Any, folder: Path) -> None:
     best = max(found, key=lambda row: row["test_accuracy"])
     assert cheapest["pareto_parameters"] == 1
     assert any(r["pareto_macs"] for r in found if r["test_accuracy"] == best["test_accuracy"])
+
+
+def test_who_is_ahead_at_a_budget() -> None:
+    """Two straight lines on a logarithmic axis cross at 100; a third begins later and is lower."""
+    curves = {
+        "flat": (np.array([1.0, 1e4]), np.array([50.0, 50.0])),
+        "steep": (np.array([10.0, 1000.0]), np.array([40.0, 60.0])),
+        "late": (np.array([2000.0, 1e4]), np.array([10.0, 20.0])),
+    }
+    found = ahead(curves)
+    assert [one.label for one in found] == ["flat", "steep", "flat"]
+    starts = [10, 100, 2000]  # alone before 10, and between the end of one and the start of another
+    assert [one.start for one in found] == pytest.approx(starts, rel=0.03)
+    assert ahead({"flat": curves["flat"]}) == []
+
+
+def test_compute_is_summed_along_the_training(drawings: Any, folder: Path) -> None:
+    found = rows(one(drawings, "three", "accuracy-vs-compute"))
+    runs = {(label, run.trial.seed): run for label, run in every_run(folder, "three")}
+    assert len(found) == sum(len(run.history) for run in runs.values())
+    for row in found:
+        run = runs[row["model"], row["seed"]]
+        past = run.history[: row["epoch"]]
+        assert row["training_macs"] == 3 * run.cost.macs * 300 * len(past)
+        assert row["training_seconds"] == pytest.approx(sum(e.train_seconds for e in past))
+        assert row["test_accuracy"] == past[-1].test_accuracy
 
 
 def test_fields_are_those_that_were_recorded(drawings: Any) -> None:
@@ -376,7 +406,7 @@ def test_all_kinds_to_files(folder: Path, run: Run, tmp_path: Path) -> None:
     result = run("plot", "all", "--store", str(folder / "two"), "--out", "figures")
     assert result.code == 0, result.err
     paths = [tmp_path / line for line in result.out.split()]
-    assert len(paths) == 18
+    assert len(paths) == 19
     assert "power is not drawn: every contrast is decided" in result.err
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")

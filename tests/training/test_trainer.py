@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -47,7 +48,9 @@ def normalised(dataset: Dataset, rows: Tensor) -> Tensor:
     return (images - dataset.mean[0]) / dataset.std[0]
 
 
-def plain_loop(dataset: Dataset, model: nn.Module, epochs: int, batch_size: int) -> list[float]:
+def plain_loop(
+    dataset: Dataset, model: nn.Module, epochs: int, batch_size: int, steps: int = 1_000_000
+) -> list[float]:
     """What any tutorial writes, with the same order and the same dropout stream: its losses."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     labels = torch.tensor(dataset.train.labels)
@@ -59,6 +62,9 @@ def plain_loop(dataset: Dataset, model: nn.Module, epochs: int, batch_size: int)
         torch.manual_seed(TrialSeeds(5).dropout(epoch))
         total = 0.0
         for chosen in rows.split(batch_size):
+            if not steps:
+                break
+            steps -= 1
             optimizer.zero_grad()
             loss = F.cross_entropy(model(normalised(dataset, chosen)), labels[chosen])
             loss.backward()
@@ -75,6 +81,27 @@ def test_equals_a_plain_loop(tiny: Dataset) -> None:
     assert [epoch.train_loss for epoch in fast] == pytest.approx(losses, rel=1e-4)
     for ours, theirs in zip(fast.model.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+def test_a_training_of_so_many_steps_ends_within_an_epoch(tiny: Dataset) -> None:
+    """7 steps of 32 images, of 5 an epoch: the third and last batches are never seen."""
+    whole = -(-len(tiny.train) // 32)
+    fast = trainer(tiny, batch_size=32, steps=whole + 2)
+    plain = network()
+    plain_loop(tiny, plain, epochs=2, batch_size=32, steps=whole + 2)
+    first, last = fast
+    assert (first.share, last.share) == (1.0, 64 / len(tiny.train))
+    for ours, theirs in zip(fast.model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+def test_schedules_end_with_the_last_step(tiny: Dataset) -> None:
+    whole = -(-len(tiny.train) // 32)
+    job = trainer(tiny, batch_size=32, steps=whole + 2, schedule="cosine", lr=1.0)
+    rates = [job._rate(step) for step in range(whole + 2)]
+    assert rates == pytest.approx(
+        [(1 + math.cos(math.pi * step / (whole + 2))) / 2 for step in range(whole + 2)]
+    )
 
 
 def test_it_learns(tiny: Dataset) -> None:
@@ -115,6 +142,7 @@ SETTINGS = [
     {"optimizer": "sgd", "schedule": "cosine", "label_smoothing": 0.1, "batch_size": 50},
     {"optimizer": "adam", "precision": "bf16", "augment": "true"},
     {"val_fraction": 0.25, "select": "best", "lr": 0.02},
+    {"steps": 23, "batch_size": 20, "schedule": "one-cycle"},
     {"optimizer": "muon", "lr": 0.2, "other_lr": 0.02, "schedule": "triangle", "momentum": 0.6},
     {"optimizer": "muon", "weight_decay": 0.1, "augment": "alternating", "tta": "true"},
 ]

@@ -7,6 +7,7 @@ import sys
 from typing import cast
 
 from convcompare.core.config import Compile
+from convcompare.core.durations import parse_duration
 from convcompare.core.errors import UsageError, quote
 from convcompare.experiment.request import (
     CHANNELS_HINT,
@@ -59,6 +60,7 @@ def build_request(
         name=contrasts.name,
         baseline=contrasts.baseline,
         match=contrasts.match,
+        budget=contrasts.budget,
         all_pairs=contrasts.all_pairs,
         score=contrasts.score,
         verdict_on=parse_figures(contrasts.verdict_on),
@@ -156,16 +158,12 @@ def parse_rates(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-def parse_duration(text: str | None) -> float:
+def longest_time(text: str | None) -> float:
     """Seconds: ``90``, ``90s``, ``30m``, ``2h``; infinite if `text` is None."""
     if text is None:
         return math.inf
-    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
-    try:
-        seconds = float(text[:-1] if factor else text) * (factor or 1)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
+    seconds = parse_duration(text)
+    if seconds is None:
         raise UsageError(f"`--max-time` cannot be {quote(text)}", "a time such as 90s, 30m or 2h")
     return seconds
 
@@ -175,5 +173,5 @@ def _until_clear(contrasts: ContrastOptions, seeds: SeedOptions) -> UntilClear |
         return None
     if seeds.seeds is not None:
         raise not_with_until_clear("seeds")
-    seconds = parse_duration(contrasts.max_time)
+    seconds = longest_time(contrasts.max_time)
     return UntilClear(contrasts.max_seeds, seconds, contrasts.margin / 100)

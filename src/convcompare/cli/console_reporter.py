@@ -111,6 +111,8 @@ def _together(plan: ExperimentPlan) -> str:
 
 def _epochs(plan: ExperimentPlan) -> str:
     epochs = sorted({candidate.config.epochs for candidate in plan.candidates})
+    if plan.conditions.budget:
+        return plan.conditions.budget
     if len(epochs) > 1:
         return f"{epochs[0]} to {epochs[-1]} epochs"
     return f"{epochs[0]} epoch{'s' if epochs[0] != 1 else ''}"

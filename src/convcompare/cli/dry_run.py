@@ -19,7 +19,7 @@ COLUMNS = (
     Column("model", "model", "left", names=True),
     Column("parameters", "parameters", show=formatting.count, priority=1),
     Column("macs", "MACs", show=formatting.large, priority=3, missing="not counted"),
-    Column("epochs", "epochs", priority=4),
+    Column("epochs", "epochs", show=formatting.epochs, priority=4),
     Column("seeds", "seeds", priority=2),
     Column("finished", "already run", priority=5),
     Column("estimated_seconds", "estimated", show=formatting.about_seconds),
@@ -28,13 +28,17 @@ COLUMNS = (
 
 def plan_table(plan: ExperimentPlan) -> Table:
     """One row a network, with the time its missing trials take, from a few measured steps."""
+    from convcompare.data.training_cut import image_numbers
+    from convcompare.experiment.equal_compute import passes
+
     jobs = plan.runtime.jobs
     runner = replace(plan, runtime=plan.runtime.of_a_job()).runner()
     rows, longest = [], 0.0
     for candidate in plan.candidates:
         trials = plan.of(candidate)
         left = [trial for trial in trials if not plan.store.finished(trial.id)]
-        epochs = candidate.config.epochs
+        images, _ = image_numbers(candidate.config, plan.dataset.train.labels)
+        epochs = passes(candidate.config, images)
         seconds = epoch_seconds(trials[0], runner) * epochs if left else 0.0
         longest = max(longest, seconds)
         rows.append(

@@ -38,6 +38,7 @@ class ContrastOptions:
     name: o.Name = Request.name
     baseline: o.Baseline = Request.baseline
     match: o.Match = Request.match
+    budget: o.Budget = Request.budget
     all_pairs: o.AllPairs = Request.all_pairs
     score: o.Score = Request.score
     verdict_on: o.VerdictOn = None

@@ -51,7 +51,7 @@ COMPLETIONS = {
     "--optimizer": c.one_of("adam", "adamw", "sgd", "muon"),
     "--recipe": c.one_of("report", "modern", "speedrun"),
     "--select": c.one_of("last", "best"),
-    "--match": c.one_of("parameters", "macs"),
+    "--match": c.one_of("parameters", "macs", "training-macs", "time"),
     "--score": c.one_of("last", "mean:5"),
     "--precision": c.one_of("auto", "fp32", "bf16"),
     "--device": c.one_of("auto", "cpu", "cuda"),
@@ -107,6 +107,7 @@ Settings = Annotated[list[str] | None, option("--set", panel=TRAINING, metavar="
 Name = Annotated[str | None, option("--name", metavar="NAME", panel=COMPARISON)]
 Baseline = Annotated[str | None, option("--baseline", metavar="MODEL", panel=COMPARISON)]
 Match = Annotated[str | None, option("--match", metavar="COST", panel=COMPARISON)]
+Budget = Annotated[str | None, option("--budget", metavar="COST", panel=COMPARISON)]
 RateGrid = Annotated[str | None, option("--lr-grid", metavar="RATES", panel=COMPARISON)]
 UntilClear = Annotated[bool, option("--until-clear", panel=COMPARISON)]
 MaxSeeds = Annotated[int, option("--max-seeds", metavar="N", panel=COMPARISON, min=2)]

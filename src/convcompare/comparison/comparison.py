@@ -46,6 +46,8 @@ class Conditions:
     """Settings that were chosen for each network by itself, on images held out."""
     score: str = field(default="last", metadata=OMITTED)
     """The figure that verdicts are about (`Score`), as it was chosen before the first run."""
+    budget: str = field(default="", metadata=OMITTED)
+    """What the training of each network may cost, in words; empty if epochs were asked for."""
     cut: str = field(default="", metadata=OMITTED)
     """What `train_images` are drawn from, and how, in words; empty if they are the whole split."""
 

@@ -37,7 +37,7 @@ def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]
             f"the best rate of {' and '.join(at_edge)} is at the edge of the grid: a better one "
             "may lie beyond it (`--lr-grid`)"
         )
-    told = replace(conditions, notes=tuple(notes), tuned=("lr",))
+    told = replace(conditions, notes=tuple(notes), tuned=(*conditions.tuned, "lr"))
     return replace(comparison, groups=tuple(chosen), conditions=told)
 
 

@@ -126,7 +126,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "id": run.id,
         "seed": run.trial.seed,
         "status": run.status,
-        "epochs": len(run.history),
+        "epochs": round(run.passes, 4),
         "train_loss": _figure(last, "train_loss"),
         "test_loss": _figure(last, "test_loss"),
         "train_accuracy": _figure(last, "train_accuracy"),

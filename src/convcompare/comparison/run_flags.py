@@ -98,9 +98,9 @@ def marks(run: Run, test_images: int, chance: float, train_images: int = 0) -> l
     if not_converged(run):
         gain = f"{100 * _gain(run):.0f} %"
         text = f"has not converged: its last epoch lowered the test loss by {gain}"
-        found.append(
-            QualityFlag("not converged", text, f"more epochs: `--epochs {2 * config.epochs}`")
-        )
+        longer = f"more epochs: `--epochs {2 * config.epochs}`"
+        hint = "a larger budget" if config.steps else longer
+        found.append(QualityFlag("not converged", text, hint))
     share = waiting_share(run)
     if share is not None and disturbed(run):
         text = f"shared the machine: {100 * share:.0f} % of its threads' time was spent waiting"
@@ -118,10 +118,10 @@ def _hint_at_chance(run: Run, train_images: int) -> str:
     """To train longer after few steps, at a lower learning rate after more."""
     config = run.trial.config
     steps = math.ceil(train_images / config.batch_size)
-    if 0 < steps * config.epochs < FEW_STEPS:
-        epochs = math.ceil(FEW_STEPS / steps)
-        done = steps * config.epochs
-        return f"it was trained for {done} steps: more epochs, `--epochs {epochs}`"
+    done = config.steps or steps * config.epochs
+    if 0 < done < FEW_STEPS:
+        more = f"more epochs, `--epochs {math.ceil(FEW_STEPS / steps)}`"
+        return f"it was trained for {done} steps: {'a larger budget' if config.steps else more}"
     return f"a lower learning rate: `--lr {config.lr / 10:g}`"
 
 

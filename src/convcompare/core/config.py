@@ -17,6 +17,10 @@ from .spec import Above, AtLeast, Between, Count, Probability, options_of
 
 Precision = Literal["fp32", "bf16"]
 Compile = Literal["auto", "on", "off"]
+TRAINING_PASSES = 3
+"""A training step costs so many forward passes: one, and two for the gradients of weights and
+activations (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio for neural
+networks?")."""
 NonNegative = Annotated[float, AtLeast(0)]
 
 
@@ -35,6 +39,7 @@ class TrainConfig:
     ``image_size`` is the side that images are resized to on the device, for networks that need more
     pixels. ``precision`` is the type of matrix products and convolutions; weights and optimizer are
     always float32.
+    ``steps`` ends the training after so many, within its last epoch; schedules end with it.
     ``train_images`` cuts the training split to so many images, equally many of each class as far as
     the class has them, drawn by the seed: fewer of them are a part of more. ``val_fraction`` of the
     training images, of each class alike, are held out: they choose the
@@ -61,6 +66,7 @@ class TrainConfig:
     tta: bool = False
     devices: Count = 1
     train_images: Count | None = None
+    steps: Count | None = None
 
     def replace(self, settings: Mapping[str, str]) -> TrainConfig:
         """This configuration with some fields set from text; UsageError names what is wrong."""
@@ -111,6 +117,7 @@ LATER: Mapping[str, Any] = {
     "tta": False,
     "devices": 1,
     "train_images": None,
+    "steps": None,
 }
 """Settings that older records do not have, with the value that changes nothing."""
 
@@ -154,9 +161,9 @@ def recipe(name: str) -> TrainConfig:
 def recipe_name(config: TrainConfig) -> str:
     """The recipe that `config` follows, with the settings in which it differs from it.
 
-    Epochs, precision, devices and the size of the images are not part of a recipe's name.
+    Epochs, steps, precision, devices and the size of the images are not part of a recipe's name.
     """
-    apart = ("epochs", "precision", "image_size", "devices")
+    apart = ("epochs", "steps", "precision", "image_size", "devices")
     described = {}
     for name, base in RECIPES.items():
         described[name] = [

@@ -44,6 +44,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def epochs(value: float) -> str:
+    """Passes over the training images: ``15``, and ``12.4`` where the last was cut short."""
+    return count(round(value)) if value == round(value) else f"{value:,.3g}"
+
+
 def large(value: float) -> str:
     """A count with an SI prefix and three digits: ``812 k``, ``3.42 M``, ``1.81 G``."""
     for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):

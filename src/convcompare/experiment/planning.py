@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convcompare.comparison.score import choose
+from convcompare.comparison.score import LAST, Score, choose
 from convcompare.core.config import Runtime, recipe, recipe_name
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
 from convcompare.store import atomic_files
 
 from . import foreign_code
+from .budget import MATCHES
 from .matching import find_baseline, matched
 from .plan import ExperimentPlan
 from .request import ModelRequest, Request
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Conditions
-    from convcompare.comparison.score import Score
     from convcompare.core.config import TrainConfig
     from convcompare.data.dataset import Dataset
 
@@ -36,7 +36,8 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     baseline = find_baseline(request.models, request.baseline)
     base = recipe(request.recipe)
     configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
-    score = choose(request.score, configs)
+    equal_compute = request.budget is not None or request.match in MATCHES
+    score = Score.parse(request.score or LAST) if equal_compute else choose(request.score, configs)
     reporter.preparing()
     from convcompare.data.channels import spec_with_channels
     from convcompare.data.dataset import Sources
@@ -44,6 +45,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     from convcompare.store.run_store import RunStore
     from convcompare.training.hardware import choose_precision
 
+    from .equal_compute import with_equal_compute
     from .shapes import shape_of
     from .trial_grid import grid
 
@@ -61,7 +63,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         reporter.warn(text, hint)
     configs = [_uncut_if_whole(config, len(dataset.train)) for config in configs]
     models, notes = list(request.models), list[str]()
-    if request.match:
+    if request.match and request.match not in MATCHES:
         shape = shape_of(dataset, configs[0])
         models, notes = matched(models, baseline, request.match, shape)
     models, configs, rate_labels = _at_each_rate(
@@ -74,7 +76,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         from .workers.ray_cluster import on_cluster
 
         runtime = on_cluster(runtime, request, dataset)
-    return ExperimentPlan(
+    plan = ExperimentPlan(
         request=request,
         dataset=dataset,
         candidates=candidates,
@@ -88,6 +90,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         executor=executor,
         rate_labels=rate_labels,
     )
+    return with_equal_compute(plan, reporter)
 
 
 def _uncut_if_whole(config: TrainConfig, images: int) -> TrainConfig:

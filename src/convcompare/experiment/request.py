@@ -19,6 +19,7 @@ from convcompare.core.config import Compile
 from convcompare.core.errors import UsageError, one_of, quote
 from convcompare.core.registry import register
 
+from .budget import MATCHES, Budget
 from .shard import Shard
 
 LARGEST_SEED = 1_000_000
@@ -53,7 +54,9 @@ HELP: Mapping[str, str] = {
     "settings": "Any other training setting; may be repeated.",
     "name": "Name of the comparison, for `plot`, `report` and `runs`.",
     "baseline": "Reference network [default: the first].",
-    "match": "Scale the width of the others to match the baseline's parameters or macs.",
+    "match": "Match the baseline: parameters or macs scale the width of the others; training-macs "
+    "or time set how long they are trained.",
+    "budget": "Train each network for as many steps as a budget pays for: macs=1e15 or time=2m.",
     "all_pairs": "Compare every pair of networks, and print a matrix.",
     "verdict_on": "Figures that verdicts are about, adjusted together: accuracy, test-loss, gap, "
     "time, memory, inference, stability, epochs-to=0.98, metrics such as brier-score "
@@ -136,6 +139,7 @@ class Request:
     name: str | None = None
     baseline: str | None = None
     match: str | None = None
+    budget: str | None = None
     all_pairs: bool = False
     score: str | None = None
     verdict_on: tuple[str, ...] = ()
@@ -188,7 +192,30 @@ class Request:
             raise invalid("gpu_share", self.gpu_share, "a number above 0, at most 1")
         _check_rates(self.lr_grid)
         self._check_until_clear()
+        self._check_budget()
         self._check_part()
+
+    def _check_budget(self) -> None:
+        unit = MATCHES.get(self.match or "")
+        if self.budget is not None:
+            if unit:
+                raise UsageError(
+                    f"`--budget` and `--match {self.match}` do not go together",
+                    "one of them says how long the networks are trained",
+                )
+            unit = Budget.parse(self.budget).unit
+            if "epochs" in self.settings:
+                raise UsageError(
+                    "`--budget` and `--epochs` do not go together",
+                    "the budget says how long each network is trained",
+                )
+        if unit and "steps" in self.settings:
+            raise UsageError("`--set steps` says already how long they are trained", "leave it out")
+        if unit == "time" and self.is_part:
+            raise UsageError(
+                "trials of which several commands do a part have no budget of time",
+                "the steps that it pays for differ from machine to machine: `--budget macs=1e15`",
+            )
 
     def _check_until_clear(self) -> None:
         if self.until_clear is None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import torch
 
-from convcompare.core.config import Runtime
+from convcompare.core.config import TRAINING_PASSES, Runtime
 from convcompare.core.errors import ConvcompareError, LeaseLost, UsageError, quote
 from convcompare.core.failures import reason
 from convcompare.core.registry import register
@@ -147,7 +147,7 @@ class TrialRunner:
 
     def _settle(self, trial: Trial) -> Environment:
         """Give this process the threads that suit a trial; where it then runs."""
-        passes = 3 * trial.config.batch_size  # one forward, two backward
+        passes = TRAINING_PASSES * trial.config.batch_size
         macs = self._network(trial).description.macs
         threads = fitting_threads(self.runtime, None if macs is None else passes * macs)
         torch.set_num_threads(threads)

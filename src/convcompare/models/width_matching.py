@@ -34,7 +34,9 @@ class Matched:
 
 def check_cost(name: str) -> Cost:
     """What ``--match`` makes equal; UsageError where it is nothing."""
-    return one_of(COSTS, name, f"`--match` cannot be {quote(name)}", "parameters or macs")
+    return one_of(
+        COSTS, name, f"`--match` cannot be {quote(name)}", "parameters, macs, training-macs or time"
+    )
 
 
 def cost_of(text: str, shape: Shape, cost: Cost) -> int:

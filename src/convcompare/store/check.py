@@ -18,7 +18,7 @@ from convcompare.core.errors import Damaged, StoreError
 from . import atomic_files, checkpoints
 from .json_records import damaged
 from .lease import is_lease
-from .reader import ANALYSES, COMPARISONS, QUARANTINE, RunReader
+from .reader import ANALYSES, COMPARISONS, QUARANTINE, STEP_TIMES, RunReader
 from .run_store import RunStore
 
 
@@ -29,7 +29,7 @@ class Damage:
     error: StoreError
     aside: tuple[Path, ...]
     run_id: str = ""
-    """Empty for the record of a comparison."""
+    """Empty for the record of a comparison, or of the time of a step."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ def examine(store: RunReader) -> Examination:
     for name in comparisons:
         path = store.root / COMPARISONS / f"{name}.json"
         found += _look(partial(store.comparison, name), (path,))
+    for key in store.step_times():
+        path = store.root / STEP_TIMES / f"{key}.json"
+        found += _look(partial(store.step_time, key), (path,))
     return Examination(len(runs), len(comparisons), tuple(found))
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the list of the runs needs no arrays
     import numpy.typing as npt
 
 COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
+STEP_TIMES = "step-times"
 ANALYSES = "analyses"
 RECORDS = ("trial.json", "environment.json", "run.json", "timing.json")
 BINARIES = ("weights.safetensors", "test_logits.npz")
@@ -104,6 +105,11 @@ class RunReader:
         path = self.folder(run_id) / "timing.json"
         _check_id(path, read_record(path).get("id", run_id), run_id)
         return read_as(path, Timing)
+
+    def step_time(self, key: str) -> Timing | None:
+        """The time of a step that a budget was counted in; None where none was measured."""
+        path = self.root / STEP_TIMES / f"{key}.json"
+        return read_as(path, Timing) if atomic_files.exists(path) else None
 
     def environment(self, run_id: str) -> Environment:
         """Where a trial was begun last."""
@@ -211,7 +217,14 @@ class RunReader:
 
     def comparisons(self) -> list[str]:
         """The names of all comparisons, oldest first."""
-        names = atomic_files.names(self.root / COMPARISONS)
+        return self._records_of(COMPARISONS)
+
+    def step_times(self) -> list[str]:
+        """The keys of all times of steps that are kept."""
+        return self._records_of(STEP_TIMES)
+
+    def _records_of(self, folder: str) -> list[str]:
+        names = atomic_files.names(self.root / folder)
         return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
     def comparison(self, name: str) -> dict[str, Any]:

@@ -89,6 +89,8 @@ class Epoch:
     """Seconds that the threads waited for a core while training; None where it is not known."""
     jobs: int = 1
     """Trials that ran at a time meanwhile: with several, its seconds are not those of a network."""
+    share: float = field(default=1.0, metadata=OMITTED)
+    """The share of the training images that it took; a last epoch can run out of steps."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,11 @@ class Run:
         """Of the epoch that counts; NaN where there is none."""
         return self.shown.test_accuracy if self.shown else float("nan")
 
+    @property
+    def passes(self) -> float:
+        """Epochs of training, the last as far as it went; an integer if it went to its end."""
+        return sum(1 if epoch.share == 1 else epoch.share for epoch in self.history)
+
     # Times: everything that shows or compares them asks here.
 
     @property
@@ -163,17 +170,16 @@ class Run:
         Its own clock, or for one of several at a time what `timing` comes to over its epochs.
         """
         if self.timing:
-            return self.timing.epoch_seconds * len(self.history)
+            return self.timing.epoch_seconds * self.passes
         return self.cost.train_seconds if self.jobs == 1 else None
 
     @property
     def epoch_seconds(self) -> float | None:
-        """Seconds of the median epoch, under the same rule."""
+        """Seconds of the median whole epoch, under the same rule; None where none is whole."""
         if self.timing:
             return self.timing.epoch_seconds
-        if self.jobs > 1 or not self.history:
-            return None
-        return statistics.median(epoch.train_seconds for epoch in self.history)
+        whole = [epoch.train_seconds for epoch in self.history if epoch.share == 1]
+        return statistics.median(whole) if whole and self.jobs == 1 else None
 
     @property
     def inference(self) -> tuple[Latency, ...]:

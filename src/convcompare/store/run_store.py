@@ -7,6 +7,7 @@
                  run.json           written last: its presence means that the trial has ended
                  timing.json        times measured alone afterwards, where others trained meanwhile
     <store>/comparisons/<name>.json what was compared, by which command
+    <store>/step-times/<key>.json   the time of a step, in which a budget of time is counted
     <store>/removed/<id>.json       what a run was that had ended and was removed
 
 Every JSON record carries a CRC of its own; the digests of the binary files are in the record that
@@ -36,6 +37,7 @@ from .reader import (
     RECORDS,
     REMOVED,
     RUN,
+    STEP_TIMES,
     Predictions,
     RunReader,
 )
@@ -196,6 +198,11 @@ class RunStore(RunReader):
         with self._mine(run_id) as guard:
             record = {"id": run_id, **to_record(timing)}
             write_record(self.folder(run_id) / "timing.json", record, guard)
+
+    def keep_step_time(self, key: str, timing: Timing) -> None:
+        """Keep the time of a step for every later budget."""
+        atomic_files.make_folder(self.root / STEP_TIMES)
+        write_record(self.root / STEP_TIMES / f"{key}.json", to_record(timing))
 
     def forget(self, run_id: str) -> None:
         """Start a trial over: its record goes first, so that no half of it can pass for a whole."""

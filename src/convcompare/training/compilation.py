@@ -89,7 +89,7 @@ def _long_enough(trainer: Trainer, seconds: float) -> bool:
     compiled, nor one whose every batch is smaller than a whole one."""
     if trainer.devices.size > 1 or len(trainer.train_batches) < trainer.config.batch_size:
         return False
-    steps = trainer.steps * (trainer.config.epochs - trainer.epoch)
+    steps = trainer.total - trainer.steps * trainer.epoch
     return steps * seconds * SHARE > trial_seconds(trainer, seconds)
 
 

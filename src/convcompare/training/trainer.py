@@ -11,6 +11,7 @@ stopping early are ordinary code in the body of the loop.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -85,7 +86,9 @@ class Trainer:
         """The compiled form of the network, where whole batches go through it."""
         self.epoch, self.lr = 0, config.lr
         self.steps = -(-len(self.train_batches) // config.batch_size)
-        self.progress = StepProgress(steps=self.steps)
+        self.total = config.steps or self.steps * config.epochs
+        """Steps of the whole training; the last epoch has those that the others leave of it."""
+        self.progress = StepProgress(steps=self._steps_left())
         self.evaluation_batch: int | None = None
         """Images of an evaluation batch, known from the first one on."""
         self.test_logits = torch.empty(0)
@@ -94,7 +97,7 @@ class Trainer:
         its weights and its test logits."""
 
     def __iter__(self) -> Iterator[Epoch]:
-        while self.epoch < self.config.epochs:
+        while self._steps_left():
             yield self._next_epoch()
 
     def finish(self) -> Tensor:
@@ -152,7 +155,8 @@ class Trainer:
     def _next_epoch(self) -> Epoch:
         model_hooks.begin_epoch(self.model, self.epoch)
         self.model.train()
-        self.progress.step = 0
+        self.progress.step, self.progress.steps = 0, self._steps_left()
+        share = self._images_of_the_pass() / len(self.train_batches)
         started, waited = time.perf_counter(), waited_seconds()
         draws = self.seeds.dropout(self.epoch, self.devices.rank)
         with seeded(draws, self.random_devices()):
@@ -180,7 +184,15 @@ class Trainer:
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             waited_seconds=waited,
+            share=share,
         )
+
+    def _steps_left(self) -> int:
+        """Steps of the epoch that comes next; 0 at the end."""
+        return max(0, min(self.steps, self.total - self.epoch * self.steps))
+
+    def _images_of_the_pass(self) -> int:
+        return min(self._steps_left() * self.config.batch_size, len(self.train_batches))
 
     def _validate(self) -> tuple[float | None, float | None]:
         """Loss and accuracy on the images held out; the best epoch is kept where one is asked."""
@@ -195,15 +207,19 @@ class Trainer:
         return loss, accuracy
 
     def _pass(self) -> tuple[float, float]:
-        """Train on every image once, with one synchronisation: mean loss and accuracy."""
-        losses = torch.zeros(self.steps, device=self.device)
+        """Train on every image once, with one synchronisation: mean loss and accuracy.
+
+        A pass that is the last may have fewer steps.
+        """
+        steps, images_of_pass = self._steps_left(), self._images_of_the_pass()
+        losses = torch.zeros(steps, device=self.device)
         hits = torch.zeros((), dtype=torch.int64, device=self.device)
-        sizes = torch.full((self.steps,), self.config.batch_size, dtype=torch.float64)
-        sizes[-1] = len(self.train_batches) - (self.steps - 1) * self.config.batch_size
+        sizes = torch.full((steps,), self.config.batch_size, dtype=torch.float64)
+        sizes[-1] = images_of_pass - (steps - 1) * self.config.batch_size
         shares = [self.devices.shard(int(size)).share for size in sizes]
         self.devices.broadcast(self.model)
         self.averaging = self.devices.averaging(self.model)
-        for step, (images, labels) in enumerate(self.batches(self.epoch)):
+        for step, (images, labels) in enumerate(itertools.islice(self.batches(self.epoch), steps)):
             self.lr = self._rate(step)
             set_rate(self.optimizer, self.lr)
             losses[step], correct = self.step(self.optimizer, images, labels, shares[step])
@@ -220,7 +236,7 @@ class Trainer:
         losses, hits = self.devices.mean(losses, shares), self.devices.sum(hits)
         self._check(losses)
         mean = (losses.cpu().double() * sizes).sum() / sizes.sum()
-        return mean.item(), hits.item() / len(self.train_batches)
+        return mean.item(), hits.item() / images_of_pass
 
     def step(
         self, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor, share: float = 1.0
@@ -278,8 +294,7 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         """The learning rate of a step of this epoch."""
-        total = self.steps * self.config.epochs
-        return learning_rate(self.config, self.epoch * self.steps + step, total)
+        return learning_rate(self.config, self.epoch * self.steps + step, self.total)
 
     def autocast(self) -> torch.autocast:
         """The precision of the trial, for what runs within."""

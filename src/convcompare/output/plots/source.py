@@ -18,6 +18,7 @@ from convcompare.core.errors import DataError, UsageError, printable, quote
 from convcompare.core.registry import Entry
 from convcompare.data.dataset import Dataset, Images, Sources
 from convcompare.data.load import load_dataset
+from convcompare.data.training_cut import image_numbers
 from convcompare.store.feature_record import FEATURES, FeatureRecord
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
@@ -119,6 +120,19 @@ class Source:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of their labels."""
         return self.comparison.conditions.classes or self._dataset.classes
+
+    def train_images(self, run: Run) -> int:
+        """How many images an epoch of a run trains on."""
+        conditions, configs = self.comparison.conditions, self._cuts
+        if conditions.train_images and len(configs) == 1:
+            return conditions.train_images
+        return image_numbers(run.trial.config, self._dataset.train.labels)[0]
+
+    @cached_property
+    def _cuts(self) -> set[tuple[int | None, float]]:
+        """How the runs cut the training split, and what they hold out of it."""
+        configs = [run.trial.config for group in self.comparison.groups for run in group.runs]
+        return {(config.train_images, config.val_fraction) for config in configs}
 
     def image(self, row: int) -> Images:
         """A test image, uint8 (channels, h, w)."""

@@ -108,6 +108,13 @@ def latency(batch: int) -> Callable[[ModelRuns, Context], Estimate | None]:
     return value
 
 
+def epochs(group: ModelRuns, _: Context) -> float:
+    """Passes over the training images; whole ones as an integer."""
+    if not group.finished:
+        return group.runs[0].trial.config.epochs
+    return round(group.finished[0].passes, 4)
+
+
 def memory(group: ModelRuns, _: Context) -> int | None:
     """Peak memory of a training step, in bytes."""
     return group.finished[0].cost.peak_memory if group.finished else None

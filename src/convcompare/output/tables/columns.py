@@ -51,7 +51,7 @@ DEFAULT = (
 )
 EXTRA: Mapping[str, tuple[Figure, ...]] = {
     "epochs": (
-        Figure(Column("epochs", "epochs", priority=3), lambda g, _: g.runs[0].trial.config.epochs),
+        Figure(Column("epochs", "epochs", show=formatting.epochs, priority=1), cells.epochs),
     ),
     "epoch-time": (
         Figure(
@@ -163,7 +163,8 @@ def check_columns(names: Iterable[str]) -> None:
 def chosen(names: Sequence[str], comparison: Comparison) -> list[Figure]:
     """The default columns and those of `names`; settings, too, in which the models differ."""
     configs = [run.trial.config for group in comparison.groups for run in group.runs]
-    differing = [name for name in ("epochs", "lr") if len({getattr(c, name) for c in configs}) > 1]
+    lengths, rates = {(c.epochs, c.steps) for c in configs}, {c.lr for c in configs}
+    differing = [name for name, all_of in (("epochs", lengths), ("lr", rates)) if len(all_of) > 1]
     extra = dict.fromkeys([*differing, *names])
     return [*DEFAULT[:-1], *_score(comparison), DEFAULT[-1], *_named(extra)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ def _draw(
     look: ModelStyle,
     parts: Sequence[str] = ("train", "test"),
 ) -> None:
-    epochs = [epoch.epoch for epoch in runs[0].history]
+    epochs = _passes(runs)
     for part in parts:
         values = band(runs, f"{part}_{what}")
         style: dict[str, Any] = look.line() | {"markevery": max(1, len(epochs) // 12)}
@@ -147,6 +148,11 @@ def _draw(
             alpha=0.18 if part == "test" else 0.08,
         )  # fmt: skip
     count_axis(axes)
+
+
+def _passes(runs: Sequence[Run]) -> list[float]:
+    """After how many passes over the training images each epoch of a model ends."""
+    return list(itertools.accumulate(epoch.share for epoch in runs[0].history))
 
 
 def _reach(group: ModelRuns, what: str, parts: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -169,9 +175,9 @@ def _limit(
 def _arrows(
     axes: Axes, groups: Sequence[ModelRuns], what: str, parts: Sequence[str], source: Source
 ) -> None:
-    epochs = [epoch.epoch for epoch in groups[0].finished[0].history]
     curves = [
-        (source.looks[group.label].colour, epochs, _reach(group, what, parts)) for group in groups
+        (source.looks[group.label].colour, _passes(group.finished), _reach(group, what, parts))
+        for group in groups
     ]
     arrows_of_curves(axes, curves, plain_number)
 
@@ -196,5 +202,6 @@ def _alt(source: Source) -> str:
             what: band(group.finished, f"test_{what}").mean[-1] for what in ("loss", "accuracy")
         }
         ends.append(f"{group.label} {last['accuracy']:.2f} % at a loss of {last['loss']:.4f}")
-    epochs = len(source.groups[0].finished[0].history)
-    return f"Test accuracy and loss after epoch {epochs}, mean of the seeds: {'; '.join(ends)}."
+    lengths = sorted({len(group.finished[0].history) for group in source.groups})
+    after = f"epoch {lengths[0]}" if len(lengths) == 1 else "the last epoch"
+    return f"Test accuracy and loss after {after}, mean of the seeds: {'; '.join(ends)}."

@@ -1,0 +1,164 @@
+"""Equal compute: each network is trained for as many steps as a budget pays for.
+
+A budget is of multiply-accumulates, 3 × MACs × images (a forward pass and two for the gradients),
+or of seconds of training. Seconds are counted in steps that are timed alone before the first run.
+What was measured is kept in the store, so that the same command makes the same trials.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from convcompare.comparison.run_flags import SHARED
+from convcompare.comparison.score import LAST, choose
+from convcompare.core.config import TRAINING_PASSES, TrainConfig
+from convcompare.core.errors import UsageError, quote
+from convcompare.data.training_cut import image_numbers
+
+from .budget import MATCHES, Budget, Unit
+from .solo_timing import timing_of
+from .trial_grid import grid
+
+if TYPE_CHECKING:
+    from convcompare.store.cost import Environment
+    from convcompare.store.run import Trial
+
+    from .plan import ExperimentPlan
+    from .reporter import Reporter
+    from .trial_grid import Candidate
+
+_ROUNDING = 1 + 1e-9
+
+
+@dataclass(frozen=True)
+class Price:
+    """What the training of a network costs, in the unit of a budget.
+
+    ``images`` are those of an epoch, in batches of ``batch``; ``each`` is the cost of a training
+    step for an image (multiply-accumulates), ``step`` that of a whole step (seconds).
+    """
+
+    images: int
+    batch: int
+    each: int = 0
+    step: float = 0.0
+
+    @property
+    def steps_of_epoch(self) -> int:
+        """Steps of an epoch; the last batch may be smaller than the others."""
+        return -(-self.images // self.batch)
+
+    def of(self, steps: int) -> float:
+        """The cost of so many steps."""
+        whole, rest = divmod(steps, self.steps_of_epoch)
+        seen = whole * self.images + min(rest * self.batch, self.images)
+        return self.each * seen + self.step * steps
+
+    def steps(self, amount: float) -> int:
+        """The most steps that cost no more than `amount`."""
+        if self.step:
+            return int(amount * _ROUNDING / self.step)
+        whole, rest = divmod(int(amount) // self.each, self.images)
+        return whole * self.steps_of_epoch + rest // self.batch
+
+
+def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPlan:
+    """The plan with the training of each network as long as the budget that was asked for.
+
+    Raises UsageError where a budget pays for no step, or the MACs of a network are not known.
+    """
+    request = plan.request
+    if request.budget is not None:
+        budget = Budget.parse(request.budget)
+    elif unit := MATCHES.get(request.match or ""):
+        (base,) = (one for one in plan.candidates if one.label == plan.baseline)
+        price = _price(base, unit, plan, reporter)
+        budget = Budget(unit, price.of(base.config.epochs * price.steps_of_epoch))
+    else:
+        return plan
+    candidates = [
+        replace(one, config=_paid(one, _price(one, budget.unit, plan, reporter), budget))
+        for one in plan.candidates
+    ]
+    configs = [one.config for one in candidates]
+    told = replace(
+        plan.conditions,
+        epochs=max(config.epochs for config in configs),
+        budget=budget.words,
+        tuned=(*plan.conditions.tuned, "epochs", "steps"),
+        notes=(*plan.conditions.notes, f"equal compute: {budget.words}, {_COUNTED[budget.unit]}"),
+        score=str(choose(request.score or LAST, configs)),
+    )
+    trials = grid(candidates, plan.dataset, request.seeds)
+    return replace(plan, candidates=candidates, trials=trials, conditions=told)
+
+
+_COUNTED = {
+    "macs": "3 × MACs × images; schedules end with the last step that it pays for",
+    "time": "in steps timed alone before the runs; evaluation is not counted",
+}
+
+
+def passes(config: TrainConfig, images: int) -> float:
+    """Epochs of a training on so many images, the last as far as its steps go."""
+    if config.steps is None:
+        return config.epochs
+    price = Price(images, config.batch_size, each=1)
+    return price.of(config.steps) / images
+
+
+def _paid(candidate: Candidate, price: Price, budget: Budget) -> TrainConfig:
+    """How a network is trained with the steps that a budget pays for."""
+    steps = price.steps(budget.amount)
+    if not steps:
+        least = Budget(budget.unit, price.of(1)).words
+        raise UsageError(
+            f"{budget.words} pay for no step of {quote(candidate.label)}",
+            f"a step takes {least.partition(' of ')[0]}",
+        )
+    epochs, rest = -(-steps // price.steps_of_epoch), steps % price.steps_of_epoch
+    return replace(candidate.config, epochs=epochs, steps=steps if rest else None)
+
+
+def _price(candidate: Candidate, unit: Unit, plan: ExperimentPlan, reporter: Reporter) -> Price:
+    config, description = candidate.config, candidate.network.description
+    images, _ = image_numbers(config, plan.dataset.train.labels)
+    if unit == "time":
+        return Price(images, config.batch_size, step=_step_seconds(candidate, plan, reporter))
+    if description.macs is None:
+        raise UsageError(
+            f"the MACs of {quote(candidate.label)} are not known: not counted are "
+            f"{', '.join(map(quote, description.uncounted))}",
+            "`--budget time=2m` counts seconds",
+        )
+    return Price(images, config.batch_size, each=TRAINING_PASSES * description.macs)
+
+
+def _step_seconds(candidate: Candidate, plan: ExperimentPlan, reporter: Reporter) -> float:
+    """The time of a step, as it is kept in the store, or measured now and kept there."""
+    runner = replace(plan, runtime=plan.runtime.of_a_job()).runner()
+    trial = candidate.trial(plan.dataset, plan.request.seeds[0])
+    key = _key(trial, runner.environment)
+    timing = None if plan.request.fresh else plan.store.step_time(key)
+    if timing is None:
+        timing = timing_of(trial, runner)
+        if not plan.request.dry_run:
+            plan.store.keep_step_time(key, timing)
+    if timing.waited is not None and timing.waited > SHARED:
+        reporter.warn(
+            f"the steps of {quote(candidate.label)} were timed while other programs used the "
+            f"machine ({100 * timing.waited:.0f} % of the time was spent waiting)",
+            "`--fresh` times them again",
+        )
+    return timing.seconds_per_step
+
+
+def _key(trial: Trial, place: Environment) -> str:
+    """Names what the time of a step depends on: the training but its length, and the machine."""
+    config = replace(trial.config, epochs=1, steps=None, lr=1.0)
+    what = replace(trial, seed=0, config=config, label="").id
+    where = (place.processor, place.device, place.threads, place.devices, place.torch)
+    return hashlib.sha256(json.dumps([what, *where]).encode()).hexdigest()[:12]

@@ -1,0 +1,220 @@
+"""Accuracy along the training, against what it has cost up to there."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.comparison.doubts import About
+from convcompare.core import formatting
+from convcompare.core.config import TRAINING_PASSES
+from convcompare.core.registry import register
+from convcompare.store.run import Run
+
+from ..end_labels import name_models
+from ..figure import GREY, Drawing, log_axis, panels
+from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
+from .learning_curves import LEAST, Band, band
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..source import Source
+
+Values = npt.NDArray[np.float64]
+GRID = 400
+"""Budgets at which it is looked who is ahead, evenly on the logarithmic axis."""
+STRIP = 0.035
+"""Height of the strip that names who is ahead, as a share of the panel."""
+NARROWEST = 0.12
+"""Of a stretch that has room for its name, as a share of the axis."""
+
+
+@dataclass(frozen=True)
+class ComputeAxis:
+    """A kind of cost: its title, what each epoch of a run has cost, how it is written."""
+
+    name: str
+    title: str
+    spent: Callable[[Source, Run], list[float] | None]
+    show: Callable[[float], str]
+    is_time: bool = False
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Budgets, from `start` to `end`, at which the same model is ahead."""
+
+    label: str
+    start: float
+    end: float
+
+
+def macs_of_epochs(source: Source, run: Run) -> list[float] | None:
+    """Multiply-accumulates of each epoch; None where they could not be counted."""
+    macs = run.cost.macs
+    if macs is None:
+        return None
+    each = TRAINING_PASSES * macs * source.train_images(run)
+    return [each * epoch.share for epoch in run.history]
+
+
+def seconds_of_epochs(_: Source, run: Run) -> list[float] | None:
+    """Seconds of training of each epoch; None for a run that never had the device alone."""
+    if run.timing:
+        return [run.timing.epoch_seconds * epoch.share for epoch in run.history]
+    return [epoch.train_seconds for epoch in run.history] if run.jobs == 1 else None
+
+
+AXES = (
+    ComputeAxis("training_macs", "MACs of training", macs_of_epochs, formatting.large),
+    ComputeAxis("training_seconds", "seconds of training", seconds_of_epochs, "{:g}".format, True),
+)
+
+
+@register.plot("accuracy-vs-compute", about=("accuracy", "time"), hollow=True)
+def accuracy_vs_compute(source: Source) -> list[Drawing]:
+    """Test accuracy along the training, against its MACs and its seconds, and who is ahead."""
+    figure, axes = panels(len(AXES), 2, 3.0, sharey=True)
+    bands = {group.label: band(group.finished, "test_accuracy") for group in source.groups}
+    spent = {axis.name: _spent(source, axis) for axis in AXES}
+    leads: dict[str, list[Stretch]] = {}
+    for one, axis in zip(axes, AXES, strict=True):
+        known = spent[axis.name]
+        _curves(one, known, bands, source, axis)
+        one.set_xlabel(axis.title)
+        leads[axis.name] = ahead({label: (x, bands[label].mean) for label, x in known.items()})
+        _strip(one, leads[axis.name], source)
+    outer = [np.stack([found.low, found.high], axis=1) for found in bands.values()]
+    if ends := of_curves(outer, LEAST["accuracy"]):
+        axes[0].set_ylim(padded(ends, LEAST["accuracy"], PERCENT))
+    for one, axis in zip(axes, AXES, strict=True):
+        for label, x in spent[axis.name].items():
+            reach = np.stack([bands[label].low, bands[label].high], axis=1)
+            arrows_of_curves(one, [(source.looks[label].colour, list(x), reach)], plain_number)
+    axes[0].set_ylabel("test accuracy (%)")
+    ends_of = [(source.look(g, "accuracy"), bands[g.label].mean[-1]) for g in source.groups]
+    name_models(figure, axes[-1:], ends_of)
+    caption = (
+        "Test accuracy after each epoch against what the training has cost up to there, on "
+        "logarithmic axes: 3 × MACs × images, and seconds of training alone. The band reaches "
+        "from the lowest to the highest seed. The strip names the model with the highest mean at "
+        "each budget; it is no verdict. Under a schedule that falls, a shorter training "
+        "would end higher than its curve shows here."
+    )
+    key = "line: mean of the seeds · band: lowest to highest seed · strip: highest mean"
+    columns = ("model", "seed", "epoch", *(axis.name for axis in AXES), "test_accuracy")
+    rows = list(_rows(source))
+    return [Drawing("accuracy-vs-compute", figure, caption, columns, rows, _alt(leads), key)]
+
+
+def _spent(source: Source, axis: ComputeAxis) -> dict[str, Values]:
+    """What each model has cost after each epoch, a mean over its seeds, where it is known."""
+    found = {}
+    for group in source.groups:
+        costs = [axis.spent(source, run) for run in group.finished]
+        known = [cost for cost in costs if cost is not None]
+        if len(known) == len(costs):
+            found[group.label] = np.cumsum(np.mean(known, axis=0))
+    return found
+
+
+def _curves(
+    axes: Axes,
+    spent: Mapping[str, Values],
+    bands: Mapping[str, Band],
+    source: Source,
+    axis: ComputeAxis,
+) -> None:
+    for group in source.groups:
+        if (x := spent.get(group.label)) is None:
+            continue
+        about: tuple[About, ...] = ("accuracy", "time") if axis.is_time else ("accuracy",)
+        found, look = bands[group.label], source.look(group, *about)
+        axes.plot(x, found.mean, **(look.line() | {"markevery": max(1, len(x) // 12)}))
+        axes.fill_between(x, found.low, found.high, color=look.colour, linewidth=0, alpha=0.18)
+    if spent:
+        axes.set_xscale("log")
+        log_axis(axes.xaxis, axis.show)
+    else:
+        axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=GREY)
+
+
+def ahead(curves: Mapping[str, tuple[Values, Values]]) -> list[Stretch]:
+    """Which curve is the highest, from the cheapest budget on that two of them have reached.
+
+    `curves` have cost and figure, rising in cost. Between its points a curve is straight on a
+    logarithmic axis; before its first and beyond its last point it is not there.
+    """
+    if len(curves) < 2:
+        return []
+    low, high = min(x[0] for x, _ in curves.values()), max(x[-1] for x, _ in curves.values())
+    grid = np.geomspace(low, high, GRID)
+    there = np.array(
+        [
+            np.interp(np.log(grid), np.log(x), y, left=np.nan, right=np.nan)
+            for x, y in curves.values()
+        ]
+    )
+    labels = list(curves)
+    names = [
+        labels[int(np.nanargmax(there[:, i]))] if np.isfinite(there[:, i]).sum() > 1 else ""
+        for i in range(GRID)
+    ]
+    found = []
+    for name, places in itertools.groupby(range(GRID), key=names.__getitem__):
+        first, *rest = places
+        last = rest[-1] if rest else first
+        if name:
+            found.append(Stretch(name, float(grid[first]), float(grid[min(last + 1, GRID - 1)])))
+    return found
+
+
+def _strip(axes: Axes, stretches: Sequence[Stretch], source: Source) -> None:
+    if not stretches:
+        return
+    at = axes.get_xaxis_transform()
+    low, high = np.log(axes.get_xlim())
+    for one in stretches:
+        look = source.looks[one.label]
+        axes.fill_between(
+            [one.start, one.end], 1.0, 1.0 + STRIP, transform=at, color=look.colour, alpha=0.75,
+            linewidth=0, clip_on=False,
+        )  # fmt: skip
+        if (np.log(one.end) - np.log(one.start)) / (high - low) > NARROWEST:
+            middle = float(np.sqrt(one.start * one.end))
+            axes.annotate(
+                look.name, (middle, 1.0 + STRIP), xycoords=at, xytext=(0, 1), ha="center",
+                textcoords="offset points", fontsize=7, annotation_clip=False,
+            )  # fmt: skip
+
+
+def _rows(source: Source) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for group in source.groups:
+        for run in group.finished:
+            costs = [axis.spent(source, run) for axis in AXES]
+            sums = [None if cost is None else np.cumsum(cost).tolist() for cost in costs]
+            rows += [
+                (group.label, run.trial.seed, epoch.epoch,
+                 *(None if found is None else found[i] for found in sums), epoch.test_accuracy)
+                for i, epoch in enumerate(run.history)
+            ]  # fmt: skip
+    return rows
+
+
+def _alt(leads: Mapping[str, Sequence[Stretch]]) -> str:
+    """Who is ahead from which budget on, in words."""
+    said = []
+    for axis in AXES:
+        parts = [f"{one.label} from {axis.show(one.start)}" for one in leads[axis.name]]
+        if parts:
+            said.append(f"by {axis.title} {', '.join(parts)}")
+    if not said:
+        return "Test accuracy along the training."
+    return f"Test accuracy along the training; the highest mean has {'; '.join(said)}."
