@@ -117,7 +117,7 @@ def compare(
     recipe: str = Request.recipe,
     image_size: int | None = None,
     channels: int | None = Request.channels,
-    train_images: int | None = None,
+    train_images: int | Sequence[int] | None = None,
     val_fraction: float | None = None,
     select: str | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -303,7 +303,12 @@ def _dataset(given: str | Sequence[Any]) -> str:
 
 def _text(settings: Mapping[str, Any]) -> dict[str, str]:
     """Settings as text, without those that are None."""
-    return {name: str(value) for name, value in settings.items() if value is not None}
+    return {name: _setting(value) for name, value in settings.items() if value is not None}
+
+
+def _setting(value: object) -> str:
+    """A setting as a shell has it; several values with commas."""
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _until_clear(max_seeds: int, max_time: float | None, margin: float) -> UntilClear:

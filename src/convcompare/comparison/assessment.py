@@ -256,6 +256,7 @@ class Assessment:
     @property
     def _baseline(self) -> str | None:
         labels = [group.label for group in self.comparison.groups]
+        labels += [network for network, _ in self.comparison.conditions.sizes.values()]
         return self.comparison.baseline if self.comparison.baseline in labels else None
 
     @property

@@ -46,6 +46,8 @@ class Conditions:
     """Settings that were chosen for each network by itself, on images held out."""
     score: str = field(default="last", metadata=OMITTED)
     """The figure that verdicts are about (`Score`), as it was chosen before the first run."""
+    sizes: Mapping[str, tuple[str, int]] = field(default_factory=dict, metadata=OMITTED)
+    """Network and training images of each label, where networks are trained on several numbers."""
     budget: str = field(default="", metadata=OMITTED)
     """What the training of each network may cost, in words; empty if epochs were asked for."""
     cut: str = field(default="", metadata=OMITTED)

@@ -105,6 +105,8 @@ def pairs(comparison: Comparison, baseline: str | None, all_pairs: bool = False)
     ``all_pairs`` adds those of the other models among themselves, the later one first.
     UsageError where there is no such model.
     """
+    if comparison.conditions.sizes:
+        return _pairs_of_sizes(comparison, baseline, all_pairs)
     groups = {group.label: group for group in comparison.groups}
     if baseline is not None and baseline not in groups:
         hint = did_you_mean(baseline, groups) or f"models here: {', '.join(groups)}"
@@ -118,6 +120,23 @@ def pairs(comparison: Comparison, baseline: str | None, all_pairs: bool = False)
     conditions = comparison.conditions
     score = Score.parse(conditions.score)
     return [replace(one, tuned=conditions.tuned, score=score) for one in found]
+
+
+def _pairs_of_sizes(comparison: Comparison, baseline: str | None, all_pairs: bool) -> list[Pair]:
+    """The pairs among the networks of each number of training images."""
+    sizes = comparison.conditions.sizes
+    network_of = {label: network for label, (network, _) in sizes.items()}
+    base = network_of.get(baseline or "", baseline)
+    alone = replace(comparison.conditions, sizes={})
+    found = []
+    for images in dict.fromkeys(images for _, images in sizes.values()):
+        of_size = {network: label for label, (network, n) in sizes.items() if n == images}
+        groups = tuple(g for g in comparison.groups if g.label in of_size.values())
+        part = replace(comparison, conditions=alone, groups=groups)
+        here = of_size.get(base or "")
+        there = here if any(group.label == here for group in groups) else None
+        found += pairs(part, there, all_pairs)
+    return found
 
 
 def pair(model: ModelRuns, baseline: ModelRuns) -> Pair:

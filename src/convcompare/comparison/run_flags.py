@@ -117,7 +117,7 @@ def _flag(name: str) -> QualityFlag:
 def _hint_at_chance(run: Run, train_images: int) -> str:
     """To train longer after few steps, at a lower learning rate after more."""
     config = run.trial.config
-    steps = math.ceil(train_images / config.batch_size)
+    steps = math.ceil((config.train_images or train_images) / config.batch_size)
     done = config.steps or steps * config.epochs
     if 0 < done < FEW_STEPS:
         more = f"more epochs, `--epochs {math.ceil(FEW_STEPS / steps)}`"

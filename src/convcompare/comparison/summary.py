@@ -26,15 +26,17 @@ def summary(
         return []
     cost_of = {(cost.model, cost.baseline): verdicts.words(cost) for cost in costs}
     first = contrasts[0].baseline
-    against = [contrast for contrast in contrasts if contrast.baseline == first]
+    every = bool(comparison.conditions.sizes)
+    against = [contrast for contrast in contrasts if every or contrast.baseline == first]
     gap = "  " if aligned else " "
     width = max(len(contrast.model) for contrast in against) if aligned else 0
     lines = []
     for contrast in against:
-        parts = [verdicts.sentence(contrast), cost_of.get((contrast.model, first))]
+        parts = [verdicts.sentence(contrast), cost_of.get((contrast.model, contrast.baseline))]
         joined = " · ".join(part for part in parts if part)
         lines.append(f"{contrast.model:{width}}{gap}{joined}")
-    return lines + _best_two(comparison, [c for c in contrasts if c.baseline != first], gap)
+    others = [contrast for contrast in contrasts if contrast not in against]
+    return lines + _best_two(comparison, others, gap)
 
 
 def notes(contrasts: Sequence[Verdict]) -> list[str]:

@@ -42,13 +42,22 @@ def image_numbers(config: TrainConfig, labels: npt.NDArray[np.int64]) -> tuple[i
     return int(counts.sum()) - taken, taken
 
 
-def cut_words(config: TrainConfig, labels: npt.NDArray[np.int64]) -> str:
-    """What the training images are drawn from, and how; empty if none are left out."""
+def cut_words(config: TrainConfig, labels: npt.NDArray[np.int64], sizes: Sequence[int] = ()) -> str:
+    """What the training images are drawn from, and how; empty if none are left out.
+
+    `sizes` are the numbers of images where networks are trained on several.
+    """
     if config.train_images is None:
         return ""
     counts = cut_counts(np.bincount(labels), config.train_images)
     uneven = " as far as the classes have images" if np.ptp(counts) > 1 else ""
-    return f"of {formatting.count(len(labels))} images, class-balanced{uneven}, drawn by the seed"
+    drawn = f"class-balanced{uneven}, drawn by the seed{_fewer(sizes)}"
+    return f"of {formatting.count(len(labels))} images, {drawn}"
+
+
+def _fewer(sizes: Sequence[int]) -> str:
+    fewer = [formatting.count(images) for images in sorted(set(sizes))[:-1]]
+    return f", and {', '.join(fewer)} of them" if fewer else ""
 
 
 def check_cut(config: TrainConfig, labels: npt.NDArray[np.int64], classes: Sequence[str]) -> None:

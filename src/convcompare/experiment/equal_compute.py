@@ -23,6 +23,9 @@ from .solo_timing import timing_of
 from .trial_grid import grid
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from convcompare.store.cost import Environment
     from convcompare.store.run import Trial
 
@@ -110,6 +113,20 @@ def passes(config: TrainConfig, images: int) -> float:
     return price.of(config.steps) / images
 
 
+def with_epochs_of(config: TrainConfig, labels: npt.NDArray[np.int64]) -> TrainConfig:
+    """The training with the epochs that its steps take, where it has a number of steps."""
+    if config.steps is None:
+        return config
+    images, _ = image_numbers(config, labels)
+    return _of_length(config, config.steps, Price(images, config.batch_size))
+
+
+def _of_length(config: TrainConfig, steps: int, price: Price) -> TrainConfig:
+    """So many steps; whole epochs are no number of steps, so that their trials are the same."""
+    epochs, rest = -(-steps // price.steps_of_epoch), steps % price.steps_of_epoch
+    return replace(config, epochs=epochs, steps=steps if rest else None)
+
+
 def _paid(candidate: Candidate, price: Price, budget: Budget) -> TrainConfig:
     """How a network is trained with the steps that a budget pays for."""
     steps = price.steps(budget.amount)
@@ -119,8 +136,7 @@ def _paid(candidate: Candidate, price: Price, budget: Budget) -> TrainConfig:
             f"{budget.words} pay for no step of {quote(candidate.label)}",
             f"a step takes {least.partition(' of ')[0]}",
         )
-    epochs, rest = -(-steps // price.steps_of_epoch), steps % price.steps_of_epoch
-    return replace(candidate.config, epochs=epochs, steps=steps if rest else None)
+    return _of_length(candidate.config, steps, price)
 
 
 def _price(candidate: Candidate, unit: Unit, plan: ExperimentPlan, reporter: Reporter) -> Price:

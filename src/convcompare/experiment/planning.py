@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +18,8 @@ from . import foreign_code
 from .budget import MATCHES
 from .matching import find_baseline, matched
 from .plan import ExperimentPlan
-from .request import ModelRequest, Request
+from .request import Request
+from .variants import Sizes, at_each_rate, at_each_size
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Conditions
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from convcompare.data.dataset import Dataset
 
     from .reporter import Reporter
+    from .request import ModelRequest
     from .trial_grid import Candidate
 
 
@@ -35,7 +38,8 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     """
     baseline = find_baseline(request.models, request.baseline)
     base = recipe(request.recipe)
-    configs = [base.replace({**one.settings, **request.settings}) for one in request.models]
+    settings = {name: text for name, text in request.settings.items() if name not in request.grids}
+    configs = [base.replace({**one.settings, **settings}) for one in request.models]
     equal_compute = request.budget is not None or request.match in MATCHES
     score = Score.parse(request.score or LAST) if equal_compute else choose(request.score, configs)
     reporter.preparing()
@@ -45,7 +49,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     from convcompare.store.run_store import RunStore
     from convcompare.training.hardware import choose_precision
 
-    from .equal_compute import with_equal_compute
+    from .equal_compute import with_epochs_of, with_equal_compute
     from .shapes import shape_of
     from .trial_grid import grid
 
@@ -66,9 +70,9 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     if request.match and request.match not in MATCHES:
         shape = shape_of(dataset, configs[0])
         models, notes = matched(models, baseline, request.match, shape)
-    models, configs, rate_labels = _at_each_rate(
-        models, configs, sorted(request.lr_grid, key=float)
-    )
+    models, configs, rate_labels = at_each_rate(models, configs, sorted(request.lr_grid, key=float))
+    models, configs, sizes = at_each_size(models, configs, request.sizes)
+    configs = [with_epochs_of(config, dataset.train.labels) for config in configs]
     candidates = _candidates(models, configs, dataset, reporter)
     if not request.dry_run:
         atomic_files.check_writable(request.store)
@@ -81,7 +85,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         dataset=dataset,
         candidates=candidates,
         trials=grid(candidates, dataset, request.seeds),
-        conditions=_conditions(dataset, configs, runtime, loading_seconds, notes, score),
+        conditions=_conditions(dataset, configs, runtime, loading_seconds, notes, score, sizes),
         runtime=runtime,
         store=RunStore(request.store),
         precision_reason=reason,
@@ -163,26 +167,6 @@ def _commands(request: Request) -> int:
     return 2 if request.worker else request.shard.of if request.shard else 1
 
 
-def _at_each_rate(
-    models: Sequence[ModelRequest], configs: Sequence[TrainConfig], rates: Sequence[str]
-) -> tuple[list[ModelRequest], list[TrainConfig], dict[str, list[str]]]:
-    """Every network at every learning rate of the grid; the labels of those of each network.
-
-    Raises UsageError where nothing is held out that could choose between them.
-    """
-    if not rates:
-        return [*models], [*configs], {}
-    if not all(config.val_fraction for config in configs):
-        raise UsageError(
-            "a learning rate cannot be selected by the test images",
-            "`--val-fraction 0.1` holds out training images to select by",
-        )
-    labels = {one.label: [f"{one.label} lr={rate}" for rate in rates] for one in models}
-    at_rates = [replace(one, label=label) for one in models for label in labels[one.label]]
-    tuned = [config.replace({"lr": rate}) for config in configs for rate in rates]
-    return at_rates, tuned, labels
-
-
 def _candidates(
     models: Sequence[ModelRequest],
     configs: Sequence[TrainConfig],
@@ -221,13 +205,14 @@ def _conditions(
     loading_seconds: float,
     notes: Sequence[str],
     score: Score,
+    sizes: Sizes,
 ) -> Conditions:
     from convcompare.comparison.comparison import Conditions
     from convcompare.data.training_cut import cut_words, image_numbers
 
     from .shapes import shape_of
 
-    longest = max(configs, key=lambda config: config.epochs)
+    longest = max(configs, key=lambda config: (config.train_images or math.inf, config.epochs))
     trained, held_out = image_numbers(longest, dataset.train.labels)
     best = longest.select == "best"
     return Conditions(
@@ -236,14 +221,15 @@ def _conditions(
         test_images=len(dataset.test),
         shape=str(shape_of(dataset, longest)),
         test_split=dataset.test_split,
-        recipe=recipe_name(longest),
+        recipe=recipe_name(replace(longest, train_images=None) if sizes else longest),
         epochs=longest.epochs,
         precision=longest.precision,
         device=_device_words(runtime),
         loading_seconds=loading_seconds,
         classes=tuple(dataset.classes),
         val_images=held_out,
-        cut=cut_words(longest, dataset.train.labels),
+        cut=cut_words(longest, dataset.train.labels, [images for _, images in sizes.values()]),
+        sizes=sizes,
         selected="the epoch best on held-out images" if best else "the last epoch",
         notes=tuple(notes),
         score=str(score),

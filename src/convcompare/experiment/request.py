@@ -47,8 +47,8 @@ HELP: Mapping[str, str] = {
     "image_size": "Resize the images to this side, in pixels.",
     "channels": "Channels of the images: 3 repeats grey ones, 1 averages colours [default: those "
     "of the data set].",
-    "train_images": "Number of training images, equally many of each class, drawn by the seed "
-    "[default: all].",
+    "train_images": "Number of training images, equally many of each class, drawn by the seed; "
+    "with commas, each network is trained on each number [default: all].",
     "val_fraction": "Share of the training images to hold out for selection [default: 0].",
     "select": "Epoch whose figures count: last, or best on the images held out [default: last].",
     "settings": "Any other training setting; may be repeated.",
@@ -175,6 +175,17 @@ class Request:
         """Whether others run the rest of the trials."""
         return self.worker or self.shard is not None
 
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """Numbers of training images, increasing, where several are asked for; else none."""
+        found = self.settings.get("train_images", "").split(",")
+        return tuple(sorted(map(str.strip, found), key=_whole)) if len(found) > 1 else ()
+
+    @property
+    def grids(self) -> tuple[str, ...]:
+        """Settings with several values, each of which every network is trained with."""
+        return ("train_images",) if self.sizes else ()
+
     def __post_init__(self) -> None:
         if not self.models:
             raise UsageError("no network given", "`convcompare models` lists them")
@@ -193,6 +204,7 @@ class Request:
         _check_rates(self.lr_grid)
         self._check_until_clear()
         self._check_budget()
+        self._check_sizes()
         self._check_part()
 
     def _check_budget(self) -> None:
@@ -209,6 +221,8 @@ class Request:
                     "`--budget` and `--epochs` do not go together",
                     "the budget says how long each network is trained",
                 )
+        if {"epochs", "steps"} <= {*self.settings}:
+            raise UsageError("`--epochs` and `--set steps` do not go together", "leave one out")
         if unit and "steps" in self.settings:
             raise UsageError("`--set steps` says already how long they are trained", "leave it out")
         if unit == "time" and self.is_part:
@@ -240,6 +254,20 @@ class Request:
         if len(self.models) < 2:
             raise UsageError(
                 "`--until-clear` needs two networks or more", "one has nothing to beat"
+            )
+
+    def _check_sizes(self) -> None:
+        numbers = [_whole(text) for text in self.sizes]
+        if not numbers:
+            return
+        if len(set(numbers)) < len(numbers) or min(numbers) < 1:
+            text = self.settings["train_images"]
+            raise invalid("train_images", text, "numbers with commas, each once: 100,1000,10000")
+        together = {"--lr-grid": self.lr_grid, "--until-clear": self.until_clear}
+        for option in (name for name, asked in together.items() if asked):
+            raise UsageError(
+                f"several numbers of `--train-images` and `{option}` do not go together",
+                "one number of images at a time",
             )
 
     def _check_part(self) -> None:
@@ -320,6 +348,11 @@ def _check_name(name: str | None) -> None:
         raise invalid("name", name, "letters, digits, - and _, a letter first: --name kernels")
     if name in register.study.names() or name in register.model.names():
         raise UsageError(f"{quote(name)} is the name of a study or a network", "choose another")
+
+
+def _whole(text: str) -> int:
+    """A whole number; 0 for a text that is none."""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _check_rates(rates: Sequence[str]) -> None:

@@ -115,6 +115,12 @@ def epochs(group: ModelRuns, _: Context) -> float:
     return round(group.finished[0].passes, 4)
 
 
+def images(group: ModelRuns, context: Context) -> int | None:
+    """The training images of an epoch; None if it is not known."""
+    known = context.comparison.conditions.train_images
+    return group.runs[0].trial.config.train_images or known or None
+
+
 def memory(group: ModelRuns, _: Context) -> int | None:
     """Peak memory of a training step, in bytes."""
     return group.finished[0].cost.peak_memory if group.finished else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from convcompare.comparison import run_figures
 from convcompare.comparison.comparison import Comparison
@@ -52,6 +53,9 @@ DEFAULT = (
 EXTRA: Mapping[str, tuple[Figure, ...]] = {
     "epochs": (
         Figure(Column("epochs", "epochs", show=formatting.epochs, priority=1), cells.epochs),
+    ),
+    "train-images": (
+        Figure(Column("train_images", "images", show=formatting.count, priority=1), cells.images),
     ),
     "epoch-time": (
         Figure(
@@ -135,6 +139,7 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     ),
 }  # fmt: skip
 NOTES: Mapping[str, str] = {
+    "train-images": "training images of an epoch",
     "epoch-time": "s/epoch: training, median of the epochs",
     "inference": (
         "ms/image: forward pass in eval mode, median of up to 100, one image at a time and in "
@@ -163,8 +168,12 @@ def check_columns(names: Iterable[str]) -> None:
 def chosen(names: Sequence[str], comparison: Comparison) -> list[Figure]:
     """The default columns and those of `names`; settings, too, in which the models differ."""
     configs = [run.trial.config for group in comparison.groups for run in group.runs]
-    lengths, rates = {(c.epochs, c.steps) for c in configs}, {c.lr for c in configs}
-    differing = [name for name, all_of in (("epochs", lengths), ("lr", rates)) if len(all_of) > 1]
+    settings: dict[str, set[Any]] = {
+        "train-images": {c.train_images for c in configs},
+        "epochs": {(c.epochs, c.steps) for c in configs},
+        "lr": {c.lr for c in configs},
+    }
+    differing = [name for name, values in settings.items() if len(values) > 1]
     extra = dict.fromkeys([*differing, *names])
     return [*DEFAULT[:-1], *_score(comparison), DEFAULT[-1], *_named(extra)]
 

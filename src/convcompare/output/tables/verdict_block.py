@@ -30,15 +30,21 @@ MOST_PLACES = 3
 def verdict_blocks(assessment: Assessment, width: int | None) -> list[tuple[str, Table]]:
     """A table with its heading for each figure that has verdicts on several networks.
 
-    Only those against the first baseline. ``width`` are the columns of the terminal, None of a
-    pipe: as many as are free hold the drawn intervals.
+    Only those against the first baseline, or against that of each number of training images.
+    ``width`` are the columns of the terminal, None of a pipe: as many as are free hold the drawn
+    intervals.
     """
     if len(assessment.comparison.groups) <= MANY:
         return []
-    first = assessment.verdicts[0].baseline if assessment.verdicts else ""
-    against = [one for one in assessment.verdicts if one.baseline == first]
-    costs = [one for one in assessment.costs if one.baseline == first]
-    return [_block(panel, costs, width) for panel in panels_of(against)]
+    baselines = list(dict.fromkeys(one.baseline for one in assessment.verdicts))
+    if not assessment.comparison.conditions.sizes:
+        baselines = baselines[:1]
+    found = []
+    for baseline in baselines:
+        against = [one for one in assessment.verdicts if one.baseline == baseline]
+        costs = [one for one in assessment.costs if one.baseline == baseline]
+        found += [_block(panel, costs, width) for panel in panels_of(against)]
+    return found
 
 
 def _block(panel: ForestPanel, costs: Sequence[Verdict], width: int | None) -> tuple[str, Table]:

@@ -1,0 +1,52 @@
+"""One network as several: at each learning rate of a grid, or on each number of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from convcompare.core.config import TrainConfig
+from convcompare.core.errors import UsageError
+
+from .request import ModelRequest
+
+Sizes = dict[str, tuple[str, int]]
+"""The network and the number of training images of each label."""
+
+
+def at_each_rate(
+    models: Sequence[ModelRequest], configs: Sequence[TrainConfig], rates: Sequence[str]
+) -> tuple[list[ModelRequest], list[TrainConfig], dict[str, list[str]]]:
+    """Every network at every learning rate of the grid; the labels of those of each network.
+
+    Raises UsageError where nothing is held out that could choose between them.
+    """
+    if not rates:
+        return [*models], [*configs], {}
+    if not all(config.val_fraction for config in configs):
+        raise UsageError(
+            "a learning rate cannot be selected by the test images",
+            "`--val-fraction 0.1` holds out training images to select by",
+        )
+    labels = {one.label: [f"{one.label} lr={rate}" for rate in rates] for one in models}
+    at_rates = [replace(one, label=label) for one in models for label in labels[one.label]]
+    tuned = [config.replace({"lr": rate}) for config in configs for rate in rates]
+    return at_rates, tuned, labels
+
+
+def at_each_size(
+    models: Sequence[ModelRequest], configs: Sequence[TrainConfig], sizes: Sequence[str]
+) -> tuple[list[ModelRequest], list[TrainConfig], Sizes]:
+    """Every network on each of these numbers of training images, the smallest first."""
+    if not sizes:
+        return [*models], [*configs], {}
+    found: Sizes = {}
+    on_sizes, cut = [], []
+    for size in sizes:
+        for one, config in zip(models, configs, strict=True):
+            setting = config.replace({"train_images": size})
+            label = f"{one.label} n={size}"
+            found[label] = (one.label, setting.train_images or 0)
+            on_sizes.append(replace(one, label=label))
+            cut.append(setting)
+    return on_sizes, cut, found
