@@ -331,9 +331,9 @@ def test_bad_requests_are_refused(
 
 def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(hardware, "device_count", lambda kind: 2)
     assert hardware.spread(Runtime("cuda", 8), 2) == Runtime("cuda", 4, devices=2)
-    with pytest.raises(UsageError, match="there are not 4 GPUs here, but 2"):
+    with pytest.raises(UsageError, match="there are not 4 devices `cuda` here, but 2"):
         hardware.spread(Runtime("cuda", 8), 4)
     with pytest.raises(UsageError, match="`--device cuda:1` is one device, not 2"):
         hardware.spread(Runtime("cuda:1", 8), 2)

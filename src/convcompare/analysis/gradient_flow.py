@@ -55,7 +55,7 @@ def gradient_flow(
     """
     replica = copied(model).train()
     device = images.device
-    with seeded(0, [device] if device.type == "cuda" else []), torch.enable_grad():
+    with seeded(0, device), torch.enable_grad():
         replica.zero_grad(set_to_none=True)
         logits = replica(images.clone()).float()
         F.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
@@ -91,7 +91,7 @@ def _missed(replica: nn.Module, weights: Sequence[Weight]) -> bool:
 
 def layers_of(model: nn.Module, images: Tensor) -> tuple[Weight, ...]:
     """The layers of a network as it trains, by a copy: see `weight_layers`."""
-    with seeded(0, [images.device] if images.device.type == "cuda" else []):
+    with seeded(0, images.device):
         return weight_layers(copied(model).train(), images)
 
 

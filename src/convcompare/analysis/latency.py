@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
+from convcompare.models.devices import synchronise
 from convcompare.models.inspection import evaluating
 from convcompare.store.cost import Latency
 
@@ -38,18 +39,13 @@ def _latency(model: nn.Module, images: Tensor) -> Latency:
     seconds: list[float] = []
     for count in range(WARM_UP + MOST):
         fresh = images.clone()  # a network may change what it is given
-        _wait(images.device)
+        synchronise(images.device)
         started = time.perf_counter()
         model(fresh)
-        _wait(images.device)
+        synchronise(images.device)
         if count >= WARM_UP:
             seconds.append(time.perf_counter() - started)
             if sum(seconds) > SECONDS and len(seconds) >= FEWEST:
                 break
     low, middle, high = statistics.quantiles(seconds, n=4)
     return Latency(len(images), middle, low, high, len(seconds))
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

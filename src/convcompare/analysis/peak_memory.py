@@ -7,8 +7,11 @@ import os
 from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.profiler import profile  # that of torch.profiler imports the compiler
+
+from convcompare.models import devices
+from convcompare.models.interface import copied
 
 EVALUATION_MEMORY = 2**30
 """Bytes that a forward pass of an evaluation batch may take; one that needs more is smaller."""
@@ -19,20 +22,18 @@ def bytes_of(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def peak_of(step: Callable[[], object], device: torch.device) -> int:
+def peak_of(step: Callable[[], object], device: torch.device) -> int | None:
     """The most bytes of tensors that `step` holds at once, beyond those that were there before.
 
-    On a GPU the high-water mark of torch's allocator; on the CPU the running sum of its allocator's
-    events, so that neither other processes nor the interpreter have a part in it. What a library
-    takes outside torch's allocator, as oneDNN does for some of its scratch, is not seen.
+    On an accelerator the high-water mark of torch's allocator, None if it has none; on the CPU the
+    running sum of its allocator's events, so that neither other processes nor the interpreter have
+    a part in it. What a library takes outside torch's allocator, as oneDNN does for some of its
+    scratch, is not seen.
     """
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        before = torch.cuda.memory_allocated(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        step()
-        torch.cuda.synchronize(device)
-        return torch.cuda.max_memory_allocated(device) - before
+    return _peak_on_cpu(step) if device.type == "cpu" else devices.peak_of(step, device)
+
+
+def _peak_on_cpu(step: Callable[[], object]) -> int:
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler talks on stderr
     with profile(profile_memory=True) as profiler:
         step()
@@ -46,12 +47,16 @@ def peak_of(step: Callable[[], object], device: torch.device) -> int:
     return peak
 
 
-def images_with_room(forward: Callable[[Tensor], object], few: Tensor, most: int) -> int:
-    """How many images may go through `forward` at once, by the memory that a `few` take, (n, …).
+def images_with_room(model: nn.Module, few: Tensor, most: int) -> int:
+    """How many images may go through `model` at once, by the memory that a `few` take, (n, …).
 
     `most`, or the largest power of two whose pass stays within EVALUATION_MEMORY: the same on every
-    machine.
+    machine. On a device that does not say what it gives out, by the memory of a copy on the CPU.
     """
-    peak = peak_of(functools.partial(forward, few), few.device)
+    peak = peak_of(functools.partial(model, few), few.device)
+    if peak is None:
+        with torch.inference_mode(False):
+            replica = copied(model).cpu()
+        peak = _peak_on_cpu(functools.partial(replica, few.cpu()))
     room = max(1, EVALUATION_MEMORY * len(few) // max(1, peak))
     return most if room >= most else 1 << room.bit_length() - 1

@@ -17,7 +17,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch._C import _VariableFunctions as operators
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -32,7 +31,7 @@ _INPUTS: dict[Any, int] = {
     F.scaled_dot_product_attention: 3,
     **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d), 1),
     **dict.fromkeys((F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d), 1),
-    **{getattr(operators, name): 2 for name in (
+    **{getattr(torch, name): 2 for name in (
         "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell",
         "rnn_relu_cell",
     )},
@@ -40,7 +39,8 @@ _INPUTS: dict[Any, int] = {
 """Functions whose first arguments, so many, are activations, even if they depend on no image."""
 LAYERS = (
     *(nn.Linear, nn.Bilinear, nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase),
-    nn.modules.conv._ConvNd,
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
 )
 """Torch's own layers with weights."""
 _TABLES = ("aten::embedding", "aten::index", "aten::index_select", "aten::gather",

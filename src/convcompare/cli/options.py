@@ -54,7 +54,7 @@ COMPLETIONS = {
     "--match": c.one_of("parameters", "macs", "training-macs", "time"),
     "--score": c.one_of("last", "mean:5"),
     "--precision": c.one_of("auto", "fp32", "bf16"),
-    "--device": c.one_of("auto", "cpu", "cuda"),
+    "--device": c.one_of("auto", "cpu", "cuda", "mps", "xpu"),
     "--compile": c.one_of("auto", "on", "off"),
     "--executor": c.executor_names,
     "--format": c.one_of("table", "json", "csv", "markdown", "latex"),

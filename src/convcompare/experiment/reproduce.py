@@ -101,6 +101,7 @@ def repeat(
     arithmetic has, DataError where the images have changed.
     """
     from convcompare.data.load import load_dataset
+    from convcompare.models.devices import accelerator
     from convcompare.training.hardware import check_several, choose_runtime
 
     from .trial_runner import TrialRunner, execute
@@ -112,7 +113,7 @@ def repeat(
             "`--data-dir` or the folder as it was then has them",
         )
     devices = run.trial.config.devices
-    device = "cpu" if environment.device == "cpu" else "cuda"
+    device = "cpu" if environment.device == "cpu" else accelerator() or "cuda"
     runtime = replace(
         choose_runtime(device, environment.threads),
         devices=devices,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from .devices import forked_random
 from .interface import copied
 from .mac_counter import Tally, count_pass, tallies_of
 
@@ -66,7 +67,7 @@ def parameters_without_gradient(model: nn.Module, shape: Shape) -> list[str]:
         return []
     device = named[0][1].device
     size = (2, shape.in_channels, shape.image_size, shape.image_size)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
+    with forked_random(device), torch.enable_grad():
         logits = replica(torch.rand(size, device=device))
         found = torch.autograd.grad(logits.sum(), [p for _, p in named], allow_unused=True)
     return [name for (name, _), gradient in zip(named, found, strict=True) if gradient is None]

@@ -138,7 +138,7 @@ def _is_dense(argument: Any) -> bool:
         return all(map(_is_dense, argument))
     if not isinstance(argument, Tensor):
         return True
-    return argument.layout in (torch.strided, torch._mkldnn) and not argument.is_nested  # type: ignore[attr-defined]
+    return (argument.layout == torch.strided or argument.is_mkldnn) and not argument.is_nested
 
 
 class _LeavingTorch(TorchFunctionMode):

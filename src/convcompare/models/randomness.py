@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
+
+from .devices import CPU, forked_random
 
 _NUMPY = 2**32
 """numpy's global generator takes seeds of 32 bits."""
 
 
 @contextmanager
-def seeded(seed: int, devices: Sequence[torch.device] = ()) -> Iterator[None]:
+def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
     """torch's, numpy's and Python's global generators begin at `seed`, and are put back at the end.
 
     A generator that somebody's code makes for itself without a seed, such as numpy's
@@ -22,10 +24,10 @@ def seeded(seed: int, devices: Sequence[torch.device] = ()) -> Iterator[None]:
 
     Args:
         seed: an integer of 63 bits.
-        devices: those beside the CPU that have generators of their own.
+        device: the one whose generator is put back too, beside that of the CPU.
     """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng([*devices]):
+    with forked_random(device):
         torch.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % _NUMPY)  # noqa: NPY002

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from convcompare.data.dataset import Augmentation, Dataset, Split
 from convcompare.data.training_cut import check_held_out
+from convcompare.models.devices import traits
 
 from .augmentation import draw_moves, draw_reflected_moves, shifted, shifted_with_reflection
 from .device_group import ALONE, SingleDevice
@@ -100,8 +101,13 @@ class Batches:
         return self.images.device
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 (n, h, w, c) → float32 (n, c, size, size) in channels-last layout, per channel."""
+        """uint8 (n, h, w, c) → float32 (n, c, size, size) in channels-last layout, per channel.
+
+        Contiguous on a device that is slower with that layout.
+        """
         batch = torch.addcmul(self.shift, images.float(), self.scale).permute(0, 3, 1, 2)
+        if not traits(self.device).channels_last:
+            batch = batch.contiguous()
         side = self.image_size
         if batch.shape[-1] == side:
             return batch

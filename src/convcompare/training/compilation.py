@@ -18,23 +18,21 @@ from torch import Tensor, nn
 
 from convcompare.core.config import Compile
 from convcompare.core.failures import reason
+from convcompare.models.devices import compile_options, traits
 
 from .step_timing import STEPS, in_turn
 from .trainer import Trainer
 
-COMPILING_SECONDS = {"cpu": 5.0, "cuda": 20.0}
 MODULE_SECONDS = 0.7
-"""What compiling takes, about, and more for each module without children: on an AMD EPYC 10 s for
-`simple` (11 modules), 21 s for `residual` (31), 81 s for a bottleneck network (138). On a GPU a
-guess."""
+"""What compiling takes, about, for each module without children beside what the device takes
+(`models.devices`): on an AMD EPYC 10 s for `simple` (11 modules), 21 s for `residual` (31), 81 s
+for a bottleneck network (138). On a GPU a guess."""
 TRIED_STEPS = 2 * (1 + 1) + 2 * (2 * STEPS + 1)
 """Steps that are made while it is tried: plain and compiled in turn, to compile, then to time."""
 SHARE = 0.05
 """It is tried where it takes no more of a training than this."""
 GAIN = 1.05
 """Compiled steps are kept where plain ones take so many times as long, by the median."""
-MODES = {"cuda": "reduce-overhead"}
-"""On a GPU also with CUDA graphs, so that small kernels do not wait for Python."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def _long_enough(trainer: Trainer, seconds: float) -> bool:
 def trial_seconds(trainer: Trainer, seconds: float) -> float:
     """What trying it takes, about, where a plain step takes `seconds`."""
     modules = sum(next(one.children(), None) is None for one in trainer.model.modules())
-    compiling = COMPILING_SECONDS[trainer.device.type] + MODULE_SECONDS * modules
+    compiling = traits(trainer.device).compiling_seconds + MODULE_SECONDS * modules
     return compiling + TRIED_STEPS * seconds
 
 
@@ -105,14 +103,12 @@ def _compiled(trainer: Trainer) -> Callable[[Tensor], Tensor]:
 
     Random numbers are drawn as plain steps draw them, so that dropout drops the same.
     """
-    import torch._inductor.config as inductor
-
-    with inductor.patch(fallback_random=True), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # torch's, of its own parts
         try:
-            mode = MODES.get(trainer.device.type)
+            how = {"fallback_random": True, **compile_options(trainer.device)}
             _leave_out_hooks(trainer.model)
-            trainer.compiled = torch.compile(trainer.model, dynamic=False, mode=mode)
+            trainer.compiled = torch.compile(trainer.model, dynamic=False, options=how)
             in_turn(trainer, steps=1)
         except Exception as error:
             trainer.compiled = None

@@ -9,18 +9,24 @@ which sees the images of its own device, and for dropout, which each device draw
 from __future__ import annotations
 
 import datetime
+import inspect
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from convcompare.models.devices import select
+
 PATIENCE = datetime.timedelta(days=1)
 """How long a process waits for the others, which may analyse or save: death is noticed at once."""
+_OPTIONS = inspect.signature(DistributedDataParallel).parameters
+_SYNC = "forward_sync_buffers"  # `broadcast_buffers` before torch 2.13
+_BUFFERS_ARE_OWN: dict[str, Any] = {_SYNC if _SYNC in _OPTIONS else "broadcast_buffers": False}
 FEWEST = 2
 """A device takes at least so many images, or none: BatchNorm has no variance of a single one."""
 
@@ -96,14 +102,12 @@ class DeviceGroup(SingleDevice):
         """
         if not any(p.requires_grad for p in model.parameters()):
             return None
-        with warnings.catch_warnings():  # torch 2.13 has another name for `broadcast_buffers`
-            warnings.simplefilter("ignore", FutureWarning)
-            return DistributedDataParallel(
-                model,
-                find_unused_parameters=self.unused,
-                broadcast_buffers=False,
-                init_sync=False,
-            )
+        return DistributedDataParallel(
+            model,
+            find_unused_parameters=self.unused,
+            init_sync=False,
+            **_BUFFERS_ARE_OWN,
+        )
 
     @torch.no_grad()
     def broadcast(self, model: nn.Module) -> None:
@@ -149,10 +153,9 @@ class DeviceGroup(SingleDevice):
 def join_devices(folder: str, on: str, unused: bool) -> DeviceGroup:
     """Become one of the processes that torchrun started; they find each other in `folder`."""
     device = torch.device(on)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
+    select(device)
     dist.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo",
+        dist.get_default_backend_for_device(device),
         init_method=f"file://{folder}/meeting",
         rank=int(os.environ["RANK"]),
         world_size=int(os.environ["WORLD_SIZE"]),

@@ -15,6 +15,14 @@ import torch
 from convcompare.core.config import Precision, Runtime
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.version import __version__
+from convcompare.models.devices import (
+    accelerator,
+    device_count,
+    device_name,
+    devices_here,
+    empty_cache,
+    fast_bf16,
+)
 from convcompare.store.cost import Environment
 
 MOST_PROCESSES = 64
@@ -30,23 +38,23 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
     """
     fitted, threads = threads is None, threads or torch.get_num_threads()
     if device == "auto":
-        if torch.cuda.is_available():
-            return Runtime("cuda", threads, torch.cuda.get_device_name())
-        return Runtime("cpu", threads, "no CUDA device here", fitted=fitted)
+        found = accelerator()
+        if found is not None:
+            return Runtime(found, threads, device_name(torch.device(found)))
+        return Runtime("cpu", threads, "no accelerator here", fitted=fitted)
     if device == "cpu":
         return Runtime("cpu", threads, "as asked", fitted=fitted)
     try:
         asked = torch.device(device)
     except RuntimeError:
         raise UsageError(
-            f"there is no kind of device {quote(device)}", "devices: auto, cpu, cuda, cuda:1"
+            f"there is no kind of device {quote(device)}", f"devices here: auto, {devices_here()}"
         ) from None
-    if asked.type != "cuda":
-        raise UsageError(f"device {quote(device)} is not supported", "devices: auto, cpu, cuda")
-    if not torch.cuda.is_available() or (asked.index or 0) >= torch.cuda.device_count():
+    if (asked.index or 0) >= device_count(asked.type):
         raise UsageError(
-            f"there is no device {quote(device)} here",
-            "`--device cpu`, or `--device auto` for the best there is",
+            f"there is no device {quote(device)} here, but {devices_here()}",
+            "`--device cpu`, or `--device auto` for the best there is; `convcompare doctor` says "
+            "what is missing",
         )
     return Runtime(device, threads, "as asked")
 
@@ -85,12 +93,12 @@ def spread(runtime: Runtime, devices: int) -> Runtime:
     device, _, index = runtime.device.partition(":")
     if index:
         raise UsageError(
-            f"`--device {runtime.device}` is one device, not {devices}", "`--device cuda`"
+            f"`--device {runtime.device}` is one device, not {devices}", f"`--device {device}`"
         )
-    if device == "cuda" and devices > torch.cuda.device_count():
-        there = torch.cuda.device_count()
+    there = device_count(device)
+    if device != "cpu" and devices > there:
         raise UsageError(
-            f"there are not {devices} GPUs here, but {there}",
+            f"there are not {devices} devices {quote(device)} here, but {there}",
             f"`--devices {there}`" if there > 1 else "leave `--devices` out",
         )
     if device == "cpu" and devices > MOST_PROCESSES:
@@ -108,7 +116,7 @@ def check_several(device: str) -> None:
     able = (
         sys.platform != "win32"
         and dist.is_available()
-        and (dist.is_nccl_available() if device.startswith("cuda") else dist.is_gloo_available())
+        and dist.is_backend_available(dist.get_default_backend_for_device(device))
     )
     if not able:
         raise UsageError(
@@ -137,26 +145,19 @@ def choose_precision(asked: str, device: str) -> tuple[Precision, str]:
         return ("bf16" if asked == "bf16" else "fp32"), "as asked"
     if asked != "auto":
         raise UsageError(f"there is no precision {quote(asked)}", "precisions: auto, fp32, bf16")
-    if device.startswith("cuda"):
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        return ("bf16", "tensor cores") if fast else ("fp32", "no fast bf16 on this GPU")
-    if torch.cpu._is_amx_tile_supported():
-        return "bf16", "AMX"
-    if torch.cpu._is_avx512_bf16_supported():
-        return "bf16", "AVX-512 BF16"
-    return "fp32", "no fast bf16 on this processor"
+    fast, why = fast_bf16(torch.device(device))
+    return ("bf16" if fast else "fp32"), why
 
 
 def environment(runtime: Runtime) -> Environment:
     """Where a run is made."""
-    on_gpu = runtime.device.startswith("cuda")
     return Environment(
         convcompare=__version__,
         python=platform.python_version(),
         torch=str(torch.__version__),
         platform=f"{platform.system()} {platform.machine()}",
         processor=_processor(),
-        device=torch.cuda.get_device_name(runtime.device) if on_gpu else "cpu",
+        device=device_name(torch.device(runtime.device)),
         threads=runtime.threads,
         jobs=runtime.jobs * runtime.commands,
         devices=runtime.devices,
@@ -190,5 +191,4 @@ def _processor() -> str:
 def release_memory() -> None:
     """Give back what a trial that has failed held, so that the next has all there is."""
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    empty_cache()

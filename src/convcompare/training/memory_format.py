@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from convcompare.models.devices import traits
 from convcompare.models.interface import is_contiguous, lay_out
 from convcompare.models.layers.pooling import LpPool2d, MixedPool2d
 
@@ -17,10 +18,11 @@ def channels_last(model: nn.Module, device: torch.device) -> nn.Module:
 
     A flatten hands its gradient back in the other layout, and the pool before it then takes a slow
     path through a copy; the gradient of each pool is therefore laid out again before it is used. A
-    network whose views do not stand this layout keeps its own (`InputGuard`).
+    network whose views do not stand this layout keeps its own (`InputGuard`), and so do all on a
+    device that is slower with it.
     """
     model.to(device)
-    if is_contiguous(model):
+    if is_contiguous(model) or not traits(device).channels_last:
         return model
     lay_out(model)
     for module in model.modules():

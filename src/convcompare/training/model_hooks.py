@@ -47,8 +47,7 @@ def initialise(model: nn.Module, train: Batches, seeds: TrialSeeds) -> None:
     if not isinstance(model, InitialisedFromImages):
         return
     rows = torch.arange(min(IMAGES, len(train)), device=train.device)
-    cuda = [train.device] if train.device.type == "cuda" else []
-    with torch.no_grad(), seeded(seeds.initialise_from, cuda):
+    with torch.no_grad(), seeded(seeds.initialise_from, train.device):
         model.initialise_from(train.take(rows)[0])
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from convcompare.core.config import TrainConfig
 from convcompare.models.compiler_import import spare_methods, without_compiler
+from convcompare.models.devices import traits
 
 from .muon import Muon
 
@@ -35,11 +36,12 @@ def make_optimizer(
     if config.optimizer == "muon":
         return _muon(config, trained)
     groups = _groups(config, trained)
+    fused = all(traits(p.device).fused for p in trained) or None
     if config.optimizer == "sgd":
         nesterov = config.momentum > 0
-        return SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov, fused=True)
+        return SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov, fused=fused)
     kind = AdamW if config.optimizer == "adamw" else Adam
-    return kind(groups, lr=config.lr, fused=True)
+    return kind(groups, lr=config.lr, fused=fused)
 
 
 def _muon(config: TrainConfig, parameters: list[nn.Parameter]) -> Muon:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import torch
 
 from convcompare.analysis.peak_memory import bytes_of, peak_of
+from convcompare.models.devices import forked_random
 from convcompare.models.interface import copied
 
 from . import state
@@ -74,7 +75,7 @@ def in_turn(trainer: Trainer, steps: int = 2 * STEPS) -> tuple[list[float], list
     mode = trainer.model.training
     trainer.model.train()
     try:
-        with torch.random.fork_rng(trainer.random_devices()):
+        with forked_random(trainer.device):
             optimizer = make_optimizer(trainer.config, trainer.model.parameters())
             for images, labels in itertools.islice(trainer.batches(epoch=0), steps + 1):
                 for seconds, trainer.compiled in ((plain, None), (compiled, form)):
@@ -91,11 +92,11 @@ def in_turn(trainer: Trainer, steps: int = 2 * STEPS) -> tuple[list[float], list
     return plain[1:] or plain, compiled[1:] or compiled
 
 
-def peak_memory(trainer: Trainer) -> int:
+def peak_memory(trainer: Trainer) -> int | None:
     """The most bytes of tensors held at once in a step, from the second one.
 
     Weights, buffers, gradients, the optimizer's averages, the batch and its activations; the data
-    set, which lies in memory as a whole, is not counted.
+    set, which lies in memory as a whole, is not counted. None if the device does not say.
     """
     with _copy(trainer) as optimizer:
         images, labels = next(trainer.batches(epoch=0))
@@ -103,7 +104,8 @@ def peak_memory(trainer: Trainer) -> int:
         optimizer.zero_grad(set_to_none=True)
         held = [images, labels, *state.state_of(trainer.model, optimizer).values()]
         step = functools.partial(trainer.step, optimizer, images, labels)
-        return bytes_of(held) + peak_of(step, trainer.device)
+        peak = peak_of(step, trainer.device)
+        return None if peak is None else bytes_of(held) + peak
 
 
 @contextmanager
@@ -112,7 +114,7 @@ def _copy(trainer: Trainer) -> Iterator[torch.optim.Optimizer]:
     model, compiled = trainer.model, trainer.compiled
     trainer.model, trainer.compiled = copied(model).train(), None
     try:
-        with torch.random.fork_rng(trainer.random_devices()):
+        with forked_random(trainer.device):
             yield make_optimizer(trainer.config, trainer.model.parameters())
     finally:
         trainer.model, trainer.compiled = model, compiled

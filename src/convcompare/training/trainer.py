@@ -15,6 +15,8 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +27,7 @@ from convcompare.core.config import TrainConfig
 from convcompare.core.errors import TrialError
 from convcompare.core.seeding import TrialSeeds
 from convcompare.data.dataset import Augmentation
+from convcompare.models import devices
 from convcompare.models.randomness import seeded
 from convcompare.store.run import Epoch, TrainEvaluation
 
@@ -159,7 +162,7 @@ class Trainer:
         share = self._images_of_the_pass() / len(self.train_batches)
         started, waited = time.perf_counter(), waited_seconds()
         draws = self.seeds.dropout(self.epoch, self.devices.rank)
-        with seeded(draws, self.random_devices()):
+        with seeded(draws, self.device):
             loss, accuracy = self._pass()
         self.synchronise()
         trained, waited = time.perf_counter(), waited_since(waited)
@@ -296,19 +299,13 @@ class Trainer:
         """The learning rate of a step of this epoch."""
         return learning_rate(self.config, self.epoch * self.steps + step, self.total)
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[Any]:
         """The precision of the trial, for what runs within."""
-        enabled = self.config.precision == "bf16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
-
-    def random_devices(self) -> list[torch.device]:
-        """Devices with random numbers of their own, for `torch.random.fork_rng`."""
-        return [self.device] if self.device.type == "cuda" else []
+        return devices.autocast(self.device, enabled=self.config.precision == "bf16")
 
     def synchronise(self) -> None:
         """Wait until the device has done what it was told, so that a clock can be read."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        devices.synchronise(self.device)
 
 
 def _figures(logits: Tensor, batches: Batches) -> tuple[float, float]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.models.devices import where_double
 from convcompare.models.inspection import evaluating
 
 from .traced import ReceptiveField
@@ -91,7 +92,7 @@ def effective_field(
     unit = (layer.units[0] // 2, layer.units[1] // 2)
     for first in range(0, len(images), 16):
         batch = images[first : first + 16]
-        gradient = _gradient(model, batch, layer.name, unit).double()
+        gradient = where_double(_gradient(model, batch, layer.name, unit)).double()
         power = gradient.square() if measure == "squared" else gradient.abs()
         total += power.sum((0, 1)).cpu()
     if not total.isfinite().all() or not total.sum() > 0:

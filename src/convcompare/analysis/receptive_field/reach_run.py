@@ -67,15 +67,17 @@ class _Readings(TorchFunctionMode):
 @contextmanager
 def _plain_operations() -> Iterator[None]:
     """Attention and recurrence by their operations, not by kernels that do all at once."""
-    fast, kernels = torch.backends.mha.get_fastpath_enabled(), torch._C._get_mkldnn_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    torch._C._set_mkldnn_enabled(False)
+    mha = torch.backends.mha
+    mkldnn: Any = torch.backends.mkldnn
+    fast, kernels = mha.get_fastpath_enabled(), mkldnn.enabled
+    mha.set_fastpath_enabled(False)
+    mkldnn.enabled = False
     try:
         with sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
-        torch._C._set_mkldnn_enabled(kernels)
-        torch.backends.mha.set_fastpath_enabled(fast)
+        mkldnn.enabled = kernels
+        mha.set_fastpath_enabled(fast)
 
 
 def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Watch) -> None:

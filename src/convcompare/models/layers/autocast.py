@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..devices import autocast_dtype
+
 
 def compute_dtype(x: Tensor) -> torch.dtype:
     """The format that the library's own convolution would use for `x`.
@@ -12,10 +14,7 @@ def compute_dtype(x: Tensor) -> torch.dtype:
     Autocast rewrites the library's operators but not what is inside an ``autograd.Function``: a
     layer that runs below it must ask, or it would quietly compute in float32.
     """
-    kind = x.device.type
-    if kind in ("cpu", "cuda") and torch.is_autocast_enabled(kind) and x.dtype != torch.float64:
-        return torch.get_autocast_dtype(kind)
-    return x.dtype
+    return x.dtype if x.dtype == torch.float64 else autocast_dtype(x) or x.dtype
 
 
 def widened(x: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..devices import where_double
+
 PATCH = 2
 """Side of the patches."""
 EPS = 5e-4
@@ -40,6 +42,7 @@ class PatchWhitening(nn.Conv2d):
 
 def patch_covariance(images: Tensor) -> Tensor:
     """The covariance (4·c, 4·c) of all 2×2 patches of images (n, c, h, w), in float64."""
+    images = where_double(images)
     size = images.shape[1] * PATCH**2
     total = torch.zeros(size, dtype=torch.float64, device=images.device)
     products = torch.zeros(size, size, dtype=torch.float64, device=images.device)

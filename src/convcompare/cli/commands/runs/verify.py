@@ -45,7 +45,10 @@ def verify(
     device: Annotated[
         str | None,
         o.option(
-            "--device", panel=o.MACHINE, metavar="DEVICE", help="cpu or cuda (that of the run)."
+            "--device",
+            panel=o.MACHINE,
+            metavar="DEVICE",
+            help="cpu, or the kind of an accelerator (that of the run).",
         ),
     ] = None,
     store: o.Store = Path("runs"),
