@@ -3,7 +3,9 @@
 torchvision registers shapes for operators (nms, qnms) of its compiled extension. Where the
 extension does not load, beside a torch of another build, those operators do not exist and the
 import stops, though its networks, transforms and data sets are plain Python and need none of them.
-Declaring the missing operators is enough; calling one still fails, and says so.
+Declaring the missing operators is enough; calling one still fails, and says so. Versions 0.25 to
+0.29 need it (`tests/test_private_names.py` says when one does not); where the extension loads, this
+does nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ def import_torchvision(module: str = "torchvision") -> Any:
 
     Raises ModelError where torchvision is not installed; any other failure is passed on.
     """
+    if "torchvision" not in sys.modules:
+        _forget()  # what somebody's failed import has left
     while True:
         try:
             return importlib.import_module(module)
