@@ -188,7 +188,18 @@ def test_doctor_looks_at_everything(run: Run, tmp_path: Path) -> None:
     result = run("doctor", *quick, "--format", "json")
     assert result.code == 0
     checks = {check["name"]: check for check in result.json()["checks"]}
-    names = ["versions", "device", "precision", "threads", "disk", "data", "sources", "store"]
+    names = [
+        "versions",
+        "extras",
+        "accelerator",
+        "device",
+        "precision",
+        "threads",
+        "disk",
+        "data",
+        "sources",
+        "store",
+    ]
     assert [*checks] == names
     assert "torch 2." in checks["versions"]["found"]
     assert "mnist-mini" in checks["data"]["found"]

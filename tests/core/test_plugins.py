@@ -41,17 +41,18 @@ class Place:
 
     def run(self, *commands: str) -> list[str]:
         """What each command prints. All run in one process, and end well."""
-        done = self._process(*commands)
+        done = self.process(*commands)
         assert done.returncode == 0, done.stderr
         return done.stdout.split("\f")[:-1]
 
     def errors(self, *commands: str) -> list[str]:
         """The error of each command: nothing is on stdout, and the exit code is 2."""
-        done = self._process(*commands)
+        done = self.process(*commands)
         assert (done.returncode, done.stdout.strip("\f")) == (2, "")
         return done.stderr.split("\f")[:-1]
 
-    def _process(self, *commands: str) -> subprocess.CompletedProcess[str]:
+    def process(self, *commands: str) -> subprocess.CompletedProcess[str]:
+        """What the commands come to in one process."""
         path = [str(self.packages), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CONVCOMPARE")}
         return subprocess.run(
@@ -154,6 +155,24 @@ def test_a_plugin_that_fails_is_named(empty: Place) -> None:
             "(broken_plugin.py, line 3)",
             " hint: fix it, or `pip uninstall broken-plugin`; `--debug` shows the traceback",
         ]
+
+
+def test_doctor_gives_each_plugin_that_fails_a_line_and_goes_on(empty: Place) -> None:
+    """One that raises, one that takes a name; what is sound and all else is looked at."""
+    empty.add("broken-plugin", "import numpy\n\nnumpy.no_such_name\n")
+    taken = "from convcompare import register\n\n\n@register.model('fcn')\ndef one():\n    pass\n"
+    empty.add("taken", taken)
+    empty.add("sound", "import convcompare\n")
+    done = empty.process("doctor --timeout 0.1 --format json")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    checks = json.loads(done.stdout.strip("\f"))["checks"]
+    lines = {check["found"]: check for check in checks if check["name"].startswith("plugin")}
+    (raises, takes) = sorted(text for text in lines if "does not load" in text)
+    assert "`broken_plugin` of the package `broken-plugin`" in raises
+    assert "model `fcn` is registered twice" in takes and "`taken`" in takes
+    assert lines[takes]["hint"].startswith("fix it, or `pip uninstall taken`")
+    assert lines["`sound`"]["state"] == "ok"
+    assert {"data", "sources", "store"} <= {check["name"] for check in checks}
 
 
 @pytest.mark.parametrize(

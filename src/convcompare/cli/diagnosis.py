@@ -6,10 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from convcompare.core import formatting
 from convcompare.core.errors import ConvcompareError, StoreError, UsageError, quote
@@ -23,26 +20,20 @@ from convcompare.store import atomic_files
 from convcompare.store.check import examine
 from convcompare.store.run_store import RunStore
 
+from .check import Check
+from .installed import EXTRAS, INSTEAD, accelerators, extras, plugins, version_of
+
 NEEDED = ("torch", "torchvision", "numpy", "pandas", "scipy", "matplotlib", "safetensors")
-EXTRAS = ("timm", "pyarrow", "huggingface_hub", "ray", "tensorboard", "mlflow-skinny", "mlflow")
 LEAST_FREE = 1_000_000_000
 """Bytes: the runs of the longest study take a third of it."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: what was found, and what to do where it is not as it should."""
-
-    name: str
-    found: str
-    state: Literal["ok", "warning", "error"] = "ok"
-    hint: str = ""
-    exit_code: int = 0
 
 
 def diagnose(store: Path, sources: Sources, seconds: float) -> Iterator[Check]:
     """Look at everything in turn; the network is given so many seconds, nothing is fetched."""
     yield _versions()
+    yield extras()
+    yield from plugins()
+    yield accelerators()
     yield from _hardware()
     yield _disk("disk", store)
     yield _data(sources)
@@ -51,7 +42,8 @@ def diagnose(store: Path, sources: Sources, seconds: float) -> Iterator[Check]:
 
 
 def _versions() -> Check:
-    there = {name: _version(name) for name in (*NEEDED, *EXTRAS)}
+    optional = [package for packages, _ in EXTRAS.values() for package in packages]
+    there = {name: version_of(name) for name in (*NEEDED, *optional, *INSTEAD.values())}
     missing = [name for name in NEEDED if not there[name]]
     shown = ", ".join(f"{name} {version}" for name, version in there.items() if version)
     text = f"convcompare {__version__}, python {platform.python_version()}, {shown}"
@@ -59,13 +51,6 @@ def _versions() -> Check:
         hint = f"`pip install {' '.join(missing)}`"
         return Check("versions", text, "error", hint, UsageError.exit_code)
     return Check("versions", text)
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def _hardware() -> Iterator[Check]:

@@ -5,35 +5,67 @@ from __future__ import annotations
 import hashlib
 import inspect
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConvcompareError, UsageError, quote
 from .failures import reason
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "convcompare.plugins"
 """The group of the entry points. Each names a module, which registers as it is imported."""
 _PACKAGE = Path(__file__).parents[1]
 
 
+_left_out: set[str] = set()
+"""Entry points that are known not to load, by module."""
+
+
 def load_plugins() -> None:
-    """Import the module of every entry point.
+    """Import the module of every entry point that is not left out.
 
     Raises UsageError, which names the entry point and its package, if one does not import.
     """
+    for point in _points():
+        if point.value not in _left_out:
+            _load(point)
+
+
+def leave_out_broken() -> dict[str, UsageError | None]:
+    """Import the module of every entry point: by its value, why it does not load, or None.
+
+    Those that do not load are left out from now on.
+    """
+    found: dict[str, UsageError | None] = {}
+    for point in _points():
+        try:
+            _load(point)
+            found[point.value] = None
+        except UsageError as error:
+            found[point.value] = error
+            _left_out.add(point.value)
+    return found
+
+
+def _points() -> Iterable[EntryPoint]:
     from importlib.metadata import entry_points
 
-    for point in entry_points(group=GROUP):
-        try:
-            point.load()
-        except (Exception, SystemExit) as error:
-            package = point.dist.name if point.dist else point.name
-            why = error.message if isinstance(error, ConvcompareError) else reason(error)
-            raise UsageError(
-                f"plugin {quote(point.value)} of the package {quote(package)} does not load: {why}",
-                f"fix it, or `pip uninstall {package}`; `--debug` shows the traceback",
-            ) from error
+    return entry_points(group=GROUP)
+
+
+def _load(point: EntryPoint) -> None:
+    try:
+        point.load()
+    except (Exception, SystemExit) as error:
+        package = point.dist.name if point.dist else point.name
+        why = error.message if isinstance(error, ConvcompareError) else reason(error)
+        raise UsageError(
+            f"plugin {quote(point.value)} of the package {quote(package)} does not load: {why}",
+            f"fix it, or `pip uninstall {package}`; `--debug` shows the traceback",
+        ) from error
 
 
 def module_of(function: Callable[..., Any]) -> str:

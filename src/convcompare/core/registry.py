@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import UsageError, did_you_mean, quote
-from .plugins import code_sha256, load_plugins, module_of
+from .plugins import code_sha256, leave_out_broken, load_plugins, module_of
 from .spec import Option, options_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -175,13 +175,17 @@ class Registry:
             return
         self._loaded = True  # before the imports: one of them may look up an entry
         try:
-            folder = importlib.import_module(self.package)
-            for module in pkgutil.iter_modules(folder.__path__):
-                importlib.import_module(f"{self.package}.{module.name}")
+            self.load_own()
             load_plugins()
         except BaseException:
             self._loaded = False
             raise
+
+    def load_own(self) -> None:
+        """Import the built-in entries."""
+        folder = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(folder.__path__):
+            importlib.import_module(f"{self.package}.{module.name}")
 
 
 def _member(function: Callable[..., Any], field: str, value: Any) -> Callable[..., Any]:
@@ -240,3 +244,13 @@ register = Registries(
     export=Registry("export", "convcompare.output.exports", "convcompare runs export --help"),
     metric=Registry("metric", "convcompare.comparison.metrics"),
 )
+
+
+def check_plugins() -> dict[str, UsageError | None]:
+    """What the entry points of plugins name, and why it does not load; None if it does.
+
+    Those that do not load are left out from now on, so that everything else can be looked at.
+    """
+    for registry in vars(register).values():
+        registry.load_own()  # so that a plugin that takes a name is the one that is told
+    return leave_out_broken()

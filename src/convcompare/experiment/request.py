@@ -70,7 +70,7 @@ HELP: Mapping[str, str] = {
     "score": "Figure of the verdicts: last, or mean:5, the mean of the last 5 epochs [default: "
     "mean:5 under a constant rate and 10 epochs or more].",
     "margin": "Equivalence margin of --until-clear, in percentage points [default: 0.5].",
-    "device": "auto, cpu, cuda, mps, xpu, or one of several, cuda:1 [default: auto].",
+    "device": "auto, cpu, cuda, mps, xpu or KIND:N [default: auto].",
     "precision": "auto, fp32 or bf16 [default: auto].",
     "threads": "Threads per trial [default: all cores, fewer for a small network].",
     "compile": "Use torch.compile: auto, on or off [default: auto, if it pays within a long "

@@ -81,6 +81,22 @@ def device_name(device: torch.device) -> str:
     return str(ask(device)) if ask and device.type != "cpu" else device.type
 
 
+def built_for() -> dict[str, str]:
+    """The kinds of accelerators that this build of torch can use, with the version of their
+    software, such as ``{"cuda": "CUDA 13.0"}``; empty for a build for the CPU alone."""
+    version: Any = torch.version
+    found = {}
+    if version.hip:
+        found["cuda"] = f"ROCm {version.hip}"
+    elif version.cuda:
+        found["cuda"] = f"CUDA {version.cuda}"
+    if getattr(version, "xpu", None):
+        found["xpu"] = f"XPU {version.xpu}"
+    if torch.backends.mps.is_built():
+        found["mps"] = "Metal (MPS)"
+    return found
+
+
 def select(device: torch.device) -> None:
     """Make a device the current one of this process."""
     if device.type != "cpu":

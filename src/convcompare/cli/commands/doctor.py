@@ -14,7 +14,7 @@ from ..console import out, show_warning, width
 from ..output import emit_json
 
 if TYPE_CHECKING:
-    from ..diagnosis import Check
+    from ..check import Check
 
 COLOURS = {"ok": "green", "warning": "magenta", "error": "red"}
 
@@ -69,7 +69,7 @@ def _print(check: Check) -> None:
 
     from ..help import beside
 
-    lines = beside(f"{check.state:<7}  {check.name:<9}", check.found, width(out()))
+    lines = beside(f"{check.state:<7}  {check.name:<11}", check.found, width(out()))
     for number, line in enumerate(lines):
         state = len(check.state) if number == 0 else 0
         text = Text(line)

@@ -1,0 +1,138 @@
+"""What could be installed beside this tool: accelerators of torch, extras and plugins.
+
+Each with why it is not used and the command that brings it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from convcompare.core import formatting
+from convcompare.core.errors import quote
+from convcompare.core.registry import check_plugins
+
+from .check import Check
+
+EXTRAS = {
+    "hf": (("pyarrow", "huggingface_hub"), "`hf:` data sets, Parquet"),
+    "timm": (("timm",), "`timm:` networks"),
+    "ray": (("ray",), "`--executor ray`"),
+    "tensorboard": (("tensorboard",), "`runs export tensorboard`"),
+    "mlflow": (("mlflow-skinny",), "`runs export mlflow`"),
+}
+"""The extras of this package: the packages that each brings, and what for."""
+INSTEAD = {"mlflow-skinny": "mlflow"}
+"""Packages that another one contains."""
+REINSTALL = "pip install --force-reinstall torch torchvision"
+PAGE = "https://pytorch.org/get-started/locally/"
+HARDWARE = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU", "mps": "an Apple GPU"}
+
+
+def version_of(package: str) -> str:
+    """The version of a package that is installed; empty if it is not."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def accelerators() -> Check:
+    """The accelerator that ``--device auto`` takes, or why there is none."""
+    import torch
+
+    from convcompare.models import devices
+
+    kind, built = devices.accelerator(), devices.built_for()
+    if kind is None:
+        return unused(str(torch.__version__), built, hardware())
+    device = torch.device(kind)
+    count, free = devices.device_count(kind), devices.free_memory(device)
+    text = f"{kind}: {count} × {devices.device_name(device)}"
+    text += f", {formatting.size(free)} free" if free is not None else ""
+    return Check("accelerator", f"{text}; torch is built for {_listed(built.values()) or kind}")
+
+
+def unused(version: str, built: Mapping[str, str], found: Collection[str]) -> Check:
+    """Why no accelerator is used.
+
+    Args:
+        version: that of torch.
+        built: what torch is built for, as `models.devices.built_for` gives it.
+        found: the hardware that the system names, of `HARDWARE`.
+    """
+    build = f"torch {version} is built for {_listed(built.values()) or 'the CPU alone'}"
+    for kind in found:
+        torchs = "cuda" if kind == "rocm" else kind
+        if torchs not in built or (kind == "rocm") != ("ROCm" in built[torchs]):
+            text = f"{HARDWARE[kind]} is here and not used: {build}"
+            return Check("accelerator", text, "warning", _build_command(kind))
+        text = f"{build}, and {HARDWARE[kind]} is here, but torch cannot use it"
+        return Check("accelerator", text, "warning", _driver_hint(kind))
+    return Check("accelerator", f"none here, the CPU is used; {build}")
+
+
+def _listed(names: Collection[str]) -> str:
+    return " and ".join(names)
+
+
+def _build_command(kind: str) -> str:
+    if kind == "rocm":
+        return f"{PAGE} has the command for ROCm"
+    if kind == "cuda" and sys.platform == "win32":
+        return f"`{REINSTALL} --index-url https://download.pytorch.org/whl/cu126`; {PAGE}"
+    return f"`{REINSTALL}` brings a build for it; {PAGE} has others"
+
+
+def _driver_hint(kind: str) -> str:
+    if kind == "mps":
+        return "MPS needs macOS 14 or later and a Python for arm64"
+    name = "HIP_VISIBLE_DEVICES" if kind == "rocm" else "CUDA_VISIBLE_DEVICES"
+    if os.environ.get(name) in ("", "-1"):
+        return f"`unset {name}`: it hides all of them"
+    tool = "rocm-smi" if kind == "rocm" else "nvidia-smi"
+    return f"`{tool}` shows the driver: update it, or take a build for an older one; {PAGE}"
+
+
+def hardware() -> list[str]:
+    """The kinds of accelerators whose drivers or chips the system names; not each can be seen."""
+    found = []
+    if Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi"):
+        found.append("cuda")
+    if Path("/dev/kfd").exists():
+        found.append("rocm")
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        found.append("mps")
+    return found
+
+
+def extras() -> Check:
+    """The extras that are there, and the command for each of the others."""
+    there = [name for name, (packages, _) in EXTRAS.items() if all(map(_installed, packages))]
+    absent = [
+        f"{name} for {purpose} (`pip install 'convcompare[{name}]'`)"
+        for name, (_, purpose) in EXTRAS.items()
+        if name not in there
+    ]
+    text = ", ".join(there) or "none"
+    return Check("extras", f"{text}; not here: {', '.join(absent)}" if absent else text)
+
+
+def _installed(package: str) -> bool:
+    return any(version_of(one) for one in (package, INSTEAD.get(package, "")) if one)
+
+
+def plugins() -> Iterator[Check]:
+    """A line for each package that adds something and does not load, one for all that do."""
+    found = check_plugins()
+    for error in found.values():
+        if error is not None:
+            yield Check("plugin", error.message, "error", error.hint or "", error.exit_code)
+    sound = [quote(value) for value, error in found.items() if error is None]
+    if sound:
+        yield Check("plugins", ", ".join(sound))
