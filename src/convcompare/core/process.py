@@ -14,12 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
 _PARENT, _START_TIME = 1, 19
 """Places in /proc/PID/stat, behind the name of the program."""
-
+_QUERY, _DENIED, _STILL_ACTIVE = 0x1000, 5, 259
+"""Of Windows: the right PROCESS_QUERY_LIMITED_INFORMATION, an error, an exit code."""
 
 _PACKAGES = Path(__file__).parents[2]
 _START = "import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
@@ -111,6 +113,8 @@ def _fields(folder: Path) -> list[str]:
 
 def exists(pid: int) -> bool:
     """Whether there is a process of that number on this host."""
+    if os.name == "nt":
+        return _exists_on_windows(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -118,3 +122,17 @@ def exists(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def _exists_on_windows(pid: int) -> bool:
+    """The same by its handle: there `os.kill` ends a process whatever the signal."""
+    import ctypes
+
+    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009  # not in other systems' types
+    handle = kernel.OpenProcess(_QUERY, False, pid)
+    if not handle:
+        return bool(kernel.GetLastError() == _DENIED)
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+    kernel.CloseHandle(handle)
+    return code.value == _STILL_ACTIVE

@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -24,6 +25,7 @@ from .errors import Terminated
 
 GRACE_SECONDS = 1.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process
 TEXT = "interrupted: what was saved is whole"
 HINT = "repeat the command to go on"
 
@@ -49,7 +51,8 @@ def install() -> None:
         return
     stop.installed = True
     listening, told = os.pipe()
-    os.set_blocking(told, False)
+    if hasattr(os, "set_blocking"):  # not in Python 3.11 on Windows, which does not ask for it
+        os.set_blocking(told, False)
     signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     for number in SIGNALS:
         signal.signal(number, _raise)
@@ -102,7 +105,7 @@ def _end_children() -> None:
     while found := set(process.children()) - ended:
         for pid in found:
             with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, KILL)
         ended |= found
 
 
@@ -125,5 +128,13 @@ def _watch(listening: int) -> None:
     number = 0
     while number not in SIGNALS:
         number = os.read(listening, 1)[0]
-    select.select([listening], [], [], GRACE_SECONDS)
+    _await_second(listening)
     leave(number)
+
+
+def _await_second(listening: int) -> None:
+    """Wait for another signal, no longer than GRACE_SECONDS."""
+    try:
+        select.select([listening], [], [], GRACE_SECONDS)
+    except OSError:  # Windows waits for sockets alone
+        time.sleep(GRACE_SECONDS)

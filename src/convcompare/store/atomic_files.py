@@ -51,6 +51,8 @@ class Disk:
 
     def link(self, source: Path, target: Path) -> None:
         """Give a file a second name, which nothing may have yet: FileExistsError."""
+        if not hasattr(os, "link"):
+            raise OSError(errno.ENOTSUP, "this system has no hard links")
         os.link(source, target)
 
     def sync_folder(self, path: Path) -> None:

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from convcompare.core.failures import SIGKILL
 from convcompare.core.process import python_arguments
 
 RANK = "convcompare.experiment.workers.torchrun_rank"
@@ -85,6 +86,6 @@ def _end_likewise(folder: str, codes: list[int]) -> None:
     elif code >= 0:
         sys.exit(code)
     else:
-        if code != -signal.SIGKILL:
+        if code != -SIGKILL:
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
