@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-long torture torture-devices torture-cluster browser-test check audit lint types \
-    docs docs-long results bench clean
+    docs docs-long results bench check-device clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
 	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
@@ -70,6 +70,9 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	    $(STUDY) $$name --seeds 5 || exit; done
 	$(BIN)/convcompare report --store $(RECORDED)/runs --out $(RECORDED)
 	$(BIN)/python docs/conclusions_table.py
+
+check-device: $(READY)  ## all checks of the device that is here, under ten minutes; device.json
+	$(BIN)/python benchmarks/check_device.py --json device.json
 
 bench: $(READY)  ## the figures of docs/benchmarks.md
 	$(BIN)/python benchmarks/bench.py

@@ -18,7 +18,7 @@ from turns import BATCH_SIZE, LEARNING_RATE, Turns
 
 from convcompare.data.dataset import Dataset, Split
 from convcompare.experiment.shapes import shape_of
-from convcompare.models import torchvision_import
+from convcompare.models import devices, torchvision_import
 from convcompare.models.build import resolve
 
 
@@ -52,7 +52,8 @@ class CourseLoop:
         torch.manual_seed(0)
         images = image_set(dataset.train, dataset)
         self.loader = DataLoader(images, batch_size=BATCH_SIZE, shuffle=True)
-        self.model = resolve(spec, shape_of(dataset)).build(0)
+        self.device = torch.device(devices.accelerator() or "cpu")
+        self.model = resolve(spec, shape_of(dataset)).build(0).to(self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE)
         self.criterion = nn.CrossEntropyLoss()
 
@@ -60,6 +61,7 @@ class CourseLoop:
         self.model.train()
         running_loss, correct, total = 0.0, 0, 0
         for images, labels in self.loader:
+            images, labels = images.to(self.device), labels.to(self.device)
             self.optimizer.zero_grad()
             outputs = self.model(images)
             loss = self.criterion(outputs, labels)

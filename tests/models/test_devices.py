@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.device_steps import differences, far, plain, step
 from benchmarks.structure import modules
+from convcompare.core.config import RECIPES
+from convcompare.data.dataset import Dataset
 from convcompare.models import devices
 
 ASKED = ("cuda", "mps", "xpu", "accelerator", "cpu", "get_device_module")
@@ -81,3 +84,18 @@ def test_random_numbers_are_put_back() -> None:
         inside = torch.rand(3)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(inside, torch.rand(3, generator=torch.Generator().manual_seed(7)))
+
+
+def test_the_check_of_a_device_tells_a_step_from_another(tiny: Dataset) -> None:
+    """The same step is the same, one from moved weights is not, and NaN is never near."""
+    config = RECIPES["report"].replace({"batch_size": "8", "precision": "fp32"})
+    with plain():
+        here = step("fcn:hidden=8,dropout=0.5", config, tiny, devices.CPU)
+    again, moved = (
+        step("fcn:hidden=8,dropout=0.5", config, tiny, devices.CPU, by) for by in (0.0, 0.1)
+    )
+    assert differences(here, again)["gradient"] < 1e-5 and differences(here, again)["loss"] < 1e-6
+    assert differences(here, moved)["gradient"] > 1e-2
+    assert far(here["gradient"], here["gradient"] * 1.01) == pytest.approx(0.01, rel=1e-3)
+    assert far(here["gradient"], here["gradient"] * math.nan) == math.inf
+    assert devices.TRAITS["cpu"].fused, "put back"
