@@ -42,8 +42,6 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
         if found is not None:
             return Runtime(found, threads, device_name(torch.device(found)))
         return Runtime("cpu", threads, "no accelerator here", fitted=fitted)
-    if device == "cpu":
-        return Runtime("cpu", threads, "as asked", fitted=fitted)
     try:
         asked = torch.device(device)
     except RuntimeError:
@@ -52,10 +50,12 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
         ) from None
     if (asked.index or 0) >= device_count(asked.type):
         raise UsageError(
-            f"there is no device {quote(device)} here, but {devices_here()}",
+            f"there is no device {quote(device)} here, only {devices_here()}",
             "`--device cpu`, or `--device auto` for the best there is; `convcompare doctor` says "
             "what is missing",
         )
+    if asked.type == "cpu":
+        return Runtime("cpu", threads, "as asked", fitted=fitted)
     return Runtime(device, threads, "as asked")
 
 
