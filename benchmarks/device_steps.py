@@ -22,7 +22,7 @@ from convcompare.training.trainer import Trainer
 Found = dict[str, Any]
 LOSS, GRADIENT = 1e-3, 2e-2
 """The most that a loss, and the gradient of all weights by its L2 norm, may differ, relatively."""
-ROUNDING, TIMES = 1e-7, 20
+ROUNDING, TIMES = 1e-6, 10
 """A deep network without shortcuts carries a rounding of its weights, relatively so large, further
 than that: then it may differ by so many times what the rounding makes on the CPU."""
 TOLERANCE = (("loss", LOSS), ("gradient", GRADIENT))
