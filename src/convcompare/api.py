@@ -120,6 +120,7 @@ def compare(
     train_images: int | Sequence[int] | None = None,
     val_fraction: float | None = None,
     select: str | None = None,
+    freeze: str | None = None,
     settings: Mapping[str, Any] | None = None,
     device: str = Request.device,
     precision: str = Request.precision,
@@ -175,6 +176,7 @@ def compare(
         "train_images": train_images,
         "val_fraction": val_fraction,
         "select": select,
+        "freeze": freeze,
         "devices": devices,
     }
     assert tuple(own) == SETTINGS

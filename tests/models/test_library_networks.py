@@ -93,7 +93,7 @@ def test_options_of_a_torchvision_network() -> None:
     [
         ("torchvision:resnt18", ("`resnt18`", "`resnet18`")),
         ("torchvision:", ("no network",)),
-        ("torchvision:resnet18:weights=DEFAULT", ("`weights`", "`DEFAULT`", "none")),
+        ("torchvision:resnet18:weights=MINE", ("weights `MINE`", "IMAGENET1K_V1")),
         ("torchvision:resnet18:zero_init=true", ("`zero_init`",)),
         ("torchvision:resnet18:groups=many", ("`groups`", "`many`", "whole number")),
         ("torchvision:resnet18:groups=2", ("groups=1",)),

@@ -12,8 +12,8 @@ EXAMPLES = (
 )
 """Three lines that work as they are, one after the other, without a network."""
 EXIT_CODES = (
-    "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, 3 data not available, "
-    "4 store damaged or not writable, 130 or 143 interrupted."
+    "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, "
+    "3 data or weights not available, 4 store damaged or not writable, 130 or 143 interrupted."
 )
 
 COMMANDS: Mapping[str, str] = {

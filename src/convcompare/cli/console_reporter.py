@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.beginnings import lines
 from convcompare.comparison.score import Score
 from convcompare.core import formatting, signals
 from convcompare.core.errors import Terminated, quote
 
 from .console import show_warning, talk
-from .dry_run import power_words
+from .dry_run import beginnings_of, power_words
 
 if TYPE_CHECKING:
     from convcompare.experiment.plan import ExperimentPlan
@@ -42,6 +43,8 @@ class ConsoleReporter:
         pipe = not console.is_terminal
         console.print(_data_words(plan), soft_wrap=pipe)
         console.print(_training_words(plan), soft_wrap=pipe)
+        for line in lines(beginnings_of(plan)):
+            console.print(line, soft_wrap=pipe, markup=False, highlight=False)
         if len(plan.candidates) > 1:
             console.print(power_words(plan), style="dim", soft_wrap=pipe)
         console.print()

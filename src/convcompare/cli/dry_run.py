@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.beginnings import Beginning, lines
 from convcompare.core import formatting
 from convcompare.experiment.solo_timing import epoch_seconds
 from convcompare.output.tables.comparison_table import uncounted
@@ -60,8 +61,15 @@ def plan_table(plan: ExperimentPlan) -> Table:
         f"from a few measured steps a model{apart}"
     )
     counted = [(one.label, one.network.description.uncounted) for one in plan.candidates]
-    notes = (note, *uncounted(counted), "nothing was run: this is the plan")
+    begun = lines(beginnings_of(plan))
+    notes = (note, *uncounted(counted), *begun, "nothing was run: this is the plan")
     return Table(COLUMNS, tuple(rows), notes, noun="models")
+
+
+def beginnings_of(plan: ExperimentPlan) -> list[Beginning]:
+    """How the networks of a plan begin."""
+    described = [(one.label, one.network.description) for one in plan.candidates]
+    return [(label, network.initial_weights, network.frozen) for label, network in described]
 
 
 def power_words(plan: ExperimentPlan) -> str:

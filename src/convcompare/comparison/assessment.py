@@ -13,7 +13,7 @@ from convcompare.core.errors import UsageError
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
-from . import collapse, predictions, run_flags
+from . import beginnings, collapse, predictions, run_flags
 from .claims.examined import Key, questions, sides
 from .collapse import Collapse
 from .comparison import Comparison
@@ -215,6 +215,7 @@ class Assessment:
         Marks that many networks have are one warning, unless `each` network is to have its own.
         """
         found = [*self.comparison.warnings(), *self._marked(each), *self._confounded()]
+        found += beginnings.mixed(self.comparison.groups)
         if self.comparison.verdict_on:
             found += asked.not_recorded(self.comparison, self.verdicts)
         return found
@@ -300,7 +301,7 @@ class Assessment:
                     break
 
     def _confounded(self) -> Iterator[tuple[str, str]]:
-        sizes = {group.label: group.parameters for group in self.comparison.groups}
+        sizes = {group.label: group.size for group in self.comparison.groups}
         if self.comparison.conditions.notes or len(sizes) < 2:
             return
         small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)

@@ -45,6 +45,16 @@ class ModelRuns:
         return self.runs[0].cost.parameters
 
     @property
+    def frozen_parameters(self) -> int:
+        """Parameters that did not train."""
+        return self.runs[0].frozen.parameters if self.runs[0].frozen else 0
+
+    @property
+    def size(self) -> int:
+        """All parameters, those that are frozen included."""
+        return self.parameters + self.frozen_parameters
+
+    @property
     def macs(self) -> int | None:
         """Multiply-accumulates of a pass of one image; None where not all were counted."""
         return self.runs[0].cost.macs
@@ -84,11 +94,14 @@ class ModelRuns:
 
     def to_json(self, test_images: int) -> dict[str, Any]:
         """What the JSON object of a comparison has of it."""
+        weights = self.runs[0].initial_weights
         figures = ("test_loss", "train_loss", "train_accuracy")
         return {
             "model": self.label,
             "spec": self.runs[0].trial.model,
             "parameters": self.parameters,
+            "frozen_parameters": self.frozen_parameters,
+            "initial_weights": to_record(weights) if weights else None,
             "macs": self.macs,
             "uncounted": list(self.uncounted),
             "status": self.status,

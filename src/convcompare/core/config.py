@@ -8,6 +8,7 @@ every field can be set apart (``--lr``, ``--set schedule=cosine``).
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -44,6 +45,8 @@ class TrainConfig:
     the class has them, drawn by the seed: fewer of them are a part of more. ``val_fraction`` of the
     training images, of each class alike, are held out: they choose the
     epoch whose figures count where ``select`` is ``best``; else it is the last.
+    ``freeze`` is a regular expression: parameters in whose names it is found do not train. The
+    running statistics of BatchNorm are none, and move with every step of the training.
     ``devices`` train one network together, each on its part of every batch: `batch_size` is that of
     the whole batch and `lr` stays what it is. The order of summation and BatchNorm, which sees one
     part at a time, change the numbers.
@@ -67,6 +70,7 @@ class TrainConfig:
     devices: Count = 1
     train_images: Count | None = None
     steps: Count | None = None
+    freeze: str | None = None
 
     def replace(self, settings: Mapping[str, str]) -> TrainConfig:
         """This configuration with some fields set from text; UsageError names what is wrong."""
@@ -94,6 +98,8 @@ class TrainConfig:
                 "an epoch cannot be selected by the test images",
                 "`--val-fraction 0.1` holds out training images to select by",
             )
+        if config.freeze is not None:
+            _check_pattern(config.freeze)
         if config.devices > config.batch_size:
             raise UsageError(
                 f"a batch of {config.batch_size} cannot be split among {config.devices} devices",
@@ -110,6 +116,16 @@ class TrainConfig:
         }
 
 
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise UsageError(
+            f"`--freeze` cannot be {quote(pattern)}: {error}",
+            "a regular expression for names of parameters, such as '^layer[12]'",
+        ) from None
+
+
 LATER: Mapping[str, Any] = {
     "val_fraction": 0.0,
     "select": "last",
@@ -118,6 +134,7 @@ LATER: Mapping[str, Any] = {
     "devices": 1,
     "train_images": None,
     "steps": None,
+    "freeze": None,
 }
 """Settings that older records do not have, with the value that changes nothing."""
 

@@ -4,7 +4,7 @@
     ├── UsageError                2      the request cannot be met as it was written
     │   └── ModelError            2      a network does not build, or does not fit the data set
     │       └── ProcessDied       2      the process that had its code died of it
-    ├── DataError                 3      a data set is not available, or is not what it should be
+    ├── DataError                 3      a data set or weights are not available, or not as published
     ├── StoreError                4      the run store is damaged or cannot be written
     │   ├── Damaged               4      what is read is not what was written
     │   └── LeaseLost             4      another process has taken over what this one wrote
@@ -59,7 +59,7 @@ class ProcessDied(ModelError):
 
 
 class DataError(ConvcompareError):
-    """A data set is not available, or differs from its checksum."""
+    """A data set or published weights are not available, or differ from their checksum."""
 
     exit_code = 3
 

@@ -142,9 +142,19 @@ class Attempt:
             evaluation_seconds=sum(epoch.evaluation_seconds for epoch in self.history),
         )
         place = self.environment
-        found = tuple(one.name for one in self.builder.description.found)
-        history = tuple(self.history)
-        return Run(self.trial, status, history, spent, place, now(), message, found=found)
+        network = self.builder.description
+        return Run(
+            self.trial,
+            status,
+            tuple(self.history),
+            spent,
+            place,
+            now(),
+            message,
+            found=tuple(one.name for one in network.found),
+            initial_weights=network.initial_weights,
+            frozen=network.frozen,
+        )
 
     def _augmented_at_test_time(self) -> float | None:
         """Beside the plain test accuracy, never in its place; None where it is not asked for."""

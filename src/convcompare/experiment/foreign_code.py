@@ -48,6 +48,7 @@ class ForeignNetwork:
     description: Description
     random_setup: bool
     takes_one_image: bool
+    freeze: str | None = None
 
 
 def source_of(text: str) -> str | None:
@@ -65,24 +66,26 @@ def source_of(text: str) -> str | None:
     return where if origin == "library" or where.endswith(".py") else where.partition(".")[0]
 
 
-def resolve(text: str, shape: Shape) -> Network:
+def resolve(text: str, shape: Shape, freeze: str | None = None) -> Network:
     """The network of a spec, examined; ModelError where it cannot be built or does not fit."""
     if source_of(text) is None:
-        return _builder(text, shape)
+        return _builder(text, shape, freeze)
     try:
-        return call(text, examine, text, shape)
+        return call(text, examine, text, shape, freeze)
     except ProcessDied:  # of the tries perhaps: then its trials fail, and those of others go on
-        return call(text, examine, text, shape, False)
+        return call(text, examine, text, shape, freeze, False)
 
 
-def examine(text: str, shape: Shape, tried: bool = True) -> ForeignNetwork:
+def examine(
+    text: str, shape: Shape, freeze: str | None = None, tried: bool = True
+) -> ForeignNetwork:
     """All that `ForeignNetwork` tells, worked out in the process that has the code.
 
     Without `tried` the network is built and counted alone.
     """
-    builder = replace(_builder(text, shape), tried=tried)
+    builder = replace(_builder(text, shape, freeze), tried=tried)
     if tried:
-        _known[builder.spec, shape] = builder
+        _known[builder.spec, shape, freeze] = builder
     return ForeignNetwork(
         spec=builder.spec,
         shape=shape,
@@ -91,14 +94,15 @@ def examine(text: str, shape: Shape, tried: bool = True) -> ForeignNetwork:
         description=builder.description,
         random_setup=builder.random_setup,
         takes_one_image=builder.takes_one_image,
+        freeze=freeze,
     )
 
 
-def _builder(text: str, shape: Shape) -> Builder:
+def _builder(text: str, shape: Shape, freeze: str | None) -> Builder:
     """The network, in this process; one of the user's own that was examined here is known."""
     from convcompare.models import build
 
-    return _known.get((text, shape)) or build.resolve(text, shape)
+    return _known.get((text, shape, freeze)) or build.resolve(text, shape, freeze)
 
 
 def call(text: str, function: Callable[..., T], *arguments: Any) -> T:
@@ -184,7 +188,7 @@ def run_here() -> None:
 _idle: list[WorkerProcess] = []
 _given: dict[str, GivenNetwork] = {}
 """Objects of this program, by their specs."""
-_known: dict[tuple[str, Shape], Builder] = {}
-"""Networks of this process's source that were examined: by spec and shape."""
+_known: dict[tuple[str, Shape, str | None], Builder] = {}
+"""Networks of this process's source that were examined: by spec, shape and what is frozen."""
 _runs_here = False
 atexit.register(close)

@@ -182,7 +182,7 @@ def _candidates(
     seen: dict[tuple[str, TrainConfig], str] = {}
     for one, config in zip(models, configs, strict=True):
         check_fit(config, dataset)
-        network = resolve(one.spec, shape_of(dataset, config))
+        network = resolve(one.spec, shape_of(dataset, config), config.freeze)
         known = seen.setdefault((network.spec, config), one.label)
         if known != one.label or any(one.label == candidate.label for candidate in found):
             raise UsageError(

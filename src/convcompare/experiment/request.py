@@ -29,7 +29,7 @@ CHANNELS_HINT = "3 repeats grey images, 1 averages colour images"
 JOBS_HINT = f"a number from 1 to {MOST_JOBS}, or auto"
 SETTINGS = (
     *("epochs", "batch_size", "lr", "optimizer"),
-    *("image_size", "train_images", "val_fraction", "select", "devices"),
+    *("image_size", "train_images", "val_fraction", "select", "freeze", "devices"),
 )
 """The settings of a training (`TrainConfig`) that have an option of their own."""
 
@@ -51,6 +51,7 @@ HELP: Mapping[str, str] = {
     "with commas, each network is trained on each number [default: all].",
     "val_fraction": "Share of the training images to hold out for selection [default: 0].",
     "select": "Epoch whose figures count: last, or best on the images held out [default: last].",
+    "freeze": "Regular expression: parameters in whose names it is found do not train.",
     "settings": "Any other training setting; may be repeated.",
     "name": "Name of the comparison, for `plot`, `report` and `runs`.",
     "baseline": "Reference network [default: the first].",

@@ -78,7 +78,9 @@ class TrialRunner:
         self.train = Batches(dataset.train, dataset, device, devices)
         self.test = Batches(dataset.test, dataset, device, devices)
         self.environment = replace(environment(runtime), compiled=runtime.compile == "on")
-        self._networks = {(network.spec, network.shape): network for network in networks}
+        self._networks = {
+            (network.spec, network.shape, network.freeze): network for network in networks
+        }
         self.loading_seconds = time.perf_counter() - started
 
     def __call__(self, trial: Trial) -> Iterator[Event]:
@@ -171,9 +173,9 @@ class TrialRunner:
         Raises UsageError where its file is no longer the one that the trial was made from.
         """
         shape = shape_of(self.dataset, trial.config)
-        key = (trial.model, shape)
+        key = (trial.model, shape, trial.config.freeze)
         if key not in self._networks:
-            self._networks[key] = resolve(trial.model, shape)
+            self._networks[key] = resolve(*key)
         if self._networks[key].code != trial.code:
             raise UsageError(
                 f"the file of {quote(trial.label or trial.model)} has changed meanwhile",
@@ -230,6 +232,7 @@ class TrialRunner:
         history = self.store.history(trial.id)
         cost = Cost(network.parameters, network.macs, uncounted=network.uncounted)
         run = Run(trial, "failed", history, cost, self.environment, now(), message)
+        run = replace(run, initial_weights=network.initial_weights, frozen=network.frozen)
         self.store.note_failure(run)
         return run
 

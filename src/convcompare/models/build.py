@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,10 +17,11 @@ from .description import Description, describe
 from .findings import Found
 from .given_network import is_given, received
 from .image_setup import draws_random_numbers
-from .library_network import is_library, load_library
+from .library_network import is_library, library_weights, load_library
 from .process_state import ProcessState
 from .shape import Shape
 from .user_network import is_own, load_own
+from .weights_file import WeightsFile
 
 CONTEXT = ("in_channels", "image_size", "num_classes")
 """What a builder is told of the data when it declares a parameter of that name."""
@@ -46,6 +48,10 @@ class Network(Protocol):
     @property
     def code(self) -> str | None:
         """The SHA-256 of its code, where that is not the zoo's."""
+
+    @property
+    def freeze(self) -> str | None:
+        """The regular expression of the parameters that do not train, if there is one."""
 
     @property
     def description(self) -> Description:
@@ -87,9 +93,10 @@ class Builder(Construction):
         return next((one for one in self.description.found if one.name == "hidden state"), None)
 
 
-def resolve(text: str, shape: Shape) -> Builder:
+def resolve(text: str, shape: Shape, freeze: str | None = None) -> Builder:
     """The builder for a spec, its options cast and checked; nothing is built yet.
 
+    `freeze` is a regular expression: parameters in whose names it is found do not train.
     Specs of registered networks are resolved with every default; all others as they were written,
     since their defaults are part of the file or the library that `Builder.code` names.
     """
@@ -104,7 +111,17 @@ def resolve(text: str, shape: Shape) -> Builder:
     written = tuple((name, format_value(value)) for name, value in values.items())
     arguments = {**context, **values}
     whole = str(Spec(spec.name, written))
-    return Builder(whole, function, arguments, shape, origin, code, state)
+    weights = library_weights(spec.name, values) if origin == "library" else None
+    if weights is not None:
+        code = _code_with(code, weights)
+    return Builder(
+        whole, function, arguments, shape, origin, code, state, weights=weights, freeze=freeze
+    )
+
+
+def _code_with(code: str | None, weights: WeightsFile) -> str:
+    """The hash of a library's code and of the weights that a network begins with."""
+    return hashlib.sha256(f"{code} {weights.sha256}".encode()).hexdigest()
 
 
 def origin_of(name: str) -> Origin:

@@ -13,13 +13,16 @@ from torch import Tensor, nn
 
 from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import is_out_of_memory, reason
+from convcompare.core.fine_tuning import InitialWeights
 from convcompare.core.seeding import TrialSeeds
 
 from . import interface
 from .compiler_import import spare_shapes
+from .freezing import freeze
 from .process_state import ProcessState
 from .randomness import drawing, seeded
 from .shape import Shape
+from .weights_file import WeightsFile
 
 spare_shapes()
 
@@ -35,7 +38,9 @@ class Construction:
 
     ``spec`` is the text with every option resolved; ``origin`` is where the network comes from;
     ``code`` is the SHA-256 of the user's own or a plugin's file, or of the name and version of the
-    library; ``state`` has the settings of the process as the user's file has left them.
+    library and of the weights it begins with; ``state`` has the settings of the process as the
+    user's file has left them. ``weights`` is the file of these weights, ``freeze`` the regular
+    expression of the parameters that do not train.
     """
 
     spec: str
@@ -45,9 +50,14 @@ class Construction:
     origin: Origin
     code: str | None = None
     state: ProcessState | None = None
+    weights: WeightsFile | None = None
+    freeze: str | None = None
 
     def build(self, seed: int, device: str = "cpu") -> nn.Module:
-        """A network with the initial weights that `seed` draws."""
+        """A network with the initial weights that `seed` draws, or those of its file.
+
+        On ``meta`` there are no weights, and none are loaded.
+        """
         if self.origin == "registry":
             with torch.random.fork_rng([]), torch.device(device):
                 torch.manual_seed(TrialSeeds(seed).initialisation)
@@ -94,7 +104,17 @@ class Construction:
                 f"{quote(self.spec)} gives a {type(model).__name__}, not a network",
                 "it must return a `torch.nn.Module`",
             )
+        if self.weights is not None and torch.empty(0).device.type != "meta":
+            self.loaded(model)
+        if self.freeze is not None:
+            freeze(model, self.freeze, self.spec)
         return model
+
+    def loaded(self, model: nn.Module) -> InitialWeights | None:
+        """Put the weights of its file into a network; what they are, None for a fresh network."""
+        if self.weights is None:
+            return None
+        return self.weights.load(model, self.shape.num_classes, self.shape.in_channels)
 
     @cached_property
     def takes_one_image(self) -> bool:

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import in_words, is_out_of_memory, reason
+from convcompare.core.fine_tuning import Frozen, InitialWeights
 from convcompare.core.spec import Spec
 
 from . import examination, inspection, interface
 from .construction import Construction
 from .findings import Found
+from .freezing import frozen_part
 from .image_setup import InitialisedFromImages
 from .input_hints import channels_hint, size_hint
 from .mac_counter import Tally
@@ -32,7 +34,8 @@ class Description:
     not. ``unreached`` names the parameters of other people's networks that get no gradient;
     ``image_setup`` says whether the network sets itself up by training images; ``found`` is what
     else a reader of its figures must know; ``other_draws`` is whether numpy's or Python's generator
-    has a part in its initial weights.
+    has a part in its initial weights. ``initial_weights`` are those of a file that it begins with,
+    ``frozen`` is the part of it that does not train; its parameters are not among ``parameters``.
     """
 
     parameters: int
@@ -42,6 +45,8 @@ class Description:
     uncounted: tuple[str, ...] = ()
     found: tuple[Found, ...] = ()
     other_draws: bool = False
+    initial_weights: InitialWeights | None = None
+    frozen: Frozen | None = None
 
 
 def describe(network: Construction, tried: bool) -> Description:
@@ -51,7 +56,8 @@ def describe(network: Construction, tried: bool) -> Description:
     it fails, or does not give one row of num_classes numbers an image.
     """
     # Registered networks are built without memory or arithmetic; a user's file may need both.
-    device = "cpu" if network.origin == "file" else "meta"
+    needs_numbers = network.origin == "file" or network.weights is not None
+    device = "cpu" if needs_numbers else "meta"
     try:
         model, macs, output = _counted(network, device)
     except UsageError as error:
@@ -86,6 +92,8 @@ def describe(network: Construction, tried: bool) -> Description:
         uncounted=macs.uncounted,
         found=found,
         other_draws=network.draws_elsewhere(),
+        initial_weights=network.loaded(model),
+        frozen=frozen_part(model, network.freeze) if network.freeze is not None else None,
     )
 
 

@@ -34,7 +34,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def parameters(model: nn.Module) -> int:
-    """Trainable elements: BatchNorm's affine parameters count, its running statistics do not."""
+    """Trainable elements, none that are frozen: BatchNorm's affine ones count, no statistics."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 

@@ -1,18 +1,25 @@
-"""Networks of libraries: ``torchvision:resnet18`` and ``timm:NAME``, options passed through."""
+"""Networks of libraries: ``torchvision:resnet18`` and ``timm:NAME``, options passed through.
+
+``weights=FILE`` lets them begin with the weights of a file, ``weights=DEFAULT`` (torchvision) and
+``pretrained=true`` (timm) with published ones.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib
 import inspect
-from collections.abc import Callable
-from typing import Any, Literal
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from convcompare.core.errors import ModelError, did_you_mean, quote
 from convcompare.core.spec import Option
 
+from . import published_weights
 from .shape import Shape
 from .torchvision_import import import_torchvision
+from .weights_file import SUFFIXES, WeightsFile, local_file
 
 Loaded = tuple[Callable[..., Any], dict[str, Option], str]
 """A function that builds the network, the options it takes, a hash of the library's version."""
@@ -31,6 +38,43 @@ def load_library(name: str) -> Loaded:
     """What builds the network `name`; ModelError where there is no such library or network."""
     library, _, network = name.partition(":")
     return _torchvision(network) if library == "torchvision" else _timm(network)
+
+
+def library_weights(name: str, values: Mapping[str, Any]) -> WeightsFile | None:
+    """The weights that the options `values` of a network ask for; None for a fresh network.
+
+    Published ones are downloaded if they are not here. Raises ModelError if there are no such
+    weights, DataError if they cannot be had.
+    """
+    library, _, network = name.partition(":")
+    file, published = values.get("weights"), values.get("pretrained", False)
+    if file is not None and published:
+        raise ModelError(
+            f"{quote(name)} cannot begin with two sets of weights", "leave `pretrained` out"
+        )
+    if library == "timm":
+        how = _timm_fit(network) if file is not None or published else {}
+        if published:
+            return published_weights.timm_weights(network, **how)
+        return None if file is None else local_file(file, **how)
+    if file is None or str(file).endswith(SUFFIXES):
+        return None if file is None else local_file(file)
+    models = import_torchvision().models
+    return published_weights.torchvision_weights(network, file, models)
+
+
+def _timm_fit(network: str) -> dict[str, Any]:
+    """How timm puts the weights of a file into a network, as its own loading does it."""
+    library = importlib.import_module("timm")
+    module = sys.modules[library.model_entrypoint(network).__module__]
+    found = library.get_pretrained_cfg(network)
+    first = getattr(found, "first_conv", None) or ()
+    first = (first,) if isinstance(first, str) else first
+    return {
+        "renamed": getattr(module, "checkpoint_filter_fn", None),
+        "inputs": tuple(f"{layer}.weight" for layer in first),
+        "adapt": importlib.import_module("timm.models").adapt_input_conv,
+    }
 
 
 def default_shape(name: str) -> Shape | None:
@@ -84,9 +128,11 @@ def _torchvision(name: str) -> Loaded:
         sized: dict[str, Any] = {"image_size": image_size} if "image_size" in declared else {}
         if "input_size" in declared:  # MaxViT, whose windows follow from it
             sized = {"input_size": (image_size, image_size)}
+        if options.pop("weights", None) and "transform_input" in declared:
+            options.setdefault("transform_input", True)  # as with torchvision's own loading
         return builder(num_classes=num_classes, **{**sized, **fixed, **options})
 
-    options = {"weights": Option("weights", Literal[None], None), **_options(declared)}
+    options = {"weights": Option("weights", str | None, None), **_options(declared)}
     return build, options, _version("torchvision", library)
 
 
@@ -107,11 +153,15 @@ def _timm(name: str) -> Loaded:
 
     def build(in_channels: int, image_size: int, num_classes: int, **options: Any) -> Any:
         sized = {"img_size": image_size} if "img_size" in declared else {}
-        pretrained = options.pop("pretrained", False)
+        options = {n: v for n, v in options.items() if n not in beginning}
         context = {"in_chans": in_channels, "num_classes": num_classes, **sized}
-        return library.create_model(name, pretrained=pretrained, **context, **options)
+        return library.create_model(name, **context, **options)
 
-    options = {"pretrained": Option("pretrained", bool, False), **_options(declared)}
+    beginning = {
+        "pretrained": Option("pretrained", bool, False),
+        "weights": Option("weights", str | None, None),
+    }
+    options = beginning | _options(declared)
     return build, options, _version("timm", library)
 
 

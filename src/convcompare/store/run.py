@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 from convcompare.core.config import TrainConfig
+from convcompare.core.fine_tuning import Frozen, InitialWeights
 
 from .cost import Cost, Environment, Latency, Timing
 from .json_fields import APART, OMITTED, to_record
@@ -127,6 +128,10 @@ class Run:
     """Test accuracy by logits averaged over several views of each image, where it was asked for."""
     train_evaluation: TrainEvaluation | None = field(default=None, metadata=OMITTED)
     """The final network on training images; None in runs from before it was recorded."""
+    initial_weights: InitialWeights | None = field(default=None, metadata=OMITTED)
+    """The weights of a file that the network began with; None if it began with drawn ones."""
+    frozen: Frozen | None = field(default=None, metadata=OMITTED)
+    """The part of the network that did not train; None if all of it did."""
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):

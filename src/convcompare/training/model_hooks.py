@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from convcompare.core.seeding import TrialSeeds
+from convcompare.models.freezing import hold
 from convcompare.models.image_setup import InitialisedFromImages
 from convcompare.models.randomness import seeded
 
@@ -51,7 +52,12 @@ def initialise(model: nn.Module, train: Batches, seeds: TrialSeeds) -> None:
         model.initialise_from(train.take(rows)[0])
 
 
-def begin_epoch(model: nn.Module, epoch: int) -> None:
-    """Tell a network which epoch begins, where it wants to know."""
+def begin_epoch(model: nn.Module, epoch: int, frozen: str | None = None) -> None:
+    """Tell a network which epoch begins, where it wants to know.
+
+    What the regular expression `frozen` matches does not train whatever the network says.
+    """
     if isinstance(model, ChangedByEpoch):
         model.begin_epoch(epoch)
+        if frozen is not None:
+            hold(model, frozen)

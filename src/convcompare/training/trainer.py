@@ -156,7 +156,7 @@ class Trainer:
         self.epoch = epoch
 
     def _next_epoch(self) -> Epoch:
-        model_hooks.begin_epoch(self.model, self.epoch)
+        model_hooks.begin_epoch(self.model, self.epoch, self.config.freeze)
         self.model.train()
         self.progress.step, self.progress.steps = 0, self._steps_left()
         share = self._images_of_the_pass() / len(self.train_batches)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from convcompare.comparison import beginnings
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.score import Score
@@ -119,6 +120,7 @@ def notes(comparison: Comparison) -> list[str]:
     if words and comparison.seeds > 1:
         found.append(f"verdicts and score: {words}")
     found += conditions.notes
+    found += beginnings.lines(beginnings.beginnings(comparison.groups))
     found += in_doubt(comparison.groups)
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"

@@ -86,6 +86,8 @@ def _facts(store: RunStore, comparison: Comparison) -> dict[str, str]:
             trial = run.trial
             note("network", trial.model)
             note("code", (trial.code or "")[:12])
+            if run.initial_weights:
+                note("initial weights", run.initial_weights.sha256[:12])
             note("data set", trial.dataset)
             note("data", trial.data[:12])
             for name, value in to_record(trial.config).items():

@@ -1,0 +1,47 @@
+"""Networks that begin with trained weights, or of which a part is frozen: in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from convcompare.core.fine_tuning import Frozen, InitialWeights
+
+from .model_runs import ModelRuns
+
+Beginning = tuple[str, InitialWeights | None, Frozen | None]
+"""The label of a network, the weights it begins with, what of it is frozen."""
+
+
+def lines(networks: Iterable[Beginning]) -> Iterator[str]:
+    """A line for each network that is not drawn anew and trained as a whole."""
+    for label, weights, frozen in networks:
+        said = [one.words for one in (weights, frozen) if one is not None]
+        if said:
+            yield f"{label}: {'; '.join(said)}"
+
+
+def beginnings(groups: Iterable[ModelRuns]) -> list[Beginning]:
+    """How the networks of runs began, by their records."""
+    return [(g.label, g.runs[0].initial_weights, g.runs[0].frozen) for g in groups]
+
+
+def mixed(groups: Sequence[ModelRuns]) -> Iterator[tuple[str, str]]:
+    """A warning if some networks begin with trained weights and others with drawn ones."""
+    trained = [g.label for g in groups if g.runs[0].initial_weights is not None]
+    fresh = [g.label for g in groups if g.label not in trained]
+    if trained and fresh:
+        yield (
+            f"the comparison mixes pretrained and fresh networks: {_named(trained)} "
+            f"{'begins' if len(trained) == 1 else 'begin'} with trained weights, "
+            f"{_named(fresh)} with drawn ones",
+            "what the weights were trained on counts as training too: compare networks that begin "
+            "alike",
+        )
+
+
+def _named(labels: Sequence[str]) -> str:
+    if len(labels) <= 3:
+        return (
+            " and ".join(labels) if len(labels) < 3 else f"{labels[0]}, {labels[1]} and {labels[2]}"
+        )
+    return f"{labels[0]} and {len(labels) - 1} more"

@@ -1,0 +1,59 @@
+"""Parameters that do not train: those whose names match a regular expression."""
+
+from __future__ import annotations
+
+import re
+
+from torch import nn
+
+from convcompare.core.errors import ModelError, quote
+from convcompare.core.fine_tuning import Frozen
+
+SHOWN = 3
+"""Names at the beginning and at the end of a network that a hint lists."""
+
+
+def freeze(model: nn.Module, pattern: str, label: str) -> None:
+    """Stop the parameters in whose names `pattern` is found from training (`re.search`).
+
+    Raises ModelError, with names of parameters, if it is found in none of them or leaves none.
+    """
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    matched = [name for name in trained if re.search(pattern, name)]
+    if not matched or len(matched) == len(trained):
+        what = "matches no parameter of" if not matched else "leaves nothing to train of"
+        raise ModelError(
+            f"`--freeze {pattern}` {what} {quote(label)}", f"its parameters: {_some([*trained])}"
+        )
+    for name in matched:
+        trained[name].requires_grad_(False)
+
+
+def hold(model: nn.Module, pattern: str) -> None:
+    """Freeze the same parameters again, after a network itself has changed what trains."""
+    for name, parameter in model.named_parameters():
+        if re.search(pattern, name):
+            parameter.requires_grad_(False)
+
+
+def frozen_part(model: nn.Module, pattern: str) -> Frozen:
+    """What `freeze` left of a network, counted."""
+    named = dict(model.named_parameters())
+    kept = [p for name, p in named.items() if re.search(pattern, name)]
+    norms = sum(map(_is_updated, model.modules()))
+    return Frozen(len(kept), len(named), sum(p.numel() for p in kept), norms)
+
+
+def _is_updated(module: nn.Module) -> bool:
+    """Whether a module has running statistics, and parameters that are all frozen."""
+    parameters = [*module.parameters(recurse=False)]
+    running = getattr(module, "running_mean", None) is not None
+    return running and bool(parameters) and not any(p.requires_grad for p in parameters)
+
+
+def _some(names: list[str]) -> str:
+    if len(names) <= 2 * SHOWN + 1:
+        return ", ".join(map(quote, names))
+    first, last = names[:SHOWN], names[-SHOWN:]
+    between = f"{len(names) - 2 * SHOWN} more"
+    return ", ".join([*map(quote, first), between, *map(quote, last)])

@@ -1,0 +1,87 @@
+"""Parameters that do not train."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from convcompare.core.config import TrainConfig
+from convcompare.core.errors import ModelError, UsageError
+from convcompare.data.dataset import Dataset
+from convcompare.models.build import resolve
+from convcompare.models.shape import Shape
+from convcompare.store.run import Trial
+from convcompare.training.batches import Batches
+from convcompare.training.trainer import Trainer
+
+SHAPE = Shape(3, 8, 4)
+
+
+def trained(dataset: Dataset, spec: str, freeze: str, **settings: object) -> tuple[dict, dict]:
+    """The state of a network before and after two epochs."""
+    shape = Shape(dataset.channels, dataset.image_size, len(dataset.classes))
+    config = TrainConfig(epochs=2, freeze=freeze, **settings)
+    model = resolve(spec, shape, freeze).build(0)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    device = torch.device("cpu")
+    batches = [Batches(split, dataset, device) for split in (dataset.train, dataset.test)]
+    list(Trainer(model, *batches, config, 0))
+    return before, model.state_dict()
+
+
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "sgd", "weight_decay": 0.1},
+                                      {"optimizer": "muon", "lr": 0.1}])  # fmt: skip
+def test_frozen_parameters_keep_their_bits_and_the_others_move(
+    tiny: Dataset, settings: dict[str, object]
+) -> None:
+    before, after = trained(tiny, "cnn:depth=2,hidden=8", r"^conv1\.", **settings)
+    names = [name for name in before if "running" not in name and "num_batches" not in name]
+    kept = {name for name in names if torch.equal(before[name], after[name])}
+    assert kept == {name for name in names if name.startswith("conv1.")} != set()
+
+
+def test_running_statistics_of_a_frozen_batchnorm_still_move(tiny: Dataset) -> None:
+    before, after = trained(tiny, "cnn:depth=2,hidden=8,norm=batch", "bn|norm")
+    moved = [n for n in before if n.endswith("running_mean") and not before[n].equal(after[n])]
+    norms = [n for n in before if n.endswith("running_mean")]
+    assert moved == norms != []
+    description = resolve("cnn:depth=2,hidden=8,norm=batch", SHAPE, "bn|norm").description
+    assert description.frozen and description.frozen.updated_norms == len(norms)
+
+
+def test_counts_add_up() -> None:
+    whole = resolve("fcn:hidden=16x8", SHAPE).description
+    part = resolve("fcn:hidden=16x8", SHAPE, r"^fc1|fc2\.bias").description
+    assert part.frozen is not None and whole.frozen is None
+    assert part.parameters + part.frozen.parameters == whole.parameters
+    assert part.macs == whole.macs, "of a forward pass, which runs as ever"
+
+
+def test_what_a_network_switches_on_again_stays_frozen(tiny: Dataset) -> None:
+    before, after = trained(tiny, "speedrun:widths=4x4", r"\.bias$", batch_size=64)
+    kept = [name for name in before if name.endswith(".bias")]
+    assert kept and all(torch.equal(before[name], after[name]) for name in kept)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [("nothing-here", "matches no parameter"), ("weight|bias", "leaves nothing")],
+)
+def test_nothing_and_everything_are_refused(pattern: str, said: str) -> None:
+    with pytest.raises(ModelError, match=f"`--freeze .*` {said}") as caught:
+        resolve("fcn", SHAPE, pattern).build(0)
+    assert "weight`" in (caught.value.hint or "") and "\n" not in str(caught.value)
+
+
+def test_a_pattern_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="`--freeze` cannot be `\\(`: missing \\)"):
+        TrainConfig().replace({"freeze": "("})
+
+
+def test_it_is_part_of_a_trial_only_when_it_is_given() -> None:
+    def trial(config: TrainConfig) -> str:
+        return Trial("fcn", "mnist", "0", 0, config).id
+
+    assert "freeze" not in TrainConfig().identity()
+    frozen = TrainConfig().replace({"freeze": "^conv"})
+    assert len({trial(TrainConfig()), trial(frozen), trial(TrainConfig(freeze="conv"))}) == 3
