@@ -4,6 +4,8 @@ import dataclasses
 import math
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from convcompare.comparison import predictions, run_figures
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from tests.support.runs import run
+from tests.support.cli import Result
+from tests.support.runs import run as made_run
 
 
 @st.composite
@@ -30,6 +33,42 @@ def metric(name: str, logits: np.ndarray, labels: np.ndarray) -> float:
     value = register.metric[name].function(logits, labels)
     assert isinstance(value, float)
     return value
+
+
+@settings(max_examples=30)
+@given(made())
+def test_figures_of_each_class_agree_with_counting_pairs(
+    case: tuple[np.ndarray, np.ndarray],
+) -> None:
+    logits, labels = case
+    scores = torch.tensor(logits).double().log_softmax(1).numpy()
+    guesses, areas, f1 = logits.argmax(1), [], []
+    for k in range(logits.shape[1]):
+        own, others = scores[labels == k, k], scores[labels != k, k]
+        won = [(a > b) + (a == b) / 2 for a in own for b in others]
+        areas += [np.mean(won)] if won else []
+        right, taken, there = (
+            np.sum(both) for both in ((guesses == k) & (labels == k), guesses == k, labels == k)
+        )
+        if taken + there:
+            precision, recall = right / max(taken, 1), right / max(there, 1)
+            f1.append(2 * precision * recall / (precision + recall) if right else 0.0)
+    assert metric("macro-f1", *case) == pytest.approx(np.mean(f1))
+    if len(np.unique(labels)) < 2:
+        assert math.isnan(metric("auroc", *case))
+    else:
+        assert metric("auroc", *case) == pytest.approx(np.mean(areas))
+
+
+def test_figures_of_each_class_are_those_of_scikit_learn() -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(0, 2, (300, 5)), np.arange(300) % 5
+    probabilities = torch.tensor(logits).softmax(1).numpy()
+    theirs = sklearn.roc_auc_score(labels, probabilities, multi_class="ovr")
+    assert metric("auroc", logits, labels) == pytest.approx(theirs)
+    theirs = sklearn.f1_score(labels, logits.argmax(1), average="macro")
+    assert metric("macro-f1", logits, labels) == pytest.approx(theirs)
 
 
 @settings(max_examples=40)
@@ -139,7 +178,7 @@ def test_metrics_need_no_torch() -> None:
 
 
 def test_gaps_and_epochs_of_a_history() -> None:
-    base = run("fcn", 0)
+    base = made_run("fcn", 0)
     history = tuple(
         dataclasses.replace(base.history[0], epoch=i + 1, test_accuracy=a)
         for i, a in enumerate((0.5, 0.9, 0.85, 0.95))
@@ -150,3 +189,26 @@ def test_gaps_and_epochs_of_a_history() -> None:
     assert [run_figures.epochs_to(trained, a) for a in (0.5, 0.9, 0.92, 0.99)] == [1, 2, 4, None]
     with pytest.raises(ValueError, match="no epoch"):
         run_figures.loss_gap(dataclasses.replace(base, history=()))
+
+
+def test_a_figure_that_few_classes_have_not_is_not_known(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    images = (rng.integers(0, 99, (90, 6, 6)) + labels[:, None, None] * 50).astype(np.uint8)
+    arrays = {"x_train": images[:60], "y_train": labels[:60]}
+    np.savez(tmp_path / "few.npz", **arrays, x_test=images[60:], y_test=labels[60:])
+    few = ("top-5-accuracy", "macro-f1", "auroc")
+    options = ("--seeds=3", "--epochs=30", "--batch-size=20", "--lr=0.01", "--format=json")
+    asked = ("--columns", ",".join(few), "--verdict-on", ",".join(few))
+    networks = ("fcn:hidden=4", "fcn:hidden=8")
+    done = run("compare", *networks, "--dataset=npz:few.npz", *options, *asked)
+    assert done.code == 0, done.err
+    told = [w["warning"] for w in done.json()["warnings"]]
+    assert any(t.endswith("it has no value of five classes or fewer") for t in told), told
+    by_figure = {c["figure"]: c["value"] for c in done.json()["contrasts"]}
+    assert by_figure["top-5-accuracy"] is None
+    assert None not in (by_figure["macro-f1"], by_figure["auroc"])
+    shown = run("runs", "latest", "--columns", ",".join(few), "--format=csv").out.splitlines()
+    assert all(line.split(",")[shown[0].split(",").index(few[0])] == "" for line in shown[1:3])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,49 @@ def test_a_package_that_is_missing_is_named(
 def test_a_format_that_is_not_known_gets_a_suggestion(run: Run) -> None:
     result = run("runs", "export", "--to", "tensorbord")
     assert (result.code, result.err.splitlines()[1]) == (2, " hint: did you mean `tensorboard`?")
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the library, whatever it imports
+def test_wandb_has_every_epoch_of_every_run_once_and_uploads_nothing(
+    compared: cc.Result, run: Run, tmp_path: Path
+) -> None:
+    pytest.importorskip("wandb")
+    for _ in range(2):
+        assert run("runs", "export", "--to", "wandb").code == 0
+    folders = sorted((tmp_path / "convcompare-wandb" / "wandb").glob("offline-run-*"))
+    runs = {one.id: one for g in compared.assessment.comparison.groups for one in g.runs}
+    assert sorted(folder.name[-12:] for folder in folders) == sorted(runs)
+    for folder in folders:
+        one = runs[folder.name[-12:]]
+        records = list(wandb_records(folder / f"run-{one.id}.wandb"))
+        begun = next(record.run for record in records if record.HasField("run"))
+        config = {item.key: item.value_json for item in begun.config.update}
+        assert (begun.project, config["seed"]) == ("convcompare-mnist-mini", str(one.trial.seed))
+        history = [
+            {
+                (item.key or item.nested_key[0]): json.loads(item.value_json)
+                for item in r.history.item
+            }
+            for r in records
+            if r.HasField("history")
+        ]
+        assert [row["epoch"] for row in history] == [1, 2]
+        assert [row["loss/test"] for row in history] == [e.test_loss for e in one.history]
+
+
+def wandb_records(path: Path) -> Iterator[Any]:
+    """The records of a run's file: LevelDB's log format behind a header of seven bytes."""
+    from wandb.proto import wandb_internal_pb2
+
+    data, place, parts = path.read_bytes(), 7, b""
+    while place + 7 <= len(data):
+        left = 32768 - place % 32768
+        if left < 7:
+            place += left
+            continue
+        size, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        parts += data[place + 7 : place + 7 + size]
+        place += 7 + size
+        if kind in (1, 4):  # whole, or the last part
+            yield wandb_internal_pb2.Record.FromString(parts)
+            parts = b""

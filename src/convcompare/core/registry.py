@@ -217,7 +217,8 @@ class Registries:
       ``classes``, ``train``, ``test`` and ``source`` are what `convcompare datasets` lists.
     - ``metric``: (`Logits`, `Labels`) → float. Keywords ``best``: ``"high"`` or ``"low"``;
       ``unit`` of verdicts: ``"points"`` for a share, which is shown times 100; ``no_verdict``: why
-      differences of it mislead, so that no verdict is given on it.
+      differences of it mislead, so that no verdict is given on it; ``undefined``: of which data
+      it is nan, in words such as "of five classes or fewer".
     - ``plot``: (`PlotSource`) → list of `Drawing`.
 
     ``study``, ``executor`` and ``export`` are for the tool itself and may change in any version.

@@ -55,6 +55,10 @@ def not_recorded(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterato
             models.update(dict.fromkeys(verdict.refusal.models))
     for name, models in lacking.items():
         measure = named(name)
+        if measure.undefined:
+            text = f"{measure.quantity.noun}: not known of {', '.join(models)}"
+            yield f"{text}, since it has no value {measure.undefined}", "leave it out"
+            continue
         text = f"{measure.quantity.noun}: not recorded of {', '.join(models)}"
         yield text, recording_command(comparison, measure)
 

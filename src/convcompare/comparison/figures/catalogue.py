@@ -122,7 +122,10 @@ def _metric(name: str) -> Measure:
     noun, unit = name.replace("-", " "), str(entry.info.get("unit", ""))
     quantity = q.difference(name, noun, entry.info.get("best"), unit)
     scores = values.IMAGE_SCORES.get(name)
-    return Measure(name, quantity, "mean", values.metric(entry), of_images=scores)
+    undefined = str(entry.info.get("undefined", ""))
+    return Measure(
+        name, quantity, "mean", values.metric(entry), of_images=scores, undefined=undefined
+    )
 
 
 def _epochs_to(text: str) -> Measure:

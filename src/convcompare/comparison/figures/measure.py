@@ -52,6 +52,8 @@ class Measure:
     """Whether it is one of the network before the training."""
     epochs: int = 0
     """The epochs that a run must have for it."""
+    undefined: str = ""
+    """Of which data it has no value, in words that follow "it has no value"; empty for none."""
 
     @property
     def grows(self) -> bool:

@@ -30,7 +30,7 @@ def worst_class_accuracy(logits: Logits, labels: Labels) -> float:
     return float(np.nanmin(class_accuracies(logits, labels)))
 
 
-@register.metric("top-5-accuracy", best="high", unit="points")
+@register.metric("top-5-accuracy", best="high", unit="points", undefined="of five classes or fewer")
 def top_5_accuracy(logits: Logits, labels: Labels) -> float:
     """Share of images whose class has one of the five highest logits; a tie counts as a miss.
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from convcompare.comparison import run_figures
 from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.figures import values
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.score import Score
 from convcompare.comparison.stats.estimates import Estimate, over_seeds
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
-from convcompare.store.run import Run
 
 from . import cells
 from .cells import Context, Figure
@@ -214,15 +214,10 @@ def named(name: str) -> tuple[Figure, ...]:
 def _metric(name: str) -> Figure:
     """A metric of the stored predictions, its mean over the runs."""
     entry = register.metric[name]
+    read = values.metric(entry)
 
     def value(group: ModelRuns, context: Context) -> Estimate | None:
-        def of_run(run: Run) -> float:
-            found = context.store.predictions(run)
-            result: float = entry.function(found.logits, found.labels)
-            return result
-
-        estimate = group.mean(of_run)
-        return estimate if estimate and math.isfinite(estimate.value) else None
+        return group.mean(lambda run: read(run, context.store))
 
     column = Column(
         name, name.replace("-", " "), show=cells.fraction, best=entry.info.get("best"), priority=3

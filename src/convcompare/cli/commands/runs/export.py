@@ -13,7 +13,12 @@ from ...console import out as results
 from ...console import show_warning, talk
 from ...output import end
 
-PLACES = {"csv": "convcompare-export", "tensorboard": "convcompare-tensorboard", "mlflow": "mlruns"}
+PLACES = {
+    "csv": "convcompare-export",
+    "tensorboard": "convcompare-tensorboard",
+    "mlflow": "mlruns",
+    "wandb": "convcompare-wandb",
+}
 
 
 def export(
@@ -22,25 +27,26 @@ def export(
         str,
         o.option(
             "--to", "-t", metavar="FORMAT", panel=o.OUTPUT, autocompletion=c.export_names,
-            help="csv (the default), tensorboard or mlflow.",
+            help="csv (the default), tensorboard, mlflow or wandb.",
         ),
     ] = "csv",
     out: Annotated[
         str | None,
         o.option(
             "--out", "-o", panel=o.OUTPUT,
-            help="Folder (convcompare-export, convcompare-tensorboard or mlruns); mlflow takes the "
-            "URI of a server or a data base as well.",
+            help="Folder (convcompare-export, -tensorboard or -wandb, or mlruns); "
+            "mlflow takes the URI of a server or a data base as well.",
         ),
     ] = None,
     store: o.Store = Path("runs"),
     quiet: o.Quiet = False,
 ) -> None:  # fmt: skip
-    """Write runs for other programs: CSV for data frames, TensorBoard, MLflow.
+    """Write runs for other programs: CSV, TensorBoard, MLflow, Weights & Biases.
 
     $ convcompare runs export
     $ convcompare runs export --to tensorboard --out events
     $ convcompare runs export mnist --to mlflow --out sqlite:///mlflow.db
+    $ convcompare runs export --to wandb
 
     Written again, what is there is replaced or left as it is, never doubled.
     """
