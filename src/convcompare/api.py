@@ -141,14 +141,15 @@ def compare(
     """Train networks under the same conditions, as ``convcompare compare`` does.
 
     What has run is reused, what is incomplete is continued, and the trials and the store are those
-    of the command line. Nothing is printed; warnings are Python's (`UserWarning`).
+    of the command line. A notebook shows the progress in a line, elsewhere nothing is printed;
+    warnings are Python's (`UserWarning`).
 
     Args:
         models: Networks as they are typed (NAME, NAME:option=value, file.py:Net), or classes and
             functions that build one, told in_channels, image_size and num_classes where they have
             parameters of these names; one or several.
         {options}
-        reporter: Told of the progress [default: nobody].
+        reporter: Told of the progress [default: a line in a notebook, else nobody].
 
     `max_time` is in seconds here, `settings` a mapping, `columns` and `lr_grid` are sequences.
     `dataset` can also be (x_train, y_train, x_test, y_test) as arrays or tensors, or (train, test)
@@ -162,8 +163,8 @@ def compare(
     """
     from .core import openmp
     from .experiment import foreign_code
+    from .experiment.notebook import interruptible, suitable_reporter
     from .experiment.planning import prepare
-    from .experiment.reporter import QuietReporter
     from .experiment.session import run
     from .models.process_state import standard_settings
 
@@ -213,8 +214,8 @@ def compare(
             fresh=fresh,
             columns=_columns(columns),
         )
-        told = reporter or QuietReporter()
-        with openmp.asked(), standard_settings():
+        told = reporter or suitable_reporter()
+        with interruptible(told), openmp.asked(), standard_settings():
             plan = prepare(request, told)
             return Result(run(plan, told), plan.sources, request.columns)
     finally:
@@ -407,7 +408,13 @@ class Result:
 
         told = io.StringIO()
         console = Console(
-            file=told, width=10_000, highlight=False, markup=False, emoji=False, force_jupyter=False
+            file=told,
+            width=10_000,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            force_jupyter=False,
+            force_terminal=False,
         )
         print_table(console, self._table, None)
         blocks = verdict_blocks(self.assessment, None)
@@ -424,7 +431,8 @@ class Result:
 
         comparison = self.assessment.comparison
         caption = f"{len(comparison.groups)} networks on {comparison.conditions.dataset}"
-        return excerpt(self._table, caption, (self.verdicts, self.warnings))
+        told = [f"warning: {one}" for one in self.warnings]
+        return excerpt(self._table, caption, (self.verdicts, told))
 
     @property
     def _table(self) -> Table:
@@ -435,6 +443,9 @@ class Result:
 
 class Drawings(tuple["Drawing", ...]):
     """Figures, each with its data and its caption; a notebook shows them."""
+
+    def __repr__(self) -> str:
+        return f"<figures: {', '.join(drawing.name for drawing in self)}>"
 
     def save(self, folder: str | Path, kind: str = "png") -> list[Path]:
         """Write each figure, and its data beside it as CSV; the paths of the figures."""

@@ -4,7 +4,7 @@
     ├── UsageError                2      the request cannot be met as it was written
     │   └── ModelError            2      a network does not build, or does not fit the data set
     │       └── ProcessDied       2      the process that had its code died of it
-    ├── DataError                 3      a data set or weights are not available, or not as published
+    ├── DataError                 3      a data set or weights are not available, or are others
     ├── StoreError                4      the run store is damaged or cannot be written
     │   ├── Damaged               4      what is read is not what was written
     │   └── LeaseLost             4      another process has taken over what this one wrote
@@ -36,6 +36,11 @@ class ConvcompareError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of a traceback."""
+        lines = [f"{type(self).__name__}: {self.message}"]
+        return [*lines, f" hint: {self.hint}"] if self.hint else lines
 
     def reword(self, words: Callable[[str], str]) -> None:
         """Say the same in the words of another caller, who sees the hint behind the message."""

@@ -161,7 +161,14 @@ def _class(value: type, seen: dict[int, int]) -> Iterator[str | bytes]:
     yield f"class {value.__name__}"
     for base in value.__bases__:
         yield from _parts(base, seen)
-    hidden = ("__dict__", "__weakref__", "__module__", "__doc__", "__firstlineno__")
+    hidden = (
+        "__dict__",
+        "__weakref__",
+        "__module__",
+        "__doc__",
+        "__firstlineno__",
+        "__static_attributes__",
+    )
     for name in sorted(vars(value)):
         if name not in hidden:
             yield name
