@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import ModelError, UsageError
 from convcompare.data.dataset import Dataset
-from convcompare.models.build import resolve
+from convcompare.models.build import Builder, resolve
 from convcompare.models.shape import Shape
 from convcompare.store.run import Trial
 from convcompare.training.batches import Batches
@@ -85,3 +86,35 @@ def test_it_is_part_of_a_trial_only_when_it_is_given() -> None:
     assert "freeze" not in TrainConfig().identity()
     frozen = TrainConfig().replace({"freeze": "^conv"})
     assert len({trial(TrainConfig()), trial(frozen), trial(TrainConfig(freeze="conv"))}) == 3
+
+
+class _Own(nn.Module):
+    """A lazy layer, and two layers that share their weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.LazyLinear(6)
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.second.weight = self.first.weight
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.second(self.first(self.stem(images.flatten(1))).relu()))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "frozen"),
+    [
+        ("^second", {"first.weight", "second.bias"}),
+        ("stem", {"stem.weight", "stem.bias"}),
+        ("bias", {"stem.bias", "first.bias", "second.bias", "head.bias"}),
+    ],
+)
+def test_shared_and_lazy_parameters(pattern: str, frozen: set[str]) -> None:
+    builder = Builder("own", _Own, {}, SHAPE, "file", freeze=pattern, tried=False)
+    model = builder.build(0)
+    assert {name for name, p in model.named_parameters() if not p.requires_grad} == frozen
+    counted = builder.description.frozen
+    assert counted and (counted.tensors, counted.of_tensors) == (len(frozen), 7)
+    every = sum(p.numel() for p in model.parameters())
+    assert builder.description.parameters + counted.parameters == every

@@ -61,7 +61,9 @@ class Construction:
         if self.origin == "registry":
             with torch.random.fork_rng([]), torch.device(device):
                 torch.manual_seed(TrialSeeds(seed).initialisation)
-                return self._made()
+                model = self._made()
+            self._freeze(model)
+            return model
         model = self._foreign(seed, device)
         interface.guard(model, *self._input_needs)
         return model
@@ -88,7 +90,12 @@ class Construction:
                 "leave the scripting out; `--compile on` compiles the steps of a training",
             )
         model.register_forward_hook(interface.take_logits)
+        self._freeze(model)
         return model
+
+    def _freeze(self, model: nn.Module) -> None:
+        if self.freeze is not None:
+            freeze(model, self.freeze, self.spec)
 
     def _made(self) -> nn.Module:
         try:
@@ -106,8 +113,6 @@ class Construction:
             )
         if self.weights is not None and torch.empty(0).device.type != "meta":
             self.loaded(model)
-        if self.freeze is not None:
-            freeze(model, self.freeze, self.spec)
         return model
 
     def loaded(self, model: nn.Module) -> InitialWeights | None:

@@ -19,7 +19,8 @@ def freeze(model: nn.Module, pattern: str, label: str) -> None:
     Raises ModelError, with names of parameters, if it is found in none of them or leaves none.
     """
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    matched = [name for name in trained if re.search(pattern, name)]
+    found = _matched(model, pattern)
+    matched = [name for name, p in trained.items() if id(p) in found]
     if not matched or len(matched) == len(trained):
         what = "matches no parameter of" if not matched else "leaves nothing to train of"
         raise ModelError(
@@ -31,17 +32,24 @@ def freeze(model: nn.Module, pattern: str, label: str) -> None:
 
 def hold(model: nn.Module, pattern: str) -> None:
     """Freeze the same parameters again, after a network itself has changed what trains."""
-    for name, parameter in model.named_parameters():
-        if re.search(pattern, name):
-            parameter.requires_grad_(False)
+    for parameter in _matched(model, pattern).values():
+        parameter.requires_grad_(False)
 
 
 def frozen_part(model: nn.Module, pattern: str) -> Frozen:
     """What `freeze` left of a network, counted."""
-    named = dict(model.named_parameters())
-    kept = [p for name, p in named.items() if re.search(pattern, name)]
+    kept = _matched(model, pattern).values()
     norms = sum(map(_is_updated, model.modules()))
-    return Frozen(len(kept), len(named), sum(p.numel() for p in kept), norms)
+    return Frozen(len(kept), len([*model.parameters()]), sum(p.numel() for p in kept), norms)
+
+
+def _matched(model: nn.Module, pattern: str) -> dict[int, nn.Parameter]:
+    """The parameters that have a name in which the pattern is found, each once.
+
+    One that several modules share has several names.
+    """
+    named = model.named_parameters(remove_duplicate=False)
+    return {id(p): p for name, p in named if re.search(pattern, name)}
 
 
 def _is_updated(module: nn.Module) -> bool:
