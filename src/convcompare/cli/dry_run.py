@@ -79,7 +79,7 @@ def power_words(plan: ExperimentPlan) -> str:
     from convcompare.comparison.verdicts import detectable_words
 
     found = spread(_earlier(plan))
-    contrasts = len(plan.candidates) - 1
+    contrasts = len(plan.candidates) - max(1, len(plan.request.sizes))
     asked = plan.request.until_clear
     if asked is None:
         return detectable_words(len(plan.request.seeds), found, contrasts=contrasts)

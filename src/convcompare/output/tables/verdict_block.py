@@ -36,18 +36,21 @@ def verdict_blocks(assessment: Assessment, width: int | None) -> list[tuple[str,
     """
     if len(assessment.comparison.groups) <= MANY:
         return []
-    baselines = list(dict.fromkeys(one.baseline for one in assessment.verdicts))
-    if not assessment.comparison.conditions.sizes:
-        baselines = baselines[:1]
-    found = []
-    for baseline in baselines:
-        against = [one for one in assessment.verdicts if one.baseline == baseline]
-        costs = [one for one in assessment.costs if one.baseline == baseline]
-        found += [_block(panel, costs, width) for panel in panels_of(against)]
-    return found
+    verdicts, costs = assessment.verdicts, assessment.costs
+    if not verdicts:
+        return []
+    first, sizes = verdicts[0].baseline, assessment.comparison.conditions.sizes
+    if sizes:
+        name = f"{sizes[first][0]} on as many images"
+        return [_block(panel, name, costs, width) for panel in panels_of(verdicts)]
+    against = [one for one in verdicts if one.baseline == first]
+    costs = tuple(one for one in costs if one.baseline == first)
+    return [_block(panel, first, costs, width) for panel in panels_of(against)]
 
 
-def _block(panel: ForestPanel, costs: Sequence[Verdict], width: int | None) -> tuple[str, Table]:
+def _block(
+    panel: ForestPanel, baseline: str, costs: Sequence[Verdict], width: int | None
+) -> tuple[str, Table]:
     quantity, is_accuracy = panel.quantity, panel.quantity == ACCURACY
     unit = f"Δ {quantity.unit}".strip() if quantity.scale == "difference" else "ratio"
     times = {one.model: _time(one) for one in costs} if is_accuracy else {}
@@ -75,14 +78,14 @@ def _block(panel: ForestPanel, costs: Sequence[Verdict], width: int | None) -> t
         room = max(LEAST, min(MOST, width - natural_width(table) - GAP))
     for row, cells in zip(rows, _drawn(panel, room), strict=True):
         row["drawn"] = cells
-    notes = [*_refused_times(costs if is_accuracy else ()), answer(panel.verdicts)]
-    heading = f"{quantity.noun} against {panel.baselines[0]}"
+    notes = [*_refused_times(costs if is_accuracy else ()), answer(panel.verdicts, baseline)]
+    heading = f"{quantity.noun} against {baseline}"
     return heading, dataclasses.replace(table, rows=tuple(rows), notes=tuple(notes))
 
 
-def answer(found: Sequence[Verdict]) -> str:
+def answer(found: Sequence[Verdict], baseline: str) -> str:
     """All verdicts of one figure in a sentence: how many of each kind, and the largest."""
-    baseline, better = found[0].baseline, found[0].quantity.best
+    better = found[0].quantity.best
     sure = [one for one in found if is_filled(one) and one.differs]
     more = [one for one in sure if one.relation == "higher"]
     words = {
