@@ -12,6 +12,7 @@ from scipy import stats as scipy_stats
 from convcompare.comparison import verdicts
 from convcompare.comparison.contrasts import contrasts, spread
 from convcompare.comparison.cost_contrasts import cost_contrasts
+from convcompare.comparison.doubts import doubts
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
 from convcompare.comparison.quantity import ACCURACY
@@ -23,6 +24,7 @@ from convcompare.comparison.verdict import Differing, LeftOut, Refusal, Verdict
 from convcompare.comparison.verdict_json import contrast_json
 from convcompare.core.errors import UsageError
 from convcompare.store.cost import Timing
+from convcompare.store.json_fields import to_record
 from convcompare.store.run import Run
 from tests.support.runs import (
     FCN,
@@ -300,6 +302,30 @@ def test_times_of_a_shared_machine_are_not_compared(waited: float | None, refuse
     (cost,) = cost_contrasts(pairs(whole, "a"))
     assert (cost.relation == "refused") is refused
     assert (verdicts.words(cost) == "times not compared: b shared the machine") is refused
+
+
+@pytest.mark.parametrize(("stopped", "refused"), [(0.9, False), (1.1, True), (None, False)])
+def test_times_of_a_stopped_process_are_not_compared(stopped: float | None, refused: bool) -> None:
+    """More than 1 of its 10 seconds: the issue's epoch of 1.3 s that took 16.3 is one."""
+    held = trained("b", 0, 0.9)
+    epoch = dataclasses.replace(held.history[0], stopped_seconds=stopped)
+    held = dataclasses.replace(held, history=(epoch,))
+    whole = comparison(trained("a", 0, 0.9), held)
+    (cost,) = cost_contrasts(pairs(whole, "a"))
+    assert (verdicts.words(cost) == "times not compared: b was stopped meanwhile") is refused
+    found = {mark.name: mark.text for mark in marks(held, 100, 0.1)}
+    assert ("stopped" in found) is refused
+    if refused:
+        assert "stood still in 11 % of the time" in found["stopped"]
+    doubtful = doubts([(held, name) for name in found])
+    assert ("stopped" in doubtful.of_run(held, "time")) is refused
+    assert not doubtful.of_run(held, "accuracy") & {"stopped"}
+
+
+def test_records_from_before_stops_were_counted_keep_their_bytes() -> None:
+    epoch = trained("a", 0, 0.9).history[0]
+    assert "stopped_seconds" not in to_record(epoch)
+    assert to_record(dataclasses.replace(epoch, stopped_seconds=0.0))["stopped_seconds"] == 0.0
 
 
 @pytest.mark.parametrize(("waited", "refused"), [(0.09, False), (0.11, True), (None, False)])

@@ -21,7 +21,7 @@ NETWORKS = ("cnn:depth=2,hidden=8", "fcn:hidden=8,dropout=0.2")
 SMALL = ("compare", *DATA, *NETWORKS, "-e", str(EPOCHS), "-b", "64", "--threads", "1")
 ONE = ("compare", *DATA, NETWORKS[0], "-e", "2", "-b", "64", "--threads", "1")
 BINARY = ("weights.safetensors", "test_logits.npz", "analyses/gradients.npz")
-CLOCKS = ("train_seconds", "evaluation_seconds", "waited_seconds", "jobs")
+CLOCKS = ("train_seconds", "evaluation_seconds", "waited_seconds", "jobs", "stopped_seconds")
 """What is measured in an epoch, and differs between any two runs."""
 _SAVED = re.compile(r"([\w:=.,-]+)(?: · seed \d+)? .*?epoch (\d+)/(\d+)")
 

@@ -32,6 +32,8 @@ SPARKS = "▁▂▃▄▅▆▇█"
 BAR = 24
 """Columns of the bar: what is narrow stays whole when a terminal is made narrower."""
 MOST_MARKS = 20
+SHOWN_STOP = 0.5
+"""Seconds that an epoch stood still from which on its line says so."""
 
 
 @dataclass
@@ -285,10 +287,12 @@ def marks(rows: Sequence[TrialRow]) -> str:
 
 def epoch_line(row: TrialRow, epoch: Epoch) -> str:
     """One epoch in words."""
+    stopped = epoch.stopped_seconds or 0.0
+    less = f", stopped for {formatting.seconds(stopped)} of them" if stopped > SHOWN_STOP else ""
     return (
         f"epoch {epoch.epoch}/{row.trial.config.epochs} · loss {epoch.train_loss:.4f} · "
         f"test loss {epoch.test_loss:.4f} · test {formatting.percent(epoch.test_accuracy)} · "
-        f"{formatting.seconds(epoch.train_seconds)}"
+        f"{formatting.seconds(epoch.train_seconds)}{less}"
     )
 
 

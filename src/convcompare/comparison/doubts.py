@@ -15,12 +15,15 @@ ABOUT: tuple[About, ...] = ("accuracy", "time")
 WORDS: Mapping[str, str] = {
     "chance": "at chance level",
     "shared": "shared the machine",
+    "stopped": "was stopped",
     "constant": "constant output",
     "batch": "depends on the batch",
 }
 """Marks in few words; the others are called by their names."""
-OF_TIME = frozenset(["shared", "chance"])
-"""Marks that make a time not comparable; all others but ``shared`` make an accuracy so."""
+ONLY_TIME = frozenset(["shared", "stopped"])
+"""Marks that make a time not comparable, and no accuracy."""
+OF_TIME = ONLY_TIME | {"chance"}
+"""Marks that make a time not comparable."""
 MOST_NAMED = 3
 """Networks with a mark that are named; more are counted."""
 
@@ -34,7 +37,7 @@ class Doubts:
     def of_run(self, run: Run, about: About) -> frozenset[str]:
         """The marks that make a figure of a run not comparable."""
         found = self.marks.get(run.id, frozenset())
-        return found & OF_TIME if about == "time" else found - {"shared"}
+        return found & OF_TIME if about == "time" else found - ONLY_TIME
 
     def of(self, group: ModelRuns, *about: About) -> frozenset[str]:
         """The same of a network: those of its runs, and how some ended if not all finished."""

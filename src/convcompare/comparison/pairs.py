@@ -13,7 +13,7 @@ from convcompare.store.run import Run
 
 from .comparison import Comparison
 from .model_runs import ModelRuns
-from .run_flags import disturbed
+from .run_flags import disturbed, was_stopped
 from .score import LAST_EPOCH, Score
 from .verdict import Differing, LeftOut, Refusal
 
@@ -76,11 +76,15 @@ class Pair:
                 "devices": run.timed_in.devices,
             }
         )
-        sides = zip((self.model, self.baseline), zip(*self.runs, strict=True), strict=True)
-        shared = tuple(group.label for group, runs in sides if any(map(disturbed, runs)))
-        if not differing and not shared:
+        shared, stopped = self._with_a_run(disturbed), self._with_a_run(was_stopped)
+        if not differing and not shared and not stopped:
             return None
-        return Refusal("machine", shared, tuple(differing.values()))
+        return Refusal("machine", shared, tuple(differing.values()), stopped)
+
+    def _with_a_run(self, has: Callable[[Run], bool]) -> tuple[str, ...]:
+        """Which of the two networks have a run of this kind."""
+        sides = zip((self.model, self.baseline), zip(*self.runs, strict=True), strict=True)
+        return tuple(group.label for group, runs in sides if any(map(has, runs)))
 
     def _nothing_in_common(self) -> Refusal:
         for group in (self.model, self.baseline):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,8 @@ FEW_STEPS = 500
 FALL = 0.05
 """Relative fall of a loss in the last epoch above which it still falls fast."""
 SHARED = 0.1
-"""Share of the threads' time in which they waited for a core above which a time is not to trust."""
+"""Share of the threads' time in which they waited for a core, or stood still, above which a time is
+not to trust."""
 LEAST_FALL = 0.02
 """Fall of the training loss, in nats an image, that matters."""
 
@@ -101,13 +102,21 @@ def marks(run: Run, test_images: int, chance: float, train_images: int = 0) -> l
         longer = f"more epochs: `--epochs {2 * config.epochs}`"
         hint = "a larger budget" if config.steps else longer
         found.append(QualityFlag("not converged", text, hint))
-    share = waiting_share(run)
-    if share is not None and disturbed(run):
-        text = f"shared the machine: {100 * share:.0f} % of its threads' time was spent waiting"
-        again = "the same command measures it again" if run.timing else "`--fresh`"
-        hint = f"its time is not that of the network: {again}, alone"
-        found.append(QualityFlag("shared", text, hint))
-    return found
+    return [*found, *_of_time(run)]
+
+
+def _of_time(run: Run) -> Iterator[QualityFlag]:
+    """Why its time is not that of the network."""
+    again = "the same command measures it again" if run.timing else "`--fresh`"
+    hint = f"its time is not that of the network: {again}"
+    if disturbed(run):
+        share = f"{100 * (waiting_share(run) or 0):.0f} %"
+        text = f"shared the machine: {share} of its threads' time was spent waiting"
+        yield QualityFlag("shared", text, f"{hint}, alone")
+    if was_stopped(run):
+        share = f"{100 * (stopped_share(run) or 0):.0f} %"
+        text = f"was stopped: its process stood still in {share} of the time of its training"
+        yield QualityFlag("stopped", text, hint)
 
 
 def _flag(name: str) -> QualityFlag:
@@ -140,11 +149,32 @@ def waiting_share(run: Run) -> float | None:
         return run.timing.waited
     if run.jobs > 1:
         return None
-    waited = [epoch.waited_seconds for epoch in run.history]
-    seconds = sum(epoch.train_seconds for epoch in run.history) * run.environment.threads
-    if not seconds or any(one is None for one in waited):
+    return _share([epoch.waited_seconds for epoch in run.history], run, run.environment.threads)
+
+
+def was_stopped(run: Run) -> bool:
+    """Whether the time of a training is not to trust, because its process stood still in it."""
+    share = stopped_share(run)
+    return share is not None and share > SHARED
+
+
+def stopped_share(run: Run) -> float | None:
+    """The share of the timed training in which the process stood still; None where not known.
+
+    Of one of several at a time that of its timing afterwards.
+    """
+    if run.timing:
+        return run.timing.stopped
+    if run.jobs > 1:
         return None
-    return sum(one for one in waited if one is not None) / seconds
+    return _share([epoch.stopped_seconds for epoch in run.history], run)
+
+
+def _share(lost: Sequence[float | None], run: Run, threads: int = 1) -> float | None:
+    """The sum of `lost`, seconds of each epoch, over the time of so many threads."""
+    seconds = sum(epoch.train_seconds for epoch in run.history) * threads
+    known = [one for one in lost if one is not None]
+    return sum(known) / seconds if seconds and len(known) == len(lost) else None
 
 
 def learnt(comparison: Comparison, dead: Collection[str]) -> Comparison:

@@ -39,12 +39,14 @@ class Refusal:
     """Why two networks are not compared.
 
     ``models`` are the networks without a run that counts, or those whose runs shared the machine;
-    ``differing`` are settings of the runs, or of the machines that they were timed on.
+    ``stopped`` those whose process stood still while they were timed; ``differing`` are settings of
+    the runs, or of the machines that they were timed on.
     """
 
     reason: Reason
     models: tuple[str, ...] = ()
     differing: tuple[Differing, ...] = ()
+    stopped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

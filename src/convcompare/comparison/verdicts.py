@@ -231,6 +231,7 @@ def reason(refusal: Refusal) -> str:
         return "no time was measured with the device alone"
     found = [_setting(one) for one in refusal.differing]
     found += [f"{model} shared the machine" for model in refusal.models]
+    found += [f"{model} was stopped meanwhile" for model in refusal.stopped]
     return ", ".join(found)
 
 

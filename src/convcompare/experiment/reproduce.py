@@ -20,7 +20,14 @@ from convcompare.training.state import from_bytes
 
 from .events import Event
 
-CLOCKS = ("epoch", "train_seconds", "evaluation_seconds", "waited_seconds", "jobs")
+CLOCKS = (
+    "epoch",
+    "train_seconds",
+    "evaluation_seconds",
+    "waited_seconds",
+    "jobs",
+    "stopped_seconds",
+)
 """What of an epoch is no result of the arithmetic."""
 
 

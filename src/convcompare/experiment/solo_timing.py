@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convcompare.comparison.run_flags import disturbed
+from convcompare.comparison.run_flags import disturbed, was_stopped
 from convcompare.core.errors import ConvcompareError, quote
 from convcompare.core.failures import reason
 
@@ -62,8 +62,9 @@ def _epoch_seconds(place: WorkerContext, trial: Trial, steps: int) -> float:
 
 
 def _untimed(run: Run) -> bool:
-    """Whether there is no time of it, or one that was measured beside other programs."""
-    return run.jobs > 1 and (run.timing is None or disturbed(run))
+    """Whether there is no time of it, or one that was measured beside other programs or stopped."""
+    sound = run.timing and not disturbed(run) and not was_stopped(run)
+    return run.jobs > 1 and not sound
 
 
 def _timed(run: Run, runner: TrialRunner, reporter: Reporter) -> Run:

@@ -22,7 +22,7 @@ from convcompare.store.run import OTHER_DRAWS, RANDOM_SETUP, Run, Trial
 from convcompare.store.run_store import RunStore
 from convcompare.training.batches import Batches
 from convcompare.training.compilation import CompileRequest
-from convcompare.training.cpu_contention import waited_seconds, waited_since
+from convcompare.training.cpu_contention import Interference
 from convcompare.training.device_group import ALONE, SingleDevice
 from convcompare.training.hardware import environment, fitting_threads, prepare, release_memory
 from convcompare.training.state import from_bytes
@@ -206,9 +206,9 @@ class TrialRunner:
         """
         place = self._settle(trial)
         trainer = self.trainer(trial)
-        started, waited = time.perf_counter(), waited_seconds()
-        seconds = block_seconds(trainer)
-        waited, taken = waited_since(waited), time.perf_counter() - started
+        with Interference() as found:
+            seconds = block_seconds(trainer)
+        waited = found.waited
         low, middle, high = statistics.quantiles(seconds, n=4)
         return Timing(
             environment=replace(place, jobs=1),
@@ -218,7 +218,8 @@ class TrialRunner:
             low=low,
             high=high,
             inference=latencies(trainer),
-            waited=None if waited is None else waited / (taken * place.threads),
+            waited=None if waited is None else waited / (found.seconds * place.threads),
+            stopped=found.stopped / found.seconds,
         )
 
     def fail(self, trial: Trial, message: str) -> Run:

@@ -81,8 +81,8 @@ class Timing:
 
     ``seconds_per_step`` is the median over blocks of steps, each with its batch, ``low`` and
     ``high`` are the quartiles; ``n`` is the number of steps that were measured, ``steps`` that of
-    an epoch. ``waited`` is the share of the threads' time in which they waited for a core, None
-    where it is not known.
+    an epoch. ``waited`` is the share of the threads' time in which they waited for a core, and
+    ``stopped`` that of the time in which the process stood still, None where it is not known.
     """
 
     environment: Environment
@@ -93,6 +93,7 @@ class Timing:
     high: float
     inference: tuple[Latency, ...] = ()
     waited: float | None = None
+    stopped: float | None = field(default=None, metadata=OMITTED)
 
     @property
     def epoch_seconds(self) -> float:

@@ -92,6 +92,8 @@ class Epoch:
     """Trials that ran at a time meanwhile: with several, its seconds are not those of a network."""
     share: float = field(default=1.0, metadata=OMITTED)
     """The share of the training images that it took; a last epoch can run out of steps."""
+    stopped_seconds: float | None = field(default=None, metadata=OMITTED)
+    """Seconds of the training in which the process stood still; None where it is not known."""
 
 
 @dataclass(frozen=True)

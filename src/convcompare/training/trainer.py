@@ -34,7 +34,7 @@ from convcompare.store.run import Epoch, TrainEvaluation
 from . import model_hooks
 from .augmentation import mirrored, views
 from .batches import Batches
-from .cpu_contention import waited_seconds, waited_since
+from .cpu_contention import Interference
 from .memory_format import channels_last
 from .optim import learning_rate, make_optimizer, set_rate
 from .progress import StepProgress
@@ -160,12 +160,12 @@ class Trainer:
         self.model.train()
         self.progress.step, self.progress.steps = 0, self._steps_left()
         share = self._images_of_the_pass() / len(self.train_batches)
-        started, waited = time.perf_counter(), waited_seconds()
         draws = self.seeds.dropout(self.epoch, self.devices.rank)
-        with seeded(draws, self.device):
-            loss, accuracy = self._pass()
-        self.synchronise()
-        trained, waited = time.perf_counter(), waited_since(waited)
+        with Interference() as training:
+            with seeded(draws, self.device):
+                loss, accuracy = self._pass()
+            self.synchronise()
+        trained = time.perf_counter()
         self.test_logits = self.evaluate(self.test_batches)
         test_loss, test_accuracy = _figures(self.test_logits, self.test_batches)
         if not math.isfinite(test_loss):
@@ -182,12 +182,13 @@ class Trainer:
             test_loss=test_loss,
             test_accuracy=test_accuracy,
             lr=self.lr,
-            train_seconds=trained - started,
+            train_seconds=training.seconds,
             evaluation_seconds=time.perf_counter() - trained,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
-            waited_seconds=waited,
             share=share,
+            waited_seconds=training.waited,
+            stopped_seconds=training.stopped,
         )
 
     def _steps_left(self) -> int:

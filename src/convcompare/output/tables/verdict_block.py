@@ -171,12 +171,18 @@ def _time(verdict: Verdict) -> str | None:
 def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
     """Why times are not compared, once for all networks of the same reason."""
     reasons: dict[str, list[str]] = {}
-    shared = {model for one in costs if one.refusal is not None for model in one.refusal.models}
-    for one in costs:
-        if one.refusal is not None:
-            only = dataclasses.replace(one.refusal, models=())
-            reasons.setdefault(verdicts.reason(only), []).append(one.model)
+    refusals = {one.model: one.refusal for one in costs if one.refusal is not None}
+    for model, refusal in refusals.items():
+        only = dataclasses.replace(refusal, models=(), stopped=())
+        reasons.setdefault(verdicts.reason(only), []).append(model)
+    shared = {model for one in refusals.values() for model in one.models}
+    stopped = {model for one in refusals.values() for model in one.stopped}
+    marked = [
+        f"{len(found)} of {len(costs) + 1} networks {what}"
+        for found, what in ((shared, "shared the machine"), (stopped, "were stopped meanwhile"))
+        if found
+    ]
     for reason, models in reasons.items():
-        said = reason or f"{len(shared)} of {len(costs) + 1} networks shared the machine"
+        said = reason or ", ".join(marked)
         some = "" if len(models) == len(costs) else f" of {len(models)} networks"
         yield f"times{some} not compared: {said}"

@@ -1,0 +1,70 @@
+"""Time that is not that of the work: a process that was stopped, and one that was not."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from convcompare.training.cpu_contention import Interference
+
+WORK = """
+import sys, time
+from convcompare.training.cpu_contention import Interference
+
+def work(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        sum(range(100_000))
+
+with Interference() as found:
+    print("begun", flush=True)
+    work(0.4)
+print(found.seconds, found.stopped, found.waited or 0.0)
+"""
+CPU = 0.4
+PAUSE = 0.6
+
+
+def begun() -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", WORK], stdout=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "begun\n"
+    return process
+
+
+def figures(process: subprocess.Popen[str]) -> tuple[float, float, float]:
+    seconds, stopped, waited = map(float, process.communicate()[0].split())
+    return seconds, stopped, waited
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP")
+def test_a_stop_is_found_and_is_the_rest_of_the_time() -> None:
+    """As long as the one who stops it counts, and as wall time less processor time leaves."""
+    process = begun()
+    process.send_signal(signal.SIGSTOP)
+    before = time.perf_counter()
+    time.sleep(PAUSE)
+    paused = time.perf_counter() - before
+    process.send_signal(signal.SIGCONT)
+    seconds, stopped, waited = figures(process)
+    assert stopped > PAUSE - 0.15
+    assert stopped < seconds - CPU + 0.1
+    assert seconds - CPU - waited == pytest.approx(stopped, abs=max(0.25, paused / 3))
+
+
+def test_work_that_holds_the_interpreter_is_no_stop() -> None:
+    """The clock's thread wakes late then as well."""
+    with Interference() as found:
+        sum(range(12_000_000))
+    assert found.seconds > 0
+    assert found.stopped < 0.1 * found.seconds + (found.waited or 0.0)
+
+
+def test_a_thread_that_sleeps_is_no_stop() -> None:
+    """As one that waits for a GPU or a disk."""
+    with Interference() as found:
+        time.sleep(0.3)
+    assert found.stopped < 0.1 + (found.waited or 0.0)
