@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +97,79 @@ def test_mlflow_reads_every_run_once(
         assert [(m.step, m.value) for m in sorted(history, key=lambda m: m.step)] == [
             (epoch.epoch, epoch.train_loss) for epoch in one.history
         ]
+
+
+def _silent(connection: socket.socket) -> None:
+    """Takes the request and never says a word."""
+
+
+def _slow(connection: socket.socket) -> None:
+    """A byte now and then, so that no wait between two of them is long."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    with contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.02)
+
+
+def _other(connection: socket.socket) -> None:
+    """A server of something else."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
+    """The address of a server on a socket of this machine that answers as a function does."""
+    with contextlib.ExitStack() as stack:
+
+        def start(answer: Callable[[socket.socket], None]) -> str:
+            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def loop() -> None:
+                with contextlib.suppress(OSError):
+                    while True:
+                        connection = stack.enter_context(listening.accept()[0])
+                        connection.recv(65536)
+                        threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+            threading.Thread(target=loop, daemon=True).start()
+            return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        yield start
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (_silent, "it does not answer"),
+        (_slow, "has not answered for 1.5 seconds"),
+        (_other, "the answer is not that of an MLflow server"),
+    ],
+)
+def test_an_mlflow_server_that_does_not_answer_is_given_up_in_one_line(
+    compared: cc.Result,
+    run: Run,
+    serve: Callable[[Callable[[socket.socket], None]], str],
+    answer: Callable[[socket.socket], None],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    environment = dict(os.environ)
+    result = run("runs", "export", "--to", "mlflow", "--out", serve(answer))
+    assert result.code == 4
+    assert said in result.err
+    assert len(result.err.splitlines()) == 2, "the error and its hint"
+    assert dict(os.environ) == environment
+
+
+def test_an_mlflow_server_that_is_not_there_is_told(compared: cc.Result, run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    result = run("runs", "export", "--to", "mlflow", "--out", address)
+    assert result.code == 4
+    assert result.err.startswith(f"error: MLflow cannot use `{address}`: Connection refused")
 
 
 @pytest.mark.parametrize(("to", "package"), [("tensorboard", "tensorboard"), ("mlflow", "mlflow")])

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convcompare.core.errors import StoreError, quote
 from convcompare.core.registry import register
 
 from ..series import moments, series
@@ -20,33 +26,126 @@ RUN = "convcompare.store.run"
 """The tag that has the id of a run: one that is there already is not written twice."""
 
 
+WHOLE = 1.5
+"""How much longer than between two bytes a server is waited for at each call."""
+PATIENCE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+"""The variable that tells MLflow how many whole seconds to wait for the next byte."""
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_FILE_STORE": "true",  # refused otherwise from MLflow 3.7 on
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    PATIENCE: "5",
+}
+"""Of MLflow, where the environment has no others: its own wait for minutes."""
+
+REASONS = {
+    r"[Tt]imed out|Timeout": "it does not answer",
+    r"\[Errno -?\d+\] ([^'\":)]+)": "{}",
+    "Connection aborted": "the connection was closed",
+    r"with error code (\d+)": "the server answers with HTTP status {}",
+    r"too many (\d+) error": "the server answers with HTTP status {}",
+    "not in a valid JSON": "the answer is not that of an MLflow server",
+    "got unsupported URI": "no such kind of address, or one that its package leaves out",
+}
+"""What texts of MLflow and of its HTTP library mean, by what they have in them."""
+
+
 @register.export("mlflow")
 def mlflow(assessment: Assessment, target: str) -> Iterator[str]:
-    """Runs for ``mlflow ui``: into a folder, or a tracking server or data base by its URI."""
-    client = _client(target if "://" in target else Path(target).absolute().as_uri())
-    name = f"convcompare {assessment.comparison.conditions.dataset}"
-    found = client.get_experiment_by_name(name)
-    experiment = found.experiment_id if found else client.create_experiment(name)
-    for group in assessment.comparison.groups:
-        for run in group.runs:
-            if not client.search_runs([experiment], f"tags.`{RUN}` = '{run.id}'"):
-                _write(client, experiment, group.label, run)
-            yield f"{name}: {group.label}, seed {run.trial.seed}"
+    """Runs for ``mlflow ui``: into a folder, or a tracking server or data base by its URI.
+
+    StoreError if the server does not answer within seconds, or refuses.
+    """
+    address = target if "://" in target else Path(target).absolute().as_uri()
+    with _settings(), _told(address):
+        client = _client(address)
+        name = f"convcompare {assessment.comparison.conditions.dataset}"
+        found = client.get_experiment_by_name(name)
+        experiment = found.experiment_id if found else client.create_experiment(name)
+        for group in assessment.comparison.groups:
+            for run in group.runs:
+                if not client.search_runs([experiment], f"tags.`{RUN}` = '{run.id}'"):
+                    _write(client, experiment, group.label, run)
+                yield f"{name}: {group.label}, seed {run.trial.seed}"
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """The environment with `SETTINGS`, and afterwards as it was."""
+    added = {name: value for name, value in SETTINGS.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _told(address: str) -> Iterator[None]:
+    """What goes wrong at an address within, in one line."""
+    with needs("mlflow-skinny", "mlflow"):
+        from mlflow.exceptions import MlflowException
+    try:
+        yield
+    except TimeoutError as error:
+        text = f"the MLflow server {quote(address)} has not answered for {error} seconds"
+        raise StoreError(
+            text, f"`mlflow server` starts one; `{PATIENCE}=120` waits longer"
+        ) from error
+    except (MlflowException, OSError, ValueError) as error:
+        if isinstance(error, StoreError):
+            raise
+        text = f"MLflow cannot use {quote(address)}: {_reason(str(error))}"
+        hint = "the address of a server that runs, a data base or a folder"
+        if not address.startswith(("http", "file")):
+            hint = "`pip install mlflow` adds data bases, which `mlflow-skinny` has not"
+        raise StoreError(text, hint) from error
+
+
+def _reason(text: str) -> str:
+    """What an error of MLflow is about, of a text that has addresses and classes around it."""
+    for pattern, words in REASONS.items():
+        found = re.search(pattern, text)
+        if found:
+            return words.format(*found.groups())
+    return text.partition("\n")[0][:200]
 
 
 def _client(address: str) -> Any:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # refused otherwise from MLflow 3.7 on
-    with needs("mlflow-skinny", "mlflow"):
-        from mlflow.exceptions import MlflowException
-        from mlflow.tracking import MlflowClient
-    from convcompare.core.errors import StoreError, quote
+    from mlflow.tracking import MlflowClient
 
-    try:
-        return MlflowClient(tracking_uri=address)
-    except (MlflowException, OSError) as error:
-        text = str(error).partition("\n")[0]
-        raise StoreError(f"MLflow cannot use {quote(address)}: {text}") from error
+    client = MlflowClient(tracking_uri=address)
+    return _Impatient(client) if address.startswith(("http:", "https:")) else client
+
+
+class _Impatient:
+    """The client of a server; TimeoutError where a call of it takes too long, retries and all.
+
+    The time that MLflow knows is that between two bytes, which a slow server never exceeds.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._seconds = WHOLE * float(os.environ[PATIENCE])
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return functools.partial(self._call, getattr(self._client, name))
+
+    def _call(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        answer: Future[Any] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(method(*args, **options))
+            except Exception as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            return answer.result(self._seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{self._seconds:g}") from error
 
 
 def _write(client: Any, experiment: str, label: str, run: Run) -> None:
