@@ -175,7 +175,7 @@ def test_the_live_display_never_outgrows_its_terminal(
     console = Console(file=told, width=width, height=height, force_terminal=True, no_color=True)
     for trial in (trials[0], trials[len(trials) // 2]):
         tracker.update(Started(trial, (), StepProgress(3, 10, 0.5)))
-    console.print(LiveView(tracker, console))
+    console.print(LiveView(tracker))
     lines = re.sub(r"\x1b\[[0-9;]*m", "", told.getvalue()).splitlines()
     assert len(lines) < height
     assert max(len(line) for line in lines) <= width

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +21,8 @@ from convcompare.experiment.events import (
     Waiting,
     WorkerDied,
 )
+
+from .live_region import LiveRegion
 
 if TYPE_CHECKING:
     from convcompare.experiment.events import Event
@@ -155,11 +156,13 @@ class Tracker:
 @contextmanager
 def follow(tracker: Tracker, console: Console, quiet: bool) -> Iterator[PlainView | LiveView]:
     """A view of the tracker for as long as the job runs."""
-    if quiet or not console.is_terminal or console.is_dumb_terminal:
+    plain = console.is_dumb_terminal or console.legacy_windows
+    if quiet or plain or not console.is_terminal:
         yield PlainView(tracker, console, quiet)
         return
-    view = LiveView(tracker, console)
-    with Live(view, console=console, refresh_per_second=4, transient=True):
+    view = LiveView(tracker)
+    with LiveRegion(view, console) as region, region.stoppable():
+        view.say = region.say
         yield view
 
 
@@ -200,14 +203,16 @@ class PlainView:
 class LiveView:
     """Every model with its trials, the runs under way, the whole job; redrawn 4 times a second."""
 
-    def __init__(self, tracker: Tracker, console: Console) -> None:
-        self.tracker, self.console = tracker, console
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+        self.say: Callable[[str], None] = print
+        """Writes a line that stays, above what is redrawn."""
 
     def show(self, event: Event) -> None:
         """Note an event; the next redraw shows it."""
         self.tracker.update(event)
-        if isinstance(event, CompileDecided):  # stays, above what is redrawn
-            self.console.print(f" {_name(self.tracker.rows[event.trial.id])} · {event.why}")
+        if isinstance(event, CompileDecided):
+            self.say(f" {_name(self.tracker.rows[event.trial.id])} · {event.why}")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """No more lines than the terminal has, and none wider: what is cut off cannot be erased."""

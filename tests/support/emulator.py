@@ -1,0 +1,104 @@
+"""A terminal as a test sees it: text, returns, cursor up, erase down, wrapping, other sizes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+TOKEN = re.compile(r"\x1b\[\??[\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]")
+
+
+@dataclass
+class Row:
+    """A row of the screen; `joined` if it goes on with the paragraph of the row above."""
+
+    text: str = ""
+    joined: bool = False
+
+
+@dataclass
+class Emulator:
+    """With `reflow` long lines are broken anew when the width changes, else they are cut."""
+
+    width: int
+    height: int
+    reflow: bool
+    rows: list[Row] = field(default_factory=lambda: [Row()])
+    row: int = 0
+    column: int = 0
+    wraps: bool = True
+
+    def feed(self, text: str) -> None:
+        """Show what a program writes."""
+        for token in TOKEN.findall(text):
+            self._take(token)
+
+    @property
+    def shown(self) -> list[str]:
+        """All lines there are, those above the screen included."""
+        lines = [row.text.rstrip() for row in self.rows]
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
+
+    def resize(self, width: int, height: int) -> None:
+        """Get another size, with the cursor where it was in the text."""
+        self.height = height
+        if not self.reflow:
+            for row in self.rows:
+                row.text = row.text[:width]
+        else:
+            self._break_anew(width)
+        self.width = width
+
+    def _break_anew(self, width: int) -> None:
+        rows: list[Row] = []
+        at = 0
+        for index, row in enumerate(self.rows):
+            if index == self.row:
+                assert not row.joined and not self.column, "the cursor begins a paragraph"
+                at = len(rows)
+            if row.joined:
+                rows[-1].text += row.text
+            else:
+                rows.append(Row(row.text.rstrip()))
+                continue
+        broken: list[Row] = []
+        for index, row in enumerate(rows):
+            if index == at:
+                self.row = len(broken)
+            pieces = [row.text[i : i + width] for i in range(0, len(row.text), width)] or [""]
+            broken += [Row(piece, joined=i > 0) for i, piece in enumerate(pieces)]
+        self.rows = broken
+
+    def _take(self, token: str) -> None:
+        if token == "\n":
+            self._down(joined=False)
+            self.column = 0
+        elif token == "\r":
+            self.column = 0
+        elif token == "\x1b[J":
+            del self.rows[self.row + 1 :]
+            self.rows[self.row].text = self.rows[self.row].text[: self.column]
+        elif token.endswith("A") and token[0] == "\x1b":
+            top = max(0, len(self.rows) - self.height)
+            self.row = max(top, self.row - int(token[2:-1]))
+        elif token in ("\x1b[?7l", "\x1b[?7h"):
+            self.wraps = token.endswith("h")
+        elif token[0] != "\x1b":
+            self._put(token)
+
+    def _put(self, letter: str) -> None:
+        if self.column == self.width:
+            if not self.wraps:
+                return
+            self._down(joined=True)
+            self.column = 0
+        line = self.rows[self.row].text.ljust(self.column)
+        self.rows[self.row].text = line[: self.column] + letter + line[self.column + 1 :]
+        self.column += 1
+
+    def _down(self, joined: bool) -> None:
+        self.row += 1
+        if self.row == len(self.rows):
+            self.rows.append(Row(joined=joined))
