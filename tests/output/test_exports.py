@@ -43,8 +43,9 @@ def test_csv_files_are_the_data_frames(compared: cc.Result, run: Run, tmp_path: 
     for path in paths:
         read = pandas.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
         expected = compared.to_dataframe(path.stem)
-        read = read.drop(columns="message", errors="ignore")
-        expected = expected.drop(columns="message", errors="ignore")
+        empty = ["message", "tags", "note"]
+        read = read.drop(columns=empty, errors="ignore")
+        expected = expected.drop(columns=empty, errors="ignore")
         pandas.testing.assert_frame_equal(read, expected, check_dtype=False)
 
 
@@ -76,8 +77,10 @@ def test_mlflow_reads_every_run_once(
 ) -> None:
     for variable in ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_ALLOW_FILE_STORE"):
         monkeypatch.setenv(variable, "true")
-    for _ in range(2):
+    for _ in range(2):  # the second time with a tag that the first had not
         assert run("runs", "export", "--to", "mlflow").code == 0
+        one = compared.assessment.comparison.groups[0].runs[0].id
+        assert run("runs", "tag", "late", one).code == 0
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=(tmp_path / "mlruns").as_uri())
@@ -88,6 +91,8 @@ def test_mlflow_reads_every_run_once(
     }
     ours = [one for group in compared.assessment.comparison.groups for one in group.runs]
     assert set(runs) == {one.id for one in ours}
+    assert runs[ours[0].id].data.tags["convcompare.tags"] == "late"
+    assert "convcompare.tags" not in runs[ours[1].id].data.tags
     for one in ours:
         theirs = runs[one.id]
         assert theirs.info.status == "FINISHED"

@@ -41,6 +41,8 @@ COMMANDS: Mapping[str, str] = {
     "accuracy.",
     "runs merge": "Check the runs and comparisons of another store, and copy those that this one "
     "lacks.",
+    "runs tag": "Put a tag on runs, to find them again.",
+    "runs note": "Keep a note with a run, or show it.",
     "runs rm": "Remove runs for good, after asking.",
     "runs export": "Write runs for other programs: CSV for data frames, TensorBoard, MLflow.",
 }

@@ -129,6 +129,18 @@ def comparison_names(ctx: typer.Context, incomplete: str) -> list[str]:
     return _beginning(incomplete, names)
 
 
+def tag_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The tags of the runs of the store."""
+    from convcompare.store.reader import RunReader
+
+    store = ctx.params.get("store") or os.environ.get("CONVCOMPARE_STORE") or "runs"
+    reader, found = RunReader(Path(store)), set[str]()
+    for run_id in reader.ids():
+        with reader.noting():
+            found.update(reader.annotation(run_id).tags)
+    return _beginning(incomplete, sorted(found))
+
+
 def selected_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """What a figure or a report may be of: comparisons, studies, networks, runs."""
     named = [*comparison_names(ctx, incomplete), *study_names(incomplete)]

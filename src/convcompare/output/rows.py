@@ -30,15 +30,19 @@ def rows(assessment: Assessment, kind: str, columns: Sequence[str] = ()) -> list
     if kind == "models":
         table = assessed_table(assessment, columns)
         return [{c.key: _plain(row.get(c.key)) for c in table.columns} for row in table.rows]
-    return list((_runs if kind == "runs" else _epochs)(assessment.comparison))
+    return list(_runs(assessment) if kind == "runs" else _epochs(assessment.comparison))
 
 
-def _runs(comparison: Comparison) -> Iterator[dict[str, Any]]:
+def _runs(assessment: Assessment) -> Iterator[dict[str, Any]]:
+    comparison = assessment.comparison
     for group in comparison.to_json()["models"]:
         about = {name: group[name] for name in ("model", "parameters", "macs")}
         for run in group["runs"]:
             figures = {name: value for name, value in run.items() if name not in NESTED}
-            yield {"id": run["id"], **about, "dataset": comparison.conditions.dataset, **figures}
+            said = assessment.store.annotation(run["id"])
+            words = {"tags": " ".join(said.tags), "note": said.note}
+            where = {"dataset": comparison.conditions.dataset}
+            yield {"id": run["id"], **about, **where, **figures, **words}
 
 
 def _epochs(comparison: Comparison) -> Iterator[dict[str, Any]]:

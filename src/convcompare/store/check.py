@@ -18,7 +18,7 @@ from convcompare.core.errors import Damaged, StoreError
 from . import atomic_files, checkpoints
 from .json_records import damaged
 from .lease import is_lease
-from .reader import ANALYSES, COMPARISONS, QUARANTINE, STEP_TIMES, RunReader
+from .reader import ANALYSES, ANNOTATION, COMPARISONS, QUARANTINE, STEP_TIMES, RunReader
 from .run_store import RunStore
 
 
@@ -123,7 +123,11 @@ def _of_run(store: RunReader, run_id: str) -> Iterator[Damage]:
         return
     yield from _look(partial(store.trial, run_id), (folder,), run_id)
     reads: list[tuple[str, Callable[[str], object]]]
-    reads = [("environment.json", store.environment), ("timing.json", store.timing)]
+    reads = [
+        ("environment.json", store.environment),
+        ("timing.json", store.timing),
+        (ANNOTATION, store.annotation),
+    ]
     for name, read in reads:
         if name in names:
             yield from _look(partial(read, run_id), (folder / name,), run_id)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core.errors import StoreError, UsageError, quote
 
 from . import atomic_files, checkpoints
+from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .json_records import content, damaged, read_as, read_parsed, read_record, verified
@@ -29,7 +30,8 @@ if TYPE_CHECKING:  # the list of the runs needs no arrays
 COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
 STEP_TIMES = "step-times"
 ANALYSES = "analyses"
-RECORDS = ("trial.json", "environment.json", "run.json", "timing.json")
+ANNOTATION = "annotation.json"
+RECORDS = ("trial.json", "environment.json", "run.json", "timing.json", ANNOTATION)
 BINARIES = ("weights.safetensors", "test_logits.npz")
 PASSING = (CHECKPOINT, "error.json", "history.jsonl")
 """What a run has only until it has ended."""
@@ -116,6 +118,14 @@ class RunReader:
         path = self.folder(run_id) / "environment.json"
         _check_id(path, read_record(path).get("id", run_id), run_id)
         return read_as(path, Environment)
+
+    def annotation(self, run_id: str) -> Annotation:
+        """The tags and the note of a run; empty where it has none."""
+        path = self.folder(run_id) / ANNOTATION
+        if not atomic_files.exists(path):
+            return Annotation()
+        _check_id(path, read_record(path).get("id"), run_id)
+        return read_as(path, Annotation)
 
     def outcome(self, run_id: str) -> Run | None:
         """How a trial ended last: its record or that of its failure; None where it has not."""

@@ -6,6 +6,7 @@
                  weights.safetensors, test_logits.npz, analyses/gradients.npz
                  run.json           written last: its presence means that the trial has ended
                  timing.json        times measured alone afterwards, where others trained meanwhile
+                 annotation.json    tags and a note, by hand
     <store>/comparisons/<name>.json what was compared, by which command
     <store>/step-times/<key>.json   the time of a step, in which a budget of time is counted
     <store>/removed/<id>.json       what a run was that had ended and was removed
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core.errors import StoreError
 
 from . import atomic_files, checkpoints
+from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .json_fields import to_record
@@ -31,6 +33,7 @@ from .json_records import damaged, sha256, stamp, verified, write_record
 from .lease import Lease, claim, held, hold, holder, is_lease
 from .reader import (
     ANALYSES,
+    ANNOTATION,
     BINARIES,
     COMPARISONS,
     PASSING,
@@ -203,6 +206,14 @@ class RunStore(RunReader):
         """Keep the time of a step for every later budget."""
         atomic_files.make_folder(self.root / STEP_TIMES)
         write_record(self.root / STEP_TIMES / f"{key}.json", to_record(timing))
+
+    def annotate(self, run_id: str, annotation: Annotation) -> None:
+        """Keep tags and a note beside a run, whether or not somebody writes it."""
+        path = self.folder(run_id) / ANNOTATION
+        if annotation == Annotation():
+            atomic_files.remove(path)
+        else:
+            write_record(path, {"id": run_id, **to_record(annotation)})
 
     def forget(self, run_id: str) -> None:
         """Start a trial over: its record goes first, so that no half of it can pass for a whole."""

@@ -20,6 +20,8 @@ from .optional_packages import needs
 
 if TYPE_CHECKING:
     from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.model_runs import ModelRuns
+    from convcompare.store.annotation import Annotation
     from convcompare.store.run import Run
 
 RUN = "convcompare.store.run"
@@ -64,8 +66,10 @@ def mlflow(assessment: Assessment, target: str) -> Iterator[str]:
         experiment = found.experiment_id if found else client.create_experiment(name)
         for group in assessment.comparison.groups:
             for run in group.runs:
-                if not client.search_runs([experiment], f"tags.`{RUN}` = '{run.id}'"):
-                    _write(client, experiment, group.label, run)
+                known = client.search_runs([experiment], f"tags.`{RUN}` = '{run.id}'")
+                there = known[0].info.run_id if known else _write(client, experiment, group, run)
+                for key, value in _said(assessment.store.annotation(run.id)).items():
+                    client.set_tag(there, key, value)
                 yield f"{name}: {group.label}, seed {run.trial.seed}"
 
 
@@ -148,7 +152,14 @@ class _Impatient:
             raise TimeoutError(f"{self._seconds:g}") from error
 
 
-def _write(client: Any, experiment: str, label: str, run: Run) -> None:
+def _said(annotation: Annotation) -> dict[str, str]:
+    """Tags and the note of a run, the note as the description that MLflow shows."""
+    found = {"convcompare.tags": ", ".join(annotation.tags), "mlflow.note.content": annotation.note}
+    return {key: value for key, value in found.items() if value}
+
+
+def _write(client: Any, experiment: str, group: ModelRuns, run: Run) -> str:
+    """Write a run; its id there."""
     from mlflow.entities import Metric, Param
 
     times = [round(1000 * when) for when in moments(run)]
@@ -156,7 +167,7 @@ def _write(client: Any, experiment: str, label: str, run: Run) -> None:
     tags["convcompare.environment"] = ", ".join(
         f"{k} {v}" for k, v in vars(run.environment).items()
     )
-    created = client.create_run(experiment, start_time=times[0], tags=tags, run_name=label)
+    created = client.create_run(experiment, start_time=times[0], tags=tags, run_name=group.label)
     settings = {"model": run.trial.model, "dataset": run.trial.dataset, "seed": run.trial.seed}
     settings |= vars(run.trial.config) | {"parameters": run.cost.parameters}
     params = [Param(key, str(value)[:500]) for key, value in settings.items() if value is not None]
@@ -170,3 +181,4 @@ def _write(client: Any, experiment: str, label: str, run: Run) -> None:
         client.log_batch(created.info.run_id, metrics=metrics[start : start + 1000])
     status = "FINISHED" if run.status == "finished" else "FAILED"
     client.set_terminated(created.info.run_id, status, end_time=times[-1])
+    return str(created.info.run_id)

@@ -26,8 +26,8 @@ def merge(
 
     $ convcompare runs merge ../laptop/runs
 
-    A run that is here already stays as it is, and the other store is only read. Exit code 4 if
-    something in it is damaged; the rest is copied.
+    Tags and notes come with their runs. A run that is here already stays as it is, and the other
+    store is only read. Exit code 4 if something in it is damaged; the rest is copied.
     """
     from convcompare.store.run_store import RunStore
 
@@ -60,6 +60,7 @@ def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
             timing = there.run(run_id).timing
             if timing is not None:
                 here.save_timing(run_id, timing)
+            here.annotate(run_id, there.annotation(run_id))
     except StoreError as error:
         show_error(error)
         there.damage.append(error)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import re
 import sys
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +15,7 @@ from convcompare.core.errors import StoreError, UsageError, quote
 from ... import completions as c
 from ... import options as o
 from ...console import out, talk
+from ...run_choice import HELP, METAVAR, named_runs
 
 if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore
@@ -25,11 +24,7 @@ if TYPE_CHECKING:
 def rm(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Runs by the beginnings of their ids, networks, or patterns such as 'cnn:*'.",
-            metavar="[RUN | MODEL]...",
-            autocompletion=c.selected_names,
-        ),
+        typer.Argument(help=HELP, metavar=METAVAR, autocompletion=c.selected_names),
     ] = None,
     failed: Annotated[
         bool, o.option("--failed", panel=o.STORE, help="Those that failed or diverged.")
@@ -60,7 +55,7 @@ def rm(
         raise UsageError(
             "no run is named", "ids, networks, `--failed` or `--older-than 30d` say which"
         )
-    found = _named(opened, runs) if runs else opened.ids()
+    found = named_runs(opened, runs) if runs else opened.ids()
     before = None if older_than is None else _before(older_than)
     found = [one for one in found if _chosen(opened, one, failed, before)]
     if not found:
@@ -76,20 +71,6 @@ def rm(
     for run_id in found:
         opened.remove(run_id)
         out().print(f"removed {run_id}")
-
-
-def _named(store: RunStore, names: Sequence[str]) -> list[str]:
-    """The runs of networks that match a name, else those by the beginnings of their ids."""
-    labels: dict[str, list[str]] = {}
-    for run_id in store.ids():
-        with store.noting():
-            trial = store.trial(run_id)
-            labels.setdefault(trial.label or trial.model, []).append(run_id)
-    found: list[str] = []
-    for name in names:
-        matching = [one for label in labels if fnmatchcase(label, name) for one in labels[label]]
-        found += matching or [store.find(name)]
-    return list(dict.fromkeys(found))
 
 
 def _before(text: str) -> datetime.datetime:

@@ -1,0 +1,37 @@
+"""The runs that somebody names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import completions as c
+
+if TYPE_CHECKING:
+    from convcompare.store.run_store import RunStore
+
+HELP = "Runs by the beginnings of their ids, networks, or patterns such as 'cnn:*'."
+METAVAR = "[RUN | MODEL]..."
+Named = Annotated[
+    list[str], typer.Argument(help=HELP, metavar=METAVAR, autocompletion=c.selected_names)
+]
+
+
+def named_runs(store: RunStore, names: Sequence[str]) -> list[str]:
+    """The ids of the runs of networks that match a name, else of those that begin with it.
+
+    UsageError for a name of no run.
+    """
+    labels: dict[str, list[str]] = {}
+    for run_id in store.ids():
+        with store.noting():
+            trial = store.trial(run_id)
+            labels.setdefault(trial.label or trial.model, []).append(run_id)
+    found: list[str] = []
+    for name in names:
+        matching = [one for label in labels if fnmatchcase(label, name) for one in labels[label]]
+        found += matching or [store.find(name)]
+    return list(dict.fromkeys(found))
