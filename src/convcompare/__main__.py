@@ -1,6 +1,7 @@
 """``convcompare`` and ``python -m convcompare``: can be stopped from the first line on."""
 
 import _signal  # type: ignore[import-not-found]  # always loaded; `signal` would import `enum`
+import os
 
 _early: list[int] = []
 """The signals that came before `core.signals` was imported."""
@@ -9,7 +10,12 @@ for _number in (_signal.SIGINT, _signal.SIGTERM):
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit; or say what a shell asks for, before anything is imported."""
+    if "_CONVCOMPARE_COMPLETE" in os.environ:
+        from .cli import completing
+
+        if completing.answered():
+            return
     from .core import openmp, signals
 
     with signals.listening(_early):

@@ -77,7 +77,7 @@ def test_networks_are_completed(
 
 
 def test_several_names_with_commas_are_completed() -> None:
-    complete = completions.listed(completions.columns)
+    complete = completions.column_lists
     assert complete("macs,m") == ["macs,memory"]
     assert "epoch-time" in complete("")
 

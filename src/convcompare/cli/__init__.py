@@ -1,145 +1,16 @@
-"""The command line: parse, print, exit. Nothing heavy is imported before a command needs it."""
+"""The command line. Nothing is imported before it is asked for: a shell that completes waits."""
 
-from __future__ import annotations
+TYPE_CHECKING = False
 
-import os
-import sys
-from collections.abc import Sequence
-from typing import Any
+if TYPE_CHECKING:
+    from .command_line import main, run
 
-import typer
-
-from convcompare.core import failures, signals
-from convcompare.core.errors import ConvcompareError, Terminated, TrialError, UsageError
-from convcompare.core.version import __version__
-
-from . import streams
-from .lazy_commands import Commands
-from .streams import PipeClosed
-from .wrong_words import habit, remedy
-
-COMPLETING = "_CONVCOMPARE_COMPLETE"
-"""Set by a shell that asks for completions."""
-
-app = typer.Typer(
-    name="convcompare",
-    cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+__all__ = ["main", "run"]
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        print(f"convcompare {__version__}")
-        raise typer.Exit
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import command_line
 
-
-@app.callback()
-def convcompare(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version."
-    ),
-) -> None:
-    """Examples, where nothing is asked for."""
-
-
-@signals.listening()
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit."""
-    streams.install()
-    code = signals.code(run(sys.argv[1:] if arguments is None else arguments))
-    if signals.stop.number:  # nothing is left to do, and nothing of it may be interrupted
-        _say_stopped()
-        signals.leave(signals.stop.number)
-    sys.exit(code)
-
-
-def _say_examples() -> None:
-    from . import help
-    from .command_list import ABOUT, EXAMPLES
-
-    more = "`convcompare --help` lists all commands, `convcompare COMMAND --help` explains one."
-    help.show([ABOUT, "", *(f"  {example}" for example in EXAMPLES), "", more])
-
-
-def _say_stopped() -> None:
-    from .console import show_warning
-
-    if not signals.stop.said:
-        signals.stop.said = True
-        try:
-            show_warning(signals.TEXT, signals.HINT)
-        except Exception:  # what it needs was being imported
-            print(f"warning: {signals.TEXT} ({signals.HINT})", file=sys.stderr)
-
-
-def run(arguments: list[str]) -> int:
-    """Run the command line; its exit code. ``--debug`` may stand anywhere in it."""
-    from convcompare.experiment import foreign_code
-
-    try:
-        return _run(arguments)
-    finally:
-        foreign_code.close()
-
-
-def _run(arguments: list[str]) -> int:
-    from .console import show_error
-
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
-    if not arguments and COMPLETING not in os.environ:
-        _say_examples()
-        return 0
-    command = typer.main.get_command(app)
-    try:
-        code: Any = command.main(arguments, prog_name="convcompare", standalone_mode=False)
-        sys.stdout.flush()
-    except Terminated:
-        return 143
-    except KeyboardInterrupt:
-        return 130
-    except ConvcompareError as error:
-        if debug:
-            raise
-        if signals.stop.number:
-            return error.exit_code
-        if isinstance(error, UsageError) and (meant := habit(arguments)):
-            error.hint = meant
-        show_error(error)
-        return error.exit_code
-    except PipeClosed:
-        return 0
-    except Exception as error:
-        if debug:
-            raise
-        if signals.stop.number:
-            return 1
-        told = _reworded(error, arguments)
-        show_error(told)
-        if isinstance(told, TrialError):
-            return told.exit_code
-        return int(getattr(error, "exit_code", 70))
-    return code if isinstance(code, int) else 0
-
-
-def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
-    """The command-line parser's errors in our style; anything else is a bug and says so."""
-    if failures.is_out_of_memory(error):
-        return TrialError(failures.in_words(error), failures.HINT)
-    if not hasattr(error, "format_message"):
-        text = f"{type(error).__name__}: {error}".partition("\n")[0]
-        return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")
-    text = error.format_message().replace("'", "`").rstrip(".")
-    text = text[:1].lower() + text[1:]
-    if meant := remedy(arguments, text):
-        return ConvcompareError(text.partition(" (Possible")[0].partition(". Did you")[0], meant)
-    near = getattr(error, "possibilities", None)
-    if near:
-        return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")
-    text, _, suggestion = text.partition(". Did you mean ")
-    path = getattr(getattr(error, "ctx", None), "command_path", "convcompare")
-    hint = f"did you mean {suggestion}" if suggestion else f"`{path} --help` explains it"
-    return ConvcompareError(text, hint)
+    return getattr(command_line, name)

@@ -1,22 +1,51 @@
-"""What a shell completes: names, values, options of a spec, networks in a file; without torch."""
+"""What a shell completes: names, values, options of a spec, networks in a file; from a table."""
 
 from __future__ import annotations
 
-import ast
+import functools
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
-import typer
+TYPE_CHECKING = False  # `typing` takes longer to import than a completion should take
+if TYPE_CHECKING:
+    from typing import Any, Protocol
 
-Complete = Callable[[str], list[str]]
+    class TypedLine(Protocol):
+        """The options that are typed already, by name."""
+
+        params: dict[str, Any]
+
+    Complete = Callable[[str], list[str]]
+else:  # what the parser reads in signatures
+    Any = TypedLine = Complete = object
+
 _CONTEXT = ("in_channels", "image_size", "num_classes", "sources")
 """Parameters of networks and data sets that the tool fills in."""
 
 
+@functools.cache
+def table() -> dict[str, Any]:
+    """What `completion_table` has made of the code."""
+    import json
+
+    with open(os.path.join(os.path.dirname(__file__), "completion_table.json"), "rb") as file:
+        found: dict[str, Any] = json.load(file)
+        return found
+
+
+def names_of(kind: str) -> list[str]:
+    """The names of the tool of that kind: ``model``, ``dataset``, ``column``, …"""
+    return list(table()["names"][kind])
+
+
 def one_of(*names: str) -> Complete:
-    """Completes one of several names."""
-    return lambda incomplete: _beginning(incomplete, names)
+    """Completes one of several names, which the function has as its attribute ``names``."""
+
+    def complete(incomplete: str) -> list[str]:
+        return _beginning(incomplete, names)
+
+    complete.__dict__["names"] = names
+    return complete
 
 
 def listed(names: Callable[[], Iterable[str]]) -> Complete:
@@ -37,9 +66,7 @@ def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
 
 def _registered(kind: str) -> Complete:
     def complete(incomplete: str) -> list[str]:
-        from convcompare.core.registry import register
-
-        return _beginning(incomplete, getattr(register, kind).names())
+        return _beginning(incomplete, names_of(kind))
 
     return complete
 
@@ -48,6 +75,8 @@ plot_names = _registered("plot")
 study_names = _registered("study")
 export_names = _registered("export")
 executor_names = _registered("executor")
+sortable = _registered("sort")
+"""The columns that every table can be sorted by."""
 
 
 def dataset_names(incomplete: str) -> list[str]:
@@ -59,29 +88,30 @@ def model_names(incomplete: str) -> list[str]:
     """Networks, the options of one whose name is there, and the networks that a file defines."""
     path, colon, name = incomplete.rpartition(":")
     if colon and path.endswith(".py"):
-        return [f"{path}:{found}" for found in _beginning(name, _defined(Path(path)))]
-    files = [str(path) for path in Path().glob("*.py")] if incomplete else []
+        return [f"{path}:{found}" for found in _beginning(name, _defined(path))]
+    files = [name for name in os.listdir() if name.endswith(".py")] if incomplete else []
     return [*_specs("model", incomplete), *(f"{one}:" for one in _beginning(incomplete, files))]
 
 
 def _specs(kind: str, incomplete: str) -> list[str]:
-    from convcompare.core.registry import register
-
-    registry = getattr(register, kind)
+    names = table()["names"][kind]
     name, colon, options = incomplete.partition(":")
     if not colon:
-        return _beginning(incomplete, registry.names())
+        return _beginning(incomplete, names)
     before, comma, last = options.rpartition(",")
     if "=" in last:
         return []
-    known = [one for one in registry.parameters(name) if one not in _CONTEXT]
+    known = [one for one in names.get(name, ()) if one not in _CONTEXT]
     return [f"{name}:{before}{comma}{one}=" for one in _beginning(last, known)]
 
 
-def _defined(file: Path) -> list[str]:
+def _defined(file: str) -> list[str]:
     """The classes and functions that a file defines, read without running it."""
+    import ast
+
     try:
-        tree = ast.parse(file.read_bytes())
+        with open(file, "rb") as source:
+            tree = ast.parse(source.read())
     except (OSError, SyntaxError, ValueError):
         return []
     kinds = (ast.ClassDef, ast.FunctionDef)
@@ -90,58 +120,49 @@ def _defined(file: Path) -> list[str]:
 
 def columns() -> list[str]:
     """The columns beyond those of the reports."""
-    from convcompare.core.registry import register
-    from convcompare.output.tables.columns import EXTRA
-
-    return [*EXTRA, *register.metric.names(), "all"]
-
-
-def sortable(incomplete: str) -> list[str]:
-    """The columns that every table can be sorted by."""
-    from convcompare.output.tables.sorting import ALWAYS
-
-    return _beginning(incomplete, [name.replace("_", "-") for name in ALWAYS])
+    return [*names_of("column"), *names_of("metric"), "all"]
 
 
 def figures() -> list[str]:
     """The figures that verdicts can be about."""
-    from convcompare.comparison.figures.catalogue import MEASURES
-    from convcompare.core.registry import register
-
-    return [*(one.name for one in MEASURES), *register.metric.names()]
+    return [*names_of("figure"), *names_of("metric")]
 
 
-def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The ids of the runs of the store, and ``latest``."""
-    from convcompare.store.run_store import RunStore
-
-    store = ctx.params.get("store") or os.environ.get("CONVCOMPARE_STORE") or "runs"
-    return _beginning(incomplete, ["latest", *RunStore(Path(store)).ids()])
+column_lists = listed(columns)
+figure_lists = listed(figures)
 
 
-def comparison_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The names of the comparisons of the store."""
+def _reader(ctx: TypedLine) -> Any:
+    from pathlib import Path
+
     from convcompare.store.reader import RunReader
 
     store = ctx.params.get("store") or os.environ.get("CONVCOMPARE_STORE") or "runs"
-    records = RunReader(Path(store)).comparison_records()
+    return RunReader(Path(store))
+
+
+def run_names(ctx: TypedLine, incomplete: str) -> list[str]:
+    """The ids of the runs of the store, and ``latest``."""
+    return _beginning(incomplete, ["latest", *_reader(ctx).ids()])
+
+
+def comparison_names(ctx: TypedLine, incomplete: str) -> list[str]:
+    """The names of the comparisons of the store."""
+    records = _reader(ctx).comparison_records()
     names = dict.fromkeys(str(record["name"]) for record in records if record.get("name"))
     return _beginning(incomplete, names)
 
 
-def tag_names(ctx: typer.Context, incomplete: str) -> list[str]:
+def tag_names(ctx: TypedLine, incomplete: str) -> list[str]:
     """The tags of the runs of the store."""
-    from convcompare.store.reader import RunReader
-
-    store = ctx.params.get("store") or os.environ.get("CONVCOMPARE_STORE") or "runs"
-    reader, found = RunReader(Path(store)), set[str]()
+    reader, found = _reader(ctx), set()
     for run_id in reader.ids():
         with reader.noting():
             found.update(reader.annotation(run_id).tags)
     return _beginning(incomplete, sorted(found))
 
 
-def selected_names(ctx: typer.Context, incomplete: str) -> list[str]:
+def selected_names(ctx: TypedLine, incomplete: str) -> list[str]:
     """What a figure or a report may be of: comparisons, studies, networks, runs."""
     named = [*comparison_names(ctx, incomplete), *study_names(incomplete)]
     named += model_names(incomplete)

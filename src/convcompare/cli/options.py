@@ -58,9 +58,9 @@ COMPLETIONS = {
     "--compile": c.one_of("auto", "on", "off"),
     "--executor": c.executor_names,
     "--format": c.one_of("table", "json", "csv", "markdown", "latex"),
-    "--columns": c.listed(c.columns),
+    "--columns": c.column_lists,
     "--sort": c.sortable,
-    "--verdict-on": c.listed(c.figures),
+    "--verdict-on": c.figure_lists,
 }
 """How a shell completes its value."""
 

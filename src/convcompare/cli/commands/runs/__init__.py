@@ -93,7 +93,7 @@ def runs(
     from convcompare.store.run_store import RunStore
 
     kind = chosen_format(format, out)
-    view = View.parse(parse_columns(columns), sort, verbose)
+    names = parse_columns(columns)
     figures = parse_figures(verdict_on)
     opened = RunStore(store)
     if status is not None:
@@ -106,6 +106,7 @@ def runs(
         part = RunFilter(model, dataset, status, _trials_of(opened, comparison), tag)
         _list(opened, part, kind, out, verbose)
     elif _is_comparison(opened, name):
+        view = View.parse(names, sort, verbose)
         emit_assessment(_assessed(opened, name, figures, all_pairs), kind, out, view)
     else:
         emit_json(_record(opened, name), out)

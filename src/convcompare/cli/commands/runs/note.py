@@ -28,7 +28,6 @@ def note(
 
     $ convcompare runs note 3fa9 "the laptop was on battery"
     $ convcompare runs note 3fa9
-    $ convcompare runs note 3fa9 ""
 
     `convcompare runs --verbose` lists the notes. The record of the run stays as it is.
     """
