@@ -23,6 +23,7 @@ import torch
 
 import convcompare as cc
 from convcompare.cli.commands.compare import compare as command
+from convcompare.store.run_store import RunStore
 
 ROOT = Path(__file__).parent.parent
 Run = Callable[..., Any]
@@ -205,3 +206,20 @@ def test_a_call_leaves_the_process_as_it_was(run: Run) -> None:
 def test_nothing_has_run_yet(run: Run) -> None:
     with pytest.raises(cc.ConvcompareError, match="no comparison"):
         cc.read()
+
+
+def test_text_has_no_control_codes_and_says_what_has_not_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where colours are forced for terminals, a text is still a text."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    store = tmp_path / "runs"
+    networks = ["fcn:hidden=4", "fcn:hidden=5"]
+    whole = cc.compare(networks, dataset="mnist-mini", epochs=1, batch_size=2000, store=store)
+    assert "\x1b" not in str(whole) and "so far" not in str(whole)
+    last = whole.assessment.comparison.groups[1].runs[0].id
+    (store / last / "run.json").unlink()
+    begun = str(cc.read("latest", store=store))
+    assert "so far: 1 of 2 runs have ended, the others are not running" in begun
+    with RunStore(store).lock(last):
+        assert "1 of the others running" in str(cc.read("latest", store=store))

@@ -415,6 +415,7 @@ class Result:
             emoji=False,
             force_jupyter=False,
             force_terminal=False,
+            color_system=None,
         )
         print_table(console, self._table, None)
         blocks = verdict_blocks(self.assessment, None)

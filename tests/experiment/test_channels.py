@@ -102,6 +102,10 @@ def test_the_library_and_other_commands_take_channels(run: Callable[..., Any]) -
     assert run("compare", "simple", "--channels", "2").code == 2
     shown = run("models", "simple", "--image-size", "40", "--channels", "3")
     assert "3×40×40" in shown.out
+    planned = run("study", "kernel-size", "-d", "mnist-mini", "--channels", "3", "--dry-run")
+    plain = run("study", "kernel-size", "-d", "mnist-mini", "--dry-run")
+    assert planned.code == 0 and planned.out != plain.out, "a first layer of three channels"
+    assert run("study", "kernel-size", "--channels", "2", "--dry-run").code == 2
     gradients = run("gradients", small, "--dataset", "mnist-mini", "--channels", "3")
     assert "mnist-mini:channels=3" in gradients.out
     field = run("receptive-field", "simple", "--channels", "1", "--dataset", "cifar10")

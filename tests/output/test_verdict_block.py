@@ -36,6 +36,22 @@ def twelve(tmp_path: Path) -> Assessment:
     return Assessment(comparison(*runs), store)
 
 
+def test_doubted_verdicts_are_marked_with_the_reason(twelve: Assessment) -> None:
+    """Rows of the networks 1 and 2, in whose runs something was found, are hollow and say so."""
+    groups = list(twelve.comparison.groups)
+    for place in (1, 2):
+        runs = tuple(dataclasses.replace(one, found=("batch",)) for one in groups[place].runs)
+        groups[place] = dataclasses.replace(groups[place], runs=runs)
+    whole = dataclasses.replace(twelve.comparison, groups=tuple(groups))
+    lines = printed(dataclasses.replace(twelve, comparison=whole), 160)
+    marked = [line for line in lines if " ?" in line and "┊" in line]
+    assert len(marked) == 2
+    assert all("○" in line and "●" not in line for line in marked)
+    (reason,) = [line for line in lines if "in doubt" in line]
+    assert "depends on the batch" in reason and LABELS[1] in reason and LABELS[2] in reason
+    assert not [line for line in printed(twelve, 160) if "?" in line]
+
+
 def printed(assessment: Assessment, width: int) -> list[str]:
     file = io.StringIO()
     ((_, table),) = verdict_blocks(assessment, width)

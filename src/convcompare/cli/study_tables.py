@@ -77,7 +77,7 @@ def _planned(request: Request) -> list[dict[str, Any]]:
     from convcompare.models.build import resolve
 
     study = _study_of(request)
-    shape = shape_for(request.dataset)
+    shape = shape_for(request.dataset, channels=request.channels)
     found = []
     for one in request.models:
         config = recipe(request.recipe).replace({**one.settings, **request.settings})

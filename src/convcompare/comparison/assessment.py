@@ -207,7 +207,17 @@ class Assessment:
             found.append(looks_words(self.comparison.looked))
         if self.contrasts and self.comparison.picked:
             found.append(picked_words(self.comparison.picked))
-        return found
+        return [*found, *self._so_far()]
+
+    def _so_far(self) -> list[str]:
+        """That runs have not ended, and how many of them a process works on."""
+        waiting = [run_id for _, run_id in self.comparison.unfinished]
+        if not waiting:
+            return []
+        ended = sum(len(group.runs) for group in self.comparison.groups)
+        running = sum(map(self.store.held, waiting))
+        now = f"{running} of the others running" if running else "the others are not running"
+        return [f"so far: {ended} of {ended + len(waiting)} runs have ended, {now}"]
 
     def warnings(self, each: bool = False) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it.

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from convcompare.comparison.claims.outcomes import SAME
 from convcompare.comparison.figures import figure_words
@@ -14,6 +15,11 @@ from convcompare.comparison.figures.figure_json import decided
 from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.verdict import Verdict
+
+if TYPE_CHECKING:
+    from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.doubts import About
+    from convcompare.comparison.model_runs import ModelRuns
 
 LARGEST = 1e300
 """The ratio beyond which nothing is drawn further apart."""
@@ -102,6 +108,21 @@ def is_filled(verdict: Verdict) -> bool:
     """Whether it is decided; one seed decides nothing about architectures."""
     counted = verdict.quantity.scale == "exact"
     return verdict.settled and verdict.refusal is None and (verdict.n > 1 or counted)
+
+
+def doubted(verdict: Verdict, assessment: Assessment) -> list[ModelRuns]:
+    """Which of its two networks have a run whose marks put the verdict in doubt."""
+    if verdict.quantity.scale == "exact":
+        return []
+    about: About = "time" if verdict.quantity.name.endswith("seconds") else "accuracy"
+    sides = (verdict.model, verdict.baseline)
+    groups = [group for group in assessment.comparison.groups if group.label in sides]
+    return [group for group in groups if assessment.doubts.of(group, about)]
+
+
+def is_firm(verdict: Verdict, assessment: Assessment) -> bool:
+    """Whether it is decided, and nothing puts it in doubt."""
+    return is_filled(verdict) and not doubted(verdict, assessment)
 
 
 def beside(verdict: Verdict) -> str:

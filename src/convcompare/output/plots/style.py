@@ -108,17 +108,8 @@ def distinct(names: Sequence[str], room: int) -> list[str]:
 
 
 def short(label: str, longest: int = LONGEST) -> str:
-    """A name as figures show it: `shortened`, and no formula."""
-    return plain(shortened(label, longest))
-
-
-def shortened(label: str, longest: int = LONGEST) -> str:
-    """A name without control characters, its middle left out where it is long."""
-    shown = printable(label)
-    if len(shown) > longest:
-        tail = (longest - 1) // 2
-        shown = f"{shown[: longest - 1 - tail]}…{shown[-tail:]}"
-    return shown
+    """A name as figures show it: at most `longest` cells of a terminal wide, and no formula."""
+    return plain(elided(printable(label), longest))
 
 
 def plain(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from convcompare.comparison import verdicts
 from convcompare.comparison.assessment import Assessment
+from convcompare.comparison.doubts import About
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.figure_json import decided
 from convcompare.comparison.figures.figure_tests import FEWEST
@@ -15,7 +16,7 @@ from convcompare.comparison.quantity import ACCURACY
 from convcompare.comparison.verdict import Verdict
 from convcompare.core import formatting
 
-from ..plots.forest_rows import WORDS, ForestPanel, is_filled, panels_of
+from ..plots.forest_rows import WORDS, ForestPanel, doubted, is_filled, panels_of
 from ..plots.terminal import ForestLine, forest_cells, forest_range
 from .table import GAP, NARROW, Column, Table, natural_width
 
@@ -23,6 +24,8 @@ MANY = 3
 """Verdicts from which on a block is easier to read than sentences."""
 LEAST, MOST = 12, 31
 """Cells of a drawn interval."""
+DOUBT = " ?"
+"""Behind a verdict on networks with runs that are marked."""
 MOST_PLACES = 3
 """Decimals up to which it is shown on which side of zero the end of an interval lies."""
 
@@ -42,24 +45,29 @@ def verdict_blocks(assessment: Assessment, width: int | None) -> list[tuple[str,
     first, sizes = verdicts[0].baseline, assessment.comparison.conditions.sizes
     if sizes:
         name = f"{sizes[first][0]} on as many images"
-        return [_block(panel, name, costs, width) for panel in panels_of(verdicts)]
+        return [_block(panel, name, costs, width, assessment) for panel in panels_of(verdicts)]
     against = [one for one in verdicts if one.baseline == first]
     costs = tuple(one for one in costs if one.baseline == first)
-    return [_block(panel, first, costs, width) for panel in panels_of(against)]
+    return [_block(panel, first, costs, width, assessment) for panel in panels_of(against)]
 
 
 def _block(
-    panel: ForestPanel, baseline: str, costs: Sequence[Verdict], width: int | None
+    panel: ForestPanel,
+    baseline: str,
+    costs: Sequence[Verdict],
+    width: int | None,
+    assessment: Assessment,
 ) -> tuple[str, Table]:
     quantity, is_accuracy = panel.quantity, panel.quantity == ACCURACY
     unit = f"Δ {quantity.unit}".strip() if quantity.scale == "difference" else "ratio"
     times = {one.model: _time(one) for one in costs} if is_accuracy else {}
     narrow = width is not None and width < NARROW
+    in_doubt = [one for one in panel.verdicts if doubted(one, assessment)]
     rows: list[dict[str, Any]] = [
         {
             "model": verdict.model,
             "estimate": _margin(verdict) if narrow else _estimate(verdict),
-            "verdict": _word(verdict),
+            "verdict": _word(verdict) + (DOUBT if verdict in in_doubt else ""),
             "time": times.get(verdict.model),
         }
         for verdict in panel.verdicts
@@ -76,9 +84,13 @@ def _block(
     room = MOST
     if width is not None:
         room = max(LEAST, min(MOST, width - natural_width(table) - GAP))
-    for row, cells in zip(rows, _drawn(panel, room), strict=True):
+    for row, cells in zip(rows, _drawn(panel, room, in_doubt), strict=True):
         row["drawn"] = cells
-    notes = [*_refused_times(costs if is_accuracy else ()), answer(panel.verdicts, baseline)]
+    notes = [
+        *_doubts(in_doubt, assessment),
+        *_refused_times(costs if is_accuracy else ()),
+        answer(panel.verdicts, baseline),
+    ]
     heading = f"{quantity.noun} against {baseline}"
     return heading, dataclasses.replace(table, rows=tuple(rows), notes=tuple(notes))
 
@@ -152,11 +164,20 @@ def _estimate(verdict: Verdict) -> str | None:
     return formatting.minus(f"{value:{sign}.{places}f} [{low:.{places}f}, {high:.{places}f}]")
 
 
-def _drawn(panel: ForestPanel, room: int) -> Iterator[str]:
+def _doubts(in_doubt: Sequence[Verdict], assessment: Assessment) -> Iterator[str]:
+    """What the mark of doubt stands for: the marks of the runs, with their networks."""
+    groups = {group.label: group for one in in_doubt for group in doubted(one, assessment)}
+    if groups:
+        about: About = "time" if in_doubt[0].quantity.name.endswith("seconds") else "accuracy"
+        yield f"{DOUBT.strip()} in doubt: {assessment.doubts.words([*groups.values()], about)}"
+
+
+def _drawn(panel: ForestPanel, room: int, in_doubt: Sequence[Verdict]) -> Iterator[str]:
     places = [(panel.value(verdict), panel.ends(verdict)) for verdict in panel.verdicts]
     ends = forest_range(places, 0.0)
     for verdict, (value, interval) in zip(panel.verdicts, places, strict=True):
-        line = ForestLine(verdict.model, value, interval, is_filled(verdict), "")
+        firm = is_filled(verdict) and verdict not in in_doubt
+        line = ForestLine(verdict.model, value, interval, firm, "")
         yield forest_cells(line, ends, room)
 
 

@@ -26,7 +26,7 @@ def note(
 ) -> None:
     """Keep a note with a run, or show it.
 
-    $ convcompare runs note 3fa9 "the laptop was on battery"
+    $ convcompare runs note 3fa9 on-battery
     $ convcompare runs note 3fa9
 
     `convcompare runs --verbose` lists the notes. The record of the run stays as it is.

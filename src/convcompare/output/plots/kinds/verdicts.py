@@ -12,7 +12,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 
 from ..figure import GREY, Drawing, side_text, stacked
-from ..forest_rows import ForestPanel, beside, directions, inside, is_filled, panels_of
+from ..forest_rows import ForestPanel, beside, directions, inside, is_filled, is_firm, panels_of
 from ..limits import arrow_in_row
 from ..style import short
 from ..terminal import ForestLine, forest, forest_range
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from convcompare.comparison.assessment import Assessment
-    from convcompare.comparison.doubts import About
     from convcompare.comparison.verdict import Verdict
 
     from ..source import Source
@@ -117,7 +116,7 @@ def _rows(axes: Axes, panel: ForestPanel, source: Source) -> None:
         if ends is not None and ends[0] < high and ends[1] > low:
             _interval(axes, ends, (low, high), y, look.colour, dashed=verdict.n == 1)
         if value is not None and low <= value <= high:
-            fill = look.colour if _is_firm(verdict, source) else "white"
+            fill = look.colour if is_firm(verdict, source.assessment) else "white"
             axes.plot([value], [y], marker=look.marker, color=look.colour, markersize=6,
                       markerfacecolor=fill, markeredgewidth=1.2, zorder=3)  # fmt: skip
         elif value is not None:
@@ -151,17 +150,6 @@ def _interval(
         axes.plot([limit if beyond else end], [y], color=colour, zorder=2, clip_on=False,
                   marker=marker if beyond else "|", markersize=4 if beyond else 5,
                   markeredgewidth=1.4)  # fmt: skip
-
-
-def _is_firm(verdict: Verdict, source: Source) -> bool:
-    """Whether it is decided, and no run of the two networks has a mark that puts it in doubt."""
-    if verdict.quantity.scale == "exact":
-        return is_filled(verdict)
-    about: About = "time" if verdict.quantity.name.endswith("seconds") else "accuracy"
-    sides = (verdict.model, verdict.baseline)
-    groups = [group for group in source.groups if group.label in sides]
-    doubts = source.assessment.doubts
-    return is_filled(verdict) and not any(doubts.of(group, about) for group in groups)
 
 
 def _axis(axes: Axes, panel: ForestPanel) -> None:
