@@ -26,6 +26,10 @@ def test_one_that_the_others_begin_with_keeps_its_name() -> None:
 
 
 def test_wide_characters_take_two_cells() -> None:
+    ends = fitted(["net:k=3", *(f"net:k={k},dropout=0.25" for k in (5, 11, 13))], 9)
+    assert ends == ["…k=3", "…k=5,dro…", "…k=11,dr…", "…k=13,dr…"], "what they differ in is kept"
+    names = ["net:kernel=3", *(f"net:kernel={k},dropout=0.25" for k in (5, 11, 13))]
+    assert fitted(names, 9) == ["…3", "…5,dropo…", "…11,drop…", "…13,drop…"]
     assert elided("卷积神经网络比较", 9) == "卷积…比较"
     assert cell_len(elided("🙂" * 9, 8)) <= 8
 

@@ -6,7 +6,7 @@ Widths are those of a terminal, in which a character of a wide script or an emoj
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from rich.cells import cell_len, chop_cells
@@ -22,12 +22,15 @@ def fitted(names: Sequence[str], room: int) -> list[str]:
     """The names in at most `room` cells each, still different from each other.
 
     Names that fit are left as they are. Otherwise they lose the parts that all of them begin or end
-    with, and then what is in the middle. Names that would become equal are numbered.
+    with, and then what is in the middle, or at the end if that keeps them apart. Names that would
+    become equal are numbered.
     """
     known = list(dict.fromkeys(names))
     shown = [printable(name) for name in known]
     if max(map(cell_len, shown), default=0) > room:
         shown = _without_common(shown)
+    ways = ([elided(name, room) for name in shown], *_with_ends_cut(shown, room))
+    shown = next((way for way in ways if len({*way}) == len(way)), shown)
     found: list[str] = []
     for name in shown:
         short, number = elided(name, room), 2
@@ -50,6 +53,20 @@ def elided(name: str, room: int) -> str:
     return f"{start}{ELLIPSIS}{end}"
 
 
+def _with_ends_cut(names: Sequence[str], room: int) -> Iterator[list[str]]:
+    """The names without their ends, and without the letters that all begin with as well."""
+    yield [_without_end(name, room) for name in names]
+    common = _common(names)
+    yield [_without_end(f"{ELLIPSIS}{name[common:]}", room) for name in names]
+
+
+def _without_end(name: str, room: int) -> str:
+    """A name with its end left out, if it takes more than `room` cells."""
+    if cell_len(name) <= room or room < 2:
+        return name
+    return f"{chop_cells(name, room - 1)[0]}{ELLIPSIS}"
+
+
 def _without_common(names: Sequence[str]) -> list[str]:
     """The names without the parts that all begin with, and those that all end with."""
     if len(set(names)) < 2:
@@ -67,6 +84,6 @@ def _without_common(names: Sequence[str]) -> list[str]:
 
 def _common(split: Sequence[Sequence[str]]) -> int:
     """With how many equal parts all begin; no name is used up."""
-    shortest = min(map(len, split)) - 1
+    shortest = min(map(len, split), default=1) - 1
     equal = takewhile(lambda column: len(set(column)) == 1, zip(*split, strict=False))
     return max(0, min(shortest, sum(1 for _ in equal)))
