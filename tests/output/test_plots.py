@@ -108,13 +108,15 @@ class Drawings(dict[str, list[Drawing]]):
             for entry in register.plot:
                 if name == "crowded" and entry.name not in CROWDED:
                     continue
-                with suppress(UsageError) if entry.name == "power" else nullcontext():
+                with suppress(UsageError) if entry.name in NEEDY else nullcontext():
                     self[name] += draw(entry, opened)
             for drawing in self[name]:
                 drawing.figure.draw_without_rendering()
         return self[name]
 
 
+NEEDY = ("power", "data-efficiency")
+"""Kinds for comparisons of a kind: others say what they need."""
 CROWDED = (
     *("accuracy", "accuracy-vs-compute", "accuracy-vs-cost", "learning-curves"),
     *("seeds", "time", "verdicts"),

@@ -24,6 +24,7 @@ from .figures import asked
 from .figures.catalogue import named
 from .figures.figure_json import figure_json
 from .figures.judge import Question, family_of
+from .overtaking import overtaking_words
 from .pair_tests import PairTests
 from .pairs import Pair, pairs
 from .quantity import TRAIN_SECONDS
@@ -201,6 +202,8 @@ class Assessment:
             found = asked.notes(self.comparison, self.verdicts)
         elif self.study is not None:
             found += asked.adjusted(self.family, "these verdicts and of the conclusions")
+        if self.comparison.conditions.sizes:
+            found += overtaking_words(self.comparison)
         if rates := collapse.words(self.collapses):
             found.append(rates)
         if self.contrasts and self.comparison.looked:
@@ -267,7 +270,7 @@ class Assessment:
     @property
     def _baseline(self) -> str | None:
         labels = [group.label for group in self.comparison.groups]
-        labels += [network for network, _ in self.comparison.conditions.sizes.values()]
+        labels += [one.network for one in self.comparison.conditions.sizes]
         return self.comparison.baseline if self.comparison.baseline in labels else None
 
     @property

@@ -19,6 +19,15 @@ from .unplanned_looks import Picked
 
 
 @dataclass(frozen=True)
+class SizedNetwork:
+    """What tables call a network that is trained on so many images."""
+
+    label: str
+    network: str
+    images: int
+
+
+@dataclass(frozen=True)
 class Conditions:
     """What all runs of a comparison have in common, in the words a table needs."""
 
@@ -46,8 +55,8 @@ class Conditions:
     """Settings that were chosen for each network by itself, on images held out."""
     score: str = field(default="last", metadata=OMITTED)
     """The figure that verdicts are about (`Score`), as it was chosen before the first run."""
-    sizes: Mapping[str, tuple[str, int]] = field(default_factory=dict, metadata=OMITTED)
-    """Network and training images of each label, where networks are trained on several numbers."""
+    sizes: tuple[SizedNetwork, ...] = field(default=(), metadata=OMITTED)
+    """The label of each network on each number of images, where there are several numbers."""
     budget: str = field(default="", metadata=OMITTED)
     """What the training of each network may cost, in words; empty if epochs were asked for."""
     cut: str = field(default="", metadata=OMITTED)

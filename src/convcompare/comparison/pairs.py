@@ -129,12 +129,12 @@ def pairs(comparison: Comparison, baseline: str | None, all_pairs: bool = False)
 def _pairs_of_sizes(comparison: Comparison, baseline: str | None, all_pairs: bool) -> list[Pair]:
     """The pairs among the networks of each number of training images."""
     sizes = comparison.conditions.sizes
-    network_of = {label: network for label, (network, _) in sizes.items()}
+    network_of = {one.label: one.network for one in sizes}
     base = network_of.get(baseline or "", baseline)
-    alone = replace(comparison.conditions, sizes={})
+    alone = replace(comparison.conditions, sizes=())
     found = []
-    for images in dict.fromkeys(images for _, images in sizes.values()):
-        of_size = {network: label for label, (network, n) in sizes.items() if n == images}
+    for images in dict.fromkeys(one.images for one in sizes):
+        of_size = {one.network: one.label for one in sizes if one.images == images}
         groups = tuple(g for g in comparison.groups if g.label in of_size.values())
         part = replace(comparison, conditions=alone, groups=groups)
         here = of_size.get(base or "")

@@ -20,6 +20,8 @@ FEW_STEPS = 500
 """Optimizer steps below which a network at chance level was perhaps trained too briefly."""
 FALL = 0.05
 """Relative fall of a loss in the last epoch above which it still falls fast."""
+LEAST_STOPPED = 0.25
+"""Seconds that a training must have stood still to be marked: a busy machine delays as much."""
 SHARED = 0.1
 """Share of the threads' time in which they waited for a core, or stood still, above which a time is
 not to trust."""
@@ -155,7 +157,10 @@ def waiting_share(run: Run) -> float | None:
 def was_stopped(run: Run) -> bool:
     """Whether the time of a training is not to trust, because its process stood still in it."""
     share = stopped_share(run)
-    return share is not None and share > SHARED
+    if share is None or share <= SHARED:
+        return False
+    seconds = sum(epoch.stopped_seconds or 0.0 for epoch in run.history)
+    return run.timing is not None or seconds > LEAST_STOPPED
 
 
 def stopped_share(run: Run) -> float | None:

@@ -48,7 +48,7 @@ def cut_words(config: TrainConfig, labels: npt.NDArray[np.int64], sizes: Sequenc
     `sizes` are the numbers of images where networks are trained on several.
     """
     if config.train_images is None:
-        return ""
+        return f"images{_fewer(sizes)}, class-balanced, drawn by the seed" if sizes else ""
     counts = cut_counts(np.bincount(labels), config.train_images)
     uneven = " as far as the classes have images" if np.ptp(counts) > 1 else ""
     drawn = f"class-balanced{uneven}, drawn by the seed{_fewer(sizes)}"

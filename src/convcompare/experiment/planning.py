@@ -19,10 +19,10 @@ from .budget import MATCHES
 from .matching import find_baseline, matched
 from .plan import ExperimentPlan
 from .request import Request
-from .variants import Sizes, at_each_rate, at_each_size
+from .variants import at_each_rate, at_each_size
 
 if TYPE_CHECKING:
-    from convcompare.comparison.comparison import Conditions
+    from convcompare.comparison.comparison import Conditions, SizedNetwork
     from convcompare.core.config import TrainConfig
     from convcompare.data.dataset import Dataset
 
@@ -65,13 +65,13 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     loading_seconds = time.perf_counter() - started
     for text, hint in _data_warnings(dataset):
         reporter.warn(text, hint)
-    configs = [_uncut_if_whole(config, len(dataset.train)) for config in configs]
     models, notes = list(request.models), list[str]()
     if request.match and request.match not in MATCHES:
         shape = shape_of(dataset, configs[0])
         models, notes = matched(models, baseline, request.match, shape)
     models, configs, rate_labels = at_each_rate(models, configs, sorted(request.lr_grid, key=float))
     models, configs, sizes = at_each_size(models, configs, request.sizes)
+    configs = [_uncut_if_whole(config, len(dataset.train)) for config in configs]
     configs = [with_epochs_of(config, dataset.train.labels) for config in configs]
     candidates = _candidates(models, configs, dataset, reporter)
     if not request.dry_run:
@@ -205,7 +205,7 @@ def _conditions(
     loading_seconds: float,
     notes: Sequence[str],
     score: Score,
-    sizes: Sizes,
+    sizes: tuple[SizedNetwork, ...],
 ) -> Conditions:
     from convcompare.comparison.comparison import Conditions
     from convcompare.data.training_cut import cut_words, image_numbers
@@ -228,7 +228,7 @@ def _conditions(
         loading_seconds=loading_seconds,
         classes=tuple(dataset.classes),
         val_images=held_out,
-        cut=cut_words(longest, dataset.train.labels, [images for _, images in sizes.values()]),
+        cut=cut_words(longest, dataset.train.labels, [one.images for one in sizes]),
         sizes=sizes,
         selected="the epoch best on held-out images" if best else "the last epoch",
         notes=tuple(notes),

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from convcompare.comparison.comparison import SizedNetwork
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
 
 from .request import ModelRequest
-
-Sizes = dict[str, tuple[str, int]]
-"""The network and the number of training images of each label."""
 
 
 def at_each_rate(
@@ -36,17 +34,17 @@ def at_each_rate(
 
 def at_each_size(
     models: Sequence[ModelRequest], configs: Sequence[TrainConfig], sizes: Sequence[str]
-) -> tuple[list[ModelRequest], list[TrainConfig], Sizes]:
+) -> tuple[list[ModelRequest], list[TrainConfig], tuple[SizedNetwork, ...]]:
     """Every network on each of these numbers of training images, the smallest first."""
     if not sizes:
-        return [*models], [*configs], {}
-    found: Sizes = {}
+        return [*models], [*configs], ()
+    found: list[SizedNetwork] = []
     on_sizes, cut = [], []
     for size in sizes:
         for one, config in zip(models, configs, strict=True):
             setting = config.replace({"train_images": size})
             label = f"{one.label} n={size}"
-            found[label] = (one.label, setting.train_images or 0)
+            found.append(SizedNetwork(label, one.label, setting.train_images or 0))
             on_sizes.append(replace(one, label=label))
             cut.append(setting)
-    return on_sizes, cut, found
+    return on_sizes, cut, tuple(found)

@@ -44,7 +44,8 @@ def verdict_blocks(assessment: Assessment, width: int | None) -> list[tuple[str,
         return []
     first, sizes = verdicts[0].baseline, assessment.comparison.conditions.sizes
     if sizes:
-        name = f"{sizes[first][0]} on as many images"
+        (network,) = (one.network for one in sizes if one.label == first)
+        name = f"{network} on as many images"
         return [_block(panel, name, costs, width, assessment) for panel in panels_of(verdicts)]
     against = [one for one in verdicts if one.baseline == first]
     costs = tuple(one for one in costs if one.baseline == first)
@@ -192,6 +193,7 @@ def _time(verdict: Verdict) -> str | None:
 def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
     """Why times are not compared, once for all networks of the same reason."""
     reasons: dict[str, list[str]] = {}
+    networks = {name for one in costs for name in (one.model, one.baseline)}
     refusals = {one.model: one.refusal for one in costs if one.refusal is not None}
     for model, refusal in refusals.items():
         only = dataclasses.replace(refusal, models=(), stopped=())
@@ -199,7 +201,7 @@ def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
     shared = {model for one in refusals.values() for model in one.models}
     stopped = {model for one in refusals.values() for model in one.stopped}
     marked = [
-        f"{len(found)} of {len(costs) + 1} networks {what}"
+        f"{len(found)} of {len(networks)} networks {what}"
         for found, what in ((shared, "shared the machine"), (stopped, "were stopped meanwhile"))
         if found
     ]

@@ -1,0 +1,156 @@
+"""From how many training images on one network is ahead of another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.core.formatting import count
+from convcompare.store.run import Run
+
+from .comparison import Comparison
+from .model_runs import ModelRuns
+from .stats.estimates import ALPHA
+
+GRID = 2001
+"""Numbers of images at which the difference is looked at, evenly on the logarithmic axis."""
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SizedPair:
+    """A network and the baseline, both trained on each of several numbers of images.
+
+    ``differences`` are test accuracy minus that of the baseline, a fraction: (sizes, seeds).
+    """
+
+    model: str
+    baseline: str
+    sizes: tuple[int, ...]
+    differences: Values
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The number of images at which the mean difference of a pair changes its sign.
+
+    ``leader`` is ahead beyond it. ``low`` and ``high`` are the ends of the 95 % interval: None
+    where it goes on beyond the numbers of images that were tried, or there is one seed alone.
+    """
+
+    leader: str
+    other: str
+    images: float
+    low: float | None
+    high: float | None
+
+    @property
+    def words(self) -> str:
+        """``lenet-5 overtakes fcn at about 420 images (95 % interval: 180 to 1,000)``."""
+        ends = [None if end is None else count(_rounded(end)) for end in (self.low, self.high)]
+        interval = {
+            (True, True): f"95 % interval: {ends[0]} to {ends[1]}",
+            (True, False): f"95 % interval: from {ends[0]} to beyond what was tried",
+            (False, True): f"95 % interval: up to {ends[1]}, from below what was tried",
+            (False, False): "the interval reaches beyond what was tried",
+        }[ends[0] is not None, ends[1] is not None]
+        at = count(_rounded(self.images))
+        return f"{self.leader} overtakes {self.other} at about {at} images ({interval})"
+
+
+def _rounded(images: float) -> int:
+    """Two digits, which is more than is known."""
+    places = 1 - math.floor(math.log10(images))
+    return int(round(images, places)) if places < 0 else round(images)
+
+
+def networks(comparison: Comparison) -> dict[str, dict[int, ModelRuns]]:
+    """The groups of each network by their numbers of images; none without several numbers."""
+    groups = {group.label: group for group in comparison.groups}
+    found: dict[str, dict[int, ModelRuns]] = {}
+    for one in comparison.conditions.sizes:
+        if one.label in groups and groups[one.label].finished:
+            found.setdefault(one.network, {})[one.images] = groups[one.label]
+    return found
+
+
+def sized_pairs(comparison: Comparison) -> list[SizedPair]:
+    """Each network with the baseline, on the numbers of images and the seeds that all have."""
+    found = networks(comparison)
+    base = comparison.baseline if comparison.baseline in found else next(iter(found), "")
+    pairs = []
+    for network, by_size in found.items():
+        if network == base:
+            continue
+        sizes = sorted({*by_size} & {*found[base]})
+        ends = [(_by_seed(by_size[n]), _by_seed(found[base][n])) for n in sizes]
+        seeds = sorted(set.intersection(*({*a} & {*b} for a, b in ends))) if ends else []
+        if len(sizes) > 1 and seeds:
+            rows = [[a[s].test_accuracy - b[s].test_accuracy for s in seeds] for a, b in ends]
+            pairs.append(SizedPair(network, base, tuple(sizes), np.array(rows)))
+    return pairs
+
+
+def overtaking_words(comparison: Comparison) -> list[str]:
+    """Who overtakes whom, a line each."""
+    return [one.words for pair in sized_pairs(comparison) for one in crossings(pair)]
+
+
+def _by_seed(group: ModelRuns) -> Mapping[int, Run]:
+    return {run.trial.seed: run for run in group.finished}
+
+
+def crossings(pair: SizedPair, alpha: float = ALPHA) -> list[Crossing]:
+    """Where the mean difference changes its sign, with an interval.
+
+    Between two numbers of images the difference of each seed is straight in the logarithm. The
+    interval are the numbers of images around the crossing at which Student's t interval of the
+    difference over the seeds holds zero: the t test inverted, as Fieller's interval of a ratio
+    (Fieller 1954) inverts it.
+    """
+    x = np.log(np.array(pair.sizes, dtype=float))
+    grid = np.linspace(x[0], x[-1], GRID)
+    curves = np.stack([np.interp(grid, x, seed) for seed in pair.differences.T])
+    mean = curves.mean(0)
+    undecided = _holds_zero(curves, mean, alpha)
+    found = []
+    ahead = mean >= 0
+    for i in np.flatnonzero(ahead[:-1] != ahead[1:]):
+        share = mean[i] / (mean[i] - mean[i + 1])
+        at = math.exp(grid[i] + share * (grid[i + 1] - grid[i]))
+        low, high = _around(undecided, int(i))
+        names = (pair.model, pair.baseline) if ahead[i + 1] else (pair.baseline, pair.model)
+        ends = (
+            None if low is None else math.exp(grid[low]),
+            None if high is None else math.exp(grid[high]),
+        )
+        found.append(Crossing(*names, at, *ends))
+    return found
+
+
+def _holds_zero(curves: Values, mean: Values, alpha: float) -> npt.NDArray[np.bool_]:
+    seeds = len(curves)
+    if seeds < 2:
+        return np.ones(len(mean), dtype=bool)
+    from scipy.special import stdtrit
+
+    half = stdtrit(seeds - 1, 1 - alpha / 2) * curves.std(0, ddof=1) / math.sqrt(seeds)
+    return np.asarray(np.abs(mean) <= half)
+
+
+def _around(undecided: npt.NDArray[np.bool_], i: int) -> tuple[int | None, int | None]:
+    """The first and last place of the stretch around a crossing between `i` and `i + 1`.
+
+    None at an end where the stretch goes on beyond what was tried.
+    """
+    low, high = i, i + 1
+    while low >= 0 and undecided[low]:
+        low -= 1
+    while high < len(undecided) and undecided[high]:
+        high += 1
+    return (low + 1 if low >= 0 else None), (high - 1 if high < len(undecided) else None)

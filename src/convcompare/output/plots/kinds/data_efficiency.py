@@ -1,0 +1,160 @@
+"""Accuracy against the number of training images, and who overtakes whom at which number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.overtaking import (
+    Crossing,
+    SizedPair,
+    crossings,
+    networks,
+    sized_pairs,
+)
+from convcompare.core.errors import UsageError
+from convcompare.core.formatting import count
+from convcompare.core.registry import register
+
+from ..end_labels import name_models
+from ..figure import GREY, Drawing, panels
+from ..limits import PERCENT, padded
+from ..style import ModelStyle, looks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..source import Source
+
+LEAST = 0.5
+"""Percentage points that an axis shows at least."""
+COLUMNS = ("model", "train_images", "seed", "test_accuracy")
+
+
+@register.plot("data-efficiency", hollow=True)
+def data_efficiency(source: Source) -> list[Drawing]:
+    """Test accuracy against the number of training images, and where one overtakes another."""
+    found = networks(source.comparison)
+    if not found:
+        raise UsageError(
+            "these networks were trained on one number of images",
+            "`convcompare compare … --train-images 100,1000,10000` trains on several",
+        )
+    pairs = sized_pairs(source.comparison)
+    shown = looks([*found])
+    figure, axes = panels(2 if pairs else 1, 2, 3.0)
+    ends = []
+    for network, by_size in found.items():
+        look = replace(shown[network], hollow=_hollow(source, by_size))
+        ends.append((look, _accuracies(axes[0], by_size, look)))
+    axes[0].set_ylabel("test accuracy (%)")
+    crossed = [crossing for pair in pairs for crossing in crossings(pair)]
+    if pairs:
+        _differences(axes[1], pairs, shown, _intervals(source))
+        axes[1].set_ylabel(f"points against {shown[pairs[0].baseline].name}")
+    for one in axes:
+        _sizes_axis(one, sorted({n for by_size in found.values() for n in by_size}))
+    name_models(figure, axes[-1:], ends)
+    caption = (
+        "Test accuracy by the number of training images: left of each network, the band from the "
+        "lowest to the highest seed; right the difference to the baseline with the 95 % interval "
+        "of its verdict. A triangle marks where the mean difference changes its sign, and the "
+        "bar through it the 95 % interval of that number of images."
+    )
+    key = "line: mean of the seeds · band: lowest to highest seed · bar: 95 % interval"
+    rows = list(_rows(found))
+    return [Drawing("data-efficiency", figure, caption, COLUMNS, rows, _alt(found, crossed), key)]
+
+
+def _hollow(source: Source, by_size: Mapping[int, ModelRuns]) -> bool:
+    return any(source.look(group, "accuracy").hollow for group in by_size.values())
+
+
+def _accuracies(axes: Axes, by_size: Mapping[int, ModelRuns], look: ModelStyle) -> float:
+    """Draw the curve of a network; where it ends, in per cent."""
+    sizes = sorted(by_size)
+    values = [[100 * run.test_accuracy for run in by_size[n].finished] for n in sizes]
+    means = [float(np.mean(each)) for each in values]
+    axes.plot(sizes, means, **look.line())
+    axes.fill_between(
+        sizes, [min(each) for each in values], [max(each) for each in values],
+        color=look.colour, alpha=0.18, linewidth=0,
+    )  # fmt: skip
+    return means[-1]
+
+
+def _differences(
+    axes: Axes,
+    pairs: Sequence[SizedPair],
+    shown: Mapping[str, ModelStyle],
+    intervals: Mapping[tuple[str, int], list[float]],
+) -> None:
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    reach = []
+    for place, pair in enumerate(pairs):
+        look = shown[pair.model]
+        means = (100 * pair.differences.mean(axis=1)).tolist()
+        shift = 1.02 ** (place - (len(pairs) - 1) / 2)
+        sizes = [n * shift for n in pair.sizes]
+        axes.plot(sizes, means, **look.line())
+        for n, at in zip(sizes, pair.sizes, strict=True):
+            if ends := intervals.get((pair.model, at)):
+                axes.plot([n, n], ends, color=look.colour, linewidth=1, alpha=0.7)
+                reach += ends
+        reach += means
+        for crossing in crossings(pair):
+            _crossing(axes, crossing, pair, look)
+    axes.set_ylim(padded((min(reach), max(reach)), LEAST, (-PERCENT[1], PERCENT[1])))
+
+
+def _intervals(source: Source) -> dict[tuple[str, int], list[float]]:
+    """The ends of the interval of each verdict on accuracy, in points: by network and images."""
+    at = {one.label: (one.network, one.images) for one in source.comparison.conditions.sizes}
+    found = {}
+    for verdict in source.assessment.contrasts:
+        estimate = verdict.estimate
+        if estimate and estimate.low is not None and estimate.high is not None:
+            found[at[verdict.model]] = [100 * estimate.low, 100 * estimate.high]
+    return found
+
+
+def _crossing(axes: Axes, crossing: Crossing, pair: SizedPair, look: ModelStyle) -> None:
+    low = crossing.low or pair.sizes[0]
+    high = crossing.high or pair.sizes[-1]
+    axes.plot([low, high], [0, 0], color=look.colour, linewidth=4, alpha=0.35, zorder=1,
+              solid_capstyle="butt")  # fmt: skip
+    marker = "^" if crossing.leader == pair.model else "v"
+    axes.plot([crossing.images], [0], marker=marker, color=look.colour, markersize=7,
+              markeredgecolor="white", markeredgewidth=0.6, zorder=4)  # fmt: skip
+
+
+def _sizes_axis(axes: Axes, sizes: Sequence[int]) -> None:
+    """A logarithmic axis whose ticks are the numbers of images that were tried."""
+    axes.set_xscale("log")
+    axes.set_xticks(list(sizes), [count(n) for n in sizes])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("training images")
+
+
+def _rows(found: Mapping[str, Mapping[int, ModelRuns]]) -> Iterator[tuple[object, ...]]:
+    for network, by_size in found.items():
+        for images, group in by_size.items():
+            for run in group.finished:
+                yield (network, images, run.trial.seed, run.test_accuracy)
+
+
+def _alt(found: Mapping[str, Mapping[int, ModelRuns]], crossed: Sequence[Crossing]) -> str:
+    ends = []
+    for network, by_size in found.items():
+        means = {n: np.mean([r.test_accuracy for r in g.finished]) for n, g in by_size.items()}
+        low, high = min(means), max(means)
+        ends.append(
+            f"{network} from {100 * means[low]:.1f} % with {count(low)} images to "
+            f"{100 * means[high]:.1f} % with {count(high)}"
+        )
+    said = [f"Test accuracy: {'; '.join(ends)}.", *(f"{one.words}." for one in crossed)]
+    return " ".join(said)
