@@ -78,7 +78,7 @@ def test_networks_are_completed(
 
 def test_several_names_with_commas_are_completed() -> None:
     complete = completions.column_lists
-    assert complete("macs,m") == ["macs,memory"]
+    assert complete("macs,me") == ["macs,memory"]
     assert "epoch-time" in complete("")
 
 

@@ -40,6 +40,21 @@ def test_counting_and_training_import_no_compiler() -> None:
     assert subprocess.run([sys.executable, "-c", USES, NET], check=False).returncode == 0
 
 
+COUNTS = """
+import sys
+from convcompare.experiment.foreign_code import examine
+from convcompare.models.shape import Shape
+for spec in ("fcn", "simple", "residual", "cnn"):
+    assert examine(spec, Shape(1, 28, 10)).description.macs
+sys.exit("sympy" in sys.modules)
+"""
+
+
+def test_counting_the_zoo_imports_no_algebra() -> None:
+    """Half a second, for the shape of a matrix product."""
+    assert subprocess.run([sys.executable, "-c", COUNTS], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("compiler", [False, True])
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD])
 def test_steps_are_those_of_torch(

@@ -44,6 +44,6 @@ COMMANDS: Mapping[str, str] = {
     "runs tag": "Put a tag on runs, to find them again.",
     "runs note": "Keep a note with a run, or show it.",
     "runs rm": "Remove runs for good, after asking.",
-    "runs export": "Write runs for other programs: CSV for data frames, TensorBoard, MLflow.",
+    "runs export": "Write runs for other programs: CSV, TensorBoard, MLflow, Weights & Biases.",
 }
 """In the order of the help. The line is the first paragraph of the function's docstring."""
