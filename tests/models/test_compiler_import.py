@@ -42,10 +42,10 @@ def test_counting_and_training_import_no_compiler() -> None:
 
 COUNTS = """
 import sys
-from convcompare.experiment.foreign_code import examine
+from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
 for spec in ("fcn", "simple", "residual", "cnn"):
-    assert examine(spec, Shape(1, 28, 10)).description.macs
+    assert resolve(spec, Shape(1, 28, 10)).description.macs
 sys.exit("sympy" in sys.modules)
 """
 
