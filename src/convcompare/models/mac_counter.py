@@ -90,10 +90,8 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 output = function.decompose(*args, **kwargs)
             if output is not NotImplemented:
                 return output
-        if function is torch.ops.aten.addmm.default and args[0].is_meta:
-            # in Python on that device, and it imports sympy: half a second for a shape
-            output = torch.mm(args[1], args[2])
-        else:
+        output = _without_data(function, args)
+        if output is None:
             output = function(*args, **kwargs)
         if name:
             self._add(name, args, output)
@@ -199,6 +197,20 @@ def tallies_of(
         with suppress(Exception), torch.no_grad(), _calls(MacCounter(), watched or {}, ended):
             model(images.clone())
         return {"": Tally(0, {f"the network, which fails under a counter ({reason(error)})": None})}
+
+
+def _without_data(function: Any, args: Any) -> Tensor | None:
+    """What a linear layer gives on the ``meta`` device; None for all else.
+
+    torch works it out in Python there and imports sympy to do so, half a second for a shape.
+    """
+    if function is not torch.ops.aten.addmm.default or not args[0].is_meta:
+        return None
+    _, one, other = args
+    if one.shape[1] != other.shape[0] or one.dtype != other.dtype:
+        return None  # torch has an error for it
+    made: Tensor = one.new_empty((one.shape[0], other.shape[1]))
+    return made
 
 
 def count_pass(
