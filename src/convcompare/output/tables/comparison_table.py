@@ -67,14 +67,13 @@ def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
 def in_doubt(groups: Sequence[ModelRuns]) -> list[str]:
     """Which models cannot have the best figures of a kind, for the marks of their runs."""
     found = []
+    shown = [group for group in groups if group.finished and not group.remark]
     for about, figures in (("accuracy", "losses and accuracies"), ("time", "times")):
-        labels = [group.label for group in groups if about in group.doubted and not group.remark]
+        labels = [group.label for group in shown if about in group.doubted]
         if labels and len(groups) > 1:
             many = f"{len(labels)} of {len(groups)} networks" if len(labels) > 3 else ""
-            found.append(
-                f"never bold, for marks of the runs: {figures} of {many or ', '.join(labels)}"
-            )
-    return found
+            found.append(f"{figures} of {many or ', '.join(labels)}")
+    return [f"not ranked, see the warnings: {'; '.join(found)}"] if found else []
 
 
 def _limits(figure: Figure) -> list[Column]:
