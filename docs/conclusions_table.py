@@ -27,10 +27,10 @@ BEGIN, END = "<!-- conclusions: made by docs/conclusions_table.py -->", "<!-- en
 WORDS: dict[Outcome, str] = {
     "confirmed": "confirmed",
     "refuted": "contradicted",
-    "undecided": "not told",
+    "undecided": "inconclusive",
     "not recorded": "not recorded",
-    "so far yes": "so far yes",
-    "so far no": "so far no",
+    "so far yes": "supported so far",
+    "so far no": "contradicted so far",
 }
 DECIDED = ("confirmed", "contradicted")
 Said = dict[int, dict[str, list[str]]]
@@ -46,10 +46,10 @@ def table() -> str:
     listed = ", ".join(f"{words[word]} {word}" for word in WORDS.values() if words[word])
     lines = [
         f"The {len(CONCLUSIONS)} conclusions are {sum(words.values())} claims of the studies that "
-        f"were run: {listed}. Of {decided} conclusions at least one claim is decided. What needs "
-        "no run is counted.",
+        f"were run: {listed}. For {decided} conclusions at least one claim is decided. Claims that "
+        "need no run are decided by counts.",
         "",
-        "| № | reports | conclusion | what the runs say, by study |",
+        "| № | reports | conclusion | outcome, by study |",
         "|--:|---|---|---|",
     ]
     for number, one in CONCLUSIONS.items():
