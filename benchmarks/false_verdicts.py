@@ -2,7 +2,7 @@
 
 python benchmarks/false_verdicts.py [--rounds 20000] [--quick] [--out FILE]
 
-Prints tables in Markdown, those of docs/concepts/statistics.md and docs/benchmarks.md. Networks
+Prints tables in Markdown, those of docs/benchmarks.md, with an excerpt in docs/concepts/statistics.md. Networks
 are simulated: every table (networks, seeds) of a scenario is drawn anew. ``--quick`` takes 2,000
 rounds and 3 and 5 seeds.
 """

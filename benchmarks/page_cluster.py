@@ -20,7 +20,7 @@ def _nodes(r: dict[str, Any]) -> str:
     low, high = r["ratios"][0], r["ratios"][-1]
     return f"""\
 {r["trials"]} small trials take {r["one_s"]:.1f} s on one node of one CPU and {r["two_s"]:.1f} s
-on two, the start of their processes included: {r["ratio"]:.2f} times the throughput (median of
+on two, including the start of their processes: {r["ratio"]:.2f} times the throughput (median of
 {r["n"]} pairs, {low:.2f} to {high:.2f}). The nodes, the head and the command are processes of
 this one machine, which has two cores for all of them.
 """
@@ -34,11 +34,12 @@ def _empty(r: dict[str, Any]) -> str:
     listed = max(one["bytes"] for one in r["listing"])
     return f"""\
 {n:,} trials that train nothing, but are sent, committed with an epoch, logits, weights and a
-record, and shown as always, cost the command {1000 * last["s"] / n:.0f} ms each on two such nodes,
-of which {1000 * last["cpu_s"] / n:.0f} ms of a processor: {last["s"]:.0f} s in all. Its memory
-grows from {first["bytes"] / 1e6:.0f} MB after the first to {last["bytes"] / 1e6:.0f} MB after the
-last, {growth / 1000:.1f} kB each; the live display finds out in {1000 * r["display_s"]:.0f} ms how
-much is left. The same command again finds them all done in {r["again"]["s"]:.1f} s.
+record, and displayed, cost the command {1000 * last["s"] / n:.0f} ms each on two such nodes,
+{1000 * last["cpu_s"] / n:.0f} ms of it CPU time: {last["s"]:.0f} s in total. Its memory grows from
+{first["bytes"] / 1e6:.0f} MB after the first to {last["bytes"] / 1e6:.0f} MB after the last,
+{growth / 1000:.1f} kB each. The live display computes the remaining work in
+{1000 * r["display_s"]:.0f} ms. Repeating the command finds all of them finished in
+{r["again"]["s"]:.1f} s.
 `convcompare runs` lists them in {median(seconds):.1f} s ({seconds[0]:.1f} to {seconds[-1]:.1f},
 n = {len(seconds)}) and {listed / 1e6:.0f} MB. One run; other programs ran beside it.
 """

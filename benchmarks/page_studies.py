@@ -19,8 +19,8 @@ def speedrun(part: dict[str, Any], where: str) -> str:
 
 `speedrun` ([what it is](concepts/speedrun.md)), {runs[0]["epochs"]} epochs: test accuracy
 {fmean(views):.4f} with test-time augmentation of six views ({_each(views)}), {fmean(plain):.4f}
-without ({_each(plain)}); training {fmean(minutes):.1f} minutes ({_each(minutes, 1)}). Asked: 0.94
-with test-time augmentation, mean of 3, in less than 12 minutes.
+without ({_each(plain)}); training {fmean(minutes):.1f} minutes ({_each(minutes, 1)}). Target:
+0.94 with test-time augmentation, mean of 3, in less than 12 minutes.
 """
 
 
@@ -30,14 +30,14 @@ def _each(values: list[float], places: int = 4) -> str:
 
 def reports(part: dict[str, Any], where: str) -> str:
     return f"""\
-## Every study and its report
+## All studies and their report
 
 `convcompare study all --epochs 1 --dataset mnist-mini --skip Bottleneck` from an empty store, then
 `convcompare report` · {where} · one run
 
-{part["study_seconds"]:.0f} s for the trainings (asked: both in less than 10 minutes),
-{part["report_seconds"]:.0f} s for the report with {part["figures"]} figures (asked: less than 30),
-{part["html_bytes"] / 1e6:.2f} MB of HTML (asked: less than 8).
+{part["study_seconds"]:.0f} s for the training (target: both in less than 10 minutes),
+{part["report_seconds"]:.0f} s for the report with {part["figures"]} figures (target: less than 30),
+{part["html_bytes"] / 1e6:.2f} MB of HTML (target: less than 8).
 """
 
 
@@ -62,20 +62,20 @@ def error_rates(part: dict[str, Any], where: str) -> str:
         for name, found in part["normality"].items()
     )
     return f"""\
-## How often a verdict is wrong
+## False-verdict rate on real runs
 
 `benchmarks/error_rates.py benchmarks/accuracies.json`: accuracies of stored runs of two networks on
-mnist-mini, 84 seeds each · {where} · n = {part["false_claims"][0]["rounds"]} comparisons a row
+mnist-mini, 84 seeds each · {where} · n = {part["false_claims"][0]["rounds"]} comparisons per row
 
-A network against itself under another name, so that every difference found is false (nominal: 5 %;
-in brackets the binomial interval of the simulation). *pool*: runs drawn without replacement. *until
-clear* goes on to the last look here, without stopping what is hopeless.
+A network against itself under another name: every difference found is false (nominal: 5 %; in
+brackets the binomial interval of the simulation). *pool*: runs drawn without replacement. *until
+clear* continues to the last look here, without stopping for futility.
 
 | network | seeds | contrasts | false verdicts | seeds on average | drawn from |
 |---|---|--:|---|--:|---|
 {chr(10).join(lines)}
 
-Known differences, in standard deviations of the paired differences: the share that is found.
+Power: share of known differences found; sizes in standard deviations of the paired differences.
 
 | difference | {" | ".join(plans)} |
 |---|{"--:|" * len(plans)}
@@ -94,9 +94,9 @@ def false_verdicts(lines: list[str], where: str) -> str:
 
 `python benchmarks/false_verdicts.py` · {where}
 
-Scenarios of [what a verdict rests on](concepts/statistics.md#measured); n is the number of
-simulated comparisons per figure. The largest share over all numbers of true differences among the
-contrasts is shown. *before* is the rule of the versions
-before: paired t, sign flips beside it, Holm. Welch's t and Dunnett's test are unpaired.
+Scenarios: see [statistics](concepts/statistics.md#measured). n is the number of simulated comparisons
+per figure. The largest share over all numbers of true differences among the contrasts is shown.
+*before* is the rule of earlier versions: paired t, sign flips beside it, Holm. Welch's t and
+Dunnett's test are unpaired.
 {text}
 """

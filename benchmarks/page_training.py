@@ -9,7 +9,7 @@ from training_step import EPOCH_STEPS, ROWS, SAME, WHOLE_ROWS, WIDE
 
 NONE = "not measured"
 SIDES = {
-    "course": "course loop",
+    "course": "tutorial loop",
     "lightning": "Lightning",
     "keras": "Keras on torch",
     "keras-jax": "Keras on JAX",
@@ -24,30 +24,33 @@ def steps(measured: Sequence[Mapping[str, Any]], where: str) -> str:
     lines = [_step_row(network, found.get(network)) for network in ROWS]
     n = _rounds(measured)
     return f"""\
-## Training against others
+## Training speed against other frameworks
 
 `python benchmarks/training_step.py` · {where}{n}
 
-Every side trains the same network on the same images with Adam (1e-3), batch 64. The course loop
-(`benchmarks/course_loop.py`): a data set that normalises one image at a time as torchvision's do, a
-DataLoader, float32, `.item()` each step. Lightning (`benchmarks/lightning_loop.py`): its Trainer
-with the same transforms and two workers that stay; logger, checkpoints and bar off. Keras
-(`benchmarks/keras_loop.py`): `fit` on normalised arrays in memory. Timed is everything that an
-epoch does but evaluation: convcompare's milliseconds a step and seconds an epoch, then how many
-times as long the others take, median and range of the rounds. The targets beside the course loop
-are 4 for `fcn`, 3.5 for `simple` and 4 for all others, beside Lightning 3. Lightning, Keras and JAX
-are the extra `bench`; what is not installed is left out.
+Every side trains the same network on the same images with Adam (1e-3), batch 64.
 
-| network | ms a step | s an epoch | {" | ".join(f"{name}, times" for name in SIDES.values())} |
+- *Tutorial loop* (`benchmarks/course_loop.py`): a data set that normalises one image at a time as
+  torchvision's do, a DataLoader, float32, `.item()` each step.
+- *Lightning* (`benchmarks/lightning_loop.py`): its Trainer with the same transforms and two
+  persistent workers; logger, checkpoints and bar off.
+- *Keras* (`benchmarks/keras_loop.py`): `fit` on normalised arrays in memory.
+
+Times include everything in an epoch except evaluation: convcompare's milliseconds per step and
+seconds per epoch, then how many times as long the others take, median and range of the rounds.
+Targets: 4 for `fcn`, 3.5 for `simple` and 4 for all others against the tutorial loop, 3 against
+Lightning. Install Lightning, Keras and JAX with the extra `bench`; missing ones are skipped.
+
+| network | ms per step | s per epoch | {" | ".join(f"{name}, times" for name in SIDES.values())} |
 |---|--:|--:|{"--:|" * len(SIDES)}
 {chr(10).join(lines)}
 
 wide: `{WIDE}`.
 
-Convolutional networks miss the target beside the course loop on this processor, which has no AMX,
-and all but `simple` that beside Lightning: the next section says what could be reached. `fcn` is
-a fifth faster with Keras on JAX, which compiles the whole step: what is left of so small a network
-is the way from one operator of torch to the next.
+On this processor, which has no AMX, convolutional networks miss the target against the tutorial loop,
+and all but `simple` the one against Lightning; [the limit](#limit-set-by-the-arithmetic) shows what is
+possible. `fcn` is a fifth faster with Keras on JAX, which compiles the whole step: in so small a
+network the remaining time is torch's overhead between operators.
 """
 
 
@@ -66,17 +69,17 @@ def ceiling(
         if row["network"] in course
     ]
     return f"""\
-## What the arithmetic leaves
+## Limit set by the arithmetic
 
-`python benchmarks/ceiling.py` · {where} · medians of {layers[0]["turns"]} turns a layer
+`python benchmarks/ceiling.py` · {where} · medians of {layers[0]["turns"]} turns per layer
 
-The convolutions and linear layers of a step by themselves, forward and backward, on its shapes;
-beside them the whole steps of the section before. Were all else for nothing, BatchNorm,
-activations, pooling and the optimizer included, a step in bf16 could be about this many times as
-fast as the course loop's; within a step layers find their input in the cache, so that a whole step
-can be a little faster than the sum. Milliseconds.
+Only the convolutions and linear layers of a step, forward and backward, on its shapes, compared with
+the whole steps of the [first section](#training-speed-against-other-frameworks). *limit*: the
+speed-up of a bf16 step over the tutorial loop's if everything else cost nothing, including
+BatchNorm, activations, pooling and the optimizer. Within a step, layers find their input in the
+cache, so a whole step can be slightly faster than the sum. Milliseconds.
 
-| network | float32 | bf16 | convcompare's step | course loop's step | could be, times |
+| network | float32 | bf16 | convcompare's step | tutorial loop's step | limit, times |
 |---|--:|--:|--:|--:|--:|
 {chr(10).join(lines)}
 """
@@ -84,7 +87,7 @@ can be a little faster than the sum. Milliseconds.
 
 def _rounds(measured: Sequence[Mapping[str, Any]]) -> str:
     """What n was, for a heading; empty where nothing was measured."""
-    return "".join(f" · n = {n} rounds a row" for n in {row["rounds"] for row in measured})
+    return "".join(f" · n = {n} rounds per row" for n in {row["rounds"] for row in measured})
 
 
 def _step_row(network: str, row: Mapping[str, Any] | None) -> str:
@@ -112,7 +115,7 @@ def peers(measured: Mapping[str, float], where: str) -> str:
         for side, name in {"convcompare": "convcompare", **SIDES}.items()
     ]
     return f"""\
-Test accuracy of {spec} on {dataset} after {epochs} epoch, one run a side
+Test accuracy of {spec} on {dataset} after {epochs} epoch, one run per side
 (`python benchmarks/training_step.py --accuracy` · {where}):
 {"; ".join(shown)}.
 """
@@ -124,18 +127,18 @@ def whole(measured: Sequence[Mapping[str, Any]], where: str) -> str:
     lines = [_whole_row(network, found.get(network)) for network in WHOLE_ROWS]
     n = _rounds(measured)
     return f"""\
-## A whole epoch beside the bare step
+## Overhead of a whole epoch over the bare step
 
 `python benchmarks/training_step.py --whole` · {where}{n}
 
-Bare (`benchmarks/bare_step.py`): forward, loss, backward and optimizer step on one batch that stays
-on the device, with the same layout, precision and fused optimizer. Whole
-(`benchmarks/whole_epoch.py`): a full epoch of a trial with its store, so training with data and
-metrics, saving to disk, and the live display. Recording gradients and evaluating the test split are
-no part of the ratio and are given apart. Milliseconds a step, medians; the targets are 1.05 times,
-and 1.25 for `fcn`.
+*Bare* (`benchmarks/bare_step.py`): forward, loss, backward and optimizer step on one batch that stays
+on the device, with the same layout, precision and fused optimizer. *Whole*
+(`benchmarks/whole_epoch.py`): a full epoch of a trial with its store: training with data and
+metrics, saving to disk, live display. Recording gradients and evaluating the test split are not in
+the ratio and are shown separately. Milliseconds per step, medians. Targets: 1.05 times, 1.25 for
+`fcn`.
 
-| network | bare | whole | of it training | of it saving | whole, times | recording | evaluation |
+| network | bare | whole | thereof training | thereof saving | whole, times | recording | evaluation |
 |---|--:|--:|--:|--:|--:|--:|--:|
 {chr(10).join(lines)}
 """
@@ -162,14 +165,13 @@ def spinning(measured: Sequence[Mapping[str, Any]], where: str) -> str:
     ]
     ways = list(measured[0]["free"])
     return f"""\
-## Threads that wait
+## Waiting threads
 
 `python benchmarks/spinning.py` · {where}{_rounds(measured)}
 
 The same training on two threads, in processes that differ in how long a thread spins before it
-sleeps (`convcompare/patience.py`); on the busy machine a program that never waits runs on every
-core meanwhile. Milliseconds a step, and how many times those of convcompare's way it takes, median
-and range.
+sleeps (`convcompare/core/openmp.py`). On the busy machine a program that never waits runs on every
+core. Milliseconds per step, and the ratio to convcompare's setting, median and range.
 
 | network | machine | {" | ".join(ways)} |
 |---|---|{"--:|" * len(ways)}
