@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-long torture torture-devices torture-cluster browser-test check audit lint types \
+.PHONY: demo test test-long torture torture-devices torture-cluster browser-test check audit lint spelling types \
     docs docs-long results bench check-device clean
 
 demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
@@ -32,7 +32,7 @@ torture-cluster: $(READY)  ## 100 trials on a Ray cluster while it is killed pie
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/experiment/test_ray.py -m torture
 	$(BIN)/python -m tests.torture.cluster
 
-check: lint types audit-if-online test  ## what CI runs
+check: lint spelling types audit-if-online test  ## what CI runs
 
 audit: $(READY)  ## known vulnerabilities of what is installed; fails where the service is away
 	$(BIN)/python .ci/audit.py
@@ -44,6 +44,10 @@ audit-if-online: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks docs .ci
 	$(BIN)/ruff format --check src tests benchmarks docs .ci
+
+# Links and anchors are checked by tests/test_docs.py, without a network.
+spelling: $(READY)  ## words of pages, source and help
+	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs src benchmarks .ci Makefile
 
 docs: $(READY)  ## the pages as a site, into site/; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site

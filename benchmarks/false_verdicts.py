@@ -2,9 +2,9 @@
 
 python benchmarks/false_verdicts.py [--rounds 20000] [--quick] [--out FILE]
 
-Prints tables in Markdown, those of docs/benchmarks.md, with an excerpt in docs/concepts/statistics.md. Networks
-are simulated: every table (networks, seeds) of a scenario is drawn anew. ``--quick`` takes 2,000
-rounds and 3 and 5 seeds.
+Prints the tables of docs/benchmarks.md in Markdown; docs/concepts/statistics.md has an excerpt.
+Networks are simulated: every table (networks, seeds) of a scenario is drawn independently.
+``--quick`` takes 2,000 rounds and 3 and 5 seeds.
 """
 
 from __future__ import annotations

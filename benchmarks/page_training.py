@@ -47,10 +47,10 @@ Lightning. Install Lightning, Keras and JAX with the extra `bench`; missing ones
 
 wide: `{WIDE}`.
 
-On this processor, which has no AMX, convolutional networks miss the target against the tutorial loop,
-and all but `simple` the one against Lightning; [the limit](#limit-set-by-the-arithmetic) shows what is
-possible. `fcn` is a fifth faster with Keras on JAX, which compiles the whole step: in so small a
-network the remaining time is torch's overhead between operators.
+On this processor, which has no AMX, convolutional networks miss the target against the tutorial
+loop, and all but `simple` the one against Lightning; [the limit](#limit-set-by-the-arithmetic)
+shows what is possible. `fcn` is a fifth faster with Keras on JAX, which compiles the whole step: in
+so small a network the remaining time is torch's overhead between operators.
 """
 
 
@@ -73,8 +73,8 @@ def ceiling(
 
 `python benchmarks/ceiling.py` · {where} · medians of {layers[0]["turns"]} turns per layer
 
-Only the convolutions and linear layers of a step, forward and backward, on its shapes, compared with
-the whole steps of the [first section](#training-speed-against-other-frameworks). *limit*: the
+Only the convolutions and linear layers of a step, forward and backward, on its shapes, compared
+with the whole steps of the [first section](#training-speed-against-other-frameworks). *limit*: the
 speed-up of a bf16 step over the tutorial loop's if everything else cost nothing, including
 BatchNorm, activations, pooling and the optimizer. Within a step, layers find their input in the
 cache, so a whole step can be slightly faster than the sum. Milliseconds.
@@ -131,14 +131,14 @@ def whole(measured: Sequence[Mapping[str, Any]], where: str) -> str:
 
 `python benchmarks/training_step.py --whole` · {where}{n}
 
-*Bare* (`benchmarks/bare_step.py`): forward, loss, backward and optimizer step on one batch that stays
-on the device, with the same layout, precision and fused optimizer. *Whole*
+*Bare* (`benchmarks/bare_step.py`): forward, loss, backward and optimizer step on one batch that
+stays on the device, with the same layout, precision and fused optimizer. *Whole*
 (`benchmarks/whole_epoch.py`): a full epoch of a trial with its store: training with data and
 metrics, saving to disk, live display. Recording gradients and evaluating the test split are not in
 the ratio and are shown separately. Milliseconds per step, medians. Targets: 1.05 times, 1.25 for
 `fcn`.
 
-| network | bare | whole | thereof training | thereof saving | whole, times | recording | evaluation |
+| network | bare | whole | training | saving | whole, times | recording | evaluation |
 |---|--:|--:|--:|--:|--:|--:|--:|
 {chr(10).join(lines)}
 """

@@ -24,8 +24,8 @@ SHAPES = {"MNIST": Shape(1, 28, 10), "CIFAR-10": Shape(3, 32, 10)}
 INTRODUCTION = """\
 # The networks
 
-Generated from the registry by `python docs/zoo_page.py`; a test checks that it is current. A spec is
-a name with options: `cnn:depth=6,kernel=5`. Show its layers with `convcompare models NAME`.
+Generated from the registry by `python docs/zoo_page.py`; a test checks that it is current. A spec
+is a name with options: `cnn:depth=6,kernel=5`. Show its layers with `convcompare models NAME`.
 Parameters are trainable elements. [MACs](concepts/macs.md) are multiply-accumulates of convolutions
 and matrix products per image, without bias; FLOPs are twice as many.
 """
@@ -78,9 +78,9 @@ def _reports() -> str:
     lines = [
         "## The rows of the reports",
         "",
-        "Every network that the reports publish with a parameter count. *parameters*: of the trained",
-        "network; *printed*: the report's value if it differs. A spec marked with ? agrees with the",
-        "report's description and count, which leave a part of it open.",
+        "Every network that the reports publish with a parameter count. *parameters*: of the",
+        "trained network; *printed*: the report's value if it differs. A spec marked with ? agrees",
+        "with the report's description and count, which leave a part of it open.",
         "",
         "| study | report | row | spec | data set | parameters | printed |",
         "|---|---|---|---|---|--:|--:|",
