@@ -95,8 +95,8 @@ def false_verdicts(lines: list[str], where: str) -> str:
 `python benchmarks/false_verdicts.py` · {where}
 
 Scenarios: see [statistics](concepts/statistics.md#measured). n is the number of simulated
-comparisons per figure. The largest share over all numbers of true differences among the contrasts is shown.
-*before* is the rule of earlier versions: paired t, sign flips beside it, Holm. Welch's t and
-Dunnett's test are unpaired.
+comparisons per figure. The largest share over all numbers of true differences among the contrasts
+is shown. *before* is the rule of earlier versions: paired t, sign flips beside it, Holm. Welch's t
+and Dunnett's test are unpaired.
 {text}
 """

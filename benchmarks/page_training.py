@@ -30,6 +30,9 @@ def steps(measured: Sequence[Mapping[str, Any]], where: str) -> str:
 
 Every side trains the same network on the same images with Adam (1e-3), batch 64.
 
+- *convcompare*: the whole set in memory as uint8, each batch normalised on the device,
+  channels-last layout, bf16 if the hardware is fast at it, `torch.compile` if measured steps show
+  a gain.
 - *Tutorial loop* (`benchmarks/course_loop.py`): a data set that normalises one image at a time as
   torchvision's do, a DataLoader, float32, `.item()` each step.
 - *Lightning* (`benchmarks/lightning_loop.py`): its Trainer with the same transforms and two
