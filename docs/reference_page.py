@@ -58,7 +58,7 @@ def library() -> Iterator[str]:
     """The public names: what each takes, gives and raises."""
     yield f"# Library\n\n{MADE}\n"
     yield _prose(convcompare)
-    for name in ("compare", "read"):
+    for name in ("compare", "read", "robustness"):
         yield f"\n## convcompare.{name}\n"
         yield from _function(name, getattr(convcompare, name))
     yield "\n## convcompare.Result\n"

@@ -15,7 +15,7 @@ of what they name. Other modules of the package may change in any version.
 
 TYPE_CHECKING = False  # nothing is imported here: the command must first listen to signals
 if TYPE_CHECKING:
-    from .api import Result, compare, read
+    from .api import Result, compare, read, robustness
     from .comparison.predictions import Labels, Logits
     from .comparison.predictions import check as check_predictions
     from .core.errors import ConvcompareError, DataError, ModelError, UsageError
@@ -69,6 +69,7 @@ __all__ = [
     "panels",
     "read",
     "register",
+    "robustness",
 ]
 
 _HOMES = {
@@ -102,6 +103,7 @@ _HOMES = {
     "panels": "output.plots.figure",
     "read": "api",
     "register": "core.registry",
+    "robustness": "api",
 }
 """The modules of the public names, imported when a name is first asked for (PEP 562).
 

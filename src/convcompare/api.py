@@ -257,6 +257,55 @@ def read(
     return Result(Assessment(replace(comparison, verdict_on=figures), opened), sources, chosen)
 
 
+@_public
+def robustness(
+    *names: str,
+    store: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    device: str = Request.device,
+    threads: int | None = Request.threads,
+    verdict_on: str | Sequence[str] = ("robustness", "consistency"),
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> Result:
+    """Measure stored runs on damaged images, as ``convcompare robustness`` does.
+
+    What is measured is kept with the runs and not measured again; nothing is trained.
+    ``to_dataframe("robustness")`` has every run, kind of damage and severity, and
+    ``plot("robustness")``
+    the figures.
+
+    Args:
+        names: A study, models, or runs by the beginning of their ids [default: the latest
+            comparison].
+        store: Folder of the run records [default: CONVCOMPARE_STORE, or runs].
+        data_dir: Folder with data sets that you have.
+        device: auto, cpu, cuda, mps, xpu or KIND:N.
+        threads: Threads [default: all cores, fewer for a small network].
+        verdict_on: Figures that verdicts are about: robustness, robustness=blur, consistency.
+        fresh: Measure again what is measured.
+        reporter: Told of the progress [default: a line in a notebook, else nobody].
+
+    Raises:
+        ConvcompareError: There is no such run, none can be measured, or something is damaged.
+    """
+    from .comparison.robustness import Robustness
+    from .experiment import foreign_code
+    from .experiment.notebook import interruptible, suitable_reporter
+    from .experiment.robustness import measure_stored
+
+    found = read(*names, store=store, data_dir=data_dir, verdict_on=verdict_on)
+    comparison, told = found.assessment.comparison, reporter or suitable_reporter()
+    opened, machine = found.assessment.store, (device, threads)
+    try:
+        with interruptible(told):
+            measure_stored(comparison, opened, found.sources, machine, told, fresh)
+    finally:
+        foreign_code.close()
+    _ = Robustness(comparison, opened).models  # which says why if there are none
+    return replace(found, columns=("robustness",))
+
+
 def _requests(
     models: Model | Sequence[Model], executor: str | None, devices: int | None
 ) -> tuple[ModelRequest, ...]:
@@ -377,7 +426,8 @@ class Result:
         return with_conclusions(self.assessment)
 
     def to_dataframe(self, kind: str = "models") -> DataFrame:
-        """A row for each of the ``models``, the ``runs`` or the ``epochs``, in full precision.
+        """A row for each of the ``models``, the ``runs`` or the ``epochs``, in full precision; for
+        each run, kind of damage and severity if `kind` is ``robustness``.
 
         Accuracies are fractions, times seconds; an empty cell was not measured. Those of
         ``models`` are the columns of ``--format csv``.

@@ -134,9 +134,10 @@ def parse_columns(text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
     from convcompare.output.tables.columns import EXTRA, check_columns
+    from convcompare.store.robustness_record import ROBUSTNESS
 
     if text == "all":
-        return tuple(name for name in EXTRA if name != "published")
+        return tuple(name for name in EXTRA if name not in ("published", ROBUSTNESS))
     names = tuple(part.strip() for part in text.split(","))
     check_columns(names)
     return names

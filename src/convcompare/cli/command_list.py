@@ -28,6 +28,8 @@ COMMANDS: Mapping[str, str] = {
     "epoch.",
     "plot": "Draw figures of a comparison, and beside each its data as CSV.",
     "classes": "Test accuracy of each class, and how the networks differ in it.",
+    "robustness": "Accuracy and consistency on damaged images: shifts, rotation, noise, blur, JPEG "
+    "and others.",
     "report": "Write a report: a folder with Markdown, figures and their data, and one HTML page.",
     "datasets": "List the data sets, or say what was understood of one: splits, classes, images, "
     "faults.",

@@ -82,6 +82,12 @@ class ConsoleReporter:
             each = "1 run" if runs == 1 else f"{runs} runs, each"
             talk().print(f"measuring the time of {each} alone, by a few steps", soft_wrap=True)
 
+    def measuring_robustness(self, runs: int) -> None:
+        """Say what takes a while now."""
+        if not self.quiet:
+            many = "1 run" if runs == 1 else f"{runs} runs"
+            talk().print(f"measuring {many} on damaged images", soft_wrap=True)
+
 
 def _data_words(plan: ExperimentPlan) -> str:
     c = plan.conditions

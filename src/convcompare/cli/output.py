@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.claims.findings import Finding
+    from convcompare.comparison.robustness import Robustness
     from convcompare.output.plots.figure import Drawing
+    from convcompare.output.tables.robustness_table import Show
     from convcompare.store.run_store import RunStore
 
 
@@ -114,6 +116,26 @@ def emit_assessment(
         _print_list("published otherwise", differences(assessment))
         _print_conclusions(findings(assessment))
     for text, hint in assessment.warnings(each=view.verbose):
+        show_warning(text, hint)
+
+
+def emit_robustness(
+    found: Robustness, assessment: Assessment, show: Show, kind: Format, path: Path | None
+) -> None:
+    """What networks do on damaged images: the table, verdicts, and what to know of them."""
+    from convcompare.output.tables.robustness_table import robustness_table
+
+    if kind == "json":
+        emit_json({**found.to_json(), "verdicts": assessment.to_json()["contrasts"]}, path)
+    else:
+        table = robustness_table(found, show)
+        if kind != "table" or path is not None:
+            told = (*assessment.sentences, *assessment.notes)
+            table = dataclasses.replace(table, notes=(*table.notes, *told))
+        emit_table(table, kind, path)
+    if kind == "table" and path is None:
+        _print_verdicts(assessment)
+    for text, hint in assessment.warnings(timed=False):
         show_warning(text, hint)
 
 

@@ -222,12 +222,13 @@ class Assessment:
         now = f"{running} of the others running" if running else "the others are not running"
         return [f"so far: {ended} of {ended + len(waiting)} runs have ended, {now}"]
 
-    def warnings(self, each: bool = False) -> list[tuple[str, str]]:
+    def warnings(self, each: bool = False, timed: bool = True) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it.
 
         Marks that many networks have are one warning, unless `each` network is to have its own.
+        Those of times alone are left out unless `timed`.
         """
-        found = [*self.comparison.warnings(), *self._marked(each), *self._confounded()]
+        found = [*self.comparison.warnings(), *self._marked(each, timed), *self._confounded()]
         found += beginnings.mixed(self.comparison.groups)
         if self.comparison.verdict_on:
             found += asked.not_recorded(self.comparison, self.verdicts)
@@ -296,10 +297,12 @@ class Assessment:
         found = self.store.predictions(run)
         return predictions.hits(found.logits, found.labels)
 
-    def _marked(self, each: bool) -> Iterator[tuple[str, str]]:
+    def _marked(self, each: bool, timed: bool) -> Iterator[tuple[str, str]]:
         """Each mark of a network once, with the seeds that it is on; of many networks together."""
         grouped: dict[str, dict[str, list[tuple[Run, QualityFlag]]]] = {}
         for label, run, mark in self.marks:
+            if mark.name == "shared" and not timed:
+                continue
             grouped.setdefault(mark.name, {}).setdefault(label, []).append((run, mark))
         for networks in grouped.values():
             together = len(networks) > MOST_ALIKE and not each

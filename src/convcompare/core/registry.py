@@ -220,6 +220,9 @@ class Registries:
       differences of it mislead, so that no verdict is given on it; ``undefined``: of which data
       it is nan, in words such as "of five classes or fewer".
     - ``plot``: (`PlotSource`) → list of `Drawing`.
+    - ``corruption``: (uint8 images (n, c, h, w), severity from 1 on, seed) → images of that kind,
+      the same for the same arguments. Keywords ``levels``: what each severity is, as numbers in
+      ``unit``.
 
     ``study``, ``executor`` and ``export`` are for the tool itself and may change in any version.
 
@@ -234,6 +237,7 @@ class Registries:
     executor: Registry
     export: Registry
     metric: Registry
+    corruption: Registry
 
 
 register = Registries(
@@ -244,6 +248,7 @@ register = Registries(
     executor=Registry("executor", "convcompare.experiment.executors"),
     export=Registry("export", "convcompare.output.exports", "convcompare runs export --help"),
     metric=Registry("metric", "convcompare.comparison.metrics"),
+    corruption=Registry("corruption", "convcompare.data.corruptions"),
 )
 
 

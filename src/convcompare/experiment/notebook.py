@@ -85,6 +85,10 @@ class NotebookReporter(QuietReporter):
         each = "1 run" if runs == 1 else f"{runs} runs, each"
         self.line.show(f"measuring the time of {each} alone, by a few steps")
 
+    def measuring_robustness(self, runs: int) -> None:
+        """Say what takes a while now."""
+        self.line.show(f"measuring {'1 run' if runs == 1 else f'{runs} runs'} on damaged images")
+
 
 class TrialCount:
     """How many trials have ended, and where those are that run."""

@@ -42,6 +42,9 @@ class Reporter(Protocol):
     def timing_alone(self, runs: int) -> None:
         """The times of so many runs are measured next, each alone."""
 
+    def measuring_robustness(self, runs: int) -> None:
+        """What so many runs answer to damaged images is measured next."""
+
 
 class QuietReporter:
     """Shows nothing; a warning becomes one of Python's (`UserWarning`)."""
@@ -67,4 +70,7 @@ class QuietReporter:
         """Nothing is shown."""
 
     def timing_alone(self, runs: int) -> None:
+        """Nothing is shown."""
+
+    def measuring_robustness(self, runs: int) -> None:
         """Nothing is shown."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from convcompare.core.config import Compile
+from convcompare.core.corruptions import on_damaged_images
 from convcompare.core.errors import UsageError, one_of, quote
 from convcompare.core.registry import register
 
@@ -60,7 +61,8 @@ HELP: Mapping[str, str] = {
     "budget": "Train each network for as many steps as a budget pays for: macs=1e15 or time=2m.",
     "all_pairs": "Compare every pair of networks, and print a matrix.",
     "verdict_on": "Figures that verdicts are about, adjusted together: accuracy, test-loss, gap, "
-    "time, memory, inference, stability, epochs-to=0.98, metrics such as brier-score "
+    "time, memory, inference, stability, robustness, robustness=blur, epochs-to=0.98, metrics such "
+    "as brier-score "
     "[default: accuracy].",
     "lr_grid": "Train each network at each of these learning rates, and keep the best on the "
     "images held out.",
@@ -89,8 +91,8 @@ HELP: Mapping[str, str] = {
     "fresh": "Train again what has finished before.",
     "dry_run": "Print the plan and stop.",
     "columns": "Further columns, separated by commas: epoch-time, inference, macs, "
-    "receptive-field, gradients, memory, gaps, tta, published, epochs, epochs-to=0.98, metrics "
-    "such as log-loss, or all.",
+    "receptive-field, gradients, memory, gaps, tta, robustness, published, epochs, "
+    "epochs-to=0.98, metrics such as log-loss, or all.",
 }
 """What each option does, by its name in Python."""
 
@@ -207,6 +209,11 @@ class Request:
         self._check_budget()
         self._check_sizes()
         self._check_part()
+        if not self.weights and on_damaged_images((*self.columns, *self.verdict_on)):
+            raise UsageError(
+                "`--no-weights` and figures of robustness do not go together",
+                "they are measured with the final weights of each run",
+            )
 
     def _check_budget(self) -> None:
         unit = MATCHES.get(self.match or "")

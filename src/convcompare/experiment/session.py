@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convcompare.core import formatting
+from convcompare.core.corruptions import on_damaged_images
 from convcompare.core.errors import quote
 
 from .solo_timing import epoch_seconds, time_alone
@@ -125,7 +126,17 @@ def run_plan(
     if plan.rate_labels:
         comparison = choose_rates(comparison, plan.rate_labels)
     plan.store.add_comparison(name, comparison.record())
-    return time_alone(comparison, runner, reporter)
+    comparison = time_alone(comparison, runner, reporter)
+    if on_damaged_images((*request.columns, *request.verdict_on)):
+        measure_robustness(comparison, runner, reporter)
+    return comparison
+
+
+def measure_robustness(comparison: Comparison, runner: TrialRunner, reporter: Reporter) -> None:
+    """Measure what is missing of the finished runs of a comparison on damaged images."""
+    from .robustness import lacking, measure
+
+    measure(lacking(comparison, runner.store), runner, reporter)
 
 
 def _run_trials(

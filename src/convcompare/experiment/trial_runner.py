@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 
 from convcompare.core.config import TRAINING_PASSES, Runtime
-from convcompare.core.errors import ConvcompareError, LeaseLost, UsageError, quote
+from convcompare.core.errors import ConvcompareError, LeaseLost, ModelError, UsageError, quote
 from convcompare.core.failures import reason
 from convcompare.core.registry import register
 from convcompare.data.dataset import Dataset, Sources
@@ -161,6 +161,25 @@ class TrialRunner:
         model = self._builder(trial).build(trial.seed)
         augmentation = self.dataset.augmentation
         return Trainer(model, self.train, self.test, trial.config, trial.seed, augmentation)
+
+    def trainer_of(self, run: Run) -> Trainer:
+        """A trainer whose network has the final weights of a run.
+
+        Raises ModelError if it has none, or none that fit.
+        """
+        if "weights.safetensors" not in run.sha256:
+            raise ModelError(
+                f"run {run.id} has no final weights",
+                "the command that made it trains it again with `--fresh --weights`",
+            )
+        self._settle(run.trial)
+        trainer = self.trainer(run.trial)
+        weights, own = from_bytes(self.store.weights(run)), trainer.model.state_dict()
+        shapes = [{name: one.shape for name, one in some.items()} for some in (weights, own)]
+        if shapes[0] != shapes[1]:
+            raise ModelError(f"the weights of run {run.id} do not fit {quote(run.trial.model)}")
+        trainer.model.load_state_dict(weights)
+        return trainer
 
     def _builder(self, trial: Trial) -> Builder:
         network = self._network(trial)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
+from convcompare.comparison.robustness import Robustness
 from convcompare.core.errors import one_of, quote
 
 from .tables.verdict_columns import assessed_table
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.comparison import Comparison
 
-KINDS = ("models", "runs", "epochs")
+KINDS = ("models", "runs", "epochs", "robustness")
 NESTED = ("epoch_seconds", "inference", "timing")
 """What the object of a run has that is no single value."""
 
@@ -24,12 +25,15 @@ def rows(assessment: Assessment, kind: str, columns: Sequence[str] = ()) -> list
     """The rows of that kind, each value a text, a number or None.
 
     ``models`` has the columns of the table in full precision, intervals included, and those of
-    `columns` beyond them; ``runs`` the figures of the epoch that counts; ``epochs`` every epoch.
+    `columns` beyond them; ``runs`` the figures of the epoch that counts; ``epochs`` every epoch;
+    ``robustness`` the accuracy and consistency of each run under each kind of damage and severity.
     """
     one_of(KINDS, kind, f"there are no rows of {quote(kind)}", f"rows: {', '.join(KINDS)}")
     if kind == "models":
         table = assessed_table(assessment, columns)
         return [{c.key: _plain(row.get(c.key)) for c in table.columns} for row in table.rows]
+    if kind == "robustness":
+        return list(Robustness(assessment.comparison, assessment.store).rows())
     return list(_runs(assessment) if kind == "runs" else _epochs(assessment.comparison))
 
 

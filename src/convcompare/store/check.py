@@ -18,7 +18,16 @@ from convcompare.core.errors import Damaged, StoreError
 from . import atomic_files, checkpoints
 from .json_records import damaged
 from .lease import is_lease
-from .reader import ANALYSES, ANNOTATION, COMPARISONS, QUARANTINE, STEP_TIMES, RunReader
+from .reader import (
+    ADDED,
+    ADDITIONS,
+    ANALYSES,
+    ANNOTATION,
+    COMPARISONS,
+    QUARANTINE,
+    STEP_TIMES,
+    RunReader,
+)
 from .run_store import RunStore
 
 
@@ -131,6 +140,8 @@ def _of_run(store: RunReader, run_id: str) -> Iterator[Damage]:
     for name, read in reads:
         if name in names:
             yield from _look(partial(read, run_id), (folder / name,), run_id)
+    added = (folder / ADDED, folder / ADDITIONS)
+    yield from _look(partial(store.verify_additions, run_id), added, run_id)
     if store.finished(run_id):
         yield from _of_end(store, run_id)
     else:

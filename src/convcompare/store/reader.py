@@ -31,13 +31,16 @@ COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
 STEP_TIMES = "step-times"
 ANALYSES = "analyses"
 ANNOTATION = "annotation.json"
-RECORDS = ("trial.json", "environment.json", "run.json", "timing.json", ANNOTATION)
+ADDITIONS, ADDED = "additions", "additions.json"
+"""What was measured of a run after it, and the record of that."""
+RECORDS = ("trial.json", "environment.json", "run.json", "timing.json", ADDED, ANNOTATION)
 BINARIES = ("weights.safetensors", "test_logits.npz")
 PASSING = (CHECKPOINT, "error.json", "history.jsonl")
 """What a run has only until it has ended."""
 RUN = "run"
 """The array that says of which run an analysis is."""
 _ANALYSIS = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)
+_ADDITION = re.compile(r"[a-z][a-z_-]*\.[0-9a-f]{12}\.npz", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
 """The name of the folder of a run."""
 
@@ -187,6 +190,36 @@ class RunReader:
         key = f"{ANALYSES}/{name}.npz"
         return self._arrays(run, key) if key in run.sha256 else None
 
+    def additions(self, run_id: str) -> dict[str, str]:
+        """What was measured of a run after it: the digest of each file by its name, as recorded.
+
+        Empty if nothing was. Raises StoreError if the record is damaged or of another run.
+        """
+        path = self.folder(run_id) / ADDED
+        if not atomic_files.exists(path):
+            return {}
+        record = read_parsed(path, _addition_record)
+        _check_id(path, record["id"], run_id)
+        return dict(record["sha256"])
+
+    def addition(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """The arrays of a measurement that was made after the run; None if there are none.
+
+        Raises StoreError if they are damaged or of another run.
+        """
+        for file, digest in self.additions(run_id).items():
+            if file.partition(".")[0] == name:
+                path = self.folder(run_id) / ADDITIONS / file
+                arrays = self._read(path, digest)
+                _check_id(path, str(arrays.pop(RUN, run_id)), run_id)
+                return arrays
+        return None
+
+    def verify_additions(self, run_id: str) -> None:
+        """StoreError unless what was measured after a run is what was written."""
+        for file, digest in self.additions(run_id).items():
+            verified(self.folder(run_id) / ADDITIONS / file, digest)
+
     def half_done_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """The same of a run that has not ended, None where there is none.
 
@@ -252,22 +285,32 @@ class RunReader:
     # Parts
 
     def _arrays(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]]:
-        from .npz import from_npz
-
-        path = self._named(run, name)
-        data = verified(path, run.sha256.get(name))
-        try:
-            arrays = from_npz(data)
-        except ValueError as error:
-            raise damaged(path, str(error)) from error
+        arrays = self._read(self._named(run, name), run.sha256.get(name))
         arrays.pop(RUN, None)
         return arrays
+
+    def _read(self, path: Path, digest: str | None) -> dict[str, npt.NDArray[Any]]:
+        from .npz import from_npz
+
+        data = verified(path, digest)
+        try:
+            return from_npz(data)
+        except ValueError as error:
+            raise damaged(path, str(error)) from error
 
     def _named(self, run: Run, name: str) -> Path:
         """A file that a record names, which must be one of those that runs have."""
         if name not in BINARIES and not _ANALYSIS.fullmatch(name):
             raise damaged(self.folder(run.id) / "run.json", f"it names the file {quote(name)}")
         return self.folder(run.id) / name
+
+
+def _addition_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record, if it has what one must have; each file is a name, not a path."""
+    for file, digest in record["sha256"].items():
+        if not _ADDITION.fullmatch(file) or not isinstance(digest, str):
+            raise ValueError(f"the file {quote(file)}")
+    return {"id": record["id"], "sha256": record["sha256"]}
 
 
 def _comparison(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@
                  run.json           written last: its presence means that the trial has ended
                  timing.json        times measured alone afterwards, where others trained meanwhile
                  annotation.json    tags and a note, by hand
+                 additions/robustness.<digest>.npz and additions.json, its record, written last:
+                                    what was measured of the trained network afterwards
     <store>/comparisons/<name>.json what was compared, by which command
     <store>/step-times/<key>.json   the time of a step, in which a budget of time is counted
     <store>/removed/<id>.json       what a run was that had ended and was removed
@@ -32,6 +34,8 @@ from .json_fields import to_record
 from .json_records import damaged, sha256, stamp, verified, write_record
 from .lease import Lease, claim, held, hold, holder, is_lease
 from .reader import (
+    ADDED,
+    ADDITIONS,
     ANALYSES,
     ANNOTATION,
     BINARIES,
@@ -87,8 +91,8 @@ class RunStore(RunReader):
     def tidy(self, run_id: str) -> None:
         """Clear a run that has ended of what its process did not: it died, or the disk refused."""
         folder = self.folder(run_id)
-        kept = {*RECORDS, *BINARIES, ANALYSES}
-        places = (folder, folder / ANALYSES)
+        kept = {*RECORDS, *BINARIES, ANALYSES, ADDITIONS}
+        places = (folder, folder / ANALYSES, folder / ADDITIONS)
         if self.finished(run_id) and (
             any(name not in kept for name in atomic_files.names(folder))
             or any(map(atomic_files.leftovers, places))
@@ -202,6 +206,41 @@ class RunStore(RunReader):
             record = {"id": run_id, **to_record(timing)}
             write_record(self.folder(run_id) / "timing.json", record, guard)
 
+    def save_addition(self, run_id: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Add what was measured of a run after it, in place of an earlier one of that name.
+
+        The record of the run stays as it was written; that of the additions is written last.
+        """
+        import numpy as np
+
+        from .npz import to_npz
+
+        data = to_npz({**arrays, RUN: np.array(run_id)})
+        file = f"{name}.{sha256(data)[:12]}.npz"
+        folder = self.folder(run_id)
+        with self._mine(run_id) as guard:
+            before = self.additions(run_id)
+            old = [one for one in before if one.partition(".")[0] == name]
+            kept = {one: digest for one, digest in before.items() if one not in old}
+            atomic_files.make_folder(folder / ADDITIONS)
+            atomic_files.write(folder / ADDITIONS / file, data, guard)
+            record = {"id": run_id, "sha256": {**kept, file: sha256(data)}}
+            write_record(folder / ADDED, record, guard)
+            for gone in old:
+                if gone != file:
+                    atomic_files.remove(folder / ADDITIONS / gone)
+
+    def adopt_additions(self, run_id: str, other: RunReader) -> None:
+        """Copy what was measured of a run after it from another store, verified."""
+        folder, found = self.folder(run_id), other.additions(run_id)
+        with self._mine(run_id) as guard:
+            for file, digest in found.items():
+                data = verified(other.folder(run_id) / ADDITIONS / file, digest)
+                atomic_files.make_folder(folder / ADDITIONS)
+                atomic_files.write(folder / ADDITIONS / file, data, guard)
+            if found:
+                write_record(folder / ADDED, {"id": run_id, "sha256": found}, guard)
+
     def keep_step_time(self, key: str, timing: Timing) -> None:
         """Keep the time of a step for every later budget."""
         atomic_files.make_folder(self.root / STEP_TIMES)
@@ -220,7 +259,8 @@ class RunStore(RunReader):
         if not atomic_files.exists(self.folder(run_id)):
             return
         with self._mine(run_id) as guard:
-            for name in ("run.json", "timing.json", *PASSING, *BINARIES, ANALYSES):
+            ended = ("run.json", "timing.json", ADDED)
+            for name in (*ended, *PASSING, *BINARIES, ANALYSES, ADDITIONS):
                 guard()
                 atomic_files.remove(self.folder(run_id) / name)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from convcompare.core.corruptions import corruption
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
-from .. import run_figures
+from .. import robustness, run_figures
 from ..cost_contrasts import SAME
 from ..quantity import ACCURACY, TRAIN_SECONDS
 from ..stats.censored import NEVER
@@ -27,6 +28,8 @@ ALIASES = {
 }
 """Names under which the JSON object has a figure."""
 AS_FAST = math.log(SAME)
+MEASURED = "--columns robustness"
+"""The option under which runs are measured on damaged images; they are not trained again."""
 MEASURES = (
     Measure("accuracy", ACCURACY, "accuracy", lambda run, _: run.test_accuracy),
     Measure("test-loss", q.TEST_LOSS, "mean", values.shown("test_loss"),
@@ -53,6 +56,11 @@ MEASURES = (
     Measure("memory", q.MEMORY, "counted", lambda run, _: run.cost.peak_memory, on_device=True),
     Measure("parameters", q.PARAMETERS, "counted", lambda run, _: run.cost.parameters),
     Measure("macs", q.MACS, "counted", lambda run, _: run.cost.macs, recorded_by=None),
+    Measure("robustness", q.on_damaged(), "mean", robustness.accuracy(), recorded_by=MEASURED),
+    Measure("consistency", q.consistency(), "mean", robustness.consistency(),
+            recorded_by=MEASURED),
+    Measure("shift-consistency", q.SHIFT_CONSISTENCY, "mean", robustness.pair_consistency,
+            recorded_by=MEASURED),
     Measure("receptive-field", q.FIELD, "counted", values.field_area),
     Measure("receptive-field-width", q.WIDTH, "counted", values.field_width),
 )  # fmt: skip
@@ -62,12 +70,17 @@ BY_EPOCH = {
 }
 """Figures of an epoch that is named: the mean gradient norm over the layers after it, and that
 after the last epoch as a multiple of it."""
+BY_DAMAGE = {
+    "robustness": (q.on_damaged, robustness.accuracy),
+    "consistency": (q.consistency, robustness.consistency),
+}
+"""Figures of a kind of damage that is named."""
 _BY_NAME = {one.name: one for one in MEASURES}
 
 
 def named(name: str) -> Measure:
     """The figure of that name: one of `MEASURES`, ``epochs-to=LEVEL``, a name of `BY_EPOCH` with an
-    epoch, or a registered metric.
+    epoch, one of `BY_DAMAGE` with a kind of damage, or a registered metric.
 
     Raises:
         UsageError: There is none, or verdicts on it would mislead.
@@ -81,6 +94,8 @@ def named(name: str) -> Measure:
         return _epochs_to(level)
     if word in BY_EPOCH and equals:
         return _by_epoch(word, level)
+    if word in BY_DAMAGE and equals:
+        return _by_damage(word, level)
     for one in (name.strip(), plain):
         if one in register.metric:
             return _metric(one)
@@ -97,6 +112,7 @@ def names() -> list[str]:
         *_BY_NAME,
         "epochs-to=0.98",
         *(f"{name}=8" for name in BY_EPOCH),
+        *(f"{name}=blur" for name in BY_DAMAGE),
         *(name for name in metrics if name not in _BY_NAME),
     ]
 
@@ -153,3 +169,11 @@ def _by_epoch(word: str, text: str) -> Measure:
     quantity, read = quantity_of(int(text)), reader_of(int(text))
     epochs = int(text) + (word == "gradient-rise")
     return Measure(quantity.name, quantity, "ratio", read, epochs=epochs)
+
+
+def _by_damage(word: str, name: str) -> Measure:
+    quantity_of, reader_of = BY_DAMAGE[word]
+    kind = corruption(name).name
+    return Measure(
+        f"{word}={kind}", quantity_of(kind), "mean", reader_of(kind), recorded_by=MEASURED
+    )

@@ -101,3 +101,20 @@ UNEVEN = Quantity("activation_spread", "ratio", higher="more uneven in first-lay
                   show="{:.2f}".format)  # fmt: skip
 CONVERGENCE = Quantity("convergence", "ratio", "low", noun="epochs to converge", verb="needs",
                        show="{:.3g}".format)  # fmt: skip
+
+
+def on_damaged(name: str = "") -> Quantity:
+    """The accuracy on damaged images, of one kind of damage if it is named."""
+    noun = f"accuracy under {name}" if name else "accuracy on damaged images"
+    return difference(f"robustness={name}" if name else "robustness", noun, "high", POINTS)
+
+
+def consistency(name: str = "") -> Quantity:
+    """The share of predictions that damage leaves as they were."""
+    noun = f"consistency of predictions under {name or 'damage'}"
+    return difference(f"consistency={name}" if name else "consistency", noun, "high", POINTS)
+
+
+SHIFT_CONSISTENCY = difference(
+    "shift-consistency", "consistency of predictions between two shifts", "high", POINTS
+)

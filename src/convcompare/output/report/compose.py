@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.robustness import Robustness
 from convcompare.core import formatting
 from convcompare.core.errors import DataError, UsageError
 from convcompare.core.registry import register
 from convcompare.core.version import __version__
+from convcompare.store.robustness_record import ROBUSTNESS
 
 from ..plots.figure import Drawing
 from ..plots.source import draw
+from ..tables.robustness_table import robustness_table
 from ..tables.verdict_columns import assessed_table
 from .conclusions import conclusions
 from .discrepancies import differences
@@ -56,7 +59,7 @@ def compose(
     blocks: list[Block] = [*conclusions(sections, folder), *_overview(sections)]
     for number, section in enumerate(sections, start=1):
         told(f"section {number} of {len(sections)}: {section.title}")
-        blocks += [*_result(section), *_figures(section), *_terms(section)]
+        blocks += [*_result(section), *_on_damaged(section), *_figures(section), *_terms(section)]
     return Document(
         "Convolutional networks compared",
         f"From run records of {_days(sections)}, by convcompare {__version__}",
@@ -104,6 +107,20 @@ def _result(section: Section) -> Iterator[Block]:
     if told := differences(section.assessment):
         yield Heading(3, "Beside the published figures")
         yield Bullets(told)
+
+
+def _on_damaged(section: Section) -> Iterator[Block]:
+    """What networks do on damaged images, if that was measured."""
+    if ROBUSTNESS not in section.figures:
+        return
+    yield Heading(3, "On damaged images")
+    found = Robustness(section.comparison, section.source.store)
+    try:
+        table = robustness_table(found)
+    except UsageError as error:
+        yield Paragraph(f"Not shown: {error.message}; {error.hint}.")
+        return
+    yield TableBlock(table, "Test accuracy by kind of damage.")
 
 
 def compared(comparison: Comparison) -> str:

@@ -8,11 +8,13 @@ from functools import cached_property
 
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.robustness import is_measured
 from convcompare.comparison.selection import select as choose
 from convcompare.comparison.selection import studies_of
 from convcompare.comparison.study import FIGURES, MAIN, Study, study_of
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
+from convcompare.store.robustness_record import ROBUSTNESS
 from convcompare.store.run_store import RunStore
 
 from ..plots.source import Source
@@ -72,12 +74,14 @@ def _place(study: str) -> tuple[int, str]:
 
 def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Section:
     source = Source(comparison, store, sources)
+    damaged = (ROBUSTNESS,) if is_measured(comparison, store) else ()
     first = ("verdicts",) if len(comparison.groups) > 1 else ()
     if comparison.study is None or comparison.study not in register.study:
-        return Section(source, "A comparison", figures=(*first, *OWN_FIGURES), columns=OWN_COLUMNS)
+        shown = (*first, *OWN_FIGURES, *damaged)
+        return Section(source, "A comparison", figures=shown, columns=OWN_COLUMNS)
     entry = register.study[comparison.study]
     study: Study = entry.function()
     columns = (*study.columns, "published") if study_of(comparison) else study.columns
     title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"
-    figures = tuple(dict.fromkeys((*first, *study.figures)))
+    figures = tuple(dict.fromkeys((*first, *study.figures, *damaged)))
     return Section(source, title, f"{entry.summary}.", comparison.study, figures, tuple(columns))

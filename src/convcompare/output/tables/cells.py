@@ -97,6 +97,13 @@ def run_figure(
     return lambda group, _: group.mean(figure)
 
 
+def stored_figure(
+    figure: Callable[[Run, RunStore], float | None],
+) -> Callable[[ModelRuns, Context], Estimate | None]:
+    """The mean over the runs of a figure that is read from what was measured of them."""
+    return lambda group, context: group.mean(lambda run: figure(run, context.store))
+
+
 def latency(batch: int) -> Callable[[ModelRuns, Context], Estimate | None]:
     """Seconds an image at one size of batch, over the runs that measured it."""
 

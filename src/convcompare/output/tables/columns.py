@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from convcompare.comparison import run_figures
+from convcompare.comparison import robustness, run_figures
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.figures import values
 from convcompare.comparison.model_runs import ModelRuns
@@ -125,6 +125,16 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
             lambda g, c: g.tta_accuracy(c.comparison.conditions.test_images),
         ),
     ),
+    "robustness": (
+        Figure(
+            Column("robustness", "damaged images", show=cells.accuracy, best="high", priority=2),
+            cells.stored_figure(robustness.accuracy()),
+        ),
+        Figure(
+            Column("consistency", "consistency", show=cells.accuracy, best="high", priority=3),
+            cells.stored_figure(robustness.consistency()),
+        ),
+    ),
     "published": (
         Figure(
             Column("published_accuracy", "published accuracy", show=formatting.fraction,
@@ -153,6 +163,10 @@ NOTES: Mapping[str, str] = {
     "tta": (
         "TTA: logits averaged over up to six views of each test image (itself, shifted by a pixel, "
         "mirrored); the test accuracy beside it is of the plain image"
+    ),
+    "robustness": (
+        "damaged images: test accuracy, mean over the kinds of damage and their severities; "
+        "consistency: share of predictions that the damage leaves (`convcompare robustness`)"
     ),
     "published": "published: as printed in the report, one run on other hardware",
 }

@@ -54,6 +54,7 @@ def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
     try:
         run = there.recorded(run_id)
         parcel = there.parcel(run)
+        there.verify_additions(run_id)
         with here.lock(run_id):
             here.begin(there.trial(run_id), there.environment(run_id))
             here.adopt(run, parcel)
@@ -61,6 +62,7 @@ def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
             if timing is not None:
                 here.save_timing(run_id, timing)
             here.annotate(run_id, there.annotation(run_id))
+            here.adopt_additions(run_id, there)
     except StoreError as error:
         show_error(error)
         there.damage.append(error)

@@ -1,0 +1,236 @@
+"""After the trainings: what the trained networks answer to damaged test images.
+
+The networks are rebuilt from the stored weights, and answer as they did in their evaluation. What
+is measured is kept with the runs, and not measured again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.core.corruptions import Corruption, corruptions
+from convcompare.core.errors import DataError, ModelError, UsageError, quote
+from convcompare.core.failures import reason
+from convcompare.data.damaged import chosen_rows, damaged, digest, shifted_pair
+from convcompare.data.dataset import Dataset, Images, Sources, Split
+from convcompare.store.robustness_record import (
+    NO_ANSWER,
+    ROBUSTNESS,
+    DamagedAnswers,
+    Predictions1D,
+    RobustnessRecord,
+)
+from convcompare.training.batches import Batches
+
+from .foreign_code import call, source_of
+from .workers.context import WorkerContext, runner_of
+
+if TYPE_CHECKING:
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.store.run import Run, Trial
+    from convcompare.store.run_store import RunStore
+    from convcompare.training.trainer import Trainer
+
+    from .reporter import Reporter
+    from .trial_runner import TrialRunner
+
+AGREEING = 0.98
+"""The share of the undamaged images, at least, for which a network that was rebuilt must answer as
+its run did: other devices and versions round otherwise."""
+KEPT = 1 << 29
+"""Bytes of damaged images that are kept for the next network."""
+
+
+def lacking(comparison: Comparison, store: RunStore) -> list[Run]:
+    """The finished runs of which something is not measured, each network's first seed first."""
+    runs = [run for group in comparison.groups for run in group.finished]
+    order = list(dict.fromkeys(run.trial.seed for run in runs))
+    runs.sort(key=lambda run: order.index(run.trial.seed))
+    kinds = corruptions()
+    return [run for run in runs if missing(recorded(store, run.id), kinds)]
+
+
+def recorded(store: RunStore, run_id: str) -> RobustnessRecord | None:
+    """What was measured of a run; None if nothing was."""
+    arrays = store.addition(run_id, ROBUSTNESS)
+    return None if arrays is None else RobustnessRecord.from_arrays(arrays)
+
+
+def missing(known: RobustnessRecord | None, kinds: Sequence[Corruption]) -> list[Corruption]:
+    """The kinds of damage that were not measured, or under another definition."""
+    there = {name: one.definition for name, one in known.damaged.items()} if known else {}
+    return [kind for kind in kinds if there.get(kind.name) != kind.definition]
+
+
+def measure(
+    runs: Sequence[Run], runner: TrialRunner, reporter: Reporter, fresh: bool = False
+) -> int:
+    """Measure runs that have ended and keep what is found; how many were measured.
+
+    A run whose network cannot be had again is reported, and left out. With `fresh`, what is there
+    is measured again.
+    """
+    done = 0
+    if runs:
+        reporter.measuring_robustness(len(runs))
+    for run in runs:
+        try:
+            arrays = _arrays(run.trial, runner, fresh)
+        except Exception as error:  # of the user's network perhaps
+            where = f"{quote(run.trial.label or run.trial.model)} (seed {run.trial.seed})"
+            hint = error.hint if isinstance(error, UsageError) else None
+            reporter.warn(f"no robustness of {where}: {reason(error)}", hint)
+            continue
+        with runner.store.lock(run.id):
+            runner.store.save_addition(run.id, ROBUSTNESS, arrays)
+        done += 1
+    return done
+
+
+def measure_stored(
+    comparison: Comparison,
+    store: RunStore,
+    sources: Sources,
+    machine: tuple[str, int | None],
+    reporter: Reporter,
+    fresh: bool = False,
+) -> int:
+    """Measure what is missing of the finished runs of a comparison; how many were measured.
+
+    Args:
+        comparison: runs on one data set.
+        store: where they are.
+        sources: where the data set may come from.
+        machine: the device, as ``--device`` takes it, and the threads; None for as many as suit.
+        reporter: told what is measured, and what cannot be.
+        fresh: whether what is there is measured again.
+
+    Raises:
+        DataError: The images are not those that the networks were trained and tested with.
+    """
+    runs = [run for group in comparison.groups for run in group.finished]
+    runs = runs if fresh else lacking(comparison, store)
+    if not runs:
+        return 0
+    from convcompare.data.load import load_dataset
+    from convcompare.training.hardware import choose_runtime
+
+    from .trial_runner import TrialRunner
+
+    name = runs[0].trial.dataset
+    dataset = load_dataset(name, sources)
+    if dataset.sha256 != runs[0].trial.data:
+        raise DataError(
+            f"the images of {quote(name)} are not those of these runs",
+            "`--data-dir` or the folder as it was then has them",
+        )
+    runner = TrialRunner(store, choose_runtime(*machine), dataset, sources)
+    return measure(runs, runner, reporter, fresh)
+
+
+def _arrays(trial: Trial, runner: TrialRunner, fresh: bool) -> dict[str, npt.NDArray[Any]]:
+    """What is measured of a run, in the process where its network may run."""
+    if source_of(trial.model) is None:
+        return _measured(runner, trial, fresh)
+    return call(trial.model, _measured_there, WorkerContext.of(runner), trial, fresh)
+
+
+def _measured_there(place: WorkerContext, trial: Trial, fresh: bool) -> dict[str, npt.NDArray[Any]]:
+    return _measured(runner_of(place), trial, fresh)
+
+
+def _measured(runner: TrialRunner, trial: Trial, fresh: bool) -> dict[str, npt.NDArray[Any]]:
+    """The record of a run as arrays, with what it lacks measured now."""
+    run, kinds = runner.store.run(trial.id), corruptions()
+    known = None if fresh else recorded(runner.store, trial.id)
+    trainer = runner.trainer_of(run)
+    images = _damaged_images(runner.dataset)
+    answers = NetworkAnswers(trainer, runner.dataset, images)
+    undamaged = answers.of(images.undamaged)
+    _check(run, runner.store, images, undamaged)
+    if known is None:
+        pair = np.stack([answers.of(one) for one in images.pair()])
+        known = RobustnessRecord(images.rows, images.labels, undamaged, pair, {})
+    kept = dict(known.damaged)
+    for kind in missing(known, kinds):
+        found = [images.of(kind, severity) for severity in kind.severities]
+        kept[kind.name] = DamagedAnswers(
+            kind.definition,
+            tuple(digest(one) for one in found),
+            np.stack([answers.of(one) for one in found]),
+        )
+    rows, labels = known.rows, known.labels
+    return RobustnessRecord(rows, labels, known.undamaged, known.pair, kept).to_arrays()
+
+
+class DamagedTestImages:
+    """The images of a data set that networks are measured on, damaged when they are asked for.
+
+    Those that fit into `KEPT` bytes are kept, for the next network.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.rows = chosen_rows(dataset.test.labels)
+        self.labels = dataset.test.labels[self.rows]
+        self.undamaged = dataset.test.images[self.rows]
+        self.data = dataset.sha256
+        self._kept: dict[tuple[str, int], Images] = {}
+
+    def of(self, kind: Corruption, severity: int) -> Images:
+        """The images with a kind of damage at a severity."""
+        key = (kind.definition + kind.name, severity)
+        if key in self._kept:
+            return self._kept[key]
+        found = damaged(self.undamaged, kind, severity)
+        if (len(self._kept) + 1) * found.nbytes <= KEPT:
+            self._kept[key] = found
+        return found
+
+    def pair(self) -> tuple[Images, Images]:
+        """The images under two shifts each."""
+        return shifted_pair(self.undamaged)
+
+
+class NetworkAnswers:
+    """What a trained network answers to images, as in its evaluation."""
+
+    def __init__(self, trainer: Trainer, dataset: Dataset, images: DamagedTestImages) -> None:
+        self.trainer, self.dataset, self.labels = trainer, dataset, images.labels
+
+    def of(self, images: Images) -> Predictions1D:
+        """The class of each image, `NO_ANSWER` if its logits are not finite."""
+        trainer = self.trainer
+        batches = Batches(Split(images, self.labels), self.dataset, trainer.device)
+        logits = trainer.evaluate(batches.resized(trainer.config.image_size)).numpy()
+        classes = logits.argmax(1).astype(np.int32)
+        found: Predictions1D = np.where(
+            np.isfinite(logits).all(1), classes, np.int32(NO_ANSWER)
+        ).astype(np.int32)
+        return found
+
+
+def _check(run: Run, store: RunStore, images: DamagedTestImages, found: Predictions1D) -> None:
+    """ModelError unless the network that was rebuilt is the one that was trained."""
+    then = store.predictions(run).logits[images.rows].argmax(1)
+    agreeing = float(np.mean(then == found))
+    if agreeing < AGREEING:
+        raise ModelError(
+            f"with the stored weights of run {run.id} it answers otherwise than it did, for "
+            f"{1 - agreeing:.0%} of the undamaged images",
+            "it has state that its weights do not hold; `--fresh` trains it again",
+        )
+
+
+def _damaged_images(dataset: Dataset) -> DamagedTestImages:
+    global _last
+    if _last is None or _last.data != dataset.sha256:
+        _last = DamagedTestImages(dataset)
+    return _last
+
+
+_last: DamagedTestImages | None = None
+"""The images of the last data set, for the next network on it."""

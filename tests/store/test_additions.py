@@ -1,0 +1,127 @@
+"""What is measured of a run after it has ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convcompare.core.errors import Damaged, StoreError
+from convcompare.store.check import examine, repair
+from convcompare.store.json_records import read_record, write_record
+from convcompare.store.robustness_record import (
+    NO_ANSWER,
+    ROBUSTNESS,
+    DamagedAnswers,
+    RobustnessRecord,
+)
+from convcompare.store.run_store import RunStore
+from tests.support.stores import contents
+from tests.support.trials import PREDICTIONS, finished, half_done, trial
+
+ARRAYS = {"a": np.arange(5), "b": np.array(["x", "yy"])}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    found = RunStore(tmp_path / "runs")
+    half_done(found)
+    found.finish(finished(trial()), b"weights", PREDICTIONS)
+    return found
+
+
+def files(store: RunStore) -> list[str]:
+    return sorted(path.name for path in (store.folder(trial().id) / "additions").iterdir())
+
+
+def test_an_addition_reads_back_and_leaves_the_run_as_it_was(store: RunStore) -> None:
+    folder = store.folder(trial().id)
+    before = (folder / "run.json").read_bytes()
+    assert store.addition(trial().id, ROBUSTNESS) is None and not store.additions(trial().id)
+    store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
+    store.save_addition(trial().id, "similarity", {"c": np.zeros(2)})
+    found = store.addition(trial().id, ROBUSTNESS)
+    assert found is not None and found.keys() == ARRAYS.keys()
+    assert all(np.array_equal(found[name], ARRAYS[name]) for name in ARRAYS)
+    assert (folder / "run.json").read_bytes() == before
+    store.tidy(trial().id)
+    assert len(files(store)) == 2 and not examine(store).findings
+
+
+def test_a_later_one_takes_the_place_of_an_earlier_one(store: RunStore) -> None:
+    store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
+    store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
+    assert len(files(store)) == 1
+    store.save_addition(trial().id, ROBUSTNESS, {"a": np.arange(3)})
+    assert len(files(store)) == 1
+    found = store.addition(trial().id, ROBUSTNESS)
+    assert found is not None and found["a"].tolist() == [0, 1, 2]
+
+
+def test_damage_is_refused_and_put_aside_without_the_run(store: RunStore) -> None:
+    store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
+    path = store.folder(trial().id) / "additions" / files(store)[0]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(Damaged, match=path.name):
+        store.addition(trial().id, ROBUSTNESS)
+    (finding,) = examine(store).findings
+    assert len(repair(store, finding, "then")) == 2
+    assert store.addition(trial().id, ROBUSTNESS) is None
+    assert store.run(trial().id).status == "finished" and not examine(store).findings
+
+
+@pytest.mark.parametrize("name", ["../../x.npz", "robustness.npz", "a.0123456789ab.npz/..", "/etc"])
+def test_a_record_names_files_of_its_own_alone(store: RunStore, name: str) -> None:
+    path = store.folder(trial().id) / "additions.json"
+    write_record(path, {"id": trial().id, "sha256": {name: "00"}})
+    with pytest.raises(Damaged):
+        store.additions(trial().id)
+
+
+def test_an_addition_of_another_run_is_refused(store: RunStore) -> None:
+    store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
+    path = store.folder(trial().id) / "additions.json"
+    record = {name: one for name, one in read_record(path).items() if name != "schema_version"}
+    write_record(path, {**record, "id": "0123456789ab"})
+    with pytest.raises(StoreError, match="another run"):
+        store.addition(trial().id, ROBUSTNESS)
+
+
+def test_it_goes_with_its_run(store: RunStore) -> None:
+    store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
+    store.forget(trial().id)
+    folder = store.folder(trial().id)
+    assert not (folder / "additions.json").exists() and not (folder / "additions").exists()
+    store.remove(trial().id)
+    assert not folder.exists()
+
+
+def test_it_is_copied_to_another_store(store: RunStore, tmp_path: Path) -> None:
+    store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
+    there = contents(store.root)
+    other = RunStore(tmp_path / "other")
+    half_done(other)
+    other.adopt(store.recorded(trial().id), store.parcel(store.recorded(trial().id)))
+    other.adopt_additions(trial().id, store)
+    assert other.additions(trial().id) == store.additions(trial().id)
+    assert not examine(other).findings and contents(store.root) == there
+
+
+def test_the_record_of_robustness_by_hand() -> None:
+    labels = np.array([0, 1, 2, 1])
+    undamaged = np.array([0, 1, 1, NO_ANSWER], np.int32)
+    noise = np.array([[0, 1, 1, 1], [0, 0, 2, NO_ANSWER]], np.int32)
+    pair = np.array([[0, 1, NO_ANSWER, 2], [0, 2, NO_ANSWER, 2]], np.int32)
+    kind = DamagedAnswers("version 1", ("ab", "cd"), noise)
+    record = RobustnessRecord(np.arange(4), labels, undamaged, pair, {"noise": kind})
+    assert record.accuracy_undamaged == 0.5
+    assert record.accuracy("noise").tolist() == [0.75, 0.5]
+    assert record.consistency("noise").tolist() == [0.75, 0.25], "no answer agrees with none"
+    assert record.pair_consistency == 0.5
+    again = RobustnessRecord.from_arrays(record.to_arrays())
+    assert again.damaged["noise"].images == ("ab", "cd")
+    assert np.array_equal(again.damaged["noise"].predictions, noise)
+    assert again.damaged["noise"].definition == "version 1"
