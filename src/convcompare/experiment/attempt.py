@@ -24,6 +24,7 @@ from convcompare.models.build import Builder
 from convcompare.store.cost import Cost, Environment, Latency
 from convcompare.store.feature_record import FEATURES
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+from convcompare.store.reader import HELD_OUT
 from convcompare.store.receptive_field_record import FIELDS
 from convcompare.store.run import Epoch, Run, Status, TrainEvaluation, Trial
 from convcompare.store.run_store import Predictions, RunStore
@@ -130,6 +131,7 @@ class Attempt:
         self._analyse()
         weights = to_bytes(self.trainer.model.state_dict()) if self.keep_weights else None
         on_training_images = self._on_training_images()
+        self._on_held_out_images()
         run = self._run("finished", "; ".join(self.notes))
         run = replace(run, tta_accuracy=tta_accuracy, train_evaluation=on_training_images)
         predictions = Predictions(logits, self.trainer.test_batches.labels.cpu().numpy())
@@ -173,6 +175,14 @@ class Attempt:
         with self._analysis("evaluation on training images"):
             found = self.trainer.train_evaluation()
         return found if found and math.isfinite(found.loss) else None
+
+    def _on_held_out_images(self) -> None:
+        """Keep its logits of the training images held out, to which a temperature is fitted."""
+        with self._analysis("logits of held-out images"):
+            logits, held_out = self.trainer.held_out_logits(), self.trainer.val_batches
+            if logits is not None and held_out is not None:
+                arrays = {"logits": logits.numpy(), "labels": held_out.labels.cpu().numpy()}
+                self.store.save_analysis(self.trial.id, HELD_OUT, arrays)
 
     def _analyse(self) -> None:
         """What is recorded of the trained network."""

@@ -146,6 +146,8 @@ class TrialRunner:
                     trainer.tta_accuracy()
             with suppress(Exception):
                 trainer.train_evaluation()
+            with suppress(Exception):
+                trainer.held_out_logits()
 
     def _settle(self, trial: Trial) -> Environment:
         """Give this process the threads that suit a trial; where it then runs."""

@@ -37,6 +37,8 @@ RECORDS = ("trial.json", "environment.json", "run.json", "timing.json", ADDED, A
 BINARIES = ("weights.safetensors", "test_logits.npz")
 PASSING = (CHECKPOINT, "error.json", "history.jsonl")
 """What a run has only until it has ended."""
+HELD_OUT = "held-out"
+"""The analysis with the logits of the training images that were held out, and their labels."""
 RUN = "run"
 """The array that says of which run an analysis is."""
 _ANALYSIS = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)
@@ -47,7 +49,7 @@ _ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a trained network gives for the test split: logits (n, classes) beside labels (n,)."""
+    """What a trained network gives for images: logits (n, classes) beside labels (n,)."""
 
     logits: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
@@ -183,6 +185,13 @@ class RunReader:
                 f"run {run.id} was recorded without the labels of its test images",
                 "`convcompare compare … --fresh` records them",
             )
+        return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
+
+    def held_out(self, run: Run) -> Predictions | None:
+        """The logits of the training images that were held out; None where none were kept."""
+        arrays = self.analysis(run, HELD_OUT)
+        if arrays is None:
+            return None
         return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
 
     def analysis(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]] | None:

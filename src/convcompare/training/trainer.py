@@ -139,6 +139,10 @@ class Trainer:
         loss, accuracy = _figures(self.evaluate(chosen), chosen)
         return TrainEvaluation(len(chosen), loss, accuracy)
 
+    def held_out_logits(self) -> Tensor | None:
+        """The final network's logits of the training images held out; None where there are none."""
+        return None if self.val_batches is None else self.evaluate(self.val_batches)
+
     def _look(self, images: Tensor, allowed: Augmentation) -> Tensor:
         seen = views(images, allowed)
         return torch.stack([share * self.model(x).float() for share, x in seen]).sum(0)

@@ -135,7 +135,7 @@ def _metric(name: str) -> Measure:
             f"`--columns {name}` shows it; `--verdict-on test-loss,brier-score` compares "
             "probabilities by proper scores",
         )
-    noun, unit = name.replace("-", " "), str(entry.info.get("unit", ""))
+    noun, unit = name.replace("-", " ").replace("brier", "Brier"), str(entry.info.get("unit", ""))
     quantity = q.difference(name, noun, entry.info.get("best"), unit)
     scores = values.IMAGE_SCORES.get(name)
     undefined = str(entry.info.get("undefined", ""))

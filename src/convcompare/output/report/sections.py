@@ -20,7 +20,14 @@ from convcompare.store.run_store import RunStore
 from ..plots.source import Source
 
 OWN_COLUMNS = ("epoch-time", "inference", "macs", "memory")
-OWN_FIGURES = (*FIGURES, "activations", "feature-maps", "gradients", "receptive-field")
+OWN_FIGURES = (
+    *FIGURES,
+    "calibration",
+    "activations",
+    "feature-maps",
+    "gradients",
+    "receptive-field",
+)
 """What the report of a comparison of one's own shows."""
 
 

@@ -1,0 +1,121 @@
+"""Temperature scaling: one number that divides all logits of a run (Guo et al. 2017).
+
+arXiv:1706.04599, section 4.2. The temperature is fitted on images that the figure does not use.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.store.run import Run
+from convcompare.store.run_store import RunStore
+
+from .predictions import Labels, Logits, check, hits, log_softmax
+
+LARGEST = 1000.0
+"""A temperature beyond this, or below its inverse, is none: the loss has no minimum between."""
+HELD_OUT = "held-out training images"
+HALVES = "the other half of the test images"
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """The test logits of a run after temperature scaling.
+
+    ``logits`` are floats (n, classes); None if no temperature minimises the loss, for the reason
+    that ``why`` gives. ``temperatures`` are one, or one for each half of the test images;
+    ``fitted_on`` says in words on which images each was fitted.
+    """
+
+    logits: npt.NDArray[np.float64] | None
+    temperatures: tuple[float, ...]
+    fitted_on: str
+    why: str = ""
+
+    @property
+    def temperature(self) -> float | None:
+        """The temperature; the geometric mean of two."""
+        if self.logits is None:
+            return None
+        return math.exp(sum(map(math.log, self.temperatures)) / len(self.temperatures))
+
+
+def fit_temperature(logits: Logits, labels: Labels) -> float | None:
+    """The temperature T that minimises the mean log loss of softmax(logits / T) on these images.
+
+    The loss is convex in 1/T, so that its derivative, the mean logit under the probabilities minus
+    that of the right class, has one root. None if it has none between `LARGEST` and its inverse:
+    if all images are right the loss falls for ever as T does, and if the logits tell less than
+    chance it falls as T rises.
+
+    Args:
+        logits: Floats (n, classes).
+        labels: Integers (n,).
+
+    Raises:
+        ValueError: Logits and labels do not fit each other.
+    """
+    from scipy.optimize import brentq
+
+    check(logits, labels)
+    known = logits.astype(np.float64)
+    known -= known.max(1, keepdims=True)
+    own = known[np.arange(len(labels)), labels]
+
+    def slope(log_inverse: float) -> float:
+        probabilities = np.exp(log_softmax(known * math.exp(log_inverse)))
+        return float(((probabilities * known).sum(1) - own).mean())
+
+    end = math.log(LARGEST)
+    if (own == 0).all() or not slope(-end) < 0 < slope(end):
+        return None
+    return math.exp(-float(brentq(slope, -end, end, xtol=1e-10)))
+
+
+def halves(labels: Labels) -> npt.NDArray[np.bool_]:
+    """Two halves of images by their labels (n,): bool (n,), alternating within each class."""
+    order = np.argsort(labels, kind="stable")
+    second = np.zeros(len(labels), bool)
+    second[order[1::2]] = True
+    return second
+
+
+def cross_fitted(logits: Logits, labels: Labels) -> Scaled:
+    """The logits (n, classes) of each half divided by the temperature of the other half."""
+    check(logits, labels)
+    second = halves(labels)
+    scaled = logits.astype(np.float64)
+    temperatures = []
+    for half in (second, ~second):
+        found = fit_temperature(logits[~half], labels[~half]) if (~half).any() else None
+        if found is None:
+            return Scaled(None, (), HALVES, _why(logits[~half], labels[~half]))
+        scaled[half] /= found
+        temperatures.append(found)
+    return Scaled(scaled, tuple(temperatures), HALVES)
+
+
+def scaled_predictions(run: Run, store: RunStore) -> Scaled:
+    """The test logits of a run after temperature scaling.
+
+    The temperature is fitted on the training images that the run held out if it kept their logits,
+    else on each half of the test images for the other.
+    """
+    test, held_out = store.predictions(run), store.held_out(run)
+    if held_out is None:
+        return cross_fitted(test.logits, test.labels)
+    found = fit_temperature(held_out.logits, held_out.labels)
+    if found is None:
+        return Scaled(None, (), HELD_OUT, _why(held_out.logits, held_out.labels))
+    return Scaled(test.logits.astype(np.float64) / found, (found,), HELD_OUT)
+
+
+def _why(logits: Logits, labels: Labels) -> str:
+    """Why no temperature minimises the loss of these images."""
+    if len(labels) and hits(logits, labels).all():
+        return "all images that it would be fitted on are right"
+    return "its logits tell less than chance of the images that it would be fitted on"
