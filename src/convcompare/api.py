@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .core.config import Compile
-from .core.errors import ConvcompareError, UsageError, quote
+from .core.errors import ConvcompareError, UsageError, one_of, quote
 from .experiment.argument_types import check_arguments
 from .experiment.request import (
     HELP,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from .comparison.assessment import Assessment
+    from .comparison.disagreement import Disagreements
     from .data.dataset import Sources
     from .experiment.reporter import Reporter
     from .output.plots.figure import Drawing
@@ -449,6 +450,21 @@ class Result:
         source = Source(self.assessment.comparison, self.assessment.store, self.sources)
         with styled():
             return Drawings(draw(register.plot[kind], source))
+
+    def disagreements(self, *models: str) -> Disagreements:
+        """On which test images two networks differ, as ``convcompare disagreements`` tells it.
+
+        Args:
+            models: Their labels, the first against the second [default: the only two].
+        """
+        from .comparison.disagreement import disagreements
+
+        groups = {group.label: group for group in self.assessment.comparison.groups}
+        for model in models:
+            one_of(tuple(groups), model, f"no model is called {quote(model)}", ", ".join(groups))
+        return disagreements(
+            self.assessment.store, [groups[model] for model in models] or list(groups.values())
+        )
 
     def __str__(self) -> str:
         from rich.console import Console

@@ -26,6 +26,7 @@ COMMANDS = {
     "runs comparisons": "comparisons",
     "runs diff fcn:hidden=4 fcn:hidden=5": "differences",
     "classes": "classes",
+    "disagreements fcn:hidden=4 fcn:hidden=5": "classes",
     "models fcn": "layers",
     "receptive-field fcn cnn:depth=2": "models",
     "gradients fcn:hidden=4 -d mnist-mini": "models",

@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, str] = {
     "classes": "Test accuracy of each class, and how the networks differ in it.",
     "robustness": "Accuracy and consistency on damaged images: shifts, rotation, noise, blur, JPEG "
     "and others.",
+    "disagreements": "On which test images two networks differ, and whether more than the seeds of "
+    "one do.",
     "report": "Write a report: a folder with Markdown, figures and their data, and one HTML page.",
     "datasets": "List the data sets, or say what was understood of one: splits, classes, images, "
     "faults.",

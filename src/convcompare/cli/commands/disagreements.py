@@ -1,0 +1,96 @@
+"""``convcompare disagreements``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from convcompare.core.errors import UsageError, one_of, quote
+from convcompare.output.tables.formats import chosen_format
+
+from .. import options as o
+from ..output import emit_json, emit_paths, emit_table, end
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.comparison.disagreement import Disagreements
+    from convcompare.comparison.model_runs import ModelRuns
+    from convcompare.store.run_store import RunStore
+
+PICTURES = ("png", "svg", "pdf")
+
+
+def disagreements(
+    names: o.Selection = None,
+    store: o.Store = Path("runs"),
+    data_dir: o.DataDir = None,
+    by: Annotated[
+        str, o.option("--by", panel=o.OUTPUT, metavar="WHAT", help="A row per class, or per image.")
+    ] = "class",
+    format: o.Format = "table",
+    out: Annotated[
+        Path | None,
+        o.option(
+            "--out", "-o", panel=o.OUTPUT,
+            help="Write the table to a file, or the images on a sheet: sheet.png.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """On which test images two networks differ, and whether more than the seeds of one do.
+
+    $ convcompare disagreements fcn simple
+    $ convcompare disagreements fcn simple --out sheet.png
+    $ convcompare disagreements fcn simple --by image --format csv
+    """
+    from convcompare.comparison.disagreement import disagreements as compared
+    from convcompare.comparison.selection import select
+    from convcompare.output.tables.disagreement_table import disagreement_table
+    from convcompare.store.run_store import RunStore
+
+    one_of(("class", "image"), by, f"`--by` cannot be {quote(by)}", "`--by class`, `--by image`")
+    picture = out is not None and out.suffix.lower().removeprefix(".") in PICTURES
+    kind = chosen_format(format, None if picture else out)
+    opened = RunStore(store)
+    comparison = select(opened, names or [])
+    found = compared(opened, _in_order(comparison, names or []))
+    classes = comparison.conditions.classes
+    table = disagreement_table(found, classes, "image" if by == "image" else "class")
+    if picture and out is not None:
+        _draw(found, comparison, opened, (data_dir, out))
+    if kind == "json":
+        rows = [dict(row) for row in disagreement_table(found, classes).rows]
+        record = {**found.to_json(classes), "classes": rows, "notes": list(table.notes)}
+        emit_json(record, None if picture else out)
+    else:
+        emit_table(table, kind, None if picture else out)
+    end(opened)
+
+
+def _in_order(comparison: Comparison, names: Sequence[str]) -> list[ModelRuns]:
+    """The networks in the order in which they were named."""
+    place = {name: i for i, name in enumerate(names)}
+    return sorted(comparison.groups, key=lambda group: place.get(group.label, len(place)))
+
+
+def _draw(
+    found: Disagreements, comparison: Comparison, store: RunStore, where: tuple[Path | None, Path]
+) -> None:
+    from convcompare.data.dataset import Sources
+    from convcompare.data.load import default_cache
+    from convcompare.output.plots.disagreement_sheet import disagreement_sheet
+    from convcompare.output.plots.source import Source
+    from convcompare.store import atomic_files
+
+    data_dir, path = where
+    if not found.images:
+        raise UsageError(
+            f"{found.first.label} and {found.second.label} differ on no image",
+            "leave out `--out`",
+        )
+    source = Source(comparison, store, Sources(default_cache(), data_dir))
+    data = disagreement_sheet(source, found, path.suffix.lower().removeprefix("."))
+    atomic_files.make_folder(path.parent)
+    atomic_files.write(path, data)
+    emit_paths([path])

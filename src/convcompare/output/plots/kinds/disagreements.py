@@ -1,0 +1,79 @@
+"""How much every two models differ in what they say, beside the seeds of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convcompare.comparison.disagreement import Disagreements, Votes
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
+
+from ..figure import Drawing, panels
+from ..style import plain
+
+if TYPE_CHECKING:
+    from ..source import Source
+
+ANNOTATED = 12
+"""Models up to which the numbers are written into the cells."""
+
+
+@register.plot("disagreements")
+def disagreements(source: Source) -> list[Drawing]:
+    """Share of test images on which runs of two models differ, beside the seeds of one."""
+    votes, labels = [], None
+    for group in source.groups:
+        predictions = source.predictions(group)
+        labels = predictions[0].labels
+        votes.append(Votes.of(group, predictions))
+    if len(votes) < 2 and len(votes[0].seeds) < 2:
+        raise UsageError(
+            "one run differs from no other", "`--seeds 3` trains a network three times"
+        )
+    assert labels is not None
+    n = len(votes)
+    matrix, rows = np.full((n, n), np.nan), []
+    for i, one in enumerate(votes):
+        for j, other in enumerate(votes[: i + 1]):
+            both = Disagreements(one, other, labels)
+            estimate = both.between if i != j else both.within[0]
+            if estimate is None:
+                continue
+            matrix[i, j] = matrix[j, i] = 100 * estimate.value
+            rows.append((one.label, other.label, estimate.value, estimate.low, estimate.high))
+    side = min(7.0, 2.6 + 0.42 * n)
+    figure, (axes,) = panels(1, 1, side - 0.6, side)
+    image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=float(np.nanmax(matrix)) or 1.0)
+    names = [plain(source.looks[one.label].name) for one in votes]
+    axes.set_xticks(range(n), names, rotation=90)
+    axes.set_yticks(range(n), names)
+    axes.grid(False)
+    axes.tick_params(length=0)
+    bright = matrix > 0.6 * np.nanmax(matrix)
+    for (i, j), value in np.ndenumerate(matrix if n <= ANNOTATED else matrix[:0]):
+        if not np.isnan(value):
+            axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7,
+                      fontweight="bold" if i == j else "normal",
+                      color="white" if bright[i, j] else "black")  # fmt: skip
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=25)
+    bar.set_label("test images on which two runs differ (%)")
+    bar.outline.set_visible(False)
+    caption = (
+        "Share of the test images to which two runs give different classes, a mean over the pairs "
+        "of runs with different seeds. On the diagonal the runs are of one network: a network "
+        "that differs from another by no more than its own seeds differ says nothing else. "
+        "`convcompare disagreements A B` shows the images."
+    )
+    own = "; ".join(
+        f"seeds of {one.label} {matrix[i, i]:.2f} %" for i, one in enumerate(votes)
+        if not np.isnan(matrix[i, i])
+    )  # fmt: skip
+    others = [(a, b, v) for a, b, v, *_ in rows if a != b]
+    most = max(others, key=lambda row: row[2], default=None)
+    far = f"most differ {most[0]} and {most[1]}: {100 * most[2]:.2f} %" if most else ""
+    alt = f"Test images on which two runs differ: {'; '.join(filter(None, (own, far)))}."
+    key = "number: per cent of the test images · diagonal, bold: between seeds of one network"
+    columns = ("model", "other", "share", "low", "high")
+    return [Drawing("disagreements", figure, caption, columns, rows, alt, key)]

@@ -1,0 +1,121 @@
+"""On which images two networks differ: by class, or image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from convcompare.comparison.disagreement import Disagreements, class_name
+from convcompare.comparison.stats.estimates import Estimate
+from convcompare.core import formatting
+
+from .table import Column, Table
+
+By = Literal["class", "image"]
+ALL = "all"
+"""The row of all classes."""
+COLUMNS = ("between", "first", "second", "only_first", "only_second")
+
+
+def disagreement_table(found: Disagreements, classes: Sequence[str], by: By = "class") -> Table:
+    """The share of test images on which the networks differ, by class; or the images."""
+    return _images(found, classes) if by == "image" else _classes(found, classes)
+
+
+def sentences(found: Disagreements) -> list[str]:
+    """How much the networks differ, and whether they do more than their seeds."""
+    one, other = found.first.label, found.second.label
+    said = [f"{one} and {other} differ on {_percent(found.between)} of the test images"]
+    within = [
+        f"those of {votes.label} on {_percent(estimate)}"
+        for votes, estimate in zip((found.first, found.second), found.within, strict=True)
+        if estimate is not None
+    ]
+    if within:
+        said.append(f"two seeds of one network differ too: {', '.join(within)}")
+    else:
+        said.append("how much the seeds of one network differ is not known: `--seeds 3` tells")
+    excess = found.excess
+    if excess is not None and excess.low is not None and excess.high is not None:
+        points = formatting.minus(f"{100 * excess.value:+.2f}")
+        half = f" ± {100 * (excess.high - excess.low) / 2:.2f}"
+        meaning = (
+            "the networks differ more than their seeds do"
+            if excess.low > 0
+            else "the networks differ less than their seeds do"
+            if excess.high < 0
+            else "no more than their seeds do, as far as these runs show"
+        )
+        said.append(f"{points}{half} points beyond the seeds: {meaning}")
+    return said
+
+
+def _classes(found: Disagreements, classes: Sequence[str]) -> Table:
+    one, other = found.first.label, found.second.label
+    titles = (f"{one} / {other}", f"{one}, seeds", f"{other}, seeds", f"only {one} right",
+              f"only {other} right")  # fmt: skip
+    columns = [
+        Column("class", "class", "left"),
+        Column("images", "images", show=formatting.count, priority=9),
+        *(
+            Column(key, title, show=formatting.fraction, priority=i)
+            for i, (key, title) in enumerate(zip(COLUMNS, titles, strict=True))
+        ),
+    ]
+    shares = {key: found.shares(key) for key in COLUMNS}
+    present = [(class_name(classes, k), found.labels == k) for k in np.unique(found.labels)]
+    rows: list[dict[str, Any]] = [
+        {
+            "class": name,
+            "images": int(those.sum()),
+            **{key: None if s is None else float(s[those].mean()) for key, s in shares.items()},
+        }
+        for name, those in [(ALL, np.ones(len(found.labels), bool)), *present]
+    ]
+    notes = (
+        *sentences(found),
+        "shares of the test images, means over pairs of runs with different seeds; intervals of "
+        "95 % over the images, and from 3 seeds on over the seeds",
+    )
+    return Table(tuple(columns), tuple(rows), notes, noun="classes")
+
+
+def _images(found: Disagreements, classes: Sequence[str]) -> Table:
+    one, other = found.first.label, found.second.label
+    columns = (
+        Column("image", "image", show=formatting.count),
+        Column("class", "class", "left"),
+        Column("first", one, "left"),
+        Column("second", other, "left"),
+        Column("confidence_first", f"confidence {one}", show=formatting.fraction, priority=2),
+        Column("confidence_second", f"confidence {other}", show=formatting.fraction, priority=2),
+        Column("share_of_pairs", "pairs that differ", show=formatting.fraction, priority=3),
+    )
+    rows = tuple(
+        {
+            "image": image.row,
+            "class": class_name(classes, image.true),
+            "first": class_name(classes, image.given[0]),
+            "second": class_name(classes, image.given[1]),
+            "confidence_first": image.confidence[0],
+            "confidence_second": image.confidence[1],
+            "share_of_pairs": image.share,
+        }
+        for image in found.images
+    )
+    notes = (
+        "the class with the highest mean probability over the seeds; the most confident dispute "
+        "first, by the less confident network",
+        *sentences(found)[:1],
+    )
+    return Table(columns, rows, notes, noun="images")
+
+
+def _percent(estimate: Estimate) -> str:
+    """``4.10 % (3.20 to 5.00)``."""
+    if estimate.low is None or estimate.high is None:
+        return f"{100 * estimate.value:.2f} %"
+    ends = f"{100 * estimate.low:.2f} to {100 * estimate.high:.2f}"
+    return f"{100 * estimate.value:.2f} % ({ends})"
