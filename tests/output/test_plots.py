@@ -408,7 +408,7 @@ def test_all_kinds_to_files(folder: Path, run: Run, tmp_path: Path) -> None:
     result = run("plot", "all", "--store", str(folder / "two"), "--out", "figures")
     assert result.code == 0, result.err
     paths = [tmp_path / line for line in result.out.split()]
-    assert len(paths) == 22
+    assert len(paths) == 23
     assert "power is not drawn: every contrast is decided" in result.err
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")

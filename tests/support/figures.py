@@ -22,6 +22,7 @@ from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import Predictions, RunStore
+from convcompare.store.similarity_record import SIMILARITY, SimilarityRecord
 
 from .data import make_tiny
 from .runs import CONDITIONS, trained
@@ -117,7 +118,7 @@ def _run(network: Made, seed: int, accuracy: float, place: int) -> Run:
         cost=cost,
         status=status,
         found=network.found,
-        sha256={f"analyses/{name}.npz": "" for name in (GRADIENTS, FEATURES, FIELDS)},
+        sha256={f"analyses/{name}.npz": "" for name in (GRADIENTS, FEATURES, FIELDS, SIMILARITY)},
     )
 
 
@@ -138,7 +139,10 @@ def _records(network: Made, place: int) -> Mapping[str, Any]:
         LAYERS, side, np.ones((3, 2)), np.zeros((3, 2)), 1, (8, 8), look / look.sum(),
         np.array([[1, 7], [1, 7]]), 4.0,
     )  # fmt: skip
+    seen = rng.random((len(LAYERS), 12, 5))
+    alike = SimilarityRecord(np.arange(12), LAYERS, seen @ seen.swapaxes(1, 2))
     return {
+        SIMILARITY: alike.to_arrays(),
         GRADIENTS: GradientRecord(LAYERS, norm, norm / 10).to_arrays(),
         FEATURES: features.to_arrays(),
         FIELDS: fields.to_arrays(),

@@ -178,19 +178,26 @@ def disagreements(store: RunStore, groups: Sequence[ModelRuns]) -> Disagreements
     return Disagreements(votes[0], votes[1], labels[0])
 
 
-def _pairs(first: Votes, second: Votes, without: int | None = None) -> list[tuple[int, int]]:
-    """The runs that are paired, without those of one seed."""
-    if first is second:
-        places = [i for i, seed in enumerate(first.seeds) if seed != without]
-        return [(i, j) for i in places for j in places if i < j]
+def paired_runs(
+    first: Sequence[int], second: Sequence[int], same: bool = False, without: int | None = None
+) -> list[tuple[int, int]]:
+    """Which runs of two networks are paired, by their seeds: those whose seeds differ.
+
+    If none do, all are. With `same` both are one network, and each pair counts once. Runs of the
+    seed `without` are left out.
+    """
     every = [
         (i, j)
-        for i, one in enumerate(first.seeds)
-        for j, other in enumerate(second.seeds)
-        if without not in (one, other)
+        for i, one in enumerate(first)
+        for j, other in enumerate(second)
+        if without not in (one, other) and not (same and i >= j)
     ]
-    apart = [(i, j) for i, j in every if first.seeds[i] != second.seeds[j]]
+    apart = [(i, j) for i, j in every if first[i] != second[j]]
     return apart or every
+
+
+def _pairs(first: Votes, second: Votes, without: int | None = None) -> list[tuple[int, int]]:
+    return paired_runs(first.seeds, second.seeds, first is second, without)
 
 
 def _by_image(first: Votes, second: Votes) -> Shares:

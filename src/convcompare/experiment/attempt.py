@@ -17,6 +17,7 @@ from torch import Tensor
 from convcompare.analysis.activations import features
 from convcompare.analysis.gradient_flow import fixed_batch
 from convcompare.analysis.latency import BATCHES, inference
+from convcompare.analysis.similarity import IMAGES, similarity
 from convcompare.core.errors import StoreError, quote
 from convcompare.core.failures import reason
 from convcompare.models import inspection
@@ -28,6 +29,7 @@ from convcompare.store.reader import HELD_OUT
 from convcompare.store.receptive_field_record import FIELDS
 from convcompare.store.run import Epoch, Run, Status, TrainEvaluation, Trial
 from convcompare.store.run_store import Predictions, RunStore
+from convcompare.store.similarity_record import SIMILARITY
 from convcompare.training.compilation import PLAIN, CompileRequest, choose
 from convcompare.training.recording import GradientRecorder, fixed_images, record_fields
 from convcompare.training.state import from_bytes, to_bytes, weights_of
@@ -194,6 +196,9 @@ class Attempt:
         with self._analysis(FIELDS):
             fields = record_fields(self.builder, model, images[:EFFECTIVE_IMAGES])
             self.store.save_analysis(trial, FIELDS, fields.to_arrays())
+        with self._analysis(SIMILARITY):
+            alike = similarity(model, *self._evenly(IMAGES))
+            self.store.save_analysis(trial, SIMILARITY, alike.to_arrays())
         with self._analysis("inference time"):
             self.spent = replace(self.spent, inference=latencies(self.trainer))
 
@@ -202,6 +207,12 @@ class Attempt:
         test = self.trainer.test_batches
         _, first = np.unique(test.labels.cpu().numpy(), return_index=True)
         rows = np.concatenate([first[:SHOWN_IMAGES], fixed_batch(len(test))])
+        return test.take(torch.from_numpy(rows).to(test.device))[0], rows
+
+    def _evenly(self, most: int) -> tuple[Tensor, npt.NDArray[np.int64]]:
+        """Test images evenly over the split, at most so many, and their numbers."""
+        test = self.trainer.test_batches
+        rows = np.linspace(0, len(test) - 1, min(most, len(test))).round().astype(np.int64)
         return test.take(torch.from_numpy(rows).to(test.device))[0], rows
 
     def _resume(self) -> None:

@@ -1,0 +1,71 @@
+"""Which images each layer finds alike: Gram matrices of activations, for comparing networks."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from convcompare.models.inspection import evaluating
+from convcompare.store.similarity_record import SimilarityRecord
+
+IMAGES = 256
+"""Test images on which layers are compared."""
+MOST_LAYERS = 24
+CONSTANT = 1e-5
+"""What activations vary over the images, as a share of their size, up to which it is rounding."""
+
+
+def similarity(model: nn.Module, images: Tensor, rows: npt.NDArray[np.int64]) -> SimilarityRecord:
+    """The inner products of the activations of images (n, c, h, w) at the layers with weights.
+
+    `rows` (n,) are the numbers of the images in their split. Of a layer that is called several
+    times the first call counts. Layers whose output has no row per image, is constant over the
+    images, or is not finite are left out. In eval mode, without gradients; the network and the
+    images are left as they were found. A layer's activations are held only while it is called.
+    """
+    chosen = _evenly(
+        [name for name, module in model.named_modules() if name and _has_weights(module)]
+    )
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    with evaluating(model), ExitStack() as stack, torch.no_grad():
+        for name in chosen:
+
+            def note(_m: nn.Module, _i: object, output: object, name: str = name) -> None:
+                if name in found or not isinstance(output, Tensor) or output.ndim < 2:
+                    return
+                if len(output) == len(images) and (gram := _gram(output)) is not None:
+                    found[name] = gram
+
+            stack.callback(model.get_submodule(name).register_forward_hook(note).remove)
+        model(images.clone())
+    n = len(images)
+    return SimilarityRecord(rows, tuple(found), np.array(list(found.values())).reshape(-1, n, n))
+
+
+def _gram(output: Tensor) -> npt.NDArray[np.float64] | None:
+    """Inner products (n, n) of the centred rows, at most 1; None if they are 0 or not finite."""
+    flat = output.detach().float().flatten(1)
+    size = flat.abs().amax()
+    flat = flat - flat.mean(0)
+    largest = flat.abs().amax()
+    if not torch.isfinite(largest) or largest <= CONSTANT * size:
+        return None
+    flat = flat / largest  # so that no product overflows
+    gram: npt.NDArray[np.float64] = (flat @ flat.T).cpu().numpy().astype(np.float64)
+    gram /= np.abs(gram).max()
+    return gram
+
+
+def _has_weights(module: nn.Module) -> bool:
+    """Whether it has a matrix or a kernel of its own."""
+    return any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+
+
+def _evenly(names: list[str]) -> list[str]:
+    """At most `MOST_LAYERS` of them, the first and the last included."""
+    places = np.linspace(0, len(names) - 1, min(len(names), MOST_LAYERS)).round().astype(int)
+    return [names[place] for place in places]

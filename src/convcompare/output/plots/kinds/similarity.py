@@ -1,0 +1,163 @@
+"""How alike the layers of two networks are, beside those of two seeds of one: linear CKA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from convcompare.comparison.disagreement import paired_runs
+from convcompare.comparison.layer_similarity import FEWEST, mean_cka
+from convcompare.core.errors import UsageError
+from convcompare.core.registry import register
+from convcompare.store.similarity_record import SIMILARITY, SimilarityRecord
+
+from ..figure import Drawing, panels
+from ..style import short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..source import Source
+
+NAMED = 12
+"""Layers up to which each has its name at the axes."""
+ANNOTATED = 8
+"""Layers up to which the numbers are written into the cells."""
+LONGEST_LAYER = 14
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LayersOfRuns:
+    """What the runs of a model recorded of their layers, with their seeds."""
+
+    label: str
+    seeds: tuple[int, ...]
+    records: tuple[SimilarityRecord, ...]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers, from the input."""
+        return self.records[0].layers
+
+    def similar(self, other: LayersOfRuns) -> Matrix:
+        """The mean CKA of each layer with each of `other`, runs of different seeds paired."""
+        pairs = paired_runs(self.seeds, other.seeds, same=other is self)
+        own, others = ([record.grams for record in one.records] for one in (self, other))
+        return mean_cka(own, others, pairs)
+
+
+@register.plot("similarity", needs=SIMILARITY)
+def similarity(source: Source) -> list[Drawing]:
+    """Similarity of the layers of the first model and each other, and between seeds of each."""
+    models = _recorded(source)
+    shown = list(_panels(models))
+    if not shown:
+        raise UsageError("one run is like no other", "`--seeds 3` trains a network three times")
+    across = min(3, len(shown))
+    figure, axes = panels(len(shown), across, 2.9, 7.0 if across > 1 else 4.0)
+    image = None
+    for one, (row, column, matrix) in zip(axes, shown, strict=True):
+        image = one.imshow(matrix, cmap="magma", vmin=0, vmax=1, origin="lower")
+        one.grid(False)
+        one.tick_params(length=0)
+        _names(one, row.layers, column.layers)
+        _numbers(one, matrix)
+        name = source.looks[row.label].name
+        one.set_title(
+            f"{name}\nbetween seeds" if row is column
+            else f"{source.looks[column.label].name} (across)\nand {name} (up)"
+        )  # fmt: skip
+    assert image is not None
+    bar = figure.colorbar(image, ax=list(axes), shrink=min(1.0, 2 / len(axes) + 0.3), aspect=30)
+    bar.set_label("linear CKA")
+    bar.outline.set_visible(False)
+    images = len(models[0].records[0].rows)
+    caption = (
+        f"Linear CKA (Kornblith et al. 2019, arXiv:1905.00414) of every two layers with weights on "
+        f"the same {images} test images, debiased (Nguyen et al. 2021, arXiv:2010.15327), a mean "
+        "over pairs of runs with different seeds: 1 for the same representation up to rotation and "
+        "scale, 0 for unrelated ones. Layers go from the input at the lower left. What the panels "
+        "between seeds of one network lack of 1 on their diagonal is not of the architecture."
+    )
+    columns = ("model", "other", "layer", "other_layer", "cka")
+    rows = [
+        (row.label, column.label, layer, other, _known(matrix[i, j]))
+        for row, column, matrix in shown
+        for i, layer in enumerate(row.layers)
+        for j, other in enumerate(column.layers)
+    ]
+    alt = "; ".join(_words(*panel) for panel in shown)
+    key = f"colour: linear CKA of two layers on {images} test images, mean over pairs of seeds"
+    return [Drawing("similarity", figure, caption, columns, rows, f"{alt}.", key)]
+
+
+def _recorded(source: Source) -> list[LayersOfRuns]:
+    """The models whose runs recorded layers on the same images, equally named in all runs."""
+    found: list[LayersOfRuns] = []
+    for group in source.groups:
+        kept: list[tuple[int, SimilarityRecord]] = []
+        for run in group.finished:
+            arrays = source.store.analysis(run, SIMILARITY)
+            record = None if arrays is None else SimilarityRecord.from_arrays(arrays)
+            if record is not None and record.layers and len(record.rows) >= FEWEST:
+                kept.append((run.trial.seed, record))
+        first = found[0].records[0] if found else kept[0][1] if kept else None
+        alike = [
+            (seed, record)
+            for seed, record in kept
+            if first is not None
+            and np.array_equal(record.rows, first.rows)
+            and record.layers == kept[0][1].layers
+        ]
+        if alike:
+            seeds, records = zip(*alike, strict=True)
+            found.append(LayersOfRuns(group.label, seeds, records))
+    if not found:
+        raise UsageError(
+            f"these runs recorded no {SIMILARITY}", "`convcompare compare … --fresh` records it"
+        )
+    return found
+
+
+def _panels(models: Sequence[LayersOfRuns]) -> Iterator[tuple[LayersOfRuns, LayersOfRuns, Matrix]]:
+    """The first model with each other, then each between its seeds."""
+    first, *others = models
+    for other in others:
+        yield other, first, other.similar(first)
+    for one in models:
+        if len(one.seeds) > 1:
+            yield one, one, one.similar(one)
+
+
+def _names(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    for names, put in ((columns, axes.set_xticks), (rows, axes.set_yticks)):
+        if len(names) <= NAMED:
+            put(range(len(names)), [short(name, LONGEST_LAYER) for name in names])
+        else:
+            ends = [0, len(names) - 1]
+            put(ends, [short(names[end], LONGEST_LAYER) for end in ends])
+    axes.tick_params(axis="x", rotation=90)
+
+
+def _numbers(axes: Axes, matrix: Matrix) -> None:
+    if max(matrix.shape) > ANNOTATED:
+        return
+    for (i, j), value in np.ndenumerate(matrix):
+        if not np.isnan(value):
+            axes.text(j, i, f"{max(0.0, value):.2f}", ha="center", va="center", fontsize=7,
+                      color="black" if value > 0.6 else "white")  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _words(row: LayersOfRuns, column: LayersOfRuns, matrix: Matrix) -> str:
+    """``seeds of fcn: last layers 0.93 alike``."""
+    who = f"seeds of {row.label}" if row is column else f"{column.label} and {row.label}"
+    return f"{who}: first layers {matrix[0, 0]:.2f}, last layers {matrix[-1, -1]:.2f} alike"
