@@ -210,6 +210,42 @@ def test_the_learning_rate_is_chosen_on_images_held_out(run: Run) -> None:
     assert len(json.loads(run("runs", "--format", "json").out)["runs"]) == 8, (
         "both rates were trained"
     )
+    for model in (SMALL, LARGE):
+        assert f"warning: the best rate of {model}, 0.001, is at the edge of the grid" in done.err
+    drawn = run("plot", "learning-rates", "--format", "json").json()["figures"][0]
+    rows = [dict(zip(drawn["columns"], row, strict=True)) for row in drawn["rows"]]
+    assert [(r["model"], r["lr"], r["seed"], r["chosen"]) for r in rows] == [
+        (model, lr, seed, lr == 0.001)
+        for model in (SMALL, LARGE)
+        for lr in (1e-6, 1e-3)
+        for seed in (0, 1)
+    ]
+    for row in rows:
+        last = run("runs", row["run"], "--format", "json").json()["history"][-1]
+        assert (row["val_accuracy"], row["test_accuracy"]) == (
+            last["val_accuracy"], last["test_accuracy"],
+        )  # fmt: skip
+    assert "is at the edge of the grid" in drawn["caption"]
+    one = run("plot", "learning-rates", LARGE, "--format", "json").json()["figures"][0]
+    assert {row[0] for row in one["rows"]} == {LARGE}
+
+
+def test_rates_without_a_result_are_marked_and_told(run: Run) -> None:
+    options = ("--val-fraction", "0.1", "--train-images", "300", "--lr-grid", "1e-3,1e-2,1e30")
+    assert run("compare", SMALL, *FAST, *options).code == 0
+    drawn = run("plot", "learning-rates", "--format", "json").json()["figures"][0]
+    rows = [dict(zip(drawn["columns"], row, strict=True)) for row in drawn["rows"]]
+    assert [row["status"] for row in rows] == ["finished", "finished", "diverged"]
+    assert rows[2]["val_accuracy"] is None and "1e+30 no result" in drawn["alt"]
+    assert run("runs", "rm", rows[0]["run"], "--yes").code == 0
+    again = run("plot", "learning-rates", "--format", "json").json()["figures"][0]
+    assert [row[4] for row in again["rows"]] == ["not in the store", "finished", "diverged"]
+
+
+@trained_before
+def test_without_a_grid_there_is_no_figure_of_it(run: Run) -> None:
+    run("compare", SMALL, *FAST)
+    assert "no learning rates were tried" in run("plot", "learning-rates").err
 
 
 def test_fewer_training_images_are_told_and_all_of_them_are_no_cut(run: Run) -> None:

@@ -115,7 +115,7 @@ class Drawings(dict[str, list[Drawing]]):
         return self[name]
 
 
-NEEDY = ("power", "data-efficiency")
+NEEDY = ("power", "data-efficiency", "learning-rates", "robustness")
 """Kinds for comparisons of a kind: others say what they need."""
 CROWDED = (
     *("accuracy", "accuracy-vs-compute", "accuracy-vs-cost", "learning-curves"),

@@ -81,6 +81,21 @@ class InterimSchedule:
 
 
 @dataclass(frozen=True)
+class TriedRate:
+    """A learning rate of a grid at which a network was trained.
+
+    ``runs`` are the ids of its runs, by seed; ``chosen`` says whether it is the one compared, and
+    ``edge`` whether that one is the lowest or the highest of the grid.
+    """
+
+    model: str
+    lr: float
+    runs: tuple[str, ...]
+    chosen: bool = False
+    edge: bool = False
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Groups of runs under the same conditions."""
 
@@ -108,6 +123,8 @@ class Comparison:
     """The figures that verdicts are about, by name; none for test accuracy alone."""
     name: str = ""
     """What its user calls it; empty if it has no name."""
+    rates: tuple[TriedRate, ...] = ()
+    """The learning rates of a grid, of which each network is compared at the one chosen for it."""
 
     @property
     def labels(self) -> list[str]:
@@ -138,6 +155,7 @@ class Comparison:
             **({"picked": list(astuple(self.picked))} if self.picked else {}),
             **({"verdict_on": list(self.verdict_on)} if self.verdict_on else {}),
             **({"name": self.name} if self.name else {}),
+            **({"rates": [to_record(one) for one in self.rates]} if self.rates else {}),
             "conditions": to_record(self.conditions),
             "models": [{"model": label, "trials": self._trials(label)} for label in self.labels],
         }
@@ -181,6 +199,7 @@ class Comparison:
             Picked(*record["picked"]) if record.get("picked") else None,
             verdict_on=tuple(record.get("verdict_on", ())),
             name=str(record.get("name", "")),
+            rates=tuple(from_record(TriedRate, one) for one in record.get("rates", ())),
         )
 
     @classmethod
@@ -212,6 +231,10 @@ class Comparison:
         for label, run_id in self.missing:
             text = f"run {run_id} of {label} is not in the store: removed, or not yet begun"
             found.append((text, "the same command trains it"))
+        for rate in self.rates:
+            if rate.edge:
+                text = f"the best rate of {rate.model}, {rate.lr:g}, is at the edge of the grid"
+                found.append((text, "a wider `--lr-grid`: a better one may lie beyond it"))
         if self.seeds == 1 and len(self.groups) > 1:
             found.append(
                 (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from convcompare.core import formatting
 
-from .comparison import Comparison
+from .comparison import Comparison, TriedRate
 from .model_runs import ModelRuns
 
 
@@ -16,14 +16,18 @@ def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]
 
     The best has the highest mean accuracy on the images held out, over the seeds; a rate at which
     a run did not finish is taken only where there is no other. The test images have no part in it.
+    The runs at all rates stay known by their ids.
     """
     groups = {group.label: group for group in comparison.groups}
-    chosen = []
+    rates = sorted({_rate(group) for group in comparison.groups})
+    ends = (rates[0], rates[-1]) if len(rates) > 1 else ()
+    chosen, tried = [], list[TriedRate]()
     for label, names in rate_labels.items():
         best = max((groups[name] for name in names), key=_quality)
         chosen.append(replace(best, label=label))
-    rates = sorted({_rate(group) for group in comparison.groups})
-    ends = (rates[0], rates[-1]) if len(rates) > 1 else ()
+        for group in (groups[name] for name in names):
+            ids, rate = tuple(run.id for run in group.runs), _rate(group)
+            tried.append(TriedRate(label, rate, ids, group is best, group is best and rate in ends))
     at_edge = [group.label for group in chosen if _rate(group) in ends]
     picked = ", ".join(f"{group.label} {_rate(group):g}" for group in chosen)
     note = (
@@ -37,8 +41,11 @@ def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]
             f"the best rate of {' and '.join(at_edge)} is at the edge of the grid: a better one "
             "may lie beyond it (`--lr-grid`)"
         )
-    told = replace(conditions, notes=tuple(notes), tuned=(*conditions.tuned, "lr"))
-    return replace(comparison, groups=tuple(chosen), conditions=told)
+    parts = [part for part in conditions.recipe.split(", ") if not part.startswith("lr=")]
+    recipe = ", ".join([*parts, "lr chosen for each network"])
+    tuned = (*conditions.tuned, "lr")
+    told = replace(conditions, notes=tuple(notes), tuned=tuned, recipe=recipe)
+    return replace(comparison, groups=tuple(chosen), conditions=told, rates=tuple(tried))
 
 
 def _quality(group: ModelRuns) -> tuple[bool, float]:

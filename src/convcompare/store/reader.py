@@ -329,6 +329,9 @@ def _comparison(record: Mapping[str, Any]) -> dict[str, Any]:
             raise TypeError("a model without a name")
         if not all(_ID.fullmatch(run_id) for run_id in model["trials"]):
             raise ValueError("a run that is none")
+    for rate in record.get("rates", ()):
+        if not all(_ID.fullmatch(run_id) for run_id in rate["runs"]):
+            raise ValueError("a run that is none")
     if not all(isinstance(seeds, int) for seeds in record.get("looked", ())):
         raise TypeError("a number of seeds that is none")
     for key, kind in (("created", str), ("command", list), ("conditions", dict)):

@@ -84,11 +84,12 @@ def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Secti
     damaged = (ROBUSTNESS,) if is_measured(comparison, store) else ()
     first = ("verdicts",) if len(comparison.groups) > 1 else ()
     if comparison.study is None or comparison.study not in register.study:
-        shown = (*first, *OWN_FIGURES, *damaged)
-        return Section(source, "A comparison", figures=shown, columns=OWN_COLUMNS)
+        rates = ("learning-rates",) if comparison.rates else ()
+        figures = (*first, *rates, *OWN_FIGURES, *damaged)
+        return Section(source, "A comparison", figures=figures, columns=OWN_COLUMNS)
     entry = register.study[comparison.study]
     study: Study = entry.function()
     columns = (*study.columns, "published") if study_of(comparison) else study.columns
     title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"
-    figures = tuple(dict.fromkeys((*first, *study.figures, *damaged)))
-    return Section(source, title, f"{entry.summary}.", comparison.study, figures, tuple(columns))
+    shown = tuple(dict.fromkeys((*first, *study.figures, *damaged)))
+    return Section(source, title, f"{entry.summary}.", comparison.study, shown, tuple(columns))
