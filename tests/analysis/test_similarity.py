@@ -112,25 +112,30 @@ def test_a_record_has_the_activations_products_whatever_the_layers_size() -> Non
 
 
 class Odd(nn.Module):
-    """A layer called twice, one that is constant, one that overflows, and one without images."""
+    """A layer called twice, reparametrised ones, a recurrent one, one that is constant, one that
+    overflows, and a table with as many rows as there are images.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.flat = nn.Linear(784, 6)
         self.twice, self.dead, self.huge = (nn.Linear(6, 6) for _ in range(3))
-        self.rows = nn.Embedding(5, 6)
+        self.rows = nn.Embedding(40, 6)
+        self.normed = nn.utils.parametrizations.weight_norm(nn.Linear(6, 40))
+        self.recurrent = nn.GRU(8, 5, batch_first=True)
         nn.init.zeros_(self.dead.weight)
         nn.init.constant_(self.huge.weight, torch.inf)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.twice(self.twice(self.flat(x.flatten(1))))
-        self.dead(x), self.huge(x), self.rows(torch.arange(5))
+        self.dead(x), self.huge(x), self.rows(torch.arange(40))
+        self.recurrent(self.normed(x).unflatten(1, (5, 8)))
         return x
 
 
 def test_what_has_no_similarity_is_left_out() -> None:
     x, rows = images()
-    assert similarity(Odd(), x, rows).layers == ("flat", "twice")
+    assert similarity(Odd(), x, rows).layers == ("flat", "twice", "normed", "recurrent")
     deep = nn.Sequential(
         nn.Flatten(), nn.Linear(784, 3), *(nn.Linear(3, 3, bias=False) for _ in range(40))
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from convcompare.models.inspection import evaluating
 from convcompare.store.similarity_record import SimilarityRecord
@@ -15,6 +17,8 @@ from convcompare.store.similarity_record import SimilarityRecord
 IMAGES = 256
 """Test images on which layers are compared."""
 MOST_LAYERS = 24
+FEW = (3, 2)
+"""Images that tell which dimension of an output is theirs."""
 CONSTANT = 1e-5
 """What activations vary over the images, as a share of their size, up to which it is rounding."""
 
@@ -27,23 +31,53 @@ def similarity(model: nn.Module, images: Tensor, rows: npt.NDArray[np.int64]) ->
     images, or is not finite are left out. In eval mode, without gradients; the network and the
     images are left as they were found. A layer's activations are held only while it is called.
     """
-    chosen = _evenly(
-        [name for name, module in model.named_modules() if name and _has_weights(module)]
-    )
     found: dict[str, npt.NDArray[np.float64]] = {}
+
+    def keep(name: str, output: Tensor) -> None:
+        if (gram := _gram(output)) is not None:
+            found[name] = gram
+
+    _watch(model, images, keep, _evenly(_layers(model, images)))
+    n = len(images)
+    return SimilarityRecord(rows, tuple(found), np.array(list(found.values())).reshape(-1, n, n))
+
+
+def _layers(model: nn.Module, images: Tensor) -> list[str]:
+    """The layers with weights whose output has a row per image, in the order of their first call.
+
+    Two small batches tell: a table of positions has as many rows in both.
+    """
+    rows: dict[int, list[str]] = {}
+    for few in FEW:
+        seen = rows.setdefault(few, [])
+
+        def keep(name: str, output: Tensor, few: int = few, seen: list[str] = seen) -> None:
+            if len(output) == few:
+                seen.append(name)
+
+        named = (name for name, module in model.named_modules() if name and _has_weights(module))
+        _watch(
+            model, images[:few], keep, [name for name in named if "parametrizations" not in name]
+        )
+    return [name for name in rows[FEW[0]] if all(name in seen for seen in rows.values())]
+
+
+def _watch(
+    model: nn.Module, images: Tensor, keep: Callable[[str, Tensor], None], names: Sequence[str]
+) -> None:
+    """Call `keep` with the first output of each layer; of several tensors with the first."""
+    called: set[str] = set()
     with evaluating(model), ExitStack() as stack, torch.no_grad():
-        for name in chosen:
+        for name in names:
 
             def note(_m: nn.Module, _i: object, output: object, name: str = name) -> None:
-                if name in found or not isinstance(output, Tensor) or output.ndim < 2:
-                    return
-                if len(output) == len(images) and (gram := _gram(output)) is not None:
-                    found[name] = gram
+                first = output[0] if isinstance(output, tuple) and output else output
+                if name not in called and isinstance(first, Tensor) and first.ndim > 1:
+                    called.add(name)
+                    keep(name, torch.view_as_real(first) if first.is_complex() else first)
 
             stack.callback(model.get_submodule(name).register_forward_hook(note).remove)
         model(images.clone())
-    n = len(images)
-    return SimilarityRecord(rows, tuple(found), np.array(list(found.values())).reshape(-1, n, n))
 
 
 def _gram(output: Tensor) -> npt.NDArray[np.float64] | None:
@@ -61,8 +95,10 @@ def _gram(output: Tensor) -> npt.NDArray[np.float64] | None:
 
 
 def _has_weights(module: nn.Module) -> bool:
-    """Whether it has a matrix or a kernel of its own."""
-    return any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+    """Whether it has a matrix or a kernel of its own, or one that it is reparametrised from."""
+    return parametrize.is_parametrized(module) or any(
+        parameter.ndim > 1 for parameter in module.parameters(recurse=False)
+    )
 
 
 def _evenly(names: list[str]) -> list[str]:

@@ -134,6 +134,7 @@ class Attempt:
         weights = to_bytes(self.trainer.model.state_dict()) if self.keep_weights else None
         on_training_images = self._on_training_images()
         self._on_held_out_images()
+        self._on_layers()
         run = self._run("finished", "; ".join(self.notes))
         run = replace(run, tta_accuracy=tta_accuracy, train_evaluation=on_training_images)
         predictions = Predictions(logits, self.trainer.test_batches.labels.cpu().numpy())
@@ -186,6 +187,12 @@ class Attempt:
                 arrays = {"logits": logits.numpy(), "labels": held_out.labels.cpu().numpy()}
                 self.store.save_analysis(self.trial.id, HELD_OUT, arrays)
 
+    def _on_layers(self) -> None:
+        """Which images its layers find alike; after the weights are kept, too."""
+        with self._analysis(SIMILARITY):
+            found = similarity(self.trainer.model, *self._evenly(IMAGES))
+            self.store.save_analysis(self.trial.id, SIMILARITY, found.to_arrays())
+
     def _analyse(self) -> None:
         """What is recorded of the trained network."""
         model, trial = self.trainer.model, self.trial.id
@@ -196,9 +203,6 @@ class Attempt:
         with self._analysis(FIELDS):
             fields = record_fields(self.builder, model, images[:EFFECTIVE_IMAGES])
             self.store.save_analysis(trial, FIELDS, fields.to_arrays())
-        with self._analysis(SIMILARITY):
-            alike = similarity(model, *self._evenly(IMAGES))
-            self.store.save_analysis(trial, SIMILARITY, alike.to_arrays())
         with self._analysis("inference time"):
             self.spent = replace(self.spent, inference=latencies(self.trainer))
 

@@ -127,6 +127,8 @@ def _diagrams(source: Source, judged: Mapping[str, list[CalibratedRun]], scores:
         upper.text(0.97, 0.05, "\n".join(_words(scores[label], runs)), ha="right", fontsize=7,
                    transform=upper.transAxes)  # fmt: skip
         lower.set_yscale("log")
+        lower.set_ylim(0.5, 2 * source.comparison.conditions.test_images)
+        lower.minorticks_off()
         lower.grid(False, axis="x")
         for name, bins in (("none", plain), ("temperature", scaled)):
             data += [] if bins is None else list(_rows(label, name, bins))

@@ -59,7 +59,8 @@ def similarity(source: Source) -> list[Drawing]:
     if not shown:
         raise UsageError("one run is like no other", "`--seeds 3` trains a network three times")
     across = min(3, len(shown))
-    figure, axes = panels(len(shown), across, 2.9, 7.0 if across > 1 else 4.0)
+    height = 2.9 if len(shown) <= across else 2.45
+    figure, axes = panels(len(shown), across, height, 7.0 if across > 1 else 4.0)
     image = None
     for one, (row, column, matrix) in zip(axes, shown, strict=True):
         image = one.imshow(matrix, cmap="magma", vmin=0, vmax=1, origin="lower")
@@ -73,7 +74,8 @@ def similarity(source: Source) -> list[Drawing]:
             else f"{source.looks[column.label].name} (across)\nand {name} (up)"
         )  # fmt: skip
     assert image is not None
-    bar = figure.colorbar(image, ax=list(axes), shrink=min(1.0, 2 / len(axes) + 0.3), aspect=30)
+    bar = figure.colorbar(image, ax=list(axes), shrink=min(0.9, 2 * across / len(axes)),
+                          aspect=25)  # fmt: skip
     bar.set_label("linear CKA")
     bar.outline.set_visible(False)
     images = len(models[0].records[0].rows)
