@@ -16,7 +16,7 @@ REACH = 4
 """Deviations beyond which the weights of a Gaussian are left out."""
 
 
-@register.corruption("blur", levels=SPREADS, unit="pixels of σ, of 32")
+@register.corruption("blur", levels=SPREADS, unit="σ in pixels, for a side of 32")
 def blur(images: Images, severity: int, seed: int) -> Images:
     """Gaussian blur, of a deviation of 0.5 to 2 pixels for an image of 32 pixels."""
     spread = SPREADS[severity - 1] * images.shape[-1] / SIDE
