@@ -20,14 +20,8 @@ from convcompare.store.run_store import RunStore
 from ..plots.source import Source
 
 OWN_COLUMNS = ("epoch-time", "inference", "macs", "memory")
-OWN_FIGURES = (
-    *FIGURES,
-    "calibration",
-    "activations",
-    "feature-maps",
-    "gradients",
-    "receptive-field",
-)
+OWN_FIGURES = (*FIGURES, "calibration", "activations", "feature-maps", "gradients",
+               "receptive-field")  # fmt: skip
 """What the report of a comparison of one's own shows."""
 
 
@@ -84,8 +78,7 @@ def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Secti
     damaged = (ROBUSTNESS,) if is_measured(comparison, store) else ()
     first = ("verdicts",) if len(comparison.groups) > 1 else ()
     if comparison.study is None or comparison.study not in register.study:
-        rates = ("learning-rates",) if comparison.rates else ()
-        figures = (*first, *rates, *OWN_FIGURES, *damaged)
+        figures = (*first, *OWN_FIGURES, *_further(comparison), *damaged)
         return Section(source, "A comparison", figures=figures, columns=OWN_COLUMNS)
     entry = register.study[comparison.study]
     study: Study = entry.function()
@@ -93,3 +86,10 @@ def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Secti
     title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"
     shown = tuple(dict.fromkeys((*first, *study.figures, *damaged)))
     return Section(source, title, f"{entry.summary}.", comparison.study, shown, tuple(columns))
+
+
+def _further(comparison: Comparison) -> tuple[str, ...]:
+    """Figures of what only some comparisons have: two runs or more, several learning rates."""
+    runs = sum(len(group.finished) for group in comparison.groups)
+    several = ("disagreements", "similarity") if runs > 1 else ()
+    return (*several, "learning-rates") if comparison.rates else several
