@@ -15,6 +15,7 @@ import pytest
 from convcompare import cli, read
 from convcompare.comparison.disagreement import Disagreements, Votes
 from convcompare.comparison.predictions import log_softmax
+from convcompare.comparison.stats.estimates import share
 from convcompare.output.tables.disagreement_table import disagreement_table, sentences
 from convcompare.store.reader import Predictions
 from convcompare.store.run_store import RunStore
@@ -83,11 +84,16 @@ def test_one_seed_each_is_one_pair_and_tells_nothing_of_seeds() -> None:
     assert found.within == (None, None) and found.excess is None
     assert "is not known" in sentences(found)[1]
     assert disagreement_table(found, ()).rows[0]["first"] is None
+    wilson = share(int(np.sum(one != other)), 600)
+    assert found.between.low == pytest.approx(wilson.low, abs=2e-4)
+    assert found.between.high == pytest.approx(wilson.high, abs=2e-4)
     same = Disagreements(votes("a", one), votes("b", one), LABELS)
-    assert (same.between.value, same.between.high, same.images) == (0.0, 0.0, [])
+    assert (same.between.value, same.images) == (0.0, [])
+    assert same.between.low == pytest.approx(0, abs=1e-12)
+    assert same.between.high == pytest.approx(share(0, 600).high, rel=0.01)
 
 
-def test_the_most_confident_dispute_is_first() -> None:
+def test_the_most_confident_disagreement_is_first() -> None:
     given = {"a": ([0, 1, 2, 0], [9.0, 3.0, 5.0, 9.0]), "b": ([1, 1, 0, 2], [1.0, 3.0, 5.0, 9.0])}
     said = []
     for classes, sure in given.values():
@@ -131,7 +137,7 @@ def test_the_command_agrees_with_the_stored_logits(store: Path, run: Run, tmp_pa
     text = run("disagreements", *MODELS[:2], *where, "--by", "image", "--format", "csv").out
     assert len(list(csv.DictReader(io.StringIO(text)))) == len(found["images"])
     sheet = run("disagreements", *MODELS[:2], *where, "--out", "new/sheet.png")
-    assert sheet.out.startswith("new/sheet.png\n") and "differ on" in sheet.out
+    assert sheet.err == "wrote new/sheet.png\n" and "differ on" in sheet.out
     assert (tmp_path / "new" / "sheet.png").read_bytes().startswith(b"\x89PNG")
     library = read(store=store).disagreements(*MODELS[1::-1])
     assert library.between.value == pytest.approx(expected)

@@ -61,10 +61,15 @@ def emit_text(text: str, path: Path | None) -> None:
     if path is None:
         out().print(text, soft_wrap=True)
         return
-    from rich.text import Text
-
     atomic_files.make_folder(path.parent)
     atomic_files.write(path, (text + "\n").encode())
+    show_written(path)
+
+
+def show_written(path: Path) -> None:
+    """Say on stderr that a file was written, beside results that go to stdout."""
+    from rich.text import Text
+
     talk().print(Text.assemble("wrote ", (printable(path), f"link {path.absolute().as_uri()}")))
 
 

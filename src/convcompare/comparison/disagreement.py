@@ -108,9 +108,9 @@ class Disagreements:
 
     @cached_property
     def images(self) -> list[DisputedImage]:
-        """The images on which the means of the seeds differ, the most confident dispute first.
+        """The images on which the means of the seeds differ, the most confident disagreement first.
 
-        A dispute is as confident as the less confident of the two networks.
+        A disagreement is as confident as the less confident of the two networks.
         """
         sides = (self.first, self.second)
         given = np.stack([one.mean.argmax(1) for one in sides])
@@ -207,7 +207,7 @@ def _by_image(first: Votes, second: Votes) -> Shares:
 
 
 def _estimate(terms: Sequence[tuple[float, Votes, Votes]]) -> Estimate:
-    """A weighted sum of shares, with its interval over the images and the seeds.
+    """A share, or a weighted sum of shares, with its interval over the images and the seeds.
 
     The variance is that of the mean over the images, for these runs, and the delete-one jackknife
     over the seeds, which deletes a seed of both networks (Efron and Stein 1981,
@@ -227,9 +227,24 @@ def _estimate(terms: Sequence[tuple[float, Votes, Votes]]) -> Estimate:
         variances.append((over_seeds, len(seeds) - 1))
     total = sum(variance for variance, _ in variances)
     freedom = total**2 / sum(v**2 / df for v, df in variances) if total else n - 1
-    half = float(stdtrit(freedom, 1 - ALPHA / 2)) * math.sqrt(total)
-    least = -1.0 if len(terms) > 1 else 0.0
-    return Estimate(value, max(least, value - half), min(1.0, value + half), len(seeds), METHOD)
+    t = float(stdtrit(freedom, 1 - ALPHA / 2))
+    if len(terms) == 1:
+        like = value * (1 - value) / total if total else n
+        return Estimate(value, *_wilson(value, like, t), len(seeds), METHOD)
+    if not total:  # every pair differs on the same images: how sure that is is not known
+        return Estimate(value, None, None, len(seeds), METHOD)
+    half = t * math.sqrt(total)
+    return Estimate(value, max(-1.0, value - half), min(1.0, value + half), len(seeds), METHOD)
+
+
+def _wilson(share: float, n: float, t: float) -> tuple[float, float]:
+    """Wilson's interval of a share of as many independent images as have its variance.
+
+    So a share of 0 has an interval, too (Wilson 1927, doi:10.2307/2276774).
+    """
+    centre = (share + t**2 / (2 * n)) / (1 + t**2 / n)
+    half = t / (1 + t**2 / n) * math.sqrt(share * (1 - share) / n + t**2 / (4 * n**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _jackknife(terms: Sequence[tuple[float, Votes, Votes]], seeds: Sequence[int]) -> float | None:

@@ -9,7 +9,7 @@ from convcompare.core.errors import UsageError, one_of, quote
 from convcompare.output.tables.formats import chosen_format
 
 from .. import options as o
-from ..output import emit_json, emit_paths, emit_table, end
+from ..output import emit_json, emit_table, end, show_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,4 +93,4 @@ def _draw(
     data = disagreement_sheet(source, found, path.suffix.lower().removeprefix("."))
     atomic_files.make_folder(path.parent)
     atomic_files.write(path, data)
-    emit_paths([path])
+    show_written(path)

@@ -1,4 +1,4 @@
-"""The test images on which two networks differ on one sheet, the most confident dispute first."""
+"""The test images on which two networks differ, on one sheet: the most confident first."""
 
 from __future__ import annotations
 

@@ -106,8 +106,8 @@ def _images(found: Disagreements, classes: Sequence[str]) -> Table:
         for image in found.images
     )
     notes = (
-        "the class with the highest mean probability over the seeds; the most confident dispute "
-        "first, by the less confident network",
+        "the class with the highest mean probability over the seeds; the most confident "
+        "disagreement first, by the less confident network",
         *sentences(found)[:1],
     )
     return Table(columns, rows, notes, noun="images")

@@ -63,7 +63,7 @@ def similarity(source: Source) -> list[Drawing]:
     figure, axes = panels(len(shown), across, height, 7.0 if across > 1 else 4.0)
     image = None
     for one, (row, column, matrix) in zip(axes, shown, strict=True):
-        image = one.imshow(matrix, cmap="magma", vmin=0, vmax=1, origin="lower")
+        image = one.imshow(matrix, cmap="magma", vmin=0, vmax=1, origin="lower", aspect="auto")
         one.grid(False)
         one.tick_params(length=0)
         _names(one, row.layers, column.layers)
