@@ -129,7 +129,7 @@ class Robustness:
         if not found:
             raise UsageError(
                 "these runs were not measured on damaged images",
-                "`convcompare robustness` measures them by the weights that they keep; nothing is trained",
+                "`convcompare robustness` measures those that keep their weights; nothing is trained",
             )
         _check_same_images(found, self.kinds)
         return found
