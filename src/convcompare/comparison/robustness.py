@@ -129,7 +129,7 @@ class Robustness:
         if not found:
             raise UsageError(
                 "these runs were not measured on damaged images",
-                "`convcompare robustness` measures those that keep their weights; nothing is trained",
+                "`convcompare robustness` measures those that keep their weights, without training",
             )
         _check_same_images(found, self.kinds)
         return found
