@@ -43,9 +43,10 @@ def disagreements(source: Source) -> list[Drawing]:
                 continue
             matrix[i, j] = matrix[j, i] = 100 * estimate.value
             rows.append((one.label, other.label, estimate.value, estimate.low, estimate.high))
-    side = min(7.0, 2.6 + 0.42 * n)
+    side = min(7.0, 4.2 + 0.25 * n)
     figure, (axes,) = panels(1, 1, side - 0.6, side)
-    image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=float(np.nanmax(matrix)) or 1.0)
+    image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=float(np.nanmax(matrix)) or 1.0,
+                        aspect="auto")  # fmt: skip
     names = [plain(source.looks[one.label].name) for one in votes]
     axes.set_xticks(range(n), names, rotation=90)
     axes.set_yticks(range(n), names)

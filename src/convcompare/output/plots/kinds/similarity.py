@@ -68,11 +68,9 @@ def similarity(source: Source) -> list[Drawing]:
         one.tick_params(length=0)
         _names(one, row.layers, column.layers)
         _numbers(one, matrix)
-        name = source.looks[row.label].name
-        one.set_title(
-            f"{name}\nbetween seeds" if row is column
-            else f"{source.looks[column.label].name} (across)\nand {name} (up)"
-        )  # fmt: skip
+        one.set_title("between seeds" if row is column else "between networks")
+        one.set_xlabel(source.looks[column.label].name, fontsize=7)
+        one.set_ylabel(source.looks[row.label].name, fontsize=7)
     assert image is not None
     bar = figure.colorbar(image, ax=list(axes), shrink=min(0.9, 2 * across / len(axes)),
                           aspect=25)  # fmt: skip
