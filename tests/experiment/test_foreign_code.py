@@ -95,7 +95,7 @@ class Crash(nn.Module):
 def is_model(name): return name == "crash"
 def list_models(): return ["crash"]
 def model_entrypoint(name): return Crash
-def create_model(name, pretrained, **options): return Crash(**options)
+def create_model(name, pretrained=False, **options): return Crash(**options)
 """
 """In the place of timm: a network whose compiled code crashes, as timm's do with some torch."""
 

@@ -23,8 +23,9 @@ EXTRAS = {
     "hf": (("pyarrow", "huggingface_hub"), "`hf:` data sets, Parquet"),
     "timm": (("timm",), "`timm:` networks"),
     "ray": (("ray",), "`--executor ray`"),
-    "tensorboard": (("tensorboard",), "`runs export tensorboard`"),
-    "mlflow": (("mlflow-skinny",), "`runs export mlflow`"),
+    "tensorboard": (("tensorboard",), "`runs export --to tensorboard`"),
+    "mlflow": (("mlflow-skinny",), "`runs export --to mlflow`"),
+    "wandb": (("wandb",), "`runs export --to wandb`"),
 }
 """The extras of this package: the packages that each brings, and what for."""
 INSTEAD = {"mlflow-skinny": "mlflow"}

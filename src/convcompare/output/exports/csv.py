@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.robustness import is_measured
 from convcompare.core.registry import register
 from convcompare.store import atomic_files
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
 @register.export("csv")
 def csv(assessment: Assessment, target: str) -> Iterator[str]:
-    """Three CSV files: a row for each of the models, the runs, the epochs."""
+    """CSV files: a row for each of the models, the runs, the epochs; and of what was measured on
+    damaged images, if it was.
+    """
     folder = Path(target)
     atomic_files.make_folder(folder)
-    for kind in KINDS:
+    measured = is_measured(assessment.comparison, assessment.store)
+    for kind in KINDS if measured else KINDS[:-1]:
         found = rows(assessment, kind)
         names = list(found[0]) if found else []
         path = folder / f"{kind}.csv"
