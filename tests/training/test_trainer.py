@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -315,3 +317,21 @@ def test_images_are_resized_on_the_device(tiny: Dataset) -> None:
     expected = F.interpolate(plain, (16, 16), mode="bilinear", antialias=True)
     torch.testing.assert_close(larger, expected)
     assert next(batches.resized(None).in_order(4))[0].shape == (4, 1, 8, 8)
+
+
+NARROW = """
+import torch
+from torch import nn
+from convcompare.training.memory_format import channels_last
+for channels in (1, 4, 7, 8):
+    net = nn.Sequential(nn.Conv2d(1, channels, 3), nn.Conv2d(channels, 8, 1, stride=2))
+    net = channels_last(net, torch.device("cpu"))
+    for _ in range(5):
+        images = torch.rand(64, 1, 30, 30).to(memory_format=torch.channels_last)
+        net(images).sum().backward()
+"""
+
+
+def test_a_narrow_strided_convolution_writes_nowhere_else() -> None:
+    """torch corrupts the memory of such a process in channels-last layout."""
+    assert subprocess.run([sys.executable, "-c", NARROW], check=False, timeout=120).returncode == 0
