@@ -112,10 +112,7 @@ def emit_assessment(
     else:
         table = assessed_table(assessment, view.columns)
         table = sorted_by(table, view.sort) if view.sort else table
-        if kind != "table" or path is not None:
-            told = (*assessment.sentences, *assessment.notes)
-            table = dataclasses.replace(table, notes=(*table.notes, *told))
-        emit_table(table, kind, path)
+        emit_table(_with_verdicts(table, assessment, kind, path), kind, path)
     if kind == "table" and path is None:
         _print_verdicts(assessment)
         _print_list("published otherwise", differences(assessment))
@@ -134,14 +131,19 @@ def emit_robustness(
         emit_json({**found.to_json(), "verdicts": assessment.to_json()["contrasts"]}, path)
     else:
         table = robustness_table(found, show)
-        if kind != "table" or path is not None:
-            told = (*assessment.sentences, *assessment.notes)
-            table = dataclasses.replace(table, notes=(*table.notes, *told))
-        emit_table(table, kind, path)
+        emit_table(_with_verdicts(table, assessment, kind, path), kind, path)
     if kind == "table" and path is None:
         _print_verdicts(assessment)
     for text, hint in assessment.warnings(timed=False):
         show_warning(text, hint)
+
+
+def _with_verdicts(table: Table, assessment: Assessment, kind: Format, path: Path | None) -> Table:
+    """The table with its verdicts as notes, but on a terminal, which prints them below it."""
+    if kind == "table" and path is None:
+        return table
+    told = (*assessment.sentences, *assessment.notes)
+    return dataclasses.replace(table, notes=(*table.notes, *told))
 
 
 def _table_json(assessment: Assessment, view: View) -> dict[str, Any]:
