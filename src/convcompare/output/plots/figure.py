@@ -241,6 +241,13 @@ def log_axis(axis: Axis, show: Callable[[float], str]) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def ticks_at(axes: Axes, values: Sequence[float], show: Callable[[float], str]) -> None:
+    """A logarithmic horizontal axis with a tick at each of these values, as `show` writes them."""
+    axes.set_xscale("log")
+    axes.set_xticks(list(values), [show(value) for value in values])
+    axes.set_xticks([], minor=True)
+
+
 def styled() -> AbstractContextManager[None]:
     """Within it, everything is drawn in the style of the tool."""
     import matplotlib

@@ -21,7 +21,7 @@ from convcompare.core.formatting import count
 from convcompare.core.registry import register
 
 from ..end_labels import name_models
-from ..figure import GREY, Drawing, panels
+from ..figure import GREY, Drawing, panels, ticks_at
 from ..limits import PERCENT, padded
 from ..style import ModelStyle, looks
 
@@ -57,7 +57,12 @@ def data_efficiency(source: Source) -> list[Drawing]:
         _differences(axes[1], pairs, shown, _intervals(source))
         axes[1].set_ylabel(f"points against {shown[pairs[0].baseline].name}")
     for one in axes:
-        _sizes_axis(one, sorted({n for by_size in found.values() for n in by_size}))
+        ticks_at(
+            one,
+            sorted({n for by_size in found.values() for n in by_size}),
+            lambda n: count(round(n)),
+        )
+        one.set_xlabel("training images")
     name_models(figure, axes[-1:], ends)
     caption = (
         "Test accuracy by the number of training images: left of each network, the band from the "
@@ -130,14 +135,6 @@ def _crossing(axes: Axes, crossing: Crossing, pair: SizedPair, look: ModelStyle)
     marker = "^" if crossing.leader == pair.model else "v"
     axes.plot([crossing.images], [0], marker=marker, color=look.colour, markersize=7,
               markeredgecolor="white", markeredgewidth=0.6, zorder=4)  # fmt: skip
-
-
-def _sizes_axis(axes: Axes, sizes: Sequence[int]) -> None:
-    """A logarithmic axis whose ticks are the numbers of images that were tried."""
-    axes.set_xscale("log")
-    axes.set_xticks(list(sizes), [count(n) for n in sizes])
-    axes.set_xticks([], minor=True)
-    axes.set_xlabel("training images")
 
 
 def _rows(found: Mapping[str, Mapping[int, ModelRuns]]) -> Iterator[tuple[object, ...]]:

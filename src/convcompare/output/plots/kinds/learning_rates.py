@@ -15,7 +15,7 @@ from convcompare.core.registry import register
 from convcompare.store.run import Run
 
 from ..end_labels import name_models
-from ..figure import Drawing, log_axis, panels
+from ..figure import Drawing, log_axis, panels, ticks_at
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
 from .learning_curves import LEAST
 
@@ -93,12 +93,11 @@ def learning_rates(source: Source) -> list[Drawing]:
 
 def _rate_axis(axes: Axes, rates: Sequence[float]) -> None:
     """A logarithmic axis with a tick at each rate that was tried, if there is room for them."""
-    axes.set_xscale("log")
-    if len(rates) > MOST_TICKS:
-        log_axis(axes.xaxis, "{:g}".format)
+    if len(rates) <= MOST_TICKS:
+        ticks_at(axes, rates, "{:g}".format)
         return
-    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
-    axes.set_xticks([], minor=True)
+    axes.set_xscale("log")
+    log_axis(axes.xaxis, "{:g}".format)
 
 
 def _tried(source: Source, label: str) -> list[RateRuns]:
