@@ -67,7 +67,7 @@ class ConsoleReporter:
             with follow(tracker, talk(), self.quiet) as view:
                 yield view.show
         except (KeyboardInterrupt, Terminated):
-            _say_interrupted(tracker)
+            _say_interrupted(tracker, runner)
             raise
 
     def undecided(self, seeds: int, pairs: Sequence[tuple[str, str]]) -> None:
@@ -127,11 +127,11 @@ def _epochs(plan: ExperimentPlan) -> str:
     return f"{epochs[0]} epoch{'s' if epochs[0] != 1 else ''}"
 
 
-def _say_interrupted(tracker: Tracker) -> None:
+def _say_interrupted(tracker: Tracker, runner: TrialRunner) -> None:
     where = f"{tracker.done} of {len(tracker.rows)} trials are finished"
     for row in tracker.running:
-        if row.epochs:
+        if epochs := runner.saved_epochs(row.trial):
             place = f"{quote(row.label)} (seed {row.trial.seed})"
-            where += f", epoch {len(row.epochs)} of {place} is saved"
+            where += f", epoch {epochs} of {place} is saved"
     show_warning(f"interrupted: {where}", "the same command goes on from here")
     signals.stop.said = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ class NotebookReporter(QuietReporter):
             yield observe
         except KeyboardInterrupt:
             self.line.show(count.words)
-            raise Interrupted(count.interrupted) from None
+            raise Interrupted(count.interrupted(runner.saved_epochs)) from None
         except BaseException:
             self.line.show(f"stopped: {count.finished}")
             raise
@@ -96,8 +96,8 @@ class TrialCount:
     def __init__(self, trials: int) -> None:
         self.trials = trials
         self.done, self.reused = 0, 0
-        self.epochs: dict[str, tuple[Trial, int]] = {}
-        """Trials that run, by their ids, with the number of epochs that are saved."""
+        self.running: dict[str, Trial] = {}
+        """Trials that run, by their ids."""
         self.last = ""
         self.started = time.monotonic()
 
@@ -108,16 +108,16 @@ class TrialCount:
         if isinstance(event, Ended):
             self.done += 1
             self.reused += event.reused
-            self.epochs.pop(event.run.id, None)
+            self.running.pop(event.run.id, None)
         elif isinstance(event, Started):
-            self.epochs[event.trial.id] = event.trial, len(event.history)
+            self.running[event.trial.id] = event.trial
             self._at(event.trial, len(event.history))
         elif isinstance(event, EpochFinished):
-            self.epochs[event.trial.id] = event.trial, event.epoch.epoch
+            self.running[event.trial.id] = event.trial
             accuracy = f", test {100 * event.epoch.test_accuracy:.2f} %"
             self._at(event.trial, event.epoch.epoch, accuracy)
         elif isinstance(event, Waiting | WorkerDied):
-            self.epochs.pop(event.trial.id, None)
+            self.running.pop(event.trial.id, None)
 
     def _at(self, trial: Trial, epochs: int, more: str = "") -> None:
         total = trial.config.epochs
@@ -141,13 +141,12 @@ class TrialCount:
         earlier = f" · {self.reused} from earlier calls" if self.reused else ""
         return f"{self.done} of {self.trials} trials in {seconds}{earlier}"
 
-    @property
-    def interrupted(self) -> str:
-        """The line of an interruption: what is saved, and how to go on."""
+    def interrupted(self, saved_epochs: Callable[[Trial], int]) -> str:
+        """The line of an interruption: what is saved, as the store has it, and how to go on."""
         saved = [
             f", epoch {epochs} of {quote(trial.label)} (seed {trial.seed}) is saved"
-            for trial, epochs in self.epochs.values()
-            if epochs
+            for trial in self.running.values()
+            if (epochs := saved_epochs(trial))
         ]
         return f"interrupted: {self.finished}{''.join(saved)}; the same cell goes on from here"
 

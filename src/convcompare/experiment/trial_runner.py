@@ -113,6 +113,11 @@ class TrialRunner:
         self.store.verify(run)
         yield Ended(run, reused=True)
 
+    def saved_epochs(self, trial: Trial) -> int:
+        """How many epochs of a half-done trial the store holds; 0 where its state is damaged."""
+        checkpoint, _ = self.store.checkpoint(trial.id)
+        return len(checkpoint.history) if checkpoint else 0
+
     def waiting(self, trial: Trial) -> Waiting:
         """That another process works on a trial, and who."""
         return Waiting(trial, self.store.holder(trial.id) or "another process")
