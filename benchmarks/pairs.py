@@ -35,10 +35,19 @@ class Peer:
         )
 
     def turn(self) -> dict[str, float]:
-        """Seconds a step of one epoch, and of its parts; what else is printed is passed over."""
-        assert self.process.stdin and self.process.stdout
+        """Seconds a step of one epoch, and of its parts."""
+        self.begin()
+        return self.answer()
+
+    def begin(self) -> None:
+        """Tell it to train an epoch."""
+        assert self.process.stdin
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
+
+    def answer(self) -> dict[str, float]:
+        """Seconds a step of the epoch it has begun; what else is printed is passed over."""
+        assert self.process.stdout
         for line in self.process.stdout:
             if line.startswith("{"):
                 seconds: dict[str, float] = json.loads(line)

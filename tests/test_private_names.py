@@ -33,6 +33,7 @@ LISTED: dict[str, tuple[object, str]] = {
     "_schema": (OPERATOR, "which arguments an operator changes (receptive fields)"),
     "_overloadname": (OPERATOR, "the same"),
     "_can_decompose": (OPERATOR, "whether an operator has parts (models/mac_counter.py)"),
+    "_adaptive_avg_pool2d": (torch.ops.aten, "its shape on `meta` (models/meta_device.py)"),
     "_is_amx_tile_supported": (torch.cpu, "until torch 2.11 is the floor: `get_capabilities`"),
     "_is_avx512_bf16_supported": (torch.cpu, "the same"),
 }

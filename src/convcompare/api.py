@@ -205,7 +205,7 @@ def compare(
             precision=precision,
             threads=threads,
             compile=cast(Compile, compile),
-            jobs=_jobs(jobs, executor),
+            jobs=_jobs(jobs),
             executor=executor,
             ray_address=ray_address or os.environ.get("RAY_ADDRESS") or None,
             gpu_share=gpu_share,
@@ -369,10 +369,8 @@ def _until_clear(max_seeds: int, max_time: float | None, margin: float) -> Until
     return UntilClear(max_seeds, seconds, margin / 100)
 
 
-def _jobs(jobs: int | str | None, executor: str | None) -> int | None:
-    if jobs == "auto" or (jobs == Request.jobs and executor == "ray"):
-        return None
-    return jobs if isinstance(jobs, int) or jobs is None else int(jobs)
+def _jobs(jobs: int | str | None) -> int | None:
+    return None if jobs is None or jobs == "auto" else int(jobs)
 
 
 def _store(store: str | Path | None) -> Path:

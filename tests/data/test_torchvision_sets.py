@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from convcompare.core.errors import ConvcompareError, DataError, UsageError
+from convcompare.core.memory import physical_memory
 from convcompare.data.dataset import Dataset, Sources
 from convcompare.data.load import load_dataset
-from convcompare.data.sources import image_stack
 from convcompare.data.sources.image_stack import ImageStack
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -220,7 +220,7 @@ def test_images_of_8_and_of_16_bits_do_not_mix() -> None:
 
 
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_read() -> None:
-    room = image_stack.memory() // 3
+    room = physical_memory() // 3
     total = room // (3 * 64 * 64) + 1  # one image too many at 64×64, room for all at 48×48
     stack = ImageStack("torchvision:Huge", total, None)
     with pytest.raises(DataError) as caught:

@@ -70,7 +70,7 @@ def build_request(
         precision=machine.precision,
         threads=machine.threads,
         compile=cast(Compile, machine.compile),
-        jobs=parse_jobs(executor.jobs, executor.executor),
+        jobs=parse_jobs(executor.jobs),
         executor=executor.executor,
         ray_address=executor.ray_address,
         gpu_share=executor.gpu_share,
@@ -107,11 +107,9 @@ def parse_channels(text: str | None) -> int | None:
     return int(text)
 
 
-def parse_jobs(text: str | None, executor: str | None) -> int | None:
-    """The parallel trials; None for ``auto``, which is the default on a cluster."""
-    if text is None:
-        return None if executor == "ray" else 1
-    if text == "auto":
+def parse_jobs(text: str | None) -> int | None:
+    """The parallel trials; None for ``auto``, which is the default."""
+    if text is None or text == "auto":
         return None
     if not (text.isascii() and text.isdigit()):
         raise invalid("jobs", text, JOBS_HINT)

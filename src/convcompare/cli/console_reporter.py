@@ -115,7 +115,10 @@ def _training_words(plan: ExperimentPlan) -> str:
 def _together(plan: ExperimentPlan) -> str:
     each = plan.runtime.of_a_job().threads
     threads = f"{each} thread{'s' if each != 1 else ''}"
-    return f" · {plan.runtime.jobs} at a time, {threads} each" if plan.runtime.jobs > 1 else ""
+    why = f" ({plan.jobs_reason})" if plan.jobs_reason else ""
+    if plan.runtime.jobs == 1:
+        return f" · one at a time{why}" if why else ""
+    return f" · {plan.runtime.jobs} at a time, {threads} each{why}"
 
 
 def _epochs(plan: ExperimentPlan) -> str:

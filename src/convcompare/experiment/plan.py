@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class ExperimentPlan:
     """A request whose every part was found and checked, before anything runs.
 
+    ``jobs_reason`` says why so many trials run at a time, where the command left that open;
     ``rate_labels`` has, by the label of a network that is trained at several learning rates, the
     labels of its candidates.
     """
@@ -37,6 +38,7 @@ class ExperimentPlan:
     baseline: str
     sources: Sources
     executor: str
+    jobs_reason: str = ""
     rate_labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def with_seeds(self, seeds: Sequence[int]) -> ExperimentPlan:

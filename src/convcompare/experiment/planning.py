@@ -50,6 +50,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     from convcompare.training.hardware import choose_precision
 
     from .equal_compute import with_epochs_of, with_equal_compute
+    from .parallel_trials import with_parallel_trials
     from .shapes import shape_of
     from .trial_grid import grid
 
@@ -94,7 +95,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         executor=executor,
         rate_labels=rate_labels,
     )
-    return with_equal_compute(plan, reporter)
+    return with_parallel_trials(with_equal_compute(plan, reporter))
 
 
 def _uncut_if_whole(config: TrainConfig, images: int) -> TrainConfig:
@@ -108,7 +109,7 @@ def _runtime(request: Request, devices: int) -> Runtime:
 
     runtime = choose_runtime(request.device, request.threads)
     runtime = replace(runtime, compile=request.compile)
-    if devices > 1 and request.jobs != 1 and request.executor != "ray":
+    if devices > 1 and request.jobs not in (None, 1) and request.executor != "ray":
         raise UsageError(
             "`--devices` and `--jobs` do not go together",
             "a trial at a time over several devices, or several trials with a device each",
@@ -119,7 +120,7 @@ def _runtime(request: Request, devices: int) -> Runtime:
             "steps over several devices are not compiled: leave one of both out",
         )
     if request.executor != "ray":
-        runtime = spread(share(runtime, request.jobs, request.threads), devices)
+        runtime = spread(share(runtime, request.jobs or 1, request.threads), devices)
     return replace(runtime, commands=_commands(request), weights=request.weights)
 
 
@@ -154,7 +155,7 @@ def _executor(asked: str | None, runtime: Runtime, reporter: Reporter) -> str:
     if runtime.jobs > 1 and busy > cores():
         reporter.warn(
             f"{runtime.jobs} trials at a time want {busy} cores, and there are {cores()}",
-            "`--jobs auto` takes as many as there is room for",
+            "without `--jobs` as many run at a time as are fastest",
         )
     return name
 

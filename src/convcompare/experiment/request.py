@@ -79,8 +79,8 @@ HELP: Mapping[str, str] = {
     "compile": "Use torch.compile: auto, on or off [default: auto, if it pays within a long "
     "training].",
     "devices": "Devices per network (data-parallel): GPUs, or processes on the CPU [default: 1].",
-    "jobs": "Parallel trials, or auto; each network is timed alone afterwards [default: 1].",
-    "executor": "local, processes, torchrun or ray [default: local].",
+    "jobs": "Parallel trials; each network is then timed alone [default: auto, what is fastest].",
+    "executor": "local, processes, torchrun or ray [default: local; processes if parallel].",
     "ray_address": "Address of the Ray cluster for --executor ray [default: a cluster of its own].",
     "gpu_share": "Share of a GPU per trial for --executor ray --device cuda [default: 1].",
     "weights": "Keep the final weights of each run; tables and figures do not need them "
@@ -154,7 +154,7 @@ class Request:
     precision: str = "auto"
     threads: int | None = None
     compile: Compile = "auto"
-    jobs: int | None = 1
+    jobs: int | None = None
     """Parallel trials; None for as many as there is room for."""
     executor: str | None = None
     ray_address: str | None = None

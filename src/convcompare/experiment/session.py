@@ -144,6 +144,7 @@ def _run_trials(
 ) -> dict[str, tuple[Run, bool]]:
     """Run the trials; by id how each ended, and whether it had ended before."""
     from .events import Ended, Started
+    from .parallel_trials import longest_first
     from .trial_runner import execute
 
     ended: dict[str, tuple[Run, bool]] = {}
@@ -151,7 +152,7 @@ def _run_trials(
     try:
         with (
             reporter.running(plan, runner) as observe,
-            closing(execute(plan.trials, runner, plan.executor)) as events,
+            closing(execute(longest_first(plan), runner, plan.executor)) as events,
         ):
             for event in events:
                 observe(event)

@@ -24,7 +24,13 @@ from convcompare.training.batches import Batches
 from convcompare.training.compilation import CompileRequest
 from convcompare.training.cpu_contention import Interference
 from convcompare.training.device_group import ALONE, SingleDevice
-from convcompare.training.hardware import environment, fitting_threads, prepare, release_memory
+from convcompare.training.hardware import (
+    cores,
+    environment,
+    fitting_threads,
+    prepare,
+    release_memory,
+)
 from convcompare.training.state import from_bytes
 from convcompare.training.step_timing import BLOCK, block_seconds, step_seconds
 from convcompare.training.trainer import Diverged, Trainer
@@ -154,11 +160,16 @@ class TrialRunner:
             with suppress(Exception):
                 trainer.held_out_logits()
 
-    def _settle(self, trial: Trial) -> Environment:
-        """Give this process the threads that suit a trial; where it then runs."""
+    def _settle(self, trial: Trial, begun: Environment | None = None) -> Environment:
+        """Give this process the threads that suit a trial; where it then runs.
+
+        One that has `begun` goes on with the threads it has had, since its bits depend on them.
+        """
         passes = TRAINING_PASSES * trial.config.batch_size
         macs = self._network(trial).description.macs
         threads = fitting_threads(self.runtime, None if macs is None else passes * macs)
+        if begun and self.runtime.fitted and begun.threads <= cores():
+            threads = begun.threads
         torch.set_num_threads(threads)
         offered = self.runtime.threads if threads < self.runtime.threads else None
         return replace(self.environment, threads=threads, threads_offered=offered)
@@ -270,8 +281,8 @@ class TrialRunner:
                 f"`--devices {trial.config.devices}` runs it",
             )
         self._check_numerics(trial)
-        place = self._settle(trial)
         before = self.store.place(trial.id)
+        place = self._settle(trial, before if self.saved_epochs(trial) else None)
         self.store.begin(trial, place)
         attempt: Attempt | None = None
         try:

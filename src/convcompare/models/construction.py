@@ -19,6 +19,7 @@ from convcompare.core.seeding import TrialSeeds
 from . import interface
 from .compiler_import import spare_shapes
 from .freezing import freeze
+from .meta_device import building_on
 from .process_state import ProcessState
 from .randomness import drawing, seeded
 from .shape import Shape
@@ -59,7 +60,7 @@ class Construction:
         On ``meta`` there are no weights, and none are loaded.
         """
         if self.origin == "registry":
-            with torch.random.fork_rng([]), torch.device(device):
+            with torch.random.fork_rng([]), building_on(device):
                 torch.manual_seed(TrialSeeds(seed).initialisation)
                 model = self._made()
             self._freeze(model)
@@ -73,7 +74,7 @@ class Construction:
         threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
         if self.state:
             self.state.restore()
-        with seeded(TrialSeeds(seed).initialisation), torch.device(device):
+        with seeded(TrialSeeds(seed).initialisation), building_on(device):
             model = self._made()
             try:
                 interface.materialise(model, self.zeros(device))

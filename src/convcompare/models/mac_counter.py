@@ -26,6 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from convcompare.core.failures import is_out_of_memory, reason
 
 from .mac_rules import RULES, unknown
+from .meta_device import output_of
 
 _LEAVES_TORCH = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr"})
 """Methods of a tensor by which its numbers go where no operator is seen."""
@@ -85,12 +86,13 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         kwargs = kwargs or {}
         name, has_parts = about(function)
-        if has_parts:
+        output = None if kwargs else output_of(function, args)
+        if output is None and has_parts:
             with self:
                 output = function.decompose(*args, **kwargs)
             if output is not NotImplemented:
                 return output
-        output = _without_data(function, args)
+            output = None
         if output is None:
             output = function(*args, **kwargs)
         if name:
@@ -197,20 +199,6 @@ def tallies_of(
         with suppress(Exception), torch.no_grad(), _calls(MacCounter(), watched or {}, ended):
             model(images.clone())
         return {"": Tally(0, {f"the network, which fails under a counter ({reason(error)})": None})}
-
-
-def _without_data(function: Any, args: Any) -> Tensor | None:
-    """What a linear layer gives on the ``meta`` device; None for all else.
-
-    torch works it out in Python there and imports sympy to do so, half a second for a shape.
-    """
-    if function is not torch.ops.aten.addmm.default or not args[0].is_meta:
-        return None
-    _, one, other = args
-    if one.shape[1] != other.shape[0] or one.dtype != other.dtype:
-        return None  # torch has an error for it
-    made: Tensor = one.new_empty((one.shape[0], other.shape[1]))
-    return made
 
 
 def count_pass(

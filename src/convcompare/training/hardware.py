@@ -59,14 +59,11 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
     return Runtime(device, threads, "as asked")
 
 
-def share(runtime: Runtime, jobs: int | None, threads: int | None) -> Runtime:
+def share(runtime: Runtime, jobs: int, threads: int | None) -> Runtime:
     """The runtime for so many trials at a time, with so many threads each.
 
-    None for `jobs`: as many as the cores have room for on the CPU, one a GPU. None for `threads`:
-    one each for that; for a number of jobs, the threads are divided among them.
+    None for `threads`: all are divided among the trials.
     """
-    if jobs is None:
-        jobs = max(1, cores() // (threads or 1)) if runtime.device == "cpu" else 1
     each = threads or max(1, runtime.threads // jobs)
     return replace(runtime, jobs=jobs, job_threads=each if jobs > 1 else None)
 

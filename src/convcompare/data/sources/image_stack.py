@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from convcompare.core import formatting
 from convcompare.core.errors import DataError, quote
+from convcompare.core.memory import physical_memory
 
 from .image_decode import middle_square, on_white
 
@@ -20,8 +20,6 @@ _SIZES = (256, 224, 128, 96, 64, 48, 32, 16, 8)
 """Sides, in pixels, of which a hint names the largest that fits."""
 _SHARE = 3
 """The images may take one part in so many of the memory: they are copied as they are split."""
-_UNKNOWN_MEMORY = 16 << 30
-"""Bytes of memory of a machine that does not tell."""
 
 
 class ImageStack:
@@ -108,7 +106,7 @@ class ImageStack:
         )
 
     def _check_room(self, pixels: npt.NDArray[Any]) -> None:
-        room, wanted = memory() // _SHARE, self.total * pixels.nbytes
+        room, wanted = physical_memory() // _SHARE, self.total * pixels.nbytes
         if wanted <= room:
             return
         each = self.total * len(pixels) * pixels.itemsize
@@ -123,14 +121,6 @@ class ImageStack:
             f"{formatting.size(room)}",
             hint,
         )
-
-
-def memory() -> int:
-    """The bytes of memory of this machine; 16 GiB if the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return _UNKNOWN_MEMORY
 
 
 def _side(pixels: npt.NDArray[Any]) -> str:

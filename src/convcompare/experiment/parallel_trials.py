@@ -1,0 +1,132 @@
+"""How many trials of a comparison run at a time on a CPU, with how many threads each.
+
+The choice follows from the sizes of the networks, the number of trials and the cores alone, by a
+model of the time that they take. Its constants come from ``benchmarks/parallel_trials.py``; nothing
+is measured here, so that the same command on the same machine computes the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from convcompare.core.config import TRAINING_PASSES
+from convcompare.core.memory import physical_memory
+from convcompare.data.training_cut import image_numbers
+from convcompare.training.hardware import MACS_A_THREAD, cores, share
+
+from .equal_compute import passes
+
+if TYPE_CHECKING:
+    from convcompare.store.run import Trial
+
+    from .plan import ExperimentPlan
+    from .trial_grid import Candidate
+
+MACS_A_SECOND = 35e9
+"""Multiply-accumulates of a training step that one core does in a second."""
+STEP_SECONDS = 0.8e-3
+"""What a training step takes whatever its size."""
+SERIAL = 0.1
+"""The part of a step's arithmetic that does not gain from a second thread."""
+TRIAL_SECONDS = 1.0
+"""What a trial takes beside its steps."""
+START_SECONDS = 5.0
+"""Until a process of its own has begun with its first trial."""
+TIMING_SECONDS = 2.0
+"""To measure the time of a run alone afterwards."""
+BESIDE = 1.05
+"""How many times as long trials take that run beside others: they share caches and memory."""
+LEAST_GAIN = 1.1
+"""How many times as fast several at a time must be than one by one."""
+FIRST_LOOK = 3
+"""Seeds of the first look of ``--until-clear``."""
+MEMORY = 2**30
+"""Bytes of a process with a trial, beside the images."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a trial computes: so many steps of so many multiply-accumulates each."""
+
+    steps: int
+    macs: int
+
+    def seconds(self, threads: int) -> float:
+        """Seconds with the machine to itself, on the processor of the model."""
+        used = max(1, min(threads, math.ceil(self.macs / MACS_A_THREAD)))
+        arithmetic = self.macs / MACS_A_SECOND * (SERIAL + (1 - SERIAL) / used)
+        return TRIAL_SECONDS + self.steps * (STEP_SECONDS + arithmetic)
+
+
+def seconds(loads: Sequence[Load], jobs: int, threads: int) -> float:
+    """Seconds of trials, the longest first, so many at a time with so many threads each."""
+    each = sorted((load.seconds(threads) for load in loads), reverse=True)
+    if jobs == 1:
+        return sum(each)
+    ends = [START_SECONDS] * jobs
+    for one in each:
+        ends[ends.index(min(ends))] += BESIDE * one
+    return max(ends) + TIMING_SECONDS * len(each)
+
+
+def fastest(loads: Sequence[Load], cores: int, threads: int | None = None) -> int:
+    """How many trials at a time are the fastest on so many cores.
+
+    They divide the cores among them, or have so many `threads` each.
+    """
+    most = min(len(loads), max(1, cores // (threads or 1)))
+    taken = {jobs: seconds(loads, jobs, threads or cores // jobs) for jobs in range(1, most + 1)}
+    best = min(taken, key=taken.__getitem__)
+    return best if taken[1] > LEAST_GAIN * taken[best] else 1
+
+
+def with_parallel_trials(plan: ExperimentPlan) -> ExperimentPlan:
+    """The plan with as many trials at a time as are the fastest, where that was left open."""
+    request, runtime = plan.request, plan.runtime
+    open_ = request.jobs is None and request.executor in (None, "processes")
+    if not open_ or runtime.device != "cpu" or runtime.devices > 1 or runtime.commands > 1:
+        return plan
+    loads = [_load(candidate, plan) for candidate in plan.candidates]
+    asked = request.until_clear
+    seeds = min(FIRST_LOOK, asked.most_seeds) if asked else len(request.seeds)
+    if any(load is None for load in loads) or len(loads) * seeds == 1:
+        return plan
+    usable = cores() if request.threads else min(cores(), runtime.threads)
+    if usable == 1:
+        return plan
+    known = [load for load in loads if load is not None] * seeds
+    room = physical_memory() // 2 // (MEMORY + plan.dataset.image_bytes)
+    jobs = min(fastest(known, usable, request.threads), max(1, room))
+    if jobs == 1:
+        return replace(plan, jobs_reason="several would be no faster")
+    return replace(
+        plan,
+        runtime=share(runtime, jobs, request.threads),
+        executor="processes",
+        jobs_reason=f"fastest for such networks on {usable} cores",
+    )
+
+
+def longest_first(plan: ExperimentPlan) -> list[Trial]:
+    """The trials of a plan, those that compute most before the others where several run at a time.
+
+    The last of them then ends soon after the others.
+    """
+    if plan.runtime.jobs == 1:
+        return list(plan.trials)
+    loads = {one.label: _load(one, plan) or Load(0, 0) for one in plan.candidates}
+    sizes = {label: load.seconds(1) for label, load in loads.items()}
+    return sorted(plan.trials, key=lambda trial: -sizes[trial.label])
+
+
+def _load(candidate: Candidate, plan: ExperimentPlan) -> Load | None:
+    """What a trial of a network computes; None where its MACs are not known."""
+    config, macs = candidate.config, candidate.network.description.macs
+    if macs is None:
+        return None
+    images, _ = image_numbers(config, plan.dataset.train.labels)
+    steps = passes(config, images) * math.ceil(images / config.batch_size)
+    return Load(math.ceil(steps), TRAINING_PASSES * macs * config.batch_size)

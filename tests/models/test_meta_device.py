@@ -1,0 +1,149 @@
+"""Shapes on the meta device are those that torch gives to numbers, or left to torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from convcompare.models.meta_device import building_on, output_of
+
+ATEN = torch.ops.aten
+IMAGES, FLAT = torch.randn(2, 6, 9, 7), torch.randn(3, 4)
+WEIGHT = torch.randn(4, 3, 3, 2)
+
+
+def convolution(*sides: list[int], images: Tensor = IMAGES, groups: int = 2) -> Any:
+    stride, padding, dilation = sides
+    given = (images, WEIGHT, None, stride, padding, dilation, False, [0, 0], groups)
+    return ATEN.convolution.default, given
+
+
+def batch_norm(training: bool = False, channels: int = 6) -> Any:
+    numbers = [torch.ones(channels) for _ in range(4)]
+    return ATEN.native_batch_norm.default, (IMAGES, *numbers, training, 0.1, 1e-5)
+
+
+KNOWN = [
+    convolution([1, 1], [0, 0], [1, 1]),
+    convolution([2], [1], [2]),
+    convolution([3, 2], [2, 0], [1, 3]),
+    batch_norm(),
+    (ATEN.addmm.default, (torch.randn(5), FLAT, torch.randn(4, 5))),
+    (ATEN.mm.default, (FLAT, torch.randn(4, 5))),
+    (ATEN.max_pool2d_with_indices.default, (IMAGES, [3, 2], [2, 1], [1, 0], [2, 1])),
+    (ATEN.max_pool2d_with_indices.default, (IMAGES, [2])),
+    *[
+        (ATEN.max_pool2d_with_indices.default, (IMAGES, [2, 3], [stride, 2], [1], [1], True))
+        for stride in (1, 2, 3, 4, 5)
+    ],
+    (ATEN.avg_pool2d.default, (IMAGES, [3], [4, 3], [1], True)),
+    (ATEN.avg_pool2d.default, (IMAGES, [3], [2], [1])),
+    (ATEN.avg_pool2d.default, (IMAGES, [2, 3], [], [0], False, False)),
+    (ATEN._adaptive_avg_pool2d.default, (IMAGES, [4, 3])),
+    (ATEN.adaptive_max_pool2d.default, (IMAGES, [1, 2])),
+    (ATEN.cat.default, ([IMAGES, IMAGES[:, :2].contiguous()], 1)),
+    (ATEN.cat.default, ([IMAGES, IMAGES], -1)),
+    (ATEN.mean.dim, (IMAGES, [2, -1])),
+    (ATEN.mean.dim, (IMAGES, [-3], True)),
+    (ATEN.relu.default, (IMAGES,)),
+    (ATEN.softplus.default, (IMAGES, 2.0)),
+    (ATEN.add.Tensor, (IMAGES, IMAGES)),
+    (ATEN.div.Tensor, (IMAGES, 9)),
+    (ATEN.hardtanh_.default, (IMAGES, 0, 6)),
+    (ATEN.add_.Tensor, (IMAGES, IMAGES)),
+    (ATEN.mul_.Scalar, (IMAGES, 2)),
+]
+LEFT = [
+    convolution([1, 1], [0, 0], [1, 1], groups=1),
+    convolution([1, 1], [0, 0], [5, 1]),
+    convolution([1, 1], [0, 0], [1, 1], images=IMAGES.double()),
+    convolution([1, 1], [0, 0], [1, 1], images=IMAGES.to(memory_format=torch.channels_last)),
+    batch_norm(training=True),
+    batch_norm(channels=5),
+    (ATEN.addmm.default, (torch.randn(5), FLAT, torch.randn(3, 5))),
+    (ATEN.max_pool2d_with_indices.default, (IMAGES, [10])),
+    (ATEN.max_pool2d_with_indices.default, (IMAGES, [3], [2], [2])),
+    (ATEN._adaptive_avg_pool2d.default, (IMAGES[0], [1, 1])),
+    (ATEN.cat.default, ([IMAGES, FLAT], 1)),
+    (ATEN.cat.default, ([IMAGES, IMAGES[:1]], 1)),
+    (ATEN.cat.default, ([IMAGES, IMAGES], 4)),
+    (ATEN.mean.dim, (IMAGES, [4])),
+    (ATEN.mean.dim, (IMAGES.long(), [1])),
+    (ATEN.relu.default, (IMAGES.long(),)),
+    (ATEN.add_.Tensor, (IMAGES, IMAGES[:1])),
+    (ATEN.eq.Tensor, (IMAGES, IMAGES)),
+    (ATEN.add.Tensor, (IMAGES, IMAGES[:1])),
+    (ATEN.mul.Tensor, (IMAGES, IMAGES.double())),
+    (ATEN.mul.Tensor, (IMAGES, 2j)),
+    (ATEN.add.Tensor, (IMAGES.long(), 0.5)),
+]
+
+
+def on_meta(value: Any) -> Any:
+    if isinstance(value, list):
+        return [on_meta(one) for one in value]
+    return value.to("meta") if isinstance(value, Tensor) else value
+
+
+def named(case: Any) -> str:
+    return str(case[0])
+
+
+@pytest.mark.parametrize("case", KNOWN, ids=named)
+def test_shapes_types_and_layouts_are_those_of_numbers(case: Any) -> None:
+    function, args = case
+    real = function(*(one.clone() if isinstance(one, Tensor) else one for one in args))
+    found = output_of(function, [on_meta(one) for one in args])
+    pairs = [(real, found)] if isinstance(real, Tensor) else list(zip(real, found, strict=True))
+    for expected, made in pairs:
+        assert made.is_meta
+        assert (made.shape, made.dtype) == (expected.shape, expected.dtype)
+        if expected.numel():
+            assert made.stride() == expected.stride()
+
+
+def test_a_change_in_place_gives_the_tensor_itself() -> None:
+    values = IMAGES.to("meta")
+    assert output_of(ATEN.relu_.default, [values]) is values
+
+
+@pytest.mark.parametrize("case", LEFT, ids=named)
+def test_all_else_and_what_torch_refuses_is_left_to_torch(case: Any) -> None:
+    function, args = case
+    assert output_of(function, [on_meta(one) for one in args]) is None
+
+
+def test_numbers_are_never_answered_for() -> None:
+    for function, args in KNOWN:
+        assert output_of(function, list(args)) is None
+
+
+def test_nothing_is_drawn_where_there_are_no_numbers() -> None:
+    """Beside a network on the CPU, whose weights are drawn as ever."""
+    torch.manual_seed(3)
+    with building_on("cpu"):
+        drawn = torch.nn.Conv2d(3, 4, 3).weight
+    torch.manual_seed(3)
+    assert torch.equal(drawn, torch.nn.Conv2d(3, 4, 3).weight)
+    with building_on("meta"):
+        layer = torch.nn.Conv2d(3, 4, 3)
+        torch.nn.init.kaiming_normal_(layer.weight)
+        apart = torch.nn.init.normal_(torch.zeros(2, device="cpu"))
+    assert layer.weight.is_meta and layer.weight.shape == (4, 3, 3, 3)
+    assert bool((apart != 0).all())
+
+
+@pytest.mark.parametrize("data", ["mnist", "cifar10"])
+def test_the_zoo_is_counted_without_torchs_compiler_or_sympy(data: str) -> None:
+    code = (
+        "import sys; from convcompare.cli.command_line import run\n"
+        f"assert run(['models', '--dataset', {data!r}]) == 0\n"
+        "found = [one for one in ('sympy', 'torch._dynamo', 'torchvision') if one in sys.modules]\n"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
