@@ -80,7 +80,7 @@ def test_the_units_of_the_processor_by_both_of_torchs_answers() -> None:
 def test_random_numbers_are_put_back() -> None:
     before = torch.get_rng_state()
     with devices.forked_random(devices.CPU):
-        torch.manual_seed(7)
+        devices.seed_torch(7)
         inside = torch.rand(3)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(inside, torch.rand(3, generator=torch.Generator().manual_seed(7)))

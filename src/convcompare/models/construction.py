@@ -18,6 +18,7 @@ from convcompare.core.seeding import TrialSeeds
 
 from . import interface
 from .compiler_import import spare_shapes
+from .devices import seed_torch
 from .freezing import freeze
 from .meta_device import building_on
 from .process_state import ProcessState
@@ -61,7 +62,7 @@ class Construction:
         """
         if self.origin == "registry":
             with torch.random.fork_rng([]), building_on(device):
-                torch.manual_seed(TrialSeeds(seed).initialisation)
+                seed_torch(TrialSeeds(seed).initialisation)
                 model = self._made()
             self._freeze(model)
             return model

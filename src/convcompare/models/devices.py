@@ -111,6 +111,18 @@ def synchronise(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
+def seed_torch(seed: int) -> None:
+    """Seed torch's global generators: that of the CPU, and those of an accelerator if there is one.
+
+    As ``torch.manual_seed``, which without an accelerator notes the stack of its caller for each
+    kind that is not there: thousands of lines of source for each network that is built.
+    """
+    if accelerator() is None:
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 def forked_random(device: torch.device) -> AbstractContextManager[None]:
     """Within it random numbers may be drawn and seeded, on the CPU and on a device; put back at
     the end."""

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from .devices import seed_torch
 from .shape import Shape
 
 IMAGES = 16
@@ -48,7 +49,8 @@ def _outcome(model: nn.Module, images: Tensor, seed: int) -> dict[str, Tensor] |
     """Parameters and buffers by name, after the call; None if it drew from torch's generator."""
     assert isinstance(model, InitialisedFromImages)
     with torch.no_grad(), torch.random.fork_rng([]):
-        before = torch.manual_seed(seed).get_state()
+        seed_torch(seed)
+        before = torch.get_rng_state()
         model.initialise_from(images)
         drew = not torch.equal(torch.get_rng_state(), before)
     return None if drew else model.state_dict()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from .devices import CPU, forked_random
+from .devices import CPU, forked_random, seed_torch
 
 _NUMPY = 2**32
 """numpy's global generator takes seeds of 32 bits."""
@@ -28,7 +28,7 @@ def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
     """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with forked_random(device):
-        torch.manual_seed(seed)
+        seed_torch(seed)
         random.seed(seed)
         np.random.seed(seed % _NUMPY)  # noqa: NPY002
         try:
