@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from convcompare import cli
+from convcompare.analysis import latency
 from convcompare.data.dataset import Dataset
 from tests.support.cli import Result
 from tests.support.data import make_tiny
@@ -32,6 +33,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_timed_passes() -> Iterator[None]:
+    """Forward passes of trained networks are timed 5 times each: no test is about their number."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latency, "MOST", latency.FEWEST)
+        yield
 
 
 @pytest.fixture
@@ -104,11 +113,13 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 LONGEST = (
-    *("test_plots", "test_torture", "test_foreign_code", "test_device_group", "test_jobs"),
-    *("test_docs", "test_zoo", "test_ray", "test_plugins", "test_shards", "test_verdicts_shown"),
-    *("test_receptive_field", "test_terminal", "test_signals", "test_report", "test_layers"),
-    *("test_library_networks", "test_out_of_memory", "test_commands", "test_packaging"),
-    *("test_width_matching", "test_analysis", "test_runs", "test_given_network", "test_stats"),
+    *("test_plots", "test_torture", "test_docs", "test_foreign_code", "test_notebook"),
+    *("test_zoo", "test_device_group", "test_ray", "test_layers", "test_verdicts_shown"),
+    *("test_report", "test_plugins", "test_robustness", "test_odd_figures", "test_report_page"),
+    *("test_receptive_field", "test_signals", "test_library_networks", "test_commands"),
+    *("test_jobs", "test_terminal", "test_shards", "test_analysis", "test_effective_field"),
+    *("test_given_network", "test_width_matching", "test_verdict_block", "test_packaging"),
+    *("test_api", "test_out_of_memory", "test_structure", "test_stats", "test_trainer"),
 )
 """Files by their processor time, the most first: then all workers end at about the same time."""
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from convcompare.data.dataset import Sources
+from convcompare.data.load import default_cache
+from convcompare.output.report import sections
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
-SHORT = ("-d", "mnist-mini", "-e", "1", "--threads", "1", "-q")
+SHORT = ("-d", "mnist-mini", "--train-images", "500", "-e", "1", "--threads", "1", "-q")
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +52,8 @@ def test_comparisons_are_listed_and_found_by_name(store: Path, run: Run) -> None
     assert "fcn:hidden=5" in drawn.out
     again = run("plot", "accuracy", "--comparison", "frist", "--terminal")
     assert (again.code, "did you mean `first`?" in again.err) == (2, True)
-    report = run("report", "first", "--out", "there")
-    assert report.code == 0
+    (reported,) = sections.select(["first"], RunStore(store), Sources(default_cache()))
+    assert reported.comparison.labels == ["fcn:hidden=4", "fcn:hidden=5"]
 
 
 @pytest.mark.parametrize("name", ["latest", "mnist", "fcn", "two words", "1", ""])

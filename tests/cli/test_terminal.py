@@ -30,7 +30,7 @@ from convcompare.training.progress import StepProgress
 
 Run = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "convcompare"]
-MINI = ("-d", "mnist-mini", "-e", "1")
+MINI = ("-d", "mnist-mini", "--train-images", "500", "-e", "1")
 
 
 def words_of(example: str) -> list[str]:

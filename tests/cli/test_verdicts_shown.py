@@ -22,7 +22,8 @@ from convcompare.comparison.stats.sequential import Look, looks
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
-FAST = ("--dataset", "mnist-mini", "--epochs", "1", "--quiet")
+ALL = ("--dataset", "mnist-mini", "--epochs", "1", "--quiet")
+FAST = (*ALL, "--train-images", "3000")
 SMALL, LARGE, NINE = "fcn:hidden=8", "fcn:hidden=64", "fcn:hidden=9"
 
 
@@ -200,7 +201,7 @@ def test_until_clear_needs_two_networks(run: Run) -> None:
 def test_the_learning_rate_is_chosen_on_images_held_out(run: Run) -> None:
     rates = ("1e-6", "1e-3")
     options = ("--val-fraction", "0.1", "--lr-grid", ",".join(rates), "--seeds", "2")
-    done = run("compare", SMALL, LARGE, *FAST, *options)
+    done = run("compare", SMALL, LARGE, *ALL, *options)
     assert done.code == 0
     assert "9,000" not in done.out and "1,000 held-out images" in done.out
     assert f"{SMALL} 0.001, {LARGE} 0.001 (of 1e-06, 0.001)" in done.out
@@ -232,7 +233,7 @@ def test_the_learning_rate_is_chosen_on_images_held_out(run: Run) -> None:
 
 def test_rates_without_a_result_are_marked_and_told(run: Run) -> None:
     options = ("--val-fraction", "0.1", "--train-images", "300", "--lr-grid", "1e-3,1e-2,1e30")
-    assert run("compare", SMALL, *FAST, *options).code == 0
+    assert run("compare", SMALL, *ALL, *options).code == 0
     drawn = run("plot", "learning-rates", "--format", "json").json()["figures"][0]
     rows = [dict(zip(drawn["columns"], row, strict=True)) for row in drawn["rows"]]
     assert [row["status"] for row in rows] == ["finished", "finished", "diverged"]
@@ -249,17 +250,16 @@ def test_without_a_grid_there_is_no_figure_of_it(run: Run) -> None:
 
 
 def test_fewer_training_images_are_told_and_all_of_them_are_no_cut(run: Run) -> None:
-    done = run("compare", SMALL, *FAST, "--train-images", "1000", "--val-fraction", "0.1")
+    done = run("compare", SMALL, *ALL, "--train-images", "1000", "--val-fraction", "0.1")
     assert done.code == 0, done.err
     assert "trained on 900 of 10,000 images, class-balanced, drawn by the seed" in done.out
     conditions = run("runs", "latest", "--format", "json").json()["conditions"]
     assert (conditions["train_images"], conditions["val_images"]) == (900, 100)
 
 
-@trained_before
 def test_a_cut_to_all_images_is_none(run: Run) -> None:
-    run("compare", SMALL, *FAST)
-    planned = ("compare", SMALL, *FAST, "-n", "--format", "json", "--train-images")
+    run("compare", SMALL, *ALL)
+    planned = ("compare", SMALL, *ALL, "-n", "--format", "json", "--train-images")
     plans = [run(*planned, images).json()["models"] for images in ("10000", "9999")]
     assert [row["finished"] for (row,) in plans] == [1, 0]
 
@@ -292,7 +292,7 @@ def test_accuracies_of_the_classes_mean_the_accuracy(run: Run) -> None:
 
 
 def test_a_run_at_chance_is_named_and_unranked(run: Run) -> None:
-    done = run("compare", SMALL, LARGE, *FAST, "--lr", "1e-9", "--seeds", "2")
+    done = run("compare", SMALL, LARGE, *ALL, "--lr", "1e-9", "--seeds", "2")
     assert "is at chance level" in done.err and "`--epochs 4`" in done.err
     assert "at chance level" in done.out and "**" not in done.out
     assert "not compared" in done.out

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 Run = Callable[..., Any]
-COMPARE = ("compare", "fcn:hidden=8", "fcn:hidden=32", "-d", "mnist-mini", "-e", "1")
+DATA = ("-d", "mnist-mini", "--train-images", "500", "-e", "1")
+COMPARE = ("compare", "fcn:hidden=8", "fcn:hidden=32", *DATA)
 TOLD = "4 seeds of these networks have run, and 2 were picked after their results could be seen"
 
 

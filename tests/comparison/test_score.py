@@ -62,7 +62,7 @@ def test_what_cannot_be_is_told(asked: str, config: TrainConfig, message: str, h
 
 def test_verdicts_are_about_it_and_the_table_keeps_the_last_epoch(run: Run) -> None:
     command = ("compare", "fcn:hidden=8", "fcn:hidden=16", "-d", "mnist-mini")
-    command += ("-e", "2", "--seeds", "2", "--threads", "1")
+    command += ("--train-images", "500", "-e", "2", "--seeds", "2", "--threads", "1")
     told = run(*command, "--score", "mean:2")
     assert "verdicts on the mean test accuracy of the last 2 epochs" in told.err
     assert "verdicts and score: mean test accuracy of the last 2 epochs" in told.out

@@ -162,6 +162,14 @@ def composed(hostile_store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     return call
 
 
+@pytest.fixture(scope="module")
+def whole(hostile_store: Path) -> Document:
+    """The report of the hostile comparison, with every figure."""
+    with pytest.MonkeyPatch.context() as patch, styled():
+        patch.chdir(hostile_store.parent)
+        return compose([section(hostile_store)])
+
+
 def said(document: Document) -> str:
     return to_markdown(document, {d.name: f"figures/{d.name}.png" for d in document.drawings})
 
@@ -196,15 +204,14 @@ def test_the_same_records_give_the_same_files(
         assert path.read_bytes() == twin.read_bytes(), path.name
 
 
-def test_the_same_records_give_the_same_text(composed: Callable[..., Document]) -> None:
-    assert said(composed()) == said(composed())
+def test_the_same_records_give_the_same_text(
+    whole: Document, composed: Callable[..., Document]
+) -> None:
+    assert said(composed()) == said(whole)
 
 
-def test_headings_go_down_one_step_at_a_time(composed: Callable[..., Document]) -> None:
-    document = composed()
-    tags = Page(
-        to_html(document, {d.name: Picture("data:,", 1, 1) for d in document.drawings})
-    ).tags
+def test_headings_go_down_one_step_at_a_time(whole: Document) -> None:
+    tags = Page(to_html(whole, {d.name: Picture("data:,", 1, 1) for d in whole.drawings})).tags
     levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
     assert levels == [1, 2, 3, 3, 3]
 
@@ -271,7 +278,9 @@ def test_runs_without_an_end_are_named(
     record = RunStore(store).comparison(RunStore(store).comparisons()[-1])
     (run_id,) = record["models"][1]["trials"]
     (store / run_id / "run.json").unlink()
-    assert f"Without a result: `fcn:hidden=8` (run {run_id}) half-done" in said(composed(store))
+    assert f"Without a result: `fcn:hidden=8` (run {run_id}) half-done" in said(
+        composed(store, figures=())
+    )
     for path in store.glob("*/run.json"):
         path.unlink()
     text = said(composed(store))
