@@ -28,8 +28,15 @@ from convcompare.store.run_store import RunStore
 ROOT = Path(__file__).parent.parent
 Run = Callable[..., Any]
 NETWORKS = ["fcn:hidden=8", "fcn:hidden=12"]
-TYPED = [*NETWORKS, "--dataset", "mnist-mini", "--epochs", "1", "--seeds", "2", "--threads", "1"]
-GIVEN: dict[str, Any] = {"dataset": "mnist-mini", "epochs": 1, "seeds": 2, "threads": 1}
+DATA = ("--dataset", "mnist-mini", "--train-images", "1000")
+TYPED = [*NETWORKS, *DATA, "--epochs", "1", "--seeds", "2", "--threads", "1"]
+GIVEN: dict[str, Any] = {
+    "dataset": "mnist-mini",
+    "train_images": 1000,
+    "epochs": 1,
+    "seeds": 2,
+    "threads": 1,
+}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 Run = Callable[..., Any]
-MINI = ("--dataset", "mnist-mini", "--epochs", "1")
+MINI = ("--dataset", "mnist-mini", "--train-images", "1000", "--epochs", "1")
 COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
 
 

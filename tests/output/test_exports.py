@@ -26,7 +26,8 @@ NETWORKS = ["fcn:hidden=6", "fcn:hidden=10"]
 def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
     """A comparison made by the library."""
     store = tmp_path_factory.mktemp("stored") / "runs"
-    return cc.compare(NETWORKS, dataset="mnist-mini", epochs=2, seeds=2, store=store)
+    data = {"dataset": "mnist-mini", "train_images": 500}
+    return cc.compare(NETWORKS, **data, epochs=2, seeds=2, store=store)
 
 
 @pytest.fixture
