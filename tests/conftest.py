@@ -116,10 +116,10 @@ LONGEST = (
     *("test_plots", "test_torture", "test_docs", "test_foreign_code", "test_notebook"),
     *("test_zoo", "test_device_group", "test_ray", "test_layers", "test_verdicts_shown"),
     *("test_report", "test_plugins", "test_robustness", "test_odd_figures", "test_report_page"),
-    *("test_receptive_field", "test_signals", "test_library_networks", "test_commands"),
+    *("test_weights_file", "test_receptive_field", "test_signals", "test_library_networks"),
     *("test_jobs", "test_terminal", "test_shards", "test_analysis", "test_effective_field"),
     *("test_given_network", "test_width_matching", "test_verdict_block", "test_packaging"),
-    *("test_api", "test_out_of_memory", "test_structure", "test_stats", "test_trainer"),
+    *("test_commands", "test_api", "test_out_of_memory", "test_structure", "test_stats"),
 )
 """Files by their processor time, the most first: then all workers end at about the same time."""
 
