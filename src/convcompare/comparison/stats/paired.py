@@ -6,6 +6,7 @@ alone, `moderated` also from other networks.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -226,8 +227,13 @@ def _all_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _random_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The same of random subsets, always the same ones: (DRAWS,)."""
-    flipped = np.random.Generator(np.random.PCG64(0)).random((DRAWS, len(values))) < 0.5
-    return flipped @ values
+    return _flips(len(values)) @ values
+
+
+@functools.lru_cache(maxsize=1)
+def _flips(count: int) -> npt.NDArray[np.bool_]:
+    """Which of so many differences have the other sign: (DRAWS, count)."""
+    return np.random.Generator(np.random.PCG64(0)).random((DRAWS, count)) < 0.5
 
 
 def deviation(differences: Sequence[float]) -> float:
