@@ -1,7 +1,7 @@
 """``make bench``: measures every figure of docs/benchmarks.md on this machine and writes the page.
 
 python benchmarks/bench.py                  everything, about an hour on 2 cores
-python benchmarks/bench.py start-up steps   only these parts; the others keep their figures
+python benchmarks/bench.py start-up steps   only these parts; the others keep theirs
 python benchmarks/bench.py --write          only the page, from benchmarks/results.json
 """
 
@@ -13,7 +13,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,13 @@ import cluster
 import error_rates
 import false_verdicts
 import jobs
+import parallel_trials
 import profile_step
 import spinning
 import start_up
+import time_to_verdict
 import training_step
+import waiting
 from error_rates_shown import draw_power
 from page import write_page
 
@@ -35,9 +37,6 @@ from convcompare.training.hardware import environment
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-ACCURACY = "--dataset mnist fcn simple residual --epochs 5 --seeds 3"
-CIFAR = "--dataset cifar10 residual simple --epochs 2"
-SMOKE = "study all --epochs 1 --dataset mnist-mini --skip Bottleneck"
 SPEEDRUN = "speedrun --dataset cifar10 --recipe speedrun --seeds 3"
 
 
@@ -109,23 +108,6 @@ def listing() -> dict[str, float]:
     return {"networks": networks, "seconds": seconds, "runs": 5}
 
 
-def reports() -> dict[str, Any]:
-    """Every study for an epoch on mnist-mini, and the report of all: seconds, figures, bytes."""
-    command = [str(Path(sys.executable).parent / "convcompare")]
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        subprocess.run([*command, *SMOKE.split()], check=True, cwd=folder, stdout=subprocess.PIPE)
-        trained = time.perf_counter()
-        subprocess.run([*command, "report"], check=True, cwd=folder, stdout=subprocess.PIPE)
-        report = Path(folder) / "convcompare-report"
-        return {
-            "study_seconds": trained - started,
-            "report_seconds": time.perf_counter() - trained,
-            "figures": len(list(report.glob("figures/*.png"))),
-            "html_bytes": (report / "report.html").stat().st_size,
-        }
-
-
 def rates() -> dict[str, Any]:
     """How often a verdict is wrong and how often it finds something, from accuracies of runs."""
     found = error_rates.measure(error_rates.load(HERE / "accuracies.json"), rounds=2000)
@@ -136,6 +118,7 @@ def rates() -> dict[str, Any]:
 PROFILED = ("fcn@mnist", "simple@mnist", "residual@cifar10")
 
 PARTS: dict[str, Callable[[], Any]] = {
+    "verdict": time_to_verdict.measure,
     "start-up": start_up.measure,
     "steps": lambda: [training_step.measure(row, 5) for row in training_step.ROWS],
     "peers": training_step.accuracies,
@@ -143,19 +126,29 @@ PARTS: dict[str, Callable[[], Any]] = {
     "spinning": spinning.measure,
     "ceiling": lambda: [ceiling.measure(row) for row in training_step.ROWS],
     "profile": lambda: [profile_step.measure(*row.split("@")) for row in PROFILED],
-    "accuracy": lambda: compare(ACCURACY),
-    "cifar10": lambda: compare(CIFAR),
     "layers": layers,
     "models": listing,
     "recording": recording,
     "fields": fields,
+    "parallel": lambda: [parallel_trials.measure(row, 30, 7) for row in parallel_trials.ROWS],
     "jobs": jobs.measure,
+    "first-step": waiting.first_step,
+    "stored-runs": waiting.stored_runs,
     "cluster": cluster.measure,
-    "reports": reports,
     "error-rates": rates,
     "false-verdicts": lambda: [*false_verdicts.tables(20_000, false_verdicts.SEEDS)],
     "speedrun": lambda: compare(SPEEDRUN),
 }
+
+
+def kind() -> str:
+    """The kind of this processor, by what torch makes fast use of: a column of the page."""
+    import torch
+
+    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    if found.get("amx_bf16"):
+        return "AMX"
+    return "AVX-512 BF16" if found.get("avx512_bf16") else "neither"
 
 
 def main() -> None:
@@ -169,7 +162,7 @@ def main() -> None:
         import torch
 
         here = environment(Runtime("cpu", torch.get_num_threads()))
-        results[part] = {
+        results.setdefault(part, {})[kind()] = {
             "measured": PARTS[part](),
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "processor": f"{here.processor}, {here.threads} cores",

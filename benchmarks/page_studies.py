@@ -1,4 +1,4 @@
-"""Sections of docs/benchmarks.md: the speed record, the reports of all studies, the verdicts."""
+"""Sections of docs/benchmarks.md: the speed record, the verdicts."""
 
 from __future__ import annotations
 
@@ -26,19 +26,6 @@ without ({_each(plain)}); training {fmean(minutes):.1f} minutes ({_each(minutes,
 
 def _each(values: list[float], places: int = 4) -> str:
     return ", ".join(f"{value:.{places}f}" for value in values)
-
-
-def reports(part: dict[str, Any], where: str) -> str:
-    return f"""\
-## All studies and their report
-
-`convcompare study all --epochs 1 --dataset mnist-mini --skip Bottleneck` from an empty store, then
-`convcompare report` · {where} · one run
-
-{part["study_seconds"]:.0f} s for the training (target: both in less than 10 minutes),
-{part["report_seconds"]:.0f} s for the report with {part["figures"]} figures (target: less than 30),
-{part["html_bytes"] / 1e6:.2f} MB of HTML (target: less than 8).
-"""
 
 
 def error_rates(part: dict[str, Any], where: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from training_step import EPOCH_STEPS, ROWS, SAME, WHOLE_ROWS, WIDE
 
+from convcompare.experiment.parallel_trials import Load, fastest, seconds
+
 NONE = "not measured"
 SIDES = {
     "course": "tutorial loop",
@@ -14,8 +16,6 @@ SIDES = {
     "keras": "Keras on torch",
     "keras-jax": "Keras on JAX",
 }
-EMPTY: Mapping[str, Any] = {"steps": [], "peers": {}, "whole": []}
-"""What a part that was never measured has to show."""
 
 
 def steps(measured: Sequence[Mapping[str, Any]], where: str) -> str:
@@ -178,5 +178,77 @@ core. Milliseconds per step, and the ratio to convcompare's setting, median and 
 
 | network | machine | {" | ".join(ways)} |
 |---|---|{"--:|" * len(ways)}
+{chr(10).join(lines)}
+"""
+
+
+def parallel(measured: Sequence[Mapping[str, Any]], where: str) -> str:
+    """What trials at a time gain, and what the tool's model takes it to be."""
+    lines = []
+    for row in measured:
+        ms, ratios, model = row["ms"], row["ratios"], row["model"]
+        lines.append(
+            f"| {_name(row['network'])} | {row['macs'] / 1e6:,.0f} | {ms['single']:.2f} "
+            f"| {ms['whole']:.2f} | {ratios['beside']['median']:.2f} | {_times(ratios['gain'])} "
+            f"| {model['gain']:.2f} |"
+        )
+    return f"""\
+## Trials at a time
+
+`python benchmarks/parallel_trials.py` · {where}
+
+Training steps of a process on one thread, of one on all {measured[0]["cores"]} cores, and of
+{measured[0]["cores"]} processes with a thread each at the same time. *beside*: how many times as
+long as alone a step then takes; *gain*: throughput over that of one process on all cores. From
+these figures come the constants of the model by which a comparison chooses how many trials run at a
+time; the model's gain is next to them. Milliseconds.
+
+| network | M MACs per step | one thread | all cores | beside, times | gain, times | model |
+|---|--:|--:|--:|--:|--:|--:|
+{chr(10).join(lines)}
+
+What the model makes of more cores: throughput of 32 trials of 15 epochs on MNIST against one by
+one, and how many then run at a time.
+
+| MACs per step | {" | ".join(f"{n} cores" for n in MORE_CORES)} |
+|---|{"--:|" * len(MORE_CORES)}
+{chr(10).join(_modelled(macs) for macs in (20_000_000, 800_000_000, 10_000_000_000))}
+"""
+
+
+MORE_CORES = (1, 2, 8, 16)
+
+
+def _modelled(macs: int) -> str:
+    """The cells of a size of network."""
+    loads = [Load(15 * 938, macs)] * 32
+    cells = []
+    for cores in MORE_CORES:
+        jobs = fastest(loads, cores)
+        gain = seconds(loads, 1, cores) / seconds(loads, jobs, cores // jobs)
+        cells.append(f"{gain:.1f} times, {jobs}")
+    return f"| {macs / 1e6:,.0f} M | {' | '.join(cells)} |"
+
+
+def verdict(measured: Sequence[Mapping[str, Any]], where: str) -> str:
+    """How much sooner a verdict is there, and why."""
+    lines = [
+        f"| {row['question']} | {SIDES[row['peer']]} | {row['seeds']} | {row['speed']:.2f} "
+        f"| {row['parallel']:.2f} | {row['seeds_ratio']:.2f} | **{row['ratio']:.1f}** "
+        f"| {row['minutes']:.0f} |"
+        for row in measured
+    ]
+    return f"""\
+## Time to a verdict
+
+`python benchmarks/time_to_verdict.py` · {where} · n = {measured[0]["rounds"]} rounds per network
+
+Three questions of the reports. There: five seeds, the accuracy of the last epoch, scipy's paired
+t-test. Here: as many seeds as find the recorded difference at least as often, with the score and
+rule of today; both with 5 % false verdicts (simulated). Calculated from training steps measured in
+turn in one run, not from whole trainings: evaluation, data and starts are left out.
+
+| question | against | seeds here | speed | parallel | seeds | all, times | minutes here |
+|---|---|--:|--:|--:|--:|--:|--:|
 {chr(10).join(lines)}
 """

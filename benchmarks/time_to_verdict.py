@@ -1,86 +1,164 @@
-"""Time to a verdict: how long until a true difference of 1.5 points is found, beside Lightning.
+"""Time to a verdict: how long until a difference is found, beside the usual loops and five seeds.
 
-python benchmarks/time_to_verdict.py [--rounds 7] [--steps 60]
+python benchmarks/time_to_verdict.py [--rounds 5] [--steps 20]
 
-The four kernels of report 004 on CIFAR-10: three contrasts to 3×3, a true difference of 1.5 points
-in one of them, 5 % false verdicts in all. The spread of paired differences is that of the recorded
-runs, pooled over all pairs. Here: the score and the rule of today. There: the accuracy of the last
-epoch, paired t-tests and Holm's procedure. Timed are training steps of the 3×3 network at batch 64,
-both sides in turn in one run; both train as many epochs.
+Three questions of the reports: MNIST, `simple` against `fcn`; CIFAR-10, kernels 7×7 against 3×3 of
+report 004; CIFAR-10, four layers against two of report 002. There: a tutorial loop, and Lightning,
+with five seeds, the accuracy of the last epoch, and scipy's paired t-test. Here: the score and the
+rule of today with as many seeds as find the recorded difference at least as often, at the same rate
+of false verdicts (5 % for the question). The ratio has three parts:
+
+*speed*     their training step over ours, a trial at a time on all cores
+*parallel*  what trials at a time gain, if the tool's rule runs several at a time
+*seeds*     five over the seeds that are needed here
+
+Both sides train as many epochs; evaluation, data and starts are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
-import math
+import json
 import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
+import parallel_trials
 import rules
 from false_verdicts import found_share
 from pairs import interleaved
 from score_noise import networks
 
 from convcompare.comparison.score import Score
-from convcompare.comparison.studies.kernel_size import kernel_size_004
-from convcompare.models.build import Shape, resolve
+from convcompare.core.config import TRAINING_PASSES
+from convcompare.core.registry import register
+from convcompare.experiment.parallel_trials import Load, fastest
+from convcompare.models.build import resolve
+from convcompare.store.run import Run
+from convcompare.training.hardware import cores
 
-CIFAR = Shape(3, 32, 10)
-DIFFERENCE, CONTRASTS, POWER, ROUNDS = 0.015, 3, 0.8, 20_000
-FEWEST, MOST = 3, 60
-"""Seeds between which is looked for enough."""
-USUAL = 5
-"""Seeds of the usual comparison."""
-SIDES = {
-    "convcompare": (Score(5), rules.TODAY),
-    "lightning": (Score(1), rules.Rule(rules.paired_t, rules.plain_claims)),
-}
+ROUNDS = 20_000
+"""Simulated comparisons a number of seeds."""
+FEWEST, USUAL = 2, 5
+"""Seeds: the fewest that have a verdict here, and those of the usual comparison."""
+PEERS = ("course", "lightning")
+LAST, TODAY = Score(1), Score(5)
+T_TEST = rules.Rule(rules.paired_t, rules.plain_claims)
+STEPS = {"mnist": 938, "cifar10": 782}
 
 
-def spread(score: Score) -> float:
-    """Standard deviation of paired differences of the four networks, by their recorded runs."""
-    specs = [resolve(row.spec, CIFAR).spec for row in kernel_size_004().rows]
-    squares, freedom = 0.0, 0
-    for models in networks().values():
-        found = [models[spec] for spec in specs if spec in models]
-        for one, other in itertools.combinations(found, 2):
-            seeds = sorted(one.keys() & other.keys())
-            if len(found) == len(specs) and len(seeds) >= FEWEST:
-                differences = [score.of(one[seed]) - score.of(other[seed]) for seed in seeds]
-                squares += statistics.variance(differences) * (len(seeds) - 1)
-                freedom += len(seeds) - 1
-    return math.sqrt(squares / freedom)
+@dataclass(frozen=True)
+class Question:
+    """Two rows of a study: is the first better than the second?"""
+
+    study: str
+    model: str
+    baseline: str
+    epochs: int
+
+    def specs(self) -> tuple[str, str]:
+        """The networks of both."""
+        rows = {row.name: row.spec for row in register.study[self.study].function().rows}
+        return rows[self.model], rows[self.baseline]
+
+    @property
+    def data(self) -> str:
+        """The data set of the study."""
+        data: str = register.study[self.study].function().dataset
+        return data
+
+
+QUESTIONS = (
+    Question("mnist", "Simple CNN", "FCN", 15),
+    Question("kernel-size-004", "3×3", "7×7", 15),
+    Question("depth", "4 layers", "2 layers", 15),
+)
+
+
+def differences(question: Question, score: Score) -> list[float]:
+    """The recorded differences, by seed."""
+    first, second = (
+        resolve(spec, parallel_trials.SHAPES[question.data]).spec for spec in question.specs()
+    )
+    found: list[Mapping[str, Mapping[int, Run]]] = [
+        models for models in networks().values() if first in models and second in models
+    ]
+    one, other = max(((m[first], m[second]) for m in found), key=lambda pair: len(pair[0]))
+    return [score.of(one[seed]) - score.of(other[seed]) for seed in sorted(one.keys() & other)]
+
+
+def sizes(question: Question) -> tuple[float, float]:
+    """The recorded difference in its standard deviations: of the last epochs, of the last one."""
+    found = []
+    for score in (TODAY, LAST):
+        values = differences(question, score)
+        found.append(abs(statistics.mean(values)) / statistics.stdev(values))
+    return found[0], found[1]
+
+
+def seeds_here(question: Question) -> tuple[int, float]:
+    """The seeds that find the difference as often as five do there, and how often that is."""
+    here, there = sizes(question)
+    power = found_share(T_TEST, 1, USUAL, there, ROUNDS)
+    for seeds in range(FEWEST, USUAL):
+        if found_share(rules.TODAY, 1, seeds, here, ROUNDS) >= power:
+            return seeds, power
+    return USUAL, power
+
+
+def measure(rounds: int = 5, steps: int = 20) -> list[dict[str, Any]]:
+    """A row a question and peer."""
+    rows = []
+    for question in QUESTIONS:
+        seeds, power = seeds_here(question)
+        timed, gains, loads = [], [], []
+        for spec in question.specs():
+            row = f"{spec}@{question.data}"
+            timed.append(interleaved(row, ["convcompare", *PEERS], steps, rounds))
+            gains.append(parallel_trials.measure(row, steps, rounds))
+            macs = resolve(spec, parallel_trials.SHAPES[question.data]).description.macs or 0
+            load = Load(
+                question.epochs * STEPS[question.data],
+                TRAINING_PASSES * parallel_trials.BATCH * macs,
+            )
+            loads += [load] * seeds
+        own = [one["ms"]["convcompare"]["step"] for one in timed]
+        several = fastest(loads, cores()) > 1
+        beside = sum(
+            ms / (one["ratios"]["gain"]["median"] if several else 1)
+            for ms, one in zip(own, gains, strict=True)
+        )
+        for peer in PEERS:
+            theirs = sum(one["ms"][peer]["step"] for one in timed)
+            parts = {
+                "speed": theirs / sum(own),
+                "parallel": sum(own) / beside,
+                "seeds_ratio": USUAL / seeds,
+            }
+            rows.append(
+                {
+                    "question": f"{question.data}: {question.model} against {question.baseline}",
+                    "peer": peer,
+                    "seeds": seeds,
+                    "power": power,
+                    "minutes": seeds * question.epochs * STEPS[question.data] * beside / 60_000,
+                    **parts,
+                    "ratio": parts["speed"] * parts["parallel"] * parts["seeds_ratio"],
+                    "rounds": rounds,
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
 
 
 def main() -> None:
-    """Print seeds, time a seed, and their product, of both sides."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=60)
+    """Print the rows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=20)
     given = parser.parse_args()
-    row = f"{kernel_size_004().rows[0].spec}@cifar10"
-    timed = interleaved(row, list(SIDES), given.steps, given.rounds)
-    print("| side | spread of differences | found with 5 seeds | seeds for 80 % | ms a step |")
-    print("|---|--:|--:|--:|--:|")
-    needed = {}
-    for side, (score, rule) in SIDES.items():
-        deviation = spread(score)
-        size = DIFFERENCE / deviation
-        found = {n: found_share(rule, CONTRASTS, n, size, ROUNDS) for n in range(FEWEST, MOST + 1)}
-        needed[side] = next(n for n, share in found.items() if share >= POWER)
-        ms = timed["ms"][side]["step"]
-        print(
-            f"| {side} | {100 * deviation:.2f} points | {100 * found[USUAL]:.0f} % "
-            f"| {needed[side]} | {ms:.1f} |"
-        )
-    times = timed["times"]["lightning"]
-    share = needed["lightning"] / needed["convcompare"]
-    low, middle, high = (times[name] * share for name in ("low", "median", "high"))
-    print(
-        f"\nlightning takes {middle:.1f} times as long ({low:.1f} to {high:.1f}): "
-        f"{times['median']:.2f} times a step ({given.rounds} rounds of {given.steps} steps), "
-        f"{needed['lightning']} seeds against {needed['convcompare']}"
-    )
+    measure(given.rounds, given.steps)
 
 
 if __name__ == "__main__":
