@@ -13,7 +13,8 @@ import pytest
 
 from convcompare import cli
 from convcompare.store import atomic_files
-from convcompare.store.json_records import read_record, write_record
+from convcompare.store.files import FOLDER
+from convcompare.store.json_records import write_record
 from convcompare.store.lease import claim
 from convcompare.store.run_store import RunStore
 from tests.support.damage import DAMAGES, flip
@@ -177,7 +178,7 @@ def test_a_damaged_comparison_is_put_aside(store: Path, run: Run) -> None:
 
 def test_a_newer_record_and_a_run_that_is_written_are_left_alone(store: Path, run: Run) -> None:
     newer, written = (store / id_of(store, label) for label in COMPARE[3:])
-    record = read_record(newer / "run.json")
+    record = FOLDER.read_record(newer / "run.json")
     write_record(newer / "run.json", {**record, "schema_version": 2})
     flip(written / "weights.safetensors", written)
     lease = claim(written)

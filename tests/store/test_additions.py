@@ -9,7 +9,8 @@ import pytest
 
 from convcompare.core.errors import Damaged, StoreError
 from convcompare.store.check import examine, repair
-from convcompare.store.json_records import read_record, write_record
+from convcompare.store.files import FOLDER
+from convcompare.store.json_records import write_record
 from convcompare.store.robustness_record import (
     NO_ANSWER,
     ROBUSTNESS,
@@ -84,7 +85,9 @@ def test_a_record_names_files_of_its_own_alone(store: RunStore, name: str) -> No
 def test_an_addition_of_another_run_is_refused(store: RunStore) -> None:
     store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
     path = store.folder(trial().id) / "additions.json"
-    record = {name: one for name, one in read_record(path).items() if name != "schema_version"}
+    record = {
+        name: one for name, one in FOLDER.read_record(path).items() if name != "schema_version"
+    }
     write_record(path, {**record, "id": "0123456789ab"})
     with pytest.raises(StoreError, match="another run"):
         store.addition(trial().id, ROBUSTNESS)

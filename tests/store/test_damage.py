@@ -66,10 +66,11 @@ def test_a_damaged_comparison_is_passed_over_and_said(
 
 
 def test_a_name_of_a_file_elsewhere_is_no_file_of_a_run(store: Path, run: Run) -> None:
-    from convcompare.store.json_records import read_record, write_record
+    from convcompare.store.files import FOLDER
+    from convcompare.store.json_records import write_record
 
     path = next(store.glob("*/run.json"))
-    record = read_record(path)
+    record = FOLDER.read_record(path)
     write_record(path, {**record, "sha256": {**record["sha256"], "../../../secret": "00"}})
     result = run("runs", "latest")
     assert result.code == 4

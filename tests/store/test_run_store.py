@@ -11,8 +11,9 @@ from convcompare.core import process
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import StoreError
 from convcompare.store import atomic_files
+from convcompare.store.files import FOLDER
 from convcompare.store.json_fields import from_record, to_record
-from convcompare.store.json_records import read_record, write_record
+from convcompare.store.json_records import write_record
 from convcompare.store.run import Run, Trial
 from convcompare.store.run_store import RunStore
 from tests.support.trials import ENVIRONMENT, LOGITS, PREDICTIONS, epoch, finished, half_done, trial
@@ -154,9 +155,9 @@ def test_every_flipped_byte_of_a_record_is_noticed(store: RunStore) -> None:
             continue
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(StoreError):
-            read_record(path)
+            FOLDER.read_record(path)
     path.write_bytes(whole)
-    assert read_record(path) == {"schema_version": 1, "a": 1, "b": [1.5, "text"]}
+    assert FOLDER.read_record(path) == {"schema_version": 1, "a": 1, "b": [1.5, "text"]}
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "test_logits.npz"])
@@ -183,7 +184,7 @@ def test_a_newer_store_asks_for_an_upgrade(store: RunStore) -> None:
     atomic_files.make_folder(store.root)
     write_record(store.root / "record.json", {"schema_version": 99})
     with pytest.raises(StoreError) as caught:
-        read_record(store.root / "record.json")
+        FOLDER.read_record(store.root / "record.json")
     assert "upgrade" in (caught.value.hint or "")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from convcompare.store.json_records import read_record, write_record
+from convcompare.store.files import FOLDER
+from convcompare.store.json_records import write_record
 from convcompare.store.run_store import RunStore
 from tests.support.stores import DIVERGED, FINISHED, HALF_DONE, V1, contents
 
@@ -74,7 +75,7 @@ def test_every_record_has_a_version_and_that_of_a_newer_one_is_refused(
     assert all(json.loads(path.read_text())["schema_version"] == 1 for path in records)
     for name in ("run.json", "timing.json"):
         path = next((tmp_path / "runs").glob(f"*/{name}"))
-        record = read_record(path)
+        record = FOLDER.read_record(path)
         write_record(path, {**record, "schema_version": 2})
         result = run("runs")
         assert result.code == 4

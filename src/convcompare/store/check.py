@@ -124,10 +124,10 @@ def _look(read: Callable[[], object], aside: tuple[Path, ...], run_id: str = "")
 def _of_run(store: RunReader, run_id: str) -> Iterator[Damage]:
     """What is damaged of a run: of one that has ended the whole is to go, else the part."""
     folder = store.folder(run_id)
-    if not folder.is_dir():
+    if not store.files.is_folder(folder):
         yield Damage(damaged(folder, "it is not a folder"), (folder,), run_id)
         return
-    names = [name for name in atomic_files.names(folder) if not is_lease(name)]
+    names = [name for name in store.files.names(folder) if not is_lease(name)]
     if not names:  # a process died before it wrote a word
         return
     yield from _look(partial(store.trial, run_id), (folder,), run_id)
@@ -162,11 +162,11 @@ def _of_end(store: RunReader, run_id: str) -> Iterator[Damage]:
 
 def _of_beginning(store: RunReader, run_id: str) -> Iterator[Damage]:
     folder = store.folder(run_id)
-    if atomic_files.exists(folder / "error.json"):
+    if store.files.exists(folder / "error.json"):
         failure = folder / "error.json"
         yield from _look(partial(store.recorded, run_id, failure.name), (failure,), run_id)
-    for error, aside in checkpoints.damages(folder, run_id):
+    for error, aside in checkpoints.damages(store.files, folder, run_id):
         yield Damage(error, aside, run_id)
-    for name in atomic_files.names(folder / ANALYSES):
+    for name in store.files.names(folder / ANALYSES):
         read = partial(store.half_done_analysis, run_id, name.removesuffix(".npz"))
         yield from _look(read, (folder / ANALYSES / name,), run_id)

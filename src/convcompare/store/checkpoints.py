@@ -19,8 +19,9 @@ from typing import Any
 from convcompare.core.errors import StoreError, quote
 
 from . import atomic_files
+from .files import FOLDER, Files
 from .json_fields import from_record, to_record
-from .json_records import damaged, read_parsed, read_record, sha256, stamp, unseal, verified
+from .json_records import damaged, sha256, stamp, unseal
 from .run import Epoch
 
 CHECKPOINT = "checkpoint"
@@ -41,13 +42,14 @@ class Checkpoint:
 class CheckpointRef:
     """A state as its record names it; its tensors have not been looked at."""
 
+    files: Files
     path: Path
     sha256: str
     history: tuple[Epoch, ...]
 
     def read(self) -> Checkpoint:
         """Its tensors, verified; StoreError where they are not those that were written."""
-        return Checkpoint(self.history, verified(self.path, self.sha256))
+        return Checkpoint(self.history, self.files.verified(self.path, self.sha256))
 
 
 def save(
@@ -66,33 +68,35 @@ def save(
     }
     atomic_files.write(states / f"{name}.json", stamp(record), guard)
     guard()
-    numbers = sorted((number for number in _numbers(states) if number < epoch), reverse=True)
+    numbers = sorted(
+        (number for number in _numbers(FOLDER, states) if number < epoch), reverse=True
+    )
     kept = {name, *(f"{number:04}" for number in numbers[:1])}
     for other in atomic_files.names(states):
         if other == OLD_POINTER or other.partition(".")[0] not in kept:
             atomic_files.remove(states / other)
 
 
-def states(folder: Path, run_id: str) -> list[CheckpointRef | StoreError]:
+def states(files: Files, folder: Path, run_id: str) -> list[CheckpointRef | StoreError]:
     """The committed states, newest first; an error in place of one whose record is damaged."""
     found: list[CheckpointRef | StoreError] = []
-    for number in sorted(_numbers(folder / CHECKPOINT), reverse=True):
+    for number in sorted(_numbers(files, folder / CHECKPOINT), reverse=True):
         try:
-            found.append(_state(folder / CHECKPOINT / f"{number:04}.json", run_id))
+            found.append(_state(files, folder / CHECKPOINT / f"{number:04}.json", run_id))
         except StoreError as error:
             found.append(error)
-    if not found and atomic_files.exists(folder / CHECKPOINT / OLD_POINTER):
+    if not found and files.exists(folder / CHECKPOINT / OLD_POINTER):
         try:
-            found += _old_states(folder)
+            found += _old_states(files, folder)
         except StoreError as error:
             found.append(error)
     return found
 
 
-def newest(folder: Path, run_id: str) -> tuple[Checkpoint | None, str]:
+def newest(files: Files, folder: Path, run_id: str) -> tuple[Checkpoint | None, str]:
     """The newest whole state, None where there is none; and what was damaged on the way."""
     problems = []
-    for state in states(folder, run_id):
+    for state in states(files, folder, run_id):
         try:
             if isinstance(state, StoreError):
                 raise state
@@ -104,18 +108,18 @@ def newest(folder: Path, run_id: str) -> tuple[Checkpoint | None, str]:
     return None, _told(problems, "starts over")
 
 
-def damages(folder: Path, run_id: str) -> list[tuple[StoreError, tuple[Path, ...]]]:
+def damages(files: Files, folder: Path, run_id: str) -> list[tuple[StoreError, tuple[Path, ...]]]:
     """What is damaged of the states, each with all that belongs to that state."""
     found: list[tuple[StoreError, tuple[Path, ...]]] = []
     below = folder / CHECKPOINT
-    for number in _numbers(below):
+    for number in _numbers(files, below):
         record = below / f"{number:04}.json"
         try:
-            _state(record, run_id).read()
+            _state(files, record, run_id).read()
         except StoreError as error:
             found.append((error, (record, record.with_suffix(".safetensors"))))
-    if not _numbers(below) and atomic_files.exists(below / OLD_POINTER):
-        for state in states(folder, run_id):
+    if not _numbers(files, below) and files.exists(below / OLD_POINTER):
+        for state in states(files, folder, run_id):
             try:
                 if isinstance(state, StoreError):
                     raise state
@@ -129,36 +133,36 @@ def _told(problems: Sequence[str], consequence: str) -> str:
     return f"{'; '.join(problems)}: run {consequence}" if problems else ""
 
 
-def _numbers(folder: Path) -> list[int]:
-    return [
-        int(found[1]) for name in atomic_files.names(folder) if (found := _RECORD.fullmatch(name))
-    ]
+def _numbers(files: Files, folder: Path) -> list[int]:
+    return [int(found[1]) for name in files.names(folder) if (found := _RECORD.fullmatch(name))]
 
 
-def _state(path: Path, run_id: str) -> CheckpointRef:
+def _state(files: Files, path: Path, run_id: str) -> CheckpointRef:
     def build(record: Mapping[str, Any]) -> CheckpointRef:
         if record["id"] != run_id:
             raise damaged(path, "it is of another run")
         history = tuple(from_record(Epoch, epoch) for epoch in record["history"])
         if [epoch.epoch for epoch in history] != list(range(1, int(path.stem) + 1)):
             raise ValueError("epochs are missing")
-        return CheckpointRef(path.with_suffix(".safetensors"), str(record["sha256"]), history)
+        return CheckpointRef(
+            files, path.with_suffix(".safetensors"), str(record["sha256"]), history
+        )
 
-    return read_parsed(path, build)
+    return files.read_parsed(path, build)
 
 
-def _old_states(folder: Path) -> list[CheckpointRef | StoreError]:
+def _old_states(files: Files, folder: Path) -> list[CheckpointRef | StoreError]:
     """The states of a run that was begun by a version before these records."""
     pointer = folder / CHECKPOINT / OLD_POINTER
-    lines = atomic_files.read(folder / "history.jsonl").splitlines()
+    lines = files.content(folder / "history.jsonl").splitlines()
     history = [record for line in lines if (record := unseal(line)) is not None]
     found: list[CheckpointRef | StoreError] = []
-    for state in read_record(pointer).get("checkpoints", []):
+    for state in files.read_record(pointer).get("checkpoints", []):
         epoch = state["epoch"]
         path = pointer.with_name(f"{epoch:04}.safetensors")
         if len(history) < epoch:
             found.append(damaged(folder / "history.jsonl", f"it has no {quote(epoch)} epochs"))
         else:
             epochs = tuple(from_record(Epoch, line) for line in history[:epoch])
-            found.append(CheckpointRef(path, state["sha256"], epochs))
+            found.append(CheckpointRef(files, path, state["sha256"], epochs))
     return found

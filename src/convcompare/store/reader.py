@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from convcompare.core.errors import StoreError, UsageError, quote
 
-from . import atomic_files, checkpoints
+from . import checkpoints
 from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
-from .json_records import content, damaged, read_as, read_parsed, read_record, verified
+from .files import FOLDER, Files
+from .json_records import damaged
 from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
@@ -60,6 +61,7 @@ class RunReader:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.files: Files = FOLDER
         self.damage: list[StoreError] = []
         """What was found damaged by those who go on without it."""
 
@@ -73,13 +75,11 @@ class RunReader:
 
     def folders(self) -> list[str]:
         """The names of all folders of runs, those included in which nothing was begun."""
-        return [name for name in atomic_files.names(self.root) if _ID.fullmatch(name)]
+        return [name for name in self.files.names(self.root) if _ID.fullmatch(name)]
 
     def begun(self, run_id: str) -> bool:
         """Whether anything of a trial is there: a process may have died before it wrote a word."""
-        return any(
-            atomic_files.exists(self.folder(run_id) / name) for name in (*RECORDS, CHECKPOINT)
-        )
+        return any(self.files.exists(self.folder(run_id) / name) for name in (*RECORDS, CHECKPOINT))
 
     def find(self, prefix: str) -> str:
         """The one id that begins with `prefix`; UsageError where there are none or several."""
@@ -92,12 +92,12 @@ class RunReader:
 
     def finished(self, run_id: str) -> bool:
         """Whether the trial has ended, well or not."""
-        return atomic_files.exists(self.folder(run_id) / "run.json")
+        return self.files.exists(self.folder(run_id) / "run.json")
 
     def recorded(self, run_id: str, name: str = "run.json") -> Run:
         """The record of how a trial ended as it was written then."""
         path = self.folder(run_id) / name
-        run = read_as(path, Run)
+        run = self.files.read_as(path, Run)
         _check_id(path, run.id, run_id)
         return run
 
@@ -105,38 +105,38 @@ class RunReader:
         """The record of a trial that has ended, with the times that were measured afterwards."""
         run = self.recorded(run_id)
         timing = self.folder(run_id) / "timing.json"
-        return replace(run, timing=self.timing(run_id)) if atomic_files.exists(timing) else run
+        return replace(run, timing=self.timing(run_id)) if self.files.exists(timing) else run
 
     def timing(self, run_id: str) -> Timing:
         """What was measured of a run after it."""
         path = self.folder(run_id) / "timing.json"
-        _check_id(path, read_record(path).get("id", run_id), run_id)
-        return read_as(path, Timing)
+        _check_id(path, self.files.read_record(path).get("id", run_id), run_id)
+        return self.files.read_as(path, Timing)
 
     def step_time(self, key: str) -> Timing | None:
         """The time of a step that a budget was counted in; None where none was measured."""
         path = self.root / STEP_TIMES / f"{key}.json"
-        return read_as(path, Timing) if atomic_files.exists(path) else None
+        return self.files.read_as(path, Timing) if self.files.exists(path) else None
 
     def environment(self, run_id: str) -> Environment:
         """Where a trial was begun last."""
         path = self.folder(run_id) / "environment.json"
-        _check_id(path, read_record(path).get("id", run_id), run_id)
-        return read_as(path, Environment)
+        _check_id(path, self.files.read_record(path).get("id", run_id), run_id)
+        return self.files.read_as(path, Environment)
 
     def annotation(self, run_id: str) -> Annotation:
         """The tags and the note of a run; empty where it has none."""
         path = self.folder(run_id) / ANNOTATION
-        if not atomic_files.exists(path):
+        if not self.files.exists(path):
             return Annotation()
-        _check_id(path, read_record(path).get("id"), run_id)
-        return read_as(path, Annotation)
+        _check_id(path, self.files.read_record(path).get("id"), run_id)
+        return self.files.read_as(path, Annotation)
 
     def outcome(self, run_id: str) -> Run | None:
         """How a trial ended last: its record or that of its failure; None where it has not."""
         if self.finished(run_id):
             return self.run(run_id)
-        if atomic_files.exists(self.folder(run_id) / "error.json"):
+        if self.files.exists(self.folder(run_id) / "error.json"):
             return self.recorded(run_id, "error.json")
         return None
 
@@ -160,18 +160,18 @@ class RunReader:
         """StoreError unless the files of a run are those that its record names."""
         for name, digest in run.sha256.items():
             if weights or name != "weights.safetensors":
-                verified(self._named(run, name), digest)
+                self.files.verified(self._named(run, name), digest)
 
     def trial(self, run_id: str) -> Trial:
         """What a run was asked to be."""
         path = self.folder(run_id) / "trial.json"
-        trial = read_as(path, Trial)
+        trial = self.files.read_as(path, Trial)
         _check_id(path, trial.id, run_id)
         return trial
 
     def history(self, run_id: str) -> tuple[Epoch, ...]:
         """The epochs that a half-done trial has behind it, by the record of its newest state."""
-        for state in checkpoints.states(self.folder(run_id), run_id):
+        for state in checkpoints.states(self.files, self.folder(run_id), run_id):
             if isinstance(state, StoreError):
                 raise state
             return state.history
@@ -205,9 +205,9 @@ class RunReader:
         Empty if nothing was. Raises StoreError if the record is damaged or of another run.
         """
         path = self.folder(run_id) / ADDED
-        if not atomic_files.exists(path):
+        if not self.files.exists(path):
             return {}
-        record = read_parsed(path, _addition_record)
+        record = self.files.read_parsed(path, _addition_record)
         _check_id(path, record["id"], run_id)
         return dict(record["sha256"])
 
@@ -227,7 +227,7 @@ class RunReader:
     def verify_additions(self, run_id: str) -> None:
         """StoreError unless what was measured after a run is what was written."""
         for file, digest in self.additions(run_id).items():
-            verified(self.folder(run_id) / ADDITIONS / file, digest)
+            self.files.verified(self.folder(run_id) / ADDITIONS / file, digest)
 
     def half_done_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """The same of a run that has not ended, None where there is none.
@@ -237,10 +237,10 @@ class RunReader:
         from .npz import from_npz
 
         path = self.folder(run_id) / ANALYSES / f"{name}.npz"
-        if not atomic_files.exists(path):
+        if not self.files.exists(path):
             return None
         try:
-            arrays = from_npz(content(path))
+            arrays = from_npz(self.files.content(path))
         except ValueError as error:
             raise damaged(path, str(error)) from error
         _check_id(path, str(arrays.pop(RUN, run_id)), run_id)
@@ -248,7 +248,7 @@ class RunReader:
 
     def weights(self, run: Run) -> bytes:
         """The final weights, as safetensors."""
-        return verified(
+        return self.files.verified(
             self._named(run, "weights.safetensors"), run.sha256.get("weights.safetensors")
         )
 
@@ -257,14 +257,14 @@ class RunReader:
 
         Where the newest is damaged it is the one before.
         """
-        return checkpoints.newest(self.folder(run_id), run_id)
+        return checkpoints.newest(self.files, self.folder(run_id), run_id)
 
     def removed(self) -> list[Trial]:
         """The trials that had ended here and were removed; a damaged record is noted."""
         found = []
-        for name in atomic_files.names(self.root / REMOVED):
+        for name in self.files.names(self.root / REMOVED):
             with self.noting():
-                found.append(read_as(self.root / REMOVED / name, Trial))
+                found.append(self.files.read_as(self.root / REMOVED / name, Trial))
         return found
 
     def comparisons(self) -> list[str]:
@@ -276,12 +276,12 @@ class RunReader:
         return self._records_of(STEP_TIMES)
 
     def _records_of(self, folder: str) -> list[str]:
-        names = atomic_files.names(self.root / folder)
+        names = self.files.names(self.root / folder)
         return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
     def comparison(self, name: str) -> dict[str, Any]:
         """What was compared, by which command, as `Comparison.record` gives it."""
-        return read_parsed(self.root / COMPARISONS / f"{name}.json", _comparison)
+        return self.files.read_parsed(self.root / COMPARISONS / f"{name}.json", _comparison)
 
     def comparison_records(self) -> list[dict[str, Any]]:
         """The records of all comparisons, oldest first; a damaged one is noted in `damage`."""
@@ -301,7 +301,7 @@ class RunReader:
     def _read(self, path: Path, digest: str | None) -> dict[str, npt.NDArray[Any]]:
         from .npz import from_npz
 
-        data = verified(path, digest)
+        data = self.files.verified(path, digest)
         try:
             return from_npz(data)
         except ValueError as error:

@@ -31,7 +31,7 @@ from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .json_fields import to_record
-from .json_records import damaged, sha256, stamp, verified, write_record
+from .json_records import damaged, sha256, stamp, write_record
 from .lease import Lease, claim, held, hold, holder, is_lease
 from .reader import (
     ADDED,
@@ -120,7 +120,7 @@ class RunStore(RunReader):
     def place(self, run_id: str) -> Environment | None:
         """Where a half-done run was made so far, None where it has not begun; its steps must go on
         as they were. Raises StoreError where the record is damaged."""
-        if not atomic_files.exists(self.folder(run_id) / "environment.json"):
+        if not self.files.exists(self.folder(run_id) / "environment.json"):
             return None
         return self.environment(run_id)
 
@@ -168,7 +168,7 @@ class RunStore(RunReader):
     def parcel(self, run: Run) -> dict[str, bytes]:
         """The binary files of a run that has ended, by name, as `adopt` takes them."""
         folder = self.folder(run.id)
-        return {name: verified(folder / name, sha) for name, sha in run.sha256.items()}
+        return {name: self.files.verified(folder / name, sha) for name, sha in run.sha256.items()}
 
     def adopt(self, run: Run, parcel: Mapping[str, bytes]) -> Run:
         """Commit a run that ended in another store; one that is here already stays as it is.
@@ -235,7 +235,7 @@ class RunStore(RunReader):
         folder, found = self.folder(run_id), other.additions(run_id)
         with self._mine(run_id) as guard:
             for file, digest in found.items():
-                data = verified(other.folder(run_id) / ADDITIONS / file, digest)
+                data = other.files.verified(other.folder(run_id) / ADDITIONS / file, digest)
                 atomic_files.make_folder(folder / ADDITIONS)
                 atomic_files.write(folder / ADDITIONS / file, data, guard)
             if found:
