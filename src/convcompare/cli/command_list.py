@@ -45,6 +45,8 @@ COMMANDS: Mapping[str, str] = {
     "accuracy.",
     "runs merge": "Check the runs and comparisons of another store, and copy those that this one "
     "lacks.",
+    "runs pack": "Put runs that have ended into one file, which every command reads as a store.",
+    "runs unpack": "Make a folder of a file of `runs pack`.",
     "runs tag": "Put a tag on runs, to find them again.",
     "runs note": "Keep a note with a run, or show it.",
     "runs rm": "Remove runs for good, after asking.",

@@ -116,12 +116,14 @@ def _store(folder: Path) -> Check:
     if not atomic_files.exists(folder):
         return Check("store", f"{quote(folder)} is not there yet")
     try:
-        found = examine(RunStore(folder))
+        store = RunStore(folder)
+        found = examine(store)
     except ConvcompareError as error:
         return Check("store", error.message, "error", error.hint or "", error.exit_code)
     text = f"{found.runs} runs, {found.comparisons} comparisons in {quote(folder)}"
     if not found.findings:
         return Check("store", f"{text}, all sound")
     text += f", {len(found.findings)} damaged: {found.findings[0].error.message}"
-    hint = "`convcompare runs check` names all of it, `--repair` puts it aside"
+    remedy = store.files.remedy if store.files.read_only else "`--repair` puts it aside"
+    hint = f"`convcompare runs check` names all of it, {remedy}"
     return Check("store", text, "error", hint, StoreError.exit_code)

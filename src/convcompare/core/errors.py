@@ -106,6 +106,13 @@ def quote(text: object, limit: int = 120) -> str:
     return f"`{shown}`"
 
 
+def shell_word(text: object) -> str:
+    """A name from outside as one word of a command that a hint shows."""
+    import shlex
+
+    return shlex.quote(printable(text))
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """``"did you mean `kernel`?"`` where a known word is close, else None."""
     lower = {name.lower(): name for name in known}

@@ -44,6 +44,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def several(number: int, noun: str) -> str:
+    """A number of things: ``1 run``, ``1,200 runs``."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def epochs(value: float) -> str:
     """Passes over the training images: ``15``, and ``12.4`` where the last was cut short."""
     return count(round(value)) if value == round(value) else f"{value:,.3g}"

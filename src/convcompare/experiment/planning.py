@@ -12,7 +12,6 @@ from convcompare.comparison.score import LAST, Score, choose
 from convcompare.core.config import Runtime, recipe, recipe_name
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
-from convcompare.store import atomic_files
 
 from . import foreign_code
 from .budget import MATCHES
@@ -54,6 +53,9 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     from .shapes import shape_of
     from .trial_grid import grid
 
+    store = RunStore(request.store)
+    if not request.dry_run:
+        store.require_folder()
     runtime = _runtime(request, max(config.devices for config in configs))
     executor = _executor(request.executor, runtime, reporter)
     precision, reason = choose_precision(request.precision, runtime.device)
@@ -76,7 +78,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     configs = [with_epochs_of(config, dataset.train.labels) for config in configs]
     candidates = _candidates(models, configs, dataset, reporter)
     if not request.dry_run:
-        atomic_files.check_writable(request.store)
+        store.check_writable()
     if executor == "ray":
         from .workers.ray_cluster import on_cluster
 
@@ -88,7 +90,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         trials=grid(candidates, dataset, request.seeds),
         conditions=_conditions(dataset, configs, runtime, loading_seconds, notes, score, sizes),
         runtime=runtime,
-        store=RunStore(request.store),
+        store=store,
         precision_reason=reason,
         baseline=baseline.label,
         sources=sources,

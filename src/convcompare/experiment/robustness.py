@@ -116,6 +116,7 @@ def measure_stored(
     runs = runs if fresh else lacking(comparison, store)
     if not runs:
         return 0
+    store.require_folder()
     from convcompare.data.load import load_dataset
     from convcompare.training.hardware import choose_runtime
 

@@ -148,6 +148,13 @@ def read(path: Path, limit: int = LARGEST) -> bytes:
         return disk.read(path, limit)
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file to read a part of."""
+    with _explained("read", path), path.open("rb") as file:
+        yield file
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of the file at `path`, in little memory."""
     with _explained("read", path):
@@ -183,6 +190,37 @@ def make_folder(path: Path) -> None:
             disk.sync_folder(folder.parent)
     if not missing:
         collect(path)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill with `put`, which gets the name `path` at the end; on an error it goes.
+
+    Raises StoreError if anything but an empty folder has that name.
+    """
+    make_folder(path.parent)
+    temporary = path.with_name(f"{TEMPORARY}{_signature()}")
+    make_folder(temporary)
+    try:
+        yield temporary
+        for folder in (temporary, *(one for one in temporary.rglob("*") if one.is_dir())):
+            disk.sync_folder(folder)
+        with _explained("make", path):
+            if path.is_dir():
+                disk.rmdir(path)
+        move(temporary, path)
+    except BaseException:
+        with suppress(StoreError):
+            remove(temporary)
+        raise
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file that nobody reads yet, below a `new_folder`."""
+    if not path.parent.is_dir():
+        make_folder(path.parent)
+    with _explained("write", path):
+        disk.create(path, _filler(content))
 
 
 def touch(path: Path) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 from convcompare.core.errors import Damaged, StoreError
 
 from . import atomic_files, checkpoints
-from .json_records import damaged
 from .lease import is_lease
 from .reader import (
     ADDED,
@@ -59,15 +58,17 @@ def examine(store: RunReader) -> Examination:
     runs, comparisons = store.folders(), store.comparisons()
     found: list[Damage] = []
     for run_id in runs:
-        if first := list(_of_run(store, run_id)):
+        if first := list(damages_of(store, run_id)):
             known = {finding.error.message for finding in first}
-            found += [one for one in _of_run(store, run_id) if one.error.message in known]
+            found += [one for one in damages_of(store, run_id) if one.error.message in known]
     for name in comparisons:
         path = store.root / COMPARISONS / f"{name}.json"
         found += _look(partial(store.comparison, name), (path,))
     for key in store.step_times():
         path = store.root / STEP_TIMES / f"{key}.json"
         found += _look(partial(store.step_time, key), (path,))
+    known = {finding.error.message for finding in found}
+    found += [Damage(one, ()) for one in store.files.damages() if one.message not in known]
     return Examination(len(runs), len(comparisons), tuple(found))
 
 
@@ -88,7 +89,7 @@ def repair(store: RunStore, finding: Damage, place: str) -> list[Path]:
             "wait until it has ended, or stop it",
         )
     with lease:
-        still = {one.error.message for one in _of_run(store, finding.run_id)}
+        still = {one.error.message for one in damages_of(store, finding.run_id)}
         return _move(store, finding.aside, place) if finding.error.message in still else []
 
 
@@ -121,11 +122,11 @@ def _look(read: Callable[[], object], aside: tuple[Path, ...], run_id: str = "")
     return []
 
 
-def _of_run(store: RunReader, run_id: str) -> Iterator[Damage]:
+def damages_of(store: RunReader, run_id: str) -> Iterator[Damage]:
     """What is damaged of a run: of one that has ended the whole is to go, else the part."""
     folder = store.folder(run_id)
     if not store.files.is_folder(folder):
-        yield Damage(damaged(folder, "it is not a folder"), (folder,), run_id)
+        yield Damage(store.files.damaged(folder, "it is not a folder"), (folder,), run_id)
         return
     names = [name for name in store.files.names(folder) if not is_lease(name)]
     if not names:  # a process died before it wrote a word

@@ -21,7 +21,7 @@ from convcompare.core.errors import StoreError, quote
 from . import atomic_files
 from .files import FOLDER, Files
 from .json_fields import from_record, to_record
-from .json_records import damaged, sha256, stamp, unseal
+from .json_records import sha256, stamp, unseal
 from .run import Epoch
 
 CHECKPOINT = "checkpoint"
@@ -140,7 +140,7 @@ def _numbers(files: Files, folder: Path) -> list[int]:
 def _state(files: Files, path: Path, run_id: str) -> CheckpointRef:
     def build(record: Mapping[str, Any]) -> CheckpointRef:
         if record["id"] != run_id:
-            raise damaged(path, "it is of another run")
+            raise files.damaged(path, "it is of another run")
         history = tuple(from_record(Epoch, epoch) for epoch in record["history"])
         if [epoch.epoch for epoch in history] != list(range(1, int(path.stem) + 1)):
             raise ValueError("epochs are missing")
@@ -161,7 +161,9 @@ def _old_states(files: Files, folder: Path) -> list[CheckpointRef | StoreError]:
         epoch = state["epoch"]
         path = pointer.with_name(f"{epoch:04}.safetensors")
         if len(history) < epoch:
-            found.append(damaged(folder / "history.jsonl", f"it has no {quote(epoch)} epochs"))
+            found.append(
+                files.damaged(folder / "history.jsonl", f"it has no {quote(epoch)} epochs")
+            )
         else:
             epochs = tuple(from_record(Epoch, line) for line in history[:epoch])
             found.append(CheckpointRef(files, path, state["sha256"], epochs))

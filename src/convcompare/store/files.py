@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from convcompare.core.errors import StoreError, quote
+from convcompare.core.errors import Damaged, StoreError, quote
 
 from . import atomic_files
 from .json_fields import from_record
-from .json_records import damaged, sha256, unseal
+from .json_records import REPAIR, damaged, sha256, unseal
 from .run import SCHEMA_VERSION
 
 LARGEST_RECORD = 32 << 20
@@ -29,6 +29,8 @@ class Files(ABC):
     """What a reader needs of the place where a store is."""
 
     read_only = False
+    remedy = REPAIR
+    """What helps if one of them is damaged."""
 
     @abstractmethod
     def names(self, folder: Path) -> list[str]:
@@ -50,17 +52,17 @@ class Files(ABC):
         """The bytes of a file, if they are those that a record names; else Damaged."""
         data = self.content(path)
         if sha256(data) != digest:
-            raise damaged(path, "its bytes are not those that were written")
+            raise self.damaged(path, "its bytes are not those that were written")
         return data
 
     def read_record(self, path: Path) -> dict[str, Any]:
         """A record; StoreError if it is damaged or newer than this version."""
         record = unseal(self.content(path, LARGEST_RECORD))
         if record is None:
-            raise damaged(path, "it is not the record that was written")
+            raise self.damaged(path, "it is not the record that was written")
         version = record.get("schema_version", 0)
         if not isinstance(version, int):
-            raise damaged(path, "it has no version")
+            raise self.damaged(path, "it has no version")
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"{quote(path, 300)} was written by a newer convcompare",
@@ -74,11 +76,15 @@ class Files(ABC):
         try:
             return build(record)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise damaged(path, f"{type(error).__name__} {error}") from error
+            raise self.damaged(path, f"{type(error).__name__} {error}") from error
 
     def read_as(self, path: Path, cls: type[T]) -> T:
         """A record as the dataclass `cls`; StoreError if it is damaged or is no such record."""
         return self.read_parsed(path, lambda record: from_record(cls, record))
+
+    def damaged(self, path: Path, what: str) -> Damaged:
+        """The error for a file that is not what was written."""
+        return damaged(path, what, self.remedy)
 
     def damages(self) -> list[StoreError]:
         """What is wrong with the place itself, beside what is wrong with its records."""
@@ -103,20 +109,20 @@ class Folder(Files):
     def content(self, path: Path, limit: int = atomic_files.LARGEST) -> bytes:
         """The bytes of a regular file."""
         if not atomic_files.exists(path):
-            raise damaged(path, "it is missing")
+            raise self.damaged(path, "it is missing")
         if path.is_dir():
-            raise damaged(path, "it is a folder")
+            raise self.damaged(path, "it is a folder")
         if not path.is_file():
-            raise damaged(path, "it is not a regular file")
+            raise self.damaged(path, "it is not a regular file")
         if path.stat().st_size > limit:
-            raise damaged(path, "it is larger than what was written")
+            raise self.damaged(path, "it is larger than what was written")
         return atomic_files.read(path, limit)
 
     def verified(self, path: Path, digest: str | None) -> bytes:
         """The same; a large file that is another one is found out in little memory."""
         large = path.is_file() and path.stat().st_size > _AT_ONCE
         if large and atomic_files.sha256(path) != digest:
-            raise damaged(path, "its bytes are not those that were written")
+            raise self.damaged(path, "its bytes are not those that were written")
         return super().verified(path, digest)
 
 

@@ -14,6 +14,9 @@ from convcompare.core.errors import Damaged, quote
 from . import atomic_files
 from .run import SCHEMA_VERSION
 
+REPAIR = "`convcompare runs check --repair` puts it aside, and the same command makes it anew"
+"""What helps if a file of a folder is damaged."""
+
 
 def write_record(
     path: Path, record: Mapping[str, Any], guard: atomic_files.Guard | None = None
@@ -44,12 +47,9 @@ def unseal(data: bytes) -> dict[str, Any] | None:
         return None
 
 
-def damaged(path: Path, what: str) -> Damaged:
+def damaged(path: Path, what: str, hint: str = REPAIR) -> Damaged:
     """The error for a file of the store that is not what was written."""
-    return Damaged(
-        f"{quote(path, 300)} is damaged: {what}",
-        "`convcompare runs check --repair` puts it aside, and the same command makes it anew",
-    )
+    return Damaged(f"{quote(path, 300)} is damaged: {what}", hint)
 
 
 def sha256(data: bytes) -> str:

@@ -21,7 +21,6 @@ from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .files import FOLDER, Files
-from .json_records import damaged
 from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
@@ -57,11 +56,11 @@ class Predictions:
 
 
 class RunReader:
-    """The runs below one folder, for who reads them: nothing here writes."""
+    """The runs of one folder or of one pack, for who reads them: nothing here writes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.files: Files = FOLDER
+        self.files = _files(root)
         self.damage: list[StoreError] = []
         """What was found damaged by those who go on without it."""
 
@@ -98,7 +97,7 @@ class RunReader:
         """The record of how a trial ended as it was written then."""
         path = self.folder(run_id) / name
         run = self.files.read_as(path, Run)
-        _check_id(path, run.id, run_id)
+        self._check_id(path, run.id, run_id)
         return run
 
     def run(self, run_id: str) -> Run:
@@ -110,7 +109,7 @@ class RunReader:
     def timing(self, run_id: str) -> Timing:
         """What was measured of a run after it."""
         path = self.folder(run_id) / "timing.json"
-        _check_id(path, self.files.read_record(path).get("id", run_id), run_id)
+        self._check_id(path, self.files.read_record(path).get("id", run_id), run_id)
         return self.files.read_as(path, Timing)
 
     def step_time(self, key: str) -> Timing | None:
@@ -121,7 +120,7 @@ class RunReader:
     def environment(self, run_id: str) -> Environment:
         """Where a trial was begun last."""
         path = self.folder(run_id) / "environment.json"
-        _check_id(path, self.files.read_record(path).get("id", run_id), run_id)
+        self._check_id(path, self.files.read_record(path).get("id", run_id), run_id)
         return self.files.read_as(path, Environment)
 
     def annotation(self, run_id: str) -> Annotation:
@@ -129,7 +128,7 @@ class RunReader:
         path = self.folder(run_id) / ANNOTATION
         if not self.files.exists(path):
             return Annotation()
-        _check_id(path, self.files.read_record(path).get("id"), run_id)
+        self._check_id(path, self.files.read_record(path).get("id"), run_id)
         return self.files.read_as(path, Annotation)
 
     def outcome(self, run_id: str) -> Run | None:
@@ -166,7 +165,7 @@ class RunReader:
         """What a run was asked to be."""
         path = self.folder(run_id) / "trial.json"
         trial = self.files.read_as(path, Trial)
-        _check_id(path, trial.id, run_id)
+        self._check_id(path, trial.id, run_id)
         return trial
 
     def history(self, run_id: str) -> tuple[Epoch, ...]:
@@ -208,7 +207,7 @@ class RunReader:
         if not self.files.exists(path):
             return {}
         record = self.files.read_parsed(path, _addition_record)
-        _check_id(path, record["id"], run_id)
+        self._check_id(path, record["id"], run_id)
         return dict(record["sha256"])
 
     def addition(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
@@ -220,7 +219,7 @@ class RunReader:
             if file.partition(".")[0] == name:
                 path = self.folder(run_id) / ADDITIONS / file
                 arrays = self._read(path, digest)
-                _check_id(path, str(arrays.pop(RUN, run_id)), run_id)
+                self._check_id(path, str(arrays.pop(RUN, run_id)), run_id)
                 return arrays
         return None
 
@@ -242,8 +241,8 @@ class RunReader:
         try:
             arrays = from_npz(self.files.content(path))
         except ValueError as error:
-            raise damaged(path, str(error)) from error
-        _check_id(path, str(arrays.pop(RUN, run_id)), run_id)
+            raise self.files.damaged(path, str(error)) from error
+        self._check_id(path, str(arrays.pop(RUN, run_id)), run_id)
         return arrays
 
     def weights(self, run: Run) -> bytes:
@@ -305,13 +304,28 @@ class RunReader:
         try:
             return from_npz(data)
         except ValueError as error:
-            raise damaged(path, str(error)) from error
+            raise self.files.damaged(path, str(error)) from error
+
+    def _check_id(self, path: Path, found: object, run_id: str) -> None:
+        if found != run_id:
+            raise self.files.damaged(path, "it is the record of another run")
 
     def _named(self, run: Run, name: str) -> Path:
         """A file that a record names, which must be one of those that runs have."""
         if name not in BINARIES and not _ANALYSIS.fullmatch(name):
-            raise damaged(self.folder(run.id) / "run.json", f"it names the file {quote(name)}")
+            raise self.files.damaged(
+                self.folder(run.id) / "run.json", f"it names the file {quote(name)}"
+            )
         return self.folder(run.id) / name
+
+
+def _files(root: Path) -> Files:
+    """Those of the folder of a store, or of its pack."""
+    if not root.is_file():
+        return FOLDER
+    from .pack import Pack
+
+    return Pack(root)
 
 
 def _addition_record(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -338,8 +352,3 @@ def _comparison(record: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(record[key], kind):
             raise TypeError(f"{key} is not as it was written")
     return dict(record)
-
-
-def _check_id(path: Path, found: object, run_id: str) -> None:
-    if found != run_id:
-        raise damaged(path, "it is the record of another run")

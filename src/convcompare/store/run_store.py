@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convcompare.core.errors import StoreError
+from convcompare.core.errors import StoreError, quote, shell_word
 
 from . import atomic_files, checkpoints
 from .annotation import Annotation
@@ -63,8 +63,22 @@ class RunStore(RunReader):
         super().__init__(root)
         self._leases: dict[str, Lease] = {}
 
+    def require_folder(self) -> None:
+        """StoreError if the store is a pack, which is only read."""
+        if self.files.read_only:
+            raise StoreError(
+                f"{quote(self.root, 300)} is a pack of runs, which is only read",
+                f"`convcompare runs unpack {shell_word(self.root)} FOLDER` makes a folder of it",
+            )
+
+    def check_writable(self) -> None:
+        """Fail now, not after an hour: make the folder of the store and write a file in it."""
+        self.require_folder()
+        atomic_files.check_writable(self.root)
+
     def claim(self, run_id: str) -> Lease | None:
         """The right to write a run, where no other process has it; release it at the end."""
+        self.require_folder()
         lease = claim(self.folder(run_id))
         if lease:
             self._leases[run_id] = lease
@@ -72,11 +86,11 @@ class RunStore(RunReader):
 
     def holder(self, run_id: str) -> str:
         """Who writes a run, in words; empty where nobody does."""
-        return holder(self.folder(run_id))
+        return "" if self.files.read_only else holder(self.folder(run_id))
 
     def held(self, run_id: str) -> bool:
         """Whether a process that may be alive writes a run."""
-        return held(self.folder(run_id))
+        return not self.files.read_only and held(self.folder(run_id))
 
     @contextmanager
     def lock(self, run_id: str, told: Callable[[str], None] = lambda _: None) -> Iterator[Lease]:
@@ -84,12 +98,14 @@ class RunStore(RunReader):
 
         After a second `told` hears who has it.
         """
+        self.require_folder()
         with hold(self.folder(run_id), told=told) as lease:
             self._leases[run_id] = lease
             yield lease
 
     def tidy(self, run_id: str) -> None:
         """Clear a run that has ended of what its process did not: it died, or the disk refused."""
+        self.require_folder()
         folder = self.folder(run_id)
         kept = {*RECORDS, *BINARIES, ANALYSES, ADDITIONS}
         places = (folder, folder / ANALYSES, folder / ADDITIONS)
@@ -243,11 +259,13 @@ class RunStore(RunReader):
 
     def keep_step_time(self, key: str, timing: Timing) -> None:
         """Keep the time of a step for every later budget."""
+        self.require_folder()
         atomic_files.make_folder(self.root / STEP_TIMES)
         write_record(self.root / STEP_TIMES / f"{key}.json", to_record(timing))
 
     def annotate(self, run_id: str, annotation: Annotation) -> None:
         """Keep tags and a note beside a run, whether or not somebody writes it."""
+        self.require_folder()
         path = self.folder(run_id) / ANNOTATION
         if annotation == Annotation():
             atomic_files.remove(path)
@@ -256,6 +274,7 @@ class RunStore(RunReader):
 
     def forget(self, run_id: str) -> None:
         """Start a trial over: its record goes first, so that no half of it can pass for a whole."""
+        self.require_folder()
         if not atomic_files.exists(self.folder(run_id)):
             return
         with self._mine(run_id) as guard:
@@ -269,6 +288,7 @@ class RunStore(RunReader):
 
         Of one that had ended it stays known that it was there: its results could be seen.
         """
+        self.require_folder()
         if self.finished(run_id):
             with suppress(StoreError):  # damaged, perhaps why it is removed
                 trial = self.trial(run_id)
@@ -285,6 +305,7 @@ class RunStore(RunReader):
     @contextmanager
     def _mine(self, run_id: str) -> Iterator[atomic_files.Guard]:
         """What raises LeaseLost where this store has lost a run; one without a lease is claimed."""
+        self.require_folder()
         lease = self._leases.get(run_id)
         if lease and not lease.released:
             lease.check()
@@ -301,5 +322,6 @@ class RunStore(RunReader):
 
     def add_comparison(self, name: str, record: Mapping[str, Any]) -> None:
         """Keep the record of a comparison, over an earlier one of that name."""
+        self.require_folder()
         atomic_files.make_folder(self.root / COMPARISONS)
         write_record(self.root / COMPARISONS / f"{name}.json", record)

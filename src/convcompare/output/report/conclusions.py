@@ -78,8 +78,8 @@ def _counts(found: Sequence[Finding]) -> str:
 
 
 def _place(store: RunStore, folder: Path | None) -> str | None:
-    """The path from a report to the store; None if the store lies elsewhere."""
-    if folder is None:
+    """The path from a report to the store; None if the store lies elsewhere, or is one file."""
+    if folder is None or store.files.read_only:
         return None
     root, here = store.root.resolve(), folder.resolve()
     if not root.is_relative_to(here.parent):

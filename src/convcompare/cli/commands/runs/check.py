@@ -46,6 +46,8 @@ def check(
 
     kind = check_format(format)
     opened = RunStore(store)
+    if repair:
+        opened.require_folder()
     examination = examine(opened)
     if not examination.runs and not examination.comparisons:
         raise UsageError(
@@ -84,16 +86,13 @@ def _repair(store: RunStore, examination: Examination) -> dict[Damage, list[Path
 
 
 def _words(examination: Examination, moved: int) -> str:
-    read = f"{_several(examination.runs, 'run')}, {_several(examination.comparisons, 'comparison')}"
+    runs = formatting.several(examination.runs, "run")
+    read = f"{runs}, {formatting.several(examination.comparisons, 'comparison')}"
     found = len(examination.findings)
     if not found:
         return f"{read}: all is as it was written"
     aside = f", {moved} of them put aside" if moved else ""
-    return f"{read}: {_several(found, 'file')} damaged{aside}"
-
-
-def _several(number: int, what: str) -> str:
-    return f"{formatting.count(number)} {what}{'' if number == 1 else 's'}"
+    return f"{read}: {formatting.several(found, 'file')} damaged{aside}"
 
 
 def _to_json(examination: Examination, moved: dict[Damage, list[Path]]) -> dict[str, object]:

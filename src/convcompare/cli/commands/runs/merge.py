@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 
 def merge(
-    other: Annotated[Path, typer.Argument(help="The store to take runs from.", metavar="STORE")],
+    other: Annotated[
+        Path,
+        typer.Argument(help="The store, or the pack of one, to take runs from.", metavar="STORE"),
+    ],
     store: o.Store = Path("runs"),
 ) -> None:
     """Check the runs and comparisons of another store, and copy those that this one lacks.
 
     $ convcompare runs merge ../laptop/runs
+    $ convcompare runs merge laptop.ccpack
 
     Tags and notes come with their runs. A run that is here already stays as it is, and the other
     store is only read. Exit code 4 if something in it is damaged; the rest is copied.
@@ -32,6 +36,7 @@ def merge(
     from convcompare.store.run_store import RunStore
 
     there, here = RunStore(other), RunStore(store)
+    here.require_folder()
     if other.resolve() == store.resolve():
         raise UsageError("a store is not merged with itself", "`--store DIR` names the other one")
     ids = [run_id for run_id in there.ids() if there.finished(run_id)]

@@ -51,6 +51,7 @@ def rm(
     from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
+    opened.require_folder()
     if not (runs or failed or older_than):
         raise UsageError(
             "no run is named", "ids, networks, `--failed` or `--older-than 30d` say which"

@@ -39,6 +39,7 @@ def tag(
     from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
+    opened.require_folder()
     tags = [checked(one.strip()) for one in tag.split(",")]
     for run_id in named_runs(opened, runs):
         before = opened.annotation(run_id)
