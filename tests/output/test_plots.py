@@ -36,10 +36,11 @@ from convcompare.output.plots.figure import (
 )
 from convcompare.output.plots.kinds.accuracy_vs_compute import ahead
 from convcompare.output.plots.kinds.accuracy_vs_cost import pareto
-from convcompare.output.plots.kinds.confusion_matrix import confused, confusion
+from convcompare.output.plots.kinds.confusion_matrix import confused
 from convcompare.output.plots.kinds.learning_curves import band
 from convcompare.output.plots.source import Source, draw
 from convcompare.output.plots.style import COLOURS, looks, short
+from convcompare.store.predictions import GivenClasses
 from convcompare.store.run_store import Predictions, RunStore
 from tests.support.own_code import own_code_here
 
@@ -193,7 +194,8 @@ def test_confusion_matrices_count_every_test_image(drawings: Any, folder: Path) 
 
 def test_a_confusion_matrix_by_hand() -> None:
     logits = np.eye(3, dtype=np.float32)[[0, 1, 1, 2, 0, 1]]
-    found = confusion(Predictions(logits, np.array([0, 1, 0, 2, 0, 2])), 3)
+    predictions = Predictions(logits, np.array([0, 1, 0, 2, 0, 2]))
+    found = GivenClasses.of(predictions).confusion(3)
     assert found.tolist() == [[2, 1, 0], [0, 1, 0], [0, 1, 1]]
     assert confused(found.astype(float)) == [(0, 1), (2, 1)]
 

@@ -13,7 +13,7 @@ from convcompare.core.errors import UsageError
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
-from . import beginnings, collapse, predictions, run_flags
+from . import beginnings, collapse, run_flags
 from .claims.examined import Key, questions, sides
 from .collapse import Collapse
 from .comparison import Comparison
@@ -59,7 +59,7 @@ class Assessment:
         for group in self.comparison.groups:
             for run in group.finished:
                 try:
-                    return run_flags.chance_level(self.store.predictions(run).labels)
+                    return run_flags.chance_level(self.store.given_classes(run).labels)
                 except UsageError:  # recorded without labels
                     continue
         return 1 / max(2, len(self.comparison.conditions.classes))
@@ -294,8 +294,7 @@ class Assessment:
         return PairTests(self._hits)
 
     def _hits(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        found = self.store.predictions(run)
-        return predictions.hits(found.logits, found.labels)
+        return self.store.given_classes(run).hits
 
     def _marked(self, each: bool, timed: bool) -> Iterator[tuple[str, str]]:
         """Each mark of a network once, with the seeds that it is on; of many networks together."""

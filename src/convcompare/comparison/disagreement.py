@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convcompare.core.errors import UsageError
-from convcompare.store.reader import Predictions
+from convcompare.store.predictions import Predictions
 from convcompare.store.run_store import RunStore
 
 from .model_runs import ModelRuns

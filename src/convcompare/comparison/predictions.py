@@ -56,7 +56,11 @@ def confusion_matrix(logits: Logits, labels: Labels) -> npt.NDArray[np.int64]:
 
 def class_accuracies(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
     """The share of each class's images that is right (classes,): nan for one without images."""
-    matrix = confusion_matrix(logits, labels)
+    return accuracies_of(confusion_matrix(logits, labels))
+
+
+def accuracies_of(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The same of a confusion matrix (classes, classes)."""
     images = matrix.sum(1)
     shares = np.full(len(matrix), np.nan)
     np.divide(np.diag(matrix), images, out=shares, where=images > 0)

@@ -13,6 +13,7 @@ import numpy as np
 from convcompare.core.errors import DataError, UsageError, quote
 from convcompare.data.dataset import Sources
 from convcompare.store.cost import Environment
+from convcompare.store.omission import CLASSES, LOGITS, WEIGHTS
 from convcompare.store.reader import RunReader
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
@@ -60,8 +61,9 @@ class Repetition:
         then, now = _end(self.run), _end(self.again)
         ended = Agreement("end", then == now, "" if then == now else f"{then} / {now}")
         parts = [ended, _metrics(self.run, self.again)]
-        parts += [self._logits()] if "test_logits.npz" in self.run.sha256 else []
-        parts += [self._weights()] if "weights.safetensors" in self.run.sha256 else []
+        parts += [self._logits()] if LOGITS in self.run.sha256 else []
+        parts += [self._classes()] if CLASSES in self.run.sha256 else []
+        parts += [self._weights()] if WEIGHTS in self.run.sha256 else []
         return parts
 
     def environment(self) -> list[tuple[str, Any, Any]]:
@@ -69,8 +71,20 @@ class Repetition:
         then, now = vars(self.run.environment), vars(self.again.environment)
         return [(name, then[name], now[name]) for name in then if then[name] != now[name]]
 
+    def _classes(self) -> Agreement:
+        """Of a run whose logits were left out of its pack."""
+        if LOGITS not in self.again.sha256:
+            return Agreement("classes", False, "there are none now")
+        then = self.stored.given_classes(self.run).given
+        now = self.scratch.given_classes(self.again).given
+        if then.shape != now.shape:
+            return Agreement("classes", False, f"{len(then):,} / {len(now):,} images")
+        other = int((then != now).sum())
+        detail = f"{other:,} of {len(then):,} images classed otherwise" if other else ""
+        return Agreement("classes", not other, detail)
+
     def _logits(self) -> Agreement:
-        if "test_logits.npz" not in self.again.sha256:
+        if LOGITS not in self.again.sha256:
             return Agreement("logits", False, "there are none now")
         then = self.stored.predictions(self.run).logits
         now = self.scratch.predictions(self.again).logits
@@ -85,7 +99,7 @@ class Repetition:
         )
 
     def _weights(self) -> Agreement:
-        if "weights.safetensors" not in self.again.sha256:
+        if WEIGHTS not in self.again.sha256:
             return Agreement("weights", False, "there are none now")
         data = self.stored.weights(self.run), self.scratch.weights(self.again)
         if data[0] == data[1]:

@@ -152,7 +152,7 @@ def damages_of(store: RunReader, run_id: str) -> Iterator[Damage]:
 def _of_end(store: RunReader, run_id: str) -> Iterator[Damage]:
     folder = store.folder(run_id)
     try:
-        run = store.recorded(run_id)
+        run = store.kept(run_id)
     except StoreError as error:
         yield Damage(error, (folder,), run_id)
         return

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -17,14 +17,21 @@ from convcompare.core.version import __version__
 
 from . import atomic_files
 from .check import damages_of
+from .json_fields import to_record
 from .json_records import sha256, stamp
+from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, stand_in
+from .omission import without as those_left
 from .pack import KIND, MANIFEST, MOST_DEFLATED, VERSION, Pack
-from .reader import ADDITIONS, COMPARISONS, RECORDS, REMOVED, STEP_TIMES, RunReader
+from .reader import ADDITIONS, ANALYSES, COMPARISONS, RECORDS, REMOVED, STEP_TIMES, RunReader
 
 COMPRESSED = ".npz"
 """What is compressed already."""
 WORTH = 0.95
 """A file that deflates to more of its size is stored."""
+
+
+PARTS = (WEIGHTS, LOGITS)
+"""Files of a run that may be left out; those of its analyses may be as well."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,19 @@ class Packed:
     size: int
 
 
-def pack(store: RunReader, run_ids: Collection[str], path: Path) -> Packed:
+def pack(
+    store: RunReader,
+    run_ids: Collection[str],
+    path: Path,
+    without: Collection[str] = (),
+    first_seed: Collection[str] = (),
+) -> Packed:
     """Write runs that have ended, and what belongs to them, into a file.
 
     The comparisons are those of which every run in the store is among them. Of all runs of the
-    store, the times of steps are packed as well.
+    store, the times of steps are packed as well. The files of a run that `without` names are left
+    out, and of a network's seeds but the first those that `first_seed` names; for logits the
+    classes stay that they give.
 
     Raises StoreError, and writes nothing, if anything of it is damaged.
     """
@@ -48,13 +63,16 @@ def pack(store: RunReader, run_ids: Collection[str], path: Path) -> Packed:
         for damage in damages_of(store, run_id):
             raise damage.error
     comparisons = _comparisons(store, set(run_ids))
-    names = sorted([*_of_runs(store, run_ids), *comparisons, *_beside(store, run_ids)])
+    first, named = _first_seeds(store, run_ids), {*without, *first_seed}
+    entries = dict[str, bytes | None].fromkeys([*comparisons, *_beside(store, run_ids)])
+    for run_id in run_ids:
+        entries |= _of_run(store, run_id, set(without) if run_id in first else named)
 
     def fill(file: IO[bytes]) -> None:
         digests = {}
         with zipfile.ZipFile(file, "w") as archive:
-            for name in names:
-                data = store.files.content(store.root / name)
+            for name, made in sorted(entries.items()):
+                data = store.files.content(store.root / name) if made is None else made
                 digests[name] = sha256(data)
                 _add(archive, name, data)
             manifest = {
@@ -72,6 +90,12 @@ def pack(store: RunReader, run_ids: Collection[str], path: Path) -> Packed:
     return Packed(len(run_ids), len(comparisons), path.stat().st_size)
 
 
+def part_of(name: str) -> str:
+    """The word for a file of a run: ``weights``, ``logits``, or an analysis, as ``features``."""
+    words = {WEIGHTS: "weights", LOGITS: "logits"}
+    return words.get(name, name.removeprefix(f"{ANALYSES}/").removesuffix(".npz"))
+
+
 def unpack(pack: Pack, folder: Path) -> int:
     """Make a folder of a pack, which may not be there or must be empty; how many files it has.
 
@@ -84,13 +108,48 @@ def unpack(pack: Pack, folder: Path) -> int:
     return len(members)
 
 
-def _of_runs(store: RunReader, run_ids: Collection[str]) -> Iterator[str]:
+def _first_seeds(store: RunReader, run_ids: Iterable[str]) -> set[str]:
+    """Of each network the run of its smallest seed."""
+    first: dict[str, tuple[int, str]] = {}
     for run_id in run_ids:
-        named = [*RECORDS, *store.recorded(run_id).sha256]
-        named += [f"{ADDITIONS}/{name}" for name in store.additions(run_id)]
-        for name in named:
-            if store.files.exists(store.folder(run_id) / name):
-                yield f"{run_id}/{name}"
+        trial = store.trial(run_id)
+        network = replace(trial, seed=0).id
+        first[network] = min((trial.seed, run_id), first.get(network, (trial.seed, run_id)))
+    return {run_id for _, run_id in first.values()}
+
+
+def _of_run(store: RunReader, run_id: str, out: Collection[str]) -> dict[str, bytes | None]:
+    """The files of a run by their names in a pack; the bytes of those that only the pack has."""
+    omission, made = _omission(store, run_id, out)
+    named = [*RECORDS, *those_left(store.kept(run_id).sha256, omission)]
+    named += [f"{ADDITIONS}/{name}" for name in store.additions(run_id)]
+    there = [name for name in named if store.files.exists(store.folder(run_id) / name)]
+    return {f"{run_id}/{name}": None for name in there} | {
+        f"{run_id}/{name}": data for name, data in made.items()
+    }
+
+
+def _omission(
+    store: RunReader, run_id: str, out: Collection[str]
+) -> tuple[Omission | None, dict[str, bytes]]:
+    """What a pack is to leave out of a run, and the files that say so and stand for it."""
+    from .npz import to_npz
+
+    before, run = store.omission(run_id), store.kept(run_id)
+    left_out = [name for name in run.sha256 if name in out]
+    made: dict[str, bytes] = {}
+    if LOGITS in left_out:
+        classes = stand_in(store.predictions(run))
+        if classes:
+            made[CLASSES] = to_npz(classes.to_arrays())
+        else:
+            left_out.remove(LOGITS)
+    if not left_out:
+        return before, {}
+    earlier = before or Omission(run_id, (), {})
+    digests = {**earlier.sha256, **{name: sha256(data) for name, data in made.items()}}
+    omission = Omission(run_id, tuple(sorted({*earlier.left_out, *left_out})), digests)
+    return omission, made | {OMISSION: stamp(to_record(omission))}
 
 
 def _comparisons(store: RunReader, run_ids: Collection[str]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,11 @@ from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .files import FOLDER, Files
+from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, without
+from .predictions import GivenClasses, Predictions
 from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays
-    import numpy as np
     import numpy.typing as npt
 
 COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
@@ -33,8 +34,11 @@ ANALYSES = "analyses"
 ANNOTATION = "annotation.json"
 ADDITIONS, ADDED = "additions", "additions.json"
 """What was measured of a run after it, and the record of that."""
-RECORDS = ("trial.json", "environment.json", "run.json", "timing.json", ADDED, ANNOTATION)
-BINARIES = ("weights.safetensors", "test_logits.npz")
+RECORDS = (
+    *("trial.json", "environment.json", "run.json", "timing.json"),
+    *(ADDED, ANNOTATION, OMISSION),
+)
+BINARIES = (WEIGHTS, LOGITS, CLASSES)
 PASSING = (CHECKPOINT, "error.json", "history.jsonl")
 """What a run has only until it has ended."""
 HELD_OUT = "held-out"
@@ -45,14 +49,6 @@ _ANALYSIS = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)
 _ADDITION = re.compile(r"[a-z][a-z_-]*\.[0-9a-f]{12}\.npz", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
 """The name of the folder of a run."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a trained network gives for images: logits (n, classes) beside labels (n,)."""
-
-    logits: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
 
 
 class RunReader:
@@ -101,10 +97,32 @@ class RunReader:
         return run
 
     def run(self, run_id: str) -> Run:
-        """The record of a trial that has ended, with the times that were measured afterwards."""
-        run = self.recorded(run_id)
+        """The record of a trial that has ended, with the times that were measured afterwards.
+
+        It names the files that are there: those that a pack left out are not among them.
+        """
+        run = self.kept(run_id)
         timing = self.folder(run_id) / "timing.json"
         return replace(run, timing=self.timing(run_id)) if self.files.exists(timing) else run
+
+    def kept(self, run_id: str) -> Run:
+        """The record of how a trial ended, without the files that a pack left out."""
+        run, omission = self.recorded(run_id), self.omission(run_id)
+        if omission is None:
+            return run
+        digests = {name: run.sha256[name] for name in without(run.sha256, omission)}
+        return replace(run, sha256={**digests, **omission.sha256})
+
+    def omission(self, run_id: str) -> Omission | None:
+        """What a pack left out of a run; None if nothing."""
+        path = self.folder(run_id) / OMISSION
+        if not self.files.exists(path):
+            return None
+        omission = self.files.read_as(path, Omission)
+        self._check_id(path, omission.id, run_id)
+        if not omission.sha256.keys() <= {CLASSES}:
+            raise self.files.damaged(path, "it names other files than it may")
+        return omission
 
     def timing(self, run_id: str) -> Timing:
         """What was measured of a run after it."""
@@ -158,7 +176,7 @@ class RunReader:
     def verify(self, run: Run, weights: bool = False) -> None:
         """StoreError unless the files of a run are those that its record names."""
         for name, digest in run.sha256.items():
-            if weights or name != "weights.safetensors":
+            if weights or name != WEIGHTS:
                 self.files.verified(self._named(run, name), digest)
 
     def trial(self, run_id: str) -> Trial:
@@ -177,14 +195,35 @@ class RunReader:
         return ()
 
     def predictions(self, run: Run) -> Predictions:
-        """The logits of the test split after the last epoch, and the labels beside them."""
-        arrays = self._arrays(run, "test_logits.npz")
+        """The logits of the test split after the last epoch, and the labels beside them.
+
+        Raises UsageError if a pack left them out, or the run was recorded without labels.
+        """
+        if CLASSES in run.sha256:
+            raise UsageError(
+                f"the logits of run {run.id} were left out when it was packed",
+                "the store that was packed has them, and `convcompare compare … --fresh` makes "
+                "them again",
+            )
+        arrays = self._arrays(run, LOGITS)
         if "labels" not in arrays:
             raise UsageError(
                 f"run {run.id} was recorded without the labels of its test images",
                 "`convcompare compare … --fresh` records them",
             )
         return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
+
+    def given_classes(self, run: Run) -> GivenClasses:
+        """The class that was given to each image of the test split, and the right one.
+
+        Raises UsageError if the run was recorded without labels.
+        """
+        if CLASSES not in run.sha256:
+            return GivenClasses.of(self.predictions(run))
+        try:
+            return GivenClasses.from_arrays(self._arrays(run, CLASSES))
+        except (KeyError, ValueError) as error:
+            raise self.files.damaged(self.folder(run.id) / CLASSES, str(error)) from error
 
     def held_out(self, run: Run) -> Predictions | None:
         """The logits of the training images that were held out; None where none were kept."""
@@ -247,9 +286,7 @@ class RunReader:
 
     def weights(self, run: Run) -> bytes:
         """The final weights, as safetensors."""
-        return self.files.verified(
-            self._named(run, "weights.safetensors"), run.sha256.get("weights.safetensors")
-        )
+        return self.files.verified(self._named(run, WEIGHTS), run.sha256.get(WEIGHTS))
 
     def checkpoint(self, run_id: str) -> tuple[Checkpoint | None, str]:
         """The newest whole state of a half-done trial; and, in words, what of it was damaged.

@@ -33,6 +33,8 @@ from .cost import Environment, Timing
 from .json_fields import to_record
 from .json_records import damaged, sha256, stamp, write_record
 from .lease import Lease, claim, held, hold, holder, is_lease
+from .omission import LOGITS, OMISSION, WEIGHTS, Omission, without
+from .predictions import Predictions
 from .reader import (
     ADDED,
     ADDITIONS,
@@ -45,7 +47,6 @@ from .reader import (
     REMOVED,
     RUN,
     STEP_TIMES,
-    Predictions,
     RunReader,
 )
 from .run import Epoch, Run, Trial
@@ -168,8 +169,8 @@ class RunStore(RunReader):
             if not self.finished(run.id):
                 digests = {}
                 for name, data in (
-                    ("weights.safetensors", weights),
-                    ("test_logits.npz", None if predictions is None else to_npz(vars(predictions))),
+                    (WEIGHTS, weights),
+                    (LOGITS, None if predictions is None else to_npz(vars(predictions))),
                 ):
                     if data is not None:
                         atomic_files.write(folder / name, data, guard)
@@ -186,20 +187,26 @@ class RunStore(RunReader):
         folder = self.folder(run.id)
         return {name: self.files.verified(folder / name, sha) for name, sha in run.sha256.items()}
 
-    def adopt(self, run: Run, parcel: Mapping[str, bytes]) -> Run:
+    def adopt(self, run: Run, parcel: Mapping[str, bytes], omission: Omission | None = None) -> Run:
         """Commit a run that ended in another store; one that is here already stays as it is.
+
+        `omission` says what the other store is without.
 
         Raises StoreError for files that are not those of its record.
         """
         folder = self.folder(run.id)
-        for name, digest in run.sha256.items():
+        digests = {name: run.sha256[name] for name in without(run.sha256, omission)}
+        digests |= dict(omission.sha256) if omission else {}
+        for name, digest in digests.items():
             if name not in parcel or sha256(parcel[name]) != digest:
                 raise damaged(folder / name, "its bytes are not those that were sent")
         with self._mine(run.id) as guard:
             if not self.finished(run.id):
-                for name in run.sha256:
+                for name in digests:
                     atomic_files.make_folder((folder / name).parent)
                     atomic_files.write(folder / name, parcel[name], guard)
+                if omission:
+                    write_record(folder / OMISSION, to_record(omission), guard)
             return self._commit(run, guard)
 
     def _commit(self, run: Run, guard: atomic_files.Guard) -> Run:
@@ -278,7 +285,7 @@ class RunStore(RunReader):
         if not atomic_files.exists(self.folder(run_id)):
             return
         with self._mine(run_id) as guard:
-            ended = ("run.json", "timing.json", ADDED)
+            ended = ("run.json", "timing.json", ADDED, OMISSION)
             for name in (*ended, *PASSING, *BINARIES, ANALYSES, ADDITIONS):
                 guard()
                 atomic_files.remove(self.folder(run_id) / name)

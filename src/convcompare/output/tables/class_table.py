@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from convcompare.comparison.assessment import Assessment
-from convcompare.comparison.predictions import class_accuracies
+from convcompare.comparison.predictions import accuracies_of
 from convcompare.core import formatting
 
 from .table import Column, Table
@@ -19,15 +19,15 @@ def class_table(assessment: Assessment) -> Table:
     For each network but the baseline a second column has the difference from it, in points.
     """
     groups = [group for group in assessment.comparison.groups if group.finished]
-    predictions = {
-        group.label: [assessment.store.predictions(run) for run in group.finished]
+    given = {
+        group.label: [assessment.store.given_classes(run) for run in group.finished]
         for group in groups
     }
     found = {
-        label: np.mean([class_accuracies(one.logits, one.labels) for one in several], axis=0)
-        for label, several in predictions.items()
+        label: np.mean([accuracies_of(one.confusion(one.classes)) for one in several], axis=0)
+        for label, several in given.items()
     }
-    labels = next(iter(predictions.values()))[0].labels
+    labels = next(iter(given.values()))[0].labels
     images = np.bincount(labels, minlength=len(next(iter(found.values()))))
     baseline = assessment.comparison.baseline
     base = baseline if baseline in found else groups[0].label

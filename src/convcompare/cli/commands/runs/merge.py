@@ -57,12 +57,12 @@ def merge(
 def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
     """Copy a run whose every byte is what its record says; whether it was."""
     try:
-        run = there.recorded(run_id)
-        parcel = there.parcel(run)
+        run, omission = there.recorded(run_id), there.omission(run_id)
+        parcel = there.parcel(there.kept(run_id))
         there.verify_additions(run_id)
         with here.lock(run_id):
             here.begin(there.trial(run_id), there.environment(run_id))
-            here.adopt(run, parcel)
+            here.adopt(run, parcel, omission)
             timing = there.run(run_id).timing
             if timing is not None:
                 here.save_timing(run_id, timing)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convcompare.core import formatting
-from convcompare.core.errors import UsageError, quote
+from convcompare.core.errors import UsageError, one_of, quote
 
 from ... import completions as c
 from ... import options as o
@@ -19,6 +19,9 @@ from ...run_choice import named_runs
 
 if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore
+
+
+_PART = "Leave out a part {}: weights, logits, features, gradients … (repeatable)."
 
 
 def pack(
@@ -34,6 +37,19 @@ def pack(
     out: Annotated[Path, o.option("--out", "-o", panel=o.OUTPUT, help="The file to write.")] = Path(
         "runs.ccpack"
     ),
+    without: Annotated[
+        list[str] | None,
+        o.option("--without", metavar="PART", panel=o.STORE, help=_PART.format("of every run")),
+    ] = None,
+    first_seed: Annotated[
+        list[str] | None,
+        o.option(
+            "--first-seed",
+            metavar="PART",
+            panel=o.STORE,
+            help=_PART.format("of a network's seeds but the first"),
+        ),
+    ] = None,
     replace: Annotated[
         bool, o.option("--replace", panel=o.OUTPUT, help="Write it in place of one that is there.")
     ] = False,
@@ -44,20 +60,24 @@ def pack(
     $ convcompare runs pack
     $ convcompare runs pack kernels --out kernels.ccpack
     $ convcompare runs latest --store kernels.ccpack
+    $ convcompare runs pack --without weights --first-seed features
 
     Everything is verified before it is packed, and each file of the pack whenever it is read.
-    `runs unpack` gives back the same bytes; the store stays as it is.
+    `runs unpack` gives back the same bytes; the store stays as it is. Without the logits, the class
+    that each test image was given is kept in their place: accuracies and confusion matrices stay.
     """
     from convcompare.store import packing
     from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
+    parts = {"--without": without or [], "--first-seed": first_seed or []}
     chosen = _chosen(opened, names or [])
     ended = [run_id for run_id in chosen if opened.finished(run_id)]
     if not ended:
         raise UsageError(f"no run in {quote(store)} has ended", "`convcompare runs` lists all")
+    out_of = [_files(opened, ended, option, words) for option, words in parts.items()]
     _check_free(out, replace)
-    packed = packing.pack(opened, ended, out)
+    packed = packing.pack(opened, ended, out, *out_of)
     if len(ended) < len(chosen):
         left = formatting.several(len(chosen) - len(ended), "run")
         show_warning(f"{left} not ended and not packed", "the same command goes on with them")
@@ -81,6 +101,21 @@ def _chosen(store: RunStore, names: Sequence[str]) -> list[str]:
         else:
             found += named_runs(store, [name])
     return list(dict.fromkeys(found))
+
+
+def _files(
+    store: RunStore, run_ids: Sequence[str], option: str, words: Sequence[str]
+) -> frozenset[str]:
+    """The files that words name; UsageError for a word of none that these runs have."""
+    from convcompare.store.packing import PARTS, part_of
+
+    recorded = {name for one in run_ids for name in store.recorded(one).sha256} if words else set()
+    known = {part_of(name): name for name in (*recorded, *PARTS)}
+    message = f"`{option}` cannot be {{}}"
+    return frozenset(
+        known[one_of([*known], word, message.format(quote(word)), ", ".join(sorted(known)))]
+        for word in words
+    )
 
 
 def _check_free(path: Path, replace: bool) -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
     from convcompare.comparison.model_runs import ModelRuns
-    from convcompare.store.run_store import Predictions
 
     from ..source import Source
 
@@ -48,17 +47,10 @@ def confusion_matrix(source: Source) -> list[Drawing]:
     return drawings
 
 
-def confusion(predictions: Predictions, classes: int) -> npt.NDArray[np.int64]:
-    """Test images by class (rows) and by the class that was given to them (columns)."""
-    given = predictions.logits.argmax(axis=1)
-    cells = np.bincount(classes * predictions.labels + given, minlength=classes**2)
-    return cells.reshape(classes, classes)
-
-
 def mean_confusion(source: Source, group: ModelRuns) -> Matrix:
     """The mean of the confusion matrices of a model's finished runs."""
     n = len(source.classes)
-    every = [confusion(predictions, n) for predictions in source.predictions(group)]
+    every = [source.store.given_classes(run).confusion(n) for run in group.finished]
     return np.asarray(np.mean(every, axis=0), np.float64)
 
 

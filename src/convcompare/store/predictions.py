@@ -1,0 +1,83 @@
+"""What a trained network says of each test image, as a run keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the list of the runs needs no arrays
+    import numpy as np
+    import numpy.typing as npt
+
+NO_CLASS = -1
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a trained network gives for images: logits (n, classes) beside labels (n,)."""
+
+    logits: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class GivenClasses:
+    """The class that a trained network gives each of n images, beside the right one.
+
+    ``given`` and ``labels`` are ints (n,) from 0 to ``classes`` - 1; ``given`` is `NO_CLASS` if the
+    logits of the image are not finite.
+    """
+
+    given: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    classes: int
+
+    @classmethod
+    def of(cls, predictions: Predictions) -> GivenClasses:
+        """Those of the largest logits; of equal ones the first counts."""
+        import numpy as np
+
+        logits, labels = predictions.logits, predictions.labels
+        given = np.where(np.isfinite(logits).all(1), logits.argmax(1), NO_CLASS)
+        return cls(given, labels.astype("int64"), logits.shape[1])
+
+    @property
+    def hits(self) -> npt.NDArray[np.bool_]:
+        """Which images are right: (n,). ValueError if one has no class."""
+        self._check()
+        right: npt.NDArray[np.bool_] = self.given == self.labels
+        return right
+
+    def confusion(self, classes: int) -> npt.NDArray[np.int64]:
+        """Images by class (rows) and by given class (columns). ValueError if one has none."""
+        import numpy as np
+
+        self._check()
+        cells = np.bincount(classes * self.labels + self.given, minlength=classes**2)
+        return cells.reshape(classes, classes)
+
+    def _check(self) -> None:
+        if (self.given == NO_CLASS).any():
+            raise ValueError("logits must be finite")
+
+    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """As named arrays, for NPZ, in the smallest integers that hold the classes."""
+        import numpy as np
+
+        small = np.min_scalar_type(self.classes - 1)
+        return {
+            "given": self.given.astype(small),
+            "labels": self.labels.astype(small),
+            "classes": np.array(self.classes),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> GivenClasses:
+        """From such arrays; ValueError if they do not fit each other."""
+        given, labels = (arrays[name].astype("int64") for name in ("given", "labels"))
+        classes = int(arrays["classes"].item())
+        if given.ndim != 1 or given.shape != labels.shape or not len(given):
+            raise ValueError("classes (n,) and labels (n,)")
+        if min(given.min(), labels.min()) < 0 or max(given.max(), labels.max()) >= classes:
+            raise ValueError(f"classes must be 0 to {classes - 1}")
+        return cls(given, labels, classes)
