@@ -192,6 +192,19 @@ def test_a_report_is_written_with_all_it_needs(
     assert len(page) < 1_000_000
 
 
+@pytest.mark.parametrize(("figures", "drawn"), [("verdicts, seeds", 2), ("none", 0)])
+def test_a_report_has_the_figures_that_are_asked_for(
+    run: Run, hostile_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    figures: str, drawn: int,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(hostile_store.parent)
+    assert run("report", "--figures", figures, "--out", str(tmp_path / "one")).code == 0
+    markdown = (tmp_path / "one/report.md").read_text()
+    assert markdown.count("](figures/") == 2 * drawn
+    assert len([*(tmp_path / "one").glob("figures/*")]) == 2 * drawn
+    assert run("report", "--figures", "verdict").code == 2
+
+
 @pytest.mark.torture
 def test_the_same_records_give_the_same_files(
     run: Run, hostile_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -128,7 +128,13 @@ def figures() -> list[str]:
     return [*names_of("figure"), *names_of("metric")]
 
 
+def drawn() -> list[str]:
+    """The kinds of figures of a report."""
+    return ["none", *names_of("plot")]
+
+
 column_lists = listed(columns)
+plot_lists = listed(drawn)
 figure_lists = listed(figures)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,9 @@ from .. import completions as c
 from .. import options as o
 from ..console import talk
 from ..output import emit_paths, end
+
+if TYPE_CHECKING:
+    from convcompare.output.report.sections import Section
 
 
 def report(
@@ -26,6 +30,16 @@ def report(
     out: Annotated[
         Path, o.option("--out", "-o", panel=o.OUTPUT, help="Folder (convcompare-report).")
     ] = Path("convcompare-report"),
+    figures: Annotated[
+        str | None,
+        o.option(
+            "--figures",
+            metavar="KINDS",
+            panel=o.OUTPUT,
+            help="Draw only these kinds, with commas, or none (all of the study).",
+            autocompletion=c.plot_lists,
+        ),
+    ] = None,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
 ) -> None:
@@ -33,6 +47,7 @@ def report(
 
     $ convcompare report
     $ convcompare report --out reports/monday
+    $ convcompare report --figures verdicts,accuracy
 
     The page holds all that it shows, and opens from disk; nothing is trained.
     """
@@ -44,11 +59,26 @@ def report(
     from convcompare.output.report.sections import select
     from convcompare.store.run_store import RunStore
 
+    kinds = None if figures is None else _kinds(figures)
     opened = RunStore(store)
     sections = select(names or [], opened, Sources(default_cache(), data_dir))
+    if kinds is not None:
+        sections = [_drawing_only(kinds, section) for section in sections]
     with styled(), talk().status("reading the runs") as status:
         document = compose(sections, out, status.update)
         status.update("writing the figures and the page")
         paths = write_report(document, out)
     emit_paths(paths)
     end(opened)
+
+
+def _kinds(text: str) -> frozenset[str]:
+    """Kinds of figures, with commas between them, or `none`; UsageError for another word."""
+    from convcompare.core.registry import register
+
+    words = [word.strip() for word in text.split(",")]
+    return frozenset(register.plot[word].name for word in words if words != ["none"])
+
+
+def _drawing_only(kinds: frozenset[str], section: Section) -> Section:
+    return replace(section, figures=tuple(one for one in section.figures if one in kinds))
