@@ -236,7 +236,7 @@ def read(
     Args:
         names: A study, models, or runs by the beginning of their ids, as ``convcompare plot``
             takes them [default: the latest comparison].
-        store: Folder of the run records [default: CONVCOMPARE_STORE, or runs].
+        store: Folder of the run records, or a pack of it [default: CONVCOMPARE_STORE, or runs].
         data_dir: Folder with data sets that you have.
         columns: Further columns of the table.
         verdict_on: Figures that verdicts are about [default: those of the comparison].

@@ -86,7 +86,7 @@ HELP: Mapping[str, str] = {
     "weights": "Keep the final weights of each run; tables and figures do not need them "
     "[default: keep].",
     "shard": "Run part I of N of the trials, without a table: for job arrays.",
-    "store": "Folder of the run records [default: runs].",
+    "store": "Folder of the run records, or a pack of it [default: runs].",
     "data_dir": "Folder with data sets that you have, laid out as torchvision does.",
     "fresh": "Train again what has finished before.",
     "dry_run": "Print the plan and stop.",
