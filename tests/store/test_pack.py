@@ -201,6 +201,8 @@ def test_some_runs_are_packed_with_their_comparisons(store: Path, run: Run) -> N
     assert not RunReader(Path("two")).step_times()
     assert run("runs", "pack", "three", "--out", "three").code == 0
     assert len(RunReader(Path("three")).comparisons()) == 2
+    assert run("runs", "pack", "latest", "--out", "latest").code == 0
+    assert Path("latest").read_bytes() == Path("three").read_bytes()
     assert run("runs", "pack", "nothing-like-it", "--out", "none").code == 2
     assert not Path("none").exists()
 
@@ -274,12 +276,13 @@ def test_every_damaged_byte_is_found(packed: Path, run: Run) -> None:
     assert result.code == 4 and "--repair" not in result.err
 
 
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 0.999, 1])
 def test_a_part_of_a_pack_is_refused(packed: Path, run: Run, share: float) -> None:
+    """A pack holds archives of arrays, whose ends are not its own; so has one with bytes after."""
     data = packed.read_bytes()
-    packed.write_bytes(data[: int(share * len(data))])
+    packed.write_bytes(data[: int(share * len(data))] if share < 1 else data + b"more")
     for command in (("runs", "--store"), ("runs", "check", "--store"), ("runs", "unpack")):
-        refused(run, *command, str(packed), says="is damaged: it breaks off")
+        refused(run, *command, str(packed), says="is damaged: its end is not that of a pack")
 
 
 @pytest.mark.parametrize(("change", "says"), HOSTILE.values(), ids=HOSTILE.keys())

@@ -20,6 +20,21 @@ Named = Annotated[
 ]
 
 
+def is_comparison(store: RunStore, name: str) -> bool:
+    """Whether a comparison is so called, or the latest one is meant."""
+    from convcompare.comparison.selection import LATEST, known_records
+
+    return name == LATEST or name in known_records(store)
+
+
+def trials_of(store: RunStore, comparison: str) -> list[str]:
+    """The ids of the runs of a comparison, those that are not there included."""
+    from convcompare.comparison.selection import select
+
+    record = select(store, [comparison]).record()
+    return [run_id for model in record["models"] for run_id in model["trials"]]
+
+
 def named_runs(store: RunStore, names: Sequence[str]) -> list[str]:
     """The ids of the runs of networks that match a name, else of those that begin with it.
 

@@ -153,7 +153,7 @@ class Pack(Files):
             whole = file.seek(0, 2)
             infos, begins = _directory(file), _begins(file)
         if infos is None and begins:
-            raise self.damaged(self.root, "it breaks off")
+            raise self.damaged(self.root, "its end is not that of a pack")
         if infos is None:
             raise self._foreign("it is no zip archive")
         found: dict[str, PackedFile] = {}

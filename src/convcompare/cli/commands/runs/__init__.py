@@ -16,6 +16,7 @@ from ... import completions as c
 from ... import options as o
 from ...arguments import parse_columns, parse_figures
 from ...output import View, emit_assessment, emit_json, emit_table, emit_text, end
+from ...run_choice import is_comparison, trials_of
 from ...run_list import STATUSES, RunFilter, listed, run_table, state
 
 if TYPE_CHECKING:
@@ -103,9 +104,10 @@ def runs(
             "`--verdict-on` is for a comparison", "`convcompare runs latest --verdict-on …`"
         )
     if name is None:
-        part = RunFilter(model, dataset, status, _trials_of(opened, comparison), tag)
+        among = None if comparison is None else frozenset(trials_of(opened, comparison))
+        part = RunFilter(model, dataset, status, among, tag)
         _list(opened, part, kind, out, verbose)
-    elif _is_comparison(opened, name):
+    elif is_comparison(opened, name):
         view = View.parse(names, sort, verbose)
         emit_assessment(_assessed(opened, name, figures, all_pairs), kind, out, view)
     else:
@@ -135,21 +137,6 @@ def _assessed(store: RunStore, name: str, figures: tuple[str, ...], all_pairs: b
 
     found = select(store, [name])
     return Assessment(replace(found, verdict_on=figures or found.verdict_on), store, all_pairs)
-
-
-def _is_comparison(store: RunStore, name: str) -> bool:
-    from convcompare.comparison.selection import LATEST, known_records
-
-    return name == LATEST or name in known_records(store)
-
-
-def _trials_of(store: RunStore, comparison: str | None) -> frozenset[str] | None:
-    if comparison is None:
-        return None
-    from convcompare.comparison.selection import select
-
-    record = select(store, [comparison]).record()
-    return frozenset(run_id for model in record["models"] for run_id in model["trials"])
 
 
 def _record(store: RunStore, prefix: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ... import completions as c
 from ... import options as o
 from ...console import out as results
 from ...console import show_warning
-from ...run_choice import named_runs
+from ...run_choice import is_comparison, named_runs, trials_of
 
 if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore
@@ -28,7 +28,7 @@ def pack(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Comparisons, networks, patterns such as 'cnn:*', or runs (all that have ended).",
+            help="Comparisons, `latest`, networks, patterns such as 'cnn:*', or runs (all).",
             metavar="NAME",
             autocompletion=c.selected_names,
             show_default=False,
@@ -88,19 +88,14 @@ def pack(
 
 def _chosen(store: RunStore, names: Sequence[str]) -> list[str]:
     """The ids of all runs, or of those that are named."""
-    from convcompare.comparison.selection import known_records
-
+    there = store.ids()
     if not names:
-        return store.ids()
-    known, there = known_records(store), set(store.ids())
+        return there
     found: list[str] = []
     for name in names:
-        if name in known:
-            trials = [one for model in known[name]["models"] for one in model["trials"]]
-            found += [run_id for run_id in trials if run_id in there]
-        else:
-            found += named_runs(store, [name])
-    return list(dict.fromkeys(found))
+        named = is_comparison(store, name)
+        found += trials_of(store, name) if named else named_runs(store, [name])
+    return [run_id for run_id in dict.fromkeys(found) if run_id in there]
 
 
 def _files(
