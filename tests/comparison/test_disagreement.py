@@ -17,7 +17,7 @@ from convcompare.comparison.disagreement import Disagreements, Votes
 from convcompare.comparison.predictions import log_softmax
 from convcompare.comparison.stats.estimates import share
 from convcompare.output.tables.disagreement_table import disagreement_table, sentences
-from convcompare.store.reader import Predictions
+from convcompare.store.predictions import Predictions
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]

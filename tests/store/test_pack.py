@@ -245,6 +245,14 @@ def test_a_damaged_run_is_not_packed(store: Path, run: Run) -> None:
     assert not list(Path.cwd().glob(".tmp-*"))
 
 
+def test_a_name_that_no_pack_may_have_is_not_packed(store: Path, run: Run) -> None:
+    (old,) = (store / "comparisons").iterdir()
+    old.rename(old.with_name("my kernels.json"))
+    result = run("runs", "pack")
+    assert result.code == 4 and "my kernels.json` cannot be packed by that name" in result.err
+    assert not Path("runs.ccpack").exists()
+
+
 def test_a_store_of_the_first_version_is_packed(tmp_path: Path) -> None:
     opened = RunReader(V1)
     pack(opened, [FINISHED, DIVERGED], tmp_path / "old.ccpack")

@@ -16,17 +16,9 @@ from pathlib import Path
 from convcompare.core.errors import Damaged, StoreError
 
 from . import atomic_files, checkpoints
+from .layout import ADDED, ADDITIONS, ANALYSES, ANNOTATION, COMPARISONS, QUARANTINE, STEP_TIMES
 from .lease import is_lease
-from .reader import (
-    ADDED,
-    ADDITIONS,
-    ANALYSES,
-    ANNOTATION,
-    COMPARISONS,
-    QUARANTINE,
-    STEP_TIMES,
-    RunReader,
-)
+from .reader import RunReader
 from .run_store import RunStore
 
 

@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from convcompare.core.errors import StoreError, quote
 from convcompare.core.version import __version__
 
 from . import atomic_files
 from .check import damages_of
 from .json_fields import to_record
 from .json_records import sha256, stamp
+from .layout import ADDITIONS, ANALYSES, COMPARISONS, RECORDS, REMOVED, STEP_TIMES
 from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, stand_in
 from .omission import without as those_left
-from .pack import KIND, MANIFEST, MOST_DEFLATED, VERSION, Pack
-from .reader import ADDITIONS, ANALYSES, COMPARISONS, RECORDS, REMOVED, STEP_TIMES, RunReader
+from .pack import KIND, MANIFEST, MEMBER, MOST_DEFLATED, VERSION, Pack
+from .reader import RunReader
 
 COMPRESSED = ".npz"
 """What is compressed already."""
@@ -67,6 +69,11 @@ def pack(
     entries = dict[str, bytes | None].fromkeys([*comparisons, *_beside(store, run_ids)])
     for run_id in run_ids:
         entries |= _of_run(store, run_id, set(without) if run_id in first else named)
+    for name in entries:
+        if not MEMBER.fullmatch(name):
+            raise StoreError(
+                f"{quote(name)} cannot be packed by that name", "letters, digits and `.-_` can"
+            )
 
     def fill(file: IO[bytes]) -> None:
         digests = {}

@@ -7,8 +7,7 @@ are damaged.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,21 @@ from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .files import FOLDER, Files
+from .layout import (
+    ADDED,
+    ADDITIONS,
+    ANALYSES,
+    ANALYSIS_FILE,
+    ANNOTATION,
+    BINARIES,
+    COMPARISONS,
+    RECORDS,
+    REMOVED,
+    RUN_ID,
+    STEP_TIMES,
+    addition_record,
+    comparison_record,
+)
 from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, without
 from .predictions import GivenClasses, Predictions
 from .run import Epoch, Run, Trial
@@ -28,27 +42,10 @@ from .run import Epoch, Run, Trial
 if TYPE_CHECKING:  # the list of the runs needs no arrays
     import numpy.typing as npt
 
-COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
-STEP_TIMES = "step-times"
-ANALYSES = "analyses"
-ANNOTATION = "annotation.json"
-ADDITIONS, ADDED = "additions", "additions.json"
-"""What was measured of a run after it, and the record of that."""
-RECORDS = (
-    *("trial.json", "environment.json", "run.json", "timing.json"),
-    *(ADDED, ANNOTATION, OMISSION),
-)
-BINARIES = (WEIGHTS, LOGITS, CLASSES)
-PASSING = (CHECKPOINT, "error.json", "history.jsonl")
-"""What a run has only until it has ended."""
 HELD_OUT = "held-out"
 """The analysis with the logits of the training images that were held out, and their labels."""
 RUN = "run"
 """The array that says of which run an analysis is."""
-_ANALYSIS = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)
-_ADDITION = re.compile(r"[a-z][a-z_-]*\.[0-9a-f]{12}\.npz", re.ASCII)
-_ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
-"""The name of the folder of a run."""
 
 
 class RunReader:
@@ -70,7 +67,7 @@ class RunReader:
 
     def folders(self) -> list[str]:
         """The names of all folders of runs, those included in which nothing was begun."""
-        return [name for name in self.files.names(self.root) if _ID.fullmatch(name)]
+        return [name for name in self.files.names(self.root) if RUN_ID.fullmatch(name)]
 
     def begun(self, run_id: str) -> bool:
         """Whether anything of a trial is there: a process may have died before it wrote a word."""
@@ -245,7 +242,7 @@ class RunReader:
         path = self.folder(run_id) / ADDED
         if not self.files.exists(path):
             return {}
-        record = self.files.read_parsed(path, _addition_record)
+        record = self.files.read_parsed(path, addition_record)
         self._check_id(path, record["id"], run_id)
         return dict(record["sha256"])
 
@@ -317,7 +314,7 @@ class RunReader:
 
     def comparison(self, name: str) -> dict[str, Any]:
         """What was compared, by which command, as `Comparison.record` gives it."""
-        return self.files.read_parsed(self.root / COMPARISONS / f"{name}.json", _comparison)
+        return self.files.read_parsed(self.root / COMPARISONS / f"{name}.json", comparison_record)
 
     def comparison_records(self) -> list[dict[str, Any]]:
         """The records of all comparisons, oldest first; a damaged one is noted in `damage`."""
@@ -349,7 +346,7 @@ class RunReader:
 
     def _named(self, run: Run, name: str) -> Path:
         """A file that a record names, which must be one of those that runs have."""
-        if name not in BINARIES and not _ANALYSIS.fullmatch(name):
+        if name not in BINARIES and not ANALYSIS_FILE.fullmatch(name):
             raise self.files.damaged(
                 self.folder(run.id) / "run.json", f"it names the file {quote(name)}"
             )
@@ -363,29 +360,3 @@ def _files(root: Path) -> Files:
     from .pack import Pack
 
     return Pack(root)
-
-
-def _addition_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record, if it has what one must have; each file is a name, not a path."""
-    for file, digest in record["sha256"].items():
-        if not _ADDITION.fullmatch(file) or not isinstance(digest, str):
-            raise ValueError(f"the file {quote(file)}")
-    return {"id": record["id"], "sha256": record["sha256"]}
-
-
-def _comparison(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record, where it has what one must have; each run is an id, not a path."""
-    for model in record["models"]:
-        if not isinstance(model["model"], str):
-            raise TypeError("a model without a name")
-        if not all(_ID.fullmatch(run_id) for run_id in model["trials"]):
-            raise ValueError("a run that is none")
-    for rate in record.get("rates", ()):
-        if not all(_ID.fullmatch(run_id) for run_id in rate["runs"]):
-            raise ValueError("a run that is none")
-    if not all(isinstance(seeds, int) for seeds in record.get("looked", ())):
-        raise TypeError("a number of seeds that is none")
-    for key, kind in (("created", str), ("command", list), ("conditions", dict)):
-        if not isinstance(record[key], kind):
-            raise TypeError(f"{key} is not as it was written")
-    return dict(record)

@@ -9,6 +9,7 @@
                  annotation.json    tags and a note, by hand
                  additions/robustness.<digest>.npz and additions.json, its record, written last:
                                     what was measured of the trained network afterwards
+                 left-out.json      what a pack left out; test_classes.npz stands for the logits
     <store>/comparisons/<name>.json what was compared, by which command
     <store>/step-times/<key>.json   the time of a step, in which a budget of time is counted
     <store>/removed/<id>.json       what a run was that had ended and was removed
@@ -32,10 +33,7 @@ from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .json_fields import to_record
 from .json_records import damaged, sha256, stamp, write_record
-from .lease import Lease, claim, held, hold, holder, is_lease
-from .omission import LOGITS, OMISSION, WEIGHTS, Omission, without
-from .predictions import Predictions
-from .reader import (
+from .layout import (
     ADDED,
     ADDITIONS,
     ANALYSES,
@@ -45,10 +43,12 @@ from .reader import (
     PASSING,
     RECORDS,
     REMOVED,
-    RUN,
     STEP_TIMES,
-    RunReader,
 )
+from .lease import Lease, claim, held, hold, holder, is_lease
+from .omission import LOGITS, OMISSION, WEIGHTS, Omission, without
+from .predictions import Predictions
+from .reader import RUN, RunReader
 from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # the list of the runs needs no arrays

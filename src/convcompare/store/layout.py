@@ -1,0 +1,56 @@
+"""The names of the files of a store, and what its records must have that name others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from convcompare.core.errors import quote
+
+from .checkpoints import CHECKPOINT
+from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS
+
+COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
+STEP_TIMES = "step-times"
+ANALYSES = "analyses"
+ANNOTATION = "annotation.json"
+ADDITIONS, ADDED = "additions", "additions.json"
+"""What was measured of a run after it, and the record of that."""
+RECORDS = (
+    *("trial.json", "environment.json", "run.json", "timing.json"),
+    *(ADDED, ANNOTATION, OMISSION),
+)
+BINARIES = (WEIGHTS, LOGITS, CLASSES)
+PASSING = (CHECKPOINT, "error.json", "history.jsonl")
+"""What a run has only until it has ended."""
+ANALYSIS_FILE = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)
+ADDITION_FILE = re.compile(r"[a-z][a-z_-]*\.[0-9a-f]{12}\.npz", re.ASCII)
+RUN_ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
+"""The name of the folder of a run."""
+
+
+def addition_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record, if it has what one must have; each file is a name, not a path."""
+    for file, digest in record["sha256"].items():
+        if not ADDITION_FILE.fullmatch(file) or not isinstance(digest, str):
+            raise ValueError(f"the file {quote(file)}")
+    return {"id": record["id"], "sha256": record["sha256"]}
+
+
+def comparison_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record, where it has what one must have; each run is an id, not a path."""
+    for model in record["models"]:
+        if not isinstance(model["model"], str):
+            raise TypeError("a model without a name")
+        if not all(RUN_ID.fullmatch(run_id) for run_id in model["trials"]):
+            raise ValueError("a run that is none")
+    for rate in record.get("rates", ()):
+        if not all(RUN_ID.fullmatch(run_id) for run_id in rate["runs"]):
+            raise ValueError("a run that is none")
+    if not all(isinstance(seeds, int) for seeds in record.get("looked", ())):
+        raise TypeError("a number of seeds that is none")
+    for key, kind in (("created", str), ("command", list), ("conditions", dict)):
+        if not isinstance(record[key], kind):
+            raise TypeError(f"{key} is not as it was written")
+    return dict(record)
