@@ -58,11 +58,15 @@ docs-long: $(READY)  ## every block of the pages, with those that need real data
 types: $(READY)
 	$(BIN)/mypy
 
-# The records are kept beside the report: what is there is not trained again.
+# The records are kept beside the report, packed: what is there is not trained again.
 RECORDED := docs/results/recorded
-STUDY := CONVCOMPARE_STORE=$(RECORDED)/runs $(BIN)/convcompare study --jobs 2 --threads 1 --no-weights
+PACK := $(RECORDED)/runs.ccpack
+RUNS := build/recorded-runs
+STUDY := CONVCOMPARE_STORE=$(RUNS) $(BIN)/convcompare study --jobs 2 --threads 1 --no-weights
 
 results: $(READY)  ## the report of docs/results/recorded; what it lacks is trained, hours
+	if [ -d $(RUNS) ]; then $(BIN)/convcompare runs merge $(PACK) --store $(RUNS); \
+	    else $(BIN)/convcompare runs unpack $(PACK) $(RUNS); fi
 	$(STUDY) residual-blocks --epochs 1
 	for name in depth-003 depth-004 residual-blocks-004; do \
 	    $(STUDY) $$name --seeds 3 --epochs 2 || exit; done
@@ -72,7 +76,9 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	    $(STUDY) $$name --seeds 3 || exit; done
 	for name in custom-layers kernel-size-004; do \
 	    $(STUDY) $$name --seeds 5 || exit; done
-	$(BIN)/convcompare report --store $(RECORDED)/runs --out $(RECORDED)
+	$(BIN)/convcompare runs pack --store $(RUNS) --out $(PACK) --replace \
+	    --without logits --first-seed features
+	$(BIN)/convcompare report --store $(PACK) --out $(RECORDED) --figures verdicts
 	$(BIN)/python docs/conclusions_table.py
 
 check-device: $(READY)  ## all checks of the device that is here, under ten minutes; device.json

@@ -26,7 +26,7 @@ SEEDS = (2, 3, 4, 5, 8, 10)
 CONTRASTS = (1, 2, 3, 6)
 COLLAPSED, HOW_OFTEN = 10.0, 0.1
 """A run that collapses loses so many standard deviations, and one in ten does."""
-RECORDED = Path(__file__).parents[1] / "docs" / "results" / "recorded" / "runs"
+RECORDED = Path(__file__).parents[1] / "docs" / "results" / "recorded" / "runs.ccpack"
 Shape = tuple[int, int, int]
 """Rounds, networks, seeds."""
 Scenario = Callable[[np.random.Generator, Shape], Array]

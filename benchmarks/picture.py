@@ -22,7 +22,7 @@ from rich.text import Text
 WIDTH = 98
 COMMAND = ["convcompare", "study", "mnist", "--seeds", "3"]
 DOCS = Path(__file__).parent.parent / "docs"
-RECORDED = DOCS / "results" / "recorded" / "runs"
+RECORDED = DOCS / "results" / "recorded" / "runs.ccpack"
 PICTURES = DOCS / "pictures"
 BROWSER = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,1000"]
 FRAME = """\
@@ -78,7 +78,8 @@ def page(store: Path, folder: Path) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = shutil.copytree(RECORDED, Path(folder) / "runs")
+        store = Path(folder) / "runs"
+        subprocess.run(["convcompare", "runs", "unpack", RECORDED, store], check=True)
         printed = on_terminal(store)
         if shutil.which(BROWSER[0]):
             page(store, Path(folder) / "report")

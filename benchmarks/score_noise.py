@@ -19,7 +19,7 @@ from convcompare.comparison.score import FEWEST, Score
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
-RUNS = Path(__file__).parents[1] / "docs" / "results" / "recorded" / "runs"
+RUNS = Path(__file__).parents[1] / "docs" / "results" / "recorded" / "runs.ccpack"
 MEANS = (1, 2, 3, 5, 8)
 
 

@@ -22,7 +22,7 @@ from convcompare.output.report.sections import select
 from convcompare.store.run_store import RunStore
 
 RESULTS = Path(__file__).parent / "results"
-PAGE, RUNS = RESULTS / "index.md", RESULTS / "recorded" / "runs"
+PAGE, RUNS = RESULTS / "index.md", RESULTS / "recorded" / "runs.ccpack"
 BEGIN, END = "<!-- conclusions: made by docs/conclusions_table.py -->", "<!-- end -->"
 WORDS: dict[Outcome, str] = {
     "confirmed": "confirmed",

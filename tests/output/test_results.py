@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from convcompare.output.report.compose import compose
 from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.sections import select
 from convcompare.output.tables.comparison_table import comparison_table
+from convcompare.store.reader import RunReader
 from convcompare.store.run_store import RunStore
 from tests.support.cli import Result
 
@@ -35,7 +35,7 @@ def lines(markdown: str) -> set[str]:
 
 
 def test_the_report_is_what_its_records_give(tmp_path: Path) -> None:
-    sections = select([], RunStore(RECORDED / "runs"), Sources(tmp_path))
+    sections = select([], RunStore(RECORDED / "runs.ccpack"), Sources(tmp_path))
     without = [dataclasses.replace(section, figures=()) for section in sections]
     document = compose(without, RECORDED)
     made, shown = to_markdown(document, {}), (RECORDED / "report.md").read_text()
@@ -44,7 +44,7 @@ def test_the_report_is_what_its_records_give(tmp_path: Path) -> None:
 
 
 def test_the_records_are_whole(run: Callable[..., Result]) -> None:
-    checked = run("runs", "check", "--store", str(RECORDED / "runs"), "--format", "json")
+    checked = run("runs", "check", "--store", str(RECORDED / "runs.ccpack"), "--format", "json")
     assert checked.code == 0, checked.err
 
 
@@ -56,19 +56,33 @@ def test_the_page_has_what_the_runs_say_of_every_conclusion() -> None:
     assert all(row[-1] for row in rows)
 
 
-def test_the_conclusions_of_the_report_lead_to_records_of_its_studies() -> None:
+def test_the_conclusions_of_the_report_name_runs_of_its_studies() -> None:
     report = (RECORDED / "report.md").read_text()
-    linked = re.findall(r"\]\((runs/([0-9a-f]{12})/run\.json)\)", report)
-    assert len(linked) > 500
-    assert all((RECORDED / address).is_file() for address, _ in set(linked))
-    studies = [json.loads(path.read_text()) for path in (RECORDED / "runs/comparisons").iterdir()]
-    known = {one for record in studies for model in record["models"] for one in model["trials"]}
-    assert {run_id for _, run_id in linked} <= known
+    named = re.findall(r" ([0-9a-f]{12})(?=[ ;|])", report)
+    assert len(named) > 500
+    store = RunReader(RECORDED / "runs.ccpack")
+    assert set(named) <= set(store.ids())
+    records = store.comparison_records()
+    known = {one for record in records for model in record["models"] for one in model["trials"]}
+    assert set(named) <= known
+
+
+def test_the_records_are_small_and_few() -> None:
+    """A clone stays small: what a command draws again is not kept."""
+    files = [path for path in RESULTS.rglob("*") if path.is_file()]
+    assert len(files) < 150
+    assert sum(path.stat().st_size for path in files) < 17_000_000
+
+
+def test_the_figures_beside_the_report_are_those_that_it_shows() -> None:
+    shown = re.findall(r"\]\((figures/[^)]+)\)", (RECORDED / "report.md").read_text())
+    assert set(shown) == {f"figures/{path.name}" for path in (RECORDED / "figures").iterdir()}
+    assert len(shown) == 30
 
 
 def test_the_picture_of_the_readme_shows_what_the_records_give() -> None:
     """All but the line that tells how long it took to load the data set again."""
-    (section,) = select(["mnist"], RunStore(RECORDED / "runs"), Sources(Path("unused")))
+    (section,) = select(["mnist"], RunStore(RECORDED / "runs.ccpack"), Sources(Path("unused")))
     assessment = section.assessment
     table = comparison_table(assessment.ranked(), assessment.store, ())
     shown = spaced(" ".join(words(PICTURE.read_text())))
