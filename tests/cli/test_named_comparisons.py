@@ -106,7 +106,7 @@ def test_runs_of_another_store_are_copied_and_checked(made: Path, tmp_path: Path
     mine = ("--store", str(tmp_path / "mine"))
     assert run("compare", "fcn:hidden=4", *SHORT, *mine).code == 0
     result = run("runs", "merge", str(made), *mine)
-    assert result.out.startswith("copied 2 runs and 2 comparisons; 1 runs were here already")
+    assert result.out.startswith("copied 2 runs and 2 comparisons; 1 run was here already")
     assert run("runs", "check", *mine).code == 0
     both = [run("runs", "first", "-f", "json", "--store", str(store)).json()["models"]
             for store in (tmp_path / "mine", made)]  # fmt: skip

@@ -49,8 +49,10 @@ def merge(
     for name in names:
         with there.noting():
             here.add_comparison(name, there.comparison(name))
-    runs, left = formatting.count(copied), formatting.count(len(ids) - len(new))
-    out().print(f"copied {runs} runs and {len(names)} comparisons; {left} runs were here already")
+    old = len(ids) - len(new)
+    runs, also = formatting.several(copied, "run"), formatting.several(len(names), "comparison")
+    left = f"{formatting.several(old, 'run')} {'was' if old == 1 else 'were'} here already"
+    out().print(f"copied {runs} and {also}; {left}")
     end(there)
 
 
