@@ -1,76 +1,101 @@
-"""The table of all conclusions in docs/results/index.md, from the records beside it.
+"""The tables of docs/results/index.md, from the records beside it: all conclusions, and what would
+decide those that are open.
 
-python docs/conclusions_table.py            writes it into the page
-python docs/conclusions_table.py --check    fails where it is not current
+python docs/conclusions_table.py            writes them into the page
+python docs/conclusions_table.py --check    fails if they are not current
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter, defaultdict
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from convcompare.comparison.claims.counted import by_counts
-from convcompare.comparison.claims.findings import Outcome, findings
+from convcompare.comparison.claims.findings import Finding, findings
+from convcompare.comparison.claims.plan import plans
+from convcompare.comparison.claims.plan_words import SHORT
 from convcompare.comparison.conclusions import CONCLUSIONS, UNEXAMINED
 from convcompare.comparison.study import Study
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
 from convcompare.experiment.shapes import shape_for
 from convcompare.models.build import resolve
-from convcompare.output.report.sections import select
+from convcompare.output.report.sections import Section, select
+from convcompare.output.tables.claim_plan_table import claim_plan_table
+from convcompare.output.tables.formats import render
 from convcompare.store.run_store import RunStore
 
 RESULTS = Path(__file__).parent / "results"
 PAGE, RUNS = RESULTS / "index.md", RESULTS / "recorded" / "runs.ccpack"
-BEGIN, END = "<!-- conclusions: made by docs/conclusions_table.py -->", "<!-- end -->"
-WORDS: dict[Outcome, str] = {
-    "confirmed": "confirmed",
-    "refuted": "contradicted",
-    "undecided": "inconclusive",
-    "not recorded": "not recorded",
-    "so far yes": "supported so far",
-    "so far no": "contradicted so far",
-}
+END = "<!-- end -->"
+BEGIN = "<!-- conclusions: made by docs/conclusions_table.py -->"
+BEGIN_PLAN = "<!-- plan: made by docs/conclusions_table.py -->"
 DECIDED = ("confirmed", "contradicted")
-Said = dict[int, dict[str, list[str]]]
-"""What is said of each number, by study, a word for each of its claims."""
+Said = dict[int, dict[str, list[tuple[str, str]]]]
+"""What is said of each number, by study: an outcome and its figures for each of its claims."""
 
 
 def table() -> str:
     """The counts in a sentence, and a row for each of the conclusions."""
     recorded, counted = _recorded(), _counted()
-    words = Counter(word for by in recorded.values() for said in by.values() for word in said)
-    every = [{w for said in by.values() for w in said} for by in recorded.values()]
+    words = Counter(word for by in recorded.values() for said in by.values() for word, _ in said)
+    every = [{w for said in by.values() for w, _ in said} for by in recorded.values()]
     decided = sum(bool(found & {*DECIDED}) for found in every)
-    listed = ", ".join(f"{words[word]} {word}" for word in WORDS.values() if words[word])
+    listed = ", ".join(f"{words[word]} {word}" for word in SHORT.values() if words[word])
     lines = [
         f"The {len(CONCLUSIONS)} conclusions are {sum(words.values())} claims of the studies that "
         f"were run: {listed}. For {decided} conclusions at least one claim is decided. Claims that "
         "need no run are decided by counts.",
         "",
-        "| № | reports | conclusion | outcome, by study |",
+        "| № | reports | conclusion | outcome and figures, by study |",
         "|--:|---|---|---|",
     ]
     for number, one in CONCLUSIONS.items():
         by_study = {**counted.get(number, {}), **recorded.get(number, {})}
-        said = "; ".join(f"`{name}`: {', '.join(found)}" for name, found in by_study.items())
+        said = "<br>".join(_cell(name, claims) for name, claims in by_study.items())
         said = said or UNEXAMINED[number]
         lines.append(f"| {number} | {one.reports} | {one.sentence.replace('|', '')} | {said} |")
     return "\n".join(lines)
 
 
+def plan() -> str:
+    """What would decide the open conclusions, cheapest first."""
+    found = [one for section in _sections() for one in plans(section.assessment)]
+    text = render(claim_plan_table(found), "markdown")
+    return re.sub(r" {2,}", " ", re.sub(r"-{4,}", "---", text))
+
+
+def _cell(study: str, claims: list[tuple[str, str]]) -> str:
+    """The claims of a study on one conclusion: ``mnist: confirmed, better by 1.47 ± 0.28``."""
+    said = (f"**{word}**, {figures}" if figures else f"**{word}**" for word, figures in claims)
+    return f"`{study}`: " + "<br>".join(said).replace("|", "")
+
+
+@cache
+def _sections() -> tuple[Section, ...]:
+    return tuple(select([], RunStore(RUNS), Sources(RUNS)))
+
+
 def _recorded() -> Said:
     found: Said = defaultdict(lambda: defaultdict(list))
-    for section in select([], RunStore(RUNS), Sources(RUNS)):
+    for section in _sections():
         for one in findings(section.assessment):
-            found[one.claim.number][str(section.name)].append(WORDS[one.outcome])
+            found[one.claim.number][str(section.name)].append((SHORT[one.outcome], _figures(one)))
     return found
+
+
+def _figures(finding: Finding) -> str:
+    """The figures that decide a claim, without the command for what is not recorded."""
+    return replace(finding, recorded_by=()).evidence
 
 
 def _counted() -> Said:
     """Of the studies that have not been run what their counts say."""
-    run = {section.name for section in select([], RunStore(RUNS), Sources(RUNS))}
+    run = {section.name for section in _sections()}
     found: Said = defaultdict(lambda: defaultdict(list))
     for entry in register.study:
         study: Study = entry.function()
@@ -78,9 +103,11 @@ def _counted() -> Said:
             continue
         counts = {row.name: vars(_description(row.spec, study)) for row in study.rows}
         for claim in study.claims:
-            said, _ = by_counts(claim, counts)
-            word = f"{WORDS[said]} by counts" if WORDS[said] in DECIDED else "not run"
-            found[claim.number][entry.name].append(word)
+            said, figures = by_counts(claim, counts)
+            told = (f"{SHORT[said]} by counts", figures)
+            found[claim.number][entry.name].append(
+                told if SHORT[said] in DECIDED else ("not run", "")
+            )
     return found
 
 
@@ -89,9 +116,12 @@ def _description(spec: str, study: Study) -> object:
 
 
 def page() -> str:
-    """The page with the table of today."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
+    """The page with the tables of today."""
+    text = PAGE.read_text(encoding="utf-8")
+    for begin, made in ((BEGIN, table()), (BEGIN_PLAN, plan())):
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n\n{made}\n\n{END}{rest.partition(END)[2]}"
+    return text
 
 
 def main() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -22,7 +20,6 @@ from convcompare.comparison.claims.findings import (
 )
 from convcompare.comparison.figures.asked import recording_command
 from convcompare.comparison.figures.catalogue import named
-from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
 from convcompare.output.plots.source import Source
 from convcompare.output.report.compose import compose
@@ -31,58 +28,15 @@ from convcompare.output.report.document import Heading, TableBlock
 from convcompare.output.report.html import to_html
 from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.sections import Section
-from convcompare.store.gradient_record import GRADIENTS, GradientRecord
-from convcompare.store.run import Run
-from convcompare.store.run_store import Predictions, RunStore
-from tests.support.runs import CONDITIONS, FCN, SIMPLE, comparison, series, shifted
+from tests.support.runs import FCN, SIMPLE, comparison, shifted
+from tests.support.studies import Judged, judging
 
-LABELS = np.arange(10)
-Judged = Callable[..., Assessment]
 Found = Callable[..., list[Finding]]
-
-
-def lasting(run: Run, epochs: int) -> Run:
-    config = dataclasses.replace(run.trial.config, epochs=epochs)
-    return dataclasses.replace(run, trial=dataclasses.replace(run.trial, config=config))
 
 
 @pytest.fixture
 def judged(tmp_path: Path) -> Judged:
-    """The runs of a study with these accuracies by seed; `_` in a name stands for a space.
-
-    `gradients` are those of the first layer after the last epoch; it begins with 0.001 in all.
-    """
-    number = itertools.count()
-
-    def judge(
-        study: str,
-        epochs: int = 15,
-        gradients: Mapping[str, tuple[float, ...]] = MappingProxyType({}),
-        seconds: Mapping[str, float] = MappingProxyType({}),
-        **accuracies: tuple[float, ...],
-    ) -> Assessment:
-        store = RunStore(tmp_path / str(next(number)))
-        made = [
-            (name, lasting(run, epochs))
-            for name, values in accuracies.items()
-            for run in series(name.replace("_", " "), values, seconds.get(name, 10))
-        ]
-        runs = []
-        for name, one in made:
-            with store.lock(one.id):
-                store.begin(one.trial, one.environment)
-                if name in gradients:
-                    first = np.array([[1e-3, 1.0], [gradients[name][one.trial.seed], 1.0]])
-                    record = GradientRecord(("first", "last"), first, first)
-                    store.save_analysis(one.id, GRADIENTS, record.to_arrays())
-                logits = np.zeros((len(LABELS), 10), np.float32)
-                runs.append(store.finish(one, None, Predictions(logits, LABELS)))
-        dataset = register.study[study].function().dataset
-        made_on = dataclasses.replace(CONDITIONS, dataset=dataset)
-        whole = dataclasses.replace(comparison(*runs), study=study, conditions=made_on)
-        return Assessment(whole, store)
-
-    return judge
+    return judging(tmp_path)
 
 
 @pytest.fixture
@@ -92,7 +46,7 @@ def found(judged: Judged) -> Found:
 
 def test_confirmed_refuted_and_not_to_be_told(found: Found) -> None:
     near = shifted(SIMPLE[:5], 0.0002, 3)
-    first, _, second, _ = found("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=near)
+    first, _, second, *_ = found("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=near)
     assert first.claim.sentence == "convolutions beat a fully connected network"
     assert first.outcome == "confirmed"
     assert first.evidence == "Simple CNN better than FCN by 1.24 ± 0.16 points"

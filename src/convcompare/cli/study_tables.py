@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from convcompare.comparison.study import MAIN
 from convcompare.core import formatting
+from convcompare.core.errors import UsageError, quote
 from convcompare.output.tables.table import Column, Table
 
 if TYPE_CHECKING:
     from convcompare.comparison.study import Study
     from convcompare.experiment.request import Request
+    from convcompare.store.run_store import RunStore
 
 LISTED = (
     Column("study", "study", "left"),
@@ -69,6 +72,43 @@ def plan_of_studies(requests: Sequence[Request]) -> Table:
         "nothing was run: this is the plan",
     )
     return Table(columns, tuple(chain(*planned)), notes, noun="networks")
+
+
+def plan_of_conclusions(store: RunStore, names: Sequence[str]) -> Table:
+    """A row per conclusion that stored runs do not decide, with what would; all studies by default.
+
+    Raises:
+        UsageError: A study was not run, or none was.
+    """
+    from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.claims.plan import plans
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.comparison.selection import studies_of
+    from convcompare.output.tables.claim_plan_table import claim_plan_table
+
+    known = studies_of(store)
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"there is no run of study {quote(name)} in {quote(store.root)}",
+                f"`convcompare study {name}` runs it; `--store` names another folder",
+            )
+    chosen = {name: known[name] for name in names or sorted(known, key=_place)}
+    if not chosen:
+        raise UsageError(
+            f"there is no run of a study in {quote(store.root)}",
+            "`convcompare study NAME` runs one; `--store` names another folder",
+        )
+    judged = [Assessment(Comparison.load(store, one), store) for one in chosen.values()]
+    table = claim_plan_table([plan for one in judged for plan in plans(one)])
+    others = [name for name, one in zip(chosen, judged, strict=True) if one.study is None]
+    own = f"run on other images than the report's, so without its conclusions: {', '.join(others)}"
+    return replace(table, notes=(*table.notes, own)) if others else table
+
+
+def _place(name: str) -> tuple[int, str]:
+    """The six of `MAIN` first, in their order."""
+    return (MAIN.index(name) if name in MAIN else len(MAIN)), name
 
 
 def _planned(request: Request) -> list[dict[str, Any]]:

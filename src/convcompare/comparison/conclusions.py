@@ -115,7 +115,6 @@ CONCLUSIONS: Mapping[int, Conclusion] = {
 }
 """By number; claims of studies name theirs."""
 UNEXAMINED: Mapping[int, str] = {
-    14: "open: accuracy under shifts is not measured yet",
     38: "`convcompare layers` compares each hand-written backward pass with autograd",
     45: "open: the report names no networks of two depths with both kinds of block",
 }

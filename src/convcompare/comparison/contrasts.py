@@ -89,6 +89,7 @@ def contrasts(
             p_paired=made[i].p_paired,
             p_flip=paired.sign_flip(pair.differences) if pair.seeds > 1 else None,
             joint=made[i].at(level(len(allowed) + others)),
+            spreads=made[i].spreads,
         )
         verdict = _decided(tested, pair, made[i], level(1))
         if look and at_end and margin and not verdict.settled:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .quantity import Quantity
 from .stats.estimates import Estimate
+
+if TYPE_CHECKING:
+    from .stats.paired import Spread
 
 Relation = Literal["higher", "lower", "equal", "equivalent", "unclear", "too few", "refused"]
 """Of the model's figure to the baseline's: "equal" counts are the same, "equivalent" ones closer
@@ -74,7 +77,8 @@ class Verdict:
     ``stopped_before`` is the seeds of the last look of a schedule, where more seeds up to there
     would hardly decide the contrast. ``joint`` is the estimate with the interval of level alpha
     over `family`: those of a family cover all their values together with 95 %, so that sizes can be
-    read from them as well as directions.
+    read from them as well as directions. ``spreads`` are those that the mean was compared with, of
+    logarithms if it is a ratio; none if there is no such test.
     """
 
     model: str
@@ -99,6 +103,7 @@ class Verdict:
     p_flip: float | None = None
     stopped_before: int | None = None
     joint: Estimate | None = None
+    spreads: tuple[Spread, ...] = ()
 
     @property
     def differs(self) -> bool:

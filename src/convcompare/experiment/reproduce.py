@@ -63,7 +63,7 @@ class Repetition:
         parts = [ended, _metrics(self.run, self.again)]
         parts += [self._logits()] if LOGITS in self.run.sha256 else []
         parts += [self._classes()] if CLASSES in self.run.sha256 else []
-        parts += [self._weights()] if WEIGHTS in self.run.sha256 else []
+        parts += [self._weights()] if self.run.keeps_weights else []
         return parts
 
     def environment(self) -> list[tuple[str, Any, Any]]:
@@ -99,7 +99,9 @@ class Repetition:
         )
 
     def _weights(self) -> Agreement:
-        if WEIGHTS not in self.again.sha256:
+        parts += [self._logits()] if LOGITS in self.run.sha256 else []
+        parts += [self._classes()] if CLASSES in self.run.sha256 else []
+        parts += [self._weights()] if self.run.keeps_weights else []
             return Agreement("weights", False, "there are none now")
         data = self.stored.weights(self.run), self.scratch.weights(self.again)
         if data[0] == data[1]:

@@ -185,7 +185,7 @@ class TrialRunner:
 
         Raises ModelError if it has none, or none that fit.
         """
-        if "weights.safetensors" not in run.sha256:
+        if not run.keeps_weights:
             raise ModelError(
                 f"run {run.id} has no final weights",
                 "the command that made it trains it again with `--fresh --weights`",

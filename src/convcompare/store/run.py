@@ -145,6 +145,11 @@ class Run:
         return self.trial.id
 
     @property
+    def keeps_weights(self) -> bool:
+        """Whether its final weights were stored."""
+        return "weights.safetensors" in self.sha256
+
+    @property
     def shown(self) -> Epoch | None:
         """The epoch whose figures count: the last, or the best on the images held out."""
         if not self.history:

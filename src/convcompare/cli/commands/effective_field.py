@@ -99,7 +99,7 @@ def _find_run(request: FieldRequest) -> Run:
     store = RunStore(request.store)
     run_id = store.find(str(request.run))
     run = store.outcome(run_id)
-    if run is None or "weights.safetensors" not in run.sha256:
+    if run is None or not run.keeps_weights:
         raise UsageError(
             f"run {run_id} has no final weights",
             "one that has finished has them, where it ran without `--no-weights`",

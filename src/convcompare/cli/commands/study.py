@@ -12,6 +12,7 @@ from convcompare.comparison.study import MAIN
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.experiment.request import ModelRequest, Request
 from convcompare.output.tables.formats import Format, chosen_format
+from convcompare.store.run_store import RunStore
 
 from .. import completions as c
 from .. import options as o
@@ -26,8 +27,8 @@ from ..option_groups import (
     TrainingOptions,
     grouped,
 )
-from ..output import View, emit_assessment, emit_json, emit_table
-from ..study_tables import list_of_studies, plan_of_studies
+from ..output import View, emit_assessment, emit_json, emit_table, end
+from ..study_tables import list_of_studies, plan_of_conclusions, plan_of_studies
 
 if TYPE_CHECKING:
     from convcompare.comparison.study import Study, StudyRow
@@ -66,14 +67,28 @@ def study(
     executor: ExecutorOptions,
     store: StoreOptions,
     output: OutputOptions,
+    plan: Annotated[
+        bool,
+        o.option(
+            "--plan",
+            panel=o.OUTPUT,
+            help="Print which seeds and epochs would decide the open conclusions; run nothing.",
+        ),
+    ] = False,
 ) -> None:
     """Run the studies of the reports: what is missing is trained, the tables are printed.
 
     $ convcompare study mnist --seeds 3
     $ convcompare study all --epochs 1 --dataset mnist-mini --skip Bottleneck
     $ convcompare study depth depth-003 --dry-run
+    $ convcompare study --plan
     """
     kind = chosen_format(output.format, output.out)
+    if plan:
+        opened = RunStore(store.store)
+        emit_table(plan_of_conclusions(opened, list(_studies(names or []))), kind, output.out)
+        end(opened)
+        return
     if not names:
         emit_table(list_of_studies(), kind, output.out)
         return

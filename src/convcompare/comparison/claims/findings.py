@@ -58,6 +58,7 @@ class Finding:
     ``epochs`` are those that the runs had and those of the report, where that makes a difference;
     ``looked`` the numbers of seeds after which more were added unplanned; ``recorded_by`` the
     commands that record what is lacking; ``runs`` those that it was examined on, by network.
+    ``open`` are the pairs that are not decided for good, each with the statements it rests on.
     """
 
     claim: Claim
@@ -67,6 +68,7 @@ class Finding:
     looked: tuple[int, ...] = ()
     recorded_by: tuple[str, ...] = ()
     runs: tuple[tuple[str, tuple[Run, ...]], ...] = ()
+    open: tuple[tuple[Judged, ...], ...] = ()
 
     @property
     def told(self) -> str:
@@ -155,9 +157,10 @@ class _Examination:
             final,
             tuple(deciding),
             self._epochs if early else None,
-            () if counted else comparison.looked,
+            () if counted or said == "not recorded" else comparison.looked,
             tuple(self._commands(deciding)),
             tuple((group.label, group.finished) for group in groups),
+            tuple(tuple(judged) for of, judged in pairs if _open(of, judged)),
         )
 
     def _pairs(self, part: ClaimPart) -> Iterator[tuple[Said, list[Judged]]]:
@@ -197,3 +200,10 @@ class _Examination:
             if one.said == "not recorded":
                 measure = named(one.asked.statement.figure)
                 yield recording_command(self.assessment.comparison, measure)
+
+
+def _open(said: Said, judged: Sequence[Judged]) -> bool:
+    """Whether more seeds, more epochs or what was not recorded may change what a pair comes to."""
+    if said == "confirmed":
+        return all(one.early for one in judged)
+    return said != "refuted" or any(one.early for one in judged)

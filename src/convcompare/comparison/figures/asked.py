@@ -8,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from ..comparison import Comparison
 from ..verdict import Verdict
 from . import figure_words
-from .catalogue import named
+from .catalogue import MEASURED, named
 from .measure import AGAIN, Measure
+
+NO_WEIGHTS = "--no-weights"
+"""The option of runs that damaged images cannot be shown to any more."""
 
 
 def lines(verdicts: Sequence[Verdict], aligned: bool = True) -> list[str]:
@@ -65,6 +68,7 @@ def not_recorded(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterato
 
 def recording_command(comparison: Comparison, measure: Measure) -> str:
     """That a command records a figure; that none does, if so."""
+    command: Sequence[str]
     command, options = comparison.command, measure.recorded_by
     if options is None:
         return "no option records it"
@@ -73,9 +77,16 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
     if not command:
         return f"`convcompare compare … {options}` records it"
     added = [word for word in options.split() if word not in command]
+    if measure.recorded_by == MEASURED and not _with_weights(comparison):
+        command, added = [one for one in command if one != NO_WEIGHTS], [*added, AGAIN]
     again = " ".join((shlex.join(["convcompare", *command]), *added))
     trains = " and trains them again" if AGAIN in added else ""
     return f"`{again}` records it{trains}"
+
+
+def _with_weights(comparison: Comparison) -> bool:
+    """Whether the networks can be shown other images without being trained again."""
+    return all(run.keeps_weights for group in comparison.groups for run in group.finished)
 
 
 def _longer(command: Sequence[str], epochs: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from ..pair_tests import PairTests
 from ..pairs import Pair
 from ..stats import estimates, paired, power, ratios
 from ..stats.estimates import ALPHA
+from ..stats.paired import Spread
 from ..verdict import Relation, Verdict
 from .figure_tests import Tested, tested
 from .measure import Measure
@@ -102,8 +103,15 @@ def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verd
             margin=one.measure.margin,
             p_equivalence=alike.get(id(one)),
             joint=None if _unsized(one) else one.test.at(estimates.bonferroni(len(p_values))),
+            spreads=_spreads(one),
         )
         yield _with_sizes(replace(verdict, relation=_relation(verdict, one)), one)
+
+
+def _spreads(one: Tested) -> tuple[Spread, ...]:
+    """That of the differences, or of the logarithms of the ratios; none if they are all equal."""
+    spread = paired.deviation(one.differences) if len(one.differences) > 1 else 0.0
+    return (Spread(spread, len(one.differences) - 1),) if spread else ()
 
 
 def _may_be_equivalent(one: Tested) -> bool:

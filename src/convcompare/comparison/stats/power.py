@@ -61,6 +61,24 @@ def power_of(effect: float, n: int, alpha: float = ALPHA, freedom: int | None = 
     return float(weights @ ndtr(effect * math.sqrt(n) - critical * deviations))
 
 
+def power_within(
+    effect: float, margin: float, n: int, alpha: float = ALPHA, freedom: int | None = None
+) -> float:
+    """The probability that the interval of level 1 - `alpha` over n seeds lies within ±`margin`.
+
+    ``effect`` is the true difference; both are in standard deviations of the differences. These are
+    two one-sided tests, each at alpha/2 (Schuirmann 1987, doi:10.1007/BF01068419).
+    """
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    shares, weights = _nodes()
+    df = n - 1 if freedom is None else freedom
+    half = stdtrit(df, 1 - alpha / 2) * np.sqrt(chdtri(df, shares) / df)
+    upper = ndtr((margin - effect) * math.sqrt(n) - half)
+    lower = ndtr((-margin - effect) * math.sqrt(n) + half)
+    return float(weights @ np.maximum(0, upper - lower))
+
+
 @functools.cache
 def _nodes() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Nodes and weights of a quadrature over 0 to 1."""

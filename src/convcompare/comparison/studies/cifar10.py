@@ -16,6 +16,7 @@ OVERFIT = 0.05
 """The gap between train and test accuracy above which a network overfits: 5 points."""
 MUCH_LONGER = 1.5
 """The factor that tells times of a fully connected network and a CNN from those of two CNNs."""
+CNNS_002 = ("Residual CNN", "Regularized Residual CNN")
 _CNN_004 = "hidden=0,layers="
 
 
@@ -57,7 +58,7 @@ def cifar10() -> Study:
             ),
             claim(
                 8, "the fully connected network is far behind every CNN",
-                part(("Residual CNN", "Regularized Residual CNN"), ">", "FCN", by=FAR),
+                part(CNNS_002, ">", "FCN", by=FAR),
             ),
             claim(
                 9, "the fully connected network overfits", part("FCN", ">", OVERFIT, "gap")
@@ -72,8 +73,13 @@ def cifar10() -> Study:
                 part("Regularized Residual CNN", ">", "Residual CNN"),
             ),
             claim(
+                14, "CNNs keep their accuracy and predictions under shifts",
+                part(CNNS_002, ">", "FCN", "robustness=shift"),
+                part(CNNS_002, ">", "FCN", "consistency=shift"),
+            ),
+            claim(
                 46, "CNNs with residual blocks are the most effective, above all on hard data",
-                part(("Residual CNN", "Regularized Residual CNN"), ">", "FCN", by=FAR),
+                part(CNNS_002, ">", "FCN", by=FAR),
             ),
         ),
     )  # fmt: skip

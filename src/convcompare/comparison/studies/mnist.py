@@ -49,6 +49,11 @@ def mnist() -> Study:
                 part("Residual CNN", ">", "Simple CNN"),
             ),
             claim(
+                14, "CNNs keep their accuracy and predictions under shifts",
+                part(("Simple CNN", "Residual CNN"), ">", "FCN", "robustness=shift"),
+                part(("Simple CNN", "Residual CNN"), ">", "FCN", "consistency=shift"),
+            ),
+            claim(
                 46, "the CNN with residual blocks is the most effective",
                 part("Residual CNN", ">", ("FCN", "Simple CNN")),
             ),

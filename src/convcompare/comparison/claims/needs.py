@@ -1,0 +1,180 @@
+"""What runs lack to decide a statement: seeds, epochs, or a figure that was not recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..figures.catalogue import MEASURED, named
+from ..quantity import Quantity
+from ..stats import dispersion, estimates
+from ..stats.paired import ROUNDING, Spread
+from ..stats.power import POWER, power_of, power_within
+from ..stats.sequential import MOST_SEEDS
+from ..stats.shared import FEWEST as SHARING
+from ..verdict import Verdict
+from .findings import Judged
+from .outcomes import Said, is_direction, margin_of, place
+
+FEWEST = 3
+"""Seeds of a first comparison: two show no spread that would say how many are enough."""
+Lack = Literal[
+    "seeds", "epochs", "first seeds", "spread", "not recorded", "weights", "too close", "other"
+]
+"""More seeds, by the power of the test; the report's epochs; a first comparison; enough seeds to
+compare spreads; a figure of runs that are trained again, or of weights that are kept; more than
+`MOST_SEEDS`; or what seeds do not change."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one statement needs to be decided.
+
+    ``seeds`` are those of each network; None if no number up to `MOST_SEEDS` is known to be enough.
+    ``would`` is what the statement would come to, if the true difference is the observed one; None
+    where none was observed under the report's conditions. ``sizes`` are the observed distance from
+    the nearest boundary of the statement, and the one that `MOST_SEEDS` seeds find, in the unit of
+    the figure, or as factors.
+    """
+
+    lack: Lack
+    seeds: int | None
+    would: Said | None = None
+    sizes: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What an interval has to show: all of it beyond a boundary, or within a margin.
+
+    ``effect`` is the distance of the estimate from the boundary, or from the middle of the margin;
+    ``level`` that of the interval.
+    """
+
+    would: Said
+    effect: float
+    level: float
+    margin: float | None = None
+
+    def power(self, spread: float, n: int, freedom: int) -> float:
+        """The probability that n seeds show it."""
+        effect = self.effect / spread
+        if self.margin is None:
+            return power_of(effect, n, self.level, freedom)
+        return power_within(effect, self.margin / spread, n, self.level, freedom)
+
+    @property
+    def distance(self) -> float:
+        """How far the estimate is from where the statement would not be decided."""
+        return self.effect if self.margin is None else self.margin - self.effect
+
+
+def need(judged: Judged, networks: int, seeds: int, kept: bool = False) -> Need:
+    """What the statement needs, which the runs do not decide.
+
+    Args:
+        judged: The statement with the verdict on it.
+        networks: How many networks are trained for the claim; fewer than three share no spread.
+        seeds: The finished seeds of each of them.
+        kept: Whether their weights are in the store.
+    """
+    verdict, measure = judged.verdict, named(judged.asked.statement.figure)
+    if judged.early:
+        fewest = dispersion.FEWEST if measure.test == "spread" else FEWEST
+        return Need("epochs", max(seeds, fewest))
+    if judged.said == "not recorded":
+        if measure.recorded_by is None:
+            return Need("other", None)
+        with_weights = kept and measure.recorded_by == MEASURED and seeds >= FEWEST
+        return Need("weights" if with_weights else "not recorded", max(seeds, FEWEST))
+    if verdict.refusal is not None:
+        return Need("other", None)
+    if measure.test == "spread":
+        few = verdict.n < dispersion.FEWEST
+        return Need("spread", dispersion.FEWEST) if few else Need("other", None)
+    if verdict.n < FEWEST:
+        return Need("first seeds", FEWEST)
+    if not verdict.spreads or verdict.estimate is None:
+        return Need("other", None)
+    return _by_power(aims(judged), verdict, networks)
+
+
+def aims(judged: Judged) -> list[Aim]:
+    """What would decide the statement if the true difference is the observed one; one is enough."""
+    statement, verdict = judged.asked.statement, judged.verdict
+    assert verdict.estimate is not None
+    found = place(verdict.estimate.value, verdict.quantity)
+    joint = estimates.bonferroni(verdict.family)
+    above = statement.sign in (">", ">=")
+    if is_direction(statement):
+        return [Aim(_said((found > 0) == above), abs(found), verdict.level or joint)]
+    away = found - (0.0 if statement.by is None else place(statement.by, verdict.quantity))
+    if statement.sign in (">", "<"):
+        return [Aim(_said((away > 0) == above), abs(away), joint)]
+    margin = margin_of(statement, verdict.quantity)
+    if statement.sign == "=":
+        if abs(away) < margin:
+            return [Aim("confirmed", abs(away), joint, margin)]
+        return [Aim("refuted", abs(away) - margin, joint)]
+    upward = away if above else -away
+    holds = [Aim("confirmed", upward + margin, joint)] if upward > -margin else []
+    level = (verdict.level if statement.by is None else None) or joint
+    fails = [Aim("refuted", -upward, level)] if upward < 0 else []
+    return [*holds, *fails]
+
+
+def _said(holds: bool) -> Said:
+    return "confirmed" if holds else "refuted"
+
+
+def _by_power(ways: Sequence[Aim], verdict: Verdict, networks: int) -> Need:
+    """The fewest seeds beyond those there are with which one of the ways has 80 % power."""
+    for seeds in range(verdict.n + 1, MOST_SEEDS + 1):
+        for aim in ways:
+            if _power(aim, verdict, seeds, networks) >= POWER:
+                return Need("seeds", seeds, aim.would)
+    nearest = max(ways, key=lambda aim: _power(aim, verdict, MOST_SEEDS, networks))
+    sizes = nearest.distance, _smallest(nearest, verdict, networks)
+    return Need("too close", None, nearest.would, _shown(sizes, verdict.quantity))
+
+
+def _power(aim: Aim, verdict: Verdict, seeds: int, networks: int) -> float:
+    """That of the weakest of the tests, each of which has to show it."""
+    return min(
+        aim.power(one.deviation, seeds, _freedom(one, verdict.n, seeds, networks))
+        for one in verdict.spreads
+    )
+
+
+def _freedom(spread: Spread, n: int, seeds: int, networks: int) -> int:
+    """The degrees of freedom with more seeds; two networks alone share no spread with others."""
+    lent = spread.freedom - (n - 1) if networks >= SHARING else 0
+    return seeds - 1 + lent
+
+
+def _smallest(aim: Aim, verdict: Verdict, networks: int) -> float:
+    """The distance from the boundary that the most seeds find; infinite if the margin is narrower
+    than what they can tell.
+    """
+
+    def found(distance: float) -> bool:
+        effect = distance if aim.margin is None else aim.margin - distance
+        return _power(Aim(aim.would, effect, aim.level, aim.margin), verdict, MOST_SEEDS,
+                      networks) >= POWER  # fmt: skip
+
+    low, high = 0.0, aim.margin or max(one.deviation for one in verdict.spreads)
+    while aim.margin is None and not found(high):
+        high *= 2
+    if not found(high):
+        return math.inf
+    while high - low > ROUNDING + 1e-4 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) else (middle, high)
+    return high
+
+
+def _shown(sizes: tuple[float, float], quantity: Quantity) -> tuple[float, float]:
+    turn: Callable[[float], float] = math.exp if quantity.scale == "ratio" else float
+    return turn(sizes[0]), math.inf if math.isinf(sizes[1]) else turn(sizes[1])

@@ -1,0 +1,236 @@
+"""Which further seeds, epochs and records would decide which claims, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from convcompare.store.run import Run
+
+from ..assessment import Assessment
+from ..figures.catalogue import MEASURED, named
+from ..figures.measure import AGAIN
+from ..model_runs import ModelRuns
+from .findings import Finding, Judged, findings
+from .needs import Need, need
+from .outcomes import Said
+from .plan_command import command
+
+EVENTUAL = ("confirmed", "refuted")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run that is to be trained: which one it is, and the seconds that it takes.
+
+    ``key`` is the same for the same run of several claims. ``seconds`` are of one run at a time on
+    the hardware of the records; None if no epoch of its network was timed.
+    """
+
+    key: tuple[object, ...]
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class ClaimPlan:
+    """What would decide a claim of a study.
+
+    ``needs`` are those of its statements that have to be decided. ``seeds`` of each of `networks`
+    are enough, None if it is not known that any number is; ``epochs`` those of each run.
+    ``would`` is what the claim would come to by the observed differences, None where that is open.
+    ``fresh`` is whether runs that are there have to be trained again; ``skipped`` are the networks
+    of the study that are not needed, ``machines`` where the times of the others were recorded.
+    ``recorded`` is the command that made the runs.
+    """
+
+    study: str
+    finding: Finding
+    needs: tuple[tuple[Judged, Need], ...]
+    networks: tuple[str, ...]
+    skipped: tuple[str, ...]
+    seeds: int | None
+    epochs: int
+    would: Said | None
+    fresh: bool
+    trainings: tuple[Training, ...]
+    options: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
+    recorded: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float | None:
+        """What the trainings take, one at a time; None if it is not known which decide it."""
+        return None if self.seeds is None else total_seconds([self])
+
+    @property
+    def command(self) -> str | None:
+        """The command that trains them; None if none is known to decide the claim."""
+        if self.seeds is None:
+            return None
+        skipped = [word for name in self.skipped for word in ("--skip", name)]
+        options = [*self.options, *skipped, *([AGAIN] if self.fresh else [])]
+        return command(self.recorded, self.study, self.seeds, options)
+
+
+def plans(assessment: Assessment) -> list[ClaimPlan]:
+    """A plan for each claim of a study that its runs do not decide for good, in their order."""
+    study = assessment.comparison.study
+    undecided = [one for one in findings(assessment) if one.outcome not in EVENTUAL]
+    return [_Planner(assessment, str(study), one).plan() for one in undecided]
+
+
+def cheapest_first(found: Iterable[ClaimPlan]) -> list[ClaimPlan]:
+    """Those that are known to decide their claim by what they take, then the others."""
+    return sorted(found, key=lambda one: (one.seconds is None, one.seconds or 0.0))
+
+
+def total_seconds(found: Iterable[ClaimPlan]) -> float | None:
+    """What plans take together, a run that several of them need once; None if one is not known."""
+    runs = {run.key: run.seconds for one in found if one.seeds is not None for run in one.trainings}
+    known = [seconds for seconds in runs.values() if seconds is not None]
+    return sum(known) if len(known) == len(runs) else None
+
+
+@dataclass(frozen=True)
+class _Planner:
+    """One claim and the runs of its study."""
+
+    assessment: Assessment
+    study: str
+    finding: Finding
+
+    def plan(self) -> ClaimPlan:
+        pairs = [self._of_pair(pair) for pair in self.finding.open]
+        refuting = [one for one in pairs if _would(one) == "refuted"]
+        chosen = min(refuting, key=self._price) if refuting else [one for p in pairs for one in p]
+        return self._made(chosen, "refuted" if refuting else _would(chosen))
+
+    def _of_pair(self, pair: Sequence[Judged]) -> list[tuple[Judged, Need]]:
+        """The statements of a pair that have to be decided: one that would hold, or all."""
+        found = [(one, self._need(one)) for one in pair]
+        holding = [[one] for one in found if one[1].would == "confirmed"]
+        return min(holding, key=self._price) if holding else found
+
+    def _need(self, judged: Judged) -> Need:
+        networks = {label for one in (judged,) for label in _labels(one)}
+        groups = [self._group(label) for label in networks]
+        kept = all(run.keeps_weights for g in groups for run in g.finished)
+        seeds = min(len(group.finished) for group in groups)
+        return need(judged, len(self.finding.claim.networks), seeds, kept)
+
+    def _price(self, needs: Sequence[tuple[Judged, Need]]) -> tuple[bool, float]:
+        made = self._made(needs, None)
+        return made.seconds is None, made.seconds or 0.0
+
+    def _made(self, needs: Sequence[tuple[Judged, Need]], would: Said | None) -> ClaimPlan:
+        names = self.finding.claim.networks
+        labels = [group.label for group in self.assessment.comparison.groups]
+        sizes = [one.seeds for _, one in needs]
+        seeds = None if None in sizes else max(size for size in sizes if size is not None)
+        recorders = set(_recorders(needs))
+        fresh = AGAIN in recorders
+        recorded = max(run.trial.config.epochs for label in names for run in self._runs(label))
+        later = any(one.lack == "epochs" for _, one in needs)
+        epochs = self._published if later else recorded
+        trainings = [
+            run
+            for label in labels
+            if seeds and label in names
+            for run in self._trainings(label, seeds, epochs, fresh)
+        ]
+        return ClaimPlan(
+            self.study,
+            self.finding,
+            tuple(needs),
+            tuple(label for label in labels if label in names),
+            tuple(label for label in labels if label not in names),
+            seeds,
+            epochs,
+            would,
+            fresh,
+            tuple(trainings),
+            (*self._options(epochs), *" ".join(sorted(recorders - {AGAIN})).split()),
+            self._machines,
+            self.assessment.comparison.command,
+        )
+
+    @property
+    def _published(self) -> int:
+        """The epochs of the report, the fewest if its networks were trained for several numbers."""
+        study = self.assessment.study
+        assert study is not None
+        return min(row.epochs for row in study.rows if row.name in self.finding.claim.networks)
+
+    @property
+    def _machines(self) -> tuple[str, ...]:
+        places = [run.timed_in for name in self.finding.claim.networks for run in self._runs(name)]
+        named_places = (
+            f"{one.processor}, {one.threads} thread{'s' if one.threads > 1 else ''}"
+            if one.device == "cpu"
+            else one.device
+            for one in places
+        )
+        return tuple(dict.fromkeys(named_places))
+
+    def _options(self, epochs: int) -> tuple[str, ...]:
+        study = self.assessment.study
+        assert study is not None
+        own = {row.epochs for row in study.rows if row.name in self.finding.claim.networks}
+        return () if own == {epochs} else ("--epochs", str(epochs))
+
+    def _trainings(self, label: str, seeds: int, epochs: int, fresh: bool) -> list[Training]:
+        """The runs of a network that are not there: further seeds, or all of them."""
+        group = self._group(label)
+        run = group.finished[0]
+        same = run.trial.config.epochs == epochs
+        first = len(group.finished) if same and not fresh else 0
+        trial, each = run.trial, epoch_seconds(group)
+        config = replace(trial.config, epochs=epochs)
+        key = trial.model, trial.code, trial.data, config
+        seconds = None if each is None else epochs * each
+        return [Training((*key, number), seconds) for number in range(first, seeds)]
+
+    def _group(self, label: str) -> ModelRuns:
+        return next(one for one in self.assessment.comparison.groups if one.label == label)
+
+    def _runs(self, label: str) -> Sequence[Run]:
+        return self._group(label).finished
+
+
+def epoch_seconds(group: ModelRuns) -> float | None:
+    """Seconds per epoch of a network, test images included, the mean over its finished runs.
+
+    The training is that measured with the device alone, else as it was recorded beside others. None
+    if no epoch was recorded.
+    """
+    found = [_epoch_seconds(run) for run in group.finished if run.history]
+    return fmean(found) if found else None
+
+
+def _epoch_seconds(run: Run) -> float:
+    alone = run.epoch_seconds
+    if alone is None:
+        alone = fmean(epoch.train_seconds for epoch in run.history)
+    return alone + fmean(epoch.evaluation_seconds for epoch in run.history)
+
+
+def _recorders(needs: Sequence[tuple[Judged, Need]]) -> Iterator[str]:
+    """The options that record what is lacking; without weights the networks are trained again."""
+    for judged, one in needs:
+        options = named(judged.asked.statement.figure).recorded_by
+        if one.lack in ("not recorded", "weights") and options:
+            yield options
+            if one.lack == "not recorded" and options == MEASURED:
+                yield AGAIN
+
+
+def _labels(judged: Judged) -> set[str]:
+    second = judged.asked.second
+    return {judged.asked.first, *([second] if isinstance(second, str) else [])}
+
+
+def _would(needs: Sequence[tuple[Judged, Need]]) -> Said | None:
+    """What statements come to that are all needed, if each is as it was observed."""
+    said = {one.would for _, one in needs}
+    return next(iter(said)) if len(said) == 1 else None

@@ -1,0 +1,41 @@
+"""The command that trains what a conclusion lacks: that of the records, with other seeds."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from convcompare.core.registry import register
+
+from ..figures.asked import NO_WEIGHTS
+from ..figures.catalogue import MEASURED
+
+REPLACED = ("--seeds", "-s", "--epochs", "-e", "--columns", "--out", "-o", "--format")
+"""Options with a value that the new command has its own of, or does without."""
+DROPPED = ("--fresh", "--dry-run", "--plan")
+
+
+def command(recorded: Sequence[str], study: str, seeds: int, options: Sequence[str]) -> str:
+    """The command of a shell that trains a study with so many seeds, otherwise as recorded.
+
+    ``options`` are those that it has beyond the recorded ones. Figures that are measured on the
+    weights need them kept.
+    """
+    kept = list(_kept(recorded))
+    if MEASURED.split()[-1] in options:
+        kept = [word for word in kept if word != NO_WEIGHTS]
+    return shlex.join(["convcompare", "study", study, "--seeds", str(seeds), *kept, *options])
+
+
+def _kept(recorded: Sequence[str]) -> Iterator[str]:
+    """The options of a command that stay, without the studies that it names."""
+    words, before = iter(recorded[1:]), ""
+    for word in words:
+        study = word == "all" or word in register.study
+        if word in REPLACED:
+            next(words, None)
+        elif word in DROPPED or word.startswith(tuple(f"{name}=" for name in REPLACED)):
+            pass
+        elif not study or before == "--skip":
+            yield word
+        before = word

@@ -1,0 +1,102 @@
+"""What a claim lacks to be decided, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from ..figures import figure_words
+from ..figures.catalogue import named
+from ..quantity import Quantity
+from ..stats import dispersion
+from ..stats.estimates import Estimate
+from ..stats.sequential import MOST_SEEDS
+from .findings import Judged, Outcome
+from .needs import FEWEST, Need
+from .plan import ClaimPlan
+
+SHORT: dict[Outcome, str] = {
+    "confirmed": "confirmed",
+    "refuted": "contradicted",
+    "undecided": "inconclusive",
+    "not recorded": "not recorded",
+    "so far yes": "supported so far",
+    "so far no": "contradicted so far",
+}
+"""What a claim comes to, for a cell of a table."""
+BY_POWER = (
+    "more seeds: those that decide it with 80 % power if the true difference and spread are the "
+    "observed ones, which few seeds show only roughly"
+)
+THEN_OPEN = (
+    "first seeds, the report's epochs and figures to be recorded: whether these seeds decide it is "
+    "known only after them"
+)
+ALONE = (
+    "a command with `--skip` records its networks alone, and a report shows the newest record of "
+    "each study"
+)
+LOOKED = (
+    "seeds that are added after a look at the results make false verdicts likelier, which the "
+    "verdicts then say; `convcompare compare --until-clear` plans the looks"
+)
+
+
+def lacking(plan: ClaimPlan) -> str:
+    """What decides a claim, each once: ``more seeds; the report's 15 epochs (2 were trained)``."""
+    return "; ".join(dict.fromkeys(_lacking(plan)))
+
+
+def _lacking(plan: ClaimPlan) -> Iterator[str]:
+    for judged, need in plan.needs:
+        if plan.seeds is None and need.seeds is not None:
+            continue
+        yield _of(judged, need, plan)
+
+
+def _of(judged: Judged, need: Need, plan: ClaimPlan) -> str:
+    noun = named(judged.asked.statement.figure).quantity.noun
+    if need.lack == "seeds":
+        return "more seeds"
+    if need.lack == "epochs":
+        trained = plan.finding.epochs[0] if plan.finding.epochs else 0
+        return f"the report's {plan.epochs} epochs" + (f", not {trained}" if trained else "")
+    if need.lack == "first seeds":
+        return f"{FEWEST} seeds, which show a spread"
+    if need.lack == "spread":
+        return f"{dispersion.FEWEST} seeds: spreads of fewer are not compared"
+    if need.lack == "not recorded":
+        return f"{noun}: recorded if the networks are trained again"
+    if need.lack == "weights":
+        return f"{noun}: measured on the stored weights, without training"
+    if need.lack == "too close":
+        return _too_close(judged, need)
+    return _other(judged)
+
+
+def _too_close(judged: Judged, need: Need) -> str:
+    quantity = judged.verdict.quantity
+    assert need.sizes is not None
+    found, smallest = need.sizes
+    of = f"{judged.verdict.model} against {judged.verdict.baseline}: {quantity.noun}"
+    if math.isinf(smallest):
+        return f"{of} varies too much for {MOST_SEEDS} seeds to show that it is within the margin"
+    return (
+        f"{of} is {_size(found, quantity)} from what would decide it; "
+        f"{MOST_SEEDS} seeds tell {_size(smallest, quantity)} or more"
+    )
+
+
+def _size(value: float, quantity: Quantity) -> str:
+    """A distance: ``0.12 points``, or a factor: ``1.3 times``."""
+    if quantity.scale == "ratio":
+        return f"{value:.3g} times" if value < 1000 else f"{value:.1e} times"
+    return figure_words.amount(Estimate(value, None, None, 1, ""), quantity).removeprefix("+")
+
+
+def _other(judged: Judged) -> str:
+    verdict = judged.verdict
+    of = f"{verdict.model} against {verdict.baseline}"
+    if verdict.refusal is not None:
+        return f"{of}: {figure_words.sentence(verdict)}"
+    return f"{of}: no spread of {verdict.quantity.noun} is known, so neither is a number of seeds"
