@@ -80,6 +80,7 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	    --without logits --first-seed features
 	$(BIN)/convcompare report --store $(PACK) --out $(RECORDED) --figures verdicts
 	$(BIN)/python docs/conclusions_table.py
+	$(BIN)/python docs/students_page.py
 
 check-device: $(READY)  ## all checks of the device that is here, under ten minutes; device.json
 	$(BIN)/python benchmarks/check_device.py --json device.json

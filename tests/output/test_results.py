@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from runpy import run_path
+from statistics import fmean
 
 import pytest
 
@@ -54,6 +55,26 @@ def test_the_page_has_what_the_runs_say_of_every_conclusion() -> None:
     rows = [cells(line) for line in shown.splitlines() if re.match(r"\| \d+ \|", line)]
     assert [int(row[0]) for row in rows] == list(range(1, 47))
     assert all(row[-1] for row in rows)
+
+
+def test_the_page_for_students_has_the_numbers_of_the_records() -> None:
+    """Made by the script; the gains of depth are also the mean accuracies of the last epochs."""
+    made = run_path(str(RESULTS.parent / "students_page.py"))
+    shown = (RESULTS / "for-students.md").read_text()
+    assert made["page"]() == shown, "python docs/students_page.py"
+    assert len(re.findall(r"^\d\. ", shown, re.MULTILINE)) == 7
+    pictures = re.findall(r"\]\(\.\./pictures/(\S+)\)", shown)
+    sizes = [(RESULTS.parent / "pictures" / name).stat().st_size for name in pictures]
+    assert len(sizes) == 3 and max(sizes) < 150_000
+    (depth,) = select(["depth"], RunStore(RECORDED / "runs.ccpack"), Sources(Path("unused")))
+    scores = {
+        group.label: [fmean(e.test_accuracy for e in run.history[-5:]) for run in group.finished]
+        for group in depth.comparison.groups
+    }
+    for better, worse in (("4 layers", "2 layers"), ("4 layers", "6 layers"),
+                          ("residual", "6 layers"), ("residual", "4 layers")):  # fmt: skip
+        gain = 100 * (fmean(scores[better]) - fmean(scores[worse]))
+        assert f"by {gain:.1f} ±" in spaced(shown)
 
 
 def test_the_conclusions_of_the_report_name_runs_of_its_studies() -> None:
