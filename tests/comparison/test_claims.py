@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from convcompare.comparison.claims.findings import (
 )
 from convcompare.comparison.figures.asked import recording_command
 from convcompare.comparison.figures.catalogue import named
+from convcompare.core.corruptions import corruption
 from convcompare.data.dataset import Sources
 from convcompare.output.plots.source import Source
 from convcompare.output.report.compose import compose
@@ -28,6 +29,7 @@ from convcompare.output.report.document import Heading, TableBlock
 from convcompare.output.report.html import to_html
 from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.sections import Section
+from convcompare.store.robustness_record import ROBUSTNESS, DamagedAnswers, RobustnessRecord
 from tests.support.runs import FCN, SIMPLE, comparison, shifted
 from tests.support.studies import Judged, judging
 
@@ -354,3 +356,56 @@ def test_conclusions_lead_to_runs_that_lie_beside_the_report(judged: Judged) -> 
         assert f'<a href="{address}">1</a>' in to_html(written, {})
     elsewhere = compose([section("mnist", one)], Path("/elsewhere/report"))
     assert run.id in to_markdown(elsewhere, {}) and "](" not in to_markdown(elsewhere, {})
+
+
+def answered(assessment: Assessment, right: Mapping[str, tuple[int, ...]]) -> None:
+    """Keep with the runs that so many of 1,000 shifted images were recognised, by seed."""
+    labels = np.zeros(1000, np.int64)
+    definition = corruption("shift").definition
+    for group in assessment.comparison.groups:
+        for run, count in zip(group.finished, right.get(group.label, ()), strict=False):
+            shifts = np.where(np.arange(1000) < count, 0, 1).astype(np.int32)[None].repeat(4, 0)
+            damaged = {"shift": DamagedAnswers(definition, ("a", "b", "c", "d"), shifts)}
+            record = RobustnessRecord(
+                np.arange(1000), labels, labels.astype(np.int32), shifts[:2], damaged
+            )
+            with assessment.store.lock(run.id):
+                assessment.store.save_addition(run.id, ROBUSTNESS, record.to_arrays())
+
+
+@pytest.mark.parametrize(
+    ("weights", "again"),
+    [(None, "--fresh` records it and trains them again"), (b"w", "robustness` records it")],
+)
+def test_networks_without_weights_are_trained_again_for_other_images(
+    judged: Judged, weights: bytes | None, again: str
+) -> None:
+    """Whatever the command says: the runs may be of another one."""
+    study = judged("mnist", weights=weights, FCN=FCN[:3], Simple_CNN=SIMPLE[:3])
+    made = dataclasses.replace(study.comparison, command=("study", "mnist", "--no-weights"))
+    command = recording_command(made, named("robustness=shift"))
+    assert command.startswith("`convcompare study mnist --columns robustness")
+    assert command.endswith(again)
+
+
+def test_accuracy_under_shifts_is_claimed_of_convolutions(judged: Judged) -> None:
+    """Conclusion 14: decided by what was measured; not recorded if a network lacks it."""
+    fcn, cnn = (500, 512, 491, 505), (840, 851, 838, 856)
+    study = judged("mnist", FCN=FCN[:4], Simple_CNN=SIMPLE[:4], Residual_CNN=SIMPLE[:4])
+    answered(study, {"FCN": fcn, "Simple CNN": cnn})
+    (shifts,) = (one for one in findings(study) if one.claim.number == 14)
+    assert shifts.outcome == "not recorded"
+    assert "accuracy under shift not recorded of Residual CNN" in shifts.evidence
+    whole = dataclasses.replace(study)
+    answered(whole, {"Residual CNN": cnn[::-1]})
+    (shifts,) = (one for one in findings(whole) if one.claim.number == 14)
+    assert shifts.outcome == "confirmed" and len(shifts.judged) == 4
+    gains = np.subtract(cnn, fcn) / 1000
+    verdict = shifts.judged[0].verdict
+    assert verdict.estimate and verdict.estimate.value == pytest.approx(gains.mean())
+    assert verdict.p == pytest.approx(scipy_stats.ttest_1samp(gains, 0).pvalue)
+    upside = judged("mnist", FCN=FCN[:4], Simple_CNN=SIMPLE[:4], Residual_CNN=SIMPLE[:4])
+    answered(upside, {"FCN": cnn, "Simple CNN": fcn, "Residual CNN": cnn[::-1]})
+    (shifts,) = (one for one in findings(upside) if one.claim.number == 14)
+    assert shifts.outcome == "refuted"
+    assert "Simple CNN lower accuracy under shift than FCN by 34" in shifts.evidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..figures.catalogue import MEASURED, named
@@ -74,6 +74,8 @@ class Aim:
 def need(judged: Judged, networks: int, seeds: int, kept: bool = False) -> Need:
     """What the statement needs, which the runs do not decide.
 
+    Seeds that do not count, as those of runs at chance level, are made up for.
+
     Args:
         judged: The statement with the verdict on it.
         networks: How many networks are trained for the claim; fewer than three share no spread.
@@ -91,14 +93,16 @@ def need(judged: Judged, networks: int, seeds: int, kept: bool = False) -> Need:
         return Need("weights" if with_weights else "not recorded", max(seeds, FEWEST))
     if verdict.refusal is not None:
         return Need("other", None)
+    lost = max(0, seeds - verdict.n)
     if measure.test == "spread":
         few = verdict.n < dispersion.FEWEST
-        return Need("spread", dispersion.FEWEST) if few else Need("other", None)
+        return Need("spread", dispersion.FEWEST + lost) if few else Need("other", None)
     if verdict.n < FEWEST:
-        return Need("first seeds", FEWEST)
+        return Need("first seeds", FEWEST + lost)
     if not verdict.spreads or verdict.estimate is None:
         return Need("other", None)
-    return _by_power(aims(judged), verdict, networks)
+    found = _by_power(aims(judged), verdict, networks)
+    return found if found.seeds is None else replace(found, seeds=found.seeds + lost)
 
 
 def aims(judged: Judged) -> list[Aim]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..figures import figure_words
 from ..figures.catalogue import named
@@ -12,7 +12,7 @@ from ..stats import dispersion
 from ..stats.estimates import Estimate
 from ..stats.sequential import MOST_SEEDS
 from .findings import Judged, Outcome
-from .needs import FEWEST, Need
+from .needs import FEWEST, Lack, Need
 from .plan import ClaimPlan
 
 SHORT: dict[Outcome, str] = {
@@ -24,14 +24,26 @@ SHORT: dict[Outcome, str] = {
     "so far no": "contradicted so far",
 }
 """What a claim comes to, for a cell of a table."""
+BRIEF: Mapping[Lack, str] = {
+    "seeds": "more seeds",
+    "epochs": "the report's epochs",
+    "first seeds": "first seeds",
+    "spread": f"{dispersion.FEWEST} seeds",
+    "not recorded": "training again",
+    "weights": "measuring",
+    "too close": f"over {MOST_SEEDS} seeds",
+    "other": "not known",
+}
+"""What is lacking, for a cell of a table."""
 BY_POWER = (
-    "more seeds: those that decide it with 80 % power if the true difference and spread are the "
-    "observed ones, which few seeds show only roughly"
+    "more seeds: as many as decide it with 80 % power if the true difference and spread are the "
+    "observed ones, which few seeds show only roughly; “likely” is what they would decide"
 )
 THEN_OPEN = (
-    "first seeds, the report's epochs and figures to be recorded: whether these seeds decide it is "
-    "known only after them"
+    "first seeds, the report's epochs, training again: whether these seeds decide it is known only "
+    "after them"
 )
+COMMANDS = "`--format csv` has the command of each"
 ALONE = (
     "a command with `--skip` records its networks alone, and a report shows the newest record of "
     "each study"
@@ -42,16 +54,27 @@ LOOKED = (
 )
 
 
+def brief(plan: ClaimPlan) -> str:
+    """What decides a claim, in a few words: ``more seeds, the report's epochs``."""
+    return ", ".join(dict.fromkeys(BRIEF[need.lack] for _, need in _deciding(plan)))
+
+
 def lacking(plan: ClaimPlan) -> str:
-    """What decides a claim, each once: ``more seeds; the report's 15 epochs (2 were trained)``."""
-    return "; ".join(dict.fromkeys(_lacking(plan)))
+    """The same with its figures, each once: ``more seeds; the report's 15 epochs, not 2``."""
+    told = (_of(judged, need, plan) for judged, need in _deciding(plan))
+    return "; ".join(dict.fromkeys(told))
 
 
-def _lacking(plan: ClaimPlan) -> Iterator[str]:
+def hindrance(plan: ClaimPlan) -> str:
+    """Why no number of seeds is known to decide a claim; empty if one is."""
+    return "" if plan.seeds is not None else lacking(plan)
+
+
+def _deciding(plan: ClaimPlan) -> Iterator[tuple[Judged, Need]]:
+    """The needs of a claim; where nothing known decides it, those that are the reason."""
     for judged, need in plan.needs:
-        if plan.seeds is None and need.seeds is not None:
-            continue
-        yield _of(judged, need, plan)
+        if plan.seeds is not None or need.seeds is None:
+            yield judged, need
 
 
 def _of(judged: Judged, need: Need, plan: ClaimPlan) -> str:

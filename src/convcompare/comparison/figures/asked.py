@@ -77,8 +77,9 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
     if not command:
         return f"`convcompare compare … {options}` records it"
     added = [word for word in options.split() if word not in command]
-    if measure.recorded_by == MEASURED and not _with_weights(comparison):
-        command, added = [one for one in command if one != NO_WEIGHTS], [*added, AGAIN]
+    if measure.recorded_by == MEASURED:
+        command = [word for word in command if word != NO_WEIGHTS]
+        added += [] if _with_weights(comparison) else [AGAIN]
     again = " ".join((shlex.join(["convcompare", *command]), *added))
     trains = " and trains them again" if AGAIN in added else ""
     return f"`{again}` records it{trains}"

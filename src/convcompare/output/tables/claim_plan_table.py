@@ -8,9 +8,12 @@ from convcompare.comparison.claims.plan import ClaimPlan, cheapest_first, total_
 from convcompare.comparison.claims.plan_words import (
     ALONE,
     BY_POWER,
+    COMMANDS,
     LOOKED,
     SHORT,
     THEN_OPEN,
+    brief,
+    hindrance,
     lacking,
 )
 from convcompare.core import formatting
@@ -20,16 +23,18 @@ from .table import Column, Table
 COLUMNS = (
     Column("study", "study", "left"),
     Column("number", "№"),
-    Column("conclusion", "conclusion", "left", priority=4),
-    Column("outcome", "now", "left", priority=5),
-    Column("lacking", "what decides it", "left", priority=2),
+    Column("conclusion", "conclusion", "left", priority=4, names=True),
+    Column("outcome", "now", "left", show=SHORT.__getitem__, priority=5),
+    Column("decided_by", "what decides it", "left", priority=2),
     Column("seeds", "seeds", priority=1),
     Column("epochs", "epochs", priority=3),
-    Column("runs", "runs to train", priority=6),
+    Column("runs", "runs", priority=6),
     Column("seconds", "machine time", show=formatting.about_seconds),
-    Column("expected", "by the observed differences", "left", priority=7, missing="not known"),
+    Column("expected", "likely", "left", show=SHORT.__getitem__, priority=7,
+           missing="not known"),
+    Column("lacking", "lacking", "left", exported=True),
     Column("command", "command", "left", exported=True),
-)
+)  # fmt: skip
 
 
 def claim_plan_table(plans: Sequence[ClaimPlan]) -> Table:
@@ -43,13 +48,14 @@ def _row(plan: ClaimPlan) -> dict[str, object]:
         "study": plan.study,
         "number": claim.number,
         "conclusion": claim.sentence,
-        "outcome": SHORT[plan.finding.outcome],
-        "lacking": lacking(plan),
+        "outcome": plan.finding.outcome,
+        "decided_by": brief(plan),
         "seeds": plan.seeds,
         "epochs": plan.epochs if decided else None,
         "runs": len(plan.trainings) if decided else None,
         "seconds": plan.seconds,
-        "expected": SHORT[plan.would] if decided and plan.would else None,
+        "expected": plan.would if decided else None,
+        "lacking": lacking(plan),
         "command": plan.command,
     }
 
@@ -59,11 +65,14 @@ def _notes(plans: Sequence[ClaimPlan]) -> tuple[str, ...]:
         return ("the runs decide every conclusion that they are about",)
     lacks = {need.lack for plan in plans for _, need in plan.needs}
     machines = dict.fromkeys(name for plan in plans for name in plan.machines)
+    hindered = [(plan, why) for plan in plans if (why := hindrance(plan))]
     return (
+        *(f"{plan.study} {plan.finding.claim.number}: {why}" for plan, why in hindered),
         *([BY_POWER] if "seeds" in lacks else []),
         *([THEN_OPEN] if lacks & {"epochs", "first seeds", "spread", "not recorded"} else []),
         *_times(plans, list(machines)),
         *([LOOKED] if "seeds" in lacks else []),
+        *([COMMANDS] if any(plan.command for plan in plans) else []),
         *([ALONE] if any(plan.skipped and plan.command for plan in plans) else []),
     )
 
