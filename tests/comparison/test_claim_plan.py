@@ -250,6 +250,11 @@ def test_the_command_prints_the_plan_cheapest_first(
     assert all(one["command"] is None for one in found["plans"] if one["seeds"] is None)
     shown = run("study", "--plan", *store).out
     assert "more seeds" in shown and "80 % power" in shown and "shared runs once" in shown
+    made = dataclasses.replace(study.comparison.conditions, dataset="shapes")
+    elsewhere = dataclasses.replace(study.comparison, conditions=made)
+    study.store.add_comparison("20260102T000000000000.json", elsewhere.record())
+    own = run("study", "--plan", *store).out
+    assert "run on other images than the report's" in own and "decide every" not in own
     missing = run("study", "depth", "--plan", *store)
     assert missing.code == 2 and "there is no run of study `depth`" in missing.err
     assert run("study", "--plan", "--store", "nothing").code == 2

@@ -103,7 +103,8 @@ def plan_of_conclusions(store: RunStore, names: Sequence[str]) -> Table:
     table = claim_plan_table([plan for one in judged for plan in plans(one)])
     others = [name for name, one in zip(chosen, judged, strict=True) if one.study is None]
     own = f"run on other images than the report's, so without its conclusions: {', '.join(others)}"
-    return replace(table, notes=(*table.notes, own)) if others else table
+    said = () if len(others) == len(judged) else table.notes
+    return replace(table, notes=(*said, own)) if others else table
 
 
 def _place(name: str) -> tuple[int, str]:
