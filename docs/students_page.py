@@ -20,7 +20,7 @@ from convcompare.comparison.verdict import Relation, Verdict, turned
 from convcompare.store.run_store import RunStore
 
 RESULTS = Path(__file__).parent / "results"
-PAGE, RUNS = RESULTS / "for-students.md", RESULTS / "recorded" / "runs"
+PAGE, RUNS = RESULTS / "for-students.md", RESULTS / "recorded" / "runs.ccpack"
 WIDTH = 116
 FIGURES = (
     (
@@ -168,7 +168,7 @@ def page() -> str:
     for _, name, alt in FIGURES:
         lines += [f"![{alt}](../pictures/{name})", ""]
     lines += ["<!-- long -->", "```console"]
-    store = "docs/results/recorded/runs"
+    store = "docs/results/recorded/runs.ccpack"
     for command, name, _ in FIGURES:
         lines.append(f"$ convcompare plot {command} --store {store} --out {name}")
     return "\n".join([*lines, "```", ""])

@@ -13,7 +13,7 @@ import numpy as np
 from convcompare.core.errors import DataError, UsageError, quote
 from convcompare.data.dataset import Sources
 from convcompare.store.cost import Environment
-from convcompare.store.omission import CLASSES, LOGITS, WEIGHTS
+from convcompare.store.omission import CLASSES, LOGITS
 from convcompare.store.reader import RunReader
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
@@ -99,9 +99,7 @@ class Repetition:
         )
 
     def _weights(self) -> Agreement:
-        parts += [self._logits()] if LOGITS in self.run.sha256 else []
-        parts += [self._classes()] if CLASSES in self.run.sha256 else []
-        parts += [self._weights()] if self.run.keeps_weights else []
+        if not self.again.keeps_weights:
             return Agreement("weights", False, "there are none now")
         data = self.stored.weights(self.run), self.scratch.weights(self.again)
         if data[0] == data[1]:
