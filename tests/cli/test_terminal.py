@@ -204,7 +204,7 @@ def test_doctor_looks_at_everything(run: Run, tmp_path: Path) -> None:
     assert "torch 2." in checks["versions"]["found"]
     assert "mnist-mini" in checks["data"]["found"]
     assert "answer within 0.2 s" in checks["sources"]["found"]
-    assert checks["store"]["found"] == "1 runs, 1 comparisons in `here`, all sound"
+    assert checks["store"]["found"] == "1 run, 1 comparison in `here`, all sound"
     (record,) = (tmp_path / "here").glob("*/run.json")
     record.write_text(record.read_text().replace('"finished"', '"finishes"'))
     damaged = run("doctor", *quick)

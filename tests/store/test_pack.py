@@ -209,7 +209,7 @@ def test_some_runs_are_packed_with_their_comparisons(store: Path, run: Run) -> N
 
 def test_a_pack_is_merged_like_a_folder(packed: Path, whole: Path, run: Run) -> None:
     result = run("runs", "merge", str(packed), "--store", "new")
-    assert (result.code, result.out.partition(";")[0]) == (0, "copied 2 runs and 1 comparisons")
+    assert (result.code, result.out.partition(";")[0]) == (0, "copied 2 runs and 1 comparison")
     new, old = RunReader(Path("new")), RunReader(whole)
     for run_id in new.ids():
         assert new.run(run_id) == old.run(run_id)

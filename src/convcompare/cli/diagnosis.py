@@ -120,7 +120,8 @@ def _store(folder: Path) -> Check:
         found = examine(store)
     except ConvcompareError as error:
         return Check("store", error.message, "error", error.hint or "", error.exit_code)
-    text = f"{found.runs} runs, {found.comparisons} comparisons in {quote(folder)}"
+    runs = formatting.several(found.runs, "run")
+    text = f"{runs}, {formatting.several(found.comparisons, 'comparison')} in {quote(folder)}"
     if not found.findings:
         return Check("store", f"{text}, all sound")
     text += f", {len(found.findings)} damaged: {found.findings[0].error.message}"
