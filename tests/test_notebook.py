@@ -97,7 +97,7 @@ def test_an_error_and_an_interruption_are_a_line(cells: tuple[Path, list[Any]]) 
     assert error["ename"] == "Interrupted" and len(error["traceback"]) == 1
     line = error["traceback"][0]
     assert line.startswith("interrupted: 0 of 1 trials are finished, epoch ")
-    assert line.endswith("is saved; the same cell goes on from here")
+    assert line.endswith("is saved; run the same cell again to resume")
     store = RunStore(cells[0] / "other")
     (run_id,) = store.ids()
     checkpoint, damage = store.checkpoint(run_id)

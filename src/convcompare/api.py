@@ -284,7 +284,7 @@ def robustness(
         device: auto, cpu, cuda, mps, xpu or KIND:N.
         threads: Threads [default: all cores, fewer for a small network].
         verdict_on: Figures that verdicts are about: robustness, robustness=blur, consistency.
-        fresh: Measure again what is measured.
+        fresh: Measure again.
         reporter: Told of the progress [default: a line in a notebook, else nobody].
 
     Raises:

@@ -112,7 +112,7 @@ def test_stopped_and_repeated_is_bit_identical(tmp_path: Path, number: signal.Si
     expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert process.returncode == expected
     if number != signal.SIGKILL:
-        assert "the same command goes on from here" in error
+        assert "the same command resumes" in error
         assert "Traceback" not in error
     again = subprocess.run(broken, check=True, capture_output=True, text=True)
     assert "goes on after epoch" in again.stderr
@@ -168,12 +168,12 @@ def test_the_parser_speaks_our_language(run: Run) -> None:
 BAD = [
     (["simpel"], 2, "there is no model `simpel`", "did you mean `simple`?"),
     (["simple:kernal=3"], 2, "`simple` has no option `kernal`", "did you mean `kernel`?"),
-    (["simple:kernel=4"], 2, "option `kernel` of `simple` cannot be `4`", "odd"),
-    (["simple:width=32x"], 2, "cannot be `32x`", "list"),
+    (["simple:kernel=4"], 2, "invalid value for option `kernel` of `simple`: `4`", "odd"),
+    (["simple:width=32x"], 2, "option `width` of `simple`: `32x`", "list"),
     (["fcn", "--dataset", "mnits"], 2, "there is no dataset `mnits`", "did you mean `mnist`?"),
-    (["fcn", "--epochs", "0"], 2, "`epochs` cannot be `0`", "at least 1"),
-    (["fcn", "--epochs", "-1"], 2, "`epochs` cannot be `-1`", "at least 1"),
-    (["fcn", "--batch-size", "0"], 2, "`batch_size` cannot be `0`", "at least 1"),
+    (["fcn", "--epochs", "0"], 2, "invalid value for `epochs`: `0`", "at least 1"),
+    (["fcn", "--epochs", "-1"], 2, "invalid value for `epochs`: `-1`", "at least 1"),
+    (["fcn", "--batch-size", "0"], 2, "invalid value for `batch_size`: `0`", "at least 1"),
     (["fcn", "--batch-size", "20000"], 2, "larger than the 10000 training images", "10000"),
     (["fcn", "--device", "cuda:77"], 2, "no device `cuda:77` here", "--device cpu"),
     (["fcn", "--device", "mps"], 2, "no device `mps` here, only cpu", "convcompare doctor"),
@@ -182,13 +182,13 @@ BAD = [
     (["fcn", "--precision", "fp8"], 2, "no precision `fp8`", "auto, fp32, bf16"),
     (["fcn", "--recipe", "modrn"], 2, "no recipe `modrn`", "did you mean `modern`?"),
     (["fcn", "--format", "jsn"], 2, "no format `jsn`", "did you mean `json`?"),
-    (["fcn", "--seeds", "0"], 2, "`--seeds` cannot be `0`", "number of seeds"),
+    (["fcn", "--seeds", "0"], 2, "invalid value for `--seeds`: `0`", "number of seeds"),
     (["fcn", "--seeds", "1,1"], 2, "repeats a seed", "each once"),
     (["fcn", "--set", "epoch=3"], 2, "no setting `epoch`", "did you mean `epochs`?"),
     (["fcn", "fcn"], 2, "same network", "--seeds"),
     (["fcn", "--executor", "locl"], 2, "no executor `locl`", "did you mean `local`?"),
     (["net.py:Net"], 2, "there is no file `net.py`", "this folder"),
-    (["no.such:Net"], 2, "module `no.such` does not import", ""),
+    (["no.such:Net"], 2, "module `no.such` cannot be imported", ""),
     (["fcn", "--dataset", "folder:nowhere"], 3, "nowhere", ""),
     (["fcn", "--store", "/proc/none"], 4, "/proc/none", "--store"),
 ]
@@ -225,7 +225,7 @@ def test_a_damaged_record_names_its_file_and_spares_the_others(run: Run, tmp_pat
 def test_an_empty_store_says_how_to_begin(run: Run) -> None:
     result = run("runs")
     assert result.code == 2
-    assert "`convcompare compare fcn simple` makes some" in result.err
+    assert "`convcompare compare fcn simple` creates some" in result.err
 
 
 def test_a_folder_of_images_is_compared_like_any_set(run: Run, tmp_path: Path) -> None:

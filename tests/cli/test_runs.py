@@ -83,7 +83,7 @@ def test_what_differs_is_told_with_the_environment(store: Path, run: Run) -> Non
     parts = {part["part"]: part for part in told["parts"]}
     assert {name for name, part in parts.items() if part["equal"]} == {"end", "weights"}
     assert parts["metrics"]["detail"] == "from epoch 2 on: test_loss by up to 0.25"
-    assert parts["logits"]["detail"] == "by up to 0.5; 0 of 48 images classed otherwise"
+    assert parts["logits"]["detail"] == "by up to 0.5; 0 of 48 images classified differently"
     differs = {one["name"]: (one["then"], one["now"]) for one in told["environment"]}
     assert differs["torch"][0] == "2.9.0"
     assert differs["jobs"] == (2, 1)
@@ -112,7 +112,7 @@ def test_a_store_of_any_version_is_sound(store: Path, run: Run, tmp_path: Path) 
     before = contents(store)
     result = run("runs", "check")
     assert (result.code, result.err) == (0, "")
-    assert result.out.strip() == "2 runs, 1 comparison: all is as it was written"
+    assert result.out.strip() == "2 runs, 1 comparison: no damage found"
     assert contents(store) == before
     shutil.copytree(V1, tmp_path / "old")
     assert run("runs", "check", "--store", "old").code == 0

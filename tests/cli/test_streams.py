@@ -72,7 +72,7 @@ def test_exit_codes_of_streams() -> None:
     assert number == 4
     assert told.splitlines() == [
         "error: the result cannot be written: No space left on device",
-        " hint: what has run is kept: the same command prints it again",
+        " hint: finished runs are kept: the same command prints the result again",
     ]
     assert code("TOOL list 2> /dev/full") == (2, "")
     assert code("TOOL list 2>&-") == (2, "")

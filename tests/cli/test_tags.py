@@ -38,7 +38,7 @@ def test_a_tag_finds_its_runs_and_changes_no_record(run: Run, store: Path) -> No
     assert run("runs", "tag", "paper", "ebb", *STORE).code == 0
     assert set(listed(run, "--tag", "paper")) == {ONE, FAILED}
     assert set(listed(run, "--tag", "wide")) == {ONE}
-    assert run("runs", "--tag", "pap", *STORE).out.startswith("no run is so")
+    assert run("runs", "--tag", "pap", *STORE).out.startswith("no run matches")
     assert {path: path.read_bytes() for path in before} == before
     assert run("runs", "tag", "paper,wide", "50a", "--remove", *STORE).out == f"{ONE}  no tags\n"
     assert not (store / ONE / "annotation.json").exists(), "nothing is left of it"

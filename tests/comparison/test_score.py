@@ -42,13 +42,13 @@ def test_it_follows_from_the_configuration_alone(
 @pytest.mark.parametrize(
     ("asked", "config", "message", "hint"),
     [
-        ("maen:5", LONG, "`--score` cannot be `maen:5`", "did you mean `mean:5`?"),
-        ("mean:0", LONG, "`--score` cannot be `mean:0`", "mean:5"),
+        ("maen:5", LONG, "invalid value for `--score`: `maen:5`", "did you mean `mean:5`?"),
+        ("mean:0", LONG, "invalid value for `--score`: `mean:0`", "mean:5"),
         ("mean:11", LONG, "takes more epochs than the 10", "`--score last`"),
         (
             "mean:2",
             TrainConfig(epochs=10, val_fraction=0.1, select="best"),
-            "`--score` and `--select best` do not go together",
+            "`--score` and `--select best` cannot be combined",
             "the epoch that is selected counts",
         ),
     ],

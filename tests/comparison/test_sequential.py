@@ -165,7 +165,7 @@ def test_what_seeds_can_show_is_said_before_they_are_trained() -> None:
 def test_a_plan_that_can_decide_nothing_is_told_how_many_seeds_do() -> None:
     hopeless = verdicts.detectable_words(2, contrasts=6)
     assert hopeless.startswith("2 seeds and 6 contrasts can show differences of about 21 points")
-    *_, more = hopeless.split("so that they decide next to nothing: ")
+    *_, more = hopeless.split("too large to decide much: ")
     assert more == "`--seeds 5` could show 0.66 points"
-    assert "decide next to nothing" not in verdicts.detectable_words(3, contrasts=6)
+    assert "too large to decide much" not in verdicts.detectable_words(3, contrasts=6)
     assert "can show no difference (" in verdicts.detectable_words(2, 0.03, contrasts=6)

@@ -150,7 +150,7 @@ def test_a_plugin_that_fails_is_named(empty: Place) -> None:
         assert "Usage" in text
     for text in empty.errors("datasets", "datasets", "plot list"):
         assert text.splitlines() == [
-            "error: plugin `broken_plugin` of the package `broken-plugin` does not load: "
+            "error: plugin `broken_plugin` of the package `broken-plugin` cannot be loaded: "
             "AttributeError: module 'numpy' has no attribute 'no_such_name' "
             "(broken_plugin.py, line 3)",
             " hint: fix it, or `pip uninstall broken-plugin`; `--debug` shows the traceback",
@@ -167,7 +167,7 @@ def test_doctor_gives_each_plugin_that_fails_a_line_and_goes_on(empty: Place) ->
     assert done.returncode == 2 and "Traceback" not in done.stderr
     checks = json.loads(done.stdout.strip("\f"))["checks"]
     lines = {check["found"]: check for check in checks if check["name"].startswith("plugin")}
-    (raises, takes) = sorted(text for text in lines if "does not load" in text)
+    (raises, takes) = sorted(text for text in lines if "cannot be loaded" in text)
     assert "`broken_plugin` of the package `broken-plugin`" in raises
     assert "model `fcn` is registered twice" in takes and "`taken`" in takes
     assert lines[takes]["hint"].startswith("fix it, or `pip uninstall taken`")
@@ -181,8 +181,8 @@ def test_doctor_gives_each_plugin_that_fails_a_line_and_goes_on(empty: Place) ->
         (
             "datasets",
             'dataset("shapes")',  # found when the plugin is imported
-            "plugin `taken` of the package `taken` does not load: dataset `shapes` is registered "
-            "twice: by `convcompare.data.datasets.shapes` and `taken`",
+            "plugin `taken` of the package `taken` cannot be loaded: dataset `shapes` is "
+            "registered twice: by `convcompare.data.datasets.shapes` and `taken`",
         ),
         (
             "models",

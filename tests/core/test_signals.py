@@ -99,7 +99,7 @@ def ended(process: subprocess.Popen[str], number: signal.Signals, begun: str = "
     assert process.returncode == STOPS[number], error
     assert "Traceback" not in error
     (line,) = re.findall("warning: interrupted: .*", error)
-    assert re.search(r"the same command goes on from here|repeat the command to go on", line)
+    assert re.search(r"the same command resumes|repeat the command to resume", line)
     return line
 
 

@@ -60,10 +60,10 @@ def test_labels_are_classes_in_their_order() -> None:
         (lambda x, y: (x[:, 0], y), "not square"),
         (lambda x, y: (x.astype(str), y), "of type"),
         (lambda x, y: (x, y[:40]), "labels of the shape"),
-        (lambda x, y: (x, np.eye(4)[y] + 1), "without a single 1"),
+        (lambda x, y: (x, np.eye(4)[y] + 1), "without exactly one 1 per row"),
         (lambda x, y: (x, np.where(np.arange(90) < 60, y, 0)), "has no test image"),
-        (lambda x, y: (x, np.zeros(90, int)), "one class alone"),
-        (lambda x, y: (x * np.nan, y), "no numbers"),
+        (lambda x, y: (x, np.zeros(90, int)), "there is only one class"),
+        (lambda x, y: (x * np.nan, y), "not numbers"),
         (lambda x, y: (x, y + 0.5), "of type"),
     ],
 )
@@ -97,8 +97,8 @@ def test_a_file_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
     np.savez(tmp_path / "c.npz", x_train=np.array([{}]), allow_pickle=True)
     for name, message in [
         ("a.npz", "has the arrays `x`"),
-        ("b.npz", "is no file of arrays"),
-        ("c.npz", "is no file of arrays"),
+        ("b.npz", "is not a file of arrays"),
+        ("c.npz", "is not a file of arrays"),
         ("d.npz", "there is no such file"),
     ]:
         result = run("compare", "fcn", "-d", f"npz:{tmp_path / name}")

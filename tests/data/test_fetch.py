@@ -108,7 +108,7 @@ def test_no_connection(sources: Sources) -> None:
 
 def test_offline_asks_nobody(server: Server, sources: Sources) -> None:
     offline = dataclasses.replace(sources, offline=True)
-    with pytest.raises(DataError, match="off limits"):
+    with pytest.raises(DataError, match="downloads are off"):
         obtain(published(server.mirror("good")), offline, QUICK)
     assert not server.asked and not sources.cache.exists()
 

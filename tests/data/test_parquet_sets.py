@@ -280,7 +280,7 @@ def test_a_set_of_the_hub_is_pinned_and_kept(hub: Hub, tmp_path: Path) -> None:
     assert (again.name, again.sha256) == (found.name, found.sha256) and len(hub.asked) == asked
     sized = load_dataset(f"{found.name}:size=8", offline)
     assert sized.name == f"hf:owner/birds@{COMMIT}:size=8" and sized.image_size == 8
-    with pytest.raises(DataError, match="is not on this machine and the network is off limits"):
+    with pytest.raises(DataError, match="is not on this machine, and downloads are off"):
         load_dataset("hf:owner/birds", offline)
 
 
@@ -291,7 +291,7 @@ def test_what_the_hub_does_not_have(hub: Hub, tmp_path: Path) -> None:
             load_dataset(f"hf:{name}", sources)
         assert "\n" not in caught.value.message
     for name in ("", "a/b/c", "../x"):
-        with pytest.raises(UsageError, match="is no data set of the hub"):
+        with pytest.raises(UsageError, match="is not a data set of the hub"):
             load_dataset(f"hf:{name}", sources)
     del hub.files["data/train-00000-of-00001.parquet"]
     with pytest.raises(DataError, match="has no training split"):

@@ -131,7 +131,7 @@ def test_a_budget_that_pays_for_nothing_or_cannot_be_counted(
 ) -> None:
     result = run("compare", SMALL, *MINI, "--budget", "macs=100")
     assert result.code == 2
-    assert "pay for no step of `fcn:hidden=8`" in result.err
+    assert "are less than one step of `fcn:hidden=8`" in result.err
     (tmp_path / "net.py").write_text(UNCOUNTED)
     result = run("compare", "net.py:Net", *MINI, "--budget", "macs=1e9")
     assert result.code == 2

@@ -201,7 +201,7 @@ def test_seeds_set_the_weights_that_numpy_and_python_draw(
     folder = case("19")
     result = run("compare", "npinit.py:Np", "npinit.py:Fixed", *MINI, "--seeds", "2")
     assert result.code == 0
-    same = "begins with the same weights under every seed"
+    same = "has the same initial weights under every seed"
     assert f"warning: npinit.py:Fixed (seeds 0, 1) {same}" in result.err
     assert f"`npinit.py:Np` {same}" not in result.err
     store = RunStore(folder / "runs")

@@ -148,7 +148,7 @@ def test_without_a_timing_there_is_no_time_and_the_next_call_measures_it(
     assert "no time was measured" in shown["cost_contrasts"][0]["verdict"]
     assert run("runs", "--store", "two").code == 0
     with_one_more = run(*PAIR, "fcn:hidden=16", "--store", "two")
-    assert "measuring the time of 2 runs" in with_one_more.err
+    assert "timing 2 runs" in with_one_more.err
     assert "of 1 of 3 runs their training, alone; of the others scaled from" in with_one_more.out
 
 
@@ -163,7 +163,7 @@ def test_who_dies_once_goes_on_in_a_new_process_to_the_same_bits(run: Run, tmp_p
     result = run(*command, "--store", "two", "--jobs", "2")
     assert result.code == 0
     assert "once.py:Net · seed 0 · its process was killed (signal 9, SIGKILL): try 2" in result.err
-    assert "once.py:Net · seed 0 · goes on after epoch 1" in result.err
+    assert "once.py:Net · seed 0 · resumes after epoch 1" in result.err
     assert (tmp_path / "died").exists()
     with own_code_here():
         assert run(*command, "--store", "one").code == 0
@@ -187,7 +187,7 @@ def test_who_dies_or_raises_is_told_and_the_others_go_on(run: Run, tmp_path: Pat
     ]
     assert told[0] == told[1] != []
     assert "once.py:Net · seed 0 · its process was killed (signal 9, SIGKILL): try 2" in result.err
-    assert "once.py:Net · seed 0 · goes on after epoch 1" in result.err
+    assert "once.py:Net · seed 0 · resumes after epoch 1" in result.err
     assert "out of memory? its process was killed (signal 9, SIGKILL), 3 times" in result.err
     rows = run("runs", "--store", "two", "--format", "json").json()["runs"]
     statuses = {row["model"].partition(".py")[0]: row["status"] for row in rows}
@@ -216,7 +216,7 @@ def test_who_is_stopped_leaves_no_worker_and_can_go_on(
     ended = process.wait()
     assert ended.code == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert "Traceback" not in ended.err
-    assert number == signal.SIGKILL or "the same command goes on from here" in ended.err
+    assert number == signal.SIGKILL or "the same command resumes" in ended.err
     assert not await_end(workers)
     if number == signal.SIGTERM:  # in the long form: the torture suite goes on after kills
         again = nursery().run([*command, "--store", "s"], tmp_path).clean(0)
@@ -228,15 +228,15 @@ def test_who_is_stopped_leaves_no_worker_and_can_go_on(
 
 def test_the_plan_counts_with_the_jobs(run: Run) -> None:
     command = ("compare", *MINI, *MODELS, "--dry-run")
-    assert "with 2 trials at a time" in run(*command, "--jobs", "2").out
-    assert "at a time" not in run(*command).out
+    assert "with 2 parallel trials" in run(*command, "--jobs", "2").out
+    assert "parallel trials" not in run(*command).out
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "many", "1.5", "100000", ""])
 def test_a_bad_number_of_jobs_is_refused(run: Run, jobs: str) -> None:
     result = run("compare", *MINI, "fcn", f"--jobs={jobs}")
     assert result.code == 2
-    assert f"error: `--jobs` cannot be `{jobs}`" in result.err
+    assert f"error: invalid value for `--jobs`: `{jobs}`" in result.err
     assert "a number from 1 to 256, or auto" in result.err
 
 
@@ -249,4 +249,4 @@ def test_more_than_the_cores_is_said(run: Run) -> None:
     many = str(4 * (os.cpu_count() or 1))
     result = run("compare", *MINI, *MODELS, "--dry-run", "--jobs", many)
     assert result.code == 0
-    assert f"{many} trials at a time want {many} cores" in result.err
+    assert f"{many} parallel trials use {many} cores" in result.err

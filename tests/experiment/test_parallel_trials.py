@@ -109,7 +109,7 @@ def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_comparison_has_as_many_trials_at_a_time_as_are_the_fastest(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "fcn", epochs=40_000)
     assert (plan.runtime.jobs, plan.runtime.job_threads, plan.executor) == (2, 1, "processes")
-    assert plan.jobs_reason == "fastest for such networks on 2 cores"
+    assert plan.jobs_reason == "fastest for networks of this size on 2 cores"
     assert plan.runtime.threads == 2, "of a run that is timed alone"
     again = plan_of(tmp_path, "fcn", epochs=40_000)
     assert again.runtime == plan.runtime
@@ -118,7 +118,7 @@ def test_a_comparison_has_as_many_trials_at_a_time_as_are_the_fastest(tmp_path: 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"epochs": 1}, "several would be no faster"),
+        ({"epochs": 1}, "parallel trials would be no faster"),
         ({"jobs": 1}, ""),
         ({"executor": "local"}, ""),
         ({"seeds": (0,)}, ""),

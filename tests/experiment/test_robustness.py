@@ -302,7 +302,7 @@ def test_a_network_that_answers_otherwise_than_it_did_is_refused(
     """As one whose state is not in its weights."""
     monkeypatch.setattr(measuring, "AGREEING", 1.01)
     result = run("robustness", "--fresh")
-    assert "answers otherwise than it did" in result.err
+    assert "of the predictions on undamaged images differ from those of the run" in result.err
 
 
 def test_other_images_are_not_compared(store: Path, run: RunCommand) -> None:

@@ -60,7 +60,7 @@ def test_shards_together_are_the_whole(run: Run, tmp_path: Path) -> None:
     whole = run("compare", *TRIALS, "-e", "1", "--store", "s", "--format", "json")
     assert whole.code == 0
     assert whole.err.count("from an earlier call") == 6
-    assert "measuring the time of 6 runs" in whole.err
+    assert "timing 6 runs" in whole.err
     assert all(run["train_seconds"] for model in whole.json()["models"] for run in model["runs"])
     assert run("compare", *TRIALS, "-e", "1", "--store", "local", "-q").code == 0
     assert_same_bits(tmp_path / "s", tmp_path / "local")
@@ -89,19 +89,19 @@ def test_the_plan_of_a_shard_counts_its_trials(run: Run) -> None:
 def test_a_shard_out_of_range_is_refused(run: Run, text: str) -> None:
     result = run("compare", *TRIALS, f"--shard={text}")
     assert result.code == 2
-    assert f"error: `--shard` cannot be `{text}`" in result.err
+    assert f"error: invalid value for `--shard`: `{text}`" in result.err
     assert "hint: I/N, the I-th of N parts" in result.err
 
 
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (("compare", "--shard", "1/2", "--until-clear"), "`--shard` and `--until-clear` do not"),
-        (("worker", "compare", "--until-clear"), "worker` and `--until-clear` do not"),
+        (("compare", "--shard", "1/2", "--until-clear"), "`--shard` and `--until-clear` cannot be"),
+        (("worker", "compare", "--until-clear"), "worker` and `--until-clear` cannot be"),
         (("worker", "compare", "--fresh"), "takes no `--fresh`"),
         (("worker", "compare", "--shard", "1/2"), "takes no `--shard`"),
         (("worker", "report"), "a worker cannot take part in `report`"),
-        (("worker", "compare", "--seeds", "x"), "`--seeds` cannot be `x`"),
+        (("worker", "compare", "--seeds", "x"), "invalid value for `--seeds`: `x`"),
     ],
 )
 def test_parts_refuse_what_needs_the_whole(run: Run, command: tuple[str, ...], told: str) -> None:

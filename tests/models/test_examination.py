@@ -196,7 +196,7 @@ def test_a_marked_run_says_so(
     run = trained(network("Softmax", shape_of(tiny)), tiny, RunStore(tmp_path))
     assert run.found == ("probabilities",)
     flags = [flag for flag in marks(run, len(tiny.test), 0.0) if flag.name == "probabilities"]
-    assert "gives probabilities, and cross-entropy expects logits" in flags[0].text
+    assert "returns probabilities, but cross-entropy expects logits" in flags[0].text
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_run_with_state_outside_its_checkpoint_begins_again(
     ended = list(runner(whole.trial))
     (started,) = (event for event in ended if isinstance(event, Started))
     assert started.history == ()
-    assert "(`seen`): an interrupted run begins again: its 1 epochs are trained again" in (
+    assert "(`seen`): an interrupted run starts again: its 1 epochs are trained again" in (
         started.damage
     )
     assert [e.test_loss for e in ended[-1].run.history] == [e.test_loss for e in whole.history]
@@ -256,5 +256,5 @@ def test_a_last_batch_of_one_image_is_refused(tiny: Dataset) -> None:
     for builder in (case("15/bn_one.py:Net", shape_of(tiny)), resnet):
         with pytest.raises(UsageError, match="the last batch of an epoch is a single image") as e:
             check_last_batch(Candidate("net", builder, config), tiny)
-        assert e.value.hint == f"`--batch-size {size - 1}` leaves none alone"
+        assert e.value.hint == f"`--batch-size {size - 1}` avoids this"
     check_last_batch(Candidate("net", resolve("fcn", shape_of(tiny)), config), tiny)

@@ -142,7 +142,7 @@ def test_published_weights_come_from_the_cache_of_the_hub(
     source = f"{_hub(NAME)}/model.safetensors"
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(DataError, match="cannot be had: no connection") as caught:
+    with pytest.raises(DataError, match="are not available: no connection") as caught:
         resolve(f"{NAME}:pretrained=true", COLOUR)
     assert caught.value.exit_code == 3 and "weights=FILE" in (caught.value.hint or "")
     commit = "0" * 40
@@ -184,7 +184,7 @@ def test_a_mixed_comparison_says_so_and_the_record_says_from_where(
     done = run("compare", NAME, f"{NAME}:weights={file}", *options, frozen, "--format=json")
     assert done.code == 0, done.err
     told = next(w for w in done.json()["warnings"] if "mixes" in w["warning"])
-    assert f"{NAME}:weights={file} begins with trained weights" in told["warning"]
+    assert f"{NAME}:weights={file} starts from trained weights" in told["warning"]
     fresh, begun = done.json()["models"]
     assert fresh["initial_weights"] is None
     assert begun["initial_weights"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()

@@ -149,7 +149,7 @@ def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
     [
         (_silent, "it does not answer"),
         (_slow, "has not answered for 1.5 seconds"),
-        (_other, "the answer is not that of an MLflow server"),
+        (_other, "the answer is not from an MLflow server"),
     ],
 )
 def test_an_mlflow_server_that_does_not_answer_is_given_up_in_one_line(

@@ -166,7 +166,7 @@ def test_power_is_drawn_for_what_is_undecided() -> None:
 def test_power_has_nothing_to_show_where_all_is_decided_or_one_seed_ran() -> None:
     with pytest.raises(UsageError, match="every contrast is decided"):
         drawn(made(3, 5, "accuracy", step=0.03), "power")
-    with pytest.raises(UsageError, match="do not tell how much seeds differ"):
+    with pytest.raises(UsageError, match="the spread over seeds is not known"):
         drawn(made(3, 1, "time"), "power")
 
 

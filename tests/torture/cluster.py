@@ -90,7 +90,7 @@ class Torture:
         counts.must(not self.retries, f"{len(self.retries)} deaths came too late")
         counts.must("Traceback" not in self.said, "a traceback was shown")
         counts.tried_again = len(re.findall(r" died: try \d", self.said))
-        counts.went_on = self.said.count(" · goes on after epoch ")
+        counts.went_on = self.said.count(" · resumes after epoch ")
         twice = [line for line, n in Counter(EPOCH.findall(self.said)).items() if n > 1]
         counts.must(not twice, f"trained twice: {twice[:3]}")
         self._look()

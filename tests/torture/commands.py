@@ -281,6 +281,6 @@ def stay_at_home() -> None:
     from convcompare.data.sources import fetch
 
     def no_network(published: Any, *rest: Any) -> Any:
-        raise fetch._unavailable(published, "and the network is off limits", "")
+        raise fetch._unavailable(published, "and downloads are off", "")
 
     fetch._from_network = no_network

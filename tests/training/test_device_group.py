@@ -267,7 +267,7 @@ def test_who_is_stopped_leaves_no_process_and_no_folder(
     ended = job.wait()
     assert ended.code == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert "Traceback" not in ended.err
-    assert number == signal.SIGKILL or "the same command goes on from here" in ended.err
+    assert number == signal.SIGKILL or "the same command resumes" in ended.err
     assert not await_end(list(ranks.values()))
     while list((tmp_path / "temporary").glob("convcompare-*")):
         time.sleep(0.05)
@@ -292,7 +292,7 @@ def test_an_error_of_a_network_is_told_and_not_tried_again(
 def test_the_plan_says_that_it_measured_one_device(run: Run) -> None:
     result = run(*TRAIN, "fcn", "--dry-run")
     assert "batch 64 split among 2, 5 epochs · 2 × cpu, 1 thread each" in result.err
-    assert "from a few measured steps a model with one device alone" in result.out
+    assert "from a few measured steps per model on one device" in result.out
 
 
 def test_another_executor_refuses_the_trials_of_several_devices(
@@ -310,13 +310,13 @@ def test_another_executor_refuses_the_trials_of_several_devices(
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (("--devices", "0"), "`devices` cannot be `0`", "allowed"),
-        (("--devices", "two"), "`devices` cannot be `two`", "allowed"),
-        (("--devices", "2", "--jobs", "2"), "`--devices` and `--jobs` do not go together", "a"),
-        (("--devices", "2", "--jobs", "auto"), "`--devices` and `--jobs` do not go", "a"),
-        (("--devices", "2", "--compile", "on"), "`--devices` and `--compile on` do not go", "one"),
+        (("--devices", "0"), "invalid value for `devices`: `0`", "allowed"),
+        (("--devices", "two"), "invalid value for `devices`: `two`", "allowed"),
+        (("--devices", "2", "--jobs", "2"), "`--devices` and `--jobs` cannot be combined", "a"),
+        (("--devices", "2", "--jobs", "auto"), "`--devices` and `--jobs` cannot be", "a"),
+        (("--devices", "2", "--compile", "on"), "`--devices` and `--compile on` cannot be", "one"),
         (("--devices", "9", "-b", "8"), "a batch of 8 cannot be split among 9", "at most 8"),
-        (("--devices", "65", "-b", "128"), "65 devices are more than a CPU", "at most 64"),
+        (("--devices", "65", "-b", "128"), "65 devices are more than the CPU", "at most 64"),
     ],
 )
 def test_bad_requests_are_refused(
@@ -341,6 +341,6 @@ def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_torch_without_distributed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "is_available", lambda: False)
-    with pytest.raises(UsageError, match="was built without what several devices need"):
+    with pytest.raises(UsageError, match="was built without support for several devices"):
         hardware.spread(Runtime("cpu", 2), 2)
     assert hardware.spread(Runtime("cpu", 2), 1) == Runtime("cpu", 2)

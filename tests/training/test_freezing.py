@@ -75,7 +75,7 @@ def test_nothing_and_everything_are_refused(pattern: str, said: str) -> None:
 
 
 def test_a_pattern_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError, match="`--freeze` cannot be `\\(`: missing \\)"):
+    with pytest.raises(UsageError, match="invalid value for `--freeze`: `\\(` \\(missing \\)"):
         TrainConfig().replace({"freeze": "("})
 
 

@@ -163,7 +163,9 @@ def longest_time(text: str | None) -> float:
         return math.inf
     seconds = parse_duration(text)
     if seconds is None:
-        raise UsageError(f"`--max-time` cannot be {quote(text)}", "a time such as 90s, 30m or 2h")
+        raise UsageError(
+            f"invalid value for `--max-time`: {quote(text)}", "a time such as 90s, 30m or 2h"
+        )
     return seconds
 
 

@@ -17,39 +17,34 @@ EXIT_CODES = (
 )
 
 COMMANDS: Mapping[str, str] = {
-    "compare": "Train networks under the same conditions and print the table of the reports.",
+    "compare": "Train networks under the same conditions, and print a table with verdicts.",
     "train": "Train one network once.",
-    "worker": "Take part in a comparison: run its trials beside other workers until none is left.",
-    "study": "Run the studies of the reports: what is missing is trained, the tables are printed.",
+    "worker": "Share a comparison: run its trials beside other workers until none is left.",
+    "study": "Reproduce the studies of the reports: train what is missing, print the tables.",
     "models": "List the networks, with parameters and MACs for a data set.",
-    "layers": "Measure the custom layers beside torch's: differences, time, parameters.",
-    "receptive-field": "What each unit sees: exact size, stride and start of every layer.",
-    "gradients": "Gradient of each layer on one fixed batch, at initialisation and after each "
-    "epoch.",
-    "plot": "Draw figures of a comparison, and beside each its data as CSV.",
-    "classes": "Test accuracy of each class, and how the networks differ in it.",
-    "robustness": "Accuracy and consistency on damaged images: shifts, rotation, noise, blur, JPEG "
-    "and others.",
-    "disagreements": "On which test images two networks differ, and whether more than the seeds of "
-    "one do.",
+    "layers": "Compare the custom layers with torch's: differences, time, parameters.",
+    "receptive-field": "Show the exact receptive field of every layer: size, stride and start.",
+    "gradients": "Measure the gradient of each layer on a fixed batch, before and in training.",
+    "plot": "Draw figures of a comparison, with their data as CSV.",
+    "classes": "Show the test accuracy of each class, and how the networks differ.",
+    "robustness": "Measure accuracy on damaged images: shifts, rotation, noise, blur and others.",
+    "disagreements": "Show on which images two networks differ, compared with two seeds of one.",
     "report": "Write a report: a folder with Markdown, figures and their data, and one HTML page.",
-    "datasets": "List the data sets, or say what was understood of one: splits, classes, images, "
-    "faults.",
-    "doctor": "Say what this machine offers: versions, device, data, sources, and whether runs are "
-    "sound.",
+    "datasets": "List the data sets, or show one: splits, classes, images, faults.",
+    "doctor": "Show what this machine offers: versions, device, data, sources, state of the runs.",
     "runs": "List the runs, show one, or the table of the latest comparison.",
-    "runs verify": "Train a run again from its record, and say whether the bits are equal.",
-    "runs check": "Read everything of a store, and name what is damaged; --repair puts it aside.",
+    "runs verify": "Train a run again from its record, and report whether it is bit-identical.",
+    "runs check": "Verify every file of a store and list damage; --repair quarantines it.",
     "runs comparisons": "List the comparisons, the oldest first.",
-    "runs diff": "Say what differs between two comparisons or two runs: settings, data, code, "
+    "runs diff": "Show what differs between two comparisons or two runs: settings, data, code, "
     "accuracy.",
     "runs merge": "Check the runs and comparisons of another store, and copy those that this one "
     "lacks.",
-    "runs pack": "Put runs that have ended into one file, which every command reads as a store.",
-    "runs unpack": "Make a folder of a file of `runs pack`.",
-    "runs tag": "Put a tag on runs, to find them again.",
+    "runs pack": "Pack finished runs into one file, which every command reads as a store.",
+    "runs unpack": "Unpack a file of `runs pack` into a folder.",
+    "runs tag": "Tag runs, to find them again.",
     "runs note": "Keep a note with a run, or show it.",
-    "runs rm": "Remove runs for good, after asking.",
-    "runs export": "Write runs for other programs: CSV, TensorBoard, MLflow, Weights & Biases.",
+    "runs rm": "Remove runs permanently, after asking.",
+    "runs export": "Export runs to other tools: CSV, TensorBoard, MLflow, Weights & Biases.",
 }
 """In the order of the help. The line is the first paragraph of the function's docstring."""

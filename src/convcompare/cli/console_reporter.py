@@ -74,13 +74,13 @@ class ConsoleReporter:
         """Name the contrasts that are still open."""
         if not self.quiet:
             named = ", ".join(f"{model} and {baseline}" for model, baseline in pairs)
-            talk().print(f"after {seeds} seeds not clear: {named}", soft_wrap=True)
+            talk().print(f"not clear after {seeds} seeds: {named}", soft_wrap=True)
 
     def timing_alone(self, runs: int) -> None:
         """Say what takes a while now."""
         if not self.quiet:
             each = "1 run" if runs == 1 else f"{runs} runs, each"
-            talk().print(f"measuring the time of {each} alone, by a few steps", soft_wrap=True)
+            talk().print(f"timing {each} alone, by a few steps", soft_wrap=True)
 
     def measuring_robustness(self, runs: int) -> None:
         """Say what takes a while now."""
@@ -136,5 +136,5 @@ def _say_interrupted(tracker: Tracker, runner: TrialRunner) -> None:
         if epochs := runner.saved_epochs(row.trial):
             place = f"{quote(row.label)} (seed {row.trial.seed})"
             where += f", epoch {epochs} of {place} is saved"
-    show_warning(f"interrupted: {where}", "the same command goes on from here")
+    show_warning(f"interrupted: {where}", "the same command resumes")
     signals.stop.said = True

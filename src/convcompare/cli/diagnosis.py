@@ -125,6 +125,6 @@ def _store(folder: Path) -> Check:
     if not found.findings:
         return Check("store", f"{text}, all sound")
     text += f", {len(found.findings)} damaged: {found.findings[0].error.message}"
-    remedy = store.files.remedy if store.files.read_only else "`--repair` puts it aside"
-    hint = f"`convcompare runs check` names all of it, {remedy}"
+    remedy = store.files.remedy if store.files.read_only else "`--repair` quarantines it"
+    hint = f"`convcompare runs check` lists it, {remedy}"
     return Check("store", text, "error", hint, StoreError.exit_code)

@@ -54,11 +54,11 @@ def plan_table(plan: ExperimentPlan) -> Table:
             }
         )
     total = sum(float(str(row["estimated_seconds"])) for row in rows)
-    apart = " with one device alone" if plan.runtime.devices > 1 else ""
-    together = f" with {jobs} trials at a time" if jobs > 1 else ""
+    apart = " on one device" if plan.runtime.devices > 1 else ""
+    together = f" with {jobs} parallel trials" if jobs > 1 else ""
     note = (
         f"training takes about {formatting.about_seconds(max(longest, total / jobs))}{together}, "
-        f"from a few measured steps a model{apart}"
+        f"from a few measured steps per model{apart}"
     )
     counted = [(one.label, one.network.description.uncounted) for one in plan.candidates]
     begun = lines(beginnings_of(plan))

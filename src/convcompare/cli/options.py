@@ -85,7 +85,7 @@ Model = Annotated[
 Selection = Annotated[
     list[str] | None,
     typer.Argument(
-        help="A study, models, or runs by their ids (the latest comparison).",
+        help="A study, models, or runs by their ids [default: the latest comparison].",
         metavar="[STUDY | MODEL | RUN]...",
         autocompletion=c.selected_names,
     ),
@@ -156,9 +156,11 @@ Sort = Annotated[
     ),
 ]
 Verbose = Annotated[
-    bool, option("--verbose", panel=OUTPUT, help="A warning for each network, not one per kind.")
+    bool, option("--verbose", panel=OUTPUT, help="Show a warning per network, not per kind.")
 ]
 Out = Annotated[
     Path | None, option("--out", "-o", panel=OUTPUT, help="Write the result to a file.")
 ]
-Quiet = Annotated[bool, option("--quiet", "-q", panel=OUTPUT, help="No progress, only results.")]
+Quiet = Annotated[
+    bool, option("--quiet", "-q", panel=OUTPUT, help="Print results only, no progress.")
+]

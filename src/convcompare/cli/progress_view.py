@@ -187,10 +187,10 @@ class PlainView:
             self._print(f"{_name(row)} · {event.message}: try {event.attempt}")
         elif isinstance(event, Waiting):
             row = self.tracker.rows[event.trial.id]
-            self._print(f"{_name(row)} · waits for {event.holder}, which works on it")
+            self._print(f"{_name(row)} · waits for {event.holder}, which trains it")
         elif isinstance(event, Started) and event.history:
             row = self.tracker.rows[event.trial.id]
-            self._print(f"{_name(row)} · goes on after epoch {len(event.history)}")
+            self._print(f"{_name(row)} · resumes after epoch {len(event.history)}")
         elif isinstance(event, Ended) and (event.reused or event.run.status != "finished"):
             row = self.tracker.rows[event.run.id]
             told = "from an earlier call" if event.reused else f"{row.state}: {event.run.message}"
@@ -218,7 +218,7 @@ class LiveView:
         """No more lines than the terminal has, and none wider: what is cut off cannot be erased."""
         running = [self._current(row) for row in self.tracker.running]
         waiting = [
-            Text(f" {_name(row)} · waits for {row.waits_for}, which works on it")
+            Text(f" {_name(row)} · waits for {row.waits_for}, which trains it")
             for row in self.tracker.rows.values()
             if row.waits_for
         ]

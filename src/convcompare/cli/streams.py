@@ -91,7 +91,7 @@ class Results(_Stream):
         reason = getattr(error, "strerror", None) or str(error)
         raise StoreError(
             f"the result cannot be written: {reason}",
-            "what has run is kept: the same command prints it again",
+            "finished runs are kept: the same command prints the result again",
         ) from error
 
 

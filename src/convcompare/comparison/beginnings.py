@@ -32,10 +32,9 @@ def mixed(groups: Sequence[ModelRuns]) -> Iterator[tuple[str, str]]:
     if trained and fresh:
         yield (
             f"the comparison mixes pretrained and fresh networks: {_named(trained)} "
-            f"{'begins' if len(trained) == 1 else 'begin'} with trained weights, "
-            f"{_named(fresh)} with drawn ones",
-            "what the weights were trained on counts as training too: compare networks that begin "
-            "alike",
+            f"{'starts' if len(trained) == 1 else 'start'} from trained weights, "
+            f"{_named(fresh)} from random ones",
+            "pretraining is training too: compare networks with the same kind of initial weights",
         )
 
 

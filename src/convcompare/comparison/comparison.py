@@ -211,7 +211,7 @@ class Comparison:
         if store.damage:
             raise store.damage[0]
         raise UsageError(
-            f"there is no comparison in {quote(store.root)}", "`convcompare compare` makes one"
+            f"there is no comparison in {quote(store.root)}", "`convcompare compare` creates one"
         )
 
     def warnings(self) -> list[tuple[str, str]]:
@@ -224,10 +224,10 @@ class Comparison:
                 found.append((f"{seed} diverged and is not ranked: {run.message}", hint))
             else:
                 short = run.message.startswith(failures.WORDS)
-                hint = failures.HINT if short else "the same command tries it again"
+                hint = failures.HINT if short else "the same command tries again"
                 found.append((f"{seed} failed: {run.message}", hint))
         for label, run_id in self.unfinished:
-            found.append((f"run {run_id} of {label} has not ended", "the same command goes on"))
+            found.append((f"run {run_id} of {label} has not ended", "the same command resumes it"))
         for label, run_id in self.missing:
             text = f"run {run_id} of {label} is not in the store: removed, or not yet begun"
             found.append((text, "the same command trains it"))
@@ -238,7 +238,7 @@ class Comparison:
         if self.seeds == 1 and len(self.groups) > 1:
             found.append(
                 (
-                    "one seed a model: the ± is over the test images, another seed may differ more",
+                    "one seed per model: the ± covers the test images, not the seeds",
                     "`--seeds 5` trains each model five times",
                 )
             )

@@ -42,7 +42,7 @@ class Score:
         found = _MEAN.fullmatch(text)
         if not found:
             raise UsageError(
-                f"`--score` cannot be {quote(text)}",
+                f"invalid value for `--score`: {quote(text)}",
                 did_you_mean(text, [LAST, f"mean:{EPOCHS}"]) or f"last, or mean:{EPOCHS}",
             )
         return cls(int(found[1]))
@@ -81,7 +81,7 @@ def choose(asked: str | None, configs: Iterable[TrainConfig]) -> Score:
     score = Score.parse(asked)
     if score.epochs > 1 and selected:
         raise UsageError(
-            "`--score` and `--select best` do not go together", "the epoch that is selected counts"
+            "`--score` and `--select best` cannot be combined", "the epoch that is selected counts"
         )
     if score.epochs > fewest:
         raise UsageError(

@@ -84,7 +84,7 @@ def roughly(verdicts: Sequence[Verdict]) -> str:
     few = [v.n for v in verdicts if v.relation == "too few" and v.detectable and v.n > FEW]
     if not few or min(few) >= ROUGHLY:
         return ""
-    return f"sizes that would often be missed rest on a spread that {min(few)} seeds show roughly"
+    return f"sizes that would often be missed are rough: {min(few)} seeds estimate the spread"
 
 
 def outlook(verdict: Verdict) -> str:
@@ -148,7 +148,7 @@ def detectable_words(
     sizes = {n: _detectable_in_plan(n, taken, alpha, contrasts) for n in MORE_SEEDS if n > seeds}
     more = next((n for n, size in sizes.items() if size <= HARDLY_EVER / 5), max(sizes, default=0))
     better = f": `--seeds {more}` could show {shown_points(sizes[more])}" if more else ""
-    return f"{said}, so that they decide next to nothing{better}"
+    return f"{said}, too large to decide much{better}"
 
 
 def _detectable_in_plan(seeds: int, spread: float, alpha: float, contrasts: int) -> float:

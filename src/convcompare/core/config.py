@@ -86,12 +86,14 @@ class TrainConfig:
                 values[name] = options[name].cast(text)
             except ValueError:
                 raise UsageError(
-                    f"`{name}` cannot be {quote(text)}", f"allowed: {options[name].allowed}"
+                    f"invalid value for `{name}`: {quote(text)}",
+                    f"allowed: {options[name].allowed}",
                 ) from None
         config = TrainConfig(**values)
         if config.other_lr is not None and config.optimizer != "muon":
             raise UsageError(
-                "`other_lr` is a setting of the optimizer `muon` alone", "`--set other_lr=none`"
+                "`other_lr` is a setting that only the optimizer `muon` has",
+                "`--set other_lr=none`",
             )
         if config.select == "best" and not config.val_fraction:
             raise UsageError(
@@ -121,7 +123,7 @@ def _check_pattern(pattern: str) -> None:
         re.compile(pattern)
     except re.error as error:
         raise UsageError(
-            f"`--freeze` cannot be {quote(pattern)}: {error}",
+            f"invalid value for `--freeze`: {quote(pattern)} ({error})",
             "a regular expression for names of parameters, such as '^layer[12]'",
         ) from None
 

@@ -55,7 +55,9 @@ class Frozen:
         if not self.updated_norms:
             return said
         layers = "layer" if self.updated_norms == 1 else "layers"
-        return f"{said}; the running statistics of {self.updated_norms} frozen {layers} still move"
+        return (
+            f"{said}; the running statistics of {self.updated_norms} frozen {layers} still change"
+        )
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -63,7 +63,7 @@ def _load(point: EntryPoint) -> None:
         package = point.dist.name if point.dist else point.name
         why = error.message if isinstance(error, ConvcompareError) else reason(error)
         raise UsageError(
-            f"plugin {quote(point.value)} of the package {quote(package)} does not load: {why}",
+            f"plugin {quote(point.value)} of the package {quote(package)} cannot be loaded: {why}",
             f"fix it, or `pip uninstall {package}`; `--debug` shows the traceback",
         ) from error
 

@@ -26,8 +26,8 @@ from .errors import Terminated
 GRACE_SECONDS = 1.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process
-TEXT = "interrupted: what was saved is whole"
-HINT = "repeat the command to go on"
+TEXT = "interrupted: everything that was saved is intact"
+HINT = "repeat the command to resume"
 
 
 class _Stop:

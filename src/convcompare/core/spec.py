@@ -189,7 +189,7 @@ def bind(spec: Spec, options: dict[str, Option]) -> dict[str, Any]:
             values[name] = options[name].cast(text)
         except ValueError:
             raise UsageError(
-                f"option `{name}` of `{spec.name}` cannot be {quote(text)}",
+                f"invalid value for option `{name}` of `{spec.name}`: {quote(text)}",
                 f"allowed: {options[name].allowed}",
             ) from None
     return values

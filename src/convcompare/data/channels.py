@@ -30,7 +30,7 @@ def spec_with_channels(text: str, channels: int | None) -> str:
     named = dict(spec.options).get("channels", str(channels))
     if named != str(channels):
         raise UsageError(
-            f"{quote(text)} and `--channels {channels}` do not go together", "leave one of both out"
+            f"{quote(text)} and `--channels {channels}` cannot be combined", "leave out one of them"
         )
     options = [pair for pair in spec.options if pair[0] != "channels"]
     return str(Spec(spec.name, (*options, ("channels", str(channels)))))
@@ -47,7 +47,7 @@ def with_channels(dataset: Dataset, channels: int | None) -> Dataset:
         return dataset
     if channels != 1 and dataset.channels != 1:
         raise UsageError(
-            f"images of {dataset.channels} channels cannot be given {channels}",
+            f"images of {dataset.channels} channels cannot be converted to {channels}",
             "`--channels 1` averages them",
         )
     change = _repeated if channels != 1 else _averaged

@@ -70,9 +70,9 @@ def _array(part: Any) -> npt.NDArray[Any]:
     try:
         found = np.asarray(part)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UsageError(f"a part of `dataset=` is no array: {error}", HINT) from error
+        raise UsageError(f"a part of `dataset=` is not an array: {error}", HINT) from error
     if found.dtype == object or not found.ndim:
-        raise UsageError(f"a part of `dataset=` is no array but {type(part).__name__}", HINT)
+        raise UsageError(f"a part of `dataset=` is not an array but {type(part).__name__}", HINT)
     return found
 
 

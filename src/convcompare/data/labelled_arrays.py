@@ -97,7 +97,7 @@ def _nchw(images: Array, split: str) -> Array:
     if images.shape[1] not in (1, 3):
         raise DataError(
             f"the {split} images have {images.shape[1]} channels",
-            "1 or 3: leave the one for transparency out",
+            "1 or 3: remove the channel for transparency",
         )
     if images.shape[2] != images.shape[3] or not images.size:
         raise DataError(
@@ -113,7 +113,7 @@ def _bytes(train: Array, test: Array) -> tuple[tuple[Images, Images], list[DataN
         return (np.ascontiguousarray(train), np.ascontiguousarray(test)), []
     if not (np.isfinite(train).all() and np.isfinite(test).all()):
         raise DataError(
-            "some pixels are no numbers (NaN or infinite)", "replace them, or leave the images out"
+            "some pixels are not numbers (NaN or infinite)", "replace them, or leave the images out"
         )
     low = min(float(train.min()), float(test.min()))
     high = max(float(train.max()), float(test.max()))
@@ -161,14 +161,14 @@ def _flat(labels: Array, images: int, split: str) -> Array:
     elif labels.ndim == 2:
         if not (np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()):
             raise DataError(
-                f"the {split} labels are {labels.shape} without a single 1 a row",
-                "one class an image: a number each, or one 1 a row",
+                f"the {split} labels are {labels.shape} without exactly one 1 per row",
+                "one class per image: a number each, or one 1 per row",
             )
         labels = labels.argmax(1)
     if labels.ndim != 1 or len(labels) != images:
         raise DataError(
             f"there are {images} {split} images and labels of the shape {labels.shape}",
-            "one label an image",
+            "one label per image",
         )
     if labels.dtype.kind == "f" and (labels == np.rint(labels)).all():
         labels = labels.astype(np.int64)
@@ -178,14 +178,15 @@ def _flat(labels: Array, images: int, split: str) -> Array:
         return np.char.decode(labels, "utf-8")
     if labels.dtype.kind != "U":
         raise DataError(
-            f"the {split} labels are of type {labels.dtype}", "whole numbers or texts, one an image"
+            f"the {split} labels are of type {labels.dtype}",
+            "whole numbers or texts, one per image",
         )
     return labels
 
 
 def _check_filled(splits: tuple[Split, Split], names: Sequence[str]) -> None:
     if len(names) < 2:
-        raise DataError("there is one class alone", "labels of two classes or more")
+        raise DataError("there is only one class", "labels of two classes or more")
     for split, kind in zip(splits, ("training", "test"), strict=True):
         counts = np.bincount(split.labels, minlength=len(names))
         if not counts.all():

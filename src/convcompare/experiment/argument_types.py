@@ -49,7 +49,7 @@ def check_arguments(
             hints[name] = Sequence[hints[name]]  # type: ignore[valid-type]
         if _words(hints[name]) and not _fits(value, hints[name]):
             shown = f"{value!r} ({type(value).__name__})"
-            raise UsageError(f"`{name}=` cannot be {quote(shown)}", _words(hints[name]))
+            raise UsageError(f"invalid value for `{name}=`: {quote(shown)}", _words(hints[name]))
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -31,7 +31,7 @@ class Budget:
             return cls("macs", macs)
         if unit == "time" and (seconds := parse_duration(amount)):
             return cls("time", seconds)
-        raise UsageError(f"`--budget` cannot be {quote(text)}", "macs=1e15 or time=2m")
+        raise UsageError(f"invalid value for `--budget`: {quote(text)}", "macs=1e15 or time=2m")
 
     @property
     def words(self) -> str:

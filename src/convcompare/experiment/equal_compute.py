@@ -133,7 +133,7 @@ def _paid(candidate: Candidate, price: Price, budget: Budget) -> TrainConfig:
     if not steps:
         least = Budget(budget.unit, price.of(1)).words
         raise UsageError(
-            f"{budget.words} pay for no step of {quote(candidate.label)}",
+            f"{budget.words} are less than one step of {quote(candidate.label)}",
             f"a step takes {least.partition(' of ')[0]}",
         )
     return _of_length(candidate.config, steps, price)

@@ -44,7 +44,7 @@ def interruptible(reporter: Reporter) -> Iterator[None]:
         if not isinstance(reporter, NotebookReporter):
             raise
         raise Interrupted(
-            "interrupted: what was saved is whole; the same cell goes on from here"
+            "interrupted: everything that was saved is intact; run the same cell again to resume"
         ) from None
 
 
@@ -83,7 +83,7 @@ class NotebookReporter(QuietReporter):
     def timing_alone(self, runs: int) -> None:
         """Say what takes a while now."""
         each = "1 run" if runs == 1 else f"{runs} runs, each"
-        self.line.show(f"measuring the time of {each} alone, by a few steps")
+        self.line.show(f"timing {each} alone, by a few steps")
 
     def measuring_robustness(self, runs: int) -> None:
         """Say what takes a while now."""
@@ -148,7 +148,7 @@ class TrialCount:
             for trial in self.running.values()
             if (epochs := saved_epochs(trial))
         ]
-        return f"interrupted: {self.finished}{''.join(saved)}; the same cell goes on from here"
+        return f"interrupted: {self.finished}{''.join(saved)}; run the same cell again to resume"
 
 
 class Line:

@@ -101,12 +101,12 @@ def with_parallel_trials(plan: ExperimentPlan) -> ExperimentPlan:
     room = physical_memory() // 2 // (MEMORY + plan.dataset.image_bytes)
     jobs = min(fastest(known, usable, request.threads), max(1, room))
     if jobs == 1:
-        return replace(plan, jobs_reason="several would be no faster")
+        return replace(plan, jobs_reason="parallel trials would be no faster")
     return replace(
         plan,
         runtime=share(runtime, jobs, request.threads),
         executor="processes",
-        jobs_reason=f"fastest for such networks on {usable} cores",
+        jobs_reason=f"fastest for networks of this size on {usable} cores",
     )
 
 

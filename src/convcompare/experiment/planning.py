@@ -113,13 +113,13 @@ def _runtime(request: Request, devices: int) -> Runtime:
     runtime = replace(runtime, compile=request.compile)
     if devices > 1 and request.jobs not in (None, 1) and request.executor != "ray":
         raise UsageError(
-            "`--devices` and `--jobs` do not go together",
-            "a trial at a time over several devices, or several trials with a device each",
+            "`--devices` and `--jobs` cannot be combined",
+            "one trial over several devices, or parallel trials with a device each",
         )
     if devices > 1 and request.compile == "on":
         raise UsageError(
-            "`--devices` and `--compile on` do not go together",
-            "steps over several devices are not compiled: leave one of both out",
+            "`--devices` and `--compile on` cannot be combined",
+            "steps over several devices are not compiled: leave out one of them",
         )
     if request.executor != "ray":
         runtime = spread(share(runtime, request.jobs or 1, request.threads), devices)
@@ -136,17 +136,17 @@ def _executor(asked: str | None, runtime: Runtime, reporter: Reporter) -> str:
     if runtime.devices > 1 and name != several:
         raise UsageError(
             f"`--executor {name}` trains each network on one device, not {runtime.devices}",
-            "leave one of both options out",
+            "leave out one of the options",
         )
     if name == "local" and runtime.jobs > 1:
         raise UsageError(
             f"`--executor local` runs one trial at a time, not {runtime.jobs}",
-            "leave one of both options out",
+            "leave out one of the options",
         )
     busy = runtime.jobs * runtime.of_a_job().threads
     if runtime.device == "cpu" and runtime.devices > cores():
         reporter.warn(
-            f"{runtime.devices} processes stand for devices, and there are {cores()} cores",
+            f"{runtime.devices} processes act as devices on {cores()} cores",
             f"`--devices {cores()}`",
         )
     if runtime.device == "cpu" and runtime.jobs == 1 and busy > cores():
@@ -156,8 +156,8 @@ def _executor(asked: str | None, runtime: Runtime, reporter: Reporter) -> str:
         )
     if runtime.jobs > 1 and busy > cores():
         reporter.warn(
-            f"{runtime.jobs} trials at a time want {busy} cores, and there are {cores()}",
-            "without `--jobs` as many run at a time as are fastest",
+            f"{runtime.jobs} parallel trials use {busy} cores, and there are {cores()}",
+            "leave out `--jobs` to run the fastest number in parallel",
         )
     return name
 
@@ -262,5 +262,5 @@ def _warn_unreached(label: str, names: Sequence[str], reporter: Reporter) -> Non
         listed = ", ".join(quote(name) for name in names[:5])
         reporter.warn(
             f"parameters of {quote(label)} that no gradient reaches: {listed}{more}",
-            "they are counted, and stay as they were drawn",
+            "they are counted, and keep their initial values",
         )

@@ -95,7 +95,7 @@ class Repetition:
         other = int((then.argmax(1) != now.argmax(1)).sum())
         detail = f"by up to {np.abs(then - now).max():.2g}; "
         return Agreement(
-            "logits", False, f"{detail}{other:,} of {len(then):,} images classed otherwise"
+            "logits", False, f"{detail}{other:,} of {len(then):,} images classified differently"
         )
 
     def _weights(self) -> Agreement:
@@ -131,7 +131,7 @@ def repeat(
     if dataset.sha256 != run.trial.data:
         raise DataError(
             f"the images of {quote(run.trial.dataset)} are not those of run {run.id}",
-            "`--data-dir` or the folder as it was then has them",
+            "use the `--data-dir` or folder of that run",
         )
     devices = run.trial.config.devices
     device = "cpu" if environment.device == "cpu" else accelerator() or "cuda"
@@ -151,7 +151,7 @@ def check_repeatable(store: RunReader, run_id: str) -> Run:
     if not store.finished(run_id):
         raise UsageError(
             f"run {run_id} has not ended, so there is nothing to compare with",
-            "the same command goes on with it",
+            "the same command resumes it",
         )
     run = store.run(run_id)
     store.verify(run, weights=True)

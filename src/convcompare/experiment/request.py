@@ -52,7 +52,7 @@ HELP: Mapping[str, str] = {
     "with commas, each network is trained on each number [default: all].",
     "val_fraction": "Share of the training images to hold out for selection [default: 0].",
     "select": "Epoch whose figures count: last, or best on the images held out [default: last].",
-    "freeze": "Regular expression: parameters in whose names it is found do not train.",
+    "freeze": "Freeze the parameters whose names match this regular expression.",
     "settings": "Any other training setting; may be repeated.",
     "name": "Name of the comparison, for `plot`, `report` and `runs`.",
     "baseline": "Reference network [default: the first].",
@@ -79,9 +79,10 @@ HELP: Mapping[str, str] = {
     "compile": "Use torch.compile: auto, on or off [default: auto, if it pays within a long "
     "training].",
     "devices": "Devices per network (data-parallel): GPUs, or processes on the CPU [default: 1].",
-    "jobs": "Parallel trials; each network is then timed alone [default: auto, what is fastest].",
+    "jobs": "Parallel trials: a number, or auto, the fastest; each run is then timed alone "
+    "[default: auto].",
     "executor": "local, processes, torchrun or ray [default: local; processes if parallel].",
-    "ray_address": "Address of the Ray cluster for --executor ray [default: a cluster of its own].",
+    "ray_address": "Address of the Ray cluster for --executor ray [default: a temporary cluster].",
     "gpu_share": "Share of a GPU per trial for --executor ray --device cuda [default: 1].",
     "weights": "Keep the final weights of each run; tables and figures do not need them "
     "[default: keep].",
@@ -89,6 +90,9 @@ HELP: Mapping[str, str] = {
     "store": "Folder of the run records, or a pack of it [default: runs].",
     "data_dir": "Folder with data sets that you have, laid out as torchvision does.",
     "fresh": "Train again what has finished before.",
+    "store": "Folder of the run records [default: runs].",
+    "data_dir": "Folder with data sets in torchvision's layout.",
+    "fresh": "Train finished runs again.",
     "dry_run": "Print the plan and stop.",
     "columns": "Further columns, separated by commas: epoch-time, inference, macs, "
     "receptive-field, gradients, memory, gaps, tta, robustness, published, epochs, "
@@ -128,7 +132,7 @@ class UntilClear:
 class Request:
     """A comparison as it is asked for; `HELP` says what each option does.
 
-    Raises UsageError if an option has a value that it cannot have, or two do not go together.
+    Raises UsageError if an option has a value that it cannot have, or two cannot be combined.
     Whether there are such networks, data sets and devices is found when it is planned.
     """
 
@@ -211,7 +215,7 @@ class Request:
         self._check_part()
         if not self.weights and on_damaged_images((*self.columns, *self.verdict_on)):
             raise UsageError(
-                "`--no-weights` and figures of robustness do not go together",
+                "`--no-weights` and figures of robustness cannot be combined",
                 "they are measured with the final weights of each run",
             )
 
@@ -220,23 +224,23 @@ class Request:
         if self.budget is not None:
             if unit:
                 raise UsageError(
-                    f"`--budget` and `--match {self.match}` do not go together",
-                    "one of them says how long the networks are trained",
+                    f"`--budget` and `--match {self.match}` cannot be combined",
+                    "each sets the length of training: use one",
                 )
             unit = Budget.parse(self.budget).unit
             if "epochs" in self.settings:
                 raise UsageError(
-                    "`--budget` and `--epochs` do not go together",
-                    "the budget says how long each network is trained",
+                    "`--budget` and `--epochs` cannot be combined",
+                    "the budget sets the length of training",
                 )
         if {"epochs", "steps"} <= {*self.settings}:
-            raise UsageError("`--epochs` and `--set steps` do not go together", "leave one out")
+            raise UsageError("`--epochs` and `--set steps` cannot be combined", "leave one out")
         if unit and "steps" in self.settings:
-            raise UsageError("`--set steps` says already how long they are trained", "leave it out")
+            raise UsageError("`--set steps` already sets the length of training", "leave it out")
         if unit == "time" and self.is_part:
             raise UsageError(
-                "trials of which several commands do a part have no budget of time",
-                "the steps that it pays for differ from machine to machine: `--budget macs=1e15`",
+                "a time budget cannot be shared by several commands",
+                "its steps differ between machines: use `--budget macs=1e15`",
             )
 
     def _check_until_clear(self) -> None:
@@ -253,7 +257,7 @@ class Request:
             raise not_with_until_clear("lr_grid")
         if set(self.verdict_on) - {"accuracy"}:
             raise UsageError(
-                "`--verdict-on` and `--until-clear` do not go together",
+                "`--verdict-on` and `--until-clear` cannot be combined",
                 "seeds are added until the accuracy is decided; `--seeds N` fixes their number "
                 "for other figures",
             )
@@ -261,7 +265,8 @@ class Request:
             raise not_with_until_clear("seeds")
         if len(self.models) < 2:
             raise UsageError(
-                "`--until-clear` needs two networks or more", "one has nothing to beat"
+                "`--until-clear` needs two networks or more",
+                "one network has no other to be compared with",
             )
 
     def _check_sizes(self) -> None:
@@ -274,7 +279,7 @@ class Request:
         together = {"--lr-grid": self.lr_grid, "--until-clear": self.until_clear}
         for option in (name for name, asked in together.items() if asked):
             raise UsageError(
-                f"several numbers of `--train-images` and `{option}` do not go together",
+                f"several numbers of `--train-images` and `{option}` cannot be combined",
                 "one number of images at a time",
             )
 
@@ -285,7 +290,7 @@ class Request:
         part = "`convcompare worker`" if self.worker else "`--shard`"
         if self.until_clear:
             raise UsageError(
-                f"{part} and `--until-clear` do not go together",
+                f"{part} and `--until-clear` cannot be combined",
                 "which seeds are added depends on the results of all parts; `--seeds N` says how "
                 "many",
             )
@@ -337,7 +342,7 @@ SEEDS_HINT = "a number of seeds (5) or a list of seeds (0,1,7), each once"
 
 def invalid(name: str, value: object, hint: str) -> UsageError:
     """The error of an option, by its name in Python, that cannot have a value."""
-    return UsageError(f"`{_long(name)}` cannot be {quote(value)}", hint)
+    return UsageError(f"invalid value for `{_long(name)}`: {quote(value)}", hint)
 
 
 def _check_seeds(seeds: Sequence[int]) -> None:
@@ -376,7 +381,7 @@ def _check_rates(rates: Sequence[str]) -> None:
 def not_with_until_clear(name: str) -> UsageError:
     """The error of an option, by its name in Python, that ``--until-clear`` decides itself."""
     return UsageError(
-        f"`{_long(name)}` and `--until-clear` do not go together",
+        f"`{_long(name)}` and `--until-clear` cannot be combined",
         "`--max-seeds N` bounds the seeds that are added",
     )
 

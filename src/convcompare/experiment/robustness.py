@@ -127,7 +127,7 @@ def measure_stored(
     if dataset.sha256 != runs[0].trial.data:
         raise DataError(
             f"the images of {quote(name)} are not those of these runs",
-            "`--data-dir` or the folder as it was then has them",
+            "use the `--data-dir` or folder of that run",
         )
     runner = TrialRunner(store, choose_runtime(*machine), dataset, sources)
     return measure(runs, runner, reporter, fresh)
@@ -220,9 +220,9 @@ def _check(run: Run, store: RunStore, images: DamagedTestImages, found: Predicti
     agreeing = float(np.mean(then == found))
     if agreeing < AGREEING:
         raise ModelError(
-            f"with the stored weights of run {run.id} it answers otherwise than it did, for "
-            f"{1 - agreeing:.0%} of the undamaged images",
-            "it has state that its weights do not hold; `--fresh` trains it again",
+            f"with the stored weights of run {run.id}, {1 - agreeing:.0%} of the predictions on "
+            "undamaged images differ from those of the run",
+            "the network has state outside its weights; `--fresh` trains it again",
         )
 
 

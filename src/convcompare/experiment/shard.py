@@ -29,7 +29,7 @@ class Shard:
         shard = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
         if not 1 <= shard.number <= shard.of <= MOST_SHARDS:
             raise UsageError(
-                f"`--shard` cannot be {quote(text)}",
+                f"invalid value for `--shard`: {quote(text)}",
                 "I/N, the I-th of N parts: 1/4, 2/4, 3/4 and 4/4",
             )
         return shard

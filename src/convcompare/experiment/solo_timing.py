@@ -75,7 +75,7 @@ def _timed(run: Run, runner: TrialRunner, reporter: Reporter) -> Run:
         raise
     except Exception as error:
         where = f"{quote(run.trial.label)} (seed {run.trial.seed})"
-        reporter.warn(f"no time of {where}: {reason(error)}", "the same command tries it again")
+        reporter.warn(f"no time of {where}: {reason(error)}", "the same command tries again")
         return run
     with runner.store.lock(run.id):
         runner.store.save_timing(run.id, timing)

@@ -61,6 +61,6 @@ def check_last_batch(candidate: Candidate, dataset: Dataset) -> None:
     raise UsageError(
         f"the last batch of an epoch is a single image ({images:,} in batches of "
         f"{config.batch_size}), which {quote(candidate.label)} cannot be trained on: its BatchNorm "
-        "needs two values a channel",
-        f"`--batch-size {better}` leaves none alone",
+        "needs two values per channel",
+        f"`--batch-size {better}` avoids this",
     )

@@ -188,7 +188,7 @@ class TrialRunner:
         if not run.keeps_weights:
             raise ModelError(
                 f"run {run.id} has no final weights",
-                "the command that made it trains it again with `--fresh --weights`",
+                "`--fresh --weights` with the command that made it trains it again",
             )
         self._settle(run.trial)
         trainer = self.trainer(run.trial)
@@ -216,7 +216,7 @@ class TrialRunner:
         if self._networks[key].code != trial.code:
             raise UsageError(
                 f"the file of {quote(trial.label or trial.model)} has changed meanwhile",
-                "the same command trains what it is now",
+                "the same command trains the new version",
             )
         return self._networks[key]
 

@@ -179,7 +179,7 @@ def _check_output(network: Construction, output: object, where: str = "") -> Non
             f"{where}, not {expected}",
             "its library gives it no classifier: a file of your own adds one"
             if network.origin == "library"
-            else "one number a class; a parameter named num_classes is told how many there are",
+            else "one number per class; a parameter named num_classes receives their number",
         )
 
 

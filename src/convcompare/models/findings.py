@@ -21,23 +21,23 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "same weights": Kind(
-        "begins with the same weights under every seed, so its seeds are no repetitions",
+        "has the same initial weights under every seed, so its seeds are not repetitions",
         "leave the seeding to the tool: no `torch.manual_seed` in the network",
     ),
     "unseeded weights": Kind(
-        "draws initial weights that no seed sets, so its runs cannot be repeated",
+        "has initial weights that no seed controls, so its runs cannot be repeated",
         "draw from torch's, numpy's or Python's global generator",
     ),
     "probabilities": Kind(
-        "gives probabilities, and cross-entropy expects logits",
+        "returns probabilities, but cross-entropy expects logits",
         "leave the softmax out; log-softmax is fine",
     ),
     "constant": Kind(
-        "gives the same output for every image",
+        "returns the same output for every image",
         "its output must depend on its input",
     ),
     "batch": Kind(
-        "answers an image differently beside other images, in evaluation mode",
+        "in evaluation mode returns outputs that depend on the other images of the batch",
         "normalise by running statistics, and take no softmax or mean over the batch",
     ),
     "random evaluation": Kind(
@@ -45,17 +45,17 @@ KINDS: Mapping[str, Kind] = {
         "`F.dropout(x, training=self.training)`, or `nn.Dropout`",
     ),
     "not finite": Kind(
-        "gives NaN or infinite values before any training",
+        "returns NaN or infinite values before any training",
         "look at its first forward pass",
     ),
     "hidden state": Kind(
-        "keeps state that its `state_dict` does not hold: an interrupted run begins again",
+        "has state outside its `state_dict`: an interrupted run starts again",
         "register it as a buffer, without `persistent=False`",
         marks=False,
     ),
     "contiguous": Kind(
-        "is trained in contiguous layout, since a `view` in it does not stand channels-last",
-        "`.flatten(1)` or `.reshape` in place of `.view` allows the faster one",
+        "is trained in contiguous layout: a `view` in it does not support channels-last",
+        "`.flatten(1)` or `.reshape` in place of `.view` allows the faster layout",
         marks=False,
     ),
 }

@@ -60,7 +60,7 @@ def give(builder: Callable[..., Any]) -> GivenNetwork:
         code = fingerprint(builder)
     except Exception as error:
         raise ModelError(
-            f"{quote(label)} cannot be sent to a process of its own: {reason(error)}",
+            f"{quote(label)} cannot be sent to its own process: {reason(error)}",
             "what it refers to must be picklable; or put it into a file: `file.py:Net`",
         ) from error
     name = re.sub(r"\W", "", label.partition("(")[0]) or "network"

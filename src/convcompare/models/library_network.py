@@ -50,7 +50,7 @@ def library_weights(name: str, values: Mapping[str, Any]) -> WeightsFile | None:
     file, published = values.get("weights"), values.get("pretrained", False)
     if file is not None and published:
         raise ModelError(
-            f"{quote(name)} cannot begin with two sets of weights", "leave `pretrained` out"
+            f"{quote(name)} cannot start from two sets of weights", "leave `pretrained` out"
         )
     if library == "timm":
         how = _timm_fit(network) if file is not None or published else {}

@@ -22,7 +22,7 @@ REACH_SECONDS = 10.0
 """How long the hub may take to answer at all."""
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 _DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")
-_OFFLINE = "is the network there? `weights=FILE` takes a file that you have"
+_OFFLINE = "check the network connection, or give a file: `weights=FILE`"
 
 
 def timm_weights(name: str, **how: Any) -> WeightsFile:
@@ -110,4 +110,4 @@ def _of_url(url: str, how: dict[str, Any]) -> WeightsFile:
 
 
 def _unavailable(what: str, why: str) -> DataError:
-    return DataError(f"the weights {quote(what)} cannot be had: {why}", _OFFLINE)
+    return DataError(f"the weights {quote(what)} are not available: {why}", _OFFLINE)

@@ -146,7 +146,7 @@ def _importing(where: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         what = f"module {quote(where)}" if not where.endswith(".py") else quote(where)
         hint = None if isinstance(error, SyntaxError | ImportError) else _HINT
-        raise ModelError(f"{what} does not import: {_told(error)}", hint) from error
+        raise ModelError(f"{what} cannot be imported: {_told(error)}", hint) from error
     finally:
         sys.argv = arguments
         os.chdir(folder)

@@ -80,7 +80,7 @@ class WeightsFile:
                 left_out.append(name)
                 del given[name]
         if len(left_out) == len(own):
-            raise self._misfit("nothing of it fits")
+            raise self._misfit("no tensor fits")
         unused = tuple(name for name in given if name not in own)
         model.load_state_dict({n: t for n, t in given.items() if n in own}, strict=False)
         return InitialWeights(self.source, self.sha256, tuple(left_out), adapted, unused)

@@ -35,7 +35,10 @@ class Matched:
 def check_cost(name: str) -> Cost:
     """What ``--match`` makes equal; UsageError where it is nothing."""
     return one_of(
-        COSTS, name, f"`--match` cannot be {quote(name)}", "parameters, macs, training-macs or time"
+        COSTS,
+        name,
+        f"invalid value for `--match`: {quote(name)}",
+        "parameters, macs, training-macs or time",
     )
 
 
@@ -97,5 +100,5 @@ def _widened(name: str, values: Mapping[str, Any], factor: float) -> dict[str, A
         return {**values, "width": times(width, factor)}
     raise ModelError(
         f"{quote(name)} has no width that could be matched",
-        "an option named `width`, a number, makes a network of one's own matchable",
+        "give your network an option `width`, a number",
     )

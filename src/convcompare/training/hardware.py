@@ -51,7 +51,7 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
     if (asked.index or 0) >= device_count(asked.type):
         raise UsageError(
             f"there is no device {quote(device)} here, only {devices_here()}",
-            "`--device cpu`, or `--device auto` for the best there is; `convcompare doctor` says "
+            "`--device cpu`, or `--device auto` for the best one; `convcompare doctor` says "
             "what is missing",
         )
     if asked.type == "cpu":
@@ -100,14 +100,14 @@ def spread(runtime: Runtime, devices: int) -> Runtime:
         )
     if device == "cpu" and devices > MOST_PROCESSES:
         raise UsageError(
-            f"{devices} devices are more than a CPU can stand for",
+            f"{devices} devices are more than the CPU supports",
             f"`--devices` takes at most {MOST_PROCESSES} on the CPU; {cores()} have a core each",
         )
     return replace(runtime, devices=devices, threads=max(1, runtime.threads // devices))
 
 
 def check_several(device: str) -> None:
-    """Raises UsageError where this torch was built without what several devices need."""
+    """Raises UsageError where this torch was built without support for several devices."""
     import torch.distributed as dist
 
     able = (
@@ -117,7 +117,7 @@ def check_several(device: str) -> None:
     )
     if not able:
         raise UsageError(
-            f"this torch ({torch.__version__}) was built without what several devices need",
+            f"this torch ({torch.__version__}) was built without support for several devices",
             "the builds of pytorch.org for Linux and macOS have it; or leave `--devices` out",
         )
 

@@ -16,7 +16,7 @@ def classes(
     format: o.Format = "table",
     out: o.Out = None,
 ) -> None:
-    """Test accuracy of each class, and how the networks differ in it.
+    """Show the test accuracy of each class, and how the networks differ.
 
     $ convcompare classes
     $ convcompare classes fcn simple --format csv

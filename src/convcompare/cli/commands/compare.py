@@ -33,7 +33,7 @@ def compare(
     store: StoreOptions,
     output: OutputOptions,
 ) -> None:
-    """Train networks under the same conditions and print the table of the reports.
+    """Train networks under the same conditions, and print a table with verdicts.
 
     $ convcompare compare fcn simple residual
     $ convcompare compare --dataset cifar10 residual simple --epochs 2 --seeds 3

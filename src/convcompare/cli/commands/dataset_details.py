@@ -142,6 +142,6 @@ def _check_sheet(path: Path) -> None:
 
     endings = [f".{kind}" for kind in FORMATS]
     hint = f"its ending says the format: {', '.join(endings)}"
-    one_of(endings, path.suffix.lower(), f"{quote(path)} is no name of a picture", hint)
+    one_of(endings, path.suffix.lower(), f"{quote(path)} is not the name of a figure", hint)
     if path.is_dir():
         raise UsageError(f"{quote(path)} is a folder", "write the name of a file, as sheet.png")

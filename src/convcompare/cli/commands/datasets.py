@@ -31,7 +31,7 @@ COLUMNS = (
 Name = Annotated[
     str | None,
     typer.Argument(
-        help="A data set to look into, as `--dataset` takes it: NAME or folder:PATH.",
+        help="Data set to show, as for `--dataset`: NAME or folder:PATH.",
         metavar="[NAME]",
         autocompletion=c.dataset_names,
         show_default=False,
@@ -55,7 +55,7 @@ def datasets(
     format: o.Format = "table",
     out: Sheet = None,
 ) -> None:
-    """List the data sets, or say what was understood of one: splits, classes, images, faults.
+    """List the data sets, or show one: splits, classes, images, faults.
 
     $ convcompare datasets
     $ convcompare datasets folder:photos

@@ -27,7 +27,11 @@ def disagreements(
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
     by: Annotated[
-        str, o.option("--by", panel=o.OUTPUT, metavar="WHAT", help="A row per class, or per image.")
+        str,
+        o.option(
+            "--by", panel=o.OUTPUT, metavar="WHAT",
+            help="Rows of the table: class or image [default: class].",
+        ),
     ] = "class",
     format: o.Format = "table",
     out: Annotated[
@@ -38,7 +42,7 @@ def disagreements(
         ),
     ] = None,
 ) -> None:  # fmt: skip
-    """On which test images two networks differ, and whether more than the seeds of one do.
+    """Show on which images two networks differ, compared with two seeds of one.
 
     $ convcompare disagreements fcn simple
     $ convcompare disagreements fcn simple --out sheet.png
@@ -49,7 +53,12 @@ def disagreements(
     from convcompare.output.tables.disagreement_table import disagreement_table
     from convcompare.store.run_store import RunStore
 
-    one_of(("class", "image"), by, f"`--by` cannot be {quote(by)}", "`--by class`, `--by image`")
+    one_of(
+        ("class", "image"),
+        by,
+        f"invalid value for `--by`: {quote(by)}",
+        "`--by class`, `--by image`",
+    )
     picture = out is not None and out.suffix.lower().removeprefix(".") in PICTURES
     kind = chosen_format(format, None if picture else out)
     opened = RunStore(store)

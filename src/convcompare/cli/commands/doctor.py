@@ -24,16 +24,16 @@ def doctor(
         float,
         o.option(
             "--timeout", metavar="SECONDS", panel=o.STORE, min=0.1, max=60.0,
-            help="How long the sources of data sets have to answer (3).",
+            help="Seconds to wait for each source of data sets [default: 3].",
         ),
     ] = 3.0,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
     format: Annotated[
-        str, o.option("--format", "-f", panel=o.OUTPUT, help="table (the default) or json.")
+        str, o.option("--format", "-f", panel=o.OUTPUT, help="table or json [default: table].")
     ] = "table",
 ) -> None:  # fmt: skip
-    """Say what this machine offers: versions, device, data, sources, and whether runs are sound.
+    """Show what this machine offers: versions, device, data, sources, state of the runs.
 
     $ convcompare doctor
     $ convcompare doctor --format json

@@ -89,7 +89,7 @@ def perform(request: FieldRequest) -> None:
 
 
 def _measure(name: str) -> Measure:
-    message = f"`--measure` cannot be {quote(name)}"
+    message = f"invalid value for `--measure`: {quote(name)}"
     return one_of(get_args(Measure), name, message, "squared or absolute")
 
 

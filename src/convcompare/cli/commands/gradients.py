@@ -56,9 +56,11 @@ def gradients(
     dataset: Dataset = None,
     epochs: Annotated[
         str,
-        o.option("--epochs", "-e", panel=o.TRAINING, help="Train so long first (0: do not)."),
+        o.option("--epochs", "-e", panel=o.TRAINING, help="Epochs to train first [default: 0]."),
     ] = "0",
-    seed: Annotated[int, o.option("--seed", panel=o.TRAINING, min=0, help="The seed (0).")] = 0,
+    seed: Annotated[
+        int, o.option("--seed", panel=o.TRAINING, min=0, help="Seed [default: 0].")
+    ] = 0,
     threshold: Annotated[
         float,
         o.option(
@@ -66,7 +68,7 @@ def gradients(
             metavar="RATIO",
             panel=o.OUTPUT,
             min=1,
-            help="Ratio that counts as vanishing (100).",
+            help="Ratio of norms that counts as vanishing [default: 100].",
         ),
     ] = 100.0,
     recipe: o.Recipe = "report",
@@ -80,11 +82,11 @@ def gradients(
     format: o.Format = "table",
     out: Annotated[
         Path | None,
-        o.option("--out", "-o", panel=o.OUTPUT, help="Draw the figures into this folder."),
+        o.option("--out", "-o", panel=o.OUTPUT, help="Folder for the figures."),
     ] = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Gradient of each layer on one fixed batch, at initialisation and after each epoch.
+    """Measure the gradient of each layer on a fixed batch, before and in training.
 
     $ convcompare gradients plain-56 resnet-56 --dataset cifar10
     $ convcompare gradients simple residual --epochs 3 --out figures

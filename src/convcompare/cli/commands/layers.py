@@ -29,7 +29,7 @@ SHAPE = (64, 32, 32, 32)
 
 
 def layers(precision: Precision = "auto", format: Format = "table") -> None:
-    """Measure the custom layers beside torch's: differences, time, parameters.
+    """Compare the custom layers with torch's: differences, time, parameters.
 
     $ convcompare layers
     $ convcompare layers --precision bf16 --format csv

@@ -34,7 +34,7 @@ Dataset = Annotated[
         "--dataset",
         "-d",
         panel=o.TRAINING,
-        help="The images: a data set (mnist; a library's network has its own size).",
+        help="Data set of the images [default: mnist; for a library's network its own size].",
         autocompletion=c.dataset_names,
     ),
 ]

@@ -43,15 +43,19 @@ def plot(
     out: Annotated[
         Path,
         o.option(
-            "--out", "-o", panel=o.OUTPUT, help="Folder (convcompare-figures), or a file: fig.svg."
+            "--out",
+            "-o",
+            panel=o.OUTPUT,
+            help="Folder, or a file such as fig.svg [default: convcompare-figures].",
         ),
     ] = FIGURES,
     figure_format: Annotated[
         str | None,
-        o.option("--figure-format", panel=o.OUTPUT, help="png (the default), svg or pdf."),
+        o.option("--figure-format", panel=o.OUTPUT, help="png, svg or pdf [default: png]."),
     ] = None,
     format: Annotated[
-        str, o.option("--format", "-f", panel=o.OUTPUT, help="json prints the data, draws nothing.")
+        str,
+        o.option("--format", "-f", panel=o.OUTPUT, help="json: print the data and draw nothing."),
     ] = "figure",
     comparison: Annotated[
         str | None,
@@ -65,10 +69,11 @@ def plot(
     ] = None,
     verdict_on: o.VerdictOn = None,
     terminal: Annotated[
-        bool, o.option("--terminal", panel=o.OUTPUT, help="Draw it here as text, write no file.")
+        bool,
+        o.option("--terminal", panel=o.OUTPUT, help="Draw as text in the terminal; write no file."),
     ] = False,
 ) -> None:
-    """Draw figures of a comparison, and beside each its data as CSV.
+    """Draw figures of a comparison, with their data as CSV.
 
     $ convcompare plot learning-curves
     $ convcompare plot confusion-matrix fcn simple --out confusion.svg

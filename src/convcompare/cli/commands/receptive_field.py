@@ -39,7 +39,7 @@ Dataset = Annotated[
         "--dataset",
         "-d",
         panel=FIELD,
-        help="The images: their size, and with --effective the test images (cifar10, and noise).",
+        help="Data set: image size, and images of --effective [default: cifar10, noise].",
         autocompletion=c.dataset_names,
     ),
 ]
@@ -50,33 +50,56 @@ ImageSize = Annotated[
         "-i",
         panel=FIELD,
         min=1,
-        help="Side of the images (the set's, or a library's own).",
+        help="Side of the images [default: that of the data set or library].",
     ),
 ]
 Channels = Annotated[
-    str | None, o.option("--channels", panel=FIELD, help="1 or 3 channels (the set's).")
+    str | None,
+    o.option(
+        "--channels",
+        panel=FIELD,
+        help="Channels of the images, 1 or 3 [default: those of the data set].",
+    ),
 ]
 Layers = Annotated[
-    bool, o.option("--layers", panel=FIELD, help="Every layer, of large networks as well.")
+    bool, o.option("--layers", panel=FIELD, help="Show every layer, of large networks too.")
 ]
 Effective = Annotated[
-    bool, o.option("--effective", panel=EFFECTIVE, help="Measure where the central unit looks.")
+    bool,
+    o.option(
+        "--effective", panel=EFFECTIVE, help="Measure the effective field of the central unit."
+    ),
 ]
 Layer = Annotated[
-    str | None, o.option("--layer", panel=EFFECTIVE, help="The layer (the last with places).")
+    str | None,
+    o.option(
+        "--layer",
+        panel=EFFECTIVE,
+        help="Layer of the effective field [default: the last with feature maps].",
+    ),
 ]
 Images = Annotated[
-    int, o.option("--images", panel=EFFECTIVE, min=1, help="Images to average over (32).")
+    int, o.option("--images", panel=EFFECTIVE, min=1, help="Images to average over [default: 32].")
 ]
 Measure = Annotated[
-    str, o.option("--measure", panel=EFFECTIVE, help="squared (the default) or absolute gradient.")
+    str,
+    o.option(
+        "--measure",
+        panel=EFFECTIVE,
+        help="Gradient measure: squared or absolute [default: squared].",
+    ),
 ]
 Seed = Annotated[
-    int, o.option("--seed", "-s", panel=EFFECTIVE, min=0, help="Of weights and noise (0).")
+    int,
+    o.option(
+        "--seed", "-s", panel=EFFECTIVE, min=0, help="Seed of weights and noise [default: 0]."
+    ),
 ]
 Run = Annotated[
     str | None,
-    o.option("--run", panel=EFFECTIVE, help="The final weights of a run, by the start of its id."),
+    o.option(
+        "--run", panel=EFFECTIVE, help="Use the final weights of a run, by the beginning of its id."
+    ),
 ]
 Out = Annotated[
     Path | None,
@@ -84,7 +107,8 @@ Out = Annotated[
         "--out",
         "-o",
         panel=o.OUTPUT,
-        help="A file for the result; with --effective the folder of figures (convcompare-figures).",
+        help="File for the result; with --effective the folder of figures "
+        "[default: convcompare-figures].",
     ),
 ]
 
@@ -106,7 +130,7 @@ def receptive_field(
     format: o.Format = "table",
     out: Out = None,
 ) -> None:
-    """What each unit sees: exact size, stride and start of every layer.
+    """Show the exact receptive field of every layer: size, stride and start.
 
     $ convcompare receptive-field cnn:depth=6 residual
     $ convcompare receptive-field torchvision:resnet50 --image-size 224

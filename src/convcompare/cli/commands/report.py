@@ -21,14 +21,14 @@ def report(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Studies, models, or `latest`: the last comparison (all studies and the last).",
+            help="Studies, models, or `latest`: a comparison [default: all studies, `latest`].",
             metavar="NAME",
             autocompletion=c.selected_names,
             show_default=False,
         ),
     ] = None,
     out: Annotated[
-        Path, o.option("--out", "-o", panel=o.OUTPUT, help="Folder (convcompare-report).")
+        Path, o.option("--out", "-o", panel=o.OUTPUT, help="Folder [default: convcompare-report].")
     ] = Path("convcompare-report"),
     figures: Annotated[
         str | None,

@@ -41,14 +41,12 @@ def robustness(
     threads: o.Threads = None,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
-    fresh: Annotated[
-        bool, o.option("--fresh", panel=o.STORE, help="Measure again what is measured.")
-    ] = False,
+    fresh: Annotated[bool, o.option("--fresh", panel=o.STORE, help="Measure again.")] = False,
     format: o.Format = "table",
     out: o.Out = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Accuracy and consistency on damaged images: shifts, rotation, noise, blur, JPEG and others.
+    """Measure accuracy on damaged images: shifts, rotation, noise, blur and others.
 
     $ convcompare robustness
     $ convcompare robustness fcn simple --show consistency
@@ -65,7 +63,7 @@ def robustness(
     from convcompare.store.run_store import RunStore
 
     kind = chosen_format(format, out)
-    shown = one_of(SHOWN, show, f"`--show` cannot be {quote(show)}", ", ".join(SHOWN))
+    shown = one_of(SHOWN, show, f"invalid value for `--show`: {quote(show)}", ", ".join(SHOWN))
     figures = parse_figures(verdict_on) or DEFAULT_FIGURES
     opened = RunStore(store)
     comparison = _against(select(opened, names or []), baseline)

@@ -41,22 +41,30 @@ def study(
         list[str] | None,
         typer.Argument(
             metavar="NAME...",
-            help="Studies, or `all` for the six; none lists them.",
+            help="Studies, or `all` for the six [default: list them].",
             autocompletion=c.study_names,
             show_default=False,
         ),
     ] = None,
     dataset: Annotated[
         str | None,
-        o.option("--dataset", "-d", panel=o.TRAINING, help="Another data set than the report's."),
+        o.option(
+            "--dataset", "-d", panel=o.TRAINING, help="Data set [default: that of the report]."
+        ),
     ] = None,
     epochs: Annotated[
         str | None,
-        o.option("--epochs", "-e", metavar="N", panel=o.TRAINING, help="Instead of the report's."),
+        o.option(
+            "--epochs",
+            "-e",
+            metavar="N",
+            panel=o.TRAINING,
+            help="Epochs [default: those of the report].",
+        ),
     ] = None,
     skip: Annotated[
         list[str] | None,
-        o.option("--skip", metavar="MODEL", panel=o.TRAINING, help="Leave a network out."),
+        o.option("--skip", metavar="MODEL", panel=o.TRAINING, help="Leave out this network."),
     ] = None,
     channels: o.Channels = None,
     seeds: SeedOptions,
@@ -76,7 +84,7 @@ def study(
         ),
     ] = False,
 ) -> None:
-    """Run the studies of the reports: what is missing is trained, the tables are printed.
+    """Reproduce the studies of the reports: train what is missing, print the tables.
 
     $ convcompare study mnist --seeds 3
     $ convcompare study all --epochs 1 --dataset mnist-mini --skip Bottleneck
@@ -136,7 +144,7 @@ def _check_skip(skip: Sequence[str], studies: dict[str, Study]) -> None:
     for name in skip:
         if name not in known:
             raise UsageError(
-                f"no study asked for has a network {quote(name)}",
+                f"none of these studies has a network {quote(name)}",
                 did_you_mean(name, known) or "`convcompare study NAME --dry-run` lists them",
             )
 

@@ -21,7 +21,7 @@ def worker(
         ),
     ],
 ) -> None:
-    """Take part in a comparison: run its trials beside other workers until none is left.
+    """Share a comparison: run its trials beside other workers until none is left.
 
     $ convcompare worker compare fcn simple --seeds 10 --store /shared/runs
 

@@ -151,7 +151,7 @@ def _epochs_to(text: str) -> Measure:
         level = math.nan
     if not 0 < level <= 1:
         raise UsageError(
-            f"`epochs-to` cannot be {quote(text)}", "a test accuracy: `epochs-to=0.98`"
+            f"invalid value for `epochs-to`: {quote(text)}", "a test accuracy: `epochs-to=0.98`"
         )
 
     def read(run: Run, _: RunStore) -> float | None:
@@ -164,7 +164,7 @@ def _epochs_to(text: str) -> Measure:
 
 def _by_epoch(word: str, text: str) -> Measure:
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        raise UsageError(f"`{word}` cannot be {quote(text)}", f"an epoch: `{word}=8`")
+        raise UsageError(f"invalid value for `{word}`: {quote(text)}", f"an epoch: `{word}=8`")
     quantity_of, reader_of = BY_EPOCH[word]
     quantity, read = quantity_of(int(text)), reader_of(int(text))
     epochs = int(text) + (word == "gradient-rise")

@@ -44,13 +44,13 @@ def hub_set(
     """
     repository, _, revision = path.partition("@")
     if not _REPOSITORY.fullmatch(repository):
-        raise UsageError(f"{quote(path)} is no data set of the hub", "hf:OWNER/NAME@REVISION")
+        raise UsageError(f"{quote(path)} is not a data set of the hub", "hf:OWNER/NAME@REVISION")
     options = ParquetOptions(size, image, label, HoldOut(test, seed))
     kept = _kept(sources, repository, revision, config)
     if kept is None and sources.offline:
         raise DataError(
-            f"hf:{path} is not on this machine and the network is off limits",
-            "`hf:OWNER/NAME@COMMIT` needs no network once it is here",
+            f"hf:{path} is not on this machine, and downloads are off",
+            "`hf:OWNER/NAME@COMMIT` needs no network once it is cached",
         )
     commit, files = kept or _fetched(sources, repository, revision, config)
     folder = _folder(sources, repository, commit)
@@ -100,7 +100,9 @@ def _fetched(
         splits: SplitFiles = split_files(_parquet(info), name, config)
         files = [*splits.train, *splits.test]
         if not _COMMIT.fullmatch(info.sha or ""):
-            raise DataError(f"the hub names no commit of {name}", "is it the hub that answers?")
+            raise DataError(
+                f"the hub names no commit of {name}", "check that the address is that of the hub"
+            )
         folder = _folder(sources, repository, info.sha)
         for file in files:
             hub.hf_hub_download(
@@ -116,7 +118,7 @@ def _fetched(
     except Exception as error:  # whatever the client and its connection raise
         raise DataError(
             f"the hub did not give {name}: {reason(error)}",
-            "is there such a data set, is the network there, and have you access to it?",
+            "check its name, the network connection and your access to it",
         ) from error
     content = json.dumps([str(file) for file in files]).encode()
     atomic_files.write(_list_file(folder, config), content)

@@ -43,7 +43,7 @@ def read_arrays(file: Path, name: str, source: str) -> Dataset:
         raise DataError(f"{quote(path)} cannot be read: {reason}", "npz:FILE.npz") from error
     except ValueError as error:
         raise DataError(
-            f"{quote(path)} is no file of arrays: {error}",
+            f"{quote(path)} is not a file of arrays: {error}",
             "`numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)` writes one; arrays of "
             "Python objects are not read",
         ) from error

@@ -81,7 +81,7 @@ def _class_named(name: str) -> Any:
     refused = {one: what for what, names in _NO_CLASSES.items() for one in names.split()}
     if name in refused:
         raise UsageError(
-            f"torchvision:{name} has {refused[name]}, not one class an image",
+            f"torchvision:{name} has {refused[name]}, not one class per image",
             "networks are compared on images of classes",
         )
     if name in _OTHER:

@@ -82,7 +82,7 @@ def obtain(
         if found:
             return found
         if sources.offline:
-            raise _unavailable(published, "and the network is off limits", "")
+            raise _unavailable(published, "and downloads are off", "")
         atomic_files.make_folder(sources.cache)
         waiting = f"waiting for another process that fetches {published.title}"
         with lease.hold(sources.cache, f"{published.name}.lease", lambda _: _say(waiting)):
@@ -110,7 +110,7 @@ def _from_cache(published: PublishedFiles, sources: Sources) -> tuple[Splits, st
         remedy = f"{'rm -r' if path.is_dir() else 'rm'} {shlex.quote(str(path))}"
         raise DataError(
             f"the cached copy of {published.title} is damaged: {quote(path, 300)}",
-            f"{quote(remedy, 300)} and run again: it will be fetched anew",
+            f"{quote(remedy, 300)} and run again: it will be downloaded again",
         )
     return splits, notes.get("source", "cache")
 

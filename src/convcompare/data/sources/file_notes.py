@@ -60,8 +60,8 @@ def _counted(decoded: DecodedImages, names: Sequence[str], size: int) -> list[Da
          "", False),
         ("huge", lambda one: one.width * one.height > LARGE,
          f"of more than {LARGE // 1_000_000} million pixels", "", False),
-        ("turned", lambda one: one.turned, "turned upright as their EXIF data say", "", False),
-        ("transparent", lambda one: one.transparent, "with transparency, laid on white", "", False),
+        ("turned", lambda one: one.turned, "rotated as their EXIF data say", "", False),
+        ("transparent", lambda one: one.transparent, "with transparency, put on white", "", False),
         ("frames", lambda one: one.several, "in files of several, of which the first is used",
          "", False),
     )  # fmt: skip

@@ -186,7 +186,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return "more pixels than Pillow takes"
     if isinstance(error, PermissionError):
-        return "no right to read it"
+        return "no permission to read it"
     if isinstance(error, ValueError) and error.args:
         return str(error.args[0]).partition("\n")[0]
     return "damaged or cut short"

@@ -65,7 +65,9 @@ class ImageStack:
     def pixels(self) -> npt.NDArray[Any]:
         """All images, in the order in which they came. Raises DataError if there are none."""
         if self._pixels is None:
-            raise DataError(f"{quote(self.name)} has no images", "is the data set complete?")
+            raise DataError(
+                f"{quote(self.name)} has no images", "check that the data set is complete"
+            )
         return self._pixels[: self.count]
 
     def _decoded(self, image: Image) -> npt.NDArray[Any]:
@@ -102,7 +104,7 @@ class ImageStack:
         spec = quote(f"{self.name}:size=64")
         return DataError(
             f"{quote(self.name)} has {what} ({shapes})",
-            f"{spec} scales the square in the middle of each to 64×64",
+            f"{spec} scales the central square of each to 64×64",
         )
 
     def _check_room(self, pixels: npt.NDArray[Any]) -> None:

@@ -62,7 +62,7 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
         denied = isinstance(error, PermissionError)
         raise DataError(
             f"cannot read the folder {quote(error.filename or text)} ({error.strerror or error})",
-            "give yourself the right to read it" if denied else layout,
+            "change its permissions" if denied else layout,
         ) from error
     except RuntimeError as error:  # `~name` of nobody
         raise DataError(

@@ -74,7 +74,7 @@ class FolderWalk:
         for paths, kind, text, hint in (
             (self._outside, "outside", "out of the folder and {are} not followed",
              "name the folder that they lead to, or copy what they lead to"),
-            (self._broken, "broken-links", "nowhere and {are} left out", "mend or remove them"),
+            (self._broken, "broken-links", "nowhere and {are} left out", "fix or remove them"),
             (self._circles, "circles", "in a circle and {are} left out", ""),
             (self._followed, "links", "to places inside of the folder and {are} followed", ""),
         ):  # fmt: skip

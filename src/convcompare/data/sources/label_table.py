@@ -85,7 +85,7 @@ class LabelTable:
             return list(_records(self.path, _encoding(self.path)))
         except (csv.Error, UnicodeError) as error:
             raise DataError(
-                f"{quote(self.path)} cannot be read as a table ({error})", "mend or remove the file"
+                f"{quote(self.path)} cannot be read as a table ({error})", "fix or remove the file"
             ) from error
 
 
@@ -189,7 +189,7 @@ def _json_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
             record = None
         if not isinstance(record, dict):
             raise DataError(
-                f"line {number} of {quote(path)} is not a JSON object", "mend or remove the file"
+                f"line {number} of {quote(path)} is not a JSON object", "fix or remove the file"
             )
         yield record
 

@@ -69,7 +69,8 @@ def split_files(paths: Iterable[PurePosixPath], name: str, config: str = "") -> 
     for path in sorted(paths):
         if any(part.startswith("partial-") for part in path.parts):
             raise DataError(
-                f"{quote(name)} is there as Parquet in part alone", "bring all files as a folder"
+                f"{quote(name)} is there as Parquet in part alone",
+                "download all files into one folder",
             )
         found, kind, rest = _placed(path)
         configs.setdefault(found, {}).setdefault(kind, {}).setdefault(rest, []).append(path)
@@ -135,7 +136,7 @@ def _check_complete(files: Sequence[PurePosixPath], name: str) -> None:
         if len(numbers) != count:
             raise DataError(
                 f"{quote(name)} has {len(numbers)} of the {count} files of {quote(split)}",
-                "bring the others too",
+                "add the others",
             )
 
 
@@ -247,7 +248,7 @@ def _pairs(file: Path, columns: ParquetColumns) -> Iterator[tuple[Any, Any]]:
             yield from zip(images.to_pylist(), labels.to_pylist(), strict=True)
     except (OSError, ValueError) as error:  # pyarrow's errors are of these
         raise DataError(
-            f"{quote(file.name)} is damaged: {reason(error)}", "bring the file again"
+            f"{quote(file.name)} is damaged: {reason(error)}", "download the file again"
         ) from error
 
 

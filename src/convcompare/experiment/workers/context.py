@@ -50,7 +50,7 @@ class WorkerContext:
         if dataset.sha256 != self.data:
             raise DataError(
                 f"the images of {quote(self.dataset)} have changed meanwhile",
-                "the same command trains on what is there now",
+                "the same command trains on the current images",
             )
         return TrialRunner(
             RunStore(self.store), self.runtime, dataset, self.sources, devices or ALONE

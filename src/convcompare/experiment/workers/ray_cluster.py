@@ -148,7 +148,8 @@ def _check_answers(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise UsageError(
-            f"`--ray-address` cannot be {quote(address)}", "HOST:PORT as `ray start --head` says"
+            f"invalid value for `--ray-address`: {quote(address)}",
+            "HOST:PORT as `ray start --head` says",
         )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), SECONDS / 2) as line:
@@ -194,9 +195,9 @@ def _in_our_words(error: Exception, address: str | None) -> UsageError:
     if address is None:
         return UsageError(f"Ray does not start: {text}", "`--jobs N` needs no Ray on one machine")
     return UsageError(
-        f"the cluster at {quote(address)} does not let this command in: {text.rstrip('.')}",
-        "it wants the token of its nodes (RAY_AUTH_MODE, RAY_AUTH_TOKEN_PATH), and this machine to "
-        "be one of them: `ray start --address HOST:PORT --num-cpus 0`",
+        f"the cluster at {quote(address)} refuses this command: {text.rstrip('.')}",
+        "set the token of its nodes (RAY_AUTH_MODE, RAY_AUTH_TOKEN_PATH), and make this machine "
+        "one of them: `ray start --address HOST:PORT --num-cpus 0`",
     )
 
 
@@ -209,7 +210,7 @@ def on_cluster(runtime: Runtime, request: Request, dataset: Dataset) -> Runtime:
     """
     if runtime.device not in ("cpu", "cuda"):
         raise UsageError(
-            f"device {quote(runtime.device)} cannot be asked of a cluster",
+            f"a cluster has no `--device {runtime.device}`",
             "`--device cuda`: Ray says which GPU of a node a trial gets",
         )
     threads = request.threads or 1

@@ -39,4 +39,6 @@ def squeezed(layer: str, channels: int, reduction: int) -> int:
 
 
 def _refusal(layer: str, name: str, value: object, allowed: str) -> ModelError:
-    return ModelError(f"`{name}` of {layer} cannot be {quote(value)}", f"allowed: {allowed}")
+    return ModelError(
+        f"invalid value for `{name}` of {layer}: {quote(value)}", f"allowed: {allowed}"
+    )

@@ -112,8 +112,8 @@ class _Body:
         if grid is not None:
             if grid > self.side:
                 raise ModelError(
-                    f"option `grid` of `{self.family}` cannot be `{grid}`: the feature maps have "
-                    f"{self.side}×{self.side} pixels",
+                    f"invalid value for option `grid` of `{self.family}`: `{grid}`, the feature "
+                    f"maps have {self.side}×{self.side} pixels",
                     f"allowed: 1 to {self.side}",
                 )
             self.side = grid

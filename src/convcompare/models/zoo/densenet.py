@@ -59,7 +59,7 @@ def densenet_bc(
     """
     if depth < 10 or (depth - 4) % 6:
         raise ModelError(
-            f"option `depth` of `densenet-bc` cannot be `{depth}`",
+            f"invalid value for option `depth` of `densenet-bc`: `{depth}`",
             "allowed: 4 more than a multiple of 6: 10, 16, 22, … 40, 100, 190, 250",
         )
     if image_size < 4:

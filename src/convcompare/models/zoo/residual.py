@@ -141,14 +141,15 @@ def _check(block: Block, kernel: int | str, dropout: float, dropout2d: float) ->
         if refused:
             beside = "" if name == "block" else f" with block={block}"
             raise ModelError(
-                f"option `{name}` of `residual` cannot be `{value}`{beside}", f"allowed: {allowed}"
+                f"invalid value for option `{name}` of `residual`: `{value}`{beside}",
+                f"allowed: {allowed}",
             )
 
 
 def _refuse_grid(grid: int, side: int, image_size: int) -> None:
     need = -(-image_size // side) * grid
     raise ModelError(
-        f"option `grid` of `residual` cannot be `{grid}`: an image of {image_size} pixels leaves "
-        f"{side}×{side}",
+        f"invalid value for option `grid` of `residual`: `{grid}`, an image of {image_size} pixels "
+        f"leaves {side}×{side}",
         f"allowed: 1 to {side}, or images of at least {need} pixels",
     )

@@ -46,8 +46,8 @@ REASONS = {
     "Connection aborted": "the connection was closed",
     r"with error code (\d+)": "the server answers with HTTP status {}",
     r"too many (\d+) error": "the server answers with HTTP status {}",
-    "not in a valid JSON": "the answer is not that of an MLflow server",
-    "got unsupported URI": "no such kind of address, or one that its package leaves out",
+    "not in a valid JSON": "the answer is not from an MLflow server",
+    "got unsupported URI": "this kind of address is not supported",
 }
 """What texts of MLflow and of its HTTP library mean, by what they have in them."""
 
@@ -101,9 +101,9 @@ def _told(address: str) -> Iterator[None]:
         if isinstance(error, StoreError):
             raise
         text = f"MLflow cannot use {quote(address)}: {_reason(str(error))}"
-        hint = "the address of a server that runs, a data base or a folder"
+        hint = "give the address of a running server, a database or a folder"
         if not address.startswith(("http", "file")):
-            hint = "`pip install mlflow` adds data bases, which `mlflow-skinny` has not"
+            hint = "databases need the full package: `pip install mlflow`"
         raise StoreError(text, hint) from error
 
 

@@ -147,7 +147,7 @@ class Source:
         if dataset.sha256 != self.groups[0].finished[0].trial.data:
             raise DataError(
                 f"the images of {quote(name)} are not those of these runs",
-                "the same command trains on what is there now",
+                "the same command trains on the current images",
             )
         return dataset
 

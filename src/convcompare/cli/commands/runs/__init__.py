@@ -39,7 +39,7 @@ def runs(
             "--model",
             metavar="PATTERN",
             panel=o.STORE,
-            help="Only networks so called: fcn, 'cnn:*'.",
+            help="Only networks with this name or pattern: fcn, 'cnn:*'.",
         ),
     ] = None,
     dataset: Annotated[
@@ -51,7 +51,7 @@ def runs(
             "--status",
             metavar="STATUS",
             panel=o.STORE,
-            help="Only finished, diverged, failed, running or incomplete ones.",
+            help="Only runs in this state: finished, diverged, failed, running or incomplete.",
             autocompletion=c.one_of(*STATUSES),
         ),
     ] = None,
@@ -122,11 +122,11 @@ def _list(store: RunStore, part: RunFilter, kind: Format, out: Path | None, verb
     elif rows:
         emit_table(run_table(rows, whole=kind != "table", notes=verbose), kind, out)
     elif part.asked:
-        emit_text("no run is so: `convcompare runs` lists all", None)
+        emit_text("no run matches: `convcompare runs` lists all", None)
     elif not store.damage:
         raise UsageError(
             f"there are no runs in {quote(store.root)}",
-            "`convcompare compare fcn simple` makes some",
+            "`convcompare compare fcn simple` creates some",
         )
 
 

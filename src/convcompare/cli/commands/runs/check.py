@@ -26,13 +26,13 @@ def check(
         o.option(
             "--repair",
             panel=o.STORE,
-            help="Put aside what is damaged, into quarantine/ of the store.",
+            help="Move damaged files to quarantine/ in the store.",
         ),
     ] = False,
     store: o.Store = Path("runs"),
     format: o.Format = "table",
 ) -> None:
-    """Read everything of a store, and name what is damaged; --repair puts it aside.
+    """Verify every file of a store and list damage; --repair quarantines it.
 
     $ convcompare runs check
     $ convcompare runs check --repair
@@ -60,8 +60,8 @@ def check(
     else:
         emit_text(_words(examination, len(moved)), None)
     for finding, paths in moved.items():
-        places = ", ".join(quote(path, 300) for path in paths) or "with what was found before"
-        show_warning(finding.error.message, f"put aside: {places}")
+        places = ", ".join(quote(path, 300) for path in paths) or "with earlier damage"
+        show_warning(finding.error.message, f"quarantined: {places}")
     for finding in left:
         show_error(finding.error)
     if left:
@@ -69,7 +69,7 @@ def check(
 
 
 def _repair(store: RunStore, examination: Examination) -> dict[Damage, list[Path]]:
-    """What was put aside, by what was found; that a run is being written is said."""
+    """What was quarantined, by what was found; that a run is being written is said."""
     import datetime
 
     from convcompare.store.check import repair
@@ -90,8 +90,8 @@ def _words(examination: Examination, moved: int) -> str:
     read = f"{runs}, {formatting.several(examination.comparisons, 'comparison')}"
     found = len(examination.findings)
     if not found:
-        return f"{read}: all is as it was written"
-    aside = f", {moved} of them put aside" if moved else ""
+        return f"{read}: no damage found"
+    aside = f", {moved} of them quarantined" if moved else ""
     return f"{read}: {formatting.several(found, 'file')} damaged{aside}"
 
 

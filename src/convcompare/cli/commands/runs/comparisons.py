@@ -48,7 +48,7 @@ def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> No
     elif not opened.damage:
         raise UsageError(
             f"there are no comparisons in {quote(store)}",
-            "`convcompare compare fcn simple --name first` makes one",
+            "`convcompare compare fcn simple --name first` creates one",
         )
     end(opened)
 

@@ -38,7 +38,7 @@ COLUMNS = (
 def diff(
     first: RunName, second: RunName, store: o.Store = Path("runs"), format: o.Format = "table"
 ) -> None:
-    """Say what differs between two comparisons or two runs: settings, data, code, accuracy.
+    """Show what differs between two comparisons or two runs: settings, data, code, accuracy.
 
     $ convcompare runs diff kernels kernels-2
     $ convcompare runs diff 3fa9 50ad

@@ -27,21 +27,21 @@ def export(
         str,
         o.option(
             "--to", "-t", metavar="FORMAT", panel=o.OUTPUT, autocompletion=c.export_names,
-            help="csv (the default), tensorboard, mlflow or wandb.",
+            help="csv, tensorboard, mlflow or wandb [default: csv].",
         ),
     ] = "csv",
     out: Annotated[
         str | None,
         o.option(
             "--out", "-o", panel=o.OUTPUT,
-            help="Folder (convcompare-export, -tensorboard or -wandb, or mlruns); "
-            "mlflow takes the URI of a server or a data base as well.",
+            help="Folder [default: convcompare-export, -tensorboard or -wandb, or mlruns]; "
+            "for mlflow also the URI of a server or a database.",
         ),
     ] = None,
     store: o.Store = Path("runs"),
     quiet: o.Quiet = False,
 ) -> None:  # fmt: skip
-    """Write runs for other programs: CSV, TensorBoard, MLflow, Weights & Biases.
+    """Export runs to other tools: CSV, TensorBoard, MLflow, Weights & Biases.
 
     $ convcompare runs export
     $ convcompare runs export --to tensorboard --out events

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def merge(
     other: Annotated[
-        Path,
-        typer.Argument(help="The store, or the pack of one, to take runs from.", metavar="STORE"),
+        Path, typer.Argument(help="Store, or pack of one, to copy runs from.", metavar="STORE")
     ],
     store: o.Store = Path("runs"),
 ) -> None:

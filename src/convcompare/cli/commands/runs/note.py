@@ -20,7 +20,10 @@ def note(
         typer.Argument(help="A run by the beginning of its id.", autocompletion=c.run_names),
     ],
     text: Annotated[
-        str | None, typer.Argument(help="What to note; '' removes the note. Without it, show it.")
+        str | None,
+        typer.Argument(
+            help="Text of the note; '' removes the note. Without a text, show the note."
+        ),
     ] = None,
     store: o.Store = Path("runs"),
 ) -> None:

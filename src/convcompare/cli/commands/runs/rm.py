@@ -27,18 +27,21 @@ def rm(
         typer.Argument(help=HELP, metavar=METAVAR, autocompletion=c.selected_names),
     ] = None,
     failed: Annotated[
-        bool, o.option("--failed", panel=o.STORE, help="Those that failed or diverged.")
+        bool, o.option("--failed", panel=o.STORE, help="Remove runs that failed or diverged.")
     ] = False,
     older_than: Annotated[
         str | None,
         o.option(
-            "--older-than", metavar="TIME", panel=o.STORE, help="Those that ended before: 30d, 12h."
+            "--older-than",
+            metavar="TIME",
+            panel=o.STORE,
+            help="Remove runs that ended longer ago than this: 30d, 12h.",
         ),
     ] = None,
     yes: Annotated[bool, o.option("--yes", "-y", panel=o.STORE, help="Do not ask.")] = False,
     store: o.Store = Path("runs"),
 ) -> None:
-    """Remove runs for good, after asking.
+    """Remove runs permanently, after asking.
 
     $ convcompare runs rm 3fa9
     $ convcompare runs rm 3fa9 50ad --yes
@@ -54,13 +57,13 @@ def rm(
     opened.require_folder()
     if not (runs or failed or older_than):
         raise UsageError(
-            "no run is named", "ids, networks, `--failed` or `--older-than 30d` say which"
+            "no run given", "name runs by id or network, or use `--failed` or `--older-than 30d`"
         )
     found = named_runs(opened, runs) if runs else opened.ids()
     before = None if older_than is None else _before(older_than)
     found = [one for one in found if _chosen(opened, one, failed, before)]
     if not found:
-        raise UsageError("no run is so", "`convcompare runs` lists all")
+        raise UsageError("no run matches", "`convcompare runs` lists all")
     for run_id in found:
         if opened.held(run_id):
             raise StoreError(
@@ -78,7 +81,7 @@ def _before(text: str) -> datetime.datetime:
     """The time so long ago; UsageError for anything but a number of days, hours or minutes."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([dhm])", text.strip())
     if match is None:
-        raise UsageError(f"`--older-than` cannot be {quote(text)}", "30d, 12h or 90m")
+        raise UsageError(f"invalid value for `--older-than`: {quote(text)}", "30d, 12h or 90m")
     unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
     return datetime.datetime.now(datetime.UTC) - datetime.timedelta(**{unit: float(match[1])})
 
@@ -100,13 +103,13 @@ def _ask(store: RunStore, found: list[str]) -> None:
     """Show what is about to be removed; UsageError unless somebody says yes to it."""
     if not sys.stdin.isatty():
         raise UsageError(
-            "runs are not removed without asking, and nobody is there to answer",
+            "removing runs needs a confirmation, and there is no terminal to ask",
             "`--yes` removes them",
         )
     for run_id in found:
         talk().print(_line(store, run_id), soft_wrap=True)
     many = "this run" if len(found) == 1 else f"these {len(found)} runs"
-    talk().print(f"remove {many} for good? [y/N] ", end="", markup=False)
+    talk().print(f"remove {many} permanently? [y/N] ", end="", markup=False)
     talk().file.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UsageError("nothing was removed", "`y` removes")

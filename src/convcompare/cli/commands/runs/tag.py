@@ -16,17 +16,13 @@ from ...run_choice import Named, named_runs
 def tag(
     tag: Annotated[
         str,
-        typer.Argument(
-            help="One word, or several with commas between them.", autocompletion=c.tag_names
-        ),
+        typer.Argument(help="Tag, or several separated by commas.", autocompletion=c.tag_names),
     ],
     runs: Named,
-    remove: Annotated[
-        bool, o.option("--remove", panel=o.STORE, help="Take the tag off them.")
-    ] = False,
+    remove: Annotated[bool, o.option("--remove", panel=o.STORE, help="Remove the tag.")] = False,
     store: o.Store = Path("runs"),
 ) -> None:
-    """Put a tag on runs, to find them again.
+    """Tag runs, to find them again.
 
     $ convcompare runs tag baseline 3fa9 50ad
     $ convcompare runs tag paper,wide "cnn:*"

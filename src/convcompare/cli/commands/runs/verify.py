@@ -48,7 +48,7 @@ def verify(
             "--device",
             panel=o.MACHINE,
             metavar="DEVICE",
-            help="cpu, or the kind of an accelerator (that of the run).",
+            help="cpu or a kind of accelerator [default: that of the run].",
         ),
     ] = None,
     store: o.Store = Path("runs"),
@@ -56,7 +56,7 @@ def verify(
     format: o.Format = "table",
     quiet: o.Quiet = False,
 ) -> int:
-    """Train a run again from its record, and say whether the bits are equal.
+    """Train a run again from its record, and report whether it is bit-identical.
 
     $ convcompare runs verify 3fa9
     $ convcompare runs verify 3fa9 --threads 1

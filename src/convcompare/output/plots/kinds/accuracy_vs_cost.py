@@ -60,7 +60,7 @@ def _mean_training(group: ModelRuns) -> float | None:
 
 COSTS = (
     CostAxis("parameters", "parameters", lambda group: group.parameters, formatting.large),
-    CostAxis("macs", "multiply-accumulates an image (MACs)", lambda g: g.macs, formatting.large),
+    CostAxis("macs", "multiply-accumulates per image (MACs)", lambda g: g.macs, formatting.large),
     CostAxis("train_seconds", "training (s)", _mean_training, lambda v: f"{v:g}", True),
     CostAxis(
         "latency_seconds",

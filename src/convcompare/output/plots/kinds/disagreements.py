@@ -29,9 +29,7 @@ def disagreements(source: Source) -> list[Drawing]:
         labels = predictions[0].labels
         votes.append(Votes.of(group, predictions))
     if len(votes) < 2 and len(votes[0].seeds) < 2:
-        raise UsageError(
-            "one run differs from no other", "`--seeds 3` trains a network three times"
-        )
+        raise UsageError("disagreement needs two runs", "`--seeds 3` trains a network three times")
     assert labels is not None
     n = len(votes)
     matrix, rows = np.full((n, n), np.nan), []

@@ -95,7 +95,8 @@ def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
             found += [Outlook(verdict, size / unit)] if size else []
     if not found:
         raise UsageError(
-            "these runs do not tell how much seeds differ", "`--seeds 3` trains each network thrice"
+            "the spread over seeds is not known from these runs",
+            "`--seeds 3` trains each network three times",
         )
     return found
 

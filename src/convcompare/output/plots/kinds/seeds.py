@@ -28,7 +28,7 @@ COLUMNS = ("model", "seed", "run", "status", "test_accuracy", "mean", "low", "hi
 def _terminal(source: Source, width: int) -> str:
     groups = _best_first(source.groups, source)
     found = {g.label: [100 * value for value in accuracies(g)] for g in groups}
-    return dots(found, width, "test accuracy (%), a dot a seed")
+    return dots(found, width, "test accuracy (%), one dot per seed")
 
 
 @register.plot("seeds", terminal=_terminal, hollow=True)

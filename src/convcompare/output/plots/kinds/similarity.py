@@ -57,7 +57,7 @@ def similarity(source: Source) -> list[Drawing]:
     models = _recorded(source)
     shown = list(_panels(models))
     if not shown:
-        raise UsageError("one run is like no other", "`--seeds 3` trains a network three times")
+        raise UsageError("similarity needs two runs", "`--seeds 3` trains a network three times")
     across = min(3, len(shown))
     height = 2.9 if len(shown) <= across else 2.45
     figure, axes = panels(len(shown), across, height, 7.0 if across > 1 else 4.0)

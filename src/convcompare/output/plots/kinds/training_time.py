@@ -34,7 +34,7 @@ def timed(source: Source) -> list[ModelRuns]:
     found = [g for g in source.groups if all(run.train_seconds is not None for run in g.finished)]
     if not found:
         raise UsageError(
-            "no run of these was timed with the device alone", "the command that made them does it"
+            "none of these runs was timed alone on the device", "repeat the command that made them"
         )
     return found
 
@@ -158,4 +158,4 @@ def _mixed(groups: list[ModelRuns]) -> str:
         for group in groups
         for e in (run.timed_in for run in group.finished)
     }
-    return f" These times are of {len(places)} different machines!" if len(places) > 1 else ""
+    return f" These times are of {len(places)} different machines." if len(places) > 1 else ""

@@ -1,0 +1,56 @@
+"""Every text of the source that a user may see, with its place: to be read as a whole by an editor.
+
+python docs/messages.py > messages.txt
+
+Errors, hints, warnings, help, notes, captions: all strings of two words or more except
+docstrings. A value put in is shown as {…}.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "src"
+WORDS = 2
+"""The fewest words of a text that is listed; shorter ones are names, units and formats."""
+
+
+def texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and text of every string of a module, without docstrings."""
+    alone = (node.value for node in ast.walk(tree) if isinstance(node, ast.Expr))
+    skipped = {id(value) for value in alone if isinstance(value, ast.Constant)}
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        node = nodes.pop()
+        text = _text(node)
+        if text is None:
+            nodes += [child for child in ast.iter_child_nodes(node) if id(child) not in skipped]
+            continue
+        yield getattr(node, "lineno", 0), text
+        nodes += [part for part in ast.walk(node) if isinstance(part, ast.FormattedValue)]
+
+
+def _text(node: ast.AST) -> str | None:
+    """The text of a string or f-string; None of anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "{…}" for part in node.values
+        )
+    return None
+
+
+def main() -> None:
+    for path in sorted(SOURCE.rglob("*.py")):
+        found = texts(ast.parse(path.read_text(encoding="utf-8")))
+        for line, text in sorted(set(found)):
+            if len(re.findall(r"(?<!\S)`?[A-Za-z]{2,}", text)) >= WORDS:
+                print(f"{path.relative_to(SOURCE.parent)}:{line}: {' '.join(text.split())}")
+
+
+if __name__ == "__main__":
+    main()
