@@ -109,7 +109,7 @@ def test_killed_workers_and_a_lost_node_change_no_bit(
     text = "".join(said)
     assert (process.returncode, len(killed), removed) == (0, 3, True), text
     assert text.count("died: try 2") >= 3
-    assert "goes on after epoch" in text
+    assert "resumes after epoch" in text
     ends = Counter(re.findall(r"^(\S+ · seed \d) · epoch 4/4", text, re.M))
     assert len(ends) == 12
     assert run("compare", *MINI, *trials, "--store", "local", "-q").code == 0
@@ -160,7 +160,7 @@ def test_after_the_death_of_the_command_only_what_is_missing_runs(
     done = call(cluster, tmp_path, *trials, "--store", "ray")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("from an earlier call") == len(before)
-    assert "goes on after epoch" in done.stderr
+    assert "resumes after epoch" in done.stderr
     assert before.items() <= files(tmp_path / "ray", "run.json").items()
     assert run("compare", *MINI, *trials, "--store", "local", "-q").code == 0
     assert_same_results(tmp_path / "ray", tmp_path / "local", 4)

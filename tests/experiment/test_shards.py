@@ -51,7 +51,7 @@ def test_shards_together_are_the_whole(run: Run, tmp_path: Path) -> None:
         assert (part.code, part.out) == (0, "")
         assert f"shard {number}/4: {2 if number < 3 else 1} of 6 trials" in part.err
         assert "the same command without it prints the table" in part.err
-        assert "measuring" not in part.err
+        assert "timing " not in part.err
         assert f"{2 if number < 3 else 1} of them run now" in part.err
         assert "0 of them run now" in run(*command).err
     store = RunStore(tmp_path / "s")
@@ -143,7 +143,7 @@ def test_a_worker_that_stood_still_is_taken_over_and_its_late_commit_refused(
     stopped = one.until("epoch 2/6").partition(" · epoch")[0]
     one.signal(signal.SIGSTOP)
     told = start(tmp_path, "-e", "6", before=HASTY).wait().clean(0).err
-    assert f"{stopped} · goes on after epoch" in told
+    assert f"{stopped} · resumes after epoch" in told
     assert len(ends(told, 6)) == 6
     records = files(tmp_path / "runs", "run.json")
     one.signal(signal.SIGCONT)
@@ -162,7 +162,7 @@ def test_a_worker_that_is_killed_is_taken_over_at_once(tmp_path: Path) -> None:
     one.signal(signal.SIGKILL)
     one.wait()
     told = start(tmp_path, "-e", "4").wait().clean(0).err
-    assert "goes on after epoch" in told
+    assert "resumes after epoch" in told
     assert "waits for" not in told
     statuses = {
         json.loads(data)["status"] for data in files(tmp_path / "runs", "run.json").values()

@@ -51,7 +51,7 @@ def test_a_half_done_run_of_the_first_format_goes_on(old: Path, run: Run) -> Non
     trial = RunStore(old).trial(HALF_DONE)
     command = ("train", trial.label, "-d", trial.dataset, "-e", "3", "--threads", "1")
     result = run(*command, "--precision", trial.config.precision)
-    assert (result.code, "goes on after epoch 2" in result.err) == (0, True)
+    assert (result.code, "resumes after epoch 2" in result.err) == (0, True)
     assert not (old / HALF_DONE / "checkpoint").exists()
 
 

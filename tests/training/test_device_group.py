@@ -243,7 +243,7 @@ def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> No
     assert_same_bits(whole / "whole", whole / store)
     if number == 0:
         assert "its process was killed (signal 9, SIGKILL): try 2" in said
-        assert "goes on after epoch" in said
+        assert "resumes after epoch" in said
 
 
 @pytest.mark.parametrize(
