@@ -313,7 +313,6 @@ def test_another_executor_refuses_the_trials_of_several_devices(
         (("--devices", "0"), "invalid value for `devices`: `0`", "allowed"),
         (("--devices", "two"), "invalid value for `devices`: `two`", "allowed"),
         (("--devices", "2", "--jobs", "2"), "`--devices` and `--jobs` cannot be combined", "a"),
-        (("--devices", "2", "--jobs", "auto"), "`--devices` and `--jobs` cannot be", "a"),
         (("--devices", "2", "--compile", "on"), "`--devices` and `--compile on` cannot be", "one"),
         (("--devices", "9", "-b", "8"), "a batch of 8 cannot be split among 9", "at most 8"),
         (("--devices", "65", "-b", "128"), "65 devices are more than the CPU", "at most 64"),
