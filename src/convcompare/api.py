@@ -521,12 +521,9 @@ class Drawings(tuple["Drawing", ...]):
 
     def _repr_html_(self) -> str:
         from .output.plots.figure import styled
-        from .output.report.document import FigureBlock
-        from .output.report.folder import LARGEST_PICTURE, picture
+        from .output.plots.rendered import render
         from .output.report.html import figure
 
         with styled():
-            pictures = [picture(drawing.picture(), LARGEST_PICTURE) for drawing in self]
-        blocks = [FigureBlock(drawing, drawing.alt) for drawing in self]
-        shown = enumerate(zip(blocks, pictures, strict=True), start=1)
-        return "\n".join(figure(block, number, seen) for number, (block, seen) in shown)
+            rendered = [render(drawing) for drawing in self]
+        return "\n".join(figure(one, number) for number, one in enumerate(rendered, start=1))

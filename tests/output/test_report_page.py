@@ -12,6 +12,7 @@ import pytest
 
 from convcompare import cli
 from convcompare.output.plots.figure import Drawing, panels
+from convcompare.output.plots.rendered import render
 from convcompare.output.report.document import (
     Bullets,
     CommandBlock,
@@ -83,7 +84,7 @@ def torture(folder: Path) -> Path:
     )
     rows = tuple({column.key: f"{HANDLER} {long}"[:80] for column in columns} for _ in range(3))
     drawings = [
-        Drawing(name, panels(1, 1, width, height)[0], long, ("model",), [(long,)])
+        render(Drawing(name, panels(1, 1, width, height)[0], long, ("model",), [(long,)], HANDLER))
         for name, width, height in (("wide", 20, 1), ("tall", 1, 12))
     ]
     blocks = [
@@ -93,7 +94,7 @@ def torture(folder: Path) -> Path:
         Warnings([(long, code(long))]),
         TableBlock(Table(columns, rows, (long,), frozenset([1])), long),
         Heading(3, f"{SCRIPT} {HANDLER}"),
-        *(FigureBlock(drawing, HANDLER) for drawing in drawings),
+        *map(FigureBlock, drawings),
         Facts([(long, long), (code(long), code(long))]),
         CommandBlock(f"convcompare {long} '{SCRIPT}'"),
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from convcompare.core import formatting
@@ -28,6 +30,22 @@ def talk() -> Console:
 def width(console: Console) -> int | None:
     """The columns there are, or None for a pipe."""
     return console.width if console.is_terminal else None
+
+
+@contextmanager
+def drawing_progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, and nothing elsewhere; it hears how many are done, and of how many."""
+    console = talk()
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), Remaining())
+    with Progress(*columns, console=console, transient=True, refresh_per_second=4) as progress:
+        task = progress.add_task("")
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def show_error(error: ConvcompareError) -> None:

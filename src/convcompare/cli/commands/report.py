@@ -10,7 +10,7 @@ import typer
 
 from .. import completions as c
 from .. import options as o
-from ..console import talk
+from ..console import drawing_progress, talk
 from ..output import emit_paths, end
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ def report(
             autocompletion=c.plot_lists,
         ),
     ] = None,
+    redraw: Annotated[
+        bool,
+        o.option("--redraw", panel=o.OUTPUT, help="Draw all figures again, also unchanged ones."),
+    ] = False,
     store: o.Store = Path("runs"),
     data_dir: o.DataDir = None,
 ) -> None:
@@ -53,8 +57,9 @@ def report(
     """
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache
-    from convcompare.output.plots.figure import styled
     from convcompare.output.report.compose import compose
+    from convcompare.output.report.drawn import draw_figures
+    from convcompare.output.report.figure_cache import FigureCache
     from convcompare.output.report.folder import write_report
     from convcompare.output.report.sections import select
     from convcompare.store.run_store import RunStore
@@ -64,10 +69,11 @@ def report(
     sections = select(names or [], opened, Sources(default_cache(), data_dir))
     if kinds is not None:
         sections = [_drawing_only(kinds, section) for section in sections]
-    with styled(), talk().status("reading the runs") as status:
-        document = compose(sections, out, status.update)
-        status.update("writing the figures and the page")
-        paths = write_report(document, out)
+    cache = None if redraw else FigureCache(default_cache() / "figures")
+    with drawing_progress() as progress:
+        drawn = draw_figures(sections, cache, progress)
+    with talk().status("writing the report"):
+        paths = write_report(compose(sections, out, drawn), out)
     emit_paths(paths)
     end(opened)
 

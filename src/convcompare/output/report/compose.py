@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from convcompare.comparison.comparison import Comparison
@@ -19,8 +19,7 @@ from convcompare.core.registry import register
 from convcompare.core.version import __version__
 from convcompare.store.robustness_record import ROBUSTNESS
 
-from ..plots.figure import Drawing
-from ..plots.source import draw
+from ..plots.rendered import RenderedFigure
 from ..tables.robustness_table import robustness_table
 from ..tables.verdict_columns import assessed_table
 from .conclusions import conclusions
@@ -39,6 +38,7 @@ from .document import (
     code,
     unique_names,
 )
+from .drawn import Outcome, Place, draw_figures
 from .sections import Section
 from .setup import changed_surroundings, conditions
 
@@ -49,21 +49,25 @@ MOST_NAMED = 6
 def compose(
     sections: Sequence[Section],
     folder: Path | None = None,
-    told: Callable[[str], None] = lambda _: None,
+    drawn: Mapping[Place, Outcome] | None = None,
 ) -> Document:
-    """The report of some comparisons, its figures drawn; call it within `drawing.styled`.
+    """The report of some comparisons.
 
-    ``folder`` is where it will be written: conclusions link to records of runs that lie beside it.
-    ``told`` hears which section is made.
+    Args:
+        sections: The comparisons, in their order.
+        folder: Where it will be written: conclusions link to records of runs that lie beside it.
+        drawn: The figures, from `draw_figures` [default: they are drawn now].
     """
+    drawn = draw_figures(sections) if drawn is None else drawn
     blocks: list[Block] = [*conclusions(sections, folder), *_overview(sections)]
-    for number, section in enumerate(sections, start=1):
-        told(f"section {number} of {len(sections)}: {section.title}")
-        blocks += [*_result(section), *_on_damaged(section), *_figures(section), *_terms(section)]
+    for number, section in enumerate(sections):
+        figures = {kind: one for (of, kind), one in drawn.items() if of == number}
+        blocks += [*_result(section), *_on_damaged(section)]
+        blocks += [*_figures(section, figures), *_terms(section)]
     return Document(
         "Convolutional networks compared",
         f"From run records of {_days(sections)}, by convcompare {__version__}",
-        _with_unique_drawings(blocks),
+        _with_unique_names(blocks),
     )
 
 
@@ -169,7 +173,7 @@ def _failures(comparison: Comparison) -> list[str]:
     return [f"{code(m)} (seed {run.trial.seed}) {run.status}" for m, run in comparison.failed]
 
 
-def _figures(section: Section) -> Iterator[Block]:
+def _figures(section: Section, drawn: Mapping[str, Outcome]) -> Iterator[Block]:
     if not section.figures:
         return
     yield Heading(3, "Figures")
@@ -177,32 +181,30 @@ def _figures(section: Section) -> Iterator[Block]:
         yield Paragraph("There are none: no run has finished.")
         return
     for kind in section.figures:
-        entry = register.plot[kind]
-        try:
-            drawings = draw(entry, section.source)
-        except UsageError as error:
+        found = drawn[kind]
+        if isinstance(found, UsageError):
             again = code(command(section.comparison, "--fresh"))
-            yield Paragraph(f"Not recorded, {code(kind)}: {error.message}; {again} records it.")
-        except DataError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            yield Paragraph(f"Not drawn, {code(kind)}: {error.message}{hint}.")
+            yield Paragraph(f"Not recorded, {code(kind)}: {found.message}; {again} records it.")
+        elif isinstance(found, DataError):
+            hint = f" ({found.hint})" if found.hint else ""
+            yield Paragraph(f"Not drawn, {code(kind)}: {found.message}{hint}.")
         else:
-            yield from (_figure(drawing, entry.summary, section) for drawing in drawings)
+            summary = register.plot[kind].summary
+            yield from (_figure(one, summary, section) for one in found)
 
 
-def _figure(drawing: Drawing, summary: str, section: Section) -> FigureBlock:
+def _figure(figure: RenderedFigure, summary: str, section: Section) -> FigureBlock:
     """A figure, under a caption that names the networks which are not in it."""
-    rows = list(drawing.rows)
-    title = drawing.name.replace("-", " ").capitalize()
+    title = figure.name.replace("-", " ").capitalize()
     labels = [group.label for group in section.comparison.groups]
-    caption, shown = f"{title}. {drawing.caption}", labels
-    if tuple(drawing.columns[:1]) == ("model",):
-        shown = [label for label in labels if label in {row[0] for row in rows}]
+    caption, shown = f"{title}. {figure.caption}", labels
+    if figure.models is not None:
+        shown = [label for label in labels if label in figure.models]
         absent = ", ".join(code(label) for label in labels if label not in shown)
         caption += f" Nothing of this kind is recorded of {absent}." if absent else ""
-    name = f"{section.name}-{drawing.name}" if section.name else drawing.name
-    alt = drawing.alt or f"{title}: {summary}. Networks: {', '.join(shown)}."
-    return FigureBlock(dataclasses.replace(drawing, name=name, caption=caption, rows=rows), alt)
+    name = f"{section.name}-{figure.name}" if section.name else figure.name
+    alt = figure.alt or f"{title}: {summary}. Networks: {', '.join(shown)}."
+    return FigureBlock(dataclasses.replace(figure, name=name, caption=caption, alt=alt))
 
 
 def _terms(section: Section) -> Iterator[Block]:
@@ -223,11 +225,11 @@ def command(comparison: Comparison, *more: str) -> str:
     return shlex.join(("convcompare", *comparison.command, *added))
 
 
-def _with_unique_drawings(blocks: Sequence[Block]) -> list[Block]:
-    """Drawings under names that are those of their files: safe, and no two the same."""
-    names = iter(unique_names(b.drawing.name for b in blocks if isinstance(b, FigureBlock)))
+def _with_unique_names(blocks: Sequence[Block]) -> list[Block]:
+    """Figures under names that are those of their files: safe, and no two the same."""
+    names = iter(unique_names(b.figure.name for b in blocks if isinstance(b, FigureBlock)))
     return [
-        dataclasses.replace(block, drawing=dataclasses.replace(block.drawing, name=next(names)))
+        FigureBlock(dataclasses.replace(block.figure, name=next(names)))
         if isinstance(block, FigureBlock)
         else block
         for block in blocks

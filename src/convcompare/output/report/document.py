@@ -16,7 +16,7 @@ from convcompare.core.errors import printable
 from ..tables.table import Table
 
 if TYPE_CHECKING:
-    from ..plots.figure import Drawing
+    from ..plots.rendered import RenderedFigure
 
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _LONGEST_NAME = 60
@@ -61,13 +61,12 @@ class TableBlock:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """A figure under its own caption, and in words for those who do not see it.
+    """A figure under its own caption; its `alt` says it in words for those who do not see it.
 
-    The name of the drawing is the name of its file: unique in a document, see `unique_names`.
+    Its name is the name of its file: unique in a document, see `unique_names`.
     """
 
-    drawing: Drawing
-    alt: str
+    figure: RenderedFigure
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,9 @@ class Document:
     blocks: Sequence[Block]
 
     @property
-    def drawings(self) -> Iterator[Drawing]:
-        """The drawings of its figures, in their order."""
-        return (block.drawing for block in self.blocks if isinstance(block, FigureBlock))
+    def figures(self) -> Iterator[RenderedFigure]:
+        """Its figures, in their order."""
+        return (block.figure for block in self.blocks if isinstance(block, FigureBlock))
 
 
 def code(text: str) -> str:

@@ -6,6 +6,7 @@ page forbids every load and every script, so a name that came through the escapi
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from markupsafe import Markup
 
 from convcompare.core.formatting import together
 
+from ..plots.rendered import RenderedFigure
+from ..plots.vector import inline
 from ..tables.table import Column, Link, Linked, Table
 from .document import (
     Bullets,
@@ -50,6 +53,11 @@ class Picture:
     height: int
 
 
+def png(file: bytes, width: int, height: int) -> Picture:
+    """A PNG file as a picture of a page; `width` and `height` are CSS pixels."""
+    return Picture(f"data:image/png;base64,{base64.b64encode(file).decode()}", width, height)
+
+
 @dataclass(frozen=True)
 class ContentsEntry:
     """A link to a heading, with the links to its parts."""
@@ -77,7 +85,7 @@ def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
 
     Args:
         document: What the page says; names from outside stay text.
-        pictures: The image of each figure by the name of its drawing.
+        pictures: The image of each figure that is one, by its name.
 
     Returns:
         The whole page, its style and its images within it.
@@ -109,18 +117,24 @@ def excerpt(table: Table, caption: str, lists: Sequence[Sequence[str]]) -> str:
     return "\n".join([_table(table, caption), *shown])
 
 
-def figure(block: FigureBlock, number: int, picture: Picture) -> Markup:
+def figure(shown: RenderedFigure, number: int, picture: Picture | None = None) -> Markup:
     """A figure above its caption.
 
     Args:
-        block: The figure.
+        shown: The figure.
         number: The number before its caption.
-        picture: Its image.
+        picture: Its image, if it is a PNG [default: the figure as it was rendered].
 
     Returns:
         One element, marked as escaped.
     """
-    return _block("figure", block, number, picture)
+    alt, size = one_line(shown.alt), (shown.width, shown.height)
+    drawn = None
+    if shown.kind == "svg":
+        drawn = Markup(inline(shown.file, shown.name, alt, *size))
+    elif picture is None:
+        picture = png(shown.page, *size)
+    return _block("figure", shown.caption, number, alt, picture, drawn)
 
 
 @cache
@@ -164,8 +178,8 @@ def _blocks(
                 yield _block("warnings", warnings)
             case TableBlock(table, caption):
                 yield _table(table, caption, next(tables))
-            case FigureBlock(drawing):
-                yield figure(block, next(figures), pictures[drawing.name])
+            case FigureBlock(shown):
+                yield figure(shown, next(figures), pictures.get(shown.name))
             case CommandBlock(text):
                 yield _block("command", visible(text).split(" "))
             case Facts(pairs):

@@ -26,7 +26,7 @@ from .document import (
 
 
 def to_markdown(document: Document, figures: Mapping[str, str]) -> str:
-    """The document; `figures` has the address of each figure's file by the drawing's name."""
+    """The document; `figures` has the address of each figure's file by its name."""
     parts = [f"# {_inline(document.title)}", _paragraph(document.subtitle)]
     tables = drawings = 0
     for block in document.blocks:
@@ -35,7 +35,7 @@ def to_markdown(document: Document, figures: Mapping[str, str]) -> str:
             parts.append(_table(block, tables))
         elif isinstance(block, FigureBlock):
             drawings += 1
-            parts.append(_figure(block, drawings, figures[block.drawing.name]))
+            parts.append(_figure(block, drawings, figures[block.figure.name]))
         else:
             parts.append(_block(block))
     return "\n\n".join(parts) + "\n"
@@ -67,8 +67,8 @@ def _table(block: TableBlock, number: int) -> str:
 
 def _figure(block: FigureBlock, number: int, address: str) -> str:
     data = address.rpartition(".")[0] + ".csv"
-    caption = f"**Figure {number}.** {_inline(block.drawing.caption)} [Data]({data})"
-    return f"![{_plain(block.alt)}]({address})\n\n{caption}"
+    caption = f"**Figure {number}.** {_inline(block.figure.caption)} [Data]({data})"
+    return f"![{_plain(block.figure.alt)}]({address})\n\n{caption}"
 
 
 def _paragraph(text: str) -> str:
