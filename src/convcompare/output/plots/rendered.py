@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
+import numpy as np
+
 from ..tables.formats import csv_text
 from . import vector
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
     from .figure import Drawing
 
@@ -51,49 +54,62 @@ def render(drawing: Drawing) -> RenderedFigure:
     rows = [tuple(row) for row in drawing.rows]
     about_models = tuple(drawing.columns[:1]) == ("model",)
     models = tuple(dict.fromkeys(str(row[0]) for row in rows)) if about_models else None
-    _lay_out(figure)
-    size = (math.ceil(CSS_DPI * inches) for inches in figure.get_size_inches())
-    file, kind = _file(figure)
-    page = b"" if kind == "svg" else reduced(file)
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)  # once; `savefig` would draw all of it a first time for that
+        figure.set_layout_engine("none")
+    width, height = (math.ceil(CSS_DPI * inches) for inches in figure.get_size_inches())
+    file = _lines(figure)
+    kind: Literal["svg", "png"] = "svg" if file else "png"
+    file, page = (file, b"") if file else _picture(figure)
     return RenderedFigure(
         drawing.name, drawing.caption, drawing.alt, csv_text(drawing.columns, rows), models,
-        kind, file, page, *size,
+        kind, file, page, width, height,
     )  # fmt: skip
 
 
-def _lay_out(figure: Figure) -> None:
-    """Lay it out once; saving it would draw it a first time for that."""
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")
+def _lines(figure: Figure) -> bytes:
+    """The figure as SVG; nothing if it holds pictures, or so much that it is one itself."""
+    if any(axes.images for axes in figure.axes):
+        return b""
+    try:
+        file = vector.svg(figure)
+    except ElementTree.ParseError:  # of a character that only pictures can show
+        return b""
+    return file if len(file) <= LARGEST_SVG else b""
 
 
-def _file(figure: Figure) -> tuple[bytes, Literal["svg", "png"]]:
-    if not any(axes.images for axes in figure.axes):
-        try:
-            file = vector.svg(figure)
-        except ElementTree.ParseError:  # of a character that only pictures can show
-            file = b""
-        if 0 < len(file) <= LARGEST_SVG:
-            return file, "svg"
+def _picture(figure: Figure) -> tuple[bytes, bytes]:
+    """The figure as PNG, and in few colours."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    whole = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
-    return buffer.getvalue(), "png"
+    whole.save(buffer, "png", dpi=(DPI, DPI))
+    return buffer.getvalue(), _few_colours(whole)
 
 
-def reduced(png: bytes, room: int | None = None) -> bytes:
-    """A PNG in 256 colours, as large as `room` bytes allow [default: as it is]."""
+def reduced(png: bytes, room: int) -> bytes:
+    """A PNG in few colours, as large as `room` bytes allow, or the smallest of `SCALES`."""
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as opened:
         whole = opened.convert("RGB")
-    buffer = io.BytesIO()
     for scale in SCALES:
         size = (max(1, round(whole.width * scale)), max(1, round(whole.height * scale)))
         scaled = whole if scale == 1 else whole.resize(size, Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        scaled.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
-        if room is None or buffer.tell() <= room:
+        found = _few_colours(scaled)
+        if len(found) <= room:
             break
+    return found
+
+
+def _few_colours(image: Image) -> bytes:
+    from PIL import Image as module
+
+    buffer = io.BytesIO()
+    image.quantize(COLOURS, dither=module.Dither.NONE).save(buffer, "png")
     return buffer.getvalue()

@@ -41,10 +41,11 @@ def svg(figure: Figure) -> bytes:
         ElementTree.ParseError: A text of it holds a character that no XML file can hold.
     """
     import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
     root = _compact(ElementTree.fromstring(buffer.getvalue()))
     root.set("xmlns", "http://www.w3.org/2000/svg")
     return ElementTree.tostring(root)

@@ -149,7 +149,7 @@ def _finish(
     for (row, column), white in np.ndenumerate(bright):
         axes.text(
             column, row, texts[row * len(classes) + column], ha="center", va="center",
-            fontsize=7, color="white" if white else "black",
+            fontsize=7, color="white" if white else "black", in_layout=False,
         )  # fmt: skip
 
 
