@@ -217,9 +217,7 @@ def test_the_same_records_give_the_same_text(composed: Callable[..., Document]) 
 
 def test_headings_go_down_one_step_at_a_time(composed: Callable[..., Document]) -> None:
     document = composed()
-    tags = Page(
-        to_html(document, {})
-    ).tags
+    tags = Page(to_html(document, {})).tags
     levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
     assert levels == [1, 2, 3, 3, 3]
 

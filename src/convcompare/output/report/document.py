@@ -78,12 +78,24 @@ class CommandBlock:
 
 @dataclass(frozen=True)
 class Facts:
-    """Terms and what holds for each."""
+    """Terms and what holds for each, in a box of their own if they are ``boxed``."""
 
     pairs: Sequence[tuple[str, str]]
+    boxed: bool = False
 
 
-Block = Heading | Paragraph | Bullets | Warnings | TableBlock | FigureBlock | CommandBlock | Facts
+@dataclass(frozen=True)
+class Details:
+    """Blocks that a page shows when their ``summary`` is opened; there are no headings in them."""
+
+    summary: str
+    blocks: Sequence[Block]
+
+
+Block = (
+    Heading | Paragraph | Bullets | Warnings | TableBlock | FigureBlock | CommandBlock | Facts
+    | Details
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,13 @@ from convcompare.core.formatting import together
 
 from ..plots.rendered import RenderedFigure
 from ..plots.vector import inline
+from ..tables.cell_values import DrawnInterval, Folded, Mark
 from ..tables.table import Column, Link, Linked, Table
 from .document import (
+    Block,
     Bullets,
     CommandBlock,
+    Details,
     Document,
     Facts,
     FigureBlock,
@@ -71,13 +74,15 @@ class ContentsEntry:
 class TableCell:
     """The text of a cell, its class on the page, and whether it is the best of its column.
 
-    ``parts`` are the texts of a cell with links, each with its address or an empty one.
+    ``parts`` are the texts of a cell with links, each with its address or an empty one; ``shown``
+    is what stands in place of the text, escaped.
     """
 
     text: str
     kind: str
     best: bool
     parts: Sequence[tuple[str, str]] = ()
+    shown: Markup | None = None
 
 
 def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
@@ -98,7 +103,7 @@ def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
         title="".join(text for text, _ in spans(one_line(document.title))),
         style=STYLE.read_text(encoding="utf-8"),
         sections=_contents(headings, anchors),
-        blocks=_blocks(document, anchors, pictures),
+        blocks=map(_Writer(iter(anchors), pictures).write, document.blocks),
     )
 
 
@@ -161,31 +166,36 @@ def _block(macro: str, *values: object) -> Markup:
     return shown.strip()
 
 
-def _blocks(
-    document: Document, anchors: Sequence[str], pictures: Mapping[str, Picture]
-) -> Iterator[Markup]:
-    """The blocks in order: headings have their anchors, tables and figures are numbered."""
-    places, tables, figures = iter(anchors), count(1), count(1)
-    for block in document.blocks:
+@dataclass(frozen=True)
+class _Writer:
+    """Writes blocks in order: headings get their anchors, tables and figures their numbers."""
+
+    anchors: Iterator[str]
+    pictures: Mapping[str, Picture]
+    tables: Iterator[int] = field(default_factory=lambda: count(1))
+    figures: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def write(self, block: Block) -> Markup:
         match block:
             case Heading():
-                yield _block("heading", block, next(places))
+                return _block("heading", block, next(self.anchors))
             case Paragraph(text):
-                yield _block("paragraph", text)
+                return _block("paragraph", text)
             case Bullets(items):
-                yield _block("bullets", items)
+                return _block("bullets", items)
             case Warnings(warnings):
-                yield _block("warnings", warnings)
+                return _block("warnings", warnings)
             case TableBlock(table, caption):
-                yield _table(table, caption, next(tables))
+                return _table(table, caption, next(self.tables))
             case FigureBlock(shown):
-                yield figure(shown, next(figures), pictures.get(shown.name))
+                return figure(shown, next(self.figures), self.pictures.get(shown.name))
             case CommandBlock(text):
-                yield _block("command", visible(text).split(" "))
-            case Facts(pairs):
-                yield _block("facts", pairs)
-            case _:
-                assert_never(block)
+                return _block("command", visible(text).split(" "))
+            case Facts(pairs, boxed):
+                return _block("facts", pairs, boxed)
+            case Details(summary, blocks):
+                return _block("details", summary, [self.write(one) for one in blocks])
+        assert_never(block)
 
 
 def _contents(headings: Sequence[Heading], anchors: Sequence[str]) -> list[ContentsEntry]:
@@ -210,7 +220,11 @@ def _table(table: Table, caption: str, number: int | None = None) -> Markup:
             row in table.unranked,
             [
                 TableCell(
-                    one_line(table.text(row, column)), kind, row in best, _links(table, row, column)
+                    one_line(table.text(row, column)),
+                    kind,
+                    row in best,
+                    _links(table.rows[row].get(column.key)),
+                    _drawn(table.rows[row].get(column.key)),
                 )
                 for column, kind, best in columns
             ],
@@ -221,14 +235,26 @@ def _table(table: Table, caption: str, number: int | None = None) -> Markup:
     return _block("table", heads, rows, table.notes, caption, number)
 
 
-def _links(table: Table, row: int, column: Column) -> list[tuple[str, str]]:
-    value = table.rows[row].get(column.key)
-    if not isinstance(value, Linked):
+def _links(value: object) -> list[tuple[str, str]]:
+    """The parts of a cell with links."""
+    if not isinstance(value, (Linked, Folded)):
         return []
     return [
         (one_line(one.text), one.address) if isinstance(one, Link) else (visible(one), "")
         for one in value.parts
     ]
+
+
+def _drawn(value: object) -> Markup | None:
+    """A cell that is more than text."""
+    match value:
+        case Mark():
+            return _block("mark", value)
+        case DrawnInterval():
+            return _block("interval", value, value.places)
+        case Folded():
+            return _block("folded", value, _links(value))
+    return None
 
 
 def _kind(column: Column, names: Column | None) -> str:

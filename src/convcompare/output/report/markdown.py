@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import assert_never
 
+from ..plots.rendered import RenderedFigure
 from ..tables.formats import escaped, render
 from .document import (
     Block,
     Bullets,
     CommandBlock,
+    Details,
     Document,
     Facts,
     FigureBlock,
@@ -27,36 +33,50 @@ from .document import (
 
 def to_markdown(document: Document, figures: Mapping[str, str]) -> str:
     """The document; `figures` has the address of each figure's file by its name."""
+    writer = _Writer(figures)
     parts = [f"# {_inline(document.title)}", _paragraph(document.subtitle)]
-    tables = drawings = 0
-    for block in document.blocks:
-        if isinstance(block, TableBlock):
-            tables += 1
-            parts.append(_table(block, tables))
-        elif isinstance(block, FigureBlock):
-            drawings += 1
-            parts.append(_figure(block, drawings, figures[block.figure.name]))
-        else:
-            parts.append(_block(block))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *map(writer.write, document.blocks)]) + "\n"
 
 
-def _block(block: Block) -> str:
-    match block:
-        case Heading(level, text):
-            return f"{'#' * level} {_inline(text)}"
-        case Paragraph(text):
-            return _paragraph(text)
-        case Bullets(items):
-            return "\n".join(f"- {_paragraph(item)}" for item in items)
-        case Warnings(warnings):
-            return "\n>\n".join(f"> **Warning:** {_inline(t)} ({_inline(h)})" for t, h in warnings)
-        case Facts(pairs):
-            return "\n".join(f"- **{_inline(term)}:** {_inline(fact)}" for term, fact in pairs)
-        case CommandBlock(text):
-            fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
-            return f"{fence}sh\n{visible(text)}\n{fence}"
-    raise AssertionError(block)
+@dataclass(frozen=True)
+class _Writer:
+    """Writes blocks in order: tables and figures get their numbers."""
+
+    addresses: Mapping[str, str]
+    tables: Iterator[int] = field(default_factory=lambda: count(1))
+    figures: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def write(self, block: Block) -> str:
+        match block:
+            case Heading(level, text):
+                return f"{'#' * level} {_inline(text)}"
+            case Paragraph(text):
+                return _paragraph(text)
+            case Bullets(items):
+                return "\n".join(f"- {_paragraph(item)}" for item in items)
+            case Warnings(warnings):
+                return "\n>\n".join(
+                    f"> **Warning:** {_inline(t)} ({_inline(h)})" for t, h in warnings
+                )
+            case Facts(pairs):
+                return "\n".join(f"- **{_inline(term)}:** {_inline(fact)}" for term, fact in pairs)
+            case TableBlock():
+                return _table(block, next(self.tables))
+            case FigureBlock(figure):
+                return _figure(figure, next(self.figures), self.addresses[figure.name])
+            case CommandBlock(text):
+                fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+                return f"{fence}sh\n{visible(text)}\n{fence}"
+            case Details(summary, blocks):
+                inner = "\n\n".join(self.write(one) for one in blocks)
+                head = html.escape(_bare(summary))
+                return f"<details>\n<summary>{head}</summary>\n\n{inner}\n\n</details>"
+        assert_never(block)
+
+
+def _bare(text: str) -> str:
+    """A text without its code spans, for the one place in which Markdown is not read."""
+    return one_line("".join(part for part, _ in spans(text)))
 
 
 def _table(block: TableBlock, number: int) -> str:
@@ -65,10 +85,10 @@ def _table(block: TableBlock, number: int) -> str:
     return f"**Table {number}.** {_inline(block.caption)}\n\n{table}{notes}"
 
 
-def _figure(block: FigureBlock, number: int, address: str) -> str:
+def _figure(figure: RenderedFigure, number: int, address: str) -> str:
     data = address.rpartition(".")[0] + ".csv"
-    caption = f"**Figure {number}.** {_inline(block.figure.caption)} [Data]({data})"
-    return f"![{_plain(block.figure.alt)}]({address})\n\n{caption}"
+    caption = f"**Figure {number}.** {_inline(figure.caption)} [Data]({data})"
+    return f"![{_plain(figure.alt)}]({address})\n\n{caption}"
 
 
 def _paragraph(text: str) -> str:

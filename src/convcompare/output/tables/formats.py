@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from convcompare.core.errors import UsageError, one_of, printable, quote
 
+from .cell_values import Folded
 from .table import Column, Link, Linked, Table
 
 Format = Literal["table", "json", "csv", "markdown", "latex"]
@@ -91,7 +92,7 @@ def chosen_format(name: str, out: Path | None) -> Format:
 
 def _marked(table: Table, row: int, column: Column, kind: Format) -> str:
     value = table.rows[row].get(column.key)
-    if isinstance(value, Linked) and kind == "markdown":
+    if isinstance(value, (Linked, Folded)) and kind == "markdown":
         return "".join(map(_markdown_link, value.parts))
     text = escaped(table.text(row, column), kind)
     if row not in table.best(column):
