@@ -219,7 +219,7 @@ def test_headings_go_down_one_step_at_a_time(composed: Callable[..., Document]) 
     document = composed()
     tags = Page(to_html(document, {})).tags
     levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
-    assert levels == [1, 2, 3, 3, 3]
+    assert levels == [1, 2, 2, 3, 3, 2]
 
 
 def test_what_is_given_is_said(composed: Callable[..., Document]) -> None:
@@ -298,7 +298,7 @@ def test_diverged_runs_are_named(run: Run, tmp_path: Path) -> None:
     assert run("report").code == 0
     text = (tmp_path / "convcompare-report" / "report.md").read_text()
     assert "Without a result: `fcn:hidden=8` (seed 0) diverged." in text
-    assert "There are none: no run has finished." in text
+    assert "There are no figures: no run has finished." in text
 
 
 def test_the_conditions_say_where_runs_were_made(hostile_store: Path) -> None:

@@ -21,12 +21,12 @@ from .outcomes import Said, outcome
 Outcome = Said | Literal["so far yes", "so far no"]
 """Of a figure that goes on changing with the epochs, fewer of them only say what is so far."""
 TOLD: dict[Outcome, str] = {
-    "confirmed": "the runs confirm it",
-    "refuted": "the runs say otherwise",
-    "undecided": "the runs do not tell",
+    "confirmed": "confirmed",
+    "refuted": "contradicted",
+    "undecided": "inconclusive",
     "not recorded": "not recorded",
-    "so far yes": "so far yes",
-    "so far no": "so far no",
+    "so far yes": "supported so far",
+    "so far no": "contradicted so far",
 }
 EARLY: dict[Outcome, Outcome] = {"confirmed": "so far yes", "refuted": "so far no"}
 PRECEDENCE: Sequence[Said] = ("refuted", "undecided", "not recorded")

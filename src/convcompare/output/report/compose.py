@@ -22,12 +22,14 @@ from convcompare.store.robustness_record import ROBUSTNESS
 from ..plots.rendered import RenderedFigure
 from ..tables.robustness_table import robustness_table
 from ..tables.verdict_columns import assessed_table
+from .bibliography import bibtex
 from .conclusions import conclusions
 from .discrepancies import differences
 from .document import (
     Block,
     Bullets,
     CommandBlock,
+    Details,
     Document,
     Facts,
     FigureBlock,
@@ -39,9 +41,17 @@ from .document import (
     unique_names,
 )
 from .drawn import Outcome, Place, draw_figures
+from .front import box, front
+from .methods import as_latex, as_text, cited, methods
 from .sections import Section
 from .setup import changed_surroundings, conditions
 
+FOREST = "verdicts"
+"""The kind of figure that comes first."""
+BESIDE = (
+    "The works are in `report.bib` as BibTeX, this paragraph is in `methods.tex`, and the tables "
+    "are in `tables/` for LaTeX."
+)
 MOST_NAMED = 6
 """Networks that a sentence names; of more it says how many."""
 
@@ -59,15 +69,25 @@ def compose(
         drawn: The figures, from `draw_figures` [default: they are drawn now].
     """
     drawn = draw_figures(sections) if drawn is None else drawn
-    blocks: list[Block] = [*conclusions(sections, folder), *_overview(sections)]
-    for number, section in enumerate(sections):
-        figures = {kind: one for (of, kind), one in drawn.items() if of == number}
-        blocks += [*_result(section), *_on_damaged(section)]
-        blocks += [*_figures(section, figures), *_terms(section)]
+    each = [
+        {kind: one for (of, kind), one in drawn.items() if of == number}
+        for number in range(len(sections))
+    ]
+    blocks: list[Block] = [*front(sections)]
+    if len(sections) == 1:
+        blocks += [*_figures(sections[0], each[0], (FOREST,)), *_table(sections[0])]
+    blocks += [*box(sections), *conclusions(sections, folder)]
+    for section, figures in zip(sections, each, strict=True):
+        blocks += _section(section, figures, alone=len(sections) == 1)
+    beside = {}
+    if text := methods(sections):
+        blocks += [Heading(2, "Methods"), Paragraph(as_text(text)), Paragraph(BESIDE)]
+        beside = {"report.bib": bibtex(cited(text)), "methods.tex": as_latex(text)}
     return Document(
         "Convolutional networks compared",
         f"From run records of {_days(sections)}, by convcompare {__version__}",
         _with_unique_names(blocks),
+        beside,
     )
 
 
@@ -78,30 +98,21 @@ def _days(sections: Sequence[Section]) -> str:
     return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "none"
 
 
-def _overview(sections: Sequence[Section]) -> Iterator[Block]:
-    """The verdicts of all sections, where there are several."""
-    if len(sections) < 2:
-        return
-    yield Heading(2, "Summary")
-    for section in sections:
-        found = section.assessment.sentences
-        yield Paragraph(f"{section.title}:" if found else f"{section.title}: nothing to compare.")
-        if found:
-            yield Bullets(found)
+def _section(section: Section, drawn: Mapping[str, Outcome], alone: bool) -> Iterator[Block]:
+    """What was compared, what came out, and what a reader must know of it.
 
-
-def _result(section: Section) -> Iterator[Block]:
-    """What was compared, what came out, and what a reader must know of it."""
+    The table and the forest plot of a comparison that is `alone` are on the first page.
+    """
     comparison = section.comparison
     yield Heading(2, section.title)
     if section.summary:
         yield Paragraph(section.summary)
     yield Paragraph(compared(comparison))
+    if not alone:
+        yield from _figures(section, drawn, (FOREST,))
+        yield from _table(section)
     if found := section.assessment.sentences:
         yield Bullets([*found, *section.assessment.notes])
-    if comparison.groups:
-        table = assessed_table(section.assessment, section.columns)
-        yield TableBlock(table, _caption(comparison))
     missing = [*_failures(comparison), *_unfinished(section)]
     if missing:
         yield Paragraph(f"Without a result: {'; '.join(missing)}.")
@@ -109,8 +120,20 @@ def _result(section: Section) -> Iterator[Block]:
     if warnings:
         yield Warnings(warnings)
     if told := differences(section.assessment):
-        yield Heading(3, "Beside the published figures")
+        yield Heading(3, "Discrepancies with published values")
         yield Bullets(told)
+    yield from _on_damaged(section)
+    others = [kind for kind in section.figures if kind != FOREST]
+    if others:
+        yield Heading(3, "Figures")
+        yield from _figures(section, drawn, others)
+    yield from _terms(section)
+
+
+def _table(section: Section) -> Iterator[Block]:
+    if section.comparison.groups:
+        table = assessed_table(section.assessment, section.columns)
+        yield TableBlock(table, _caption(section.comparison))
 
 
 def _on_damaged(section: Section) -> Iterator[Block]:
@@ -173,14 +196,14 @@ def _failures(comparison: Comparison) -> list[str]:
     return [f"{code(m)} (seed {run.trial.seed}) {run.status}" for m, run in comparison.failed]
 
 
-def _figures(section: Section, drawn: Mapping[str, Outcome]) -> Iterator[Block]:
-    if not section.figures:
+def _figures(
+    section: Section, drawn: Mapping[str, Outcome], kinds: Sequence[str]
+) -> Iterator[Block]:
+    kinds = [kind for kind in kinds if kind in section.figures]
+    if kinds and not any(group.finished for group in section.comparison.groups):
+        yield Paragraph("There are no figures: no run has finished.")
         return
-    yield Heading(3, "Figures")
-    if not any(group.finished for group in section.comparison.groups):
-        yield Paragraph("There are none: no run has finished.")
-        return
-    for kind in section.figures:
+    for kind in kinds:
         found = drawn[kind]
         if isinstance(found, UsageError):
             again = code(command(section.comparison, "--fresh"))
@@ -208,14 +231,16 @@ def _figure(figure: RenderedFigure, summary: str, section: Section) -> FigureBlo
 
 
 def _terms(section: Section) -> Iterator[Block]:
-    yield Heading(3, "Conditions")
-    yield Facts(conditions(section.comparison))
     groups = section.comparison.groups
+    yield Heading(3, "Conditions")
+    blocks: list[Block] = [Facts(conditions(section.comparison))]
     if groups:
-        yield Paragraph("The networks, with every option that they were built with:")
-        yield Facts([(code(group.label), code(group.runs[0].trial.model)) for group in groups])
+        built = [(code(group.label), code(group.runs[0].trial.model)) for group in groups]
+        blocks += [Paragraph("The networks, with every option that they were built with:")]
+        blocks += [Facts(built)]
+    yield Details("Data, recipe, machine, versions, networks", blocks)
     if section.comparison.command:
-        yield Heading(3, "The same again")
+        yield Paragraph("The command that reproduces it:")
         yield CommandBlock(command(section.comparison))
 
 

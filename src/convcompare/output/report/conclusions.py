@@ -1,32 +1,49 @@
-"""What the reports concluded, each sentence beside what the runs say of it."""
+"""What the reports concluded, each sentence beside its outcome and the estimate that decides it."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
-from convcompare.comparison.claims.findings import Finding, findings
+from convcompare.comparison.claims.findings import TOLD, Finding, Judged, Outcome, findings
+from convcompare.comparison.claims.outcomes import is_direction, place
+from convcompare.comparison.figures import figure_words
+from convcompare.comparison.figures.figure_tests import FEWEST
+from convcompare.comparison.quantity import Quantity
+from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.study import study_of
-from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
+from ..plots.forest_rows import ForestPanel, is_filled
+from ..tables.cell_values import DrawnInterval, Folded, Mark
 from ..tables.table import Column, Link, Linked, Table
 from .document import Block, Heading, Paragraph, TableBlock
 from .sections import Section
 
 CONCLUSIONS = (
-    Column("report", "report"),
     Column("study", "study", "left"),
     Column("number", "№"),
     Column("claim", "conclusion", "left"),
-    Column("told", "now", "left"),
-    Column("evidence", "by what", "left"),
+    Column("outcome", "outcome", "left"),
+    Column("interval", "estimate (dashed: claimed)", "left"),
+    Column("evidence", "evidence", "left"),
     Column("seeds", "seeds"),
-    Column("runs", "runs, by seed", "left"),
 )
+MARKS: dict[Outcome, tuple[str, Literal["yes", "no", "open", "none"]]] = {
+    "confirmed": ("✓", "yes"),
+    "refuted": ("✗", "no"),
+    "undecided": ("○", "open"),
+    "not recorded": ("–", "none"),
+    "so far yes": ("(✓)", "open"),
+    "so far no": ("(✗)", "open"),
+}
+"""The sign of each outcome, and its class on a page."""
 
 
 def conclusions(sections: Sequence[Section], folder: Path | None = None) -> Iterator[Block]:
@@ -44,37 +61,74 @@ def conclusions(sections: Sequence[Section], folder: Path | None = None) -> Iter
         return
     rows = tuple(
         {
-            "report": study.report,
-            "study": section.name,
+            "study": f"{section.name} (report {study.report})",
             "number": one.claim.number,
             "claim": one.claim.sentence,
-            "told": one.told,
-            "evidence": one.evidence,
+            "outcome": mark(one.outcome),
+            "interval": _interval(one.judged),
+            "evidence": _evidence(one, _place(section.source.store, folder)),
             "seeds": section.comparison.seeds,
-            "runs": _runs(one, _place(section.source.store, folder)),
         }
         for section, study, one in found
     )
     yield Heading(2, "Conclusions of the reports")
-    yield Paragraph(_counts([one for _, _, one in found]))
+    yield Paragraph(counts([one for _, _, one in found]))
+    yield Paragraph(
+        "All verdicts of a study, those against its baseline and those of its conclusions, are "
+        "adjusted together (Holm); sizes have intervals that hold jointly. The estimate is the "
+        "first of those that decide the conclusion; the line across is no difference."
+    )
     yield TableBlock(Table(CONCLUSIONS, rows), "Conclusions of the reports, and the runs.")
 
 
-def _counts(found: Sequence[Finding]) -> str:
-    counts = Counter(one.outcome for one in found)
-    early, lacking = counts["so far yes"] + counts["so far no"], counts["not recorded"]
-    text = (
-        f"Of {len(found)} the runs confirm {counts['confirmed']}, say otherwise of "
-        f"{counts['refuted']} and do not tell {counts['undecided']}"
-    )
-    if early:
-        text += f"; of {early} they tell what is so far, after fewer epochs than the report's"
-    if lacking:
-        text += f"; of {lacking} they have not recorded the figure"
-    return (
-        f"{text}. All verdicts of a study, those against its baseline and those of its "
-        "conclusions, are adjusted together (Holm); sizes have intervals that hold jointly."
-    )
+def mark(outcome: Outcome) -> Mark:
+    """An outcome as a sign and a word."""
+    sign, kind = MARKS[outcome]
+    return Mark(sign, TOLD[outcome], kind)
+
+
+def counts(found: Sequence[Finding]) -> str:
+    """How many conclusions came to what, in a sentence."""
+    number = Counter(one.outcome for one in found)
+    parts = [f"{number[one]} {TOLD[one]}" for one in MARKS if number[one]]
+    many = "1 conclusion is" if len(found) == 1 else f"{len(found)} conclusions are"
+    return f"{many} examined: {', '.join(parts)}."
+
+
+def _interval(judged: Sequence[Judged]) -> DrawnInterval | None:
+    """The estimate that decides a conclusion, the first of several; None if it is a count."""
+    for one in judged:
+        verdict, statement = one.verdict, one.asked.statement
+        quantity = verdict.quantity
+        estimate = verdict.estimate if is_direction(statement) else verdict.joint
+        if verdict.refusal is not None or estimate is None or quantity.scale == "exact":
+            continue
+        if not math.isfinite(estimate.value) or (quantity.scale == "ratio" and estimate.value <= 0):
+            continue
+        shown = dataclasses.replace(verdict, estimate=estimate)
+        panel = ForestPanel(quantity, (shown,))
+        value, ends = panel.value(shown), panel.ends(shown)
+        assert value is not None
+        if verdict.n < FEWEST:
+            estimate = dataclasses.replace(estimate, low=None, high=None)
+        text = (figure_words.amount if quantity.scale == "difference" else _times)(
+            estimate, quantity
+        )
+        claimed = statement.by
+        target = None if claimed is None else place(claimed, quantity) * quantity.factor
+        low, high = ends or (None, None)
+        return DrawnInterval(text, value, low, high, target, is_filled(verdict))
+    return None
+
+
+def _times(estimate: Estimate, quantity: Quantity) -> str:
+    return figure_words.times(estimate)
+
+
+def _evidence(one: Finding, at: str | None) -> Folded:
+    """The figures that decide a conclusion, and its runs."""
+    parts: list[str | Link] = [f"{one.evidence}. Runs: "]
+    return Folded("evidence", Linked((*parts, *_runs(one, at))))
 
 
 def _place(store: RunStore, folder: Path | None) -> str | None:
@@ -87,17 +141,10 @@ def _place(store: RunStore, folder: Path | None) -> str | None:
     return quote(Path(os.path.relpath(root, here)).as_posix())
 
 
-def _runs(one: Finding, place: str | None) -> Linked:
+def _runs(one: Finding, at: str | None) -> Iterator[str | Link]:
     """The runs of each network by seed: ``FCN 0 1 2``."""
-    parts: list[str | Link] = []
-    for label, runs in one.runs:
-        parts.append(f"{'; ' if parts else ''}{label}")
+    for number, (label, runs) in enumerate(one.runs):
+        yield f"{'; ' if number else ''}{label}"
         for run in runs:
-            parts += [" ", _run(run, place)]
-    return Linked(tuple(parts))
-
-
-def _run(run: Run, place: str | None) -> str | Link:
-    if place is None:
-        return run.id
-    return Link(str(run.trial.seed), f"{place}/{run.id}/run.json")
+            yield " "
+            yield run.id if at is None else Link(str(run.trial.seed), f"{at}/{run.id}/run.json")

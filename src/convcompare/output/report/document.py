@@ -7,8 +7,8 @@ outside go into a text through `code`, so that nothing in them is markup, backti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convcompare.core.errors import printable
@@ -86,7 +86,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Details:
-    """Blocks that a page shows when their ``summary`` is opened; there are no headings in them."""
+    """Blocks that a page shows when their ``summary`` is opened; no headings, tables or figures."""
 
     summary: str
     blocks: Sequence[Block]
@@ -100,11 +100,17 @@ Block = (
 
 @dataclass(frozen=True)
 class Document:
-    """A report: its title and its blocks, in order."""
+    """A report: its title and its blocks, in order, and text files beside it by name."""
 
     title: str
     subtitle: str
     blocks: Sequence[Block]
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> Iterator[TableBlock]:
+        """Its tables, in their order."""
+        return (block for block in self.blocks if isinstance(block, TableBlock))
 
     @property
     def figures(self) -> Iterator[RenderedFigure]:

@@ -103,7 +103,7 @@ def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
         title="".join(text for text, _ in spans(one_line(document.title))),
         style=STYLE.read_text(encoding="utf-8"),
         sections=_contents(headings, anchors),
-        blocks=map(_Writer(iter(anchors), pictures).write, document.blocks),
+        blocks=map(_PageWriter(iter(anchors), pictures).write, document.blocks),
     )
 
 
@@ -167,7 +167,7 @@ def _block(macro: str, *values: object) -> Markup:
 
 
 @dataclass(frozen=True)
-class _Writer:
+class _PageWriter:
     """Writes blocks in order: headings get their anchors, tables and figures their numbers."""
 
     anchors: Iterator[str]

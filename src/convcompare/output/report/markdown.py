@@ -33,13 +33,13 @@ from .document import (
 
 def to_markdown(document: Document, figures: Mapping[str, str]) -> str:
     """The document; `figures` has the address of each figure's file by its name."""
-    writer = _Writer(figures)
+    writer = _MarkdownWriter(figures)
     parts = [f"# {_inline(document.title)}", _paragraph(document.subtitle)]
     return "\n\n".join([*parts, *map(writer.write, document.blocks)]) + "\n"
 
 
 @dataclass(frozen=True)
-class _Writer:
+class _MarkdownWriter:
     """Writes blocks in order: tables and figures get their numbers."""
 
     addresses: Mapping[str, str]

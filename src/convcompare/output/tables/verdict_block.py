@@ -99,7 +99,7 @@ def _block(
 def answer(found: Sequence[Verdict], baseline: str) -> str:
     """All verdicts of one figure in a sentence: how many of each kind, and the largest."""
     better = found[0].quantity.best
-    sure = [one for one in found if is_filled(one) and one.differs]
+    sure = _sure(found)
     more = [one for one in sure if one.relation == "higher"]
     words = {
         "high": ("better", "worse"),
@@ -114,10 +114,18 @@ def answer(found: Sequence[Verdict], baseline: str) -> str:
     open_ = len(found) - len(sure) - alike
     counts += [f"{open_} not decided"] if open_ else []
     said = f"of {len(found)} networks beside {baseline}: {', '.join(counts)}"
-    if sure:
-        largest = max(sure, key=_size)
-        said += f"; the largest difference: {largest.model} {figure_words.words(largest)}"
+    if one := largest(found):
+        said += f"; the largest difference: {one.model} {figure_words.words(one)}"
     return said
+
+
+def largest(found: Sequence[Verdict]) -> Verdict | None:
+    """The largest of the differences that are decided; None if none is."""
+    return max(_sure(found), key=_size, default=None)
+
+
+def _sure(found: Sequence[Verdict]) -> list[Verdict]:
+    return [one for one in found if is_filled(one) and one.differs]
 
 
 def _size(verdict: Verdict) -> float:

@@ -1,0 +1,193 @@
+"""The first page of a report: the question, the answer in sentences, a table, the conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from convcompare.comparison import verdicts
+from convcompare.comparison.claims.findings import findings
+from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.quantity import ACCURACY
+from convcompare.comparison.verdict import Verdict
+from convcompare.core import formatting
+
+from ..plots.forest_rows import ForestPanel, beside, is_firm
+from ..tables.cell_values import DrawnInterval
+from ..tables.table import Column, Table
+from ..tables.verdict_block import answer, largest
+from .conclusions import counts
+from .document import Block, Bullets, Facts, Heading, Paragraph, TableBlock, code
+from .sections import Section
+from .setup import conditions
+
+FEW_SEEDS = 3
+"""Seeds below which a mean has no useful interval."""
+BOXED = ("Data set", "Trained on", "Tested on", "Recipe", "Epochs", "Seeds", "Processor", "Device",
+         "Versions")  # fmt: skip
+SHARED = ("Processor", "Versions")
+"""Conditions of several comparisons that one box can hold."""
+OVERVIEW = (
+    Column("study", "comparison", "left"),
+    Column("networks", "networks"),
+    Column("seeds", "seeds"),
+    Column("outcome", "test accuracy against the baseline", "left"),
+    Column("largest", "largest difference", "left"),
+    Column("interval", "Δ points", "left"),
+)
+
+
+def front(sections: Sequence[Section]) -> Iterator[Block]:
+    """The first page, but its figure and the table of a single comparison."""
+    yield Heading(2, "Summary")
+    yield Paragraph(_question(sections))
+    if sentences := _sentences(sections):
+        yield Bullets(sentences)
+    if len(sections) > 1:
+        yield TableBlock(_overview(sections), "All comparisons: verdicts on test accuracy.")
+
+
+def box(sections: Sequence[Section]) -> Iterator[Block]:
+    """The conditions of all comparisons, in few lines."""
+    if len(sections) == 1:
+        facts = dict(conditions(sections[0].comparison))
+        yield Facts([(term, facts[term]) for term in BOXED if term in facts], boxed=True)
+        return
+    every = [dict(conditions(section.comparison)) for section in sections]
+    names = list(dict.fromkeys(section.comparison.conditions.dataset for section in sections))
+    epochs = sorted({section.comparison.conditions.epochs for section in sections})
+    seeds = sorted({section.comparison.seeds for section in sections})
+    facts_ = [
+        ("Data sets", ", ".join(map(code, names))),
+        ("Epochs", _range(epochs)),
+        ("Seeds", f"{_range(seeds)} per network"),
+    ]
+    for term in SHARED:
+        found = dict.fromkeys(facts[term] for facts in every if term in facts)
+        facts_.append((term, "; ".join(found)))
+    yield Facts(facts_, boxed=True)
+
+
+def _range(numbers: Sequence[int]) -> str:
+    ends = dict.fromkeys((numbers[0], numbers[-1]))
+    return " to ".join(map(str, ends))
+
+
+def _question(sections: Sequence[Section]) -> str:
+    if len(sections) == 1:
+        comparison = sections[0].comparison
+        data, labels = code(comparison.conditions.dataset), comparison.labels
+        if len(labels) < 2:
+            return f"Question: what does {code(labels[0])} reach on {data}?"
+        first = _baseline(sections[0])
+        others = [code(label) for label in labels if label != first]
+        which = " and ".join(others) if len(others) < 3 else f"{len(others)} networks"
+        verb = "does" if len(others) == 1 else "do"
+        return f"Question: how {verb} {which} compare with {code(first)} on {data}?"
+    found = [one for section in sections for one in findings(section.assessment)]
+    what = "Which conclusions of the reports do the runs confirm, and how" if found else "How"
+    return f"Question: {what} do the networks of {len(sections)} comparisons differ?"
+
+
+def _baseline(section: Section) -> str:
+    verdict = next(iter(section.assessment.contrasts), None)
+    return verdict.baseline if verdict else section.comparison.labels[0]
+
+
+def _sentences(sections: Sequence[Section]) -> list[str]:
+    """Three sentences: what came out, at what cost, and how far it can be relied on."""
+    if len(sections) > 1:
+        return [*_of_many(sections), _reliance(sections)]
+    (section,) = sections
+    if not section.comparison.groups:
+        return []
+    assessed = section.assessment
+    against = _against(section)
+    found = [answer(against, against[0].baseline)] if len(against) > 1 else assessed.sentences[:1]
+    said = [f"{one[0].upper()}{one[1:]}." for one in found]
+    cost = [_costs(assessed.costs)] if len(against) > 1 and assessed.costs else []
+    return [*said, *cost, _reliance(sections)]
+
+
+def _against(section: Section) -> list[Verdict]:
+    """The verdicts on accuracy against the first baseline."""
+    found = section.assessment.contrasts
+    return [one for one in found if one.baseline == found[0].baseline]
+
+
+def _costs(costs: Sequence[Verdict]) -> str:
+    first = costs[0].baseline
+    compared = [one for one in costs if one.baseline == first and one.estimate is not None]
+    ratios = sorted(one.estimate.value for one in compared if one.estimate is not None)
+    if not ratios:
+        reason = verdicts.words(costs[0]).partition(": ")[2]
+        return f"Training times are not compared{f': {reason}' if reason else ''}."
+    ends = dict.fromkeys(f"{value:.2g}" for value in (ratios[0], ratios[-1]))
+    left = len([one for one in costs if one.baseline == first]) - len(ratios)
+    without = f" ({left} not compared)" if left else ""
+    return f"Training takes {' to '.join(ends)} times as long as that of {first}{without}."
+
+
+def _of_many(sections: Sequence[Section]) -> Iterator[str]:
+    if found := [one for section in sections for one in findings(section.assessment)]:
+        yield counts(found)
+    against = [one for section in sections for one in _against(section)]
+    if against:
+        told = answer(against, "").partition("; ")[0].removeprefix("of ")
+        number, _, rest = told.partition(" networks beside : ")
+        yield f"Of {number} networks beside the baselines of their comparisons, {rest}."
+
+
+def _reliance(sections: Sequence[Section]) -> str:
+    few = [one for one in sections if one.comparison.seeds < FEW_SEEDS]
+    warned = sum(len(section.assessment.warnings()) for section in sections)
+    if len(sections) == 1:
+        seeds = sections[0].comparison.seeds
+        said = f"Each network was trained with {seeds} seed{'' if seeds == 1 else 's'}"
+        said += ", too few for an interval over seeds" if few else ""
+    else:
+        said = f"{len(few)} of {len(sections)} comparisons have fewer than {FEW_SEEDS} seeds"
+    if not warned:
+        return f"{said}; there are no warnings."
+    told = "1 warning below says" if warned == 1 else f"{warned} warnings below say"
+    return f"{said}; {told} which figures to doubt."
+
+
+def _overview(sections: Sequence[Section]) -> Table:
+    chosen = {section.title: largest(_against(section)) for section in sections if _has(section)}
+    panels = {title: ForestPanel(ACCURACY, (one,)) for title, one in chosen.items() if one}
+    ends = [0.0]
+    for title, panel in panels.items():
+        one = chosen[title]
+        assert one is not None
+        ends += [
+            value for value in (panel.value(one), *(panel.ends(one) or ())) if value is not None
+        ]
+    axis = (min(ends), max(ends))
+    return Table(
+        OVERVIEW, tuple(_row(section, chosen.get(section.title), axis) for section in sections)
+    )
+
+
+def _has(section: Section) -> bool:
+    return bool(section.assessment.contrasts)
+
+
+def _row(section: Section, verdict: Verdict | None, axis: tuple[float, float]) -> dict[str, object]:
+    comparison: Comparison = section.comparison
+    outcome = "nothing to compare"
+    if against := _against(section) if _has(section) else []:
+        outcome = answer(against, against[0].baseline).partition("; ")[0].partition(": ")[2]
+    row: dict[str, object] = {
+        "study": section.title,
+        "networks": len(comparison.groups),
+        "seeds": formatting.count(comparison.seeds),
+        "outcome": outcome,
+    }
+    if verdict is None:
+        return row
+    panel = ForestPanel(ACCURACY, (verdict,))
+    value, (low, high) = panel.value(verdict), panel.ends(verdict) or (None, None)
+    if value is not None:
+        firm = is_firm(verdict, section.assessment)
+        row["interval"] = DrawnInterval(beside(verdict), value, low, high, firm=firm, axis=axis)
+    return {**row, "largest": f"{verdict.model} against {verdict.baseline}"}
