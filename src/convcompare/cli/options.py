@@ -156,7 +156,7 @@ Sort = Annotated[
     ),
 ]
 Verbose = Annotated[
-    bool, option("--verbose", panel=OUTPUT, help="Show a warning per network, not per kind.")
+    bool, option("--verbose", panel=OUTPUT, help="Show all notes, and a warning per network.")
 ]
 Out = Annotated[
     Path | None, option("--out", "-o", panel=OUTPUT, help="Write the result to a file.")

@@ -14,7 +14,7 @@ import typer
 from convcompare.core import formatting
 from convcompare.core.errors import StoreError, UsageError, printable
 from convcompare.output.tables.formats import Format, render
-from convcompare.output.tables.table import Table, print_table
+from convcompare.output.tables.table import MOST_NOTES, Table, print_table
 from convcompare.store import atomic_files
 
 from .console import out, show_error, show_warning, talk, width
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore
 
 
-def emit_table(table: Table, kind: Format, path: Path | None = None) -> None:
-    """Print a table, or write it to a file."""
+def emit_table(
+    table: Table, kind: Format, path: Path | None = None, most: int | None = None
+) -> None:
+    """Print a table, or write it to a file; `most` lines of notes, for a reader only."""
     if kind == "table" and path is None:
         console = out()
-        print_table(console, table, width(console))
+        print_table(console, table, width(console), most)
     elif kind == "table" and path is not None and path.suffix == ".txt":
         emit_text(_plain(table), path)
     else:
@@ -107,12 +109,14 @@ def emit_assessment(
         )
     if kind == "table" and path is None and assessment.comparison.study:
         out().print(f"\n {_title(assessment.comparison.study)}\n", style="bold")
+    table = assessed_table(assessment, view.columns)
     if kind == "json":
-        emit_json({**with_conclusions(assessment), **_table_json(assessment, view)}, path)
+        notes = {"notes": [*table.notes, *assessment.notes]}
+        emit_json({**with_conclusions(assessment), **notes, **_table_json(assessment, view)}, path)
     else:
-        table = assessed_table(assessment, view.columns)
         table = sorted_by(table, view.sort) if view.sort else table
-        emit_table(_with_verdicts(table, assessment, kind, path), kind, path)
+        most = None if view.verbose else MOST_NOTES
+        emit_table(_with_verdicts(table, assessment, kind, path), kind, path, most)
     if kind == "table" and path is None:
         _print_verdicts(assessment)
         _print_list("published otherwise", differences(assessment))

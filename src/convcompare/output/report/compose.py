@@ -21,6 +21,7 @@ from convcompare.store.robustness_record import ROBUSTNESS
 
 from ..plots.rendered import RenderedFigure
 from ..tables.robustness_table import robustness_table
+from ..tables.table import Caution
 from ..tables.verdict_columns import assessed_table
 from .bibliography import bibtex
 from .conclusions import conclusions
@@ -52,6 +53,8 @@ BESIDE = (
     "The works are in `report.bib` as BibTeX, this paragraph is in `methods.tex`, and the tables "
     "are in `tables/` for LaTeX."
 )
+FEW_NOTES = 3
+"""Notes below a table, beside those that change what a cell means; the others are folded."""
 MOST_NAMED = 6
 """Networks that a sentence names; of more it says how many."""
 
@@ -133,7 +136,13 @@ def _section(section: Section, drawn: Mapping[str, Outcome], alone: bool) -> Ite
 def _table(section: Section) -> Iterator[Block]:
     if section.comparison.groups:
         table = assessed_table(section.assessment, section.columns)
-        yield TableBlock(table, _caption(section.comparison))
+        others = [note for note in table.notes if not isinstance(note, Caution)]
+        kept = [note for note in table.notes if note not in others[FEW_NOTES:]]
+        yield TableBlock(
+            dataclasses.replace(table, notes=tuple(kept)), _caption(section.comparison)
+        )
+        if more := others[FEW_NOTES:]:
+            yield Details(f"{len(more)} more note{'' if len(more) == 1 else 's'}", [Bullets(more)])
 
 
 def _on_damaged(section: Section) -> Iterator[Block]:

@@ -56,9 +56,8 @@ def to_latex(block: TableBlock, number: int) -> str:
         f"p{{{WIDE}}}" if max(map(len, found), default=0) > LONGEST else column.align[0]
         for column, found in zip(columns, texts, strict=True)
     )
-    tabular = re.sub(
-        r"(?<=\\begin\{tabular\})\{\w+\}", f"{{{kinds}}}", render(block.table, "latex")
-    )
+    rendered = render(block.table, "latex")
+    tabular = re.sub(r"(?<=\\begin\{tabular\})\{\w+\}", lambda _: f"{{{kinds}}}", rendered)
     head = f"\\caption{{{caption}}}\n\\label{{tab:convcompare-{number}}}"
     return f"\\begin{{table}}\n\\centering\\footnotesize\n{head}\n{tabular}\n\\end{{table}}\n"
 

@@ -17,7 +17,7 @@ from convcompare.store.run_store import RunStore
 
 from .cells import Context, Figure
 from .columns import NOTES, chosen
-from .table import Column, Table
+from .table import Caution, Column, Table
 
 NUMBER = Column("number", "№", priority=8)
 MODEL = Column("model", "model", "left", names=True, priority=-1)
@@ -61,7 +61,10 @@ def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[st
 
 def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     """A sentence for each model whose MACs are not known: which operators were not counted."""
-    return [f"MACs of {label} not counted: {', '.join(names)}" for label, names in models if names]
+    return [
+        Caution(f"MACs of {label} not counted: {', '.join(names)}")
+        for label, names in models if names
+    ]  # fmt: skip
 
 
 def in_doubt(groups: Sequence[ModelRuns]) -> list[str]:
@@ -111,20 +114,20 @@ def notes(comparison: Comparison) -> list[str]:
     total = sum(len(group.runs) for group in comparison.groups)
     found = [
         f"{over} · {conditions.test_split}, after {conditions.selected} · best of a column in bold",
-        f"time: {time_words(comparison)}{_apart(comparison)}",
+        f"time: {time_words(comparison)}",
     ]
     if conditions.cut:
         found.append(f"trained on {conditions.trained_on}")
     words = Score.parse(conditions.score).words
     if words and comparison.seeds > 1:
         found.append(f"verdicts and score: {words}")
-    found += conditions.notes
-    found += beginnings.lines(beginnings.beginnings(comparison.groups))
-    found += in_doubt(comparison.groups)
+    found += map(Caution, conditions.notes)
+    found += map(Caution, beginnings.lines(beginnings.beginnings(comparison.groups)))
+    found += map(Caution, in_doubt(comparison.groups))
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
         found.append(f"{which} from earlier calls (`--fresh` trains them again)")
-    return found
+    return [*found, _apart(comparison)]
 
 
 def time_words(comparison: Comparison) -> str:
@@ -171,7 +174,7 @@ def _apart(comparison: Comparison) -> str:
         "setting up": sum(cost.setup_seconds for cost in costs),
     }
     together = ", several at a time" if any(run.jobs > 1 for run in _runs(comparison)) else ""
-    return f" · apart{together}: " + ", ".join(
+    return f"not in the time{together}: " + ", ".join(
         f"{n} {formatting.seconds(value)}" for n, value in parts.items()
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +22,8 @@ NARROW = 60
 """Columns of a terminal below which they are shortened to half of that."""
 SPARE = 8
 """The priority from which on a column goes before names are shortened, and nobody misses it."""
+MOST_NOTES = 4
+"""Lines of notes below the table of a comparison."""
 LEAST_NAME = 12
 """Cells to which names are shortened before a column is dropped for them."""
 
@@ -47,6 +49,12 @@ class Column:
     missing: str = "–"
     names: bool = False
     under: tuple[str, str] | None = None
+
+
+class Caution(str):
+    """A note that changes what a cell means: it is never left out."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -148,8 +156,12 @@ def _rich(table: Table, fit: _Fit) -> RichTable:
     return rich
 
 
-def print_table(console: Console, table: Table, width: int | None) -> None:
-    """Print a table, its notes below, and which columns had no place."""
+def print_table(console: Console, table: Table, width: int | None, most: int | None = None) -> None:
+    """Print a table, its notes below, and which columns had no place.
+
+    Of the notes at most `most` lines, but every `Caution`; how many are left out is the last line
+    [default: all].
+    """
     fit = _fit(table, width)
     shown = _rich(table, fit)
     console.print(shown)
@@ -157,11 +169,29 @@ def print_table(console: Console, table: Table, width: int | None) -> None:
     dropped = [one.title for one in table.shown if one not in fit.columns and one.priority < SPARE]
     notes = list(table.notes)
     if dropped:
-        notes.append(f"no room in {width} columns for: {', '.join(dropped)}")
-    for note in notes:
-        lines = formatting.wrapped(note, width - 2) if width else [note]
-        for line in lines:
-            console.print(f" {line}", style="dim", soft_wrap=True)
+        notes.append(Caution(f"no room in {width} columns for: {', '.join(dropped)}"))
+    for line in _note_lines(notes, width, most):
+        console.print(f" {line}", style="dim", soft_wrap=True)
+
+
+def _note_lines(notes: Sequence[str], width: int | None, most: int | None) -> list[str]:
+    wrapped = [formatting.wrapped(note, width - 2) if width else [note] for note in notes]
+    if most is None or sum(map(len, wrapped)) <= most:
+        return [line for lines in wrapped for line in lines]
+    room = most - 1 - sum(
+        len(lines) for note, lines in zip(notes, wrapped, strict=True) if isinstance(note, Caution)
+    )  # fmt: skip
+    shown, left = [], 0
+    for note, lines in zip(notes, wrapped, strict=True):
+        if isinstance(note, Caution):
+            shown += lines
+        elif len(lines) <= room and not left:
+            shown, room = [*shown, *lines], room - len(lines)
+        else:
+            left += 1
+    if left:
+        shown.append(f"{left} more note{'' if left == 1 else 's'}: `--verbose`, or `--format json`")
+    return shown
 
 
 def natural_width(table: Table) -> int:
