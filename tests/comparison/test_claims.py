@@ -25,7 +25,7 @@ from convcompare.data.dataset import Sources
 from convcompare.output.plots.source import Source
 from convcompare.output.report.compose import compose
 from convcompare.output.report.discrepancies import differences
-from convcompare.output.report.document import Heading, TableBlock
+from convcompare.output.report.document import Heading, Paragraph
 from convcompare.output.report.html import to_html
 from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.sections import Section
@@ -56,7 +56,7 @@ def test_confirmed_refuted_and_not_to_be_told(found: Found) -> None:
     upside, *_ = found("mnist", FCN=SIMPLE[:5], Simple_CNN=FCN[:5], Residual_CNN=FCN[:5])
     assert upside.outcome == "refuted"
     assert upside.sentence.startswith(
-        "1 “convolutions beat a fully connected network”: the runs say"
+        "1 “convolutions beat a fully connected network”: contradicted, "
     )
 
 
@@ -126,7 +126,7 @@ def test_fewer_epochs_than_the_reports_tell_only_what_is_so_far(found: Found) ->
     """Regularisation costs accuracy at first: three epochs refute nothing about fifteen."""
     early, counted = found("mnist", epochs=3, FCN=SIMPLE[:5], Simple_CNN=FCN[:5])
     assert counted.outcome == "refuted", "by the parameters, which do not wait for epochs"
-    assert (early.outcome, early.told) == ("so far no", "so far no")
+    assert (early.outcome, early.told) == ("so far no", "contradicted so far")
     assert early.evidence.endswith("(after 3 of 15 epochs)")
     early, _ = found("mnist", epochs=3, FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
     assert early.outcome == "so far yes"
@@ -328,19 +328,28 @@ def test_a_report_begins_with_the_conclusions_of_all_studies(judged: Judged) -> 
         "mnist-004": judged("mnist-004", Simple_CNN=SIMPLE, **{blocks: shifted(SIMPLE, 0.009)}),
     }
     written = compose([section(name, one) for name, one in studies.items()])
-    assert written.blocks[0] == Heading(2, "Conclusions of the reports")
-    table = next(block.table for block in written.blocks if isinstance(block, TableBlock))
-    told = [(row["report"], row["told"], row["seeds"]) for row in table.rows]
-    yes, no = "the runs confirm it", "the runs say otherwise"
+    headings = [block.text for block in written.blocks if isinstance(block, Heading)]
+    assert headings[:2] == ["Summary", "Conclusions of the reports"]
+    overview, table, *_ = (block.table for block in written.tables)
+    assert [row["outcome"] for row in overview.rows] == ["1 better, 0 worse"] * 2
+    told = [(row["study"][-4:-1], str(row["outcome"]), row["seeds"]) for row in table.rows]
+    yes, no = "✓ confirmed", "✗ contradicted"
     assert told == [("002", yes, 5), ("002", no, 5), ("004", no, 8), ("004", no, 8)]
     assert [row["number"] for row in table.rows] == [1, 2, 4, 4]
     runs = [run for group in studies["mnist"].comparison.groups for run in group.finished]
-    assert str(table.rows[0]["runs"]) == "; ".join(
+    assert str(table.rows[0]["evidence"]).partition("Runs: ")[2] == "; ".join(
         f"{label} {' '.join(run.id for run in runs if run.trial.label == label)}"
         for label in ("FCN", "Simple CNN")
     ), "a report that is written elsewhere names the runs"
-    text = next(b for b in written.blocks if getattr(b, "text", "").startswith("Of 4 the runs"))
-    assert "confirm 1, say otherwise of 3 and do not tell 0" in getattr(text, "text", "")
+    assert Paragraph("4 conclusions are examined: 1 confirmed, 3 contradicted.") in written.blocks
+    drawn = table.rows[0]["interval"]
+    (verdict,) = studies["mnist"].contrasts
+    assert verdict.estimate is not None
+    assert (drawn.value, drawn.low, drawn.high) == pytest.approx(
+        tuple(100 * getattr(verdict.estimate, end) for end in ("value", "low", "high"))
+    )
+    places = drawn.places
+    assert places["none"] < places["low"] < places["value"] < places["high"]
 
 
 def test_conclusions_lead_to_runs_that_lie_beside_the_report(judged: Judged) -> None:

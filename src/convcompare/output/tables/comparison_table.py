@@ -105,7 +105,7 @@ def notes(comparison: Comparison) -> list[str]:
     """What the figures mean: the lines under the table."""
     conditions = comparison.conditions
     level = f"{100 * LEVEL:.0f} %"
-    images = formatting.count(conditions.test_images)
+    images, time = formatting.count(conditions.test_images), f"time: {time_words(comparison)}"
     over = {
         1: f"one seed, {level} interval over {images} test images",
         2: "mean of 2 seeds; an interval over seeds takes 3",
@@ -113,8 +113,8 @@ def notes(comparison: Comparison) -> list[str]:
     kept = sum(group.reused for group in comparison.groups)
     total = sum(len(group.runs) for group in comparison.groups)
     found = [
-        f"{over} · {conditions.test_split}, after {conditions.selected} · best of a column in bold",
-        f"time: {time_words(comparison)}",
+        f"{over} · {conditions.test_split}, after {conditions.selected}",
+        Caution(time) if _is_mixed(comparison) else time,
     ]
     if conditions.cut:
         found.append(f"trained on {conditions.trained_on}")
@@ -127,7 +127,7 @@ def notes(comparison: Comparison) -> list[str]:
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
         found.append(f"{which} from earlier calls (`--fresh` trains them again)")
-    return [*found, _apart(comparison)]
+    return [*found, "best of a column in bold", _apart(comparison)]
 
 
 def time_words(comparison: Comparison) -> str:
@@ -149,6 +149,14 @@ def time_words(comparison: Comparison) -> str:
         lacking = len(shared) - len(timed)
         said.append(f"none of {lacking} that ran {jobs} at a time (the same command measures it)")
     return "; ".join(said) + f" · {conditions.precision}"
+
+
+def _is_mixed(comparison: Comparison) -> bool:
+    """Whether some runs have no time of their own, or one that was measured in another way."""
+    runs = [run for group in comparison.groups for run in group.finished]
+    return len({(run.jobs > 1, run.timing is not None) for run in runs}) > 1 or any(
+        run.jobs > 1 and run.timing is None for run in runs
+    )
 
 
 def _measured(timed: Sequence[Run]) -> str:

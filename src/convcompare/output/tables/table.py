@@ -167,22 +167,23 @@ def print_table(console: Console, table: Table, width: int | None, most: int | N
     console.print(shown)
     console.print("─" * console.measure(shown).maximum, style="dim")
     dropped = [one.title for one in table.shown if one not in fit.columns and one.priority < SPARE]
-    notes = list(table.notes)
-    if dropped:
-        notes.append(Caution(f"no room in {width} columns for: {', '.join(dropped)}"))
-    for line in _note_lines(notes, width, most):
+    end = [f"no room in {width} columns for: {', '.join(dropped)}"] if dropped else []
+    for line in _note_lines(table.notes, end, width, most):
         console.print(f" {line}", style="dim", soft_wrap=True)
 
 
-def _note_lines(notes: Sequence[str], width: int | None, most: int | None) -> list[str]:
-    wrapped = [formatting.wrapped(note, width - 2) if width else [note] for note in notes]
-    if most is None or sum(map(len, wrapped)) <= most:
-        return [line for lines in wrapped for line in lines]
-    room = most - 1 - sum(
-        len(lines) for note, lines in zip(notes, wrapped, strict=True) if isinstance(note, Caution)
-    )  # fmt: skip
+def _note_lines(
+    notes: Sequence[str], end: list[str], width: int | None, most: int | None
+) -> list[str]:
+    """The lines of the notes; the last says what stands at the `end`, and how many are left out."""
+    wrapped = [_wrapped(note, width) for note in notes]
+    last = _wrapped(" · ".join(end), width) if end else []
+    if most is None or sum(map(len, [*wrapped, last])) <= most:
+        return [line for lines in [*wrapped, last] for line in lines]
+    pairs = list(zip(notes, wrapped, strict=True))
+    room = most - 1 - sum(len(lines) for note, lines in pairs if isinstance(note, Caution))
     shown, left = [], 0
-    for note, lines in zip(notes, wrapped, strict=True):
+    for note, lines in pairs:
         if isinstance(note, Caution):
             shown += lines
         elif len(lines) <= room and not left:
@@ -190,8 +191,12 @@ def _note_lines(notes: Sequence[str], width: int | None, most: int | None) -> li
         else:
             left += 1
     if left:
-        shown.append(f"{left} more note{'' if left == 1 else 's'}: `--verbose`, or `--format json`")
-    return shown
+        end = [*end, f"{left} more note{'' if left == 1 else 's'}: `--verbose`"]
+    return [*shown, *_wrapped(" · ".join(end), width)]
+
+
+def _wrapped(note: str, width: int | None) -> list[str]:
+    return formatting.wrapped(note, width - 2) if width else [note]
 
 
 def natural_width(table: Table) -> int:
