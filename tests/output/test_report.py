@@ -24,11 +24,13 @@ from convcompare.output.plots import vector
 from convcompare.output.plots.figure import canvas, styled
 from convcompare.output.plots.rendered import RenderedFigure, reduced
 from convcompare.output.plots.style import short
+from convcompare.output.report.bibliography import WORKS, bibtex
 from convcompare.output.report.compose import compose
 from convcompare.output.report.document import (
     Block,
     Bullets,
     CommandBlock,
+    Details,
     Document,
     Facts,
     FigureBlock,
@@ -43,9 +45,11 @@ from convcompare.output.report.document import (
 )
 from convcompare.output.report.html import png, to_html
 from convcompare.output.report.markdown import to_markdown
+from convcompare.output.report.methods import as_latex, as_text, cited
 from convcompare.output.report.sections import Section, select
 from convcompare.output.report.setup import changed_surroundings, conditions
-from convcompare.output.tables.table import Column, Table
+from convcompare.output.tables.cell_values import DrawnInterval, Folded, Mark
+from convcompare.output.tables.table import Column, Link, Linked, Table
 from convcompare.store.run_store import RunStore
 from tests.support.hostile import HANDLER, SCRIPT
 
@@ -59,7 +63,38 @@ HOSTILE = [
     "[x](javascript:alert(1)) ![y](http://example.org/z.png) <http://example.org>",
     "\x1b[31m\u202eabc\x00\ud800",
 ]
+VALUES = ("text", "mark", "interval", "folded")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
+
+
+VOID = {"meta", "img", "br", "wbr"}
+
+
+class Tags(HTMLParser):
+    """Checks that every element is closed where it has to be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.opened.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.opened.pop() == tag
+
+
+def assert_well_formed(page: str) -> None:
+    """Every element is closed, and every picture says in words what it shows."""
+    tags = Tags()
+    tags.feed(page)
+    assert tags.opened == []
+    for picture in re.findall(r"<(?:img|svg)\b[^>]*>", page):
+        assert re.search(r'(?:alt|aria-label)="[^"]+"', picture)
 
 
 class Page(HTMLParser):
@@ -95,8 +130,11 @@ def everywhere(text: str) -> Document:
         for said in (text, code(text))
         for kind, file in (("png", b""), ("svg", svg_of(text)))
     ]
-    columns = (Column("model", text, "left"), Column("value", "value"))
-    table = Table(columns, ({"model": text, "value": text},), (text, code(text)))
+    columns = (Column("model", text, "left"), *(Column(name, name) for name in VALUES))
+    values = (text, Mark("✓", text, "yes"), DrawnInterval(text, 1, 0, 2, 1.5),
+              Folded(text, Linked((text, Link(text, "#")))))  # fmt: skip
+    row = {"model": text, **dict(zip(VALUES, values, strict=True))}
+    table = Table(columns, (row,), (text, code(text)))
     blocks: list[Block] = [Heading(2, text), Heading(3, code(text))]
     for said in (text, code(text)):
         blocks += [
@@ -106,6 +144,8 @@ def everywhere(text: str) -> Document:
             TableBlock(table, said),
             *map(FigureBlock, figures),
             Facts([(said, said)]),
+            Facts([(said, said)], boxed=True),
+            Details(said, [Paragraph(said)]),
         ]
     return Document(text, text, [*blocks, CommandBlock(text)])
 
@@ -190,10 +230,20 @@ def test_a_report_is_written_with_all_it_needs(
     paths = [Path(line) for line in done.out.splitlines()]
     assert paths == [tmp_path / "one" / "report.md", tmp_path / "one" / "report.html"]
     markdown, page = (path.read_text() for path in paths)
+    assert_well_formed(page)
+    entries = re.findall(
+        r"^@[a-z]+\{([a-z0-9]+),$", (tmp_path / "one/report.bib").read_text(), re.M
+    )
+    assert sorted(entries) == sorted(
+        key for keys in re.findall(r"\\cite\{([^}]+)\}", (tmp_path / "one/methods.tex").read_text())
+        for key in keys.split(",")
+    )  # fmt: skip
+    assert len(list((tmp_path / "one/tables").iterdir())) == page.count("<table>")
     linked = re.findall(r"\]\((figures/[^)]+)\)", markdown)
     assert len(linked) == 2 * page.count("<figure>") > 10
     assert set(linked) == {f"figures/{p.name}" for p in (tmp_path / "one/figures").iterdir()}
     assert not re.findall(r"(?:src|href)=\"(?!data:image/png;base64,|#)", page)
+    assert not re.findall(r"url\((?!#)", page) and "<script" not in page
     assert SCRIPT not in page
     assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in page
     assert len(page) < 1_000_000
@@ -335,3 +385,35 @@ def test_bad_requests(run: Run, arguments: list[str], error: str, hint: str) -> 
     assert (done.code, done.out) == (2, "")
     assert error in done.err
     assert hint in done.err
+
+
+def test_a_report_begins_with_a_page_to_hand_in(composed: Callable[..., Document]) -> None:
+    document = composed(figures=())
+    heading, question, answer, table, *_ = document.blocks
+    assert heading == Heading(2, "Summary")
+    assert isinstance(question, Paragraph) and question.text.startswith("Question: how does ")
+    assert isinstance(answer, Bullets) and "trained with 1 seed" in answer.items[-1]
+    assert isinstance(table, TableBlock)
+    (box,) = (one for one in document.blocks if isinstance(one, Facts) and one.boxed)
+    assert dict(box.pairs)["Seeds"] == "0"
+
+
+def test_the_numbers_of_both_documents_are_the_same(composed: Callable[..., Document]) -> None:
+    document = composed(figures=())
+    (block,) = document.tables
+    words = Page(to_html(document, {})).words.replace("\u00a0", " ")
+    for row in range(len(block.table.rows)):
+        for column in block.table.shown[2:]:
+            shown = block.table.text(row, column)
+            assert shown in said(document) and shown in words
+
+
+def test_a_citation_is_one_only_if_the_work_is_known() -> None:
+    text = f"Adjusted [@holm1979], on {code('folder:[@none]')} [@student1908; @smyth2004]."
+    assert cited(text) == ["holm1979", "student1908", "smyth2004"]
+    assert as_text(text).endswith("on `folder:[@none]` (Student, 1908; Smyth, 2004).")
+    assert "\\cite{student1908,smyth2004}" in as_latex(text)
+    assert as_latex("5 % of `a_b`") == "5 \\% of \\texttt{a\\_b}\n"
+    for entry in bibtex(WORKS).split("\n\n"):
+        assert re.match(r"@[a-z]+\{[a-z0-9]+,\n(  [a-z]+ = \{.*\},?\n)+\}", entry)
+        assert entry.count("{") == entry.count("}")

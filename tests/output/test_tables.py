@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -13,7 +14,7 @@ from convcompare.comparison.model_runs import group_runs
 from convcompare.core import formatting
 from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.output.tables.formats import render
-from convcompare.output.tables.table import Column, Table, print_table
+from convcompare.output.tables.table import MOST_NOTES, Caution, Column, Table, print_table
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 from tests.support.runs import CONDITIONS, run
@@ -155,3 +156,26 @@ def test_counts_and_sizes() -> None:
 )
 def test_an_error_decides_the_digits(value: float, half: float | None, shown: str) -> None:
     assert formatting.plus_minus(value, half) == shown
+
+
+@pytest.mark.parametrize("width", [40, 80, None])
+def test_at_most_four_lines_of_notes_and_every_caution(width: int | None) -> None:
+    notes = ("first", "second", Caution("diverged"), "third", "fourth", "fifth", Caution("shared"))
+    table = Table((Column("a", "a"),), ({"a": "1"},), notes)
+    few, every = (printed(table, width, most) for most in (MOST_NOTES, None))
+    assert few == ["first", "diverged", "shared", "4 more notes: `--verbose`"]
+    assert every == list(notes)
+    assert json.loads(render(table, "json"))["notes"] == list(notes)
+    for count in range(5):
+        plain = dataclasses.replace(table, notes=("note",) * count)
+        assert printed(plain, width, MOST_NOTES) == ["note"] * count
+
+
+def printed(table: Table, width: int | None, most: int | None) -> list[str]:
+    """The lines of the notes of a table."""
+    told = io.StringIO()
+    console = Console(file=told, width=width or 1000)
+    print_table(console, table, width, most)
+    lines = told.getvalue().splitlines()
+    last = max(i for i, line in enumerate(lines) if set(line) == {"─"})
+    return [line.strip() for line in lines[last + 1 :]]
