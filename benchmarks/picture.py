@@ -20,7 +20,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 WIDTH = 98
-COMMAND = ["convcompare", "study", "mnist", "--seeds", "3"]
+COMMAND = ["convcompare", "runs", "mnist"]
 DOCS = Path(__file__).parent.parent / "docs"
 RECORDED = DOCS / "results" / "recorded" / "runs.ccpack"
 PICTURES = DOCS / "pictures"
