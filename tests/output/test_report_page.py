@@ -48,6 +48,7 @@ OVERFLOW = """() => {
         !e.closest('.table table, figure div > *') && e.getBoundingClientRect().right > innerWidth + 0.5);
     return [document.documentElement.scrollWidth > innerWidth, wide.map(e => e.outerHTML)];
 }"""
+# Numbers of a figure may have the colour of their mark, which needs a contrast of 3.
 FAINT = """() => {
     const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
     const over = (top, below) => {
@@ -74,7 +75,7 @@ FAINT = """() => {
         return [(high + 0.05) / (low + 0.05), e.outerHTML];
     });
     return [contrasts.length, contrasts.filter(([contrast, html]) =>
-        contrast < (html.startsWith('<text') ? 3 : 4.5))];  // a number in the colour of its mark
+        contrast < (html.startsWith('<text') ? 3 : 4.5))];
 }"""
 
 
