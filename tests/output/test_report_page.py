@@ -45,7 +45,8 @@ pytestmark = [
 ]
 OVERFLOW = """() => {
     const wide = [...document.querySelectorAll('body *')].filter(e =>
-        !e.closest('.table table, figure div > *') && e.getBoundingClientRect().right > innerWidth + 0.5);
+        !e.closest('.table table, figure div > *') &&
+        e.getBoundingClientRect().right > innerWidth + 0.5);
     return [document.documentElement.scrollWidth > innerWidth, wide.map(e => e.outerHTML)];
 }"""
 # Numbers of a figure may have the colour of their mark, which needs a contrast of 3.
