@@ -11,19 +11,10 @@ from ..quantity import Quantity
 from ..stats import dispersion
 from ..stats.estimates import Estimate
 from ..stats.sequential import MOST_SEEDS
-from .findings import Judged, Outcome
+from .findings import Judged
 from .needs import FEWEST, Lack, Need
 from .plan import ClaimPlan
 
-SHORT: dict[Outcome, str] = {
-    "confirmed": "confirmed",
-    "refuted": "contradicted",
-    "undecided": "inconclusive",
-    "not recorded": "not recorded",
-    "so far yes": "supported so far",
-    "so far no": "contradicted so far",
-}
-"""What a claim comes to, for a cell of a table."""
 BRIEF: Mapping[Lack, str] = {
     "seeds": "more seeds",
     "epochs": "the report's epochs",
