@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from .plan import ExperimentPlan
     from .trial_grid import Candidate
 
-MACS_A_SECOND = 35e9
+MACS_A_SECOND = 31e9
 """Multiply-accumulates of a training step that one core does in a second."""
-STEP_SECONDS = 0.8e-3
+STEP_SECONDS = 2e-3
 """What a training step takes whatever its size."""
-SERIAL = 0.1
+SERIAL = 0.25
 """The part of a step's arithmetic that does not gain from a second thread."""
 TRIAL_SECONDS = 1.0
 """What a trial takes beside its steps."""
@@ -37,7 +37,7 @@ START_SECONDS = 5.0
 """Until a process of its own has begun with its first trial."""
 TIMING_SECONDS = 2.0
 """To measure the time of a run alone afterwards."""
-BESIDE = 1.05
+BESIDE = 1.03
 """How many times as long trials take that run beside others: they share caches and memory."""
 LEAST_GAIN = 1.1
 """How many times as fast several at a time must be than one by one."""
