@@ -92,13 +92,18 @@ def test_both_make_the_same_runs_and_judge_them_alike(compared: cc.Result, run: 
     typed = run("compare", *TYPED, "--format", "json")
     assert "epoch 1/1" not in typed.err, "what the library has run is there"
     record, called = typed.json(), compared.to_json()
-    del record["conditions"]["loading_seconds"], called["conditions"]["loading_seconds"]
+    for one in (record, called):
+        del one["conditions"]["loading_seconds"]
+        *one["notes"], apart = one["notes"]
+        assert "loading" in apart, "which is another time"
+    reused = record["notes"].pop(-2)
+    assert reused.startswith("all runs are from earlier calls"), "those of the library"
     assert called == record
     assert [v for v in compared.verdicts if v.startswith(NETWORKS[1])]
     (contrast,) = record["contrasts"]
     assert contrast["n"] == 2
     assert cc.read().to_json() == run("runs", "latest", "--format", "json").json()
-    assert str(cc.read()) == run("runs", "latest").out.rstrip("\n")
+    assert str(cc.read()) == run("runs", "latest", "--verbose").out.rstrip("\n")
 
 
 def test_the_numbers_of_the_other_way_round_are_the_same(run: Run) -> None:

@@ -76,7 +76,7 @@ def test_cells_show_progress_tables_and_figures(cells: tuple[Path, list[Any]]) -
     assert "6 of 6 trials in" in progress
     assert table.count("<tr>") == 3 and "fcn:<wbr>hidden=64" in table and "<script" not in table
     assert "against" in table
-    assert "data:image/png;base64," in shown(drawn, "text/html")[0]
+    assert "<figure>" in shown(drawn, "text/html")[0] and "<svg " in shown(drawn, "text/html")[0]
     assert "<td>Net</td>" in shown(own, "text/html")[-1].replace("\n", "") or "Net" in str(own)
     assert "lambda" in shown(own, "text/html")[-1]
     assert "test_accuracy" in shown(frame, "text/html")[0]

@@ -420,9 +420,9 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``--format json`` prints: it only grows."""
-        from .comparison.claims.findings import with_conclusions
+        from .output.tables.verdict_columns import assessed_json
 
-        return with_conclusions(self.assessment)
+        return assessed_json(self.assessment, self._table)
 
     def to_dataframe(self, kind: str = "models") -> DataFrame:
         """A row for each of the ``models``, the ``runs`` or the ``epochs``, in full precision; for

@@ -67,7 +67,7 @@ def test_a_second_call_reuses_and_says_so(run: Run) -> None:
     assert again.json()["models"] == first.json()["models"]
     assert "epoch 1/1" in first.err
     assert "epoch 1/1" not in again.err
-    table = run("compare", *MINI, "fcn", "fcn:hidden=16")
+    table = run("compare", *MINI, "fcn", "fcn:hidden=16", "--verbose")
     assert "1 of 2 runs are from earlier calls" in table.out
     latest = run("runs", "latest", "--format", "json").json()
     assert [m["model"] for m in latest["models"]] == ["fcn", "fcn:hidden=16"]

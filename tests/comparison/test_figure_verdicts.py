@@ -374,7 +374,7 @@ def test_figures_are_found_by_name_alias_and_near_miss() -> None:
         named("calibration-error")
     assert "calibration-error" not in names()
     for level in ("2", "0", "x", "nan", "-1"):
-        with pytest.raises(UsageError, match="`epochs-to` cannot be"):
+        with pytest.raises(UsageError, match="invalid value for `epochs-to`"):
             named(f"epochs-to={level}")
 
 

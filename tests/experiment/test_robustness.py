@@ -320,8 +320,8 @@ def test_the_report_has_a_section_of_it(store: Path) -> None:
     assert section.figures[-1] == ROBUSTNESS
     with styled():
         document = compose([replace(section, figures=(ROBUSTNESS,))])
-    assert [one.name for one in document.drawings] == ["robustness", "damaged-images"]
-    text = to_markdown(document, {one.name: one.name for one in document.drawings})
+    assert [one.name for one in document.figures] == ["robustness", "damaged-images"]
+    text = to_markdown(document, {one.name: one.name for one in document.figures})
     assert "On damaged images" in text and "mCE" in text
     shutil.rmtree(store / runs_of(store, SMALL)[0].id / "additions")
     for path in store.glob("*/additions.json"):

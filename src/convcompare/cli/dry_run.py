@@ -50,7 +50,7 @@ def plan_table(plan: ExperimentPlan) -> Table:
                 "epochs": epochs,
                 "seeds": len(trials),
                 "finished": len(trials) - len(left),
-                "estimated_seconds": round(seconds * len(left), 1),
+                "estimated_seconds": round(seconds * len(left), 3),
             }
         )
     total = sum(float(str(row["estimated_seconds"])) for row in rows)

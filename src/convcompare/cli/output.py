@@ -96,10 +96,10 @@ def emit_assessment(
     assessment: Assessment, kind: Format, path: Path | None, view: View = View()
 ) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
-    from convcompare.comparison.claims.findings import findings, with_conclusions
+    from convcompare.comparison.claims.findings import findings
     from convcompare.output.report.discrepancies import differences
     from convcompare.output.tables.sorting import sorted_by
-    from convcompare.output.tables.verdict_columns import assessed_table
+    from convcompare.output.tables.verdict_columns import assessed_json, assessed_table
 
     if not assessment.comparison.groups:
         gone = assessment.comparison.missing and not assessment.comparison.unfinished
@@ -111,8 +111,7 @@ def emit_assessment(
         out().print(f"\n {_title(assessment.comparison.study)}\n", style="bold")
     table = assessed_table(assessment, view.columns)
     if kind == "json":
-        notes = {"notes": [*table.notes, *assessment.notes]}
-        emit_json({**with_conclusions(assessment), **notes, **_table_json(assessment, view)}, path)
+        emit_json({**assessed_json(assessment, table), **_table_json(assessment, view)}, path)
     else:
         table = sorted_by(table, view.sort) if view.sort else table
         most = None if view.verbose else MOST_NOTES

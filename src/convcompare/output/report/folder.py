@@ -64,7 +64,11 @@ def to_latex(block: TableBlock, number: int) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file, unless it holds just that."""
-    if not path.is_file() or path.stat().st_size != len(content) or path.read_bytes() != content:
+    if (
+        not path.is_file()
+        or path.stat().st_size != len(content)
+        or atomic_files.read(path) != content
+    ):
         atomic_files.write(path, content)
 
 

@@ -52,11 +52,10 @@ def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[st
         for figure in figures
         if figure.about in group.doubted and figure.column.best
     )
-    told = [NOTES[name] for name in names if name in NOTES]
+    conditions, *told = notes(comparison)
+    told = [*(NOTES[name] for name in names if name in NOTES), *told]
     told += uncounted((group.label, group.uncounted) for group in comparison.groups)
-    return Table(
-        tuple(columns), rows, (*notes(comparison), *told), unranked, doubted, noun="models"
-    )
+    return Table(tuple(columns), rows, (conditions, *told), unranked, doubted, noun="models")
 
 
 def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
@@ -117,10 +116,10 @@ def notes(comparison: Comparison) -> list[str]:
         Caution(time) if _is_mixed(comparison) else time,
     ]
     if conditions.cut:
-        found.append(f"trained on {conditions.trained_on}")
+        found.append(Caution(f"trained on {conditions.trained_on}"))
     words = Score.parse(conditions.score).words
     if words and comparison.seeds > 1:
-        found.append(f"verdicts and score: {words}")
+        found.append(Caution(f"verdicts and score: {words}"))
     found += map(Caution, conditions.notes)
     found += map(Caution, beginnings.lines(beginnings.beginnings(comparison.groups)))
     found += map(Caution, in_doubt(comparison.groups))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convcompare.comparison.assessment import Assessment
+from convcompare.comparison.claims.findings import with_conclusions
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.catalogue import named
 from convcompare.comparison.figures.figure_json import decided
@@ -26,6 +27,11 @@ from .table import Column, Table
 
 SHOWN = {"test_accuracy", "test_loss", "train_seconds", "parameters"}
 """Figures that have a column in every table."""
+
+
+def assessed_json(assessment: Assessment, table: Table) -> dict[str, Any]:
+    """The object of ``--format json``: what is concluded, and every note of the table."""
+    return {**with_conclusions(assessment), "notes": [*table.notes, *assessment.notes]}
 
 
 def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:

@@ -55,7 +55,7 @@ def pack(
     ] = False,
     store: o.Store = Path("runs"),
 ) -> None:
-    """Put runs that have ended into one file, which every command reads as a store.
+    """Pack finished runs into one file, which every command reads as a store.
 
     $ convcompare runs pack
     $ convcompare runs pack kernels --out kernels.ccpack

@@ -19,7 +19,7 @@ def unpack(
         Path, typer.Argument(help="The store to make: a new folder or an empty one.")
     ] = Path("runs"),
 ) -> None:
-    """Make a folder of a file of `runs pack`.
+    """Unpack a file of `runs pack` into a folder.
 
     $ convcompare runs unpack kernels.ccpack
     $ convcompare runs unpack kernels.ccpack elsewhere
