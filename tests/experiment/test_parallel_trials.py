@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from convcompare.core.config import Runtime, TrainConfig
+from convcompare.data.dataset import Sources
 from convcompare.experiment import parallel_trials
 from convcompare.experiment.events import Ended, EpochFinished
 from convcompare.experiment.parallel_trials import Load, fastest, longest_first, seconds
@@ -21,6 +22,7 @@ from convcompare.experiment.request import Request, model_requests
 from convcompare.experiment.shapes import shape_of
 from convcompare.experiment.trial_grid import Candidate
 from convcompare.experiment.trial_runner import TrialRunner
+from convcompare.experiment.workers.context import WorkerContext
 from convcompare.models.build import resolve
 from convcompare.store.run_store import RunStore
 from convcompare.training import hardware
@@ -171,3 +173,13 @@ def test_a_half_done_trial_goes_on_with_the_threads_that_it_began_with(tmp_path:
     *_, end = one(trial)
     assert isinstance(end, Ended)
     assert end.run.environment.threads == 2
+
+
+def test_a_run_is_timed_alone_with_all_threads_wherever_its_code_runs(tmp_path: Path) -> None:
+    """A network of one's own as one of the zoo: their times are compared."""
+    runtime = Runtime("cpu", 2, jobs=2, job_threads=1, fitted=True)
+    sources = Sources(tmp_path)
+    runner = TrialRunner(RunStore(tmp_path), runtime, make_tiny(train=64, test=32), sources)
+    beside, alone = WorkerContext.of(runner).runtime, WorkerContext.alone(runner).runtime
+    assert (beside.threads, beside.of_a_job().threads) == (1, 1)
+    assert (alone.threads, alone.of_a_job().threads, alone.jobs) == (2, 2, 1)

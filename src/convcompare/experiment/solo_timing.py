@@ -43,7 +43,7 @@ def timing_of(trial: Trial, runner: TrialRunner) -> Timing:
     """As `TrialRunner.timing`, in the process where the trial's network may run."""
     if source_of(trial.model) is None:
         return runner.timing(trial)
-    return call(trial.model, _timing, WorkerContext.of(runner), trial)
+    return call(trial.model, _timing, WorkerContext.alone(runner), trial)
 
 
 def epoch_seconds(trial: Trial, runner: TrialRunner, steps: int = 5) -> float:

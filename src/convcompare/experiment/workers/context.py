@@ -30,9 +30,18 @@ class WorkerContext:
     @classmethod
     def of(cls, runner: TrialRunner) -> WorkerContext:
         """The workplace of each of the processes that run the trials of `runner`."""
+        return cls._with(runner, runner.runtime.of_a_job())
+
+    @classmethod
+    def alone(cls, runner: TrialRunner) -> WorkerContext:
+        """That of a process that has the machine to itself, as `runner` then has it."""
+        return cls._with(runner, replace(runner.runtime, jobs=1, job_threads=None))
+
+    @classmethod
+    def _with(cls, runner: TrialRunner, runtime: Runtime) -> WorkerContext:
         dataset, sources = runner.dataset, runner.sources
         assert sources is not None, "an executor of processes needs to know where the data are"
-        quiet, runtime = replace(sources, quiet=True), runner.runtime.of_a_job()
+        quiet = replace(sources, quiet=True)
         return cls(runner.store.root.resolve(), dataset.name, dataset.sha256, quiet, runtime)
 
     def runner(self, devices: SingleDevice | None = None) -> TrialRunner:
