@@ -125,7 +125,7 @@ def notes(comparison: Comparison) -> list[str]:
     found += map(Caution, in_doubt(comparison.groups))
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
-        found.append(f"{which} from earlier calls (`--fresh` trains them again)")
+        found.append(Caution(f"{which} from earlier calls (`--fresh` trains them again)"))
     return [*found, "best of a column in bold", _apart(comparison)]
 
 
