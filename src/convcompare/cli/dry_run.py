@@ -75,7 +75,6 @@ def beginnings_of(plan: ExperimentPlan) -> list[Beginning]:
 def power_words(plan: ExperimentPlan) -> str:
     """What the seeds that were asked for can show, by the spread of earlier runs."""
     from convcompare.comparison.contrasts import spread
-    from convcompare.comparison.stats.sequential import looks
     from convcompare.comparison.verdicts import detectable_words
 
     found = spread(_earlier(plan))
@@ -83,7 +82,7 @@ def power_words(plan: ExperimentPlan) -> str:
     asked = plan.request.until_clear
     if asked is None:
         return detectable_words(len(plan.request.seeds), found, contrasts=contrasts)
-    schedule = looks(min(3, asked.most_seeds), asked.most_seeds)
+    schedule = asked.looks
     said = detectable_words(asked.most_seeds, found, contrasts=contrasts)
     seen = ", ".join(map(str, schedule))
     return f"looks at {seen} seeds, until every contrast is decided; {said}"

@@ -41,8 +41,6 @@ BESIDE = 1.03
 """How many times as long trials take that run beside others: they share caches and memory."""
 LEAST_GAIN = 1.1
 """How many times as fast several at a time must be than one by one."""
-FIRST_LOOK = 3
-"""Seeds of the first look of ``--until-clear``."""
 MEMORY = 2**30
 """Bytes of a process with a trial, beside the images."""
 
@@ -91,7 +89,7 @@ def with_parallel_trials(plan: ExperimentPlan) -> ExperimentPlan:
         return plan
     loads = [_load(candidate, plan) for candidate in plan.candidates]
     asked = request.until_clear
-    seeds = min(FIRST_LOOK, asked.most_seeds) if asked else len(request.seeds)
+    seeds = asked.looks[0] if asked else len(request.seeds)
     if any(load is None for load in loads) or len(loads) * seeds == 1:
         return plan
     usable = cores() if request.threads else min(cores(), runtime.threads)

@@ -124,6 +124,13 @@ class UntilClear:
     most_seconds: float = math.inf
     margin: float = 0.005
 
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of seeds at which the answer is looked for."""
+        from convcompare.comparison.stats.sequential import looks
+
+        return looks(min(3, self.most_seeds), self.most_seeds)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:

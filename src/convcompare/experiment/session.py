@@ -48,13 +48,12 @@ def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
     """
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.comparison import InterimSchedule
-    from convcompare.comparison.stats.sequential import looks
 
     request = plan.request
     asked = request.until_clear
     assert asked is not None
     first, started = request.seeds[0], time.monotonic()
-    schedule = looks(min(3, asked.most_seeds), asked.most_seeds)
+    schedule = asked.looks
     if request.fresh:
         forget(plan.with_seeds(range(first, first + asked.most_seeds)))
     seeds_of = dict.fromkeys((one.label for one in plan.candidates), 0)
