@@ -38,11 +38,6 @@ def listed(names: Sequence[object], most: int = _FIRST) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """``1 image``, ``2,500 images``."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
 def to_text(notes: Iterable[DataNote]) -> str:
     """Notes as JSON, for the cache of decoded images."""
     return json.dumps([asdict(note) for note in notes])

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .data_notes import DataNote, counted
+from convcompare.core.formatting import several
+
+from .data_notes import DataNote
 from .dataset import Split
 
 FEW = 5
@@ -67,7 +69,7 @@ def _leaks(
     share = f"{100 * len(found) / len(splits[1]):.3g} %"
     which = f", {other:,} of them under another class" if other else ""
     text = (
-        f"{len(found):,} of {counted(len(splits[1]), 'test image')} ({share}) "
+        f"{len(found):,} of {several(len(splits[1]), 'test image')} ({share}) "
         f"{_are(found)} in the train split too{which}"
     )
     return [DataNote("leak", text, tuple(found), "test accuracy is too high: remove the copies")]
@@ -92,7 +94,7 @@ def _copies(
         ("copies", same, "a class twice", ""),
     ):
         if pairs:
-            text = f"{counted(len(pairs), 'image')} {_are(pairs)} in {where}"
+            text = f"{several(len(pairs), 'image')} {_are(pairs)} in {where}"
             found.append(DataNote(kind, text, tuple(pairs), hint, serious=kind == "two-classes"))
     return found
 
@@ -112,7 +114,7 @@ def _constant(
     if not those:
         return []
     total = sum(map(len, flat))
-    text = f"{len(those):,} of {counted(total, 'image')} {_are(those)} of a single colour"
+    text = f"{len(those):,} of {several(total, 'image')} {_are(those)} of a single colour"
     return [DataNote("constant", text, those, "remove them")]
 
 

@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 import numpy as np
 
 from convcompare.core.errors import DataError, StoreError, printable, quote
+from convcompare.core.formatting import several
 from convcompare.core.registry import register
 from convcompare.core.spec import AtLeast, Between
 from convcompare.store.atomic_files import make_folder
 
-from ..data_notes import DataNote, counted, from_text, listed, to_text
+from ..data_notes import DataNote, from_text, listed, to_text
 from ..dataset import Dataset, Sources, Split, fingerprint, statistics
 from ..examine import examine
 from ..hold_out import drawn_for_test, hold_out_words
@@ -158,7 +159,7 @@ def _check_whole(decoded: DecodedImages, names: Sequence[str], root: Path) -> No
     if broken:
         reasons = ", or ".join(sorted(set(broken.values()))[:3])
         raise UnreadableImages(
-            f"{counted(len(broken), 'file')} cannot be read as images: "
+            f"{several(len(broken), 'file')} cannot be read as images: "
             f"{listed(list(broken), _NAMED)}",
             f"{reasons}: remove or replace them in {quote(root)}; `broken=skip` leaves them out",
         )

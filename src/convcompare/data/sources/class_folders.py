@@ -6,8 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from convcompare.core.errors import DataError, quote
+from convcompare.core.formatting import several
 
-from ..data_notes import DataNote, counted, listed
+from ..data_notes import DataNote, listed
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable, label_tables
 from .split_names import says_nothing, splits_among
@@ -66,11 +67,11 @@ def read_classes(
         if not says_nothing(one_form(below.name))
     )
     if deeper:
-        text = f"{counted(len(deeper), 'folder')} below class folders, of the class above them"
+        text = f"{several(len(deeper), 'folder')} below class folders, of the class above them"
         notes.append(DataNote("deeper", text, deeper, serious=False))
     loose = tuple(map(walk.shown, walk.loose(folder)))
     if loose and found:
-        text = f"{counted(len(loose), 'image')} outside of the class folders, not used"
+        text = f"{several(len(loose), 'image')} outside of the class folders, not used"
         notes.append(DataNote("loose", text, loose, "move them into the folder of their class"))
     return found
 
@@ -80,7 +81,7 @@ def check_classes(walk: FolderWalk, folder: Path, classes: ClassFolders) -> None
     where = quote(folder)
     if not classes:
         loose = walk.loose(folder)
-        flat = f": its {counted(len(loose), 'image')} have no class" if loose else ""
+        flat = f": its {several(len(loose), 'image')} have no class" if loose else ""
         raise DataError(
             f"there is no class folder in {where}{flat}",
             f"{_LAYOUT}, or add a table labels.csv with columns file and label",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from ..data_notes import DataNote, counted
+from convcompare.core.formatting import several
+
+from ..data_notes import DataNote
 from .image_decode import LARGE, DecodedImages, ImageFacts
 from .image_scaling import SIXTEEN_BITS
 
@@ -40,7 +42,7 @@ def _scaled(decoded: DecodedImages) -> list[DataNote]:
         those = [one for one in decoded.facts if one.kind == kind and not one.reason]
         low, high = min(one.low for one in those), max(one.high for one in those)
         text = (
-            f"{counted(len(those), 'image')} of more than 8 bits, values from {low:.6g} to "
+            f"{several(len(those), 'image')} of more than 8 bits, values from {low:.6g} to "
             f"{high:.6g} over all of them: {scaling.words}, {scaling.low:.6g} to "
             f"{scaling.high:.6g} become 0 to 255"
         )
@@ -74,6 +76,6 @@ def _counted(decoded: DecodedImages, names: Sequence[str], size: int) -> list[Da
         )
         if those:
             noun = "file" if kind == "broken" else "image"
-            text = f"{counted(len(those), noun)} {text}"
+            text = f"{several(len(those), noun)} {text}"
             found.append(DataNote(kind, text, those, hint, serious))
     return found

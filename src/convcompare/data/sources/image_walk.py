@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data_notes import DataNote, counted
+from convcompare.core.formatting import several
+
+from ..data_notes import DataNote
 
 _NOT_IMAGES = {
     *(".txt", ".json", ".csv", ".tsv", ".md", ".xml", ".yaml", ".yml", ".html", ".pdf", ".db"),
@@ -81,14 +83,14 @@ class FolderWalk:
             if paths:
                 one = len(paths) == 1
                 words = text.format(are="is" if one else "are")
-                text = f"{counted(len(paths), 'link')} lead{'s' if one else ''} {words}"
+                text = f"{several(len(paths), 'link')} lead{'s' if one else ''} {words}"
                 serious = kind in ("outside", "broken-links")
                 found.append(DataNote(kind, text, tuple(sorted(paths)), hint, serious))
         if self._others:
             endings = Counter(Path(name).suffix.lower() for name in self._others)
             parts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(endings.items()))
             are = "is no image" if len(self._others) == 1 else "are no images"
-            text = f"{counted(len(self._others), 'file')} that {are}: {parts}"
+            text = f"{several(len(self._others), 'file')} that {are}: {parts}"
             found.append(DataNote("other-files", text, serious=False))
         return found
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from convcompare.core.errors import DataError, quote
+from convcompare.core.formatting import several
 
-from ..data_notes import DataNote, counted, listed
+from ..data_notes import DataNote, listed
 from .image_walk import FolderWalk, one_form
 from .label_table import IMAGE_ENDINGS, LabelRow, LabelTable
 from .split_names import SplitKind
@@ -68,7 +69,7 @@ class LabelledFiles:
             ("no-class", blank, "row", f"of {name} without a class"),
         ):
             if names:
-                text = f"{counted(len(names), noun)} {what}, not used"
+                text = f"{several(len(names), noun)} {what}, not used"
                 self.notes.append(DataNote(kind, text, tuple(names), "add what is missing"))
 
     def _put(
@@ -99,7 +100,7 @@ class LabelledFiles:
         rest = tuple(walk.shown(path) for path in pool if path not in named)
         if not rest:
             return []
-        text = f"{counted(len(rest), 'image')} that no table names, not used"
+        text = f"{several(len(rest), 'image')} that no table names, not used"
         return [DataNote("unnamed", text, rest, "add them to the table, or move them away")]
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convcompare.core.errors import DataError, quote
+from convcompare.core.formatting import several
 
-from ..data_notes import DataNote, counted, listed
+from ..data_notes import DataNote, listed
 from .class_folders import unwrapped
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable
@@ -40,7 +41,8 @@ class Role:
 
     def unused(self, walk: FolderWalk) -> DataNote:
         """That this folder is not used, and why."""
-        name, images = quote(walk.shown(self.folder) + "/"), counted(self.images, "image")
+        name = quote(walk.shown(self.folder) + "/")
+        images = several(self.images, "image")
         if self.kind == "val" and self.has_classes:
             hint = "`--val-fraction 0.1` holds out training images to select by"
             return DataNote("unused", f"{name} with {images} is not used: there is a test split",
