@@ -282,7 +282,7 @@ class TrialRunner:
             )
         self._check_numerics(trial)
         before = self.store.place(trial.id)
-        place = self._settle(trial, before if self.saved_epochs(trial) else None)
+        place = self._settle(trial, before if before and self.saved_epochs(trial) else None)
         self.store.begin(trial, place)
         attempt: Attempt | None = None
         try:
