@@ -183,7 +183,9 @@ def test_fewer_epochs_need_those_of_the_report(judged: Judged) -> None:
     shorter = judged("residual-blocks", epochs=1, base=FCN[:1], Wide=SIMPLE[:1])
     stable = plan_of(shorter, 42)
     assert (stable.seeds, stable.epochs) == (10, 10), "spreads of fewer seeds are not compared"
-    assert stable.command == "convcompare study residual-blocks --seeds 10 --epochs 10"
+    assert stable.command == (
+        "convcompare study residual-blocks --seeds 10 --epochs 10 --skip Bottleneck"
+    )
 
 
 def test_one_seed_needs_a_first_comparison(judged: Judged) -> None:
@@ -223,7 +225,7 @@ def test_the_command_is_that_of_the_records(judged: Judged) -> None:
     made = dataclasses.replace(study.comparison, command=(*typed, "--precision", "bf16", "--fresh"))
     again = dataclasses.replace(study, comparison=made)
     assert plan_of(again, 1).command == (
-        "convcompare study mnist --seeds 11 --skip depth --no-weights --precision bf16"
+        "convcompare study mnist --seeds 11 --no-weights --precision bf16 --skip 'Residual CNN'"
     )
     numbers = [one.finding.claim.number for one in plans(again)]
     assert numbers == [1], "networks that did not run have no plan"

@@ -11,10 +11,12 @@ import pytest
 from convcompare.comparison.claims.outcomes import is_direction, margin_of
 from convcompare.comparison.conclusions import CONCLUSIONS, UNEXAMINED
 from convcompare.comparison.figures.catalogue import named
+from convcompare.comparison.selection import studies_of
 from convcompare.comparison.study import Study
 from convcompare.core.config import TrainConfig
 from convcompare.core.registry import register
 from convcompare.output.tables.columns import EXTRA
+from convcompare.store.run_store import RunStore
 from tests.support.cli import Result
 
 Run = Callable[..., Result]
@@ -139,6 +141,23 @@ def test_a_study_is_run_recorded_and_reused(run: Run) -> None:
     records = Path("runs/comparisons").glob("*.json")
     names = {json.loads(path.read_text())["study"] for path in records}
     assert names == {"mnist"}
+
+
+def test_networks_that_are_skipped_stay_as_they_were_recorded(run: Run) -> None:
+    """Where all conditions are the same; a record of fewer networks under others is passed over."""
+    data = ("--dataset", "shapes:train=192,test=120", "--no-weights", "--skip", "residual")
+
+    def recorded() -> dict[str, int]:
+        models = studies_of(RunStore(Path("runs")))["mnist"]["models"]
+        return {model["model"]: len(model["trials"]) for model in models}
+
+    run("study", "mnist", "--epochs", "1", *data)
+    run("study", "mnist", "--epochs", "1", *data, "--skip", "FCN", "--seeds", "2")
+    assert recorded() == {"FCN": 1, "Simple CNN": 2}
+    run("study", "mnist", "--epochs", "2", *data, "--skip", "simple")
+    assert recorded() == {"FCN": 1, "Simple CNN": 2}
+    run("study", "mnist", "--epochs", "2", *data)
+    assert recorded() == {"FCN": 1, "Simple CNN": 1}
 
 
 def test_the_names_of_networks_are_checked(run: Run) -> None:

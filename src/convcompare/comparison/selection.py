@@ -16,6 +16,8 @@ from .comparison import Comparison, Conditions
 from .model_runs import ModelRuns
 
 LATEST = "latest"
+MOMENTARY = ("loading_seconds",)
+"""Conditions that differ each time a comparison is run."""
 
 
 def select(store: RunStore, names: Sequence[str]) -> Comparison:
@@ -44,19 +46,43 @@ def select(store: RunStore, names: Sequence[str]) -> Comparison:
 
 
 def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
-    """The newest record of each study by its name."""
-    records = store.comparison_records()
-    return {str(record["study"]): record for record in records if record.get("study")}
+    """The newest record of each study by its name, with the networks that it skipped.
+
+    They are those of the record before it, if that has the same conditions. If it has others, it
+    stays the record of the study: one of fewer networks does not replace it.
+    """
+    return _newest(store, ("study",))
 
 
 def known_records(store: RunStore) -> dict[str, Mapping[str, Any]]:
-    """The newest record of each study and of each comparison that has a name, by that name."""
-    return {
-        str(record[key]): record
-        for record in store.comparison_records()
-        for key in ("study", "name")
-        if record.get(key)
-    }
+    """The record of each study, as `studies_of`, and the newest of each name of a comparison."""
+    return _newest(store, ("study", "name"))
+
+
+def _newest(store: RunStore, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for record in store.comparison_records():
+        for key in keys:
+            if name := record.get(key):
+                before = found.get(str(name)) if key == "study" else None
+                found[str(name)] = _with_skipped(record, before) if before else record
+    return found
+
+
+def _with_skipped(record: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record of a study with the networks that only the record before it has."""
+    own = {model["model"]: model for model in record["models"]}
+    if all(model["model"] in own for model in before["models"]):
+        return record
+    if _lasting(record) != _lasting(before):
+        return before
+    models = [own.pop(model["model"], model) for model in before["models"]]
+    return {**record, "baseline": before["baseline"], "models": [*models, *own.values()]}
+
+
+def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions of a record without what differs each time it is run."""
+    return {key: value for key, value in record["conditions"].items() if key not in MOMENTARY}
 
 
 def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:

@@ -12,6 +12,7 @@ from ..assessment import Assessment
 from ..figures.catalogue import MEASURED, named
 from ..figures.measure import AGAIN
 from ..model_runs import ModelRuns
+from ..study import Study
 from .findings import Finding, Judged, findings
 from .needs import Need, need
 from .outcomes import Said
@@ -144,7 +145,7 @@ class _Planner:
             self.finding,
             tuple(needs),
             tuple(label for label in labels if label in names),
-            tuple(label for label in labels if label not in names),
+            tuple(row.name for row in self._study.rows if row.name not in names),
             seeds,
             epochs,
             would,
@@ -156,11 +157,15 @@ class _Planner:
         )
 
     @property
+    def _study(self) -> Study:
+        assert self.assessment.study is not None
+        return self.assessment.study
+
+    @property
     def _published(self) -> int:
         """The epochs of the report, the fewest if its networks were trained for several numbers."""
-        study = self.assessment.study
-        assert study is not None
-        return min(row.epochs for row in study.rows if row.name in self.finding.claim.networks)
+        rows = self._study.rows
+        return min(row.epochs for row in rows if row.name in self.finding.claim.networks)
 
     @property
     def _machines(self) -> tuple[str, ...]:
@@ -174,9 +179,8 @@ class _Planner:
         return tuple(dict.fromkeys(named_places))
 
     def _options(self, epochs: int) -> tuple[str, ...]:
-        study = self.assessment.study
-        assert study is not None
-        own = {row.epochs for row in study.rows if row.name in self.finding.claim.networks}
+        rows = self._study.rows
+        own = {row.epochs for row in rows if row.name in self.finding.claim.networks}
         return () if own == {epochs} else ("--epochs", str(epochs))
 
     def _trainings(self, label: str, seeds: int, epochs: int, fresh: bool) -> list[Training]:

@@ -10,7 +10,10 @@ from convcompare.core.registry import register
 from ..figures.asked import NO_WEIGHTS
 from ..figures.catalogue import MEASURED
 
-REPLACED = ("--seeds", "-s", "--epochs", "-e", "--columns", "--out", "-o", "--format")
+REPLACED = (
+    *("--seeds", "-s", "--epochs", "-e", "--skip"),
+    *("--columns", "--out", "-o", "--format"),
+)
 """Options with a value that the new command has its own of, or does without."""
 DROPPED = ("--fresh", "--dry-run", "--plan")
 
@@ -29,13 +32,11 @@ def command(recorded: Sequence[str], study: str, seeds: int, options: Sequence[s
 
 def _kept(recorded: Sequence[str]) -> Iterator[str]:
     """The options of a command that stay, without the studies that it names."""
-    words, before = iter(recorded[1:]), ""
+    words = iter(recorded[1:])
     for word in words:
-        study = word == "all" or word in register.study
         if word in REPLACED:
             next(words, None)
         elif word in DROPPED or word.startswith(tuple(f"{name}=" for name in REPLACED)):
             pass
-        elif not study or before == "--skip":
+        elif word != "all" and word not in register.study:
             yield word
-        before = word

@@ -36,8 +36,8 @@ THEN_OPEN = (
 )
 COMMANDS = "`--format csv` has the command of each"
 ALONE = (
-    "a command with `--skip` records its networks alone, and a report shows the newest record of "
-    "each study"
+    "a command with `--skip` trains what is needed; the other networks stay as they were recorded, "
+    "if all conditions are the same"
 )
 LOOKED = (
     "seeds that are added after a look at the results make false verdicts likelier, which the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from convcompare.core.registry import register
 
 from ..study import FIGURES, Published, Study, StudyRow, claim, part
+from .mnist import keeps_under_shifts
 
 TITLE = "CIFAR-10: fully connected, residual, regularised"
 COLUMNS = ("epoch-time", "inference")
@@ -72,11 +73,7 @@ def cifar10() -> Study:
                 11, "regularisation raises the test accuracy",
                 part("Regularized Residual CNN", ">", "Residual CNN"),
             ),
-            claim(
-                14, "CNNs keep their accuracy and predictions under shifts",
-                part(CNNS_002, ">", "FCN", "robustness=shift"),
-                part(CNNS_002, ">", "FCN", "consistency=shift"),
-            ),
+            keeps_under_shifts(*CNNS_002),
             claim(
                 46, "CNNs with residual blocks are the most effective, above all on hard data",
                 part(CNNS_002, ">", "FCN", by=FAR),
