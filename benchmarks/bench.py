@@ -133,7 +133,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "models": listing,
     "recording": recording,
     "fields": fields,
-    "parallel": lambda: [parallel_trials.measure(row, 30, 7) for row in parallel_trials.ROWS],
+    "parallel": lambda: [parallel_trials.measure(row, 7) for row in parallel_trials.ROWS],
     "jobs": jobs.measure,
     "first-step": waiting.first_step,
     "stored-runs": waiting.stored_runs,

@@ -1,11 +1,12 @@
 """What several trials at a time gain over one with all cores: the constants of the tool's choice.
 
-python benchmarks/parallel_trials.py [--rounds 7] [--steps 30] [NETWORK@DATA ...]
+python benchmarks/parallel_trials.py [--rounds 7] [NETWORK@DATA ...]
 
-For each network three kinds of step, in turn in one run: one process on one thread, one process on
-all cores, and as many processes as there are cores, a thread each, at the same time. *beside* is
-how many times as long the last takes as the first; *gain* is the throughput of the last over that
-of the second. Next to them is what `convcompare.experiment.parallel_trials` takes them to be.
+For each network three kinds of step, in turn in one run, 3 to 30 steps a turn by its size: one
+process on one thread, one process on all cores, and as many processes as there are cores, a thread
+each, at the same time. *beside* is how many times as long the last takes as the first; *gain* is
+the throughput of the last over that of the second. Next to them is what
+`convcompare.experiment.parallel_trials` takes them to be.
 """
 
 from __future__ import annotations
@@ -34,11 +35,16 @@ ROWS = (
 )
 SHAPES = {"mnist": Shape(1, 28, 10), "cifar10": Shape(3, 32, 10)}
 BATCH = 64
+MOST_STEPS, FEWEST_STEPS = 30, 3
+TURN_SECONDS = 2.0
+"""What a turn on one thread takes, about, between those numbers of steps."""
 
 
-def measure(row: str, steps: int, rounds: int) -> dict[str, Any]:
+def measure(row: str, rounds: int) -> dict[str, Any]:
     """Milliseconds a step of the three kinds, and their ratios: median and range of the rounds."""
     here = cores()
+    macs = macs_a_step(row)
+    steps = steps_a_turn(macs)
     with ExitStack() as running:
 
         def peer(threads: int) -> Peer:
@@ -54,8 +60,6 @@ def measure(row: str, steps: int, rounds: int) -> dict[str, Any]:
         "gain": [here * every / together for _, every, together in told],
     }
     ms = [1000 * statistics.median(column) for column in zip(*told, strict=True)]
-    spec, _, data = row.rpartition("@")
-    macs = TRAINING_PASSES * BATCH * (resolve(spec, SHAPES[data]).description.macs or 0)
     return {
         "network": row,
         "cores": here,
@@ -64,6 +68,18 @@ def measure(row: str, steps: int, rounds: int) -> dict[str, Any]:
         "ratios": {name: spread(values) for name, values in ratios.items()},
         "model": _model(macs, here),
     }
+
+
+def macs_a_step(row: str) -> int:
+    """Multiply-accumulates of a training step of a network on a data set, ``NETWORK@DATA``."""
+    spec, _, data = row.rpartition("@")
+    return TRAINING_PASSES * BATCH * (resolve(spec, SHAPES[data]).description.macs or 0)
+
+
+def steps_a_turn(macs: int) -> int:
+    """Steps that are timed at once: fewer of a large network."""
+    within = int(TURN_SECONDS / (Load(1, macs).seconds(1) - TRIAL_SECONDS))
+    return min(MOST_STEPS, max(FEWEST_STEPS, within))
 
 
 def _round(single: Peer, whole: Peer, beside: list[Peer]) -> tuple[float, float, float]:
@@ -83,7 +99,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", default=ROWS)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=30)
     given = parser.parse_args()
     found = []
     print(
@@ -92,7 +107,7 @@ def main() -> None:
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for row in given.rows:
-        one = measure(row, given.steps, given.rounds)
+        one = measure(row, given.rounds)
         ms, ratios, model = one["ms"], one["ratios"], one["model"]
         gain = ratios["gain"]
         print(

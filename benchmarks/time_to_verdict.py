@@ -1,6 +1,6 @@
 """Time to a verdict: how long until a difference is found, beside the usual loops and five seeds.
 
-python benchmarks/time_to_verdict.py [--rounds 5] [--steps 20]
+python benchmarks/time_to_verdict.py [--rounds 5]
 
 Three questions of the reports: MNIST, `simple` against `fcn`; CIFAR-10, kernels 7×7 against 3×3 of
 report 004; CIFAR-10, four layers against two of report 002. There: a tutorial loop, and Lightning,
@@ -31,7 +31,6 @@ from pairs import interleaved
 from score_noise import networks
 
 from convcompare.comparison.score import Score
-from convcompare.core.config import TRAINING_PASSES
 from convcompare.core.registry import register
 from convcompare.experiment.parallel_trials import Load, fastest
 from convcompare.models.build import resolve
@@ -107,7 +106,7 @@ def seeds_here(question: Question) -> tuple[int, float]:
     return USUAL, power
 
 
-def measure(rounds: int = 5, steps: int = 20) -> list[dict[str, Any]]:
+def measure(rounds: int = 5) -> list[dict[str, Any]]:
     """A row a question and peer."""
     rows = []
     for question in QUESTIONS:
@@ -115,14 +114,11 @@ def measure(rounds: int = 5, steps: int = 20) -> list[dict[str, Any]]:
         timed, gains, loads = [], [], []
         for spec in question.specs():
             row = f"{spec}@{question.data}"
+            macs = parallel_trials.macs_a_step(row)
+            steps = parallel_trials.steps_a_turn(macs)
             timed.append(interleaved(row, ["convcompare", *PEERS], steps, rounds))
-            gains.append(parallel_trials.measure(row, steps, rounds))
-            macs = resolve(spec, parallel_trials.SHAPES[question.data]).description.macs or 0
-            load = Load(
-                question.epochs * STEPS[question.data],
-                TRAINING_PASSES * parallel_trials.BATCH * macs,
-            )
-            loads += [load] * seeds
+            gains.append(parallel_trials.measure(row, rounds))
+            loads += [Load(question.epochs * STEPS[question.data], macs)] * seeds
         own = [one["ms"]["convcompare"]["step"] for one in timed]
         several = fastest(loads, cores()) > 1
         beside = sum(
@@ -156,9 +152,8 @@ def main() -> None:
     """Print the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20)
     given = parser.parse_args()
-    measure(given.rounds, given.steps)
+    measure(given.rounds)
 
 
 if __name__ == "__main__":
