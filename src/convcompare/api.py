@@ -121,6 +121,7 @@ def compare(
     train_images: int | Sequence[int] | None = None,
     val_fraction: float | None = None,
     select: str | None = None,
+    evaluate: str | None = None,
     freeze: str | None = None,
     settings: Mapping[str, Any] | None = None,
     device: str = Request.device,
@@ -178,6 +179,7 @@ def compare(
         "train_images": train_images,
         "val_fraction": val_fraction,
         "select": select,
+        "evaluate": evaluate,
         "freeze": freeze,
         "devices": devices,
     }

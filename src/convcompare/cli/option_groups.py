@@ -63,6 +63,7 @@ class TrainingOptions:
     train_images: o.TrainImages = None
     val_fraction: o.ValFraction = None
     select: o.Select = None
+    evaluate: o.Evaluate = None
     freeze: o.Freeze = None
     settings: o.Settings = None
 

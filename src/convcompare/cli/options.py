@@ -51,6 +51,7 @@ COMPLETIONS = {
     "--optimizer": c.one_of("adam", "adamw", "sgd", "muon"),
     "--recipe": c.one_of("report", "modern", "speedrun"),
     "--select": c.one_of("last", "best"),
+    "--evaluate": c.one_of("every", "last"),
     "--match": c.one_of("parameters", "macs", "training-macs", "time"),
     "--score": c.one_of("last", "mean:5"),
     "--precision": c.one_of("auto", "fp32", "bf16"),
@@ -101,6 +102,7 @@ Recipe = Annotated[str, option("--recipe", metavar="NAME", panel=TRAINING)]
 TrainImages = Annotated[str | None, option("--train-images", metavar="N", panel=TRAINING)]
 ValFraction = Annotated[str | None, option("--val-fraction", metavar="SHARE", panel=TRAINING)]
 Select = Annotated[str | None, option("--select", metavar="EPOCH", panel=TRAINING)]
+Evaluate = Annotated[str | None, option("--evaluate", metavar="EPOCHS", panel=TRAINING)]
 Freeze = Annotated[str | None, option("--freeze", metavar="REGEX", panel=TRAINING)]
 ImageSize = Annotated[str | None, option("--image-size", metavar="PIXELS", panel=TRAINING)]
 Channels = Annotated[str | None, option("--channels", metavar="N", panel=TRAINING)]

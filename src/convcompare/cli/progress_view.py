@@ -250,7 +250,8 @@ class LiveView:
             table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
         for label in labels:
             rows = self.tracker.of(label)
-            last = [row.epochs[-1].test_accuracy for row in rows if row.epochs]
+            found = [row.epochs[-1].test_accuracy for row in rows if row.epochs]
+            last = [accuracy for accuracy in found if accuracy is not None]
             seconds = self.tracker.epoch_seconds(label)
             table.add_row(
                 Text(f" {label}", style="bold" if label in running else ""),
@@ -267,8 +268,8 @@ class LiveView:
             shown += f"   loss {progress.loss:.4f}"
         if len(row.epochs) > 1:
             shown += f"   {sparkline([e.train_loss for e in row.epochs])}"
-        if row.epochs:
-            shown += f"   test {formatting.percent(row.epochs[-1].test_accuracy)}"
+        if row.epochs and (accuracy := row.epochs[-1].test_accuracy) is not None:
+            shown += f"   test {formatting.percent(accuracy)}"
         return Text(shown)
 
     def _bar(self) -> Text:
@@ -294,9 +295,12 @@ def epoch_line(row: TrialRow, epoch: Epoch) -> str:
     """One epoch in words."""
     stopped = epoch.stopped_seconds or 0.0
     less = f", stopped for {formatting.seconds(stopped)} of them" if stopped > SHOWN_STOP else ""
+    tested = ""
+    if epoch.test_loss is not None and epoch.test_accuracy is not None:
+        accuracy = formatting.percent(epoch.test_accuracy)
+        tested = f"test loss {epoch.test_loss:.4f} · test {accuracy} · "
     return (
-        f"epoch {epoch.epoch}/{row.trial.config.epochs} · loss {epoch.train_loss:.4f} · "
-        f"test loss {epoch.test_loss:.4f} · test {formatting.percent(epoch.test_accuracy)} · "
+        f"epoch {epoch.epoch}/{row.trial.config.epochs} · loss {epoch.train_loss:.4f} · {tested}"
         f"{formatting.seconds(epoch.train_seconds)}{less}"
     )
 

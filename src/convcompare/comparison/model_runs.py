@@ -72,8 +72,11 @@ class ModelRuns:
         )
 
     def shown(self, figure: str) -> Estimate | None:
-        """The mean of a figure of the epoch that counts, by its name in `Epoch`."""
-        return self.mean(lambda run: float(getattr(run.shown, figure)))
+        """The mean of a figure of the epoch that counts, by its name in `Epoch`.
+
+        None if one of the runs has none.
+        """
+        return self.mean(lambda run: run.figure(figure))
 
     def test_accuracy(self, test_images: int) -> Estimate | None:
         """Over the seeds, or over the test images where there is one run."""

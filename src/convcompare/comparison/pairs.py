@@ -151,5 +151,8 @@ def pair(model: ModelRuns, baseline: ModelRuns) -> Pair:
 
 
 def _settings(run: Run) -> dict[str, Any]:
+    """What changes its figures: after which epochs it was evaluated does not."""
     trial = run.trial
-    return {"dataset": trial.dataset, "data": trial.data, **vars(trial.config)}
+    found = {"dataset": trial.dataset, "data": trial.data, **vars(trial.config)}
+    del found["evaluate"]
+    return found

@@ -6,29 +6,35 @@ from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
 
+from .stats.censored import NEVER
 
-def accuracy_gap(run: Run) -> float:
+
+def accuracy_gap(run: Run) -> float | None:
     """Train minus test accuracy of the epoch that counts, fractions; above zero where it overfits.
 
     Train figures are means over the last pass, as the weights move and with dropout and
-    augmentation on, so that the gap of the final weights is larger. ValueError without an epoch.
+    augmentation on, so that the gap of the final weights is larger. None if that epoch was not
+    evaluated; ValueError without an epoch.
     """
     shown = _shown(run)
-    return shown.train_accuracy - shown.test_accuracy
+    return None if shown.test_accuracy is None else shown.train_accuracy - shown.test_accuracy
 
 
-def loss_gap(run: Run) -> float:
+def loss_gap(run: Run) -> float | None:
     """Test minus train loss of the epoch that counts, in nats; above zero where it overfits."""
     shown = _shown(run)
-    return shown.test_loss - shown.train_loss
+    return None if shown.test_loss is None else shown.test_loss - shown.train_loss
 
 
-def epochs_to(run: Run, accuracy: float) -> int | None:
-    """The first epoch after which the test accuracy was at least `accuracy`; None where never."""
-    for epoch in run.history:
-        if epoch.test_accuracy >= accuracy:
-            return epoch.epoch
-    return None
+def epochs_to(run: Run, accuracy: float) -> float | None:
+    """The first epoch after which the test accuracy was at least `accuracy`, `NEVER` if none.
+
+    None unless every epoch was evaluated: an earlier one may have reached it.
+    """
+    if run.accuracies is None:
+        return None
+    both = zip(run.history, run.accuracies, strict=True)
+    return next((epoch.epoch for epoch, reached in both if reached >= accuracy), NEVER)
 
 
 def gradient_of_run(run: Run, store: RunStore, moment: int) -> float | None:

@@ -54,7 +54,7 @@ def at_chance(run: Run, test_images: int, chance: float) -> bool:
     """
     from scipy.special import bdtrc
 
-    if not run.history:
+    if math.isnan(run.test_accuracy):
         return False
     hits = round(run.test_accuracy * test_images)
     p = float(bdtrc(hits - 1, test_images, chance)) if hits else 1.0
@@ -67,8 +67,9 @@ def not_converged(run: Run) -> bool:
     Under a constant learning rate, the training loss fell by more than 5 % and 0.02 nats in the
     last epoch, and the test loss is more than 5 % below its lowest before: where only the training
     loss falls, the network learns its images by heart, and a test loss that came back from a worse
-    epoch is no progress. A schedule that ends at zero settles the network whether or not it
-    had epochs enough, so that its last epoch shows nothing: never marked.
+    epoch is no progress. Epochs whose test images were not evaluated are passed over. A schedule
+    that ends at zero settles the network whether or not it had epochs enough, so that its last
+    epoch shows nothing: never marked.
     """
     if run.trial.config.schedule != "constant" or len(run.history) < 2:
         return False
@@ -78,10 +79,13 @@ def not_converged(run: Run) -> bool:
 
 
 def _gain(run: Run) -> float:
-    """How far the last epoch brought the test loss below its lowest before, as a share of that."""
+    """How far the last epoch brought the test loss below its lowest before, as a share of that.
+
+    0 if nothing was evaluated before.
+    """
     *earlier, last = [epoch.test_loss for epoch in run.history]
-    lowest = min(earlier)
-    return 1 - last / lowest if lowest > 0 else 0.0
+    lowest = min((loss for loss in earlier if loss is not None), default=0.0)
+    return 1 - last / lowest if lowest > 0 and last is not None else 0.0
 
 
 def marks(run: Run, test_images: int, chance: float, train_images: int = 0) -> list[QualityFlag]:

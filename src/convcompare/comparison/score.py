@@ -8,12 +8,14 @@ variance over seeds of the last epoch alone on CIFAR-10, and 35 % on MNIST
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convcompare.core.config import LAST_EPOCHS
 from convcompare.core.errors import UsageError, did_you_mean, quote
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from convcompare.store.run import Run
 
 LAST = "last"
-EPOCHS = 5
+EPOCHS = LAST_EPOCHS
 """Epochs whose mean is taken where nothing else is asked for."""
 FEWEST = 10
 """Epochs of a training from which on it is taken."""
@@ -56,10 +58,11 @@ class Score:
         return "" if self.epochs == 1 else f"mean test accuracy of the last {self.epochs} epochs"
 
     def of(self, run: Run) -> float:
-        """The score of a run, a fraction; NaN where it has no epoch."""
+        """The score of a run, a fraction; NaN where it has no epoch, or one was not evaluated."""
         if self.epochs == 1 or not run.history:
             return run.test_accuracy
-        return statistics.fmean(epoch.test_accuracy for epoch in run.history[-self.epochs :])
+        found = [epoch.test_accuracy for epoch in run.history[-self.epochs :]]
+        return statistics.fmean(math.nan if one is None else one for one in found)
 
 
 LAST_EPOCH = Score()
@@ -70,7 +73,8 @@ def choose(asked: str | None, configs: Iterable[TrainConfig]) -> Score:
     """The score of a comparison, by what was asked for or by how all its networks are trained.
 
     The mean of the last EPOCHS epochs under a constant learning rate and FEWEST epochs or more, the
-    last epoch otherwise. Raises UsageError where an epoch is selected, or there are fewer epochs.
+    last epoch otherwise. Raises UsageError where an epoch is selected, there are fewer epochs, or
+    fewer that are evaluated.
     """
     trainings = list(configs)
     fewest = min(config.epochs for config in trainings)
@@ -87,5 +91,11 @@ def choose(asked: str | None, configs: Iterable[TrainConfig]) -> Score:
         raise UsageError(
             f"`--score {score}` takes more epochs than the {fewest} of a training",
             f"`--score last`, or mean:{max(1, fewest // 2)}",
+        )
+    if score.epochs > LAST_EPOCHS and any(config.evaluate == "last" for config in trainings):
+        raise UsageError(
+            f"`--score {score}` takes more epochs than the {LAST_EPOCHS} that `--evaluate last` "
+            "measures",
+            f"`--score mean:{LAST_EPOCHS}`, or `--evaluate every`",
         )
     return score

@@ -23,6 +23,11 @@ TRAINING_PASSES = 3
 activations (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio for neural
 networks?")."""
 NonNegative = Annotated[float, AtLeast(0)]
+LAST_EPOCHS = 5
+"""Epochs at the end of a training that ``evaluate`` ``last`` measures on the test images: those
+whose mean is the score of a comparison (`comparison.score`)."""
+OF_EVERY_EPOCH = ("accuracy-area", "convergence", "epochs-to")
+"""Columns and figures of verdicts that are read from the test accuracy after every epoch."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class TrainConfig:
     the class has them, drawn by the seed: fewer of them are a part of more. ``val_fraction`` of the
     training images, of each class alike, are held out: they choose the
     epoch whose figures count where ``select`` is ``best``; else it is the last.
+    ``evaluate`` ``last`` measures the test images after the last `LAST_EPOCHS` epochs alone, and
+    after each that is the best so far where one is selected; it changes no weights.
     ``freeze`` is a regular expression: parameters in whose names it is found do not train. The
     running statistics of BatchNorm are none, and move with every step of the training.
     ``devices`` train one network together, each on its part of every batch: `batch_size` is that of
@@ -71,6 +78,7 @@ class TrainConfig:
     train_images: Count | None = None
     steps: Count | None = None
     freeze: str | None = None
+    evaluate: Literal["every", "last"] = "every"
 
     def replace(self, settings: Mapping[str, str]) -> TrainConfig:
         """This configuration with some fields set from text; UsageError names what is wrong."""
@@ -111,11 +119,10 @@ class TrainConfig:
 
     def identity(self) -> dict[str, Any]:
         """What a trial's id is made of: settings that came later count where they do something."""
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if name not in LATER or value != LATER[name]
-        }
+        does = {name: value for name, value in vars(self).items() if value != LATER.get(name, ...)}
+        if self.epochs <= LAST_EPOCHS:
+            does.pop("evaluate", None)  # they are all of its epochs
+        return does
 
 
 def _check_pattern(pattern: str) -> None:
@@ -137,6 +144,7 @@ LATER: Mapping[str, Any] = {
     "train_images": None,
     "steps": None,
     "freeze": None,
+    "evaluate": "every",
 }
 """Settings that older records do not have, with the value that changes nothing."""
 
@@ -180,9 +188,10 @@ def recipe(name: str) -> TrainConfig:
 def recipe_name(config: TrainConfig) -> str:
     """The recipe that `config` follows, with the settings in which it differs from it.
 
-    Epochs, steps, precision, devices and the size of the images are not part of a recipe's name.
+    Epochs, steps, precision, devices, the size of the images and when the test images are evaluated
+    are not part of a recipe's name.
     """
-    apart = ("epochs", "steps", "precision", "image_size", "devices")
+    apart = ("epochs", "steps", "precision", "image_size", "devices", "evaluate")
     described = {}
     for name, base in RECIPES.items():
         described[name] = [

@@ -95,7 +95,7 @@ def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPl
         notes=(*plan.conditions.notes, f"equal compute: {budget.words}, {_COUNTED[budget.unit]}"),
         score=str(choose(request.score or LAST, configs)),
     )
-    trials = grid(candidates, plan.dataset, request.seeds)
+    trials = grid(candidates, plan.dataset, request.seeds, plan.ended)
     return replace(plan, candidates=candidates, trials=trials, conditions=told)
 
 
@@ -174,7 +174,7 @@ def _step_seconds(candidate: Candidate, plan: ExperimentPlan, reporter: Reporter
 
 def _key(trial: Trial, place: Environment) -> str:
     """Names what the time of a step depends on: the training but its length, and the machine."""
-    config = replace(trial.config, epochs=1, steps=None, lr=1.0)
+    config = replace(trial.config, epochs=1, steps=None, lr=1.0, evaluate="every")
     what = replace(trial, seed=0, config=config, label="").id
     where = (place.processor, place.device, place.threads, place.devices, place.torch)
     return hashlib.sha256(json.dumps([what, *where]).encode()).hexdigest()[:12]

@@ -114,8 +114,9 @@ class TrialCount:
             self._at(event.trial, len(event.history))
         elif isinstance(event, EpochFinished):
             self.running[event.trial.id] = event.trial
-            accuracy = f", test {100 * event.epoch.test_accuracy:.2f} %"
-            self._at(event.trial, event.epoch.epoch, accuracy)
+            accuracy = event.epoch.test_accuracy
+            more = "" if accuracy is None else f", test {100 * accuracy:.2f} %"
+            self._at(event.trial, event.epoch.epoch, more)
         elif isinstance(event, Waiting | WorkerDied):
             self.running.pop(event.trial.id, None)
 

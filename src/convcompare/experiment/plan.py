@@ -45,7 +45,12 @@ class ExperimentPlan:
         """The same with other seeds."""
         from .trial_grid import grid
 
-        return replace(self, trials=grid(self.candidates, self.dataset, seeds))
+        return replace(self, trials=grid(self.candidates, self.dataset, seeds, self.ended))
+
+    @property
+    def ended(self) -> RunStore | None:
+        """The store whose runs answer trials of the same results; None if all are run anew."""
+        return None if self.request.fresh else self.store
 
     def with_seeds_of(self, seeds: Mapping[str, Sequence[int]]) -> ExperimentPlan:
         """The same with these seeds of each network, by its label."""

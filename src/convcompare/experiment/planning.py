@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcompare.comparison.score import LAST, Score, choose
-from convcompare.core.config import Runtime, recipe, recipe_name
+from convcompare.core.config import OF_EVERY_EPOCH, Runtime, recipe, recipe_name
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
 
@@ -41,6 +41,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     configs = [base.replace({**one.settings, **settings}) for one in request.models]
     equal_compute = request.budget is not None or request.match in MATCHES
     score = Score.parse(request.score or LAST) if equal_compute else choose(request.score, configs)
+    _check_evaluated(request, configs)
     reporter.preparing()
     from convcompare.data.channels import spec_with_channels
     from convcompare.data.dataset import Sources
@@ -87,7 +88,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         request=request,
         dataset=dataset,
         candidates=candidates,
-        trials=grid(candidates, dataset, request.seeds),
+        trials=grid(candidates, dataset, request.seeds, None if request.fresh else store),
         conditions=_conditions(dataset, configs, runtime, loading_seconds, notes, score, sizes),
         runtime=runtime,
         store=store,
@@ -98,6 +99,17 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         rate_labels=rate_labels,
     )
     return with_parallel_trials(with_equal_compute(plan, reporter))
+
+
+def _check_evaluated(request: Request, configs: Sequence[TrainConfig]) -> None:
+    """UsageError for figures of every epoch if not every epoch is evaluated."""
+    asked = (*request.columns, *request.verdict_on)
+    named = next((name for name in asked if name.partition("=")[0] in OF_EVERY_EPOCH), None)
+    if named and any(config.evaluate == "last" for config in configs):
+        raise UsageError(
+            f"`--evaluate last` and {quote(named)} cannot be combined",
+            "it is read from the test accuracy after every epoch: `--evaluate every`",
+        )
 
 
 def _uncut_if_whole(config: TrainConfig, images: int) -> TrainConfig:

@@ -30,7 +30,7 @@ CHANNELS_HINT = "3 repeats grey images, 1 averages colour images"
 JOBS_HINT = f"a number from 1 to {MOST_JOBS}, or auto"
 SETTINGS = (
     *("epochs", "batch_size", "lr", "optimizer"),
-    *("image_size", "train_images", "val_fraction", "select", "freeze", "devices"),
+    *("image_size", "train_images", "val_fraction", "select", "evaluate", "freeze", "devices"),
 )
 """The settings of a training (`TrainConfig`) that have an option of their own."""
 
@@ -52,6 +52,8 @@ HELP: Mapping[str, str] = {
     "with commas, each network is trained on each number [default: all].",
     "val_fraction": "Share of the training images to hold out for selection [default: 0].",
     "select": "Epoch whose figures count: last, or best on the images held out [default: last].",
+    "evaluate": "Epochs after which the test images are evaluated: every, or the last 5 (last), "
+    "for long trainings [default: every].",
     "freeze": "Freeze the parameters whose names match this regular expression.",
     "settings": "Any other training setting; may be repeated.",
     "name": "Name of the comparison, for `plot`, `report` and `runs`.",

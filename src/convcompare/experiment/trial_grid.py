@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convcompare.core.errors import UsageError, quote
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from convcompare.core.config import TrainConfig
     from convcompare.data.dataset import Dataset
     from convcompare.models.build import Network
+    from convcompare.store.run_store import RunStore
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,27 @@ def numerics_of(network: Network) -> int:
     return RANDOM_SETUP if network.random_setup else NUMERICS
 
 
-def grid(candidates: Sequence[Candidate], dataset: Dataset, seeds: Iterable[int]) -> list[Trial]:
-    """Every network with every seed, round-robin: drift of the machine hits all of them alike."""
-    return [candidate.trial(dataset, seed) for seed in seeds for candidate in candidates]
+def grid(
+    candidates: Sequence[Candidate],
+    dataset: Dataset,
+    seeds: Iterable[int],
+    ended: RunStore | None,
+) -> list[Trial]:
+    """Every network with every seed, round-robin: drift of the machine hits all of them alike.
+
+    A run in the store `ended` that evaluated every epoch answers a trial that evaluates the last
+    ones; None if trials are run anew.
+    """
+    trials = [candidate.trial(dataset, seed) for seed in seeds for candidate in candidates]
+    return trials if ended is None else [_answered(trial, ended) for trial in trials]
+
+
+def _answered(trial: Trial, store: RunStore) -> Trial:
+    """The trial, or the same one with every epoch evaluated if that alone has ended."""
+    whole = replace(trial, config=replace(trial.config, evaluate="every"))
+    if whole.id == trial.id or store.finished(trial.id) or not store.finished(whole.id):
+        return trial
+    return whole
 
 
 def check_last_batch(candidate: Candidate, dataset: Dataset) -> None:

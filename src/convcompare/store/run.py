@@ -71,16 +71,17 @@ class Epoch:
     """One pass over the training images.
 
     Train figures are means over the batches of the pass, as the weights move (with dropout and
-    augmentation on); test figures are measured after it, those of validation on the training
-    images that were held out, if any were. ``train_seconds`` is the training alone, synchronised;
+    augmentation on); test figures are measured after it, None if the test images were not
+    evaluated then (``evaluate`` ``last``). Those of validation are measured on the training images
+    that were held out, if any were. ``train_seconds`` is the training alone, synchronised;
     evaluation has a clock of its own.
     """
 
     epoch: int
     train_loss: float
     train_accuracy: float
-    test_loss: float
-    test_accuracy: float
+    test_loss: float | None
+    test_accuracy: float | None
     lr: float
     train_seconds: float
     evaluation_seconds: float
@@ -158,10 +159,23 @@ class Run:
             return self.history[-1]
         return best_epoch(self.history)
 
+    def figure(self, name: str) -> float | None:
+        """A figure of the epoch that counts, by its name in `Epoch`; None if not measured."""
+        value = None if self.shown is None else getattr(self.shown, name)
+        return None if value is None else float(value)
+
     @property
     def test_accuracy(self) -> float:
-        """Of the epoch that counts; NaN where there is none."""
-        return self.shown.test_accuracy if self.shown else float("nan")
+        """Of the epoch that counts; NaN where there is none, or it was not evaluated."""
+        accuracy = self.figure("test_accuracy")
+        return float("nan") if accuracy is None else accuracy
+
+    @property
+    def accuracies(self) -> tuple[float, ...] | None:
+        """The test accuracy after each epoch; None unless every epoch was evaluated."""
+        found = [epoch.test_accuracy for epoch in self.history]
+        known = tuple(accuracy for accuracy in found if accuracy is not None)
+        return known if len(known) == len(found) else None
 
     @property
     def passes(self) -> float:

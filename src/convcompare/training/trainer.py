@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convcompare.analysis.peak_memory import images_with_room
-from convcompare.core.config import TrainConfig
+from convcompare.core.config import LAST_EPOCHS, TrainConfig
 from convcompare.core.errors import TrialError
 from convcompare.core.seeding import TrialSeeds
 from convcompare.data.dataset import Augmentation
@@ -170,14 +170,11 @@ class Trainer:
                 loss, accuracy = self._pass()
             self.synchronise()
         trained = time.perf_counter()
-        self.test_logits = self.evaluate(self.test_batches)
-        test_loss, test_accuracy = _figures(self.test_logits, self.test_batches)
-        if not math.isfinite(test_loss):
-            raise Diverged(
-                f"the test loss was {test_loss} after epoch {self.epoch + 1}, step {self.steps}, "
-                f"learning rate {self.lr:.3g}"
-            )
         val_loss, val_accuracy = self._validate()
+        best = self._is_best(val_accuracy)
+        test_loss, test_accuracy = self._test() if best or self._counts() else (None, None)
+        if best and val_accuracy is not None:
+            self._keep(val_accuracy)
         self.epoch += 1
         return Epoch(
             epoch=self.epoch,
@@ -202,17 +199,39 @@ class Trainer:
     def _images_of_the_pass(self) -> int:
         return min(self._steps_left() * self.config.batch_size, len(self.train_batches))
 
+    def _counts(self) -> bool:
+        """Whether the test images are evaluated after this epoch, whatever it came to."""
+        last = -(-self.total // self.steps)
+        return self.config.evaluate == "every" or self.epoch >= last - LAST_EPOCHS
+
+    def _test(self) -> tuple[float, float]:
+        """Loss and accuracy on the test images; Diverged if the loss is not finite."""
+        self.test_logits = self.evaluate(self.test_batches)
+        loss, accuracy = _figures(self.test_logits, self.test_batches)
+        if not math.isfinite(loss):
+            raise Diverged(
+                f"the test loss was {loss} after epoch {self.epoch + 1}, step {self.steps}, "
+                f"learning rate {self.lr:.3g}"
+            )
+        return loss, accuracy
+
     def _validate(self) -> tuple[float | None, float | None]:
-        """Loss and accuracy on the images held out; the best epoch is kept where one is asked."""
+        """Loss and accuracy on the images held out; None where there are none."""
         if self.val_batches is None:
             return None, None
-        loss, accuracy = _figures(self.evaluate(self.val_batches), self.val_batches)
-        beaten = not self.best or accuracy > self.best["val_accuracy"].item()
-        if self.config.select == "best" and beaten:
-            weights = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
-            reached = torch.tensor(accuracy, dtype=torch.float64)
-            self.best = {**weights, "val_accuracy": reached, "test_logits": self.test_logits}
-        return loss, accuracy
+        return _figures(self.evaluate(self.val_batches), self.val_batches)
+
+    def _is_best(self, val_accuracy: float | None) -> bool:
+        """Whether an epoch is to be selected, and this is the best so far."""
+        if self.config.select != "best" or val_accuracy is None:
+            return False
+        return not self.best or val_accuracy > self.best["val_accuracy"].item()
+
+    def _keep(self, val_accuracy: float) -> None:
+        """Keep this epoch as the best so far."""
+        weights = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+        reached = torch.tensor(val_accuracy, dtype=torch.float64)
+        self.best = {**weights, "val_accuracy": reached, "test_logits": self.test_logits}
 
     def _pass(self) -> tuple[float, float]:
         """Train on every image once, with one synchronisation: mean loss and accuracy.

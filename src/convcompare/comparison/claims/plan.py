@@ -10,7 +10,7 @@ from convcompare.store.run import Run
 
 from ..assessment import Assessment
 from ..figures.catalogue import MEASURED, named
-from ..figures.measure import AGAIN
+from ..figures.measure import AGAIN, EVERY_EPOCH
 from ..model_runs import ModelRuns
 from ..study import Study
 from .findings import Finding, Judged, findings
@@ -131,6 +131,7 @@ class _Planner:
         seeds = None if None in sizes else max(size for size in sizes if size is not None)
         recorders = set(_recorders(needs))
         fresh = AGAIN in recorders
+        anew = fresh or EVERY_EPOCH in recorders
         recorded = max(run.trial.config.epochs for label in names for run in self._runs(label))
         later = any(one.lack == "epochs" for _, one in needs)
         epochs = self._published if later else recorded
@@ -138,7 +139,7 @@ class _Planner:
             run
             for label in labels
             if seeds and label in names
-            for run in self._trainings(label, seeds, epochs, fresh)
+            for run in self._trainings(label, seeds, epochs, anew)
         ]
         return ClaimPlan(
             self.study,
@@ -183,12 +184,12 @@ class _Planner:
         own = {row.epochs for row in rows if row.name in self.finding.claim.networks}
         return () if own == {epochs} else ("--epochs", str(epochs))
 
-    def _trainings(self, label: str, seeds: int, epochs: int, fresh: bool) -> list[Training]:
+    def _trainings(self, label: str, seeds: int, epochs: int, anew: bool) -> list[Training]:
         """The runs of a network that are not there: further seeds, or all of them."""
         group = self._group(label)
         run = group.finished[0]
         same = run.trial.config.epochs == epochs
-        first = len(group.finished) if same and not fresh else 0
+        first = len(group.finished) if same and not anew else 0
         trial, each = run.trial, epoch_seconds(group)
         config = replace(trial.config, epochs=epochs)
         key = trial.model, trial.code, trial.data, config

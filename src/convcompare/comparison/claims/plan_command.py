@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from convcompare.core.registry import register
 
-from ..figures.asked import NO_WEIGHTS
+from ..figures.asked import EVALUATE, NO_WEIGHTS, without
 from ..figures.catalogue import MEASURED
 
 REPLACED = (
@@ -25,6 +25,8 @@ def command(recorded: Sequence[str], study: str, seeds: int, options: Sequence[s
     weights need them kept.
     """
     kept = list(_kept(recorded))
+    if EVALUATE in options:
+        kept = list(without(kept, EVALUATE))
     if MEASURED.split()[-1] in options:
         kept = [word for word in kept if word != NO_WEIGHTS]
     return shlex.join(["convcompare", "study", study, "--seeds", str(seeds), *kept, *options])

@@ -9,10 +9,12 @@ from ..comparison import Comparison
 from ..verdict import Verdict
 from . import figure_words
 from .catalogue import MEASURED, named
-from .measure import AGAIN, Measure
+from .measure import AGAIN, EVERY_EPOCH, Measure
 
 NO_WEIGHTS = "--no-weights"
 """The option of runs that damaged images cannot be shown to any more."""
+EVALUATE = EVERY_EPOCH.split()[0]
+"""The option that says after which epochs runs have test figures."""
 
 
 def lines(verdicts: Sequence[Verdict], aligned: bool = True) -> list[str]:
@@ -74,6 +76,8 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
         return "no option records it"
     if measure.epochs > comparison.conditions.epochs:
         command, options = _longer(command, measure.epochs), ""
+    if measure.recorded_by == EVERY_EPOCH:
+        command = without(command, EVALUATE)
     if not command:
         return f"`convcompare compare … {options}` records it"
     added = [word for word in options.split() if word not in command]
@@ -81,7 +85,7 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
         command = [word for word in command if word != NO_WEIGHTS]
         added += [] if _with_weights(comparison) else [AGAIN]
     again = " ".join((shlex.join(["convcompare", *command]), *added))
-    trains = " and trains them again" if AGAIN in added else ""
+    trains = " and trains them again" if AGAIN in added or "every" in added else ""
     return f"`{again}` records it{trains}"
 
 
@@ -92,10 +96,16 @@ def _with_weights(comparison: Comparison) -> bool:
 
 def _longer(command: Sequence[str], epochs: int) -> tuple[str, ...]:
     """The command for so many epochs; that of a study for those of its report."""
-    kept, words = list[str](), iter(command or ("compare", "…"))
+    kept = without(command or ("compare", "…"), "--epochs", "-e")
+    return kept if kept[0] == "study" else (*kept, "--epochs", str(epochs))
+
+
+def without(command: Sequence[str], *names: str) -> tuple[str, ...]:
+    """A command without an option that has a value, by all its names."""
+    kept, words = list[str](), iter(command)
     for word in words:
-        if word in ("--epochs", "-e"):
+        if word in names:
             next(words, None)
-        elif not word.startswith("--epochs="):
+        elif not word.startswith(tuple(f"{name}=" for name in names)):
             kept.append(word)
-    return tuple(kept) if kept[0] == "study" else (*kept, "--epochs", str(epochs))
+    return tuple(kept)

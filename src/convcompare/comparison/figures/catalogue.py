@@ -8,16 +8,13 @@ from collections.abc import Iterable
 from convcompare.core.corruptions import corruption
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
-from convcompare.store.run import Run
-from convcompare.store.run_store import RunStore
 
 from .. import robustness, run_figures
 from ..cost_contrasts import SAME
 from ..quantity import ACCURACY, TRAIN_SECONDS
-from ..stats.censored import NEVER
 from . import quantities as q
 from . import values
-from .measure import Measure
+from .measure import EVERY_EPOCH, Measure
 
 ALIASES = {
     "test-accuracy": "accuracy",
@@ -36,7 +33,7 @@ MEASURES = (
             of_images=values.log_losses),
     Measure("gap", q.GAP, "mean", values.accuracy_gap),
     Measure("loss-gap", q.LOSS_GAP, "mean", values.loss_gap),
-    Measure("accuracy-area", q.AREA, "mean", values.accuracy_area),
+    Measure("accuracy-area", q.AREA, "mean", values.accuracy_area, recorded_by=EVERY_EPOCH),
     Measure("tta-accuracy", q.TTA, "mean", lambda run, _: run.tta_accuracy,
             recorded_by="--set tta=true"),
     Measure("stability", q.STABILITY, "spread", lambda run, _: run.test_accuracy),
@@ -45,7 +42,7 @@ MEASURES = (
     Measure("gradient-fall", q.GRADIENT_FALL, "ratio", values.gradient_fall),
     Measure("gradient-ratio", q.GRADIENT_RATIO, "ratio", values.gradient_ratio),
     Measure("activation-spread", q.UNEVEN, "ratio", values.activation_spread),
-    Measure("convergence", q.CONVERGENCE, "ratio", values.convergence),
+    Measure("convergence", q.CONVERGENCE, "ratio", values.convergence, recorded_by=EVERY_EPOCH),
     Measure("time", TRAIN_SECONDS, "ratio", lambda run, _: run.train_seconds, AS_FAST,
             timed=True),
     Measure("epoch-time", q.EPOCH_TIME, "ratio", lambda run, _: run.epoch_seconds, AS_FAST,
@@ -154,12 +151,14 @@ def _epochs_to(text: str) -> Measure:
             f"invalid value for `epochs-to`: {quote(text)}", "a test accuracy: `epochs-to=0.98`"
         )
 
-    def read(run: Run, _: RunStore) -> float | None:
-        found = run_figures.epochs_to(run, level)
-        return NEVER if found is None else found
-
     quantity = q.epochs(level)
-    return Measure(quantity.name, quantity, "times", read)
+    return Measure(
+        quantity.name,
+        quantity,
+        "times",
+        lambda run, _: run_figures.epochs_to(run, level),
+        recorded_by=EVERY_EPOCH,
+    )
 
 
 def _by_epoch(word: str, text: str) -> Measure:

@@ -24,6 +24,8 @@ Scores = Callable[[Logits, Labels], npt.NDArray[np.float64]]
 """A figure of each image (n,), whose mean is that of a run."""
 AGAIN = "--fresh"
 """The option under which a run records all that this version can record."""
+EVERY_EPOCH = "--evaluate every"
+"""The option under which a run has the test figures of every epoch."""
 
 
 @dataclass(frozen=True)

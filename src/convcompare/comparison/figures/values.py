@@ -30,33 +30,32 @@ CONVERGED = 0.01
 
 def shown(name: str) -> Reader:
     """A figure of the epoch that counts, by its name in `Epoch`."""
-
-    def read(run: Run, _: RunStore) -> float | None:
-        return None if run.shown is None else float(getattr(run.shown, name))
-
-    return read
+    return lambda run, _: run.figure(name)
 
 
 def accuracy_gap(run: Run, _: RunStore) -> float | None:
     """Train minus test accuracy of the final network, both in evaluation mode: a fraction."""
-    if run.train_evaluation is None or run.shown is None:
+    accuracy = run.figure("test_accuracy")
+    if run.train_evaluation is None or accuracy is None:
         return None
-    return run.train_evaluation.accuracy - run.shown.test_accuracy
+    return run.train_evaluation.accuracy - accuracy
 
 
 def loss_gap(run: Run, _: RunStore) -> float | None:
     """Test minus train loss of the final network, both in evaluation mode: nats."""
-    if run.train_evaluation is None or run.shown is None:
+    loss = run.figure("test_loss")
+    if run.train_evaluation is None or loss is None:
         return None
-    return run.shown.test_loss - run.train_evaluation.loss
+    return loss - run.train_evaluation.loss
 
 
 def accuracy_area(run: Run, _: RunStore) -> float | None:
     """The area under the curve of test accuracy by epoch, over its length: a fraction.
 
     That is the mean over the epochs (Guyon et al. 2011, proceedings.mlr.press/v16/guyon11a.html).
+    None unless every epoch was evaluated.
     """
-    return fmean(epoch.test_accuracy for epoch in run.history) if run.history else None
+    return fmean(run.accuracies) if run.accuracies else None
 
 
 def gradient(moment: int) -> Reader:
@@ -133,11 +132,13 @@ def activation_spread(run: Run, store: RunStore) -> float | None:
 
 
 def convergence(run: Run, _: RunStore) -> float | None:
-    """The first epoch after which the test accuracy is within a point of the best of the run."""
-    if not run.history:
+    """The first epoch after which the test accuracy is within a point of the best of the run.
+
+    None unless every epoch was evaluated.
+    """
+    if not run.accuracies:
         return None
-    best = max(epoch.test_accuracy for epoch in run.history)
-    return run_figures.epochs_to(run, best - CONVERGED - ROUNDING)
+    return run_figures.epochs_to(run, max(run.accuracies) - CONVERGED - ROUNDING)
 
 
 def latency(single: bool) -> Reader:

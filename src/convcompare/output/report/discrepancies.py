@@ -68,7 +68,7 @@ def _accuracy(row: StudyRow, group: ModelRuns) -> list[str]:
     runs = group.finished
     if printed is None or not runs or any(_epochs(run) != row.epochs for run in runs):
         return []
-    further = estimates.prediction([run.shown.test_accuracy for run in runs if run.shown])
+    further = estimates.prediction([run.test_accuracy for run in runs])
     if further.low is None or further.high is None or further.low <= printed <= further.high:
         return []
     guessed = ", of a network that the report describes only in part" if row.guessed else ""

@@ -14,10 +14,12 @@ from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.figures import values
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.score import Score
-from convcompare.comparison.stats.estimates import Estimate, over_seeds
+from convcompare.comparison.stats.censored import NEVER
+from convcompare.comparison.stats.estimates import Estimate
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
+from convcompare.store.run import Run
 
 from . import cells
 from .cells import Context, Figure
@@ -240,7 +242,10 @@ def _metric(name: str) -> Figure:
 
 
 def _epochs_to(text: str) -> Figure:
-    """The first epoch that reaches a test accuracy, its mean over the runs that do."""
+    """The first epoch that reaches a test accuracy, its mean over the runs.
+
+    None if one of them never does, or was not evaluated after every epoch.
+    """
     try:
         reached = float(text)
     except ValueError:
@@ -250,12 +255,11 @@ def _epochs_to(text: str) -> Figure:
             f"`epochs-to` cannot be {quote(text)}", "a test accuracy: `epochs-to=0.98`"
         )
 
-    def value(group: ModelRuns, _: Context) -> Estimate | None:
-        found = [run_figures.epochs_to(run, reached) for run in group.finished]
-        epochs = [epoch for epoch in found if epoch is not None]
-        return over_seeds(epochs) if epochs and len(epochs) == len(found) else None
+    def epoch(run: Run) -> float | None:
+        found = run_figures.epochs_to(run, reached)
+        return None if found == NEVER else found
 
     column = Column(
         f"epochs-to-{text}", f"epochs to {reached:g}", show=cells.duration, best="low", priority=3
     )
-    return Figure(column, value)
+    return Figure(column, cells.run_figure(epoch))

@@ -12,6 +12,7 @@ from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.score import Score
 from convcompare.comparison.stats.estimates import LEVEL, Estimate
 from convcompare.core import formatting
+from convcompare.core.config import OF_EVERY_EPOCH
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
@@ -55,6 +56,7 @@ def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[st
     conditions, *told = notes(comparison)
     told = [*(NOTES[name] for name in names if name in NOTES), *told]
     told += uncounted((group.label, group.uncounted) for group in comparison.groups)
+    told += not_evaluated(comparison.groups, names)
     return Table(tuple(columns), rows, (conditions, *told), unranked, doubted, noun="models")
 
 
@@ -63,6 +65,16 @@ def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     return [
         Caution(f"MACs of {label} not counted: {', '.join(names)}")
         for label, names in models if names
+    ]  # fmt: skip
+
+
+def not_evaluated(groups: Sequence[ModelRuns], names: Iterable[str]) -> list[str]:
+    """A sentence for each column of every epoch: of which models not every epoch was evaluated."""
+    lacking = [g.label for g in groups if any(run.accuracies is None for run in g.finished)]
+    asked = [name for name in names if name.partition("=")[0] in OF_EVERY_EPOCH]
+    return [
+        Caution(f"{name} of {', '.join(lacking)} not recorded: trained with `--evaluate last`")
+        for name in asked if lacking
     ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from convcompare.store.run import Run
 from ..end_labels import name_models
 from ..figure import GREY, Drawing, log_axis, panels
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
-from .learning_curves import LEAST, Band, band
+from .learning_curves import LEAST, Band, band, measured, measured_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,13 +82,19 @@ def accuracy_vs_compute(source: Source) -> list[Drawing]:
     """Test accuracy along the training, against its MACs and its seconds, and who is ahead."""
     figure, axes = panels(len(AXES), 2, 3.0, sharey=True)
     bands = {group.label: band(group.finished, "test_accuracy") for group in source.groups}
+    there = {group.label: measured(group.finished, "test_accuracy") for group in source.groups}
     spent = {axis.name: _spent(source, axis) for axis in AXES}
     leads: dict[str, list[Stretch]] = {}
     for one, axis in zip(axes, AXES, strict=True):
         known = spent[axis.name]
         _curves(one, known, bands, source, axis)
         one.set_xlabel(axis.title)
-        leads[axis.name] = ahead({label: (x, bands[label].mean) for label, x in known.items()})
+        leads[axis.name] = ahead(
+            {
+                label: (x[there[label]], bands[label].mean[there[label]])
+                for label, x in known.items()
+            }
+        )
         _strip(one, leads[axis.name], source)
     outer = [np.stack([found.low, found.high], axis=1) for found in bands.values()]
     if ends := of_curves(outer, LEAST["accuracy"]):
@@ -106,7 +112,7 @@ def accuracy_vs_compute(source: Source) -> list[Drawing]:
         "from the lowest to the highest seed. The strip names the model with the highest mean at "
         "each budget; it is no verdict. Under a schedule that falls, a shorter training "
         "would end higher than its curve shows here."
-    )
+    ) + measured_words(source.groups)
     key = "line: mean of the seeds · band: lowest to highest seed · strip: highest mean"
     columns = ("model", "seed", "epoch", *(axis.name for axis in AXES), "test_accuracy")
     rows = list(_rows(source))
@@ -136,8 +142,12 @@ def _curves(
             continue
         about: tuple[About, ...] = ("accuracy", "time") if axis.is_time else ("accuracy",)
         found, look = bands[group.label], source.look(group, *about)
-        axes.plot(x, found.mean, **(look.line() | {"markevery": max(1, len(x) // 12)}))
-        axes.fill_between(x, found.low, found.high, color=look.colour, linewidth=0, alpha=0.18)
+        there = measured(group.finished, "test_accuracy")
+        x, mean = x[there], found.mean[there]
+        axes.plot(x, mean, **(look.line() | {"markevery": max(1, len(x) // 12)}))
+        axes.fill_between(
+            x, found.low[there], found.high[there], color=look.colour, linewidth=0, alpha=0.18
+        )
     if spent:
         axes.set_xscale("log")
         log_axis(axes.xaxis, axis.show)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,18 @@ COLUMNS = (
 )  # fmt: skip
 
 
+MEASURED = (
+    " Test figures are those of the epochs after which the test images were evaluated "
+    "(`--evaluate last`)."
+)
+
+
 @dataclass(frozen=True)
 class Band:
-    """A figure of all seeds of a model by epoch: the mean, the lowest and the highest."""
+    """A figure of all seeds of a model by epoch: the mean, the lowest and the highest.
+
+    NaN after an epoch at which one of the seeds was not measured.
+    """
 
     mean: npt.NDArray[np.float64]
     low: npt.NDArray[np.float64]
@@ -52,8 +61,22 @@ class Band:
 def band(runs: Sequence[Run], figure: str) -> Band:
     """The band of a figure, by its name in `Epoch`; accuracies in per cent."""
     scale = 100 if figure.endswith("accuracy") else 1
-    values = scale * np.array([[getattr(e, figure) for e in run.history] for run in runs])
+    found = [[getattr(epoch, figure) for epoch in run.history] for run in runs]
+    values = scale * np.array(found, dtype=np.float64)  # None becomes NaN
     return Band(values.mean(0), values.min(0), values.max(0))
+
+
+def measured(runs: Sequence[Run], figure: str) -> npt.NDArray[np.bool_]:
+    """After which epochs all runs of a model have a figure, by its name in `Epoch`: (epochs,)."""
+    found = [[getattr(epoch, figure) is not None for epoch in run.history] for run in runs]
+    there: npt.NDArray[np.bool_] = np.logical_and.reduce(found)
+    return there
+
+
+def measured_words(groups: Iterable[ModelRuns]) -> str:
+    """For a caption, that not all epochs were evaluated; empty if they were."""
+    whole = all(run.accuracies is not None for group in groups for run in group.finished)
+    return "" if whole else MEASURED
 
 
 def _terminal(source: Source, width: int, what: str) -> str:
@@ -87,7 +110,7 @@ def learning_curves(source: Source) -> list[Drawing]:
         "the epoch, as the weights move; test figures are measured after it. "
         "The band reaches from the lowest to the highest seed. A curve that leaves the axis has an "
         "arrow and its farthest value."
-    )
+    ) + measured_words(groups)
     key = f"{PALE} · {KEY}"
     return [
         Drawing("learning-curves", figure, caption, COLUMNS, list(_rows(source)), _alt(source), key)
@@ -122,7 +145,7 @@ def _together(source: Source, what: str) -> Drawing:
     caption = (
         f"{what.capitalize()} of all models by epoch. The band reaches from the lowest to the "
         "highest seed. A curve that leaves the axis has an arrow and its farthest value."
-    )
+    ) + measured_words(source.groups)
     shown = PALE if len(parts) == 2 else "test figures (for train see learning-curves)"
     return Drawing(
         what, figure, caption, COLUMNS, list(_rows(source)), _alt(source), f"{shown} · {KEY}"
@@ -136,15 +159,15 @@ def _draw(
     look: ModelStyle,
     parts: Sequence[str] = ("train", "test"),
 ) -> None:
-    epochs = _passes(runs)
     for part in parts:
-        values = band(runs, f"{part}_{what}")
+        values, there = band(runs, f"{part}_{what}"), measured(runs, f"{part}_{what}")
+        epochs = np.array(_passes(runs))[there]
         style: dict[str, Any] = look.line() | {"markevery": max(1, len(epochs) // 12)}
         if part == "train":
             style |= {"alpha": 0.4, "marker": "" if len(epochs) > 1 else "x", "linewidth": 1.0}
-        axes.plot(epochs, values.mean, **style)
+        axes.plot(epochs, values.mean[there], **style)
         axes.fill_between(
-            epochs, values.low, values.high, color=look.colour, linewidth=0,
+            epochs, values.low[there], values.high[there], color=look.colour, linewidth=0,
             alpha=0.18 if part == "test" else 0.08,
         )  # fmt: skip
     count_axis(axes)
@@ -156,9 +179,13 @@ def _passes(runs: Sequence[Run]) -> list[float]:
 
 
 def _reach(group: ModelRuns, what: str, parts: Sequence[str]) -> npt.NDArray[np.float64]:
-    """The lowest and the highest of what is drawn of a model, by epoch: (epochs, 2)."""
+    """The lowest and the highest of what is drawn of a model, by epoch: (epochs, 2).
+
+    NaN where nothing is.
+    """
     bands = [band(group.finished, f"{part}_{what}") for part in parts]
-    low, high = np.min([b.low for b in bands], axis=0), np.max([b.high for b in bands], axis=0)
+    low = np.fmin.reduce([one.low for one in bands])
+    high = np.fmax.reduce([one.high for one in bands])
     return np.stack([low, high], axis=1)
 
 
