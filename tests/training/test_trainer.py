@@ -138,6 +138,34 @@ def test_an_evaluation_batch_is_what_memory_has_room_for(
         assert job.evaluation_batch == size, room
 
 
+@pytest.mark.parametrize(
+    ("precision", "room", "sizes"),
+    [
+        ("fp32", 500, [500, 500, 135]),
+        ("fp32", 499, [250, 250, 250, 250, 135]),
+        ("fp32", 128, [125] * 8 + [68, 67]),
+        ("fp32", 1, [72, 72, 72, 71, 71, 71, 71] * 2 + [68, 67]),
+        ("bf16", 1, [500, 500, 135]),
+    ],
+)
+def test_a_processor_evaluates_in_parts_that_its_memory_keeps(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, precision: str, room: int, sizes: list[int]
+) -> None:
+    """Equal ones of 64 images or more; an image takes 8000 bytes, as above, `room` is in images."""
+    monkeypatch.setattr("convcompare.analysis.peak_memory.REUSED_MEMORY", room * 8000)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 1000), nn.ReLU(), nn.Linear(1000, 4))
+    job = trainer(tiny, model, precision=precision)
+    rows = torch.arange(1135) % len(tiny.test)
+    many = copy.copy(job.test_batches)
+    many.images, many.labels = many.images[rows], many.labels[rows]
+    seen: list[int] = []
+    job.evaluate(job.test_batches)
+    model.register_forward_pre_hook(lambda _, images: seen.append(len(images[0])))
+    logits = job.evaluate(many)
+    assert seen == sizes
+    torch.testing.assert_close(logits[: len(tiny.test)], job.evaluate(job.test_batches))
+
+
 SETTINGS = [
     {"optimizer": "adam"},
     {"optimizer": "adamw", "weight_decay": 0.05, "schedule": "one-cycle", "augment": "true"},

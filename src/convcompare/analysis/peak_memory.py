@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,11 @@ from convcompare.models.interface import copied
 
 EVALUATION_MEMORY = 2**30
 """Bytes that a forward pass of an evaluation batch may take; one that needs more is smaller."""
+REUSED_MEMORY = 2**25
+"""Bytes of a pass that the C library keeps for the next one: it gives larger blocks back to the
+system, and each pass then waits for fresh pages."""
+FEWEST = 64
+"""Images of the smallest part of a batch: with 10, on two threads, logits were other bits."""
 
 
 def bytes_of(tensors: Iterable[Tensor]) -> int:
@@ -47,16 +53,33 @@ def _peak_on_cpu(step: Callable[[], object]) -> int:
     return peak
 
 
-def images_with_room(model: nn.Module, few: Tensor, most: int) -> int:
-    """How many images may go through `model` at once, by the memory that a `few` take, (n, …).
+def memory_of_pass(model: nn.Module, few: Tensor) -> float:
+    """Bytes per image that a forward pass of a `few` takes, (n, …): the same on every machine.
 
-    `most`, or the largest power of two whose pass stays within EVALUATION_MEMORY: the same on every
-    machine. On a device that does not say what it gives out, by the memory of a copy on the CPU.
+    On a device that does not say what it gives out, those of a copy on the CPU.
     """
     peak = peak_of(functools.partial(model, few), few.device)
     if peak is None:
         with torch.inference_mode(False):
             replica = copied(model).cpu()
         peak = _peak_on_cpu(functools.partial(replica, few.cpu()))
-    room = max(1, EVALUATION_MEMORY * len(few) // max(1, peak))
+    return max(1, peak) / len(few)
+
+
+def images_with_room(each: float, most: int) -> int:
+    """How many images of `each` bytes may go through a network at once.
+
+    `most`, or the largest power of two whose pass stays within EVALUATION_MEMORY.
+    """
+    room = max(1, int(EVALUATION_MEMORY / each))
     return most if room >= most else 1 << room.bit_length() - 1
+
+
+def reused_parts(batch: Tensor, each: float) -> Sequence[Tensor]:
+    """A batch in equal parts whose passes stay within REUSED_MEMORY, none of fewer than FEWEST.
+
+    The logits of the parts are those of the batch, bit by bit, where this was tried
+    (`trainer.EVALUATION_BATCH`). `each` is the memory of an image.
+    """
+    wanted = math.ceil(len(batch) * each / REUSED_MEMORY)
+    return batch.tensor_split(max(1, min(wanted, len(batch) // FEWEST)))

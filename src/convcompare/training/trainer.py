@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convcompare.analysis.peak_memory import images_with_room
+from convcompare.analysis.peak_memory import images_with_room, memory_of_pass, reused_parts
 from convcompare.core.config import LAST_EPOCHS, TrainConfig
 from convcompare.core.errors import TrialError
 from convcompare.core.seeding import TrialSeeds
@@ -41,7 +41,14 @@ from .progress import StepProgress
 from .state import restore, state_of
 
 EVALUATION_BATCH = 500
-"""Images that are evaluated at once, where memory has room for them."""
+"""Images that are evaluated at once, where memory has room for them.
+
+On a CPU in fp32 they go through the network in equal parts of about 32 MiB of activations and at
+least 64 images. On an AMD EPYC with AVX2 (torch 2.13) the logits are the same bits, on 1, 2 and 4
+threads. The processor time of an evaluation relative to undivided batches, on one thread, 28×28
+images, medians of 4 rounds in turn: `simple` 0.64, ``cnn:depth=4`` 0.90, `residual` 0.65; `fcn` is
+not divided. bf16 was not measured, since this processor emulates it.
+"""
 TRAIN_IMAGES = 10_000
 """Training images, at most, on which the final network is evaluated: as dear as a test epoch."""
 FEW = 16
@@ -94,6 +101,8 @@ class Trainer:
         self.progress = StepProgress(steps=self._steps_left())
         self.evaluation_batch: int | None = None
         """Images of an evaluation batch, known from the first one on."""
+        self.image_memory = 0.0
+        """Bytes that each of them takes, known from then on, too."""
         self.test_logits = torch.empty(0)
         self.best: dict[str, Tensor] = {}
         """Of the epoch that is best on the images held out, where one is selected: its accuracy,
@@ -122,10 +131,10 @@ class Trainer:
         self.model.eval()
         with torch.inference_mode(), self.autocast():
             if self.evaluation_batch is None:
-                few = batches.first(FEW)
-                self.evaluation_batch = images_with_room(self.model, few, EVALUATION_BATCH)
+                self.image_memory = memory_of_pass(self.model, batches.first(FEW))
+                self.evaluation_batch = images_with_room(self.image_memory, EVALUATION_BATCH)
             steps = batches.in_order(self.evaluation_batch)
-            logits = [self._look(x, allowed) for x, _ in steps]
+            logits = [self._look(part, allowed) for x, _ in steps for part in self._parts(x)]
         return self.devices.all_gather(torch.cat(logits), len(batches)).cpu()
 
     def tta_accuracy(self) -> float:
@@ -142,6 +151,12 @@ class Trainer:
     def held_out_logits(self) -> Tensor | None:
         """The final network's logits of the training images held out; None where there are none."""
         return None if self.val_batches is None else self.evaluate(self.val_batches)
+
+    def _parts(self, images: Tensor) -> Sequence[Tensor]:
+        """An evaluation batch as it goes through the network; see EVALUATION_BATCH."""
+        if self.device.type == "cpu" and self.config.precision == "fp32":
+            return reused_parts(images, self.image_memory)
+        return (images,)
 
     def _look(self, images: Tensor, allowed: Augmentation) -> Tensor:
         seen = views(images, allowed)
