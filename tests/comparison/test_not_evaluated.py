@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from convcompare.comparison import run_figures
+from convcompare.comparison.claims import plan_command
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.figures.asked import recording_command
 from convcompare.comparison.figures.catalogue import MEASURES, named
@@ -65,16 +66,26 @@ def test_the_names_of_these_figures_are_known_to_the_options() -> None:
 @pytest.mark.parametrize(
     ("command", "again"),
     [
-        ("compare fcn -e 10 --evaluate last", "compare fcn -e 10 --evaluate every"),
-        ("compare --evaluate=last fcn", "compare fcn --evaluate every"),
-        ("compare fcn --set evaluate=last", "compare fcn --set evaluate=last --evaluate every"),
+        ("compare fcn -e 10 --evaluate last", "compare fcn -e 10"),
+        ("compare --evaluate=last fcn", "compare fcn"),
+        ("compare fcn --set evaluate=last --set tta=true", "compare fcn --set tta=true"),
+        ("study mnist --set=evaluate=last -s 3", "study mnist -s 3"),
+        ("", "compare … --evaluate every"),
     ],
 )
 def test_the_command_that_records_them(command: str, again: str) -> None:
     groups = group_runs(["fcn"], [PART], [False])
     found = Comparison(CONDITIONS, tuple(groups), command=tuple(command.split()))
     said = recording_command(found, named("convergence"))
-    assert said == f"`convcompare {again}` records it and trains them again"
+    assert said.removesuffix(" and trains them again") == f"`convcompare {again}` records it"
+
+
+def test_the_plan_of_a_study_has_a_command_that_the_study_takes() -> None:
+    recorded = ("study", "mnist", "--seeds", "3", "--set", "evaluate=last", "--threads", "1")
+    again = plan_command.command(recorded, "mnist", 5, ("--evaluate", "every", "--skip", "fcn"))
+    assert again == "convcompare study mnist --seeds 5 --threads 1 --skip fcn"
+    more = plan_command.command(recorded, "mnist", 5, ())
+    assert more == "convcompare study mnist --seeds 5 --set evaluate=last --threads 1"
 
 
 def test_a_score_reads_evaluated_epochs_alone() -> None:

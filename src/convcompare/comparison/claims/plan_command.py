@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from convcompare.core.registry import register
 
-from ..figures.asked import EVALUATE, NO_WEIGHTS, without
+from ..figures.asked import NO_WEIGHTS, of_every_epoch
 from ..figures.catalogue import MEASURED
+from ..figures.measure import EVERY_EPOCH
 
 REPLACED = (
     *("--seeds", "-s", "--epochs", "-e", "--skip"),
@@ -25,8 +26,10 @@ def command(recorded: Sequence[str], study: str, seeds: int, options: Sequence[s
     weights need them kept.
     """
     kept = list(_kept(recorded))
-    if EVALUATE in options:
-        kept = list(without(kept, EVALUATE))
+    anew = EVERY_EPOCH.split()
+    if {*anew} <= {*options}:
+        kept = list(of_every_epoch(kept))
+        options = [word for word in options if word not in anew]
     if MEASURED.split()[-1] in options:
         kept = [word for word in kept if word != NO_WEIGHTS]
     return shlex.join(["convcompare", "study", study, "--seeds", str(seeds), *kept, *options])

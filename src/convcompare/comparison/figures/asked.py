@@ -13,8 +13,6 @@ from .measure import AGAIN, EVERY_EPOCH, Measure
 
 NO_WEIGHTS = "--no-weights"
 """The option of runs that damaged images cannot be shown to any more."""
-EVALUATE = EVERY_EPOCH.split()[0]
-"""The option that says after which epochs runs have test figures."""
 
 
 def lines(verdicts: Sequence[Verdict], aligned: bool = True) -> list[str]:
@@ -76,16 +74,17 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
         return "no option records it"
     if measure.epochs > comparison.conditions.epochs:
         command, options = _longer(command, measure.epochs), ""
-    if measure.recorded_by == EVERY_EPOCH:
-        command = without(command, EVALUATE)
     if not command:
         return f"`convcompare compare … {options}` records it"
+    if options == EVERY_EPOCH:
+        command, options = of_every_epoch(command), ""
     added = [word for word in options.split() if word not in command]
     if measure.recorded_by == MEASURED:
         command = [word for word in command if word != NO_WEIGHTS]
         added += [] if _with_weights(comparison) else [AGAIN]
     again = " ".join((shlex.join(["convcompare", *command]), *added))
-    trains = " and trains them again" if AGAIN in added or "every" in added else ""
+    anew = AGAIN in added or measure.recorded_by == EVERY_EPOCH
+    trains = " and trains them again" if anew else ""
     return f"`{again}` records it{trains}"
 
 
@@ -96,11 +95,23 @@ def _with_weights(comparison: Comparison) -> bool:
 
 def _longer(command: Sequence[str], epochs: int) -> tuple[str, ...]:
     """The command for so many epochs; that of a study for those of its report."""
-    kept = without(command or ("compare", "…"), "--epochs", "-e")
+    kept = _without(command or ("compare", "…"), "--epochs", "-e")
     return kept if kept[0] == "study" else (*kept, "--epochs", str(epochs))
 
 
-def without(command: Sequence[str], *names: str) -> tuple[str, ...]:
+def of_every_epoch(command: Sequence[str]) -> tuple[str, ...]:
+    """A command that evaluates every epoch, as is the default: without what says otherwise."""
+    kept = _without(command, EVERY_EPOCH.split()[0])
+    settings = [i for i, word in enumerate(kept[1:], start=1) if word.startswith("evaluate=")]
+    named = {place for i in settings if kept[i - 1] == "--set" for place in (i - 1, i)}
+    return tuple(
+        word
+        for i, word in enumerate(kept)
+        if i not in named and not word.startswith("--set=evaluate=")
+    )
+
+
+def _without(command: Sequence[str], *names: str) -> tuple[str, ...]:
     """A command without an option that has a value, by all its names."""
     kept, words = list[str](), iter(command)
     for word in words:
