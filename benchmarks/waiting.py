@@ -80,8 +80,8 @@ def stored_runs(count: int = 1000, rounds: int = 7) -> dict[str, Any]:
     return {**found, "runs": count, "n": rounds}
 
 
-def fill(folder: Path, count: int) -> None:
-    """A store of one comparison of made-up runs, with their test logits."""
+def fill(folder: Path, count: int, seeds: int = SEEDS) -> None:
+    """A store of one comparison of made-up runs, with their test logits; so many of a network."""
     import numpy as np
 
     store, draw = RunStore(folder), np.random.default_rng(0)
@@ -90,8 +90,8 @@ def fill(folder: Path, count: int) -> None:
     environment = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
     runs = []
     for number in range(count):
-        model = f"fcn:hidden={8 + number // SEEDS}"
-        trial = Trial(model, "made-up", "ab" * 32, number % SEEDS, TrainConfig(), label=model)
+        model = f"fcn:hidden={8 + number // seeds}"
+        trial = Trial(model, "made-up", "ab" * 32, number % seeds, TrainConfig(), label=model)
         accuracy = float(0.9 + draw.normal() / 100)
         epochs = tuple(Epoch(k, 0.2, 0.9, 0.3, accuracy, 1e-3, 1.5, 0.1) for k in range(1, 11))
         cost = Cost(10_000, 10_000, train_seconds=15.0)

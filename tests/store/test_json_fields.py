@@ -69,6 +69,7 @@ def test_defaults_stand_for_missing_fields_and_unknown_ones_are_ignored() -> Non
         "elsewhere": 1,
     }
     assert from_record(Whole, record) == Whole(3, 0.5, Part(1.5))
+    assert list(vars(from_record(Whole, record))) == list(vars(Whole(3, 0.5, Part(1.5))))
 
 
 def test_an_int_stays_an_int_and_nan_stays_nan() -> None:

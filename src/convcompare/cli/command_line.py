@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -53,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     if signals.stop.number:  # nothing is left to do, and nothing of it may be interrupted
         _say_stopped()
         signals.leave(signals.stop.number)
+    gc.freeze()  # the end of the process frees all: nothing is searched for cycles before
     sys.exit(code)
 
 

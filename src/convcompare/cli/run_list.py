@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from convcompare.core import formatting
+from convcompare.core.memory import without_collection
 from convcompare.output.tables.table import Column, Table
 
 if TYPE_CHECKING:
@@ -77,9 +78,10 @@ def run_table(rows: Sequence[Mapping[str, Any]], whole: bool, notes: bool) -> Ta
 def listed(store: RunStore) -> list[dict[str, Any]]:
     """Every run of a store as a row, in the order in which they ended; damaged ones are noted."""
     rows = []
-    for run_id in store.ids():
-        with store.noting():
-            rows.append(_row(store, run_id))
+    with without_collection():
+        for run_id in store.ids():
+            with store.noting():
+                rows.append(_row(store, run_id))
     rows.sort(key=lambda row: (row["ended"] or "~", row["id"]))
     versions: dict[str, set[str | None]] = {}
     for row in rows:

@@ -174,10 +174,7 @@ class Comparison:
         """
         groups, unfinished, missing = [], [], []
         for model in record["models"]:
-            outcomes: dict[str, Run | None] = {}
-            for run_id in model["trials"]:
-                with store.noting():
-                    outcomes[run_id] = store.sound_outcome(run_id)
+            outcomes = store.sound_outcomes(model["trials"])
             groups.append(ModelRuns(model["model"], tuple(run for run in outcomes.values() if run)))
             without = [(model["model"], run_id) for run_id, run in outcomes.items() if not run]
             unfinished += [one for one in without if store.begun(one[1])]

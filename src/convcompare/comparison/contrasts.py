@@ -16,7 +16,7 @@ from .comparison import Comparison
 from .pair_tests import PairTests, shared_by
 from .pairs import Pair, pairs
 from .quantity import ACCURACY
-from .stats import estimates, paired, power
+from .stats import estimates, power
 from .stats.estimates import Levels, bonferroni
 from .stats.paired import PairedTest, Spread
 from .stats.sequential import Look, hopeless
@@ -87,9 +87,9 @@ def contrasts(
             p_equivalence=p_equivalence[i],
             left_out=pair.left_out(),
             p_paired=made[i].p_paired,
-            p_flip=paired.sign_flip(pair.differences) if pair.seeds > 1 else None,
             joint=made[i].at(level(len(allowed) + others)),
             spreads=made[i].spreads,
+            differences=tuple(pair.differences),
         )
         verdict = _decided(tested, pair, made[i], level(1))
         if look and at_end and margin and not verdict.settled:

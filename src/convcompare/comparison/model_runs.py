@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from convcompare.store.json_fields import to_record
@@ -26,7 +27,7 @@ class ModelRuns:
     doubted: frozenset[str] = frozenset()
     """Which figures marks of its runs make not comparable: ``accuracy``, ``time``."""
 
-    @property
+    @cached_property
     def finished(self) -> tuple[Run, ...]:
         """The runs whose figures count: those that ended well."""
         return tuple(run for run in self.runs if run.status == "finished" and run.history)

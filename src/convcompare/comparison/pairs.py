@@ -6,10 +6,9 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from convcompare.core.errors import UsageError, did_you_mean, quote
-from convcompare.store.run import Run
+from convcompare.store.run import Run, Settings
 
 from .comparison import Comparison
 from .model_runs import ModelRuns
@@ -55,7 +54,7 @@ class Pair:
         """Why the accuracies of the two cannot be compared; None where they can."""
         if not self.runs:
             return self._nothing_in_common()
-        differing = self._differing(_settings)
+        differing = self._differing(lambda run: run.trial.settings)
         for name in self.tuned:
             differing.pop(name, None)
         if not differing:
@@ -68,14 +67,7 @@ class Pair:
         """Why the times of the two cannot be compared; None where they can."""
         if self.refusal:
             return self.refusal
-        differing = self._differing(
-            lambda run: {
-                "processor": run.timed_in.processor,
-                "device": run.timed_in.device,
-                "threads": run.timed_in.most_threads,
-                "devices": run.timed_in.devices,
-            }
-        )
+        differing = self._differing(_place)
         shared, stopped = self._with_a_run(disturbed), self._with_a_run(was_stopped)
         if not differing and not shared and not stopped:
             return None
@@ -92,12 +84,13 @@ class Pair:
                 return Refusal("no run", (group.label,))
         return Refusal("no common seed")
 
-    def _differing(self, settings: Callable[[Run], dict[str, Any]]) -> dict[str, Differing]:
+    def _differing(self, settings: Callable[[Run], Settings]) -> dict[str, Differing]:
         """The settings that are not the same in all runs, by name."""
-        sides = [[settings(run) for run in side] for side in zip(*self.runs, strict=True)]
+        distinct = [dict.fromkeys(map(settings, side)) for side in zip(*self.runs, strict=True)]
+        sides = [list(map(dict, side)) for side in distinct]
         found = {}
         for name in sides[0][0]:
-            model, baseline = (tuple(dict.fromkeys(str(one[name]) for one in s)) for s in sides)
+            model, baseline = (tuple(dict.fromkeys(one[name] for one in side)) for side in sides)
             if len({*model, *baseline}) > 1:
                 found[name] = Differing(name, model, baseline)
         return found
@@ -150,9 +143,12 @@ def pair(model: ModelRuns, baseline: ModelRuns) -> Pair:
     return Pair(model, baseline, tuple(sorted(runs, key=lambda both: both[0].trial.seed)))
 
 
-def _settings(run: Run) -> dict[str, Any]:
-    """What changes its figures: after which epochs it was evaluated does not."""
-    trial = run.trial
-    found = {"dataset": trial.dataset, "data": trial.data, **vars(trial.config)}
-    del found["evaluate"]
-    return found
+def _place(run: Run) -> Settings:
+    """Where its times were measured."""
+    place = run.timed_in
+    return (
+        ("processor", place.processor),
+        ("device", place.device),
+        ("threads", str(place.most_threads)),
+        ("devices", str(place.devices)),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,11 +116,11 @@ def _of_time(run: Run) -> Iterator[QualityFlag]:
     again = "the same command measures it again" if run.timing else "`--fresh`"
     hint = f"its time is not that of the network: {again}"
     if disturbed(run):
-        share = f"{100 * (waiting_share(run) or 0):.0f} %"
+        share = f"{100 * (run.waiting_share or 0):.0f} %"
         text = f"shared the machine: {share} of its threads' time was spent waiting"
         yield QualityFlag("shared", text, f"{hint}, alone")
     if was_stopped(run):
-        share = f"{100 * (stopped_share(run) or 0):.0f} %"
+        share = f"{100 * (run.stopped_share or 0):.0f} %"
         text = f"was stopped: its process stood still in {share} of the time of its training"
         yield QualityFlag("stopped", text, hint)
 
@@ -142,48 +142,17 @@ def _hint_at_chance(run: Run, train_images: int) -> str:
 
 def disturbed(run: Run) -> bool:
     """Whether the time of a training is not to trust, because other programs shared the machine."""
-    share = waiting_share(run)
+    share = run.waiting_share
     return share is not None and share > SHARED
-
-
-def waiting_share(run: Run) -> float | None:
-    """The share of the timed training in which threads waited for a core; None where not known.
-
-    Of one of several at a time that of its timing afterwards; they wait for each other.
-    """
-    if run.timing:
-        return run.timing.waited
-    if run.jobs > 1:
-        return None
-    return _share([epoch.waited_seconds for epoch in run.history], run, run.environment.threads)
 
 
 def was_stopped(run: Run) -> bool:
     """Whether the time of a training is not to trust, because its process stood still in it."""
-    share = stopped_share(run)
+    share = run.stopped_share
     if share is None or share <= SHARED:
         return False
     seconds = sum(epoch.stopped_seconds or 0.0 for epoch in run.history)
     return run.timing is not None or seconds > LEAST_STOPPED
-
-
-def stopped_share(run: Run) -> float | None:
-    """The share of the timed training in which the process stood still; None where not known.
-
-    Of one of several at a time that of its timing afterwards.
-    """
-    if run.timing:
-        return run.timing.stopped
-    if run.jobs > 1:
-        return None
-    return _share([epoch.stopped_seconds for epoch in run.history], run)
-
-
-def _share(lost: Sequence[float | None], run: Run, threads: int = 1) -> float | None:
-    """The sum of `lost`, seconds of each epoch, over the time of so many threads."""
-    seconds = sum(epoch.train_seconds for epoch in run.history) * threads
-    known = [one for one in lost if one is not None]
-    return sum(known) / seconds if seconds and len(known) == len(lost) else None
 
 
 def learnt(comparison: Comparison, dead: Collection[str]) -> Comparison:

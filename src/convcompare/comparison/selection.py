@@ -109,10 +109,7 @@ def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> C
                 raise _unknown(store, name, len(found), [*known, *_labels(trials.values())])
         chosen |= found
     _check_alike(list(chosen.values()))
-    outcomes: dict[str, Run | None] = {}
-    for run_id in chosen:
-        with store.noting():
-            outcomes[run_id] = store.sound_outcome(run_id)
+    outcomes = store.sound_outcomes(chosen)
     by_label: dict[str, list[Run]] = {}
     for run_id, run in outcomes.items():
         if run is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from .quantity import Quantity
@@ -73,7 +74,8 @@ class Verdict:
     power, ``detectable_doubled`` what twice as many do; both are None for one seed and where the
     relation is clear, and 0 where all seeds show the same difference. ``values`` are the figures of
     the model and the baseline themselves, for those that are shown by their values. ``p_paired``
-    and ``p_flip`` are those of the plain paired t-test and of sign flips, which decide nothing.
+    is that of the plain paired t-test and decides nothing, nor does `p_flip`, that of sign flips of
+    the ``differences`` by seed.
     ``stopped_before`` is the seeds of the last look of a schedule, where more seeds up to there
     would hardly decide the contrast. ``joint`` is the estimate with the interval of level alpha
     over `family`: those of a family cover all their values together with 95 %, so that sizes can be
@@ -100,10 +102,17 @@ class Verdict:
     left_out: tuple[LeftOut, ...] = ()
     values: tuple[float, float] | None = None
     p_paired: float | None = None
-    p_flip: float | None = None
     stopped_before: int | None = None
     joint: Estimate | None = None
     spreads: tuple[Spread, ...] = ()
+    differences: tuple[float, ...] = ()
+
+    @cached_property
+    def p_flip(self) -> float | None:
+        """The p-value of sign flips of the differences; None of one seed, or if there are none."""
+        from .stats import paired
+
+        return paired.sign_flip(self.differences) if len(self.differences) > 1 else None
 
     @property
     def differs(self) -> bool:
@@ -141,6 +150,7 @@ def turned(verdict: Verdict) -> Verdict:
         effect_size=None if verdict.effect_size is None else -verdict.effect_size,
         refusal=refusal,
         values=verdict.values and (verdict.values[1], verdict.values[0]),
+        differences=tuple(-one for one in verdict.differences),
     )
 
 

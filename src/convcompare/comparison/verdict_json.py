@@ -29,6 +29,11 @@ COST_DECIDED: Mapping[Relation, str] = {
 """How a contrast in time ended."""
 
 
+def contrast_decided(verdict: Verdict) -> str:
+    """How a contrast in accuracy ended, in a word for programs."""
+    return AS_TRAINED if verdict.n == 1 and verdict.differs else DECIDED[verdict.relation]
+
+
 def contrast_json(verdict: Verdict) -> dict[str, Any]:
     """What the JSON object has of a contrast in accuracy, under ``contrasts``."""
     estimate = verdict.estimate
@@ -37,7 +42,7 @@ def contrast_json(verdict: Verdict) -> dict[str, Any]:
         "model": verdict.model,
         "baseline": verdict.baseline,
         "verdict": verdicts.words(verdict),
-        "decided": AS_TRAINED if verdict.n == 1 and verdict.differs else DECIDED[verdict.relation],
+        "decided": contrast_decided(verdict),
         "n": verdict.n,
         "difference": estimate.value if estimate else None,
         "low": low,

@@ -84,13 +84,16 @@ class Disk:
         """The bytes of a regular file; OSError where it is none or longer than `limit`."""
         # a pipe that stands in place of the file must not make us wait for who writes into it
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            state = os.fstat(file.fileno())
+        try:
+            state = os.fstat(descriptor)
             if not stat.S_ISREG(state.st_mode):
                 raise OSError(errno.EINVAL, "it is not a regular file")
             if state.st_size > limit:
                 raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes")
-            return file.read(state.st_size + 1)  # so many are allocated
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read(state.st_size + 1)  # so many are allocated
+        finally:
+            os.close(descriptor)
 
     def sha256(self, path: Path) -> str:
         """The digest of a file, however large, in little memory."""
@@ -161,11 +164,20 @@ def sha256(path: Path) -> str:
         return disk.sha256(path)
 
 
+def is_larger(path: Path, limit: int) -> bool:
+    """Whether there is a regular file of more than `limit` bytes."""
+    try:
+        state = path.stat()
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(state.st_mode) and state.st_size > limit
+
+
 def exists(path: Path) -> bool:
     """Whether anything has that name, be it a file or not."""
     with _explained("look at", path):
         try:
-            path.lstat()
+            os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except ValueError:  # a name with a zero byte
@@ -339,11 +351,20 @@ def _abandoned(path: Path) -> bool:
         return False
 
 
-@contextmanager
-def _explained(action: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        hint = "check the path, its permissions and the free space, or choose another `--store`"
-        raise StoreError(f"cannot {action} {quote(path, 300)}: {reason}", hint) from error
+class _explained:
+    """Within it an error of the system is told as one of the store."""
+
+    __slots__ = ("action", "path")
+
+    def __init__(self, action: str, path: Path) -> None:
+        self.action, self.path = action, path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            reason = error.strerror or type(error).__name__
+            hint = "check the path, its permissions and the free space, or choose another `--store`"
+            what = f"cannot {self.action} {quote(self.path, 300)}: {reason}"
+            raise StoreError(what, hint) from error

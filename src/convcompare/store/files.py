@@ -108,6 +108,14 @@ class Folder(Files):
 
     def content(self, path: Path, limit: int = atomic_files.LARGEST) -> bytes:
         """The bytes of a regular file."""
+        try:
+            return atomic_files.read(path, limit)
+        except (StoreError, ValueError):  # a name with a zero byte
+            self._check(path, limit)
+            raise
+
+    def _check(self, path: Path, limit: int) -> None:
+        """Damaged if what has this name is no file of at most `limit` bytes."""
         if not atomic_files.exists(path):
             raise self.damaged(path, "it is missing")
         if path.is_dir():
@@ -116,12 +124,10 @@ class Folder(Files):
             raise self.damaged(path, "it is not a regular file")
         if path.stat().st_size > limit:
             raise self.damaged(path, "it is larger than what was written")
-        return atomic_files.read(path, limit)
 
     def verified(self, path: Path, digest: str | None) -> bytes:
         """The same; a large file that is another one is found out in little memory."""
-        large = path.is_file() and path.stat().st_size > _AT_ONCE
-        if large and atomic_files.sha256(path) != digest:
+        if atomic_files.is_larger(path, _AT_ONCE) and atomic_files.sha256(path) != digest:
             raise self.damaged(path, "its bytes are not those that were written")
         return super().verified(path, digest)
 

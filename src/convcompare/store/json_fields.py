@@ -23,7 +23,8 @@ OMITTED: Mapping[str, Any] = types.MappingProxyType({"omitted": True})
 """Metadata of a field that its record leaves out while it has its default, so that records and ids
 from before the field was added stay as they are."""
 T = TypeVar("T")
-_Reader = Callable[[Any], Any]
+_PLAIN = frozenset({int, float, bool, str, type(None)})
+_Convert = Callable[[Any], Any]
 _KINDS: Mapping[Any, tuple[type, ...]] = {
     int: (int,),
     float: (float, int),
@@ -38,12 +39,12 @@ _KINDS: Mapping[Any, tuple[type, ...]] = {
 def to_record(record: Any) -> dict[str, Any]:
     """The fields of a dataclass by name, in order of definition, ready for ``json.dumps``."""
     defaults = _omitted(record.__class__)
-    fields = {name: getattr(record, name) for name in _readers(record.__class__)}
-    return {
-        name: _to_json(value)
-        for name, value in fields.items()
-        if name not in defaults or value != defaults[name]
-    }
+    found = {}
+    for name in _fields(record.__class__):
+        value = getattr(record, name)
+        if name not in defaults or value != defaults[name]:
+            found[name] = value if type(value) in _PLAIN else _to_json(value)
+    return found
 
 
 def from_record(cls: type[T], record: Mapping[str, Any]) -> T:
@@ -54,10 +55,58 @@ def from_record(cls: type[T], record: Mapping[str, Any]) -> T:
 
     Raises TypeError if a value has the wrong type, or a field without a default is missing.
     """
-    if not isinstance(record, Mapping):
+    if type(record) is not dict and not isinstance(record, Mapping):
         raise TypeError(f"{cls.__name__} is not an object")
-    readers = _readers(typing.cast(Any, cls))  # mypy takes type[T] for unhashable
-    return cls(**{name: readers[name](value) for name, value in record.items() if name in readers})
+    kinds = tuple(map(type, record.values()))
+    named: Any = cls  # mypy takes type[T] for unhashable
+    made: T = _maker(named, tuple(record), kinds)(record)
+    return made
+
+
+@functools.lru_cache(maxsize=4096)
+def _maker(cls: Any, names: tuple[str, ...], kinds: tuple[type, ...]) -> Callable[[Any], Any]:
+    """Makes the dataclass of records that have fields of these names and JSON types.
+
+    The records of a kind are nearly all alike, so that what to check and to convert is found once.
+    The generated ``__init__`` of a frozen dataclass, which takes most of the time, is passed by.
+    """
+    fields = _fields(cls)
+    for name, kind in zip(names, kinds, strict=True):
+        if name in fields and kind not in fields[name].kinds:
+            raise TypeError(f"{name} is not a {fields[name].called}")
+    known = [name for name in names if name in fields]
+    parts = [(name, convert) for name in known if (convert := fields[name].convert)]
+    blank, factories = _blank(cls, known)
+    check = getattr(cls, "__post_init__", None)
+
+    def make(record: Mapping[str, Any]) -> Any:
+        if len(known) < len(names):
+            record = {name: record[name] for name in known}
+        values = {**blank, **record}
+        for name, convert in parts:
+            values[name] = convert(values[name])
+        for name, factory in factories:
+            values[name] = factory()
+        made = object.__new__(cls)
+        object.__setattr__(made, "__dict__", values)
+        if check:
+            check(made)
+        return made
+
+    return make
+
+
+def _blank(cls: Any, given: list[str]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    """The values of the fields that are not given, in order of definition, with places for those
+    that are; and those that are made anew for each. TypeError if one has no default."""
+    blank, factories = {}, []
+    for field in dataclasses.fields(cls):
+        blank[field.name] = None if field.name in given else field.default
+        if blank[field.name] is dataclasses.MISSING:
+            if field.default_factory is dataclasses.MISSING:
+                raise TypeError(f"{cls.__name__} lacks {field.name}")
+            factories.append((field.name, field.default_factory))
+    return blank, factories
 
 
 def _to_json(value: Any) -> Any:
@@ -70,12 +119,27 @@ def _to_json(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else to_record(value)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Field:
+    """The JSON types that a field may have, and what makes its value of one; None if it is that."""
+
+    kinds: frozenset[type]
+    called: str
+    convert: _Convert | None = None
+
+    def read(self, value: Any) -> Any:
+        """The value of a field or of an item; TypeError if it has another type."""
+        if type(value) not in self.kinds:
+            raise TypeError(f"{value!r:.40} is not a {self.called}")
+        return self.convert(value) if self.convert else value
+
+
 @functools.cache
-def _readers(cls: Any) -> Mapping[str, _Reader]:
-    """For each field of a dataclass, the function that checks and converts its JSON value."""
+def _fields(cls: Any) -> Mapping[str, _Field]:
+    """The fields of a dataclass that are in its record, by name."""
     hints = typing.get_type_hints(cls)
     names = [field.name for field in dataclasses.fields(cls) if not field.metadata.get("apart")]
-    return {name: _reader(name, hints[name]) for name in names}
+    return {name: _field(hints[name]) for name in names}
 
 
 @functools.cache
@@ -84,33 +148,35 @@ def _omitted(cls: Any) -> Mapping[str, Any]:
     return {f.name: f.default for f in dataclasses.fields(cls) if f.metadata.get("omitted")}
 
 
-def _reader(name: str, hint: Any) -> _Reader:
+def _field(hint: Any) -> _Field:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    called = getattr(hint, "__name__", str(hint))
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return _Field(frozenset({dict}), called, functools.partial(from_record, hint))
+    inner = next((_field(one) for one in args if dataclasses.is_dataclass(one)), None)
+    if inner is not None and type(None) in args:
+        return _Field(inner.kinds | {type(None)}, called, _unless_none(inner.convert))
+    if origin is tuple:
+        item = _item(args[0])
+        return _Field(frozenset({list}), "list", lambda value: tuple(map(item, value)))
+    if origin is Mapping:
+        item = _item(args[1])
+        return _Field(
+            frozenset({dict}), "dict", lambda value: {key: item(one) for key, one in value.items()}
+        )
+    of_path = Path in (hint, *args)
+    return _Field(frozenset(_kinds(hint)), called, _unless_none(Path) if of_path else None)
+
+
+def _item(hint: Any) -> _Convert:
+    """Reads one of several values; what is to be a dataclass is checked by `from_record` alone."""
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(from_record, hint)
-    inner = next((one for one in args if dataclasses.is_dataclass(one)), None)
-    if inner is not None and type(None) in args:
-        parsed = _reader(name, inner)
-        return lambda value: None if value is None else parsed(value)
-    if origin is tuple:
-        listed, item = _checked(name, list, {list}), _reader(name, args[0])
-        return lambda value: tuple(map(item, listed(value)))
-    if origin is Mapping:
-        keyed, item = _checked(name, dict, {dict}), _reader(name, args[1])
-        return lambda value: {key: item(one) for key, one in keyed(value).items()}
-    checked = _checked(name, hint, _kinds(hint))
-    if Path in (hint, *args):
-        return lambda value: None if checked(value) is None else Path(value)
-    return checked
+    return _field(hint).read
 
 
-def _checked(name: str, hint: Any, kinds: set[type]) -> _Reader:
-    def read(value: Any) -> Any:
-        if type(value) not in kinds:
-            raise TypeError(f"{name} is not a {getattr(hint, '__name__', hint)}")
-        return value
-
-    return read
+def _unless_none(convert: Any) -> _Convert:
+    return lambda value: None if value is None else convert(value)
 
 
 def _kinds(hint: Any) -> set[type]:

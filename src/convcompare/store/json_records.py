@@ -58,4 +58,7 @@ def sha256(data: bytes) -> str:
 
 
 def _crc(record: Mapping[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(record, sort_keys=True).encode()):08x}"
+    return f"{zlib.crc32(_SORTED.encode(record).encode()):08x}"
+
+
+_SORTED = json.JSONEncoder(sort_keys=True)

@@ -7,12 +7,13 @@ are damaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convcompare.core import memory
 from convcompare.core.errors import StoreError, UsageError, quote
 
 from . import checkpoints
@@ -61,6 +62,10 @@ class RunReader:
         """The folder of a run."""
         return self.root / run_id
 
+    def _at(self, run_id: str, *names: str) -> Path:
+        """A file in the folder of a run."""
+        return self.root.joinpath(run_id, *names)
+
     def ids(self) -> list[str]:
         """The ids of all trials that were begun here."""
         return [name for name in self.folders() if self.begun(name)]
@@ -71,7 +76,7 @@ class RunReader:
 
     def begun(self, run_id: str) -> bool:
         """Whether anything of a trial is there: a process may have died before it wrote a word."""
-        return any(self.files.exists(self.folder(run_id) / name) for name in (*RECORDS, CHECKPOINT))
+        return any(self.files.exists(self._at(run_id, name)) for name in (*RECORDS, CHECKPOINT))
 
     def find(self, prefix: str) -> str:
         """The one id that begins with `prefix`; UsageError where there are none or several."""
@@ -84,11 +89,11 @@ class RunReader:
 
     def finished(self, run_id: str) -> bool:
         """Whether the trial has ended, well or not."""
-        return self.files.exists(self.folder(run_id) / "run.json")
+        return self.files.exists(self._at(run_id, "run.json"))
 
     def recorded(self, run_id: str, name: str = "run.json") -> Run:
         """The record of how a trial ended as it was written then."""
-        path = self.folder(run_id) / name
+        path = self._at(run_id, name)
         run = self.files.read_as(path, Run)
         self._check_id(path, run.id, run_id)
         return run
@@ -99,7 +104,7 @@ class RunReader:
         It names the files that are there: those that a pack left out are not among them.
         """
         run = self.kept(run_id)
-        timing = self.folder(run_id) / "timing.json"
+        timing = self._at(run_id, "timing.json")
         return replace(run, timing=self.timing(run_id)) if self.files.exists(timing) else run
 
     def kept(self, run_id: str) -> Run:
@@ -112,7 +117,7 @@ class RunReader:
 
     def omission(self, run_id: str) -> Omission | None:
         """What a pack left out of a run; None if nothing."""
-        path = self.folder(run_id) / OMISSION
+        path = self._at(run_id, OMISSION)
         if not self.files.exists(path):
             return None
         omission = self.files.read_as(path, Omission)
@@ -123,7 +128,7 @@ class RunReader:
 
     def timing(self, run_id: str) -> Timing:
         """What was measured of a run after it."""
-        path = self.folder(run_id) / "timing.json"
+        path = self._at(run_id, "timing.json")
         self._check_id(path, self.files.read_record(path).get("id", run_id), run_id)
         return self.files.read_as(path, Timing)
 
@@ -134,13 +139,13 @@ class RunReader:
 
     def environment(self, run_id: str) -> Environment:
         """Where a trial was begun last."""
-        path = self.folder(run_id) / "environment.json"
+        path = self._at(run_id, "environment.json")
         self._check_id(path, self.files.read_record(path).get("id", run_id), run_id)
         return self.files.read_as(path, Environment)
 
     def annotation(self, run_id: str) -> Annotation:
         """The tags and the note of a run; empty where it has none."""
-        path = self.folder(run_id) / ANNOTATION
+        path = self._at(run_id, ANNOTATION)
         if not self.files.exists(path):
             return Annotation()
         self._check_id(path, self.files.read_record(path).get("id"), run_id)
@@ -150,7 +155,7 @@ class RunReader:
         """How a trial ended last: its record or that of its failure; None where it has not."""
         if self.finished(run_id):
             return self.run(run_id)
-        if self.files.exists(self.folder(run_id) / "error.json"):
+        if self.files.exists(self._at(run_id, "error.json")):
             return self.recorded(run_id, "error.json")
         return None
 
@@ -160,6 +165,15 @@ class RunReader:
         if run is not None:
             self.verify(run)
         return run
+
+    def sound_outcomes(self, run_ids: Iterable[str]) -> dict[str, Run | None]:
+        """The same of each of these runs, without those that are damaged, which are noted."""
+        found: dict[str, Run | None] = {}
+        with memory.without_collection():
+            for run_id in run_ids:
+                with self.noting():
+                    found[run_id] = self.sound_outcome(run_id)
+        return found
 
     @contextmanager
     def noting(self) -> Iterator[None]:
@@ -178,7 +192,7 @@ class RunReader:
 
     def trial(self, run_id: str) -> Trial:
         """What a run was asked to be."""
-        path = self.folder(run_id) / "trial.json"
+        path = self._at(run_id, "trial.json")
         trial = self.files.read_as(path, Trial)
         self._check_id(path, trial.id, run_id)
         return trial
@@ -220,7 +234,7 @@ class RunReader:
         try:
             return GivenClasses.from_arrays(self._arrays(run, CLASSES))
         except (KeyError, ValueError) as error:
-            raise self.files.damaged(self.folder(run.id) / CLASSES, str(error)) from error
+            raise self.files.damaged(self._at(run.id, CLASSES), str(error)) from error
 
     def held_out(self, run: Run) -> Predictions | None:
         """The logits of the training images that were held out; None where none were kept."""
@@ -239,7 +253,7 @@ class RunReader:
 
         Empty if nothing was. Raises StoreError if the record is damaged or of another run.
         """
-        path = self.folder(run_id) / ADDED
+        path = self._at(run_id, ADDED)
         if not self.files.exists(path):
             return {}
         record = self.files.read_parsed(path, addition_record)
@@ -253,7 +267,7 @@ class RunReader:
         """
         for file, digest in self.additions(run_id).items():
             if file.partition(".")[0] == name:
-                path = self.folder(run_id) / ADDITIONS / file
+                path = self._at(run_id, ADDITIONS, file)
                 arrays = self._read(path, digest)
                 self._check_id(path, str(arrays.pop(RUN, run_id)), run_id)
                 return arrays
@@ -262,7 +276,7 @@ class RunReader:
     def verify_additions(self, run_id: str) -> None:
         """StoreError unless what was measured after a run is what was written."""
         for file, digest in self.additions(run_id).items():
-            self.files.verified(self.folder(run_id) / ADDITIONS / file, digest)
+            self.files.verified(self._at(run_id, ADDITIONS, file), digest)
 
     def half_done_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """The same of a run that has not ended, None where there is none.
@@ -271,7 +285,7 @@ class RunReader:
         """
         from .npz import from_npz
 
-        path = self.folder(run_id) / ANALYSES / f"{name}.npz"
+        path = self._at(run_id, ANALYSES, f"{name}.npz")
         if not self.files.exists(path):
             return None
         try:
@@ -348,9 +362,9 @@ class RunReader:
         """A file that a record names, which must be one of those that runs have."""
         if name not in BINARIES and not ANALYSIS_FILE.fullmatch(name):
             raise self.files.damaged(
-                self.folder(run.id) / "run.json", f"it names the file {quote(name)}"
+                self._at(run.id, "run.json"), f"it names the file {quote(name)}"
             )
-        return self.folder(run.id) / name
+        return self._at(run.id, name)
 
 
 def _files(root: Path) -> Files:

@@ -32,6 +32,8 @@ OTHER_DRAWS = 3
 seed set these."""
 
 Status = Literal["finished", "diverged", "failed"]
+Settings = tuple[tuple[str, str], ...]
+"""Settings by name, as text."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,15 @@ class Trial:
         del identity["label"]
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What two trials have to share if their accuracies are to be compared.
+
+        After which epochs they are evaluated does not change them.
+        """
+        there = {"dataset": self.dataset, "data": self.data, **vars(self.config)}
+        return tuple((name, str(value)) for name, value in there.items() if name != "evaluate")
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,7 @@ class Run:
         """Whether its final weights were stored."""
         return "weights.safetensors" in self.sha256
 
-    @property
+    @cached_property
     def shown(self) -> Epoch | None:
         """The epoch whose figures count: the last, or the best on the images held out."""
         if not self.history:
@@ -184,7 +195,7 @@ class Run:
 
     # Times: everything that shows or compares them asks here.
 
-    @property
+    @cached_property
     def jobs(self) -> int:
         """The most trials that ran at a time while this one was trained and measured."""
         return max([self.environment.jobs, *(epoch.jobs for epoch in self.history)])
@@ -218,6 +229,35 @@ class Run:
     def timed_in(self) -> Environment:
         """Where these times were measured: they compare only with those of an equal place."""
         return self.timing.environment if self.timing else self.environment
+
+    @cached_property
+    def waiting_share(self) -> float | None:
+        """The share of the timed training in which threads waited for a core; None where not known.
+
+        Of one of several at a time that of its timing afterwards; they wait for each other.
+        """
+        if self.timing:
+            return self.timing.waited
+        waited = [epoch.waited_seconds for epoch in self.history]
+        return self._share(waited, self.environment.threads)
+
+    @cached_property
+    def stopped_share(self) -> float | None:
+        """The share of the timed training in which the process stood still; None where not known.
+
+        Of one of several at a time that of its timing afterwards.
+        """
+        if self.timing:
+            return self.timing.stopped
+        return self._share([epoch.stopped_seconds for epoch in self.history])
+
+    def _share(self, lost: Sequence[float | None], threads: int = 1) -> float | None:
+        """The sum of `lost`, seconds of each epoch, over the time of so many threads."""
+        known = [one for one in lost if one is not None]
+        if self.jobs > 1 or len(known) < len(lost):
+            return None
+        seconds = sum(epoch.train_seconds for epoch in self.history) * threads
+        return sum(known) / seconds if seconds else None
 
     def to_json(self) -> dict[str, Any]:
         """The record in the store, which ``runs ID --format json`` prints."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,7 +180,7 @@ class RunStore(RunReader):
                     digests[f"{ANALYSES}/{name}"] = sha256(
                         atomic_files.read(folder / ANALYSES / name)
                     )
-                run = Run(**{**vars(run), "sha256": digests})
+                run = replace(run, sha256=digests)
             return self._commit(run, guard)
 
     def parcel(self, run: Run) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.verdict import Verdict
-from convcompare.comparison.verdict_json import contrast_json
+from convcompare.comparison.verdict_json import contrast_decided
 from convcompare.core import formatting
 from convcompare.store.run_store import RunStore
 
@@ -95,7 +95,7 @@ def _with_verdicts(table: Table, assessment: Assessment) -> Table:
             "difference_low": estimate and estimate.low,
             "difference_high": estimate and estimate.high,
             "p_adjusted": told and told.p_adjusted,
-            "verdict": contrast_json(told)["decided"] if told else None,
+            "verdict": contrast_decided(told) if told else None,
             "time_ratio": time and time.value,
             "marks": "; ".join(marks.get(label, ())) or None,
         }
