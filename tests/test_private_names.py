@@ -23,6 +23,8 @@ LISTED: dict[str, tuple[object, str]] = {
     "_refs": (torch, "shapes on `meta` without the compiler (models/compiler_import.py)"),
     "_decomp": (torch, "the same"),
     "_python_dispatch": (torch.utils, "to see a pass's operators: MACs, weights, fields"),
+    "_device": (torch.utils, "to make tensors on `meta` and draw nothing (models/meta_device.py)"),
+    "_device_constructors": (torch.utils._device, "the same"),
     "_disable_current_modes": (torch.utils._python_dispatch, "to compute within such a mode"),
     "_C": (torch, "`DisableTorchFunction`, for the same"),
     "_forward_hooks": (nn.ReLU(), "to keep the compiler off a hook (training/compilation.py)"),

@@ -134,8 +134,57 @@ def test_nothing_is_drawn_where_there_are_no_numbers() -> None:
         layer = torch.nn.Conv2d(3, 4, 3)
         torch.nn.init.kaiming_normal_(layer.weight)
         apart = torch.nn.init.normal_(torch.zeros(2, device="cpu"))
+        constant = torch.zeros(2, 3, dtype=torch.int64), torch.ones((4,), requires_grad=True)
+        with torch.device("cpu"):
+            inner = torch.ones(3)
+        outer = torch.empty(1)
     assert layer.weight.is_meta and layer.weight.shape == (4, 3, 3, 3)
     assert bool((apart != 0).all())
+    assert inner.tolist() == [1, 1, 1] and outer.is_meta
+    described = [(one.is_meta, one.shape, one.dtype, one.requires_grad) for one in constant]
+    assert described == [(True, (2, 3), torch.int64, False), (True, (4,), torch.float32, True)]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda weight: weight.zero_(),
+        lambda weight: torch.nn.init.kaiming_uniform_(weight[0, 0, 0]),
+        lambda weight: torch.nn.init.kaiming_uniform_(weight, nonlinearity="none"),
+        lambda weight: torch.zeros(2, bad=1),
+    ],
+)
+def test_what_torch_refuses_of_numbers_it_refuses_without_them(draw: Any) -> None:
+    for device in ("cpu", "meta"):
+        with building_on(device):
+            weight = torch.nn.Conv2d(3, 4, 3).weight
+            with pytest.raises((RuntimeError, ValueError, TypeError)):
+                draw(weight)
+
+
+def test_every_layer_of_torch_is_built_alike_with_numbers_and_without() -> None:
+    kinds = (
+        lambda: torch.nn.Conv2d(4, 8, 3, groups=2),
+        lambda: torch.nn.ConvTranspose2d(4, 8, 3),
+        lambda: torch.nn.Linear(3, 5),
+        lambda: torch.nn.BatchNorm2d(4),
+        lambda: torch.nn.GroupNorm(2, 4),
+        lambda: torch.nn.LayerNorm((4, 4)),
+        lambda: torch.nn.Embedding(7, 3, padding_idx=0),
+        lambda: torch.nn.LSTM(3, 4, 2),
+        lambda: torch.nn.MultiheadAttention(8, 2),
+        lambda: torch.nn.TransformerEncoderLayer(8, 2, 16),
+        lambda: torch.nn.Bilinear(2, 3, 4),
+        lambda: torch.nn.PReLU(3),
+    )
+    for make in kinds:
+        built = []
+        for device in ("cpu", "meta"):
+            with building_on(device):
+                built.append(make().state_dict())
+        real, found = ({n: (t.shape, t.dtype) for n, t in one.items()} for one in built)
+        assert found == real
+        assert all(one.is_meta for one in built[1].values())
 
 
 @pytest.mark.parametrize("data", ["mnist", "cifar10"])

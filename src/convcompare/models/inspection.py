@@ -30,7 +30,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         for module, mode in training.items():
-            module.training = mode
+            plain = type(module).__setattr__ is nn.Module.__setattr__  # which looks for tensors
+            (object.__setattr__ if plain else setattr)(module, "training", mode)
 
 
 def parameters(model: nn.Module) -> int:
@@ -48,7 +49,7 @@ def count_macs(model: nn.Module, images: Tensor, all_alike: bool = False) -> tup
     """
     with evaluating(model), torch.no_grad():
         if all_alike:
-            tallies, output = count_pass(model, images)
+            tallies, output = count_pass(model, images, stays=True)
             total = sum(tallies.values(), Tally())
             return Tally(total.counted // len(images), total.names), output
         output = model(images.clone())

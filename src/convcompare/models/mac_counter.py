@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -206,18 +206,20 @@ def count_pass(
     images: Tensor,
     watched: Mapping[nn.Module, str] | None = None,
     ended: Ended = lambda *_: None,
+    stays: bool = False,
 ) -> tuple[Tallies, Any]:
     """The multiply-accumulates of one pass of images (n, c, h, w), and its output.
 
     Without gradients, on a copy of the images. Fused kernels of ``nn.MultiheadAttention`` and
-    ``nn.TransformerEncoder`` are left aside, so that the modules within them are called.
+    ``nn.TransformerEncoder`` are left aside, so that the modules within them are called. `stays`
+    says that the network is known to give no activation to other code.
     """
     counter = MacCounter()
     with (
         torch.no_grad(),
         _without_fast_path(),
         _calls(counter, watched or {}, ended),
-        _LeavingTorch(counter),
+        nullcontext() if stays else _LeavingTorch(counter),
         counter,
     ):
         output = model(images.clone())

@@ -9,13 +9,13 @@ whatever torch would refuse, its own rules run.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch import Tensor, nn
+from torch.utils._device import DeviceContext, _device_constructors
 
 _ATEN = torch.ops.aten
 
@@ -36,34 +36,44 @@ def _changes_elements(function: Any) -> bool:
     return in_place and torch.Tag.pointwise in function.tags
 
 
-@contextmanager
-def building_on(device: str) -> Iterator[None]:
+def building_on(device: str) -> AbstractContextManager[Any]:
     """Within it tensors are made on a device; on ``meta`` nothing is drawn for them."""
-    with torch.device(device):
-        if device != "meta":
-            yield
-            return
-        with _NothingDrawn():  # type: ignore[no-untyped-call]
-            yield
+    return _OnMeta() if device == "meta" else torch.device(device)
 
 
-class _NothingDrawn(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Leaves out what fills a tensor that has no numbers."""
+class _OnMeta(DeviceContext):
+    """What ``torch.device("meta")`` is as a context, which leaves out what fills a tensor that has
+    no numbers, and torch's reckoning of how far weights are to be drawn."""
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """As `MacCounter` does."""
-        return False
+    def __init__(self) -> None:
+        super().__init__("meta")
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        if function in _FILLS and args[0].is_meta:
+        if function in _FILLS and _may_be_left(args[0]):
             return args[0]
-        return function(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if function is nn.init.kaiming_uniform_ and _AS_LAYERS.items() <= kwargs.items():
+            weights = kwargs["tensor"]
+            if weights.is_meta and weights.dim() > 1:
+                return weights
+        if function in _MAKERS and kwargs.get("device") is None:
+            kwargs["device"] = self.device
+            function = torch.empty if function in _CONSTANT else function
+        return function(*args, **kwargs)
 
 
-_FILLS = frozenset({_ATEN.normal_.default, _ATEN.uniform_.default})
+def _may_be_left(values: Tensor) -> bool:
+    """Whether a tensor has no numbers, and torch would let them be changed in place."""
+    return values.is_meta and not (values.requires_grad and torch.is_grad_enabled())
+
+
+_MAKERS = _device_constructors()
+_CONSTANT = frozenset({torch.zeros, torch.ones})
+_FILLS = frozenset({Tensor.zero_, Tensor.fill_, Tensor.normal_, Tensor.uniform_})
+_AS_LAYERS = {"mode": "fan_in", "nonlinearity": "leaky_relu"}
+"""How torch's own layers have their weights drawn."""
 
 
 _ELEMENTWISE = ("relu", "tanh", "sigmoid", "silu", "gelu", "softplus", "hardtanh", "hardswish")

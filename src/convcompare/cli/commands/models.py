@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcompare.core import formatting
+from convcompare.core.errors import UsageError
 from convcompare.core.spec import Spec
 from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.shapes import shape_for, shape_for_network
@@ -23,6 +24,7 @@ from ..output import emit_json, emit_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convcompare.core.registry import Entry
     from convcompare.models.build import Network
     from convcompare.models.shape import Shape
 
@@ -112,19 +114,22 @@ def models(
 
 
 def _rows(shape: Shape) -> list[dict[str, Any]]:
-    from convcompare.core.errors import UsageError
+    from convcompare.core.memory import without_collection
     from convcompare.core.registry import register
 
-    rows = []
-    for entry in register.model:
-        row: dict[str, Any] = {"model": entry.name, "parameters": None, "macs": None}
-        try:
-            builder = resolve(entry.name, shape)
-            row |= _counts(builder) | {"summary": entry.summary, "options": _written(builder)}
-        except UsageError as error:
-            row["summary"] = f"{entry.summary} ({error.message})"
-        rows.append(row)
-    return rows
+    with without_collection():  # of the modules of torch, too, which are imported here
+        return [_row(entry, shape) for entry in register.model]
+
+
+def _row(entry: Entry, shape: Shape) -> dict[str, Any]:
+    """A network; where it does not fit the images, the reason in place of its counts."""
+    row: dict[str, Any] = {"model": entry.name, "parameters": None, "macs": None}
+    try:
+        builder = resolve(entry.name, shape)
+        row |= _counts(builder) | {"summary": entry.summary, "options": _written(builder)}
+    except UsageError as error:
+        row["summary"] = f"{entry.summary} ({error.message})"
+    return row
 
 
 def _counts(builder: Network) -> dict[str, Any]:
