@@ -30,8 +30,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         for module, mode in training.items():
-            plain = type(module).__setattr__ is nn.Module.__setattr__  # which looks for tensors
-            (object.__setattr__ if plain else setattr)(module, "training", mode)
+            module.training = mode
 
 
 def parameters(model: nn.Module) -> int:
