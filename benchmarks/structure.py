@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 NAME = "convcompare"
@@ -27,6 +28,12 @@ def modules(source: Path = SOURCE) -> dict[str, Path]:
     return found
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """A module as Python reads it; nobody may change it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(source: Path = SOURCE) -> dict[str, set[str]]:
     """What each module imports of the package, inside functions and for type checking too."""
     known = modules(source)
@@ -35,7 +42,7 @@ def imports(source: Path = SOURCE) -> dict[str, set[str]]:
 
 def _imported(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[str]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names if one.name in known)
         elif isinstance(node, ast.ImportFrom):

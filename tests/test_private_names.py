@@ -16,7 +16,7 @@ import torch
 import torch._compile
 from torch import nn
 
-from benchmarks.structure import modules
+from benchmarks.structure import modules, tree
 
 OPERATOR = torch.ops.aten.mm.default
 LISTED: dict[str, tuple[object, str]] = {
@@ -51,7 +51,7 @@ def private(name: str) -> bool:
 
 def own_names(trees: list[ast.Module]) -> set[str]:
     """Names of members of the source's own classes and objects."""
-    nodes = [node for tree in trees for node in ast.walk(tree)]
+    nodes = [node for one in trees for node in ast.walk(one)]
     members = [member for node in nodes if isinstance(node, ast.ClassDef) for member in node.body]
     found = {one.name for one in members if isinstance(one, ast.FunctionDef)}
     assigned = [one for one in members if isinstance(one, ast.Assign | ast.AnnAssign)]
@@ -63,9 +63,9 @@ def own_names(trees: list[ast.Module]) -> set[str]:
     }
 
 
-def used(tree: ast.Module) -> Iterator[str]:
+def used(module: ast.Module) -> Iterator[str]:
     """Private names of others: in imports, and as attributes."""
-    for node in ast.walk(tree):
+    for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom) and not node.level and node.module:
             yield from filter(private, node.module.split("."))
             if node.module.partition(".")[0] not in (*sys.stdlib_module_names, "convcompare"):
@@ -80,9 +80,9 @@ def used(tree: ast.Module) -> Iterator[str]:
 
 
 def test_every_private_name_is_listed() -> None:
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in modules().values()]
+    trees = [tree(path) for path in modules().values()]
     own = own_names(trees)
-    found = {name for tree in trees for name in used(tree) if private(name)} - own
+    found = {name for one in trees for name in used(one) if private(name)} - own
     assert found == LISTED.keys()
 
 
