@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import functools
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,6 +82,28 @@ def run_own_code_here() -> Iterator[None]:
 def tiny() -> Dataset:
     """A small data set that can be learnt: the class is the row of a bright line."""
     return make_tiny()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The store of a comparison, trained once however many files ask for it; it is only read.
+
+    A file's `store` is a copy of its `whole`.
+    """
+
+    @functools.cache
+    def call(*arguments: str) -> Path:
+        store = tmp_path_factory.mktemp("trained") / "runs"
+        assert cli.run([*arguments, "--store", str(store)]) == 0
+        return store
+
+    return call
+
+
+@pytest.fixture
+def store(whole: Path, tmp_path: Path) -> Path:
+    """A copy of the store `whole` of a file, as `runs` in the working folder."""
+    return Path(shutil.copytree(whole, tmp_path / "runs"))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from convcompare import cli
 from convcompare.store import atomic_files
 from convcompare.store.files import FOLDER
 from convcompare.store.json_records import write_record
@@ -26,16 +25,8 @@ REST = ("-e", "2", "-b", "32", "--threads", "1", "--quiet")
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("whole") / "runs"
-    assert cli.run([*COMPARE, *REST, "--store", str(store)]) == 0
-    return store
-
-
-@pytest.fixture
-def store(whole: Path, tmp_path: Path) -> Path:
-    shutil.copytree(whole, tmp_path / "runs")
-    return tmp_path / "runs"
+def whole(trained: Callable[..., Path]) -> Path:
+    return trained(*COMPARE, *REST)
 
 
 def id_of(store: Path, label: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from convcompare import cli
 from tests.support.damage import DAMAGES, cut
 
 Run = Callable[..., Any]
@@ -18,16 +16,8 @@ ONE_THREAD = ("--threads", "1", "--precision", "fp32")
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("whole") / "runs"
-    assert cli.run([*COMPARE, *ONE_THREAD, "--store", str(store)]) == 0
-    return store
-
-
-@pytest.fixture
-def store(whole: Path, tmp_path: Path) -> Path:
-    shutil.copytree(whole, tmp_path / "runs")
-    return tmp_path / "runs"
+def whole(trained: Callable[..., Path]) -> Path:
+    return trained(*COMPARE, *ONE_THREAD)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

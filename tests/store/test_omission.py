@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convcompare import cli
 from convcompare.core.errors import Damaged, UsageError
 from convcompare.store.check import examine
 from convcompare.store.files import FOLDER
@@ -30,16 +29,8 @@ WITHOUT = ("--without", "weights", "--without", "logits", "--first-seed", "featu
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("whole") / "runs"
-    assert cli.run([*COMPARE, *SMALL, "--store", str(store)]) == 0
-    return store
-
-
-@pytest.fixture
-def store(whole: Path, tmp_path: Path) -> Path:
-    shutil.copytree(whole, tmp_path / "runs")
-    return tmp_path / "runs"
+def whole(trained: Callable[..., Path]) -> Path:
+    return trained(*COMPARE, *SMALL)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convcompare import ConvcompareError, cli, read
+from convcompare import ConvcompareError, read
 from convcompare.core.errors import Damaged, StoreError
 from convcompare.data.dataset import Sources
 from convcompare.output.report.compose import compose
@@ -36,10 +36,10 @@ ONE_THREAD = ("--threads", "1", "--precision", "fp32")
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(trained: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two runs, all that may be beside them, and one that was removed."""
     store = tmp_path_factory.mktemp("whole") / "runs"
-    assert cli.run([*COMPARE, *ONE_THREAD, "--store", str(store)]) == 0
+    shutil.copytree(trained(*COMPARE, *ONE_THREAD), store)
     opened = RunStore(store)
     one, _ = opened.ids()
     opened.annotate(one, Annotation(("kept",), "by hand"))
@@ -47,12 +47,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     opened.keep_step_time("key", TIMING)
     opened.begin(trial(), ENVIRONMENT)
     return store
-
-
-@pytest.fixture
-def store(whole: Path, tmp_path: Path) -> Path:
-    shutil.copytree(whole, tmp_path / "runs")
-    return tmp_path / "runs"
 
 
 @pytest.fixture
