@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
@@ -40,6 +39,7 @@ from convcompare.output.plots.kinds.confusion_matrix import confused
 from convcompare.output.plots.kinds.learning_curves import band
 from convcompare.output.plots.source import Source, draw
 from convcompare.output.plots.style import COLOURS, looks, short
+from convcompare.store.json_records import write_record
 from convcompare.store.predictions import GivenClasses
 from convcompare.store.run_store import Predictions, RunStore
 from tests.support.own_code import own_code_here
@@ -85,6 +85,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert len(models) == 12
     once = [*few[:-1], "1", "-e", "1"]
     assert cli.run(["compare", *models, *once, "--store", str(place / "twelve")]) == 0
+    shutil.copytree(place / "three", place / "bad")
     bad = ["compare", "fcn:hidden=16", f"{place}/net.py:Unlucky", THREE[1]]
     with own_code_here():
         assert cli.run([*bad, *few, "-e", "2", "--store", str(place / "bad")]) == 1
@@ -96,26 +97,6 @@ def source(folder: Path, name: str, *names: str) -> Source:
     return Source(select(store, names), store, Sources(default_cache()))
 
 
-class Drawings(dict[str, list[Drawing]]):
-    """Every figure of a store, laid out when it is asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __missing__(self, name: str) -> list[Drawing]:
-        opened = source(self.folder, "twelve" if name == "crowded" else name)
-        with styled():
-            self[name] = []
-            for entry in register.plot:
-                if name == "crowded" and entry.name not in CROWDED:
-                    continue
-                with suppress(UsageError) if entry.name in NEEDY else nullcontext():
-                    self[name] += draw(entry, opened)
-            for drawing in self[name]:
-                drawing.figure.draw_without_rendering()
-        return self[name]
-
-
 NEEDY = ("power", "data-efficiency", "learning-rates", "robustness")
 """Kinds for comparisons of a kind: others say what they need."""
 CROWDED = (
@@ -123,7 +104,37 @@ CROWDED = (
     *("seeds", "time", "verdicts"),
 )
 """Kinds with all models in a panel: of twelve models the short form draws these alone."""
-TWO, TWELVE_ALL = (pytest.param(name, marks=pytest.mark.torture) for name in ("two", "twelve"))
+PARTS = {"crowded": ("twelve", CROWDED), "diverged": ("bad", ("seeds", "loss", "gradients"))}
+"""Some kinds of figures of a store, in the place of all."""
+TWO, TWELVE_ALL, BAD = (
+    pytest.param(name, marks=pytest.mark.torture) for name in ("two", "twelve", "bad")
+)
+
+
+class Drawings(dict[str, list[Drawing]]):
+    """The figures of a store or of a part of one, drawn when they are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.laid_out: set[str] = set()
+
+    def __missing__(self, name: str) -> list[Drawing]:
+        store, kinds = PARTS.get(name, (name, register.plot.names()))
+        opened = source(self.folder, store)
+        self[name] = []
+        with styled():
+            for kind in kinds:
+                with suppress(UsageError) if kind in NEEDY else nullcontext():
+                    self[name] += draw(register.plot[kind], opened)
+        return self[name]
+
+    def placed(self, name: str) -> list[Drawing]:
+        """The same, laid out: where all is, as on a page."""
+        with styled():
+            for drawing in self[name] if name not in self.laid_out else ():
+                drawing.figure.draw_without_rendering()
+        self.laid_out.add(name)
+        return self[name]
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +147,7 @@ def rows(drawing: Drawing) -> list[dict[str, Any]]:
     return [dict(zip(drawing.columns, row, strict=True)) for row in drawing.rows]
 
 
-def one(drawings: dict[str, list[Drawing]], store: str, name: str) -> Drawing:
+def one(drawings: Drawings, store: str, name: str) -> Drawing:
     return next(drawing for drawing in drawings[store] if drawing.name == name)
 
 
@@ -150,7 +161,7 @@ def every_run(folder: Path, name: str) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("kind", ["learning-curves", "accuracy", "loss"])
-def test_curves_are_the_history(drawings: Any, folder: Path, kind: str) -> None:
+def test_curves_are_the_history(drawings: Drawings, folder: Path, kind: str) -> None:
     found = [tuple(row) for row in one(drawings, "three", kind).rows]
     assert found == [
         (label, run.trial.seed, e.epoch, e.train_loss, e.test_loss, e.train_accuracy,
@@ -171,14 +182,14 @@ def test_the_band_contains_every_seed_and_the_line_is_their_mean(folder: Path) -
         assert found.mean[-1] == pytest.approx(np.mean(last))
 
 
-def test_times_are_those_of_the_runs(drawings: Any, folder: Path) -> None:
+def test_times_are_those_of_the_runs(drawings: Drawings, folder: Path) -> None:
     found = rows(one(drawings, "three", "time"))
     expected = [run.cost.train_seconds for _, run in every_run(folder, "three")]
     assert [row["train_seconds"] for row in found] == pytest.approx(expected)
     assert all(row["epoch_seconds"] <= row["train_seconds"] for row in found)
 
 
-def test_confusion_matrices_count_every_test_image(drawings: Any, folder: Path) -> None:
+def test_confusion_matrices_count_every_test_image(drawings: Drawings, folder: Path) -> None:
     found = rows(one(drawings, "three", "confusion-matrix"))
     for group in Comparison.latest(RunStore(folder / "three")).groups:
         cells = [row for row in found if row["model"] == group.label]
@@ -201,7 +212,7 @@ def test_a_confusion_matrix_by_hand() -> None:
 
 
 @pytest.mark.parametrize("store", ["three", TWELVE_ALL])
-def test_differences_sum_to_zero_in_each_row(drawings: Any, store: str) -> None:
+def test_differences_sum_to_zero_in_each_row(drawings: Drawings, store: str) -> None:
     totals: dict[tuple[str, str], float] = {}
     for row in rows(one(drawings, store, "confusion-matrix-difference")):
         assert row["first"] == TWELVE[0]
@@ -223,7 +234,7 @@ def test_the_front_is_that_of_brute_force() -> None:
         assert set(pareto(points)) == set(range(size)) - beaten
 
 
-def test_costs_and_fronts_of_runs(drawings: Any, folder: Path) -> None:
+def test_costs_and_fronts_of_runs(drawings: Drawings, folder: Path) -> None:
     found = rows(one(drawings, "crowded", "accuracy-vs-cost"))
     groups = {g.label: g for g in Comparison.latest(RunStore(folder / "twelve")).groups}
     for row in found:
@@ -251,7 +262,7 @@ def test_who_is_ahead_at_a_budget() -> None:
     assert ahead({"flat": curves["flat"]}) == []
 
 
-def test_compute_is_summed_along_the_training(drawings: Any, folder: Path) -> None:
+def test_compute_is_summed_along_the_training(drawings: Drawings, folder: Path) -> None:
     found = rows(one(drawings, "three", "accuracy-vs-compute"))
     runs = {(label, run.trial.seed): run for label, run in every_run(folder, "three")}
     assert len(found) == sum(len(run.history) for run in runs.values())
@@ -263,7 +274,7 @@ def test_compute_is_summed_along_the_training(drawings: Any, folder: Path) -> No
         assert row["test_accuracy"] == past[-1].test_accuracy
 
 
-def test_fields_are_those_that_were_recorded(drawings: Any) -> None:
+def test_fields_are_those_that_were_recorded(drawings: Drawings) -> None:
     drawing = one(drawings, "three", "receptive-field")
     sizes = {(r["model"], r["layer"]): r["height"] for r in rows(drawing)}
     assert sizes[THREE[2], "conv1"] == 3
@@ -272,11 +283,14 @@ def test_fields_are_those_that_were_recorded(drawings: Any) -> None:
     assert "Without such a unit: fcn:hidden=16" in one(drawings, "three", "effective-field").caption
 
 
-def test_what_diverged_is_said_and_not_counted(drawings: Any, folder: Path, run: Run) -> None:
-    for drawing in drawings["bad"]:
+@pytest.mark.parametrize("store", [BAD, "diverged"])
+def test_what_diverged_is_said_and_not_counted(
+    drawings: Drawings, folder: Path, run: Run, store: str
+) -> None:
+    for drawing in drawings[store]:
         assert "1 of 2 runs diverged" in drawing.caption
         assert "1 of 2 runs diverged" in drawing.figure.get_suptitle().replace("\n", " ")
-    seeds = rows(one(drawings, "bad", "seeds"))
+    seeds = rows(one(drawings, store, "seeds"))
     lost = [row for row in seeds if row["status"] == "diverged"]
     assert len(lost) == 1
     assert lost[0]["test_accuracy"] is None
@@ -297,10 +311,12 @@ def names_and_colours(drawing: Drawing) -> Iterator[tuple[str, str]]:
             yield str(patch.get_label()), to_hex(patch.get_edgecolor())
 
 
-@pytest.mark.parametrize("store", [TWO, "three", TWELVE_ALL, "crowded", "bad"])
-def test_a_model_has_one_colour_in_all_figures(drawings: Any, folder: Path, store: str) -> None:
-    place = folder / ("twelve" if store == "crowded" else store)
-    labels = Comparison.latest(RunStore(place)).labels
+@pytest.mark.parametrize("store", [TWO, "three", TWELVE_ALL, "crowded", BAD, "diverged"])
+def test_a_model_has_one_colour_in_all_figures(
+    drawings: Drawings, folder: Path, store: str
+) -> None:
+    place, _ = PARTS.get(store, (store, ()))
+    labels = Comparison.latest(RunStore(folder / place)).labels
     expected = {look.name: look.colour.lower() for look in looks(labels).values()}
     seen = set()
     for drawing in drawings[store]:
@@ -323,9 +339,9 @@ def test_twelve_models_differ_whatever_is_left_out() -> None:
     assert looks(["x"])["x"].colour == COLOURS[0]
 
 
-@pytest.mark.parametrize("store", [TWO, "three", TWELVE_ALL, "crowded", "bad"])
-def test_no_text_is_cut_off_or_too_small(drawings: Any, store: str) -> None:
-    for drawing in drawings[store]:
+@pytest.mark.parametrize("store", [TWO, "three", TWELVE_ALL, "crowded", BAD, "diverged"])
+def test_no_text_is_cut_off_or_too_small(drawings: Drawings, store: str) -> None:
+    for drawing in drawings.placed(store):
         figure = drawing.figure
         assert figure.get_figwidth() <= 7.0
         bounds = figure.bbox
@@ -361,8 +377,8 @@ def texts(drawing: Drawing) -> Iterator[Text]:
 
 
 @pytest.mark.parametrize("store", [TWO, "three", TWELVE_ALL, "crowded"])
-def test_tick_labels_and_titles_do_not_overlap(drawings: Any, store: str) -> None:
-    for drawing in drawings[store]:
+def test_tick_labels_and_titles_do_not_overlap(drawings: Drawings, store: str) -> None:
+    for drawing in drawings.placed(store):
         measure = renderer(drawing.figure)
         groups = [
             tick_labels(axis)
@@ -377,8 +393,10 @@ def test_tick_labels_and_titles_do_not_overlap(drawings: Any, store: str) -> Non
                 assert not a.overlaps(b), (drawing.name, text, other)
 
 
-def test_every_figure_has_words_and_data(drawings: Any) -> None:
-    for drawing in itertools.chain(*(drawings[store] for store in ("three", "crowded", "bad"))):
+def test_every_figure_has_words_and_data(drawings: Drawings) -> None:
+    for drawing in itertools.chain(
+        *(drawings[store] for store in ("three", "crowded", "diverged"))
+    ):
         assert drawing.caption.endswith((".", "shown."))
         assert drawing.alt.endswith((".", "shown."))
         assert list(drawing.rows)
@@ -406,12 +424,21 @@ def test_what_is_nearly_equal_is_drawn_nearly_equal() -> None:
 # The command
 
 
-def test_all_kinds_to_files(folder: Path, run: Run, tmp_path: Path) -> None:
-    result = run("plot", "all", "--store", str(folder / "two"), "--out", "figures")
+@pytest.mark.parametrize(
+    ("models", "count", "told"),
+    [
+        pytest.param((), 23, "every contrast is decided", marks=pytest.mark.torture),
+        ((THREE[0],), 18, "there is a single model"),
+    ],
+)
+def test_all_kinds_to_files(
+    folder: Path, run: Run, tmp_path: Path, models: tuple[str, ...], count: int, told: str
+) -> None:
+    result = run("plot", "all", *models, "--store", str(folder / "two"), "--out", "figures")
     assert result.code == 0, result.err
     paths = [tmp_path / line for line in result.out.split()]
-    assert len(paths) == 23
-    assert "power is not drawn: every contrast is decided" in result.err
+    assert len(paths) == count
+    assert f"power is not drawn: {told}" in result.err
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
         table = list(csv.reader(io.StringIO(path.with_suffix(".csv").read_text())))
@@ -419,14 +446,26 @@ def test_all_kinds_to_files(folder: Path, run: Run, tmp_path: Path) -> None:
         assert len({len(row) for row in table}) == 1
 
 
-def test_what_cannot_be_drawn_is_told_and_the_rest_drawn(folder: Path, run: Run) -> None:
-    store = str(folder / "three")
-    result = run("plot", "all", THREE[0], "--store", store, "--format", "json")
+def test_what_cannot_be_drawn_is_told_and_the_rest_drawn(
+    folder: Path, run: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "two", tmp_path / "copy")
+    store = RunStore(tmp_path / "copy")
+    for old in (run for group in Comparison.latest(store).groups for run in group.runs):
+        kept = {k: v for k, v in old.sha256.items() if not k.endswith("gradients.npz")}
+        write_record(store.folder(old.id) / "run.json", replace(old, sha256=kept).to_json())
+    for kind, told in (
+        ("filters", "none of these networks has a convolution"),
+        ("gradients", "`convcompare compare … --fresh` records them"),
+    ):
+        alone = run("plot", kind, THREE[0], "--store", "copy")
+        assert (alone.code, alone.out, told in alone.err) == (2, "", True)
+    result = run("plot", "all", THREE[0], "--store", "copy", "--format", "json")
     assert result.code == 0
     assert "filters is not drawn: none of these networks has a convolution" in result.err
-    assert "learning-curves" in {drawing["name"] for drawing in result.json()["figures"]}
-    alone = run("plot", "filters", THREE[0], "--store", store)
-    assert (alone.code, alone.out) == (2, "")
+    assert "gradients is not drawn: these runs recorded no gradients" in result.err
+    shown = {drawing["name"] for drawing in result.json()["figures"]}
+    assert "learning-curves" in shown and "gradients-by-layer" not in shown
 
 
 def test_listing(run: Run) -> None:
@@ -439,18 +478,18 @@ def test_listing(run: Run) -> None:
 
 
 def test_out_is_a_folder_or_a_file(folder: Path, run: Run, tmp_path: Path) -> None:
-    three = ("--store", str(folder / "three"))
-    assert run("plot", "loss", *three, "--out", "a/loss.svg").out.strip() == "a/loss.svg"
+    there = ("--store", str(folder / "two"))
+    assert run("plot", "loss", *there, "--out", "a/loss.svg").out.strip() == "a/loss.svg"
     assert (tmp_path / "a" / "loss.svg").read_text().startswith("<?xml")
     assert (tmp_path / "a" / "loss.csv").is_file()
-    several = run("plot", "gradients", *three, "--out", "g.pdf").out.split()
+    several = run("plot", "gradients", *there, "--out", "g.pdf").out.split()
     assert several[0] == "g-gradients-by-layer.pdf"
     assert (tmp_path / several[0]).read_bytes().startswith(b"%PDF")
-    assert run("plot", "loss", *three, "--out", "v1.2").out.strip() == "v1.2/loss.png"
-    assert "formats: png, svg, pdf" in run("plot", "loss", *three, "--out", "x.jpg").err
-    wrong = run("plot", "loss", *three, "--out", "x.svg", "--figure-format", "pdf")
+    assert run("plot", "loss", *there, "--out", "v1.2").out.strip() == "v1.2/loss.png"
+    assert "formats: png, svg, pdf" in run("plot", "loss", *there, "--out", "x.jpg").err
+    wrong = run("plot", "loss", *there, "--out", "x.svg", "--figure-format", "pdf")
     assert (wrong.code, "leave out" in wrong.err) == (2, True)
-    assert run("plot", "loss", *three, "--figure-format", "pgn").err.endswith("`png`?\n")
+    assert run("plot", "loss", *there, "--figure-format", "pgn").err.endswith("`png`?\n")
 
 
 @pytest.mark.parametrize(
@@ -573,23 +612,3 @@ def test_bad_requests(folder: Path, run: Run) -> None:
         result = run("plot", *arguments, "--store", "empty")
         assert (result.code, result.out) == (2, "")
         assert words in result.err
-
-
-def test_what_was_not_recorded_names_the_command_that_records_it(
-    folder: Path, run: Run, tmp_path: Path
-) -> None:
-    shutil.copytree(folder / "two", tmp_path / "copy")
-    store = RunStore(tmp_path / "copy")
-    for group in Comparison.latest(store).groups:
-        for old in group.runs:
-            path = store.folder(old.id) / "run.json"
-            digests = {k: v for k, v in old.sha256.items() if not k.endswith("gradients.npz")}
-            from convcompare.store.json_records import write_record
-
-            write_record(path, replace(old, sha256=digests).to_json())
-    result = run("plot", "gradients", "--store", "copy")
-    assert result.code == 2
-    assert "recorded no gradients" in result.err
-    assert "`convcompare compare … --fresh` records them" in result.err
-    shown = json.loads(run("plot", "all", "--store", "copy", "--format", "json").out)["figures"]
-    assert "gradients-by-layer" not in {drawing["name"] for drawing in shown}
