@@ -131,16 +131,13 @@ def test_what_a_file_does_to_its_process_reaches_nobody_else(
     assert Path.cwd() == folder
     assert "CONVCOMPARE_STORE" not in os.environ
     assert foreign_code._idle == [], "processes end with the command"
-
-
-def test_helpers_are_part_of_the_code_of_a_network(case: Callable[[str], Path]) -> None:
-    folder = case("01")
-    codes = [resolve(f"{folder}/{name}/net.py:Net", SHAPE).code for name in "ab"]
-    assert codes[0] != codes[1], "the two files are equal"
+    store = RunStore(folder / "runs")
+    codes = {trial.label: trial.code for trial in map(store.trial, store.ids())}
+    assert codes["a/net.py:Net"] != codes["b/net.py:Net"], "the two files are equal"
     (folder / "b" / "blocks.py").write_text("WIDTH = 16\n")
+    changed = resolve("b/net.py:Net", SHAPE)
     foreign_code.close()
-    changed = resolve(f"{folder}/b/net.py:Net", SHAPE)
-    assert changed.code not in codes
+    assert changed.code not in codes.values(), "helpers are part of the code of a network"
     assert changed.description.parameters == 784 * 16 + 16 + 170
 
 
@@ -154,6 +151,7 @@ def test_a_crash_is_a_failed_trial_and_the_others_go_on(run: Run, tmp_path: Path
     assert f"{FCN_ACCURACY:.4f}" in result.out
 
 
+@pytest.mark.torture  # as of a file, but for where the code is from
 @pytest.mark.usefixtures("only_victim")
 def test_a_crash_in_a_library_is_a_failed_trial(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
