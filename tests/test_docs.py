@@ -89,8 +89,9 @@ RUNNABLE = [
     if any(block.language in ("console", "python") for block in blocks(page))
 ]  # fmt: skip
 LENGTHY = {
-    *("README", "add-a-network", "add-other-things", "library", "plots", "ray", "report"),
-    *("several-devices", "slurm", "studies"),
+    *("README", "add-a-network", "add-other-things", "calibration", "compare-your-own-network"),
+    *("disagreements", "equal-compute", "fine-tuning", "learning-rates", "library", "plots"),
+    *("ray", "report", "several-devices", "slurm", "studies"),
 }
 """Pages that `make test-long` runs; what they tell to type is read by the parser before."""
 

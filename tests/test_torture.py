@@ -7,8 +7,9 @@ import pytest
 from tests.torture.kinds import KINDS, Kind
 
 LONG = pytest.mark.torture
-LATER = ("several-kills", "crashes", "errors")
-"""Kinds that the short form leaves out: `kills` and those of commits show the same on less."""
+LATER = ("several-kills", "crashes", "errors", "processes", "commands")
+"""Kinds that the short form leaves out: `kills` and those of commits show the same on less, as do
+two workers on one store (`experiment/test_shards.py`) and random specs."""
 CASES = [
     *(
         pytest.param(kind, "short", 1, id=f"{kind.name}-short")

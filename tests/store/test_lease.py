@@ -280,7 +280,7 @@ def test_a_lease_whose_nonce_is_none_is_somebody_elses(tmp_path: Path, nonce: ob
     assert lease.held(tmp_path)
 
 
-@pytest.mark.torture  # the short form of the torture suite has three processes in one store
+@pytest.mark.torture  # experiment/test_shards.py has two workers on one store
 def test_two_comparisons_of_the_same_trials_do_each_once(tmp_path: Path) -> None:
     command = ["compare", "fcn:hidden=8", "fcn:hidden=9", "-d", "mnist-mini", "-e", "3"]
     command += ["--threads", "1", "--store", "s"]

@@ -273,10 +273,9 @@ def test_who_is_stopped_leaves_no_process_and_no_folder(
         time.sleep(0.05)
 
 
+@pytest.mark.torture  # as of trials in processes of their own: experiment/test_jobs.py
 @pytest.mark.usefixtures("own_code_here")
-@pytest.mark.parametrize(
-    "when", ['os.environ["RANK"] == "1"', pytest.param("True", marks=pytest.mark.torture)]
-)
+@pytest.mark.parametrize("when", ['os.environ["RANK"] == "1"', "True"])
 def test_an_error_of_a_network_is_told_and_not_tried_again(
     run: Run, tmp_path: Path, when: str
 ) -> None:
