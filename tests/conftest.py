@@ -85,7 +85,7 @@ def tiny() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """The store of a comparison, trained once however many files ask for it; it is only read.
 
     A file's `store` is a copy of its `whole`.

@@ -25,8 +25,8 @@ REST = ("-e", "2", "-b", "32", "--threads", "1", "--quiet")
 
 
 @pytest.fixture(scope="module")
-def whole(trained: Callable[..., Path]) -> Path:
-    return trained(*COMPARE, *REST)
+def whole(trained_once: Callable[..., Path]) -> Path:
+    return trained_once(*COMPARE, *REST)
 
 
 def id_of(store: Path, label: str) -> str:

@@ -16,8 +16,8 @@ ONE_THREAD = ("--threads", "1", "--precision", "fp32")
 
 
 @pytest.fixture(scope="module")
-def whole(trained: Callable[..., Path]) -> Path:
-    return trained(*COMPARE, *ONE_THREAD)
+def whole(trained_once: Callable[..., Path]) -> Path:
+    return trained_once(*COMPARE, *ONE_THREAD)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -29,8 +29,8 @@ WITHOUT = ("--without", "weights", "--without", "logits", "--first-seed", "featu
 
 
 @pytest.fixture(scope="module")
-def whole(trained: Callable[..., Path]) -> Path:
-    return trained(*COMPARE, *SMALL)
+def whole(trained_once: Callable[..., Path]) -> Path:
+    return trained_once(*COMPARE, *SMALL)
 
 
 @pytest.fixture

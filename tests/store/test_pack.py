@@ -36,10 +36,10 @@ ONE_THREAD = ("--threads", "1", "--precision", "fp32")
 
 
 @pytest.fixture(scope="module")
-def whole(trained: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(trained_once: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two runs, all that may be beside them, and one that was removed."""
     store = tmp_path_factory.mktemp("whole") / "runs"
-    shutil.copytree(trained(*COMPARE, *ONE_THREAD), store)
+    shutil.copytree(trained_once(*COMPARE, *ONE_THREAD), store)
     opened = RunStore(store)
     one, _ = opened.ids()
     opened.annotate(one, Annotation(("kept",), "by hand"))

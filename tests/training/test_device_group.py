@@ -273,7 +273,7 @@ def test_who_is_stopped_leaves_no_process_and_no_folder(
         time.sleep(0.05)
 
 
-@pytest.mark.torture  # as of trials in processes of their own: experiment/test_jobs.py
+@pytest.mark.torture  # as of one in a process of its own: experiment/test_foreign_code.py
 @pytest.mark.usefixtures("own_code_here")
 @pytest.mark.parametrize("when", ['os.environ["RANK"] == "1"', "True"])
 def test_an_error_of_a_network_is_told_and_not_tried_again(
