@@ -35,6 +35,7 @@ from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 from convcompare.training.state import from_bytes
 from tests.support.cli import Result
+from tests.support.own_code import own_code_here
 
 RunCommand = Callable[..., Result]
 SMALL, LARGE = "fcn:hidden=16", "cnn:layers=4-MP-4-MP,hidden=0"
@@ -265,13 +266,15 @@ def test_the_library_gives_the_same(store: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_network_of_ones_own_is_rebuilt_in_its_process(run: RunCommand, digits: str) -> None:
     Path("net.py").write_text(OWN)
-    trained = run("compare", "net.py:Net", "-d", digits, "-e", "1", "--threads", "1", "-q")
+    with own_code_here():
+        trained = run("compare", "net.py:Net", "-d", digits, "-e", "1", "--threads", "1", "-q")
     assert trained.code == 0, trained.err
     found = run("robustness", "-f", "json")
     assert found.code == 0, found.err
     assert found.json()["models"][0]["undamaged"]["value"] > 0
     Path("net.py").write_text(OWN + "\n# other\n")
-    changed = run("robustness", "--fresh")
+    with own_code_here():
+        changed = run("robustness", "--fresh")
     assert "has changed" in changed.err and "Traceback" not in changed.err
 
 

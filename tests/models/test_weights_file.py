@@ -21,10 +21,10 @@ GREY, COLOUR = Shape(1, 32, 10), Shape(3, 32, 10)
 NAME = "timm:test_resnet"
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of timm's smallest ResNet for three channels and 7 classes."""
-    path = tmp_path / "w.safetensors"
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
     torch.manual_seed(3)
     state = resolve(NAME, Shape(3, 32, 7)).build(5).state_dict()
     safetensors.torch.save_file({n: t + 0.01 * torch.randn(t.shape) if t.is_floating_point() else t
@@ -176,6 +176,7 @@ def test_a_file_of_torchvision_is_held_against_the_digest_in_its_name(
     assert "IMAGENET1K_V1" in refusal("torchvision:squeezenet1_1:weights=MINE")
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_a_mixed_comparison_says_so_and_the_record_says_from_where(
     file: Path, run: Callable[..., Result]
 ) -> None:

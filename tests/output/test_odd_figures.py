@@ -288,7 +288,9 @@ def test_places_are_spread_as_little_as_they_can_be() -> None:
     assert found == pytest.approx([0.9, 0.255, 1.0, 0.355])
 
 
-@pytest.mark.parametrize("kind", ["accuracy", "accuracy-vs-cost"])
+@pytest.mark.parametrize(
+    "kind", ["accuracy", pytest.param("accuracy-vs-cost", marks=pytest.mark.torture)]
+)
 def test_many_models_are_named_at_the_ends_of_their_curves(kind: str) -> None:
     count = 14
     networks = [
