@@ -161,6 +161,7 @@ def test_tables_fit_80_columns(fields: dict[str, ReceptiveField], layers: bool) 
     assert len(csv_table(fields).rows) > 100
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_bad_input(run: Callable[..., Any]) -> None:
     small = run("receptive-field", "torchvision:alexnet", "--image-size", "32")
     assert small.code == 2 and "224×224 pixels" in small.err

@@ -20,7 +20,7 @@ from convcompare.store.run_store import RunStore
 from tests.torture.harness import Command, nursery
 
 Run = Callable[..., Any]
-DATA = ("-d", "shapes:train=960,test=120", "--threads", "1", "--precision", "fp32")
+DATA = ("-d", "shapes:train=320,test=80", "--threads", "1", "--precision", "fp32")
 TRIALS = (*DATA, "fcn:hidden=8", "fcn:dropout=0.2", "--seeds", "3")
 HASTY = "tests.torture.many:impatient"
 """Before a command: leases are taken over after two seconds."""

@@ -76,7 +76,7 @@ def test_objects_are_compared_with_names(tmp_path: Path) -> None:
     assert set(found["test_accuracy"]) == {0.7665}
     assert len([*tmp_path.glob("*/run.json")]) == 3
     ended = [path.stat().st_mtime_ns for path in tmp_path.glob("*/run.json")]
-    convcompare.compare(["fcn:hidden=8", network(8), factory(8)], **given)
+    convcompare.compare(["fcn:hidden=8", network(8)], **given)
     assert ended == [path.stat().st_mtime_ns for path in tmp_path.glob("*/run.json")]
 
 

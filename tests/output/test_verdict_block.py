@@ -23,10 +23,10 @@ from tests.support.runs import FCN, comparison, series, shifted
 LABELS = ["网络🙂", *(f"net:hidden={n},dropout=0.25,width=3" for n in range(11))]
 
 
-@pytest.fixture
-def twelve(tmp_path: Path) -> Assessment:
+@pytest.fixture(scope="module")
+def twelve(tmp_path_factory: pytest.TempPathFactory) -> Assessment:
     """Twelve networks of five seeds, each 0.4 points apart, one with a wide name."""
-    store, runs = RunStore(tmp_path), []
+    store, runs = RunStore(tmp_path_factory.mktemp("twelve")), []
     predicted = Predictions(np.zeros((10_000, 10), np.float32), np.arange(10_000) % 10)
     for place, label in enumerate(LABELS):
         for one in series(label, shifted(FCN[:5], 0.004 * place, noise=1 + place % 4)):
