@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,26 +34,31 @@ def page() -> str:
     """The page with the tables of today."""
     before, heading, _ = PAGE.read_text(encoding="utf-8").partition(HEADING)
     parts = [
-        f"### {networks} networks, {columns} columns\n\n```text\n{screen(networks, columns)}```\n"
+        f"### {networks} networks, {columns} columns\n\n```text\n{shown}```\n"
         for networks, widths in SCREENS
-        for columns in widths
+        for columns, shown in screens(networks, widths)
     ]
     return before + heading + "\n" + "\n".join(parts)
 
 
-def screen(networks: int, columns: int) -> str:
-    """What a terminal of so many columns shows of so many networks."""
+def screens(networks: int, widths: Iterable[int]) -> Iterator[tuple[int, str]]:
+    """What terminals of these numbers of columns show of so many networks."""
     with tempfile.TemporaryDirectory() as folder:
         assessment = _assessment(networks, Path(folder))
-        told = io.StringIO()
-        console = Console(file=told, width=columns, highlight=False, markup=False)
-        print_table(console, assessed_table(assessment), columns, MOST_NOTES)
-        blocks = verdict_blocks(assessment, columns)
-        for heading, block in blocks:
-            console.print(f"\n {heading}\n")
-            print_table(console, block, columns)
-        for line in (*([] if blocks else assessment.lines), *assessment.notes):
-            console.print(line)
+        for columns in widths:
+            yield columns, _screen(assessment, columns)
+
+
+def _screen(assessment: Assessment, columns: int) -> str:
+    told = io.StringIO()
+    console = Console(file=told, width=columns, highlight=False, markup=False)
+    print_table(console, assessed_table(assessment), columns, MOST_NOTES)
+    blocks = verdict_blocks(assessment, columns)
+    for heading, block in blocks:
+        console.print(f"\n {heading}\n")
+        print_table(console, block, columns)
+    for line in (*([] if blocks else assessment.lines), *assessment.notes):
+        console.print(line)
     return "".join(f"{line.rstrip()}\n" for line in told.getvalue().splitlines())
 
 
