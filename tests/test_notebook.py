@@ -1,4 +1,7 @@
-"""The notebook of the documentation, executed; what a cell shows that fails or is interrupted."""
+"""The notebook of the documentation, executed; what a cell shows that fails or is interrupted.
+
+`test_api.py` looks at what a notebook shows without the process of one.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from convcompare.store.run_store import RunStore
 
 nbclient = pytest.importorskip("nbclient", reason="pip install nbclient ipykernel")
 pytest.importorskip("ipykernel", reason="pip install nbclient ipykernel")
+pytestmark = pytest.mark.torture
 NOTEBOOK = Path(__file__).parent.parent / "docs" / "notebooks" / "compare.ipynb"
 WRONG = 'cc.compare(["fnc"])'
 INTERRUPTED = """\
@@ -66,7 +70,6 @@ def shown(cell: Any, kind: str) -> list[str]:
     return [one["data"][kind] for one in cell.outputs if kind in one.get("data", {})]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of Jupyter
 def test_cells_show_progress_tables_and_figures(cells: tuple[Path, list[Any]]) -> None:
     compared, drawn, own, frame = cells[1][:4]
@@ -84,7 +87,6 @@ def test_cells_show_progress_tables_and_figures(cells: tuple[Path, list[Any]]) -
     assert "\x1b" not in printed and "<figures: learning-curves>" in printed
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_an_error_and_an_interruption_are_a_line(cells: tuple[Path, list[Any]]) -> None:
     wrong, interrupted = cells[1][5:7]
@@ -105,7 +107,6 @@ def test_an_error_and_an_interruption_are_a_line(cells: tuple[Path, list[Any]]) 
     assert f"epoch {len(checkpoint.history)} of" in line
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_what_a_lambda_captures_and_what_its_class_does_identify_it(
     cells: tuple[Path, list[Any]],

@@ -56,6 +56,7 @@ def test_both_are_small_and_have_what_they_need(built: Path) -> None:
         assert name in inside
 
 
+@pytest.mark.torture  # that it has what it needs is seen in its names
 def test_the_wheel_works_in_an_environment_of_its_own(built: Path, tmp_path: Path) -> None:
     """Installed without its dependencies, which are those of this environment, by a path file."""
     home = tmp_path / "home"
