@@ -155,13 +155,14 @@ def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 LONGEST = (
-    *("test_plots", "test_torture", "test_docs", "test_foreign_code", "test_notebook"),
-    *("test_zoo", "test_device_group", "test_ray", "test_layers", "test_verdicts_shown"),
-    *("test_report", "test_plugins", "test_robustness", "test_odd_figures", "test_report_page"),
-    *("test_weights_file", "test_receptive_field", "test_signals", "test_library_networks"),
-    *("test_jobs", "test_terminal", "test_shards", "test_analysis", "test_effective_field"),
-    *("test_given_network", "test_width_matching", "test_verdict_block", "test_packaging"),
-    *("test_commands", "test_api", "test_out_of_memory", "test_structure", "test_stats"),
+    *("test_torture", "test_plots", "test_jobs", "test_foreign_code", "test_docs"),
+    *("test_layers", "test_plugins", "test_device_group", "test_ray", "test_report"),
+    *("test_verdicts_shown", "test_shards", "test_odd_figures", "test_robustness"),
+    *("test_out_of_memory", "test_signals", "test_zoo", "test_weights_file", "test_terminal"),
+    *("test_receptive_field", "test_given_network", "test_analysis", "test_effective_field"),
+    *("test_commands", "test_runs", "test_formats", "test_other_systems", "test_report_page"),
+    *("test_library_networks", "test_width_matching", "test_wrong_words", "test_private_names"),
+    *("test_measured_field", "test_claims", "test_verdict_plots", "test_api", "test_exports"),
 )
 """Files by their processor time, the most first: then all workers end at about the same time."""
 
