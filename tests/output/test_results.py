@@ -10,6 +10,7 @@ from pathlib import Path
 from runpy import run_path
 from statistics import fmean
 
+import numpy as np
 import pytest
 
 from convcompare.comparison.claims.findings import findings
@@ -47,6 +48,26 @@ def test_the_report_is_what_its_records_give(tmp_path: Path) -> None:
 def test_the_records_are_whole(run: Callable[..., Result]) -> None:
     checked = run("runs", "check", "--store", str(RECORDED / "runs.ccpack"), "--format", "json")
     assert checked.code == 0, checked.err
+
+
+def test_the_page_has_the_figures_of_the_damaged_images(run: Callable[..., Result]) -> None:
+    """Its table, and the differences that the sentences below it name."""
+    store = ("--store", str(RECORDED / "shifts-cifar10.ccpack"), "--format", "json")
+    kinds = "robustness=shift,consistency=shift"
+    found = run("robustness", "shifts-cifar10", *store, "--verdict-on", kinds).json()
+    page = (RESULTS / "index.md").read_text()
+    lines = page.splitlines()
+    (top,) = (number for number, line in enumerate(lines) if "| undamaged |" in line)
+    names = cells(lines[top])[2:]
+    for model, line in zip(found["models"], lines[top + 2 :], strict=False):
+        figures = [model["undamaged"], *(model["accuracy"][name]["mean"] for name in names)]
+        shown = [[float(number) for number in cell.split("±")] for cell in cells(line)[1:]]
+        expected = [[100 * one["value"], 100 * (one["high"] - one["low"]) / 2] for one in figures]
+        np.testing.assert_allclose(shown, expected, atol=0.051)
+    assert [one["verdict"].split(" by ")[1] for one in found["verdicts"]] == [
+        "19.6 ± 1.4 points", "10.0 ± 1.1 points"
+    ]  # fmt: skip
+    assert "by 19.6 ± 1.4 points" in spaced(page) and "10.0 ± 1.1 points more" in spaced(page)
 
 
 def test_the_page_has_what_the_runs_say_of_every_conclusion() -> None:
