@@ -53,12 +53,11 @@ def _screen(assessment: Assessment, columns: int) -> str:
     told = io.StringIO()
     console = Console(file=told, width=columns, highlight=False, markup=False)
     print_table(console, assessed_table(assessment), columns, MOST_NOTES)
-    blocks = verdict_blocks(assessment, columns)
-    for heading, block in blocks:
+    for heading, block in verdict_blocks(assessment, columns):
         console.print(f"\n {heading}\n")
         print_table(console, block, columns)
-    for line in (*([] if blocks else assessment.lines), *assessment.notes):
-        console.print(line)
+    for note in assessment.notes:
+        console.print(f" {note}")
     return "".join(f"{line.rstrip()}\n" for line in told.getvalue().splitlines())
 
 

@@ -484,12 +484,10 @@ class Result:
             color_system=None,
         )
         print_table(console, self._table, None)
-        blocks = verdict_blocks(self.assessment, None)
-        for heading, block in blocks:
+        for heading, block in verdict_blocks(self.assessment, None):
             console.print(f"\n {heading}\n")
             print_table(console, block, None)
-        lines = (*([] if blocks else self.assessment.lines), *self.assessment.notes)
-        return told.getvalue() + "".join(f"\n {line}" for line in lines)
+        return told.getvalue() + "".join(f"\n {note}" for note in self.assessment.notes)
 
     __repr__ = __str__
 

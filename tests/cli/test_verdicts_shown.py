@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,11 @@ def trained(pool: Path, tmp_path: Path) -> None:
 trained_before = pytest.mark.usefixtures("trained")
 
 
+def verdict_rows(text: str) -> list[str]:
+    """The rows of the block of verdicts."""
+    return [line.replace("−", "-") for line in text.splitlines() if "┊" in line]
+
+
 @trained_before
 def test_the_verdict_is_that_of_the_paired_differences(run: Run) -> None:
     done = run("compare", SMALL, LARGE, *FAST, "--seeds", "3", "--format", "json").json()
@@ -57,15 +63,21 @@ def test_the_verdict_is_that_of_the_paired_differences(run: Run) -> None:
     assert contrast["high"] - contrast["low"] == pytest.approx(2 * half, rel=1e-5)
     assert contrast["n"] == 3 and contrast["decided"] == "better"
     text = run("runs", "latest")
-    assert f"{LARGE}  better than {SMALL} by" in text.out
+    assert f" test accuracy against {SMALL}\n" in text.out
+    (row,) = verdict_rows(text.out)
+    low, high = contrast["low"] * 100, contrast["high"] * 100
+    shown = [float(one) for one in re.findall(r"[-\d.]+", row.partition("[")[2].partition("]")[0])]
+    assert row.startswith(LARGE) and " better " in row
+    assert shown == pytest.approx([low, high], abs=0.51), "rounded"
 
 
 @trained_before
 def test_the_baseline_turns_the_verdict_round(run: Run) -> None:
     options = (*FAST, "--seeds", "3", "--baseline", LARGE)
     text = run("compare", SMALL, LARGE, *options)
-    assert f"{SMALL}  worse than {LARGE} by" in text.out
-    assert "worse than" in run("runs", "latest").out, "the record knows the baseline"
+    (row,) = verdict_rows(text.out)
+    assert row.startswith(SMALL) and " worse " in row
+    assert verdict_rows(run("runs", "latest").out) == [row], "the record knows the baseline"
 
 
 @trained_before

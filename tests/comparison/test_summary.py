@@ -55,8 +55,8 @@ def test_the_summary_reads_like_hyperfine() -> None:
     every = pairs(whole, "fcn", all_pairs=True)
     found, slower = contrasts(every, PairTests(no_hits)), cost_contrasts(every)
     assert summary(whole, found, slower) == [
-        "simple    better than fcn by 1.23 ± 0.09 points · 7.50 ± 0.13 times slower to train",
-        "residual  better than fcn by 1.27 ± 0.24 points · 24.6 ± 0.5 times slower to train",
+        "simple better than fcn by 1.23 ± 0.09 points · 7.50 ± 0.13 times slower to train",
+        "residual better than fcn by 1.27 ± 0.24 points · 24.6 ± 0.5 times slower to train",
         "residual and simple: no clear difference (0.05 ± 0.19 points);"
         " 8 seeds could show 0.12 points",
     ]
@@ -68,7 +68,7 @@ def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
     judged = contrasts(every, PairTests(hits_of))
     lines = [*summary(whole, judged, cost_contrasts(every)), *notes(judged)]
     assert lines == [
-        "b  ended 6.0 ± 1.6 points above fcn, one seed · as fast to train (one run each)",
+        "b ended 6.0 ± 1.6 points above fcn, one seed · as fast to train (one run each)",
         "one seed: this is about these two trained networks, not about the architectures",
     ]
 

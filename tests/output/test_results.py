@@ -19,6 +19,7 @@ from convcompare.output.report.compose import compose
 from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.sections import select
 from convcompare.output.tables.comparison_table import comparison_table
+from convcompare.output.tables.verdict_block import verdict_blocks
 from convcompare.store.reader import RunReader
 from convcompare.store.run_store import RunStore
 from tests.support.cli import Result
@@ -130,9 +131,11 @@ def test_the_picture_of_the_readme_shows_what_the_records_give() -> None:
     shown = spaced(" ".join(words(PICTURE.read_text())))
     column = next(one for one in table.shown if one.key == "test_accuracy")
     accuracies = [table.text(row, column) for row in range(len(table.rows))]
+    ((_, block),) = verdict_blocks(assessment, None)
+    estimates = [f"{row['model']} {row['estimate']}" for row in block.rows]
     found = [one.sentence.partition(" `convcompare")[0] for one in findings(assessment)]
     assert len(accuracies) == 3 and len(found) == 5
-    for text in [*accuracies, *assessment.lines, *found]:
+    for text in [*accuracies, *estimates, *found]:
         assert spaced(text) in shown
 
 

@@ -1,4 +1,4 @@
-"""Verdicts on many networks as one block; tables sorted; what has no room is said."""
+"""Verdicts as one block; tables sorted; what has no room is said."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from scipy import stats as scipy_stats
 
 from convcompare.comparison.assessment import Assessment
 from convcompare.core.errors import UsageError
@@ -17,6 +18,7 @@ from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.output.tables.sorting import check_sort, sorted_by
 from convcompare.output.tables.table import print_table
 from convcompare.output.tables.verdict_block import verdict_blocks
+from convcompare.store.run import Run
 from convcompare.store.run_store import Predictions, RunStore
 from tests.support.runs import FCN, comparison, series, shifted
 
@@ -26,14 +28,26 @@ LABELS = ["网络🙂", *(f"net:hidden={n},dropout=0.25,width=3" for n in range(
 @pytest.fixture(scope="module")
 def twelve(tmp_path_factory: pytest.TempPathFactory) -> Assessment:
     """Twelve networks of five seeds, each 0.4 points apart, one with a wide name."""
-    store, runs = RunStore(tmp_path_factory.mktemp("twelve")), []
+    return stored(
+        tmp_path_factory.mktemp("twelve"),
+        *(
+            run
+            for place, label in enumerate(LABELS)
+            for run in series(label, shifted(FCN[:5], 0.004 * place, noise=1 + place % 4))
+        ),
+    )
+
+
+def stored(folder: Path, *runs: Run) -> Assessment:
+    """The assessment of runs that a store has, with predictions."""
+    store = RunStore(folder)
     predicted = Predictions(np.zeros((10_000, 10), np.float32), np.arange(10_000) % 10)
-    for place, label in enumerate(LABELS):
-        for one in series(label, shifted(FCN[:5], 0.004 * place, noise=1 + place % 4)):
-            with store.lock(one.id):
-                store.begin(one.trial, one.environment)
-                runs.append(store.finish(one, None, predicted))
-    return Assessment(comparison(*runs), store)
+    finished = []
+    for one in runs:
+        with store.lock(one.id):
+            store.begin(one.trial, one.environment)
+            finished.append(store.finish(one, None, predicted))
+    return Assessment(comparison(*finished), store)
 
 
 def test_doubted_verdicts_are_marked_with_the_reason(twelve: Assessment) -> None:
@@ -75,9 +89,70 @@ def test_it_is_one_aligned_block(twelve: Assessment, width: int) -> None:
     assert ("●" in "".join(lines)) == (width >= 60), "the drawn interval"
 
 
-def test_two_contrasts_are_sentences(tmp_path: Path) -> None:
-    runs = [*series("fcn", FCN[:3]), *series("simple", shifted(FCN[:3], 0.01))]
-    assert verdict_blocks(Assessment(comparison(*runs), RunStore(tmp_path)), 80) == []
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+@pytest.mark.parametrize("networks", [2, 3])
+def test_two_and_three_networks_have_the_same_block(
+    tmp_path: Path, networks: int, width: int
+) -> None:
+    runs = [*series("fcn", FCN[:5]), *series(LABELS[1], shifted(FCN[:5], 0.01))]
+    runs += series("conv", shifted(FCN[:5], 0.004, noise=8)) if networks == 3 else []
+    lines = printed(stored(tmp_path, *runs), width)
+    assert max(map(cell_len, lines)) <= width
+    rules = [place for place, line in enumerate(lines) if line.startswith("──")]
+    rows = lines[rules[0] + 1 : rules[1]]
+    assert len(rows) == networks - 1, "no row wraps"
+    assert " +1.0" in rows[0] and " better" in rows[0], "as many points as were added"
+    assert "●" in rows[0] or width < 80
+    assert "networks beside" not in " ".join(lines), "no count of so few"
+
+
+def test_one_network_has_no_block(tmp_path: Path) -> None:
+    runs = series("fcn", FCN[:3])
+    assert verdict_blocks(stored(tmp_path, *runs), 80) == []
+
+
+def test_what_few_seeds_would_miss_is_below_the_block(tmp_path: Path) -> None:
+    """Three seeds whose differences are +2, 0 and +1 points: a standard deviation of 1."""
+    runs = series("fcn", (0.90, 0.90, 0.90))
+    runs += series("conv", (0.92, 0.90, 0.91))
+    assessment = stored(tmp_path, *runs)
+    (verdict,) = assessment.verdicts
+    assert verdict.detectable == pytest.approx(power_of_three_seeds(0.01), rel=0.02)
+    ((_, table),) = verdict_blocks(assessment, 80)
+    size = f"{100 * power_of_three_seeds(0.01):.1g} points"
+    assert table.notes == (
+        f"inconclusive at 3 seeds: a difference under about {size} would often be missed",
+    )
+
+
+def power_of_three_seeds(deviation: float) -> float:
+    """The difference that a t-test of three pairs finds in 80 % of cases, by bisection."""
+    critical = scipy_stats.t.ppf(0.975, 2)
+    low, high = 0.0, 10 * deviation
+    for _ in range(60):
+        middle = (low + high) / 2
+        shift = middle * 3**0.5 / deviation
+        found = scipy_stats.nct.sf(critical, 2, shift) + scipy_stats.nct.cdf(-critical, 2, shift)
+        low, high = (low, middle) if found >= 0.8 else (middle, high)
+    return high
+
+
+def test_why_networks_are_not_compared_is_below_the_block(tmp_path: Path) -> None:
+    runs = [*series("fcn", FCN[:3]), *series("conv", shifted(FCN[:3], 0.01))]
+    longer = [
+        dataclasses.replace(
+            one,
+            trial=dataclasses.replace(
+                one.trial, config=dataclasses.replace(one.trial.config, epochs=7)
+            ),
+        )
+        for one in runs[3:]
+    ]
+    ((_, table),) = verdict_blocks(stored(tmp_path, *runs[:3], *longer), 80)
+    (row,) = table.rows
+    assert row["verdict"] == "not compared" and row["estimate"] is None
+    epochs = runs[0].trial.config.epochs
+    assert f"conv not compared: trained 7 epochs against {epochs}" in table.notes
 
 
 def test_a_drawn_interval_is_where_its_numbers_are(twelve: Assessment) -> None:

@@ -182,14 +182,10 @@ def _print_verdicts(assessment: Assessment) -> None:
     from convcompare.output.tables.verdict_block import verdict_blocks
 
     console = out()
-    blocks = verdict_blocks(assessment, width(console))
-    lines = [] if blocks else assessment.lines
-    for heading, block in blocks:
+    for heading, block in verdict_blocks(assessment, width(console)):
         console.print(f"\n {heading}\n", style="bold", highlight=False, markup=False)
         emit_table(block, "table")
-    if lines:
-        console.print()
-    for line in [*lines, *assessment.notes]:
+    for line in assessment.notes:
         for part in _wrapped(line, width(console), indent=2):
             console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
     if assessment.all_pairs:

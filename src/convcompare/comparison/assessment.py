@@ -20,7 +20,7 @@ from .comparison import Comparison
 from .contrasts import contrasts
 from .cost_contrasts import cost_contrasts
 from .doubts import ABOUT, Doubts, doubts
-from .figures import asked
+from .figures import asked, figure_words
 from .figures.catalogue import named
 from .figures.figure_json import figure_json
 from .figures.judge import Question, family_of
@@ -181,18 +181,11 @@ class Assessment:
         return collapse.collapses(self.comparison, self._dead)
 
     @property
-    def lines(self) -> list[str]:
-        """The verdicts, one a line and below each other; nothing for a single network."""
-        if self.comparison.verdict_on:
-            return asked.lines(self.verdicts)
-        return summary(self._learnt, self.contrasts, self.costs)
-
-    @property
     def sentences(self) -> list[str]:
-        """The same for running text, not aligned."""
+        """The verdicts for running text, a sentence each; none for a single network."""
         if self.comparison.verdict_on:
-            return asked.lines(self.verdicts, aligned=False)
-        return summary(self._learnt, self.contrasts, self.costs, aligned=False)
+            return [f"{one.model} {figure_words.sentence(one)}" for one in self.verdicts]
+        return summary(self._learnt, self.contrasts, self.costs)
 
     @property
     def notes(self) -> list[str]:

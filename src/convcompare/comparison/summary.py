@@ -1,4 +1,4 @@
-"""The lines under a table: who is better than whom and at what cost, in the manner of hyperfine."""
+"""Verdicts as sentences: who is better than whom and at what cost, in the manner of hyperfine."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ def summary(
     comparison: Comparison,
     contrasts: Sequence[Verdict],
     costs: Sequence[Verdict],
-    aligned: bool = True,
 ) -> list[str]:
-    """One line a model against the baseline, and one for the two best.
+    """One sentence per model against the baseline, and one for the two best.
 
     The two best models are compared where `contrasts` holds that pair (``all_pairs``): a contrast
-    chosen by its result counts only in a family that holds all it was chosen from. ``aligned``
-    lines have their verdicts below each other.
+    chosen by its result counts only in a family that holds all it was chosen from.
     """
     if not contrasts:
         return []
@@ -28,15 +26,13 @@ def summary(
     first = contrasts[0].baseline
     every = bool(comparison.conditions.sizes)
     against = [contrast for contrast in contrasts if every or contrast.baseline == first]
-    gap = "  " if aligned else " "
-    width = max(len(contrast.model) for contrast in against) if aligned else 0
     lines = []
     for contrast in against:
         parts = [verdicts.sentence(contrast), cost_of.get((contrast.model, contrast.baseline))]
         joined = " · ".join(part for part in parts if part)
-        lines.append(f"{contrast.model:{width}}{gap}{joined}")
+        lines.append(f"{contrast.model} {joined}")
     others = [contrast for contrast in contrasts if contrast not in against]
-    return lines + _best_two(comparison, others, gap)
+    return lines + _best_two(comparison, others)
 
 
 def notes(contrasts: Sequence[Verdict]) -> list[str]:
@@ -49,8 +45,8 @@ def notes(contrasts: Sequence[Verdict]) -> list[str]:
     return [*said, *filter(None, [verdicts.roughly(contrasts)])]
 
 
-def _best_two(comparison: Comparison, others: Sequence[Verdict], gap: str) -> list[str]:
-    """The line of the two models with the highest mean accuracy; none where it is not there."""
+def _best_two(comparison: Comparison, others: Sequence[Verdict]) -> list[str]:
+    """The sentence about the two models with the highest mean accuracy, if they are a contrast."""
     ranked = sorted(comparison.groups, key=_accuracy, reverse=True)[:2]
     best = {group.label for group in ranked}
     lines = []
@@ -58,7 +54,7 @@ def _best_two(comparison: Comparison, others: Sequence[Verdict], gap: str) -> li
         if {contrast.model, contrast.baseline} == best:
             said = f"{contrast.model} and {contrast.baseline}: {verdicts.words(contrast)}"
             if contrast.differs:
-                said = f"{contrast.model}{gap}{verdicts.sentence(contrast)}"
+                said = f"{contrast.model} {verdicts.sentence(contrast)}"
             outlook = verdicts.outlook(contrast)
             lines.append(f"{said}; {outlook}" if outlook else said)
     return lines

@@ -87,6 +87,23 @@ def roughly(verdicts: Sequence[Verdict]) -> str:
     return f"sizes that would often be missed are rough: {min(few)} seeds estimate the spread"
 
 
+def often_missed(verdict: Verdict) -> float | None:
+    """The difference, in the unit of the figure and with one digit, that these seeds show with 80 %
+    power; None if that is not known or no difference is as large.
+    """
+    if verdict.relation != "too few" or verdict.n <= FEW:
+        return None
+    if not verdict.detectable or verdict.detectable >= 1:
+        return None
+    return float(f"{verdict.quantity.factor * verdict.detectable:.1g}")
+
+
+def unit_of(size: float, quantity: Quantity) -> str:
+    """A size with its unit: ``2 points``, ``1 point``, ``0.4 points``."""
+    unit = quantity.unit.removesuffix("s") if size == 1 else quantity.unit
+    return f"{size:g} {unit}"
+
+
 def outlook(verdict: Verdict) -> str:
     """What twice the seeds could show; empty where that is clear or cannot be told."""
     if verdict.settled:
@@ -198,10 +215,10 @@ def _inconclusive(verdict: Verdict, against: str = "") -> str:
     if verdict.n > FEW and not verdict.detectable:
         return f"{told} in all {verdict.n} seeds, inconclusive"
     told += f", inconclusive at {verdict.n} seeds"
-    if verdict.n == FEW or not verdict.detectable or verdict.detectable >= 1:
+    if (missed := often_missed(verdict)) is None:
         return told
-    missed = _roughly(verdict.detectable, verdict.quantity)
-    return f"{told} (a difference under about {missed} would often be missed)"
+    size = unit_of(missed, verdict.quantity)
+    return f"{told} (a difference under about {size} would often be missed)"
 
 
 def _as_trained(verdict: Verdict, baseline: str = "") -> str:
@@ -264,13 +281,6 @@ def _size(value: float, quantity: Quantity) -> str:
     if shown < 0.995:
         return f"{shown:.2g} {quantity.unit}"
     return f"{shown:.{1 if shown < 9.95 else 0}f} {quantity.unit}"
-
-
-def _roughly(value: float, quantity: Quantity) -> str:
-    """A size that is known only roughly, with one digit: ``2 points``, ``0.4 points``."""
-    shown = float(f"{quantity.factor * value:.1g}")
-    unit = quantity.unit.removesuffix("s") if shown == 1 else quantity.unit
-    return f"{shown:g} {unit}"
 
 
 def _amount(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:

@@ -1,4 +1,4 @@
-"""What verdicts on the figures that were asked for come to: lines, notes, what is not recorded."""
+"""Verdicts on the figures that were asked for: notes, and what is not recorded."""
 
 from __future__ import annotations
 
@@ -13,15 +13,6 @@ from .measure import AGAIN, EVERY_EPOCH, Measure
 
 NO_WEIGHTS = "--no-weights"
 """The option of runs that damaged images cannot be shown to any more."""
-
-
-def lines(verdicts: Sequence[Verdict], aligned: bool = True) -> list[str]:
-    """One line per network and figure. ``aligned`` lines have their verdicts below each
-    other.
-    """
-    width = max((len(verdict.model) for verdict in verdicts), default=0) if aligned else 0
-    gap = "  " if aligned else " "
-    return [f"{verdict.model:{width}}{gap}{figure_words.sentence(verdict)}" for verdict in verdicts]
 
 
 def notes(comparison: Comparison, verdicts: Sequence[Verdict]) -> list[str]:

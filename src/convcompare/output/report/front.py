@@ -14,7 +14,7 @@ from convcompare.core import formatting
 from ..plots.forest_rows import ForestPanel, beside, is_firm
 from ..tables.cell_values import DrawnInterval
 from ..tables.table import Column, Table
-from ..tables.verdict_block import answer, largest
+from ..tables.verdict_notes import answer, largest
 from .conclusions import counts
 from .document import Block, Bullets, Facts, Heading, Paragraph, TableBlock, code
 from .sections import Section

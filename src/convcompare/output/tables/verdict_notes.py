@@ -1,0 +1,149 @@
+"""What stands under a block of verdicts: doubts, what is not decided or compared, the outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from convcompare.comparison import verdicts
+from convcompare.comparison.assessment import Assessment
+from convcompare.comparison.doubts import About
+from convcompare.comparison.figures import figure_words
+from convcompare.comparison.quantity import ACCURACY
+from convcompare.comparison.verdict import Verdict
+from convcompare.core import formatting
+
+from ..plots.forest_rows import ForestPanel, doubted, inside, is_filled
+
+MANY = 3
+"""Verdicts from which on their outcome is summed up in a sentence, and networks are counted."""
+DOUBT = "?"
+"""Behind a verdict on networks with runs that are marked."""
+
+
+def block_notes(
+    panel: ForestPanel,
+    baseline: str,
+    in_doubt: Sequence[Verdict],
+    costs: Sequence[Verdict],
+    assessment: Assessment,
+) -> list[str]:
+    """The notes of the block of a panel; ``costs`` are the verdicts on times that it shows."""
+    found = panel.verdicts
+    return [
+        *_doubts(in_doubt, assessment),
+        *_missed(found),
+        *_equivalent(found),
+        *_without_estimate(found),
+        *_refused_times(costs),
+        *([answer(found, baseline)] if len(found) >= MANY else []),
+    ]
+
+
+def answer(found: Sequence[Verdict], baseline: str) -> str:
+    """All verdicts of one figure in a sentence: how many of each kind, and the largest."""
+    better = found[0].quantity.best
+    sure = _sure(found)
+    more = [one for one in sure if one.relation == "higher"]
+    words = {
+        "high": ("better", "worse"),
+        "low": ("worse", "better"),
+        None: ("higher", "lower"),
+    }[better]
+    counts = [f"{len(more)} {words[0]}", f"{len(sure) - len(more)} {words[1]}"]
+    if better == "low":
+        counts.reverse()
+    alike = sum(one.relation in ("equivalent", "equal") for one in found)
+    counts += [f"{alike} the same"] if alike else []
+    open_ = len(found) - len(sure) - alike
+    counts += [f"{open_} not decided"] if open_ else []
+    said = f"of {len(found)} networks beside {baseline}: {', '.join(counts)}"
+    if one := largest(found):
+        said += f"; the largest difference: {one.model} {figure_words.words(one)}"
+    return said
+
+
+def largest(found: Sequence[Verdict]) -> Verdict | None:
+    """The largest of the differences that are decided; None if none is."""
+    return max(_sure(found), key=_size, default=None)
+
+
+def _sure(found: Sequence[Verdict]) -> list[Verdict]:
+    return [one for one in found if is_filled(one) and one.differs]
+
+
+def _size(verdict: Verdict) -> float:
+    estimate = verdict.estimate
+    if estimate is None:
+        return 0.0
+    if verdict.quantity.scale == "difference":
+        return abs(estimate.value)
+    return max(estimate.value, 1 / estimate.value)
+
+
+def _doubts(in_doubt: Sequence[Verdict], assessment: Assessment) -> Iterator[str]:
+    """What the mark of doubt stands for: the marks of the runs, with their networks."""
+    groups = {group.label: group for one in in_doubt for group in doubted(one, assessment)}
+    if groups:
+        about: About = "time" if in_doubt[0].quantity.name.endswith("seconds") else "accuracy"
+        yield f"{DOUBT} in doubt: {assessment.doubts.words([*groups.values()], about)}"
+
+
+def _missed(found: Sequence[Verdict]) -> Iterator[str]:
+    """The differences in accuracy that the seeds of inconclusive verdicts would often miss."""
+    sizes = [
+        (one.n, size)
+        for one in found
+        if one.quantity == ACCURACY and (size := verdicts.often_missed(one)) is not None
+    ]
+    if not sizes:
+        return
+    least, most = (end(size for _, size in sizes) for end in (min, max))
+    seeds = " to ".join(dict.fromkeys(str(end(n for n, _ in sizes)) for end in (min, max)))
+    which = f"a difference under about {verdicts.unit_of(most, ACCURACY)}"
+    if least < most:
+        which = f"differences under about {least:g} to {verdicts.unit_of(most, ACCURACY)}"
+    yield f"inconclusive at {seeds} seeds: {which} would often be missed"
+
+
+def _equivalent(found: Sequence[Verdict]) -> Iterator[str]:
+    """The margin within which networks are equivalent."""
+    for one in found:
+        if one.relation == "equivalent" and one.margin and one.quantity.scale == "difference":
+            size = f"{one.quantity.factor * one.margin:g} {one.quantity.unit}".rstrip()
+            yield f"equivalent: no difference larger than {size}"
+            return
+
+
+def _without_estimate(found: Sequence[Verdict]) -> Iterator[str]:
+    """Why there is no estimate, once for all networks of the same reason."""
+    reasons: dict[str, list[str]] = {}
+    for one in found:
+        if one.estimate is None and (reason := inside(one)):
+            lead = "not compared: " if one.refusal is not None else ""
+            reasons.setdefault(lead + reason, []).append(one.model)
+    for reason, models in reasons.items():
+        counted = len(models) > MANY
+        who = formatting.count(len(models)) + " networks" if counted else " and ".join(models)
+        yield f"{who} {reason}"
+
+
+def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
+    """Why times are not compared, once for all networks of the same reason."""
+    reasons: dict[str, list[str]] = {}
+    networks = {name for one in costs for name in (one.model, one.baseline)}
+    refusals = {one.model: one.refusal for one in costs if one.refusal is not None}
+    for model, refusal in refusals.items():
+        only = dataclasses.replace(refusal, models=(), stopped=())
+        reasons.setdefault(verdicts.reason(only), []).append(model)
+    shared = {model for one in refusals.values() for model in one.models}
+    stopped = {model for one in refusals.values() for model in one.stopped}
+    marked = [
+        f"{len(found)} of {len(networks)} networks {what}"
+        for found, what in ((shared, "shared the machine"), (stopped, "were stopped meanwhile"))
+        if found
+    ]
+    for reason, models in reasons.items():
+        said = reason or ", ".join(marked)
+        some = "" if len(models) == len(costs) else f" of {len(models)} networks"
+        yield f"times{some} not compared: {said}"
