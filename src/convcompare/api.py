@@ -487,7 +487,9 @@ class Result:
         for heading, block in verdict_blocks(self.assessment, None):
             console.print(f"\n {heading}\n")
             print_table(console, block, None)
-        return told.getvalue() + "".join(f"\n {note}" for note in self.assessment.notes)
+        for note in self.assessment.notes:
+            console.print(f" {note}")
+        return told.getvalue().rstrip("\n")
 
     __repr__ = __str__
 

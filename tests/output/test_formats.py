@@ -6,7 +6,6 @@ import csv
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from convcompare.core.errors import UsageError
 from convcompare.output.tables.formats import chosen_format
+from tests.support.latex import typeset
 
 Run = Callable[..., Any]
 SHORT = ("-d", "mnist-mini", "-e", "1", "--threads", "1", "-q")
@@ -121,10 +121,4 @@ def test_a_text_file_has_the_table_of_the_terminal(run: Run, tmp_path: Path) -> 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_latex_compiles(run: Run, tmp_path: Path, command: str) -> None:
     body = run(*command.split(), "--format", "latex").out
-    page = f"\\documentclass{{article}}\\begin{{document}}\n{body}\n\\end{{document}}\n"
-    (tmp_path / "page.tex").write_text(page)
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-2000:]
+    typeset(body, tmp_path)

@@ -5,7 +5,6 @@ Tables lie beside them for LaTeX, and so do the works that are cited, for BibTeX
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,14 +12,12 @@ from pathlib import Path
 from convcompare.store import atomic_files
 
 from ..plots.rendered import RenderedFigure, reduced
-from ..tables.formats import escaped, render
-from .document import Document, TableBlock, spans
+from .document import Document
 from .html import Picture, png, to_html
+from .latex_table import to_latex
 from .markdown import to_markdown
 
 FIGURES, TABLES = "figures", "tables"
-LONGEST, WIDE = 40, "0.25\\textwidth"
-"""Characters of a cell from which on its column breaks lines in LaTeX, and how wide it is then."""
 PAGE_BYTES = 8_000_000
 """What the figures of a page may weigh together, as text: a page must load and travel."""
 
@@ -42,24 +39,6 @@ def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
     _write(markdown, to_markdown(document, files).encode())
     _write(page, to_html(document, _pictures(figures)).encode())
     return markdown, page
-
-
-def to_latex(block: TableBlock, number: int) -> str:
-    """A table with its caption and its notes, to be included by ``\\input``."""
-    caption = "".join(
-        f"\\texttt{{{escaped(part, 'latex')}}}" if is_code else escaped(part, "latex")
-        for part, is_code in spans(block.caption)
-    )
-    columns = block.table.shown
-    texts = [[block.table.text(i, one) for i in range(len(block.table.rows))] for one in columns]
-    kinds = "".join(
-        f"p{{{WIDE}}}" if max(map(len, found), default=0) > LONGEST else column.align[0]
-        for column, found in zip(columns, texts, strict=True)
-    )
-    rendered = render(block.table, "latex")
-    tabular = re.sub(r"(?<=\\begin\{tabular\})\{\w+\}", lambda _: f"{{{kinds}}}", rendered)
-    head = f"\\caption{{{caption}}}\n\\label{{tab:convcompare-{number}}}"
-    return f"\\begin{{table}}\n\\centering\\footnotesize\n{head}\n{tabular}\n\\end{{table}}\n"
 
 
 def _write(path: Path, content: bytes) -> None:

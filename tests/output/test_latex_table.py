@@ -1,0 +1,93 @@
+"""The tables, the paragraph on the methods and the works of a report, set by LaTeX."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from convcompare.output.report.document import TableBlock
+from convcompare.output.report.latex_table import to_latex
+from convcompare.output.tables.cell_values import Folded
+from convcompare.output.tables.table import Column, Linked, Table
+from tests.support.latex import typeset
+
+RECORDED = Path(__file__).parents[2] / "docs" / "results" / "recorded"
+needs_latex = pytest.mark.skipif(
+    shutil.which("pdflatex") is None or shutil.which("bibtex") is None, reason="no LaTeX here"
+)
+TOO_WIDE = 12
+"""Points beyond the text that nobody sees: two characters."""
+
+
+@needs_latex
+def test_what_lies_beside_a_report_can_be_typeset(tmp_path: Path) -> None:
+    """The recorded report: 17 tables, one of them over several pages, with all its citations."""
+    shutil.copytree(RECORDED / "tables", tmp_path / "tables")
+    for name in ("methods.tex", "report.bib"):
+        shutil.copy(RECORDED / name, tmp_path / name)
+    numbers = range(1, 1 + len(list((tmp_path / "tables").iterdir())))
+    included = "".join(f"\\input{{tables/table-{number}}}\\clearpage\n" for number in numbers)
+    works = "\\bibliographystyle{plain}\\bibliography{report}"
+    first = typeset(f"\\input{{methods}}\n{included}{works}", tmp_path)
+    assert_fits(first)
+    done = subprocess.run(["bibtex", "page"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "Warning" not in done.stdout, done.stdout
+    cited = set(re.findall(r"\\bibitem\{(\w+)\}", (tmp_path / "page.bbl").read_text()))
+    methods = (tmp_path / "methods.tex").read_text()
+    assert cited == {one for keys in re.findall(r"\\cite\{([^}]+)\}", methods)
+                     for one in keys.split(",")}  # fmt: skip
+
+
+def assert_fits(log: str) -> None:
+    """Nothing reaches beyond the text, or below the page."""
+    wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert not [points for points in wide if points > TOO_WIDE]
+    assert "too large" not in log
+
+
+NAMES = Column("model", "model", "left", names=True)
+
+
+@needs_latex
+@pytest.mark.parametrize(
+    "table",
+    [
+        Table((NAMES,), ({"model": "50 % & #1_{x} ~^\\ \"<|>' → √ é × ± −"},)),
+        Table((NAMES, Column("a", "")), ()),
+        Table(
+            (NAMES, *(Column(f"c{i}", f"figure {i}") for i in range(30))),
+            tuple({"model": f"cnn:{n}", **{f"c{i}": 10.0**i for i in range(30)}} for n in range(3)),
+        ),
+        Table((NAMES, Column("a", "a")), tuple({"model": str(n), "a": n} for n in range(200))),
+        Table(
+            (NAMES, *(Column(f"t{i}", "text", "left") for i in range(4))),
+            tuple({"model": f"cnn:{n}", **dict.fromkeys(["t0", "t1", "t2", "t3"], "word " * 60)}
+                  for n in range(12)),
+        ),
+    ],
+    ids=["signs", "no rows", "30 columns", "200 rows", "much text"],
+)  # fmt: skip
+def test_odd_tables_fit_the_page(table: Table, tmp_path: Path) -> None:
+    assert_fits(typeset(to_latex(TableBlock(table, "A `caption` of 5 %."), 1), tmp_path))
+
+
+def test_every_cell_stands_once_and_rows_are_named_in_each_part() -> None:
+    columns = (NAMES, *(Column(f"c{i}", f"heading{i}") for i in range(12)))
+    row = {"model": "residual", **{f"c{i}": f"{i}.1234567" for i in range(12)}}
+    text = to_latex(TableBlock(Table(columns, (row,)), "Caption."), 4)
+    parts = text.count("\\begin{tabular}")
+    assert parts > 1 and text.count("residual") == parts
+    for i in range(12):
+        assert text.count(f" {i}.1234567") == 1 and text.count(f"heading{i} ") == 1
+    assert text.count("\\caption") == 1 and "\\label{tab:convcompare-4}" in text
+
+
+def test_what_a_page_folds_is_not_printed() -> None:
+    columns = (NAMES, Column("why", "evidence", "left"))
+    row = {"model": "residual", "why": Folded("evidence", Linked(("a, b, c",)))}
+    text = to_latex(TableBlock(Table(columns, (row,)), "Caption."), 1)
+    assert "residual" in text and "evidence" not in text and "a, b, c" not in text

@@ -1,0 +1,18 @@
+"""A page set by LaTeX."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+
+def typeset(body: str, folder: Path) -> str:
+    """Set a body as the page of an article; what pdflatex says of it, which must be no error."""
+    page = "\\documentclass{article}\\usepackage{longtable}\\begin{document}\n"
+    (folder / "page.tex").write_text(f"{page}{body}\n\\end{{document}}\n")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
+        cwd=folder, capture_output=True, text=True, errors="replace", timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    return done.stdout
