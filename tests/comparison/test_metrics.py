@@ -200,7 +200,7 @@ def test_a_figure_that_few_classes_have_not_is_not_known(
     arrays = {"x_train": images[:60], "y_train": labels[:60]}
     np.savez(tmp_path / "few.npz", **arrays, x_test=images[60:], y_test=labels[60:])
     few = ("top-5-accuracy", "macro-f1", "auroc")
-    options = ("--seeds=3", "--epochs=30", "--batch-size=20", "--lr=0.01", "--format=json")
+    options = ("--seeds=3", "--epochs=10", "--batch-size=20", "--lr=0.03", "--format=json")
     asked = ("--columns", ",".join(few), "--verdict-on", ",".join(few))
     networks = ("fcn:hidden=4", "fcn:hidden=8")
     done = run("compare", *networks, "--dataset=npz:few.npz", *options, *asked)

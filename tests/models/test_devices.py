@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchmarks.device_steps import differences, far, plain, step
-from benchmarks.structure import modules
+from benchmarks.structure import modules, tree
 from convcompare.core.config import RECIPES
 from convcompare.data.dataset import Dataset
 from convcompare.models import devices
@@ -26,7 +26,7 @@ def test_one_module_asks_torch_about_devices() -> None:
     found = {
         name
         for name, path in modules().items()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute)
         and node.attr in ASKED
         and ast.unparse(node.value) in ("torch", "torch.backends")
