@@ -109,6 +109,7 @@ print(import_torchvision("torchvision.models").resnet18.__name__)
 """
 
 
+@pytest.mark.torture
 def test_torchvision_still_needs_its_import_mended() -> None:
     """Without its compiled operators. If this fails, `models/torchvision_import.py` has nothing to
     do for this version, and is kept for older ones alone."""

@@ -126,6 +126,7 @@ def test_what_does_not_go_together() -> None:
             Request(models=models, **wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_a_budget_that_pays_for_nothing_or_cannot_be_counted(
     run: RunCommand, tmp_path: Path
 ) -> None:

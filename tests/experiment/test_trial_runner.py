@@ -54,6 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_a_command_resolves_a_spec_once_for_all_its_trials(
     run: Callable[..., Any], folder: Path
 ) -> None:

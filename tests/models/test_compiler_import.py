@@ -21,9 +21,13 @@ import sys, torch
 from convcompare.analysis.peak_memory import peak_of
 from convcompare.core.config import RECIPES
 from convcompare.experiment.foreign_code import examine
+from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
 from convcompare.models import compiler_import
 from convcompare.training.optim import make_optimizer
+for spec in ("fcn", "fcn:hidden=10x10x10"):
+    assert resolve(spec, Shape(1, 28, 10)).description.macs
+assert "sympy" not in sys.modules, "half a second, for the shape of a matrix product"
 for spec in ("resnet-20", sys.argv[1]):
     assert examine(spec, Shape(1, 28, 10)).description.macs
 for name in ("adam", "adamw", "sgd", "muon"):
@@ -36,23 +40,8 @@ sys.exit("torch._dynamo" in sys.modules)
 """
 
 
-def test_counting_and_training_import_no_compiler() -> None:
+def test_counting_and_training_import_no_compiler_and_linear_layers_no_algebra() -> None:
     assert subprocess.run([sys.executable, "-c", USES, NET], check=False).returncode == 0
-
-
-COUNTS = """
-import sys
-from convcompare.models.build import resolve
-from convcompare.models.shape import Shape
-for spec in ("fcn", "fcn:hidden=10x10x10"):
-    assert resolve(spec, Shape(1, 28, 10)).description.macs
-sys.exit("sympy" in sys.modules)
-"""
-
-
-def test_counting_linear_layers_imports_no_algebra() -> None:
-    """Half a second, for the shape of a matrix product."""
-    assert subprocess.run([sys.executable, "-c", COUNTS], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("compiler", [False, True])

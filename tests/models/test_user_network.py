@@ -110,6 +110,7 @@ def test_each_mistake_is_told_in_one_line(net: Callable[[str], Path], text: str)
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.usefixtures("own_code_here")
 def test_an_own_network_is_compared_with_the_zoo(
     net: Callable[[str], Path], run: Callable[..., Any]
 ) -> None:

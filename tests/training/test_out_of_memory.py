@@ -121,6 +121,7 @@ def enter(group: str) -> None:
     Path(group, "cgroup.procs").write_text(str(os.getpid()))
 
 
+@pytest.mark.torture  # others are limited by their process, or killed (experiment/test_jobs.py)
 @pytest.mark.usefixtures("only_victim")
 def test_a_worker_that_the_system_kills_has_run_out_of_memory(tmp_path: Path) -> None:
     greedy(tmp_path, "torch.ones(1 << 30)")
