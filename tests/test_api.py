@@ -172,7 +172,7 @@ def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
         ([3], {}, "a network is named by a text or given by what builds it", "a class, a function"),
         ([], {}, "no network given", "`convcompare models` lists them"),
         (3, {}, "a network is named by a text or given by what builds it", "a class, a function"),
-        (["--help"], {}, "'--help' is no network", "options are arguments"),
+        (["--help"], {}, "'--help' is not a network", "options are arguments"),
         (
             ["fcn"],
             {"settings": "lr=1"},

@@ -322,7 +322,7 @@ def _requests(
         if isinstance(one, str):
             if one.startswith("-"):
                 raise UsageError(
-                    f"{one!r} is no network", "options are arguments: `seeds=5`, `epochs=3`"
+                    f"{one!r} is not a network", "options are arguments: `seeds=5`, `epochs=3`"
                 )
             found.append(ModelRequest(one, one))
             continue

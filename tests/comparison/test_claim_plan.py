@@ -129,7 +129,7 @@ def test_a_difference_that_twenty_seeds_cannot_tell_has_no_number(judged: Judged
     assert power(smallest / differences.std(ddof=1), 20, 0.05, 19) == pytest.approx(0.8, abs=1e-3)
     assert lacking(plan) == (
         f"Simple CNN against FCN: test accuracy is {100 * found:.3g} points from what would "
-        f"decide it; 20 seeds tell {100 * smallest:.3g} points or more"
+        f"decide it; 20 seeds detect {100 * smallest:.3g} points or more"
     )
     same = plan_of(judged("mnist", FCN=FCN[:4], Simple_CNN=FCN[:4]), 1)
     assert same.seeds is None and "no spread of test accuracy is known" in lacking(same)

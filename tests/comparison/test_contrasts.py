@@ -250,7 +250,7 @@ def test_a_contrast_that_will_hardly_be_decided_is_stopped() -> None:
     runs = [*series("fcn", FCN), *series("simple", noisy)]
     found = one(*runs, margin=0.001, look=Look(LOOKS, 2))
     assert (found.stopped_before, found.settled, found.open) == (20, False, False)
-    assert "stopped: more seeds up to 20 would hardly show anything" in verdicts.note(found)
+    assert "stopped: more seeds, up to 20, would hardly ever decide it" in verdicts.note(found)
     assert contrast_json(found)["stopped_before"] == 20
     assert one(*runs, margin=0.1, look=Look(LOOKS, 2)).stopped_before is None, "equivalence may be"
     last = one(*runs, margin=0.001, look=Look((3, 5, 8), 2))
@@ -316,7 +316,7 @@ def test_times_of_a_stopped_process_are_not_compared(stopped: float | None, refu
     found = {mark.name: mark.text for mark in marks(held, 100, 0.1)}
     assert ("stopped" in found) is refused
     if refused:
-        assert "stood still in 11 % of the time" in found["stopped"]
+        assert "did not run for 11 % of its training time" in found["stopped"]
     doubtful = doubts([(held, name) for name in found])
     assert ("stopped" in doubtful.of_run(held, "time")) is refused
     assert not doubtful.of_run(held, "accuracy") & {"stopped"}

@@ -125,7 +125,7 @@ def test_which_files_are_read(names: str, train: str, test: str) -> None:
     [
         ("train_a train_b test", "several splits of one kind"),
         ("test", "has no training split"),
-        ("all/partial-train/0000 all/test/0000", "in part alone"),
+        ("all/partial-train/0000 all/test/0000", "only partly available"),
         ("a/train b/train", "has 2 configurations"),
     ],
 )
@@ -176,7 +176,7 @@ def test_faults_of_files(tmp_path: Path) -> None:
     assert "does not exist" in fail(tmp_path / "nowhere")
     assert "has no Parquet files" in fail(tmp_path)
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
-    assert "is no Parquet file" in fail(tmp_path)
+    assert "is not a Parquet file" in fail(tmp_path)
     images = [{"bytes": None, "path": "a.png"}, {"bytes": b"no image", "path": "b.png"}]
     for image, words in zip(images, ("has no image", "an image that cannot be read"), strict=True):
         one = [image, {"bytes": png(1), "path": ""}]

@@ -83,7 +83,7 @@ def test_it_is_one_aligned_block(twelve: Assessment, width: int) -> None:
                or "±" in row or "." in row for row in rows)  # fmt: skip
     found = [float(row.split("  ")[1].strip().split()[0].replace("−", "-")) for row in rows]
     assert found == sorted(found, reverse=True), "by effect"
-    assert "of 11 networks beside 网络🙂: 11 better, 0 worse" in " ".join(
+    assert "of 11 networks compared with 网络🙂: 11 better, 0 worse" in " ".join(
         line.strip() for line in lines
     )
     assert ("●" in "".join(lines)) == (width >= 60), "the drawn interval"
@@ -103,7 +103,7 @@ def test_two_and_three_networks_have_the_same_block(
     assert len(rows) == networks - 1, "no row wraps"
     assert " +1.0" in rows[0] and " better" in rows[0], "as many points as were added"
     assert "●" in rows[0] or width < 80
-    assert "networks beside" not in " ".join(lines), "no count of so few"
+    assert "networks compared" not in " ".join(lines), "no count of so few"
 
 
 def test_one_network_has_no_block(tmp_path: Path) -> None:

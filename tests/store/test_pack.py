@@ -315,8 +315,8 @@ def test_other_files_are_no_packs(packed: Path, run: Run) -> None:
     write_pack(Path("more"), found, sha256={f"{RUN}/run.json": "00"})
     write_pack(Path("odd"), found, sha256=3)
     for name, says in (
-        ("nothing", "no folder of runs and no pack"),
-        ("text", "no folder of runs and no pack"),
+        ("nothing", "neither a folder nor a pack"),
+        ("text", "neither a folder nor a pack"),
         ("plain.zip", "it has no pack.json"),
         ("lzma", "compressed in another way"),
         ("other", "something else"),

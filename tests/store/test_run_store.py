@@ -95,7 +95,7 @@ def test_a_damaged_state_falls_back_to_the_one_before(
     assert checkpoint is not None
     assert (checkpoint.data, len(checkpoint.history)) == (b"state 2", 2)
     assert "0003.safetensors` is damaged" in told
-    assert told.endswith("run goes on after epoch 2")
+    assert told.endswith("run continues after epoch 2")
 
 
 def test_a_damaged_record_of_a_state_falls_back_and_two_start_over(store: RunStore) -> None:

@@ -83,7 +83,7 @@ KINDS = (
         1,
         8,
         0,
-        "one line with path and remedy, exit 4, goes on after repair",
+        "one line with path and remedy, exit 4, continues after repair",
     ),
     Kind(
         "commit-errors",
@@ -92,7 +92,7 @@ KINDS = (
         10,
         80,
         0,
-        "one line with path and remedy, exit 4, goes on after repair",
+        "one line with path and remedy, exit 4, continues after repair",
     ),
     Kind(
         "signals",
@@ -101,7 +101,7 @@ KINDS = (
         1,
         8,
         200,
-        "130 or 143, no process left, goes on",
+        "130 or 143, no process left, continues",
     ),
     Kind(
         "damage",

@@ -19,7 +19,7 @@ EXIT_CODES = (
 COMMANDS: Mapping[str, str] = {
     "compare": "Train networks under the same conditions, and print a table with verdicts.",
     "train": "Train one network once.",
-    "worker": "Share a comparison: run its trials beside other workers until none is left.",
+    "worker": "Share a comparison: run its trials together with other workers until none is left.",
     "study": "Reproduce the studies of the reports: train what is missing, print the tables.",
     "models": "List the networks, with parameters and MACs for a data set.",
     "layers": "Compare the custom layers with torch's: differences, time, parameters.",

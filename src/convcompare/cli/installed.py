@@ -87,7 +87,7 @@ def _build_command(kind: str) -> str:
         return f"{PAGE} has the command for ROCm"
     if kind == "cuda" and sys.platform == "win32":
         return f"`{REINSTALL} --index-url https://download.pytorch.org/whl/cu126`; {PAGE}"
-    return f"`{REINSTALL}` brings a build for it; {PAGE} has others"
+    return f"`{REINSTALL}` installs a build for it; {PAGE} lists others"
 
 
 def _driver_hint(kind: str) -> str:

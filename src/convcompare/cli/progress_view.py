@@ -257,7 +257,7 @@ class LiveView:
                 Text(f" {label}", style="bold" if label in running else ""),
                 marks(rows),
                 formatting.percent(sum(last) / len(last)) if last else "",
-                f"{formatting.seconds(seconds)} an epoch" if seconds else "",
+                f"{formatting.seconds(seconds)} per epoch" if seconds else "",
             )
         return table
 

@@ -45,7 +45,7 @@ CONCLUSIONS: Mapping[int, Conclusion] = {
     12: Conclusion(
         "004",
         (
-            "CIFAR-10: the regularised network is the dearest to train; fully connected "
+            "CIFAR-10: the regularised network is the most expensive to train; fully connected "
             "against any CNN differ more than CNNs among themselves"
         ),
     ),

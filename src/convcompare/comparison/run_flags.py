@@ -121,7 +121,7 @@ def _of_time(run: Run) -> Iterator[QualityFlag]:
         yield QualityFlag("shared", text, f"{hint}, alone")
     if was_stopped(run):
         share = f"{100 * (run.stopped_share or 0):.0f} %"
-        text = f"was stopped: its process stood still in {share} of the time of its training"
+        text = f"was stopped: its process did not run for {share} of its training time"
         yield QualityFlag("stopped", text, hint)
 
 

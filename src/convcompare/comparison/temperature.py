@@ -118,4 +118,4 @@ def _why(logits: Logits, labels: Labels) -> str:
     """Why no temperature minimises the loss of these images."""
     if len(labels) and hits(logits, labels).all():
         return "all images that it would be fitted on are right"
-    return "its logits tell less than chance of the images that it would be fitted on"
+    return "its logits are worse than chance on the images that it would be fitted on"

@@ -119,7 +119,7 @@ def outlook(verdict: Verdict) -> str:
 
 def stopped(most_seeds: int) -> str:
     """Why a contrast gets no more seeds although it is not decided."""
-    return f"stopped: more seeds up to {most_seeds} would hardly show anything"
+    return f"stopped: more seeds, up to {most_seeds}, would hardly ever decide it"
 
 
 def method(verdict: Verdict) -> str:

@@ -20,7 +20,7 @@ class Annotation:
     note: str = ""
 
     def tagged(self, tags: Iterable[str]) -> Annotation:
-        """The same with these tags as well; UsageError for what is no tag."""
+        """The same with these tags as well; UsageError for what is not a tag."""
         added = [checked(tag) for tag in tags]
         return Annotation(tuple(sorted({*self.tags, *added})), self.note)
 
@@ -37,7 +37,7 @@ def checked(tag: str) -> str:
     """A tag; UsageError unless it is one word of at most `MOST` characters."""
     if not _TAG.fullmatch(tag):
         raise UsageError(
-            f"{quote(tag)} is no tag",
+            f"{quote(tag)} is not a tag",
             f"one word of at most {MOST} letters, digits and `.:/=+-_`, such as `baseline`",
         )
     return tag

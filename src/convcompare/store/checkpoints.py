@@ -104,7 +104,7 @@ def newest(files: Files, folder: Path, run_id: str) -> tuple[Checkpoint | None, 
         except StoreError as error:
             problems.append(error.message)
         else:
-            return checkpoint, _told(problems, f"goes on after epoch {len(checkpoint.history)}")
+            return checkpoint, _told(problems, f"continues after epoch {len(checkpoint.history)}")
     return None, _told(problems, "starts over")
 
 

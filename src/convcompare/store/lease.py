@@ -53,7 +53,7 @@ class Lease:
         if _newest(self.folder, self.name) != self.generation or not self._mine():
             raise LeaseLost(
                 f"another process has taken over {quote(self.folder, 300)}",
-                "what it writes counts; this process stood still for too long",
+                "the lease of this process expired; what the other one writes counts",
             )
 
     def beat(self) -> None:

@@ -155,13 +155,13 @@ class Pack(Files):
         if infos is None and begins:
             raise self.damaged(self.root, "its end is not that of a pack")
         if infos is None:
-            raise self._foreign("it is no zip archive")
+            raise self._foreign("it is not a zip archive")
         found: dict[str, PackedFile] = {}
         for info in infos:
             if objection := _objection(info):
                 raise self._refused(f"{quote(info.filename)} {objection}")
             if info.filename in found:
-                raise self._refused(f"{quote(info.filename)} is there twice")
+                raise self._refused(f"{quote(info.filename)} is contained twice")
             found[info.filename] = PackedFile(
                 info.header_offset,
                 info.compress_size,
@@ -175,7 +175,7 @@ class Pack(Files):
 
     def _check_name(self, name: str, names: Mapping[str, PackedFile]) -> None:
         if name != MANIFEST and not MEMBER.fullmatch(name):
-            raise self._refused(f"{quote(name)} is no file of a store")
+            raise self._refused(f"{quote(name)} is not a file of a store")
         if any(above in names for above in _above(name)):
             raise self._refused(f"{quote(name)} is in a file")
 
@@ -220,7 +220,7 @@ class Pack(Files):
 
     def _foreign(self, why: str) -> StoreError:
         return StoreError(
-            f"{quote(self.root, 300)} is no folder of runs and no pack of them: {why}",
+            f"{quote(self.root, 300)} is neither a folder nor a pack of runs: {why}",
             "`--store` takes the folder of the runs, or a file of `convcompare runs pack`",
         )
 

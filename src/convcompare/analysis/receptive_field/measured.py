@@ -62,7 +62,7 @@ class _Run:
 
 
 _NO_PLACES = "no layer gives units that have a place in the image"
-_CUT = "the image is too small to tell"
+_CUT = "the image is too small to measure it"
 
 
 def measure(

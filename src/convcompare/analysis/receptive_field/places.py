@@ -74,7 +74,7 @@ def _place_dims(shape: Sequence[int], moves: list[Tensor]) -> list[int]:
     if ndim == 3:
         near, far = sorted(inner, key=lambda dim: float(moves[dim].max()))
         if 2 * moves[near].max() > moves[far].max():
-            raise NotKnown("its output does not tell places from channels")
+            raise NotKnown("places and channels of its output cannot be told apart")
         return [dim for dim in moving if dim != near]
     return [dim for dim in moving if dim != ndim - 1]
 
@@ -140,7 +140,7 @@ def _grid(row: Tensor, image: tuple[int, int]) -> Tensor:
         if apart and torch.equal(grid[2:4], grid[2:4, :1].expand_as(grid[2:4])):
             return grid
     if row[BORDER].any():  # units at the two ends may look alike
-        raise NotKnown("its output does not tell which units stand beside each other")
+        raise NotKnown("its output does not say which units are neighbours")
     fields = torch.unique(row[:EXTENTS], dim=1)
     rows, columns = (torch.unique(fields[p : p + 2], dim=1) for p in (0, 2))
     if rows.shape[1] * columns.shape[1] != fields.shape[1]:

@@ -21,7 +21,7 @@ def worker(
         ),
     ],
 ) -> None:
-    """Share a comparison: run its trials beside other workers until none is left.
+    """Share a comparison: run its trials together with other workers until none is left.
 
     $ convcompare worker compare fcn simple --seeds 10 --store /shared/runs
 

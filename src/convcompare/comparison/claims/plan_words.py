@@ -97,7 +97,7 @@ def _too_close(judged: Judged, need: Need) -> str:
         return f"{of} varies too much for {MOST_SEEDS} seeds to show that it is within the margin"
     return (
         f"{of} is {_size(found, quantity)} from what would decide it; "
-        f"{MOST_SEEDS} seeds tell {_size(smallest, quantity)} or more"
+        f"{MOST_SEEDS} seeds detect {_size(smallest, quantity)} or more"
     )
 
 

@@ -237,4 +237,4 @@ def _size(value: float, quantity: Quantity) -> str:
 
 def _without(one: LeftOut) -> str:
     seeds = ", ".join(map(str, one.seeds))
-    return f"without seed {seeds}, which {one.model} has no such figure of"
+    return f"without seed {seeds}, of which {one.model} has no such figure"

@@ -122,8 +122,8 @@ def cifar10_004() -> Study:
                 part(REGULARISED, ">", "Residual CNN"),
             ),
             claim(
-                12, "the regularised network is the dearest to train; the fully connected one "
-                "differs more from CNNs than these among themselves",
+                12, "the regularised network is the most expensive to train; the fully connected "
+                "one differs more from CNNs than these among themselves",
                 part(REGULARISED, ">", ("FCN", "Residual CNN"), "time"),
                 part(("Residual CNN", REGULARISED), ">", "FCN", "time", by=MUCH_LONGER),
                 part(REGULARISED, "<", "Residual CNN", "time", by=MUCH_LONGER),

@@ -85,7 +85,7 @@ def _class_named(name: str) -> Any:
             "networks are compared on images of classes",
         )
     if name in _OTHER:
-        raise UsageError(f"torchvision:{name} is no data set", "`folder:PATH` reads your images")
+        raise UsageError(f"torchvision:{name} is not a data set", "`folder:PATH` reads your images")
     known = [one for one in library.__all__
              if one[0].isupper() and one not in refused and one not in _OTHER]  # fmt: skip
     if name == "EMNIST":

@@ -89,7 +89,7 @@ class FolderWalk:
         if self._others:
             endings = Counter(Path(name).suffix.lower() for name in self._others)
             parts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(endings.items()))
-            are = "is no image" if len(self._others) == 1 else "are no images"
+            are = "is not an image" if len(self._others) == 1 else "are not images"
             text = f"{several(len(self._others), 'file')} that {are}: {parts}"
             found.append(DataNote("other-files", text, serious=False))
         return found

@@ -69,7 +69,7 @@ def split_files(paths: Iterable[PurePosixPath], name: str, config: str = "") -> 
     for path in sorted(paths):
         if any(part.startswith("partial-") for part in path.parts):
             raise DataError(
-                f"{quote(name)} is there as Parquet in part alone",
+                f"{quote(name)} is only partly available as Parquet",
                 "download all files into one folder",
             )
         found, kind, rest = _placed(path)
@@ -257,7 +257,7 @@ def _opened(file: Path) -> Any:
     try:
         return parquet.ParquetFile(file)
     except (OSError, ValueError) as error:
-        raise DataError(f"{quote(str(file))} is no Parquet file", "FILE.parquet") from error
+        raise DataError(f"{quote(str(file))} is not a Parquet file", "FILE.parquet") from error
 
 
 def _bad(file: Path, row: int, what: str, hint: str) -> DataError:

@@ -51,7 +51,7 @@ class Role:
             return DataNote("unused", f"{name} with {images} is not used: it has no classes",
                             hint="a table of its files and their classes makes it a split",
                             serious=self.images > 0)  # fmt: skip
-        return DataNote("unused", f"{name} with {images} is not used: it is no split",
+        return DataNote("unused", f"{name} with {images} is not used: it is not a split",
                         hint="rename it if it is one", serious=self.images > 0)  # fmt: skip
 
 

@@ -23,7 +23,7 @@ LAUNCHER = "convcompare.experiment.workers.torchrun_launcher"
 def torchrun(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     """One trial after another, each by several devices together, a process each.
 
-    Where one of the processes dies all are started again, and the trial goes on after its last
+    Where one of the processes dies all are started again, and the trial continues after its last
     epoch; the third time it has failed. Whatever ends this, ends the processes.
     """
     with tempfile.TemporaryDirectory(prefix="convcompare-", ignore_cleanup_errors=True) as folder:

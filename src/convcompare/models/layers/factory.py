@@ -52,7 +52,7 @@ def make_activation(kind: Activation) -> nn.Module:
 def make_attention(kind: Attention, channels: int, reduction: int | None = None) -> nn.Module:
     """An attention layer; ModelError where `reduction` does not divide the channels."""
     if kind == "none":
-        raise ModelError("no attention was asked for")
+        raise ModelError("no attention was requested")
     reduction = REDUCTION[kind] if reduction is None else reduction
     if kind == "se":
         return SqueezeExcitation(channels, reduction)

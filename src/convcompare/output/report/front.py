@@ -133,8 +133,8 @@ def _of_many(sections: Sequence[Section]) -> Iterator[str]:
     against = [one for section in sections for one in _against(section)]
     if against:
         told = answer(against, "").partition("; ")[0].removeprefix("of ")
-        number, _, rest = told.partition(" networks beside : ")
-        yield f"Of {number} networks beside the baselines of their comparisons, {rest}."
+        number, _, rest = told.partition(" networks compared with : ")
+        yield f"Of {number} networks compared with the baselines of their comparisons, {rest}."
 
 
 def _reliance(sections: Sequence[Section]) -> str:

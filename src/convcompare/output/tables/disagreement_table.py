@@ -36,7 +36,9 @@ def sentences(found: Disagreements) -> list[str]:
     if within:
         said.append(f"two seeds of one network differ too: {', '.join(within)}")
     else:
-        said.append("how much the seeds of one network differ is not known: `--seeds 3` tells")
+        said.append(
+            "how much the seeds of one network differ is not known: `--seeds 3` measures it"
+        )
     excess = found.excess
     if excess is not None and excess.low is not None and excess.high is not None:
         points = formatting.minus(f"{100 * excess.value:+.2f}")

@@ -57,7 +57,7 @@ def answer(found: Sequence[Verdict], baseline: str) -> str:
     counts += [f"{alike} the same"] if alike else []
     open_ = len(found) - len(sure) - alike
     counts += [f"{open_} not decided"] if open_ else []
-    said = f"of {len(found)} networks beside {baseline}: {', '.join(counts)}"
+    said = f"of {len(found)} networks compared with {baseline}: {', '.join(counts)}"
     if one := largest(found):
         said += f"; the largest difference: {one.model} {figure_words.words(one)}"
     return said

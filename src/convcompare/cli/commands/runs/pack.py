@@ -80,7 +80,7 @@ def pack(
     packed = packing.pack(opened, ended, out, *out_of)
     if len(ended) < len(chosen):
         left = formatting.several(len(chosen) - len(ended), "run")
-        show_warning(f"{left} not ended and not packed", "the same command goes on with them")
+        show_warning(f"{left} not ended and not packed", "the same command continues them")
     runs = formatting.several(packed.runs, "run")
     comparisons = formatting.several(packed.comparisons, "comparison")
     results().print(f"packed {runs} and {comparisons}: {formatting.size(packed.size)}")
@@ -118,5 +118,6 @@ def _check_free(path: Path, replace: bool) -> None:
         raise UsageError(f"{quote(path, 300)} is a folder", "`--out FILE` names a file")
     if path.exists() and not replace:
         raise UsageError(
-            f"{quote(path, 300)} is there already", "`--replace` writes it anew, `--out` another"
+            f"{quote(path, 300)} already exists",
+            "`--replace` overwrites it, `--out` writes another",
         )

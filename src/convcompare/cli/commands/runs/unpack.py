@@ -36,7 +36,7 @@ def unpack(
         raise UsageError(f"{quote(pack, 300)} {what}", "`convcompare runs pack` makes such a file")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         merge = f"convcompare runs merge {shell_word(pack)} --store {shell_word(folder)}"
-        raise UsageError(f"{quote(folder, 300)} is there already", f"`{merge}` adds the runs to it")
+        raise UsageError(f"{quote(folder, 300)} already exists", f"`{merge}` adds the runs to it")
     packing.unpack(Pack(pack), folder)
     made = RunReader(folder)
     runs = formatting.several(len(made.ids()), "run")

@@ -61,7 +61,7 @@ def training_time(source: Source) -> list[Drawing]:
         "Time of the training alone: evaluation, analyses and saving are apart. "
         "The bar is the mean of the seeds, each of which is a dot; on the left a seed's median "
         "epoch, on the right all its epochs together. A logarithmic axis, which has no zero, "
-        "shows ticks instead of bars. The fastest network is above. A bar with an arrow goes on "
+        "shows ticks instead of bars. The fastest network is above. A bar with an arrow extends "
         "beyond the axis."
     )
     missing = f" Never timed alone: {', '.join(untimed)}." if untimed else ""

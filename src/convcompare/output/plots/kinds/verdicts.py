@@ -219,7 +219,9 @@ def _caption(shown: Sequence[Verdict]) -> str:
         parts.append("One seed: the interval is over the test images, of these two networks.")
     if 2 in seeds:
         parts.append("Two seeds have no useful interval.")
-    parts.append("What has an arrow goes on beyond the axis; counts have no interval.")
+    parts.append(
+        "An arrow marks an interval that extends beyond the axis; counts have no interval."
+    )
     return " ".join(parts)
 
 
