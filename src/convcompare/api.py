@@ -334,7 +334,7 @@ def _requests(
             )
         if executor == "ray" or (devices or 1) > 1:
             raise UsageError(
-                "objects of a program do not travel to a cluster or to several devices",
+                "networks given as objects cannot be sent to a cluster or to several devices",
                 "put the network into a file: `file.py:Net`",
             )
         given = foreign_code.give(one)

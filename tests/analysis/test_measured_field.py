@@ -200,9 +200,9 @@ class Given(nn.Module):
 
 
 NOT_KNOWN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
-    "a number of the image": (lambda x: x * float(x.sum()), "numbers that depend on the image"),
-    "numpy": (lambda x: x * float(x.numpy().sum()), "numbers that depend on the image"),
-    "an index of the image": (lambda x: x[:, x.mean((0, 2, 3)).argsort()], "picks places"),
+    "a number of the image": (lambda x: x * float(x.sum()), "values that depend on the image"),
+    "numpy": (lambda x: x * float(x.numpy().sum()), "values that depend on the image"),
+    "an index of the image": (lambda x: x[:, x.mean((0, 2, 3)).argsort()], "selects positions"),
     "resampling by a grid": (
         lambda x: nn.functional.grid_sample(x, torch.zeros(1, 28, 28, 2), align_corners=False),
         "has no rule",
@@ -286,7 +286,7 @@ def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:
     record = run("receptive-field", spec, "--dataset", "mnist-mini", "--format", "json").json()[
         "models"
     ][0]
-    assert record["size"] is None and "numbers that depend" in record["not_known"]
+    assert record["size"] is None and "values that depend" in record["not_known"]
 
 
 @pytest.mark.usefixtures("own_code_here")

@@ -86,8 +86,8 @@ def test_objects_are_compared_with_names(tmp_path: Path) -> None:
         (network()(1, 28, 10), {}, "`Net` is a network that is already built"),
         (3, {}, "a network is named by a text or given by what builds it, not by `int`"),
         (network(extra=threading.Lock()), {}, "cannot be sent to its own process: TypeError"),
-        (network(), {"executor": "ray"}, "do not travel to a cluster"),
-        (network(), {"devices": 2}, "do not travel to a cluster or to several devices"),
+        (network(), {"executor": "ray"}, "cannot be sent to a cluster"),
+        (network(), {"devices": 2}, "cannot be sent to a cluster or to several devices"),
     ],
 )
 def test_what_cannot_be_compared_is_told(

@@ -334,14 +334,14 @@ def test_runs_without_an_end_are_named(
     record = RunStore(store).comparison(RunStore(store).comparisons()[-1])
     (run_id,) = record["models"][1]["trials"]
     (store / run_id / "run.json").unlink()
-    assert f"Without a result: `fcn:hidden=8` (run {run_id}) half-done" in said(
+    assert f"Without a result: `fcn:hidden=8` (run {run_id}) incomplete" in said(
         composed(store, figures=())
     )
     for path in store.glob("*/run.json"):
         path.unlink()
     text = said(composed(store, figures=()))
     assert "No network has a result on" in text
-    assert text.count("half-done at epoch 0") == 2
+    assert text.count("incomplete at epoch 0") == 2
 
 
 def test_diverged_runs_are_named(run: Run, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_two_seeds_have_no_line_and_one_network_no_picture() -> None:
     (drawing,) = drawn(made(3, 2, "accuracy"))
     assert not [line for line in drawing.figure.axes[0].lines if line.get_marker() == "|"]
     assert "Two seeds have no useful interval" in drawing.caption
-    with pytest.raises(UsageError, match="nothing that it is compared with"):
+    with pytest.raises(UsageError, match="a single network has no baseline"):
         drawn(made(1, 3))
 
 

@@ -52,7 +52,7 @@ class Files(ABC):
         """The bytes of a file, if they are those that a record names; else Damaged."""
         data = self.content(path)
         if sha256(data) != digest:
-            raise self.damaged(path, "its bytes are not those that were written")
+            raise self.damaged(path, "SHA-256 mismatch")
         return data
 
     def read_record(self, path: Path) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Folder(Files):
     def verified(self, path: Path, digest: str | None) -> bytes:
         """The same; a large file that is another one is found out in little memory."""
         if atomic_files.is_larger(path, _AT_ONCE) and atomic_files.sha256(path) != digest:
-            raise self.damaged(path, "its bytes are not those that were written")
+            raise self.damaged(path, "SHA-256 mismatch")
         return super().verified(path, digest)
 
 

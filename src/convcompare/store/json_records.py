@@ -14,7 +14,7 @@ from convcompare.core.errors import Damaged, quote
 from . import atomic_files
 from .run import SCHEMA_VERSION
 
-REPAIR = "`convcompare runs check --repair` puts it aside, and the same command makes it anew"
+REPAIR = "`convcompare runs check --repair` quarantines it, and the same command makes it again"
 """What helps if a file of a folder is damaged."""
 
 

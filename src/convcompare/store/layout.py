@@ -49,7 +49,7 @@ def comparison_record(record: Mapping[str, Any]) -> dict[str, Any]:
         if not all(RUN_ID.fullmatch(run_id) for run_id in rate["runs"]):
             raise ValueError("a run that is none")
     if not all(isinstance(seeds, int) for seeds in record.get("looked", ())):
-        raise TypeError("a number of seeds that is none")
+        raise TypeError("an invalid number of seeds")
     for key, kind in (("created", str), ("command", list), ("conditions", dict)):
         if not isinstance(record[key], kind):
             raise TypeError(f"{key} is not as it was written")

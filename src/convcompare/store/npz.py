@@ -77,7 +77,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray:
     with archive.open(member) as file:
         while piece := file.read(min(_PIECE, len(view) - done) or 1):
             if done + len(piece) > len(view):
-                raise ValueError("it is longer than it says")
+                raise ValueError("it is longer than its header says")
             view[done : done + len(piece)] = piece
             done += len(piece)
     if done != len(view):

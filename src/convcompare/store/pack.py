@@ -94,7 +94,7 @@ class Pack(Files):
             raise self.damaged(path, "it is larger than what was written")
         data = self._bytes(member)
         if data is None or sha256(data) != member.sha256:
-            raise self.damaged(path, "its bytes are not those that were written")
+            raise self.damaged(path, "SHA-256 mismatch")
         return data
 
     def damages(self) -> list[StoreError]:
@@ -130,7 +130,7 @@ class Pack(Files):
         digests = manifest["sha256"]
         if digests.keys() != listed.keys():
             odd = min(digests.keys() ^ listed.keys())
-            raise self._refused(f"it does not hold what its manifest names: {quote(odd)}")
+            raise self._refused(f"its files are not those of its manifest: {quote(odd)}")
         found = {name: replace(member, sha256=digests[name]) for name, member in listed.items()}
         return {key: value for key, value in manifest.items() if key != "sha256"}, found
 
@@ -153,7 +153,7 @@ class Pack(Files):
             whole = file.seek(0, 2)
             infos, begins = _directory(file), _begins(file)
         if infos is None and begins:
-            raise self.damaged(self.root, "its end is not that of a pack")
+            raise self.damaged(self.root, "its end is missing or damaged")
         if infos is None:
             raise self._foreign("it is not a zip archive")
         found: dict[str, PackedFile] = {}
@@ -215,7 +215,7 @@ class Pack(Files):
     def _refused(self, why: str) -> StoreError:
         return StoreError(
             f"{quote(self.root, 300)} is not read as a pack of runs: {why}",
-            "take it from who made it again, with `convcompare runs pack`",
+            "get it again from its author, made by `convcompare runs pack`",
         )
 
     def _foreign(self, why: str) -> StoreError:

@@ -123,7 +123,7 @@ class RunReader:
         omission = self.files.read_as(path, Omission)
         self._check_id(path, omission.id, run_id)
         if not omission.sha256.keys() <= {CLASSES}:
-            raise self.files.damaged(path, "it names other files than it may")
+            raise self.files.damaged(path, "it names files that it must not name")
         return omission
 
     def timing(self, run_id: str) -> Timing:

@@ -200,7 +200,7 @@ class RunStore(RunReader):
         digests |= dict(omission.sha256) if omission else {}
         for name, digest in digests.items():
             if name not in parcel or sha256(parcel[name]) != digest:
-                raise damaged(folder / name, "its bytes are not those that were sent")
+                raise damaged(folder / name, "SHA-256 mismatch with what was sent")
         with self._mine(run.id) as guard:
             if not self.finished(run.id):
                 for name in digests:

@@ -67,7 +67,7 @@ def pick_layer(found: ReceptiveField, name: str | None) -> LayerField:
     places = {n: m for n, m in found.modules.items() if n and None not in m.axes}
     if not places:
         raise UsageError(
-            "no layer of the network keeps the places of the image",
+            "no layer of the network has feature maps",
             "an effective field needs feature maps, such as those of a convolution",
         )
     if name is not None:

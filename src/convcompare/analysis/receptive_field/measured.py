@@ -61,7 +61,7 @@ class _Run:
     until: float = math.inf
 
 
-_NO_PLACES = "no layer gives units that have a place in the image"
+_NO_PLACES = "no layer has units with a position in the image"
 _CUT = "the image is too small to measure it"
 
 

@@ -64,7 +64,7 @@ def _place_dims(shape: Sequence[int], moves: list[Tensor]) -> list[int]:
     if ndim >= 4 and _is_map(moves[-2], moves[-1]):
         rest = [dim for dim in moving if dim not in (1, ndim - 2, ndim - 1)]
         if ndim > 4 and any(dim > 1 for dim in rest):
-            raise NotKnown("its output has more dimensions of places than two")
+            raise NotKnown("its output has more than two spatial dimensions")
         return sorted({*rest, ndim - 2, ndim - 1})
     if ndim == 2:  # (places, channels), or all flattened
         return [0] if moving == [0] else []

@@ -84,7 +84,7 @@ class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func.__name__.partition(".")[0]
         if name == "_local_scalar_dense":
             if not self.branches:
-                raise NotKnown("it reads numbers that depend on the image")
+                raise NotKnown("it reads values that depend on the image")
             return func(*args, **kwargs)
         given = _by_name(func, args, kwargs)
         written = _written(func, given)

@@ -19,7 +19,9 @@ def moving(*data: str) -> Rule:
         for name, value in call.given.items():
             several = value if isinstance(value, (list, tuple)) else [value]
             if name not in data and any(call.reach(one) is not None for one in several):
-                raise NotKnown(f"`{call.name}` picks places by numbers that depend on the image")
+                raise NotKnown(
+                    f"`{call.name}` selects positions by values that depend on the image"
+                )
         if call.given.get("accumulate"):
             raise NotKnown("`index_put` that accumulates has no rule")
         parts = []
@@ -91,7 +93,7 @@ def scattered(call: Operation) -> Tensor:
     given, found = call.given, call.own(call.given["self"]).clone()
     index, source = given["index"], given.get("src", given.get("source"))
     if call.reach(index) is not None:
-        raise NotKnown(f"`{call.name}` picks places by numbers that depend on the image")
+        raise NotKnown(f"`{call.name}` selects positions by values that depend on the image")
     for part, added in zip(found, call.own(source), strict=True):
         if call.name == "index_add":
             part.index_reduce_(given["dim"], index, added, "amax")

@@ -36,7 +36,7 @@ class _Readings(TorchFunctionMode):
         given = next((a for a in args if isinstance(a, Tensor)), None)
         depends = given is not None and self.mode.reaches.of(given) is not None
         if depends and name in _READING:
-            self.mode.failure = NotKnown("it reads numbers that depend on the image")
+            self.mode.failure = NotKnown("it reads values that depend on the image")
             raise self.mode.failure
         if name in ("__bool__", "is_nonzero"):
             self.mode.branches += 1

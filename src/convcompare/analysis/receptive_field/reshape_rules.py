@@ -179,7 +179,7 @@ def indexing(call: Call) -> Field:
     given = call.arguments[1]
     index = list(given) if isinstance(given, tuple) else [given]
     if any(not isinstance(i, (int, slice, type(None), type(...))) for i in index):
-        raise Untraceable(call.name, "it picks places by an index that is computed")
+        raise Untraceable(call.name, "it selects positions by a computed index")
     used = sum(isinstance(i, (int, slice)) for i in index)
     fill = [slice(None)] * (call.input.ndim - used)
     at = index.index(...) if ... in index else len(index)
@@ -229,7 +229,7 @@ def _sliced(call: Call, chosen: Sequence[tuple[int, Any]], keep: bool = False) -
 def _token(call: Call, field: Field) -> Field:
     """One of the places in a row, such as the class token of a transformer: no place is left."""
     if field.whole != (True, True):
-        raise Untraceable(call.name, "it picks one place of many")
+        raise Untraceable(call.name, "it selects one position of many")
     return field.mixed([side for side in (0, 1) if field.axes[side] is not None])
 
 
@@ -238,7 +238,7 @@ def untouched_places(call: Call) -> Field:
     dims = call.get(2 if call.name == "roll" else 1, "dims")
     dims = [dims] if isinstance(dims, int) else list(dims or range(call.input.ndim))
     if any(call.field.along(dim % call.input.ndim) for dim in dims):
-        raise Untraceable(call.name, "it moves the places of the image around")
+        raise Untraceable(call.name, "it permutes the positions of the image")
     return call.field
 
 

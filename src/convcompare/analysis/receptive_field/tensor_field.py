@@ -113,7 +113,9 @@ def merge(parts: Sequence[tuple[Field, Sequence[int]]], shape: Sequence[int]) ->
             if known is None:
                 axes[side], dims[side] = axis, place
             elif place is not None and at is not None and place != at:
-                raise Untraceable("merge", "its inputs hold their places in different dimensions")
+                raise Untraceable(
+                    "merge", "its inputs have their positions in different dimensions"
+                )
             else:
                 row = at if at is not None else place
                 units = 1 if row is None else shape[row]

@@ -125,7 +125,7 @@ class Tracer(TorchFunctionMode):
             return function(*args, **kwargs)
         name = operation_name(function)
         if getattr(function, "__name__", "") in VALUES:
-            raise Untraceable(name, "it reads numbers that depend on the image")
+            raise Untraceable(name, "it reads values that depend on the image")
         if kwargs.get("out") is not None:
             raise Untraceable(name, "it writes into another tensor")
         output = run(name, function, args, kwargs)

@@ -141,7 +141,7 @@ def _check_sheet(path: Path) -> None:
     from convcompare.output.plots.figure import FORMATS
 
     endings = [f".{kind}" for kind in FORMATS]
-    hint = f"its ending says the format: {', '.join(endings)}"
+    hint = f"its ending sets the format: {', '.join(endings)}"
     one_of(endings, path.suffix.lower(), f"{quote(path)} is not the name of a figure", hint)
     if path.is_dir():
-        raise UsageError(f"{quote(path)} is a folder", "write the name of a file, as sheet.png")
+        raise UsageError(f"{quote(path)} is a folder", "give a file name such as sheet.png")

@@ -102,7 +102,7 @@ def _find_run(request: FieldRequest) -> Run:
     if run is None or not run.keeps_weights:
         raise UsageError(
             f"run {run_id} has no final weights",
-            "one that has finished has them, where it ran without `--no-weights`",
+            "finished runs have them, unless they ran with `--no-weights`",
         )
     return run
 

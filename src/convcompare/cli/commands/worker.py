@@ -26,7 +26,7 @@ def worker(
     $ convcompare worker compare fcn simple --seeds 10 --store /shared/runs
 
     Start the same line as often as you like, on all hosts that see the store. Each trial is done by
-    one worker; what one that died or was stopped had begun, another goes on with. The command
+    one worker; another continues what one that died or was stopped had begun. The command
     without `worker` prints the table.
     """
     from ..lazy_commands import load

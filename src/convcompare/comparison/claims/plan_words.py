@@ -41,7 +41,7 @@ ALONE = (
 )
 LOOKED = (
     "seeds that are added after a look at the results make false verdicts likelier, which the "
-    "verdicts then say; `convcompare compare --until-clear` plans the looks"
+    "verdicts then report; `convcompare compare --until-clear` plans the looks"
 )
 
 

@@ -204,7 +204,7 @@ def _reason(verdict: Verdict) -> str:
     if refusal.reason == "no value":
         if quantity == STABILITY:
             return "all seeds of a network have the same accuracy"
-        return "it is 0 in a run, and no ratio is taken of it"
+        return "it is 0 in a run, so there is no ratio"
     return verdicts.reason(refusal)
 
 

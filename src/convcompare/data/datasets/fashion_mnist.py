@@ -31,7 +31,7 @@ FASHION_MNIST = PublishedFiles(
         ),
     ),
     system=(Path("/usr/share/datasets/fashion-mnist"),),
-    advice="on Debian and Ubuntu `apt install dataset-fashion-mnist` brings it",
+    advice="on Debian and Ubuntu `apt install dataset-fashion-mnist` installs it",
 )
 CLASSES = (
     "t-shirt/top",

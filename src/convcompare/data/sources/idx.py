@@ -29,7 +29,7 @@ def parse_idx(content: bytes) -> Images:
         raise ValueError("not an IDX file of bytes")
     dimensions, start = content[3], 4 + 4 * content[3]
     if len(content) < start:
-        raise ValueError("an IDX file that breaks off")
+        raise ValueError("a truncated IDX file")
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     if len(content) - start != math.prod(shape):
         raise ValueError(f"an IDX file of shape {shape} with {len(content) - start} bytes")

@@ -83,7 +83,7 @@ class _Machine:
                     return self.stack.pop()
                 self._step(opcode.name, argument)
         except (IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"a pickle that does not hold together ({error})") from error
+            raise ValueError(f"a corrupt pickle ({error})") from error
         raise ValueError("a pickle without an end")
 
     def _step(self, name: str, argument: Any) -> None:

@@ -181,7 +181,7 @@ def _unfinished(section: Section) -> list[str]:
     for label, run_id in section.comparison.unfinished:
         with store.noting():
             done = len(store.history(run_id))
-            found.append(f"{code(label)} (run {run_id}) half-done at epoch {done}")
+            found.append(f"{code(label)} (run {run_id}) incomplete at epoch {done}")
     for label, run_id in section.comparison.missing:
         found.append(f"{code(label)} (run {run_id}) not in the store")
     return found

@@ -38,8 +38,8 @@ def check(
     $ convcompare runs check --repair
     $ convcompare runs check --format json
 
-    Nothing is deleted: what is put aside can be moved back. The command that made a run makes it
-    anew, or goes on from the epoch that is left of it. Exit code 4 where damage is left.
+    Nothing is deleted: what is quarantined can be moved back. The command that made a run trains it
+    again, or continues from the last undamaged epoch. Exit code 4 where damage is left.
     """
     from convcompare.store.check import examine
     from convcompare.store.run_store import RunStore
