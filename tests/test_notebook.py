@@ -16,7 +16,6 @@ from convcompare.store.run_store import RunStore
 
 nbclient = pytest.importorskip("nbclient", reason="pip install nbclient ipykernel")
 pytest.importorskip("ipykernel", reason="pip install nbclient ipykernel")
-pytestmark = pytest.mark.torture
 NOTEBOOK = Path(__file__).parent.parent / "docs" / "notebooks" / "compare.ipynb"
 WRONG = 'cc.compare(["fnc"])'
 INTERRUPTED = """\

@@ -86,7 +86,7 @@ def test_layers_are_found_by_name() -> None:
     with pytest.raises(UsageError) as error:
         pick_layer(found, "blok2")
     assert error.value.hint == "did you mean `block2`?"
-    with pytest.raises(UsageError, match="places"):
+    with pytest.raises(UsageError, match="feature maps"):
         pick_layer(field_of_network(resolve("fcn", Shape(3, 32, 10))), None)
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcompare.comparison import predictions, run_figures
+from convcompare.comparison.stats.censored import NEVER
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from tests.support.cli import Result
@@ -186,7 +187,7 @@ def test_gaps_and_epochs_of_a_history() -> None:
     trained = dataclasses.replace(base, history=history)
     assert run_figures.accuracy_gap(trained) == pytest.approx(0.9944 - 0.95)
     assert run_figures.loss_gap(trained) == pytest.approx(0.08 - 0.02)
-    assert [run_figures.epochs_to(trained, a) for a in (0.5, 0.9, 0.92, 0.99)] == [1, 2, 4, None]
+    assert [run_figures.epochs_to(trained, a) for a in (0.5, 0.9, 0.92, 0.99)] == [1, 2, 4, NEVER]
     with pytest.raises(ValueError, match="no epoch"):
         run_figures.loss_gap(dataclasses.replace(base, history=()))
 

@@ -430,7 +430,7 @@ def test_what_is_nearly_equal_is_drawn_nearly_equal() -> None:
         pytest.param(
             (), 23, "power is not drawn: every contrast is decided", marks=pytest.mark.torture
         ),
-        ((THREE[0],), 18, "verdicts is not drawn: one network has nothing that it is compared"),
+        ((THREE[0],), 18, "verdicts is not drawn: a single network has no baseline"),
     ],
 )
 def test_all_kinds_to_files(

@@ -183,7 +183,7 @@ def test_damage_of_what_stands_for_them_is_found(small: Path, run: Run) -> None:
     write_record(path, {**record, "sha256": {"../secret": "00"}})
     found = {finding.run_id: finding.error.message for finding in examine(store).findings}
     assert found.keys() == {one, third, fourth}
-    assert "another run" in found[third] and "other files than it may" in found[fourth]
+    assert "another run" in found[third] and "must not name" in found[fourth]
     with pytest.raises(Damaged):
         store.sound_outcome(one)
     path.unlink()
