@@ -118,7 +118,7 @@ LINES: tuple[tuple[str, str, str, Say], ...] = (
     ),
     (
         "jobs",
-        "[six small trials](#parallel-trials), two at a time against one by one",
+        "[six small trials](#parallel-trials), by default against `--jobs 1`",
         "1.4",
         lambda r: f"**{r['ratio']:.2f}** times",
     ),
