@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from convcompare.core.registry import register
 
-from ..figures.asked import NO_WEIGHTS, of_every_epoch
+from ..figures.asked import NO_WEIGHTS, of_every_epoch, without
 from ..figures.catalogue import MEASURED
 from ..figures.measure import EVERY_EPOCH
 
@@ -37,11 +37,6 @@ def command(recorded: Sequence[str], study: str, seeds: int, options: Sequence[s
 
 def _kept(recorded: Sequence[str]) -> Iterator[str]:
     """The options of a command that stay, without the studies that it names."""
-    words = iter(recorded[1:])
-    for word in words:
-        if word in REPLACED:
-            next(words, None)
-        elif word in DROPPED or word.startswith(tuple(f"{name}=" for name in REPLACED)):
-            pass
-        elif word != "all" and word not in register.study:
+    for word in without(recorded[1:], *REPLACED):
+        if word not in DROPPED and word != "all" and word not in register.study:
             yield word

@@ -86,13 +86,13 @@ def _with_weights(comparison: Comparison) -> bool:
 
 def _longer(command: Sequence[str], epochs: int) -> tuple[str, ...]:
     """The command for so many epochs; that of a study for those of its report."""
-    kept = _without(command or ("compare", "…"), "--epochs", "-e")
+    kept = without(command or ("compare", "…"), "--epochs", "-e")
     return kept if kept[0] == "study" else (*kept, "--epochs", str(epochs))
 
 
 def of_every_epoch(command: Sequence[str]) -> tuple[str, ...]:
     """A command that evaluates every epoch, as is the default: without what says otherwise."""
-    kept = _without(command, EVERY_EPOCH.split()[0])
+    kept = without(command, EVERY_EPOCH.split()[0])
     settings = [i for i, word in enumerate(kept[1:], start=1) if word.startswith("evaluate=")]
     named = {place for i in settings if kept[i - 1] == "--set" for place in (i - 1, i)}
     return tuple(
@@ -102,7 +102,7 @@ def of_every_epoch(command: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _without(command: Sequence[str], *names: str) -> tuple[str, ...]:
+def without(command: Sequence[str], *names: str) -> tuple[str, ...]:
     """A command without an option that has a value, by all its names."""
     kept, words = list[str](), iter(command)
     for word in words:
