@@ -27,12 +27,12 @@ SECTIONS: Mapping[str, Callable[[Any, str], str]] = {
     "peers": page_training.peers,
     "whole": page_training.whole,
     "ceiling": page_training.ceiling,
+    "jobs": page_training.jobs,
     "parallel": page_training.parallel,
     "spinning": page_training.spinning,
     "profile": lambda measured, where: _profile(measured, where),
     "recording": lambda measured, where: _recording(measured, where),
     "layers": lambda measured, where: _layers(measured, where),
-    "jobs": lambda measured, where: _jobs(measured, where),
     "cluster": page_cluster.cluster,
     "first-step": lambda measured, where: _first_step(measured, where),
     "models": lambda measured, where: _models(measured, where),
@@ -153,19 +153,6 @@ def _recording(rows: list[dict[str, Any]], where: str) -> str:
 
 Share of the training time, for one run of one epoch in which two moments of the gradients and the
 features are recorded: {shares}. Limit: 5 %. · {where}
-"""
-
-
-def _jobs(r: dict[str, Any], where: str) -> str:
-    return f"""\
-## Parallel trials
-
-`python benchmarks/jobs.py` · {where} · n = {r["n"]} pairs
-
-`{r["command"]}`, six trials, takes {r["together_s"]:.0f} s as it runs by default
-({r["jobs"]} at a time) and {r["alone_s"]:.0f} s with `--jobs 1`, from the start of the command to
-the table, with the times that each run measures alone: {r["ratio"]:.2f} times the throughput
-(median of the pairs, {r["ratios"][0]:.2f} to {r["ratios"][-1]:.2f}; target: 1.4).
 """
 
 

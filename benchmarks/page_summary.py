@@ -111,16 +111,16 @@ LINES: tuple[tuple[str, str, str, Say], ...] = (
     ),
     ("whole", "evaluation of the test images, beside the training", "5 %", _evaluation),
     (
-        "parallel",
-        "[trials at a time](#trials-at-a-time): throughput, against one on all cores",
-        "",
-        _gain,
-    ),
-    (
         "jobs",
-        "[six small trials](#parallel-trials), by default against `--jobs 1`",
+        "[six small trials](#six-small-trials-in-parallel), by default against `--jobs 1`",
         "1.4",
         lambda r: f"**{r['ratio']:.2f}** times",
+    ),
+    (
+        "parallel",
+        "[parallel steps](#parallel-trials-by-size-of-network), throughput against one by one",
+        "",
+        _gain,
     ),
     (
         "first-step",

@@ -7,6 +7,7 @@ from typing import Any
 
 from training_step import EPOCH_STEPS, ROWS, SAME, WHOLE_ROWS, WIDE
 
+from convcompare.core.formatting import several
 from convcompare.experiment.parallel_trials import Load, fastest, seconds
 
 NONE = "not measured"
@@ -185,8 +186,22 @@ core. Milliseconds per step, and the ratio to convcompare's setting, median and 
 """
 
 
+def jobs(r: Mapping[str, Any], where: str) -> str:
+    """Six small trials as they run by default, and one by one."""
+    return f"""\
+## Six small trials in parallel
+
+`python benchmarks/jobs.py` · {where} · n = {r["n"]} pairs
+
+`{r["command"]}`, six trials, takes {r["together_s"]:.0f} s as it runs by default
+({r["jobs"]} in parallel) and {r["alone_s"]:.0f} s with `--jobs 1`, from the start of the command to
+the table, with the times that each run measures alone: {r["ratio"]:.2f} times the throughput
+(median of the pairs, {r["ratios"][0]:.2f} to {r["ratios"][-1]:.2f}; target: 1.4).
+"""
+
+
 def parallel(measured: Sequence[Mapping[str, Any]], where: str) -> str:
-    """What trials at a time gain, and what the tool's model takes it to be."""
+    """What parallel trials gain, and what the tool's model takes it to be."""
     lines = []
     for row in measured:
         ms, ratios, model = row["ms"], row["ratios"], row["model"]
@@ -196,24 +211,24 @@ def parallel(measured: Sequence[Mapping[str, Any]], where: str) -> str:
             f"| {model['gain']:.2f} |"
         )
     return f"""\
-## Trials at a time
+## Parallel trials by size of network
 
 `python benchmarks/parallel_trials.py` · {where}
 
 Training steps of a process on one thread, of one on all {measured[0]["cores"]} cores, and of
 {measured[0]["cores"]} processes with a thread each at the same time. *beside*: how many times as
 long as alone a step then takes; *gain*: throughput over that of one process on all cores. From
-these figures come the constants of the model by which a comparison chooses how many trials run at a
-time; the model's gain is next to them. Milliseconds.
+these figures come the constants of the model by which a comparison chooses how many trials run in
+parallel; the model's gain is next to them. Milliseconds.
 
 | network | M MACs per step | one thread | all cores | beside, times | gain, times | model |
 |---|--:|--:|--:|--:|--:|--:|
 {chr(10).join(lines)}
 
-What the model makes of more cores: throughput of 32 trials of 15 epochs on MNIST against one by
-one, and how many then run at a time.
+What the model predicts for more cores: throughput of 32 trials of 15 epochs on MNIST against one by
+one, and how many then run in parallel.
 
-| MACs per step | {" | ".join(f"{n} cores" for n in MORE_CORES)} |
+| MACs per step | {" | ".join(several(n, "core") for n in MORE_CORES)} |
 |---|{"--:|" * len(MORE_CORES)}
 {chr(10).join(_modelled(macs) for macs in (20_000_000, 800_000_000, 10_000_000_000))}
 """
