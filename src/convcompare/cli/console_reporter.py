@@ -79,13 +79,13 @@ class ConsoleReporter:
     def timing_alone(self, runs: int) -> None:
         """Say what takes a while now."""
         if not self.quiet:
-            each = "1 run" if runs == 1 else f"{runs} runs, each"
+            each = f"{formatting.several(runs, 'run')}{', each' if runs > 1 else ''}"
             talk().print(f"timing {each} alone, by a few steps", soft_wrap=True)
 
     def measuring_robustness(self, runs: int) -> None:
         """Say what takes a while now."""
         if not self.quiet:
-            many = "1 run" if runs == 1 else f"{runs} runs"
+            many = formatting.several(runs, "run")
             talk().print(f"measuring {many} on damaged images", soft_wrap=True)
 
 

@@ -81,10 +81,10 @@ def say_durations(comparison: Comparison, began: datetime.datetime) -> None:
         "setting up": sum(cost.setup_seconds for cost in costs),
     }
     told = ", ".join(f"{name} {formatting.seconds(seconds)}" for name, seconds in parts.items())
-    several = " (several at a time)" if any(run.jobs > 1 for run in runs) else ""
-    many = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    together = " (several at a time)" if any(run.jobs > 1 for run in runs) else ""
+    many = formatting.several(len(runs), "run")
     console = talk()
     wall = formatting.seconds((now() - began).total_seconds())
     console.print(
-        f"{many} in {wall}{several}: {told}", style="dim", soft_wrap=not console.is_terminal
+        f"{many} in {wall}{together}: {told}", style="dim", soft_wrap=not console.is_terminal
     )

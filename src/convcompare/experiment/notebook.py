@@ -82,12 +82,12 @@ class NotebookReporter(QuietReporter):
 
     def timing_alone(self, runs: int) -> None:
         """Say what takes a while now."""
-        each = "1 run" if runs == 1 else f"{runs} runs, each"
-        self.line.show(f"timing {each} alone, by a few steps")
+        each = ", each" if runs > 1 else ""
+        self.line.show(f"timing {formatting.several(runs, 'run')}{each} alone, by a few steps")
 
     def measuring_robustness(self, runs: int) -> None:
         """Say what takes a while now."""
-        self.line.show(f"measuring {'1 run' if runs == 1 else f'{runs} runs'} on damaged images")
+        self.line.show(f"measuring {formatting.several(runs, 'run')} on damaged images")
 
 
 class TrialCount:

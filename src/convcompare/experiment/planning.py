@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcompare.comparison.score import LAST, Score, choose
+from convcompare.core import formatting
 from convcompare.core.config import OF_EVERY_EPOCH, Runtime, recipe, recipe_name
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
@@ -261,11 +262,11 @@ def _data_warnings(dataset: Dataset) -> tuple[tuple[str, str], ...]:
 
 
 def _device_words(runtime: Runtime) -> str:
-    several = f"{runtime.devices} × " if runtime.devices > 1 else ""
+    many = f"{runtime.devices} × " if runtime.devices > 1 else ""
     if runtime.device != "cpu":
-        return f"{several}{runtime.device} ({runtime.reason})"
-    each = " each" if several else ""
-    return f"{several}cpu, {runtime.threads} thread{'s' if runtime.threads != 1 else ''}{each}"
+        return f"{many}{runtime.device} ({runtime.reason})"
+    each = " each" if many else ""
+    return f"{many}cpu, {formatting.several(runtime.threads, 'thread')}{each}"
 
 
 def _warn_unreached(label: str, names: Sequence[str], reporter: Reporter) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from convcompare.core.formatting import several
 from convcompare.store.run import Run
 
 from ..assessment import Assessment
@@ -172,7 +173,7 @@ class _Planner:
     def _machines(self) -> tuple[str, ...]:
         places = [run.timed_in for name in self.finding.claim.networks for run in self._runs(name)]
         named_places = (
-            f"{one.processor}, {one.threads} thread{'s' if one.threads > 1 else ''}"
+            f"{one.processor}, {several(one.threads, 'thread')}"
             if one.device == "cpu"
             else one.device
             for one in places

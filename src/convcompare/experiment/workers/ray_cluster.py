@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from convcompare.core import formatting
 from convcompare.core.config import Runtime
 from convcompare.core.errors import ConvcompareError, UsageError, quote
 
@@ -58,7 +59,7 @@ class Share:
         return math.floor(min(rooms) + 1e-6)
 
     def __str__(self) -> str:
-        cpus = f"{self.cpus} CPU{'s' if self.cpus != 1 else ''}"
+        cpus = formatting.several(self.cpus, "CPU")
         return f"{cpus} and {self.gpus:g} GPU" if self.gpus else cpus
 
 

@@ -15,6 +15,7 @@ from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core.errors import DataError, UsageError, printable, quote
+from convcompare.core.formatting import several
 from convcompare.core.registry import Entry
 from convcompare.data.dataset import Dataset, Images, Sources
 from convcompare.data.load import load_dataset
@@ -164,9 +165,14 @@ class Source:
                     f"{group.label}: {count} of {len(group.runs)} runs {status}, not shown"
                 )
         going = Counter(label for label, _ in self.comparison.unfinished)
-        found += [f"{label}: {_runs(count)} not ended, not shown" for label, count in going.items()]
+        found += [
+            f"{label}: {several(count, 'run')} not ended, not shown"
+            for label, count in going.items()
+        ]
         gone = Counter(label for label, _ in self.comparison.missing)
-        found += [f"{label}: {_runs(count)} not in the store" for label, count in gone.items()]
+        found += [
+            f"{label}: {several(count, 'run')} not in the store" for label, count in gone.items()
+        ]
         if any(lacking(printable(name)) for name in self._names):
             found.append(f"{MISSING}: a character that no installed font has")
         for label, run in self.first_runs() if needs else ():
@@ -204,7 +210,3 @@ def marked_words(entry: Entry, source: Source, how: str = "marked") -> str:
     """Which models have marks that concern a kind of figure, and `how` they are drawn."""
     found = source.marked(*entry.info.get("about", ("accuracy",)))
     return f"{how}: {found}" if found else ""
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"

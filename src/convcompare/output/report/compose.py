@@ -142,7 +142,7 @@ def _table(section: Section) -> Iterator[Block]:
             dataclasses.replace(table, notes=tuple(kept)), _caption(section.comparison)
         )
         if more := others[FEW_NOTES:]:
-            yield Details(f"{len(more)} more note{'' if len(more) == 1 else 's'}", [Bullets(more)])
+            yield Details(formatting.several(len(more), "more note"), [Bullets(more)])
 
 
 def _on_damaged(section: Section) -> Iterator[Block]:

@@ -142,7 +142,7 @@ def _reliance(sections: Sequence[Section]) -> str:
     warned = sum(len(section.assessment.warnings()) for section in sections)
     if len(sections) == 1:
         seeds = sections[0].comparison.seeds
-        said = f"Each network was trained with {seeds} seed{'' if seeds == 1 else 's'}"
+        said = f"Each network was trained with {formatting.several(seeds, 'seed')}"
         said += ", too few for an interval over seeds" if few else ""
     else:
         said = f"{len(few)} of {len(sections)} comparisons have fewer than {FEW_SEEDS} seeds"

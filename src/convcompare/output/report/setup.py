@@ -81,13 +81,13 @@ def _own_code(run: Run) -> str:
 
 def _device(run: Run) -> str:
     place = run.environment
-    several = f"{place.devices} × " if place.devices > 1 else ""
-    threads = f"{place.threads} thread{'s' if place.threads != 1 else ''}"
+    many = f"{place.devices} × " if place.devices > 1 else ""
+    threads = formatting.several(place.threads, "thread")
     each = " each" if place.devices > 1 else ""
     offered = f" of {place.most_threads}" if place.most_threads > place.threads else ""
     compiled = ", compiled steps" if place.compiled else ""
     together = f", {run.jobs} trainings at a time" if run.jobs > 1 else ""
-    return f"{several}{place.device}, {threads}{offered}{each}{compiled}{together}"
+    return f"{many}{place.device}, {threads}{offered}{each}{compiled}{together}"
 
 
 def _together(run: Run) -> str:

@@ -176,7 +176,7 @@ def _measured(timed: Sequence[Run]) -> str:
     steps = sorted({timing.n for timing in timings})
     many = f"{steps[0]} to {steps[-1]}" if len(steps) > 1 else f"{steps[0]}"
     places = dict.fromkeys(
-        f"{place.device}, {place.most_threads} thread{'s' if place.most_threads != 1 else ''}"
+        f"{place.device}, {formatting.several(place.most_threads, 'thread')}"
         for place in (timing.environment for timing in timings)
     )
     which = "each run" if len(timed) > 1 else "the run"

@@ -191,7 +191,7 @@ def _note_lines(
         else:
             left += 1
     if left:
-        end = [*end, f"{left} more note{'' if left == 1 else 's'}: `--verbose`"]
+        end = [*end, f"{formatting.several(left, 'more note')}: `--verbose`"]
     return [*shown, *_wrapped(" · ".join(end), width)]
 
 
