@@ -91,3 +91,13 @@ def test_what_a_page_folds_is_not_printed() -> None:
     row = {"model": "residual", "why": Folded("evidence", Linked(("a, b, c",)))}
     text = to_latex(TableBlock(Table(columns, (row,)), "Caption."), 1)
     assert "residual" in text and "evidence" not in text and "a, b, c" not in text
+
+
+def test_a_number_and_its_interval_stay_in_one_line() -> None:
+    columns = (NAMES, *(Column(f"c{i}", f"text {i}", "left") for i in range(5)))
+    row = {
+        "model": "residual",
+        **{f"c{i}": "× contradicted by +1.47 ± 0.28 points" for i in range(5)},
+    }
+    text = to_latex(TableBlock(Table(columns, (row,)), "Caption."), 1)
+    assert "p{" in text and text.count("& $\\times$~contradicted by +1.47~$\\pm$~0.28 points") == 5

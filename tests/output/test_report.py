@@ -22,7 +22,7 @@ from convcompare.comparison.comparison import Comparison
 from convcompare.data.dataset import Sources
 from convcompare.output.plots import vector
 from convcompare.output.plots.figure import canvas, styled
-from convcompare.output.plots.rendered import RenderedFigure, reduced
+from convcompare.output.plots.rendered import RenderedFigure
 from convcompare.output.plots.style import short
 from convcompare.output.report.bibliography import WORKS, bibtex
 from convcompare.output.report.compose import compose
@@ -191,8 +191,20 @@ def test_a_picture_fits_its_room() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "png")
-    assert len(reduced(buffer.getvalue(), 10**9)) > 40_000
-    found = reduced(buffer.getvalue(), 40_000)
+    noisy = RenderedFigure(
+        "noise",
+        "",
+        "",
+        "",
+        None,
+        "png",
+        buffer.getvalue(),
+        page=bytes(90_000),
+        width=400,
+        height=300,
+    )
+    assert noisy.page_within(10**9) == noisy.page
+    found = noisy.page_within(40_000)
     assert len(found) < 40_000
     with Image.open(io.BytesIO(found)) as opened:
         assert opened.width / opened.height == pytest.approx(4 / 3, abs=0.02)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def typeset(body: str, folder: Path) -> str:
     """Set a body as the page of an article; what pdflatex says of it, which must be no error."""
-    page = "\\documentclass{article}\\usepackage{longtable}\\begin{document}\n"
+    page = "\\documentclass{article}\\usepackage{array,longtable}\\begin{document}\n"
     (folder / "page.tex").write_text(f"{page}{body}\n\\end{{document}}\n")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],

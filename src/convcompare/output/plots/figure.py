@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY = "#555555"
+HEADLINE: Mapping[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": GREY}
 FORMATS = ("png", "svg", "pdf")
 WIDTH = 7.0
 """Inches: a figure on a page is no wider, so that its letters of 7 points can be read there."""
@@ -183,8 +185,47 @@ def headline(figure: Figure, text: str) -> None:
 
     It is wrapped when it is drawn, at whatever width the figure then has.
     """
-    title = figure.suptitle(plain(text), x=0.01, ha="left", fontsize=7, color=GREY, wrap=True)
+    title = figure.suptitle(_in_lines(plain(text), figure.get_figwidth()), **HEADLINE)
     grow(figure, 0.12 + title.get_window_extent(renderer(figure)).height / figure.dpi)
+    title.set(text=plain(text), wrap=True)
+
+
+def settle_headline(figure: Figure) -> None:
+    """Wrap the headline of a figure that keeps its size.
+
+    Otherwise matplotlib measures all beginnings of its lines each time that it lays out the figure,
+    which takes a fifth of the time of a report.
+    """
+    if text := figure.get_suptitle():
+        figure.suptitle(_in_lines(text, figure.get_figwidth()), **HEADLINE, wrap=False)
+
+
+def _in_lines(text: str, width: float) -> str:
+    """A headline with breaks between words, for a figure of that width in inches."""
+    room = width * (1 - 2 * HEADLINE["x"])
+    space = _inches("x x") - _inches("xx")
+    lines: list[str] = []
+    used = math.inf
+    for word in text.split(" "):
+        if used + space + _inches(word) <= room:
+            lines[-1] += f" {word}"
+            used += space + _inches(word)
+        else:
+            lines.append(word)
+            used = _inches(word)
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=4096)
+def _inches(text: str) -> float:
+    """How wide a text of a headline is."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    points, _, _ = text_to_path.get_text_width_height_descent(
+        text, FontProperties(size=HEADLINE["fontsize"]), ismath=False
+    )
+    return points / 72
 
 
 def legend_below(figure: Figure, shown: Iterable[ModelStyle], bars: bool = False) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..tables.formats import csv_text
 from . import vector
+from .figure import settle_headline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,8 @@ DPI, CSS_DPI = 160, 96
 LARGEST_SVG = 250_000
 """Bytes beyond which a figure is a PNG: what has so many marks is a picture."""
 COLOURS = 256
-SCALES = (1.0, 0.75, 0.6, 0.45, 0.3)
+SCALES = (0.75, 0.6, 0.45, 0.3)
+"""Sizes to which a picture is reduced that is too large for its page."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class RenderedFigure:
     width: int
     height: int
 
+    def page_within(self, room: int) -> bytes:
+        """The picture for a page: as large as `room` bytes allow, or the smallest of `SCALES`."""
+        return self.page if len(self.page) <= room else _reduced(self.file, room)
+
 
 def render(drawing: Drawing) -> RenderedFigure:
     """A figure as files; call it within `figure.styled`, and draw nothing more in it."""
@@ -54,6 +60,7 @@ def render(drawing: Drawing) -> RenderedFigure:
     rows = [tuple(row) for row in drawing.rows]
     about_models = tuple(drawing.columns[:1]) == ("model",)
     models = tuple(dict.fromkeys(str(row[0]) for row in rows)) if about_models else None
+    settle_headline(figure)
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)  # once; `savefig` would draw all of it a first time for that
         figure.set_layout_engine("none")
@@ -92,16 +99,14 @@ def _picture(figure: Figure) -> tuple[bytes, bytes]:
     return buffer.getvalue(), _few_colours(whole)
 
 
-def reduced(png: bytes, room: int) -> bytes:
-    """A PNG in few colours, as large as `room` bytes allow, or the smallest of `SCALES`."""
+def _reduced(png: bytes, room: int) -> bytes:
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as opened:
         whole = opened.convert("RGB")
     for scale in SCALES:
         size = (max(1, round(whole.width * scale)), max(1, round(whole.height * scale)))
-        scaled = whole if scale == 1 else whole.resize(size, Image.Resampling.LANCZOS)
-        found = _few_colours(scaled)
+        found = _few_colours(whole.resize(size, Image.Resampling.LANCZOS))
         if len(found) <= room:
             break
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from convcompare.store import atomic_files
 
-from ..plots.rendered import RenderedFigure, reduced
+from ..plots.rendered import RenderedFigure
 from .document import Document
 from .html import Picture, png, to_html
 from .latex_table import to_latex
@@ -61,11 +61,7 @@ def _pictures(figures: Sequence[RenderedFigure]) -> dict[str, Picture]:
     else:
         each = room // len(found)
         with ThreadPoolExecutor() as pool:
-            pages = list(pool.map(lambda one: _within(one, each), found))
+            pages = list(pool.map(lambda one: one.page_within(each), found))
     return {
         one.name: png(page, one.width, one.height) for one, page in zip(found, pages, strict=True)
     }
-
-
-def _within(figure: RenderedFigure, room: int) -> bytes:
-    return figure.page if len(figure.page) <= room else reduced(figure.file, room)

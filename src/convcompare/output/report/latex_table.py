@@ -1,6 +1,7 @@
 """A table of a report for ``\\input`` in LaTeX, as wide as the text at most.
 
-Needs no package, except ``longtable`` if the table is longer than a page.
+Needs ``array`` if a column breaks lines, and ``longtable`` if the table is longer than a page; the
+first line of the file names them.
 """
 
 from __future__ import annotations
@@ -8,16 +9,26 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
+from itertools import chain
 
 from ..tables.cell_values import Folded
 from ..tables.formats import escaped, render
 from ..tables.table import Column, Table
 from .document import TableBlock, spans
 
-TEXT, GAP = 74, 3
+TEXT, GAP = 74, 2
 """Characters in a line of the class ``article`` at ``\\footnotesize``, and between columns."""
+SMALL = "\\footnotesize\\tabcolsep=4pt"
+BREAK = re.compile(r"(?<!±)(?<!^\W) (?!±)|-")
+"""Where a line of a cell is broken: not beside ±, and not after a mark."""
+UNBROKEN = re.compile(
+    r" (?=\$\\pm\$)|(?<=\$\\pm\$) |(?<=& --) (?=\w)|(?<=& \$\\(?:surd|circ)\$) |(?<=& \$\\times\$) "
+)
+"""The same of a line of LaTeX."""
 NARROWEST = 11
 """Characters to which a column of text may be narrowed by breaking its lines."""
+RAGGED = r">{\raggedright\arraybackslash}"
+"""Before a column that breaks lines: a justified line of two words has a hole between them."""
 PAGE = 45
 """Lines of a table that a page holds."""
 
@@ -43,8 +54,10 @@ def to_latex(block: TableBlock, number: int) -> str:
         _tabular(dataclasses.replace(part, notes=said), room)
         for part, said, room in zip(parts, notes, rooms, strict=True)
     )
+    needs = _packages("array") if any(filter(None, chain(*rooms))) else ""
     return (
-        f"\\begin{{table}}\n\\centering\\footnotesize\\sloppy\n{head}\n\n{body}\n\\end{{table}}\n"
+        f"{needs}\\begin{{table}}\n\\centering{SMALL}\n{head}\n\n\\medskip\n{body}\n"
+        "\\end{table}\n"
     )
 
 
@@ -58,15 +71,19 @@ def _over_pages(table: Table, room: Sequence[int | None], head: str) -> str:
     opening, first, rest = text.partition("\\hline\n")
     heading, rule, rows = rest.partition("\\hline\n")
     body = f"{opening}{head}\\\\\n{first}{heading}{rule}\\endhead\n{rows}"
-    return f"% \\usepackage{{longtable}}\n{{\\footnotesize\\sloppy\n{body}\n\\par}}\n"
+    return f"{_packages('array', 'longtable')}{{{SMALL}\n{body}\n\\par}}\n"
+
+
+def _packages(*names: str) -> str:
+    return f"% \\usepackage{{{','.join(names)}}}\n"
 
 
 def _tabular(table: Table, rooms: Sequence[int | None]) -> str:
     kinds = "".join(
-        column.align[0] if room is None else f"p{{{room / TEXT:.2f}\\textwidth}}"
+        column.align[0] if room is None else f"{RAGGED}p{{{room / TEXT:.2f}\\textwidth}}"
         for column, room in zip(table.shown, rooms, strict=True)
     )
-    rendered = render(table, "latex")
+    rendered = UNBROKEN.sub("~", render(table, "latex"))
     return re.sub(r"(?<=\\begin\{tabular\})\{\w*\}", lambda _: f"{{{kinds}}}", rendered)
 
 
@@ -74,8 +91,7 @@ def _parts(table: Table) -> list[tuple[Column, ...]]:
     """The columns of each of the tables that stand below each other."""
     columns = table.shown
     least = {
-        one.key: min(_widest(table, one), NARROWEST) if one.align == "left" else _widest(table, one)
-        for one in columns
+        one.key: (_longest_piece if one.align == "left" else _widest)(table, one) for one in columns
     }
     name = next((one for one in columns if one.names or one.align == "left"), columns[0])
     parts: list[list[Column]] = [[]]
@@ -90,7 +106,8 @@ def _parts(table: Table) -> list[tuple[Column, ...]]:
 def _rooms(table: Table) -> list[int | None]:
     """How wide each column is that breaks lines; None of the others.
 
-    The shortest columns of text keep their width for as long as the rest can be narrowed.
+    Columns of text get their longest piece, and share what is left in proportion to what they lack,
+    as the automatic layout of tables in CSS 2.2 does (section 17.5.2.2).
     """
     columns = table.shown
     widest = [_widest(table, one) for one in columns]
@@ -98,13 +115,13 @@ def _rooms(table: Table) -> list[int | None]:
     if room >= 0:
         return [None] * len(columns)
     texts = [place for place, one in enumerate(columns) if one.align == "left"]
-    room += sum(widest[place] for place in texts)
+    least = {place: _longest_piece(table, columns[place]) for place in texts}
+    lack = sum(widest[place] - least[place] for place in texts)
+    spare = max(0, lack + room)
     found: list[int | None] = [None] * len(columns)
-    for left, place in enumerate(sorted(texts, key=widest.__getitem__)):
-        share = max(NARROWEST, room // (len(texts) - left))
-        if widest[place] > share:
-            found[place] = share
-        room -= min(widest[place], share)
+    for place in texts:
+        if more := widest[place] - least[place]:
+            found[place] = least[place] + spare * more // lack
     return found
 
 
@@ -117,6 +134,14 @@ def _lines(table: Table, rooms: Sequence[int | None]) -> int:
         max((-(-len(table.text(row, column)) // room) for column, room in broken), default=1)
         for row in range(len(table.rows))
     )
+
+
+def _longest_piece(table: Table, column: Column) -> int:
+    """Characters of the longest part of a column that is not broken; of words at most NARROWEST,
+    since LaTeX hyphenates them."""
+    cells = (table.text(row, column) for row in range(len(table.rows)))
+    pieces = [piece for cell in (column.title, *cells) for piece in BREAK.split(cell)]
+    return max(len(one) if " " in one else min(len(one), NARROWEST) for one in pieces)
 
 
 def _widest(table: Table, column: Column) -> int:
