@@ -73,3 +73,22 @@ def test_bad_settings_say_what_is_allowed(setting: dict[str, str], hint: str) ->
     with pytest.raises(UsageError) as caught:
         TrainConfig().replace(setting)
     assert hint in (caught.value.hint or "")
+
+
+def test_complex_parameters_are_trained_as_their_real_and_imaginary_parts() -> None:
+    draw = torch.Generator().manual_seed(0)
+    start = torch.randn(3, 4, generator=draw, dtype=torch.cfloat)
+    target = torch.randn(3, 4, generator=draw, dtype=torch.cfloat)
+    ended = []
+    for begun in (start, torch.view_as_real(start)):
+        weight = nn.Parameter(begun.clone())
+        optimizer = make_optimizer(TrainConfig(optimizer="adam", lr=0.1), [weight])
+        for _ in range(5):
+            optimizer.zero_grad()
+            value = weight if weight.is_complex() else torch.view_as_complex(weight)
+            (value - target).abs().square().sum().backward()
+            optimizer.step()
+        ended.append(
+            torch.view_as_real(weight.detach()) if weight.is_complex() else weight.detach()
+        )
+    torch.testing.assert_close(*ended)

@@ -16,6 +16,7 @@ from .findings import Found
 from .interface import copied, is_contiguous
 from .randomness import seeded
 from .shape import Shape
+from .weight_use import of_weights
 
 IMAGES, FEW = 8, 4
 """Images of a try, and of one of a large network."""
@@ -40,14 +41,15 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
         shape.image_size,
     )
     batches = [torch.randn(size, generator=torch.Generator().manual_seed(i)) for i in range(2)]
-    found = [*_of_weights(build, model), *_of_outputs(model, batches)]
+    found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     state = hidden_state(build, batches[0])
     found += [Found("hidden state", ", ".join(f"`{name}`" for name in state[:3]))] if state else []
+    found += of_weights(copied(model), batches[0])
     found += [Found("contiguous")] if is_contiguous(model) else []
     return tuple(found)
 
 
-def _of_weights(build: Build, model: nn.Module) -> Iterator[Found]:
+def _of_initialisation(build: Build, model: nn.Module) -> Iterator[Found]:
     """Whether a seed, and nothing but the seed, sets the initial weights."""
     first = model.state_dict()
     if not _equal(first, build(0).state_dict()):

@@ -53,6 +53,15 @@ KINDS: Mapping[str, Kind] = {
         "register it as a buffer, without `persistent=False`",
         marks=False,
     ),
+    "unregistered weights": Kind(
+        "computes with weights that are not its parameters: they are not trained, counted or saved",
+        "`nn.ModuleList` in place of a list of layers, `nn.Parameter` in place of a tensor",
+    ),
+    "untrained weights": Kind(
+        "has parameters that no gradient reaches: they are counted and not trained",
+        "remove them if nothing uses them; otherwise look for `detach`, `.data`, numpy or "
+        "`torch.no_grad` in the forward pass",
+    ),
     "contiguous": Kind(
         "is trained in contiguous layout: a `view` in it does not support channels-last",
         "`.flatten(1)` or `.reshape` in place of `.view` allows the faster layout",

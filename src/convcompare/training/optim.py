@@ -36,7 +36,7 @@ def make_optimizer(
     if config.optimizer == "muon":
         return _muon(config, trained)
     groups = _groups(config, trained)
-    fused = all(traits(p.device).fused for p in trained) or None
+    fused = all(traits(p.device).fused and p.is_floating_point() for p in trained) or None
     if config.optimizer == "sgd":
         nesterov = config.momentum > 0
         return SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov, fused=fused)
