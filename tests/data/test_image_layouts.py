@@ -137,6 +137,20 @@ def test_what_looks_like_splits_is_refused_by_name(
     assert load(root, ":splits=none").classes == tuple(sorted(folders))
 
 
+@pytest.mark.parametrize("names", [("images", "masks"), ("Image", "Mask"), ("imgs", "annotations")])
+def test_images_beside_their_masks_are_no_classes(root: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        flat(root / name, 5)
+    assert "look like images and their masks" in refused(root)
+    assert load(root, ":splits=none").classes == tuple(sorted(names))
+
+
+def test_masks_to_be_worn_are_a_class(root: Path) -> None:
+    for name in ("mask", "no mask"):
+        flat(root / name, 5)
+    assert load(root).classes == ("mask", "no mask")
+
+
 def test_splits_below_classes_are_refused(root: Path) -> None:
     for name in ("cat", "dog"):
         fill(root / name, ("train", "test"))

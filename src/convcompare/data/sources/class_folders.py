@@ -18,6 +18,8 @@ ClassFolders = dict[str, list[Path]]
 
 _LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
 _NAMED = 5
+_MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
+_AS_CLASSES = "`splits=none` reads each as a class"
 
 
 def unwrapped(
@@ -60,6 +62,7 @@ def read_classes(
         found.setdefault(name, []).extend(walk.images(path))
     if not alike:
         _check_not_splits(walk, folder)
+        _check_not_masks(folder, found)
     deeper = tuple(
         walk.shown(below)
         for path in walk.filled(folder)
@@ -132,14 +135,27 @@ def _check_not_splits(walk: FolderWalk, folder: Path) -> None:
     if not shared or max(map(len, inside)) < 2:
         return
     names, below = listed([one.name for one in filled], _NAMED), listed(shared, _NAMED)
-    escape = "`splits=none` reads each as a class"
     if len(splits_among(shared)) > 1:
         raise DataError(
             f"the class folders {names} in {quote(folder)} hold splits: {below}",
-            f"put the splits first: train/CLASS/IMAGE and test/CLASS/IMAGE; {escape}",
+            f"put the splits first: train/CLASS/IMAGE and test/CLASS/IMAGE; {_AS_CLASSES}",
         )
     raise DataError(
         f"the folders {names} in {quote(folder)} all hold {below}: they look like splits, and "
         "their names are not known",
-        f"rename them to train and test; {escape}",
+        f"rename them to train and test; {_AS_CLASSES}",
     )
+
+
+def _check_not_masks(folder: Path, found: ClassFolders) -> None:
+    """DataError for a folder of images beside one of their masks, with files of the same names."""
+    masks = [name for name in found if name.casefold() in _MASKS]
+    images = [name for name in found if name.casefold() not in _MASKS]
+    if len(masks) == len(images) == 1 and says_nothing(images[0].casefold()):
+        stems = [{path.stem for path in found[name]} for name in (*images, *masks)]
+        if stems[0] & stems[1]:
+            raise DataError(
+                f"{quote(images[0])} and {quote(masks[0])} in {quote(folder)} hold files of the "
+                "same names: they look like images and their masks, not like classes",
+                f"{_LAYOUT}; {_AS_CLASSES}",
+            )
