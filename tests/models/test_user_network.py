@@ -143,8 +143,11 @@ def test_parameters_out_of_reach_are_named(
     net(GOOD.replace("self.out = ", "self.spare = nn.Linear(3, 5)\n        self.out = "))
     result = run("train", "net.py:Net", "-d", "mnist-mini", "-e", "1")
     assert result.code == 0
-    assert "warning: parameters of `net.py:Net` that no gradient reaches" in result.err
-    assert "`spare.weight`, `spare.bias`" in result.err
+    said = (
+        "has parameters that no gradient reaches (`spare.weight`, `spare.bias`): they are counted"
+    )
+    assert f"warning: `net.py:Net` {said} and not trained" in result.err
+    assert f"net.py:Net (seed 0) {said.partition(' (`')[0]}" in result.err, "beside the table"
 
 
 @pytest.mark.usefixtures("own_code_here")

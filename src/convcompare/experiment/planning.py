@@ -207,7 +207,6 @@ def _candidates(
             )
         found.append(Candidate(one.label, network, config))
     for candidate in found:
-        _warn_unreached(candidate.label, candidate.network.description.unreached, reporter)
         for finding in candidate.network.description.found:
             reporter.warn(f"{quote(candidate.label)} {finding.text}", finding.hint)
         check_last_batch(candidate, dataset)
@@ -267,13 +266,3 @@ def _device_words(runtime: Runtime) -> str:
         return f"{many}{runtime.device} ({runtime.reason})"
     each = " each" if many else ""
     return f"{many}cpu, {formatting.several(runtime.threads, 'thread')}{each}"
-
-
-def _warn_unreached(label: str, names: Sequence[str], reporter: Reporter) -> None:
-    if names:
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        listed = ", ".join(quote(name) for name in names[:5])
-        reporter.warn(
-            f"parameters of {quote(label)} that no gradient reaches: {listed}{more}",
-            "they are counted, and keep their initial values",
-        )

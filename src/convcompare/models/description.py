@@ -16,7 +16,7 @@ from convcompare.core.spec import Spec
 
 from . import examination, inspection, interface
 from .construction import Construction
-from .findings import Found
+from .findings import Found, first_of
 from .freezing import frozen_part
 from .image_setup import InitialisedFromImages
 from .input_hints import channels_hint, size_hint
@@ -31,16 +31,15 @@ class Description:
     """Counts of a network: trainable parameters, and MACs of a forward pass of one image.
 
     ``macs`` is None where not all could be counted, and ``uncounted`` names the operators that were
-    not. ``unreached`` names the parameters of other people's networks that get no gradient;
-    ``image_setup`` says whether the network sets itself up by training images; ``found`` is what
-    else a reader of its figures must know; ``other_draws`` is whether numpy's or Python's generator
-    has a part in its initial weights. ``initial_weights`` are those of a file that it begins with,
-    ``frozen`` is the part of it that does not train; its parameters are not among ``parameters``.
+    not. ``image_setup`` says whether the network sets itself up by training images; ``found`` is
+    what else a reader of its figures must know; ``other_draws`` is whether numpy's or Python's
+    generator has a part in its initial weights. ``initial_weights`` are those of a file that it
+    begins with, ``frozen`` is the part of it that does not train; its parameters are not among
+    ``parameters``.
     """
 
     parameters: int
     macs: int | None
-    unreached: tuple[str, ...] = ()
     image_setup: bool = False
     uncounted: tuple[str, ...] = ()
     found: tuple[Found, ...] = ()
@@ -79,15 +78,13 @@ def describe(network: Construction, tried: bool) -> Description:
         raise ModelError(f"{quote(network.spec)} has no parameters to train")
     image_setup = isinstance(model, InitialisedFromImages)
     _check_training(network, model)
-    unreached = _unreached(network, model)
-    found: tuple[Found, ...] = ()
+    found = _untrained(network, model)
     with suppress(Exception):  # what fails of this fails in its training too, and says so
         if network.origin == "file" and tried:
-            found = examination.examine(network.build, network.shape, macs.macs)
+            found += examination.examine(network.build, network.shape, macs.macs)
     return Description(
         parameters=parameters,
         macs=macs.macs,
-        unreached=unreached,
         image_setup=image_setup,
         uncounted=macs.uncounted,
         found=found,
@@ -117,12 +114,13 @@ def _check_training(network: Construction, model: nn.Module) -> None:
     _check_output(network, output, " in training mode")
 
 
-def _unreached(network: Construction, model: nn.Module) -> tuple[str, ...]:
-    """Parameters that get no gradient; those of a registered network all do."""
+def _untrained(network: Construction, model: nn.Module) -> tuple[Found, ...]:
+    """Whether parameters get no gradient; those of a registered network all do."""
     if network.origin == "registry":
         return ()
     try:
-        return tuple(inspection.parameters_without_gradient(model, network.shape))
+        names = inspection.parameters_without_gradient(model, network.shape)
+        return (Found("untrained weights", first_of(names)),) if names else ()
     except Exception as error:
         what = f"2 images of {network.shape}: {reason(error)}"
         raise ModelError(f"{quote(network.spec)} fails in training on {what}") from error

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .findings import Found
+from .findings import Found, first_of
 from .interface import copied, is_contiguous
 from .randomness import seeded
 from .shape import Shape
-from .weight_use import of_weights
+from .unregistered import weights_beside_parameters
 
 IMAGES, FEW = 8, 4
 """Images of a try, and of one of a large network."""
@@ -43,8 +43,9 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     batches = [torch.randn(size, generator=torch.Generator().manual_seed(i)) for i in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     state = hidden_state(build, batches[0])
-    found += [Found("hidden state", ", ".join(f"`{name}`" for name in state[:3]))] if state else []
-    found += of_weights(copied(model), batches[0])
+    found += [Found("hidden state", first_of(state))] if state else []
+    others = weights_beside_parameters(copied(model), batches[0])
+    found += [Found("unregistered weights", others)] if others else []
     found += [Found("contiguous")] if is_contiguous(model) else []
     return tuple(found)
 

@@ -58,16 +58,21 @@ def count_macs(model: nn.Module, images: Tensor, all_alike: bool = False) -> tup
 def parameters_without_gradient(model: nn.Module, shape: Shape) -> list[str]:
     """Names of the trainable parameters that no gradient of the logits reaches.
 
-    Two images are pushed forward and backward through a copy in training mode, on the device of the
-    network; on ``meta`` nothing is computed. A gradient that is zero has reached its parameter.
+    Two images are pushed forward and backward through a copy, on the device of the network; on
+    ``meta`` nothing is computed. In training mode, then in evaluation mode, which uses the layers
+    that training leaves out at random. A gradient that is zero has reached its parameter.
     """
-    replica = copied(model).train()
-    named = [(name, p) for name, p in replica.named_parameters() if p.requires_grad]
-    if not named:
-        return []
-    device = named[0][1].device
-    size = (2, shape.in_channels, shape.image_size, shape.image_size)
-    with forked_random(device), torch.enable_grad():
-        logits = replica(torch.rand(size, device=device))
-        found = torch.autograd.grad(logits.sum(), [p for _, p in named], allow_unused=True)
-    return [name for (name, _), gradient in zip(named, found, strict=True) if gradient is None]
+    replica = copied(model)
+    left = [(name, p) for name, p in replica.named_parameters() if p.requires_grad]
+    for training in (True, False):
+        if not left:
+            break
+        device = left[0][1].device
+        size = (2, shape.in_channels, shape.image_size, shape.image_size)
+        with forked_random(device), torch.enable_grad():
+            logits = replica.train(training)(torch.rand(size, device=device))
+            if not training and not logits.requires_grad:
+                break
+            found = torch.autograd.grad(logits.sum(), [p for _, p in left], allow_unused=True)
+        left = [one for one, gradient in zip(left, found, strict=True) if gradient is None]
+    return [name for name, _ in left]
