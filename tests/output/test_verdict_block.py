@@ -155,6 +155,17 @@ def test_why_networks_are_not_compared_is_below_the_block(tmp_path: Path) -> Non
     assert f"conv not compared: trained 7 epochs against {epochs}" in table.notes
 
 
+def test_a_network_without_a_run_that_counts_is_named_beside_accuracies_and_times(
+    tmp_path: Path,
+) -> None:
+    """The reason is not that of a busy machine, whose networks are counted without their names."""
+    runs = [*series("fcn", FCN[:2]), *series("conv", FCN[:2])]
+    lost = [dataclasses.replace(one, status="diverged", history=()) for one in runs[:2]]
+    ((_, table),) = verdict_blocks(stored(tmp_path, *lost, *runs[2:]), 120)
+    assert "conv not compared: no run of fcn counts" in table.notes
+    assert "times not compared: no run of fcn counts" in table.notes
+
+
 def test_a_drawn_interval_is_where_its_numbers_are(twelve: Assessment) -> None:
     ((_, table),) = verdict_blocks(twelve, None)
     for row in table.rows:

@@ -133,11 +133,13 @@ def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
     networks = {name for one in costs for name in (one.model, one.baseline)}
     refusals = {one.model: one.refusal for one in costs if one.refusal is not None}
+    marks = {model: one for model, one in refusals.items() if one.reason == "machine"}
     for model, refusal in refusals.items():
-        only = dataclasses.replace(refusal, models=(), stopped=())
+        counted = model in marks  # such networks are counted below, others named by the reason
+        only = dataclasses.replace(refusal, models=(), stopped=()) if counted else refusal
         reasons.setdefault(verdicts.reason(only), []).append(model)
-    shared = {model for one in refusals.values() for model in one.models}
-    stopped = {model for one in refusals.values() for model in one.stopped}
+    shared = {model for one in marks.values() for model in one.models}
+    stopped = {model for one in marks.values() for model in one.stopped}
     marked = [
         f"{len(found)} of {len(networks)} networks {what}"
         for found, what in ((shared, "shared the machine"), (stopped, "were stopped meanwhile"))
