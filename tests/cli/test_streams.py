@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -60,6 +61,19 @@ def test_a_stream_is_what_it_stands_for() -> None:
 
 
 @full_disk
+@pytest.mark.parametrize("kind", [Results, Talk])
+def test_its_end_writes_nothing_to_a_stream_that_was_closed(
+    kind: type[Results] | type[Talk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`io.IOBase` would flush it, and Python 3.13 and later show the error of that."""
+    tried = []
+    monkeypatch.setattr(kind, "flush", lambda stream: tried.append(stream.closed))
+    closed = io.StringIO()
+    closed.close()
+    kind(closed)
+    assert not tried
+
+
 def test_exit_codes_of_streams() -> None:
     def code(shell: str) -> tuple[int, str]:
         script = shell.replace("TOOL", " ".join(COMMAND))

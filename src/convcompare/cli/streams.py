@@ -28,6 +28,9 @@ class _Stream(io.TextIOBase):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
+    def __del__(self) -> None:
+        """Leave the stream as it is: it may be closed by now, which Python 3.13 would report."""
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 

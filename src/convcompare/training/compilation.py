@@ -105,6 +105,8 @@ def _compiled(trainer: Trainer) -> Callable[[Tensor], Tensor]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # torch's, of its own parts
+        # Python 3.13.0 alone; whether it pays is measured.
+        warnings.filterwarnings("ignore", "Guards may run slower", RuntimeWarning)
         try:
             how = {"fallback_random": True, **compile_options(trainer.device)}
             _leave_out_hooks(trainer.model)
