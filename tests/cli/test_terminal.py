@@ -97,6 +97,15 @@ def test_a_shell_completes_commands_models_data_sets_studies_and_runs(
     assert elsewhere == ["latest"]
 
 
+@pytest.mark.parametrize("model", ["simpel", "fcn:hiden=4", "fcn:hidden=no"])
+def test_a_network_that_is_misspelt_is_told_before_data_are_looked_for(
+    run: Run, model: str
+) -> None:
+    result = run("compare", "fcn", model, "-d", "folder:nowhere")
+    assert result.code == 2 and model.partition(":")[0] in result.err
+    assert "nowhere" not in result.err
+
+
 def test_debug_shows_the_traceback_wherever_it_stands(run: Run) -> None:
     plain = run("compare", "simpel")
     assert (plain.code, plain.out) == (2, "")

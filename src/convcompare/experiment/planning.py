@@ -13,6 +13,7 @@ from convcompare.core import formatting
 from convcompare.core.config import OF_EVERY_EPOCH, Runtime, recipe, recipe_name
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
+from convcompare.core.spec import Spec, bind
 
 from . import foreign_code
 from .budget import MATCHES
@@ -63,6 +64,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     precision, reason = choose_precision(request.precision, runtime.device)
     if "precision" not in request.settings:
         configs = [config.replace({"precision": precision}) for config in configs]
+    _check_zoo([one.spec for one in request.models])
     foreign_code.start([one.spec for one in request.models])
     started = time.perf_counter()
     sources = Sources(default_cache(), request.data_dir, quiet=reporter.quiet)
@@ -100,6 +102,15 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         rate_labels=rate_labels,
     )
     return with_parallel_trials(with_equal_compute(plan, reporter))
+
+
+def _check_zoo(texts: Sequence[str]) -> None:
+    """UsageError for a network or an option that the zoo lacks, before data are fetched."""
+    from convcompare.models import build
+
+    for spec in map(Spec.parse, texts):
+        if build.origin_of(spec.name) == "registry":
+            bind(spec, build.options(spec.name))
 
 
 def _check_evaluated(request: Request, configs: Sequence[TrainConfig]) -> None:
