@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +45,10 @@ class Net(nn.Module):
     def forward(self, x):
         return self.head(self.dropout(self.hidden(x.flatten(1)).relu()))
 """
-compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+HEADER = Path(sysconfig.get_path("include"), "Python.h")
+compiler = pytest.mark.skipif(
+    shutil.which("g++") is None or not HEADER.exists(), reason="no C++ compiler or no Python.h"
+)
 
 
 @pytest.fixture(autouse=True)
