@@ -164,6 +164,9 @@ def test_a_compiler_that_fails_is_told_where_it_was_asked_for(
     auto = run(*map(str, arguments))
     assert auto.code == 0
     assert "torch.compile failed, plain steps are used: " in auto.err
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path / "include"))
+    auto = run(*map(str, arguments), "--fresh")
+    assert f"torch.compile failed: no {tmp_path}/include/Python.h (Debian and Ubuntu: " in auto.err
 
 
 def test_how_long_threads_spin_is_asked_for_unless_somebody_has_chosen() -> None:

@@ -9,9 +9,12 @@ so a half-done run goes on as it began, and the record says how.
 from __future__ import annotations
 
 import statistics
+import sys
+import sysconfig
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -107,6 +110,7 @@ def _compiled(trainer: Trainer) -> Callable[[Tensor], Tensor]:
         warnings.simplefilter("ignore", DeprecationWarning)  # torch's, of its own parts
         # Python 3.13.0 alone; whether it pays is measured.
         warnings.filterwarnings("ignore", "Guards may run slower", RuntimeWarning)
+        warnings.filterwarnings("ignore", "Can't find Python.h", UserWarning)  # told if it fails
         try:
             how = {"fallback_random": True, **compile_options(trainer.device)}
             _leave_out_hooks(trainer.model)
@@ -114,8 +118,15 @@ def _compiled(trainer: Trainer) -> Callable[[Tensor], Tensor]:
             in_turn(trainer, steps=1)
         except Exception as error:
             trainer.compiled = None
-            raise RuntimeError(f"torch.compile failed: {reason(error)}") from error
+            raise RuntimeError(f"torch.compile failed: {_lacking() or reason(error)}") from error
     return trainer.compiled
+
+
+def _lacking() -> str | None:
+    """What this Python lacks to compile for it, in words; None if it lacks nothing known."""
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-dev"
+    return None if header.exists() else f"no {header} (Debian and Ubuntu: `apt install {package}`)"
 
 
 def _leave_out_hooks(model: nn.Module) -> None:
