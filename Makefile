@@ -77,8 +77,9 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	    $(STUDY) $$name --seeds 3 || exit; done
 	for name in custom-layers kernel-size-004; do \
 	    $(STUDY) $$name --seeds 5 || exit; done
+	$(STUDY) custom-layers-mnist-004 --seeds 8
 	$(BIN)/convcompare runs pack --store $(RUNS) --out $(PACK) --replace \
-	    --without logits --first-seed features
+	    --without logits --first-seed features --first-seed similarity
 	$(BIN)/convcompare report --store $(PACK) --out $(RECORDED) --figures verdicts
 	$(BIN)/python docs/conclusions_table.py
 	$(BIN)/python docs/students_page.py
