@@ -12,12 +12,15 @@ import pytest
 from matplotlib.colors import to_hex
 from scipy import stats as scipy_stats
 
+from convcompare.comparison import verdicts
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.figures import figure_words
+from convcompare.comparison.quantity import ACCURACY
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
-from convcompare.output.plots import terminal
+from convcompare.output.plots import forest_rows, terminal
 from convcompare.output.plots.figure import Drawing, renderer, styled
 from convcompare.output.plots.kinds.power import Outlook
 from convcompare.output.plots.source import Source, draw
@@ -79,6 +82,22 @@ def test_nothing_overlaps_and_nothing_is_cut(networks: int, seeds: int, step: fl
         assert inside and box.y0 >= -1 and box.y1 <= figure.bbox.y1 + 1, text
     for (a, text), (b, other) in itertools.combinations(boxes, 2):
         assert not a.shrunk(0.98, 0.8).overlaps(b.shrunk(0.98, 0.8)), (text, other)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 12])
+def test_a_word_beside_a_row_says_what_the_sentence_says(seeds: int) -> None:
+    """Of another figure than accuracy "no clear difference" would promise a power it has not."""
+    found = made(6, seeds, "accuracy", "test-loss", "time", step=0.0005)
+    assessment = Assessment(found, RunStore(Path("none")))
+    assessment.__dict__["marks"] = []
+    words = {verdict: forest_rows.word(verdict) for verdict in assessment.verdicts}
+    for verdict, word in words.items():
+        sentence = figure_words.words(verdict)
+        if verdict.quantity.name == ACCURACY.name:
+            sentence = verdicts.words(verdict)
+        assert ("inconclusive" in sentence) == (word == "inconclusive"), sentence
+        assert ("no clear" in sentence) == (word == "no clear difference"), sentence
+    assert {"inconclusive", "worse"} <= {*words.values()}
 
 
 def test_the_picture_shows_the_verdicts_the_best_first() -> None:

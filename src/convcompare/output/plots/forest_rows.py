@@ -125,23 +125,33 @@ def is_firm(verdict: Verdict, assessment: Assessment) -> bool:
     return is_filled(verdict) and not doubted(verdict, assessment)
 
 
+def word(verdict: Verdict) -> str:
+    """What a verdict comes to, in a word or two, as sentences say it.
+
+    Only of the accuracy is it known that a difference of a point would rarely be missed; of other
+    figures what is not decided is "inconclusive".
+    """
+    if 0 < verdict.n < FEWEST and verdict.quantity.scale != "exact":
+        return "one seed" if verdict.n == 1 else "two seeds"
+    if verdict.relation == "unclear" and verdict.quantity.name != ACCURACY.name:
+        return WORDS["too few"]
+    return WORDS.get(decided(verdict), decided(verdict))
+
+
 def beside(verdict: Verdict) -> str:
     """What stands at the right of a row: the estimate with its interval, and what it comes to."""
     estimate, quantity = verdict.estimate, verdict.quantity
-    word = WORDS.get(decided(verdict), decided(verdict))
-    if 0 < verdict.n < FEWEST and quantity.scale != "exact":
-        word = "one seed" if verdict.n == 1 else "two seeds"
     if figure_words.is_same(verdict):
         return "the same in all seeds"
     if estimate is None:
-        return word
+        return word(verdict)
     if 1 < verdict.n < FEWEST:
         estimate = dataclasses.replace(estimate, low=None, high=None)
     if quantity.scale == "difference":
         shown = figure_words.amount(estimate, dataclasses.replace(quantity, unit=""))
     else:
         shown = f"× {figure_words.times(estimate).replace(' times', '')}"
-    return f"{shown}  {word}"
+    return f"{shown}  {word(verdict)}"
 
 
 def inside(verdict: Verdict) -> str:

@@ -9,13 +9,11 @@ from typing import Any
 from convcompare.comparison import verdicts
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.figures import figure_words
-from convcompare.comparison.figures.figure_json import decided
-from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.quantity import ACCURACY
 from convcompare.comparison.verdict import Verdict
 from convcompare.core import formatting
 
-from ..plots.forest_rows import WORDS, ForestPanel, doubted, is_filled, panels_of
+from ..plots.forest_rows import ForestPanel, doubted, is_filled, panels_of, word
 from ..plots.terminal import ForestLine, forest_cells, forest_range
 from .table import GAP, NARROW, Column, Table, natural_width
 from .verdict_notes import DOUBT, block_notes
@@ -63,7 +61,7 @@ def _block(
         {
             "model": verdict.model,
             "estimate": _margin(verdict) if narrow else _estimate(verdict),
-            "verdict": _word(verdict) + (f" {DOUBT}" if verdict in in_doubt else ""),
+            "verdict": word(verdict) + (f" {DOUBT}" if verdict in in_doubt else ""),
             "time": times.get(verdict.model),
         }
         for verdict in panel.verdicts
@@ -85,13 +83,6 @@ def _block(
     notes = block_notes(panel, baseline, in_doubt, costs if is_accuracy else (), assessment)
     heading = f"{quantity.noun} against {baseline}"
     return heading, dataclasses.replace(table, rows=tuple(rows), notes=tuple(notes))
-
-
-def _word(verdict: Verdict) -> str:
-    if 0 < verdict.n < FEWEST and verdict.quantity.scale != "exact":
-        return "one seed" if verdict.n == 1 else "two seeds"
-    word = decided(verdict)
-    return WORDS.get(word, word)
 
 
 def _margin(verdict: Verdict) -> str | None:
