@@ -14,6 +14,7 @@ from convcompare.comparison.cost_contrasts import cost_contrasts
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
 from convcompare.comparison.quantity import EPOCH_SECONDS
+from convcompare.comparison.stats import estimates
 from convcompare.comparison.summary import notes, summary
 from convcompare.core import formatting
 from convcompare.store.run import Run
@@ -159,3 +160,17 @@ def test_runs_at_chance_level_are_in_no_contrast() -> None:
     (found,) = contrasts(pairs(whole, "fcn"), PairTests(no_hits))
     assert (found.n, found.relation) == (3, "higher")
     assert verdicts.note(found) == "without seed 0: no run of simple that counts"
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "shown"),
+    [
+        (0.0166, 0.4, 24.1, ("0.4", ", 0.02 to 24.1")),
+        (0.27, 0.6, 2.1, ("0.60", ", 0.27 to 2.10")),
+        (27.2, 46.0, 80.4, ("46", ", 27 to 80")),
+    ],
+)
+def test_no_end_of_a_ratio_is_shown_as_zero(
+    low: float, value: float, high: float, shown: tuple[str, str]
+) -> None:
+    assert verdicts.number(estimates.Estimate(value, low, high, 3, "ratio")) == shown

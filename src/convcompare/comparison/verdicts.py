@@ -311,5 +311,8 @@ def number(ratio: Estimate) -> tuple[str, str]:
     sides = ratio.value - low, high - ratio.value
     if max(sides) > LOPSIDED * min(sides):
         places = formatting.decimals(min(sides))
-        return f"{ratio.value:.{places}f}", f", {low:.{places}f} to {high:.{places}f}"
+        least = f"{low:.{places}f}"
+        if not float(least):  # a ratio is above zero
+            least = f"{low:.1g}"
+        return f"{ratio.value:.{places}f}", f", {least} to {high:.{places}f}"
     return formatting.plus_minus(ratio.value, max(sides)), ""
