@@ -108,7 +108,7 @@ def _training_words(plan: ExperimentPlan) -> str:
     return (
         f"recipe {c.recipe}: {config.optimizer} {config.lr:g}, batch {config.batch_size}{split}, "
         f"{_epochs(plan)} · {c.device}, {c.precision} ({plan.precision_reason}) · "
-        f"{seeds} seed{'s' if seeds != 1 else ''}{interleaved}{_together(plan)}"
+        f"{formatting.several(seeds, 'seed')}{interleaved}{_together(plan)}"
     )
 
 

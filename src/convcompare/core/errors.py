@@ -106,6 +106,16 @@ def quote(text: object, limit: int = 120) -> str:
     return f"`{shown}`"
 
 
+NAMED = 3
+"""How many names a line carries."""
+
+
+def listed(names: Sequence[object], most: int = NAMED) -> str:
+    """The first `most` names, quoted, and how many more there are."""
+    shown = ", ".join(quote(name) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
 def shell_word(text: object) -> str:
     """A name from outside as one word of a command that a hint shows."""
     import shlex

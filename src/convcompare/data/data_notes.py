@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from convcompare.core.errors import quote
-
-_FIRST = 3
-"""How many names a line carries."""
+from convcompare.core.errors import NAMED, listed
 
 
 @dataclass(frozen=True)
@@ -27,15 +24,9 @@ class DataNote:
     hint: str = ""
     serious: bool = True
 
-    def line(self, most: int = _FIRST) -> str:
+    def line(self, most: int = NAMED) -> str:
         """The text with the first `most` names, on one line."""
         return f"{self.text}: {listed(self.names, most)}" if self.names else self.text
-
-
-def listed(names: Sequence[object], most: int = _FIRST) -> str:
-    """The first `most` names, quoted, and how many more there are."""
-    shown = ", ".join(quote(name) for name in names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def to_text(notes: Iterable[DataNote]) -> str:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from convcompare.core.errors import ModelError, UsageError, quote
+from convcompare.core.errors import ModelError, UsageError, listed, quote
 from convcompare.core.failures import in_words, is_out_of_memory, reason
 from convcompare.core.fine_tuning import Frozen, InitialWeights
 from convcompare.core.spec import Spec
 
 from . import examination, inspection, interface
 from .construction import Construction
-from .findings import Found, first_of
+from .findings import Found
 from .freezing import frozen_part
 from .image_setup import InitialisedFromImages
 from .input_hints import channels_hint, size_hint
@@ -120,7 +120,7 @@ def _untrained(network: Construction, model: nn.Module) -> tuple[Found, ...]:
         return ()
     try:
         names = inspection.parameters_without_gradient(model, network.shape)
-        return (Found("untrained weights", first_of(names)),) if names else ()
+        return (Found("untrained weights", listed(names)),) if names else ()
     except Exception as error:
         what = f"2 images of {network.shape}: {reason(error)}"
         raise ModelError(f"{quote(network.spec)} fails in training on {what}") from error

@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .findings import Found, first_of
+from convcompare.core.errors import listed
+
+from .findings import Found
 from .interface import copied, is_contiguous
 from .randomness import seeded
 from .shape import Shape
@@ -43,7 +45,7 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     batches = [torch.randn(size, generator=torch.Generator().manual_seed(i)) for i in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     state = hidden_state(build, batches[0])
-    found += [Found("hidden state", first_of(state))] if state else []
+    found += [Found("hidden state", listed(state))] if state else []
     others = weights_beside_parameters(copied(model), batches[0])
     found += [Found("unregistered weights", others)] if others else []
     found += [Found("contiguous")] if is_contiguous(model) else []

@@ -3,7 +3,7 @@ know: names, which run records keep, and words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -69,17 +69,6 @@ KINDS: Mapping[str, Kind] = {
     ),
 }
 """By the name that run records have."""
-
-
-NAMED = 3
-"""Names that a finding lists."""
-
-
-def first_of(names: Sequence[str]) -> str:
-    """The first of the names, for the detail of a finding."""
-    more = len(names) - NAMED
-    listed = ", ".join(f"`{name}`" for name in names[:NAMED])
-    return f"{listed} and {more} more" if more > 0 else listed
 
 
 @dataclass(frozen=True)

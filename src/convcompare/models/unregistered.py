@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .findings import first_of
+from convcompare.core.errors import listed
+
 from .randomness import seeded
 
 
@@ -58,7 +59,7 @@ def _place(model: nn.Module, weights: Collection[Tensor]) -> str:
         and any(id(one) in wanted for one in _held(value))
     ]
     many = f"{sum(one.numel() for one in weights):,}"
-    return f"{many} in {first_of(names)}" if names else many
+    return f"{many} in {listed(names)}" if names else many
 
 
 def _held(value: object) -> Iterator[Tensor]:

@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from convcompare.core.errors import DataError, StoreError, printable, quote
+from convcompare.core.errors import DataError, StoreError, listed, printable, quote
 from convcompare.core.formatting import several
 from convcompare.core.registry import register
 from convcompare.core.spec import AtLeast, Between
 from convcompare.store.atomic_files import make_folder
 
-from ..data_notes import DataNote, from_text, listed, to_text
+from ..data_notes import DataNote, from_text, to_text
 from ..dataset import Dataset, Sources, Split, fingerprint, statistics
 from ..examine import examine
 from ..hold_out import drawn_for_test, hold_out_words

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from convcompare.core.errors import DataError, quote
+from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
 
-from ..data_notes import DataNote, listed
+from ..data_notes import DataNote
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable, label_tables
 from .split_names import says_nothing, splits_among

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from convcompare.core.errors import DataError, quote
+from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
 
-from ..data_notes import DataNote, listed
+from ..data_notes import DataNote
 from .image_walk import FolderWalk, one_form
 from .label_table import IMAGE_ENDINGS, LabelRow, LabelTable
 from .split_names import SplitKind

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from convcompare.core.errors import DataError, quote
+from convcompare.core.errors import DataError, listed, quote
 
-from ..data_notes import DataNote, listed
+from ..data_notes import DataNote
 from .class_folders import ClassFolders
 from .image_walk import FolderWalk
 from .label_table import LabelTable
