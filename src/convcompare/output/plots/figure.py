@@ -193,8 +193,7 @@ def headline(figure: Figure, text: str) -> None:
 def settle_headline(figure: Figure) -> None:
     """Wrap the headline of a figure that keeps its size.
 
-    Otherwise matplotlib measures all beginnings of its lines each time that it lays out the figure,
-    which takes a fifth of the time of a report.
+    Otherwise matplotlib measures all beginnings of its lines each time that it lays out the figure.
     """
     if text := figure.get_suptitle():
         figure.suptitle(_in_lines(text, figure.get_figwidth()), **HEADLINE, wrap=False)

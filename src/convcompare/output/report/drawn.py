@@ -130,7 +130,7 @@ def _work(number: int, kind: str) -> Outcome:
 
 def _draw(source: Source, kind: str) -> Outcome:
     try:
-        with styled(), memory.without_collection():  # it takes a tenth of the time of a figure
+        with styled(), memory.without_collection():
             return tuple(render(drawing) for drawing in draw(register.plot[kind], source))
     except UsageError as error:
         return UsageError(error.message, error.hint)
