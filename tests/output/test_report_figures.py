@@ -77,6 +77,21 @@ def test_a_changed_record_is_drawn_again(source: Source, draws: list[str], tmp_p
     assert after != before
 
 
+def test_the_same_picture_is_the_same_file() -> None:
+    """Whatever names matplotlib gives to its clip paths: they depend on the last bit of places."""
+
+    def drawn_with(salt: str) -> bytes:
+        with styled(), matplotlib.rc_context({"svg.hashsalt": salt}):
+            figure, axes = panels(6, 3, 2.0)
+            for each in axes:
+                each.plot([0, 1], [1, 0])
+            return vector.svg(figure)
+
+    first = drawn_with("one")
+    assert first.count(b"<clipPath") == 6
+    assert drawn_with("another") == first
+
+
 @pytest.mark.parametrize("change", ["tool", "settings", "kind", "name"])
 def test_the_key_is_of_all_that_is_drawn(
     source: Source, monkeypatch: pytest.MonkeyPatch, change: str

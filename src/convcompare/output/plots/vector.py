@@ -91,9 +91,12 @@ def _variable(match: re.Match[str]) -> str:
 
 
 def _compact(root: Element) -> Element:
-    """The same picture in fewer elements, without names that nothing refers to."""
-    used = {name for one in root.iter() for name in _references(one)}
-    names = {name: f"i{number}" for number, name in enumerate(sorted(used))}
+    """The same picture in fewer elements, without names that nothing refers to.
+
+    The others are numbered in the order of their use: matplotlib's names are hashes of places.
+    """
+    used = dict.fromkeys(name for one in root.iter() for name in _references(one))
+    names = {name: f"i{number}" for number, name in enumerate(used)}
     for child in list(root):
         if _local(child.tag) == "metadata" or (
             _local(child.tag) == "defs" and len(child) == 1 and _local(child[0].tag) == "style"
