@@ -63,7 +63,8 @@ types: $(READY)
 RECORDED := docs/results/recorded
 PACK := $(RECORDED)/runs.ccpack
 RUNS := build/recorded-runs
-STUDY := CONVCOMPARE_STORE=$(RUNS) $(BIN)/convcompare study --jobs 2 --threads 1 --no-weights
+TRAIN := CONVCOMPARE_STORE=$(RUNS) $(BIN)/convcompare study --jobs 2 --threads 1
+STUDY := $(TRAIN) --no-weights
 
 results: $(READY)  ## the report of docs/results/recorded; what it lacks is trained, hours
 	if [ -d $(RUNS) ]; then $(BIN)/convcompare runs merge $(PACK) --store $(RUNS); \
@@ -73,13 +74,14 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	    $(STUDY) $$name --seeds 3 --epochs 2 || exit; done
 	$(STUDY) cifar10-004 --epochs 1
 	for name in mnist cifar10 kernel-size depth custom-layers kernel-size-003 \
-	    kernel-size-004 mnist-004 custom-layers-004 custom-layers-mnist-004; do \
+	    kernel-size-004 custom-layers-004 custom-layers-mnist-004; do \
 	    $(STUDY) $$name --seeds 3 || exit; done
 	for name in custom-layers kernel-size-004; do \
 	    $(STUDY) $$name --seeds 5 || exit; done
 	$(STUDY) custom-layers-mnist-004 --seeds 8
+	$(TRAIN) mnist-004 --seeds 5 --columns robustness
 	$(BIN)/convcompare runs pack --store $(RUNS) --out $(PACK) --replace \
-	    --without logits --first-seed features --first-seed similarity
+	    --without weights --without logits --first-seed features --first-seed similarity
 	$(BIN)/convcompare report --store $(PACK) --out $(RECORDED) --figures verdicts
 	$(BIN)/python docs/conclusions_table.py
 	$(BIN)/python docs/students_page.py
