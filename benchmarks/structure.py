@@ -1,4 +1,4 @@
-"""How the source is built: packages, floors, circles of imports.
+"""How the source is built: packages, levels, cycles of imports.
 
 ``python benchmarks/structure.py [SOURCE]``; `tests/test_structure.py` asserts the order of the
 packages from the same reading of the imports.
@@ -56,20 +56,20 @@ def _imported(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[str]
                     yield str(base)
 
 
-def room(module: str) -> str:
+def package(module: str) -> str:
     """The entry at the top of the package that holds a module: ``store``, ``api``."""
     return module.split(".")[1] if "." in module else "__init__"
 
 
-def between_rooms(graph: Graph) -> dict[str, set[str]]:
+def between_packages(graph: Graph) -> dict[str, set[str]]:
     """The imports between entries at the top: for each the others that it imports from."""
-    rooms: dict[str, set[str]] = {room(module): set() for module in graph}
+    packages: dict[str, set[str]] = {package(module): set() for module in graph}
     for module, imported in graph.items():
-        rooms[room(module)] |= {room(one) for one in imported} - {room(module)}
-    return rooms
+        packages[package(module)] |= {package(one) for one in imported} - {package(module)}
+    return packages
 
 
-def circles(graph: Graph) -> list[list[str]]:
+def cycles(graph: Graph) -> list[list[str]]:
     """Modules that import each other, directly or by others (Tarjan 1972, doi:10.1137/0201010)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
@@ -98,9 +98,9 @@ def circles(graph: Graph) -> list[list[str]]:
     return found
 
 
-def floors(graph: Graph) -> int:
-    """Entries on the longest way down; those of a circle stand on one floor."""
-    together = {one: members[0] for members in circles(graph) for one in members}
+def levels(graph: Graph) -> int:
+    """Entries on the longest way down; those of a cycle are on one level."""
+    together = {one: members[0] for members in cycles(graph) for one in members}
     merged: dict[str, set[str]] = {}
     for one, others in graph.items():
         below = {together.get(other, other) for other in others}
@@ -135,16 +135,16 @@ def main() -> None:
         for name, imported in imports(source).items()
         if name not in (NAME, f"{NAME}.__main__")
     }
-    rooms = between_rooms(graph)
+    packages = between_packages(graph)
     entries = [path for path in source.iterdir() if path.name != "__pycache__"]
     stems = [path.stem for path in modules(source).values() if path.name != "__init__.py"]
     print(f"entries at the top     {len(entries)}")
     print(f"modules                {len(stems)}, {len(stems) - len(set(stems))} stems repeated")
-    print(f"rooms                  {len(rooms)}")
-    print(f"arrows between rooms   {sum(map(len, rooms.values()))}")
-    print(f"floors of rooms        {floors(rooms)}")
-    print(f"circles of rooms       {len(circles(rooms))}")
-    print(f"circles of modules     {[len(members) for members in circles(graph)]}")
+    print(f"packages               {len(packages)}")
+    print(f"edges between packages {sum(map(len, packages.values()))}")
+    print(f"levels of packages     {levels(packages)}")
+    print(f"cycles of packages     {len(cycles(packages))}")
+    print(f"cycles of modules      {[len(members) for members in cycles(graph)]}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the source is built: the order of the packages, no circles, one name for one thing."""
+"""How the source is built: the order of the packages, no cycles, one name for one thing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from benchmarks.structure import NAME, SOURCE, Graph, circles, imports, modules, room, tree
+from benchmarks.structure import NAME, SOURCE, Graph, cycles, imports, modules, package, tree
 
 ORDER = (
     {"core"},
@@ -18,15 +18,15 @@ ORDER = (
     {"experiment"},
     {"api", "cli"},
 )
-"""Each floor may import from those before it, and from no room beside it."""
-FLOOR = {name: floor for floor, names in enumerate(ORDER) for name in names}
+"""Each level may import from those before it, and from no package beside it."""
+LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 MODULES = modules()
 INSIDE = [name for name in MODULES if name not in (NAME, f"{NAME}.__main__")]
 
 HEAVY = {"torch", "torchvision", "matplotlib", "pandas", "scipy"}
 """What takes long to import."""
 TORCH_SIDE = {"models", "analysis", "training", "experiment"}
-"""The rooms that train and measure: only they import torch as they are imported."""
+"""The packages that train and measure: only they import torch as they are imported."""
 MOST_ENTRIES = 14
 
 
@@ -36,8 +36,8 @@ def graph() -> Graph:
     return imports()
 
 
-def test_every_module_has_a_room() -> None:
-    assert {room(module) for module in INSIDE} == FLOOR.keys()
+def test_every_module_has_a_package() -> None:
+    assert {package(module) for module in INSIDE} == LEVEL.keys()
     entries = [path for path in SOURCE.iterdir() if path.name != "__pycache__"]
     assert len(entries) <= MOST_ENTRIES
 
@@ -49,12 +49,13 @@ def test_imports_point_down(graph: Graph) -> None:
     assert not [
         f"{module} imports {imported}"
         for module, imported in arrows
-        if room(module) != room(imported) and FLOOR[room(imported)] >= FLOOR[room(module)]
+        if package(module) != package(imported)
+        and LEVEL[package(imported)] >= LEVEL[package(module)]
     ]
 
 
-def test_no_imports_form_a_circle(graph: Graph) -> None:
-    assert not circles({module: graph[module] - {NAME} for module in INSIDE})
+def test_no_imports_form_a_cycle(graph: Graph) -> None:
+    assert not cycles({module: graph[module] - {NAME} for module in INSIDE})
 
 
 def imported_names(nodes: Iterable[ast.AST]) -> set[str]:
@@ -68,18 +69,18 @@ def imported_names(nodes: Iterable[ast.AST]) -> set[str]:
     return {name.partition(".")[0] for name in found}
 
 
-def test_only_the_rooms_that_train_import_torch() -> None:
+def test_only_the_packages_that_train_import_torch() -> None:
     """As they are imported; inside functions everybody may."""
     found = {}
     for module in INSIDE:
-        allowed = {"torch"} if room(module) in TORCH_SIDE else set()
+        allowed = {"torch"} if package(module) in TORCH_SIDE else set()
         found[module] = imported_names(tree(MODULES[module]).body) & HEAVY - allowed
     assert not {module: heavy for module, heavy in found.items() if heavy}
 
 
 def test_core_needs_the_standard_library_alone() -> None:
     others = {*HEAVY, "numpy", "rich", "typer"}
-    core = [name for name in INSIDE if room(name) == "core"]
+    core = [name for name in INSIDE if package(name) == "core"]
     found = {name: imported_names(ast.walk(tree(MODULES[name]))) & others for name in core}
     assert core and not {name: names for name, names in found.items() if names}
 
