@@ -102,7 +102,7 @@ def test_broken_files_are_named_and_then_refused(run: Run) -> None:
     result = run("datasets", "folder:photos")
     assert result.code == 3
     assert "`cat/cut.png (damaged or cut short)`" in result.err
-    assert "error: 1 file cannot be read as images: `cat/cut.png`" in result.err
+    assert "error: 1 file cannot be read: `cat/cut.png`" in result.err
     assert "cat        5     1" in result.out
 
 

@@ -30,7 +30,7 @@ ACCURACY, TIME, MACS = (named(name).quantity for name in ("accuracy", "time", "m
 
 
 def interval(low: float, high: float, relation: Relation = "unclear", n: int = 3) -> Verdict:
-    """A verdict on accuracy with this joint interval."""
+    """A verdict on accuracy with this simultaneous interval."""
     joint = Estimate((low + high) / 2, low, high, n, "made")
     return Verdict("a", "b", ACCURACY, relation, n, joint, joint=joint)
 

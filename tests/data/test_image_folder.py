@@ -106,7 +106,7 @@ def test_links_do_not_lead_outside(root: Path, sources: Sources, tmp_path: Path)
     (root / "a" / "loop").symlink_to(root)
     birds = load(root, sources)
     assert birds.classes == ("a", "b") and len(birds.train) + len(birds.test) == 11
-    assert "without 2 links that lead out of it" in birds.source
+    assert "without 2 links to outside of it" in birds.source
 
 
 # --- decoding ------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ def test_all_broken_images_are_named(root: Path, sources: Sources) -> None:
     paint(root / "a" / "cut.jpg", 9, (300, 300))
     content = (root / "a" / "cut.jpg").read_bytes()
     (root / "a" / "cut.jpg").write_bytes(content[: len(content) // 2])
-    assert "1 file cannot be read as images: `a/cut.jpg`" in fails(root, sources).message
+    assert "1 file cannot be read: `a/cut.jpg`" in fails(root, sources).message
     (root / "b" / "empty.png").write_bytes(b"")
     (root / "b" / "page.jpg").write_text("<html>")
     (root / "b" / "unknown.xyz").write_text("?")

@@ -155,7 +155,7 @@ def test_broken_images_may_be_left_out(root: Path) -> None:
     cut = noise(root / "cat" / "cut.png", (40, 40, 3))
     cut.write_bytes(cut.read_bytes()[:900])
     (root / "dog" / "page.jpg").write_text("<html>")
-    with pytest.raises(DataError, match=r"2 files cannot be read as images: `cat/cut\.png`"):
+    with pytest.raises(DataError, match=r"2 files cannot be read: `cat/cut\.png`"):
         load(root)
     images = load(root, ":broken=skip")
     assert len(images.train) + len(images.test) == 10

@@ -82,5 +82,5 @@ def datasets(
     if kind == "json":
         emit_json({"datasets": rows})
         return
-    note = f"the rest comes at first use, checked by SHA-256, into {cache}"
+    note = f"the rest comes at first use, checked by checksum, into {cache}"
     emit_table(Table(COLUMNS, tuple(rows), (note,)), kind)

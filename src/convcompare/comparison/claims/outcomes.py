@@ -23,7 +23,7 @@ FEWEST = 2
 def outcome(statement: Statement, verdict: Verdict, picked: bool = False) -> Said:
     """What a verdict on the figure of a statement says of it, its model being the first network.
 
-    A direction is that of the verdict. Sizes are read from the joint interval: a statement is
+    A direction is that of the verdict. Sizes are read from simultaneous intervals: a statement is
     confirmed if the whole interval agrees with it, and refuted if none of it does; "no less than"
     is also refuted by a verdict of less. Seeds that were `picked` decide nothing but counts.
     """
@@ -75,7 +75,7 @@ def _by_direction(statement: Statement, verdict: Verdict) -> Said:
 
 
 def _ends(verdict: Verdict) -> tuple[float, float] | None:
-    """The ends of the joint interval in the units of `place`; those of counts are one value."""
+    """The ends of the simultaneous interval in units of `place`; those of counts are one value."""
     quantity = verdict.quantity
     if quantity.scale == "exact":
         assert verdict.values is not None

@@ -31,7 +31,7 @@ PLAIN: dict[Sign, str] = {
 
 
 def evidence(asked: Asked, verdict: Verdict) -> str:
-    """The figures of a verdict; sizes with the joint interval, beside what is claimed of them."""
+    """The figures of a verdict; sizes with simultaneous intervals, beside what is claimed."""
     statement, quantity = asked.statement, verdict.quantity
     single = verdict.n == 1 and quantity.scale != "exact"
     if verdict.refusal is not None or single:

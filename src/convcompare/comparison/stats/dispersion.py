@@ -21,8 +21,7 @@ def ratio(values: Sequence[float], baseline: Sequence[float], alpha: float = ALP
     """The ratio of two standard deviations, paired by seed: `pitman_morgan` beside `bonett`.
 
     The larger p-value and the wider interval count: Pitman and Morgan's test takes a long tail for
-    a difference, and to choose by a test of normality still claims too often
-    (docs/concepts/statistics.md has the simulation).
+    a difference, and to choose by a test of normality still claims too often.
 
     Args:
         values: Figures of the model by seed, (n,), n at least `FEWEST`.

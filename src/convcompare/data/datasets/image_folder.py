@@ -68,7 +68,7 @@ def image_folder(
         words = tree.test_split
     decoded, notes = _decoded(tree, (train, held_out), size, channels, broken == "skip", sources)
     mean, std = statistics(decoded[0].images)
-    links = f", without {tree.outside} links that lead out of it" if tree.outside else ""
+    links = f", without {several(tree.outside, 'link')} to outside of it" if tree.outside else ""
     return Dataset(
         name=f"folder:{path}",
         train=decoded[0],
@@ -159,9 +159,8 @@ def _check_whole(decoded: DecodedImages, names: Sequence[str], root: Path) -> No
     if broken:
         reasons = ", or ".join(sorted(set(broken.values()))[:3])
         raise UnreadableImages(
-            f"{several(len(broken), 'file')} cannot be read as images: "
-            f"{listed(list(broken), _NAMED)}",
-            f"{reasons}: remove or replace them in {quote(root)}; `broken=skip` leaves them out",
+            f"{several(len(broken), 'file')} cannot be read: {listed(list(broken), _NAMED)}",
+            f"{reasons}: remove or replace it in {quote(root)}, or leave it out by `broken=skip`",
         )
 
 

@@ -178,7 +178,7 @@ def _caption(costs: Mapping[str, Mapping[str, float]], models: int) -> str:
         "Test accuracy with its 95 % interval against cost, on logarithmic axes. The steps join "
         "the models than which no other is both cheaper and more accurate. Inference is the "
         "median time of a forward pass of one image. What lies beyond the axis has an arrow."
-        + (f" Not recorded of every model: {', '.join(missing)}." if missing else "")
+        + (f" Not recorded of every network: {', '.join(missing)}." if missing else "")
     )
 
 

@@ -1,4 +1,4 @@
-"""First-layer activations and first-layer filters of every model."""
+"""First-layer activations and first-layer filters of every network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FILTERS = 16
 
 @register.plot("activations", needs=FEATURES)
 def activations(source: Source) -> list[Drawing]:
-    """First-layer activations of one test image: the channels that vary most, for every model."""
+    """First-layer activations of one test image: the channels that vary most, for every network."""
     every = dict(source.features())
     records = {label: record for label, record in every.items() if len(record.first)}
     if not records:
@@ -63,7 +63,7 @@ def activations(source: Source) -> list[Drawing]:
 
 @register.plot("filters", needs=FEATURES)
 def filters(source: Source) -> list[Drawing]:
-    """Weights of the first convolution of every model that has one."""
+    """Weights of the first convolution of every network that has one."""
     every = dict(source.features())
     records = {label: record for label, record in every.items() if record.filters.size}
     if not records:

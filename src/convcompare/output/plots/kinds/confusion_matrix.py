@@ -39,7 +39,7 @@ PAIRS = 3
 
 @register.plot("confusion-matrix")
 def confusion_matrix(source: Source) -> list[Drawing]:
-    """Confusion matrix of each model on the test images, and the difference of the first."""
+    """Confusion matrix of each network on the test images, and its difference from the first."""
     matrices = {g.label: mean_confusion(source, g) for g in source.groups}
     drawings = [_matrices(source, matrices)]
     if len(matrices) > 1:

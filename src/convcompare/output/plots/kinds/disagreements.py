@@ -22,7 +22,7 @@ ANNOTATED = 12
 
 @register.plot("disagreements")
 def disagreements(source: Source) -> list[Drawing]:
-    """Share of test images on which runs of two models differ, beside the seeds of one."""
+    """Share of test images on which runs of two networks differ, beside the seeds of one."""
     votes, labels = [], None
     for group in source.groups:
         predictions = source.predictions(group)

@@ -33,7 +33,7 @@ LARGEST = 1.15
 
 @register.plot("feature-maps", needs=FEATURES)
 def feature_maps(source: Source) -> list[Drawing]:
-    """Mean feature map of each stage for the same test images, for every model that has maps."""
+    """Mean feature map of each stage for the same test images, for every network that has maps."""
     every = dict(source.features())
     records = {label: record for label, record in every.items() if record.stages}
     if not records:

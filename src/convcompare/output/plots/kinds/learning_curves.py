@@ -91,7 +91,7 @@ def _both(source: Source, width: int) -> str:
 
 @register.plot("learning-curves", terminal=_both, hollow=True)
 def learning_curves(source: Source) -> list[Drawing]:
-    """Loss and accuracy by epoch, on train and test images, a pair of panels a model."""
+    """Loss and accuracy by epoch, on train and test images, two panels per network."""
     groups = source.groups
     across = 2 if len(groups) <= 3 else 4
     figure, axes = panels(2 * len(groups), across, 2.0 if across == 2 else 1.5)
@@ -106,7 +106,7 @@ def learning_curves(source: Source) -> list[Drawing]:
             one.set_xlabel("epoch" if i >= len(groups) - across // 2 else "")
         pair[0].set_title(look.name)
     caption = (
-        "Loss and accuracy of each model by epoch. Train figures are means over the batches of "
+        "Loss and accuracy of each network by epoch. Train figures are means over the batches of "
         "the epoch, as the weights move; test figures are measured after it. "
         "The band reaches from the lowest to the highest seed. A curve that leaves the axis has an "
         "arrow and its farthest value."
@@ -121,13 +121,13 @@ def learning_curves(source: Source) -> list[Drawing]:
     "accuracy", terminal=lambda source, width: _terminal(source, width, "accuracy"), hollow=True
 )
 def accuracy(source: Source) -> list[Drawing]:
-    """Accuracy by epoch of all models on one axis."""
+    """Accuracy by epoch of all networks on one axis."""
     return [_together(source, "accuracy")]
 
 
 @register.plot("loss", terminal=lambda source, width: _terminal(source, width, "loss"), hollow=True)
 def loss(source: Source) -> list[Drawing]:
-    """Loss by epoch of all models on one axis."""
+    """Loss by epoch of all networks on one axis."""
     return [_together(source, "loss")]
 
 
@@ -143,7 +143,7 @@ def _together(source: Source, what: str) -> Drawing:
             for g in source.groups]  # fmt: skip
     name_models(figure, axes, ends)
     caption = (
-        f"{what.capitalize()} of all models by epoch. The band reaches from the lowest to the "
+        f"{what.capitalize()} of all networks by epoch. The band reaches from the lowest to the "
         "highest seed. A curve that leaves the axis has an arrow and its farthest value."
     ) + measured_words(source.groups)
     shown = PALE if len(parts) == 2 else "test figures (for train see learning-curves)"

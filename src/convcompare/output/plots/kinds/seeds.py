@@ -33,7 +33,7 @@ def _terminal(source: Source, width: int) -> str:
 
 @register.plot("seeds", terminal=_terminal, hollow=True)
 def seeds(source: Source) -> list[Drawing]:
-    """Test accuracy of every run as a dot, with mean and interval of each model."""
+    """Test accuracy of every run as a dot, with mean and interval of each network."""
     groups = _best_first(source.comparison.groups, source)
     figure, (axes,) = model_rows([source.looks[group.label] for group in groups], 1)
     images = source.comparison.conditions.test_images

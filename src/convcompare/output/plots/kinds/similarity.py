@@ -53,7 +53,7 @@ class LayersOfRuns:
 
 @register.plot("similarity", needs=SIMILARITY)
 def similarity(source: Source) -> list[Drawing]:
-    """Similarity of the layers of the first model and each other, and between seeds of each."""
+    """Similarity of the layers of the first network and each other, and between seeds of each."""
     models = _recorded(source)
     shown = list(_panels(models))
     if not shown:

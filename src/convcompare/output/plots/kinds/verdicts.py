@@ -80,7 +80,7 @@ def verdicts(source: Source) -> list[Drawing]:
 def _panels(source: Source) -> list[ForestPanel]:
     found = _recorded(source.assessment)
     if not found:
-        raise UsageError("a single network has no baseline", "name two models or more")
+        raise UsageError("a single network has no baseline", "name two networks or more")
     return panels_of(found)
 
 
