@@ -10,16 +10,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
-COMMAND = ("compare", "fcn", "fcn:hidden=256x64", "--dataset", "mnist", "--seeds", "3", "--epochs",
-           "10")  # fmt: skip
+from convcompare.experiment.planning import prepare
+from convcompare.experiment.reporter import QuietReporter
+from convcompare.experiment.request import Request, model_requests
+
+REQUEST = Request(
+    models=model_requests(("fcn", "fcn:hidden=256x64")),
+    seeds=(0, 1, 2),
+    settings={"epochs": "10"},
+    dry_run=True,
+)
+COMMAND = replace(REQUEST, dry_run=False).words()
 CONVCOMPARE = (sys.executable, "-m", "convcompare")
 
 
@@ -42,11 +51,7 @@ def seconds(*options: str) -> float:
 
 def chosen() -> int:
     """How many trials at a time the command runs by default on this machine."""
-    planned = subprocess.run(
-        [*CONVCOMPARE, *COMMAND, "--dry-run"], check=True, capture_output=True, text=True
-    )
-    found = re.search(r"(\d+) at a time", planned.stdout + planned.stderr)
-    return int(found[1]) if found else 1
+    return prepare(REQUEST, QuietReporter()).runtime.jobs
 
 
 def measure(rounds: int = 3) -> dict[str, object]:
