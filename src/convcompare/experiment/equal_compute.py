@@ -95,7 +95,7 @@ def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPl
         notes=(*plan.conditions.notes, f"equal compute: {budget.words}, {_COUNTED[budget.unit]}"),
         score=str(choose(request.score or LAST, configs)),
     )
-    trials = grid(candidates, plan.dataset, request.seeds, plan.ended)
+    trials = grid(candidates, plan.dataset, request.seeds, plan.reusable)
     return replace(plan, candidates=candidates, trials=trials, conditions=told)
 
 
@@ -158,7 +158,7 @@ def _step_seconds(candidate: Candidate, plan: ExperimentPlan, reporter: Reporter
     runner = replace(plan, runtime=plan.runtime.of_a_job()).runner()
     trial = candidate.trial(plan.dataset, plan.request.seeds[0])
     key = _key(trial, runner.environment)
-    timing = None if plan.request.fresh else plan.store.step_time(key)
+    timing = plan.reusable.step_time(key) if plan.reusable else None
     if timing is None:
         timing = timing_of(trial, runner)
         if not plan.request.dry_run:

@@ -45,11 +45,11 @@ class ExperimentPlan:
         """The same with other seeds."""
         from .trial_grid import grid
 
-        return replace(self, trials=grid(self.candidates, self.dataset, seeds, self.ended))
+        return replace(self, trials=grid(self.candidates, self.dataset, seeds, self.reusable))
 
     @property
-    def ended(self) -> RunStore | None:
-        """The store whose runs answer trials of the same results; None if all are run anew."""
+    def reusable(self) -> RunStore | None:
+        """The store, whose runs are reused for equal trials; None if every trial is run again."""
         return None if self.request.fresh else self.store
 
     def with_seeds_of(self, seeds: Mapping[str, Sequence[int]]) -> ExperimentPlan:

@@ -54,7 +54,6 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     from .equal_compute import with_epochs_of, with_equal_compute
     from .parallel_trials import with_parallel_trials
     from .shapes import shape_of
-    from .trial_grid import grid
 
     store = RunStore(request.store)
     if not request.dry_run:
@@ -91,7 +90,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         request=request,
         dataset=dataset,
         candidates=candidates,
-        trials=grid(candidates, dataset, request.seeds, None if request.fresh else store),
+        trials=(),
         conditions=_conditions(dataset, configs, runtime, loading_seconds, notes, score, sizes),
         runtime=runtime,
         store=store,
@@ -101,7 +100,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         executor=executor,
         rate_labels=rate_labels,
     )
-    return with_parallel_trials(with_equal_compute(plan, reporter))
+    return with_parallel_trials(with_equal_compute(plan.with_seeds(request.seeds), reporter))
 
 
 def _check_zoo(texts: Sequence[str]) -> None:

@@ -50,15 +50,15 @@ def grid(
     candidates: Sequence[Candidate],
     dataset: Dataset,
     seeds: Iterable[int],
-    ended: RunStore | None,
+    reusable: RunStore | None,
 ) -> list[Trial]:
     """Every network with every seed, round-robin: drift of the machine hits all of them alike.
 
-    A run in the store `ended` that evaluated every epoch answers a trial that evaluates the last
+    A run of `reusable` that evaluated every epoch answers a trial that evaluates the last
     ones; None if trials are run anew.
     """
     trials = [candidate.trial(dataset, seed) for seed in seeds for candidate in candidates]
-    return trials if ended is None else [_answered(trial, ended) for trial in trials]
+    return trials if reusable is None else [_answered(trial, reusable) for trial in trials]
 
 
 def _answered(trial: Trial, store: RunStore) -> Trial:
