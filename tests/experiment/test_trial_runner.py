@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.core.errors import UsageError
 from convcompare.data.dataset import Dataset
+from convcompare.experiment.events import EpochFinished
 from convcompare.experiment.shapes import shape_of
 from convcompare.experiment.trial_grid import Candidate
 from convcompare.experiment.trial_runner import TrialRunner
 from convcompare.models.build import resolve
+from convcompare.store.checkpoints import Checkpoint
 from convcompare.store.json_fields import to_record
 from convcompare.store.json_records import write_record
 from convcompare.store.run_store import RunStore
@@ -71,6 +74,27 @@ def test_a_runner_refuses_a_trial_of_another_version_of_a_file(folder: Path, tin
     other = TrialRunner(RunStore(folder / "b"), Runtime("cpu", 1), tiny)
     with pytest.raises(UsageError, match="has changed meanwhile"):
         list(other(trial))
+
+
+def test_a_resumed_run_reads_its_checkpoint_once(folder: Path, tiny: Dataset) -> None:
+    """It is as large as the weights and the state of the optimizer, and verified as it is read."""
+
+    class Counting(RunStore):
+        reads = 0
+
+        def checkpoint(self, run_id: str) -> tuple[Checkpoint | None, str]:
+            self.reads += 1
+            return super().checkpoint(run_id)
+
+    builder = resolve("net.py:Net", shape_of(tiny))
+    trial = Candidate("net.py:Net", builder, TrainConfig(epochs=2, batch_size=32)).trial(tiny, 0)
+    for epoch in (1, 2):
+        store = Counting(folder / "a")
+        runner = TrialRunner(store, Runtime("cpu", 1), tiny, networks=[builder])
+        with closing(iter(runner(trial))) as events:
+            trained = (one.epoch.epoch for one in events if isinstance(one, EpochFinished))
+            assert next(trained) == epoch
+        assert store.reads == 1
 
 
 @pytest.mark.usefixtures("own_code_here")

@@ -22,6 +22,7 @@ from convcompare.core.errors import StoreError, quote
 from convcompare.core.failures import reason
 from convcompare.models import inspection
 from convcompare.models.build import Builder
+from convcompare.store.checkpoints import Checkpoint
 from convcompare.store.cost import Cost, Environment, Latency
 from convcompare.store.feature_record import FEATURES
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
@@ -76,10 +77,35 @@ class Attempt:
         self.spent = Cost(parameters, network.macs, uncounted=network.uncounted)
         self.recorder = GradientRecorder(*fixed_images(trainer.train_batches))
 
-    def epochs(self) -> Iterator[Event]:
-        """Train from where the store stands to the last epoch."""
+    def resume(self, checkpoint: Checkpoint | None, damage: str) -> None:
+        """Go on from a checkpoint if there is one; `damage` says what of it was damaged."""
+        self.damage = damage
+        if checkpoint is None:
+            return
+        hidden = self.builder.hidden_state
+        if hidden:
+            self.damage = (
+                f"{quote(self.trial.label or self.trial.model)} {hidden.text}: "
+                f"its {len(checkpoint.history)} epochs are trained again"
+            )
+            return
         with self._clock("setup_seconds"):
-            self._resume()
+            self._restore(checkpoint)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
+        self.history = list(checkpoint.history)
+        arrays = None
+        try:
+            arrays = self.store.half_done_analysis(self.trial.id, GRADIENTS)
+        except StoreError as error:
+            parts = [self.damage, f"{error.message}: gradients before now are not known"]
+            self.damage = "; ".join(filter(None, parts))
+        record = GradientRecord.from_arrays(arrays) if arrays else None
+        self.recorder.resume(record, moments=len(self.history) + 1)
+
+    def epochs(self) -> Iterator[Event]:
+        """Train from where it stands to the last epoch."""
         yield Started(self.trial, tuple(self.history), self.trainer.progress, self.damage)
         with self._clock("setup_seconds"):
             seconds = step_seconds(self.trainer)
@@ -218,28 +244,6 @@ class Attempt:
         test = self.trainer.test_batches
         rows = np.linspace(0, len(test) - 1, min(most, len(test))).round().astype(np.int64)
         return test.take(torch.from_numpy(rows).to(test.device))[0], rows
-
-    def _resume(self) -> None:
-        checkpoint, self.damage = self.store.checkpoint(self.trial.id)
-        if checkpoint is None:
-            return
-        hidden = self.builder.hidden_state
-        if hidden:
-            self.damage = (
-                f"{quote(self.trial.label or self.trial.model)} {hidden.text}: "
-                f"its {len(checkpoint.history)} epochs are trained again"
-            )
-            return
-        self.trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
-        self.history = list(checkpoint.history)
-        arrays = None
-        try:
-            arrays = self.store.half_done_analysis(self.trial.id, GRADIENTS)
-        except StoreError as error:
-            parts = [self.damage, f"{error.message}: gradients before now are not known"]
-            self.damage = "; ".join(filter(None, parts))
-        record = GradientRecord.from_arrays(arrays) if arrays else None
-        self.recorder.resume(record, moments=len(self.history) + 1)
 
     def _measure(self) -> None:
         """Record the gradients of this moment; written before the epoch that they belong to."""

@@ -282,7 +282,8 @@ class TrialRunner:
             )
         self._check_numerics(trial)
         before = self.store.place(trial.id)
-        place = self._settle(trial, before if before and self.saved_epochs(trial) else None)
+        checkpoint, damage = self.store.checkpoint(trial.id)
+        place = self._settle(trial, before if checkpoint else None)
         self.store.begin(trial, place)
         attempt: Attempt | None = None
         try:
@@ -290,6 +291,8 @@ class TrialRunner:
             steps = CompileRequest(self.runtime.compile, before.compiled if before else None)
             how = AttemptOptions(steps, self.runtime.weights)
             attempt = Attempt(trial, builder, self.trainer(trial), self.store, place, how)
+            attempt.resume(checkpoint, damage)
+            del checkpoint  # the trainer has its tensors, which can be large
             self.devices.barrier()
             yield from attempt.epochs()
             run = attempt.finish()
