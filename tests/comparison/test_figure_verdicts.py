@@ -88,7 +88,7 @@ def test_a_loss_is_compared_by_the_paired_t_test_in_nats() -> None:
 def test_an_undecided_figure_is_told_with_its_interval() -> None:
     found = one(two("test_loss", (0.20, 0.25, 0.24), LOSSES[:3]), "test-loss")
     assert figure_words.sentence(found) == "test loss against fcn inconclusive (+0.01 ± 0.04 nats)"
-    assert figure_json(found)["decided"] == "none"
+    assert figure_json(found)["decided"] == "inconclusive" == figure_words.outcome(found)
     assert figure_words.outlook(found).startswith("6 seeds could show a difference of 0.0")
 
 

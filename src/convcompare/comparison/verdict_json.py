@@ -6,19 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import verdicts
+from .quantity import ACCURACY
 from .verdict import Relation, Verdict
 
-DECIDED: Mapping[Relation, str] = {
-    "higher": "better",
-    "lower": "worse",
-    "equivalent": "equivalent",
-    "unclear": "none",
-    "too few": "too few",
-    "refused": "refused",
-}
-"""How a contrast in accuracy ended."""
-AS_TRAINED = "differ"
-"""The same of one seed: two trained networks differ, which says nothing of the architectures."""
 COST_DECIDED: Mapping[Relation, str] = {
     "higher": "slower",
     "lower": "faster",
@@ -29,9 +19,25 @@ COST_DECIDED: Mapping[Relation, str] = {
 """How a contrast in time ended."""
 
 
-def contrast_decided(verdict: Verdict) -> str:
-    """How a contrast in accuracy ended, in a word for programs."""
-    return AS_TRAINED if verdict.n == 1 and verdict.differs else DECIDED[verdict.relation]
+def decided(verdict: Verdict) -> str:
+    """How a verdict on any figure ended, in a word for programs.
+
+    ``better`` or ``worse`` if the figure has a better end, else ``higher`` or ``lower``;
+    ``differ`` of the accuracies of one seed, which say nothing of the architectures. What is not
+    decided is ``none`` of accuracies if the seeds would rarely miss a difference of a point, and
+    ``too few`` if they would often do. Of other figures no such size is known, and it is
+    ``inconclusive``.
+    """
+    quantity, relation = verdict.quantity, verdict.relation
+    if relation == "unclear":
+        return "none" if quantity == ACCURACY else "inconclusive"
+    if not verdict.differs:
+        return relation
+    if verdict.n == 1 and quantity == ACCURACY:
+        return "differ"
+    if quantity.best is None:
+        return relation
+    return "better" if (relation == "higher") == (quantity.best == "high") else "worse"
 
 
 def contrast_json(verdict: Verdict) -> dict[str, Any]:
@@ -42,7 +48,7 @@ def contrast_json(verdict: Verdict) -> dict[str, Any]:
         "model": verdict.model,
         "baseline": verdict.baseline,
         "verdict": verdicts.words(verdict),
-        "decided": contrast_decided(verdict),
+        "decided": decided(verdict),
         "n": verdict.n,
         "difference": estimate.value if estimate else None,
         "low": low,

@@ -8,7 +8,7 @@ from typing import Any
 from .. import verdicts
 from ..quantity import ACCURACY
 from ..verdict import Verdict
-from ..verdict_json import contrast_json
+from ..verdict_json import contrast_json, decided
 from . import figure_words
 
 
@@ -66,16 +66,6 @@ def _estimate(verdict: Verdict) -> dict[str, Any]:
         "high": _finite(estimate.high) if estimate else None,
         "confidence": None if low is None or level is None else 1 - level,
     }
-
-
-def decided(verdict: Verdict) -> str:
-    """``better`` or ``worse`` where one end of the figure is, else ``higher`` or ``lower``."""
-    if verdict.differs:
-        if verdict.quantity.best is None:
-            return verdict.relation
-        more = verdict.relation == "higher"
-        return "better" if more == (verdict.quantity.best == "high") else "worse"
-    return "none" if verdict.relation == "unclear" else verdict.relation
 
 
 def _finite(value: float | None) -> float | None:

@@ -14,6 +14,7 @@ from ..quantity import ACCURACY, Quantity
 from ..stats import dispersion
 from ..stats.estimates import Estimate
 from ..verdict import LeftOut, Verdict
+from ..verdict_json import decided
 from .quantities import STABILITY
 
 CLOSE = 0.1
@@ -21,6 +22,13 @@ CLOSE = 0.1
 EQUAL = 1e-12
 FINEST = 5e-4
 """Half an interval below which four decimals are too few."""
+OUTCOMES = {
+    "none": "no clear difference",
+    "too few": "inconclusive",
+    "refused": "not compared",
+    "differ": "one seed",
+}
+"""What people read of the outcomes that programs know by another word."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,12 @@ def sentence(verdict: Verdict) -> str:
     if verdict.quantity == ACCURACY:
         return verdicts.sentence(verdict)
     return _told(verdict, Against(verdict.baseline))
+
+
+def outcome(verdict: Verdict) -> str:
+    """What a verdict comes to, in a word or two: ``better``, ``inconclusive``."""
+    word = decided(verdict)
+    return OUTCOMES.get(word, word)
 
 
 def title(quantity: Quantity) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from convcompare.comparison.claims.outcomes import SAME
 from convcompare.comparison.figures import figure_words
-from convcompare.comparison.figures.figure_json import decided
 from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.verdict import Verdict
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
 
 LARGEST = 1e300
 """The ratio beyond which nothing is drawn further apart."""
-WORDS = {
-    "none": "no clear difference",
-    "too few": "inconclusive",
-    "refused": "not compared",
-    "equivalent": "equivalent",
-}
 
 
 @dataclass(frozen=True)
@@ -126,16 +119,10 @@ def is_firm(verdict: Verdict, assessment: Assessment) -> bool:
 
 
 def word(verdict: Verdict) -> str:
-    """What a verdict comes to, in a word or two, as sentences say it.
-
-    Only of the accuracy is it known that a difference of a point would rarely be missed; of other
-    figures what is not decided is "inconclusive".
-    """
+    """What a verdict comes to, in a word or two: of few seeds that they are few."""
     if 0 < verdict.n < FEWEST and verdict.quantity.scale != "exact":
         return "one seed" if verdict.n == 1 else "two seeds"
-    if verdict.relation == "unclear" and verdict.quantity.name != ACCURACY.name:
-        return WORDS["too few"]
-    return WORDS.get(decided(verdict), decided(verdict))
+    return figure_words.outcome(verdict)
 
 
 def beside(verdict: Verdict) -> str:

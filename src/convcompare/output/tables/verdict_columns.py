@@ -11,14 +11,13 @@ from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.claims.findings import with_conclusions
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.catalogue import named
-from convcompare.comparison.figures.figure_json import decided
 from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.figures.measure import Measure
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.verdict import Verdict
-from convcompare.comparison.verdict_json import contrast_decided
+from convcompare.comparison.verdict_json import decided
 from convcompare.core import formatting
 from convcompare.store.run_store import RunStore
 
@@ -95,7 +94,7 @@ def _with_verdicts(table: Table, assessment: Assessment) -> Table:
             "difference_low": estimate and estimate.low,
             "difference_high": estimate and estimate.high,
             "p_adjusted": told and told.p_adjusted,
-            "verdict": contrast_decided(told) if told else None,
+            "verdict": decided(told) if told else None,
             "time_ratio": time and time.value,
             "marks": "; ".join(marks.get(label, ())) or None,
         }
@@ -128,8 +127,7 @@ def _columns(
 
 def short(verdict: Verdict) -> str:
     """A verdict in a cell: ``better: −0.05 ± 0.02``, ``inconclusive: 1.2 times, 0.9 to 1.6``."""
-    word = "inconclusive" if not verdict.settled else decided(verdict)
-    word = "not compared" if word == "refused" else word
+    word = figure_words.outcome(verdict)
     estimate, quantity = verdict.estimate, verdict.quantity
     if estimate is None:
         return word

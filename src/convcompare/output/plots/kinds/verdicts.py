@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convcompare.comparison.figures import figure_words
-from convcompare.comparison.figures.figure_json import decided
+from convcompare.comparison.verdict_json import decided
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 
