@@ -196,4 +196,4 @@ def test_a_mixed_comparison_says_so_and_the_record_says_from_where(
     assert record["initial_weights"] == begun["initial_weights"]
     assert record["frozen"]["parameters"] == begun["frozen_parameters"] > 0
     assert record["trial"]["config"]["freeze"] == "^(?!fc)"
-    assert "parameter tensors frozen" in done.err and "new: fc.weight, fc.bias" in done.err
+    assert "parameter tensors frozen" in done.err and "new: `fc.weight`, `fc.bias`" in done.err

@@ -56,7 +56,9 @@ def accelerators() -> Check:
     count, free = devices.device_count(kind), devices.free_memory(device)
     text = f"{kind}: {count} × {devices.device_name(device)}"
     text += f", {formatting.size(free)} free" if free is not None else ""
-    return Check("accelerator", f"{text}; torch is built for {_listed(built.values()) or kind}")
+    return Check(
+        "accelerator", f"{text}; torch is built for {formatting.series(built.values()) or kind}"
+    )
 
 
 def unused(version: str, built: Mapping[str, str], found: Collection[str]) -> Check:
@@ -67,7 +69,7 @@ def unused(version: str, built: Mapping[str, str], found: Collection[str]) -> Ch
         built: what torch is built for, as `models.devices.built_for` gives it.
         found: the hardware that the system names, of `HARDWARE`.
     """
-    build = f"torch {version} is built for {_listed(built.values()) or 'the CPU alone'}"
+    build = f"torch {version} is built for {formatting.series(built.values()) or 'the CPU alone'}"
     for kind in found:
         torchs = "cuda" if kind == "rocm" else kind
         if torchs not in built or (kind == "rocm") != ("ROCm" in built[torchs]):
@@ -76,10 +78,6 @@ def unused(version: str, built: Mapping[str, str], found: Collection[str]) -> Ch
         text = f"{build}, and {HARDWARE[kind]} is here, but torch cannot use it"
         return Check("accelerator", text, "warning", _driver_hint(kind))
     return Check("accelerator", f"none here, the CPU is used; {build}")
-
-
-def _listed(names: Collection[str]) -> str:
-    return " and ".join(names)
 
 
 def _build_command(kind: str) -> str:

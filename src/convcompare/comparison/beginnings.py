@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from convcompare.core.fine_tuning import Frozen, InitialWeights
+from convcompare.core.formatting import series
 
 from .model_runs import ModelRuns
 
@@ -39,8 +40,4 @@ def mixed(groups: Sequence[ModelRuns]) -> Iterator[tuple[str, str]]:
 
 
 def _named(labels: Sequence[str]) -> str:
-    if len(labels) <= 3:
-        return (
-            " and ".join(labels) if len(labels) < 3 else f"{labels[0]}, {labels[1]} and {labels[2]}"
-        )
-    return f"{labels[0]} and {len(labels) - 1} more"
+    return series(labels) if len(labels) <= 3 else f"{labels[0]} and {len(labels) - 1} more"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import listed
+
 
 @dataclass(frozen=True)
 class InitialWeights:
@@ -25,9 +27,9 @@ class InitialWeights:
     def words(self) -> str:
         """Where they are from, and what of the network they are not for."""
         said = [f"weights of {self.source} (SHA-256 {self.sha256[:12]})"]
-        said += [f"new: {_listed(self.left_out)}"] if self.left_out else []
-        said += [f"converted to other channels: {_listed(self.adapted)}"] if self.adapted else []
-        said += [f"not used: {_listed(self.unused)}"] if self.unused else []
+        said += [f"new: {listed(self.left_out)}"] if self.left_out else []
+        said += [f"converted to other channels: {listed(self.adapted)}"] if self.adapted else []
+        said += [f"not used: {listed(self.unused)}"] if self.unused else []
         return "; ".join(said)
 
 
@@ -58,8 +60,3 @@ class Frozen:
         return (
             f"{said}; the running statistics of {self.updated_norms} frozen {layers} still change"
         )
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

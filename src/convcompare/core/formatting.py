@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _TOGETHER = re.compile(r"(?<=\d) (?=(?:%|±|ms|s|min|points?)(?!\w))|(?<=±) (?=\d)")
 """The space within a figure: between a number and its margin or its unit."""
@@ -47,6 +48,12 @@ def count(value: int) -> str:
 def several(number: int, noun: str) -> str:
     """A number of things: ``1 run``, ``1,200 runs``."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def series(parts: Iterable[str]) -> str:
+    """Parts of a sentence in a row: ``a``, ``a and b``, ``a, b and c``; empty if there are none."""
+    *before, last = [*parts] or [""]
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def epochs(value: float) -> str:

@@ -5,12 +5,14 @@ A gradient of exactly 0 has no size: it is named, and no ratio is taken of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from convcompare.core.errors import listed
 
 Verdict = Literal["vanishing", "exploding", "stable", "no gradient", "not known"]
 GRADIENTS = "gradients"
@@ -106,9 +108,3 @@ class GradientRecord:
             "verdict": self.verdict(threshold=threshold),
             "remarks": self.remarks(),
         }
-
-
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in a row, of many the first."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

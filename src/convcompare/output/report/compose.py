@@ -165,7 +165,7 @@ def compared(comparison: Comparison) -> str:
     names = [code(group.label) for group in comparison.groups]
     if not names:
         return f"No network has a result on {code(terms.dataset)} yet."
-    which = _listed(names) if len(names) <= MOST_NAMED else f"{len(names)} networks"
+    which = formatting.series(names) if len(names) <= MOST_NAMED else f"{len(names)} networks"
     seeds = f"{comparison.seeds} seeds" if comparison.seeds > 1 else "one seed"
     return (
         f"{which} {'was' if len(names) == 1 else 'were'} trained on {code(terms.dataset)} "
@@ -185,11 +185,6 @@ def _unfinished(section: Section) -> list[str]:
     for label, run_id in section.comparison.missing:
         found.append(f"{code(label)} (run {run_id}) not in the store")
     return found
-
-
-def _listed(names: Sequence[str]) -> str:
-    *before, last = names
-    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _caption(comparison: Comparison) -> str:

@@ -75,14 +75,14 @@ def _data(sections: Sequence[Section]) -> str:
             f"{code(name)}{cite} ({formatting.count(terms.train_images)} training and "
             f"{formatting.count(terms.test_images)} test images)"
         )
-    return f"The networks were trained on {_listed(parts)}."
+    return f"The networks were trained on {formatting.series(parts)}."
 
 
 def _training(runs: Sequence[Run]) -> str:
     """What all runs have in common; of what differs, all values or their range."""
     configs = [run.trial.config for run in runs]
     names = dict.fromkeys(config.optimizer for config in configs)
-    optimizers = _listed(
+    optimizers = formatting.series(
         f"{NAMES[name]}{f' [@{OPTIMIZERS[name]}]' if name in OPTIMIZERS else ''}" for name in names
     )
     rates = _values(f"{one:g}" for one in sorted({config.lr for config in configs}))
@@ -146,9 +146,4 @@ def _values(texts: Iterable[str]) -> str:
     found = list(texts)
     if len(found) > MOST_RATES:
         return f"{found[0]} to {found[-1]}"
-    return _listed(found)
-
-
-def _listed(parts: Iterable[str]) -> str:
-    *before, last = list(parts)
-    return f"{', '.join(before)} and {last}" if before else last
+    return formatting.series(found)
