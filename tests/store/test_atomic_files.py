@@ -15,6 +15,7 @@ import convcompare
 from convcompare.core import process
 from convcompare.core.errors import StoreError
 from convcompare.store import atomic_files
+from convcompare.store.disk import Disk
 
 SOURCE = Path(convcompare.__file__).parent
 CHANGES = {
@@ -44,7 +45,7 @@ PASSING = {
 device, or in the cache of a library."""
 
 
-class Full(atomic_files.Disk):
+class Full(Disk):
     """A disk whose operation of that name fails."""
 
     def __init__(self, operation: str) -> None:
@@ -128,7 +129,7 @@ def test_a_pid_that_is_given_again_is_another_process() -> None:
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.stem)
 def test_nobody_changes_files_but_the_module_for_it(path: Path) -> None:
-    if path == SOURCE / "store/atomic_files.py":
+    if path.parent == SOURCE / "store" and path.name in ("atomic_files.py", "disk.py"):
         return
     found = []
     for node in ast.walk(ast.parse(path.read_text())):

@@ -17,6 +17,7 @@ import pytest
 from convcompare.core import process
 from convcompare.core.errors import LeaseLost, StoreError
 from convcompare.store import atomic_files, lease
+from convcompare.store.disk import Disk, Fill
 from convcompare.store.json_records import stamp
 from convcompare.store.run_store import RunStore
 from tests.support.trials import epoch, finished, half_done, trial
@@ -198,8 +199,8 @@ def test_who_lost_a_run_commits_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_lease_lost_between_writing_and_renaming_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Slow(atomic_files.Disk):
-        def create(self, path: Path, fill: atomic_files.Fill) -> None:
+    class Slow(Disk):
+        def create(self, path: Path, fill: Fill) -> None:
             super().create(path, fill)
             if path.parent.name == "checkpoint":
                 rewrite(tmp_path / trial().id, nonce="another")

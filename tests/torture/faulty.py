@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from convcompare.store import atomic_files
+from convcompare.store.disk import Disk
 
-OPERATIONS = [
-    name for name, value in vars(atomic_files.Disk).items() if callable(value) and name[0] != "_"
-]
+OPERATIONS = [name for name, value in vars(Disk).items() if callable(value) and name[0] != "_"]
 LOG = "operations.log"
 
 
@@ -28,7 +27,7 @@ def install(place: int, what: str, log: str) -> None:
     atomic_files.disk = Faulty(place, what, Path(log))  # type: ignore[assignment]
 
 
-class Faulty(atomic_files.Disk):
+class Faulty(Disk):
     """The disk, with each operation counted."""
 
     def __init__(self, place: int, what: str, log: Path) -> None:
