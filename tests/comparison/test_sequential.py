@@ -12,7 +12,8 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from convcompare.comparison import unplanned_looks, verdicts
+from convcompare.comparison import unplanned_looks
+from convcompare.comparison.power_words import detectable_words
 from convcompare.comparison.stats import look_levels, paired, power, sequential, spending
 
 
@@ -153,19 +154,19 @@ def test_equal_differences_are_equivalent_once_there_are_enough() -> None:
 
 
 def test_what_seeds_can_show_is_said_before_they_are_trained() -> None:
-    assert verdicts.detectable_words(3) == (
+    assert detectable_words(3) == (
         "3 seeds can show differences of about 0.98 points "
         "(80 % power, assuming that they vary by 0.3 points from seed to seed)"
     )
-    assert "about 0.17 points" in verdicts.detectable_words(5, 0.001)
-    assert "as they varied in earlier runs" in verdicts.detectable_words(5, 0.001)
-    assert verdicts.detectable_words(1).startswith("one seed shows how two trained networks")
+    assert "about 0.17 points" in detectable_words(5, 0.001)
+    assert "as they varied in earlier runs" in detectable_words(5, 0.001)
+    assert detectable_words(1).startswith("one seed shows how two trained networks")
 
 
 def test_a_plan_that_can_decide_nothing_is_told_how_many_seeds_do() -> None:
-    hopeless = verdicts.detectable_words(2, contrasts=6)
+    hopeless = detectable_words(2, contrasts=6)
     assert hopeless.startswith("2 seeds and 6 contrasts can show differences of about 21 points")
     *_, more = hopeless.split("too large to decide much: ")
     assert more == "`--seeds 5` could show 0.66 points"
-    assert "too large to decide much" not in verdicts.detectable_words(3, contrasts=6)
-    assert "can show no difference (" in verdicts.detectable_words(2, 0.03, contrasts=6)
+    assert "too large to decide much" not in detectable_words(3, contrasts=6)
+    assert "can show no difference (" in detectable_words(2, 0.03, contrasts=6)

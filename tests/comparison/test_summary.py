@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare.comparison import run_flags, verdicts
+from convcompare.comparison import estimate_words, run_flags, verdicts
 from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.cost_contrasts import cost_contrasts
 from convcompare.comparison.pair_tests import PairTests
@@ -96,7 +96,7 @@ def test_a_margin_gives_the_digits(value: float, half: float, shown: str) -> Non
     [(0.003, "0.3"), (0.0098, "0.98"), (0.00996, "1.0"), (0.011, "1.1"), (0.0996, "10")],
 )
 def test_a_size_in_points_has_two_digits(fraction: float, shown: str) -> None:
-    assert verdicts.shown_points(fraction) == f"{shown} points"
+    assert estimate_words.points(fraction) == f"{shown} points"
 
 
 def curve(*losses: tuple[float, float], **config: object) -> Run:
@@ -173,4 +173,4 @@ def test_runs_at_chance_level_are_in_no_contrast() -> None:
 def test_no_end_of_a_ratio_is_shown_as_zero(
     low: float, value: float, high: float, shown: tuple[str, str]
 ) -> None:
-    assert verdicts.number(estimates.Estimate(value, low, high, 3, "ratio")) == shown
+    assert estimate_words.number(estimates.Estimate(value, low, high, 3, "ratio")) == shown

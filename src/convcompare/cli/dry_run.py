@@ -75,7 +75,7 @@ def beginnings_of(plan: ExperimentPlan) -> list[Beginning]:
 def power_words(plan: ExperimentPlan) -> str:
     """What the seeds that were asked for can show, by the spread of earlier runs."""
     from convcompare.comparison.contrasts import spread
-    from convcompare.comparison.verdicts import detectable_words
+    from convcompare.comparison.power_words import detectable_words
 
     found = spread(_earlier(plan))
     contrasts = len(plan.candidates) - max(1, len(plan.request.sizes))

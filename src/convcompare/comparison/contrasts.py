@@ -121,7 +121,7 @@ def _levels(made: Sequence[PairedTest], level: Levels, earlier: int) -> Levels:
 def spread(comparison: Comparison) -> float | None:
     """The standard deviation of paired differences in accuracy, pooled over all pairs of models.
 
-    A fraction, for `verdicts.detectable_words`; None where no two models have two seeds in common.
+    A fraction, for `detectable_words`; None where no two models have two seeds in common.
     """
     squares, freedom = 0.0, 0
     for pair in pairs(comparison, None, all_pairs=True):

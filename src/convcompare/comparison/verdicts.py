@@ -7,24 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convcompare.core import formatting
-
-from .quantity import ACCURACY, Quantity
-from .stats import power
-from .stats import shared as shared_by
-from .stats.estimates import ALPHA, Estimate
+from .estimate_words import FEW, number, size, unit_of, with_margin
+from .stats.estimates import Estimate
 from .verdict import Differing, Refusal, Verdict
 
-TYPICAL_SPREAD = 0.003
-"""Standard deviation of paired differences where no earlier run tells: 0.3 points of accuracy."""
-LOPSIDED = 1.25
-"""An interval whose one side is longer than the other by this factor is given by its ends."""
-FEW = 2
-"""Seeds of which an interval is too long to say anything: it is not shown."""
-HARDLY_EVER = 0.05
-"""A difference in accuracy that networks worth comparing hardly ever have."""
-MORE_SEEDS = (3, 5, 8, 13, 20)
-"""Numbers of seeds that a plan which can decide nothing is told to take."""
 ROUGHLY = 10
 """Seeds below which a spread is known only roughly: of three, its estimate is 0.16 to 1.9 times the
 true one (95 %), of ten 0.55 to 1.45 times."""
@@ -98,12 +84,6 @@ def often_missed(verdict: Verdict) -> float | None:
     return float(f"{verdict.quantity.factor * verdict.detectable:.1g}")
 
 
-def unit_of(size: float, quantity: Quantity) -> str:
-    """A size with its unit: ``2 points``, ``1 point``, ``0.4 points``."""
-    unit = quantity.unit.removesuffix("s") if size == 1 else quantity.unit
-    return f"{size:g} {unit}"
-
-
 def outlook(verdict: Verdict) -> str:
     """What twice the seeds could show; empty where that is clear or cannot be told."""
     if verdict.settled:
@@ -114,7 +94,7 @@ def outlook(verdict: Verdict) -> str:
         return "two seeds or more compare the architectures"
     if not verdict.detectable_doubled or verdict.detectable_doubled >= 1:
         return ""
-    return f"{2 * verdict.n} seeds could show {_size(verdict.detectable_doubled, verdict.quantity)}"
+    return f"{2 * verdict.n} seeds could show {size(verdict.detectable_doubled, verdict.quantity)}"
 
 
 def stopped(most_seeds: int) -> str:
@@ -140,45 +120,6 @@ def times_words(verdict: Verdict) -> str:
     return f"{shown} times {comparative}{ends}"
 
 
-def detectable_words(
-    seeds: int, spread: float | None = None, alpha: float = ALPHA, contrasts: int = 1
-) -> str:
-    """What a number of seeds can show, in one sentence, before they are trained.
-
-    ``spread`` is the standard deviation of paired differences of accuracy in earlier runs
-    (`contrasts.spread`), a fraction; None takes 0.3 points and says so. With several contrasts the
-    strictest level of Holm's procedure is reckoned with, and the spread that the networks share.
-    """
-    if seeds < 2:
-        return "one seed shows how two trained networks differ, not how two architectures do"
-    taken = TYPICAL_SPREAD if spread is None else spread
-    smallest = _detectable_in_plan(seeds, taken, alpha, contrasts)
-    source = "assuming that they vary" if spread is None else "as they varied in earlier runs"
-    several = f" and {contrasts} contrasts" if contrasts > 1 else ""
-    size = f"differences of about {shown_points(smallest)}" if smallest < 1 else "no difference"
-    said = (
-        f"{seeds} seeds{several} can show {size} "
-        f"(80 % power, {source} by {shown_points(taken)} from seed to seed)"
-    )
-    if smallest <= HARDLY_EVER:
-        return said
-    sizes = {n: _detectable_in_plan(n, taken, alpha, contrasts) for n in MORE_SEEDS if n > seeds}
-    more = next((n for n, size in sizes.items() if size <= HARDLY_EVER / 5), max(sizes, default=0))
-    better = f": `--seeds {more}` could show {shown_points(sizes[more])}" if more else ""
-    return f"{said}, too large to decide much{better}"
-
-
-def _detectable_in_plan(seeds: int, spread: float, alpha: float, contrasts: int) -> float:
-    shared = seeds >= shared_by.FEWEST and contrasts > 1
-    freedom = seeds - 1 + (min(shared_by.MOST_WEIGHT, contrasts - 1) if shared else 0)
-    return power.detectable(spread, seeds, alpha / contrasts, freedom=freedom)
-
-
-def shown_points(fraction: float) -> str:
-    """A size in percentage points, with two digits: ``0.98 points``, ``1.0 points``."""
-    return _size(fraction, ACCURACY)
-
-
 def _lead(verdict: Verdict) -> tuple[str, str]:
     """How a verdict on a difference begins, and the preposition of its baseline."""
     if verdict.relation == "higher" or verdict.relation == "lower":
@@ -196,8 +137,8 @@ def _rest(verdict: Verdict) -> str:
     difference, quantity = verdict.estimate, verdict.quantity
     assert difference is not None
     if verdict.differs:
-        return f" by {_amount(difference, quantity, _sign(verdict))}{_two(verdict)}"
-    amount = _amount(difference, quantity)
+        return f" by {with_margin(difference, quantity, _sign(verdict))}{_two(verdict)}"
+    amount = with_margin(difference, quantity)
     if verdict.relation == "equivalent":
         assert verdict.margin is not None
         return f" larger than {quantity.factor * verdict.margin:g} {quantity.unit} ({amount})"
@@ -207,7 +148,7 @@ def _rest(verdict: Verdict) -> str:
 def _inconclusive(verdict: Verdict, against: str = "") -> str:
     """Of seeds that are too few: the estimate first, then what they would miss."""
     assert verdict.estimate is not None
-    amount = _amount(verdict.estimate, verdict.quantity)
+    amount = with_margin(verdict.estimate, verdict.quantity)
     plus = "+" if verdict.estimate.value > 0 and not amount.startswith("0.00 ") else ""
     told = f"{plus}{amount}{against}"
     if verdict.n == 1:
@@ -225,7 +166,7 @@ def _as_trained(verdict: Verdict, baseline: str = "") -> str:
     """Of one seed: how far apart two trained networks ended, with another verb than of several."""
     assert verdict.estimate is not None
     where = "above" if verdict.relation == "higher" else "below"
-    amount = _amount(verdict.estimate, verdict.quantity, _sign(verdict))
+    amount = with_margin(verdict.estimate, verdict.quantity, _sign(verdict))
     return f"ended {amount} {where}{baseline}, one seed"
 
 
@@ -273,46 +214,3 @@ def _ratio_words(verdict: Verdict) -> str:
         shown, ends = number(verdict.estimate)
         return f"no clear difference in {quantity.noun} ({shown} times{ends})"
     return times_words(verdict) + one_each
-
-
-def _size(value: float, quantity: Quantity) -> str:
-    """The size of a difference with two digits, in the unit of the figure."""
-    shown = quantity.factor * value
-    if shown < 0.995:
-        return f"{shown:.2g} {quantity.unit}"
-    return f"{shown:.{1 if shown < 9.95 else 0}f} {quantity.unit}"
-
-
-def _amount(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
-    """A difference with its margin, in the unit of the figure."""
-    factor, unit = quantity.factor * sign, quantity.unit
-    value, low, high = factor * difference.value, difference.low, difference.high
-    if low is None or high is None:
-        return f"{_signed(value, 2)} {unit}"
-    if difference.n == FEW and quantity.scale == "difference":
-        return f"{_signed(value, 2)} {unit}"
-    low, high = sorted((factor * low, factor * high))
-    sides = value - low, high - value
-    if max(sides) > LOPSIDED * min(sides):
-        places = formatting.decimals(min(sides))
-        return f"{_signed(value, places)} {unit}, {_signed(low, places)} to {_signed(high, places)}"
-    return f"{formatting.minus(formatting.plus_minus(value, max(sides)))} {unit}"
-
-
-def _signed(value: float, places: int) -> str:
-    return formatting.minus(f"{value:.{places}f}")
-
-
-def number(ratio: Estimate) -> tuple[str, str]:
-    """A ratio with its margin; the ends apart where one side is much longer, else empty."""
-    low, high = ratio.low, ratio.high
-    if low is None or high is None:
-        return f"{ratio.value:.2g}" if ratio.value < 10 else f"{ratio.value:.0f}", ""
-    sides = ratio.value - low, high - ratio.value
-    if max(sides) > LOPSIDED * min(sides):
-        places = formatting.decimals(min(sides))
-        least = f"{low:.{places}f}"
-        if not float(least):  # a ratio is above zero
-            least = f"{low:.1g}"
-        return f"{ratio.value:.{places}f}", f", {least} to {high:.{places}f}"
-    return formatting.plus_minus(ratio.value, max(sides)), ""

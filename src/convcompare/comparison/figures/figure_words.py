@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from convcompare.core import formatting
 
 from .. import verdicts
+from ..estimate_words import number
 from ..quantity import ACCURACY, Quantity
 from ..stats import dispersion
 from ..stats.estimates import Estimate
@@ -155,9 +156,9 @@ def _ratio(verdict: Verdict, of: Against) -> str:
     if verdict.relation != "higher" and verdict.relation != "lower":
         return f"{quantity.noun}{of('against')} inconclusive ({times(ratio)})"
     if quantity.verb:
-        shown, ends = verdicts.number(ratio)
+        shown, ends = number(ratio)
         return f"{quantity.verb} {shown} times the {quantity.noun}{of('of')}{ends}"
-    shown, ends = verdicts.number(turned(ratio) if ratio.value < 1 else ratio)
+    shown, ends = number(turned(ratio) if ratio.value < 1 else ratio)
     return f"{shown} times {quantity.comparative(verdict.relation)}{of('than')}{ends}"
 
 
@@ -236,7 +237,7 @@ def turned(ratio: Estimate) -> Estimate:
 
 def times(ratio: Estimate) -> str:
     """A ratio with its interval: ``1.8 ± 0.1 times``, ``46 times, 27 to 80``."""
-    shown, ends = verdicts.number(ratio)
+    shown, ends = number(ratio)
     if ratio.low is None and abs(ratio.value - 1) < CLOSE:
         digits = next((n for n in range(3, 9) if float(f"{ratio.value:.{n}g}") != 1), 3)
         shown = f"{ratio.value:.{digits}g}"

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from convcompare.comparison import verdicts
+from convcompare.comparison import estimate_words
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.quantity import ACCURACY
@@ -102,7 +102,7 @@ def _estimate(verdict: Verdict) -> str | None:
         return None
     factor = quantity.factor if quantity.scale == "difference" else 1
     value = factor * estimate.value
-    if estimate.low is None or estimate.high is None or verdict.n == verdicts.FEW:
+    if estimate.low is None or estimate.high is None or verdict.n == estimate_words.FEW:
         if quantity.scale != "difference":
             return figure_words.times(dataclasses.replace(estimate, low=None)).replace(" times", "")
         return formatting.minus(f"{value:+.2f}")
@@ -128,5 +128,5 @@ def _time(verdict: Verdict) -> str | None:
     """``1.8 ± 0.1`` times as long as the baseline; None if the times are not compared."""
     if verdict.refusal is not None or verdict.estimate is None:
         return None
-    shown, ends = verdicts.number(verdict.estimate)
+    shown, ends = estimate_words.number(verdict.estimate)
     return f"{shown}{ends}"

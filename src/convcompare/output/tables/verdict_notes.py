@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from convcompare.comparison import verdicts
+from convcompare.comparison import estimate_words, verdicts
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.doubts import About
 from convcompare.comparison.figures import figure_words
@@ -100,9 +100,9 @@ def _missed(found: Sequence[Verdict]) -> Iterator[str]:
         return
     least, most = (end(size for _, size in sizes) for end in (min, max))
     seeds = " to ".join(dict.fromkeys(str(end(n for n, _ in sizes)) for end in (min, max)))
-    which = f"a difference under about {verdicts.unit_of(most, ACCURACY)}"
+    which = f"a difference under about {estimate_words.unit_of(most, ACCURACY)}"
     if least < most:
-        which = f"differences under about {least:g} to {verdicts.unit_of(most, ACCURACY)}"
+        which = f"differences under about {least:g} to {estimate_words.unit_of(most, ACCURACY)}"
     yield f"inconclusive at {seeds} seeds: {which} would often be missed"
 
 

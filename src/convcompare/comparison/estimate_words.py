@@ -1,0 +1,67 @@
+"""Estimates of differences and ratios in words and digits, with their margins."""
+
+from __future__ import annotations
+
+from convcompare.core import formatting
+
+from .quantity import ACCURACY, Quantity
+from .stats.estimates import Estimate
+
+LOPSIDED = 1.25
+"""An interval whose one side is longer than the other by this factor is given by its ends."""
+FEW = 2
+"""Seeds of which an interval is too long to say anything: it is not shown."""
+
+
+def with_margin(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
+    """A difference with its margin, in the unit of the figure."""
+    factor, unit = quantity.factor * sign, quantity.unit
+    value, low, high = factor * difference.value, difference.low, difference.high
+    if low is None or high is None:
+        return f"{_signed(value, 2)} {unit}"
+    if difference.n == FEW and quantity.scale == "difference":
+        return f"{_signed(value, 2)} {unit}"
+    low, high = sorted((factor * low, factor * high))
+    sides = value - low, high - value
+    if max(sides) > LOPSIDED * min(sides):
+        places = formatting.decimals(min(sides))
+        return f"{_signed(value, places)} {unit}, {_signed(low, places)} to {_signed(high, places)}"
+    return f"{formatting.minus(formatting.plus_minus(value, max(sides)))} {unit}"
+
+
+def number(ratio: Estimate) -> tuple[str, str]:
+    """A ratio with its margin; the ends apart where one side is much longer, else empty."""
+    low, high = ratio.low, ratio.high
+    if low is None or high is None:
+        return f"{ratio.value:.2g}" if ratio.value < 10 else f"{ratio.value:.0f}", ""
+    sides = ratio.value - low, high - ratio.value
+    if max(sides) > LOPSIDED * min(sides):
+        places = formatting.decimals(min(sides))
+        least = f"{low:.{places}f}"
+        if not float(least):  # a ratio is above zero
+            least = f"{low:.1g}"
+        return f"{ratio.value:.{places}f}", f", {least} to {high:.{places}f}"
+    return formatting.plus_minus(ratio.value, max(sides)), ""
+
+
+def size(value: float, quantity: Quantity) -> str:
+    """The size of a difference with two digits, in the unit of the figure."""
+    shown = quantity.factor * value
+    if shown < 0.995:
+        return f"{shown:.2g} {quantity.unit}"
+    return f"{shown:.{1 if shown < 9.95 else 0}f} {quantity.unit}"
+
+
+def points(fraction: float) -> str:
+    """A size in percentage points, with two digits: ``0.98 points``, ``1.0 points``."""
+    return size(fraction, ACCURACY)
+
+
+def unit_of(size: float, quantity: Quantity) -> str:
+    """A size with its unit: ``2 points``, ``1 point``, ``0.4 points``."""
+    unit = quantity.unit.removesuffix("s") if size == 1 else quantity.unit
+    return f"{size:g} {unit}"
+
+
+def _signed(value: float, places: int) -> str:
+    return formatting.minus(f"{value:.{places}f}")
