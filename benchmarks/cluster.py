@@ -98,7 +98,7 @@ def driven(address: str, store: str, trials: str) -> None:
     """Prints what empty trials cost this process: seconds, seconds of a processor, memory."""
     from ray import cloudpickle
 
-    from convcompare.cli.progress_view import Tracker
+    from convcompare.cli.trial_tracker import Tracker
     from convcompare.experiment.events import Ended
     from convcompare.experiment.trial_runner import execute
     from convcompare.experiment.workers import ray_task

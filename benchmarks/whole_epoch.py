@@ -14,7 +14,8 @@ from own_loop import prepared
 from rich.console import Console
 from turns import Turns
 
-from convcompare.cli.progress_view import Tracker, follow
+from convcompare.cli.progress_view import follow
+from convcompare.cli.trial_tracker import Tracker
 from convcompare.data.dataset import Dataset
 from convcompare.experiment.attempt import Attempt
 from convcompare.experiment.events import EpochFinished

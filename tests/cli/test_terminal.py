@@ -19,7 +19,8 @@ from rich.console import Console
 from convcompare.cli import help as helping
 from convcompare.cli.command_list import COMMANDS, EXAMPLES
 from convcompare.cli.lazy_commands import function_of, load
-from convcompare.cli.progress_view import LiveView, Tracker
+from convcompare.cli.progress_view import LiveView
+from convcompare.cli.trial_tracker import Tracker
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
 from convcompare.data.sources.download import Mirror

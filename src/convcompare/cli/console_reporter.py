@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convcompare.experiment.reporter import Observer
     from convcompare.experiment.trial_runner import TrialRunner
 
-    from .progress_view import Tracker
+    from .trial_tracker import Tracker
 
 
 class ConsoleReporter:
@@ -58,7 +58,8 @@ class ConsoleReporter:
         """A live view on a terminal, else a line per epoch; if interrupted, what is saved."""
         from convcompare.experiment.session import expected_epoch_seconds
 
-        from .progress_view import Tracker, follow
+        from .progress_view import follow
+        from .trial_tracker import Tracker
 
         live = talk().is_terminal and not self.quiet and plan.runtime.devices == 1
         expected = expected_epoch_seconds(plan, runner) if live else {}

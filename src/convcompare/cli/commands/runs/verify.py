@@ -87,7 +87,8 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
     from convcompare.experiment.reproduce import repeat
     from convcompare.store.run_store import RunStore
 
-    from ...progress_view import Tracker, follow
+    from ...progress_view import follow
+    from ...trial_tracker import Tracker
 
     tracker = Tracker([run.trial], {})
     ended = run

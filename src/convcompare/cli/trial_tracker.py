@@ -1,0 +1,131 @@
+"""Which trial of a running comparison is where, and how long the rest will take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from convcompare.experiment.events import Ended, EpochFinished, Started, Waiting, WorkerDied
+
+if TYPE_CHECKING:
+    from convcompare.experiment.events import Event
+    from convcompare.store.run import Epoch, Trial
+    from convcompare.training.progress import StepProgress
+
+
+@dataclass
+class TrialRow:
+    """What is known of one trial so far."""
+
+    trial: Trial
+    epochs: list[Epoch] = field(default_factory=list)
+    state: str = "waiting"
+    progress: StepProgress | None = None
+    waits_for: str = ""
+    """The process that works on it instead, in words."""
+    began: float = 0.0
+    """When its epoch began, by the monotonic clock."""
+
+    @property
+    def label(self) -> str:
+        """What tables call the network."""
+        return self.trial.label
+
+    @property
+    def mark(self) -> str:
+        """One character for the state of the trial."""
+        marks = {"waiting": "○", "running": "◐", "finished": "●", "reused": "●"}
+        return marks.get(self.state, "✗")
+
+
+class Tracker:
+    """Follows the events of a job: which trial is where, and how long the rest will take."""
+
+    def __init__(
+        self, trials: Sequence[Trial], expected: Mapping[str, float], jobs: int = 1
+    ) -> None:
+        """`expected` has seconds an epoch by label, for models of which none has run yet."""
+        self.rows = {trial.id: TrialRow(trial) for trial in trials}
+        self.by_label: dict[str, list[TrialRow]] = {}
+        for row in self.rows.values():
+            self.by_label.setdefault(row.label, []).append(row)
+        self.expected = expected
+        self.jobs = jobs
+        self.started = time.monotonic()
+
+    def update(self, event: Event) -> None:
+        """Note what an event says of its trial."""
+        if isinstance(event, Ended):
+            row = self.rows[event.run.id]
+            row.waits_for = ""
+            row.epochs = list(event.run.history)
+            row.state = "reused" if event.reused else event.run.status
+            return
+        row = self.rows[event.trial.id]
+        row.began = time.monotonic()
+        row.waits_for = event.holder if isinstance(event, Waiting) else ""
+        if isinstance(event, Started):
+            row.progress, row.epochs, row.state = event.progress, list(event.history), "running"
+        elif isinstance(event, EpochFinished):
+            row.epochs.append(event.epoch)
+            if row.progress:
+                row.progress.step = 0
+        elif isinstance(event, WorkerDied | Waiting):
+            row.state = "waiting"
+
+    @property
+    def running(self) -> list[TrialRow]:
+        """The trials under way."""
+        return [row for row in self.rows.values() if row.state == "running"]
+
+    @property
+    def done(self) -> int:
+        """Trials that have ended."""
+        return sum(row.state not in ("waiting", "running") for row in self.rows.values())
+
+    @property
+    def labels(self) -> list[str]:
+        """The networks, in the order of their first trials."""
+        return list(self.by_label)
+
+    def of(self, label: str) -> list[TrialRow]:
+        """The trials of a network."""
+        return self.by_label[label]
+
+    def epoch_seconds(self, label: str) -> float | None:
+        """Seconds an epoch of a model takes here, evaluation included; None before one is over."""
+        rows = [row for row in self.of(label) if row.state != "reused"]
+        spent = [e.train_seconds + e.evaluation_seconds for row in rows for e in row.epochs]
+        return sum(spent) / len(spent) if spent else None
+
+    def remaining(self) -> float | None:
+        """Seconds until the end, from the epochs so far; None where nothing is known of a model."""
+        left = [0.0]
+        known = {label: self.epoch_seconds(label) for label in self.labels}
+        for row in self.rows.values():
+            if row.state in ("waiting", "running"):
+                epoch = known[row.label] or self._running_epoch(row)
+                epoch = epoch or self.expected.get(row.label)
+                if epoch is None:
+                    return None
+                behind = time.monotonic() - row.began if row.state == "running" else 0.0
+                whole = epoch * (row.trial.config.epochs - len(row.epochs))
+                left.append(max(0.0, whole - behind))
+        return max(sum(left) / self.jobs, *left)
+
+    def progress(self) -> float:
+        """The share of the job that is behind, by time."""
+        rest = self.remaining()
+        if rest is None or self.done == len(self.rows):
+            return self.done / len(self.rows)
+        spent = time.monotonic() - self.started
+        return spent / (spent + rest) if spent + rest else 0.0
+
+    def _running_epoch(self, row: TrialRow) -> float | None:
+        """Seconds the epoch under way will take, from its steps."""
+        progress = row.progress
+        if row.state != "running" or not progress or progress.step < progress.steps / 20:
+            return None
+        return (time.monotonic() - row.began) * progress.steps / progress.step
