@@ -100,4 +100,4 @@ def test_a_number_and_its_interval_stay_in_one_line() -> None:
         **{f"c{i}": "× contradicted by +1.47 ± 0.28 points" for i in range(5)},
     }
     text = to_latex(TableBlock(Table(columns, (row,)), "Caption."), 1)
-    assert "p{" in text and text.count("& $\\times$~contradicted by +1.47~$\\pm$~0.28 points") == 5
+    assert "p{" in text and text.count("& $\\times$~contradicted by +1.47~$\\pm$~0.28~points") == 5

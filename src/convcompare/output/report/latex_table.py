@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import Any
+
+from convcompare.core.formatting import together
 
 from ..tables.cell_values import Folded
 from ..tables.formats import escaped, render
@@ -19,12 +22,10 @@ from .document import TableBlock, spans
 TEXT, GAP = 74, 2
 """Characters in a line of the class ``article`` at ``\\footnotesize``, and between columns."""
 SMALL = "\\footnotesize\\tabcolsep=4pt"
-BREAK = re.compile(r"(?<!±)(?<!^\W) (?!±)|-")
-"""Where a line of a cell is broken: not beside ±, and not after a mark."""
-UNBROKEN = re.compile(
-    r" (?=\$\\pm\$)|(?<=\$\\pm\$) |(?<=& --) (?=\w)|(?<=& \$\\(?:surd|circ)\$) |(?<=& \$\\times\$) "
-)
-"""The same of a line of LaTeX."""
+BREAK = re.compile("[ -]")
+"""Where a line of a cell is broken; no-break spaces are none of these."""
+MARK = re.compile(r"^(\W) ")
+"""A sign at the beginning of a cell, and the space behind it."""
 NARROWEST = 11
 """Characters to which a column of text may be narrowed by breaking its lines."""
 RAGGED = r">{\raggedright\arraybackslash}"
@@ -39,7 +40,7 @@ def to_latex(block: TableBlock, number: int) -> str:
     Columns of text break lines. Columns for which the text is still too narrow stand below the
     others, with the names of the rows repeated. Columns that a page folds are left out.
     """
-    table = dataclasses.replace(block.table, columns=_printed(block.table))
+    table = _unbroken(dataclasses.replace(block.table, columns=_printed(block.table)))
     caption = "".join(
         f"\\texttt{{{escaped(part, 'latex')}}}" if is_code else escaped(part, "latex")
         for part, is_code in spans(block.caption)
@@ -66,6 +67,16 @@ def _printed(table: Table) -> tuple[Column, ...]:
     return tuple(one for one in table.shown if one.key not in folded)
 
 
+def _unbroken(table: Table) -> Table:
+    """The table with no-break spaces in numbers with a margin or a unit, and behind marks."""
+
+    def shown(column: Column) -> Callable[[Any], str]:
+        return lambda value: together(MARK.sub("\\1\u00a0", column.show(value)))
+
+    columns = tuple(dataclasses.replace(one, show=shown(one)) for one in table.columns)
+    return dataclasses.replace(table, columns=columns, notes=tuple(map(together, table.notes)))
+
+
 def _over_pages(table: Table, room: Sequence[int | None], head: str) -> str:
     text = _tabular(table, room).replace("{tabular}", "{longtable}")
     opening, first, rest = text.partition("\\hline\n")
@@ -83,8 +94,9 @@ def _tabular(table: Table, rooms: Sequence[int | None]) -> str:
         column.align[0] if room is None else f"{RAGGED}p{{{room / TEXT:.2f}\\textwidth}}"
         for column, room in zip(table.shown, rooms, strict=True)
     )
-    rendered = UNBROKEN.sub("~", render(table, "latex"))
-    return re.sub(r"(?<=\\begin\{tabular\})\{\w*\}", lambda _: f"{{{kinds}}}", rendered)
+    return re.sub(
+        r"(?<=\\begin\{tabular\})\{\w*\}", lambda _: f"{{{kinds}}}", render(table, "latex")
+    )
 
 
 def _parts(table: Table) -> list[tuple[Column, ...]]:
@@ -141,7 +153,7 @@ def _longest_piece(table: Table, column: Column) -> int:
     since LaTeX hyphenates them."""
     cells = (table.text(row, column) for row in range(len(table.rows)))
     pieces = [piece for cell in (column.title, *cells) for piece in BREAK.split(cell)]
-    return max(len(one) if " " in one else min(len(one), NARROWEST) for one in pieces)
+    return max(len(one) if "\u00a0" in one else min(len(one), NARROWEST) for one in pieces)
 
 
 def _widest(table: Table, column: Column) -> int:
