@@ -135,7 +135,7 @@ def test_an_evaluation_batch_is_what_memory_has_room_for(
         monkeypatch.setattr("convcompare.analysis.peak_memory.EVALUATION_MEMORY", int(room * 8000))
         job = trainer(tiny, model)
         torch.testing.assert_close(job.evaluate(whole), logits, rtol=1e-5, atol=1e-6)
-        assert job.evaluation_batch == size, room
+        assert job.evaluator.batch == size, room
 
 
 @pytest.mark.parametrize(

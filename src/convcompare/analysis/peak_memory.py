@@ -79,7 +79,7 @@ def reused_parts(batch: Tensor, each: float) -> Sequence[Tensor]:
     """A batch in equal parts whose passes stay within REUSED_MEMORY, none of fewer than FEWEST.
 
     The logits of the parts are those of the batch, bit by bit, where this was tried
-    (`trainer.EVALUATION_BATCH`). `each` is the memory of an image.
+    (`evaluation.EVALUATION_BATCH`). `each` is the memory of an image.
     """
     wanted = math.ceil(len(batch) * each / REUSED_MEMORY)
     return batch.tensor_split(max(1, min(wanted, len(batch) // FEWEST)))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,7 +22,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convcompare.analysis.peak_memory import images_with_room, memory_of_pass, reused_parts
 from convcompare.core.config import LAST_EPOCHS, TrainConfig
 from convcompare.core.errors import TrialError
 from convcompare.core.seeding import TrialSeeds
@@ -32,27 +31,17 @@ from convcompare.models.randomness import seeded
 from convcompare.store.run import Epoch, TrainEvaluation
 
 from . import model_hooks
-from .augmentation import mirrored, views
+from .augmentation import mirrored
 from .batches import Batches
 from .cpu_contention import Interference
+from .evaluation import Evaluator, loss_and_accuracy
 from .memory_format import channels_last
 from .optim import learning_rate, make_optimizer, set_rate
 from .progress import StepProgress
 from .state import restore, state_of
 
-EVALUATION_BATCH = 500
-"""Images that are evaluated at once, where memory has room for them.
-
-On a CPU in fp32 they go through the network in equal parts of about 32 MiB of activations and at
-least 64 images. On an AMD EPYC with AVX2 (torch 2.13) the logits are the same bits, on 1, 2 and 4
-threads. The processor time of an evaluation relative to undivided batches, on one thread, 28×28
-images, medians of 4 rounds in turn: `simple` 0.64, ``cnn:depth=4`` 0.90, `residual` 0.65; `fcn` is
-not divided. bf16 was not measured, since this processor emulates it.
-"""
 TRAIN_IMAGES = 10_000
 """Training images, at most, on which the final network is evaluated: as dear as a test epoch."""
-FEW = 16
-"""Images by which it is seen whether it has."""
 PULSE = 16
 """Where several processes on the CPU train together, the loss is looked at every so many steps: to
 look takes a sum over all of them. Alone it is every step; on other devices, which would have to
@@ -86,7 +75,9 @@ class Trainer:
         self.val_batches = held_out.resized(config.image_size) if held_out else None
         self.test_batches = test.resized(config.image_size)
         self.config = config
-        self.allowed: Augmentation = augmentation
+        self.evaluator = Evaluator(
+            self.model, self.device, self.devices, config.precision, augmentation
+        )
         self.augmentation: Augmentation = augmentation if config.augment else "none"
         model_hooks.initialise(self.model, self.train_batches, self.seeds)
         self.optimizer = make_optimizer(config, self.model.parameters())
@@ -99,10 +90,6 @@ class Trainer:
         self.total = config.steps or self.steps * config.epochs
         """Steps of the whole training; the last epoch has those that the others leave of it."""
         self.progress = StepProgress(steps=self._steps_left())
-        self.evaluation_batch: int | None = None
-        """Images of an evaluation batch, known from the first one on."""
-        self.image_memory = 0.0
-        """Bytes that each of them takes, known from then on, too."""
         self.test_logits = torch.empty(0)
         self.best: dict[str, Tensor] = {}
         """Of the epoch that is best on the images held out, where one is selected: its accuracy,
@@ -127,40 +114,22 @@ class Trainer:
 
         With `averaged`, the weighted mean over the views of each image that keep its class.
         """
-        allowed = self.allowed if averaged else "none"
-        self.model.eval()
-        with torch.inference_mode(), self.autocast():
-            if self.evaluation_batch is None:
-                self.image_memory = memory_of_pass(self.model, batches.first(FEW))
-                self.evaluation_batch = images_with_room(self.image_memory, EVALUATION_BATCH)
-            steps = batches.in_order(self.evaluation_batch)
-            logits = [self._look(part, allowed) for x, _ in steps for part in self._parts(x)]
-        return self.devices.all_gather(torch.cat(logits), len(batches)).cpu()
+        return self.evaluator.logits(batches, averaged)
 
     def tta_accuracy(self) -> float:
         """The test accuracy by the logits averaged over the views of each image."""
         logits = self.evaluate(self.test_batches, averaged=True)
-        return _figures(logits, self.test_batches)[1]
+        return loss_and_accuracy(logits, self.test_batches)[1]
 
     def train_evaluation(self) -> TrainEvaluation:
         """The final network on training images in evaluation mode, none of them augmented."""
         chosen = self.train_batches.evenly(TRAIN_IMAGES)
-        loss, accuracy = _figures(self.evaluate(chosen), chosen)
+        loss, accuracy = loss_and_accuracy(self.evaluate(chosen), chosen)
         return TrainEvaluation(len(chosen), loss, accuracy)
 
     def held_out_logits(self) -> Tensor | None:
         """The final network's logits of the training images held out; None where there are none."""
         return None if self.val_batches is None else self.evaluate(self.val_batches)
-
-    def _parts(self, images: Tensor) -> Sequence[Tensor]:
-        """An evaluation batch as it goes through the network; see EVALUATION_BATCH."""
-        if self.device.type == "cpu" and self.config.precision == "fp32":
-            return reused_parts(images, self.image_memory)
-        return (images,)
-
-    def _look(self, images: Tensor, allowed: Augmentation) -> Tensor:
-        seen = views(images, allowed)
-        return torch.stack([share * self.model(x).float() for share, x in seen]).sum(0)
 
     def state(self) -> dict[str, Tensor]:
         """Weights, buffers and optimizer state by name, as they are after the last epoch."""
@@ -222,7 +191,7 @@ class Trainer:
     def _test(self) -> tuple[float, float]:
         """Loss and accuracy on the test images; Diverged if the loss is not finite."""
         self.test_logits = self.evaluate(self.test_batches)
-        loss, accuracy = _figures(self.test_logits, self.test_batches)
+        loss, accuracy = loss_and_accuracy(self.test_logits, self.test_batches)
         if not math.isfinite(loss):
             raise Diverged(
                 f"the test loss was {loss} after epoch {self.epoch + 1}, step {self.steps}, "
@@ -234,7 +203,7 @@ class Trainer:
         """Loss and accuracy on the images held out; None where there are none."""
         if self.val_batches is None:
             return None, None
-        return _figures(self.evaluate(self.val_batches), self.val_batches)
+        return loss_and_accuracy(self.evaluate(self.val_batches), self.val_batches)
 
     def _is_best(self, val_accuracy: float | None) -> bool:
         """Whether an epoch is to be selected, and this is the best so far."""
@@ -340,15 +309,8 @@ class Trainer:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision of the trial, for what runs within."""
-        return devices.autocast(self.device, enabled=self.config.precision == "bf16")
+        return self.evaluator.autocast()
 
     def synchronise(self) -> None:
         """Wait until the device has done what it was told, so that a clock can be read."""
         devices.synchronise(self.device)
-
-
-def _figures(logits: Tensor, batches: Batches) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of the logits of every image in its order."""
-    labels = batches.labels.cpu()
-    loss = F.cross_entropy(logits.double(), labels).item()
-    return loss, (logits.argmax(1) == labels).double().mean().item()
