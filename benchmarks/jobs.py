@@ -18,6 +18,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from convcompare.experiment.command_words import command_words
 from convcompare.experiment.planning import prepare
 from convcompare.experiment.reporter import QuietReporter
 from convcompare.experiment.request import Request, model_requests
@@ -28,7 +29,7 @@ REQUEST = Request(
     settings={"epochs": "10"},
     dry_run=True,
 )
-COMMAND = replace(REQUEST, dry_run=False).words()
+COMMAND = command_words(replace(REQUEST, dry_run=False))
 CONVCOMPARE = (sys.executable, "-m", "convcompare")
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from convcompare.core.config import Compile
 from convcompare.core.corruptions import on_damaged_images
@@ -306,31 +305,6 @@ class Request:
                 "it does what no other worker has done; `--shard I/N` is for `compare` and `study`",
             )
 
-    def words(self) -> tuple[str, ...]:
-        """The arguments of ``convcompare`` that ask for the same, for a reader to type again."""
-        return (*self.command,) or ("compare", *(one.spec for one in self.models), *self._options())
-
-    def _options(self) -> Iterator[str]:
-        yield from _seed_words(self.seeds)
-        for name, text in self.settings.items():
-            yield from (_long(name), text) if name in SETTINGS else ("--set", f"{name}={text}")
-        if self.until_clear is not None:
-            yield from _until_clear_words(self.until_clear)
-        apart = {"models", "seeds", "settings", "until_clear", "study", "command", "worker"}
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if one.name in apart or value == one.default:
-                continue
-            if isinstance(value, bool):
-                yield _long(one.name) if value else f"--no-{one.name}"
-            elif isinstance(value, tuple):
-                yield from (_long(one.name), ",".join(value))
-            else:
-                yield from (_long(one.name), "auto" if value is None else str(value))
-
-    def __str__(self) -> str:
-        return shlex.join(["convcompare", *self.words()])
-
 
 def seed_list(seeds: int | Sequence[int], first: int = 0) -> tuple[int, ...]:
     """`seeds` seeds from `first` on, or those of a list. Raises UsageError for fewer than one."""
@@ -348,7 +322,7 @@ SEEDS_HINT = "a number of seeds (5) or a list of seeds (0,1,7), each once"
 
 def invalid(name: str, value: object, hint: str) -> UsageError:
     """The error of an option, by its name in Python, that cannot have a value."""
-    return UsageError(f"invalid value for `{_long(name)}`: {quote(value)}", hint)
+    return UsageError(f"invalid value for `{option_name(name)}`: {quote(value)}", hint)
 
 
 def _check_seeds(seeds: Sequence[int]) -> None:
@@ -387,30 +361,11 @@ def _check_rates(rates: Sequence[str]) -> None:
 def not_with_until_clear(name: str) -> UsageError:
     """The error of an option, by its name in Python, that ``--until-clear`` decides itself."""
     return UsageError(
-        f"`{_long(name)}` and `--until-clear` cannot be combined",
+        f"`{option_name(name)}` and `--until-clear` cannot be combined",
         "`--max-seeds N` bounds the seeds that are added",
     )
 
 
-def _long(name: str) -> str:
+def option_name(name: str) -> str:
     """An option as a shell spells it."""
     return "--set" if name == "settings" else "--" + name.replace("_", "-")
-
-
-def _seed_words(seeds: Sequence[int]) -> list[str]:
-    first = seeds[0]
-    if list(seeds) != list(range(first, first + len(seeds))):
-        return ["--seeds", ",".join(map(str, seeds))]
-    words = ["--seeds", str(len(seeds))] if len(seeds) > 1 else []
-    return [*words, *(["--seed", str(first)] if first else [])]
-
-
-def _until_clear_words(asked: UntilClear) -> list[str]:
-    words: list[Any] = ["--until-clear"]
-    if asked.most_seeds != UntilClear.most_seeds:
-        words += ["--max-seeds", asked.most_seeds]
-    if asked.most_seconds != UntilClear.most_seconds:
-        words += ["--max-time", f"{asked.most_seconds:g}s"]
-    if asked.margin != UntilClear.margin:
-        words += ["--margin", f"{100 * asked.margin:g}"]
-    return [str(word) for word in words]

@@ -14,6 +14,7 @@ from convcompare.core import formatting
 from convcompare.core.corruptions import on_damaged_images
 from convcompare.core.errors import quote
 
+from .command_words import command_words
 from .solo_timing import epoch_seconds, time_alone
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def run_plan(
         replace(plan.conditions, loading_seconds=loading),
         (),
         now.isoformat(timespec="seconds"),
-        request.words(),
+        command_words(request),
         request.study,
         plan.baseline,
         schedule,
