@@ -15,7 +15,7 @@ of what they name. Other modules of the package may change in any version.
 
 TYPE_CHECKING = False  # nothing is imported here: the command must first listen to signals
 if TYPE_CHECKING:
-    from .api import Result, compare, read, robustness
+    from .api import compare, read, robustness
     from .comparison.predictions import Labels, Logits
     from .comparison.predictions import check as check_predictions
     from .core.errors import ConvcompareError, DataError, ModelError, UsageError
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .data.dataset import Dataset, Sources, Split
     from .output.plots.figure import Drawing, model_rows, panels
     from .output.plots.source import Source as PlotSource
+    from .output.result import Result
 
 __all__ = [
     "Above",
@@ -90,7 +91,7 @@ _HOMES = {
     "Odd": "core.spec",
     "PlotSource": "output.plots.source:Source",
     "Probability": "core.spec",
-    "Result": "api",
+    "Result": "output.result",
     "Sources": "data.dataset",
     "Spec": "core.spec",
     "Split": "data.dataset",

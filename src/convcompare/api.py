@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
-import io
 import math
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .core.config import Compile
-from .core.errors import ConvcompareError, UsageError, one_of, quote
+from .core.errors import ConvcompareError, UsageError, quote
+from .core.python_spelling import in_python
 from .experiment.argument_types import check_arguments
 from .experiment.request import (
     HELP,
@@ -24,51 +23,14 @@ from .experiment.request import (
     not_with_until_clear,
     seed_list,
 )
+from .output.result import Result
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from .comparison.assessment import Assessment
-    from .comparison.disagreement import Disagreements
-    from .data.dataset import Sources
     from .experiment.reporter import Reporter
-    from .output.plots.figure import Drawing
-    from .output.tables.table import Table
 
 F = TypeVar("F", bound=Callable[..., Any])
 Model = str | Callable[..., Any]
 """A network: its spec, or what builds it."""
-
-
-def in_python(text: str) -> str:
-    """A text with the options of a shell in it, these as Python writes them.
-
-    ```--seeds 5``` becomes ```seeds=5```, ```--fresh``` becomes ```fresh=True```.
-    """
-    text = re.sub(r"`(--[^`]*)`", lambda found: f"`{_arguments(found[1])}`", text)
-    return re.sub(r"(?<![\w'-])--([a-z][a-z-]*)", lambda found: _name(found[1]), text)
-
-
-def _arguments(words: str) -> str:
-    """Options as they are typed, as arguments of a call: several with commas."""
-    found = re.findall(r"--(no-)?([a-z][a-z-]*)(?:[ =]((?!--)\S+))?", words)
-    return ", ".join(_argument(bool(no), name, value) for no, name, value in found)
-
-
-def _argument(no: bool, name: str, value: str) -> str:
-    if name == "set":
-        key, _, setting = value.partition("=")
-        return f'settings={{"{key}": {setting}}}' if setting else "settings="
-    if no or _name(name) in _FLAGS:
-        return f"{_name(name)}={not no}"
-    return f"{_name(name)}={value}"
-
-
-def _name(option: str) -> str:
-    return "settings" if option == "set" else option.replace("-", "_")
-
-
-_FLAGS = {"all_pairs", "until_clear", "fresh", "weights", "dry_run"}
 
 
 def _public(function: F) -> F:
@@ -395,137 +357,3 @@ def _columns(columns: Sequence[str]) -> tuple[str, ...]:
 
     check_columns(columns)
     return tuple(columns)
-
-
-@dataclass(frozen=True, repr=False)
-class Result:
-    """What networks came to under the same conditions; shown, it is the table and the verdicts.
-
-    Everything is worked out from the stored runs when it is asked for, by the rules of the command
-    line. `assessment` has all of it as objects, which may change between versions.
-    """
-
-    assessment: Assessment
-    sources: Sources
-    columns: Sequence[str] = ()
-
-    @property
-    def verdicts(self) -> list[str]:
-        """Who is better than whom and by how much, a sentence each, and what to know of them."""
-        return [*self.assessment.sentences, *self.assessment.notes]
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a reader of the figures must know, each with what to do about it."""
-        found = [in_python(f"{text} ({hint})") for text, hint in self.assessment.warnings()]
-        return [*found, *(error.message for error in self.assessment.store.damage)]
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that ``--format json`` prints: it only grows."""
-        from .output.tables.verdict_columns import assessed_json
-
-        return assessed_json(self.assessment, self._table)
-
-    def to_dataframe(self, kind: str = "models") -> DataFrame:
-        """A row for each of the ``models``, the ``runs`` or the ``epochs``, in full precision; for
-        each run, kind of damage and severity if `kind` is ``robustness``.
-
-        Accuracies are fractions, times seconds; an empty cell was not measured. Those of
-        ``models`` are the columns of ``--format csv``.
-        """
-        import pandas
-
-        from .output.rows import rows
-
-        found = rows(self.assessment, kind, self.columns)
-        filled = [{n: math.nan if v is None else v for n, v in row.items()} for row in found]
-        return pandas.DataFrame(filled)
-
-    def plot(self, kind: str = "learning-curves") -> Drawings:
-        """The figures of a kind of ``convcompare plot``; each has a matplotlib ``figure``."""
-        from .core.registry import register
-        from .output.plots.figure import styled
-        from .output.plots.source import Source, draw
-
-        source = Source(self.assessment.comparison, self.assessment.store, self.sources)
-        with styled():
-            return Drawings(draw(register.plot[kind], source))
-
-    def disagreements(self, *models: str) -> Disagreements:
-        """On which test images two networks differ, as ``convcompare disagreements`` tells it.
-
-        Args:
-            models: Their labels, the first against the second [default: the only two].
-        """
-        from .comparison.disagreement import disagreements
-
-        groups = {group.label: group for group in self.assessment.comparison.groups}
-        for model in models:
-            one_of(tuple(groups), model, f"no model is called {quote(model)}", ", ".join(groups))
-        return disagreements(
-            self.assessment.store, [groups[model] for model in models] or list(groups.values())
-        )
-
-    def __str__(self) -> str:
-        from rich.console import Console
-
-        from .output.tables.table import print_table
-        from .output.tables.verdict_block import verdict_blocks
-
-        told = io.StringIO()
-        console = Console(
-            file=told,
-            width=10_000,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            force_jupyter=False,
-            force_terminal=False,
-            color_system=None,
-        )
-        print_table(console, self._table, None)
-        for heading, block in verdict_blocks(self.assessment, None):
-            console.print(f"\n {heading}\n")
-            print_table(console, block, None)
-        for note in self.assessment.notes:
-            console.print(f" {note}")
-        return told.getvalue().rstrip("\n")
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from .output.report.html import excerpt
-
-        comparison = self.assessment.comparison
-        caption = f"{len(comparison.groups)} networks on {comparison.conditions.dataset}"
-        told = [f"warning: {one}" for one in self.warnings]
-        return excerpt(self._table, caption, (self.verdicts, told))
-
-    @property
-    def _table(self) -> Table:
-        from .output.tables.verdict_columns import assessed_table
-
-        return assessed_table(self.assessment, self.columns)
-
-
-class Drawings(tuple["Drawing", ...]):
-    """Figures, each with its data and its caption; a notebook shows them."""
-
-    def __repr__(self) -> str:
-        return f"<figures: {', '.join(drawing.name for drawing in self)}>"
-
-    def save(self, folder: str | Path, kind: str = "png") -> list[Path]:
-        """Write each figure, and its data beside it as CSV; the paths of the figures."""
-        from .output.plots.figure import styled
-
-        with styled():
-            return [drawing.save(Path(folder), kind) for drawing in self]
-
-    def _repr_html_(self) -> str:
-        from .output.plots.figure import styled
-        from .output.plots.rendered import render
-        from .output.report.html import figure
-
-        with styled():
-            rendered = [render(drawing) for drawing in self]
-        return "\n".join(figure(one, number) for number, one in enumerate(rendered, start=1))

@@ -1,0 +1,158 @@
+"""What a Python program gets: a comparison as a table, verdicts, data frames and figures."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convcompare.core.errors import one_of, quote
+from convcompare.core.python_spelling import in_python
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.disagreement import Disagreements
+    from convcompare.data.dataset import Sources
+
+    from .plots.figure import Drawing
+    from .tables.table import Table
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """What networks came to under the same conditions; shown, it is the table and the verdicts.
+
+    Everything is worked out from the stored runs when it is asked for, by the rules of the command
+    line. `assessment` has all of it as objects, which may change between versions.
+    """
+
+    assessment: Assessment
+    sources: Sources
+    columns: Sequence[str] = ()
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Who is better than whom and by how much, a sentence each, and what to know of them."""
+        return [*self.assessment.sentences, *self.assessment.notes]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the figures must know, each with what to do about it."""
+        found = [in_python(f"{text} ({hint})") for text, hint in self.assessment.warnings()]
+        return [*found, *(error.message for error in self.assessment.store.damage)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``--format json`` prints: it only grows."""
+        from .tables.verdict_columns import assessed_json
+
+        return assessed_json(self.assessment, self._table)
+
+    def to_dataframe(self, kind: str = "models") -> DataFrame:
+        """A row for each of the ``models``, the ``runs`` or the ``epochs``, in full precision; for
+        each run, kind of damage and severity if `kind` is ``robustness``.
+
+        Accuracies are fractions, times seconds; an empty cell was not measured. Those of
+        ``models`` are the columns of ``--format csv``.
+        """
+        import pandas
+
+        from .rows import rows
+
+        found = rows(self.assessment, kind, self.columns)
+        filled = [{n: math.nan if v is None else v for n, v in row.items()} for row in found]
+        return pandas.DataFrame(filled)
+
+    def plot(self, kind: str = "learning-curves") -> Drawings:
+        """The figures of a kind of ``convcompare plot``; each has a matplotlib ``figure``."""
+        from convcompare.core.registry import register
+
+        from .plots.figure import styled
+        from .plots.source import Source, draw
+
+        source = Source(self.assessment.comparison, self.assessment.store, self.sources)
+        with styled():
+            return Drawings(draw(register.plot[kind], source))
+
+    def disagreements(self, *models: str) -> Disagreements:
+        """On which test images two networks differ, as ``convcompare disagreements`` tells it.
+
+        Args:
+            models: Their labels, the first against the second [default: the only two].
+        """
+        from convcompare.comparison.disagreement import disagreements
+
+        groups = {group.label: group for group in self.assessment.comparison.groups}
+        for model in models:
+            one_of(tuple(groups), model, f"no model is called {quote(model)}", ", ".join(groups))
+        return disagreements(
+            self.assessment.store, [groups[model] for model in models] or list(groups.values())
+        )
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        from .tables.table import print_table
+        from .tables.verdict_block import verdict_blocks
+
+        told = io.StringIO()
+        console = Console(
+            file=told,
+            width=10_000,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            force_jupyter=False,
+            force_terminal=False,
+            color_system=None,
+        )
+        print_table(console, self._table, None)
+        for heading, block in verdict_blocks(self.assessment, None):
+            console.print(f"\n {heading}\n")
+            print_table(console, block, None)
+        for note in self.assessment.notes:
+            console.print(f" {note}")
+        return told.getvalue().rstrip("\n")
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from .report.html import excerpt
+
+        comparison = self.assessment.comparison
+        caption = f"{len(comparison.groups)} networks on {comparison.conditions.dataset}"
+        told = [f"warning: {one}" for one in self.warnings]
+        return excerpt(self._table, caption, (self.verdicts, told))
+
+    @property
+    def _table(self) -> Table:
+        from .tables.verdict_columns import assessed_table
+
+        return assessed_table(self.assessment, self.columns)
+
+
+class Drawings(tuple["Drawing", ...]):
+    """Figures, each with its data and its caption; a notebook shows them."""
+
+    def __repr__(self) -> str:
+        return f"<figures: {', '.join(drawing.name for drawing in self)}>"
+
+    def save(self, folder: str | Path, kind: str = "png") -> list[Path]:
+        """Write each figure, and its data beside it as CSV; the paths of the figures."""
+        from .plots.figure import styled
+
+        with styled():
+            return [drawing.save(Path(folder), kind) for drawing in self]
+
+    def _repr_html_(self) -> str:
+        from .plots.figure import styled
+        from .plots.rendered import render
+        from .report.html import figure
+
+        with styled():
+            rendered = [render(drawing) for drawing in self]
+        return "\n".join(figure(one, number) for number, one in enumerate(rendered, start=1))
