@@ -60,44 +60,49 @@ def contrasts(
     others = len(earlier) + len(beside)
     level_of = _levels(made, level, others)
     at_end = _levels(made, look.last.level, others) if look else None
-    p_values, held = [*(test.p for test in made), *beside], sum(not one.differs for one in earlier)
+    p_values = [*(test.p for test in made), *beside]
+    held = sum(not one.differs for one in earlier)
     adjusted = estimates.holm(p_values, level_of, held, level(1))
     steps = estimates.holm_steps(p_values, level_of, held)
-    held = sum(one.relation != "equivalent" for one in earlier)
     equal = [test.equivalence(margin) for test in made] if margin else []
-    p_equivalence = (
-        estimates.holm(equal, level_of, held, level(1)) if margin else [None] * len(made)
-    )
+    held = sum(one.relation != "equivalent" for one in earlier)
+    p_equivalence = estimates.holm(equal, level_of, held, level(1))
     equal_steps = estimates.holm_steps(equal, level_of, held)
-    found = dict(settled)
-    for i, pair in enumerate(allowed):
-        tested = Verdict(
-            pair.model.label,
-            pair.baseline.label,
-            ACCURACY,
-            "unclear",
-            n=pair.seeds,
-            estimate=made[i].at(level_of(steps[i])),
-            p=made[i].p,
+    found, family_size = dict(settled), len(allowed) + others
+    for i, (pair, test) in enumerate(zip(allowed, made, strict=True)):
+        tested = replace(
+            _tested_alone(pair, test),
+            estimate=test.at(level_of(steps[i])),
             p_adjusted=adjusted[i],
             level=level_of(steps[i]),
-            family=len(allowed) + others,
-            effect_size=made[i].effect_size,
+            family=family_size,
             margin=margin,
-            p_equivalence=p_equivalence[i],
-            left_out=pair.left_out(),
-            p_paired=made[i].p_paired,
-            joint=made[i].at(level(len(allowed) + others)),
-            spreads=made[i].spreads,
-            differences=tuple(pair.differences),
+            p_equivalence=p_equivalence[i] if margin else None,
+            joint=test.at(level(family_size)),
         )
-        verdict = _decided(tested, pair, made[i], level(1))
+        verdict = _decided(tested, pair, test, level(1))
         if look and at_end and margin and not verdict.settled:
             levels = at_end(steps[i]), at_end(equal_steps[i])
-            if hopeless(made[i], look.last.seeds, *levels, margin):
+            if hopeless(test, look.last.seeds, *levels, margin):
                 verdict = replace(verdict, stopped_before=look.last.seeds)
         found[_names(pair)] = verdict
     return tuple(found.get(_names(pair)) or _refused(pair) for pair in family)
+
+
+def _tested_alone(pair: Pair, test: PairedTest) -> Verdict:
+    """What a verdict has that does not depend on its family."""
+    return Verdict(
+        *_names(pair),
+        ACCURACY,
+        "unclear",
+        n=pair.seeds,
+        p=test.p,
+        effect_size=test.effect_size,
+        left_out=pair.left_out(),
+        p_paired=test.p_paired,
+        spreads=test.spreads,
+        differences=tuple(pair.differences),
+    )
 
 
 def _names(pair: Pair) -> tuple[str, str]:
