@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convcompare.comparison.score import LAST, Score, choose
@@ -25,7 +25,7 @@ from .variants import at_each_rate, at_each_size
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Conditions, SizedNetwork
     from convcompare.core.config import TrainConfig
-    from convcompare.data.dataset import Dataset
+    from convcompare.data.dataset import Dataset, Sources
 
     from .reporter import Reporter
     from .request import ModelRequest
@@ -45,15 +45,13 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     score = Score.parse(request.score or LAST) if equal_compute else choose(request.score, configs)
     _check_evaluated(request, configs)
     reporter.preparing()
-    from convcompare.data.channels import spec_with_channels
     from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache, load_dataset
+    from convcompare.data.load import default_cache
     from convcompare.store.run_store import RunStore
     from convcompare.training.hardware import choose_precision
 
-    from .equal_compute import with_epochs_of, with_equal_compute
+    from .equal_compute import with_equal_compute
     from .parallel_trials import with_parallel_trials
-    from .shapes import shape_of
 
     store = RunStore(request.store)
     if not request.dry_run:
@@ -65,21 +63,10 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         configs = [config.replace({"precision": precision}) for config in configs]
     _check_zoo([one.spec for one in request.models])
     foreign_code.start([one.spec for one in request.models])
-    started = time.perf_counter()
     sources = Sources(default_cache(), request.data_dir, quiet=reporter.quiet)
-    dataset = load_dataset(spec_with_channels(request.dataset, request.channels), sources)
-    loading_seconds = time.perf_counter() - started
-    for text, hint in _data_warnings(dataset):
-        reporter.warn(text, hint)
-    models, notes = list(request.models), list[str]()
-    if request.match and request.match not in MATCHES:
-        shape = shape_of(dataset, configs[0])
-        models, notes = matched(models, baseline, request.match, shape)
-    models, configs, rate_labels = at_each_rate(models, configs, sorted(request.lr_grid, key=float))
-    models, configs, sizes = at_each_size(models, configs, request.sizes)
-    configs = [_uncut_if_whole(config, len(dataset.train)) for config in configs]
-    configs = [with_epochs_of(config, dataset.train.labels) for config in configs]
-    candidates = _candidates(models, configs, dataset, reporter)
+    dataset, loading_seconds = _loaded(request, sources, reporter)
+    variants = _variants(request, configs, dataset, baseline)
+    candidates = _candidates(variants.models, variants.configs, dataset, reporter)
     if not request.dry_run:
         store.check_writable()
     if executor == "ray":
@@ -91,16 +78,65 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         dataset=dataset,
         candidates=candidates,
         trials=(),
-        conditions=_conditions(dataset, configs, runtime, loading_seconds, notes, score, sizes),
+        conditions=_conditions(dataset, variants, runtime, loading_seconds, score),
         runtime=runtime,
         store=store,
         precision_reason=reason,
         baseline=baseline.label,
         sources=sources,
         executor=executor,
-        rate_labels=rate_labels,
+        rate_labels=variants.rate_labels,
     )
     return with_parallel_trials(with_equal_compute(plan.with_seeds(request.seeds), reporter))
+
+
+@dataclass(frozen=True)
+class _Variants:
+    """The networks that are trained, several of each if a setting has several values.
+
+    ``notes`` say how widths were matched, ``rate_labels`` and ``sizes`` which networks are one at
+    several learning rates or on several numbers of images.
+    """
+
+    models: Sequence[ModelRequest]
+    configs: Sequence[TrainConfig]
+    notes: Sequence[str]
+    rate_labels: Mapping[str, Sequence[str]]
+    sizes: tuple[SizedNetwork, ...]
+
+
+def _loaded(request: Request, sources: Sources, reporter: Reporter) -> tuple[Dataset, float]:
+    """The data set, with its warnings shown, and the seconds that it took."""
+    from convcompare.data.channels import spec_with_channels
+    from convcompare.data.load import load_dataset
+
+    started = time.perf_counter()
+    dataset = load_dataset(spec_with_channels(request.dataset, request.channels), sources)
+    seconds = time.perf_counter() - started
+    for text, hint in _data_warnings(dataset):
+        reporter.warn(text, hint)
+    return dataset, seconds
+
+
+def _variants(
+    request: Request, configs: Sequence[TrainConfig], dataset: Dataset, baseline: ModelRequest
+) -> _Variants:
+    """The networks of a request at the matched width, at each learning rate and number of images.
+
+    `configs` are those of its networks.
+    """
+    from .equal_compute import with_epochs_of
+    from .shapes import shape_of
+
+    models, notes = list(request.models), list[str]()
+    if request.match and request.match not in MATCHES:
+        models, notes = matched(models, baseline, request.match, shape_of(dataset, configs[0]))
+    rates = sorted(request.lr_grid, key=float)
+    models, configs, rate_labels = at_each_rate(models, configs, rates)
+    models, configs, sizes = at_each_size(models, configs, request.sizes)
+    configs = [_uncut_if_whole(config, len(dataset.train)) for config in configs]
+    configs = [with_epochs_of(config, dataset.train.labels) for config in configs]
+    return _Variants(models, configs, notes, rate_labels, sizes)
 
 
 def _check_zoo(texts: Sequence[str]) -> None:
@@ -224,20 +260,17 @@ def _candidates(
 
 
 def _conditions(
-    dataset: Dataset,
-    configs: Sequence[TrainConfig],
-    runtime: Runtime,
-    loading_seconds: float,
-    notes: Sequence[str],
-    score: Score,
-    sizes: tuple[SizedNetwork, ...],
+    dataset: Dataset, variants: _Variants, runtime: Runtime, loading_seconds: float, score: Score
 ) -> Conditions:
     from convcompare.comparison.comparison import Conditions
     from convcompare.data.training_cut import cut_words, image_numbers
 
     from .shapes import shape_of
 
-    longest = max(configs, key=lambda config: (config.train_images or math.inf, config.epochs))
+    sizes = variants.sizes
+    longest = max(
+        variants.configs, key=lambda config: (config.train_images or math.inf, config.epochs)
+    )
     trained, held_out = image_numbers(longest, dataset.train.labels)
     best = longest.select == "best"
     return Conditions(
@@ -256,7 +289,7 @@ def _conditions(
         cut=cut_words(longest, dataset.train.labels, [one.images for one in sizes]),
         sizes=sizes,
         selected="the epoch best on held-out images" if best else "the last epoch",
-        notes=tuple(notes),
+        notes=tuple(variants.notes),
         score=str(score),
         data_warnings=_data_warnings(dataset),
     )
