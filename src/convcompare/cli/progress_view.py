@@ -58,29 +58,8 @@ class PlainView:
     def show(self, event: Event) -> None:
         """Note an event, and print its line if it has one."""
         self.tracker.update(event)
-        if self.quiet:
-            return
-        if isinstance(event, EpochFinished):
-            row = self.tracker.rows[event.trial.id]
-            self._print(f"{_name(row)} · {epoch_line(row, event.epoch)}")
-        elif isinstance(event, CompileDecided):
-            self._print(f"{_name(self.tracker.rows[event.trial.id])} · {event.why}")
-        elif isinstance(event, WorkerDied):
-            row = self.tracker.rows[event.trial.id]
-            self._print(f"{_name(row)} · {event.message}: try {event.attempt}")
-        elif isinstance(event, Waiting):
-            row = self.tracker.rows[event.trial.id]
-            self._print(f"{_name(row)} · waits for {event.holder}, which trains it")
-        elif isinstance(event, Started) and event.history:
-            row = self.tracker.rows[event.trial.id]
-            self._print(f"{_name(row)} · resumes after epoch {len(event.history)}")
-        elif isinstance(event, Ended) and (event.reused or event.run.status != "finished"):
-            row = self.tracker.rows[event.run.id]
-            told = "from an earlier call" if event.reused else f"{row.state}: {event.run.message}"
-            self._print(f"{_name(row)} · {told}")
-
-    def _print(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True)
+        if not self.quiet and (text := _event_words(event, self.tracker)):
+            self.console.print(text, soft_wrap=True)
 
 
 class LiveView:
@@ -196,3 +175,26 @@ def sparkline(values: Sequence[float]) -> str:
 
 def _name(row: TrialRow) -> str:
     return f"{row.label} · seed {row.trial.seed}"
+
+
+def _event_words(event: Event, tracker: Tracker) -> str:
+    """What an event says of its trial, in a line; empty if nothing."""
+    row = tracker.rows[event.run.id if isinstance(event, Ended) else event.trial.id]
+    match event:
+        case EpochFinished(epoch=epoch):
+            told = epoch_line(row, epoch)
+        case CompileDecided(why=why):
+            told = why
+        case WorkerDied(message=message, attempt=attempt):
+            told = f"{message}: try {attempt}"
+        case Waiting(holder=holder):
+            told = f"waits for {holder}, which trains it"
+        case Started(history=history) if history:
+            told = f"resumes after epoch {len(history)}"
+        case Ended(reused=True):
+            told = "from an earlier call"
+        case Ended(run=run) if run.status != "finished":
+            told = f"{row.state}: {run.message}"
+        case _:
+            return ""
+    return f"{_name(row)} · {told}"
