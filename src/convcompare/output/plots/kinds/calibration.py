@@ -228,28 +228,8 @@ def _fitted(judged: Mapping[str, list[CalibratedRun]]) -> str:
 
 def _scores(source: Source, judged: Mapping[str, list[CalibratedRun]], scores: Scores) -> Drawing:
     figure, axes = model_rows([source.looks[label] for label in judged], len(SCORES))
-    for one, (name, (title, _, least)) in zip(axes, SCORES.items(), strict=True):
-        scale = 100 if name == "calibration_error" else 1
-        values = {
-            label: [[scale * v for v in run[name] if v is not None] for run in runs]
-            for label, runs in scores.items()
-        }
-        spans = [(min(min(v) for v in runs), max(max(v) for v in runs)) for runs in values.values()]
-        if shown := bulk(spans, least, FAR):
-            one.set_xlim(padded(shown, least, (0.0, math.inf)))
-        for y, group in enumerate(source.groups):
-            look = source.looks[group.label]
-            for run, found in zip(group.finished, scores[group.label], strict=True):
-                before, after = found[name]
-                style = source.look_of_run(group, run, "accuracy").dots()
-                one.plot([scale * before], [y - 0.14], markersize=4.5, alpha=0.75, **style)
-                if after is not None:
-                    one.plot(
-                        [scale * after], [y + 0.2], color=look.colour, marker="|", markersize=6
-                    )
-            flat = [v for run in values[group.label] for v in run]
-            arrow_in_row(one, y, flat, look.colour, "{:.3g}".format)
-        one.set_xlabel(title)
+    for one, name in zip(axes, SCORES, strict=True):
+        _score_panel(one, source, name, scores)
     caption = (
         "Log loss, Brier score and expected calibration error on the test images, a dot a run; "
         "less is better. The ticks below the dots: after temperature scaling, "
@@ -267,6 +247,30 @@ def _scores(source: Source, judged: Mapping[str, list[CalibratedRun]], scores: S
     alt = "; ".join(_score_words(label, found) for label, found in scores.items())
     key = "dot: a run as trained · tick below: temperature-scaled"
     return Drawing("calibration-scores", figure, caption, (*columns, *both), data, f"{alt}.", key)
+
+
+def _score_panel(axes: Axes, source: Source, name: str, scores: Scores) -> None:
+    """One score of each run, a row per model, with a tick for what it is after scaling."""
+    title, _, least = SCORES[name]
+    scale = 100 if name == "calibration_error" else 1
+    values = {
+        label: [[scale * v for v in run[name] if v is not None] for run in runs]
+        for label, runs in scores.items()
+    }
+    spans = [(min(min(v) for v in runs), max(max(v) for v in runs)) for runs in values.values()]
+    if shown := bulk(spans, least, FAR):
+        axes.set_xlim(padded(shown, least, (0.0, math.inf)))
+    for y, group in enumerate(source.groups):
+        look = source.looks[group.label]
+        for run, found in zip(group.finished, scores[group.label], strict=True):
+            before, after = found[name]
+            style = source.look_of_run(group, run, "accuracy").dots()
+            axes.plot([scale * before], [y - 0.14], markersize=4.5, alpha=0.75, **style)
+            if after is not None:
+                axes.plot([scale * after], [y + 0.2], color=look.colour, marker="|", markersize=6)
+        flat = [v for run in values[group.label] for v in run]
+        arrow_in_row(axes, y, flat, look.colour, "{:.3g}".format)
+    axes.set_xlabel(title)
 
 
 def _score_words(label: str, found: Sequence[Mapping[str, tuple[float, float | None]]]) -> str:

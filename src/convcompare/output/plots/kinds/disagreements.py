@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from convcompare.comparison.disagreement import Disagreements, Votes
 from convcompare.core.errors import UsageError
@@ -14,10 +16,14 @@ from ..figure import Drawing, panels
 from ..style import plain
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ..source import Source
 
 ANNOTATED = 12
 """Models up to which the numbers are written into the cells."""
+Row = tuple[str, str, float, float | None, float | None]
+"""Two models, the share of the images on which their runs differ, and the ends of its interval."""
 
 
 @register.plot("disagreements")
@@ -31,34 +37,13 @@ def disagreements(source: Source) -> list[Drawing]:
     if len(votes) < 2 and len(votes[0].seeds) < 2:
         raise UsageError("disagreement needs two runs", "`--seeds 3` trains a network three times")
     assert labels is not None
-    n = len(votes)
-    matrix, rows = np.full((n, n), np.nan), []
-    for i, one in enumerate(votes):
-        for j, other in enumerate(votes[: i + 1]):
-            both = Disagreements(one, other, labels)
-            estimate = both.between if i != j else both.within[0]
-            if estimate is None:
-                continue
-            matrix[i, j] = matrix[j, i] = 100 * estimate.value
-            rows.append((one.label, other.label, estimate.value, estimate.low, estimate.high))
-    side = min(7.0, 4.2 + 0.25 * n)
-    figure, (axes,) = panels(1, 1, side - 0.6, side)
-    image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=float(np.nanmax(matrix)) or 1.0,
-                        aspect="auto")  # fmt: skip
-    names = [plain(source.looks[one.label].name) for one in votes]
-    axes.set_xticks(range(n), names, rotation=90)
-    axes.set_yticks(range(n), names)
-    axes.grid(False)
-    axes.tick_params(length=0)
-    bright = matrix > 0.6 * np.nanmax(matrix)
-    for (i, j), value in np.ndenumerate(matrix if n <= ANNOTATED else matrix[:0]):
-        if not np.isnan(value):
-            axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7,
-                      fontweight="bold" if i == j else "normal",
-                      color="white" if bright[i, j] else "black")  # fmt: skip
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=25)
-    bar.set_label("test images on which two runs differ (%)")
-    bar.outline.set_visible(False)
+    rows = _shares(votes, labels)
+    matrix = np.full((len(votes), len(votes)), np.nan)
+    places = {one.label: i for i, one in enumerate(votes)}
+    for model, other, share, *_ in rows:
+        i, j = places[model], places[other]
+        matrix[i, j] = matrix[j, i] = 100 * share
+    figure = _heat_map(matrix, [plain(source.looks[one.label].name) for one in votes])
     caption = (
         "Share of the test images to which two runs give different classes, a mean over the pairs "
         "of runs with different seeds. On the diagonal the runs are of one network: a network "
@@ -76,3 +61,38 @@ def disagreements(source: Source) -> list[Drawing]:
     key = "number: per cent of the test images · diagonal, bold: between seeds of one network"
     columns = ("model", "other", "share", "low", "high")
     return [Drawing("disagreements", figure, caption, columns, rows, alt, key)]
+
+
+def _shares(votes: Sequence[Votes], labels: npt.NDArray[np.int64]) -> list[Row]:
+    """Of each two models, and of the seeds of each, if they are known."""
+    rows: list[Row] = []
+    for i, one in enumerate(votes):
+        for j, other in enumerate(votes[: i + 1]):
+            both = Disagreements(one, other, labels)
+            estimate = both.between if i != j else both.within[0]
+            if estimate is not None:
+                rows.append((one.label, other.label, estimate.value, estimate.low, estimate.high))
+    return rows
+
+
+def _heat_map(matrix: npt.NDArray[np.float64], names: Sequence[str]) -> Figure:
+    """Percentages of models by models, NaN where none is known, written into the cells of few."""
+    n = len(names)
+    side = min(7.0, 4.2 + 0.25 * n)
+    figure, (axes,) = panels(1, 1, side - 0.6, side)
+    image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=float(np.nanmax(matrix)) or 1.0,
+                        aspect="auto")  # fmt: skip
+    axes.set_xticks(range(n), names, rotation=90)
+    axes.set_yticks(range(n), names)
+    axes.grid(False)
+    axes.tick_params(length=0)
+    bright = matrix > 0.6 * np.nanmax(matrix)
+    for (i, j), value in np.ndenumerate(matrix if n <= ANNOTATED else matrix[:0]):
+        if not np.isnan(value):
+            axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7,
+                      fontweight="bold" if i == j else "normal",
+                      color="white" if bright[i, j] else "black")  # fmt: skip
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=25)
+    bar.set_label("test images on which two runs differ (%)")
+    bar.outline.set_visible(False)
+    return figure
