@@ -40,6 +40,8 @@ VALUES = {
     "--layer": "NAME",
     "--measure": "NAME",
     "--run": "RUN",
+    "--comparison": "NAME",
+    "--device": "DEVICE",
     "--store": "DIR",
     "--data-dir": "DIR",
     "--out": "PATH",
@@ -48,6 +50,7 @@ VALUES = {
 COMPLETIONS = {
     "--dataset": c.dataset_names,
     "--baseline": c.model_names,
+    "--comparison": c.comparison_names,
     "--optimizer": c.one_of("adam", "adamw", "sgd", "muon"),
     "--recipe": c.one_of("report", "modern", "speedrun"),
     "--select": c.one_of("last", "best"),
@@ -94,7 +97,7 @@ Selection = Annotated[
 Dataset = Annotated[str, option("--dataset", "-d", panel=TRAINING)]
 Seeds = Annotated[str | None, option("--seeds", "-s", metavar="N", panel=TRAINING)]
 FirstSeed = Annotated[int, option("--seed", panel=TRAINING, min=0)]
-Epochs = Annotated[str | None, option("--epochs", "-e", metavar="N", panel=TRAINING)]
+Epochs = Annotated[str | None, option("--epochs", "-e", panel=TRAINING)]
 BatchSize = Annotated[str | None, option("--batch-size", "-b", metavar="N", panel=TRAINING)]
 LearningRate = Annotated[str | None, option("--lr", metavar="RATE", panel=TRAINING)]
 Optimizer = Annotated[str | None, option("--optimizer", metavar="NAME", panel=TRAINING)]
@@ -104,8 +107,8 @@ ValFraction = Annotated[str | None, option("--val-fraction", metavar="SHARE", pa
 Select = Annotated[str | None, option("--select", metavar="EPOCH", panel=TRAINING)]
 Evaluate = Annotated[str | None, option("--evaluate", metavar="EPOCHS", panel=TRAINING)]
 Freeze = Annotated[str | None, option("--freeze", metavar="REGEX", panel=TRAINING)]
-ImageSize = Annotated[str | None, option("--image-size", metavar="PIXELS", panel=TRAINING)]
-Channels = Annotated[str | None, option("--channels", metavar="N", panel=TRAINING)]
+ImageSize = Annotated[str | None, option("--image-size", panel=TRAINING)]
+Channels = Annotated[str | None, option("--channels", panel=TRAINING)]
 Settings = Annotated[list[str] | None, option("--set", panel=TRAINING, metavar="NAME=VALUE")]
 Name = Annotated[str | None, option("--name", metavar="NAME", panel=COMPARISON)]
 Baseline = Annotated[str | None, option("--baseline", metavar="MODEL", panel=COMPARISON)]
@@ -120,7 +123,7 @@ Score = Annotated[str | None, option("--score", metavar="FIGURE", panel=COMPARIS
 VerdictOn = Annotated[str | None, option("--verdict-on", metavar="NAMES", panel=COMPARISON)]
 AllPairs = Annotated[bool, option("--all-pairs", panel=COMPARISON)]
 Precision = Annotated[str, option("--precision", metavar="NAME", panel=MACHINE)]
-Device = Annotated[str, option("--device", metavar="DEVICE", panel=MACHINE)]
+Device = Annotated[str, option("--device", panel=MACHINE)]
 Threads = Annotated[int | None, option("--threads", panel=MACHINE, min=1)]
 Compile = Annotated[str, option("--compile", metavar="WHEN", panel=MACHINE)]
 Jobs = Annotated[str | None, option("--jobs", "-j", metavar="N", panel=MACHINE)]
@@ -139,13 +142,7 @@ Fresh = Annotated[bool, option("--fresh", panel=STORE)]
 DryRun = Annotated[bool, option("--dry-run", "-n", panel=OUTPUT)]
 Format = Annotated[
     str,
-    option(
-        "--format",
-        "-f",
-        metavar="NAME",
-        panel=OUTPUT,
-        help="table, json, csv, markdown or latex.",
-    ),
+    option("--format", "-f", panel=OUTPUT, help="table, json, csv, markdown or latex."),
 ]
 Columns = Annotated[str | None, option("--columns", metavar="NAMES", panel=OUTPUT)]
 Sort = Annotated[

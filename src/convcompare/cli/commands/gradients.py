@@ -18,7 +18,6 @@ from convcompare.experiment.session import run
 from convcompare.output.tables.formats import Format, check_format
 from convcompare.output.tables.table import Column, Table
 
-from .. import completions as c
 from .. import options as o
 from ..console_reporter import ConsoleReporter
 from ..output import emit_drawings, emit_json, emit_table
@@ -47,7 +46,7 @@ COLUMNS = (
 
 Dataset = Annotated[
     str | None,
-    o.option("--dataset", "-d", panel=o.TRAINING, autocompletion=c.dataset_names),
+    o.option("--dataset", "-d", panel=o.TRAINING),
 ]
 
 

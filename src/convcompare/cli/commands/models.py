@@ -37,7 +37,6 @@ Dataset = Annotated[
         "-d",
         panel=o.TRAINING,
         help="Data set of the images [default: mnist; for a library's network its own size].",
-        autocompletion=c.dataset_names,
     ),
 ]
 ImageSize = Annotated[

@@ -62,9 +62,7 @@ def plot(
         o.option(
             "--comparison",
             panel=o.STORE,
-            metavar="NAME",
             help="Comparison to draw, by its name [default: the latest].",
-            autocompletion=c.comparison_names,
         ),
     ] = None,
     verdict_on: o.VerdictOn = None,

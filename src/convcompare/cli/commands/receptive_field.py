@@ -40,7 +40,6 @@ Dataset = Annotated[
         "-d",
         panel=FIELD,
         help="Data set: image size, and images of --effective [default: cifar10, noise].",
-        autocompletion=c.dataset_names,
     ),
 ]
 ImageSize = Annotated[

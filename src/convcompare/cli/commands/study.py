@@ -54,13 +54,7 @@ def study(
     ] = None,
     epochs: Annotated[
         str | None,
-        o.option(
-            "--epochs",
-            "-e",
-            metavar="N",
-            panel=o.TRAINING,
-            help="Epochs [default: those of the report].",
-        ),
+        o.option("--epochs", "-e", panel=o.TRAINING, help="Epochs [default: those of the report]."),
     ] = None,
     skip: Annotated[
         list[str] | None,

@@ -57,13 +57,7 @@ def runs(
     ] = None,
     comparison: Annotated[
         str | None,
-        o.option(
-            "--comparison",
-            metavar="NAME",
-            panel=o.STORE,
-            help="Only runs of this comparison.",
-            autocompletion=c.comparison_names,
-        ),
+        o.option("--comparison", panel=o.STORE, help="Only runs of this comparison."),
     ] = None,
     tag: Annotated[
         str | None,

@@ -47,7 +47,6 @@ def verify(
         o.option(
             "--device",
             panel=o.MACHINE,
-            metavar="DEVICE",
             help="cpu or a kind of accelerator [default: that of the run].",
         ),
     ] = None,
