@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from convcompare.core.errors import UsageError
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
-from . import beginnings, collapse, run_flags
+from . import beginnings, collapse, confounding, run_flags
 from .claims.examined import Key, questions, sides
 from .collapse import Collapse
 from .comparison import Comparison
@@ -35,11 +35,6 @@ from .summary import notes, summary
 from .unplanned_looks import looks_words, picked_words
 from .verdict import Verdict
 from .verdict_json import contrast_json, cost_json
-
-MOST_ALIKE = 3
-"""Networks with the same mark that get a warning each; more of them get one together."""
-CONFOUNDED = 1.5
-"""Networks whose parameters differ by more than this factor are compared size and all."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +216,10 @@ class Assessment:
         Marks that many networks have are one warning, unless `each` network is to have its own.
         Those of times alone are left out unless `timed`.
         """
-        found = [*self.comparison.warnings(), *self._marked(each, timed), *self._confounded()]
+        networks = len(self.comparison.groups)
+        found = self.comparison.warnings()
+        found += run_flags.warnings(self.marks, networks, each, timed)
+        found += confounding.warnings(self.comparison)
         found += beginnings.mixed(self.comparison.groups)
         if self.comparison.verdict_on:
             found += asked.not_recorded(self.comparison, self.verdicts)
@@ -288,38 +286,6 @@ class Assessment:
 
     def _hits(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]]:
         return self.store.given_classes(run).hits
-
-    def _marked(self, each: bool, timed: bool) -> Iterator[tuple[str, str]]:
-        """Each mark of a network once, with the seeds that it is on; of many networks together."""
-        grouped: dict[str, dict[str, list[tuple[Run, QualityFlag]]]] = {}
-        for label, run, mark in self.marks:
-            if mark.name == "shared" and not timed:
-                continue
-            grouped.setdefault(mark.name, {}).setdefault(label, []).append((run, mark))
-        for networks in grouped.values():
-            together = len(networks) > MOST_ALIKE and not each
-            for label, found in networks.items():
-                seeds = ", ".join(str(run.trial.seed) for run, _ in found)
-                mark = found[-1][1]
-                which = f"{label} (seed{'s' if len(found) > 1 else ''} {seeds})"
-                others = f"{len(networks) - 1} more of {len(self.comparison.groups)} networks"
-                rest = f"; so {others} (`--verbose` names them)" if together else ""
-                yield f"{which} {mark.text}{rest}", mark.hint
-                if together:
-                    break
-
-    def _confounded(self) -> Iterator[tuple[str, str]]:
-        sizes = {group.label: group.size for group in self.comparison.groups}
-        if self.comparison.conditions.notes or len(sizes) < 2:
-            return
-        small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
-        factor = sizes[large] / sizes[small]
-        if factor > CONFOUNDED:
-            yield (
-                f"the comparison is confounded with size: {large} has {factor:.1f} times the "
-                f"parameters of {small}",
-                "`--match parameters` compares networks of equal size",
-            )
 
 
 def _key(question: Question) -> Key:

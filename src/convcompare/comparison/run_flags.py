@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,8 @@ SHARED = 0.1
 not to trust."""
 LEAST_FALL = 0.02
 """Fall of the training loss, in nats an image, that matters."""
+MOST_ALIKE = 3
+"""Networks with the same mark that get a warning each; more of them get one together."""
 
 
 @dataclass(frozen=True)
@@ -165,3 +167,29 @@ def learnt(comparison: Comparison, dead: Collection[str]) -> Comparison:
         for group in comparison.groups
     )
     return replace(comparison, groups=groups)
+
+
+def warnings(
+    marks: Iterable[tuple[str, Run, QualityFlag]], networks: int, each: bool, timed: bool
+) -> Iterator[tuple[str, str]]:
+    """Each mark of a network once, with the seeds that it is on; of many networks together.
+
+    `marks` have the label of their network, one of so many `networks`. With `each` every network
+    has a warning of its own; marks of times alone are left out unless `timed`.
+    """
+    grouped: dict[str, dict[str, list[tuple[Run, QualityFlag]]]] = {}
+    for label, run, mark in marks:
+        if mark.name == "shared" and not timed:
+            continue
+        grouped.setdefault(mark.name, {}).setdefault(label, []).append((run, mark))
+    for marked in grouped.values():
+        together = len(marked) > MOST_ALIKE and not each
+        for label, found in marked.items():
+            seeds = ", ".join(str(run.trial.seed) for run, _ in found)
+            mark = found[-1][1]
+            which = f"{label} (seed{'s' if len(found) > 1 else ''} {seeds})"
+            others = f"{len(marked) - 1} more of {networks} networks"
+            rest = f"; so {others} (`--verbose` names them)" if together else ""
+            yield f"{which} {mark.text}{rest}", mark.hint
+            if together:
+                break
