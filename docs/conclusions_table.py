@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from convcompare.comparison.claims.counted import by_counts
-from convcompare.comparison.claims.findings import TOLD, Finding, findings
+from convcompare.comparison.claims.findings import OUTCOME_WORDS, Finding, findings
 from convcompare.comparison.claims.plan import plans
 from convcompare.comparison.conclusions import CONCLUSIONS, UNEXAMINED
 from convcompare.comparison.study import Study
@@ -44,7 +44,7 @@ def table() -> str:
     words = Counter(word for by in recorded.values() for said in by.values() for word, _ in said)
     every = [{w for said in by.values() for w, _ in said} for by in recorded.values()]
     decided = sum(bool(found & {*DECIDED}) for found in every)
-    listed = ", ".join(f"{words[word]} {word}" for word in TOLD.values() if words[word])
+    listed = ", ".join(f"{words[word]} {word}" for word in OUTCOME_WORDS.values() if words[word])
     lines = [
         f"The {len(CONCLUSIONS)} conclusions are {sum(words.values())} claims of the studies that "
         f"were run: {listed}. For {decided} conclusions at least one claim is decided. Claims that "
@@ -83,7 +83,8 @@ def _recorded() -> Said:
     found: Said = defaultdict(lambda: defaultdict(list))
     for section in _sections():
         for one in findings(section.assessment):
-            found[one.claim.number][str(section.name)].append((TOLD[one.outcome], _figures(one)))
+            told = OUTCOME_WORDS[one.outcome], _figures(one)
+            found[one.claim.number][str(section.name)].append(told)
     return found
 
 
@@ -103,9 +104,9 @@ def _counted() -> Said:
         counts = {row.name: vars(_description(row.spec, study)) for row in study.rows}
         for claim in study.claims:
             said, figures = by_counts(claim, counts)
-            told = (f"{TOLD[said]} by counts", figures)
+            told = (f"{OUTCOME_WORDS[said]} by counts", figures)
             found[claim.number][entry.name].append(
-                told if TOLD[said] in DECIDED else ("not run", "")
+                told if OUTCOME_WORDS[said] in DECIDED else ("not run", "")
             )
     return found
 

@@ -107,7 +107,7 @@ def test_it_is_copied_to_another_store(store: RunStore, tmp_path: Path) -> None:
     there = contents(store.root)
     other = RunStore(tmp_path / "other")
     half_done(other)
-    other.adopt(store.recorded(trial().id), store.parcel(store.recorded(trial().id)))
+    other.adopt(store.recorded(trial().id), store.binary_files(store.recorded(trial().id)))
     other.adopt_additions(trial().id, store)
     assert other.additions(trial().id) == store.additions(trial().id)
     assert not examine(other).findings and contents(store.root) == there

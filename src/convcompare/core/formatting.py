@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-_TOGETHER = re.compile(r"(?<=\d) (?=(?:%|±|ms|s|min|points?)(?!\w))|(?<=±) (?=\d)")
+_NO_BREAK = re.compile(r"(?<=\d) (?=(?:%|±|ms|s|min|points?)(?!\w))|(?<=±) (?=\d)")
 """The space within a figure: between a number and its margin or its unit."""
 
 
@@ -87,9 +87,9 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f} %"
 
 
-def together(text: str) -> str:
+def no_break(text: str) -> str:
     """The text with no-break spaces between numbers and their margins or units."""
-    return _TOGETHER.sub("\u00a0", text)
+    return _NO_BREAK.sub("\u00a0", text)
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
@@ -99,7 +99,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     longer than a line is.
     """
     lines = [""]
-    for word in together(text).split(" "):
+    for word in no_break(text).split(" "):
         joined = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
         if cells(joined) <= width:
             lines[-1] = joined

@@ -281,7 +281,7 @@ class TrialRunner:
                 f"`--devices {trial.config.devices}` runs it",
             )
         self._check_numerics(trial)
-        before = self.store.place(trial.id)
+        before = self.store.last_environment(trial.id)
         checkpoint, damage = self.store.checkpoint(trial.id)
         place = self._settle(trial, before if checkpoint else None)
         self.store.begin(trial, place)

@@ -135,7 +135,7 @@ class RunStore(RunReader):
             record = {"id": trial.id, **to_record(environment)}
             write_record(folder / "environment.json", record, guard)
 
-    def place(self, run_id: str) -> Environment | None:
+    def last_environment(self, run_id: str) -> Environment | None:
         """Where a half-done run was made so far, None where it has not begun; its steps must go on
         as they were. Raises StoreError where the record is damaged."""
         if not self.files.exists(self.folder(run_id) / "environment.json"):
@@ -183,12 +183,12 @@ class RunStore(RunReader):
                 run = replace(run, sha256=digests)
             return self._commit(run, guard)
 
-    def parcel(self, run: Run) -> dict[str, bytes]:
+    def binary_files(self, run: Run) -> dict[str, bytes]:
         """The binary files of a run that has ended, by name, as `adopt` takes them."""
         folder = self.folder(run.id)
         return {name: self.files.verified(folder / name, sha) for name, sha in run.sha256.items()}
 
-    def adopt(self, run: Run, parcel: Mapping[str, bytes], omission: Omission | None = None) -> Run:
+    def adopt(self, run: Run, files: Mapping[str, bytes], omission: Omission | None = None) -> Run:
         """Commit a run that ended in another store; one that is here already stays as it is.
 
         `omission` says what the other store is without.
@@ -199,13 +199,13 @@ class RunStore(RunReader):
         digests = {name: run.sha256[name] for name in without(run.sha256, omission)}
         digests |= dict(omission.sha256) if omission else {}
         for name, digest in digests.items():
-            if name not in parcel or sha256(parcel[name]) != digest:
+            if name not in files or sha256(files[name]) != digest:
                 raise damaged(folder / name, "SHA-256 mismatch with what was sent")
         with self._mine(run.id) as guard:
             if not self.finished(run.id):
                 for name in digests:
                     atomic_files.make_folder((folder / name).parent)
-                    atomic_files.write(folder / name, parcel[name], guard)
+                    atomic_files.write(folder / name, files[name], guard)
                 if omission:
                     write_record(folder / OMISSION, to_record(omission), guard)
             return self._commit(run, guard)

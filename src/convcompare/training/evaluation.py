@@ -27,8 +27,8 @@ threads. The processor time of an evaluation relative to undivided batches, on o
 images, medians of 4 rounds in turn: `simple` 0.64, ``cnn:depth=4`` 0.90, `residual` 0.65; `fcn` is
 not divided. bf16 was not measured, since this processor emulates it.
 """
-FEW = 16
-"""Images by which it is seen whether it has."""
+PROBE_IMAGES = 16
+"""Images whose memory is measured to find out how many have room."""
 
 
 class Evaluator:
@@ -61,7 +61,7 @@ class Evaluator:
         self.model.eval()
         with torch.inference_mode(), self.autocast():
             if self.batch is None:
-                self.image_memory = memory_of_pass(self.model, batches.first(FEW))
+                self.image_memory = memory_of_pass(self.model, batches.first(PROBE_IMAGES))
                 self.batch = images_with_room(self.image_memory, EVALUATION_BATCH)
             steps = batches.in_order(self.batch)
             logits = [self._mean(part, allowed) for x, _ in steps for part in self._parts(x)]

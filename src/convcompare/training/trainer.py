@@ -42,10 +42,10 @@ from .state import restore, state_of
 
 TRAIN_IMAGES = 10_000
 """Training images, at most, on which the final network is evaluated: as dear as a test epoch."""
-PULSE = 16
-"""Where several processes on the CPU train together, the loss is looked at every so many steps: to
-look takes a sum over all of them. Alone it is every step; on other devices, which would have to
-wait for it, once an epoch."""
+CHECK_STEPS = 16
+"""Steps between checks of the loss if several processes on the CPU train together: a check takes a
+sum over all of them. One process alone checks each step. Other devices would have to wait for a
+check: they make one per epoch."""
 BEST = ("val_accuracy", "test_logits")
 """What is kept of the best epoch beside its weights."""
 
@@ -237,7 +237,7 @@ class Trainer:
             if shares[step]:
                 hits += correct
             self.progress.step = step + 1
-            if self.device.type == "cpu" and (self.devices.size == 1 or step % PULSE == 0):
+            if self.device.type == "cpu" and (self.devices.size == 1 or step % CHECK_STEPS == 0):
                 seen = self.devices.mean(losses[: step + 1], shares)
                 self.progress.loss = seen[step].item()
                 if self.devices.size > 1 or not math.isfinite(self.progress.loss):

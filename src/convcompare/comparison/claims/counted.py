@@ -10,7 +10,7 @@ from ..study import Claim, Study
 from ..verdict import Relation, Verdict
 from . import words
 from .examined import Asked, alternatives
-from .outcomes import Said, outcome
+from .outcomes import FinalOutcome, outcome
 
 COUNTS = ("parameters", "macs")
 Counts = Mapping[str, Mapping[str, int | None]]
@@ -28,7 +28,7 @@ def counted(study: Study, counts: Counts) -> list[str]:
     return told
 
 
-def by_counts(claim: Claim, counts: Counts) -> tuple[Said, str]:
+def by_counts(claim: Claim, counts: Counts) -> tuple[FinalOutcome, str]:
     """What the counts say of a claim, with their figures; undecided if that depends on runs.
 
     One pair that is refuted is enough; to be confirmed all of them must be.
@@ -37,16 +37,16 @@ def by_counts(claim: Claim, counts: Counts) -> tuple[Said, str]:
         return "undecided", ""
     pairs = [_of_pair(pair, counts) for part in claim.parts for pair in alternatives(part)]
     found = {said for said, _ in pairs}
-    whole: Said = "refuted" if "refuted" in found else "undecided"
+    whole: FinalOutcome = "refuted" if "refuted" in found else "undecided"
     whole = "confirmed" if found == {"confirmed"} else whole
     return whole, "; ".join(evidence for said, evidence in pairs if said == whole)
 
 
-def _of_pair(pair: Sequence[Asked], counts: Counts) -> tuple[Said, str]:
+def _of_pair(pair: Sequence[Asked], counts: Counts) -> tuple[FinalOutcome, str]:
     known = [(one, verdict) for one in pair if (verdict := _count(one, counts))]
     held = [both for both in known if outcome(both[0].statement, both[1]) == "confirmed"]
     refuted = len(known) == len(pair) and not held
-    whole: Said = "confirmed" if held else "refuted" if refuted else "undecided"
+    whole: FinalOutcome = "confirmed" if held else "refuted" if refuted else "undecided"
     return whole, "; ".join(words.evidence(*both) for both in held[:1] or known)
 
 

@@ -16,11 +16,11 @@ from ..study import Claim, ClaimPart, Study
 from ..verdict import Verdict, turned
 from . import words
 from .examined import Asked, alternatives, examined, key_of
-from .outcomes import Said, outcome
+from .outcomes import FinalOutcome, outcome
 
-Outcome = Said | Literal["so far yes", "so far no"]
+Outcome = FinalOutcome | Literal["so far yes", "so far no"]
 """Of a figure that goes on changing with the epochs, fewer of them only say what is so far."""
-TOLD: dict[Outcome, str] = {
+OUTCOME_WORDS: dict[Outcome, str] = {
     "confirmed": "confirmed",
     "refuted": "contradicted",
     "undecided": "inconclusive",
@@ -29,7 +29,7 @@ TOLD: dict[Outcome, str] = {
     "so far no": "contradicted so far",
 }
 EARLY: dict[Outcome, Outcome] = {"confirmed": "so far yes", "refuted": "so far no"}
-PRECEDENCE: Sequence[Said] = ("refuted", "undecided", "not recorded")
+PRECEDENCE: Sequence[FinalOutcome] = ("refuted", "undecided", "not recorded")
 """What a claim comes to is the first of these that one of its pairs does; else it is confirmed."""
 
 
@@ -42,7 +42,7 @@ class Judged:
 
     asked: Asked
     verdict: Verdict
-    said: Said
+    said: FinalOutcome
     early: bool
 
     @property
@@ -73,7 +73,7 @@ class Finding:
     @property
     def told(self) -> str:
         """What it comes to, in words."""
-        return TOLD[self.outcome]
+        return OUTCOME_WORDS[self.outcome]
 
     @property
     def evidence(self) -> str:
@@ -139,7 +139,7 @@ class _Examination:
     def finding(self) -> Finding:
         pairs = [one for part in self.claim.parts for one in self._pairs(part)]
         there = {said for said, _ in pairs}
-        said: Said = next((one for one in PRECEDENCE if one in there), "confirmed")
+        said: FinalOutcome = next((one for one in PRECEDENCE if one in there), "confirmed")
         shown = ("undecided", "not recorded") if said == "undecided" else (said,)
         deciding = [one for of, judged in pairs if of in shown for one in judged]
         comparison = self.assessment.comparison
@@ -163,7 +163,7 @@ class _Examination:
             tuple(tuple(judged) for of, judged in pairs if _open(of, judged)),
         )
 
-    def _pairs(self, part: ClaimPart) -> Iterator[tuple[Said, list[Judged]]]:
+    def _pairs(self, part: ClaimPart) -> Iterator[tuple[FinalOutcome, list[Judged]]]:
         """What is said of each pair, and the statements that it rests on."""
         for pair in alternatives(part):
             judged = [self._judge(one, self._verdict(one)) for one in pair]
@@ -175,7 +175,7 @@ class _Examination:
                 yield "refuted", judged
             else:
                 still = [one for one in judged if one.said != "refuted"]
-                told: Said = "undecided" if "undecided" in said else "not recorded"
+                told: FinalOutcome = "undecided" if "undecided" in said else "not recorded"
                 yield told, still
 
     def _verdict(self, asked: Asked) -> Verdict:
@@ -202,7 +202,7 @@ class _Examination:
                 yield recording_command(self.assessment.comparison, measure)
 
 
-def _open(said: Said, judged: Sequence[Judged]) -> bool:
+def _open(said: FinalOutcome, judged: Sequence[Judged]) -> bool:
     """Whether more seeds, more epochs or what was not recorded may change what a pair comes to."""
     if said == "confirmed":
         return all(one.early for one in judged)

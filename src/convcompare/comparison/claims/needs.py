@@ -16,7 +16,7 @@ from ..stats.sequential import MOST_SEEDS
 from ..stats.shared import FEWEST as SHARING
 from ..verdict import Verdict
 from .findings import Judged
-from .outcomes import Said, is_direction, margin_of, place
+from .outcomes import FinalOutcome, is_direction, margin_of, place
 
 FEWEST = 3
 """Seeds of a first comparison: two show no spread that would say how many are enough."""
@@ -41,7 +41,7 @@ class Need:
 
     lack: Lack
     seeds: int | None
-    would: Said | None = None
+    would: FinalOutcome | None = None
     sizes: tuple[float, float] | None = None
 
 
@@ -53,7 +53,7 @@ class Aim:
     ``level`` that of the interval.
     """
 
-    would: Said
+    would: FinalOutcome
     effect: float
     level: float
     margin: float | None = None
@@ -129,7 +129,7 @@ def aims(judged: Judged) -> list[Aim]:
     return [*holds, *fails]
 
 
-def _said(holds: bool) -> Said:
+def _said(holds: bool) -> FinalOutcome:
     return "confirmed" if holds else "refuted"
 
 

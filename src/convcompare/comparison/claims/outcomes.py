@@ -10,7 +10,7 @@ from ..quantity import ACCURACY, Quantity
 from ..study import Statement
 from ..verdict import Verdict
 
-Said = Literal["confirmed", "refuted", "undecided", "not recorded"]
+FinalOutcome = Literal["confirmed", "refuted", "undecided", "not recorded"]
 """What runs say of a statement, a pair or a claim, the epochs left aside."""
 SAME = 0.005
 """A difference in accuracy of which the reports would say that there is none."""
@@ -20,7 +20,7 @@ FEWEST = 2
 """Seeds below which runs are of two trained networks: they decide nothing about architectures."""
 
 
-def outcome(statement: Statement, verdict: Verdict, picked: bool = False) -> Said:
+def outcome(statement: Statement, verdict: Verdict, picked: bool = False) -> FinalOutcome:
     """What a verdict on the figure of a statement says of it, its model being the first network.
 
     A direction is that of the verdict. Sizes are read from simultaneous intervals: a statement is
@@ -66,7 +66,7 @@ def margin_of(statement: Statement, quantity: Quantity) -> float:
     return own or 0.0
 
 
-def _by_direction(statement: Statement, verdict: Verdict) -> Said:
+def _by_direction(statement: Statement, verdict: Verdict) -> FinalOutcome:
     if verdict.relation == "equal":
         return "refuted"
     if not verdict.differs:
@@ -89,7 +89,7 @@ def _ends(verdict: Verdict) -> tuple[float, float] | None:
     return place(joint.low, quantity), place(joint.high, quantity)
 
 
-def _by_size(statement: Statement, verdict: Verdict, low: float, high: float) -> Said:
+def _by_size(statement: Statement, verdict: Verdict, low: float, high: float) -> FinalOutcome:
     """By the interval of what is compared, from where the statement has put it."""
     exact = verdict.quantity.scale == "exact"
     if statement.sign in ("<", "<="):  # the same as ">" and ">=" of the opposite

@@ -16,7 +16,7 @@ from ..model_runs import ModelRuns
 from ..study import Study
 from .findings import Finding, Judged, findings
 from .needs import Need, need
-from .outcomes import Said
+from .outcomes import FinalOutcome
 from .plan_command import command
 
 EVENTUAL = ("confirmed", "refuted")
@@ -53,7 +53,7 @@ class ClaimPlan:
     skipped: tuple[str, ...]
     seeds: int | None
     epochs: int
-    would: Said | None
+    would: FinalOutcome | None
     fresh: bool
     trainings: tuple[Training, ...]
     options: tuple[str, ...] = ()
@@ -125,7 +125,7 @@ class _Planner:
         made = self._made(needs, None)
         return made.seconds is None, made.seconds or 0.0
 
-    def _made(self, needs: Sequence[tuple[Judged, Need]], would: Said | None) -> ClaimPlan:
+    def _made(self, needs: Sequence[tuple[Judged, Need]], would: FinalOutcome | None) -> ClaimPlan:
         names = self.finding.claim.networks
         labels = [group.label for group in self.assessment.comparison.groups]
         sizes = [one.seeds for _, one in needs]
@@ -236,7 +236,7 @@ def _labels(judged: Judged) -> set[str]:
     return {judged.asked.first, *([second] if isinstance(second, str) else [])}
 
 
-def _would(needs: Sequence[tuple[Judged, Need]]) -> Said | None:
+def _would(needs: Sequence[tuple[Judged, Need]]) -> FinalOutcome | None:
     """What statements come to that are all needed, if each is as it was observed."""
     said = {one.would for _, one in needs}
     return next(iter(said)) if len(said) == 1 else None

@@ -35,13 +35,13 @@ from convcompare.training.progress import StepProgress
 from .. import foreign_code
 from ..events import Ended, EpochFinished, Event, Started
 from .protocol import error_to_json, event_to_json
-from .worker import PULSE_SECONDS
+from .worker import PROGRESS_SECONDS
 
 if TYPE_CHECKING:
     from ..trial_runner import TrialRunner
 
 FOLDER = "convcompare-trial-"
-Said = tuple[dict[str, Any], dict[str, Any]]
+Message = tuple[dict[str, Any], dict[str, Any]]
 """A record as of `protocol.py`, and what does not go into JSON: bytes and arrays by name."""
 
 
@@ -93,7 +93,7 @@ def unpack_state(store: RunStore, trial: Trial, state: Mapping[str, Any]) -> Non
     store.save_epoch(trial, history, state["tensors"])
 
 
-def attempt_of(order: str, images: Sequence[Any], state: Sequence[Any]) -> Iterator[Said]:
+def attempt_of(order: str, images: Sequence[Any], state: Sequence[Any]) -> Iterator[Message]:
     """`attempt`, with the images and the state fetched from the object store of Ray by this task.
 
     They come in lists. An argument that Ray fetches itself is pinned on the node, and stays pinned
@@ -106,7 +106,7 @@ def attempt_of(order: str, images: Sequence[Any], state: Sequence[Any]) -> Itera
 
 def attempt(
     order: str, images: Mapping[str, Any], state: Mapping[str, Any] | None
-) -> Iterator[Said]:
+) -> Iterator[Message]:
     """Run a trial here and tell what happens, as it happens.
 
     It trains in a thread, so that this one can say several times a second where it is. What goes
@@ -118,7 +118,7 @@ def attempt(
     progress, told = StepProgress(), (0, 0.0)
     while True:
         try:
-            what, files = said.get(timeout=PULSE_SECONDS)
+            what, files = said.get(timeout=PROGRESS_SECONDS)
         except queue.Empty:
             now = (progress.step, progress.loss)
             if now != told:
@@ -169,7 +169,7 @@ def _beside(event: Event, runner: TrialRunner) -> dict[str, Any]:
     if isinstance(event, EpochFinished):
         return pack_state(runner.store, event.trial.id) or {}
     if isinstance(event, Ended) and event.run.status != "failed":
-        return runner.store.parcel(event.run)
+        return runner.store.binary_files(event.run)
     if isinstance(event, Started):
         return {"environment": to_record(runner.environment)}
     return {}

@@ -29,7 +29,7 @@ from .protocol import error_to_json, event_to_json
 if TYPE_CHECKING:
     from ..trial_runner import TrialRunner
 
-PULSE_SECONDS = 0.25
+PROGRESS_SECONDS = 0.25
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ class EventWriter:
         """Say where the training is, as long as it moves."""
         told = (0, 0.0)
         while True:
-            time.sleep(PULSE_SECONDS)
+            time.sleep(PROGRESS_SECONDS)
             now = (self.progress.step, self.progress.loss)
             if now != told:
                 self.tell({"progress": now})

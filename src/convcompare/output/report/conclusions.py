@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from convcompare.comparison.claims.findings import TOLD, Finding, Judged, Outcome, findings
+from convcompare.comparison.claims.findings import OUTCOME_WORDS, Finding, Judged, Outcome, findings
 from convcompare.comparison.claims.outcomes import is_direction, place
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.figure_tests import FEWEST
@@ -84,13 +84,13 @@ def conclusions(sections: Sequence[Section], folder: Path | None = None) -> Iter
 def mark(outcome: Outcome) -> Mark:
     """An outcome as a sign and a word."""
     sign, kind = MARKS[outcome]
-    return Mark(sign, TOLD[outcome], kind)
+    return Mark(sign, OUTCOME_WORDS[outcome], kind)
 
 
 def counts(found: Sequence[Finding]) -> str:
     """How many conclusions came to what, in a sentence."""
     number = Counter(one.outcome for one in found)
-    parts = [f"{number[one]} {TOLD[one]}" for one in MARKS if number[one]]
+    parts = [f"{number[one]} {OUTCOME_WORDS[one]}" for one in MARKS if number[one]]
     many = "1 conclusion is" if len(found) == 1 else f"{len(found)} conclusions are"
     return f"{many} examined: {', '.join(parts)}."
 

@@ -18,7 +18,7 @@ from typing import assert_never
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from convcompare.core.formatting import together
+from convcompare.core.formatting import no_break
 
 from ..plots.rendered import RenderedFigure
 from ..plots.vector import inline
@@ -154,7 +154,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    filters = {"one_line": one_line, "options": _options, "pieces": _pieces, "together": together}
+    filters = {"one_line": one_line, "options": _options, "pieces": _pieces, "no_break": no_break}
     environment.filters.update(filters)
     return environment
 

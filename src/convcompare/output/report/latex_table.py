@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
-from convcompare.core.formatting import together
+from convcompare.core.formatting import no_break
 
 from ..tables.cell_values import Folded
 from ..tables.formats import escaped, render
@@ -71,10 +71,10 @@ def _unbroken(table: Table) -> Table:
     """The table with no-break spaces in numbers with a margin or a unit, and behind marks."""
 
     def shown(column: Column) -> Callable[[Any], str]:
-        return lambda value: together(MARK.sub("\\1\u00a0", column.show(value)))
+        return lambda value: no_break(MARK.sub("\\1\u00a0", column.show(value)))
 
     columns = tuple(dataclasses.replace(one, show=shown(one)) for one in table.columns)
-    return dataclasses.replace(table, columns=columns, notes=tuple(map(together, table.notes)))
+    return dataclasses.replace(table, columns=columns, notes=tuple(map(no_break, table.notes)))
 
 
 def _over_pages(table: Table, room: Sequence[int | None], head: str) -> str:

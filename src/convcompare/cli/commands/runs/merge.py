@@ -59,11 +59,11 @@ def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
     """Copy a run whose every byte is what its record says; whether it was."""
     try:
         run, omission = there.recorded(run_id), there.omission(run_id)
-        parcel = there.parcel(there.kept(run_id))
+        files = there.binary_files(there.kept(run_id))
         there.verify_additions(run_id)
         with here.lock(run_id):
             here.begin(there.trial(run_id), there.environment(run_id))
-            here.adopt(run, parcel, omission)
+            here.adopt(run, files, omission)
             timing = there.run(run_id).timing
             if timing is not None:
                 here.save_timing(run_id, timing)
