@@ -14,16 +14,19 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
+from convcompare.comparison import verdict_json
 from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.figures import asked, catalogue, figure_words
 from convcompare.comparison.figures.catalogue import named, names
 from convcompare.comparison.figures.figure_json import figure_json
 from convcompare.comparison.figures.judge import figure_contrasts
+from convcompare.comparison.figures.quantities import TEST_LOSS
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
 from convcompare.comparison.predictions import Labels, Logits
+from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.stats.estimates import Estimate
-from convcompare.comparison.verdict import Verdict
+from convcompare.comparison.verdict import Relation, Verdict
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.store.cost import Latency
@@ -90,6 +93,28 @@ def test_an_undecided_figure_is_told_with_its_interval() -> None:
     assert figure_words.sentence(found) == "test loss against fcn inconclusive (+0.01 ± 0.04 nats)"
     assert figure_json(found)["decided"] == "inconclusive" == figure_words.outcome(found)
     assert figure_words.outlook(found).startswith("6 seeds could show a difference of 0.0")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "relation", "n", "decided", "told"),
+    [
+        (ACCURACY, "higher", 3, "better", "better"),
+        (ACCURACY, "higher", 1, "differ", "one seed"),
+        (ACCURACY, "unclear", 5, "none", "no clear difference"),
+        (ACCURACY, "too few", 3, "too few", "inconclusive"),
+        (TEST_LOSS, "higher", 3, "worse", "worse"),
+        (TEST_LOSS, "unclear", 5, "inconclusive", "inconclusive"),
+        (TEST_LOSS, "too few", 2, "too few", "inconclusive"),
+        (TEST_LOSS, "refused", 0, "refused", "not compared"),
+    ],
+)
+def test_programs_and_people_read_the_same_outcome(
+    quantity: Quantity, relation: Relation, n: int, decided: str, told: str
+) -> None:
+    """Of other figures than accuracy no power is known: none is called "no clear difference"."""
+    verdict = Verdict("simple", "fcn", quantity, relation, n)
+    assert verdict_json.decided(verdict) == decided
+    assert figure_words.outcome(verdict) == told
 
 
 def test_a_verdict_does_not_depend_on_the_unit_of_a_figure() -> None:
