@@ -10,8 +10,10 @@ def cut(path: Path, other: Path) -> None:
 
 
 def flip(path: Path, other: Path) -> None:
+    """One bit, not of a digit: another last digit of a number may be the same number."""
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
+    middle = range(len(data) // 2, len(data))
+    data[next(at for at in middle if not chr(data[at]).isdigit())] ^= 1
     path.write_bytes(data)
 
 
