@@ -293,6 +293,6 @@ class _explained:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
             reason = error.strerror or type(error).__name__
-            hint = "check the path, its permissions and the free space, or choose another `--store`"
+            hint = "check the path, its permissions and the free space, or choose another place"
             what = f"cannot {self.action} {quote(self.path, 300)}: {reason}"
             raise StoreError(what, hint) from error
