@@ -13,7 +13,7 @@ COST_DECIDED: Mapping[Relation, str] = {
     "higher": "slower",
     "lower": "faster",
     "equivalent": "same",
-    "unclear": "none",
+    "unclear": "inconclusive",
     "refused": "refused",
 }
 """How a contrast in time ended."""

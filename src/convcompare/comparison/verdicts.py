@@ -212,5 +212,5 @@ def _ratio_words(verdict: Verdict) -> str:
         return f"{quantity.alike}{one_each}"
     if verdict.relation == "unclear":
         shown, ends = number(verdict.estimate)
-        return f"no clear difference in {quantity.noun} ({shown} times{ends})"
+        return f"{quantity.noun} inconclusive ({shown} times{ends})"
     return times_words(verdict) + one_each
