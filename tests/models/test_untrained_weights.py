@@ -12,6 +12,7 @@ from convcompare.models.shape import Shape
 
 MINI = Shape(1, 28, 10)
 NETWORKS = """
+import random
 import numpy as np
 import torch
 from torch import nn
@@ -85,6 +86,19 @@ class Constants(Base):
         self.mean = torch.zeros(8)
     def middle(self, x): return x - self.mean
 class RandomDepth(WithLayer):
+    def middle(self, x): return x if self.training and random.random() < 0.5 else self.layer(x)
+class Experts(Base):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(4))
+        self.gate = nn.Linear(8, 4)
+    def middle(self, x):
+        weights, chosen = self.gate(x).softmax(1).max(1)
+        y = torch.zeros_like(x)
+        for number, layer in enumerate(self.layers):
+            y[chosen == number] = layer(x[chosen == number])
+        return y * weights[:, None]
+class OtherHead(WithLayer):
     def middle(self, x): return x if self.training else self.layer(x)
 class OnlyTrained(WithLayer):
     def middle(self, x): return x + 0 * self.layer(x) if self.training else x
@@ -92,6 +106,10 @@ class OfTheInput(Base):
     def features(self, x): return super().features(x.requires_grad_())
 class Checkpointed(WithLayer):
     def middle(self, x): return checkpoint(self.layer, x, use_reentrant=False)
+class Reentrant(WithLayer):
+    def middle(self, x): return checkpoint(self.layer, x, use_reentrant=True)
+class ReentrantFirst(Base):
+    def features(self, x): return checkpoint(super().features, x, use_reentrant=True)
 class Frozen(WithLayer):
     def __init__(self):
         super().__init__()
@@ -121,10 +139,12 @@ UNTRAINED = {
     "ThroughNumpy": "`first.weight`, `first.bias`",
     "WithoutGradient": "`first.weight`, `first.bias`, `layer.weight` and 1 more",
     "ByData": "`layer.weight`",
+    "OtherHead": "`layer.weight`, `layer.bias`",
+    "ReentrantFirst": "`first.weight`, `first.bias`",
     "Inner": "`block.first.weight`, `block.first.bias`, `block.last.weight` and 1 more",
 }
 SOUND = ("Base", "Registered", "Shared", "Constants", "RandomDepth", "OnlyTrained", "OfTheInput",
-         "Checkpointed", "Frozen", "Normed", "Recurrent")  # fmt: skip
+         "Checkpointed", "Reentrant", "Experts", "Frozen", "Normed", "Recurrent")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +154,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Builder
     return lambda name: resolve(f"{path}:{name}", MINI)
 
 
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
 @pytest.mark.parametrize("name", sorted({*UNREGISTERED, *UNTRAINED, *SOUND}))
 def test_weights_that_are_not_trained_are_found(
     network: Callable[[str], Builder], name: str

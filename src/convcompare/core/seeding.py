@@ -45,6 +45,11 @@ class TrialSeeds:
         """For the images that alternating flip mirrors in the first epoch."""
         return self._derive("flip")
 
+    @property
+    def evaluation(self) -> int:
+        """For what the network draws while it is evaluated, though few do."""
+        return self._derive("evaluation")
+
     def order(self, epoch: int) -> int:
         """For the order of the training images in an epoch, counted from 0."""
         return self._derive("order", epoch)

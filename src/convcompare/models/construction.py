@@ -19,6 +19,7 @@ from convcompare.core.seeding import TrialSeeds
 from . import interface
 from .compiler_import import spare_shapes
 from .devices import seed_torch
+from .failure_hints import hint_of
 from .freezing import freeze
 from .meta_device import building_on
 from .process_state import ProcessState
@@ -107,7 +108,10 @@ class Construction:
         except (Exception, SystemExit) as error:
             if is_out_of_memory(error):
                 raise
-            raise ModelError(f"{quote(self.spec)} cannot be built: {reason(error)}") from error
+            raise ModelError(
+                f"{quote(self.spec)} cannot be built: {reason(error)}",
+                hint_of(error) if isinstance(error, Exception) else None,
+            ) from error
         if not isinstance(model, nn.Module):
             raise ModelError(
                 f"{quote(self.spec)} gives a {type(model).__name__}, not a network",

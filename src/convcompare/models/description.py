@@ -9,19 +9,21 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from convcompare.core.errors import ModelError, UsageError, listed, quote
+from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import in_words, is_out_of_memory, reason
 from convcompare.core.fine_tuning import Frozen, InitialWeights
 from convcompare.core.spec import Spec
 
 from . import examination, inspection, interface
 from .construction import Construction
+from .failure_hints import batches_named, hint_of
 from .findings import Found
 from .freezing import frozen_part
 from .image_setup import InitialisedFromImages
 from .input_hints import channels_hint, size_hint
 from .mac_counter import Tally
-from .randomness import seeded
+from .meta_device import building_on
+from .trained_weights import weights_left_alone
 
 FOR_A_NETWORK = "a smaller network, or a machine with more memory"
 
@@ -67,7 +69,12 @@ def describe(network: Construction, tried: bool) -> Description:
     except Exception as error:
         if is_out_of_memory(error):
             raise ModelError(f"{quote(network.spec)}: {in_words(error)}", FOR_A_NETWORK) from error
-        hint = channels_hint(error, network.shape) or _size_hint(network)
+        hint = (
+            hint_of(error)
+            or channels_hint(error, network.shape)
+            or _batch_hint(network, error)
+            or _size_hint(network)
+        )
         raise ModelError(
             f"{quote(network.spec)} fails on 2 images of {network.shape}: {reason(error)}",
             hint or "parameters named in_channels, image_size and num_classes are filled in",
@@ -77,8 +84,7 @@ def describe(network: Construction, tried: bool) -> Description:
     if not parameters:
         raise ModelError(f"{quote(network.spec)} has no parameters to train")
     image_setup = isinstance(model, InitialisedFromImages)
-    _check_training(network, model)
-    found = _untrained(network, model)
+    found = _in_training(network, model)
     with suppress(Exception):  # what fails of this fails in its training too, and says so
         if network.origin == "file" and tried:
             found += examination.examine(network.build, network.shape, macs.macs)
@@ -94,36 +100,31 @@ def describe(network: Construction, tried: bool) -> Description:
     )
 
 
-def _check_training(network: Construction, model: nn.Module) -> None:
-    """ModelError where somebody's network gives no logits in training mode."""
+def _in_training(network: Construction, model: nn.Module) -> tuple[Found, ...]:
+    """Which weights training leaves alone; none of a registered network.
+
+    ModelError where it fails or gives no logits in training mode.
+    """
     if network.origin == "registry":
-        return
-    device = next(model.parameters()).device
+        return ()
     try:
-        replica = interface.copied(model).train()
+        replica = interface.copied(model)
     except Exception as error:
         raise ModelError(
             f"{quote(network.spec)} cannot be copied, as measuring it takes: {reason(error)}",
             "keep locks, files and generators out of its modules",
         ) from error
     try:
-        with torch.no_grad(), seeded(0):
-            output = replica(network.zeros(device.type))
-    except Exception:
-        return  # which the pass that follows says
-    _check_output(network, output, " in training mode")
-
-
-def _untrained(network: Construction, model: nn.Module) -> tuple[Found, ...]:
-    """Whether parameters get no gradient; those of a registered network all do."""
-    if network.origin == "registry":
-        return ()
-    try:
-        names = inspection.parameters_without_gradient(model, network.shape)
-        return (Found("untrained weights", listed(names)),) if names else ()
+        return weights_left_alone(
+            replica, network.shape, lambda out: _check_output(network, out, " in training mode")
+        )
+    except ModelError:
+        raise
     except Exception as error:
         what = f"2 images of {network.shape}: {reason(error)}"
-        raise ModelError(f"{quote(network.spec)} fails in training on {what}") from error
+        raise ModelError(
+            f"{quote(network.spec)} fails in training on {what}", hint_of(error)
+        ) from error
 
 
 def _counted(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
@@ -149,6 +150,25 @@ def _size_hint(network: Construction) -> str | None:
     return size_hint(
         Spec.parse(network.spec).name, network.shape, lambda side: _takes_size(network, side)
     )
+
+
+def _batch_hint(network: Construction, error: Exception) -> str | None:
+    """How many images the network was written for, in words, if it takes no other number."""
+    many = next((n for n in batches_named(error) if _takes_images(network, n)), None)
+    if many is None:
+        return None
+    return f"it takes batches of {many} images alone: `len(x)` in place of {many}, or `.flatten(1)`"
+
+
+def _takes_images(network: Construction, images: int) -> bool:
+    """Whether the network takes so many images at once, tried without memory or arithmetic."""
+    try:
+        model = network.build(0, "meta")
+        with building_on("meta"), torch.no_grad(), torch.random.fork_rng([]):
+            output = model.eval()(torch.zeros((images, *network.zeros("meta").shape[1:])))
+    except Exception:
+        return False
+    return isinstance(output, Tensor) and output.shape == (images, network.shape.num_classes)
 
 
 def _takes_size(network: Construction, size: int) -> bool:

@@ -18,7 +18,6 @@ from .findings import Found
 from .interface import copied, is_contiguous
 from .randomness import seeded
 from .shape import Shape
-from .unregistered import weights_beside_parameters
 
 IMAGES, FEW = 8, 4
 """Images of a try, and of one of a large network."""
@@ -46,8 +45,6 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     state = hidden_state(build, batches[0])
     found += [Found("hidden state", listed(state))] if state else []
-    others = weights_beside_parameters(copied(model), batches[0])
-    found += [Found("unregistered weights", others)] if others else []
     found += [Found("contiguous")] if is_contiguous(model) else []
     return tuple(found)
 

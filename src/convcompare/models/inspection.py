@@ -1,4 +1,4 @@
-"""What can be seen of a network without training it: its size, its cost, its unused weights.
+"""What can be seen of a network without training it: its size and its cost.
 
 Every function leaves the network as it was found.
 """
@@ -7,30 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .devices import forked_random
-from .interface import copied
 from .mac_counter import Tally, count_pass, tallies_of
-
-if TYPE_CHECKING:
-    from .shape import Shape
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode within; afterwards each module is in the mode that it was in."""
+    """Eval mode within; afterwards each module is in the mode that it was in, with the buffers that
+    it had: what a network notes of the images that it is evaluated on must not reach its training.
+    """
     modules = [module for module in model.modules() if hasattr(module, "training")]  # not if frozen
     training = {module: module.training for module in modules}
+    buffers = [
+        (module._buffers, name, buffer, buffer.clone())
+        for module in modules
+        if isinstance(module._buffers, dict)  # not of a script
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
     model.eval()
     try:
         yield
     finally:
         for module, mode in training.items():
             module.training = mode
+        for held, name, buffer, before in buffers:
+            held[name] = buffer
+            if not buffer.is_meta and not torch.equal(buffer, before):
+                with torch.no_grad():
+                    buffer.copy_(before)
 
 
 def parameters(model: nn.Module) -> int:
@@ -53,26 +62,3 @@ def count_macs(model: nn.Module, images: Tensor, all_alike: bool = False) -> tup
             return Tally(total.counted // len(images), total.names), output
         output = model(images.clone())
         return sum(tallies_of(model, images).values(), Tally()), output
-
-
-def parameters_without_gradient(model: nn.Module, shape: Shape) -> list[str]:
-    """Names of the trainable parameters that no gradient of the logits reaches.
-
-    Two images are pushed forward and backward through a copy, on the device of the network; on
-    ``meta`` nothing is computed. In training mode, then in evaluation mode, which uses the layers
-    that training leaves out at random. A gradient that is zero has reached its parameter.
-    """
-    replica = copied(model)
-    left = [(name, p) for name, p in replica.named_parameters() if p.requires_grad]
-    for training in (True, False):
-        if not left:
-            break
-        device = left[0][1].device
-        size = (2, shape.in_channels, shape.image_size, shape.image_size)
-        with forked_random(device), torch.enable_grad():
-            logits = replica.train(training)(torch.rand(size, device=device))
-            if not training and not logits.requires_grad:
-                break
-            found = torch.autograd.grad(logits.sum(), [p for _, p in left], allow_unused=True)
-        left = [one for one, gradient in zip(left, found, strict=True) if gradient is None]
-    return [name for name, _ in left]

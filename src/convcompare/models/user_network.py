@@ -27,6 +27,7 @@ from torch import nn
 from convcompare.core.errors import ModelError, did_you_mean, quote
 from convcompare.core.failures import reason
 
+from .failure_hints import hint_of
 from .process_state import ProcessState
 from .source_files import code_sha256, is_local
 
@@ -145,7 +146,9 @@ def _importing(where: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         what = f"module {quote(where)}" if not where.endswith(".py") else quote(where)
-        hint = None if isinstance(error, SyntaxError | ImportError) else _HINT
+        defines = isinstance(error, SyntaxError | ImportError)
+        known = hint_of(error) if isinstance(error, Exception) else None
+        hint = None if defines else known or _HINT
         raise ModelError(f"{what} cannot be imported: {_told(error)}", hint) from error
     finally:
         sys.argv = arguments

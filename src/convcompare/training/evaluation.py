@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from convcompare.analysis.peak_memory import images_with_room, memory_of_pass, reused_parts
 from convcompare.data.dataset import Augmentation
 from convcompare.models import devices
+from convcompare.models.inspection import evaluating
+from convcompare.models.randomness import seeded
 
 from .augmentation import views
 from .batches import Batches
@@ -34,7 +36,8 @@ PROBE_IMAGES = 16
 class Evaluator:
     """The logits of a network, in the precision of its trial.
 
-    ``augmentation`` is what the data set allows, `group` all devices that evaluate together.
+    ``augmentation`` is what the data set allows, `group` all devices that evaluate together, and
+    `seed` that of what the network draws meanwhile, though few do.
     """
 
     def __init__(
@@ -44,9 +47,10 @@ class Evaluator:
         group: SingleDevice,
         precision: str,
         augmentation: Augmentation,
+        seed: int,
     ) -> None:
         self.model, self.device, self.group = model, device, group
-        self.precision, self.augmentation = precision, augmentation
+        self.precision, self.augmentation, self.seed = precision, augmentation, seed
         self.batch: int | None = None
         """Images of a batch, known from the first one on."""
         self.image_memory = 0.0
@@ -55,14 +59,15 @@ class Evaluator:
     def logits(self, batches: Batches, averaged: bool = False) -> Tensor:
         """The logits of every image in its order: float32 (n, classes), on the CPU.
 
-        With `averaged`, the weighted mean over the views of each image that keep its class.
+        With `averaged`, the weighted mean over the views of each image that keep its class. The
+        network is left as it was found, and what it draws is the same each time.
         """
         allowed = self.augmentation if averaged else "none"
-        self.model.eval()
-        with torch.inference_mode(), self.autocast():
-            if self.batch is None:
+        if self.batch is None:
+            with self._evaluating():
                 self.image_memory = memory_of_pass(self.model, batches.first(PROBE_IMAGES))
-                self.batch = images_with_room(self.image_memory, EVALUATION_BATCH)
+            self.batch = images_with_room(self.image_memory, EVALUATION_BATCH)
+        with self._evaluating():
             steps = batches.in_order(self.batch)
             logits = [self._mean(part, allowed) for x, _ in steps for part in self._parts(x)]
         return self.group.all_gather(torch.cat(logits), len(batches)).cpu()
@@ -70,6 +75,13 @@ class Evaluator:
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision of the trial, for what runs within."""
         return devices.autocast(self.device, enabled=self.precision == "bf16")
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """What the passes of an evaluation run in."""
+        draws = seeded(self.seed, self.device)
+        with evaluating(self.model), draws, torch.inference_mode(), self.autocast():
+            yield
 
     def _parts(self, images: Tensor) -> Sequence[Tensor]:
         """A batch as it goes through the network; see EVALUATION_BATCH."""

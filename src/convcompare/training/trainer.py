@@ -76,8 +76,9 @@ class Trainer:
         self.test_batches = test.resized(config.image_size)
         self.config = config
         self.evaluator = Evaluator(
-            self.model, self.device, self.devices, config.precision, augmentation
-        )
+            self.model, self.device, self.devices, config.precision, augmentation,
+            self.seeds.evaluation,
+        )  # fmt: skip
         self.augmentation: Augmentation = augmentation if config.augment else "none"
         model_hooks.initialise(self.model, self.train_batches, self.seeds)
         self.optimizer = make_optimizer(config, self.model.parameters())
@@ -112,7 +113,8 @@ class Trainer:
     def evaluate(self, batches: Batches, averaged: bool = False) -> Tensor:
         """The logits of every image in its order: float32 (n, classes), on the CPU.
 
-        With `averaged`, the weighted mean over the views of each image that keep its class.
+        With `averaged`, the weighted mean over the views of each image that keep its class. The
+        network is left as it was found, and what it draws is the same each time.
         """
         return self.evaluator.logits(batches, averaged)
 

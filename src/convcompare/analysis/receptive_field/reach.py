@@ -78,7 +78,8 @@ class _Kept:
         """Give every element its own."""
         if self.count > 1:
             parts = self.reach.view(PARTS, -1, 1, self.inner)
-            self.reach = parts.expand(-1, -1, self.count, -1).reshape(PARTS, -1)
+            spread = parts.expand(-1, -1, self.count, -1)
+            self.reach = spread.reshape(PARTS, -1).contiguous()  # of one group it is a view
             self.inner = self.count = 1
 
 

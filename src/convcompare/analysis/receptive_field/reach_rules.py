@@ -173,7 +173,7 @@ def reduction(call: Operation) -> Tensor:
 
 
 def spread(call: Operation) -> Tensor:
-    """softmax, sort, fft …: each element depends on all along some dimensions."""
+    """softmax, sort …: each element depends on all along some dimensions."""
     source = call.given["self"]
     reach, dims = call.own(source), _dims(call, source.ndim)
     if "softmax" in call.name:
@@ -230,9 +230,13 @@ _REDUCTIONS = (
     "linalg_vector_norm", "count_nonzero", "mode", "aminmax", "_is_all_true", "kthvalue",
 )  # fmt: skip
 _SPREADING = (
-    "_softmax", "_log_softmax", "_safe_softmax", "sort", "topk", "argsort", "_fft_r2c", "_fft_c2c",
-    "_fft_c2r",
-)  # fmt: skip
+    "_softmax",
+    "_log_softmax",
+    "_safe_softmax",
+    "sort",
+    "topk",
+    "argsort",
+)
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_REDUCTIONS, reduction),
     **dict.fromkeys(_SPREADING, spread),

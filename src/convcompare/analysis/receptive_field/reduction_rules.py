@@ -34,12 +34,19 @@ def reduction(call: Call) -> Field:
 
 
 def normalisation(call: Call) -> Field:
-    """softmax, normalize, cumsum: each place stays and depends on all along the dimension."""
+    """softmax, normalize: each place stays and depends on all along the dimension."""
     position = 2 if call.name == "normalize" else 1
     field, default = call.field, 1 if call.name == "normalize" else None
     asked = call.get(position, "dim", default)
     dims = range(call.input.ndim) if asked is None else [asked % call.input.ndim]
     return field.mixed([side for dim in dims for side in field.along(dim)], lost=False)
+
+
+def running(call: Call) -> Field:
+    """cumsum: each place sees those before it, so that no two see alike; along channels all."""
+    if call.field.along(call.get(1, "dim") % call.input.ndim):
+        raise Untraceable(call.name, "each of its units sees all before it")
+    return call.field
 
 
 def batch_norm(call: Call) -> Field:
@@ -125,12 +132,13 @@ _REDUCTIONS = (
 MIXING: dict[str, Rule] = {
     **dict.fromkeys(_REDUCTIONS, reduction),
     **dict.fromkeys(
-        ("softmax", "log_softmax", "softmin", "normalize", "cumsum", "gumbel_softmax"),
+        ("softmax", "log_softmax", "softmin", "normalize", "gumbel_softmax"),
         normalisation,
     ),
     **dict.fromkeys(("matmul", "bmm", "mm", "rmatmul"), product),
     **dict.fromkeys(("group_norm", "instance_norm"), statistics_of_image),
     **dict.fromkeys(("scaled_dot_product_attention", "multi_head_attention_forward"), attention),
+    "cumsum": running,
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
     "rms_norm": layer_norm,
