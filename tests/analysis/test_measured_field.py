@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 from torch.overrides import TorchFunctionMode
 
 from convcompare.analysis.receptive_field import measured
@@ -22,6 +22,7 @@ from convcompare.analysis.receptive_field.reach import NotKnown
 from convcompare.analysis.receptive_field.tensor_field import Untraceable
 from convcompare.analysis.receptive_field.traced import ReceptiveField, trace
 from convcompare.models.build import resolve
+from convcompare.models.interface import copied
 from convcompare.models.shape import Shape
 from tests.support.cli import Result
 
@@ -135,7 +136,7 @@ class LastMean(TorchFunctionMode):
 
 def gradient_span(model: nn.Module, side: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Rows and columns that the middle unit's gradient reaches; positive weights, in double."""
-    model = copy.deepcopy(model).double().eval()
+    model = copied(model).double().eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             weight.copy_(weight.abs() / weight.abs().max().clamp(min=1e-9) + 0.1)
@@ -239,6 +240,67 @@ def test_what_the_border_of_a_fixed_image_cuts_is_not_known() -> None:
 
     found = measure(Fixed, 1, (28, 28))
     assert found.features is None and "too small" in found.not_known
+
+
+def test_channels_that_see_differently_count_together() -> None:
+    """A pruned layer, and branches with other crops: by hand, and as the gradient says."""
+
+    class Pruned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.f = nn.Conv2d(1, 4, 3), nn.Linear(4, 10)
+            mask = torch.zeros(4, 1, 3, 3)
+            mask[0, 0, 0, 0] = mask[1, 0, 2, 1] = mask[2, 0, 1, 2] = 1
+            prune.custom_from_mask(self.a, "weight", mask)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.f(self.a(x).relu().mean((2, 3)))  # type: ignore[no-any-return]
+
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.f = nn.Conv2d(1, 2, 3), nn.Conv2d(1, 2, 5), nn.Linear(4, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            both = torch.cat([self.a(x)[:, :, :24, :24], self.b(x)], 1)
+            return self.f(both.mean((2, 3)))  # type: ignore[no-any-return]
+
+    for kind, size in ((Pruned, 3), (Branches, 5)):
+        found = measure(kind, 1, (28, 28))
+        assert size_of(found) == (size, size) and found.whole_from == "mean"
+        rows, columns = gradient_span(kind(), 28)
+        assert rows[1] - rows[0] == columns[1] - columns[0] == size - 1
+
+
+def test_recurrent_cells_see_the_rows_before() -> None:
+    class Cells(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell, self.f = nn.LSTMCell(8, 4), nn.Linear(4, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            state = torch.zeros(len(x), 4), torch.zeros(len(x), 4)
+            for row in x[:, 0].unbind(1):
+                state = self.cell(row, state)
+            return self.f(state[0])  # type: ignore[no-any-return]
+
+    found = measure(Cells, 1, (8, 8))
+    assert found.whole_from == "cell.addmm" and found.features is None and not found.not_known
+
+
+def test_sums_over_the_places_before_have_no_one_field() -> None:
+    class Running(nn.Module):
+        def __init__(self, dim: int) -> None:
+            super().__init__()
+            self.a, self.f, self.dim = nn.Conv2d(1, 4, 3), nn.Linear(4, 10), dim
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.f(self.a(x).cumsum(self.dim).mean((2, 3)))  # type: ignore[no-any-return]
+
+    assert size_of(trace(Running(1), 1, (28, 28))) == (3, 3)
+    with pytest.raises(Untraceable, match="sees all before it"):
+        trace(Running(2), 1, (28, 28))
+    assert measure(lambda: Running(2), 1, (28, 28)).not_known
 
 
 def test_attention_with_a_mask_sees_what_is_not_masked() -> None:

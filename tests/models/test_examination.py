@@ -50,6 +50,10 @@ class LogSoftmax(Base):
     def forward(self, x): return F.log_softmax(super().forward(x), 1)
 class Softmax(Base):
     def forward(self, x): return F.softmax(super().forward(x), 1)
+class Sigmoid(Base):
+    def forward(self, x): return super().forward(x).sigmoid()
+class Rectified(Base):
+    def forward(self, x): return super().forward(x).relu()
 class SeedsItself(Base):
     def __init__(self, in_channels, image_size, num_classes):
         torch.manual_seed(3)
@@ -67,6 +71,17 @@ class AlwaysDrops(Base):
     def forward(self, x): return super().forward(F.dropout(x, 0.5))
 class NotFinite(Base):
     def forward(self, x): return super().forward(x).log()
+class DrawsUnseeded(Base):
+    def forward(self, x):
+        noise = np.random.default_rng().normal(size=x.shape) if self.training else 0
+        return super().forward(x + torch.as_tensor(noise, dtype=x.dtype))
+class OwnGenerator(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.generator = np.random.default_rng(0)
+    def forward(self, x):
+        noise = self.generator.normal(size=x.shape) if self.training else 0
+        return super().forward(x + torch.as_tensor(noise, dtype=x.dtype))
 class Counts(Base):
     steps = 0
     def forward(self, x):
@@ -119,6 +134,10 @@ FOUND = {
     "ZeroHead": ("same weights",),
     "LogSoftmax": (),
     "Softmax": ("probabilities",),
+    "Sigmoid": ("probabilities",),
+    "Rectified": (),
+    "DrawsUnseeded": ("unseeded draws",),
+    "OwnGenerator": ("hidden state",),
     "SeedsItself": ("same weights",),
     "Unseeded": ("unseeded weights",),
     "Constant": ("constant",),

@@ -227,3 +227,20 @@ def test_the_import_in_a_fresh_process() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "resnet18"
+
+
+def test_a_file_that_torchvision_without_its_extension_stopped_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `import torchvision` does beside some builds of torch."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stopped_net.py").write_text(
+        "from pathlib import Path\n"
+        "from torch import nn\n"
+        "if not Path('stopped').exists():\n"
+        "    Path('stopped').touch()\n"
+        "    raise RuntimeError('operator torchvision::nms does not exist')\n"
+        "def net(): return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"
+    )
+    assert resolve("stopped_net.py:net", Shape(1, 28, 10)).build(0)
+    assert (tmp_path / "stopped").exists()

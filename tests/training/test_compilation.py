@@ -23,6 +23,8 @@ from convcompare.experiment.shapes import shape_of
 from convcompare.experiment.trial_grid import Candidate
 from convcompare.experiment.trial_runner import TrialRunner
 from convcompare.models.build import resolve
+from convcompare.models.findings import Found
+from convcompare.models.shape import Shape
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
 from convcompare.training import compilation
@@ -118,6 +120,27 @@ def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path, own_code_
     assert isinstance(end, Ended)
     assert end.run.environment.compiled
     assert [e.train_loss for e in end.run.history] == [e.train_loss for e in runs["on"].history]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_network_that_compiles_itself_is_taken_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "compiled_nets.py"
+    path.write_text(
+        "import torch\nfrom torch import nn\n"
+        "def plain(): return nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.Linear(8, 10))\n"
+        "def whole(): return torch.compile(plain())\n"
+        "def part():\n    net = plain()\n    net[1] = torch.compile(net[1])\n    return net\n"
+        "def method():\n    net = plain()\n    net[2].compile()\n    return net\n"
+    )
+    shape = Shape(1, 28, 10)
+    plain = resolve(f"{path}:plain", shape)
+    assert plain.description.found == ()
+    for name in ("whole", "part", "method"):
+        compiled = resolve(f"{path}:{name}", shape)
+        assert compiled.description == replace(plain.description, found=(Found("compiled"),))
+        first, second = plain.build(3).state_dict(), compiled.build(3).state_dict()
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_a_deeper_network_or_slower_steps_ask_for_a_longer_training(tmp_path: Path) -> None:

@@ -196,6 +196,40 @@ def test_resumed_after_any_epoch_is_bit_identical(tiny: Dataset, settings: dict[
         assert torch.equal(resumed.test_logits, whole.test_logits)
 
 
+class Unsteady(nn.Module):
+    """Moves a buffer, and drops activations, in evaluation mode too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = network()
+        self.register_buffer("seen", torch.zeros(16, 16))
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = 0.9 * self.get_buffer("seen")[: x.shape[2], : x.shape[3]] + x.detach().mean((0, 1))
+        self.seen = seen
+        return self.inner(F.dropout(x - self.seen, 0.5))  # type: ignore[no-any-return]
+
+
+def test_an_evaluation_leaves_nothing_behind_and_draws_alike(tiny: Dataset) -> None:
+    side = tiny.train.images.shape[-1]
+    torch.manual_seed(0)
+    model = Unsteady()
+    model.seen = torch.zeros(side, side)
+    start = copy.deepcopy(model)
+    whole = trainer(tiny, model)
+    first = next(iter(whole))
+    kept = {name: t.clone() for name, t in whole.state().items()}
+    logits = whole.evaluate(whole.test_batches)
+    torch.manual_seed(1)
+    assert torch.equal(logits, whole.evaluate(whole.test_batches))
+    assert torch.equal(logits, whole.test_logits) and first.test_loss is not None
+    assert all(torch.equal(t, kept[name]) for name, t in whole.state().items())
+    resumed = trainer(tiny, start)
+    resumed.restore(1, kept)
+    assert [e.test_loss for e in resumed] == [e.test_loss for e in whole]
+    assert torch.equal(resumed.test_logits, whole.test_logits)
+
+
 def test_the_final_network_is_evaluated_on_its_training_images(tiny: Dataset) -> None:
     """Without dropout and by BatchNorm's averages, as the test images are; nothing changes."""
     made = trainer(tiny, epochs=2)

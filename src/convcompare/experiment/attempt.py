@@ -155,9 +155,9 @@ class Attempt:
     def finish(self) -> Run:
         """The record that it finished, committed with all that is measured of the network."""
         logits = self.trainer.finish().numpy()
+        weights = to_bytes(self.trainer.model.state_dict()) if self.keep_weights else None
         tta_accuracy = self._augmented_at_test_time()
         self._analyse()
-        weights = to_bytes(self.trainer.model.state_dict()) if self.keep_weights else None
         on_training_images = self._on_training_images()
         self._on_held_out_images()
         self._on_layers()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class Construction:
         if self.state:
             self.state.restore()
         with seeded(TrialSeeds(seed).initialisation), building_on(device):
-            model = self._made()
+            model = interface.uncompiled(self._made())
             try:
                 interface.materialise(model, self.zeros(device))
             except Exception as error:
@@ -148,6 +149,13 @@ class Construction:
         """Two images on a device."""
         side = self.shape.image_size
         return torch.zeros((2, self.shape.in_channels, side, side), device=device)
+
+    def compiles_itself(self) -> bool:
+        """Whether a user's own code compiles the network, which is left out."""
+        if self.origin != "file" or "torch._dynamo" not in sys.modules:
+            return False
+        with seeded(0):
+            return interface.is_compiled(self._made())
 
     def draws_elsewhere(self) -> bool:
         """Whether numpy's or Python's generator has moved while a user's own network was built."""

@@ -85,6 +85,7 @@ def describe(network: Construction, tried: bool) -> Description:
         raise ModelError(f"{quote(network.spec)} has no parameters to train")
     image_setup = isinstance(model, InitialisedFromImages)
     found = _in_training(network, model)
+    found += (Found("compiled"),) if network.compiles_itself() else ()
     with suppress(Exception):  # what fails of this fails in its training too, and says so
         if network.origin == "file" and tried:
             found += examination.examine(network.build, network.shape, macs.macs)

@@ -27,6 +27,8 @@ PROBABILITY_ERROR = 1e-4
 """How far a row of probabilities may be from a sum of 1."""
 SAME = 1e-3
 """Outputs that differ by less of their largest value are the same, up to rounding."""
+_UNNAMED = ("an attribute",)
+"""Hidden state of which it is only known that it is there."""
 
 Build = Callable[[int], nn.Module]
 """Builds the network with the initial weights of a seed."""
@@ -44,6 +46,9 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     batches = [torch.randn(size, generator=torch.Generator().manual_seed(i)) for i in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     state = hidden_state(build, batches[0])
+    if state and not _repeats(build, batches[0]):
+        found += [Found("unseeded draws")]
+        state = () if state == _UNNAMED else state
     found += [Found("hidden state", listed(state))] if state else []
     found += [Found("contiguous")] if is_contiguous(model) else []
     return tuple(found)
@@ -63,9 +68,12 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
     if not all(bool(output.isfinite().all()) for output in plain):
         yield Found("not finite")
         return
-    if all(map(_are_probabilities, plain)):
-        yield Found("probabilities")
     moved = _moved(model)  # a last layer that begins at zero would hide the rest
+    if all(map(_are_probabilities, plain)) or (
+        all(bool(((output > 0) & (output < 1)).all()) for output in plain)
+        and _in_unit_interval(_evaluated(moved, 100 * batches[0]))  # whatever the image: a sigmoid
+    ):
+        yield Found("probabilities")
     images = batches[0]
     first, again = _evaluated(moved, images, seed=0), _evaluated(moved, images, seed=1)
     if not first.isfinite().all():
@@ -82,6 +90,10 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
 
 def _are_probabilities(output: Tensor) -> bool:
     return bool((output >= 0).all()) and bool(((output.sum(1) - 1).abs() < PROBABILITY_ERROR).all())
+
+
+def _in_unit_interval(output: Tensor) -> bool:
+    return bool(((output >= 0) & (output <= 1)).all())
 
 
 def _moved(model: nn.Module) -> nn.Module:
@@ -132,8 +144,17 @@ def _different_outputs(one: nn.Module, other: nn.Module, images: Tensor) -> tupl
             with torch.no_grad(), seeded(3):
                 outputs.append(model.train(mode)(images.clone()).nan_to_num())
         if not torch.equal(*outputs):
-            return ("an attribute",)
+            return _UNNAMED
     return ()
+
+
+def _repeats(build: Build, images: Tensor) -> bool:
+    """Whether two new networks give the same in training mode under the same seed."""
+    outputs = []
+    for model in (build(0), build(0)):
+        with torch.no_grad(), seeded(1):
+            outputs.append(model.train()(images.clone()).nan_to_num())
+    return torch.equal(*outputs)
 
 
 def _differing(one: nn.Module, other: nn.Module) -> Iterator[str]:

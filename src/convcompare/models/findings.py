@@ -30,7 +30,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "probabilities": Kind(
         "returns probabilities, but cross-entropy expects logits",
-        "leave the softmax out; log-softmax is fine",
+        "leave the softmax or sigmoid out; log-softmax is fine",
     ),
     "constant": Kind(
         "returns the same output for every image",
@@ -61,6 +61,15 @@ KINDS: Mapping[str, Kind] = {
         "has parameters that no gradient reaches: they are counted and not trained",
         "remove them if nothing uses them; otherwise look for `detach`, `.data`, numpy or "
         "`torch.no_grad` in the forward pass",
+    ),
+    "unseeded draws": Kind(
+        "draws random numbers that no seed controls, so its runs cannot be repeated",
+        "draw from torch's, numpy's or Python's global generator",
+    ),
+    "compiled": Kind(
+        "is compiled by its own code, which is left out",
+        "`--compile on` compiles the steps of a training",
+        marks=False,
     ),
     "contiguous": Kind(
         "is trained in contiguous layout: a `view` in it does not support channels-last",

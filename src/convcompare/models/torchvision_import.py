@@ -48,6 +48,14 @@ def import_torchvision(module: str = "torchvision") -> Any:
             _forget()
 
 
+def mends(error: Exception) -> bool:
+    """Whether an import stopped at operators that torchvision lacks, which it now has."""
+    if isinstance(error, RuntimeError) and _MISSING.search(str(error)):
+        import_torchvision()
+        return True
+    return False
+
+
 def _declare(operator: str) -> None:
     import torch
 

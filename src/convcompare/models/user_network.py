@@ -30,6 +30,7 @@ from convcompare.core.failures import reason
 from .failure_hints import hint_of
 from .process_state import ProcessState
 from .source_files import code_sha256, is_local
+from .torchvision_import import mends
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _HINT = 'a script\'s own work belongs below `if __name__ == "__main__":`'
@@ -86,8 +87,14 @@ def _module(where: str) -> tuple[ModuleType, ProcessState]:
     is_file = where.endswith(".py")
     key = _key(where)
     if key not in _loaded:
+        load = _from_file if is_file else _from_module
         with _importing(where):
-            module = _from_file(Path(where)) if is_file else _from_module(where)
+            try:
+                module = load(where)
+            except RuntimeError as error:
+                if not mends(error):
+                    raise
+                module = load(where)
         _loaded[key] = module, ProcessState()
     return _loaded[key]
 
@@ -104,8 +111,8 @@ def _key(where: str) -> str:
     return f"{Path.cwd()} {where}"
 
 
-def _from_file(path: Path) -> ModuleType:
-    path = path.resolve()
+def _from_file(where: str) -> ModuleType:
+    path = Path(where).resolve()
     name = path.stem if path.stem not in sys.modules else f"{path.stem}_of_{len(_loaded)}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.failures import reason
 from convcompare.models.devices import where_double
 from convcompare.models.inspection import evaluating
 
@@ -86,7 +87,8 @@ def effective_field(
 ) -> EffectiveField:
     """The gradient of the sum over the channels of the layer's central unit, in eval mode.
 
-    images: float (n, c, h, w). The network is left as it was found.
+    images: float (n, c, h, w). The network is left as it was found. Raises UsageError where no
+    gradient leads to the image, or where it is zero or not finite.
     """
     total = torch.zeros(images.shape[2:], dtype=torch.float64)
     unit = (layer.units[0] // 2, layer.units[1] // 2)
@@ -142,7 +144,13 @@ def _gradient(model: nn.Module, images: Tensor, name: str, unit: tuple[int, int]
     try:
         with evaluating(model), torch.enable_grad(), torch.random.fork_rng([]):
             model(x.clone())
-            (gradient,) = torch.autograd.grad(caught[-1], x)
+            try:
+                (gradient,) = torch.autograd.grad(caught[-1], x)
+            except RuntimeError as error:  # such as behind a checkpoint of the reentrant kind
+                raise UsageError(
+                    f"no gradient leads from {quote(name)} to the image: {reason(error)}",
+                    "another layer",
+                ) from error
     finally:
         hook.remove()
     return gradient

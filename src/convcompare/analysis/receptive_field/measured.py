@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from .places import Reading, read
 from .reach import BORDER, NotKnown, slim
 from .reach_mode import LastWhole, ReachMode, is_global
-from .reach_run import run_with_reaches, without_zeros
+from .reach_run import IMAGE, run_with_reaches, without_zeros
 from .traced import ReceptiveField
 from .tracer import LayerField
 
@@ -236,8 +236,9 @@ def _features(run: _Run, layers: list[LayerField]) -> tuple[LayerField | None, s
         unread = next((one.why or _CUT for one in run.rows.values() if one.why or one.cut), "")
         return (layers[-1], "") if layers and not unread else (None, unread or _NO_PLACES)
     if row.found is None:
-        return None, row.why or _NO_PLACES
-    if all(row.found.whole):
+        entering = f"what enters `{run.whole_name}` has no position in the image"
+        return None, row.why or (entering if layers else _NO_PLACES)
+    if all(row.found.whole) or row.call[0] == IMAGE:
         return None, ""
     same = [layer for layer in layers if layer.axes == row.found.axes]
     if same:

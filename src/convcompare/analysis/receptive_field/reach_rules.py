@@ -165,6 +165,8 @@ def reduction(call: Operation) -> Tensor:
         return pointwise(call)
     reach = call.own(call.given["self"])
     dims = _dims(call, reach.ndim - 1)
+    if reach.ndim == 5 and {2, 3} <= set(dims):  # no place is left: all channels count as one unit
+        reach = over(reach, [2]).expand_as(reach)
     found = over(reach, [dim + 1 for dim in dims])
     if len(call.shape) < reach.ndim - 1:
         kept = [dim for dim in range(reach.ndim - 1) if dim not in dims]
@@ -173,7 +175,7 @@ def reduction(call: Operation) -> Tensor:
 
 
 def spread(call: Operation) -> Tensor:
-    """softmax, sort …: each element depends on all along some dimensions."""
+    """softmax, sort, fft …: each element depends on all along some dimensions."""
     source = call.given["self"]
     reach, dims = call.own(source), _dims(call, source.ndim)
     if "softmax" in call.name:
@@ -230,13 +232,9 @@ _REDUCTIONS = (
     "linalg_vector_norm", "count_nonzero", "mode", "aminmax", "_is_all_true", "kthvalue",
 )  # fmt: skip
 _SPREADING = (
-    "_softmax",
-    "_log_softmax",
-    "_safe_softmax",
-    "sort",
-    "topk",
-    "argsort",
-)
+    "_softmax", "_log_softmax", "_safe_softmax", "sort", "topk", "argsort", "_fft_r2c", "_fft_c2c",
+    "_fft_c2r",
+)  # fmt: skip
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_REDUCTIONS, reduction),
     **dict.fromkeys(_SPREADING, spread),

@@ -18,6 +18,8 @@ from .reach_moves import mark
 
 _READING = VALUES - {"__bool__", "equal"} | {"__dlpack__", "data_ptr"}
 """What reads numbers past ATen; a comparison that a network branches on changes no field."""
+IMAGE = "image"
+"""What the image itself is called among the operations."""
 Watch = Callable[[str, nn.Module, Any, Any, ReachMode], None]
 """Called after each module with its name, itself, its arguments, its output and the mode."""
 
@@ -88,7 +90,7 @@ def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Wa
     image = mode.image
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(1, channels, *image, generator=generator)
-    mode.reaches.write(images, of_image(channels, *image), "image")
+    mode.reaches.write(images, of_image(channels, *image), IMAGE)
     with ExitStack() as stack:
         for name, module in model.named_modules():
 
