@@ -271,6 +271,36 @@ def test_runs_of_both_record_the_same(run: Callable[..., Any], tmp_path: Path) -
             np.testing.assert_array_equal(one[key], other[key])
 
 
+def test_hooks_on_gradients_and_kept_activations_go_with_a_copy() -> None:
+    """The weights' gradients are those of the network itself, halved and clipped by its hooks."""
+
+    def clipped(weight: Tensor) -> None:
+        assert weight.grad is not None
+        weight.grad.clamp_(-1e-3, 1e-3)
+
+    class Keeping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Conv2d(1, 4, 3), nn.Linear(144, 10)
+            self.kept: dict[str, list[Tensor]] = {"all": []}
+            self.a.register_forward_hook(lambda _m, _i, out: self.kept["all"].append(out))
+            self.a.weight.register_hook(lambda gradient: 0.5 * gradient)
+            self.b.weight.register_post_accumulate_grad_hook(clipped)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.b(self.a(x).relu().flatten(1))  # type: ignore[no-any-return]
+
+    model, (images, labels) = Keeping(), batch(1, 8)
+    flow = gradient_flow(model, images, labels)
+    model.train()(images).square().sum().backward()
+    assert not model.kept["all"][-1].is_leaf
+    assert np.array_equal(gradient_flow(model, images, labels).norm, flow.norm)
+    model.zero_grad()
+    F.cross_entropy(model(images), labels).backward()
+    own = [p.grad.norm().item() for p in (model.a.weight, model.b.weight) if p.grad is not None]
+    assert np.allclose(flow.norm, own, rtol=1e-5)
+
+
 def test_an_activation_has_a_row_for_each_call() -> None:
     images, _ = batch()
     shared, own = (resolve(f"{RELU}:{name}", MNIST).build(0) for name in ("Shared", "Own"))

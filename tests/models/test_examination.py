@@ -65,6 +65,13 @@ class Unseeded(Base):
         self.fc.bias.data = torch.tensor(drawn, dtype=torch.float32)
 class Constant(Base):
     def forward(self, x): return super().forward(x * 0)
+class DeepNormed(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        size = in_channels * image_size**2
+        block = lambda: (nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU())
+        layers = [layer for _ in range(60) for layer in block()]
+        self.fc = nn.Sequential(nn.Linear(size, 8), *layers, nn.Linear(8, num_classes))
 class OverTheBatch(Base):
     def forward(self, x): return super().forward(x - x.mean(0))
 class AlwaysDrops(Base):
@@ -141,6 +148,7 @@ FOUND = {
     "SeedsItself": ("same weights",),
     "Unseeded": ("unseeded weights",),
     "Constant": ("constant",),
+    "DeepNormed": (),
     "OverTheBatch": ("batch",),
     "AlwaysDrops": ("random evaluation",),
     "NotFinite": ("not finite",),

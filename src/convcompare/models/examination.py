@@ -81,7 +81,8 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
     if not _close(first, again):
         yield Found("random evaluation")
     elif _close(first, first[:1].expand_as(first)):
-        yield Found("constant")
+        if _close(*(_evaluated(moved, images, training=True) for images in batches)):
+            yield Found("constant")  # not by BatchNorm before it has seen an image
     else:
         with suppress(Exception):  # it takes batches of some sizes alone
             if not _close(first[:3], _evaluated(moved, images[:3])):
@@ -106,10 +107,10 @@ def _moved(model: nn.Module) -> nn.Module:
     return other
 
 
-def _evaluated(model: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
-    """The outputs of a copy in evaluation mode."""
+def _evaluated(model: nn.Module, images: Tensor, seed: int = 0, training: bool = False) -> Tensor:
+    """The outputs of a copy, in evaluation mode unless `training`."""
     with torch.no_grad(), seeded(seed):
-        output: Tensor = copied(model).eval()(images.clone())
+        output: Tensor = copied(model).train(training)(images.clone())
     return output.double()
 
 

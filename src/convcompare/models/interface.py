@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
 
 
 @dataclass(frozen=True)
@@ -112,18 +113,32 @@ def _wraps(module: nn.Module) -> bool:
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """A copy that shares nothing with the network.
+    """A copy that shares nothing with the network, and has the hooks of its gradients too.
 
-    Tensors that hang on the autograd graph, as `torch.nn.utils.weight_norm` keeps one, are copied
-    by value: the hook that made them makes them again.
+    Tensors that hang on the autograd graph are copied by value: activations that a network keeps,
+    and weights as `torch.nn.utils.weight_norm` derives them, which its hook makes again.
     """
-    derived = {
-        id(value): value.detach().clone()
-        for module in model.modules()
-        for value in vars(module).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    }
-    return copy.deepcopy(model, derived)
+    with _ByValue():
+        replica = copy.deepcopy(model)
+    for old, new in zip(model.parameters(), replica.parameters(), strict=True):
+        for hook in (old._backward_hooks or {}).values():
+            new.register_hook(hook)  # type: ignore[no-untyped-call]
+        for hook in (getattr(old, "_post_accumulate_grad_hooks", None) or {}).values():
+            new.register_post_accumulate_grad_hook(hook)
+    return replica
+
+
+class _ByValue(TorchFunctionMode):
+    """Lets tensors be copied that torch does not copy: those that are no leaves."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function is Tensor.__deepcopy__ and not args[0].is_leaf:
+            found = args[0].detach().clone()
+            args[1][id(args[0])] = found
+            return found
+        return function(*args, **(kwargs or {}))
 
 
 def lay_out(model: nn.Module) -> None:
