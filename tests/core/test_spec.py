@@ -107,3 +107,21 @@ def test_any_text_is_a_spec_or_a_usage_error(text: str) -> None:
         assert "\n" not in error.message
     else:
         assert spec.name
+
+
+def test_options_of_somebody_else_s_network_are_what_they_read_as() -> None:
+    class Layer:
+        pass
+
+    def network(width, bias=None, sizes=(1, 2), layer: type = Layer, made=Layer()):  # type: ignore[no-untyped-def]  # noqa: B008
+        return width
+
+    options = options_of(network)
+    read = [options["width"].cast(text) for text in ("16", "0.5", "relu", "true", "none")]
+    assert read == [16, 0.5, "relu", True, None]
+    assert options["bias"].cast("false") is False
+    assert options["sizes"].cast("3x4") == (3, 4)
+    for name in ("layer", "made"):
+        with pytest.raises(UsageError) as error:
+            bind(Spec("net.py:network", ((name, "relu"),)), options)
+        assert "a function that makes" in (error.value.hint or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,3 +112,24 @@ def test_a_file_that_moves_things_as_it_is_imported(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as error:
         resolve(f"{path}:Base", Shape(1, 28, 10))
     assert error.value.hint is not None and error.value.hint.startswith(DEVICE)
+
+
+@pytest.mark.parametrize("imports", ["from .blocks import WIDTH", "from tools_of_repo import *"])
+def test_a_file_that_imports_from_above_is_to_be_run_from_there(
+    tmp_path: Path, imports: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "networks_of_repo"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "blocks.py").write_text("WIDTH = 8")
+    (folder / "net.py").write_text(f"{imports}\n{NETWORKS}")
+    (tmp_path / "tools_of_repo.py").write_text("WIDTH = 8")
+    with pytest.raises(ModelError) as error:
+        resolve(f"{folder / 'net.py'}:Base", Shape(1, 28, 10))
+    assert error.value.hint is not None
+    assert error.value.hint.startswith(f"run it in `{tmp_path}` as `networks_of_repo.net:NAME`")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert resolve("networks_of_repo.net:Base", Shape(1, 28, 10)).build(0)
+    for name in [name for name in sys.modules if name.endswith("_of_repo") or "_of_repo." in name]:
+        del sys.modules[name]

@@ -10,6 +10,7 @@ module (`AtLeast`, `Above`, `Between`, `Odd`).
 
 from __future__ import annotations
 
+import enum
 import inspect
 import math
 import re
@@ -17,6 +18,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from .errors import UsageError, did_you_mean, quote
@@ -153,7 +155,8 @@ class Option:
 def options_of(function: Callable[..., Any], context: Iterable[str] = ()) -> dict[str, Option]:
     """The options that `function` declares: its parameters but those named in `context`.
 
-    A parameter without an annotation takes the type of its default.
+    A parameter without an annotation takes the type of its default; without a default too, what its
+    value reads as.
     """
     try:
         signature = inspect.signature(function, eval_str=True)
@@ -166,9 +169,17 @@ def options_of(function: Callable[..., Any], context: Iterable[str] = ()) -> dic
         default = None if parameter.default is parameter.empty else parameter.default
         annotation = parameter.annotation
         if annotation is parameter.empty or isinstance(annotation, str):
-            annotation = str if default is None else type(default)
+            annotation = _type_of(default)
         found[name] = Option(name, annotation, default)
     return found
+
+
+def _type_of(default: Any) -> Any:
+    if default is None:
+        return Any
+    if isinstance(default, tuple) and len({*map(type, default)}) == 1:
+        return tuple[type(default[0]), ...]  # type: ignore[misc]
+    return type(default)
 
 
 def bind(spec: Spec, options: dict[str, Option]) -> dict[str, Any]:
@@ -202,6 +213,10 @@ def format_value(value: Any) -> str:
     if isinstance(value, tuple):
         return "x".join(format_value(item) for item in value)
     return str(value)
+
+
+_WRITTEN = (int, float, str, enum.Enum, PurePath)
+"""Types whose values are written as text."""
 
 
 def _cast(text: str, annotation: Any) -> Any:
@@ -240,15 +255,20 @@ def _cast_union(text: str, arguments: tuple[Any, ...]) -> Any:
 
 
 def _literal(text: str, annotation: Any) -> Any:
-    """A value for an annotation of somebody else's network: a number where it reads as one."""
+    """A value for an annotation of somebody else's network: a number or truth value where it reads
+    as one. No text stands for a layer, a class or a list: most would take one for something else.
+    """
     if annotation is Any or not isinstance(annotation, type):
+        words = {"true": True, "false": False, "none": None}
+        if text.lower() in words:
+            return words[text.lower()]
         for kind in (int, float):
             try:
                 return kind(text)
             except ValueError:
                 continue
         return text
-    return annotation(text)
+    return annotation(text) if issubclass(annotation, (enum.Enum, PurePath)) else _refuse(text)
 
 
 def _refuse(text: str) -> typing.NoReturn:
@@ -265,5 +285,9 @@ def _describe(annotation: Any) -> str:
         return ", ".join(format_value(a) for a in arguments)
     if origin is tuple:
         return f"a list such as 512x256 (each {_describe(arguments[0])})"
+    if annotation is Any:
+        return "a number, true, false, none or text"
+    if isinstance(annotation, type) and not issubclass(annotation, _WRITTEN):
+        return f"no text: a function that makes the {annotation.__name__} can"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))

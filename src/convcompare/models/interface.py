@@ -124,7 +124,7 @@ def copied(model: nn.Module) -> nn.Module:
         for hook in (old._backward_hooks or {}).values():
             new.register_hook(hook)  # type: ignore[no-untyped-call]
         for hook in (getattr(old, "_post_accumulate_grad_hooks", None) or {}).values():
-            new.register_post_accumulate_grad_hook(hook)
+            new.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
     return replica
 
 

@@ -34,6 +34,8 @@ from .torchvision_import import mends
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _HINT = 'a script\'s own work belongs below `if __name__ == "__main__":`'
+LEVELS = 4
+"""Folders above a file in which a module is looked for that it does not find."""
 SLOW_SECONDS = 10.0
 """An import that takes longer does more than define networks."""
 
@@ -153,15 +155,34 @@ def _importing(where: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         what = f"module {quote(where)}" if not where.endswith(".py") else quote(where)
-        defines = isinstance(error, SyntaxError | ImportError)
-        known = hint_of(error) if isinstance(error, Exception) else None
-        hint = None if defines else known or _HINT
+        if isinstance(error, SyntaxError | ImportError):
+            hint = _from_its_root(where, error)
+        else:
+            hint = (hint_of(error) if isinstance(error, Exception) else None) or _HINT
         raise ModelError(f"{what} cannot be imported: {_told(error)}", hint) from error
     finally:
         sys.argv = arguments
         os.chdir(folder)
         torch.set_num_threads(threads)
         torch.set_grad_enabled(gradients)
+
+
+def _from_its_root(where: str, error: Exception) -> str | None:
+    """How to name the network of a file whose imports begin at a folder further up."""
+    path, root = Path(where).resolve(), None
+    beside = path.with_name(f"{getattr(error, 'name', '')}.py")
+    if isinstance(error, ImportError) and beside.is_file() and error.path != str(beside):
+        return f"rename {quote(beside.name)} beside it: another module of that name was found first"
+    if where.endswith(".py") and "attempted relative import" in str(error):
+        root = next(p for p in path.parents[1:] if not (p / "__init__.py").is_file())
+    elif where.endswith(".py") and isinstance(error, ModuleNotFoundError) and error.name:
+        top = error.name.partition(".")[0]
+        above = [*path.parents][1:LEVELS]
+        root = next((p for p in above if (p / f"{top}.py").is_file() or (p / top).is_dir()), None)
+    if root is None:
+        return None
+    module = ".".join(path.relative_to(root).with_suffix("").parts)
+    return f"run it in {quote(root)} as `{module}:NAME`, since it imports from there"
 
 
 def _told(error: BaseException) -> str:
