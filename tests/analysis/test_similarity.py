@@ -169,3 +169,23 @@ def test_runs_record_it_and_the_figure_shows_it(run: Run, tmp_path: Path) -> Non
     assert rows[models[0], models[0], fcn[0].layers[0], fcn[0].layers[0]] == seeds[0, 0]
     alone = run("plot", "similarity", models[0], "--store", "runs", "--format", "json").json()
     assert {row[0] for row in alone["figures"][0]["rows"]} == {models[0]}
+
+
+def test_a_network_with_an_autocast_of_its_own_is_measured_in_full() -> None:
+    class Cast(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(784, 8), nn.Linear(8, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return self.b(self.a(x.flatten(1)).relu()).float()  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    model, images = Cast(), torch.randn(6, 1, 28, 28)
+    found = similarity(model, images, np.arange(6))
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+        rows = model.a(images.flatten(1)).double()
+    rows = rows - rows.mean(0)
+    gram = (rows @ rows.T / (rows @ rows.T).abs().max()).numpy()
+    assert found.layers == ("a", "b") and np.allclose(found.grams[0], gram, atol=1e-5)

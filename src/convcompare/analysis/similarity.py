@@ -89,7 +89,9 @@ def _gram(output: Tensor) -> npt.NDArray[np.float64] | None:
     if not torch.isfinite(largest) or largest <= CONSTANT * size:
         return None
     flat = flat / largest  # so that no product overflows
-    gram: npt.NDArray[np.float64] = (flat @ flat.T).cpu().numpy().astype(np.float64)
+    with torch.autocast(flat.device.type, enabled=False):  # a network may have its own
+        product = flat @ flat.T
+    gram: npt.NDArray[np.float64] = product.cpu().numpy().astype(np.float64)
     gram /= np.abs(gram).max()
     return gram
 
