@@ -29,6 +29,7 @@ LISTED: dict[str, tuple[object, str]] = {
     "_C": (torch, "`DisableTorchFunction`, for the same"),
     "_forward_hooks": (nn.ReLU(), "to keep the compiler off a hook (training/compilation.py)"),
     "_forward_pre_hooks": (nn.ReLU(), "to find a hook of ours (models/interface.py)"),
+    "_backward_hooks": (torch.ones(1), "to copy hooks on gradients (models/interface.py)"),
     "_version": (torch.ones(1), "whether a network writes into its images (models/interface.py)"),
     "_is_view": (torch.ones(1), "whether a change reaches its base (receptive fields)"),
     "_cdata": (torch.ones(1).untyped_storage(), "which tensors share memory, on `meta` too"),

@@ -23,11 +23,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     modules = [module for module in model.modules() if hasattr(module, "training")]  # not if frozen
     training = {module: module.training for module in modules}
     buffers = [
-        (module._buffers, name, buffer, buffer.clone())
+        (module, name, buffer, buffer.clone())
         for module in modules
-        if isinstance(module._buffers, dict)  # not of a script
-        for name, buffer in module._buffers.items()
-        if buffer is not None
+        for name, buffer in module.named_buffers(recurse=False)
     ]
     model.eval()
     try:
@@ -35,11 +33,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in training.items():
             module.training = mode
-        for held, name, buffer, before in buffers:
-            held[name] = buffer
+        for module, name, buffer, before in buffers:
+            if getattr(module, name, None) is not buffer and not _is_script(module):
+                setattr(module, name, buffer)
             if not buffer.is_meta and not torch.equal(buffer, before):
                 with torch.no_grad():
                     buffer.copy_(before)
+
+
+def _is_script(module: nn.Module) -> bool:
+    """Whether it gives each of its buffers as a new object."""
+    return isinstance(module, torch.jit.ScriptModule)
 
 
 def parameters(model: nn.Module) -> int:

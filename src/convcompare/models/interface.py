@@ -96,7 +96,7 @@ def uncompiled(model: nn.Module) -> nn.Module:
     size of a batch that it is tried with would be compiled.
     """
     while _wraps(model):
-        model = model._orig_mod  # type: ignore[assignment]
+        (model,) = model.children()
     for module in [*model.modules()]:
         if module._compiled_call_impl is not None:
             module._compiled_call_impl = None
