@@ -190,7 +190,7 @@ BAD = [
     (["net.py:Net"], 2, "there is no file `net.py`", "this folder"),
     (["no.such:Net"], 2, "module `no.such` cannot be imported", ""),
     (["fcn", "--dataset", "folder:nowhere"], 3, "nowhere", ""),
-    (["fcn", "--store", "/proc/none"], 4, "/proc/none", "--store"),
+    (["fcn", "--store", "/proc/none"], 4, "/proc/none", "another place"),
 ]
 
 

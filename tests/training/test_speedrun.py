@@ -233,6 +233,7 @@ def test_views_equal_a_plain_reference(allowed: Any) -> None:
     job = trainer(data, epochs=1)
     list(job)
     images = torch.cat([x for x, _ in job.test_batches.in_order(40)])
+    job.model.eval()
     with torch.no_grad():
         plain = job.model(images)
         padded = F.pad(images, (1, 1, 1, 1), "reflect")

@@ -101,13 +101,18 @@ class Trainer:
             yield self._next_epoch()
 
     def finish(self) -> Tensor:
-        """Put the network as the epoch that counts left it; its test logits, (n, classes)."""
+        """Put the network as the epoch that counts left it, in evaluation mode.
+
+        Returns:
+            Its test logits, float32 (n, classes).
+        """
         if self.best:
             weights = {name: tensor for name, tensor in self.best.items() if name not in BEST}
             self.model.load_state_dict(weights)
             self.test_logits = self.best["test_logits"]
         if not len(self.test_logits):  # nothing was left to train
             self.test_logits = self.evaluate(self.test_batches)
+        self.model.eval()
         return self.test_logits
 
     def evaluate(self, batches: Batches, averaged: bool = False) -> Tensor:
