@@ -72,7 +72,7 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	$(STUDY) residual-blocks --epochs 1
 	for name in depth-003 depth-004 residual-blocks-004; do \
 	    $(STUDY) $$name --seeds 3 --epochs 2 || exit; done
-	$(STUDY) cifar10-004 --epochs 1
+	$(STUDY) cifar10-004 --seeds 3 --epochs 1
 	for name in mnist cifar10 kernel-size depth custom-layers kernel-size-003 \
 	    kernel-size-004 custom-layers-004 custom-layers-mnist-004; do \
 	    $(STUDY) $$name --seeds 3 || exit; done
