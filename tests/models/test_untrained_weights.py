@@ -162,6 +162,7 @@ def test_weights_that_are_not_trained_are_found(
     found = {one.name: one.detail for one in network(name).description.found}
     assert found.get("unregistered weights") == UNREGISTERED.get(name)
     assert found.get("untrained weights") == UNTRAINED.get(name)
+    assert found.get("frozen weights") == ("72" if name == "Frozen" else None)
 
 
 def test_the_number_is_that_of_the_weights_that_training_leaves_alone(

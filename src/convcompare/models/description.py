@@ -115,9 +115,13 @@ def _in_training(network: Construction, model: nn.Module) -> tuple[Found, ...]:
             f"{quote(network.spec)} cannot be copied, as measuring it takes: {reason(error)}",
             "keep locks, files and generators out of its modules",
         ) from error
+    frozen = inspection.frozen_parameters(model) if network.freeze is None else 0
     try:
-        return weights_left_alone(
-            replica, network.shape, lambda out: _check_output(network, out, " in training mode")
+        return (
+            *([Found("frozen weights", f"{frozen:,}")] if frozen else []),
+            *weights_left_alone(
+                replica, network.shape, lambda out: _check_output(network, out, " in training mode")
+            ),
         )
     except ModelError:
         raise

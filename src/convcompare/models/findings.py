@@ -62,6 +62,11 @@ KINDS: Mapping[str, Kind] = {
         "remove them if nothing uses them; otherwise look for `detach`, `.data`, numpy or "
         "`torch.no_grad` in the forward pass",
     ),
+    "frozen weights": Kind(
+        "has frozen weights: they are not counted as parameters",
+        "leave `requires_grad` as it is to train them",
+        marks=False,
+    ),
     "unseeded draws": Kind(
         "draws random numbers that no seed controls, so its runs cannot be repeated",
         "draw from torch's, numpy's or Python's global generator",

@@ -51,6 +51,11 @@ def parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
+def frozen_parameters(model: nn.Module) -> int:
+    """Elements of the parameters that are frozen."""
+    return sum(p.numel() for p in model.parameters() if not p.requires_grad)
+
+
 def count_macs(model: nn.Module, images: Tensor, all_alike: bool = False) -> tuple[Tally, Any]:
     """Multiply-accumulates of a pass of one image, and the output for all images (n, c, h, w).
 
