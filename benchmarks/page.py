@@ -46,20 +46,42 @@ SECTIONS: Mapping[str, Callable[[Any, str], str]] = {
 
 
 def write_page(results: Mapping[str, Part], path: Path) -> None:
-    """The summary by kind of processor, then a heading a part with its newest figures folded."""
+    """The summary by kind of processor, then a heading a part with its figures folded: the newest,
+    and the tables of other kinds of processor.
+    """
     parts = [INTRODUCTION, page_summary.table(results, KINDS)]
     for name, section in SECTIONS.items():
         if name not in results:
             continue
         by_kind = results[name]
-        kind = max(by_kind, key=lambda one: by_kind[one]["date"])
-        part = by_kind[kind]
-        measured = part["measured"]
-        if name == "ceiling":
-            measured = measured, results["steps"][kind]["measured"]
-        where = f"{part['processor']} ({kind}), torch {part['torch']}, {part['date']}"
-        parts.append(_folded(section(measured, where)))
+        newest, *others = sorted(by_kind, key=lambda one: by_kind[one]["date"], reverse=True)
+        tables = [_tables(_written(results, name, section, kind)) for kind in others]
+        shown = [
+            f"\n{_where(kind, by_kind[kind])}:\n\n{table}"
+            for kind, table in zip(others, tables, strict=True)
+            if table
+        ]
+        parts.append(_folded("\n".join([_written(results, name, section, newest), *shown])))
     path.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _written(
+    results: Mapping[str, Part], name: str, section: Callable[[Any, str], str], kind: str
+) -> str:
+    """The section of a part with the figures of one kind of processor."""
+    part = results[name][kind]
+    measured = part["measured"]
+    if name == "ceiling":
+        measured = measured, results["steps"][kind]["measured"]
+    return section(measured, _where(kind, part))
+
+
+def _where(kind: str, part: Mapping[str, Any]) -> str:
+    return f"{part['processor']} ({kind}), torch {part['torch']}, {part['date']}"
+
+
+def _tables(section: str) -> str:
+    return "\n".join(line for line in section.splitlines() if line.startswith("|"))
 
 
 def _folded(section: str) -> str:

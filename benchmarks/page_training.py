@@ -51,11 +51,13 @@ Lightning. Install Lightning, Keras and JAX with the extra `bench`; missing ones
 
 wide: `{WIDE}`.
 
-On this processor, which has no AMX, convolutional networks miss the target against the tutorial
-loop, and all but `simple` the one against Lightning; [the limit](#limit-set-by-the-arithmetic)
-shows what is possible. `fcn` is a fifth faster with Keras on JAX, which compiles the whole step: in
-so small a network the remaining time is torch's overhead between operators. `torch.compile` does
-not remove it: on the processor without AVX-512 compiled steps of `fcn` took 1.14 to 1.24 times the
+On these processors, which have no AMX, convolutional networks miss the target against the tutorial
+loop, and the one against Lightning too, but for `simple` with AVX-512 BF16;
+[the limit](#limit-set-by-the-arithmetic) shows what is possible. With AVX2 alone the arithmetic is
+in fp32 on every side, and the larger the network, the less is left to win. `fcn` is a fifth
+(AVX-512 BF16) to a quarter (AVX2) faster with Keras on JAX, which compiles the whole step: in so
+small a network the remaining time is torch's overhead between operators. `torch.compile` does not
+remove it: on the processor without AVX-512 compiled steps of `fcn` took 1.14 to 1.24 times the
 processor time of plain ones (one thread, three turns, beside other programs;
 `convcompare train fcn --dataset mnist --epochs 500 --threads 1` prints the ratio).
 """
