@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -147,8 +148,8 @@ def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (_silent, "it does not answer"),
-        (_slow, "has not answered for 1.5 seconds"),
+        (_silent, "it does not answer|has not answered for"),  # the latter on a busy machine
+        (_slow, r"has not answered for 1\.5 seconds"),
         (_other, "the answer is not from an MLflow server"),
     ],
 )
@@ -165,7 +166,7 @@ def test_an_mlflow_server_that_does_not_answer_is_given_up_in_one_line(
     environment = dict(os.environ)
     result = run("runs", "export", "--to", "mlflow", "--out", serve(answer))
     assert result.code == 4
-    assert said in result.err
+    assert re.search(said, result.err)
     assert len(result.err.splitlines()) == 2, "the error and its hint"
     assert dict(os.environ) == environment
 
