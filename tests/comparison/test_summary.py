@@ -168,9 +168,10 @@ def test_runs_at_chance_level_are_in_no_contrast() -> None:
         (0.0166, 0.4, 24.1, ("0.4", ", 0.02 to 24.1")),
         (0.27, 0.6, 2.1, ("0.60", ", 0.27 to 2.10")),
         (27.2, 46.0, 80.4, ("46", ", 27 to 80")),
+        (8e-8, 3.6e-7, 1.6e-6, ("4e-07", ", 8e-08 to 2e-06")),
     ],
 )
-def test_no_end_of_a_ratio_is_shown_as_zero(
+def test_no_ratio_and_no_end_of_it_is_shown_as_zero(
     low: float, value: float, high: float, shown: tuple[str, str]
 ) -> None:
     assert estimate_words.number(estimates.Estimate(value, low, high, 3, "ratio")) == shown

@@ -37,10 +37,8 @@ def number(ratio: Estimate) -> tuple[str, str]:
     sides = ratio.value - low, high - ratio.value
     if max(sides) > LOPSIDED * min(sides):
         places = formatting.decimals(min(sides))
-        least = f"{low:.{places}f}"
-        if not float(least):  # a ratio is above zero
-            least = f"{low:.1g}"
-        return f"{ratio.value:.{places}f}", f", {least} to {high:.{places}f}"
+        value, least, most = (_above_zero(one, places) for one in (ratio.value, low, high))
+        return value, f", {least} to {most}"
     return formatting.plus_minus(ratio.value, max(sides)), ""
 
 
@@ -65,3 +63,9 @@ def unit_of(size: float, quantity: Quantity) -> str:
 
 def _signed(value: float, places: int) -> str:
     return formatting.minus(f"{value:.{places}f}")
+
+
+def _above_zero(ratio: float, places: int) -> str:
+    """A ratio, with one digit where its decimals would all be zeros: ``0.013``, ``4e-07``."""
+    shown = f"{ratio:.{places}f}"
+    return shown if float(shown) else f"{ratio:.1g}"
