@@ -19,6 +19,7 @@ class Kind:
     marks: bool = True
 
 
+_GLOBAL_GENERATORS = "draw from torch's, numpy's or Python's global generator"
 KINDS: Mapping[str, Kind] = {
     "same weights": Kind(
         "has the same initial weights under every seed, so its seeds are not repetitions",
@@ -26,7 +27,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "unseeded weights": Kind(
         "has initial weights that no seed controls, so its runs cannot be repeated",
-        "draw from torch's, numpy's or Python's global generator",
+        _GLOBAL_GENERATORS,
     ),
     "probabilities": Kind(
         "returns probabilities, but cross-entropy expects logits",
@@ -69,7 +70,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "unseeded draws": Kind(
         "draws random numbers that no seed controls, so its runs cannot be repeated",
-        "draw from torch's, numpy's or Python's global generator",
+        _GLOBAL_GENERATORS,
     ),
     "compiled": Kind(
         "is compiled by its own code, which is left out",
