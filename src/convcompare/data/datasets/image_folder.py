@@ -160,7 +160,8 @@ def _check_whole(decoded: DecodedImages, names: Sequence[str], root: Path) -> No
         reasons = ", or ".join(sorted(set(broken.values()))[:3])
         raise UnreadableImages(
             f"{several(len(broken), 'file')} cannot be read: {listed(list(broken), _NAMED)}",
-            f"{reasons}: remove or replace it in {quote(root)}, or leave it out by `broken=skip`",
+            f"{reasons}: remove or replace what is broken in {quote(root)}; "
+            "`broken=skip` leaves it out",
         )
 
 
