@@ -16,7 +16,7 @@ from convcompare.comparison.pairs import pairs
 from convcompare.comparison.quantity import EPOCH_SECONDS
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.summary import notes, summary
-from convcompare.core import formatting
+from convcompare.core import failures, formatting
 from convcompare.store.run import Run
 from tests.support.runs import FCN, SIMPLE, comparison, hits_of, no_hits, series, shifted, trained
 
@@ -126,6 +126,11 @@ def test_a_network_that_still_learns_is_marked() -> None:
     assert not run_flags.marks(curve(*came_back), 1000, 0.11)
     assert not run_flags.marks(curve(*learning, schedule="cosine"), 1000, 0.11)
     assert not run_flags.marks(curve(*learning[:1]), 1000, 0.11)
+
+
+@pytest.mark.parametrize(("lr", "hint"), [(0.5, "0.05"), (1.0, "0.1"), (1e30, "0.1")])
+def test_the_hint_on_the_learning_rate_leads_to_a_usual_one(lr: float, hint: str) -> None:
+    assert failures.lower_rate(lr) == f"a lower learning rate: `--lr {hint}`"
 
 
 @pytest.mark.parametrize(("accuracy", "chance"), [(0.1135, True), (0.1, True), (0.14, False)])

@@ -217,7 +217,7 @@ class Comparison:
         for label, run in self.failed:
             seed = f"{label} (seed {run.trial.seed})"
             if run.status == "diverged":
-                hint = f"a lower learning rate: `--lr {run.trial.config.lr / 10:g}`"
+                hint = failures.lower_rate(run.trial.config.lr)
                 found.append((f"{seed} diverged and is not ranked: {run.message}", hint))
             else:
                 short = run.message.startswith(failures.WORDS)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convcompare.core import failures
 from convcompare.models.findings import KINDS
 from convcompare.store.run import Run
 
@@ -139,7 +140,7 @@ def _hint_at_chance(run: Run, train_images: int) -> str:
     if 0 < done < FEW_STEPS:
         more = f"more epochs, `--epochs {math.ceil(FEW_STEPS / steps)}`"
         return f"it was trained for {done} steps: {'a larger budget' if config.steps else more}"
-    return f"a lower learning rate: `--lr {config.lr / 10:g}`"
+    return failures.lower_rate(config.lr)
 
 
 def disturbed(run: Run) -> bool:

@@ -14,6 +14,8 @@ WORDS = "out of memory"
 """How the message of such a trial begins."""
 HINT = "a smaller `--batch-size`, fewer `--jobs`, or a machine with more memory"
 SIGKILL = 9
+HIGHEST_RATE = 0.1
+"""The highest learning rate of a hint: that of ResNets with SGD (arXiv:1512.03385)."""
 _SAID = re.compile(
     "DefaultCPUAllocator|can't allocate memory|not enough memory|out of memory|bad_alloc|"
     "ALLOC_FAILED|Cannot allocate memory",
@@ -21,6 +23,11 @@ _SAID = re.compile(
 )
 """By the RuntimeError of torch's allocators and of the libraries below them, and by OSError."""
 _ASKED = re.compile(r"tried to allocate (\d+ bytes|[\d.,]+ ?[KMGT]?i?B)", re.IGNORECASE)
+
+
+def lower_rate(lr: float) -> str:
+    """The hint to train at a tenth of a learning rate, at `HIGHEST_RATE` at most."""
+    return f"a lower learning rate: `--lr {min(lr / 10, HIGHEST_RATE):g}`"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
