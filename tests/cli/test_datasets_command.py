@@ -121,6 +121,12 @@ def test_built_in_sets_are_examined_too(run: Run) -> None:
         (("--out", "sheet.png"), 2, "`--out`"),
         (("folder:photos/cat/0.png",), 3, "is not a folder"),
         (("folder:photos/cat",), 3, "no class folder"),
+        (("folder:photos:size=16:test=0.5",), 2, "`folder:photos:size=16,test=0.5`"),
+        (("folder:photos,size=16",), 2, "`folder:photos:size=16`"),
+        (("photos",), 2, "`folder:photos`"),
+        (("~nobody/photos",), 2, "there is no dataset"),
+        (("x" * 300,), 2, "there is no dataset"),
+        (("folders:photos",), 2, "did you mean `folder`?"),
     ],
 )
 def test_mistakes(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:

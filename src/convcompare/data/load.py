@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
 from convcompare.core.spec import Option, Spec, bind, format_value
 
@@ -40,8 +44,11 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
     prefix, colon, path = spec.name.partition(":")
     if colon and prefix in _PATH_PREFIXES:
         spec, given = Spec(prefix, spec.options), {"path": path}
+    if spec.name not in register.dataset:
+        _refuse_path(spec.name)
     entry = register.dataset[spec.name]
     options = entry.options((*_CONTEXT, *given))
+    _check_path(text, path, options)
     own = "channels" in options
     options = {OPTION.name: OPTION, **options}
     values = bind(spec, options)
@@ -53,6 +60,38 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
         dataset = with_channels(dataset, values[OPTION.name])
     name = dataset.name if given else spec.name  # of the hub, with the commit
     return replace(dataset, name=_canonical(name, options, values))
+
+
+def _refuse_path(name: str) -> None:
+    """Raise UsageError, with the spec to write, if a name is a file or folder, or of no set."""
+    prefix, colon, _ = name.partition(":")
+    right = did_you_mean(prefix, _PATH_PREFIXES) if colon else None
+    if _exists(name):
+        kind = {".npz": "npz", ".parquet": "parquet"}.get(Path(name).suffix, "folder")
+        right = f"{quote(f'{kind}:{name}')} reads your own images"
+    if right:
+        raise UsageError(f"there is no dataset {quote(name)}", right)
+
+
+def _check_path(text: str, path: str, options: Collection[str]) -> None:
+    """Raise UsageError if a path has options in it, as ``folder:birds:size=64:test=0.3`` has."""
+    known = "|".join(options)
+    found = re.search(rf"[:,](?:{known})=", path)
+    if not known or not found or _exists(path):
+        return
+    start = len(text.partition(":")[0]) + 1 + found.start()
+    joined = re.sub(rf":(?=(?:{known})=)", ",", text[start + 1 :])
+    raise UsageError(
+        f"the options of {quote(text)} are not put right",
+        f"one colon before the first, commas between them: {quote(f'{text[:start]}:{joined}')}",
+    )
+
+
+def _exists(path: str) -> bool:
+    """Whether a path leads to something; no text is an error."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        return Path(path).expanduser().exists()
+    return False
 
 
 def _canonical(name: str, options: dict[str, Option], values: dict[str, Any]) -> str:
