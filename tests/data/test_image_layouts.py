@@ -145,6 +145,15 @@ def test_images_beside_their_masks_are_no_classes(root: Path, names: tuple[str, 
     assert load(root, ":splits=none").classes == tuple(sorted(names))
 
 
+def test_masks_among_the_images_of_a_class_are_named(root: Path) -> None:
+    fill(root, ("benign", "malignant"), 5)
+    for name in ("benign/0_mask", "benign/0_mask_1", "malignant/3-Segmentation", "benign/gas_mask"):
+        noise(root / f"{name}.png")
+    (masks,) = (note for note in load(root).warnings if note.kind == "masks")
+    assert masks.names == ("benign/0_mask.png", "benign/0_mask_1.png",
+                           "malignant/3-Segmentation.png")  # fmt: skip
+
+
 def test_masks_to_be_worn_are_a_class(root: Path) -> None:
     for name in ("mask", "no mask"):
         flat(root / name, 5)
@@ -298,6 +307,12 @@ def test_a_table_with_a_column_of_splits(root: Path) -> None:
     assert "not known: `sometimes`" in refused(root)
 
 
+def test_a_column_that_marks_the_test_images_is_named(root: Path) -> None:
+    flat(root, 8)
+    write_table(root / "t.csv", "file,label,is_test", [f"{i},{'ab'[i % 2]},0" for i in range(8)])
+    assert load(root).warnings[0].names == ("is_test",)
+
+
 def test_what_a_table_lacks_is_counted(root: Path) -> None:
     flat(root, 8)
     rows = [f"/kaggle/input/{i}.png,{'ab'[i % 2]}" for i in range(1, 7)]
@@ -324,6 +339,42 @@ def test_the_column_of_classes_may_be_named(root: Path) -> None:
     write_table(root / "t.csv", "file,weather", [f"{i},{'ab'[i % 2]}" for i in range(6)])
     assert "no class folder" in refused(root)
     assert load(root, ":label=weather").classes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("heading", "options", "said"),
+    [
+        ("id,weather,size", "", "no column of classes among `id`, `weather`, `size`"),
+        ("0.png,a,3", "", "no column of files among `0.png`, `a`, `3`"),
+        ("id,label,size", ":label=wether", "no column `wether` among `id`, `label`, `size`"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["images", "train"])
+def test_a_table_that_is_not_understood_is_named(
+    root: Path, folder: str, heading: str, options: str, said: str
+) -> None:
+    flat(root / folder, 6)
+    write_table(root / "t.csv", heading, [f"{i}.png,{'ab'[i % 2]},3" for i in range(6)])
+    assert f"`t.csv` was not read: {said}" in refused(root, options)
+
+
+def test_a_column_that_no_table_has_is_refused_beside_class_folders(root: Path) -> None:
+    fill(root)
+    assert "no table" in refused(root, ":label=species")
+
+
+def test_names_in_a_table_may_differ_in_case(root: Path) -> None:
+    flat(root, 6)
+    write_table(root / "t.csv", "file,label", [f"{i}.PNG,{'ab'[i % 2]}" for i in range(6)])
+    assert load(root).classes == ("a", "b")
+
+
+def test_a_folder_of_images_beside_one_of_boxes_is_no_class(root: Path) -> None:
+    """As for detection: train/images beside train/labels with a text per image."""
+    flat(root / "train" / "images", 6)
+    (root / "train" / "labels").mkdir()
+    (root / "train" / "labels" / "0.txt").write_text("0 0.5 0.5 0.1 0.1")
+    assert "only one class folder with images: `images`" in refused(root)
 
 
 def test_a_table_over_folders_that_are_parts(root: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote
@@ -16,9 +17,18 @@ from .split_names import says_nothing, splits_among
 ClassFolders = dict[str, list[Path]]
 """The images of each class, by its name in composed Unicode."""
 
+
+class NoClassFolders(DataError):
+    """The images lie in no folders of classes; a table might name their classes."""
+
+
 _LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
+_OR_TABLE = f"{_LAYOUT}, or add a table labels.csv with columns file and label"
 _NAMED = 5
 _MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
+_MASK_OF = re.compile(
+    rf"(.+?)[ _.-]+(?:{'|'.join(sorted(_MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE
+)
 _AS_CLASSES = "`splits=none` reads each as a class"
 
 
@@ -72,6 +82,10 @@ def read_classes(
     if deeper:
         text = f"{several(len(deeper), 'folder')} below class folders, of the class above them"
         notes.append(DataNote("deeper", text, deeper, serious=False))
+    masks = tuple(walk.shown(path) for paths in found.values() for path in _masks_among(paths))
+    if masks:
+        text = f"{several(len(masks), 'image')} named as masks of others, used as images"
+        notes.append(DataNote("masks", text, masks, "move masks out of the folder"))
     loose = tuple(map(walk.shown, walk.loose(folder)))
     if loose and found:
         text = f"{several(len(loose), 'image')} outside of the class folders, not used"
@@ -85,14 +99,16 @@ def check_classes(walk: FolderWalk, folder: Path, classes: ClassFolders) -> None
     if not classes:
         loose = walk.loose(folder)
         flat = f": its {several(len(loose), 'image')} have no class" if loose else ""
-        raise DataError(
+        raise NoClassFolders(
             f"there is no class folder in {where}{flat}",
-            f"{_LAYOUT}, or add a table labels.csv with columns file and label",
+            _OR_TABLE,
         )
-    if len(classes) == 1:
-        name = quote(next(iter(classes)))
-        raise DataError(f"{where} has only one class folder: {name}", _LAYOUT)
     empty = [name for name, files in classes.items() if not files]
+    filled = [name for name in classes if name not in empty]
+    if len(classes) == 1 or (len(filled) == 1 and says_nothing(filled[0])):
+        images = " with images" if len(classes) > 1 else ""
+        name = quote((filled or empty)[0])
+        raise NoClassFolders(f"{where} has only one class folder{images}: {name}", _OR_TABLE)
     if len(empty) == 1:
         raise DataError(
             f"class {quote(empty[0])} in {where} has no images",
@@ -145,6 +161,13 @@ def _check_not_splits(walk: FolderWalk, folder: Path) -> None:
         "their names are not known",
         f"rename them to train and test; {_AS_CLASSES}",
     )
+
+
+def _masks_among(paths: Sequence[Path]) -> list[Path]:
+    """Those whose names are that of another with a word for a mask, as ``7_mask`` beside ``7``."""
+    stems = {(path.parent, path.stem) for path in paths}
+    named = ((path, _MASK_OF.fullmatch(path.stem)) for path in paths)
+    return [path for path, match in named if match and (path.parent, match[1]) in stems]
 
 
 def _check_not_masks(folder: Path, found: ClassFolders) -> None:

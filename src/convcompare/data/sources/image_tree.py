@@ -9,8 +9,16 @@ from typing import Literal
 from convcompare.core.errors import DataError, quote
 
 from ..data_notes import DataNote
-from .class_folders import ClassFolders, check_classes, different_classes, read_classes, unwrapped
+from .class_folders import (
+    ClassFolders,
+    NoClassFolders,
+    check_classes,
+    different_classes,
+    read_classes,
+    unwrapped,
+)
 from .image_walk import FolderWalk, natural_order
+from .label_table import LabelTable, unread_words
 from .labelled_tree import labelled_tree, table_knows_better
 from .split_folders import Role, read_roles
 
@@ -51,11 +59,15 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
     layout = "write folder:PATH with a folder of class folders"
     try:
         root = Path(text).expanduser()
-        if not text or not root.exists():
+        if not text:
+            raise DataError("no folder given", layout)
+        if not root.exists():
             raise DataError(f"there is no folder {quote(text)}", layout)
         if not root.is_dir():
             packed = root.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz")
-            hint = "unpack it, and write folder:PATH with the folder" if packed else layout
+            hint = f"{quote(f'folder:{root.parent}')} reads the folder that it lies in"
+            if packed:
+                hint = "unpack it, and write folder:PATH with the folder"
             raise DataError(f"{quote(text)} is not a folder", hint)
         return _read(root, splits, label)
     except OSError as error:
@@ -78,11 +90,31 @@ def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
         left = [note for note in walk.notes() if note.serious or note.kind == "other-files"]
         hints = [note.hint for note in left if note.hint]
         raise DataError("; ".join([where, *(note.line() for note in left)]), (*hints, LAYOUT)[0])
+    try:
+        return _understood(walk, top, tables, splits, label)
+    except NoClassFolders as error:
+        above = [path for path in (*top.parents, top) if path.is_relative_to(root)]
+        unread = unread_words((*above, *walk.folders(top)), label)
+        if not unread:
+            raise
+        hint = "name its columns file and label, or the latter by folder:PATH:label=COLUMN"
+        raise DataError(f"{error.message}; {unread}", hint) from error
+
+
+def _understood(
+    walk: FolderWalk, top: Path, tables: list[LabelTable], splits: SplitNames, label: str
+) -> ImageTree:
+    """The images in `top` by its folders or `tables`."""
     if splits == "none":
         roles, tables = [], []
     else:
         roles = read_roles(walk, top, label, labelled=bool(tables))
     tables += [table for role in roles for table in role.tables]
+    if label and not tables and splits != "none":
+        raise NoClassFolders(
+            f"no table in {quote(walk.root)} has a column {quote(label)} beside one of files",
+            "`label=` names a column of a table; class folders need none",
+        )
     in_folders = any(role.has_classes for role in roles if role.kind == "train")
     if tables and not in_folders and (roles or table_knows_better(walk, top, tables)):
         found = labelled_tree(walk, top, tables, roles)
@@ -95,7 +127,7 @@ def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
             notes.append(DataNote("unread-tables", text, names, serious=False))
     names = tuple(sorted(train, key=natural_order))
     return ImageTree(
-        root=root,
+        root=walk.root,
         classes=names,
         train=tuple(tuple(train[name]) for name in names),
         test=None if test is None else tuple(tuple(test[name]) for name in names),

@@ -46,6 +46,7 @@ class LabelTable:
     """A table that has a column of files and one of classes.
 
     ``split`` is the split that its own name speaks of, as ``train.csv`` does, or None.
+    ``unread_splits`` are columns of another form that speak of splits, as ``is_test``.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class LabelTable:
     label_column: str
     split_column: str | None
     split: SplitKind | None
+    unread_splits: tuple[str, ...]
 
     def rows(self, split_of_all: SplitKind | None = None) -> list[LabelRow]:
         """All rows that name a file, of the split given or that of their column.
@@ -94,27 +96,56 @@ def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
     `label_column` names the column of the classes where its name is not a usual one. Samples of a
     submission, whose classes are invented, are left out.
     """
-    found = []
-    for path in sorted(folder.iterdir()):
-        hidden = path.name.startswith(".") or "submission" in path.name.lower()
-        if path.suffix.lower() in _ENDINGS and not hidden and path.is_file():
-            table = _table(path, label_column)
-            found += [table] if table else []
-    return found
+    tables = (_table(path, label_column) for path in _table_files(folder))
+    return [table for table in tables if table]
+
+
+def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
+    """Why the first table in `folders` that names no files and classes is not read; or empty."""
+    for path in (path for folder in folders for path in _table_files(folder)):
+        if _table(path, label_column) is None:
+            wanted = quote(label_column) if label_column else "of classes"
+            lacking = f"no column {wanted}" if _first(_names(path), _FILE) else "no column of files"
+            columns = f" among {listed([*_names(path)], 5)}" if _names(path) else ""
+            return f"{quote(path.name)} was not read: {lacking}{columns}"
+    return ""
+
+
+def _table_files(folder: Path) -> list[Path]:
+    """The files in a folder that may be tables of labels."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in _ENDINGS
+        and not (path.name.startswith(".") or "submission" in path.name.lower())
+        and path.is_file()
+    ]
+
+
+def _names(path: Path) -> dict[str, str]:
+    """The plain name of each column of a table."""
+    return {column: _plain(column) for column in _columns(path)}
 
 
 def _table(path: Path, label_column: str) -> LabelTable | None:
-    columns = _columns(path)
-    names = {column: _plain(column) for column in columns}
+    names = _names(path)
     file = _first(names, _FILE) or next(
         (column for column, name in names.items() if name.endswith("filename")), None
     )
-    label = label_column if label_column in columns else None
+    label = label_column if label_column in names else None
     label = label or (None if label_column else _first(names, _LABEL))
     if file is None or label is None or file == label:
         return None
     words = split_words(path.stem)
-    return LabelTable(path, file, label, _first(names, _SPLIT), words[0] if words else None)
+    unread = [name for name in names if name not in (file, label) and _is_flag(name)]
+    split = _first(names, _SPLIT)
+    return LabelTable(path, file, label, split, words[0] if words else None, tuple(unread))
+
+
+def _is_flag(column: str) -> bool:
+    """Whether a column says of each image if it is of one split, as ``is_test``."""
+    words = split_words(column)
+    return words is not None and words[1] in ((), ("is",))
 
 
 def _columns(path: Path) -> list[str]:

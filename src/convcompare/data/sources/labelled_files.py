@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,8 @@ class LabelledFiles:
             raise DataError(
                 f"none of the images that {quote(table.path)} names is there"
                 + (f", as {listed(missing, 1)}" if missing else ""),
-                "the paths of the images start at the folder of the table",
+                "the paths of the images start at the folder of the table; "
+                f"there is {quote(os.path.relpath(pool[0], table.path.parent))}",
             )
         name = quote(walk.shown(table.path))
         for kind, names, noun, what in (
@@ -105,16 +107,18 @@ class LabelledFiles:
 
 
 class _Index:
-    """Images by their path from the root, by their name, and by that without its ending."""
+    """Images by their path from the root, by their name, that without its ending or in any case."""
 
     def __init__(self, walk: FolderWalk, pool: Sequence[Path]) -> None:
         self._paths: dict[str, list[Path]] = {}
         self._names: dict[str, list[Path]] = {}
         self._stems: dict[str, list[Path]] = {}
+        self._folded: dict[str, list[Path]] = {}
         for path in pool:
             self._paths.setdefault(one_form(walk.shown(path)), []).append(path)
             self._names.setdefault(one_form(path.name), []).append(path)
             self._stems.setdefault(one_form(_stem(path.name)), []).append(path)
+            self._folded.setdefault(one_form(path.name).casefold(), []).append(path)
 
     def find(self, text: str, base: str) -> list[Path]:
         """The images that `text` may mean, seen from the folder `base`."""
@@ -127,6 +131,7 @@ class _Index:
             or self._ending(written)
             or self._names.get(name)
             or self._stems.get(name)
+            or self._folded.get(name.casefold())
             or []
         )
 

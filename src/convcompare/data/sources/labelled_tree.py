@@ -59,6 +59,11 @@ def labelled_tree(
     kind: SplitKind = "test" if "test" in found else "val"
     test = found.get(kind)
     notes = [DataNote("layout", f"classes from {words}", serious=False), *files.notes]
+    notes += [
+        DataNote("unused", f"columns of {quote(walk.shown(table.path))} that are not read",
+                 table.unread_splits, "a column `split` with the values train and test is")
+        for table in tables if table.unread_splits
+    ]  # fmt: skip
     notes += _left_out(walk, files, top, roles, kind if test else None)
     _check(words, train, test)
     return LabelledTree(

@@ -9,7 +9,7 @@ from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .class_folders import unwrapped
+from .class_folders import NoClassFolders, unwrapped
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable
 from .split_names import KNOWN, SplitKind, splits_among
@@ -118,7 +118,7 @@ def _check(top: Path, known: list[Role], others: list[Role]) -> None:
     if not train[0].has_classes:
         if train[0].labelled:
             return
-        raise DataError(
+        raise NoClassFolders(
             f"{quote(train[0].folder.name)} in {where} is a split by its name, but it has no class "
             "folders, and no table names the classes",
             f"train/CLASS/IMAGE, or a train.csv with columns file and label; {ESCAPE}",
