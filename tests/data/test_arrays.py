@@ -64,13 +64,30 @@ def test_labels_are_classes_in_their_order() -> None:
         (lambda x, y: (x, np.where(np.arange(90) < 60, y, 0)), "has no test image"),
         (lambda x, y: (x, np.zeros(90, int)), "there is only one class"),
         (lambda x, y: (x * np.nan, y), "not numbers"),
-        (lambda x, y: (x, y + 0.5), "of type"),
+        (lambda x, y: (x, y + 0.5), "not whole numbers, as 0.5"),
+        (lambda x, y: (x, np.where(y == 1, np.nan, y)), "not whole numbers, as nan"),
+        (lambda x, y: (x[:, :3, :3], y), "channels may be first or last"),
+        (lambda x, y: (x[:, :0], y), "there are no training images"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(change: Any, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         made(*change(X, Y))
     assert caught.value.hint
+
+
+def test_splits_that_were_scaled_apart_are_named() -> None:
+    """Each split alone has a usual range; together one is black, or half as wide."""
+    for change in (lambda x: x / 255, lambda x: x / 255 * 2, lambda x: x // 16):
+        parts = (X[:60] * 1.0, Y[:60], change(X[60:]), Y[60:])
+        assert "ranges" in {note.kind for note in dataset_of(LabelledArrays(*parts), "a", "").notes}
+
+
+def test_channels_are_the_axis_that_leaves_squares() -> None:
+    small = X[:, :4, :4]
+    last, first = made(small, Y), made(small.transpose(0, 3, 1, 2), Y)
+    assert last.sha256 == first.sha256 and (last.channels, last.image_size) == (3, 4)
+    assert made(small[:, :3, :3, :1], Y).image_size == 3
 
 
 def test_the_range_of_pixels_is_said() -> None:

@@ -165,8 +165,16 @@ def test_broken_images_may_be_left_out(root: Path) -> None:
     )
     for path in (root / "dog").glob("?.png"):
         path.write_bytes(b"")
-    with pytest.raises(DataError, match="class `dog`"):
+    with pytest.raises(DataError, match="class `dog`") as caught:
         load(root, ":broken=skip")
+    assert "an empty file" in caught.value.hint
+
+
+def test_images_of_which_the_middle_square_is_less_than_half(root: Path) -> None:
+    fill(root, count=5)
+    noise(root / "cat" / "spectrogram.png", (16, 33, 3))
+    noise(root / "cat" / "photograph.png", (16, 32, 3))
+    assert note(load(root), "cut-off").names == ("cat/spectrogram.png",)
 
 
 # --- copies, constants, gaps ---------------------------------------------------------------------
@@ -223,6 +231,16 @@ def test_nearly_empty_classes_and_darkness() -> None:
     assert found["few"].names == ("b (3)", "c (1)")
     assert found["imbalance"].names == ("a", "c")
     assert "above 15 of 255" in found["dark"].text
+
+
+def test_classes_in_several_spellings_or_without_a_name_are_named() -> None:
+    names = ("Cat", "cat ", "7", "007", "7.0", "A", "a", "big_cat", "Big cat", "NaN", "none", "1-2")
+    images = np.random.default_rng(0).integers(0, 256, (len(names), 1, 4, 4), np.uint8)
+    split = Split(images, np.arange(len(names)))
+    found = {one.kind: one for one in examine((split, split), names, (names, names))}
+    assert found["spellings"].names == ("Cat = cat ", "7 = 007 = 7.0", "big_cat = Big cat")
+    assert found["spellings"].serious
+    assert found["no-class"].names == ("NaN",)
 
 
 def test_notes_go_to_text_and_back() -> None:

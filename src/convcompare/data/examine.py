@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -16,6 +18,10 @@ FEW = 5
 """Training images of a class that is called nearly empty."""
 _DARK = 64
 """Largest value of pixels below which a data set is called dark."""
+_NARROW = 0.55
+"""Share of the other split's range of pixels below which a split is thought to be scaled apart."""
+_NO_CLASS = {"nan", "na", "n/a", "<na>", "null", "#n/a"}
+"""What programs write in place of a class that is not known, in small letters."""
 
 
 def examine(
@@ -37,7 +43,9 @@ def examine(
         *_copies(splits, digests, names),
         *_constant(flat, names),
         *_dark(splits),
+        *_ranges(splits),
         *_few(splits, classes),
+        *_names(classes),
     ]
 
 
@@ -127,6 +135,17 @@ def _dark(splits: tuple[Split, Split]) -> list[DataNote]:
     return [DataNote("dark", text, hint=hint)]
 
 
+def _ranges(splits: tuple[Split, Split]) -> list[DataNote]:
+    """Splits of different scales, as 0 to 1 beside 0 to 255: one of them was converted alone."""
+    ends = [(int(split.images.min()), int(split.images.max())) for split in splits]
+    widths = sorted(high - low for low, high in ends)
+    if widths[0] >= _NARROW * widths[1]:
+        return []
+    train, test = (f"{low} to {high}" for low, high in ends)
+    text = f"training pixels go from {train}, and test pixels from {test} of 255"
+    return [DataNote("ranges", text, hint="were both splits converted alike?")]
+
+
 def _few(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
     counts = np.bincount(splits[0].labels, minlength=len(classes))
     few = tuple(f"{classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < FEW).tolist())
@@ -142,3 +161,28 @@ def _few(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
         )
         found.append(DataNote("imbalance", text, (high, low), serious=False))
     return found
+
+
+def _names(classes: Sequence[str]) -> list[DataNote]:
+    """Classes that are one in two spellings, as ``Cat`` and ``cat``, and such as mean none."""
+    spellings: dict[str | float, list[str]] = {}
+    for name in classes:
+        spellings.setdefault(_meaning(name), []).append(name)
+    alike = tuple(" = ".join(names) for names in spellings.values() if len(names) > 1)
+    blank = tuple(name for name in classes if name.strip().lower() in _NO_CLASS)
+    found = []
+    if alike:
+        text = f"{several(len(alike), 'class name')} in several spellings, each a class of its own"
+        found.append(DataNote("spellings", text, alike, "write them alike if they are one class"))
+    if blank:
+        text = "a class is named as if it were missing"
+        found.append(DataNote("no-class", text, blank, "leave out these images if it is"))
+    return found
+
+
+def _meaning(name: str) -> str | float:
+    """What all spellings of a name have in common: its value, or its words in small letters."""
+    with suppress(ValueError):
+        return float(name)
+    words = " ".join(re.split(r"[\s_]+", name.strip()))
+    return words if len(words) == 1 else words.casefold()  # letters: A is not a

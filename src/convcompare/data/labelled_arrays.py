@@ -87,24 +87,38 @@ def _nchw(images: Array, split: str) -> Array:
         )
     if images.ndim == 3:
         images = images[:, None]
-    elif images.ndim == 4 and images.shape[1] > _LARGEST_CHANNELS >= images.shape[3]:
-        images = images.transpose(0, 3, 1, 2)
-    elif images.ndim != 4 or images.shape[1] > _LARGEST_CHANNELS:
+    if images.ndim != 4 or min(images.shape[1], images.shape[3]) > _LARGEST_CHANNELS:
         raise DataError(
             f"the {split} images have the shape {images.shape}",
             "(n, height, width), (n, height, width, channels) or (n, channels, height, width)",
         )
+    if not images.size:
+        raise DataError(f"there are no {split} images", "at least one per class")
+    if images.shape[1:] == (3, 3, 3):
+        raise DataError(
+            f"the {split} images have the shape {images.shape}: channels may be first or last",
+            "enlarge the images to 4×4 pixels or more",
+        )
+    images = np.moveaxis(images, _channel_axis(images.shape), 1)
     if images.shape[1] not in (1, 3):
         raise DataError(
             f"the {split} images have {images.shape[1]} channels",
             "1 or 3: remove the channel for transparency",
         )
-    if images.shape[2] != images.shape[3] or not images.size:
+    if images.shape[2] != images.shape[3]:
         raise DataError(
             f"the {split} images are {_shape(images)}, not square",
-            "cut or pad them to squares of at least one pixel",
+            "cut or pad them to squares",
         )
     return images
+
+
+def _channel_axis(shape: tuple[int, ...]) -> int:
+    """1 or 3: that which leaves squares of 1 or 3 channels, or else the short one."""
+    for axis, sides in ((1, shape[2:]), (3, shape[1:3])):
+        if shape[axis] in (1, 3) and len(set(sides)) == 1:
+            return axis
+    return 3 if shape[1] > _LARGEST_CHANNELS >= shape[3] else 1
 
 
 def _bytes(train: Array, test: Array) -> tuple[tuple[Images, Images], list[DataNote]]:
@@ -176,6 +190,12 @@ def _flat(labels: Array, images: int, split: str) -> Array:
         return labels.astype(np.int64)
     if labels.dtype.kind == "S":
         return np.char.decode(labels, "utf-8")
+    if labels.dtype.kind == "f":
+        wrong = labels[labels != np.rint(labels)][0]
+        raise DataError(
+            f"some {split} labels are not whole numbers, as {wrong:g}",
+            "whole numbers or texts, one per image",
+        )
     if labels.dtype.kind != "U":
         raise DataError(
             f"the {split} labels are of type {labels.dtype}",

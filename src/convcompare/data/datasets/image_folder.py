@@ -25,7 +25,7 @@ from ..sources.file_notes import file_notes
 from ..sources.image_decode import DecodedImages, decode_images
 from ..sources.image_tree import Files, ImageTree, SplitNames, read_tree
 
-_VERSION = "3"
+_VERSION = "4"
 """Goes into the key of cached images; changes when decoding or its notes do."""
 _NAMED = 10
 """How many broken files an error names."""
@@ -96,7 +96,7 @@ def _hold_out(tree: ImageTree, share: float, seed: int) -> tuple[Files, Files]:
         verb = "has one image" if len(single) == 1 else "have one image each"
         raise DataError(
             f"{noun} {listed(single, _NAMED)} in {quote(tree.root)} {verb}, too few for two splits",
-            f"add images to {'it' if len(single) == 1 else 'them'}, or remove the folder",
+            "two images or more per class, or a test split of its own",
         )
     for files in tree.train:
         chosen = set(drawn_for_test(len(files), share, seed).tolist())
@@ -127,7 +127,7 @@ def _decoded(
         _check_whole(decoded, names, tree.root)
     splits, split_names = _as_splits(decoded, parts, names)
     classes = _shown(tree.classes)
-    _check_filled(splits, classes, tree.root)
+    _check_filled(splits, classes, tree.root, decoded)
     notes = (*examine(splits, classes, split_names), *file_notes(decoded, names, size))
     with contextlib.suppress(StoreError):  # without a cache it only takes longer the next time
         make_folder(cached.parent)
@@ -157,22 +157,28 @@ def _check_whole(decoded: DecodedImages, names: Sequence[str], root: Path) -> No
         name: one.reason for name, one in zip(names, decoded.facts, strict=True) if one.reason
     }
     if broken:
-        reasons = ", or ".join(sorted(set(broken.values()))[:3])
         raise UnreadableImages(
             f"{several(len(broken), 'file')} cannot be read: {listed(list(broken), _NAMED)}",
-            f"{reasons}: remove or replace what is broken in {quote(root)}; "
+            f"{_reasons(decoded)}: convert, replace or remove what is broken in {quote(root)}; "
             "`broken=skip` leaves it out",
         )
 
 
-def _check_filled(splits: Splits, classes: Sequence[str], root: Path) -> None:
+def _reasons(decoded: DecodedImages) -> str:
+    """Why some files cannot be read: the first three reasons."""
+    return ", or ".join(sorted({one.reason for one in decoded.facts if one.reason})[:3])
+
+
+def _check_filled(
+    splits: Splits, classes: Sequence[str], root: Path, decoded: DecodedImages
+) -> None:
     for split, where in zip(splits, ("train", "test"), strict=True):
         counts = np.bincount(split.labels, minlength=len(classes))
         if not counts.all():
             name = quote(classes[int(counts.argmin())])
             raise DataError(
                 f"class {name} in {quote(root)} has no {where} image that can be read",
-                "add images to it, or remove the folder",
+                f"{_reasons(decoded)}: convert or replace its images, or remove the folder",
             )
 
 

@@ -58,6 +58,8 @@ def _counted(decoded: DecodedImages, names: Sequence[str], size: int) -> list[Da
          "replace them", True),
         ("tiny", lambda one: 2 * min(one.width, one.height) < size,
          f"smaller than half of {size} pixels, enlarged", "a smaller `size`", True),
+        ("cut-off", lambda one: max(one.width, one.height) > 2 * min(one.width, one.height),
+         "of which less than half is used, the middle square", "cut or pad them to squares", True),
         ("deep-colour", lambda one: one.cut_to_8, "of 16 bits per colour, read with their upper 8",
          "", False),
         ("huge", lambda one: one.width * one.height > LARGE,

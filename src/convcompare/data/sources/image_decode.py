@@ -78,7 +78,7 @@ def decode_images(files: Sequence[Path], size: int, channels: int) -> DecodedIma
         try:
             images[index], facts = _decode(files[index], size, channels, scalings)
         except Exception as error:  # Pillow's decoders raise nearly anything on a damaged file
-            return ImageFacts(reason=_reason(error))
+            return ImageFacts(reason=_reason(error, files[index]))
         return facts
 
     with warnings.catch_warnings():
@@ -177,12 +177,12 @@ def on_white(picture: Image) -> Image:
     return picture
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, file: Path) -> str:
     """Why a file cannot be read, without its path."""
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
-        return "no format that Pillow reads"
+        return "no format that Pillow reads" if file.stat().st_size else "an empty file"
     if isinstance(error, Image.DecompressionBombError):
         return "more pixels than Pillow takes"
     if isinstance(error, PermissionError):
