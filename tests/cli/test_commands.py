@@ -183,6 +183,8 @@ BAD = [
     (["fcn", "--recipe", "modrn"], 2, "no recipe `modrn`", "did you mean `modern`?"),
     (["fcn", "--format", "jsn"], 2, "no format `jsn`", "did you mean `json`?"),
     (["fcn", "--seeds", "0"], 2, "invalid value for `--seeds`: `0`", "number of seeds"),
+    (["fcn", "--seed", "-1"], 2, "invalid value for `--seed`", "0"),
+    (["fcn", "--margin", "x"], 2, "invalid value for `--margin`", "a valid"),
     (["fcn", "--seeds", "1,1"], 2, "repeats a seed", "each once"),
     (["fcn", "--set", "epoch=3"], 2, "no setting `epoch`", "did you mean `epochs`?"),
     (["fcn", "fcn"], 2, "same network", "--seeds"),

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from convcompare.core import failures, signals
-from convcompare.core.errors import ConvcompareError, Terminated, TrialError, UsageError
+from convcompare.core.errors import ConvcompareError, Terminated, TrialError, UsageError, quote
 from convcompare.core.version import __version__
 
 from . import streams
@@ -138,6 +138,11 @@ def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
     text = text[:1].lower() + text[1:]
     if meant := remedy(arguments, text):
         return ConvcompareError(text.partition(" (Possible")[0].partition(". Did you")[0], meant)
+    before, mismatch, wanted = text.partition(": Input should be ")
+    if mismatch:  # in the words of pydantic, which leaves out the value
+        faults = getattr(error.__cause__, "errors", list)()
+        given = f": {quote(faults[0]['input'])}" if faults else ""
+        return ConvcompareError(before + given, f"it should be {wanted.partition(', unable')[0]}")
     near = getattr(error, "possibilities", None)
     if near:
         return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")
