@@ -118,12 +118,14 @@ def parse_jobs(text: str | None) -> int | None:
 
 def parse_settings(pairs: list[str] | None, **given: str | None) -> dict[str, str]:
     """The training settings: ``--set name=value`` and the options of their own."""
-    settings = {}
+    settings: dict[str, str] = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise invalid("settings", pair, "write `--set name=value`")
-        settings[name.strip()] = value.strip()
+        own = given.get(name.strip())
+        if settings.setdefault(name.strip(), own or value.strip()) != value.strip():
+            raise invalid("settings", pair, "it is set to another value too: leave out one of them")
     return settings | {name: value for name, value in given.items() if value is not None}
 
 

@@ -140,7 +140,7 @@ def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
         return ConvcompareError(text.partition(" (Possible")[0].partition(". Did you")[0], meant)
     before, mismatch, wanted = text.partition(": Input should be ")
     if mismatch:  # in the words of pydantic, which leaves out the value
-        faults = getattr(error.__cause__, "errors", list)()
+        faults: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
         given = f": {quote(faults[0]['input'])}" if faults else ""
         return ConvcompareError(before + given, f"it should be {wanted.partition(', unable')[0]}")
     near = getattr(error, "possibilities", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from .command_list import COMMANDS
@@ -55,6 +56,17 @@ OPTIONS: Mapping[tuple[str, str], str] = {
 """Options that a command has not."""
 
 
+TRAINING = ("compare", "train", "study")
+"""Commands that take `--set`."""
+
+
+def _settings() -> set[str]:
+    """The settings of a training."""
+    from convcompare.core.config import TrainConfig
+
+    return {field.name for field in dataclasses.fields(TrainConfig)}
+
+
 def habit(arguments: Sequence[str]) -> str | None:
     """What to type instead of two words that mean nothing here; None for others."""
     return BELOW.get(_words(arguments))
@@ -81,6 +93,9 @@ def remedy(arguments: Sequence[str], told: str) -> str | None:
         name = option.partition("=")[0]
         if (first, name) in OPTIONS and name in told:
             return OPTIONS[first, name]
+        setting = name.removeprefix("--").replace("-", "_")
+        if first in TRAINING and f"no such option: {name}" in told and setting in _settings():
+            return f"`--set {setting}=VALUE` sets it"
     if first == "train" and "extra argument" in told:
         return "`convcompare compare MODEL…` trains several networks"
     return None
