@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import itertools
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +20,11 @@ from matplotlib.text import Text
 
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from convcompare.output.plots import limits, terminal
+from convcompare.output.plots import limits, terminal, vector
 from convcompare.output.plots.end_labels import MOST_IN_LEGEND, spread
-from convcompare.output.plots.figure import Drawing, renderer
+from convcompare.output.plots.figure import Drawing, renderer, styled
 from convcompare.output.plots.fonts import MISSING, drawable, installed, visual_order
+from convcompare.output.plots.rendered import render
 from convcompare.output.plots.style import distinct, looks
 from convcompare.output.plots.terminal import forest_range
 from convcompare.output.tables.sorting import sorted_by
@@ -366,6 +368,28 @@ def test_labels_of_a_hundred_classes_keep_what_tells_them_apart(long: bool) -> N
     boxes = [text.get_window_extent(renderer(drawing.figure)) for text in labels]
     assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
     assert all(name in drawing.caption for name in classes)
+
+
+@pytest.mark.parametrize(("count", "kind"), [(10, "svg"), (11, "png")])
+def test_a_matrix_is_drawn_in_lines_where_its_numbers_are_written(count: int, kind: str) -> None:
+    classes = [f"kind {n}" for n in range(count)]
+    with styled():
+        drawing = one(FINE[:3], "confusion-matrix", classes=classes, images=50 * count)
+        upper, right, lower = drawing.figure.axes[:3]
+        found = render(drawing)
+    assert found.kind == kind
+    assert [a.yaxis.get_tick_params()["labelleft"] for a in (upper, right, lower)] == [1, 0, 1]
+    assert [a.xaxis.get_tick_params()["labelbottom"] for a in (upper, right, lower)] == [0, 1, 1]
+    mesh = upper.collections[0] if upper.collections else upper.images[0]
+    shown = np.asarray(mesh.get_array()).reshape(count, count)
+    given = [row for row in drawing.rows if row[0] == FINE[0].label]
+    assert shown.ravel() == pytest.approx([100 * row[4] for row in given])
+    place = upper.transData.transform([(0, 0), (0, count - 1)])
+    assert place[0, 1] > place[1, 1], "the first class is the uppermost"
+    if kind == "svg":  # what is written on a coloured cell keeps its colour on a dark page
+        page = vector.inline(found.file, "x", "", 1, 1)
+        fills = re.findall(r"<text[^>]*?(?:fill:|fill=\")([^;\"]+)[^>]*>\d", page)
+        assert fills and "var(" not in "".join(fills)
 
 
 def test_counts_that_have_no_room_become_shares() -> None:

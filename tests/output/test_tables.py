@@ -152,6 +152,9 @@ def test_counts_and_sizes() -> None:
         (204.92, None, "204.9"),
         (0.10217, None, "0.102"),
         (5.0, 0.0, "5"),
+        (0.0023, 0.00006, "0.0023 ± 0.0001"),
+        (0.0023, 0.00003, "0.0023 ± <0.0001"),
+        (0.00001, 0.00001, "0.00001 ± 0.00001"),
     ],
 )
 def test_an_error_decides_the_digits(value: float, half: float | None, shown: str) -> None:

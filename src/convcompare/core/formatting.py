@@ -126,14 +126,18 @@ def plus_minus(value: float, half: float | None) -> str:
 
     Two digits of the margin where it begins with 10 to 35, else one, as the Particle Data Group
     rounds (doi:10.1103/PhysRevD.110.030001, §5.3); one more where both would round to the same, so
-    that it can be seen whether zero is within. Without a margin ``204.9``, ``8.12``, ``0.102``.
+    that it can be seen whether zero is within. Four decimals at most: ``0.0023 ± <0.0001``.
+    Without a margin ``204.9``, ``8.12``, ``0.102``.
     """
     if half is None or half <= 0 or not math.isfinite(half):
         return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
     places = decimals(half)
     if f"{abs(value):.{places}f}" == f"{half:.{places}f}":
         places += 1
-    return f"{value:,.{places}f} ± {half:,.{places}f}"
+    shown = f"{half:,.{places}f}"
+    if float(shown.replace(",", "")) == 0:
+        shown = f"<{10**-places:.{places}f}"
+    return f"{value:,.{places}f} ± {shown}"
 
 
 def minus(text: str) -> str:

@@ -16,6 +16,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "osD^vPX*<>pd"
 LINES = ("-", "--", ":", "-.")
 HATCHES = ("", "////", "....", "xxxx")
+BLACK, WHITE = "#010101", "#fefefe"
+"""What is written on coloured areas: a dark page changes pure black and white, not these."""
 LONGEST = 24
 """Characters of a name in a figure."""
 

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from convcompare.core import formatting
 from convcompare.core.registry import register
 
-from ..figure import Drawing, outer_labels, panels
-from ..style import distinct, plain
+from ..figure import WIDTH, Drawing, outer_labels, panels
+from ..style import BLACK, WHITE, distinct, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.image import AxesImage
+    from matplotlib.cm import ScalarMappable
 
     from convcompare.comparison.model_runs import ModelRuns
 
@@ -65,16 +65,16 @@ def confused(matrix: Matrix) -> list[tuple[int, int]]:
 def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     from matplotlib.colors import PowerNorm
 
-    figure, axes = panels(len(matrices), 2, _height(source.classes))
+    figure, axes = panels(len(matrices), 2, _height(source.classes), sharex=True, sharey=True)
     in_share = _too_long(_count(value) for m in matrices.values() for value in m.ravel())
     for one, (label, matrix) in zip(axes, matrices.items(), strict=True):
         rows = matrix.sum(axis=1, keepdims=True)
         share = np.divide(matrix, rows, out=np.zeros_like(matrix), where=rows > 0)
-        image = one.imshow(100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
+        cells = _cells(one, 100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
         texts = [_count(value) for value in (100 * share if in_share else matrix).ravel()]
         _finish(one, source, label, texts, share > 0.4)
     outer_labels(axes, min(2, len(axes)), "given class", "true class")
-    _colour_bar(axes, image, "share of the true class (%, root scale)")
+    _colour_bar(axes, cells, "share of the true class (%, root scale)")
     named = "; ".join(_most_confused(source, label, m) for label, m in matrices.items())
     caption = (
         "Test images by their class (rows) and by the class that the model gives them (columns): "
@@ -95,10 +95,11 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     differences = {label: reference - matrix for label, matrix in others}
     limit = max(float(np.abs(d).max()) for d in differences.values()) or 1.0
     in_share = _too_long(_signed(value) for d in differences.values() for value in d.ravel())
-    narrow = [4.8] if len(others) == 1 else []
-    figure, axes = panels(len(others), 2, _height(source.classes), *narrow)
+    width = 4.8 if len(others) == 1 else WIDTH
+    height = _height(source.classes)
+    figure, axes = panels(len(others), 2, height, width, sharex=True, sharey=True)
     for one, (label, difference) in zip(axes, differences.items(), strict=True):
-        image = one.imshow(difference, cmap="PuOr_r", vmin=-limit, vmax=limit)
+        cells = _cells(one, difference, cmap="PuOr_r", vmin=-limit, vmax=limit)
         shown = 100 * difference / _row_sizes(reference) if in_share else difference
         texts = [_signed(value) for value in shown.ravel()]
         _finish(one, source, label, texts, np.abs(difference) > 0.5 * limit)
@@ -106,7 +107,7 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
             one.text(0.5, 0.5, "equal", transform=one.transAxes, ha="center", va="center")
         one.set_title(f"{name}\nminus {source.looks[label].name}")
     outer_labels(axes, min(2, len(axes)), "given class", "true class")
-    _colour_bar(axes, image, "difference (test images)")
+    _colour_bar(axes, cells, "difference (test images)")
     right = "; ".join(
         f"{first} has {np.trace(d):+.1f} right against {label}{'' if d.any() else ' (all equal)'}"
         for label, d in differences.items()
@@ -130,6 +131,15 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     return Drawing("confusion-matrix-difference", figure, caption, columns, rows, alt, key)
 
 
+def _cells(axes: Axes, values: Matrix, **colours: Any) -> ScalarMappable:
+    """A square for each value; where they are too many for numbers, as one picture."""
+    if len(values) > ANNOTATED:
+        return axes.imshow(values, **colours)
+    edges = np.arange(len(values) + 1) - 0.5
+    axes.set(aspect="equal", ylim=(edges[-1], edges[0]))
+    return axes.pcolormesh(edges, edges, values, **colours)
+
+
 def _finish(
     axes: Axes, source: Source, label: str, texts: Sequence[str], bright: npt.NDArray[np.bool_]
 ) -> None:
@@ -149,7 +159,7 @@ def _finish(
     for (row, column), white in np.ndenumerate(bright):
         axes.text(
             column, row, texts[row * len(classes) + column], ha="center", va="center",
-            fontsize=7, color="white" if white else "black", in_layout=False,
+            fontsize=7, color=WHITE if white else BLACK, in_layout=False,
         )  # fmt: skip
 
 
@@ -186,9 +196,9 @@ def _row_sizes(matrix: Matrix) -> Matrix:
     return np.asarray(np.maximum(1.0, matrix.sum(axis=1, keepdims=True)), np.float64)
 
 
-def _colour_bar(axes: Sequence[Axes], image: AxesImage, label: str) -> None:
+def _colour_bar(axes: Sequence[Axes], cells: ScalarMappable, label: str) -> None:
     figure: Any = axes[0].figure
-    bar = figure.colorbar(image, ax=list(axes), shrink=min(1.0, 1.6 / len(axes)), aspect=25)
+    bar = figure.colorbar(cells, ax=list(axes), shrink=min(1.0, 1.6 / len(axes)), aspect=25)
     bar.set_label(label)
     bar.outline.set_visible(False)
 
