@@ -133,6 +133,35 @@ def test_features_are_what_the_layers_put_out() -> None:
     assert record.filters.shape == (4, 1, 3, 3)
 
 
+class ChannelsLast(nn.Module):
+    """A layer on (n, h, w, c), three of whose eight channels are dead, and attention on places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.mlp, self.relu = nn.Conv2d(1, 4, 7, 7), nn.Linear(4, 8), nn.ReLU()
+        self.drop, self.head = nn.Dropout(0.1), nn.Linear(8, 10)
+        self.mlp.bias.data[:3] = -100
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.mlp(self.stem(x).permute(0, 2, 3, 1))).flatten(1, 2)[:, None]
+        weights = self.drop((x @ x.mT).softmax(-1))
+        output: Tensor = self.head((weights @ x).mean((1, 2)))
+        return output
+
+
+def test_channels_that_are_last_are_channels_and_attention_is_no_map() -> None:
+    torch.manual_seed(0)
+    model = ChannelsLast().eval()
+    images = torch.randn(16, 1, 28, 28)
+    found = features(model, images, np.arange(16), 4)
+    maps = model.relu(model.mlp(model.stem(images).permute(0, 2, 3, 1)))
+    assert found.layers == ("relu",)
+    assert found.dead[0] == (maps.amax((0, 1, 2)) == 0).float().mean().item() >= 3 / 8
+    assert found.channel_means == pytest.approx(maps.mean((0, 1, 2)).detach().numpy(), rel=1e-5)
+    assert [*found.stages] == ["relu"]
+    assert found.stages["relu"] == pytest.approx(maps[:4].mean(3).detach().numpy(), abs=1e-2)
+
+
 def test_dead_units_are_counted() -> None:
     model, (images, _) = network(), batch(20)
     with torch.no_grad():

@@ -83,7 +83,7 @@ class _Seen:
 
     def maps(self, name: str, output: Tensor) -> None:
         """The last output of each size, averaged over its channels."""
-        if output.ndim == 4 and output.shape[-1] > 1:
+        if output.ndim == 4 and output.shape[-1] > 1 and not _is_attention(output):
             size = tuple(output.shape[2:])
             self.stages[size] = (name, _half(output[: self.shown].float().mean(1)))
 
@@ -96,6 +96,7 @@ def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
             def note(m: nn.Module, _i: object, output: object, name: str = name) -> None:
                 if isinstance(output, Tensor) and output.ndim in (2, 4) and name:
                     call = seen.call(name)
+                    output = _channels_first(output)
                     seen.maps(call, output)
                     if _is_activation(m):
                         seen.activation(call, output)
@@ -103,6 +104,22 @@ def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
             stack.callback(module.register_forward_hook(note).remove)
         model(images.clone())
     return seen
+
+
+def _channels_first(output: Tensor) -> Tensor:
+    """Outputs (n, h, w, c), as in ConvNeXt and Swin, as (n, c, h, w); all others as they are.
+
+    Images are square, and so are feature maps nearly always: the two equal sides are the places.
+    """
+    if output.ndim == 4 and output.shape[1] == output.shape[2] != output.shape[3]:
+        return output.movedim(-1, 1)
+    return output
+
+
+def _is_attention(output: Tensor) -> bool:
+    """Whether outputs (n, heads, queries, keys) are weights of an attention: rows of sum 1."""
+    sums = output[:1].float().sum(-1)
+    return bool((output[:1] >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all())
 
 
 def _is_activation(module: nn.Module) -> bool:
