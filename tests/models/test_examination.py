@@ -112,6 +112,29 @@ class Views(Base):
         return self.fc(x.view(len(x), -1))
 class Spoils(Base):
     def forward(self, x): return super().forward(x.mul_(2))
+class TrainsWithoutReturn(Base):
+    def train(self, mode=True): super().train(mode)
+class ViewsWithoutReturn(Views):
+    def train(self, mode=True): super().train(mode)
+class SoftmaxWithoutReturn(Softmax):
+    def train(self, mode=True): super().train(mode)
+class RandomWidth(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        width = int(torch.randint(4, 4000, ()))
+        self.more = nn.Sequential(nn.Linear(num_classes, width), nn.Linear(width, num_classes))
+    def forward(self, x): return self.more(super().forward(x))
+class Grows(Base):
+    def __init__(self, in_channels, image_size, num_classes, widths=[]):
+        super().__init__(in_channels, image_size, num_classes)
+        widths.append(4)
+        self.more = nn.ModuleList(nn.Linear(num_classes, num_classes) for _ in widths)
+    def forward(self, x):
+        x = super().forward(x)
+        for layer in self.more: x = x + layer(x)
+        return x
+class Squeezes(Base):
+    def forward(self, x): return super().forward(x).squeeze()
 class Output:
     def __init__(self, logits): self.logits = logits
 class WithLogits(Base):
@@ -156,6 +179,11 @@ FOUND = {
     "Remembers": ("hidden state",),
     "Views": ("contiguous",),
     "Spoils": (),
+    "TrainsWithoutReturn": (),
+    "RandomWidth": ("varying layers",),
+    "Grows": ("varying layers",),
+    "ViewsWithoutReturn": ("contiguous",),
+    "SoftmaxWithoutReturn": ("probabilities",),
     "WithLogits": (),
     "Mapped": (),
 }
@@ -215,6 +243,11 @@ def test_what_is_refused(network: Callable[..., Builder], name: str) -> None:
     with pytest.raises(ModelError) as caught:
         _ = network(name).description
     assert REFUSED[name] in caught.value.message
+
+
+def test_a_batch_that_is_squeezed_away_is_no_batch(network: Callable[..., Builder]) -> None:
+    assert network("Sound").takes_one_image
+    assert not network("Squeezes").takes_one_image
 
 
 def test_a_marked_run_says_so(

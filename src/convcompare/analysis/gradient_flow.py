@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convcompare.core.errors import ModelError
-from convcompare.models.interface import copied
+from convcompare.models.interface import copied, in_mode
 from convcompare.models.randomness import seeded
 
 from .weight_layers import LAYERS, Weight, weight_layers
@@ -53,7 +53,7 @@ def gradient_flow(
 
     Raises ModelError where the network has no layer with trainable weights.
     """
-    replica = copied(model).train()
+    replica = in_mode(copied(model), True)
     device = images.device
     with seeded(0, device), torch.enable_grad():
         replica.zero_grad(set_to_none=True)
@@ -92,7 +92,7 @@ def _missed(replica: nn.Module, weights: Sequence[Weight]) -> bool:
 def layers_of(model: nn.Module, images: Tensor) -> tuple[Weight, ...]:
     """The layers of a network as it trains, by a copy: see `weight_layers`."""
     with seeded(0, images.device):
-        return weight_layers(copied(model).train(), images)
+        return weight_layers(in_mode(copied(model), True), images)
 
 
 def fixed_batch(images: int, most: int = 256) -> npt.NDArray[np.int64]:

@@ -79,7 +79,7 @@ def check_last_batch(candidate: Candidate, dataset: Dataset) -> None:
     better = next(fitting, config.batch_size + 1)
     raise UsageError(
         f"the last batch of an epoch is a single image ({images:,} in batches of "
-        f"{config.batch_size}), which {quote(candidate.label)} cannot be trained on: its BatchNorm "
-        "needs two values per channel",
+        f"{config.batch_size}), which {quote(candidate.label)} cannot be trained on: BatchNorm "
+        "needs two values per channel, and `.squeeze()` drops the batch",
         f"`--batch-size {better}` avoids this",
     )

@@ -133,8 +133,8 @@ class Construction:
         """Whether it can be trained on a batch of one image, as BatchNorm of one place cannot."""
         device = "cpu" if self.origin == "file" else "meta"
         with suppress(Exception), torch.random.fork_rng([]):
-            self.build(0, device).train()(self.zeros(device)[:1])
-            return True
+            output = interface.in_mode(self.build(0, device), True)(self.zeros(device)[:1])
+            return bool(output.ndim == 2)  # not squeezed
         return False
 
     @cached_property

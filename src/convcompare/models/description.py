@@ -170,7 +170,8 @@ def _takes_images(network: Construction, images: int) -> bool:
     try:
         model = network.build(0, "meta")
         with building_on("meta"), torch.no_grad(), torch.random.fork_rng([]):
-            output = model.eval()(torch.zeros((images, *network.zeros("meta").shape[1:])))
+            zeros = torch.zeros((images, *network.zeros("meta").shape[1:]))
+            output = interface.in_mode(model, False)(zeros)
     except Exception:
         return False
     return isinstance(output, Tensor) and output.shape == (images, network.shape.num_classes)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from convcompare.core.errors import listed
 
 from .findings import Found
-from .interface import copied, is_contiguous
+from .interface import copied, in_mode, is_contiguous
 from .randomness import seeded
 from .shape import Shape
 
@@ -45,7 +45,7 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     )
     batches = [torch.randn(size, generator=torch.Generator().manual_seed(i)) for i in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
-    state = hidden_state(build, batches[0])
+    state = () if Found("varying layers") in found else hidden_state(build, batches[0])
     if state and not _repeats(build, batches[0]):
         found += [Found("unseeded draws")]
         state = () if state == _UNNAMED else state
@@ -56,11 +56,17 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
 
 def _of_initialisation(build: Build, model: nn.Module) -> Iterator[Found]:
     """Whether a seed, and nothing but the seed, sets the initial weights."""
-    first = model.state_dict()
-    if not _equal(first, build(0).state_dict()):
+    first, again, other = model.state_dict(), build(0).state_dict(), build(1).state_dict()
+    if not _sizes(first) == _sizes(again) == _sizes(other):
+        yield Found("varying layers")
+    elif not _equal(first, again):
         yield Found("unseeded weights")
-    elif first and _equal(first, build(1).state_dict()):
+    elif first and _equal(first, other):
         yield Found("same weights")
+
+
+def _sizes(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: getattr(value, "shape", None) for name, value in state.items()}
 
 
 def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
@@ -110,7 +116,7 @@ def _moved(model: nn.Module) -> nn.Module:
 def _evaluated(model: nn.Module, images: Tensor, seed: int = 0, training: bool = False) -> Tensor:
     """The outputs of a copy, in evaluation mode unless `training`."""
     with torch.no_grad(), seeded(seed):
-        output: Tensor = copied(model).train(training)(images.clone())
+        output: Tensor = in_mode(copied(model), training)(images.clone())
     return output.double()
 
 
@@ -135,7 +141,7 @@ def hidden_state(build: Build, images: Tensor) -> tuple[str, ...]:
     except RuntimeError:
         return ("state_dict",)
     named = tuple(_differing(used, restored))
-    return named or _different_outputs(used, restored.train(), images)
+    return named or _different_outputs(used, in_mode(restored, True), images)
 
 
 def _different_outputs(one: nn.Module, other: nn.Module, images: Tensor) -> tuple[str, ...]:
@@ -143,7 +149,7 @@ def _different_outputs(one: nn.Module, other: nn.Module, images: Tensor) -> tupl
         outputs = []
         for model in (one, other):
             with torch.no_grad(), seeded(3):
-                outputs.append(model.train(mode)(images.clone()).nan_to_num())
+                outputs.append(in_mode(model, mode)(images.clone()).nan_to_num())
         if not torch.equal(*outputs):
             return _UNNAMED
     return ()
@@ -154,7 +160,7 @@ def _repeats(build: Build, images: Tensor) -> bool:
     outputs = []
     for model in (build(0), build(0)):
         with torch.no_grad(), seeded(1):
-            outputs.append(model.train()(images.clone()).nan_to_num())
+            outputs.append(in_mode(model, True)(images.clone()).nan_to_num())
     return torch.equal(*outputs)
 
 

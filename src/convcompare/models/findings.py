@@ -25,6 +25,10 @@ KINDS: Mapping[str, Kind] = {
         "has the same initial weights under every seed, so its seeds are not repetitions",
         "leave the seeding to the tool: no `torch.manual_seed` in the network",
     ),
+    "varying layers": Kind(
+        "has other layers under another seed or in another build: its counts are those of one",
+        "draw no sizes at random, and change no default argument",
+    ),
     "unseeded weights": Kind(
         "has initial weights that no seed controls, so its runs cannot be repeated",
         _GLOBAL_GENERATORS,

@@ -153,6 +153,15 @@ def lay_out(model: nn.Module) -> None:
                 tensor.data = tensor.data.to(memory_format=torch.channels_last)
 
 
+def in_mode(model: nn.Module, training: bool) -> nn.Module:
+    """The network, put into training or evaluation mode: its own `train` may return nothing."""
+    if training:
+        model.train()
+    else:
+        model.eval()
+    return model
+
+
 def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:
     """Whether a network fails on images laid out channels-last alone, and whether it writes into
     its images: the arguments of `InputGuard`.
@@ -162,13 +171,13 @@ def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:
     """
     mine, replica = images.clone(), copied(model)
     with torch.no_grad():
-        replica.train()(mine)
-        replica.eval()(mine)
+        in_mode(replica, True)(mine)
+        in_mode(replica, False)(mine)
     lay_out(model)
     laid_out = images.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
     try:
         with torch.enable_grad():
-            logits = model.train()(laid_out.permute(0, 3, 1, 2))
+            logits = in_mode(model, True)(laid_out.permute(0, 3, 1, 2))
             logits.sum().backward()
     except RuntimeError:
         return True, mine._version > 0

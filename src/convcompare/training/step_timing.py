@@ -17,7 +17,7 @@ import torch
 
 from convcompare.analysis.peak_memory import bytes_of, peak_of
 from convcompare.models.devices import forked_random
-from convcompare.models.interface import copied
+from convcompare.models.interface import copied, in_mode
 
 from . import state
 from .optim import make_optimizer
@@ -112,7 +112,7 @@ def peak_memory(trainer: Trainer) -> int | None:
 def _copy(trainer: Trainer) -> Iterator[torch.optim.Optimizer]:
     """Within it a copy of the network is trained, by the optimizer that it gives."""
     model, compiled = trainer.model, trainer.compiled
-    trainer.model, trainer.compiled = copied(model).train(), None
+    trainer.model, trainer.compiled = in_mode(copied(model), True), None
     try:
         with forked_random(trainer.device):
             yield make_optimizer(trainer.config, trainer.model.parameters())

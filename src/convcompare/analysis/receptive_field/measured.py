@@ -17,6 +17,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from convcompare.models.interface import in_mode
+
 from .places import Reading, read
 from .reach import BORDER, NotKnown, slim
 from .reach_mode import LastWhole, ReachMode, is_global
@@ -75,7 +77,7 @@ def measure(
     not enough.
     """
     deadline = time.monotonic() + SECONDS
-    model = build().eval()
+    model = in_mode(build(), False)
     without_zeros(model)
     base = _read_run(model, channels, image, deadline)
     unsure = [row for row in (*base.rows.values(), base.features) if row is not None and row.cut]
