@@ -61,6 +61,44 @@ class Configured(Base):
     def __init__(self, config): super().__init__()
 class TwoInputs(Base):
     def forward(self, x, lengths): return super().forward(x)
+class TrainsItself(Base):
+    def train(self, images, labels): pass
+class LoopsOver(Base):
+    def train(self, loader, epochs=1):
+        for images, labels in loader: pass
+class Misspelt(nn.Module):
+    def foward(self, x): return x
+class Detached(Base):
+    def forward(self, x): return super().forward(x).detach()
+class OfOtherImages(Base):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(700, 10)
+class OtherChannels(Base):
+    def forward(self, x): return nn.functional.conv2d(x, torch.zeros(8, 4, 3, 3))
+class Broken(Base):
+    def forward(self, x): return self.fc1(x)
+class FromOptions(Base):
+    def __init__(self, options=None): super().__init__(options["width"])
+class WithoutSuper(nn.Module):
+    def __init__(self): self.fc = nn.Linear(784, 10)
+class AllFrozen(Base):
+    def __init__(self):
+        super().__init__()
+        self.requires_grad_(False)
+class OnePlace(Base):
+    def forward(self, x): return super().forward(x)[:, :, None, None]
+class EachPlace(Base):
+    def forward(self, x): return super().forward(x)[:, :, None, None].expand(-1, -1, 4, 4)
+class RowsOfPlaces(Base):
+    def forward(self, x): return super().forward(x).repeat(4, 1)
+class ManyClasses(nn.Module):
+    def __init__(self, n_classes=1000):
+        super().__init__()
+        self.fc = nn.Linear(784, n_classes)
+    def forward(self, x): return self.fc(x.flatten(1))
+class WithFeatures(Base):
+    def forward(self, x): return super().forward(x), x
 """
 DEVICE = "take `.cuda()` and `device=` out of it: `--device` moves the network"
 HINTS = {
@@ -71,7 +109,21 @@ HINTS = {
     "InDouble": "images are float32: leave `.double()` and `.half()` out",
     "Configured": "`:config=VALUE` behind its name, or a function without required parameters",
     "TwoInputs": "it is called with the images alone: give what else `forward` takes a default",
+    "TrainsItself": "`train(mode)` and `eval()` set the mode of a network",
+    "LoopsOver": "`train(mode)` and `eval()` set the mode of a network",
+    "Misspelt": "define `forward(self, x)`",
+    "Detached": "its output depends on no parameter that trains: look for `detach`",
+    "OfOtherImages": "a linear layer takes 700 numbers and gets 784: `nn.LazyLinear(10)`",
+    "OtherChannels": "declare `in_channels`, `image_size` in its constructor",
+    "FromOptions": "parameters named in_channels, image_size and num_classes are filled in, others",
+    "AllFrozen": "all of its 7,850 are frozen: leave `requires_grad` as it is",
+    "OnePlace": "`.flatten(1)` at the end of `forward`",
+    "EachPlace": "`.mean((2, 3))` at the end of `forward`",
+    "RowsOfPlaces": "one row per image: `.flatten(1)` in place of `.view(-1, …)`",
+    "ManyClasses": "`:n_classes=10` behind its name",
+    "WithFeatures": "return the logits alone",
 }
+NOT_OF_ARGUMENTS = ("Broken", "WithoutSuper")
 WITHOUT_GPU = ("OnCuda", "MadeOnCuda", "ToCuda")
 
 
@@ -87,6 +139,13 @@ def test_the_hint_says_what_to_change(network: Callable[[str], Builder], name: s
     with pytest.raises(ModelError) as error:
         _ = network(name).description
     assert error.value.hint is not None and error.value.hint.startswith(HINTS[name])
+
+
+@pytest.mark.parametrize("name", NOT_OF_ARGUMENTS)
+def test_no_hint_where_none_fits(network: Callable[[str], Builder], name: str) -> None:
+    with pytest.raises(ModelError) as error:
+        _ = network(name).description
+    assert error.value.hint is None
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there it moves")

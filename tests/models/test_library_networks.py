@@ -229,18 +229,24 @@ def test_the_import_in_a_fresh_process() -> None:
     assert done.stdout.strip() == "resnet18"
 
 
-def test_a_file_that_torchvision_without_its_extension_stopped_is_run_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("within", [False, True])
+def test_code_that_torchvision_without_its_extension_stopped_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, within: bool
 ) -> None:
     """As `import torchvision` does beside some builds of torch."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "stopped_net.py").write_text(
+    call = "" if within else "use()"
+    (tmp_path / f"stopped_{within}.py").write_text(
         "from pathlib import Path\n"
         "from torch import nn\n"
-        "if not Path('stopped').exists():\n"
-        "    Path('stopped').touch()\n"
-        "    raise RuntimeError('operator torchvision::nms does not exist')\n"
-        "def net(): return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"
+        "def use():\n"
+        "    if not Path('stopped').exists():\n"
+        "        Path('stopped').touch()\n"
+        "        raise RuntimeError('operator torchvision::nms does not exist')\n"
+        f"{call}\n"
+        "def net():\n"
+        "    use()\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"
     )
-    assert resolve("stopped_net.py:net", Shape(1, 28, 10)).build(0)
+    assert resolve(f"stopped_{within}.py:net", Shape(1, 28, 10)).build(0)
     assert (tmp_path / "stopped").exists()

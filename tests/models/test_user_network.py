@@ -25,12 +25,20 @@ class Net(nn.Module):
     def forward(self, x):
         return self.out(self.fc(x.flatten(1)).relu())
 
+class Zoo:
+    class Small(Net): pass
+    @classmethod
+    def small(cls, num_classes): return cls.Small(num_classes, width=2)
+
 def make(in_channels: int, image_size: int, num_classes: int):
     return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * image_size**2, num_classes))
 """
 BAD = {
     "broken = ": ("SyntaxError", "line 1"),
     "import no_such_thing\nNet = 1": ("No module named 'no_such_thing'", "line 1"),
+    "import no_such_thing\nNet = 2": ("", "install the package of `no_such_thing`"),
+    "%matplotlib inline\nNet = 1": ("SyntaxError", "are the notebook's: remove them"),
+    "get_ipython().system('pip list')": ("NameError", "are the notebook's: remove them"),
     "raise SystemExit(3)": ("SystemExit", ""),
     "Net = 3\nclass Nett: pass": ("has no network `Net`", "did you mean `Nett`?"),
     "def Net(): return 3": ("gives a int, not a network", "torch.nn.Module"),
@@ -42,7 +50,7 @@ BAD = {
     ),
     "from torch import nn\ndef Net(): return nn.Linear(3, 10)": (
         "fails on 2 images",
-        "in_channels",
+        "a linear layer takes 3 numbers and gets 28: `.flatten(1)` in front of it",
     ),
     "from torch.nn import *\ndef Net(): return Sequential(Flatten(), AdaptiveAvgPool1d(10))": (
         "no parameters to train",
@@ -74,6 +82,8 @@ def test_builders_are_told_what_they_declare(net: Callable[[str], Path]) -> None
     assert resolve("net.py:Net", SHAPE).description.parameters == 784 * 4 + 4 + 4 * 10 + 10
     assert resolve("net.py:Net:width=8,bias=no", SHAPE).description.parameters == 784 * 8 + 90
     assert resolve("net.py:make", SHAPE).description.parameters == 7850
+    assert resolve("net.py:Zoo.Small", SHAPE).description.parameters == 784 * 4 + 54
+    assert resolve("net.py:Zoo.small", SHAPE).description.parameters == 784 * 2 + 32
     assert resolve("net.py:make", Shape(3, 32, 7)).description.parameters == 3072 * 7 + 7
 
 

@@ -20,12 +20,13 @@ from convcompare.core.seeding import TrialSeeds
 from . import interface
 from .compiler_import import spare_shapes
 from .devices import seed_torch
-from .failure_hints import hint_of
+from .failure_hints import hint_of_building
 from .freezing import freeze
 from .meta_device import building_on
 from .process_state import ProcessState
 from .randomness import drawing, seeded
 from .shape import Shape
+from .torchvision_import import mended
 from .weights_file import WeightsFile
 
 spare_shapes()
@@ -103,7 +104,7 @@ class Construction:
 
     def _made(self) -> nn.Module:
         try:
-            model = self.function(**self.arguments)
+            model = mended(lambda: self.function(**self.arguments))
         except UsageError:
             raise
         except (Exception, SystemExit) as error:
@@ -111,7 +112,7 @@ class Construction:
                 raise
             raise ModelError(
                 f"{quote(self.spec)} cannot be built: {reason(error)}",
-                hint_of(error) if isinstance(error, Exception) else None,
+                hint_of_building(error, self.function) if isinstance(error, Exception) else None,
             ) from error
         if not isinstance(model, nn.Module):
             raise ModelError(

@@ -20,9 +20,10 @@ from .failure_hints import batches_named, hint_of
 from .findings import Found
 from .freezing import frozen_part
 from .image_setup import InitialisedFromImages
-from .input_hints import channels_hint, size_hint
+from .input_hints import channels_hint, size_hint, unfitting_hint
 from .mac_counter import Tally
 from .meta_device import building_on
+from .output_hints import LOGITS_ALONE, shape_hint
 from .trained_weights import weights_left_alone
 
 FOR_A_NETWORK = "a smaller network, or a machine with more memory"
@@ -74,15 +75,19 @@ def describe(network: Construction, tried: bool) -> Description:
             or channels_hint(error, network.shape)
             or _batch_hint(network, error)
             or _size_hint(network)
+            or (unfitting_hint(error, 2, network.arguments) if network.origin == "file" else None)
         )
         raise ModelError(
-            f"{quote(network.spec)} fails on 2 images of {network.shape}: {reason(error)}",
-            hint or "parameters named in_channels, image_size and num_classes are filled in",
+            f"{quote(network.spec)} fails on 2 images of {network.shape}: {reason(error)}", hint
         ) from error
     _check_output(network, output)
     parameters = inspection.parameters(model)
     if not parameters:
-        raise ModelError(f"{quote(network.spec)} has no parameters to train")
+        frozen = inspection.frozen_parameters(model)
+        hint = (
+            f"all of its {frozen:,} are frozen: leave `requires_grad` as it is" if frozen else None
+        )
+        raise ModelError(f"{quote(network.spec)} has no parameters to train", hint)
     image_setup = isinstance(model, InitialisedFromImages)
     found = _in_training(network, model)
     found += (Found("compiled"),) if network.compiles_itself() else ()
@@ -195,7 +200,7 @@ def _check_output(network: Construction, output: object, where: str = "") -> Non
     if not isinstance(output, Tensor):
         raise ModelError(
             f"{quote(network.spec)} gives {_kind(output)}{where}, not a tensor of logits",
-            "it may also give an object or a mapping with `logits`",
+            LOGITS_ALONE,
         )
     if tuple(output.shape) != expected:
         raise ModelError(
@@ -203,7 +208,7 @@ def _check_output(network: Construction, output: object, where: str = "") -> Non
             f"{where}, not {expected}",
             "its library gives it no classifier: a file of your own adds one"
             if network.origin == "library"
-            else "one number per class; a parameter named num_classes receives their number",
+            else shape_hint(tuple(output.shape), expected, network.function, network.arguments),
         )
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import traceback
+from collections.abc import Callable
+from dataclasses import fields
+from itertools import pairwise
+from typing import Any
+
+from .shape import Shape
+from .source_files import is_local
 
 _DEVICE = re.compile(r"\bcuda\b|nvidia|\bmps\b|\bxpu\b|tensors to be on the same device", re.I)
 _TYPES = re.compile(r"the same dtype|expected scalar type|type .* should be the same")
 _ARGUMENTS = re.compile(
     r"(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)"
 )
+_MODES = re.compile(r"\b(?:train|eval)\(\) (?:missing|takes|got)")
+_NO_FORWARD = 'missing the required "forward" function'
+_NO_GRADIENT = "does not require grad and does not have a grad_fn"
 _NUMBER = re.compile(r"\d+")
 USUAL_BATCHES = (64, 32, 128, 100)
 MOST_IMAGES = 512
@@ -26,6 +38,18 @@ def hint_of(error: Exception) -> str | None:
         return (
             "images are float32: leave `.double()` and `.half()` out, or convert `x` in `forward`"
         )
+    if _MODES.search(text) or _in_own_mode(error):
+        return (
+            "`train(mode)` and `eval()` set the mode of a network: give a method that does "
+            "something else another name"
+        )
+    if _NO_FORWARD in text:
+        return "define `forward(self, x)`, which returns a row of logits per image"
+    if _NO_GRADIENT in text:
+        return (
+            "its output depends on no parameter that trains: look for `detach`, `.data`, numpy, "
+            "`argmax` or `torch.no_grad` in the forward pass"
+        )
     missing = _ARGUMENTS.search(text)
     if missing is None:
         return None
@@ -35,6 +59,29 @@ def hint_of(error: Exception) -> str | None:
     return (
         f"`:{first[0] if first else 'name'}=VALUE` behind its name, or a function without required "
         "parameters that builds it"
+    )
+
+
+def hint_of_building(error: Exception, function: Callable[..., Any]) -> str | None:
+    """As `hint_of`, of an error of the constructor, which may be due to its arguments."""
+    hint = hint_of(error)
+    if hint is not None or not isinstance(error, TypeError | LookupError | AttributeError):
+        return hint
+    filled_in = {one.name for one in fields(Shape)}
+    if inspect.signature(function).parameters.keys() <= filled_in:
+        return None
+    return (
+        "parameters named in_channels, image_size and num_classes are filled in, others need a "
+        "default or `:NAME=VALUE`; or name a function that builds it"
+    )
+
+
+def _in_own_mode(error: Exception) -> bool:
+    """Whether it was raised within a `train` or `eval` of the user's own that others call."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(
+        called.name in ("train", "eval") and is_local(called.filename) > is_local(caller.filename)
+        for caller, called in pairwise(frames)
     )
 
 

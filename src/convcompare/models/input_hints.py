@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+
+from convcompare.core.errors import listed
 
 from .library_network import default_shape
 from .shape import Shape
@@ -11,6 +13,31 @@ from .shape import Shape
 SIZES = (28, 32, 64, 96, 128, 224, 299)
 """The sides of images that are tried where nothing says which ones a network takes."""
 _CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
+
+
+_LINEAR = re.compile(r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)")
+_SIZES = re.compile(
+    r"to have \d+ channels|must match the size|invalid for input of size|size mismatch"
+    r"|sizes of tensors|normalized_shape|running_mean should contain|output size is too small"
+)
+
+
+def unfitting_hint(error: Exception, images: int, declared: Collection[str]) -> str | None:
+    """What makes a network fit whose layers are of another size than its images, of which so many
+    were tried; None if an error is of something else. `declared` are the parameters that its
+    constructor has of the images.
+    """
+    linear = _LINEAR.search(str(error))
+    if linear is not None:
+        rows, given, taken, outputs = linear.groups()
+        what = f"a linear layer takes {taken} numbers and gets {given}"
+        if int(rows) != images:
+            return f"{what}: `.flatten(1)` in front of it makes one row per image"
+        return f"{what}: `nn.LazyLinear({outputs})` takes as many as there are"
+    missing = [name for name in ("in_channels", "image_size") if name not in declared]
+    if not missing or not _SIZES.search(str(error)):
+        return None
+    return f"declare {listed(missing)} in its constructor to get those of the images"
 
 
 def channels_hint(error: Exception, shape: Shape) -> str | None:

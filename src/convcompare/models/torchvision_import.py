@@ -13,10 +13,13 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from convcompare.core.errors import ModelError
+
+T = TypeVar("T")
 
 _MISSING = re.compile(r"operator torchvision::(\w+) does not exist")
 _SCHEMAS = {
@@ -48,12 +51,17 @@ def import_torchvision(module: str = "torchvision") -> Any:
             _forget()
 
 
-def mends(error: Exception) -> bool:
-    """Whether an import stopped at operators that torchvision lacks, which it now has."""
-    if isinstance(error, RuntimeError) and _MISSING.search(str(error)):
+def mended(call: Callable[[], T]) -> T:
+    """What somebody's code returns, run again if its import of torchvision stopped at operators
+    that torchvision lacks.
+    """
+    try:
+        return call()
+    except RuntimeError as error:
+        if not _MISSING.search(str(error)):
+            raise
         import_torchvision()
-        return True
-    return False
+        return call()
 
 
 def _declare(operator: str) -> None:

@@ -30,9 +30,10 @@ from convcompare.core.failures import reason
 from .failure_hints import hint_of
 from .process_state import ProcessState
 from .source_files import code_sha256, is_local
-from .torchvision_import import mends
+from .torchvision_import import mended
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_NOTEBOOK = re.compile(r"\s*[%!]|name 'get_ipython'")
 _HINT = 'a script\'s own work belongs below `if __name__ == "__main__":`'
 LEVELS = 4
 """Folders above a file in which a module is looked for that it does not find."""
@@ -64,7 +65,9 @@ def load_own(name: str) -> OwnNetwork:
             f"{quote(name)} names a file but no network", f"write {quote(name + ':Net')}"
         )
     module, state = _module(where)
-    found = getattr(module, what, None)
+    found: Any = module
+    for part in what.split("."):
+        found = getattr(found, part, None)
     if isinstance(found, nn.Module):
         raise ModelError(
             f"{quote(what)} in {quote(where)} is a network that is already built",
@@ -91,12 +94,7 @@ def _module(where: str) -> tuple[ModuleType, ProcessState]:
     if key not in _loaded:
         load = _from_file if is_file else _from_module
         with _importing(where):
-            try:
-                module = load(where)
-            except RuntimeError as error:
-                if not mends(error):
-                    raise
-                module = load(where)
+            module = mended(lambda: load(where))
         _loaded[key] = module, ProcessState()
     return _loaded[key]
 
@@ -155,7 +153,9 @@ def _importing(where: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         what = f"module {quote(where)}" if not where.endswith(".py") else quote(where)
-        if isinstance(error, SyntaxError | ImportError):
+        if _NOTEBOOK.match(str(getattr(error, "text", error))):
+            hint = "lines with `%`, `!` or `get_ipython` are the notebook's: remove them"
+        elif isinstance(error, SyntaxError | ImportError):
             hint = _from_its_root(where, error)
         else:
             hint = (hint_of(error) if isinstance(error, Exception) else None) or _HINT
@@ -179,6 +179,9 @@ def _from_its_root(where: str, error: Exception) -> str | None:
         top = error.name.partition(".")[0]
         above = [*path.parents][1:LEVELS]
         root = next((p for p in above if (p / f"{top}.py").is_file() or (p / top).is_dir()), None)
+    if root is None and isinstance(error, ModuleNotFoundError) and error.name:
+        what = quote(error.name.partition(".")[0])
+        return f"install the package of {what} in convcompare's environment, or put its file beside"
     if root is None:
         return None
     module = ".".join(path.relative_to(root).with_suffix("").parts)

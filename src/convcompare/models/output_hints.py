@@ -1,0 +1,34 @@
+"""What makes logits of the output of a network that has another shape, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from convcompare.core.spec import options_of
+
+LOGITS_ALONE = "return the logits alone, or an object or a mapping with `logits`"
+
+
+def shape_hint(
+    shape: tuple[int, ...],
+    expected: tuple[int, int],
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+) -> str:
+    """What turns an output of `shape` into one of `expected`, (images, classes).
+
+    `function` has built the network, with `arguments`.
+    """
+    if shape[:2] == expected:
+        ones = set(shape[2:]) == {1}
+        places = tuple(range(2, len(shape)))
+        return f"{'`.flatten(1)`' if ones else f'`.mean({places})`'} at the end of `forward`"
+    if len(shape) == 2 and shape[1] == expected[1]:
+        return "one row per image: `.flatten(1)` in place of `.view(-1, …)`"
+    values = {name: one.default for name, one in options_of(function).items()} | {**arguments}
+    if len(shape) == 2 and shape[0] == expected[0]:
+        for name, value in values.items():
+            if type(value) is int and value == shape[1]:
+                return f"`:{name}={expected[1]}` behind its name, or name the parameter num_classes"
+    return "one number per class; a parameter named num_classes receives their number"
