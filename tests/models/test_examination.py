@@ -118,6 +118,10 @@ class ViewsWithoutReturn(Views):
     def train(self, mode=True): super().train(mode)
 class SoftmaxWithoutReturn(Softmax):
     def train(self, mode=True): super().train(mode)
+class Tanh(Base):
+    def forward(self, x): return super().forward(x).tanh()
+class ScaledTanh(Base):
+    def forward(self, x): return 8 * super().forward(x).tanh()
 class RandomWidth(Base):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__(in_channels, image_size, num_classes)
@@ -180,6 +184,8 @@ FOUND = {
     "Views": ("contiguous",),
     "Spoils": (),
     "TrainsWithoutReturn": (),
+    "Tanh": ("bounded",),
+    "ScaledTanh": (),
     "RandomWidth": ("varying layers",),
     "Grows": ("varying layers",),
     "ViewsWithoutReturn": ("contiguous",),

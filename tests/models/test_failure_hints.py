@@ -82,6 +82,11 @@ class FromOptions(Base):
     def __init__(self, options=None): super().__init__(options["width"])
 class WithoutSuper(nn.Module):
     def __init__(self): self.fc = nn.Linear(784, 10)
+class InPlace(Base):
+    def forward(self, x):
+        x = super().forward(x).exp()
+        x += 1
+        return x
 class AllFrozen(Base):
     def __init__(self):
         super().__init__()
@@ -116,6 +121,7 @@ HINTS = {
     "OfOtherImages": "a linear layer takes 700 numbers and gets 784: `nn.LazyLinear(10)`",
     "OtherChannels": "declare `in_channels`, `image_size` in its constructor",
     "FromOptions": "parameters named in_channels, image_size and num_classes are filled in, others",
+    "InPlace": "write `x = x + y` in place of `x += y`",
     "AllFrozen": "all of its 7,850 are frozen: leave `requires_grad` as it is",
     "OnePlace": "`.flatten(1)` at the end of `forward`",
     "EachPlace": "`.mean((2, 3))` at the end of `forward`",

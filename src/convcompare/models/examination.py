@@ -80,6 +80,8 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
         and _in_unit_interval(_evaluated(moved, 100 * batches[0]))  # whatever the image: a sigmoid
     ):
         yield Found("probabilities")
+    elif _saturates(_evaluated(_moved(model, times=100), batches[0])):
+        yield Found("bounded")
     images = batches[0]
     first, again = _evaluated(moved, images, seed=0), _evaluated(moved, images, seed=1)
     if not first.isfinite().all():
@@ -103,13 +105,18 @@ def _in_unit_interval(output: Tensor) -> bool:
     return bool(((output >= 0) & (output <= 1)).all())
 
 
-def _moved(model: nn.Module) -> nn.Module:
-    """A copy with every weight a little elsewhere."""
+def _saturates(output: Tensor) -> bool:
+    """Whether 1 is the largest value, as of a tanh or of cosines of large weights."""
+    return 0.9 < output.abs().max().item() <= 1 + SAME
+
+
+def _moved(model: nn.Module, times: float = 1) -> nn.Module:
+    """A copy with every weight a little elsewhere, and so many times as large."""
     other = copied(model)
     with torch.no_grad(), seeded(0):
         for parameter in other.parameters():
             if parameter.is_floating_point():
-                parameter.add_(0.05 * torch.randn(parameter.shape).to(parameter))
+                parameter.add_(0.05 * torch.randn(parameter.shape).to(parameter)).mul_(times)
     return other
 
 

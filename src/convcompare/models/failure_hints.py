@@ -19,6 +19,7 @@ _ARGUMENTS = re.compile(
     r"(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)"
 )
 _MODES = re.compile(r"\b(?:train|eval)\(\) (?:missing|takes|got)")
+_IN_PLACE = "modified by an inplace operation"
 _NO_FORWARD = 'missing the required "forward" function'
 _NO_GRADIENT = "does not require grad and does not have a grad_fn"
 _NUMBER = re.compile(r"\d+")
@@ -50,6 +51,8 @@ def hint_of(error: Exception) -> str | None:
             "its output depends on no parameter that trains: look for `detach`, `.data`, numpy, "
             "`argmax` or `torch.no_grad` in the forward pass"
         )
+    if _IN_PLACE in text:
+        return "write `x = x + y` in place of `x += y`, and leave `inplace=True` out"
     missing = _ARGUMENTS.search(text)
     if missing is None:
         return None

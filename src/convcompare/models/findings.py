@@ -37,6 +37,10 @@ KINDS: Mapping[str, Kind] = {
         "returns probabilities, but cross-entropy expects logits",
         "leave the softmax or sigmoid out; log-softmax is fine",
     ),
+    "bounded": Kind(
+        "returns numbers between -1 and 1 alone, but cross-entropy expects logits of any size",
+        "leave the tanh out, or multiply its output by a scale",
+    ),
     "constant": Kind(
         "returns the same output for every image",
         "its output must depend on its input",
