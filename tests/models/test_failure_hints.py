@@ -76,6 +76,8 @@ class OfOtherImages(Base):
         self.fc = nn.Linear(700, 10)
 class OtherChannels(Base):
     def forward(self, x): return nn.functional.conv2d(x, torch.zeros(8, 4, 3, 3))
+class Called(Base):
+    def __call__(self, x): return {"logits": self.forward(x)}
 class Broken(Base):
     def forward(self, x): return self.fc1(x)
 class FromOptions(Base):
@@ -118,6 +120,7 @@ HINTS = {
     "LoopsOver": "`train(mode)` and `eval()` set the mode of a network",
     "Misspelt": "define `forward(self, x)`",
     "Detached": "its output depends on no parameter that trains: look for `detach`",
+    "Called": "name it `forward`",
     "OfOtherImages": "a linear layer takes 700 numbers and gets 784: `nn.LazyLinear(10)`",
     "OtherChannels": "declare `in_channels`, `image_size` in its constructor",
     "FromOptions": "parameters named in_channels, image_size and num_classes are filled in, others",

@@ -148,11 +148,19 @@ def _counted(network: Construction, device: str) -> tuple[nn.Module, Tally, obje
 
 
 def _try(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
-    """Builds the network and pushes two images through it: its MACs and its output."""
-    model = network.build(0, device)
+    """Builds the network and pushes two images through it: its MACs and its output.
+
+    ModelError where a `__call__` of its own passes by its hooks.
+    """
+    model, called = network.build(0, device), list[bool]()
+    hook = model.register_forward_hook(lambda *_: called.append(True))
     with torch.random.fork_rng([]):
         zoo = network.code is None  # whose passes do nothing once, as the tests assert
-        return model, *inspection.count_macs(model, network.zeros(device), all_alike=zoo)
+        macs, output = inspection.count_macs(model, network.zeros(device), all_alike=zoo)
+    hook.remove()
+    if not called:
+        raise ModelError(f"{quote(network.spec)} has a `__call__` of its own", "name it `forward`")
+    return model, macs, output
 
 
 def _size_hint(network: Construction) -> str | None:

@@ -153,6 +153,7 @@ def _importing(where: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         what = f"module {quote(where)}" if not where.endswith(".py") else quote(where)
+        hint: str | None
         if _NOTEBOOK.match(str(getattr(error, "text", error))):
             hint = "lines with `%`, `!` or `get_ipython` are the notebook's: remove them"
         elif isinstance(error, SyntaxError | ImportError):
