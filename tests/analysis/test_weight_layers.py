@@ -150,6 +150,9 @@ LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
                             w=weight(5, 3)), ("w", "parts.0")),
     "einsum": (Doing(lambda s, x: s.parts[0](torch.einsum("nchw,oc->no", x, s.w)), H(5, 10),
                      w=weight(5, 3)), ("w", "parts.0")),
+    "einsum over an index of one": (Doing(
+        lambda s, x: s.parts[0](torch.einsum("nchw,oc->no", x[:, :1], s.w)), H(5, 10),
+        w=weight(5, 1)), ("w", "parts.0")),
     "low rank": (Doing(lambda s, x: s.parts[0](F.linear(x.flatten(1), s.a @ s.b)), H(6, 10),
                        a=weight(6, 2), b=weight(2, 192)), ("a", "b", "parts.0")),
     "tied": (Doing(lambda s, x: s.parts[0](F.linear(F.linear(x.flatten(1), s.w), s.w.T)),

@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convcompare.core.failures import is_out_of_memory
+from convcompare.models.einsum import hidden_products
 from convcompare.models.mac_counter import about, name_of
 from convcompare.models.mac_rules import RULES
 
@@ -174,7 +175,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         sources = NONE if activation else self._sources(name_of(function), given)
         if name:
             factors = [args[i] for i in RULES[name].factors] if name in RULES else given
-            self._meet(list(_tensors(factors)))
+            self.meet(list(_tensors(factors)))
             sources -= self.tokens
         output = function(*args, **kwargs)
         for tensor in _tensors(output):
@@ -190,7 +191,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         least = 0 if name in _TOGETHER else max(size for size, _ in found)
         return NONE.union(*(sources for size, sources in found if size >= least))
 
-    def _meet(self, factors: Sequence[Tensor]) -> None:
+    def meet(self, factors: Sequence[Tensor]) -> None:
         """Note the weights among the factors of a product.
 
         A parameter that only meets constants is none yet; of two that meet, a token is none.
@@ -205,7 +206,9 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class _LayerInputs(TorchFunctionMode):
-    """Tells the inputs of layers from their weights, where both are parameters, such as a token."""
+    """Tells the inputs of layers from their weights, where both are parameters, such as a token;
+    notes the weights of products that no operator shows.
+    """
 
     def __init__(self, watch: _Watch) -> None:
         super().__init__()
@@ -217,6 +220,8 @@ class _LayerInputs(TorchFunctionMode):
         kwargs = kwargs or {}
         inputs = _INPUTS.get(function)
         if inputs is None:
+            if hidden_products(function, args):
+                self.watch.meet(list(_tensors(list(args))))
             return function(*args, **kwargs)
         given = _tensors((args[:inputs], kwargs.get("input")))
         met = list(self.watch.weights)

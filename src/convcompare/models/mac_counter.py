@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from convcompare.core.failures import is_out_of_memory, reason
 
+from .einsum import hidden_products
 from .mac_rules import RULES, unknown
 from .meta_device import output_of
 
@@ -145,8 +146,10 @@ def _is_dense(argument: Any) -> bool:
     return (argument.layout == torch.strided or argument.is_mkldnn) and not argument.is_nested
 
 
-class _LeavingTorch(TorchFunctionMode):
-    """Notes where activations are handed to NumPy or to other code, whose products are not seen."""
+class _BeyondOperators(TorchFunctionMode):
+    """Counts products that no operator shows, and notes where activations are handed to NumPy or to
+    other code.
+    """
 
     def __init__(self, counter: MacCounter) -> None:
         super().__init__()
@@ -161,6 +164,8 @@ class _LeavingTorch(TorchFunctionMode):
             activation = given.is_floating_point() and not isinstance(given, nn.Parameter)
             if activation and given.numel() > 1:
                 self.counter.here.names[f"Tensor.{name}"] = None
+        real = 4 if _is_complex(args) else 1
+        self.counter.here.counted += real * hidden_products(function, args)
         return function(*args, **(kwargs or {}))
 
 
@@ -219,7 +224,7 @@ def count_pass(
         torch.no_grad(),
         _without_fast_path(),
         _calls(counter, watched or {}, ended),
-        nullcontext() if stays else _LeavingTorch(counter),
+        nullcontext() if stays else _BeyondOperators(counter),
         counter,
     ):
         output = model(images.clone())
