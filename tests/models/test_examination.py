@@ -157,6 +157,10 @@ class Locked(Base):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__(in_channels, image_size, num_classes)
         self.lock = threading.Lock()
+class SavesItself(Base):
+    def state_dict(self, *args, **kwargs): return {"net": super().state_dict(), "epoch": 3}
+class LoadsItself(Base):
+    def load_state_dict(self, path): super().load_state_dict(torch.load(path))
 def Scripted(in_channels, image_size, num_classes):
     head = nn.Linear(in_channels * image_size**2, num_classes)
     with warnings.catch_warnings(action="ignore"):
@@ -172,6 +176,7 @@ FOUND = {
     "Rectified": (),
     "DrawsUnseeded": ("unseeded draws",),
     "OwnGenerator": ("hidden state",),
+    "LoadsItself": ("not examined",),
     "SeedsItself": ("same weights",),
     "Unseeded": ("unseeded weights",),
     "Constant": ("constant",),
@@ -198,6 +203,7 @@ REFUSED = {
     "PairedInTraining": "gives a tuple of (2, 10), (2, 10) in training mode, not a tensor",
     "Named": "gives a dict of `out`, not a tensor of logits",
     "Locked": "cannot be copied, as measuring it takes: TypeError: cannot pickle '_thread.lock'",
+    "SavesItself": "cannot be saved: `net` in its `state_dict` is not a tensor",
     "Scripted": "is scripted by `torch.jit`, so its layers cannot be watched",
     "net": "is a network that is already built",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -88,12 +87,15 @@ def describe(network: Construction, tried: bool) -> Description:
             f"all of its {frozen:,} are frozen: leave `requires_grad` as it is" if frozen else None
         )
         raise ModelError(f"{quote(network.spec)} has no parameters to train", hint)
+    _check_state(network, model)
     image_setup = isinstance(model, InitialisedFromImages)
     found = _in_training(network, model)
     found += (Found("compiled"),) if network.compiles_itself() else ()
-    with suppress(Exception):  # what fails of this fails in its training too, and says so
-        if network.origin == "file" and tried:
+    if network.origin == "file" and tried:
+        try:
             found += examination.examine(network.build, network.shape, macs.macs)
+        except Exception as error:
+            found += (Found("not examined", reason(error)),)
     return Description(
         parameters=parameters,
         macs=macs.macs,
@@ -104,6 +106,24 @@ def describe(network: Construction, tried: bool) -> Description:
         initial_weights=network.loaded(model),
         frozen=frozen_part(model, network.freeze) if network.freeze is not None else None,
     )
+
+
+def _check_state(network: Construction, model: nn.Module) -> None:
+    """ModelError where the `state_dict` of a network holds what a run cannot keep."""
+    hint = "leave `state_dict` as nn.Module has it; `register_buffer` keeps what is not trained"
+    try:
+        state = model.state_dict()
+    except Exception as error:
+        raise ModelError(
+            f"{quote(network.spec)} cannot be saved: its `state_dict` fails: {reason(error)}", hint
+        ) from error
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise ModelError(
+                f"{quote(network.spec)} cannot be saved: {quote(name)} in its `state_dict` is not "
+                "a tensor",
+                hint,
+            )
 
 
 def _in_training(network: Construction, model: nn.Module) -> tuple[Found, ...]:

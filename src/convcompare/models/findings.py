@@ -85,6 +85,11 @@ KINDS: Mapping[str, Kind] = {
         "`--compile on` compiles the steps of a training",
         marks=False,
     ),
+    "not examined": Kind(
+        "could not be examined before its training",
+        "faults for which other networks are marked may be in it",
+        marks=False,
+    ),
     "contiguous": Kind(
         "is trained in contiguous layout: a `view` in it does not support channels-last",
         "`.flatten(1)` or `.reshape` in place of `.view` allows the faster layout",
