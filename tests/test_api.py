@@ -167,6 +167,12 @@ def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
         ),
         (["fcn"], {"compile": "of"}, "invalid value for `compile=`: `of`", "did you mean `off`?"),
         (["fcn"], {"select": "best"}, "an epoch cannot be", "`val_fraction=0.1` holds out"),
+        (
+            ["fcn", "simple"],
+            {"max_time": 60},
+            "`max_time=` is an option of `until_clear=True`",
+            "add `until_clear=True`",
+        ),
         (["fcn"], {"until_clear": True}, "`until_clear=True` needs two networks", None),
         (["fcn"], {"jobs": 2, "devices": 2}, "`devices=` and `jobs=` cannot be combined", None),
         ([3], {}, "a network is named by a text or given by what builds it", "a class, a function"),

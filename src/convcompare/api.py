@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,10 +18,9 @@ from .experiment.request import (
     SETTINGS,
     ModelRequest,
     Request,
-    UntilClear,
-    not_with_until_clear,
     seed_list,
 )
+from .experiment.until_clear import asked_until_clear, not_with_until_clear
 from .output.result import Result
 
 if TYPE_CHECKING:
@@ -70,9 +68,9 @@ def compare(
     verdict_on: str | Sequence[str] = (),
     lr_grid: Sequence[float] = (),
     until_clear: bool = False,
-    max_seeds: int = UntilClear.most_seeds,
+    max_seeds: int | None = None,
     max_time: float | None = None,
-    margin: float = 100 * UntilClear.margin,
+    margin: float | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
@@ -164,7 +162,7 @@ def compare(
             score=score,
             verdict_on=_figures(verdict_on),
             lr_grid=tuple(map(str, lr_grid)),
-            until_clear=_until_clear(max_seeds, max_time, margin) if until_clear else None,
+            until_clear=asked_until_clear(until_clear, max_seeds, max_time, margin),
             device=device,
             precision=precision,
             threads=threads,
@@ -326,11 +324,6 @@ def _text(settings: Mapping[str, Any]) -> dict[str, str]:
 def _setting(value: object) -> str:
     """A setting as a shell has it; several values with commas."""
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _until_clear(max_seeds: int, max_time: float | None, margin: float) -> UntilClear:
-    seconds = math.inf if max_time is None else float(max_time)
-    return UntilClear(max_seeds, seconds, margin / 100)
 
 
 def _jobs(jobs: int | str | None) -> int | None:

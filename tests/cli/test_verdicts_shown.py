@@ -191,6 +191,8 @@ def test_what_is_not_a_look(run: Run) -> None:
     ("options", "told"),
     [
         (("--until-clear", "--seeds", "3"), "`--seeds` and `--until-clear` cannot be combined"),
+        (("--margin", "1"), "`--margin` is an option of `--until-clear`"),
+        (("--max-seeds", "4", "--seeds", "2"), "`--max-seeds` is an option of `--until-clear`"),
         (("--until-clear", "--max-time", "soon"), "invalid value for `--max-time`: `soon`"),
         (("--lr-grid", "1e-3,1e-2"), "a learning rate cannot be selected by the test images"),
         (("--lr-grid", "1e-3,1e-3", "--val-fraction", "0.1"), "each once"),

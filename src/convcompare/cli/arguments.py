@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import cast
 
 from convcompare.core.config import Compile
 from convcompare.core.durations import parse_duration
 from convcompare.core.errors import UsageError, quote
+from convcompare.experiment.option_errors import invalid
 from convcompare.experiment.request import (
     CHANNELS_HINT,
     JOBS_HINT,
@@ -16,12 +16,14 @@ from convcompare.experiment.request import (
     SETTINGS,
     ModelRequest,
     Request,
-    UntilClear,
-    invalid,
-    not_with_until_clear,
     seed_list,
 )
 from convcompare.experiment.shard import Shard
+from convcompare.experiment.until_clear import (
+    UntilClear,
+    asked_until_clear,
+    not_with_until_clear,
+)
 
 from .option_groups import (
     ContrastOptions,
@@ -159,10 +161,10 @@ def parse_rates(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-def longest_time(text: str | None) -> float:
-    """Seconds: ``90``, ``90s``, ``30m``, ``2h``; infinite if `text` is None."""
+def longest_time(text: str | None) -> float | None:
+    """Seconds: ``90``, ``90s``, ``30m``, ``2h``; None for none."""
     if text is None:
-        return math.inf
+        return None
     seconds = parse_duration(text)
     if seconds is None:
         raise UsageError(
@@ -172,9 +174,7 @@ def longest_time(text: str | None) -> float:
 
 
 def _until_clear(contrasts: ContrastOptions, seeds: SeedOptions) -> UntilClear | None:
-    if not contrasts.until_clear:
-        return None
-    if seeds.seeds is not None:
+    if contrasts.until_clear and seeds.seeds is not None:
         raise not_with_until_clear("seeds")
     seconds = longest_time(contrasts.max_time)
-    return UntilClear(contrasts.max_seeds, seconds, contrasts.margin / 100)
+    return asked_until_clear(contrasts.until_clear, contrasts.max_seeds, seconds, contrasts.margin)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
-from convcompare.experiment.request import Request, UntilClear
+from convcompare.experiment.request import Request
 
 from . import options as o
 
@@ -44,9 +44,9 @@ class ContrastOptions:
     verdict_on: o.VerdictOn = None
     lr_grid: o.RateGrid = None
     until_clear: o.UntilClear = False
-    max_seeds: o.MaxSeeds = UntilClear.most_seeds
+    max_seeds: o.MaxSeeds = None
     max_time: o.MaxTime = None
-    margin: o.Margin = 100 * UntilClear.margin
+    margin: o.Margin = None
 
 
 @dataclass(frozen=True)

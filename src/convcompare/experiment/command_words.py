@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from .request import SETTINGS, Request, UntilClear, option_name
+from .option_errors import option_name
+from .request import SETTINGS, Request
+from .until_clear import UntilClear
 
 
 def command_words(request: Request) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ as Python does.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,9 @@ from convcompare.core.errors import UsageError, one_of, quote
 from convcompare.core.registry import register
 
 from .budget import MATCHES, Budget
+from .option_errors import invalid
 from .shard import Shard
+from .until_clear import UntilClear, not_with_until_clear
 
 LARGEST_SEED = 1_000_000
 _NAME = re.compile(r"[^\W\d][\w.-]{0,63}")
@@ -111,26 +112,6 @@ class ModelRequest:
 def model_requests(specs: Iterable[str]) -> tuple[ModelRequest, ...]:
     """Networks that tables call by their specs."""
     return tuple(ModelRequest(spec, spec) for spec in specs)
-
-
-@dataclass(frozen=True)
-class UntilClear:
-    """Add seeds until every contrast is decided.
-
-    ``most_seeds`` bounds the seeds, ``most_seconds`` when the last round begins. ``margin`` is the
-    difference in accuracy, a fraction, below which two networks are equivalent.
-    """
-
-    most_seeds: int = 20
-    most_seconds: float = math.inf
-    margin: float = 0.005
-
-    @property
-    def looks(self) -> tuple[int, ...]:
-        """The numbers of seeds at which the answer is looked for."""
-        from convcompare.comparison.stats.sequential import looks
-
-        return looks(min(3, self.most_seeds), self.most_seeds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,13 +232,7 @@ class Request:
     def _check_until_clear(self) -> None:
         if self.until_clear is None:
             return
-        if self.until_clear.most_seeds < 2:
-            raise invalid("max_seeds", self.until_clear.most_seeds, "a whole number, at least 2")
-        if not self.until_clear.most_seconds > 0:
-            raise invalid("max_time", self.until_clear.most_seconds, "a time above 0")
-        if not 0.0001 <= self.until_clear.margin < 1:
-            margin = 100 * self.until_clear.margin
-            raise invalid("margin", f"{margin:g}", "percentage points, at least 0.01")
+        self.until_clear.check()
         if self.lr_grid:
             raise not_with_until_clear("lr_grid")
         if set(self.verdict_on) - {"accuracy"}:
@@ -320,11 +295,6 @@ def seed_list(seeds: int | Sequence[int], first: int = 0) -> tuple[int, ...]:
 SEEDS_HINT = "a number of seeds (5) or a list of seeds (0,1,7), each once"
 
 
-def invalid(name: str, value: object, hint: str) -> UsageError:
-    """The error of an option, by its name in Python, that cannot have a value."""
-    return UsageError(f"invalid value for `{option_name(name)}`: {quote(value)}", hint)
-
-
 def _check_seeds(seeds: Sequence[int]) -> None:
     text = ",".join(map(str, seeds))
     if not seeds or min(seeds) < 0:
@@ -356,16 +326,3 @@ def _check_rates(rates: Sequence[str]) -> None:
     if rates and (len(rates) < 2 or len(distinct) < len(rates)):
         hint = "learning rates with commas, each once: 3e-4,1e-3,3e-3"
         raise invalid("lr_grid", ",".join(rates), hint)
-
-
-def not_with_until_clear(name: str) -> UsageError:
-    """The error of an option, by its name in Python, that ``--until-clear`` decides itself."""
-    return UsageError(
-        f"`{option_name(name)}` and `--until-clear` cannot be combined",
-        "`--max-seeds N` bounds the seeds that are added",
-    )
-
-
-def option_name(name: str) -> str:
-    """An option as a shell spells it."""
-    return "--set" if name == "settings" else "--" + name.replace("_", "-")

@@ -1,0 +1,78 @@
+"""``--until-clear``: seeds are added until every contrast is decided."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from convcompare.core.errors import UsageError
+
+from .option_errors import invalid, option_name
+
+
+@dataclass(frozen=True)
+class UntilClear:
+    """Add seeds until every contrast is decided.
+
+    ``most_seeds`` bounds the seeds, ``most_seconds`` when the last round begins. ``margin`` is the
+    difference in accuracy, a fraction, below which two networks are equivalent.
+    """
+
+    most_seeds: int = 20
+    most_seconds: float = math.inf
+    margin: float = 0.005
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of seeds at which the answer is looked for."""
+        from convcompare.comparison.stats.sequential import looks
+
+        return looks(min(3, self.most_seeds), self.most_seeds)
+
+    def check(self) -> None:
+        """UsageError for a bound or a margin that cannot be."""
+        if self.most_seeds < 2:
+            raise invalid("max_seeds", self.most_seeds, "a whole number, at least 2")
+        if not self.most_seconds > 0:
+            raise invalid("max_time", self.most_seconds, "a time above 0")
+        if not 0.0001 <= self.margin < 1:
+            margin = 100 * self.margin
+            raise invalid("margin", f"{margin:g}", "percentage points, at least 0.01")
+
+
+def asked_until_clear(
+    wanted: bool, max_seeds: int | None, max_time: float | None, margin: float | None
+) -> UntilClear | None:
+    """What the options ask for; None where it is not `wanted`.
+
+    Args:
+        wanted: Whether seeds are to be added.
+        max_seeds: Their largest number [default: 20].
+        max_time: Seconds after which no round begins [default: no bound].
+        margin: Percentage points [default: 0.5].
+
+    Raises:
+        UsageError: Options of it are given without it.
+    """
+    named = {"max_seeds": max_seeds, "max_time": max_time, "margin": margin}
+    given = [option_name(name) for name, value in named.items() if value is not None]
+    if given and not wanted:
+        raise UsageError(
+            f"`{given[0]}` is an option of `--until-clear`",
+            "add `--until-clear`, or fix the seeds by `--seeds N`",
+        )
+    if not wanted:
+        return None
+    return UntilClear(
+        UntilClear.most_seeds if max_seeds is None else max_seeds,
+        UntilClear.most_seconds if max_time is None else float(max_time),
+        UntilClear.margin if margin is None else margin / 100,
+    )
+
+
+def not_with_until_clear(name: str) -> UsageError:
+    """The error of an option, by its name in Python, that ``--until-clear`` decides itself."""
+    return UsageError(
+        f"`{option_name(name)}` and `--until-clear` cannot be combined",
+        "`--max-seeds N` bounds the seeds that are added",
+    )
