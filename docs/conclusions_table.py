@@ -54,8 +54,10 @@ def table() -> str:
         "|--:|---|---|---|",
     ]
     for number, one in CONCLUSIONS.items():
-        by_study = {**counted.get(number, {}), **recorded.get(number, {})}
-        said = "<br>".join(_cell(name, claims) for name, claims in by_study.items())
+        of, without = recorded.get(number, {}), counted.get(number, {})
+        names = dict.fromkeys([*of, *without])
+        cells = (_cell(name, [*of.get(name, ()), *without.get(name, ())]) for name in names)
+        said = "<br>".join(cells)
         said = said or UNEXAMINED[number]
         lines.append(f"| {number} | {one.reports} | {one.sentence.replace('|', '')} | {said} |")
     return "\n".join(lines)
@@ -94,15 +96,18 @@ def _figures(finding: Finding) -> str:
 
 
 def _counted() -> Said:
-    """Of the studies that have not been run what their counts say."""
-    run = {section.name for section in _sections()}
+    """What the counts say of the claims whose networks have not all run."""
+    examined = {
+        section.name: [one.claim for one in findings(section.assessment)] for section in _sections()
+    }
     found: Said = defaultdict(lambda: defaultdict(list))
     for entry in register.study:
         study: Study = entry.function()
-        if entry.name in run or not study.claims:
+        left = [claim for claim in study.claims if claim not in examined.get(entry.name, ())]
+        if not left:
             continue
         counts = {row.name: vars(_description(row.spec, study)) for row in study.rows}
-        for claim in study.claims:
+        for claim in left:
             said, figures = by_counts(claim, counts)
             told = (f"{OUTCOME_WORDS[said]} by counts", figures)
             found[claim.number][entry.name].append(

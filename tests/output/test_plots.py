@@ -28,6 +28,7 @@ from convcompare.data.load import default_cache
 from convcompare.output.plots import terminal
 from convcompare.output.plots.figure import (
     Drawing,
+    lay_out,
     log_axis,
     panels,
     renderer,
@@ -132,6 +133,7 @@ class Drawings(dict[str, list[Drawing]]):
         """The same, laid out: where all is, as on a page."""
         with styled():
             for drawing in self[name] if name not in self.laid_out else ():
+                lay_out(drawing.figure)
                 drawing.figure.draw_without_rendering()
         self.laid_out.add(name)
         return self[name]

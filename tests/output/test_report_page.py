@@ -62,6 +62,17 @@ FAINT = """() => {
         const opaque = numbers(colour)[3] ?? 1;
         return opaque === 0 ? ground(e.parentElement) : over(colour, ground(e.parentElement));
     };
+    // BLACK and WHITE of figures are written on coloured areas: the last below their middle counts.
+    const area = (e, below) => {
+        const {left, right, top, bottom} = e.getBoundingClientRect();
+        const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+        const holds = ({left, right, top, bottom}) =>
+            left <= x && x <= right && top <= y && y <= bottom;
+        return [...e.closest('svg').querySelectorAll('path')]
+            .filter(p => getComputedStyle(p).fill !== 'none' && holds(p.getBoundingClientRect()))
+            .reduce((rgb, p) => over(getComputedStyle(p).fill, rgb), below);
+    };
+    const onColour = ['rgb(1, 1, 1)', 'rgb(254, 254, 254)'];
     const light = rgb => rgb.map(v => v / 255)
         .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
         .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
@@ -69,8 +80,8 @@ FAINT = """() => {
         e.checkVisibility() &&
         [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()));
     const contrasts = texts.map(e => {
-        const behind = ground(e);
         const style = getComputedStyle(e), colour = e.closest('svg') ? style.fill : style.color;
+        const page = ground(e), behind = onColour.includes(colour) ? area(e, page) : page;
         const [low, high] = [light(over(colour, behind)), light(behind)]
             .sort((a, b) => a - b);
         return [(high + 0.05) / (low + 0.05), e.outerHTML];

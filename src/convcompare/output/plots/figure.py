@@ -92,6 +92,7 @@ class Drawing:
     def picture(self, kind: str = "png") -> bytes:
         """The figure as the bytes of a file."""
         buffer = io.BytesIO()
+        lay_out(self.figure)
         self.figure.savefig(buffer, format=kind, dpi=160)
         return buffer.getvalue()
 
@@ -190,7 +191,21 @@ def headline(figure: Figure, text: str) -> None:
     title.set(text=plain(text), wrap=True)
 
 
-def settle_headline(figure: Figure) -> None:
+def lay_out(figure: Figure) -> None:
+    """Put all of a figure that keeps its size into its place, once for all.
+
+    Panels with a fixed ratio of their sides have it only after a first pass, which measures what is
+    around them at other sides.
+    """
+    _settle_headline(figure)
+    if (engine := figure.get_layout_engine()) is not None:
+        fixed = any(axes.get_aspect() != "auto" for axes in figure.axes)
+        for _ in range(2 if fixed else 1):
+            engine.execute(figure)
+        figure.set_layout_engine("none")  # `savefig` would draw all of it a first time for that
+
+
+def _settle_headline(figure: Figure) -> None:
     """Wrap the headline of a figure that keeps its size.
 
     Otherwise matplotlib measures all beginnings of its lines each time that it lays out the figure.

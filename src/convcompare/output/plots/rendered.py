@@ -12,7 +12,7 @@ import numpy as np
 
 from ..tables.formats import csv_text
 from . import vector
-from .figure import settle_headline
+from .figure import lay_out
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,10 +60,7 @@ def render(drawing: Drawing) -> RenderedFigure:
     rows = [tuple(row) for row in drawing.rows]
     about_models = tuple(drawing.columns[:1]) == ("model",)
     models = tuple(dict.fromkeys(str(row[0]) for row in rows)) if about_models else None
-    settle_headline(figure)
-    if (engine := figure.get_layout_engine()) is not None:
-        engine.execute(figure)  # once; `savefig` would draw all of it a first time for that
-        figure.set_layout_engine("none")
+    lay_out(figure)
     width, height = (math.ceil(CSS_DPI * inches) for inches in figure.get_size_inches())
     file = _lines(figure)
     kind: Literal["svg", "png"] = "svg" if file else "png"

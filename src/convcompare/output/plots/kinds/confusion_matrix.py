@@ -65,7 +65,7 @@ def confused(matrix: Matrix) -> list[tuple[int, int]]:
 def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     from matplotlib.colors import PowerNorm
 
-    figure, axes = panels(len(matrices), 2, _height(source.classes), sharex=True, sharey=True)
+    figure, axes = panels(len(matrices), 2, _height(source.classes))
     in_share = _too_long(_count(value) for m in matrices.values() for value in m.ravel())
     for one, (label, matrix) in zip(axes, matrices.items(), strict=True):
         rows = matrix.sum(axis=1, keepdims=True)
@@ -73,7 +73,7 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
         cells = _cells(one, 100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
         texts = [_count(value) for value in (100 * share if in_share else matrix).ravel()]
         _finish(one, source, label, texts, share > 0.4)
-    outer_labels(axes, min(2, len(axes)), "given class", "true class")
+    _name_classes(axes, source.classes)
     _colour_bar(axes, cells, "share of the true class (%, root scale)")
     named = "; ".join(_most_confused(source, label, m) for label, m in matrices.items())
     caption = (
@@ -96,8 +96,7 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     limit = max(float(np.abs(d).max()) for d in differences.values()) or 1.0
     in_share = _too_long(_signed(value) for d in differences.values() for value in d.ravel())
     width = 4.8 if len(others) == 1 else WIDTH
-    height = _height(source.classes)
-    figure, axes = panels(len(others), 2, height, width, sharex=True, sharey=True)
+    figure, axes = panels(len(others), 2, _height(source.classes), width)
     for one, (label, difference) in zip(axes, differences.items(), strict=True):
         cells = _cells(one, difference, cmap="PuOr_r", vmin=-limit, vmax=limit)
         shown = 100 * difference / _row_sizes(reference) if in_share else difference
@@ -106,7 +105,7 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
         if not difference.any():
             one.text(0.5, 0.5, "equal", transform=one.transAxes, ha="center", va="center")
         one.set_title(f"{name}\nminus {source.looks[label].name}")
-    outer_labels(axes, min(2, len(axes)), "given class", "true class")
+    _name_classes(axes, source.classes)
     _colour_bar(axes, cells, "difference (test images)")
     right = "; ".join(
         f"{first} has {np.trace(d):+.1f} right against {label}{'' if d.any() else ' (all equal)'}"
@@ -143,17 +142,10 @@ def _cells(axes: Axes, values: Matrix, **colours: Any) -> ScalarMappable:
 def _finish(
     axes: Axes, source: Source, label: str, texts: Sequence[str], bright: npt.NDArray[np.bool_]
 ) -> None:
-    """Title, class names, and numbers in the cells where they fit."""
+    """Title, and numbers in the cells where they fit."""
     classes = source.classes
     axes.set_title(source.looks[label].name)
     axes.grid(False)
-    axes.tick_params(length=0)
-    step = _step(classes)
-    places = range(0, len(classes), step)
-    names = [plain(name) for name in distinct(classes, LONGEST_CLASS)[::step]]
-    upright = all(len(name) <= 2 for name in names)
-    axes.set_xticks(places, names, rotation=0 if upright else 90)
-    axes.set_yticks(places, names)
     if len(classes) > ANNOTATED:
         return
     for (row, column), white in np.ndenumerate(bright):
@@ -161,6 +153,22 @@ def _finish(
             column, row, texts[row * len(classes) + column], ha="center", va="center",
             fontsize=7, color=WHITE if white else BLACK, in_layout=False,
         )  # fmt: skip
+
+
+def _name_classes(axes: Sequence[Axes], classes: Sequence[str]) -> None:
+    """The classes at the left of each row of panels and at the foot of each column."""
+    across = min(2, len(axes))
+    step = _step(classes)
+    places = range(0, len(classes), step)
+    names = [plain(name) for name in distinct(classes, LONGEST_CLASS)[::step]]
+    upright = all(len(name) <= 2 for name in names)
+    for i, one in enumerate(axes):
+        one.tick_params(length=0)
+        one.set_xticks(
+            places, names if i + across >= len(axes) else [], rotation=90 * (not upright)
+        )
+        one.set_yticks(places, names if i % across == 0 else [])
+    outer_labels(axes, across, "given class", "true class")
 
 
 def _labels_left_out(classes: Sequence[str]) -> str:
