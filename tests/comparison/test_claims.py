@@ -17,6 +17,7 @@ from convcompare.comparison.claims.findings import (
     Outcome,
     findings,
     with_conclusions,
+    without_runs,
 )
 from convcompare.comparison.figures.asked import recording_command
 from convcompare.comparison.figures.catalogue import named
@@ -44,6 +45,19 @@ def judged(tmp_path: Path) -> Judged:
 @pytest.fixture
 def found(judged: Judged) -> Found:
     return lambda study, **accuracies: findings(judged(study, **accuracies))
+
+
+def test_claims_of_networks_without_a_run_are_named(judged: Judged) -> None:
+    whole = judged("mnist", FCN=FCN[:3], Simple_CNN=SIMPLE[:3], Residual_CNN=SIMPLE[:3])
+    part = judged("mnist", FCN=FCN[:3], Simple_CNN=SIMPLE[:3])
+    assert without_runs(whole) == ""
+    left = {one.claim.number for one in findings(whole)} - {
+        one.claim.number for one in findings(part)
+    }
+    assert left == {3, 14, 46}
+    assert without_runs(part) == (
+        "not examined, without a finished run of `Residual CNN`: 3, 14, 46"
+    )
 
 
 def test_confirmed_refuted_and_not_to_be_told(found: Found) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from convcompare.comparison.assessment import Assessment
-    from convcompare.comparison.claims.findings import Finding
     from convcompare.comparison.robustness import Robustness
     from convcompare.output.plots.figure import Drawing
     from convcompare.output.tables.robustness_table import Show
@@ -96,7 +95,6 @@ def emit_assessment(
     assessment: Assessment, kind: Format, path: Path | None, view: View = View()
 ) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
-    from convcompare.comparison.claims.findings import findings
     from convcompare.output.report.discrepancies import differences
     from convcompare.output.tables.sorting import sorted_by
     from convcompare.output.tables.verdict_columns import assessed_json, assessed_table
@@ -119,7 +117,7 @@ def emit_assessment(
     if kind == "table" and path is None:
         _print_verdicts(assessment)
         _print_list("published otherwise", differences(assessment))
-        _print_conclusions(findings(assessment))
+        _print_conclusions(assessment)
     for text, hint in assessment.warnings(each=view.verbose):
         show_warning(text, hint)
 
@@ -196,9 +194,13 @@ def _print_verdicts(assessment: Assessment) -> None:
             emit_table(table, "table")
 
 
-def _print_conclusions(found: Sequence[Finding]) -> None:
+def _print_conclusions(assessment: Assessment) -> None:
     """Each in a sentence, with its number in the list of all conclusions."""
-    _print_list("conclusions of the report", [one.sentence for one in found])
+    from convcompare.comparison.claims.findings import findings, without_runs
+
+    left = without_runs(assessment)
+    lines = [one.sentence for one in findings(assessment)]
+    _print_list("conclusions of the report", [*lines, *([left] if left else [])])
 
 
 def _print_list(heading: str, lines: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from convcompare.core.errors import listed
 from convcompare.store.run import Run
 
 from ..assessment import Assessment
@@ -125,6 +126,23 @@ def findings(assessment: Assessment) -> list[Finding]:
     found = {(v.quantity.name, frozenset((v.model, v.baseline))): v for v in assessment.family}
     claims = examined(study, assessment.comparison)
     return [_Examination(one, study, assessment, found).finding() for one in claims]
+
+
+def without_runs(assessment: Assessment) -> str:
+    """Which claims of the study are not examined, as networks of theirs have no finished run.
+
+    Empty where there are none: ``not examined, without a finished run of residual: 24, 30``.
+    """
+    study = assessment.study
+    if study is None:
+        return ""
+    run = {group.label for group in assessment.comparison.groups if group.finished}
+    left = [claim for claim in study.claims if claim.networks - run]
+    missing = [row.name for row in study.rows if any(row.name in c.networks - run for c in left)]
+    if not left:
+        return ""
+    numbers = ", ".join(dict.fromkeys(str(claim.number) for claim in left))
+    return f"not examined, without a finished run of {listed(missing)}: {numbers}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from convcompare.comparison.claims.findings import OUTCOME_WORDS, Finding, Judged, Outcome, findings
+from convcompare.comparison.claims.findings import (
+    OUTCOME_WORDS,
+    Finding,
+    Judged,
+    Outcome,
+    findings,
+    without_runs,
+)
 from convcompare.comparison.claims.outcomes import is_direction, place
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.figure_tests import FEWEST
@@ -23,7 +30,7 @@ from convcompare.store.run_store import RunStore
 from ..plots.forest_rows import ForestPanel, is_filled
 from ..tables.cell_values import DrawnInterval, Folded, Mark
 from ..tables.table import Column, Link, Linked, Table
-from .document import Block, Heading, Paragraph, TableBlock
+from .document import Block, Bullets, Heading, Paragraph, TableBlock
 from .sections import Section
 
 CONCLUSIONS = (
@@ -73,6 +80,9 @@ def conclusions(sections: Sequence[Section], folder: Path | None = None) -> Iter
     )
     yield Heading(2, "Conclusions of the reports")
     yield Paragraph(counts([one for _, _, one in found]))
+    left = [(section.name, without_runs(section.assessment)) for section in sections]
+    if any(said for _, said in left):
+        yield Bullets([f"{name}: {said}" for name, said in left if said])
     yield Paragraph(
         "All verdicts of a study, those against its baseline and those of its conclusions, are "
         "adjusted together (Holm); sizes have intervals that hold jointly. The estimate is the "
