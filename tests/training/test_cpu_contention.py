@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -55,16 +56,24 @@ def test_a_stop_is_found_and_is_the_rest_of_the_time() -> None:
     assert seconds - CPU - waited == pytest.approx(stopped, abs=max(0.25, paused / 3))
 
 
+def share_stopped(work: Callable[[], object]) -> float:
+    """The least share of the time of some work, in three tries, that is called a stop without a
+    wait that explains it: a virtual machine may stand still for a moment.
+    """
+    shares = []
+    for _ in range(3):
+        with Interference() as found:
+            work()
+        assert found.seconds > 0
+        shares.append((found.stopped - (found.waited or 0.0)) / found.seconds)
+    return min(shares)
+
+
 def test_work_that_holds_the_interpreter_is_no_stop() -> None:
     """The clock's thread wakes late then as well."""
-    with Interference() as found:
-        sum(range(12_000_000))
-    assert found.seconds > 0
-    assert found.stopped < 0.1 * found.seconds + (found.waited or 0.0)
+    assert share_stopped(lambda: sum(range(12_000_000))) < 0.1
 
 
 def test_a_thread_that_sleeps_is_no_stop() -> None:
     """As one that waits for a GPU or a disk."""
-    with Interference() as found:
-        time.sleep(0.3)
-    assert found.stopped < 0.1 + (found.waited or 0.0)
+    assert share_stopped(lambda: time.sleep(0.3)) < 0.1
