@@ -220,9 +220,10 @@ class _LayerInputs(TorchFunctionMode):
         kwargs = kwargs or {}
         inputs = _INPUTS.get(function)
         if inputs is None:
+            output = function(*args, **kwargs)
             if hidden_products(function, args):
                 self.watch.meet(list(_tensors(list(args))))
-            return function(*args, **kwargs)
+            return output
         given = _tensors((args[:inputs], kwargs.get("input")))
         met = list(self.watch.weights)
         self.watch.inputs = NONE.union(*map(self.watch.of, given))

@@ -134,9 +134,7 @@ def plus_minus(value: float, half: float | None) -> str:
     places = decimals(half)
     if f"{abs(value):.{places}f}" == f"{half:.{places}f}":
         places += 1
-    shown = f"{half:,.{places}f}"
-    if float(shown.replace(",", "")) == 0:
-        shown = f"<{10**-places:.{places}f}"
+    shown = f"{half:,.{places}f}" if round(half, places) else f"<{10**-places:.{places}f}"
     return f"{value:,.{places}f} ± {shown}"
 
 

@@ -164,9 +164,10 @@ class _BeyondOperators(TorchFunctionMode):
             activation = given.is_floating_point() and not isinstance(given, nn.Parameter)
             if activation and given.numel() > 1:
                 self.counter.here.names[f"Tensor.{name}"] = None
+        output = function(*args, **(kwargs or {}))  # first: a wrong call has torch's own error
         real = 4 if _is_complex(args) else 1
         self.counter.here.counted += real * hidden_products(function, args)
-        return function(*args, **(kwargs or {}))
+        return output
 
 
 def tallies_of(
