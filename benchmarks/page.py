@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import page_cluster
+import page_single
 import page_studies
 import page_summary
 import page_training
@@ -14,9 +15,9 @@ import page_training
 INTRODUCTION = """\
 # Benchmarks
 
-Made by `make bench` (`python benchmarks/bench.py`). Speeds of a shared machine drift, so times are
-compared as ratios of pairs measured in turn in one run; medians, with ranges in brackets. GPU: not
-measured. For CIFAR-10 to 94 %, see [the speed record](concepts/speedrun.md#measured).
+Made by `make bench`. Ratios are of pairs measured in turn in one run: medians, with ranges in
+brackets. GPU: not measured. CIFAR-10 to 94 %: see [the speed
+record](concepts/speedrun.md#measured).
 """
 Part = Mapping[str, Mapping[str, Any]]
 """The measurements of a part, by the kind of processor."""
@@ -27,18 +28,11 @@ SECTIONS: Mapping[str, Callable[[Any, str], str]] = {
     "peers": page_training.peers,
     "whole": page_training.whole,
     "ceiling": page_training.ceiling,
-    "jobs": page_training.jobs,
     "parallel": page_training.parallel,
     "spinning": page_training.spinning,
     "profile": lambda measured, where: _profile(measured, where),
-    "recording": lambda measured, where: _recording(measured, where),
     "layers": lambda measured, where: _layers(measured, where),
     "cluster": page_cluster.cluster,
-    "first-step": lambda measured, where: _first_step(measured, where),
-    "models": lambda measured, where: _models(measured, where),
-    "stored-runs": lambda measured, where: _stored_runs(measured, where),
-    "start-up": lambda measured, where: _start_up(measured, where),
-    "fields": lambda measured, where: _fields(measured, where),
     "speedrun": page_studies.speedrun,
     "error-rates": page_studies.error_rates,
     "false-verdicts": page_studies.false_verdicts,
@@ -62,6 +56,7 @@ def write_page(results: Mapping[str, Part], path: Path) -> None:
             if table
         ]
         parts.append(_folded("\n".join([_written(results, name, section, newest), *shown])))
+    parts.append(_folded(page_single.section(results, _where)))
     path.write_text("\n".join(parts), encoding="utf-8")
 
 
@@ -108,81 +103,15 @@ torch.profiler over {rows[0]["steps"]} steps (`benchmarks/profile_step.py`) · {
 """
 
 
-def _start_up(r: dict[str, Any], where: str) -> str:
-    return f"""\
-## Start-up
-
-`convcompare --help` takes {1000 * r["help_s"]:.0f} ms, `python -c "import typer"`
-{1000 * r["typer_s"]:.0f} ms: {r["ratio"]:.2f} times as long ({r["ratio_low"]:.2f} to
-{r["ratio_high"]:.2f}, n = {r["rounds"]} pairs; best against best {r["ratio_best"]:.2f};
-limit: 2). · {where}
-"""
-
-
 def _layers(tables: dict[str, str], where: str) -> str:
     return f"""\
 ## Custom layers
 
 `convcompare layers --precision fp32` and `bf16` · {where} · 64 images of 32×32×32, channels
-last, medians of 15 in turns. Targets: a custom convolution at most 2 times the standard one; Lp
-pooling at most 3 times max pooling, missed with the mean and p = 1.5. The unfolded convolution is
-for reading, not for speed.
+last, medians of 15 in turns. Targets: custom convolution 2 times the standard one; Lp pooling 3
+times max pooling, missed with p = 1.5.
 
 {tables["fp32"]}
 In bf16:
 
 {tables["bf16"]}"""
-
-
-def _models(r: dict[str, float], where: str) -> str:
-    return f"""\
-## Listing the networks
-
-`convcompare models --dataset cifar10` builds {r["networks"]} networks once each and counts their
-parameters and MACs in {r["seconds"]:.2f} s after the import of torch (median of {r["runs"]};
-limit: 1.5 s). · {where}
-"""
-
-
-def _first_step(r: dict[str, Any], where: str) -> str:
-    return f"""\
-## Start of a training
-
-`python benchmarks/waiting.py` · {where} · n = {r["n"]} pairs
-
-From the start of `convcompare compare fcn --dataset mnist` in an empty store to its first training
-step, beyond the {r["torch_s"]:.2f} s of `import torch`: {r["beyond_s"]:.2f} s ({r["low"]:.2f} to
-{r["high"]:.2f}; limit: 2.5 s).
-"""
-
-
-def _stored_runs(r: dict[str, Any], where: str) -> str:
-    return f"""\
-## Tables of stored runs
-
-`python benchmarks/waiting.py` · {where} · n = {r["n"]}
-
-A comparison of {r["runs"]:,} runs, ten networks with 100 seeds each: `convcompare runs latest`
-reads, compares and prints it in {r["latest_s"]:.2f} s (limit: 0.5 s), `convcompare runs` lists the
-runs in {r["list_s"]:.2f} s.
-"""
-
-
-def _recording(rows: list[dict[str, Any]], where: str) -> str:
-    shares = "; ".join(f"{row['network']} {100 * row['share']:.1f} %" for row in rows)
-    return f"""\
-## Recording gradients and features
-
-Share of the training time, for one run of one epoch in which two moments of the gradients and the
-features are recorded: {shares}. Limit: 5 %. · {where}
-"""
-
-
-def _fields(r: dict[str, float], where: str) -> str:
-    return f"""\
-## Receptive fields
-
-All {r["layers"]} layers of torchvision's ResNet-152 at 224 pixels, built and traced, take
-{r["seconds"]:.2f} s after the import of torch and torchvision (median of {r["runs"]}; limit: 1 s).
-Importing torchvision alone takes about another second. · {where}
-"""

@@ -21,8 +21,7 @@ def _nodes(r: dict[str, Any]) -> str:
     return f"""\
 {r["trials"]} small trials take {r["one_s"]:.1f} s on one node of one CPU and {r["two_s"]:.1f} s
 on two, including the start of their processes: {r["ratio"]:.2f} times the throughput (median of
-{r["n"]} pairs, {low:.2f} to {high:.2f}). The nodes, the head and the command are processes of
-this one machine, which has two cores for all of them.
+{r["n"]} pairs, {low:.2f} to {high:.2f}); nodes, head and command share two cores.
 """
 
 
@@ -32,14 +31,21 @@ def _empty(r: dict[str, Any]) -> str:
     seconds = sorted(one["s"] for one in r["listing"])
     growth = (last["bytes"] - first["bytes"]) / (n - first["trials"])
     listed = max(one["bytes"] for one in r["listing"])
+    costs = {
+        "per trial": f"{1000 * last['s'] / n:.0f} ms, "
+        f"{1000 * last['cpu_s'] / n:.0f} ms of it CPU time",
+        "memory": f"{first['bytes'] / 1e6:.0f} to {last['bytes'] / 1e6:.0f} MB, "
+        f"{growth / 1000:.1f} kB per trial",
+        "the live display's estimate": f"{1000 * r['display_s']:.0f} ms",
+        "repeated, all finished": f"{r['again']['s']:.1f} s",
+        "`convcompare runs`": f"{median(seconds):.1f} s ({seconds[0]:.1f} to {seconds[-1]:.1f}, "
+        f"n = {len(seconds)}), {listed / 1e6:.0f} MB",
+    }
     return f"""\
-{n:,} trials that train nothing, but are sent, committed with an epoch, logits, weights and a
-record, and displayed, cost the command {1000 * last["s"] / n:.0f} ms each on two such nodes,
-{1000 * last["cpu_s"] / n:.0f} ms of it CPU time: {last["s"]:.0f} s in total. Its memory grows from
-{first["bytes"] / 1e6:.0f} MB after the first to {last["bytes"] / 1e6:.0f} MB after the last,
-{growth / 1000:.1f} kB each. The live display computes the remaining work in
-{1000 * r["display_s"]:.0f} ms. Repeating the command finds all of them finished in
-{r["again"]["s"]:.1f} s.
-`convcompare runs` lists them in {median(seconds):.1f} s ({seconds[0]:.1f} to {seconds[-1]:.1f},
-n = {len(seconds)}) and {listed / 1e6:.0f} MB. One run; other programs ran beside it.
+{n:,} trials that train nothing but are sent, committed and displayed (one run, beside other
+programs):
+
+| of the command | |
+|---|--:|
+{chr(10).join(f"| {what} | {cost} |" for what, cost in costs.items())}
 """

@@ -54,9 +54,8 @@ def error_rates(part: dict[str, Any], where: str) -> str:
 `benchmarks/error_rates.py benchmarks/accuracies.json`: accuracies of stored runs of two networks on
 mnist-mini, 84 seeds each · {where} · n = {part["false_claims"][0]["rounds"]} comparisons per row
 
-A network against itself under another name: every difference found is false (nominal: 5 %; in
-brackets the binomial interval of the simulation). *pool*: runs drawn without replacement. *until
-clear* continues to the last look here, without stopping for futility.
+A network against itself: every difference found is false (nominal 5 %; binomial interval). *pool*:
+runs drawn without replacement. *until clear*: without stopping for futility.
 
 | network | seeds | contrasts | false verdicts | seeds on average | drawn from |
 |---|---|--:|---|--:|---|
@@ -81,9 +80,8 @@ def false_verdicts(lines: list[str], where: str) -> str:
 
 `python benchmarks/false_verdicts.py` · {where}
 
-Scenarios: see [statistics](concepts/statistics.md#measured). n is the number of simulated
-comparisons per figure. The largest share over all numbers of true differences among the contrasts
-is shown. *before* is the rule of earlier versions: paired t, sign flips beside it, Holm. Welch's t
-and Dunnett's test are unpaired.
+n: simulated comparisons per figure; the largest share over all numbers of true differences among
+the contrasts. *before*: the rule of earlier versions (paired t, sign flips, Holm). Welch's and
+Dunnett's tests are unpaired.
 {text}
 """

@@ -9,6 +9,8 @@ from training_step import EPOCH_STEPS
 
 NOTHING = "–"
 Say = Callable[[Any], str]
+SINGLE = "#start-listings-parallel-trials"
+"""The section of figures that are one number."""
 PEERS = {"course": "a tutorial loop", "lightning": "Lightning"}
 
 
@@ -112,7 +114,7 @@ LINES: tuple[tuple[str, str, str, Say], ...] = (
     ("whole", "evaluation of the test images, beside the training", "5 %", _evaluation),
     (
         "jobs",
-        "[six small trials](#six-small-trials-in-parallel), by default against `--jobs 1`",
+        f"[six small trials]({SINGLE}), by default against `--jobs 1`",
         "1.4",
         lambda r: f"**{r['ratio']:.2f}** times",
     ),
@@ -124,31 +126,31 @@ LINES: tuple[tuple[str, str, str, Say], ...] = (
     ),
     (
         "first-step",
-        "[from the command to the first step](#start-of-a-training), beyond `import torch`",
+        f"[from the command to the first step]({SINGLE}), beyond `import torch`",
         "2.5 s",
         lambda r: f"{r['beyond_s']:.2f} s",
     ),
     (
         "models",
-        "[listing the zoo](#listing-the-networks), after `import torch`",
+        f"[listing the zoo]({SINGLE}), after `import torch`",
         "1.5 s",
         lambda r: f"{r['seconds']:.2f} s",
     ),
     (
         "stored-runs",
-        "[the table of 1,000 stored runs](#tables-of-stored-runs)",
+        f"[the table of 1,000 stored runs]({SINGLE})",
         "0.5 s",
         lambda r: f"{r['latest_s']:.2f} s",
     ),
     (
         "start-up",
-        "[`--help`](#start-up), against `import typer`",
+        f"[`--help`]({SINGLE}), against `import typer`",
         "2",
         lambda r: f"{r['ratio']:.2f} times",
     ),
     (
         "recording",
-        "[recording](#recording-gradients-and-features) gradients and features",
+        f"[recording]({SINGLE}) gradients and features",
         "5 %",
         lambda rows: f"at most {100 * max(row['share'] for row in rows):.1f} %",
     ),

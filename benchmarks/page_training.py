@@ -17,6 +17,16 @@ SIDES = {
     "keras": "Keras on torch",
     "keras-jax": "Keras on JAX",
 }
+WAYS = {
+    "convcompare": "the set in memory as uint8, batches normalised on the device, channels last, "
+    "bf16 if the processor is fast at it, `torch.compile` if measured steps show a gain",
+    "tutorial loop (`course_loop.py`)": "a data set that normalises image by image, as "
+    "torchvision's do; DataLoader, float32, `.item()` each step",
+    "Lightning (`lightning_loop.py`)": "its Trainer, the same transforms, two persistent workers; "
+    "no logger, checkpoints or bar",
+    "Keras (`keras_loop.py`)": "`fit` on normalised arrays in memory",
+}
+"""How each side trains."""
 
 
 def steps(measured: Sequence[Mapping[str, Any]], where: str) -> str:
@@ -29,21 +39,11 @@ def steps(measured: Sequence[Mapping[str, Any]], where: str) -> str:
 
 `python benchmarks/training_step.py` · {where}{n}
 
-Every side trains the same network on the same images with Adam (1e-3), batch 64.
+The same network, images and optimizer (Adam 1e-3, batch 64). Times are of everything in an epoch
+except evaluation: convcompare's, then how many times as long the others take. Targets: 4 (`simple`
+3.5) against the tutorial loop, 3 against Lightning.
 
-- *convcompare*: the whole set in memory as uint8, each batch normalised on the device,
-  channels-last layout, bf16 if the hardware is fast at it, `torch.compile` if measured steps show
-  a gain.
-- *Tutorial loop* (`benchmarks/course_loop.py`): a data set that normalises one image at a time as
-  torchvision's do, a DataLoader, float32, `.item()` each step.
-- *Lightning* (`benchmarks/lightning_loop.py`): its Trainer with the same transforms and two
-  persistent workers; logger, checkpoints and bar off.
-- *Keras* (`benchmarks/keras_loop.py`): `fit` on normalised arrays in memory.
-
-Times include everything in an epoch except evaluation: convcompare's milliseconds per step and
-seconds per epoch, then how many times as long the others take, median and range of the rounds.
-Targets: 4 for `fcn`, 3.5 for `simple` and 4 for all others against the tutorial loop, 3 against
-Lightning. Install Lightning, Keras and JAX with the extra `bench`; missing ones are skipped.
+{chr(10).join(f"- *{side}*: {way}" for side, way in WAYS.items())}
 
 | network | ms per step | s per epoch | {" | ".join(f"{name}, times" for name in SIDES.values())} |
 |---|--:|--:|{"--:|" * len(SIDES)}
@@ -51,15 +51,13 @@ Lightning. Install Lightning, Keras and JAX with the extra `bench`; missing ones
 
 wide: `{WIDE}`.
 
-On these processors, which have no AMX, convolutional networks miss the target against the tutorial
-loop, and the one against Lightning too, but for `simple` with AVX-512 BF16;
-[the limit](#limit-set-by-the-arithmetic) shows what is possible. With AVX2 alone the arithmetic is
-in fp32 on every side, and the larger the network, the less is left to win. `fcn` is a fifth
-(AVX-512 BF16) to a quarter (AVX2) faster with Keras on JAX, which compiles the whole step: in so
-small a network the remaining time is torch's overhead between operators. `torch.compile` does not
-remove it: on the processor without AVX-512 compiled steps of `fcn` took 1.14 to 1.24 times the
-processor time of plain ones (one thread, three turns, beside other programs;
-`convcompare train fcn --dataset mnist --epochs 500 --threads 1` prints the ratio).
+On these processors without AMX, convolutional networks miss both targets, except `simple` against
+Lightning with AVX-512 BF16; [the limit](#limit-set-by-the-arithmetic) shows what is possible. With
+AVX2 alone every side computes in fp32, and large networks leave little to win. Keras on JAX, which
+compiles the whole step, trains `fcn` a fifth (AVX-512 BF16) to a quarter (AVX2) faster. What
+remains there is torch's overhead between operators, which `torch.compile` does not remove: its
+steps took 1.14 to 1.24 times the processor time (AVX2, one thread, three turns, beside other
+programs).
 """
 
 
@@ -82,11 +80,9 @@ def ceiling(
 
 `python benchmarks/ceiling.py` · {where} · medians of {layers[0]["turns"]} turns per layer
 
-Only the convolutions and linear layers of a step, forward and backward, on its shapes, compared
-with the whole steps of the [first section](#training-speed-against-other-frameworks). *limit*: the
-speed-up of a bf16 step over the tutorial loop's if everything else cost nothing, including
-BatchNorm, activations, pooling and the optimizer. Within a step, layers find their input in the
-cache, so a whole step can be slightly faster than the sum. Milliseconds.
+Milliseconds of the convolutions and linear layers of a step alone. *limit*: the speed-up over the
+tutorial loop if all else cost nothing. A whole step can be slightly faster than the sum, as its
+layers find their input in the cache.
 
 | network | float32 | bf16 | convcompare's step | tutorial loop's step | limit, times |
 |---|--:|--:|--:|--:|--:|
@@ -124,9 +120,11 @@ def peers(measured: Mapping[str, float], where: str) -> str:
         for side, name in {"convcompare": "convcompare", **SIDES}.items()
     ]
     return f"""\
-Test accuracy of {spec} on {dataset} after {epochs} epoch, one run per side
-(`python benchmarks/training_step.py --accuracy` · {where}):
-{"; ".join(shown)}.
+## Accuracy beside other frameworks
+
+`python benchmarks/training_step.py --accuracy` · {where}
+
+{spec} on {dataset} after {epochs} epoch, one run per side: {"; ".join(shown)}.
 """
 
 
@@ -140,12 +138,9 @@ def whole(measured: Sequence[Mapping[str, Any]], where: str) -> str:
 
 `python benchmarks/training_step.py --whole` · {where}{n}
 
-*Bare* (`benchmarks/bare_step.py`): forward, loss, backward and optimizer step on one batch that
-stays on the device, with the same layout, precision and fused optimizer. *Whole*
-(`benchmarks/whole_epoch.py`): a full epoch of a trial with its store: training with data and
-metrics, saving to disk, live display. Recording gradients and evaluating the test split are not in
-the ratio and are shown separately. Milliseconds per step, medians. Targets: 1.05 times, 1.25 for
-`fcn`.
+Milliseconds per step. *Bare* (`bare_step.py`): forward, loss, backward and optimizer step on one
+batch that stays on the device. *Whole* (`whole_epoch.py`): an epoch of a trial with data, metrics,
+saving and live display, without recording gradients and evaluation.
 
 | network | bare | whole | training | saving | whole, times | recording | evaluation |
 |---|--:|--:|--:|--:|--:|--:|--:|
@@ -178,27 +173,12 @@ def spinning(measured: Sequence[Mapping[str, Any]], where: str) -> str:
 
 `python benchmarks/spinning.py` · {where}{_rounds(measured)}
 
-The same training on two threads, in processes that differ in how long a thread spins before it
-sleeps (`convcompare/core/openmp.py`). On the busy machine a program that never waits runs on every
-core. Milliseconds per step, and the ratio to convcompare's setting, median and range.
+Milliseconds per step, and the ratio to convcompare's setting, by how long a thread spins before it
+sleeps (`convcompare/core/openmp.py`). *Busy*: a program that never waits runs on every core.
 
 | network | machine | {" | ".join(ways)} |
 |---|---|{"--:|" * len(ways)}
 {chr(10).join(lines)}
-"""
-
-
-def jobs(r: Mapping[str, Any], where: str) -> str:
-    """Six small trials as they run by default, and one by one."""
-    return f"""\
-## Six small trials in parallel
-
-`python benchmarks/jobs.py` · {where} · n = {r["n"]} pairs
-
-`{r["command"]}`, six trials, takes {r["together_s"]:.0f} s as it runs by default
-({r["jobs"]} in parallel) and {r["alone_s"]:.0f} s with `--jobs 1`, from the start of the command to
-the table, with the times that each run measures alone: {r["ratio"]:.2f} times the throughput
-(median of the pairs, {r["ratios"][0]:.2f} to {r["ratios"][-1]:.2f}; target: 1.4).
 """
 
 
@@ -217,18 +197,17 @@ def parallel(measured: Sequence[Mapping[str, Any]], where: str) -> str:
 
 `python benchmarks/parallel_trials.py` · {where}
 
-Training steps of a process on one thread, of one on all {measured[0]["cores"]} cores, and of
-{measured[0]["cores"]} processes with a thread each at the same time. *beside*: how many times as
-long as alone a step then takes; *gain*: throughput over that of one process on all cores. From
-these figures come the constants of the model by which a comparison chooses how many trials run in
-parallel; the model's gain is next to them. Milliseconds.
+Milliseconds per step of one process on one thread and on all {measured[0]["cores"]} cores, then of
+{measured[0]["cores"]} processes with a thread each. *beside*: how many times as long a step then
+takes; *gain*: throughput over that of one process on all cores. *model*: the gain by which a
+comparison chooses how many trials run in parallel.
 
 | network | M MACs per step | one thread | all cores | beside, times | gain, times | model |
 |---|--:|--:|--:|--:|--:|--:|
 {chr(10).join(lines)}
 
-What the model predicts for more cores: throughput of 32 trials of 15 epochs on MNIST against one by
-one, and how many then run in parallel.
+What the model predicts for 32 trials of 15 epochs on MNIST: throughput against one by one, and how
+many run in parallel.
 
 | MACs per step | {" | ".join(several(n, "core") for n in MORE_CORES)} |
 |---|{"--:|" * len(MORE_CORES)}
@@ -263,10 +242,9 @@ def verdict(measured: Sequence[Mapping[str, Any]], where: str) -> str:
 
 `python benchmarks/time_to_verdict.py` · {where} · n = {measured[0]["rounds"]} rounds per network
 
-Three questions of the reports. There: five seeds, the accuracy of the last epoch, scipy's paired
-t-test. Here: as many seeds as find the recorded difference at least as often, with the score and
-rule of today; both with 5 % false verdicts (simulated). Calculated from training steps measured in
-turn in one run, not from whole trainings: evaluation, data and starts are left out.
+Against five seeds, the accuracy of the last epoch and scipy's paired t-test: as many seeds as find
+the recorded difference at least as often, both with 5 % false verdicts (simulated). Calculated from
+training steps, without evaluation, data and starts.
 
 | question | against | seeds here | speed | parallel | seeds | all, times | minutes here |
 |---|---|--:|--:|--:|--:|--:|--:|
