@@ -131,6 +131,13 @@ def test_the_plan_trains_nothing(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("command", ["compare fcn -d mnist-mini -n", "datasets mnist-mini"])
+def test_a_data_folder_that_is_not_there_is_said(run: Run, command: str) -> None:
+    result = run(*command.split(), "--data-dir", "absent")
+    assert result.code == 3
+    assert result.err.startswith("error: the data folder `absent` is not a folder\n hint: `--data-")
+
+
 def test_a_diverged_run_is_named_and_the_others_go_on(run: Run) -> None:
     result = run("compare", *MINI, "fcn", "fcn:hidden=8", "--optimizer", "sgd", "--lr", "1e25")
     assert result.code == 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import DataError, UsageError, did_you_mean, quote
 from convcompare.core.registry import register
 from convcompare.core.spec import Option, Spec, bind, format_value
 
@@ -37,7 +37,7 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
 
     ``mnist``, ``mnist:channels=3``, ``shapes:seed=1``, ``folder:/data/birds:size=64``. Raises
     UsageError for a spec that does not fit, DataError where the data are not available or not what
-    they should be.
+    they should be, and for a data folder that is not there, whichever set is named.
     """
     spec = Spec.parse(text)
     given: dict[str, str] = {}
@@ -52,6 +52,7 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
     own = "channels" in options
     options = {OPTION.name: OPTION, **options}
     values = bind(spec, options)
+    _check_data_dir(sources.data_dir)
     arguments = {name: value for name, value in values.items() if own or name != OPTION.name}
     dataset: Dataset = entry.function(sources, **given, **arguments)
     if not own:
@@ -60,6 +61,14 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
         dataset = with_channels(dataset, values[OPTION.name])
     name = dataset.name if given else spec.name  # of the hub, with the commit
     return replace(dataset, name=_canonical(name, options, values))
+
+
+def _check_data_dir(folder: Path | None) -> None:
+    if folder and not folder.is_dir():
+        raise DataError(
+            f"the data folder {quote(folder)} is not a folder",
+            "`--data-dir DIR` names a folder that holds data sets in torchvision's layout",
+        )
 
 
 def _refuse_path(name: str) -> None:

@@ -117,11 +117,6 @@ def _from_cache(published: PublishedFiles, sources: Sources) -> tuple[Splits, st
 
 def _from_disk(published: PublishedFiles, sources: Sources) -> tuple[Splits, str] | None:
     own = (sources.data_dir,) if sources.data_dir else ()
-    if sources.data_dir and not sources.data_dir.is_dir():
-        raise DataError(
-            f"the data folder {quote(sources.data_dir)} is not a folder",
-            "`--data-dir DIR` names a folder that holds data sets in torchvision's layout",
-        )
     for folder in (*own, *published.system):
         try:
             splits = published.read(folder)
