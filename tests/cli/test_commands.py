@@ -131,6 +131,17 @@ def test_the_plan_trains_nothing(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("command", [("compare", *MINI, "fcn:hidden=8"), ("study", "mnist")])
+def test_the_plan_goes_to_no_file(run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "kept.csv").write_text("results")
+    for path in ("kept.csv", "new/results.csv"):
+        result = run(*command, "--dry-run", "--out", path)
+        assert result.code == 0
+        assert "parameters" in result.out and f"writes no file: {path}" in result.err
+    assert (tmp_path / "kept.csv").read_text() == "results"
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("command", ["compare fcn -d mnist-mini -n", "datasets mnist-mini"])
 def test_a_data_folder_that_is_not_there_is_said(run: Run, command: str) -> None:
     result = run(*command.split(), "--data-dir", "absent")

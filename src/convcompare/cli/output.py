@@ -13,7 +13,7 @@ import typer
 
 from convcompare.core import formatting
 from convcompare.core.errors import StoreError, UsageError, printable
-from convcompare.output.tables.formats import Format, render
+from convcompare.output.tables.formats import Format, chosen_format, render
 from convcompare.output.tables.table import MOST_NOTES, Table, print_table
 from convcompare.store import atomic_files
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from convcompare.output.plots.figure import Drawing
     from convcompare.output.tables.robustness_table import Show
     from convcompare.store.run_store import RunStore
+
+    from .option_groups import OutputOptions
 
 
 def emit_table(
@@ -49,6 +51,13 @@ def _plain(table: Table) -> str:
     told = io.StringIO()
     print_table(Console(file=told, width=10_000, highlight=False, markup=False), table, None)
     return told.getvalue().rstrip()
+
+
+def emit_plan(table: Table, output: OutputOptions) -> None:
+    """Print what would be run. A file that results go to is left as it is, and that is said."""
+    emit_table(table, chosen_format(output.format, None))
+    if output.out is not None:
+        talk().print(f"`--dry-run` writes no file: {printable(output.out)}", soft_wrap=True)
 
 
 def emit_json(record: Mapping[str, Any], path: Path | None = None) -> None:

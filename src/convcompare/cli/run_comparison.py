@@ -16,7 +16,7 @@ from convcompare.output.tables.formats import chosen_format
 from .console import talk
 from .console_reporter import ConsoleReporter
 from .dry_run import plan_table
-from .output import View, emit_assessment, emit_table
+from .output import View, emit_assessment, emit_plan
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
@@ -33,7 +33,7 @@ def perform(request: Request, output: OutputOptions) -> int:
     plan = prepare(request, reporter)
     if request.dry_run:
         reporter.planned(plan)
-        emit_table(plan_table(part_of(plan) if request.shard else plan), kind, output.out)
+        emit_plan(plan_table(part_of(plan) if request.shard else plan), output)
         return 0
     if request.is_part:
         return perform_part(plan, reporter)

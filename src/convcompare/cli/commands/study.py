@@ -27,7 +27,7 @@ from ..option_groups import (
     TrainingOptions,
     grouped,
 )
-from ..output import View, emit_assessment, emit_json, emit_table, end
+from ..output import View, emit_assessment, emit_json, emit_plan, emit_table, end
 from ..study_tables import list_of_studies, plan_of_conclusions, plan_of_studies
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def study(
         for name, found in chosen.items()
     ]
     if output.dry_run:
-        emit_table(plan_of_studies(requests), kind, output.out)
+        emit_plan(plan_of_studies(requests), output)
         return
     raise typer.Exit(_run(requests, kind, output))
 
