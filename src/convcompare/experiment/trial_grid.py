@@ -63,6 +63,8 @@ def grid(
 
 def _answered(trial: Trial, store: RunStore) -> Trial:
     """The trial, or the same one with every epoch evaluated if that alone has ended."""
+    if trial.config.evaluate == "every":
+        return trial
     whole = replace(trial, config=replace(trial.config, evaluate="every"))
     if whole.id == trial.id or store.finished(trial.id) or not store.finished(whole.id):
         return trial
