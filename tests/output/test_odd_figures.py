@@ -8,6 +8,7 @@ import itertools
 import logging
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -399,6 +400,13 @@ def test_counts_that_have_no_room_become_shares() -> None:
     assert "95" in words(drawing)
     assert "per cent of the true class" in drawing.figure.get_suptitle()
     assert max(row[3] for row in drawing.rows) == pytest.approx(9500)
+
+
+def test_a_share_that_rounds_to_zero_is_no_zero() -> None:
+    one_wrong = dataclasses.replace(FINE[0], accuracies=(1 - 1 / 40_000,))
+    drawing = one([one_wrong], "confusion-matrix", images=40_000)
+    shown = Counter(text.get_text() for text in drawing.figure.axes[0].texts)
+    assert shown == {"100": 4, "<0.1": 1, "": 11}, "one image of the 10,000 of a class"
 
 
 def test_characters_without_a_font_are_said_once_and_warn_of_nothing(

@@ -196,7 +196,7 @@ def _are_short(classes: Sequence[str]) -> bool:
 
 def _too_long(texts: Iterable[str]) -> bool:
     """Whether numbers have no room in a cell in letters of 7 points."""
-    return any(len(text) > FIGURES for text in texts)
+    return any(len(text.removeprefix("<")) > FIGURES for text in texts)
 
 
 def _row_sizes(matrix: Matrix) -> Matrix:
@@ -215,6 +215,8 @@ def _count(value: float) -> str:
     """Nothing for none; one decimal for a mean of seeds that needs it and has the room."""
     if value == 0:
         return ""
+    if value < 0.05:
+        return "<0.1"
     return f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
 
 
