@@ -371,6 +371,17 @@ def test_labels_of_a_hundred_classes_keep_what_tells_them_apart(long: bool) -> N
     assert all(name in drawing.caption for name in classes)
 
 
+@pytest.mark.parametrize(("networks", "kind"), [(10, "svg"), (11, "png")])
+def test_a_matrix_of_many_networks_is_drawn_once(networks: int, kind: str) -> None:
+    many = [dataclasses.replace(FINE[0], label=f"net {n}") for n in range(networks)]
+    with styled():
+        drawing = one(many, "confusion-matrix", classes=[*"abcdefghij"], images=100)
+        assert any(axes.images for axes in drawing.figure.axes) == (kind == "png")
+        found = render(drawing)
+    assert found.kind == kind
+    assert words(drawing).count("10") == 4 * networks, "the counts are written either way"
+
+
 @pytest.mark.parametrize(("count", "kind"), [(10, "svg"), (11, "png")])
 def test_a_matrix_is_drawn_in_lines_where_its_numbers_are_written(count: int, kind: str) -> None:
     classes = [f"kind {n}" for n in range(count)]

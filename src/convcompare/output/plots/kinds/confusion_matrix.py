@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Matrix = npt.NDArray[np.float64]
 ANNOTATED = 10
 """Classes up to which the counts are written into the cells."""
+MOST_SQUARES = 1000
+"""Cells of a figure up to which each is a square of its own: beyond, an SVG would be too large."""
 NAMED = 24
 """Classes up to which each has its name at the axes."""
 NAMED_LONG, SHORT = 13, 5
@@ -70,7 +72,7 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     for one, (label, matrix) in zip(axes, matrices.items(), strict=True):
         rows = matrix.sum(axis=1, keepdims=True)
         share = np.divide(matrix, rows, out=np.zeros_like(matrix), where=rows > 0)
-        cells = _cells(one, 100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
+        cells = _cells(one, 100 * share, len(matrices), cmap="Blues", norm=PowerNorm(0.5, 0, 100))
         texts = [_count(value) for value in (100 * share if in_share else matrix).ravel()]
         _finish(one, source, label, texts, share > 0.4)
     _name_classes(axes, source.classes)
@@ -98,7 +100,7 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     width = 4.8 if len(others) == 1 else WIDTH
     figure, axes = panels(len(others), 2, _height(source.classes), width)
     for one, (label, difference) in zip(axes, differences.items(), strict=True):
-        cells = _cells(one, difference, cmap="PuOr_r", vmin=-limit, vmax=limit)
+        cells = _cells(one, difference, len(others), cmap="PuOr_r", vmin=-limit, vmax=limit)
         shown = 100 * difference / _row_sizes(reference) if in_share else difference
         texts = [_signed(value) for value in shown.ravel()]
         _finish(one, source, label, texts, np.abs(difference) > 0.5 * limit)
@@ -130,9 +132,9 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     return Drawing("confusion-matrix-difference", figure, caption, columns, rows, alt, key)
 
 
-def _cells(axes: Axes, values: Matrix, **colours: Any) -> ScalarMappable:
-    """A square for each value; where they are too many for numbers, as one picture."""
-    if len(values) > ANNOTATED:
+def _cells(axes: Axes, values: Matrix, panels: int, **colours: Any) -> ScalarMappable:
+    """A square for each value; one picture where they are too many for numbers or for squares."""
+    if len(values) > ANNOTATED or panels * values.size > MOST_SQUARES:
         return axes.imshow(values, **colours)
     edges = np.arange(len(values) + 1) - 0.5
     axes.set(aspect="equal", ylim=(edges[-1], edges[0]))
