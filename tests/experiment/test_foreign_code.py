@@ -12,6 +12,7 @@ import pytest
 
 from convcompare.experiment import foreign_code
 from convcompare.experiment.foreign_code import resolve
+from convcompare.models import user_network
 from convcompare.models.shape import Shape
 from convcompare.store.run_store import RunStore
 from tests.support.cli import Result
@@ -189,7 +190,27 @@ def test_a_script_sees_arguments_of_its_own_and_is_told_where_its_work_belongs(
     last = "args = argparse.ArgumentParser().parse_args()"
     (folder / "trains.py").write_text(text.replace(last, work))
     told = run("models", "trains.py:Net").err
-    assert "trains.py: warning: line 8 trains while the file is imported" in told
+    assert "trains.py: warning: line 8 of trains.py trains while the file is imported" in told
+
+
+@pytest.mark.usefixtures("own_code_here")
+def test_only_the_own_work_of_a_file_is_said_to_be_slow(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_network, "SLOW_SECONDS", 0.05)
+    slow = "import time\n\ntime.sleep(1)\n"
+    library = tmp_path / "site-packages" / "heavy.py"
+    library.parent.mkdir()
+    library.write_text(slow)
+    (tmp_path / "work.py").write_text(slow)
+    net = "from torch import nn\ndef Net(): return nn.Sequential(nn.Flatten(), nn.LazyLinear(10))\n"
+    (tmp_path / "loads.py").write_text(
+        f"import sys\nsys.path.append({str(library.parent)!r})\nimport heavy\n{net}"
+    )
+    (tmp_path / "works.py").write_text(f"import work\n{net}")
+    assert "warning" not in run("models", "loads.py:Net").err
+    told = run("models", "works.py:Net").err
+    assert "its import takes over 0.05 s, now at line 3 of work.py: a script's own work" in told
 
 
 @pytest.mark.usefixtures("own_code_here")

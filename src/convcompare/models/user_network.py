@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import linecache
 import os
 import re
 import sys
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ _HINT = 'a script\'s own work belongs below `if __name__ == "__main__":`'
 LEVELS = 4
 """Folders above a file in which a module is looked for that it does not find."""
 SLOW_SECONDS = 10.0
-"""An import that takes longer does more than define networks."""
+"""A file that takes longer does more than define networks, unless it waits for another import."""
 
 
 @dataclass(frozen=True)
@@ -201,19 +202,21 @@ def _watched(where: str) -> Iterator[None]:
     """Say on stderr what an import does beside defining things: trainings, and what takes long."""
     main, done = threading.get_ident(), threading.Event()
     backward = torch.autograd.backward
-    said: list[int] = []
+    said: list[_Line] = []
 
     def telling(*arguments: Any, **named: Any) -> None:
         line = _line_of(inspect.currentframe())
         if line and not said:
             said.append(line)
-            _warn(f"line {line} trains while the file is imported: {_HINT}")
+            _warn(f"{line} trains while the file is imported: {_HINT}")
         backward(*arguments, **named)
 
     def wait() -> None:
-        if not done.wait(SLOW_SECONDS):
+        while not done.wait(SLOW_SECONDS):
             line = _line_of(sys._current_frames().get(main))
-            _warn(f"is being imported for {SLOW_SECONDS:.0f} s, at line {line}: {_HINT}")
+            if line and not line.imports:
+                _warn(f"its import takes over {SLOW_SECONDS:.3g} s, now at {line}: {_HINT}")
+                return
 
     threading.Thread(target=wait, daemon=True).start()
     torch.autograd.backward = telling
@@ -224,14 +227,31 @@ def _watched(where: str) -> Iterator[None]:
         done.set()
 
 
-def _line_of(frame: Any) -> int | None:
-    """The line of the outermost local frame: what is written at the top level of the file."""
-    found = None
+@dataclass(frozen=True)
+class _Line:
+    """A line at the top level of a file of the user's."""
+
+    file: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"line {self.number} of {Path(self.file).name}"
+
+    @property
+    def imports(self) -> bool:
+        """Whether it is an import: how long that takes is not up to the file."""
+        words = linecache.getline(self.file, self.number).split()
+        return words[:1] in (["import"], ["from"])
+
+
+def _line_of(frame: FrameType | None) -> _Line | None:
+    """The line at the top level of a local file that runs; the innermost where files import."""
     while frame is not None:
-        if frame.f_code.co_name == "<module>" and is_local(frame.f_code.co_filename):
-            found = frame.f_lineno
+        file = frame.f_code.co_filename
+        if frame.f_code.co_name == "<module>" and is_local(file):
+            return _Line(file, frame.f_lineno)
         frame = frame.f_back
-    return found
+    return None
 
 
 def _warn(text: str) -> None:
