@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from convcompare.comparison.claims.counted import by_counts
+from convcompare.comparison.claims.examined import lacking_runs
 from convcompare.comparison.claims.findings import OUTCOME_WORDS, Finding, findings
 from convcompare.comparison.claims.plan import plans
 from convcompare.comparison.conclusions import CONCLUSIONS, UNEXAMINED
@@ -97,13 +98,16 @@ def _figures(finding: Finding) -> str:
 
 def _counted() -> Said:
     """What the counts say of the claims whose networks have not all run."""
-    examined = {
-        section.name: [one.claim for one in findings(section.assessment)] for section in _sections()
-    }
+    recorded = {section.name: section.assessment for section in _sections()}
     found: Said = defaultdict(lambda: defaultdict(list))
     for entry in register.study:
         study: Study = entry.function()
-        left = [claim for claim in study.claims if claim not in examined.get(entry.name, ())]
+        run = recorded.get(entry.name)
+        left = [
+            claim
+            for claim in study.claims
+            if run is None or run.study is None or lacking_runs(claim, run.comparison)
+        ]
         if not left:
             continue
         counts = {row.name: vars(_description(row.spec, study)) for row in study.rows}

@@ -27,10 +27,14 @@ class Asked:
     second: str | float
 
 
+def lacking_runs(claim: Claim, comparison: Comparison) -> set[str]:
+    """The networks of a claim that have no finished run: it is examined if there are none."""
+    return claim.networks - {group.label for group in comparison.groups if group.finished}
+
+
 def examined(study: Study, comparison: Comparison) -> list[Claim]:
     """The claims whose networks have all run."""
-    run = {group.label for group in comparison.groups if group.finished}
-    return [one for one in study.claims if run >= one.networks]
+    return [one for one in study.claims if not lacking_runs(one, comparison)]
 
 
 def alternatives(part: ClaimPart) -> Iterator[list[Asked]]:

@@ -16,7 +16,7 @@ from ..figures.figure_json import figure_json
 from ..study import Claim, ClaimPart, Study
 from ..verdict import Verdict, turned
 from . import words
-from .examined import Asked, alternatives, examined, key_of
+from .examined import Asked, alternatives, examined, key_of, lacking_runs
 from .outcomes import FinalOutcome, outcome
 
 Outcome = FinalOutcome | Literal["so far yes", "so far no"]
@@ -136,12 +136,11 @@ def without_runs(assessment: Assessment) -> str:
     study = assessment.study
     if study is None:
         return ""
-    run = {group.label for group in assessment.comparison.groups if group.finished}
-    left = [claim for claim in study.claims if claim.networks - run]
-    missing = [row.name for row in study.rows if any(row.name in c.networks - run for c in left)]
-    if not left:
+    lacking = {one: lacking_runs(one, assessment.comparison) for one in study.claims}
+    missing = [row.name for row in study.rows if any(row.name in of for of in lacking.values())]
+    if not missing:
         return ""
-    numbers = ", ".join(dict.fromkeys(str(claim.number) for claim in left))
+    numbers = ", ".join(dict.fromkeys(str(claim.number) for claim, of in lacking.items() if of))
     return f"not examined, without a finished run of {listed(missing)}: {numbers}"
 
 
