@@ -235,6 +235,15 @@ def test_decided_conclusions_have_no_plan(judged: Judged) -> None:
     assert plans(judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])) == []
 
 
+def test_the_plan_names_conclusions_whose_networks_have_no_runs(
+    judged: Judged, run: Callable[..., Result]
+) -> None:
+    study = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
+    study.store.add_comparison("20260101T000000000000.json", study.comparison.record())
+    shown = run("study", "mnist", "--plan", "--store", str(study.store.root)).out
+    assert "mnist: not examined, without a finished run of `Residual CNN`: 3, 14, 46" in shown
+
+
 def test_the_command_prints_the_plan_cheapest_first(
     judged: Judged, run: Callable[..., Result]
 ) -> None:

@@ -81,6 +81,7 @@ def plan_of_conclusions(store: RunStore, names: Sequence[str]) -> Table:
         UsageError: A study was not run, or none was.
     """
     from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.claims.findings import without_runs
     from convcompare.comparison.claims.plan import plans
     from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.selection import studies_of
@@ -102,9 +103,11 @@ def plan_of_conclusions(store: RunStore, names: Sequence[str]) -> Table:
     judged = [Assessment(Comparison.load(store, one), store) for one in chosen.values()]
     table = claim_plan_table([plan for one in judged for plan in plans(one)])
     others = [name for name, one in zip(chosen, judged, strict=True) if one.study is None]
+    said = {name: without_runs(one) for name, one in zip(chosen, judged, strict=True)}
+    lacking = tuple(f"{name}: {words}" for name, words in said.items() if words)
     own = f"run on other images than the report's, so without its conclusions: {', '.join(others)}"
-    said = () if len(others) == len(judged) else table.notes
-    return replace(table, notes=(*said, own)) if others else table
+    notes = () if len(others) == len(judged) else table.notes
+    return replace(table, notes=(*notes, *lacking, *([own] if others else [])))
 
 
 def _place(name: str) -> tuple[int, str]:
