@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -307,10 +308,44 @@ def test_a_table_with_a_column_of_splits(root: Path) -> None:
     assert "not known: `sometimes`" in refused(root)
 
 
-def test_a_column_that_marks_the_test_images_is_named(root: Path) -> None:
-    flat(root, 8)
-    write_table(root / "t.csv", "file,label,is_test", [f"{i},{'ab'[i % 2]},0" for i in range(8)])
-    assert load(root).warnings[0].names == ("is_test",)
+@pytest.mark.parametrize(("column", "value"), [("is_test", 0), ("fold", 3), ("dataset", "vidir")])
+@pytest.mark.parametrize("in_folders", [False, True])
+def test_a_column_that_may_name_splits_and_is_not_read_is_named(
+    root: Path, column: str, value: object, in_folders: bool
+) -> None:
+    for i in range(12):
+        noise(root / ("ab"[i % 2] if in_folders else "imgs") / f"{i}.png")
+    rows = [f"{i},{'ab'[i % 2]},{value}" for i in range(12)]
+    write_table(root / "t.csv", f"file,label,{column}", rows)
+    images = load(root)
+    assert any(f"`{column}`" in note.line() + note.hint for note in images.warnings)
+    assert images.test_split.startswith("20 % held out")
+
+
+def test_splits_of_a_table_count_where_the_classes_are_folders(root: Path) -> None:
+    fill(root, count=6)
+    files = [(name, i) for name in ("cat", "dog") for i in range(6)]
+    rows = [f"{name}/{i}.png,{name},{'test' if i < 2 else 'train'}" for name, i in files]
+    write_table(root / "labels.csv", "file,label,split", rows)
+    images = load(root)
+    assert images.test_split == "test rows of `labels.csv`"
+    for split, numbers in ((images.test, range(2)), (images.train, range(2, 6))):
+        alone = root.parent / f"alone{len(split)}"
+        for number in numbers:
+            for name in ("cat", "dog"):
+                (alone / name).mkdir(parents=True, exist_ok=True)
+                shutil.copy(root / name / f"{number}.png", alone / name)
+        kept = load(alone)
+        pixels = {image.tobytes() for part in (kept.train, kept.test) for image in part.images}
+        assert {image.tobytes() for image in split.images} == pixels
+
+
+def test_a_column_per_class_is_refused_with_the_form_that_is_read(root: Path) -> None:
+    flat(root / "images", 6)
+    write_table(root / "t.csv", "image,a,b", [f"{i}.png,{i % 2},{1 - i % 2}" for i in range(6)])
+    with pytest.raises(DataError, match="no column of classes among `image`, `a`, `b`") as caught:
+        load(root)
+    assert "with the class of each image, not a column per class" in str(caught.value.hint)
 
 
 def test_what_a_table_lacks_is_counted(root: Path) -> None:

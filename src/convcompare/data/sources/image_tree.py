@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from convcompare.core.errors import DataError, quote
+from convcompare.core.errors import DataError, listed, quote
 
 from ..data_notes import DataNote
 from .class_folders import (
@@ -97,7 +97,10 @@ def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
         unread = unread_words((*above, *walk.folders(top)), label)
         if not unread:
             raise
-        hint = "name its columns file and label, or the latter by folder:PATH:label=COLUMN"
+        hint = (
+            "it needs a column file and one column label with the class of each image, not a "
+            "column per class; folder:PATH:label=COLUMN takes another name"
+        )
         raise DataError(f"{error.message}; {unread}", hint) from error
 
 
@@ -124,7 +127,9 @@ def _understood(
         names = tuple(walk.shown(table.path) for table in tables)
         if names:
             text = "the classes are those of the folders; tables were not read"
-            notes.append(DataNote("unread-tables", text, names, serious=False))
+            unread = tuple(name for table in tables if not roles for name in table.unread_splits)
+            hint = f"they may name splits, as {listed(unread)}" if unread else ""
+            notes.append(DataNote("unread-tables", text, names, hint, serious=bool(unread)))
     names = tuple(sorted(train, key=natural_order))
     return ImageTree(
         root=walk.root,

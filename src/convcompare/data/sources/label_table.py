@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from convcompare.core.errors import DataError, listed, quote
@@ -26,6 +26,7 @@ _LABEL = (
     *("labelid", "classid", "categoryid"),
 )
 _SPLIT = ("split", "set", "subset", "partition", "dataset", "datasplit")
+_FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 _ENDINGS = (".csv", ".tsv", ".jsonl")
 IMAGE_ENDINGS = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
@@ -46,7 +47,8 @@ class LabelTable:
     """A table that has a column of files and one of classes.
 
     ``split`` is the split that its own name speaks of, as ``train.csv`` does, or None.
-    ``unread_splits`` are columns of another form that speak of splits, as ``is_test``.
+    ``unread_splits`` are columns that seem to speak of splits and are not read: ``is_test``,
+    ``fold``, or a ``set`` that never names train, val or test.
     """
 
     path: Path
@@ -80,6 +82,12 @@ class LabelTable:
                 "known are train, val and test, and their usual other names",
             )
         return found
+
+    @property
+    def names_splits(self) -> bool:
+        """Whether a row of its column of splits names one that is known."""
+        column = self.split_column
+        return column is not None and any(split_words(_cell(row, column)) for row in self._read())
 
     def _read(self) -> list[dict[str, object]]:
         try:
@@ -137,9 +145,16 @@ def _table(path: Path, label_column: str) -> LabelTable | None:
     if file is None or label is None or file == label:
         return None
     words = split_words(path.stem)
-    unread = [name for name in names if name not in (file, label) and _is_flag(name)]
+    unread = [
+        column
+        for column, name in names.items()
+        if column not in (file, label) and (name in _FOLDS or _is_flag(column))
+    ]
     split = _first(names, _SPLIT)
-    return LabelTable(path, file, label, split, words[0] if words else None, tuple(unread))
+    table = LabelTable(path, file, label, split, words[0] if words else None, tuple(unread))
+    if split is None or table.names_splits:
+        return table
+    return replace(table, split_column=None, unread_splits=(*unread, split))
 
 
 def _is_flag(column: str) -> bool:

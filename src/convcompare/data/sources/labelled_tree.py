@@ -74,8 +74,8 @@ def labelled_tree(
 def table_knows_better(walk: FolderWalk, top: Path, tables: Sequence[LabelTable]) -> bool:
     """Whether the classes are those of a table, and not the folders in `top`.
 
-    They are if they name half of the images or more, unless each folder holds images of one class
-    and each class lies in one folder.
+    They are if they name half of the images or more, unless each folder holds images of one class,
+    each class lies in one folder, and no table names splits.
     """
     filled = walk.filled(top)
     if len(filled) < 2 or walk.loose(top):
@@ -88,6 +88,8 @@ def table_knows_better(walk: FolderWalk, top: Path, tables: Sequence[LabelTable]
         return False
     if 2 * files.count < len(walk.images(top)):
         return False
+    if any(table.split_column for table in tables):
+        return True
     pairs = {
         (name, path.relative_to(top).parts[0])
         for split in files.found.values()
