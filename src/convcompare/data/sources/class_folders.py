@@ -72,7 +72,6 @@ def read_classes(
         found.setdefault(name, []).extend(walk.images(path))
     if not alike:
         _check_not_splits(walk, folder)
-        _check_not_masks(folder, found)
     deeper = tuple(
         walk.shown(below)
         for path in walk.filled(folder)
@@ -170,15 +169,21 @@ def _masks_among(paths: Sequence[Path]) -> list[Path]:
     return [path for path, match in named if match and (path.parent, match[1]) in stems]
 
 
-def _check_not_masks(folder: Path, found: ClassFolders) -> None:
+def check_not_masks(folder: Path, found: ClassFolders) -> None:
     """DataError for a folder of images beside one of their masks, with files of the same names."""
     masks = [name for name in found if name.casefold() in _MASKS]
     images = [name for name in found if name.casefold() not in _MASKS]
     if len(masks) == len(images) == 1 and says_nothing(images[0].casefold()):
-        stems = [{path.stem for path in found[name]} for name in (*images, *masks)]
+        stems = [{_of_what(path.stem) for path in found[name]} for name in (*images, *masks)]
         if stems[0] & stems[1]:
             raise DataError(
                 f"{quote(images[0])} and {quote(masks[0])} in {quote(folder)} hold files of the "
                 "same names: they look like images and their masks, not like classes",
                 f"{_LAYOUT}; {_AS_CLASSES}",
             )
+
+
+def _of_what(stem: str) -> str:
+    """The name of the image that a mask is of: ``7`` for ``7_mask``."""
+    match = _MASK_OF.fullmatch(stem)
+    return match[1] if match else stem

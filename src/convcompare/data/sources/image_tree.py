@@ -13,6 +13,7 @@ from .class_folders import (
     ClassFolders,
     NoClassFolders,
     check_classes,
+    check_not_masks,
     different_classes,
     read_classes,
     unwrapped,
@@ -149,6 +150,8 @@ def _in_folders(
     notes: list[DataNote] = []
     if not roles:
         found = read_classes(walk, top, notes, alike=splits == "none")
+        if splits != "none":
+            check_not_masks(top, found)
         check_classes(walk, top, found)
         if top != walk.root:
             where = f"classes are the folders in {walk.shown(top)}/"
@@ -158,6 +161,7 @@ def _in_folders(
     own = [role for role in roles if role.has_classes and role is not train]
     test = next((role for kind in ("test", "val") for role in own if role.kind == kind), None)
     train_files = read_classes(walk, train.inner, notes)
+    check_not_masks(train.inner, train_files)
     check_classes(walk, train.inner, train_files)
     used = [f"train from {walk.shown(train.inner)}/"]
     test_files = None
