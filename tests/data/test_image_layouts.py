@@ -364,6 +364,40 @@ def test_what_a_table_lacks_is_counted(root: Path) -> None:
     assert found["unnamed"].names == ("0.png", "7.png")
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["{0}.png,cat, black"], "line 2 has 3 cells and the first line 2"),
+        (['{0}.png,"cat'], "cannot be read as a table"),
+        (["{0}.png"], "no row of"),
+        ([], "no row of"),
+    ],
+)
+def test_rows_that_do_not_fit_their_columns_give_no_class(
+    root: Path, rows: list[str], said: str
+) -> None:
+    flat(root, 6)
+    write_table(root / "t.csv", "file,label", [row.format(i) for i in range(6) for row in rows])
+    assert said in refused(root)
+
+
+def test_a_short_first_row_is_one_without_a_class(root: Path) -> None:
+    flat(root, 8)
+    rows = [f"{i}.png,{'ab'[i % 2]}," for i in range(1, 8)]  # some programs end rows with a comma
+    write_table(root / "t.csv", "file,label", ["0.png", *rows])
+    images = load(root)
+    assert len(images.train) + len(images.test) == 7
+    assert next(n for n in images.warnings if n.kind == "no-class").names == ("0.png",)
+
+
+def test_why_a_table_beside_class_folders_is_not_read_is_a_warning(root: Path) -> None:
+    flat(root / "p1", 6)
+    flat(root / "p2", 6)
+    write_table(root / "t.csv", "file,label", [f"{i}.png,{'ab'[i % 2]}" for i in range(6)])
+    (note,) = (note for note in load(root).warnings if note.kind == "unread-tables")
+    assert "`0.png` in" in note.text and "fits several images: `p1/0.png`" in note.text
+
+
 def test_a_table_that_contradicts_itself(root: Path) -> None:
     flat(root, 4)
     rows = [f"{i}.png,{'ab'[i % 2]}" for i in range(4)]

@@ -120,13 +120,15 @@ def _understood(
             "`label=` names a column of a table; class folders need none",
         )
     in_folders = any(role.has_classes for role in roles if role.kind == "train")
-    if tables and not in_folders and (roles or table_knows_better(walk, top, tables)):
+    faults: list[DataNote] = []
+    if tables and not in_folders and (roles or table_knows_better(walk, top, tables, faults)):
         found = labelled_tree(walk, top, tables, roles)
         train, test, words, notes = found.train, found.test, found.test_split, found.notes
     else:
         train, test, words, notes = _in_folders(walk, top, roles, splits)
         names = tuple(walk.shown(table.path) for table in tables)
-        if names:
+        notes += faults
+        if names and not faults:
             text = "the classes are those of the folders; tables were not read"
             unread = tuple(name for table in tables if not roles for name in table.unread_splits)
             hint = f"they may name splits, as {listed(unread)}" if unread else ""

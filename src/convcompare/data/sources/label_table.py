@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from convcompare.core.errors import DataError, listed, quote
 
@@ -25,7 +27,8 @@ _LABEL = (
     *("target", "species", "breed", "diagnosis", "dx", "groundtruth", "y"),
     *("labelid", "classid", "categoryid"),
 )
-_SPLIT = ("split", "set", "subset", "partition", "dataset", "datasplit")
+_MAY_BE_SPLIT = ("set", "dataset")
+_SPLIT = ("split", "subset", "partition", "datasplit", *_MAY_BE_SPLIT)
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 _ENDINGS = (".csv", ".tsv", ".jsonl")
 IMAGE_ENDINGS = frozenset(
@@ -152,7 +155,7 @@ def _table(path: Path, label_column: str) -> LabelTable | None:
     ]
     split = _first(names, _SPLIT)
     table = LabelTable(path, file, label, split, words[0] if words else None, tuple(unread))
-    if split is None or table.names_splits:
+    if split is None or names[split] not in _MAY_BE_SPLIT or table.names_splits:
         return table
     return replace(table, split_column=None, unread_splits=(*unread, split))
 
@@ -164,10 +167,12 @@ def _is_flag(column: str) -> bool:
 
 
 def _columns(path: Path) -> list[str]:
-    """The columns of a table by its first row, without reading the rest; none of what is none."""
+    """The columns of a table by its heading or first row; none of what is no table."""
     for encoding in ("utf-16",) if _is_utf16(path) else ("utf-8-sig", "latin-1"):
-        with suppress(csv.Error, UnicodeError, DataError):
-            return list(next(_records(path, encoding), {}))
+        with suppress(csv.Error, UnicodeError, DataError), path.open(encoding=encoding) as lines:
+            if path.suffix.lower() == ".jsonl":
+                return list(next(_json_rows(lines, path), {}))
+            return list(_heading(next(lines, "")).columns)
     return []
 
 
@@ -209,19 +214,33 @@ def _is_utf16(path: Path) -> bool:
         return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
+class _Heading(NamedTuple):
+    """The first line of a CSV: its mark between cells, its columns, the row that it is, if any."""
+
+    mark: str
+    columns: Sequence[str]
+    row: Sequence[str] = ()
+
+
+def _heading(line: str) -> _Heading:
+    mark = max(",;\t|", key=line.count)
+    cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]
+    if len(cells) == 2 and _is_image(cells[0]):  # no heading: file, class
+        return _Heading(mark, ("file", "label"), cells)
+    return _Heading(mark, cells if len(set(cells)) == len(cells) > 1 else ())
+
+
 def _csv_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
     source = iter(lines)
-    first = next(source, "")
-    mark = max(",;\t|", key=first.count)
-    header = next(csv.reader([first], delimiter=mark), [])
-    names = [name.strip() for name in header]
-    rows = csv.reader(source, delimiter=mark)
-    if len(header) == 2 and _is_image(header[0]):  # no heading: file, class
-        names = ["file", "label"]
-        yield dict(zip(names, header, strict=True))
-    if len(set(names)) == len(names) > 1:
-        for row in rows:
-            yield dict(zip(names, row, strict=False))
+    mark, columns, first = _heading(next(source, ""))
+    rows = csv.reader(source, delimiter=mark, strict=True)
+    for row in chain([first] * bool(first), rows if columns else ()):
+        if any(cell.strip() for cell in row[len(columns) :]):
+            raise csv.Error(
+                f"line {rows.line_num + 1} has {len(row)} cells and the first line {len(columns)}: "
+                f"a cell with {quote(mark)} in it needs quotes around it"
+            )
+        yield dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
 
 
 def _json_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:

@@ -58,6 +58,12 @@ class LabelledFiles:
                 )
             else:
                 self._put(table, matches[0], row, known)
+        if not known and not missing:
+            raise DataError(
+                f"no row of {quote(table.path)} names a file and, in its column "
+                f"{quote(table.label_column)}, a class",
+                "`label=COLUMN` names another column of classes",
+            )
         if not known:
             raise DataError(
                 f"none of the images that {quote(table.path)} names is there"

@@ -71,11 +71,14 @@ def labelled_tree(
     )
 
 
-def table_knows_better(walk: FolderWalk, top: Path, tables: Sequence[LabelTable]) -> bool:
+def table_knows_better(
+    walk: FolderWalk, top: Path, tables: Sequence[LabelTable], faults: list[DataNote]
+) -> bool:
     """Whether the classes are those of a table, and not the folders in `top`.
 
     They are if they name half of the images or more, unless each folder holds images of one class,
-    each class lies in one folder, and no table names splits.
+    each class lies in one folder, and no table names splits. What is wrong with a table that
+    might have been meant goes to `faults`.
     """
     filled = walk.filled(top)
     if len(filled) < 2 or walk.loose(top):
@@ -84,7 +87,9 @@ def table_knows_better(walk: FolderWalk, top: Path, tables: Sequence[LabelTable]
     try:
         for table in tables:
             files.add(table, walk, walk.images(top), None)
-    except DataError:
+    except DataError as error:
+        text = f"the classes are those of the folders, since {error.message}"
+        faults.append(DataNote("unread-tables", text, hint=str(error.hint)))
         return False
     if 2 * files.count < len(walk.images(top)):
         return False
