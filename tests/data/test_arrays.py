@@ -66,6 +66,10 @@ def test_labels_are_classes_in_their_order() -> None:
         (lambda x, y: (x * np.nan, y), "not numbers"),
         (lambda x, y: (x, y + 0.5), "not whole numbers, as 0.5"),
         (lambda x, y: (x, np.where(y == 1, np.nan, y)), "not whole numbers, as nan"),
+        (lambda x, y: (x, y * 1e300), "no numbers of classes, as 2e\\+300"),
+        (lambda x, y: (x, np.where(y == 1, np.inf, y)), "no numbers of classes, as inf"),
+        (lambda x, y: (x, y.astype(np.uint64) + 2**63), "no numbers of classes, as 9223372036854"),
+        (lambda x, y: (x, np.array([b"a", b"b", b"\xff"])[y]), "bytes that are not UTF-8"),
         (lambda x, y: (x[:, :3, :3], y), "channels may be first or last"),
         (lambda x, y: (x[:, :0], y), "there are no training images"),
     ],
@@ -121,6 +125,27 @@ def test_a_file_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
         result = run("compare", "fcn", "-d", f"npz:{tmp_path / name}")
         assert result.code == 3
         assert message in result.err
+
+
+def test_arrays_that_are_not_used_are_named(tmp_path: Path) -> None:
+    """As MedMNIST's validation split, which is beside a test split."""
+    arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True))
+    found = []
+    for more in ("val_images", "ids"):
+        np.savez(tmp_path / f"{more}.npz", **arrays, **{more: X})
+        (note,) = load_dataset(f"npz:{tmp_path}/{more}.npz", Sources(tmp_path)).notes
+        found.append((note.names, note.serious))
+    assert found == [(("val_images",), True), (("ids",), False)]
+
+
+@pytest.mark.parametrize("classes", ["abc", [["a"], ["b"], ["c"]], [b"\xff", b"b", b"c"]])
+def test_classes_that_are_no_list_of_names_are_refused(
+    run: Run, tmp_path: Path, classes: Any
+) -> None:
+    arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True))
+    np.savez(tmp_path / "a.npz", **arrays, classes=np.array(classes))
+    result = run("datasets", f"npz:{tmp_path / 'a.npz'}")
+    assert result.code == 3 and "`classes`" in result.err and "hint:" in result.err
 
 
 def test_arrays_tensors_and_torch_data_sets_are_one_data_set(tmp_path: Path) -> None:

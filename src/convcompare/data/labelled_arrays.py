@@ -20,6 +20,8 @@ Array = npt.NDArray[Any]
 _LARGEST_CHANNELS = 4
 """Channels up to which an axis is that of colours, and not one of pixels."""
 
+_TOO_LARGE = 2**63
+
 
 @dataclass(frozen=True)
 class LabelledArrays:
@@ -37,9 +39,13 @@ class LabelledArrays:
 
 
 def dataset_of(
-    arrays: LabelledArrays, name: str, source: str, classes: Sequence[str] = ()
+    arrays: LabelledArrays,
+    name: str,
+    source: str,
+    classes: Sequence[str] = (),
+    notes: Sequence[DataNote] = (),
 ) -> Dataset:
-    """The data set of such arrays.
+    """The data set of such arrays, with `notes` before its own.
 
     Pixels are scaled by their own range over both splits, which a note says. Mean and std are
     measured on the train split. Classes are the labels in order, or `classes` by whole numbers.
@@ -60,7 +66,7 @@ def dataset_of(
     mean, std = statistics(splits[0].images)
     places = tuple([f"{kind} image {i}" for i in range(len(split))]
                    for kind, split in zip(("training", "test"), splits, strict=True))  # fmt: skip
-    notes = (*examine(splits, names, (places[0], places[1])), *scaling)
+    notes = (*notes, *examine(splits, names, (places[0], places[1])), *scaling)
     return Dataset(
         name=name,
         train=splits[0],
@@ -184,12 +190,16 @@ def _flat(labels: Array, images: int, split: str) -> Array:
             f"there are {images} {split} images and labels of the shape {labels.shape}",
             "one label per image",
         )
-    if labels.dtype.kind == "f" and (labels == np.rint(labels)).all():
-        labels = labels.astype(np.int64)
-    if labels.dtype.kind in "bui":
+    whole = labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
+    if whole or labels.dtype.kind in "bui":
+        if labels.dtype.kind in "fu" and (np.abs(labels) >= _TOO_LARGE).any():
+            raise DataError(
+                f"some {split} labels are no numbers of classes, as {labels.max()}",
+                "whole numbers of 64 bits or texts, one per image",
+            )
         return labels.astype(np.int64)
     if labels.dtype.kind == "S":
-        return np.char.decode(labels, "utf-8")
+        return decoded(labels, f"some {split} labels")
     if labels.dtype.kind == "f":
         wrong = labels[labels != np.rint(labels)][0]
         raise DataError(
@@ -202,6 +212,14 @@ def _flat(labels: Array, images: int, split: str) -> Array:
             "whole numbers or texts, one per image",
         )
     return labels
+
+
+def decoded(texts: Array, what: str) -> Array:
+    """Bytes as texts. Raises DataError, on `what`, for bytes that are not UTF-8."""
+    try:
+        return np.char.decode(texts, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{what} are bytes that are not UTF-8", "save them as texts") from error
 
 
 def _check_filled(splits: tuple[Split, Split], names: Sequence[str]) -> None:

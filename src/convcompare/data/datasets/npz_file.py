@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
 from convcompare.store.npz import read_npz
 
+from ..data_notes import DataNote
 from ..dataset import Dataset, Sources
-from ..labelled_arrays import LabelledArrays, dataset_of
+from ..labelled_arrays import Array, LabelledArrays, dataset_of, decoded
+from ..sources.split_names import split_words
 
 NAMES = (
     ("x_train", "y_train", "x_test", "y_test"),
@@ -54,5 +57,28 @@ def read_arrays(file: Path, name: str, source: str) -> Dataset:
             f"it needs {', '.join(NAMES[0])}",
         )
     found = LabelledArrays(*(arrays[name] for name in names))
-    classes = [str(one) for one in arrays.get("classes", ())]
-    return dataset_of(found, name, source, classes)
+    unread = tuple(sorted(arrays.keys() - {*names, "classes"}))
+    return dataset_of(found, name, source, _class_names(arrays, path), _unread(unread))
+
+
+def _class_names(arrays: Mapping[str, Array], path: str) -> list[str]:
+    """The names of the classes; none where there are none. Raises DataError for no list of them."""
+    given = arrays.get("classes")
+    if given is None:
+        return []
+    if given.ndim != 1:
+        raise DataError(
+            f"the array `classes` of {quote(path)} has the shape {given.shape}",
+            "a list of names, one per class",
+        )
+    texts = decoded(given, "names in `classes`") if given.dtype.kind == "S" else given
+    return [str(one) for one in texts]
+
+
+def _unread(names: tuple[str, ...]) -> list[DataNote]:
+    """A note on arrays that are not read; a warning if one speaks of a split."""
+    if not names:
+        return []
+    splits = any(split_words(name) for name in names)
+    hint = "`--val-fraction 0.1` holds out training images to select by" if splits else ""
+    return [DataNote("unused", "arrays that are not used", names, hint, serious=splits)]
