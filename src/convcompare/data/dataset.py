@@ -26,6 +26,8 @@ from .data_notes import DataNote
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Augmentation = Literal["none", "crop", "flip-crop"]
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and std of each channel of images scaled to 0…1."""
 _LEAST_STD = 0.01
 
 
@@ -110,8 +112,8 @@ def fingerprint(splits: Iterable[Split]) -> str:
     return digest.hexdigest()
 
 
-def statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of each channel of images (n, c, h, w) scaled to 0…1, for `Dataset`.
+def statistics(images: Images) -> Statistics:
+    """Those of images (n, c, h, w), for `Dataset`.
 
     Four decimals; the std is at least 0.01.
     """

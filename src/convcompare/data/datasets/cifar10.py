@@ -7,7 +7,7 @@ from convcompare.core.registry import register
 from ..dataset import Dataset, Sources
 from ..sources.cifar_files import read_cifar_folder
 from ..sources.download import Mirror
-from ..sources.fetch import PublishedFiles, obtain
+from ..sources.fetch import PublishedFiles, published_set
 from ..sources.npm import Package
 
 _PYTHON = ("cifar-10-python.tar.gz",)
@@ -47,15 +47,10 @@ def cifar10(sources: Sources) -> Dataset:
     the constants that the reports normalise with; the std is not the one of all pixels (0.2470,
     0.2435, 0.2616) but the mean over images of each image's own, as has become usual.
     """
-    (train, test), source = obtain(CIFAR10, sources)
-    return Dataset(
-        name="cifar10",
-        train=train,
-        test=test,
-        classes=CLASSES,
-        mean=(0.4914, 0.4822, 0.4465),
-        std=(0.2023, 0.1994, 0.2010),
-        augmentation="flip-crop",
-        test_split="official test split",
-        source=source,
+    return published_set(
+        CIFAR10,
+        sources,
+        CLASSES,
+        "flip-crop",
+        normalisation=((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
     )

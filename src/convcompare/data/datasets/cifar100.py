@@ -8,13 +8,13 @@ import numpy as np
 
 from convcompare.core.registry import register
 
-from ..dataset import Dataset, Sources, Split, statistics
+from ..dataset import Dataset, Sources, Split
 from ..sources.archive import read_tar
 from ..sources.array_file import Splits
 from ..sources.checksums import check_bytes, check_file
 from ..sources.cifar_files import parse_records
 from ..sources.download import Mirror
-from ..sources.fetch import PublishedFiles, obtain
+from ..sources.fetch import PublishedFiles, published_set
 from ..sources.pickled_batch import parse_batch
 
 BINARY = "cifar-100-binary.tar.gz"
@@ -99,16 +99,4 @@ def cifar100(sources: Sources) -> Dataset:
     Learning Multiple Layers of Features from Tiny Images, University of Toronto; its fine classes.
     Mean and std are measured on the train split.
     """
-    (train, test), source = obtain(CIFAR100, sources)
-    mean, std = statistics(train.images)
-    return Dataset(
-        name="cifar100",
-        train=train,
-        test=test,
-        classes=CLASSES,
-        mean=mean,
-        std=std,
-        augmentation="flip-crop",
-        test_split="official test split",
-        source=source,
-    )
+    return published_set(CIFAR100, sources, CLASSES, "flip-crop")

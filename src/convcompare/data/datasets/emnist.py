@@ -13,11 +13,11 @@ import numpy as np
 
 from convcompare.core.registry import register
 
-from ..dataset import Dataset, Sources, Split, statistics
+from ..dataset import Dataset, Sources, Split
 from ..sources.array_file import Splits
 from ..sources.checksums import check_file, unpacked
 from ..sources.download import Mirror
-from ..sources.fetch import PublishedFiles, obtain
+from ..sources.fetch import PublishedFiles, published_set
 from ..sources.idx import idx_split
 
 SplitName = Literal["balanced", "letters", "digits"]
@@ -95,16 +95,4 @@ def emnist(sources: Sources, split: SplitName = "balanced") -> Dataset:
     arXiv:1702.05373. ``balanced`` has 47 classes, ``letters`` 26, ``digits`` 10. Mean and std are
     measured on the train split.
     """
-    (train, test), source = obtain(EMNIST[split], sources)
-    mean, std = statistics(train.images)
-    return Dataset(
-        name="emnist",
-        train=train,
-        test=test,
-        classes=tuple(CLASSES[split]),
-        mean=mean,
-        std=std,
-        augmentation="crop",
-        test_split="official test split",
-        source=source,
-    )
+    return published_set(EMNIST[split], sources, CLASSES[split], "crop")

@@ -8,7 +8,7 @@ from convcompare.core.registry import register
 
 from ..dataset import Dataset, Sources
 from ..sources.download import Mirror
-from ..sources.fetch import PublishedFiles, obtain
+from ..sources.fetch import PublishedFiles, published_set
 from ..sources.idx import read_idx_folder
 
 FILES = (
@@ -61,15 +61,6 @@ def fashion_mnist(sources: Sources) -> Dataset:
 
     arXiv:1708.07747. Mean and std are the constants usual in the field.
     """
-    (train, test), source = obtain(FASHION_MNIST, sources)
-    return Dataset(
-        name="fashion-mnist",
-        train=train,
-        test=test,
-        classes=CLASSES,
-        mean=(0.2860,),
-        std=(0.3530,),
-        augmentation="flip-crop",
-        test_split="official test split",
-        source=source,
+    return published_set(
+        FASHION_MNIST, sources, CLASSES, "flip-crop", normalisation=((0.2860,), (0.3530,))
     )

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from convcompare.core.registry import register
 
-from ..dataset import Dataset, Sources, statistics
+from ..dataset import Dataset, Sources
 from ..sources.archive import MAX_MEMBER
 from ..sources.array_file import Splits
 from ..sources.checksums import WrongContent, check_bytes, unpacked
 from ..sources.download import Mirror
-from ..sources.fetch import PublishedFiles, obtain
+from ..sources.fetch import PublishedFiles, published_set
 from ..sources.idx import idx_split
 
 FILES = {
@@ -77,16 +77,6 @@ def kmnist(sources: Sources) -> Dataset:
 
     arXiv:1812.01718. Mean and std are measured on the train split.
     """
-    (train, test), source = obtain(KMNIST, sources)
-    mean, std = statistics(train.images)
-    return Dataset(
-        name="kmnist",
-        train=train,
-        test=test,
-        classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
-        mean=mean,
-        std=std,
-        augmentation="crop",
-        test_split="official test split",
-        source=source,
+    return published_set(
+        KMNIST, sources, ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"), "crop"
     )

@@ -6,7 +6,7 @@ from convcompare.core.registry import register
 
 from ..dataset import Dataset, Sources
 from ..sources.download import Mirror
-from ..sources.fetch import PublishedFiles, obtain
+from ..sources.fetch import PublishedFiles, published_set
 from ..sources.idx import read_idx_folder
 from ..sources.npm import Package
 
@@ -38,15 +38,4 @@ def mnist(sources: Sources) -> Dataset:
 
     doi:10.1109/5.726791. Mean and std are the constants that the reports normalise with.
     """
-    (train, test), source = obtain(MNIST, sources)
-    return Dataset(
-        name="mnist",
-        train=train,
-        test=test,
-        classes=DIGITS,
-        mean=(0.1307,),
-        std=(0.3081,),
-        augmentation="crop",
-        test_split="official test split",
-        source=source,
-    )
+    return published_set(MNIST, sources, DIGITS, "crop", normalisation=((0.1307,), (0.3081,)))

@@ -8,11 +8,11 @@ import numpy as np
 
 from convcompare.core.registry import register
 
-from ..dataset import Dataset, Sources, Split, statistics
+from ..dataset import Dataset, Sources, Split
 from ..sources.array_file import Splits
 from ..sources.checksums import check_file
 from ..sources.download import Mirror
-from ..sources.fetch import PublishedFiles, obtain
+from ..sources.fetch import PublishedFiles, published_set
 
 FILES = {
     "train_32x32.mat": "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
@@ -67,16 +67,4 @@ def svhn(sources: Sources) -> Dataset:
     Reading Digits in Natural Images with Unsupervised Feature Learning, NIPS Workshop. The extra
     images are not used. Mean and std are measured on the train split.
     """
-    (train, test), source = obtain(SVHN, sources)
-    mean, std = statistics(train.images)
-    return Dataset(
-        name="svhn",
-        train=train,
-        test=test,
-        classes=tuple("0123456789"),
-        mean=mean,
-        std=std,
-        augmentation="crop",
-        test_split="official test split",
-        source=source,
-    )
+    return published_set(SVHN, sources, tuple("0123456789"), "crop")

@@ -14,7 +14,7 @@ import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from convcompare.core import formatting
 from convcompare.core.errors import DataError, StoreError, quote
 from convcompare.store import atomic_files, lease
 
-from ..dataset import Sources, fingerprint
+from ..dataset import Augmentation, Dataset, Sources, Statistics, fingerprint, statistics
 from .array_file import Splits, read_splits, write_splits
 from .download import Advance, Origin, Patience, SourceError
 
@@ -68,6 +68,32 @@ class PublishedFiles:
             if folder.is_dir():
                 return str(folder), True
         return " or ".join(origin.name for origin in self.origins), False
+
+
+def published_set(
+    published: PublishedFiles,
+    sources: Sources,
+    classes: Sequence[str],
+    augmentation: Augmentation,
+    normalisation: Statistics | None = None,
+) -> Dataset:
+    """The data set of `published`, as `obtain` gets it, with its official test split.
+
+    `normalisation` is its mean and std; None measures them on the train split.
+    """
+    (train, test), source = obtain(published, sources)
+    mean, std = normalisation or statistics(train.images)
+    return Dataset(
+        name=published.name,
+        train=train,
+        test=test,
+        classes=tuple(classes),
+        mean=mean,
+        std=std,
+        augmentation=augmentation,
+        test_split="official test split",
+        source=source,
+    )
 
 
 def obtain(
