@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from convcompare.core.errors import UsageError, quote
 from convcompare.core.spec import Option, Spec
 
-from .dataset import Dataset, Images, Split
+from .dataset import Dataset, Images, Split, statistics
 
 OPTION = Option("channels", Literal[3, 1] | None, None)
 """The option of every data set that has none of its own: ``mnist:channels=3``."""
 _AT_A_TIME = 4096
-_LEAST_STD = 0.01
 
 
 def spec_with_channels(text: str, channels: int | None) -> str:
@@ -54,7 +52,7 @@ def with_channels(dataset: Dataset, channels: int | None) -> Dataset:
     train, test = (Split(change(s.images), s.labels) for s in (dataset.train, dataset.test))
     mean, std = dataset.mean * channels, dataset.std * channels
     if channels == 1:
-        mean, std = _statistics(train.images)
+        mean, std = statistics(train.images)
     return replace(dataset, train=train, test=test, mean=mean, std=std)
 
 
@@ -69,12 +67,3 @@ def _averaged(images: Images) -> Images:
         part = slice(first, first + _AT_A_TIME)
         found[part] = np.rint(images[part].mean(1, keepdims=True, dtype=np.float32))
     return found
-
-
-def _statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of all pixels scaled to 0…1, four decimals, std at least 0.01."""
-    counts: npt.NDArray[Any] = np.bincount(images.ravel(), minlength=256)
-    values = np.arange(256) / 255
-    mean = float(counts @ values / counts.sum())
-    variance = float(counts @ (values - mean) ** 2 / counts.sum())
-    return (round(mean, 4),), (round(max(variance**0.5, _LEAST_STD), 4),)
