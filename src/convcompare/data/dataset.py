@@ -16,10 +16,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from convcompare.core.spec import AtLeast, Between
 
 from .data_notes import DataNote
 
@@ -28,6 +30,11 @@ Labels = npt.NDArray[np.int64]
 Augmentation = Literal["none", "crop", "flip-crop"]
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and std of each channel of images scaled to 0…1."""
+Side = Annotated[int, Between(8, 512, closed=True)]
+"""An option: the side in pixels to which images are scaled."""
+Share = Annotated[float, Between(0.01, 0.9, closed=True)]
+"""An option: the share of each class that is held out if there is no test split."""
+Seed = Annotated[int, AtLeast(0)]
 _LEAST_STD = 0.01
 
 

@@ -6,18 +6,17 @@ import json
 import os
 import re
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Any
 
 from convcompare.core.errors import ConvcompareError, DataError, UsageError, quote
 from convcompare.core.failures import reason
 from convcompare.core.registry import register
-from convcompare.core.spec import AtLeast
 from convcompare.store import atomic_files
 
-from ..dataset import Dataset, Sources
+from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import HoldOut
 from ..sources.parquet_files import SplitFiles, import_extra, split_files
-from .parquet_set import ParquetOptions, Share, Side, read_parquet
+from .parquet_set import ParquetOptions, read_parquet
 
 _REPOSITORY = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -34,7 +33,7 @@ def hub_set(
     image: str = "",
     label: str = "",
     test: Share = 0.2,
-    seed: Annotated[int, AtLeast(0)] = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Images of the Hugging Face hub: hf:OWNER/NAME or hf:OWNER/NAME@REVISION. Needs the extra hf.
 

@@ -6,18 +6,17 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 
 from convcompare.core.errors import DataError, StoreError, listed, printable, quote
 from convcompare.core.formatting import several
 from convcompare.core.registry import register
-from convcompare.core.spec import AtLeast, Between
 from convcompare.store.atomic_files import make_folder
 
 from ..data_notes import DataNote, from_text, to_text
-from ..dataset import Dataset, Sources, Split, fingerprint, statistics
+from ..dataset import Dataset, Seed, Share, Side, Sources, Split, fingerprint, statistics
 from ..examine import examine
 from ..hold_out import drawn_for_test, hold_out_words
 from ..sources.array_file import Splits, read_splits, write_splits
@@ -39,10 +38,10 @@ class UnreadableImages(DataError):
 def image_folder(
     sources: Sources,
     path: str = "",
-    size: Annotated[int, Between(8, 512, closed=True)] = 32,
+    size: Side = 32,
     channels: Literal[3, 1] = 3,
-    test: Annotated[float, Between(0.01, 0.9, closed=True)] = 0.2,
-    seed: Annotated[int, AtLeast(0)] = 0,
+    test: Share = 0.2,
+    seed: Seed = 0,
     splits: SplitNames = "auto",
     label: str = "",
     broken: Literal["refuse", "skip"] = "refuse",

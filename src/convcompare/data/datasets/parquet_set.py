@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated
 
 from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
-from convcompare.core.spec import AtLeast, Between
 
-from ..dataset import Dataset, Sources
+from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import HoldOut, gathered
 from ..sources.image_stack import ImageStack
 from ..sources.parquet_files import SplitFiles, columns_of, count_rows, read_rows, split_files
-
-Side = Annotated[int, Between(8, 512, closed=True)]
-Share = Annotated[float, Between(0.01, 0.9, closed=True)]
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ def parquet_set(
     image: str = "",
     label: str = "",
     test: Share = 0.2,
-    seed: Annotated[int, AtLeast(0)] = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Images in Parquet files: parquet:PATH, a file or a folder. Needs the extra hf.
 

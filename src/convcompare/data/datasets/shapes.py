@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
 from convcompare.core.registry import register
-from convcompare.core.spec import AtLeast, Count
+from convcompare.core.spec import Count
 
-from ..dataset import Dataset, Images, Sources, Split
+from ..dataset import Dataset, Images, Seed, Sources, Split
 
 SIZE = 32
 CLASSES = (
@@ -53,7 +52,7 @@ def shapes(
     sources: Sources,
     train: Count = 10_000,
     test: Count = 2_000,
-    seed: Annotated[int, AtLeast(0)] = 0,
+    seed: Seed = 0,
 ) -> Dataset:
     """Ten coloured shapes on clutter, 32×32, generated: needs no network.
 

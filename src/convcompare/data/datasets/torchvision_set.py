@@ -6,17 +6,16 @@ import contextlib
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from convcompare.core.errors import DataError, ModelError, UsageError, did_you_mean, quote
 from convcompare.core.failures import reason
 from convcompare.core.registry import register
-from convcompare.core.spec import AtLeast, Between
 from convcompare.store import atomic_files
 
-from ..dataset import Dataset, Sources
+from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import HoldOut, gathered
 from ..sources.image_stack import ImageStack
 
@@ -46,9 +45,9 @@ class _NoSplit(Exception):
 def torchvision_set(
     sources: Sources,
     path: str = "",
-    size: Annotated[int, Between(8, 512, closed=True)] | None = None,
-    test: Annotated[float, Between(0.01, 0.9, closed=True)] = 0.2,
-    seed: Annotated[int, AtLeast(0)] = 0,
+    size: Side | None = None,
+    test: Share = 0.2,
+    seed: Seed = 0,
 ) -> Dataset:
     """Any classification set of torchvision: torchvision:GTSRB:size=32.
 

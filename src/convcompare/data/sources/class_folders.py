@@ -22,8 +22,8 @@ class NoClassFolders(DataError):
     """The images lie in no folders of classes; a table might name their classes."""
 
 
-_LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
-_OR_TABLE = f"{_LAYOUT}, or add a table labels.csv with columns file and label"
+LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
+_OR_TABLE = f"{LAYOUT}, or add a table labels.csv with columns file and label"
 _NAMED = 5
 _MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
 _MASK_OF = re.compile(
@@ -179,7 +179,7 @@ def check_not_masks(folder: Path, found: ClassFolders) -> None:
             raise DataError(
                 f"{quote(images[0])} and {quote(masks[0])} in {quote(folder)} hold files of the "
                 "same names: they look like images and their masks, not like classes",
-                f"{_LAYOUT}; {_AS_CLASSES}",
+                f"{LAYOUT}; {_AS_CLASSES}",
             )
 
 

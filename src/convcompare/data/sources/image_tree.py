@@ -10,6 +10,7 @@ from convcompare.core.errors import DataError, listed, quote
 
 from ..data_notes import DataNote
 from .class_folders import (
+    LAYOUT,
     ClassFolders,
     NoClassFolders,
     check_classes,
@@ -27,8 +28,6 @@ Files = tuple[tuple[Path, ...], ...]
 """The image files of each class, in the order of the classes."""
 SplitNames = Literal["auto", "none"]
 """Whether folders named like splits are splits, or classes like all others."""
-
-LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
 
 
 @dataclass(frozen=True)
