@@ -98,12 +98,15 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else "�" for c in str(text))
 
 
-def quote(text: object, limit: int = 120) -> str:
-    """A name from outside, fit for a line of a terminal: printable, short, in backticks."""
+def shortened(text: object, limit: int = 120) -> str:
+    """A name from outside, fit for a line of a terminal: printable and short."""
     shown = printable(text)
-    if len(shown) > limit:
-        shown = shown[: limit - 1] + "…"
-    return f"`{shown}`"
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def quote(text: object, limit: int = 120) -> str:
+    """A name from outside as `shortened`, in backticks."""
+    return f"`{shortened(text, limit)}`"
 
 
 NAMED = 3

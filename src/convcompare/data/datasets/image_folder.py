@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from convcompare.core.errors import DataError, StoreError, listed, printable, quote
+from convcompare.core.errors import DataError, StoreError, listed, printable, quote, shortened
 from convcompare.core.formatting import several
 from convcompare.core.registry import register
 from convcompare.store.atomic_files import make_folder
@@ -72,7 +72,7 @@ def image_folder(
         name=f"folder:{path}",
         train=decoded[0],
         test=decoded[1],
-        classes=_shown(tree.classes),
+        classes=tuple(map(shortened, tree.classes)),
         mean=mean,
         std=std,
         augmentation="flip-crop",
@@ -80,10 +80,6 @@ def image_folder(
         source=f"images in {quote(path)}{links}",
         notes=(*tree.notes, *notes),
     )
-
-
-def _shown(classes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(quote(name)[1:-1] for name in classes)
 
 
 def _hold_out(tree: ImageTree, share: float, seed: int) -> tuple[Files, Files]:
@@ -125,7 +121,7 @@ def _decoded(
     if not skip:
         _check_whole(decoded, names, tree.root)
     splits, split_names = _as_splits(decoded, parts, names)
-    classes = _shown(tree.classes)
+    classes = tuple(map(shortened, tree.classes))
     _check_filled(splits, classes, tree.root, decoded)
     notes = (*examine(splits, classes, split_names), *file_notes(decoded, names, size))
     with contextlib.suppress(StoreError):  # without a cache it only takes longer the next time

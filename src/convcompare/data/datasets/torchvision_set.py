@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from convcompare.core.errors import DataError, ModelError, UsageError, did_you_mean, quote
+from convcompare.core.errors import (
+    DataError,
+    ModelError,
+    UsageError,
+    did_you_mean,
+    quote,
+    shortened,
+)
 from convcompare.core.failures import reason
 from convcompare.core.registry import register
 from convcompare.store import atomic_files
@@ -175,4 +182,4 @@ def _classes(items: Any, labels: Sequence[int]) -> list[str]:
     if not isinstance(names, list | tuple) or len(names) <= max(labels, default=0):
         return []
     words = [one[0] if isinstance(one, tuple) and one else one for one in names]
-    return [quote(str(word))[1:-1] for word in words]
+    return [*map(shortened, words)]

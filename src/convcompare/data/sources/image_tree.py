@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from convcompare.core.errors import DataError, listed, quote
+from convcompare.core.errors import DataError, listed, quote, shortened
 
 from ..data_notes import DataNote
 from .class_folders import (
@@ -173,5 +173,5 @@ def _in_folders(
         used.append(f"test from {walk.shown(test.inner)}/")
     notes.insert(0, DataNote("layout", ", ".join(used), serious=False))
     notes += [role.unused(walk) for role in roles if role not in (train, test)]
-    words = f"own {quote(walk.shown(test.folder))[1:-1]}/ folder" if test else ""
+    words = f"own {shortened(walk.shown(test.folder))}/ folder" if test else ""
     return train_files, test_files, words, notes

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from convcompare.core.errors import DataError, UsageError, did_you_mean, quote
+from convcompare.core.errors import DataError, UsageError, did_you_mean, quote, shortened
 from convcompare.core.failures import reason
 
 from .image_stack import ImageStack
@@ -163,7 +163,7 @@ def columns_of(file: Path, image: str, label: str) -> ParquetColumns:
     found = _one(image, "image", pictures, _IMAGES, types)
     classes = _one(label, "label", named or plain, _LABELS, types)
     names = (features.get(classes) or {}).get("names") or ()
-    return ParquetColumns(found, classes, tuple(quote(str(one))[1:-1] for one in names))
+    return ParquetColumns(found, classes, tuple(map(shortened, names)))
 
 
 def _holds_bytes(kind: str) -> bool:
