@@ -2,9 +2,9 @@
 
 One empty image is pushed through the network on torch's ``meta`` device, where shapes are computed
 and numbers are not, and every operation that is met hands on the fields of its input by its rule
-(`rules`, `shapes`, `mixing`). So branches, reshapes and control flow that depends
-on shapes alone are followed as they are run. The recurrence along one path is that of Araujo,
-Norris and Sim 2019, doi:10.23915/distill.00021.
+(`window_rules`, `reshape_rules`, `reduction_rules`). So branches, reshapes and control flow that
+depends on shapes alone are followed as they are run. The recurrence along one path is that of
+Araujo, Norris and Sim 2019, doi:10.23915/distill.00021.
 """
 
 from __future__ import annotations

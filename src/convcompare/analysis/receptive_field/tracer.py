@@ -15,11 +15,11 @@ from .operation_names import DATA_FREE, ELEMENTWISE, VALUES, operation_name
 from .reduction_rules import MIXING
 from .reshape_rules import RESHAPES, elementwise
 from .tensor_field import NO_PLACES, Axes, Field, Untraceable, size_of
-from .window_rules import KINDS, LOCAL, Call
+from .window_rules import LOCAL, Call
 
-_RULES = {**LOCAL, **RESHAPES, **MIXING}
+_RULES = {**{name: rule for name, (_, rule) in LOCAL.items()}, **RESHAPES, **MIXING}
 _LAYER_KINDS = {
-    **KINDS,
+    **{name: kind for name, (kind, _) in LOCAL.items()},
     "linear": "linear",
     "mean": "mean",
     "scaled_dot_product_attention": "attention",

@@ -224,38 +224,20 @@ def tensor_of(output: Any) -> Tensor:
     return found
 
 
-LOCAL: dict[str, Rule] = {
-    "conv2d": convolution,
-    "conv_transpose2d": transposed_convolution,
-    "max_pool2d": pool,
-    "max_pool2d_with_indices": pool,
-    "avg_pool2d": pool,
-    "lp_pool2d": lp_pool,
-    "adaptive_avg_pool2d": adaptive_pool,
-    "adaptive_max_pool2d": adaptive_pool,
-    "adaptive_max_pool2d_with_indices": adaptive_pool,
-    "interpolate": interpolation,
-    "pixel_shuffle": pixel_shuffle,
-    "pixel_unshuffle": pixel_unshuffle,
-    "pad": padding,
-    "unfold": unfolding,
+LOCAL: dict[str, tuple[str, Rule]] = {
+    "conv2d": ("convolution", convolution),
+    "conv_transpose2d": ("transposed convolution", transposed_convolution),
+    "max_pool2d": ("pool", pool),
+    "max_pool2d_with_indices": ("pool", pool),
+    "avg_pool2d": ("pool", pool),
+    "lp_pool2d": ("pool", lp_pool),
+    "adaptive_avg_pool2d": ("adaptive pool", adaptive_pool),
+    "adaptive_max_pool2d": ("adaptive pool", adaptive_pool),
+    "adaptive_max_pool2d_with_indices": ("adaptive pool", adaptive_pool),
+    "interpolate": ("upsampling", interpolation),
+    "pixel_shuffle": ("upsampling", pixel_shuffle),
+    "pixel_unshuffle": ("pool", pixel_unshuffle),
+    "pad": ("padding", padding),
+    "unfold": ("convolution", unfolding),
 }
-"""Operations on neighbouring places, by the name of the function."""
-
-KINDS = {
-    "conv2d": "convolution",
-    "conv_transpose2d": "transposed convolution",
-    "max_pool2d": "pool",
-    "max_pool2d_with_indices": "pool",
-    "avg_pool2d": "pool",
-    "lp_pool2d": "pool",
-    "adaptive_avg_pool2d": "adaptive pool",
-    "adaptive_max_pool2d": "adaptive pool",
-    "adaptive_max_pool2d_with_indices": "adaptive pool",
-    "interpolate": "upsampling",
-    "pixel_shuffle": "upsampling",
-    "pixel_unshuffle": "pool",
-    "pad": "padding",
-    "unfold": "convolution",
-}
-"""What a row of the table calls them."""
+"""Operations on neighbouring places, by the name of the function: their kind, their rule."""
