@@ -19,7 +19,7 @@ from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.figures import asked, catalogue, figure_words
 from convcompare.comparison.figures.catalogue import named, names
 from convcompare.comparison.figures.figure_json import figure_json
-from convcompare.comparison.figures.judge import figure_contrasts
+from convcompare.comparison.figures.judge import Question, family_of
 from convcompare.comparison.figures.quantities import TEST_LOSS
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
@@ -65,7 +65,8 @@ def two(name: str, model: tuple[Any, ...], baseline: tuple[Any, ...], **same: An
 def judged(runs: list[Run], *figures: str, store: RunStore | None = None) -> tuple[Verdict, ...]:
     measures = [named(name) for name in catalogue.check_figures(figures)]
     family = pairs(comparison(*runs), "fcn")
-    return figure_contrasts(family, measures, store or NOWHERE, PairTests(no_hits))
+    asked = [Question(measure, pair) for measure in measures for pair in family]
+    return family_of(asked, store or NOWHERE, PairTests(no_hits))
 
 
 def one(runs: list[Run], figure: str, store: RunStore | None = None) -> Verdict:

@@ -13,7 +13,6 @@ from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.cost_contrasts import cost_contrasts
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
-from convcompare.comparison.quantity import EPOCH_SECONDS
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.summary import notes, summary
 from convcompare.core import failures, formatting
@@ -40,13 +39,6 @@ def test_times_are_compared_as_ratios() -> None:
     assert costs((10, 10), (10, 14)).startswith("time to train inconclusive (1")
     refused = "times not compared: device cuda:0 against cpu"
     assert costs((10, 20), device="cuda:0") == refused
-
-
-def test_time_an_epoch_allows_for_the_epochs() -> None:
-    runs = [*series("fcn", FCN[:3]), *series("simple", SIMPLE[:3], 20)]
-    (found,) = cost_contrasts(pairs(comparison(*runs), "fcn"), EPOCH_SECONDS)
-    assert found.estimate is not None
-    assert found.estimate.value == pytest.approx(2, abs=0.02)
 
 
 def test_the_summary_reads_like_hyperfine() -> None:

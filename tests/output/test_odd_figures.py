@@ -148,7 +148,7 @@ def test_a_slow_network_is_a_bar_that_is_cut() -> None:
 
 def test_a_forest_shows_the_bulk() -> None:
     rows = [(v, (v - 0.5, v + 0.5)) for v in (0.2, 0.9, 1.4, -60.0)]
-    low, high = forest_range(rows, 0.0)
+    low, high = forest_range(rows)
     assert -3 < low < -0.3
     assert 1.9 <= high < 4
 

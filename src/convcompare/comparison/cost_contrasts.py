@@ -8,43 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convcompare.store.run import Run
-
 from .pairs import Pair
-from .quantity import TRAIN_SECONDS, Quantity
+from .quantity import TRAIN_SECONDS
 from .stats import paired
-from .stats.estimates import ALPHA, Estimate
+from .stats.estimates import Estimate
 from .verdict import Refusal, Relation, Verdict
 
 SAME = 1.1
 """Within this factor two networks are called as fast; times on a busy machine vary as much."""
 
 
-def cost_contrasts(
-    pairs: Sequence[Pair], quantity: Quantity = TRAIN_SECONDS, alpha: float = ALPHA
-) -> tuple[Verdict, ...]:
-    """A verdict on each pair, in the time of the whole training or of the mean epoch of it.
+def cost_contrasts(pairs: Sequence[Pair]) -> tuple[Verdict, ...]:
+    """A verdict on each pair, in the time of the whole training.
 
     The ends of a ratio's interval are None for one run each.
     """
-    return tuple(_contrast(pair, quantity, alpha) for pair in pairs)
+    return tuple(map(_contrast, pairs))
 
 
-def _contrast(pair: Pair, quantity: Quantity, alpha: float) -> Verdict:
-    names = (pair.model.label, pair.baseline.label, quantity)
+def _contrast(pair: Pair) -> Verdict:
+    names = (pair.model.label, pair.baseline.label, TRAIN_SECONDS)
     refusal = pair.cost_refusal()
-    times = [(_seconds(a, quantity), _seconds(b, quantity)) for a, b in pair.runs]
+    times = [(a.train_seconds or 0.0, b.train_seconds or 0.0) for a, b in pair.runs]
     if refusal is None and not all(a > 0 and b > 0 for a, b in times):
         refusal = Refusal("no time")
     if refusal is not None:
         return Verdict(*names, "refused", pair.seeds, refusal=refusal)
-    ratio = paired.ratio([a for a, _ in times], [b for _, b in times], alpha)
+    ratio = paired.ratio([a for a, _ in times], [b for _, b in times])
     return Verdict(*names, _relation(ratio), pair.seeds, ratio, left_out=pair.left_out())
-
-
-def _seconds(run: Run, quantity: Quantity) -> float:
-    total = run.train_seconds or 0.0
-    return total if quantity == TRAIN_SECONDS else total / len(run.history)
 
 
 def _relation(ratio: Estimate) -> Relation:

@@ -54,7 +54,6 @@ TRAIN_SECONDS = Quantity(
     noun="time to train",
     plural="times",
 )
-EPOCH_SECONDS = replace(TRAIN_SECONDS, name="epoch_seconds")
 GRADIENT_START = Quantity(
     "gradient_start",
     "ratio",

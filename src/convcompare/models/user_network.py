@@ -148,7 +148,7 @@ def _importing(where: str) -> Iterator[None]:
     threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
     sys.argv = [where]
     try:
-        with _watched(where):
+        with _watched():
             yield
     except ModelError:
         raise
@@ -198,7 +198,7 @@ def _told(error: BaseException) -> str:
 
 
 @contextmanager
-def _watched(where: str) -> Iterator[None]:
+def _watched() -> Iterator[None]:
     """Say on stderr what an import does beside defining things: trainings, and what takes long."""
     main, done = threading.get_ident(), threading.Event()
     backward = torch.autograd.backward

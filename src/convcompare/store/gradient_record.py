@@ -49,21 +49,21 @@ class GradientRecord:
         layers = tuple(str(name) for name in arrays["layers"])
         return cls(layers, arrays["norm"], arrays["mean_abs"], arrays.get("zero"))
 
-    def compared(self, moment: int = -1) -> tuple[int, int] | None:
+    def compared(self) -> tuple[int, int] | None:
         """The first and the last layer whose gradient is not exactly 0; None where one is left."""
-        (found,) = np.nonzero(self.norm[moment])
+        (found,) = np.nonzero(self.norm[-1])
         alone = len(found) == len(self.layers) == 1
         return (int(found[0]), int(found[-1])) if len(found) > 1 or alone else None
 
-    def ratio(self, moment: int = -1) -> float:
+    def ratio(self) -> float:
         """Norm of the last layer over that of the first: far above 1 where gradients vanish.
 
         Those that are exactly 0 are left aside; NaN where no two are left.
         """
-        both = self.compared(moment)
+        both = self.compared()
         if both is None:
             return float("nan")
-        first, last = (self.norm[moment, place] for place in both)
+        first, last = (self.norm[-1, place] for place in both)
         return float(last / first)
 
     def remarks(self, moment: int = -1) -> list[str]:
@@ -78,21 +78,21 @@ class GradientRecord:
                 said.append(f"{words}: {listed(names)}")
         return said
 
-    def verdict(self, moment: int = -1, threshold: float = THRESHOLD) -> Verdict:
+    def verdict(self, threshold: float = THRESHOLD) -> Verdict:
         """Vanishing where the ratio is `threshold` or more, exploding where it is its inverse.
 
         A first layer below FLOOR or above CEILING is so as well: where the signal dies or grows on
         its way forward, all layers do so alike. Layers whose gradient is exactly 0 are left aside,
         and with fewer than two others nothing is known.
         """
-        norm, both = self.norm[moment], self.compared(moment)
+        norm, both = self.norm[-1], self.compared()
         if not norm.any():
             return "no gradient"
         if not np.isfinite(norm).all():
             return "exploding"
         if both is None:
             return "not known"
-        ratio, first = self.ratio(moment), norm[both[0]]
+        ratio, first = self.ratio(), norm[both[0]]
         if ratio <= 1 / threshold or first >= CEILING:
             return "exploding"
         return "vanishing" if ratio >= threshold or first <= FLOOR else "stable"
@@ -105,6 +105,6 @@ class GradientRecord:
             "norm": self.norm.tolist(),
             "mean_abs": self.mean_abs.tolist(),
             "ratio": self.ratio() if np.isfinite(self.ratio()) else None,
-            "verdict": self.verdict(threshold=threshold),
+            "verdict": self.verdict(threshold),
             "remarks": self.remarks(),
         }

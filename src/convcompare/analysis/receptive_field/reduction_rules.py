@@ -11,9 +11,9 @@ from .tensor_field import Field, Untraceable, merge, moved, size_of
 from .window_rules import Call, Rule, tensor_of
 
 
-def _dims(call: Call, position: int, name: str = "dim") -> list[int]:
+def _dims(call: Call, position: int) -> list[int]:
     """The dimensions that are asked for; all where none is named."""
-    asked, ndim = call.get(position, name), call.input.ndim
+    asked, ndim = call.get(position, "dim"), call.input.ndim
     if asked is None or isinstance(asked, bool):
         return list(range(ndim))
     return [dim % ndim for dim in ([asked] if isinstance(asked, int) else asked)] or [*range(ndim)]

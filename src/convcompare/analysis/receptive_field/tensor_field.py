@@ -81,9 +81,8 @@ class Field:
         )
 
 
-def image_field(ndim: int = 4) -> Field:
-    """The field of an image (n, c, h, w)."""
-    return Field((IMAGE, IMAGE), (ndim - 2, ndim - 1))
+IMAGE_FIELD = Field((IMAGE, IMAGE), (2, 3))
+"""The field of images (n, c, h, w)."""
 
 
 def moved(field: Field, places: dict[int, int]) -> Field:

@@ -19,7 +19,7 @@ from torch import nn
 
 from convcompare.models.inspection import evaluating
 
-from .tensor_field import Axes, Untraceable, image_field
+from .tensor_field import IMAGE_FIELD, Axes, Untraceable
 from .tracer import LayerField, Tracer
 
 Method = Literal["traced", "measured"]
@@ -61,7 +61,7 @@ def run_traced(model: nn.Module, channels: int, image: tuple[int, int]) -> tuple
     device = next((p.device for p in model.parameters()), torch.device("meta"))
     images = torch.zeros(1, channels, *image, device=device)
     tracer = Tracer()
-    tracer.set(images, image_field())
+    tracer.set(images, IMAGE_FIELD)
     with (
         evaluating(model),
         ExitStack() as stack,

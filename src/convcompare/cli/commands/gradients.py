@@ -207,7 +207,7 @@ def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]
         "first_end": record.norm[-1, 0] if trained else None,
         "last_end": record.norm[-1, -1],
         "ratio": record.ratio() if record.compared() else None,
-        "verdict": record.verdict(threshold=threshold),
+        "verdict": record.verdict(threshold),
         "mean_abs_start": record.mean_abs[0, 0],
         "mean_abs_end": record.mean_abs[-1, 0],
     }

@@ -28,17 +28,6 @@ class Question:
     about: Pair | Alone
 
 
-def figure_contrasts(
-    pairs: Sequence[Pair],
-    measures: Sequence[Measure],
-    store: RunStore,
-    accuracies: PairTests,
-) -> tuple[Verdict, ...]:
-    """A verdict on each figure of each pair, in the order of the figures: see `family_of`."""
-    asked = [Question(measure, pair) for measure in measures for pair in pairs]
-    return family_of(asked, store, accuracies)
-
-
 def family_of(
     asked: Sequence[Question], store: RunStore, accuracies: PairTests
 ) -> tuple[Verdict, ...]:

@@ -40,11 +40,11 @@ def name_models(figure: Figure, axes: Sequence[Axes], ends: Ends) -> None:
         _label(one, ends, height)
 
 
-def spread(wanted: Sequence[float], gap: float, low: float = 0.0, high: float = 1.0) -> list[float]:
+def spread(wanted: Sequence[float], gap: float) -> list[float]:
     """Places at least `gap` apart, in the order of `wanted` and as near to it as they can be.
 
-    Least squares, by pooling neighbours (Barlow et al. 1972). What does not fit between `low` and
-    `high` begins at `low`.
+    Least squares, by pooling neighbours (Barlow et al. 1972). What does not fit between 0 and 1
+    begins at 0.
     """
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     pools: list[tuple[float, int]] = []
@@ -54,10 +54,10 @@ def spread(wanted: Sequence[float], gap: float, low: float = 0.0, high: float = 
             (a, n), (b, m) = pools[-2:]
             pools[-2:] = [((n * a + m * b) / (n + m), n + m)]
     levels = [level for level, count in pools for _ in range(count)]
-    top = max(low, high - (len(wanted) - 1) * gap)
+    top = max(0.0, 1.0 - (len(wanted) - 1) * gap)
     places = [0.0] * len(wanted)
     for rank, (i, level) in enumerate(zip(order, levels, strict=True)):
-        places[i] = min(max(level, low), top) + rank * gap
+        places[i] = min(max(level, 0.0), top) + rank * gap
     return places
 
 

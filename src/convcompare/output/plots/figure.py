@@ -131,12 +131,9 @@ def panels(
     return figure, axes[:count]
 
 
-def stacked(heights: Sequence[float], width: float = WIDTH) -> tuple[Figure, list[Axes]]:
-    """A figure of panels below each other, each with its own height, and their axes.
-
-    `heights` and `width` are in inches.
-    """
-    figure, _ = panels(1, 1, sum(heights), width)
+def stacked(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """A figure of panels below each other, each with its own height in inches, and their axes."""
+    figure, _ = panels(1, 1, sum(heights))
     figure.clear()
     shares = [height / sum(heights) for height in heights]
     axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=shares)
@@ -242,13 +239,12 @@ def _inches(text: str) -> float:
     return points / 72
 
 
-def legend_below(figure: Figure, shown: Iterable[ModelStyle], bars: bool = False) -> None:
+def legend_below(figure: Figure, shown: Iterable[ModelStyle]) -> None:
     """The names of the models below the panels, in as many columns as fit; the figure grows."""
     from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
 
     models = list(shown)
-    handles = [Patch(**m.bar()) if bars else Line2D([], [], **m.line()) for m in models]
+    handles = [Line2D([], [], **model.line()) for model in models]
     for across in range(min(len(models), 6), 0, -1):
         columns = math.ceil(len(models) / math.ceil(len(models) / across))
         legend = figure.legend(handles=handles, loc="outside lower center", ncols=columns)

@@ -122,22 +122,22 @@ class ForestLine:
     text: str
 
 
-def forest(rows: Sequence[ForestLine], width: int, title: str, none: float = 0.0) -> str:
-    """Values with their intervals, one a row, beside a line at `none`.
+def forest(rows: Sequence[ForestLine], width: int, title: str) -> str:
+    """Values with their intervals, one a row, beside a line at 0.
 
     An interval that leaves the row goes on beyond it, with an arrow at its end.
     """
     names, longest = _column(row.name for row in rows)
     space = max(16, width - longest - max(len(row.text) for row in rows) - 4)
-    ends = forest_range([(row.value, row.ends) for row in rows], none)
+    ends = forest_range([(row.value, row.ends) for row in rows])
     lines = [title]
     for name, row in zip(names, rows, strict=True):
-        cells = forest_cells(row, ends, space, none)
+        cells = forest_cells(row, ends, space)
         lines.append(f"{name} {cells}  {row.text}".rstrip())
     return "\n".join(lines)
 
 
-def forest_cells(row: ForestLine, axis: tuple[float, float], space: int, none: float = 0.0) -> str:
+def forest_cells(row: ForestLine, axis: tuple[float, float], space: int) -> str:
     """A value with its interval in `space` characters, of which `axis` are the ends."""
     low, high = axis
 
@@ -146,11 +146,11 @@ def forest_cells(row: ForestLine, axis: tuple[float, float], space: int, none: f
         return round(min(1.0, max(0.0, share)) * (space - 1))
 
     cells = [" "] * space
-    cells[place(none)] = "┊"
+    cells[place(0)] = "┊"
     if row.ends is not None:
         left, right = place(row.ends[0]), place(row.ends[1])
         for i in range(left, right + 1):
-            cells[i] = "┼" if i == place(none) else "─"
+            cells[i] = "┼" if i == place(0) else "─"
         cells[left] = "◂" if row.ends[0] < low else "├"
         cells[right] = "▸" if row.ends[1] > high else "┤"
     if row.value is not None:
@@ -160,19 +160,18 @@ def forest_cells(row: ForestLine, axis: tuple[float, float], space: int, none: f
 
 
 def forest_range(
-    rows: Sequence[tuple[float | None, tuple[float, float] | None]], none: float
+    rows: Sequence[tuple[float | None, tuple[float, float] | None]],
 ) -> tuple[float, float]:
-    """Where the axis of a forest begins and ends: the bulk of the values is within, and `none`.
+    """Where the axis of a forest begins and ends: the bulk of the values is within, and 0.
 
     So are the intervals, unless one is so much longer than the others and than the values are apart
     that these could not be told from each other.
     """
-    known = [(min(value, none), max(value, none)) for value, _ in rows if value is not None]
+    known = [(min(value, 0.0), max(value, 0.0)) for value, _ in rows if value is not None]
     ends = [pair for _, pair in rows if pair is not None]
-    spread = min((right - left for left, right in ends), default=0.0)
-    low, high = bulk(known, max(spread, 1e-12)) or (none, none)
     narrowest = min((right - left for left, right in ends), default=0.0)
-    room = max(high - low, narrowest) or abs(none) or 1.0
+    low, high = bulk(known, max(narrowest, 1e-12)) or (0.0, 0.0)
+    room = max(high - low, narrowest) or 1.0
     low = max(low - room, min([low, *(left for left, _ in ends)]))
     high = min(high + room, max([high, *(right for _, right in ends)]))
     margin = 0.06 * ((high - low) or room)

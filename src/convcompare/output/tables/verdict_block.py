@@ -117,7 +117,7 @@ def _estimate(verdict: Verdict) -> str | None:
 
 def _drawn(panel: ForestPanel, room: int, in_doubt: Sequence[Verdict]) -> Iterator[str]:
     places = [(panel.value(verdict), panel.ends(verdict)) for verdict in panel.verdicts]
-    ends = forest_range(places, 0.0)
+    ends = forest_range(places)
     for verdict, (value, interval) in zip(panel.verdicts, places, strict=True):
         firm = is_filled(verdict) and verdict not in in_doubt
         line = ForestLine(verdict.model, value, interval, firm, "")

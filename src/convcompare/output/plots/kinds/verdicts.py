@@ -99,7 +99,7 @@ def _recorded(assessment: Assessment) -> list[Verdict]:
 def _rows(axes: Axes, panel: ForestPanel, source: Source) -> None:
     shown = panel.verdicts
     places = [(panel.value(verdict), panel.ends(verdict)) for verdict in shown]
-    low, high = forest_range(places, 0.0)
+    low, high = forest_range(places)
     if panel.margin is not None and high - low < 2 * panel.margin:
         low, high = min(low, -1.3 * panel.margin), max(high, 1.3 * panel.margin)
     axes.set_xlim(low, high)
