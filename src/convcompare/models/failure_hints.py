@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from itertools import pairwise
 from typing import Any
@@ -13,46 +13,48 @@ from typing import Any
 from .shape import Shape
 from .source_files import is_local
 
-_DEVICE = re.compile(r"\bcuda\b|nvidia|\bmps\b|\bxpu\b|tensors to be on the same device", re.I)
-_TYPES = re.compile(r"the same dtype|expected scalar type|type .* should be the same")
+_OWN_MODE = (
+    "`train(mode)` and `eval()` set the mode of a network: give a method that does something else "
+    "another name"
+)
+_KNOWN: Mapping[str, str] = {
+    r"(?i)\bcuda\b|nvidia|\bmps\b|\bxpu\b|tensors to be on the same device": (
+        "take `.cuda()` and `device=` out of it: `--device` moves the network and its images, and "
+        "`x.device` says where they are"
+    ),
+    r"the same dtype|expected scalar type|type .* should be the same": (
+        "images are float32: leave `.double()` and `.half()` out, or convert `x` in `forward`"
+    ),
+    r"\b(?:train|eval)\(\) (?:missing|takes|got)": _OWN_MODE,
+    'missing the required "forward" function': (
+        "define `forward(self, x)`, which returns a row of logits per image"
+    ),
+    "does not require grad and does not have a grad_fn": (
+        "its output depends on no parameter that trains: look for `detach`, `.data`, numpy, "
+        "`argmax` or `torch.no_grad` in the forward pass"
+    ),
+    "modified by an inplace operation": (
+        "write `x = x + y` in place of `x += y`, and leave `inplace=True` out"
+    ),
+}
+"""What helps, by a regular expression for the message of an error; the first that is found."""
 _ARGUMENTS = re.compile(
     r"(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)"
 )
-_MODES = re.compile(r"\b(?:train|eval)\(\) (?:missing|takes|got)")
-_IN_PLACE = "modified by an inplace operation"
-_NO_FORWARD = 'missing the required "forward" function'
-_NO_GRADIENT = "does not require grad and does not have a grad_fn"
 _NUMBER = re.compile(r"\d+")
 USUAL_BATCHES = (64, 32, 128, 100)
 MOST_IMAGES = 512
 
 
 def hint_of(error: Exception) -> str | None:
-    """What the message of an error of a network suggests; None where it is not a known one."""
+    """What an error of a network suggests; None where it is not a known one."""
     text = str(error)
-    if _DEVICE.search(text):
-        return (
-            "take `.cuda()` and `device=` out of it: `--device` moves the network and its images, "
-            "and `x.device` says where they are"
-        )
-    if _TYPES.search(text):
-        return (
-            "images are float32: leave `.double()` and `.half()` out, or convert `x` in `forward`"
-        )
-    if _MODES.search(text) or _in_own_mode(error):
-        return (
-            "`train(mode)` and `eval()` set the mode of a network: give a method that does "
-            "something else another name"
-        )
-    if _NO_FORWARD in text:
-        return "define `forward(self, x)`, which returns a row of logits per image"
-    if _NO_GRADIENT in text:
-        return (
-            "its output depends on no parameter that trains: look for `detach`, `.data`, numpy, "
-            "`argmax` or `torch.no_grad` in the forward pass"
-        )
-    if _IN_PLACE in text:
-        return "write `x = x + y` in place of `x += y`, and leave `inplace=True` out"
+    known = next((hint for pattern, hint in _KNOWN.items() if re.search(pattern, text)), None)
+    return known or (_OWN_MODE if _in_own_mode(error) else _of_arguments(text))
+
+
+def _of_arguments(text: str) -> str | None:
+    """What helps where arguments are missing, of `forward` or of a constructor."""
     missing = _ARGUMENTS.search(text)
     if missing is None:
         return None
