@@ -65,14 +65,13 @@ def layers_of_spec(text: str, shape: Shape) -> tuple[Layer, ...]:
     A network of a library that needs numbers to be built gets them.
     """
     builder = resolve(text, shape)
-    size = (2, shape.in_channels, shape.image_size, shape.image_size)
     if builder.origin != "file":
         try:
-            return layer_table(builder.build(0, "meta"), torch.zeros(size, device="meta"))
+            return layer_table(builder.build(0, "meta"), torch.zeros(shape.size(2), device="meta"))
         except Exception:
             if builder.origin == "registry":
                 raise
-    return layer_table(builder.build(0), torch.zeros(size))
+    return layer_table(builder.build(0), torch.zeros(shape.size(2)))
 
 
 @dataclass

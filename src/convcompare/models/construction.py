@@ -23,7 +23,7 @@ from .devices import seed_torch
 from .failure_hints import hint_of_building
 from .freezing import freeze
 from .meta_device import building_on
-from .process_state import ProcessState
+from .process_state import ProcessState, kept_threads
 from .randomness import drawing, seeded
 from .shape import Shape
 from .torchvision_import import mended
@@ -75,10 +75,9 @@ class Construction:
 
     def _foreign(self, seed: int, device: str) -> nn.Module:
         """Somebody's network with its layers in full; its outputs are logits."""
-        threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
         if self.state:
             self.state.restore()
-        with seeded(TrialSeeds(seed).initialisation), building_on(device):
+        with kept_threads(), seeded(TrialSeeds(seed).initialisation), building_on(device):
             model = interface.uncompiled(self._made())
             try:
                 interface.materialise(model, self.zeros(device))
@@ -87,8 +86,6 @@ class Construction:
                     f"the lazy layers of {quote(self.spec)} do not take {self.shape}: "
                     f"{reason(error)}"
                 ) from error
-        torch.set_num_threads(threads)
-        torch.set_grad_enabled(gradients)
         if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
             raise ModelError(
                 f"{quote(self.spec)} is scripted by `torch.jit`, so its layers cannot be watched",
@@ -148,8 +145,7 @@ class Construction:
 
     def zeros(self, device: str) -> Tensor:
         """Two images on a device."""
-        side = self.shape.image_size
-        return torch.zeros((2, self.shape.in_channels, side, side), device=device)
+        return torch.zeros(self.shape.size(2), device=device)
 
     def compiles_itself(self) -> bool:
         """Whether a user's own code compiles the network, which is left out."""

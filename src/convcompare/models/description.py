@@ -203,7 +203,7 @@ def _takes_images(network: Construction, images: int) -> bool:
     try:
         model = network.build(0, "meta")
         with building_on("meta"), torch.no_grad(), torch.random.fork_rng([]):
-            zeros = torch.zeros((images, *network.zeros("meta").shape[1:]))
+            zeros = torch.zeros(network.shape.size(images))
             output = interface.in_mode(model, False)(zeros)
     except Exception:
         return False

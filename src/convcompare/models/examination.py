@@ -16,7 +16,7 @@ from convcompare.core.errors import listed
 
 from .findings import Found
 from .interface import copied, in_mode, is_contiguous
-from .randomness import seeded
+from .randomness import noise, seeded
 from .shape import Shape
 
 IMAGES, FEW = 8, 4
@@ -37,13 +37,8 @@ Build = Callable[[int], nn.Module]
 def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     """What is found of a network that `build` makes to fit `shape`, of so many `macs` an image."""
     model = build(0)
-    size = (
-        FEW if macs is None or macs > LARGE else IMAGES,
-        shape.in_channels,
-        shape.image_size,
-        shape.image_size,
-    )
-    batches = [torch.randn(size, generator=torch.Generator().manual_seed(i)) for i in range(2)]
+    images = FEW if macs is None or macs > LARGE else IMAGES
+    batches = [noise(shape, images, seed) for seed in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     state = () if Found("varying layers") in found else hidden_state(build, batches[0])
     if state and not _repeats(build, batches[0]):

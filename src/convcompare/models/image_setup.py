@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .devices import seed_torch
+from .randomness import noise
 from .shape import Shape
 
 IMAGES = 16
@@ -36,8 +37,7 @@ def draws_random_numbers(build: Callable[[], nn.Module], shape: Shape) -> bool:
     Returns:
         True if a call moves torch's generator or fails, or if the two networks differ afterwards.
     """
-    size = (IMAGES, shape.in_channels, shape.image_size, shape.image_size)
-    images = torch.randn(size, generator=torch.Generator().manual_seed(0))
+    images = noise(shape, IMAGES, seed=0)
     try:
         first, second = (_outcome(build(), images.clone(), seed) for seed in (0, 1))
         return first is None or second is None or not _equal(first, second)

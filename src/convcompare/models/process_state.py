@@ -54,6 +54,17 @@ class ProcessState:
 
 
 @contextmanager
+def kept_threads() -> Iterator[None]:
+    """torch's number of threads and its grad mode come back at the end, whatever changes them."""
+    threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(gradients)
+
+
+@contextmanager
 def standard_settings() -> Iterator[None]:
     """torch's settings as they are when it is imported; those of the caller come back at the end.
 

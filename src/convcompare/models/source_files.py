@@ -46,7 +46,7 @@ def code_sha256(module: ModuleType) -> str | None:
     path = Path(origin)
     files = {module.__name__: path} | dict(_imported(path, module.__package__ or "", {path}))
     if len(files) == 1:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _sha256(path)
     own = files.pop(module.__name__)
     lines = [f" {_sha256(own)}", *(f"{name} {_sha256(files[name])}" for name in sorted(files))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

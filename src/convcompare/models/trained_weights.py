@@ -36,13 +36,12 @@ def weights_left_alone(
     parameters = {name: p for name, p in replica.named_parameters() if p.requires_grad}
     device = next(iter(parameters.values())).device
     known, leaves = {id(p) for p in replica.parameters()}, dict[int, Tensor]()
-    size = (IMAGES, shape.in_channels, shape.image_size, shape.image_size)
     replica.train()
     for number in range(PASSES):
         if number > 1 and all(p.grad is not None for p in parameters.values()):
             break
         with seeded(number, device), torch.enable_grad():
-            logits = replica((1 + number) * torch.randn(size, device=device))
+            logits = replica((1 + number) * torch.randn(shape.size(IMAGES), device=device))
             if number == 0:
                 check(logits)
             if number < 2:

@@ -29,7 +29,7 @@ from convcompare.core.errors import ModelError, did_you_mean, quote
 from convcompare.core.failures import reason
 
 from .failure_hints import hint_of
-from .process_state import ProcessState
+from .process_state import ProcessState, kept_threads
 from .source_files import code_sha256, is_local
 from .torchvision_import import mended
 
@@ -145,10 +145,9 @@ def _find_in(folder: Path) -> None:
 def _importing(where: str) -> Iterator[None]:
     """Import within, as a script of its own; ModelError, with the line, where it does not."""
     arguments, folder = sys.argv, os.getcwd()  # noqa: PTH109
-    threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
     sys.argv = [where]
     try:
-        with _watched():
+        with kept_threads(), _watched():
             yield
     except ModelError:
         raise
@@ -165,8 +164,6 @@ def _importing(where: str) -> Iterator[None]:
     finally:
         sys.argv = arguments
         os.chdir(folder)
-        torch.set_num_threads(threads)
-        torch.set_grad_enabled(gradients)
 
 
 def _from_its_root(where: str, error: Exception) -> str | None:

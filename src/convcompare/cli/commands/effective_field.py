@@ -116,12 +116,13 @@ def _label(run: Run) -> str:
 
 def _images(request: FieldRequest, shape: Shape) -> tuple[Tensor, str]:
     """The images that are averaged over, normalised, and what they are in words."""
+    if request.dataset is None:
+        from convcompare.models.randomness import noise
+
+        images = noise(shape, request.images, request.seed)
+        return images, f"{request.images} images of normal noise"
     import torch
 
-    if request.dataset is None:
-        generator = torch.Generator().manual_seed(request.seed)
-        size = (request.images, shape.in_channels, shape.image_size, shape.image_size)
-        return torch.randn(size, generator=generator), f"{request.images} images of normal noise"
     from convcompare.data.channels import spec_with_channels
     from convcompare.data.dataset import Sources, Split
     from convcompare.data.load import default_cache, load_dataset
