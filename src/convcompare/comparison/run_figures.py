@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from convcompare.core.errors import UsageError, quote
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
@@ -24,6 +27,19 @@ def loss_gap(run: Run) -> float | None:
     """Test minus train loss of the epoch that counts, in nats; above zero where it overfits."""
     shown = _shown(run)
     return None if shown.test_loss is None else shown.test_loss - shown.train_loss
+
+
+def accuracy_of(text: str) -> float:
+    """The test accuracy of ``epochs-to=0.98``; UsageError for a text that is none."""
+    try:
+        accuracy = float(text)
+    except ValueError:
+        accuracy = math.nan
+    if not 0 < accuracy <= 1:
+        raise UsageError(
+            f"invalid value for `epochs-to`: {quote(text)}", "a test accuracy: `epochs-to=0.98`"
+        )
+    return accuracy
 
 
 def epochs_to(run: Run, accuracy: float) -> float | None:

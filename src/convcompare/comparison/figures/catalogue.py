@@ -142,15 +142,7 @@ def _metric(name: str) -> Measure:
 
 
 def _epochs_to(text: str) -> Measure:
-    try:
-        level = float(text)
-    except ValueError:
-        level = math.nan
-    if not 0 < level <= 1:
-        raise UsageError(
-            f"invalid value for `epochs-to`: {quote(text)}", "a test accuracy: `epochs-to=0.98`"
-        )
-
+    level = run_figures.accuracy_of(text)
     quantity = q.epochs(level)
     return Measure(
         quantity.name,

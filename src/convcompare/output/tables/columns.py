@@ -5,7 +5,6 @@ The default ones are those of the reports; the others are named by ``--columns``
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -246,14 +245,7 @@ def _epochs_to(text: str) -> Figure:
 
     None if one of them never does, or was not evaluated after every epoch.
     """
-    try:
-        reached = float(text)
-    except ValueError:
-        reached = math.nan
-    if not 0 < reached <= 1:
-        raise UsageError(
-            f"`epochs-to` cannot be {quote(text)}", "a test accuracy: `epochs-to=0.98`"
-        )
+    reached = run_figures.accuracy_of(text)
 
     def epoch(run: Run) -> float | None:
         found = run_figures.epochs_to(run, reached)
