@@ -117,7 +117,7 @@ class Assessment:
             return contrasts(family(self._learnt), self._tests)
         found: dict[tuple[str, str], Verdict] = {}
         for number, seeds in enumerate(plan.looks[: plan.done]):
-            then = {_names(pair): pair for pair in family(self._first(seeds))}
+            then = {pair.labels: pair for pair in family(self._first(seeds))}
             settled = {
                 names: verdict
                 for names, verdict in found.items()
@@ -290,8 +290,4 @@ class Assessment:
 
 def _key(question: Question) -> Key:
     assert isinstance(question.about, Pair)
-    return question.measure.quantity.name, frozenset(_names(question.about))
-
-
-def _names(pair: Pair) -> tuple[str, str]:
-    return pair.model.label, pair.baseline.label
+    return question.measure.quantity.name, frozenset(question.about.labels)

@@ -15,6 +15,7 @@ from convcompare.store.run_store import RunStore
 
 from .model_runs import ModelRuns
 from .score import Score
+from .stats.estimates import estimate_json
 from .unplanned_looks import Picked
 
 
@@ -243,10 +244,9 @@ class Comparison:
 
     def _model_json(self, group: ModelRuns) -> dict[str, Any]:
         score = Score.parse(self.conditions.score)
-        estimate = group.mean(score.of)
         return {
             **group.to_json(self.conditions.test_images),
-            "score": None if estimate is None else dict(vars(estimate)),
+            "score": estimate_json(group.mean(score.of)),
         }
 
     def to_json(self) -> dict[str, Any]:

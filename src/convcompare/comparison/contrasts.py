@@ -53,7 +53,7 @@ def contrasts(
     """
     settled = settled or {}
     earlier = [one for one in settled.values() if one.relation != "refused"]
-    allowed = [p for p in family if p.refusal is None and _names(p) not in settled]
+    allowed = [p for p in family if p.refusal is None and p.labels not in settled]
     shared = shared_by([p for p in family if p.refusal is None])
     made = [tests.of(pair, shared) for pair in allowed]
     level = look.level if look else bonferroni
@@ -85,14 +85,14 @@ def contrasts(
             levels = at_end(steps[i]), at_end(equal_steps[i])
             if hopeless(test, look.last.seeds, *levels, margin):
                 verdict = replace(verdict, stopped_before=look.last.seeds)
-        found[_names(pair)] = verdict
-    return tuple(found.get(_names(pair)) or _refused(pair) for pair in family)
+        found[pair.labels] = verdict
+    return tuple(found.get(pair.labels) or _refused(pair) for pair in family)
 
 
 def _tested_alone(pair: Pair, test: PairedTest) -> Verdict:
     """What a verdict has that does not depend on its family."""
     return Verdict(
-        *_names(pair),
+        *pair.labels,
         ACCURACY,
         "unclear",
         n=pair.seeds,
@@ -103,10 +103,6 @@ def _tested_alone(pair: Pair, test: PairedTest) -> Verdict:
         spreads=test.spreads,
         differences=tuple(pair.differences),
     )
-
-
-def _names(pair: Pair) -> tuple[str, str]:
-    return pair.model.label, pair.baseline.label
 
 
 def _levels(made: Sequence[PairedTest], level: Levels, earlier: int) -> Levels:
@@ -172,5 +168,4 @@ def _detectable(spreads: Sequence[Spread], n: int, seeds: int, level: float) -> 
 
 
 def _refused(pair: Pair) -> Verdict:
-    names = (pair.model.label, pair.baseline.label)
-    return Verdict(*names, ACCURACY, "refused", pair.seeds, refusal=pair.refusal)
+    return Verdict(*pair.labels, ACCURACY, "refused", pair.seeds, refusal=pair.refusal)

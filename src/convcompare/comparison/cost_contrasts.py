@@ -27,7 +27,7 @@ def cost_contrasts(pairs: Sequence[Pair]) -> tuple[Verdict, ...]:
 
 
 def _contrast(pair: Pair) -> Verdict:
-    names = (pair.model.label, pair.baseline.label, TRAIN_SECONDS)
+    names = (*pair.labels, TRAIN_SECONDS)
     refusal = pair.cost_refusal()
     times = [(a.train_seconds or 0.0, b.train_seconds or 0.0) for a, b in pair.runs]
     if refusal is None and not all(a > 0 and b > 0 for a, b in times):

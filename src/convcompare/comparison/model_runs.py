@@ -12,7 +12,7 @@ from convcompare.store.json_fields import to_record
 from convcompare.store.run import Epoch, Run
 
 from .stats import estimates
-from .stats.estimates import Estimate
+from .stats.estimates import Estimate, estimate_json
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ class ModelRuns:
             "macs": self.macs,
             "uncounted": list(self.uncounted),
             "status": self.status,
-            "test_accuracy": _estimate(self.test_accuracy(test_images)),
-            **{figure: _estimate(self.shown(figure)) for figure in figures},
-            "train_seconds": _estimate(self.mean(lambda run: run.train_seconds)),
+            "test_accuracy": estimate_json(self.test_accuracy(test_images)),
+            **{figure: estimate_json(self.shown(figure)) for figure in figures},
+            "train_seconds": estimate_json(self.mean(lambda run: run.train_seconds)),
             "peak_memory": self.runs[0].cost.peak_memory,
             "runs": [_run_json(run) for run in self.runs],
         }
@@ -131,10 +131,6 @@ def group_runs(
         )
         for label in order
     ]
-
-
-def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    return None if estimate is None else dict(vars(estimate))
 
 
 def _run_json(run: Run) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class PairTests:
             return proportions.mcnemar(self._hits_of(run), self._hits_of(baseline))
         if shared is None or pair.seeds < FEWEST:
             return paired.t_test(pair.differences)
-        guarded = not shared.noisy.isdisjoint((pair.model.label, pair.baseline.label))
+        guarded = not shared.noisy.isdisjoint(pair.labels)
         return paired.moderated(pair.differences, shared.variance, shared.weight, guarded)
 
     def _hits_of(self, run: Run) -> Hits:
@@ -65,4 +65,4 @@ def shared_by(family: Sequence[Pair]) -> SharedSpread | None:
         if both.seeds >= FEWEST and both.refusal is None:
             spread = paired.deviation(both.differences)
             variances[frozenset((first.label, second.label))] = (spread**2, both.seeds)
-    return shared_spread(variances, [frozenset((p.model.label, p.baseline.label)) for p in family])
+    return shared_spread(variances, [frozenset(one.labels) for one in family])

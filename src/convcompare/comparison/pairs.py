@@ -30,6 +30,11 @@ class Pair:
     """What of a run the verdict is about."""
 
     @property
+    def labels(self) -> tuple[str, str]:
+        """What tables call the two."""
+        return self.model.label, self.baseline.label
+
+    @property
     def seeds(self) -> int:
         """The seeds that both networks have in common."""
         return len(self.runs)

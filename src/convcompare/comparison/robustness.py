@@ -19,7 +19,7 @@ from convcompare.store.run import Run
 
 from .comparison import Comparison
 from .model_runs import ModelRuns
-from .stats.estimates import Estimate, over_seeds
+from .stats.estimates import Estimate, estimate_json, over_seeds
 
 Reader = Callable[[Run, RunReader], float | None]
 """A figure of a run; None if it was not measured."""
@@ -213,7 +213,7 @@ class Robustness:
             "consistency": self._by_kind(model.consistencies),
             "shift_consistency": _json(model.pairs),
             "corruption_error": {n: None if r is None else _json(r) for n, r in ratios.items()},
-            "mean_corruption_error": _estimate_json(self.mean_error(model)),
+            "mean_corruption_error": estimate_json(self.mean_error(model)),
             "runs": [run.id for run in model.group.finished],
         }
 
@@ -250,10 +250,6 @@ def _check_same_images(models: Sequence[MeasuredModel], kinds: Sequence[Corrupti
 
 
 def _json(values: npt.NDArray[np.float64]) -> dict[str, Any]:
-    found = _estimate_json(over_seeds(values.tolist()))
+    found = estimate_json(over_seeds(values.tolist()))
     assert found is not None
     return found
-
-
-def _estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
-    return None if estimate is None else dict(vars(estimate))

@@ -64,7 +64,7 @@ def sides(comparison: Comparison, pairs: Sequence[Pair]) -> Sides:
     """The runs of a comparison; `pairs` are all that it has."""
     return Sides(
         {group.label: group for group in comparison.groups},
-        {frozenset((one.model.label, one.baseline.label)): one for one in pairs},
+        {frozenset(one.labels): one for one in pairs},
         Score.parse(comparison.conditions.score),
     )
 

@@ -38,7 +38,7 @@ class Tested:
 
 def tested(measure: Measure, pair: Pair, store: RunStore) -> Tested | Verdict:
     """The test of a figure of two networks; a verdict where there is nothing to be tested."""
-    blank = Verdict(pair.model.label, pair.baseline.label, measure.quantity, "unclear", pair.seeds)
+    blank = Verdict(*pair.labels, measure.quantity, "unclear", pair.seeds)
     if measure.test == "counted":
         return _counted(measure, pair, store, blank)
     refusal = pair.cost_refusal() if measure.timed else pair.refusal
@@ -162,8 +162,7 @@ def _counted(measure: Measure, pair: Pair, store: RunStore, blank: Verdict) -> T
         [measure.of_run(run, store) for run in group.runs] for group in (pair.model, pair.baseline)
     ]
     known = [[value for value in side if value is not None] for side in sides]
-    labels = (pair.model.label, pair.baseline.label)
-    lacking = tuple(label for label, side in zip(labels, known, strict=True) if not side)
+    lacking = tuple(label for label, side in zip(pair.labels, known, strict=True) if not side)
     if lacking:
         return _refused(blank, "not recorded", lacking)
     if measure.on_device and (refusal := _other_device(pair)):
@@ -206,21 +205,19 @@ def _refused(blank: Verdict, reason: Reason, models: tuple[str, ...] = ()) -> Ve
 
 def _lacking(pair: Pair, read: Sequence[tuple[float | None, float | None]]) -> tuple[str, ...]:
     """The networks of which no run has the figure; both where they have it of other seeds."""
-    labels = (pair.model.label, pair.baseline.label)
     without = tuple(
         label
-        for label, side in zip(labels, zip(*read, strict=True), strict=True)
+        for label, side in zip(pair.labels, zip(*read, strict=True), strict=True)
         if all(value is None for value in side)
     )
-    return without or labels
+    return without or pair.labels
 
 
 def _left_out(pair: Pair, read: Sequence[tuple[float | None, float | None]]) -> list[LeftOut]:
     """The seeds of which one of the two has no such figure."""
     seeds = [run.trial.seed for run, _ in pair.runs]
-    labels = (pair.model.label, pair.baseline.label)
     found = []
-    for label, side in zip(labels, zip(*read, strict=True), strict=True):
+    for label, side in zip(pair.labels, zip(*read, strict=True), strict=True):
         missing = tuple(s for s, value in zip(seeds, side, strict=True) if value is None)
         if missing:
             found.append(LeftOut(label, missing))

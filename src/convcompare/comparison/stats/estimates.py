@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean, stdev
+from typing import Any
 
 ALPHA = 0.05
 """The probability of a false claim that a test may have: its level of significance."""
@@ -35,6 +36,11 @@ class Estimate:
         if self.low is None or self.high is None:
             return None
         return (self.high - self.low) / 2
+
+
+def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
+    """What JSON objects have of an estimate."""
+    return None if estimate is None else dict(vars(estimate))
 
 
 def mean(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
