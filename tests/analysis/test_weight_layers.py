@@ -26,6 +26,7 @@ from convcompare.store.run_store import RunStore
 from convcompare.training.augmentation import views
 from convcompare.training.batches import Batches
 from convcompare.training.recording import GradientRecorder, fixed_images
+from tests.support.small_networks import Doing, tokens, weight
 
 CASES = Path(__file__).parent.parent / "cases"
 GAMMA = CASES / "06-gamma-is-last-layer"
@@ -74,25 +75,6 @@ def test_the_verdict_is_of_the_layers(run: Callable[..., Any]) -> None:
     assert [model["verdict"] for model in models] == ["stable", "stable"]
     assert models[0]["remarks"] == ["weights all zero: `b`", "gradient 0: `a`"]
     assert 0.5 < models[0]["ratio"] < 20
-
-
-class Doing(nn.Module):
-    def __init__(self, work: Callable[..., Tensor], *parts: nn.Module, **parameters: Tensor):
-        super().__init__()
-        self.work, self.parts = work, nn.ModuleList(parts)
-        for name, value in parameters.items():
-            setattr(self, name, nn.Parameter(value))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.work(self, x)
-
-
-def weight(*shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
-
-
-def tokens(x: Tensor) -> Tensor:
-    return x.flatten(2).transpose(1, 2)
 
 
 def class_attention(net: Doing, x: Tensor) -> Tensor:

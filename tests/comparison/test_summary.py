@@ -15,7 +15,7 @@ from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.summary import notes, summary
-from convcompare.core import failures, formatting
+from convcompare.core import failures
 from convcompare.store.run import Run
 from tests.support.runs import FCN, SIMPLE, comparison, hits_of, no_hits, series, shifted, trained
 
@@ -64,23 +64,6 @@ def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
         "b ended 6.0 ± 1.6 points above fcn, one seed · as fast to train (one run each)",
         "one seed: this is about these two trained networks, not about the architectures",
     ]
-
-
-@pytest.mark.parametrize(
-    ("value", "half", "shown"),
-    [
-        (1.2432, 0.1511, "1.24 ± 0.15"),
-        (0.812, 0.412, "0.8 ± 0.4"),
-        (25.31, 1.04, "25.3 ± 1.0"),
-        (0.5, 0.0998, "0.50 ± 0.10"),
-        (312.2, 41.0, "312 ± 41"),
-        (4.43, 3.9, "4.4 ± 3.9"),
-        (-7.2, 7.4, "-7.2 ± 7.4"),
-        (0.1234567, 0.00001, "0.1235 ± <0.0001"),
-    ],
-)
-def test_a_margin_gives_the_digits(value: float, half: float, shown: str) -> None:
-    assert formatting.plus_minus(value, half) == shown
 
 
 @pytest.mark.parametrize(

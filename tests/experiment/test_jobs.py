@@ -18,6 +18,7 @@ from convcompare.output.tables.comparison_table import time_words
 from convcompare.store.run_store import RunStore
 from tests.support.own_code import own_code_here
 from tests.support.ray_cluster import await_end
+from tests.support.stores import assert_same_bits
 from tests.torture.harness import Ended, nursery
 
 Run = Callable[..., Any]
@@ -64,15 +65,6 @@ DIES_ONCE = """
 @pytest.fixture(autouse=True)
 def one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-def files(store: Path, name: str) -> dict[str, bytes]:
-    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
-
-
-def assert_same_bits(one: Path, other: Path) -> None:
-    for name in ("weights.safetensors", "test_logits.npz"):
-        assert files(one, name) == files(other, name) != {}
 
 
 def workers_of(pid: int) -> list[int]:

@@ -24,11 +24,11 @@ from tests.support.ray_cluster import (
     assert_same_results,
     await_end,
     descendants,
-    files,
     nodes,
     title,
     training,
 )
+from tests.support.stores import files
 
 pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")

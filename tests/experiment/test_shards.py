@@ -17,6 +17,7 @@ from convcompare.core.config import TrainConfig
 from convcompare.experiment.shard import Shard
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
+from tests.support.stores import assert_same_bits, files
 from tests.torture.harness import Command, nursery
 
 Run = Callable[..., Any]
@@ -24,15 +25,6 @@ DATA = ("-d", "shapes:train=320,test=80", "--threads", "1", "--precision", "fp32
 TRIALS = (*DATA, "fcn:hidden=8", "fcn:dropout=0.2", "--seeds", "3")
 HASTY = "tests.torture.many:impatient"
 """Before a command: leases are taken over after two seconds."""
-
-
-def files(store: Path, name: str) -> dict[str, bytes]:
-    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
-
-
-def assert_same_bits(one: Path, other: Path) -> None:
-    for name in ("weights.safetensors", "test_logits.npz"):
-        assert files(one, name) == files(other, name) != {}
 
 
 @given(st.integers(1, 40), st.integers(1, 60))

@@ -22,22 +22,10 @@ from convcompare.models.inspection import count_macs
 from convcompare.models.mac_counter import MacCounter, Tally
 from convcompare.models.mac_rules import unknown
 from convcompare.models.shape import Shape
+from tests.support.small_networks import Doing, tokens, weight
 
 CASES = Path(__file__).parent.parent / "cases"
 MNIST = Shape(1, 28, 10)
-
-
-class Doing(nn.Module):
-    """A network that does `work` with its parts and parameters."""
-
-    def __init__(self, work: Callable[..., Tensor], *parts: nn.Module, **parameters: Tensor):
-        super().__init__()
-        self.work, self.parts = work, nn.ModuleList(parts)
-        for name, value in parameters.items():
-            setattr(self, name, nn.Parameter(value))
-
-    def forward(self, x: Tensor) -> Any:
-        return self.work(self, x)
 
 
 def counted(model: nn.Module, images: int = 2, channels: int = 3) -> Tally:
@@ -50,10 +38,6 @@ def counted(model: nn.Module, images: int = 2, channels: int = 3) -> Tally:
     )
     assert sum(row.parameters for row in rows) == sum(p.numel() for p in model.parameters())
     return found
-
-
-def tokens(x: Tensor) -> Tensor:
-    return x.flatten(2).transpose(1, 2)  # (n, 64, 3)
 
 
 WANTED = {  # by hand: patch 25,088, qkv 150,528, QK and AV 153,664, out 50,176, mlp 200,704
@@ -121,10 +105,6 @@ def native(net: Doing, x: Tensor) -> Tensor:
 
 def masked(net: Doing, x: Tensor) -> Tensor:
     return net.parts[0](tokens(x), src_key_padding_mask=torch.zeros(len(x), 64, dtype=torch.bool))
-
-
-def weight(*shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
 class ByHand(torch.autograd.Function):

@@ -9,22 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from convcompare.comparison.comparison import Comparison
-from convcompare.comparison.model_runs import group_runs
 from convcompare.core import formatting
 from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.output.tables.formats import render
 from convcompare.output.tables.table import MOST_NOTES, Caution, Column, Table, print_table
-from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
-from tests.support.runs import CONDITIONS, run
+from tests.support.runs import comparison, run
 
 STORE = RunStore(Path("unused"))
-
-
-def comparison(*runs: Run) -> Comparison:
-    groups = group_runs([r.trial.label for r in runs], runs, [False] * len(runs))
-    return Comparison(CONDITIONS, tuple(groups))
 
 
 def drawn(table: Table, width: int | None) -> list[str]:
@@ -155,6 +147,11 @@ def test_counts_and_sizes() -> None:
         (0.0023, 0.00006, "0.0023 ± 0.0001"),
         (0.0023, 0.00003, "0.0023 ± <0.0001"),
         (0.00001, 0.00001, "0.00001 ± 0.00001"),
+        (25.31, 1.04, "25.3 ± 1.0"),
+        (0.5, 0.0998, "0.50 ± 0.10"),
+        (312.2, 41.0, "312 ± 41"),
+        (4.43, 3.9, "4.4 ± 3.9"),
+        (-7.2, 7.4, "-7.2 ± 7.4"),
     ],
 )
 def test_an_error_decides_the_digits(value: float, half: float | None, shown: str) -> None:

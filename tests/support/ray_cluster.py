@@ -16,6 +16,8 @@ from pathlib import Path
 
 from convcompare.experiment.workers.ray_task import FOLDER
 
+from .stores import files
+
 COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
 HANGING = 120.0
 """Seconds after which a process that should have ended hangs."""
@@ -126,10 +128,6 @@ def await_end(pids: list[int], seconds: float = HANGING) -> list[int]:
     while (left := [pid for pid in pids if title(pid)]) and time.monotonic() < deadline:
         time.sleep(0.1)
     return left
-
-
-def files(store: Path, name: str) -> dict[str, bytes]:
-    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
 
 
 def figures(store: Path) -> dict[str, list[tuple[float, ...]]]:

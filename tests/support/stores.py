@@ -16,3 +16,14 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes | None]]:
         )
         for path in [folder, *folder.rglob("*")]
     }
+
+
+def files(store: Path, name: str) -> dict[str, bytes]:
+    """The bytes of the files of that name, by run."""
+    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
+
+
+def assert_same_bits(one: Path, other: Path) -> None:
+    """Assert that the runs of two stores have equal weights and logits."""
+    for name in ("weights.safetensors", "test_logits.npz"):
+        assert files(one, name) == files(other, name) != {}

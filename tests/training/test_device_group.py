@@ -30,6 +30,7 @@ from convcompare.training import hardware
 from convcompare.training.device_group import ALONE, DeviceGroup
 from tests.support import device_process
 from tests.support.ray_cluster import await_end
+from tests.support.stores import assert_same_bits
 from tests.torture.harness import nursery
 
 Run = Callable[..., Any]
@@ -159,15 +160,6 @@ def test_devices_are_part_of_the_identity_where_there_are_several() -> None:
 
 
 # The command line
-
-
-def files(store: Path, name: str) -> dict[str, bytes]:
-    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
-
-
-def assert_same_bits(one: Path, other: Path) -> None:
-    for name in ("weights.safetensors", "test_logits.npz"):
-        assert files(one, name) == files(other, name) != {}
 
 
 def ranks_of(pid: int) -> dict[int, int]:
