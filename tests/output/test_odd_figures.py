@@ -280,6 +280,18 @@ def test_no_figure_of_a_marked_run_is_the_best_of_a_table() -> None:
     assert not assessed_table(source(FINE).assessment).doubted
 
 
+def test_the_spread_over_the_seeds_has_a_column_where_a_verdict_is_about_it() -> None:
+    assessment = source(FINE).assessment
+    asked = dataclasses.replace(
+        assessment,
+        comparison=dataclasses.replace(assessment.comparison, verdict_on=("stability",)),
+    )
+    table = assessed_table(asked)
+    (column,) = (one for one in table.columns if one.key == "stability")
+    assert column.title == "spread (points)"
+    assert [column.show(row["stability"]) for row in table.rows] == ["0.50", "0.20", "0.10"]
+
+
 # Many
 
 

@@ -79,6 +79,22 @@ def test_the_page_has_the_figures_of_the_damaged_images(
     assert all(one.removesuffix(" points") in spaced(page) for one in differences)
 
 
+def test_the_page_has_the_spreads_of_basic_and_wide_blocks(run: Callable[..., Result]) -> None:
+    """Its table, by the score of each seed, and its sentence, by the verdict."""
+    pack = RECORDED / "stability-cifar10.ccpack"
+    found = run("runs", "latest", "--store", str(pack), "--format", "json").json()
+    store, page = RunStore(pack), (RESULTS / "index.md").read_text()
+    for model, blocks in zip(found["models"], ("basic", "wide"), strict=True):
+        runs = [store.run(one["id"]) for one in model["runs"]]
+        scores = [fmean(epoch.test_accuracy for epoch in one.history[-5:]) for one in runs]
+        half = 2.262 * np.std(scores, ddof=1) / 10**0.5
+        cells = f"{model['parameters']:,} | {100 * fmean(scores):.1f} ± {100 * half:.1f}"
+        assert f"| {blocks} | {cells} | {100 * np.std(scores, ddof=1):.2f} |" in page
+    (spread,) = [one for one in found["contrasts"] if one["figure"] == "stability"]
+    assert spread["verdict"].endswith("inconclusive (1.2 times, 0.3 to 3.6)")
+    assert "1.2 times as much (0.3 to 3.6)" in spaced(page)
+
+
 def test_the_page_has_what_the_runs_say_of_every_conclusion() -> None:
     shown = (RESULTS / "index.md").read_text()
     assert run_path(MAKER)["page"]() == shown, "python docs/conclusions_table.py"

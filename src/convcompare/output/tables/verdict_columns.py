@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from statistics import stdev
 from typing import Any
 
 from convcompare.comparison.assessment import Assessment
@@ -14,6 +15,7 @@ from convcompare.comparison.figures.catalogue import named
 from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.figures.measure import Measure
 from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.score import Score
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.verdict import Verdict
@@ -112,15 +114,18 @@ def _columns(
     """The value of a figure and the verdict on it, by the label of the network."""
     quantity, name = measure.quantity, measure.name.replace("-", " ")
     unit = f" ({quantity.unit})" if quantity.unit else ""
+    header = "spread (points)" if measure.test == "spread" else f"{name}{unit}"
     found = [v for v in assessment.verdicts if v.quantity.name == quantity.name]
     verdicts = {v.model: short(v) for v in found if v.baseline == baseline}
     verdicts[baseline] = "baseline"
     told = Column(f"{quantity.name}_verdict", f"{name}: verdict", "left", priority=1)
     if quantity.name in SHOWN:
         return [(told, verdicts)]
-    value = Column(quantity.name, f"{name}{unit}", show=_show(measure), best=quantity.best,
-                   priority=3)  # fmt: skip
+    value = Column(quantity.name, header, show=_show(measure), best=quantity.best, priority=3)
     groups = assessment.comparison.groups
+    if measure.test == "spread":
+        score = Score.parse(assessment.comparison.conditions.score)
+        return [(value, {g.label: _spread(g, score) for g in groups}), (told, verdicts)]
     return [(value, {g.label: _value(measure, g, assessment.store) for g in groups}),
             (told, verdicts)]  # fmt: skip
 
@@ -146,15 +151,21 @@ def _value(measure: Measure, group: ModelRuns, store: RunStore) -> Estimate | fl
         return None
     if measure.test == "counted":
         return values[0]
-    if measure.test == "spread" or not all(map(math.isfinite, values)):
-        return None
-    return estimates.mean(values)
+    return estimates.mean(values) if all(map(math.isfinite, values)) else None
+
+
+def _spread(group: ModelRuns, score: Score) -> float | None:
+    """The standard deviation of the score over the seeds, as a fraction; None for one seed."""
+    values = [score.of(run) for run in group.finished]
+    return stdev(values) if len(values) > 1 else None
 
 
 def _show(measure: Measure) -> Any:
     quantity = measure.quantity
     if measure.test == "counted":
         return quantity.show
+    if measure.test == "spread":
+        return lambda deviation: f"{100 * deviation:.2f}"
 
     def show(value: Estimate) -> str:
         half = value.half_width if value.n >= FEWEST else None
