@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -451,6 +452,15 @@ def test_characters_without_a_font_are_said_once_and_warn_of_nothing(
     assert r"a\$b\$c" in words(drawing)
     assert next(iter(drawing.rows))[0] == names[0], "the data keep the name"
     assert said not in source(FINE).left_out()
+
+
+def test_a_font_without_a_bold_face_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "matplotlib"):
+        with styled():
+            findfont(FontProperties(family="DejaVu Sans", weight=200))
+        assert not caplog.records
+        findfont(FontProperties(family="DejaVu Sans", weight=300))
+    assert "Failed to find font weight" in caplog.text, "elsewhere matplotlib says it"
 
 
 def test_names_that_look_the_same_are_numbered() -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from convcompare.core.errors import one_of, quote
 from convcompare.store import atomic_files
 
 from ..tables.formats import csv_text
-from .fonts import installed
+from .fonts import installed, without_warnings
 from .style import ModelStyle, plain
 
 if TYPE_CHECKING:
@@ -300,8 +300,11 @@ def ticks_at(axes: Axes, values: Sequence[float], show: Callable[[float], str]) 
     axes.set_xticks([], minor=True)
 
 
-def styled() -> AbstractContextManager[None]:
+@contextmanager
+def styled() -> Iterator[None]:
     """Within it, everything is drawn in the style of the tool."""
     import matplotlib
 
-    return matplotlib.rc_context(STYLE | {"font.family": installed()})  # type: ignore[arg-type]
+    style: dict[Any, Any] = STYLE | {"font.family": installed()}
+    with matplotlib.rc_context(style), without_warnings():
+        yield

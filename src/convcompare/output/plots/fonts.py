@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 FAMILIES = (
@@ -35,6 +37,18 @@ def installed() -> list[str]:
 
     known = set(fontManager.get_font_names())
     return [name for name in FAMILIES if name in known]
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Within it, matplotlib does not warn of each fallback font that has no bold face."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def drawable(text: str) -> str:
