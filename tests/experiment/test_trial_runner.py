@@ -13,10 +13,10 @@ import pytest
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.core.errors import UsageError
 from convcompare.data.dataset import Dataset
-from convcompare.experiment.events import EpochFinished
+from convcompare.experiment.events import Ended, EpochFinished
 from convcompare.experiment.shapes import shape_of
 from convcompare.experiment.trial_grid import Candidate
-from convcompare.experiment.trial_runner import TrialRunner
+from convcompare.experiment.trial_runner import TrialRunner, execute
 from convcompare.models.build import resolve
 from convcompare.store.checkpoints import Checkpoint
 from convcompare.store.json_fields import to_record
@@ -119,3 +119,18 @@ def test_a_network_that_draws_in_its_setup_is_trained_by_the_raised_numerics(
     assert "cannot be repeated: `initialise_from` drew from the stream of the" in refused.err
     assert run(*TRAIN).code == 0
     assert {*store.ids()} == {found["fcn:hidden=8"].id, drawn.id, old.id}
+
+
+def test_runs_that_have_ended_come_first(folder: Path, tiny: Dataset) -> None:
+    """So a count of finished trials is right from the beginning on, also if it is interrupted."""
+    builder = resolve("fcn:hidden=8", shape_of(tiny))
+    of = Candidate("fcn:hidden=8", builder, TrainConfig(epochs=1, batch_size=32)).trial
+    trials = [of(tiny, seed) for seed in range(3)]
+    runner = TrialRunner(RunStore(folder / "runs"), Runtime("cpu", 1), tiny, networks=[builder])
+    list(runner(trials[2]))
+    ended = [one for one in execute(trials, runner) if isinstance(one, Ended)]
+    assert [(one.run.trial.seed, one.reused) for one in ended] == [
+        (2, True),
+        (0, False),
+        (1, False),
+    ]

@@ -52,11 +52,12 @@ CHANGES = {
 def execute(
     trials: Sequence[Trial], runner: TrialRunner, executor: str = "local"
 ) -> Generator[Event, None, None]:
-    """Run what is missing of `trials` and pass their events on, reused runs included.
+    """Run what is missing of `trials` and pass their events on, those of reused runs first.
 
     Closing it stops what still runs.
     """
-    yield from register.executor[executor].function(runner, trials)
+    missing_last = sorted(trials, key=lambda trial: runner.store.finished(trial.id), reverse=True)
+    yield from register.executor[executor].function(runner, missing_last)
 
 
 class TrialRunner:
