@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from typing import Any
 
@@ -67,6 +67,12 @@ class Conditions:
     def trained_on(self) -> str:
         """How many images the networks were trained on, in words."""
         return f"{count(self.train_images)} {self.cut or 'images'}"
+
+
+def seed_by_seed(runs: Sequence[Run]) -> list[Run]:
+    """The runs of several networks, those with the first seed before those with the second."""
+    order = list(dict.fromkeys(run.trial.seed for run in runs))
+    return sorted(runs, key=lambda run: order.index(run.trial.seed))
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,11 @@ class Comparison:
     def seeds(self) -> int:
         """The most runs of a network."""
         return max((len(group.runs) for group in self.groups), default=0)
+
+    @property
+    def finished(self) -> list[Run]:
+        """The runs whose figures count, network by network."""
+        return [run for group in self.groups for run in group.finished]
 
     @property
     def failed(self) -> list[tuple[str, Run]]:

@@ -39,7 +39,7 @@ def measured(record: RobustnessRecord | None, kind: Corruption) -> bool:
 
 def is_measured(comparison: Comparison, store: RunReader) -> bool:
     """Whether any finished run of a comparison was measured on damaged images."""
-    return any(store.addition(run.id, ROBUSTNESS) for g in comparison.groups for run in g.finished)
+    return any(store.addition(run.id, ROBUSTNESS) for run in comparison.finished)
 
 
 def accuracy(name: str | None = None) -> Reader:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from convcompare.comparison.comparison import Comparison, seed_by_seed
 from convcompare.core.corruptions import Corruption, corruptions
 from convcompare.core.errors import DataError, ModelError, UsageError, quote
 from convcompare.core.failures import reason
@@ -30,7 +31,6 @@ from .foreign_code import call, source_of
 from .workers.context import WorkerContext, runner_of
 
 if TYPE_CHECKING:
-    from convcompare.comparison.comparison import Comparison
     from convcompare.store.run import Run, Trial
     from convcompare.store.run_store import RunStore
     from convcompare.training.trainer import Trainer
@@ -47,10 +47,7 @@ KEPT = 1 << 29
 
 def lacking(comparison: Comparison, store: RunStore) -> list[Run]:
     """The finished runs of which something is not measured, each network's first seed first."""
-    runs = [run for group in comparison.groups for run in group.finished]
-    order = list(dict.fromkeys(run.trial.seed for run in runs))
-    runs.sort(key=lambda run: order.index(run.trial.seed))
-    kinds = corruptions()
+    kinds, runs = corruptions(), seed_by_seed(comparison.finished)
     return [run for run in runs if missing(recorded(store, run.id), kinds)]
 
 
@@ -112,8 +109,7 @@ def measure_stored(
     Raises:
         DataError: The images are not those that the networks were trained and tested with.
     """
-    runs = [run for group in comparison.groups for run in group.finished]
-    runs = runs if fresh else lacking(comparison, store)
+    runs = comparison.finished if fresh else lacking(comparison, store)
     if not runs:
         return 0
     store.require_folder()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.comparison import Comparison, seed_by_seed
 from convcompare.comparison.run_flags import disturbed, was_stopped
 from convcompare.core.errors import ConvcompareError, quote
 from convcompare.core.failures import reason
@@ -13,7 +14,6 @@ from .foreign_code import call, source_of
 from .workers.context import WorkerContext, runner_of
 
 if TYPE_CHECKING:
-    from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.model_runs import ModelRuns
     from convcompare.store.cost import Timing
     from convcompare.store.run import Run, Trial
@@ -29,11 +29,9 @@ def time_alone(comparison: Comparison, runner: TrialRunner, reporter: Reporter) 
     they are trained: so the times of a network are as many measurements as it has seeds. What is
     measured is kept with the runs.
     """
-    runs = [run for group in comparison.groups for run in group.finished if _untimed(run)]
+    runs = seed_by_seed([run for run in comparison.finished if _untimed(run)])
     if not runs:
         return comparison
-    order = list(dict.fromkeys(run.trial.seed for run in runs))
-    runs.sort(key=lambda run: order.index(run.trial.seed))
     reporter.timing_alone(len(runs))
     timed = {run.id: _timed(run, runner, reporter) for run in runs}
     return replace(comparison, groups=tuple(_with(group, timed) for group in comparison.groups))

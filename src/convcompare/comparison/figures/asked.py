@@ -81,7 +81,7 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
 
 def _with_weights(comparison: Comparison) -> bool:
     """Whether the networks can be shown other images without being trained again."""
-    return all(run.keeps_weights for group in comparison.groups for run in group.finished)
+    return all(run.keeps_weights for run in comparison.finished)
 
 
 def _longer(command: Sequence[str], epochs: int) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def notes(comparison: Comparison) -> list[str]:
 def time_words(comparison: Comparison) -> str:
     """Where the times are from: the trainings themselves, or steps measured after them."""
     conditions = comparison.conditions
-    runs = [run for group in comparison.groups for run in group.finished]
+    runs = comparison.finished
     shared = [run for run in runs if run.jobs > 1]
     if not shared:
         return f"training alone on {conditions.device}, {conditions.precision}"
@@ -164,7 +164,7 @@ def time_words(comparison: Comparison) -> str:
 
 def _is_mixed(comparison: Comparison) -> bool:
     """Whether some runs have no time of their own, or one that was measured in another way."""
-    runs = [run for group in comparison.groups for run in group.finished]
+    runs = comparison.finished
     return len({(run.jobs > 1, run.timing is not None) for run in runs}) > 1 or any(
         run.jobs > 1 and run.timing is None for run in runs
     )
