@@ -56,37 +56,9 @@ def describe(network: Construction, tried: bool) -> Description:
     With `tried` a user's own network is tried out as well (`examination`). Raises ModelError where
     it fails, or does not give one row of num_classes numbers an image.
     """
-    # Registered networks are built without memory or arithmetic; a user's file may need both.
-    needs_numbers = network.origin == "file" or network.weights is not None
-    device = "cpu" if needs_numbers else "meta"
-    try:
-        model, macs, output = _counted(network, device)
-    except UsageError as error:
-        hint = None if error.hint else _size_hint(network)
-        if hint is None:
-            raise
-        raise ModelError(error.message, hint) from error
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise ModelError(f"{quote(network.spec)}: {in_words(error)}", FOR_A_NETWORK) from error
-        hint = (
-            hint_of(error)
-            or channels_hint(error, network.shape)
-            or _batch_hint(network, error)
-            or _size_hint(network)
-            or (unfitting_hint(error, 2, network.arguments) if network.origin == "file" else None)
-        )
-        raise ModelError(
-            f"{quote(network.spec)} fails on 2 images of {network.shape}: {reason(error)}", hint
-        ) from error
+    model, macs, output = _first_pass(network)
     _check_output(network, output)
-    parameters = inspection.parameters(model)
-    if not parameters:
-        frozen = inspection.frozen_parameters(model)
-        hint = (
-            f"all of its {frozen:,} are frozen: leave `requires_grad` as it is" if frozen else None
-        )
-        raise ModelError(f"{quote(network.spec)} has no parameters to train", hint)
+    parameters = _trained(network, model)
     _check_state(network, model)
     image_setup = isinstance(model, InitialisedFromImages)
     found = _in_training(network, model)
@@ -106,6 +78,44 @@ def describe(network: Construction, tried: bool) -> Description:
         initial_weights=network.loaded(model),
         frozen=frozen_part(model, network.freeze) if network.freeze is not None else None,
     )
+
+
+def _first_pass(network: Construction) -> tuple[nn.Module, Tally, object]:
+    """As `_counted`; ModelError, with what helps, where the network cannot be built or fails."""
+    # Registered networks are built without memory or arithmetic; a user's file may need both.
+    needs_numbers = network.origin == "file" or network.weights is not None
+    device = "cpu" if needs_numbers else "meta"
+    try:
+        return _counted(network, device)
+    except UsageError as error:
+        hint = None if error.hint else _size_hint(network)
+        if hint is None:
+            raise
+        raise ModelError(error.message, hint) from error
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise ModelError(f"{quote(network.spec)}: {in_words(error)}", FOR_A_NETWORK) from error
+        hint = (
+            hint_of(error)
+            or channels_hint(error, network.shape)
+            or _batch_hint(network, error)
+            or _size_hint(network)
+            or (unfitting_hint(error, 2, network.arguments) if network.origin == "file" else None)
+        )
+        raise ModelError(
+            f"{quote(network.spec)} fails on 2 images of {network.shape}: {reason(error)}", hint
+        ) from error
+
+
+def _trained(network: Construction, model: nn.Module) -> int:
+    """Its parameters that train, counted; ModelError where there are none."""
+    trained, frozen = inspection.parameters(model), inspection.frozen_parameters(model)
+    if not trained:
+        hint = f"all of its {frozen:,} are frozen: leave `requires_grad` as it is"
+        raise ModelError(
+            f"{quote(network.spec)} has no parameters to train", hint if frozen else None
+        )
+    return trained
 
 
 def _check_state(network: Construction, model: nn.Module) -> None:
