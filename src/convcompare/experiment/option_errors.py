@@ -13,3 +13,8 @@ def option_name(name: str) -> str:
 def invalid(name: str, value: object, hint: str) -> UsageError:
     """The error of an option, by its name in Python, that cannot have a value."""
     return UsageError(f"invalid value for `{option_name(name)}`: {quote(value)}", hint)
+
+
+def no_network() -> UsageError:
+    """The error of a command that needs a network, and none was given."""
+    return UsageError("no network given", "`convcompare models` lists them")

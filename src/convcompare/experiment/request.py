@@ -19,7 +19,7 @@ from convcompare.core.errors import UsageError, one_of, quote
 from convcompare.core.registry import register
 
 from .budget import MATCHES, Budget
-from .option_errors import invalid
+from .option_errors import invalid, no_network
 from .shard import Shard
 from .until_clear import UntilClear, not_with_until_clear
 
@@ -181,7 +181,7 @@ class Request:
 
     def __post_init__(self) -> None:
         if not self.models:
-            raise UsageError("no network given", "`convcompare models` lists them")
+            raise no_network()
         _check_seeds(self.seeds)
         _check_name(self.name)
         if self.channels not in (None, 1, 3):

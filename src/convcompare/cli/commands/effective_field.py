@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from convcompare.core.errors import ModelError, UsageError, one_of, printable, quote
 from convcompare.experiment.foreign_code import call, resolve
+from convcompare.experiment.option_errors import no_network
 from convcompare.experiment.shapes import shape_for, shape_for_network
 from convcompare.output.tables.formats import Format
 from convcompare.output.tables.table import Column, Table
@@ -64,7 +65,7 @@ def perform(request: FieldRequest) -> None:
     run = None if request.run is None else _find_run(request)
     models = request.models or (() if run is None else (_label(run),))
     if not models:
-        raise UsageError("which network?", "`convcompare models` lists them")
+        raise no_network()
     dataset = request.dataset or ("cifar10" if run is None else run.trial.dataset)
     named = None if request.dataset is None and run is None else dataset
     fields = {}

@@ -10,6 +10,7 @@ import typer
 
 from convcompare.core.errors import UsageError
 from convcompare.experiment.foreign_code import call, start
+from convcompare.experiment.option_errors import no_network
 from convcompare.experiment.shapes import shape_for_network
 from convcompare.output.tables.formats import Format, check_format, chosen_format
 
@@ -150,7 +151,7 @@ def receptive_field(
         option = "--run" if run is not None else "--layer"
         raise UsageError(f"`{option}` goes with `--effective`", "the exact field needs no weights")
     if not models:
-        raise UsageError("which network?", "`convcompare models` lists them")
+        raise no_network()
     kind = chosen_format(format, out)
     start(models)
     shapes = {
