@@ -208,13 +208,12 @@ def read(
     """
     from .comparison.assessment import Assessment
     from .comparison.selection import select
-    from .data.dataset import Sources
-    from .data.load import default_cache
+    from .data.load import default_sources
     from .store.run_store import RunStore
 
     chosen = _columns(columns)
     opened = RunStore(_store(store))
-    sources = Sources(default_cache(), _data_dir(data_dir))
+    sources = default_sources(_data_dir(data_dir))
     comparison = select(opened, names)
     figures = _figures(verdict_on) or comparison.verdict_on
     return Result(Assessment(replace(comparison, verdict_on=figures), opened), sources, chosen)

@@ -32,6 +32,11 @@ def default_cache() -> Path:
     return Path(user_cache_dir("convcompare"))
 
 
+def default_sources(data_dir: Path | None = None, quiet: bool = False) -> Sources:
+    """The default cache, beside the user's own folder if there is one."""
+    return Sources(default_cache(), data_dir, quiet=quiet)
+
+
 def load_dataset(text: str, sources: Sources) -> Dataset:
     """The data set that the spec `text` names, with the spec in its canonical form as its name.
 

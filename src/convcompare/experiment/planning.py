@@ -45,8 +45,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     score = Score.parse(request.score or LAST) if equal_compute else choose(request.score, configs)
     _check_evaluated(request, configs)
     reporter.preparing()
-    from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache
+    from convcompare.data.load import default_sources
     from convcompare.store.run_store import RunStore
     from convcompare.training.hardware import choose_precision
 
@@ -63,7 +62,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         configs = [config.replace({"precision": precision}) for config in configs]
     _check_zoo([one.spec for one in request.models])
     foreign_code.start([one.spec for one in request.models])
-    sources = Sources(default_cache(), request.data_dir, quiet=reporter.quiet)
+    sources = default_sources(request.data_dir, quiet=reporter.quiet)
     dataset, loading_seconds = _loaded(request, sources, reporter)
     variants = _variants(request, configs, dataset, baseline)
     candidates = _candidates(variants.models, variants.configs, dataset, reporter)

@@ -38,10 +38,9 @@ def shape_for(name: str, image_size: int | None = None, channels: int | None = N
         channels = int(options.get("channels", info["channels"]))
         shape = Shape(channels, info["image_size"], classes)
     else:
-        from convcompare.data.dataset import Sources
-        from convcompare.data.load import default_cache, load_dataset
+        from convcompare.data.load import default_sources, load_dataset
 
-        shape = shape_of(load_dataset(name, Sources(default_cache())))
+        shape = shape_of(load_dataset(name, default_sources()))
     return shape if image_size is None else replace(shape, image_size=image_size)
 
 

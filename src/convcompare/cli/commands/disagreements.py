@@ -86,8 +86,7 @@ def _in_order(comparison: Comparison, names: Sequence[str]) -> list[ModelRuns]:
 def _draw(
     found: Disagreements, comparison: Comparison, store: RunStore, where: tuple[Path | None, Path]
 ) -> None:
-    from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache
+    from convcompare.data.load import default_sources
     from convcompare.output.plots.disagreement_sheet import disagreement_sheet
     from convcompare.output.plots.source import Source
     from convcompare.store import atomic_files
@@ -98,7 +97,7 @@ def _draw(
             f"{found.first.label} and {found.second.label} differ on no image",
             "leave out `--out`",
         )
-    source = Source(comparison, store, Sources(default_cache(), data_dir))
+    source = Source(comparison, store, default_sources(data_dir))
     data = disagreement_sheet(source, found, path.suffix.lower().removeprefix("."))
     atomic_files.make_folder(path.parent)
     atomic_files.write(path, data)

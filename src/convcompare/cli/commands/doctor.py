@@ -41,15 +41,14 @@ def doctor(
     Nothing is trained, fetched or changed. The exit code is that of the first error: 4 where the
     store is damaged or cannot be written, 2 where something is not installed.
     """
-    from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache
+    from convcompare.data.load import default_sources
 
     from ..diagnosis import diagnose
 
     if format not in ("table", "json"):
         raise UsageError(f"there is no format {quote(format)}", "formats: table, json")
     checks = []
-    for check in diagnose(store, Sources(default_cache(), data_dir), timeout):
+    for check in diagnose(store, default_sources(data_dir), timeout):
         checks.append(check)
         if format == "table":
             _print(check)

@@ -125,12 +125,12 @@ def _images(request: FieldRequest, shape: Shape) -> tuple[Tensor, str]:
     import torch
 
     from convcompare.data.channels import spec_with_channels
-    from convcompare.data.dataset import Sources, Split
-    from convcompare.data.load import default_cache, load_dataset
+    from convcompare.data.dataset import Split
+    from convcompare.data.load import default_sources, load_dataset
     from convcompare.training.batches import Batches
 
     name = spec_with_channels(request.dataset, request.channels)
-    dataset = load_dataset(name, Sources(default_cache(), request.data_dir))
+    dataset = load_dataset(name, default_sources(request.data_dir))
     if request.image_size not in (None, dataset.image_size):
         raise UsageError(
             f"the images of {quote(request.dataset)} have {dataset.image_size} pixels, "

@@ -184,11 +184,10 @@ def _at_initialisation(plan: ExperimentPlan) -> dict[str, GradientRecord]:
 
 
 def _recorded(plan: ExperimentPlan, comparison: Any) -> Mapping[str, GradientRecord]:
-    from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache
+    from convcompare.data.load import default_sources
     from convcompare.output.plots.source import Source
 
-    return dict(Source(comparison, plan.store, Sources(default_cache())).gradients())
+    return dict(Source(comparison, plan.store, default_sources()).gradients())
 
 
 def _remarks(record: GradientRecord) -> list[str]:

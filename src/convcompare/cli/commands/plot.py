@@ -119,8 +119,7 @@ def _source(
     store: Path, data_dir: Path | None, names: Sequence[str], figures: tuple[str, ...]
 ) -> Source:
     from convcompare.comparison.selection import select
-    from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache
+    from convcompare.data.load import default_sources
     from convcompare.output.plots.source import Source
     from convcompare.store.run_store import RunStore
 
@@ -128,7 +127,7 @@ def _source(
     comparison = select(opened, names)
     if figures:
         comparison = dataclasses.replace(comparison, verdict_on=figures)
-    return Source(comparison, opened, Sources(default_cache(), data_dir))
+    return Source(comparison, opened, default_sources(data_dir))
 
 
 def _in_terminal(entries: Sequence[Entry], source: Source) -> None:

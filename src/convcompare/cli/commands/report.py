@@ -55,8 +55,7 @@ def report(
 
     The page holds all that it shows, and opens from disk; nothing is trained.
     """
-    from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache
+    from convcompare.data.load import default_cache, default_sources
     from convcompare.output.report.compose import compose
     from convcompare.output.report.drawn import draw_figures
     from convcompare.output.report.figure_cache import FigureCache
@@ -66,7 +65,7 @@ def report(
 
     kinds = None if figures is None else _kinds(figures)
     opened = RunStore(store)
-    sections = select(names or [], opened, Sources(default_cache(), data_dir))
+    sections = select(names or [], opened, default_sources(data_dir))
     if kinds is not None:
         sections = [_drawing_only(kinds, section) for section in sections]
     cache = None if redraw else FigureCache(default_cache() / "figures")

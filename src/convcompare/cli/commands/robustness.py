@@ -92,9 +92,8 @@ def _measure(
     fresh: bool,
     quiet: bool,
 ) -> None:
-    from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache
+    from convcompare.data.load import default_sources
     from convcompare.experiment.robustness import measure_stored
 
-    sources = Sources(default_cache(), data_dir, quiet=quiet)
+    sources = default_sources(data_dir, quiet=quiet)
     measure_stored(comparison, store, sources, machine, ConsoleReporter(quiet), fresh)

@@ -63,8 +63,7 @@ def verify(
     The same trial on as many threads as it had, in a folder that is gone afterwards; the run itself
     is only read. Exit code 0 where metrics, logits and weights are bit-equal, 1 where they are not.
     """
-    from convcompare.data.dataset import Sources
-    from convcompare.data.load import default_cache
+    from convcompare.data.load import default_sources
     from convcompare.experiment.reproduce import check_repeatable
     from convcompare.store.run_store import RunStore
 
@@ -74,7 +73,7 @@ def verify(
     place = found.environment
     place = replace(place, threads=threads or place.threads, device=device or place.device)
     repeated = replace(found, environment=place)
-    sources = Sources(default_cache(), data_dir, quiet=quiet)
+    sources = default_sources(data_dir, quiet=quiet)
     with tempfile.TemporaryDirectory(prefix="convcompare-verify-") as folder:
         again, scratch = _again(repeated, Path(folder), sources, quiet)
         return _show(_repetition(opened, found, scratch, again), kind)
