@@ -17,13 +17,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from convcompare.core.errors import ProcessDied
 from convcompare.core.spec import Spec
 
 if TYPE_CHECKING:
-    from convcompare.models.build import Builder, Network
+    from convcompare.models.build import Builder
     from convcompare.models.construction import Origin
     from convcompare.models.description import Description
     from convcompare.models.given_network import GivenNetwork
@@ -39,7 +39,13 @@ MOST_IDLE = 4
 
 @dataclass(frozen=True)
 class ForeignNetwork:
-    """What there is to know of a network whose code this process must not run."""
+    """What there is to know of a network whose code this process must not run.
+
+    The fields are those of `Builder`: its spec with every option resolved, the shape that it was
+    made to fit, where it comes from, the SHA-256 of its code, its counts, whether it draws random
+    numbers when it sets itself up by training images, whether it can be trained on a batch of one
+    image, and the regular expression of the parameters that do not train.
+    """
 
     spec: str
     shape: Shape
@@ -49,6 +55,10 @@ class ForeignNetwork:
     random_setup: bool
     takes_one_image: bool
     freeze: str | None = None
+
+
+Network: TypeAlias = "Builder | ForeignNetwork"
+"""A network that is to be trained, wherever it is built."""
 
 
 def source_of(text: str) -> str | None:

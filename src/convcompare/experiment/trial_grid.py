@@ -13,8 +13,9 @@ from convcompare.store.run import NUMERICS, OTHER_DRAWS, RANDOM_SETUP, Trial
 if TYPE_CHECKING:
     from convcompare.core.config import TrainConfig
     from convcompare.data.dataset import Dataset
-    from convcompare.models.build import Network
     from convcompare.store.run_store import RunStore
+
+    from .foreign_code import Network
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from convcompare.core.errors import ConvcompareError, LeaseLost, ModelError, Usa
 from convcompare.core.failures import reason
 from convcompare.core.registry import register
 from convcompare.data.dataset import Dataset, Sources
-from convcompare.models.build import Builder, Network
+from convcompare.models.build import Builder
 from convcompare.store.cost import Cost, Environment, Timing
 from convcompare.store.lease import POLL_SECONDS, Lease
 from convcompare.store.run import OTHER_DRAWS, RANDOM_SETUP, Run, Trial
@@ -37,7 +37,7 @@ from convcompare.training.trainer import Diverged, Trainer
 
 from .attempt import Attempt, AttemptOptions, latencies, now
 from .events import Ended, Event, Waiting
-from .foreign_code import resolve
+from .foreign_code import Network, resolve
 from .shapes import shape_of
 from .trial_grid import numerics_of
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
@@ -25,45 +25,6 @@ from .weights_file import WeightsFile
 
 CONTEXT = ("in_channels", "image_size", "num_classes")
 """What a builder is told of the data when it declares a parameter of that name."""
-
-
-class Network(Protocol):
-    """What there is to know of a network that is to be trained, wherever it is built.
-
-    The fields of `Builder`.
-    """
-
-    @property
-    def spec(self) -> str:
-        """The spec with every option resolved."""
-
-    @property
-    def shape(self) -> Shape:
-        """What the network was made to fit."""
-
-    @property
-    def origin(self) -> Origin:
-        """Where the network comes from."""
-
-    @property
-    def code(self) -> str | None:
-        """The SHA-256 of its code, where that is not the zoo's."""
-
-    @property
-    def freeze(self) -> str | None:
-        """The regular expression of the parameters that do not train, if there is one."""
-
-    @property
-    def description(self) -> Description:
-        """Its counts."""
-
-    @property
-    def random_setup(self) -> bool:
-        """Whether it draws random numbers when it sets itself up by training images."""
-
-    @property
-    def takes_one_image(self) -> bool:
-        """Whether it can be trained on a batch of one image."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import typer
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError
 from convcompare.core.spec import Spec
-from convcompare.experiment.foreign_code import call, resolve
+from convcompare.experiment.foreign_code import Network, call, resolve
 from convcompare.experiment.shapes import shape_for, shape_for_network
 from convcompare.output.tables.formats import Format, chosen_format
 from convcompare.output.tables.table import Column, Table
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convcompare.core.registry import Entry
-    from convcompare.models.build import Network
     from convcompare.models.shape import Shape
 
 DEFAULT = "mnist"
