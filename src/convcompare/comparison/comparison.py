@@ -150,6 +150,13 @@ class Comparison:
         """The runs whose figures count, network by network."""
         return [run for group in self.groups for run in group.finished]
 
+    def require_finished(self) -> list[ModelRuns]:
+        """The networks that have finished runs; UsageError if there are none."""
+        found = [group for group in self.groups if group.finished]
+        if not found:
+            raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
+        return found
+
     @property
     def failed(self) -> list[tuple[str, Run]]:
         """Runs that failed or diverged, with the label of their model."""

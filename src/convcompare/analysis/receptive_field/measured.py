@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from convcompare.models.interface import in_mode
 
 from .places import Reading, read
-from .reach import BORDER, NotKnown, slim
+from .reach import BORDER, SECONDS, TOO_LONG, NotKnown, slim
 from .reach_mode import LastWhole, ReachMode, is_global
 from .reach_run import IMAGE, run_with_reaches, without_zeros
 from .traced import ReceptiveField
@@ -28,8 +28,6 @@ from .tracer import LayerField
 
 _TIMES = (2, 3, 4, 6)
 """How many times as large the images are that are tried where one is smaller than a field."""
-SECONDS = 10.0
-"""The processor time that a measurement may take, whatever else the machine does."""
 _PASSING = ("activation", "batchnorm", "dropout", "instancenorm", "normalization")
 """Modules of torch whose layers leave each place where it is."""
 Call = tuple[str, int]
@@ -131,7 +129,7 @@ def _read_run(
         run.features = _entering(last, image)
     for row, reach, entered in seen:
         if time.thread_time() > deadline:
-            raise NotKnown("it would take longer than 10 s")
+            raise NotKnown(TOO_LONG)
         if row.number < run.until:
             run.rows[row.call] = _fill(row, reach, image)
             row.before = None if entered is None else _fill(copy.copy(row), entered, image).found

@@ -25,6 +25,10 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 PARTS, EXTENTS, MASKED, GLOBAL = 8, 4, 6, 7
 BORDER = slice(4, 6)
+SECONDS = 10.0
+"""The processor time that a measurement may take, whatever else the machine does."""
+TOO_LONG = f"it would take longer than {SECONDS:.0f} s"
+"""Why a field is not known that takes more."""
 
 
 class NotKnown(Exception):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
-from .reach import EXTENTS, GLOBAL, MASKED, NotKnown, Reaches, slim
+from .reach import EXTENTS, GLOBAL, MASKED, TOO_LONG, NotKnown, Reaches, slim
 from .reach_moves import MOVES
 from .reach_products import PRODUCTS, matrix_product
 from .reach_rules import REDUCING, RULES, WITHOUT_DATA, Operation, Rule, pointwise, union
@@ -80,7 +80,7 @@ class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not any(self.reaches.of(t) is not None for t in tensors):
             return func(*args, **kwargs)
         if time.thread_time() > self.deadline:
-            raise NotKnown("it would take longer than 10 s")
+            raise NotKnown(TOO_LONG)
         name = func.__name__.partition(".")[0]
         if name == "_local_scalar_dense":
             if not self.branches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .reach import PARTS, NotKnown, slim
+from .reach import PARTS, TOO_LONG, NotKnown, slim
 from .reach_rules import Operation, Rule, masked_by, over, union
 
 _LARGEST = 1 << 31
@@ -65,7 +65,7 @@ def _over_kept(reach: Tensor, zeros: Tensor | None) -> Tensor:
     if torch.equal(reach[..., :1, :].expand_as(reach), reach):
         reach = reach[..., :1, :]
     if reach.numel() * zeros.shape[-1] > _LARGEST:
-        raise NotKnown("it would take longer than 10 s")
+        raise NotKnown(TOO_LONG)
     kept = ~zeros
     found = [(reach * kept[..., None, :, n]).amax(-1) for n in range(zeros.shape[-1])]
     return torch.stack(found, -1)

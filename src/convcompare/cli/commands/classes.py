@@ -23,14 +23,12 @@ def classes(
     """
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.selection import select
-    from convcompare.core.errors import UsageError
     from convcompare.output.tables.class_table import class_table
     from convcompare.store.run_store import RunStore
 
     kind = chosen_format(format, out)
     opened = RunStore(store)
     comparison = select(opened, names or [])
-    if not any(group.finished for group in comparison.groups):
-        raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
+    comparison.require_finished()
     emit_table(class_table(Assessment(comparison, opened)), kind, out)
     end(opened)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from convcompare.core.errors import UsageError, one_of, quote
+from convcompare.core.errors import one_of, quote
 from convcompare.output.tables.formats import chosen_format
 
 from .. import completions as c
@@ -75,8 +75,7 @@ def robustness(
 
 
 def _against(comparison: Comparison, baseline: str | None) -> Comparison:
-    if not any(group.finished for group in comparison.groups):
-        raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
+    comparison.require_finished()
     if baseline is None:
         return comparison
     labels = [group.label for group in comparison.groups]

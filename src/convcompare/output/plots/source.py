@@ -62,10 +62,7 @@ class Source:
     @cached_property
     def groups(self) -> list[ModelRuns]:
         """The models that have finished runs; UsageError where there is none."""
-        found = [group for group in self.comparison.groups if group.finished]
-        if not found:
-            raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
-        return found
+        return self.comparison.require_finished()
 
     @cached_property
     def assessment(self) -> Assessment:
