@@ -37,6 +37,17 @@ def default_sources(data_dir: Path | None = None, quiet: bool = False) -> Source
     return Sources(default_cache(), data_dir, quiet=quiet)
 
 
+def load_recorded(text: str, sha256: str, sources: Sources, runs: str = "these runs") -> Dataset:
+    """As `load_dataset`; DataError if the images have another SHA-256 than those of `runs`."""
+    dataset = load_dataset(text, sources)
+    if dataset.sha256 != sha256:
+        raise DataError(
+            f"the images of {quote(text)} are not those of {runs}",
+            "use the `--data-dir` or folder of that run",
+        )
+    return dataset
+
+
 def load_dataset(text: str, sources: Sources) -> Dataset:
     """The data set that the spec `text` names, with the spec in its canonical form as its name.
 

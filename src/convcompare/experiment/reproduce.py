@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convcompare.core.errors import DataError, UsageError, quote
+from convcompare.core.errors import UsageError
 from convcompare.data.dataset import Sources
 from convcompare.store.cost import Environment
 from convcompare.store.omission import CLASSES, LOGITS
@@ -121,18 +121,13 @@ def repeat(
     Raises UsageError where there is no such device, where the network has changed or where its
     arithmetic has, DataError where the images have changed.
     """
-    from convcompare.data.load import load_dataset
+    from convcompare.data.load import load_recorded
     from convcompare.models.devices import accelerator
     from convcompare.training.hardware import check_several, choose_runtime
 
     from .trial_runner import TrialRunner, execute
 
-    dataset = load_dataset(run.trial.dataset, sources)
-    if dataset.sha256 != run.trial.data:
-        raise DataError(
-            f"the images of {quote(run.trial.dataset)} are not those of run {run.id}",
-            "use the `--data-dir` or folder of that run",
-        )
+    dataset = load_recorded(run.trial.dataset, run.trial.data, sources, f"run {run.id}")
     devices = run.trial.config.devices
     device = "cpu" if environment.device == "cpu" else accelerator() or "cuda"
     runtime = replace(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from convcompare.comparison.comparison import Comparison, seed_by_seed
 from convcompare.core.corruptions import Corruption, corruptions
-from convcompare.core.errors import DataError, ModelError, UsageError, quote
+from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import reason
 from convcompare.data.damaged import chosen_rows, damaged, digest, shifted_pair
 from convcompare.data.dataset import Dataset, Images, Sources, Split
@@ -113,18 +113,12 @@ def measure_stored(
     if not runs:
         return 0
     store.require_folder()
-    from convcompare.data.load import load_dataset
+    from convcompare.data.load import load_recorded
     from convcompare.training.hardware import choose_runtime
 
     from .trial_runner import TrialRunner
 
-    name = runs[0].trial.dataset
-    dataset = load_dataset(name, sources)
-    if dataset.sha256 != runs[0].trial.data:
-        raise DataError(
-            f"the images of {quote(name)} are not those of these runs",
-            "use the `--data-dir` or folder of that run",
-        )
+    dataset = load_recorded(runs[0].trial.dataset, runs[0].trial.data, sources)
     runner = TrialRunner(store, choose_runtime(*machine), dataset, sources)
     return measure(runs, runner, reporter, fresh)
 

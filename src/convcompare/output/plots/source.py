@@ -14,11 +14,11 @@ from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
-from convcompare.core.errors import DataError, UsageError, printable, quote
+from convcompare.core.errors import UsageError, printable
 from convcompare.core.formatting import several
 from convcompare.core.registry import Entry
 from convcompare.data.dataset import Dataset, Images, Sources
-from convcompare.data.load import load_dataset
+from convcompare.data.load import load_recorded
 from convcompare.data.training_cut import image_numbers
 from convcompare.store.feature_record import FEATURES, FeatureRecord
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
@@ -141,13 +141,7 @@ class Source:
     def _dataset(self) -> Dataset:
         """The data set of the runs; DataError where it has changed since."""
         name = self.comparison.conditions.dataset
-        dataset = load_dataset(name, self.sources)
-        if dataset.sha256 != self.groups[0].finished[0].trial.data:
-            raise DataError(
-                f"the images of {quote(name)} are not those of these runs",
-                "the same command trains on the current images",
-            )
-        return dataset
+        return load_recorded(name, self.groups[0].finished[0].trial.data, self.sources)
 
     def left_out(self, needs: str | None = None) -> list[str]:
         """What a figure does not show, a line each: runs without an end, models without a record.
