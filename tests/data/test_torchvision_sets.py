@@ -20,6 +20,7 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Sources:
+    (tmp_path / "data").mkdir()
     return Sources(tmp_path / "cache", tmp_path / "data", offline=True)
 
 
