@@ -133,6 +133,23 @@ def test_chance_is_judged_by_the_exact_binomial_test(hits: int) -> None:
     assert run_flags.at_chance(trained("fcn", 0, hits / 2000), 2000, 0.1) == (p > 0.001)
 
 
+@pytest.mark.parametrize(
+    ("hits", "images", "chance", "few"),
+    [(6, 6, 0.5, True), (4, 4, 0.5, True), (12, 15, 7 / 15, True), (8, 15, 7 / 15, False)],
+)
+def test_too_few_test_images_are_not_a_network_that_has_learnt_nothing(
+    hits: int, images: int, chance: float, few: bool
+) -> None:
+    (mark,) = run_flags.marks(trained("fcn", 0, hits / images), images, chance)
+    assert mark.name == ("few images" if few else "chance")
+    assert mark.name in run_flags.NOT_LEARNT, "it is in no verdict either way"
+    assert mark.text.startswith(
+        f"cannot be told from chance level by {images} test images: " if few
+        else "is at chance level: "
+    )  # fmt: skip
+    assert (mark.hint == "more test images") == few
+
+
 def test_runs_at_chance_level_are_in_no_contrast() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", (0.1, *shifted(FCN, 0.008)[1:4]))]
     dead = {run.id for run in runs if run_flags.at_chance(run, 10_000, 0.1135)}

@@ -19,7 +19,7 @@ from .collapse import Collapse
 from .comparison import Comparison
 from .contrasts import contrasts
 from .cost_contrasts import cost_contrasts
-from .doubts import ABOUT, Doubts, doubts
+from .doubts import ABOUT, WORDS, Doubts, doubts
 from .figures import asked, figure_words
 from .figures.catalogue import named
 from .figures.figure_json import figure_json
@@ -173,7 +173,7 @@ class Assessment:
     @cached_property
     def collapses(self) -> tuple[Collapse, ...]:
         """The networks of which some run of several diverged or ended at chance level."""
-        return collapse.collapses(self.comparison, self._dead)
+        return collapse.collapses(self.comparison, self._marked("chance"))
 
     @property
     def sentences(self) -> list[str]:
@@ -226,15 +226,19 @@ class Assessment:
         return found
 
     def ranked(self) -> Comparison:
-        """The comparison with the networks at chance level called so, which unranks them.
+        """The comparison with the networks that have learnt nothing called so, which unranks them.
 
         Those with other marks know which of their figures are in doubt.
         """
-        labels = {label for label, _, mark in self.marks if mark.name == "chance"}
+        remarks = {
+            label: WORDS[mark.name]
+            for label, _, mark in self.marks
+            if mark.name in run_flags.NOT_LEARNT
+        }
         groups = (
             replace(
                 group,
-                remark="at chance level" if group.label in labels else group.remark,
+                remark=remarks.get(group.label, group.remark),
                 doubted=frozenset(one for one in ABOUT if self.doubts.of(group, one)),
             )
             for group in self.comparison.groups
@@ -271,11 +275,11 @@ class Assessment:
 
     @cached_property
     def _learnt(self) -> Comparison:
-        return run_flags.learnt(self.comparison, self._dead)
+        return run_flags.learnt(self.comparison, self._marked(*run_flags.NOT_LEARNT))
 
-    @cached_property
-    def _dead(self) -> set[str]:
-        return {run.id for _, run, mark in self.marks if mark.name == "chance"}
+    def _marked(self, *names: str) -> set[str]:
+        """The ids of the runs that have one of these marks."""
+        return {run.id for _, run, mark in self.marks if mark.name in names}
 
     def _pairs(self, part: Comparison, all_pairs: bool) -> list[Pair]:
         return pairs(part, self._baseline, all_pairs)

@@ -14,6 +14,7 @@ About = Literal["accuracy", "time"]
 ABOUT: tuple[About, ...] = ("accuracy", "time")
 WORDS: Mapping[str, str] = {
     "chance": "at chance level",
+    "few images": "too few test images",
     "shared": "shared the machine",
     "stopped": "was stopped",
     "constant": "constant output",

@@ -17,12 +17,16 @@ from convcompare.store.run import Run
 from .comparison import Comparison
 
 CHANCE_ALPHA = 0.001
+FEW_ALPHA = 0.05
+"""Below this level a network has perhaps learnt, and there are too few test images to show it."""
 FEW_STEPS = 500
 """Optimizer steps below which a network at chance level was perhaps trained too briefly."""
 FALL = 0.05
 """Relative fall of a loss in the last epoch above which it still falls fast."""
 LEAST_STOPPED = 0.25
 """Seconds that a training must have stood still to be marked: a busy machine delays as much."""
+NOT_LEARNT = ("chance", "few images")
+"""The marks of a run that is not known to have learnt anything: it is in no verdict."""
 SHARED = 0.1
 """Share of the threads' time in which they waited for a core, or stood still, above which a time is
 not to trust."""
@@ -55,13 +59,16 @@ def at_chance(run: Run, test_images: int, chance: float) -> bool:
     The exact one-sided binomial test of its hits against `chance` (`chance_level`, or 1/classes)
     does not reject at 0.1 % (Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404).
     """
+    known = not math.isnan(run.test_accuracy)
+    return known and _by_guessing(run, test_images, chance) > CHANCE_ALPHA
+
+
+def _by_guessing(run: Run, test_images: int, chance: float) -> float:
+    """The probability of so many hits or more of a network that has learnt nothing."""
     from scipy.special import bdtrc
 
-    if math.isnan(run.test_accuracy):
-        return False
     hits = round(run.test_accuracy * test_images)
-    p = float(bdtrc(hits - 1, test_images, chance)) if hits else 1.0
-    return p > CHANCE_ALPHA
+    return float(bdtrc(hits - 1, test_images, chance)) if hits else 1.0
 
 
 def not_converged(run: Run) -> bool:
@@ -103,7 +110,11 @@ def marks(run: Run, test_images: int, chance: float, train_images: int = 0) -> l
     accuracy = run.test_accuracy
     found = [_flag(name) for name in run.found if name in KINDS and KINDS[name].marks]
     if at_chance(run, test_images, chance):
-        text = f"is at chance level: test accuracy {accuracy:.4f}, guessing has {chance:.4f}"
+        figures = f"test accuracy {accuracy:.4f}, guessing has {chance:.4f}"
+        if _by_guessing(run, test_images, chance) < FEW_ALPHA or chance**test_images > CHANCE_ALPHA:
+            text = f"cannot be told from chance level by {test_images} test images: {figures}"
+            return [*found, QualityFlag("few images", text, "more test images")]
+        text = f"is at chance level: {figures}"
         return [*found, QualityFlag("chance", text, _hint_at_chance(run, train_images))]
     if not_converged(run):
         gain = f"{100 * _gain(run):.0f} %"
