@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -202,6 +203,28 @@ def test_cache(root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch) ->
     paint(root / "a" / "0.png", 255)
     os.utime(root / "a" / "0.png", ns=(1, 1))
     assert load(root, sources).sha256 != first.sha256
+
+
+@pytest.mark.parametrize("how", ["overwritten", "exchanged", "copied"])
+def test_the_cache_is_not_deceived_by_equal_sizes_and_times(
+    root: Path, sources: Sources, how: str
+) -> None:
+    """As of bitmaps out of an archive that gives all its files one time."""
+    files = [root / name / f"{i}.bmp" for name in "ab" for i in range(4)]
+    for shade, file in enumerate(files):
+        os.utime(paint(file, 20 * shade), ns=(1, 1))
+    first, here = load(root, sources), root
+    if how == "exchanged":
+        files[0].rename(root / "aside")
+        files[-1].rename(files[0])
+        (root / "aside").rename(files[-1])
+    else:
+        if how == "copied":
+            here = Path(shutil.copytree(root, root.with_name("copy")))
+        os.utime(paint(here / files[0].relative_to(root), 255), ns=(1, 1))
+    again = load(here, sources)
+    assert again.sha256 != first.sha256
+    assert again.sha256 == load(here, Sources(sources.cache / "another", offline=True)).sha256
 
 
 def test_without_a_cache(root: Path, tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def _key(tree: ImageTree, parts: tuple[Files, Files], size: int, channels: int, 
             for file in files:
                 state = file.stat()
                 name = file.relative_to(tree.root).as_posix()
-                digest.update(f"\0{number} {label} {state.st_size} {state.st_mtime_ns} ".encode())
+                version = f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
+                digest.update(f"\0{number} {label} {version} ".encode())
                 digest.update(name.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
