@@ -34,6 +34,7 @@ Run = Callable[..., Any]
         ("train fcn --augment", "`--set augment=VALUE` sets it"),
         ("compare fcn --set epochs=3 --epochs 2", "it is set to another value too"),
         ("compare fcn --set momentum=0 --set momentum=0.5", "it is set to another value too"),
+        ("compare fcn --store=", "is a variable of the shell empty?"),
         ("compare fcn:hidden", "`fcn:hidden=128x64`"),
         ("compare fcn:hiden", "did you mean `hidden`?"),
         ("report --format json", "a report is a folder"),
@@ -45,6 +46,13 @@ def test_a_wrong_word_gets_the_right_one(run: Run, typed: str, hint: str) -> Non
     error, told = result.err.splitlines()[:2]
     assert error.startswith("error: ")
     assert told.startswith(f" hint: {hint}")
+
+
+@pytest.mark.parametrize("option", ["--store", "--out", "-o", "--data-dir", "--match"])
+def test_an_empty_value_is_refused(run: Run, tmp_path: Path, option: str) -> None:
+    result = run("compare", "fcn:hidden=8", "-d", "mnist-mini", option, "")
+    assert result.code == 2 and f"`{option}` has an empty value" in result.err
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_word_hides_a_command() -> None:

@@ -147,3 +147,14 @@ def test_nobody_changes_files_but_the_module_for_it(path: Path) -> None:
             found += [] if path.stem in READS else [name]
     others = set(found) - PASSING.get(path.stem, set())
     assert not others or path.stem in STREAMS, others
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    """As `--out /dev/stdout`, which an administrator would otherwise be rid of."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(StoreError, match="it is a device or a pipe"):
+            atomic_files.write(tmp_path / name, b"text")
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "link"}

@@ -17,7 +17,7 @@ from convcompare.core.version import __version__
 from . import streams
 from .lazy_commands import Commands
 from .streams import PipeClosed
-from .wrong_words import habit, remedy
+from .wrong_words import habit, refuse_empty, remedy
 
 COMPLETING = "_CONVCOMPARE_COMPLETE"
 """Set by a shell that asks for completions."""
@@ -97,6 +97,7 @@ def _run(arguments: list[str]) -> int:
         return 0
     command = typer.main.get_command(app)
     try:
+        refuse_empty(arguments)
         code: Any = command.main(arguments, prog_name="convcompare", standalone_mode=False)
         sys.stdout.flush()
     except Terminated:

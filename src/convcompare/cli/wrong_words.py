@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from convcompare.core.errors import UsageError
 
 from .command_list import COMMANDS
 
@@ -75,6 +78,14 @@ def habit(arguments: Sequence[str]) -> str | None:
 def _words(arguments: Sequence[str]) -> tuple[str, str]:
     words = [word for word in arguments if not word.startswith("-")]
     return (*words, "", "")[0], (*words, "", "")[1]
+
+
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """UsageError for an option with an empty value: of a path it would be the current folder."""
+    pairs = [*(word.partition("=")[::2] for word in arguments if "=" in word), *pairwise(arguments)]
+    for option, value in pairs:
+        if option.startswith("-") and not value:
+            raise UsageError(f"`{option}` has an empty value", "is a variable of the shell empty?")
 
 
 def remedy(arguments: Sequence[str], told: str) -> str | None:

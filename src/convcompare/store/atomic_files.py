@@ -42,6 +42,7 @@ def write(path: Path, content: bytes | Fill, guard: Guard | None = None) -> None
     `guard` is called when only the renaming is left, and raises where that must not be.
     """
     with _explained("write", path):
+        _check_replaceable(path)
         temporary = _created(path, content)
         try:
             if guard:
@@ -51,6 +52,13 @@ def write(path: Path, content: bytes | Fill, guard: Guard | None = None) -> None
             _discard(temporary)
             raise
         disk.sync_folder(path.parent)
+
+
+def _check_replaceable(path: Path) -> None:
+    """OSError for a device or a pipe: the renaming would put a file in its place."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+            raise OSError(errno.EINVAL, "it is a device or a pipe, and not a file")
 
 
 def write_first(path: Path, content: bytes, guard: Guard | None = None) -> bool:
