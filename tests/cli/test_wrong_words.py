@@ -34,6 +34,9 @@ Run = Callable[..., Any]
         ("train fcn --augment", "`--set augment=VALUE` sets it"),
         ("compare fcn --set epochs=3 --epochs 2", "it is set to another value too"),
         ("compare fcn --set momentum=0 --set momentum=0.5", "it is set to another value too"),
+        ("compare fcn --seeds 0,1 --seed 5", "a list names every seed"),
+        ("compare fcn --lr 1 --lr-grid 1,2 --val-fraction 0.1", "leave one out"),
+        ("compare fcn --set precision=bf16 --precision fp32", "leave one out"),
         ("compare fcn --store=", "is a variable of the shell empty?"),
         ("compare fcn:hidden", "`fcn:hidden=128x64`"),
         ("compare fcn:hiden", "did you mean `hidden`?"),
@@ -53,6 +56,12 @@ def test_an_empty_value_is_refused(run: Run, tmp_path: Path, option: str) -> Non
     result = run("compare", "fcn:hidden=8", "-d", "mnist-mini", option, "")
     assert result.code == 2 and f"`{option}` has an empty value" in result.err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_precision_that_is_set_is_said_with_its_reason(run: Run) -> None:
+    mini = ("compare", "fcn:hidden=8", "-d", "mnist-mini", "-n", "--threads", "1")
+    assert "bf16 (as asked)" in run(*mini, "--set", "precision=bf16").err
+    assert "bf16 (as asked)" in run(*mini, "--precision", "bf16").err
 
 
 def test_no_word_hides_a_command() -> None:

@@ -97,6 +97,10 @@ def parse_seeds(text: str | None, first: int = 0) -> tuple[int, ...]:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         raise invalid("seeds", text, SEEDS_HINT) from None
+    if "," in text and first:
+        raise UsageError(
+            f"`--seeds {text}` and `--seed {first}` cannot be combined", "a list names every seed"
+        )
     return seed_list(numbers if "," in text else numbers[0], first)
 
 

@@ -57,9 +57,9 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         store.require_folder()
     runtime = _runtime(request, max(config.devices for config in configs))
     executor = _executor(request.executor, runtime, reporter)
-    precision, reason = choose_precision(request.precision, runtime.device)
-    if "precision" not in request.settings:
-        configs = [config.replace({"precision": precision}) for config in configs]
+    asked = request.settings.get("precision", request.precision)
+    precision, reason = choose_precision(asked, runtime.device)
+    configs = [config.replace({"precision": precision}) for config in configs]
     _check_zoo([one.spec for one in request.models])
     foreign_code.start([one.spec for one in request.models])
     sources = default_sources(request.data_dir, quiet=reporter.quiet)

@@ -195,6 +195,7 @@ class Request:
         if not 0 < self.gpu_share <= 1:
             raise invalid("gpu_share", self.gpu_share, "a number above 0, at most 1")
         _check_rates(self.lr_grid)
+        self._check_once()
         self._check_until_clear()
         self._check_budget()
         self._check_sizes()
@@ -203,6 +204,15 @@ class Request:
             raise UsageError(
                 "`--no-weights` and figures of robustness cannot be combined",
                 "they are measured with the final weights of each run",
+            )
+
+    def _check_once(self) -> None:
+        """A setting of the training has one place: what another one says would not count."""
+        if self.lr_grid and "lr" in self.settings:
+            raise UsageError("`--lr-grid` and `--lr` cannot be combined", "leave one out")
+        if self.precision not in ("auto", self.settings.get("precision", self.precision)):
+            raise UsageError(
+                "`--precision` and `--set precision` cannot be combined", "leave one out"
             )
 
     def _check_budget(self) -> None:
