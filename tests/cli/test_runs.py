@@ -256,3 +256,21 @@ def test_the_forms_of_before_stay(store: Path, run: Run) -> None:
     assert run("runs", "--store", "runs", "latest", "--format", "json").code == 0
     result = run("runs", run_id, "check")
     assert (result.code, "unexpected extra argument" in result.err) == (2, True)
+
+
+# options of the list, of a comparison and of neither
+
+
+def test_an_option_that_would_not_count_is_refused(store: Path, run: Run) -> None:
+    one = id_of(store, "fcn:hidden=8")
+    for name, option, about in [
+        (None, ("--sort", "parameters"), "a comparison"),
+        (None, ("--all-pairs",), "a comparison"),
+        ("latest", ("--model", "fcn:hidden=8"), "the list of runs"),
+        ("latest", ("--status", "finished"), "the list of runs"),
+        (one, ("--columns", "macs"), "several runs"),
+        (one, ("--tag", "x"), "several runs"),
+    ]:
+        result = run("runs", *filter(None, [name]), *option)
+        assert result.code == 2 and f"`{option[0]}` is for {about}" in result.err
+    assert run("runs", "--model", "fcn*").code == run("runs", "latest", "--sort", "time").code == 0

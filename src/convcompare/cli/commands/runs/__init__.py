@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,10 +94,16 @@ def runs(
     opened = RunStore(store)
     if status is not None:
         one_of(STATUSES, status, f"no run is {quote(status)}", ", ".join(STATUSES))
-    if name is None and verdict_on is not None:
-        raise UsageError(
-            "`--verdict-on` is for a comparison", "`convcompare runs latest --verdict-on …`"
-        )
+    of_list = {"--model": model, "--dataset": dataset, "--status": status, "--tag": tag,
+               "--comparison": comparison}  # fmt: skip
+    of_table = {"--columns": columns, "--all-pairs": all_pairs, "--verdict-on": verdict_on,
+                "--sort": sort}  # fmt: skip
+    if name is None:
+        _refuse(of_table, "a comparison", "`convcompare runs latest {} …`")
+    elif is_comparison(opened, name):
+        _refuse(of_list, "the list of runs", "`convcompare runs {} …`")
+    else:
+        _refuse({**of_list, **of_table}, "several runs", "`convcompare runs ID` shows all of one")
     if name is None:
         among = None if comparison is None else frozenset(trials_of(opened, comparison))
         part = RunFilter(model, dataset, status, among, tag)
@@ -107,6 +114,12 @@ def runs(
     else:
         emit_json(_record(opened, name), out)
     end(opened)
+
+
+def _refuse(options: Mapping[str, object], about: str, hint: str) -> None:
+    """UsageError for the first option that was given, which is about something else."""
+    for option in (option for option, value in options.items() if value):
+        raise UsageError(f"`{option}` is for {about}", hint.format(option))
 
 
 def _list(store: RunStore, part: RunFilter, kind: Format, out: Path | None, verbose: bool) -> None:
