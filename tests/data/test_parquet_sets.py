@@ -89,6 +89,18 @@ def test_splits_by_their_names(tmp_path: Path, names: tuple[str, str]) -> None:
     assert found.test_split == words
 
 
+def test_a_column_that_may_name_splits_is_said_if_there_are_no_files_of_splits(
+    tmp_path: Path,
+) -> None:
+    rows = table([0, 1] * 6).append_column("split", pa.array(["train", "test"] * 6))
+    (tmp_path / "a").mkdir()
+    pq.write_table(rows, tmp_path / "a" / "train.parquet")
+    (note,) = (note for note in load(tmp_path / "a").warnings if note.kind == "unused")
+    assert note.names == ("split",)
+    write(tmp_path / "a", "test.parquet", [0, 1], 90)
+    assert "unused" not in {note.kind for note in load(tmp_path / "a").notes}
+
+
 def test_shards_are_one_split_in_their_order_and_none_may_lack(tmp_path: Path) -> None:
     for shard in range(3):
         write(tmp_path, f"train-0000{shard}-of-00003.parquet", [0, 1], 10 * shard)
@@ -97,6 +109,8 @@ def test_shards_are_one_split_in_their_order_and_none_may_lack(tmp_path: Path) -
     found = load(tmp_path)
     assert found.train.images[:, 0, 0, 0].tolist() == [0, 1, 10, 11, 20, 21]
     assert found.test.images[:, 0, 0, 0].tolist() == [90, 91], "validation is not used"
+    (note,) = (note for note in found.warnings if note.kind == "unused")
+    assert note.names == ("validation-00000-of-00001.parquet",)
     (tmp_path / "train-00001-of-00003.parquet").unlink()
     assert "has 2 of the 3 files of `train`" in fail(tmp_path)
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
 
+from ..data_notes import DataNote
 from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import HoldOut, gathered
 from ..sources.image_stack import ImageStack
-from ..sources.parquet_files import SplitFiles, columns_of, count_rows, read_rows, split_files
+from ..sources.parquet_files import (
+    ParquetColumns,
+    SplitFiles,
+    columns_of,
+    count_rows,
+    read_rows,
+    split_files,
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,20 @@ def read_parquet(root: Path, splits: SplitFiles, name: str, options: ParquetOpti
     labels = [*read_rows(train, columns, stack)]
     trained = len(labels)
     labels += read_rows(test, columns, stack)
-    return gathered(stack, labels, trained, splits.words, options.hold_out, columns.classes)
+    found = gathered(stack, labels, trained, splits.words, options.hold_out, columns.classes)
+    return replace(found, notes=(*_unread(splits, columns), *found.notes))
+
+
+def _unread(splits: SplitFiles, columns: ParquetColumns) -> Iterator[DataNote]:
+    """What seems to be a split and is not used."""
+    if splits.unread:
+        names = tuple(map(str, splits.unread))
+        hint = "`--val-fraction 0.1` holds out training images to select by"
+        yield DataNote("unused", "the validation split is not used beside the test split", names,
+                       hint)  # fmt: skip
+    if columns.unread_splits and not splits.test:
+        yield DataNote("unused", "columns that are not read", columns.unread_splits,
+                       "files called train.parquet and test.parquet are splits")  # fmt: skip
 
 
 def _below(root: Path, files: Sequence[PurePosixPath]) -> list[Path]:

@@ -148,22 +148,19 @@ def _table(path: Path, label_column: str) -> LabelTable | None:
     if file is None or label is None or file == label:
         return None
     words = split_words(path.stem)
-    unread = [
-        column
-        for column, name in names.items()
-        if column not in (file, label) and (name in _FOLDS or _is_flag(column))
-    ]
     split = _first(names, _SPLIT)
+    unread = [one for one in names if one not in (file, label, split) and may_name_splits(one)]
     table = LabelTable(path, file, label, split, words[0] if words else None, tuple(unread))
     if split is None or names[split] not in _MAY_BE_SPLIT or table.names_splits:
         return table
     return replace(table, split_column=None, unread_splits=(*unread, split))
 
 
-def _is_flag(column: str) -> bool:
-    """Whether a column says of each image if it is of one split, as ``is_test``."""
+def may_name_splits(column: str) -> bool:
+    """Whether a column seems to say which split an image is of, as ``fold`` or ``is_test``."""
     words = split_words(column)
-    return words is not None and words[1] in ((), ("is",))
+    is_flag = words is not None and words[1] in ((), ("is",))
+    return is_flag or _plain(column) in (*_SPLIT, *_FOLDS)
 
 
 def _columns(path: Path) -> list[str]:

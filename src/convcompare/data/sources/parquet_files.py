@@ -15,6 +15,7 @@ from convcompare.core.errors import DataError, UsageError, did_you_mean, quote, 
 from convcompare.core.failures import reason
 
 from .image_stack import ImageStack
+from .label_table import may_name_splits
 from .split_names import SplitKind, split_words
 
 INSTALL = "pip install 'convcompare[hf]'"
@@ -33,21 +34,26 @@ _Files = dict[SplitKind | None, dict[tuple[str, ...], list[PurePosixPath]]]
 class SplitFiles:
     """The files of the training and test split; ``test`` is empty if there is no test split.
 
-    ``words`` say what the test split is.
+    ``words`` say what the test split is. ``unread`` are those of a validation split beside it.
     """
 
     train: tuple[PurePosixPath, ...]
     test: tuple[PurePosixPath, ...]
     words: str
+    unread: tuple[PurePosixPath, ...] = ()
 
 
 @dataclass(frozen=True)
 class ParquetColumns:
-    """The columns of images and of labels, and the names of the classes if the file has them."""
+    """The columns of images and of labels, and the names of the classes if the file has them.
+
+    ``unread_splits`` are columns that seem to name splits, which are not read.
+    """
 
     image: str
     label: str
     classes: tuple[str, ...]
+    unread_splits: tuple[str, ...] = ()
 
 
 def import_extra(module: str) -> Any:
@@ -96,7 +102,8 @@ def split_files(paths: Iterable[PurePosixPath], name: str, config: str = "") -> 
     if "train" not in splits:
         raise DataError(f"{quote(name)} has no training split", "a file called train.parquet")
     words = "test split" if tested == "test" else "validation split"
-    return SplitFiles(tuple(splits["train"]), tuple(splits.get(tested, ())), words)
+    unread = splits.get("val", ()) if tested == "test" else ()
+    return SplitFiles(tuple(splits["train"]), tuple(splits.get(tested, ())), words, tuple(unread))
 
 
 def _placed(path: PurePosixPath) -> tuple[str, SplitKind | None, tuple[str, ...]]:
@@ -163,7 +170,8 @@ def columns_of(file: Path, image: str, label: str) -> ParquetColumns:
     found = _one(image, "image", pictures, _IMAGES, types)
     classes = _one(label, "label", named or plain, _LABELS, types)
     names = (features.get(classes) or {}).get("names") or ()
-    return ParquetColumns(found, classes, tuple(map(shortened, names)))
+    unread = (one for one in types if one not in (found, classes) and may_name_splits(one))
+    return ParquetColumns(found, classes, tuple(map(shortened, names)), tuple(unread))
 
 
 def _holds_bytes(kind: str) -> bool:
