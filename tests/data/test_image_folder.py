@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from convcompare.core.errors import DataError, UsageError
 from convcompare.data.dataset import Dataset, Sources
 from convcompare.data.load import load_dataset
 from convcompare.data.sources import image_decode
+from tests.support.cli import Result
 
 
 @pytest.fixture
@@ -64,6 +66,22 @@ def test_train_and_test_folders(root: Path, sources: Sources, test_name: str) ->
     assert birds.train.images[4, :, 9, 9].tolist() == [51, 0, 204]
     assert birds.test_split == f"own {test_name}/ folder"
     assert birds.test.images.flags.c_contiguous
+
+
+def test_what_convcompare_writes_into_the_folder_is_no_class(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    """As of `folder:.`, in the folder that the command is run in."""
+    fill(tmp_path, "ab", 9)
+    compare = ("compare", "fcn:hidden=4", "-d", "folder:.", "-b", "4", "-e", "1", "--threads", "1")
+    assert run(*compare).code == 0
+    (first,) = run("runs", "--format", "json").json()["runs"]
+    assert run("plot", "confusion-matrix").code == run("runs", "export").code == 0
+    assert run("runs", "pack").code == run(*compare).code == 0
+    assert run("runs", "--format", "json").json()["runs"] == [first], "the run is reused"
+    (note,) = (note for note in load(tmp_path, Sources(tmp_path / "cache")).notes
+               if note.kind == "own-folders")  # fmt: skip
+    assert note.names == ("convcompare-export", "convcompare-figures", "runs")
 
 
 def test_test_goes_before_val(root: Path, sources: Sources) -> None:

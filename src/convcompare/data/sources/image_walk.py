@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convcompare.core.formatting import several
+from convcompare.store.layout import COMPARISONS, RECORDS
 
 from ..data_notes import DataNote
 
@@ -18,6 +19,7 @@ _NOT_IMAGES = {
     *(".txt", ".json", ".csv", ".tsv", ".md", ".xml", ".yaml", ".yml", ".html", ".pdf", ".db"),
     *(".py", ".ini", ".log", ".toml", ".rst", ".sha256", ".md5", ".zip", ".gz", ".npy", ".npz"),
     *(".jsonl", ".parquet", ".xlsx", ".ipynb", ".mat", ".h5", ".hdf5", ".tar", ".tfrecord"),
+    *(".safetensors", ".ccpack"),
 }
 _SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
 
@@ -47,6 +49,7 @@ class FolderWalk:
         self._circles: set[str] = set()
         self._followed: set[str] = set()
         self._others: set[str] = set()
+        self._ours: set[str] = set()
 
     def folders(self, folder: Path) -> list[Path]:
         """The folders in `folder`, links to folders among them."""
@@ -86,6 +89,9 @@ class FolderWalk:
                 text = f"{several(len(paths), 'link')} lead{'s' if one else ''} {words}"
                 serious = kind in ("outside", "broken-links")
                 found.append(DataNote(kind, text, tuple(sorted(paths)), hint, serious))
+        if self._ours:
+            text = "folders that convcompare has written, not read"
+            found.append(DataNote("own-folders", text, tuple(sorted(self._ours)), serious=False))
         if self._others:
             endings = Counter(Path(name).suffix.lower() for name in self._others)
             parts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(endings.items()))
@@ -128,7 +134,9 @@ class FolderWalk:
             link = path.is_symlink()
             if link and not self._follows(path):
                 continue
-            if path.is_dir():
+            if path.is_dir() and _is_output(path):
+                self._ours.add(self._place(path))
+            elif path.is_dir():
                 yield _Entry(path, True, link)
             elif path.is_file():
                 if path.suffix.lower() in _NOT_IMAGES:
@@ -148,6 +156,13 @@ class FolderWalk:
             kind = self._followed
         kind.add(self._place(path))
         return kind is self._followed
+
+
+def _is_output(folder: Path) -> bool:
+    """Whether a folder is a store, or the figures, the report or the export of one."""
+    if folder.name.startswith("convcompare-"):
+        return True
+    return (folder / COMPARISONS).is_dir() and any(folder.glob(f"*/{RECORDS[0]}"))
 
 
 def natural_order(name: str) -> tuple[tuple[tuple[int, int], ...], bytes]:
