@@ -238,6 +238,16 @@ def test_links(root: Path, tmp_path: Path) -> None:
     assert {"outside", "broken-links"} <= kinds(images)
 
 
+def test_a_link_to_another_class_leads_in_no_circle(root: Path) -> None:
+    fill(root)
+    (root / "hound").symlink_to("dog")
+    (root / "cat" / "dogs").symlink_to("../dog")
+    (root / "dog" / "cats").symlink_to("../cat")
+    texts = {note.kind: note.names for note in load(root).notes}
+    assert texts["links"] == ("cat/dogs", "dog/cats", "hound")
+    assert set(texts["circles"]) == {"cat/dogs", "dog/cats"}, "each leads to where the other is"
+
+
 def test_a_folder_of_links_that_lead_out_says_so(root: Path, tmp_path: Path) -> None:
     fill(tmp_path / "elsewhere")
     for name in ("cat", "dog"):

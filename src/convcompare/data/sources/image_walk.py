@@ -66,7 +66,8 @@ class FolderWalk:
     def images(self, folder: Path) -> list[Path]:
         """The images in `folder` and below it, in the order of their names."""
         if folder not in self._images:
-            self._images[folder] = list(self._below(folder, {os.path.realpath(folder)}))
+            real = os.path.realpath(folder)
+            self._images[folder] = list(self._below(folder, {real}, (real,)))
         return self._images[folder]
 
     def shown(self, path: Path) -> str:
@@ -110,7 +111,8 @@ class FolderWalk:
         real = Path(os.path.realpath(path.parent), path.name)
         return real.relative_to(self._real).as_posix()
 
-    def _below(self, folder: Path, seen: set[str]) -> Iterator[Path]:
+    def _below(self, folder: Path, seen: set[str], above: tuple[str, ...]) -> Iterator[Path]:
+        """The images in `folder`, which lies in those of `above`; each folder is `seen` once."""
         for entry in self._entries(folder):
             if not entry.folder:
                 yield entry.path
@@ -118,8 +120,8 @@ class FolderWalk:
             real = os.path.realpath(entry.path)
             if real not in seen:
                 seen.add(real)
-                yield from self._below(entry.path, seen)
-            elif entry.link:
+                yield from self._below(entry.path, seen, (*above, real))
+            elif entry.link and real in above:
                 self._circles.add(self._place(entry.path))
 
     def _entries(self, folder: Path) -> list[_Entry]:
