@@ -141,6 +141,7 @@ def test_formats_and_sizes(root: Path, sources: Sources) -> None:
     assert len(birds.train) + len(birds.test) == 9
     grey = load(root, sources, ":size=16,channels=1")
     assert grey.channels == 1 and len(grey.mean) == 1
+    assert set(grey.train.images[-1].ravel()) == {29}, "the luminance of blue; its mean is 85"
     with pytest.raises(UsageError):
         load(root, sources, ":channels=2")
 

@@ -46,8 +46,8 @@ HELP: Mapping[str, str] = {
     "optimizer": "adam, adamw, sgd or muon [default: adam].",
     "recipe": "Training recipe: report, modern or speedrun [default: report].",
     "image_size": "Resize the images to this side, in pixels.",
-    "channels": "Channels of the images: 3 repeats grey ones, 1 averages colours [default: those "
-    "of the data set].",
+    "channels": "Channels of the images: 3 repeats grey ones, 1 averages colours, weighted by "
+    "their luminance in a folder of images [default: those of the data set].",
     "train_images": "Number of training images, equally many of each class, drawn by the seed; "
     "with commas, each network is trained on each number [default: all].",
     "val_fraction": "Share of the training images to hold out for selection [default: 0].",
