@@ -160,6 +160,49 @@ def test_arrays_tensors_and_torch_data_sets_are_one_data_set(tmp_path: Path) -> 
     assert found.sha256 == made().sha256
 
 
+class Items(list[tuple[Any, Any]]):
+    """A map-style data set of images and labels."""
+
+    def __init__(self, x: Any, y: Any, classes: Any = (), change: Any = lambda image: image):
+        super().__init__(zip(x, y, strict=True))
+        self.classes, self.change = classes, change
+
+    def __getitem__(self, index: Any) -> Any:
+        image, label = super().__getitem__(index)
+        return self.change(image), label
+
+
+def halves(y: Any, classes: Any = ((), ()), **more: Any) -> list[Items]:
+    return [Items(X[:60], y[:60], classes[0], **more), Items(X[60:], y[60:], classes[1], **more)]
+
+
+def test_labels_of_a_torch_data_set_may_be_of_any_form(tmp_path: Path) -> None:
+    texts = np.array(["a", "b", "c"])[Y].tolist()
+    forms = (Y.tolist(), torch.from_numpy(Y), list(np.eye(3)[Y]), texts, Y.astype(float).tolist())
+    assert {keep(halves(y), tmp_path) for y in forms} == {keep(PARTS, tmp_path)}
+    with pytest.raises(DataError, match=r"not whole numbers, as 0\.5"):
+        keep(halves((Y + 0.5).tolist()), tmp_path)
+
+
+def test_torch_data_sets_whose_labels_mean_other_classes_are_refused(tmp_path: Path) -> None:
+    """As of folders that have not all classes: labels are places among those that are there."""
+    with pytest.raises(DataError, match="has the classes `a`, `b`, `c`, and the test set `a`, `c`"):
+        keep(halves(Y, ("abc", "acd")), tmp_path)
+
+
+def test_random_transforms_are_refused(tmp_path: Path) -> None:
+    dice = np.random.default_rng(1)
+    with pytest.raises(DataError, match="another image each time") as caught:
+        keep(halves(Y, change=lambda image: np.roll(image, dice.integers(12), 0)), tmp_path)
+    assert "random transforms" in str(caught.value.hint)
+
+
+def test_equal_arrays_have_the_names_of_classes_that_were_given_last(tmp_path: Path) -> None:
+    for classes in ("abc", "xyz"):
+        spec = keep(halves(Y, (classes, classes)), tmp_path)
+        assert load_dataset(spec, Sources(tmp_path)).classes == tuple(classes)
+
+
 @pytest.mark.parametrize("given", [(X,), (X, Y, X), ("a", Y, X, Y), ([1, 2], [3]), (X, Y)])
 def test_other_things_are_refused(tmp_path: Path, given: Any) -> None:
     with pytest.raises(UsageError) as caught:

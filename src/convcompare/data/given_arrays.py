@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.core.errors import DataError, UsageError
+from convcompare.core.errors import DataError, UsageError, listed
 from convcompare.store import atomic_files
 
 from .dataset import Dataset
@@ -18,6 +18,8 @@ from .labelled_arrays import LabelledArrays, dataset_of
 
 FOLDER = "arrays"
 """Where they are kept below the cache."""
+_AGAIN = 8
+"""Images that a data set is asked for twice."""
 HINT = "(x_train, y_train, x_test, y_test), or (train, test) of torch data sets"
 
 
@@ -36,7 +38,7 @@ def keep(given: Sequence[Any], cache: Path) -> str:
     parts = list(given)
     classes: Sequence[str] = ()
     if len(parts) == 2:
-        classes = [str(name) for name in getattr(parts[0], "classes", ())]
+        classes = _classes(*parts)
         parts = [array for one in parts for array in _drawn(one)]
     if len(parts) != 4:
         raise UsageError(f"`dataset=` has {len(parts)} parts", HINT)
@@ -44,10 +46,28 @@ def keep(given: Sequence[Any], cache: Path) -> str:
     dataset = dataset_of(arrays, "", "", classes)
     name = dataset.sha256[:12]
     file = cache / FOLDER / f"{name}.npz"
-    if not file.exists():
+    if not file.exists() or _named(file) != dataset.classes:
         atomic_files.make_folder(file.parent)
         atomic_files.write(file, _npz(dataset))
     return f"{FOLDER}:{name}"
+
+
+def _classes(train: Any, test: Any) -> list[str]:
+    """The names of the classes of two torch data sets; none if the first has none."""
+    names = [[str(name) for name in getattr(one, "classes", ())] for one in (train, test)]
+    if all(names) and names[0] != names[1]:
+        raise DataError(
+            f"the training set has the classes {listed(names[0], 5)}, and the test set "
+            f"{listed(names[1], 5)}",
+            "labels are places among the classes: give both sets the same, in one order",
+        )
+    return names[0]
+
+
+def _named(file: Path) -> tuple[str, ...]:
+    """The classes of arrays that are kept: equal ones may have had other names."""
+    with atomic_files.opened(file) as opened:
+        return tuple(map(str, np.load(opened, allow_pickle=False)["classes"]))
 
 
 def _npz(dataset: Dataset) -> bytes:
@@ -72,7 +92,8 @@ def _array(part: Any) -> npt.NDArray[Any]:
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"a part of `dataset=` is not an array: {error}", HINT) from error
     if found.dtype == object or not found.ndim:
-        raise UsageError(f"a part of `dataset=` is not an array but {type(part).__name__}", HINT)
+        kind = f"{type(part).__name__}{' of Python objects' if found.ndim else ''}"
+        raise UsageError(f"a part of `dataset=` is not an array of numbers but {kind}", HINT)
     return found
 
 
@@ -90,4 +111,11 @@ def _drawn(dataset: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
             f"the images of a data set have {len(shapes)} sizes",
             "resize them in its transform, to one size",
         )
-    return np.stack(images), np.asarray([int(label) for _, label in items])
+    again = (_array(dataset[index][0]) for index in range(min(len(items), _AGAIN)))
+    if not all(map(np.array_equal, images, again)):
+        raise DataError(
+            "a data set gives another image each time it is asked for the same",
+            "leave random transforms out of it: images are augmented as they are trained on",
+        )
+    labels = [label.cpu().numpy() if hasattr(label, "cpu") else label for _, label in items]
+    return np.stack(images), _array(labels)
