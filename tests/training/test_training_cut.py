@@ -120,6 +120,7 @@ def test_shares_are_rounded_as_the_trainer_rounds_them() -> None:
         (81, 0.0, "`train_images` 81 is too many"),
         (10, 0.1, "`val_fraction` 0.1 of 10 images holds out none"),
         (10, 0.99, "`val_fraction` 0.99 of 10 images holds out all of them"),
+        (None, 0.9, "`val_fraction` 0.9 holds out every training image of `b`"),
     ],
 )
 def test_a_cut_that_cannot_be(uneven: Dataset, images: int, fraction: float, words: str) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from convcompare.core import formatting
 from convcompare.core.config import TrainConfig
-from convcompare.core.errors import UsageError
+from convcompare.core.errors import UsageError, listed
 
 Counts = npt.NDArray[np.int64]
 
@@ -35,11 +35,17 @@ def image_numbers(config: TrainConfig, labels: npt.NDArray[np.int64]) -> tuple[i
         config: The training, with `train_images` and `val_fraction`.
         labels: int64 (n,), of the whole training split.
     """
+    counts, held_out = _by_class(config, labels)
+    taken = int(held_out.sum())
+    return int(counts.sum()) - taken, taken
+
+
+def _by_class(config: TrainConfig, labels: npt.NDArray[np.int64]) -> tuple[Counts, Counts]:
+    """Images per class that are drawn, and how many of them are held out."""
     counts = cut_counts(np.bincount(labels), config.train_images)
     # as `Batches.held_out` rounds: in float32
     held_out = np.rint(np.float32(config.val_fraction) * counts.astype(np.float32))
-    taken = int(held_out.sum())
-    return int(counts.sum()) - taken, taken
+    return counts, held_out.astype(np.int64)
 
 
 def cut_words(config: TrainConfig, labels: npt.NDArray[np.int64], sizes: Sequence[int] = ()) -> str:
@@ -70,6 +76,13 @@ def check_cut(config: TrainConfig, labels: npt.NDArray[np.int64], classes: Seque
             f"a number from {len(classes):,} to {len(labels):,}, all training images",
         )
     check_held_out(config.val_fraction, image_numbers(config, labels))
+    counts, held_out = _by_class(config, labels)
+    if gone := np.flatnonzero((counts == held_out) & (counts > 0)).tolist():
+        raise UsageError(
+            f"`val_fraction` {config.val_fraction:g} holds out every training image of "
+            f"{listed([classes[i] for i in gone], 3)}",
+            "a smaller share, or more images of them",
+        )
 
 
 def check_held_out(fraction: float, images: tuple[int, int]) -> None:
