@@ -334,7 +334,8 @@ def test_a_column_that_may_name_splits_and_is_not_read_is_named(
     rows = [f"{i},{'ab'[i % 2]},{value}" for i in range(12)]
     write_table(root / "t.csv", f"file,label,{column}", rows)
     images = load(root)
-    assert any(f"`{column}`" in note.line() + note.hint for note in images.warnings)
+    (note,) = (note for note in images.notes if f"`{column}`" in note.line() + note.hint)
+    assert note.serious == (column != "dataset"), "which may be where an image is from"
     assert images.test_split.startswith("20 % held out")
 
 

@@ -13,6 +13,7 @@ from ..data_notes import DataNote
 from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import HoldOut, gathered
 from ..sources.image_stack import ImageStack
+from ..sources.label_table import surely_names_splits
 from ..sources.parquet_files import (
     ParquetColumns,
     SplitFiles,
@@ -83,7 +84,8 @@ def _unread(splits: SplitFiles, columns: ParquetColumns) -> Iterator[DataNote]:
                        hint)  # fmt: skip
     if columns.unread_splits and not splits.test:
         yield DataNote("unused", "columns that are not read", columns.unread_splits,
-                       "files called train.parquet and test.parquet are splits")  # fmt: skip
+                       "files called train.parquet and test.parquet are splits",
+                       serious=any(map(surely_names_splits, columns.unread_splits)))  # fmt: skip
 
 
 def _below(root: Path, files: Sequence[PurePosixPath]) -> list[Path]:

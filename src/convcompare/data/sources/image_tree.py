@@ -20,7 +20,7 @@ from .class_folders import (
     unwrapped,
 )
 from .image_walk import FolderWalk, natural_order
-from .label_table import LabelTable, unread_words
+from .label_table import LabelTable, surely_names_splits, unread_words
 from .labelled_tree import labelled_tree, table_knows_better
 from .split_folders import Role, read_roles
 
@@ -131,7 +131,8 @@ def _understood(
             text = "the classes are those of the folders; tables were not read"
             unread = tuple(name for table in tables if not roles for name in table.unread_splits)
             hint = f"they may name splits, as {listed(unread)}" if unread else ""
-            notes.append(DataNote("unread-tables", text, names, hint, serious=bool(unread)))
+            notes.append(DataNote("unread-tables", text, names, hint,
+                                  serious=any(map(surely_names_splits, unread))))  # fmt: skip
     names = tuple(sorted(train, key=natural_order))
     return ImageTree(
         root=walk.root,

@@ -163,6 +163,11 @@ def may_name_splits(column: str) -> bool:
     return is_flag or _plain(column) in (*_SPLIT, *_FOLDS)
 
 
+def surely_names_splits(column: str) -> bool:
+    """The same, but of names that have other meanings too: ``dataset`` may be where it is from."""
+    return may_name_splits(column) and _plain(column) not in _MAY_BE_SPLIT
+
+
 def _columns(path: Path) -> list[str]:
     """The columns of a table by its heading or first row; none of what is no table."""
     for encoding in ("utf-16",) if _is_utf16(path) else ("utf-8-sig", "latin-1"):

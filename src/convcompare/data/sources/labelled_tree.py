@@ -11,7 +11,7 @@ from convcompare.core.errors import DataError, listed, quote
 from ..data_notes import DataNote
 from .class_folders import ClassFolders
 from .image_walk import FolderWalk
-from .label_table import LabelTable
+from .label_table import LabelTable, surely_names_splits
 from .labelled_files import LabelledFiles
 from .split_folders import Role
 from .split_names import SplitKind
@@ -61,7 +61,8 @@ def labelled_tree(
     notes = [DataNote("layout", f"classes from {words}", serious=False), *files.notes]
     notes += [
         DataNote("unused", f"columns of {quote(walk.shown(table.path))} that are not read",
-                 table.unread_splits, "a column `split` with the values train and test is")
+                 table.unread_splits, "a column `split` with the values train and test is",
+                 serious=any(map(surely_names_splits, table.unread_splits)))
         for table in tables if table.unread_splits
     ]  # fmt: skip
     notes += _left_out(walk, files, top, roles, kind if test else None)
