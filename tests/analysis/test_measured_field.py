@@ -352,6 +352,31 @@ def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.usefixtures("own_code_here")
+def test_a_field_that_neither_way_finds_leaves_the_rest_of_a_table(
+    tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch, warnings\n"
+        "from torch import nn\n"
+        "def convolve(x, weight): return torch.conv2d(x, weight)\n"
+        "with warnings.catch_warnings(action='ignore'):\n"
+        "    convolve = torch.jit.script(convolve)\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, in_channels, num_classes):\n"
+        "        super().__init__()\n"
+        "        self.a = nn.Conv2d(in_channels, 4, 3)\n"
+        "        self.f = nn.Linear(4, num_classes)\n"
+        "    def forward(self, x):\n"
+        "        return self.f(convolve(x, self.a.weight).mean((2, 3)))\n"
+    )
+    spec = f"{tmp_path / 'net.py'}:Net"
+    record = run("models", spec, "--dataset", "mnist-mini", "--format", "json").json()
+    assert record["parameters"] == 4 * 9 + 4 + 4 * 10 + 10 and record["macs"] == 36 * 26**2 + 40
+    shown = run("receptive-field", spec, "--dataset", "mnist-mini", "--format", "json").json()
+    assert shown["models"][0]["size"] is None and shown["models"][0]["not_known"]
+
+
+@pytest.mark.usefixtures("own_code_here")
 @pytest.mark.skipif(sys.platform == "win32", reason="paths of the cases")
 def test_the_case_of_in_place_operations_by_the_command(run: Run) -> None:
     specs = [f"{INPLACE / 'inplace_add.py'}:{name}" for name in ("Measured", "Traced")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from convcompare.core.errors import ModelError, UsageError, quote
+from convcompare.core.errors import ModelError, UsageError
 from convcompare.core.failures import reason
 from convcompare.models.build import resolve
 from convcompare.models.shape import Shape
@@ -44,13 +44,11 @@ def field_of_network(builder: Builder) -> ReceptiveField:
     try:
         return measure(lambda: builder.build(0), shape.in_channels, image, why)
     except NotKnown as error:
-        return ReceptiveField(image, (), None, None, None, {}, "measured", why, str(error))
+        unknown = str(error)
     except Exception as error:
-        raise ModelError(
-            f"the field of {quote(builder.spec)} can neither be traced ({why}) nor measured "
-            f"({reason(error)})",
-            "a network of operations of torch on one batch of images, without numpy, can be",
-        ) from error
+        _ = builder.description
+        unknown = reason(error)
+    return ReceptiveField(image, (), None, None, None, {}, "measured", why, unknown)
 
 
 def field_of_spec(text: str, shape: Shape) -> ReceptiveField:
