@@ -162,6 +162,22 @@ def test_channels_that_are_last_are_channels_and_attention_is_no_map() -> None:
     assert found.stages["relu"] == pytest.approx(maps[:4].mean(3).detach().numpy(), abs=1e-2)
 
 
+def test_complex_layers_have_no_maps_or_filters() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Conv2d(1, 4, 3, dtype=torch.complex64)
+            self.b = nn.Sequential(nn.Conv2d(4, 2, 3), nn.ReLU())
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.b(self.a(x.to(torch.complex64)).abs()).flatten(1)  # type: ignore[no-any-return]
+
+    model = Net()
+    record = features(model, torch.randn(2, 1, 8, 8), np.arange(2), 2)
+    assert record.layers == ("b.1",) and [*record.stages] == ["b"]
+    assert np.array_equal(record.filters, model.b[0].weight.detach().numpy())
+
+
 def test_dead_units_are_counted() -> None:
     model, (images, _) = network(), batch(20)
     with torch.no_grad():

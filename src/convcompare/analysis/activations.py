@@ -94,7 +94,7 @@ def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
         for name, module in model.named_modules():
 
             def note(m: nn.Module, _i: object, output: object, name: str = name) -> None:
-                if isinstance(output, Tensor) and output.ndim in (2, 4) and name:
+                if isinstance(output, Tensor) and _is_recorded(output) and name:
                     call = seen.call(name)
                     output = _channels_first(output)
                     seen.maps(call, output)
@@ -104,6 +104,11 @@ def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
             stack.callback(module.register_forward_hook(note).remove)
         model(images.clone())
     return seen
+
+
+def _is_recorded(output: Tensor) -> bool:
+    """Whether an output is of real features (n, c) or maps (n, c, h, w)."""
+    return output.ndim in (2, 4) and not output.is_complex()
 
 
 def _channels_first(output: Tensor) -> Tensor:
@@ -129,7 +134,7 @@ def _is_activation(module: nn.Module) -> bool:
 def _first_filters(model: nn.Module) -> npt.NDArray[np.float32]:
     for module in model.modules():
         weight = getattr(module, "weight", None)
-        if isinstance(weight, Tensor) and weight.ndim == 4:
+        if isinstance(weight, Tensor) and weight.ndim == 4 and not weight.is_complex():
             kernels: npt.NDArray[np.float32] = weight.detach().cpu().float().contiguous().numpy()
             return kernels.copy()
     return np.zeros((0, 0, 0, 0), dtype=np.float32)
