@@ -66,7 +66,7 @@ def gradient_flow(
     if not weights:
         raise ModelError(
             "the network has no layer with trainable weights",
-            "layers are convolutions and matrix products by parameters",
+            "layers are convolutions and matrix products by parameters of two or more dimensions",
         )
     named = dict(replica.named_parameters())
     found = [named[weight.parameter] for weight in weights]
