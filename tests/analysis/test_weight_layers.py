@@ -310,3 +310,34 @@ def test_a_run_goes_on_from_what_recorded_other_layers(tiny: Dataset) -> None:
     assert record.layers == ("1", "2") and record.zero is None
     assert record.norm[0, 0] == 3 and np.isnan(record.norm[0, 1])
     assert np.isfinite(record.norm[1]).all()
+
+
+def test_functions_that_captured_the_network_refer_to_its_copy() -> None:
+    """Hooks, and a forward pass put on a module; what else they captured stays shared."""
+    calls: list[int] = []
+
+    class Reading(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(64, 8), nn.Linear(8, 8), nn.Linear(8, 10)
+            self.seen: dict[str, Tensor] = {}
+
+            def keep(_m: nn.Module, _i: Any, out: Tensor, *, name: str = "a") -> None:
+                self.seen[name] = out
+                calls.append(len(out))
+
+            self.a.register_forward_hook(keep)
+            self.b.forward = lambda x: F.linear(x, self.a.weight[:, :8])  # type: ignore[method-assign]
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.a(x.flatten(1))
+            return self.c(self.b(self.seen["a"].relu()))  # type: ignore[no-any-return]
+
+    model, (images, labels) = Reading(), batch(1, 8)
+    model(images[:2])
+    flow = gradient_flow(model, images, labels)
+    assert calls[:2] == [2, 8] and len(model.seen["a"]) == 2
+    F.cross_entropy(model(images), labels).backward()
+    expected = [layer.weight.grad.norm().item() for layer in (model.a, model.c)]  # type: ignore[union-attr]
+    assert flow.layers == ("a", "c")
+    assert flow.norm == pytest.approx(expected, rel=1e-4)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import CellType, FunctionType
 from typing import Any
 
 import torch
@@ -116,16 +117,40 @@ def copied(model: nn.Module) -> nn.Module:
     """A copy that shares nothing with the network, and has the hooks of its gradients too.
 
     Tensors that hang on the autograd graph are copied by value: activations that a network keeps,
-    and weights as `torch.nn.utils.weight_norm` derives them, which its hook makes again.
+    and weights as `torch.nn.utils.weight_norm` derives them, which its hook makes again. Functions
+    that its modules hold, such as hooks, refer to the copy where they referred to the network.
     """
+    memo: dict[int, Any] = {}
     with _ByValue():
-        replica = copy.deepcopy(model)
+        replica = copy.deepcopy(model, memo)
+    for module in replica.modules():
+        for held in (vars(module), *vars(module).values()):
+            if isinstance(held, dict):
+                held.update({key: _rebound(value, memo) for key, value in held.items()})
     for old, new in zip(model.parameters(), replica.parameters(), strict=True):
         for hook in (old._backward_hooks or {}).values():
-            new.register_hook(hook)  # type: ignore[no-untyped-call]
+            new.register_hook(_rebound(hook, memo))  # type: ignore[no-untyped-call]
         for hook in (getattr(old, "_post_accumulate_grad_hooks", None) or {}).values():
+            hook = _rebound(hook, memo)
             new.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
     return replica
+
+
+def _rebound(value: Any, memo: Mapping[int, Any]) -> Any:
+    """A function that refers to the copies of what it captured, which `memo` of deepcopy has by the
+    ids of the originals; anything else as it is."""
+    if not isinstance(value, FunctionType) or not value.__closure__:
+        return value
+    captured = [memo.get(id(cell.cell_contents)) for cell in value.__closure__]
+    cells = tuple(
+        cell if new is None else CellType(new)
+        for cell, new in zip(value.__closure__, captured, strict=True)
+    )
+    function = FunctionType(
+        value.__code__, value.__globals__, value.__name__, value.__defaults__, cells
+    )
+    function.__kwdefaults__ = value.__kwdefaults__
+    return function
 
 
 class _ByValue(TorchFunctionMode):
