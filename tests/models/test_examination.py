@@ -145,6 +145,38 @@ class WithLogits(Base):
     def forward(self, x): return Output(super().forward(x))
 class Mapped(Base):
     def forward(self, x): return {"loss": None, "logits": super().forward(x)}
+class Recurrent(Base):
+    first = True
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.rows = nn.GRU(image_size, 8, batch_first=self.first)
+        self.fc = nn.Linear(8, num_classes)
+    def forward(self, x): return self.fc(self.rows(x.mean(1))[0][:, -1])
+class RecurrentOverTheBatch(Recurrent):
+    first = False
+class KeepsItsMembrane(Base):
+    membrane = torch.zeros(0)
+    def forward(self, x):
+        out = super().forward(x)
+        if len(self.membrane) == len(x): out = out + 0.9 * self.membrane
+        self.membrane = out.detach()
+        return out
+class Hooked(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.seen, self.more = {}, nn.Linear(num_classes, num_classes)
+        self.fc.register_forward_hook(lambda _m, _i, output: self.seen.update(fc=output))
+    def forward(self, x):
+        super().forward(x)
+        return self.more(self.seen["fc"].relu())
+class LeavesEarly(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.more = nn.Linear(num_classes, num_classes)
+    def forward(self, x):
+        x = super().forward(x)
+        sure = not self.training and x.softmax(1).max() > 0.9
+        return x if sure else x + self.more(x.relu())
 class Paired(Base):
     def forward(self, x): return super().forward(x), x
 class PairedInTraining(Base):
@@ -161,6 +193,13 @@ class SavesItself(Base):
     def state_dict(self, *args, **kwargs): return {"net": super().state_dict(), "epoch": 3}
 class LoadsItself(Base):
     def load_state_dict(self, path): super().load_state_dict(torch.load(path))
+class Late(Base):
+    def forward(self, x):
+        x = super().forward(x)
+        if not hasattr(self, "more"): self.more = nn.Linear(x.shape[1], self.classes)
+        return self.more(x)
+class OwnParameters(Base):
+    def parameters(self, recurse=True): return [{"params": self.fc.weight, "lr": 0.1}]
 def Scripted(in_channels, image_size, num_classes):
     head = nn.Linear(in_channels * image_size**2, num_classes)
     with warnings.catch_warnings(action="ignore"):
@@ -182,6 +221,11 @@ FOUND = {
     "Constant": ("constant",),
     "DeepNormed": (),
     "OverTheBatch": ("batch",),
+    "Recurrent": (),
+    "RecurrentOverTheBatch": ("batch",),
+    "KeepsItsMembrane": ("batch", "hidden state"),
+    "Hooked": (),
+    "LeavesEarly": ("varying cost",),
     "AlwaysDrops": ("random evaluation",),
     "NotFinite": ("not finite",),
     "Counts": ("hidden state",),
@@ -204,6 +248,8 @@ REFUSED = {
     "Named": "gives a dict of `out`, not a tensor of logits",
     "Locked": "cannot be copied, as measuring it takes: TypeError: cannot pickle '_thread.lock'",
     "SavesItself": "cannot be saved: `net` in its `state_dict` is not a tensor",
+    "Late": "makes `more.weight`, `more.bias` in its first forward pass",
+    "OwnParameters": "has a `parameters` of its own",
     "Scripted": "is scripted by `torch.jit`, so its layers cannot be watched",
     "net": "is a network that is already built",
 }

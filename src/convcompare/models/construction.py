@@ -91,6 +91,12 @@ class Construction:
                 f"{quote(self.spec)} is scripted by `torch.jit`, so its layers cannot be watched",
                 "leave the scripting out; `--compile on` compiles the steps of a training",
             )
+        for name in ("parameters", "named_parameters", "modules", "named_modules"):
+            if getattr(type(model), name) is not getattr(nn.Module, name):
+                raise ModelError(
+                    f"{quote(self.spec)} has a `{name}` of its own, which hides what it trains",
+                    "give that method another name; `--freeze` keeps parameters from training",
+                )
         model.register_forward_hook(interface.take_logits)
         self._freeze(model)
         return model

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from convcompare.core.errors import ModelError, UsageError, quote
+from convcompare.core.errors import ModelError, UsageError, listed, quote
 from convcompare.core.failures import in_words, is_out_of_memory, reason
 from convcompare.core.fine_tuning import Frozen, InitialWeights
 from convcompare.core.spec import Spec
@@ -180,9 +180,10 @@ def _counted(network: Construction, device: str) -> tuple[nn.Module, Tally, obje
 def _try(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
     """Builds the network and pushes two images through it: its MACs and its output.
 
-    ModelError where a `__call__` of its own passes by its hooks.
+    ModelError where a `__call__` of its own passes by its hooks, or where the pass makes layers.
     """
     model, called = network.build(0, device), list[bool]()
+    built = dict(model.named_parameters())
     hook = model.register_forward_hook(lambda *_: called.append(True))
     with torch.random.fork_rng([]):
         zoo = network.code is None  # whose passes do nothing once, as the tests assert
@@ -190,6 +191,13 @@ def _try(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
     hook.remove()
     if not called:
         raise ModelError(f"{quote(network.spec)} has a `__call__` of its own", "name it `forward`")
+    made = [name for name, _ in model.named_parameters() if name not in built]
+    if made:
+        raise ModelError(
+            f"{quote(network.spec)} makes {listed(made)} in its first forward pass, too late for "
+            "the optimizer",
+            "make them in `__init__`; `nn.LazyLinear` and `nn.LazyConv2d` find their sizes",
+        )
     return model, macs, output
 
 

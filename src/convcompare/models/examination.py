@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from convcompare.core.errors import listed
 
 from .findings import Found
+from .inspection import count_macs
 from .interface import copied, in_mode, is_contiguous
 from .randomness import noise, seeded
 from .shape import Shape
@@ -40,11 +41,13 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     images = FEW if macs is None or macs > LARGE else IMAGES
     batches = [noise(shape, images, seed) for seed in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
+    found += [Found("varying cost")] if _cost_varies(model, batches) else []
     state = () if Found("varying layers") in found else hidden_state(build, batches[0])
     if state and not _repeats(build, batches[0]):
         found += [Found("unseeded draws")]
         state = () if state == _UNNAMED else state
-    found += [Found("hidden state", listed(state))] if state else []
+    named = "" if state == _UNNAMED else listed(state)
+    found += [Found("hidden state", named)] if state else []
     found += [Found("contiguous")] if is_contiguous(model) else []
     return tuple(found)
 
@@ -87,9 +90,19 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
         if _close(*(_evaluated(moved, images, training=True) for images in batches)):
             yield Found("constant")  # not by BatchNorm before it has seen an image
     else:
+        if not _close(first, _evaluated(_used(moved, batches[1]), images)):
+            yield Found("batch")
+            return
         with suppress(Exception):  # it takes batches of some sizes alone
-            if not _close(first[:3], _evaluated(moved, images[:3])):
+            if not _close(first[1:-1], _evaluated(moved, images[1:-1])):  # without either end
                 yield Found("batch")
+
+
+def _cost_varies(model: nn.Module, batches: list[Tensor]) -> bool:
+    """Whether other images, or weights that make the outputs extreme, cost other MACs."""
+    networks, images = (model, _moved(model, times=100)), [one[:1] for one in batches]
+    images.append(torch.zeros_like(images[0]))  # as of `Description.macs`
+    return len({count_macs(one, some)[0].counted for one in networks for some in images}) > 1
 
 
 def _are_probabilities(output: Tensor) -> bool:
@@ -120,6 +133,14 @@ def _evaluated(model: nn.Module, images: Tensor, seed: int = 0, training: bool =
     with torch.no_grad(), seeded(seed):
         output: Tensor = in_mode(copied(model), training)(images.clone())
     return output.double()
+
+
+def _used(model: nn.Module, images: Tensor) -> nn.Module:
+    """A copy that has evaluated `images`."""
+    other = in_mode(copied(model), False)
+    with torch.no_grad(), seeded(0):
+        other(images.clone())
+    return other
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

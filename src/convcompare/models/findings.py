@@ -29,6 +29,11 @@ KINDS: Mapping[str, Kind] = {
         "has other layers under another seed or in another build: its counts are those of one",
         "draw no sizes at random, and change no default argument",
     ),
+    "varying cost": Kind(
+        "computes more for some images or weights than for others: its MACs are those of one image "
+        "before training",
+        "compare by time (`--match time`, `--columns inference`), not by MACs",
+    ),
     "unseeded weights": Kind(
         "has initial weights that no seed controls, so its runs cannot be repeated",
         _GLOBAL_GENERATORS,
@@ -46,8 +51,9 @@ KINDS: Mapping[str, Kind] = {
         "its output must depend on its input",
     ),
     "batch": Kind(
-        "in evaluation mode returns outputs that depend on the other images of the batch",
-        "normalise by running statistics, and take no softmax or mean over the batch",
+        "in evaluation mode returns outputs that depend on other images of the batch or before it",
+        "`batch_first=True` in recurrent layers; running statistics in norms; no mean over the "
+        "batch; no state that is kept from pass to pass",
     ),
     "random evaluation": Kind(
         "draws random numbers in evaluation mode",
