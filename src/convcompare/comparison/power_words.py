@@ -40,7 +40,8 @@ def detectable_words(
     sizes = {n: _detectable_in_plan(n, taken, alpha, contrasts) for n in MORE_SEEDS if n > seeds}
     more = next((n for n, size in sizes.items() if size <= HARDLY_EVER / 5), max(sizes, default=0))
     better = f": `--seeds {more}` could show {points(sizes[more])}" if more else ""
-    return f"{said}, too large to decide much{better}"
+    judged = ", too large to decide much" if smallest < 1 else ""
+    return f"{said}{judged}{better}"
 
 
 def _detectable_in_plan(seeds: int, spread: float, alpha: float, contrasts: int) -> float:
