@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,10 +38,12 @@ def trainer(dataset: Dataset, model: nn.Module | None = None, **settings: str) -
     return Trainer(model or network(), *batches, config, 5, dataset.augmentation)
 
 
-def both(dataset: Dataset, **settings: str) -> tuple[list[Epoch], list[Epoch], Trainer, Trainer]:
+def both(
+    dataset: Dataset, model: Callable[[], nn.Module] = network, **settings: str
+) -> tuple[list[Epoch], list[Epoch], Trainer, Trainer]:
     """The epochs of a training whose test images are evaluated after every one, and of the same
     with the last alone, and their trainers at the end."""
-    every, last = (trainer(dataset, evaluate=how, **settings) for how in ("every", "last"))
+    every, last = (trainer(dataset, model(), evaluate=how, **settings) for how in ("every", "last"))
     return list(every), list(last), every, last
 
 
@@ -144,3 +147,49 @@ def test_a_run_is_named_by_it_only_if_it_does_something() -> None:
     assert trial(epochs=5, evaluate="last") == trial(epochs=5)
     assert trial(epochs=6, evaluate="last") != trial(epochs=6)
     assert trial() == trial(evaluate="every") == "c4a9793a70a9", "as before there was the setting"
+
+
+class Merging(nn.Module):
+    """Low-rank weights that are added to the full ones for evaluation, as LoRA's are; a pass that
+    takes a gradient, moves a parameter and keeps a tensor in evaluation mode too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = network()
+        self.full = self.inner.get_submodule("5").weight
+        self.a, self.b = nn.Parameter(torch.randn(2, 256)), nn.Parameter(0.1 * torch.randn(4, 2))
+        self.moves, self.kept, self.merged = nn.Parameter(torch.ones(1)), torch.ones(1), False
+
+    def train(self, mode: bool = True) -> Merging:
+        super().train(mode)
+        if self.merged == mode:
+            with torch.no_grad():
+                self.full.add_(self.b @ self.a, alpha=-1 if mode else 1)
+            self.merged = not mode
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            inner = x.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(inner.square().sum(), inner)
+        if not self.training:
+            self.moves.data += x.mean()
+            self.kept = x.new_ones(1)
+        features: Tensor = self.inner[:5](x - 0.1 * gradient) * self.kept  # type: ignore[index]
+        logits: Tensor = self.inner.get_submodule("5")(features) * self.moves
+        return logits if self.merged else logits + features @ self.a.T @ self.b.T
+
+
+def test_weights_do_not_stay_in_their_form_for_evaluation(tiny: Dataset) -> None:
+    """Evaluated or not, resumed or not, the bits are the same; and they give the same logits."""
+    every, last, whole, part = both(tiny, model=Merging)
+    assert [one.train_loss for one in every] == [one.train_loss for one in last]
+    states = whole.state(), part.state()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    resumed, first = trainer(tiny, Merging()), trainer(tiny, Merging())
+    next(iter(first))
+    resumed.restore(1, {name: tensor.clone() for name, tensor in first.state().items()})
+    assert [one.test_loss for one in resumed] == [one.test_loss for one in every[1:]]
+    logits, again = whole.finish(), trainer(tiny, Merging())
+    again.model.load_state_dict(whole.model.state_dict())
+    assert torch.equal(again.evaluate(again.test_batches), logits)

@@ -17,32 +17,38 @@ from .mac_counter import Tally, count_pass, tallies_of
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode within; afterwards each module is in the mode that it was in, with the buffers that
-    it had: what a network notes of the images that it is evaluated on must not reach its training.
+    """Eval mode within; afterwards each module is in the mode that it was in, with the parameters
+    and buffers that it had: what a network notes of the images that it is evaluated on must not
+    reach its training, nor may weights stay in a form for evaluation, as those of LoRA do.
     """
     modules = [module for module in model.modules() if hasattr(module, "training")]  # not if frozen
     training = {module: module.training for module in modules}
-    buffers = [
-        (module, name, buffer, buffer.clone())
+    tensors = [
+        (module, name, tensor, tensor.detach().clone())
         for module in modules
-        for name, buffer in module.named_buffers(recurse=False)
+        for name, tensor in (
+            *module.named_parameters(recurse=False),
+            *module.named_buffers(recurse=False),
+        )
     ]
     model.eval()
     try:
         yield
     finally:
+        if training.get(model):
+            model.train()
         for module, mode in training.items():
             module.training = mode
-        for module, name, buffer, before in buffers:
-            if getattr(module, name, None) is not buffer and not _is_script(module):
-                setattr(module, name, buffer)
-            if not buffer.is_meta and not torch.equal(buffer, before):
+        for module, name, tensor, before in tensors:
+            if getattr(module, name, None) is not tensor and not _is_script(module):
+                setattr(module, name, tensor)
+            if not tensor.is_meta and not torch.equal(tensor, before):
                 with torch.no_grad():
-                    buffer.copy_(before)
+                    tensor.copy_(before)
 
 
 def _is_script(module: nn.Module) -> bool:
-    """Whether it gives each of its buffers as a new object."""
+    """Whether it gives each of its parameters and buffers as a new object."""
     return isinstance(module, torch.jit.ScriptModule)
 
 

@@ -80,7 +80,7 @@ class Evaluator:
     def _evaluating(self) -> Iterator[None]:
         """What the passes of an evaluation run in."""
         draws = seeded(self.seed, self.device)
-        with evaluating(self.model), draws, torch.inference_mode(), self.autocast():
+        with evaluating(self.model), draws, torch.no_grad(), self.autocast():
             yield
 
     def _parts(self, images: Tensor) -> Sequence[Tensor]:

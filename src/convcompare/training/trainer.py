@@ -101,7 +101,7 @@ class Trainer:
             yield self._next_epoch()
 
     def finish(self) -> Tensor:
-        """Put the network as the epoch that counts left it, in evaluation mode.
+        """Put the network as the epoch that counts left it.
 
         Returns:
             Its test logits, float32 (n, classes).
@@ -112,7 +112,6 @@ class Trainer:
             self.test_logits = self.best["test_logits"]
         if not len(self.test_logits):  # nothing was left to train
             self.test_logits = self.evaluate(self.test_batches)
-        self.model.eval()
         return self.test_logits
 
     def evaluate(self, batches: Batches, averaged: bool = False) -> Tensor:
