@@ -291,6 +291,26 @@ def test_a_gate_sees_the_whole_image_and_keeps_the_path_of_the_features(kind: st
     assert seen.rows == seen.columns == (0, 31)
 
 
+def test_learnt_queries_have_no_place() -> None:
+    class Pooled(nn.Module):
+        """As in Perceiver: learnt tokens read the image by attention."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.head = nn.Conv2d(3, 8, 4, stride=4), nn.Linear(8, 10)
+            self.tokens = nn.Parameter(torch.zeros(1, 5, 8))
+            self.read = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            places = self.stem(x).flatten(2).transpose(1, 2)
+            read, _ = self.read(self.tokens.expand(len(x), -1, -1), places, places)
+            return self.head(read.mean(1))  # type: ignore[no-any-return]
+
+    found = trace(Pooled(), 3, (32, 32))
+    assert reading(found) == (4, 4, 0) and found.whole_from == "read"
+    assert found.layers[-1].is_whole and found.layers[-1].axes == (None, None)
+
+
 def test_local_pooling_is_read_twice() -> None:
     found = field("cnn:depth=6")
     assert found.features is not None and found.after_pooling is not None

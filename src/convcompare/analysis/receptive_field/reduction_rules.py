@@ -102,12 +102,15 @@ def _aligned(tensor: Tensor, ndim: int) -> dict[int, int]:
 
 
 def attention(call: Call) -> Field:
-    """Queries, keys and values: every place of the output has seen every place."""
-    given = [*call.arguments, *call.named.values()]
-    fields = [(f, size_of(a)) for a in given if isinstance(a, Tensor) and (f := call.field_of(a))]
-    query = fields[0][0]
-    sides = [side for side in (0, 1) if any(f.axes[side] for f, _ in fields)]
-    return replace(query.mixed(sides, lost=False), unpooled=None)
+    """Queries, keys and values: every place of the output has seen every place.
+
+    Its places are those of the queries; learnt ones, of no image, have none.
+    """
+    given = [a for a in (*call.arguments, *call.named.values()) if isinstance(a, Tensor)]
+    fields = [field for a in given if (field := call.field_of(a))]
+    sides = [side for side in (0, 1) if any(field.axes[side] for field in fields)]
+    learnt = call.field_of(given[0]) is None
+    return replace(fields[0].mixed(sides, lost=learnt), unpooled=None)
 
 
 def bilinear_product(call: Call) -> Field:
