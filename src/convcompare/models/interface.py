@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import CellType, FunctionType
+from types import CellType, FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -136,20 +136,33 @@ def copied(model: nn.Module) -> nn.Module:
     return replica
 
 
-def _rebound(value: Any, memo: Mapping[int, Any]) -> Any:
-    """A function that refers to the copies of what it captured, which `memo` of deepcopy has by the
-    ids of the originals; anything else as it is."""
-    if not isinstance(value, FunctionType) or not value.__closure__:
+def _rebound(value: Any, memo: dict[int, Any]) -> Any:
+    """A function or method that refers to the copies of what it captured; anything else as it is.
+
+    `memo` of deepcopy, which copies no functions, has the copies by the ids of the originals.
+    """
+    if isinstance(value, MethodType):
+        own = memo.get(id(value.__self__), value.__self__)
+        return value if own is value.__self__ else MethodType(value.__func__, own)
+    if not isinstance(value, FunctionType) or id(value) in memo:
+        return memo.get(id(value), value)
+    memo[id(value)] = value  # it may capture itself
+    cells = value.__closure__ or ()
+    new = tuple(_rebound(cell.cell_contents, memo) for cell in cells)
+    if all(one is cell.cell_contents for one, cell in zip(new, cells, strict=True)):
         return value
-    captured = [memo.get(id(cell.cell_contents)) for cell in value.__closure__]
-    cells = tuple(
-        cell if new is None else CellType(new)
-        for cell, new in zip(value.__closure__, captured, strict=True)
-    )
     function = FunctionType(
-        value.__code__, value.__globals__, value.__name__, value.__defaults__, cells
+        value.__code__,
+        value.__globals__,
+        value.__name__,
+        value.__defaults__,
+        tuple(
+            cell if one is cell.cell_contents else CellType(one)
+            for one, cell in zip(new, cells, strict=True)
+        ),
     )
     function.__kwdefaults__ = value.__kwdefaults__
+    memo[id(value)] = function
     return function
 
 
