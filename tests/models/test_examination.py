@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +307,22 @@ def test_what_is_refused(network: Callable[..., Builder], name: str) -> None:
 def test_a_batch_that_is_squeezed_away_is_no_batch(network: Callable[..., Builder]) -> None:
     assert network("Sound").takes_one_image
     assert not network("Squeezes").takes_one_image
+
+
+def test_a_network_of_a_library_that_needs_numbers_may_take_one_image(tmp_path: Path) -> None:
+    """It is tried with numbers where the pass without arithmetic fails."""
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def Net(in_channels: int, image_size: int, num_classes: int):\n"
+        "    rates = [rate.item() for rate in torch.linspace(0, 0.1, 2)]\n"
+        "    layer = nn.Linear(in_channels * image_size**2, num_classes)\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Dropout(rates[1]), layer)\n"
+    )
+    builder = resolve(f"{tmp_path}/net.py:Net", MINI)
+    library = replace(builder, origin="library")
+    with pytest.raises(ModelError, match="meta"):
+        library.build(0, "meta")
+    assert library.takes_one_image
 
 
 def test_a_marked_run_says_so(

@@ -135,19 +135,24 @@ class Construction:
     @cached_property
     def takes_one_image(self) -> bool:
         """Whether it can be trained on a batch of one image, as BatchNorm of one place cannot."""
-        device = "cpu" if self.origin == "file" else "meta"
-        with suppress(Exception), torch.random.fork_rng([]):
-            output = interface.in_mode(self.build(0, device), True)(self.zeros(device)[:1])
-            return bool(output.ndim == 2)  # not squeezed
+        for device in self._tried_on:
+            with suppress(Exception), torch.random.fork_rng([]):
+                output = interface.in_mode(self.build(0, device), True)(self.zeros(device)[:1])
+                return bool(output.ndim == 2)  # not squeezed
         return False
 
     @cached_property
     def _input_needs(self) -> tuple[bool, bool]:
         """Whether it needs its images contiguous, and in memory of its own; see `InputGuard`."""
-        for device in ("cpu",) if self.origin == "file" else ("meta", "cpu"):
+        for device in self._tried_on:
             with suppress(Exception):
                 return interface.input_needs(self._foreign(0, device), self.zeros(device))
         return False, False
+
+    @property
+    def _tried_on(self) -> tuple[str, ...]:
+        """The devices that a trial pass may succeed on, the one without arithmetic first."""
+        return ("cpu",) if self.origin == "file" else ("meta", "cpu")
 
     def zeros(self, device: str) -> Tensor:
         """Two images on a device."""
