@@ -57,7 +57,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "random evaluation": Kind(
         "draws random numbers in evaluation mode",
-        "`F.dropout(x, training=self.training)`, or `nn.Dropout`",
+        "`F.dropout(x, training=self.training)`, or `nn.Dropout`; make layers in `__init__` alone",
     ),
     "not finite": Kind(
         "returns NaN or infinite values before any training",

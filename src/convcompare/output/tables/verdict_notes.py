@@ -147,5 +147,6 @@ def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
     ]
     for reason, models in reasons.items():
         said = reason or ", ".join(marked)
-        some = "" if len(models) == len(costs) else f" of {len(models)} networks"
+        networks_of = "1 network" if len(models) == 1 else f"{len(models)} networks"
+        some = "" if len(models) == len(costs) else f" of {networks_of}"
         yield f"times{some} not compared: {said}"
