@@ -16,6 +16,7 @@ from convcompare.models.shape import Shape
 NETWORKS = """
 import torch
 from torch import nn
+from dataclasses import dataclass
 
 class Base(nn.Module):
     def __init__(self):
@@ -104,6 +105,15 @@ class ManyClasses(nn.Module):
         super().__init__()
         self.fc = nn.Linear(784, n_classes)
     def forward(self, x): return self.fc(x.flatten(1))
+class Predicts(Base):
+    def forward(self, x): return super().forward(x).argmax(1)
+@dataclass
+class WithoutHash(nn.Module):
+    width: int = 10
+    def __post_init__(self):
+        super().__init__()
+        self.fc = nn.Linear(784, self.width)
+    def forward(self, x): return self.fc(x.flatten(1))
 class WithFeatures(Base):
     def forward(self, x): return super().forward(x), x
 """
@@ -130,6 +140,8 @@ HINTS = {
     "EachPlace": "`.mean((2, 3))` at the end of `forward`",
     "RowsOfPlaces": "one row per image: `.flatten(1)` in place of `.view(-1, …)`",
     "ManyClasses": "`:n_classes=10` behind its name",
+    "Predicts": "one number per class and image: the logits, not their `argmax`",
+    "WithoutHash": "modules need a hash: `@dataclass(eq=False)`",
     "WithFeatures": "return the logits alone",
 }
 NOT_OF_ARGUMENTS = ("Broken", "WithoutSuper")

@@ -36,6 +36,9 @@ _KNOWN: Mapping[str, str] = {
     "modified by an inplace operation": (
         "write `x = x + y` in place of `x += y`, and leave `inplace=True` out"
     ),
+    "unhashable type: '[A-Z]": (
+        "modules need a hash: `@dataclass(eq=False)`, and no `__eq__` of their own"
+    ),
 }
 """What helps, by a regular expression for the message of an error; the first that is found."""
 _ARGUMENTS = re.compile(

@@ -24,6 +24,8 @@ def shape_hint(
         ones = set(shape[2:]) == {1}
         places = tuple(range(2, len(shape)))
         return f"{'`.flatten(1)`' if ones else f'`.mean({places})`'} at the end of `forward`"
+    if shape == expected[:1]:
+        return "one number per class and image: the logits, not their `argmax`"
     if len(shape) == 2 and shape[1] == expected[1]:
         return "one row per image: `.flatten(1)` in place of `.view(-1, …)`"
     values = {name: one.default for name, one in options_of(function).items()} | {**arguments}
