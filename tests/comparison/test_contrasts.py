@@ -322,6 +322,14 @@ def test_times_of_a_stopped_process_are_not_compared(stopped: float | None, refu
     assert not doubtful.of_run(held, "accuracy") & {"stopped"}
 
 
+def test_a_cost_that_varies_leaves_accuracies_and_times_comparable() -> None:
+    run = dataclasses.replace(trained("a", 0, 0.9), found=("varying cost",))
+    found = [mark.name for mark in marks(run, 100, 0.1)]
+    doubtful = doubts([(run, name) for name in found])
+    assert "varying cost" in found
+    assert not (doubtful.of_run(run, "accuracy") | doubtful.of_run(run, "time")) & {*found}
+
+
 def test_records_from_before_stops_were_counted_keep_their_bytes() -> None:
     epoch = trained("a", 0, 0.9).history[0]
     assert "stopped_seconds" not in to_record(epoch)

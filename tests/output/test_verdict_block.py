@@ -62,7 +62,7 @@ def test_doubted_verdicts_are_marked_with_the_reason(twelve: Assessment) -> None
     assert len(marked) == 2
     assert all("○" in line and "●" not in line for line in marked)
     (reason,) = [line for line in lines if "in doubt" in line]
-    assert "depends on the batch" in reason and LABELS[1] in reason and LABELS[2] in reason
+    assert "depends on other images" in reason and LABELS[1] in reason and LABELS[2] in reason
     assert not [line for line in printed(twelve, 160) if "?" in line]
 
 

@@ -18,11 +18,13 @@ WORDS: Mapping[str, str] = {
     "shared": "shared the machine",
     "stopped": "was stopped",
     "constant": "constant output",
-    "batch": "depends on the batch",
+    "batch": "depends on other images",
 }
 """Marks in few words; the others are called by their names."""
 ONLY_TIME = frozenset(["shared", "stopped"])
 """Marks that make a time not comparable, and no accuracy."""
+ONLY_COST = frozenset(["varying cost"])
+"""Marks that make MACs not comparable, and neither an accuracy nor a time."""
 OF_TIME = ONLY_TIME | {"chance"}
 """Marks that make a time not comparable."""
 MOST_NAMED = 3
@@ -38,7 +40,7 @@ class Doubts:
     def of_run(self, run: Run, about: About) -> frozenset[str]:
         """The marks that make a figure of a run not comparable."""
         found = self.marks.get(run.id, frozenset())
-        return found & OF_TIME if about == "time" else found - ONLY_TIME
+        return found & OF_TIME if about == "time" else found - ONLY_TIME - ONLY_COST
 
     def of(self, group: ModelRuns, *about: About) -> frozenset[str]:
         """The same of a network: those of its runs, and how some ended if not all finished."""
