@@ -75,9 +75,7 @@ def test_the_plan_of_a_shard_counts_its_trials(run: Run) -> None:
     assert sum(row["seeds"] for row in plan) == 2
 
 
-@pytest.mark.parametrize(
-    "text", ["0/2", "3/2", "1/0", "-1/2", "1", "a/b", "1/2/3", "1/1000000", ""]
-)
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1/0", "-1/2", "1", "a/b", "1/2/3", "1/1000000"])
 def test_a_shard_out_of_range_is_refused(run: Run, text: str) -> None:
     result = run("compare", *TRIALS, f"--shard={text}")
     assert result.code == 2
