@@ -199,7 +199,7 @@ def _watched() -> Iterator[None]:
     """Say on stderr what an import does beside defining things: trainings, and what takes long."""
     main, done = threading.get_ident(), threading.Event()
     backward = torch.autograd.backward
-    said: list[_Line] = []
+    said: list[_FileLine] = []
 
     def telling(*arguments: Any, **named: Any) -> None:
         line = _line_of(inspect.currentframe())
@@ -225,7 +225,7 @@ def _watched() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Line:
+class _FileLine:
     """A line at the top level of a file of the user's."""
 
     file: str
@@ -241,12 +241,12 @@ class _Line:
         return words[:1] in (["import"], ["from"])
 
 
-def _line_of(frame: FrameType | None) -> _Line | None:
+def _line_of(frame: FrameType | None) -> _FileLine | None:
     """The line at the top level of a local file that runs; the innermost where files import."""
     while frame is not None:
         file = frame.f_code.co_filename
         if frame.f_code.co_name == "<module>" and is_local(file):
-            return _Line(file, frame.f_lineno)
+            return _FileLine(file, frame.f_lineno)
         frame = frame.f_back
     return None
 
