@@ -64,7 +64,7 @@ def layers() -> dict[str, Any]:
 
 
 def recording() -> list[dict[str, Any]]:
-    """What recording gradients and features costs beside training, of one run a network."""
+    """What the analyses of a run cost beside one epoch of training, of one run a network."""
     rows = []
     for dataset, models in (("mnist", "fcn simple residual"), ("cifar10", "residual")):
         record = compare(f"--dataset {dataset} {models} --epochs 1")["json"]

@@ -75,7 +75,11 @@ def _start_up(r: Mapping[str, Any]) -> Row:
 
 def _recording(rows: list[Mapping[str, Any]]) -> Row:
     shares = ", ".join(f"{row['network']} **{100 * row['share']:.1f} %**" for row in rows)
-    return "two moments of the gradients and the features, of the training time", shares, "1", "5 %"
+    what = (
+        "analyses, once per run, of one epoch of training: gradients at two moments, features, "
+        "similarity, field, latencies, accuracy on training images"
+    )
+    return what, shares, "1", "5 %"
 
 
 def _fields(r: Mapping[str, Any]) -> Row:

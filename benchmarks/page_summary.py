@@ -30,7 +30,8 @@ def table(results: Mapping[str, Mapping[str, Mapping[str, Any]]], kinds: Sequenc
         f"|---|{'---|' * len(there)}---|",
         *lines,
         "",
-        "*neither*: AVX2 alone, where the tool computes in fp32. All on two cores of an AMD EPYC.",
+        "*neither*: no fast bf16, so the tool computes in fp32. All on two cores; each section",
+        "names its processor.",
         "",
     ]
     return "\n".join(lines)
@@ -150,7 +151,7 @@ LINES: tuple[tuple[str, str, str, Say], ...] = (
     ),
     (
         "recording",
-        f"[recording]({SINGLE}) gradients and features",
+        f"[analyses]({SINGLE}) of a run, of one epoch of training",
         "5 %",
         lambda rows: f"at most {100 * max(row['share'] for row in rows):.1f} %",
     ),
