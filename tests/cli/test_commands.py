@@ -280,3 +280,11 @@ def test_environment_variables_set_the_store(
     done = run("train", "fcn:hidden=8", *MINI, "--format", "json")
     run_id = done.json()["models"][0]["runs"][0]["id"]
     assert (tmp_path / "mine" / run_id / "run.json").is_file()
+
+
+def test_a_folder_that_was_removed_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    script = f"cd gone && rmdir ../gone && exec {sys.executable} -P -m convcompare runs"
+    ended = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: the current folder no longer exists\n")

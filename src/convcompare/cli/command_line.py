@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -98,6 +99,7 @@ def _run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
     try:
         refuse_empty(arguments)
+        _require_folder()
         code: Any = command.main(arguments, prog_name="convcompare", standalone_mode=False)
         sys.stdout.flush()
     except Terminated:
@@ -126,6 +128,14 @@ def _run(arguments: list[str]) -> int:
             return told.exit_code
         return int(getattr(error, "exit_code", 70))
     return code if isinstance(code, int) else 0
+
+
+def _require_folder() -> None:
+    """UsageError if the current folder was removed: torch does not load in it."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the current folder no longer exists", "change to another one") from None
 
 
 def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
