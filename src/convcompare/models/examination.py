@@ -90,7 +90,9 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
         if _close(*(_evaluated(moved, images, training=True) for images in batches)):
             yield Found("constant")  # not by BatchNorm before it has seen an image
     else:
-        if not _close(first, _evaluated(_used(moved, batches[1]), images)):
+        used = in_mode(copied(moved), False)
+        _outputs(used, batches[1])
+        if not _close(first, _outputs(used, images)):
             yield Found("batch")
             return
         with suppress(Exception):  # it takes batches of some sizes alone
@@ -130,17 +132,14 @@ def _moved(model: nn.Module, times: float = 1) -> nn.Module:
 
 def _evaluated(model: nn.Module, images: Tensor, seed: int = 0, training: bool = False) -> Tensor:
     """The outputs of a copy, in evaluation mode unless `training`."""
+    return _outputs(in_mode(copied(model), training), images, seed)
+
+
+def _outputs(model: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
+    """The outputs of the network itself, which may keep what it has seen."""
     with torch.no_grad(), seeded(seed):
-        output: Tensor = in_mode(copied(model), training)(images.clone())
+        output: Tensor = model(images.clone())
     return output.double()
-
-
-def _used(model: nn.Module, images: Tensor) -> nn.Module:
-    """A copy that has evaluated `images`."""
-    other = in_mode(copied(model), False)
-    with torch.no_grad(), seeded(0):
-        other(images.clone())
-    return other
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

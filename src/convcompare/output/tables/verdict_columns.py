@@ -21,7 +21,6 @@ from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.verdict import Verdict
 from convcompare.comparison.verdict_json import decided
 from convcompare.core import formatting
-from convcompare.store.run_store import RunStore
 
 from .comparison_table import comparison_table
 from .table import Column, Table
@@ -122,12 +121,8 @@ def _columns(
     if quantity.name in SHOWN:
         return [(told, verdicts)]
     value = Column(quantity.name, header, show=_show(measure), best=quantity.best, priority=3)
-    groups = assessment.comparison.groups
-    if measure.test == "spread":
-        score = Score.parse(assessment.comparison.conditions.score)
-        return [(value, {g.label: _spread(g, score) for g in groups}), (told, verdicts)]
-    return [(value, {g.label: _value(measure, g, assessment.store) for g in groups}),
-            (told, verdicts)]  # fmt: skip
+    values = {g.label: _value(measure, g, assessment) for g in assessment.comparison.groups}
+    return [(value, values), (told, verdicts)]
 
 
 def short(verdict: Verdict) -> str:
@@ -143,9 +138,11 @@ def short(verdict: Verdict) -> str:
     return f"{word}: {figure_words.times(estimate)}"
 
 
-def _value(measure: Measure, group: ModelRuns, store: RunStore) -> Estimate | float | None:
+def _value(measure: Measure, group: ModelRuns, assessment: Assessment) -> Estimate | float | None:
+    if measure.test == "spread":
+        return _spread(group, Score.parse(assessment.comparison.conditions.score))
     runs = group.runs if measure.test == "counted" else group.finished
-    found = [measure.of_run(run, store) for run in runs]
+    found = [measure.of_run(run, assessment.store) for run in runs]
     values = [value for value in found if value is not None]
     if not values or len(values) < len(found):
         return None
