@@ -30,13 +30,17 @@ def section(
 """
 
 
+def _ranged(value: float, unit: str, low: float, high: float) -> str:
+    return f"**{value:.2f} {unit}** ({low:.2f} to {high:.2f})"
+
+
 def _jobs(r: Mapping[str, Any]) -> Row:
-    low, high = r["ratios"][0], r["ratios"][-1]
+    figure = _ranged(r["ratio"], "times", r["ratios"][0], r["ratios"][-1])
     what = (
         f"`{r['command']}` to its table: {r['alone_s']:.0f} s with `--jobs 1` over "
         f"{r['together_s']:.0f} s by default ({r['jobs']} in parallel)"
     )
-    return what, f"**{r['ratio']:.2f}** times ({low:.2f} to {high:.2f})", f"{r['n']} pairs", "1.4"
+    return what, figure, f"{r['n']} pairs", "1.4 times"
 
 
 def _first_step(r: Mapping[str, Any]) -> Row:
@@ -44,8 +48,7 @@ def _first_step(r: Mapping[str, Any]) -> Row:
         "`convcompare compare fcn --dataset mnist` in an empty store, from its start to the first "
         f"step, beyond the {r['torch_s']:.2f} s of `import torch`"
     )
-    figure = f"**{r['beyond_s']:.2f} s** ({r['low']:.2f} to {r['high']:.2f})"
-    return what, figure, f"{r['n']} pairs", "2.5 s"
+    return what, _ranged(r["beyond_s"], "s", r["low"], r["high"]), f"{r['n']} pairs", "2.5 s"
 
 
 def _models(r: Mapping[str, Any]) -> Row:
@@ -53,7 +56,7 @@ def _models(r: Mapping[str, Any]) -> Row:
         f"`convcompare models --dataset cifar10` after `import torch`: {r['networks']} networks "
         "built and counted"
     )
-    return what, f"**{r['seconds']:.2f} s**", f"{r['runs']}", "1.5 s"
+    return what, f"**{r['seconds']:.2f} s**", str(r["runs"]), "1.5 s"
 
 
 def _stored_runs(r: Mapping[str, Any]) -> Row:
@@ -61,7 +64,7 @@ def _stored_runs(r: Mapping[str, Any]) -> Row:
         f"`convcompare runs latest` of {r['runs']:,} runs, 100 seeds of each of ten networks "
         f"(`convcompare runs`: {r['list_s']:.2f} s)"
     )
-    return what, f"**{r['latest_s']:.2f} s**", f"{r['n']}", "0.5 s"
+    return what, f"**{r['latest_s']:.2f} s**", str(r["n"]), "0.5 s"
 
 
 def _start_up(r: Mapping[str, Any]) -> Row:
@@ -69,7 +72,7 @@ def _start_up(r: Mapping[str, Any]) -> Row:
         f"`convcompare --help`, {1000 * r['help_s']:.0f} ms, over `import typer`, "
         f"{1000 * r['typer_s']:.0f} ms"
     )
-    figure = f"**{r['ratio']:.2f}** times ({r['ratio_low']:.2f} to {r['ratio_high']:.2f})"
+    figure = _ranged(r["ratio"], "times", r["ratio_low"], r["ratio_high"])
     return what, figure, f"{r['rounds']} pairs", "2 times"
 
 
@@ -87,7 +90,7 @@ def _fields(r: Mapping[str, Any]) -> Row:
         f"receptive fields of all {r['layers']} layers of ResNet-152 at 224 pixels, built and "
         "traced, after the imports"
     )
-    return what, f"**{r['seconds']:.2f} s**", f"{r['runs']}", "1 s"
+    return what, f"**{r['seconds']:.2f} s**", str(r["runs"]), "1 s"
 
 
 ROWS: Mapping[str, Callable[[Any], Row]] = {
