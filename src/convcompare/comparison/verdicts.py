@@ -198,7 +198,7 @@ def _setting(one: Differing) -> str:
         return "other images under the same name of the data set"
     model, baseline = " and ".join(one.model), " and ".join(one.baseline)
     if one.name == "epochs":
-        return f"trained {model} epochs against {baseline}"
+        return f"trained {model} epoch{'' if model == '1' else 's'} against {baseline}"
     return f"{one.name.replace('_', ' ')} {model} against {baseline}"
 
 

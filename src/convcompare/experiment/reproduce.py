@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from convcompare.core.errors import UsageError
+from convcompare.core.formatting import several
 from convcompare.data.dataset import Sources
 from convcompare.store.cost import Environment
 from convcompare.store.omission import CLASSES, LOGITS
@@ -160,7 +161,8 @@ def _end(run: Run) -> str:
 def _metrics(run: Run, again: Run) -> Agreement:
     """Every figure of every epoch, and the accuracy with test-time augmentation."""
     if len(run.history) != len(again.history):
-        return Agreement("metrics", False, f"{len(run.history)} epochs / {len(again.history)}")
+        epochs = several(len(run.history), "epoch")
+        return Agreement("metrics", False, f"{epochs} / {len(again.history)}")
     pairs = list(zip(run.history, again.history, strict=True))
     off = [(epoch, name) for epoch, other in pairs for name in _different(epoch, other)]
     if run.tta_accuracy != again.tta_accuracy:

@@ -191,7 +191,8 @@ def _too_few(verdict: Verdict, of: Against) -> str:
     needed = f"{dispersion.FEWEST} seeds are needed" if quantity == STABILITY else ""
     inside = "; ".join(part for part in (found, needed) if part)
     behind = f" ({inside})" if inside else ""
-    return f"{quantity.noun}{of('against')} inconclusive at {verdict.n} seeds{behind}"
+    seeds = formatting.several(verdict.n, "seed")
+    return f"{quantity.noun}{of('against')} inconclusive at {seeds}{behind}"
 
 
 def _unreached(verdict: Verdict, of: Against) -> str:

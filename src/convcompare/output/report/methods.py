@@ -91,7 +91,7 @@ def _training(runs: Sequence[Run]) -> str:
     epochs = _values(str(one) for one in sorted({config.epochs for config in configs}))
     return (
         f"Training used {optimizers} with a learning rate of {rates} ({schedules} schedule), "
-        f"batches of {sizes} images and {epochs} epochs."
+        f"batches of {sizes} images and {epochs} epoch{'' if epochs == '1' else 's'}."
     )
 
 
