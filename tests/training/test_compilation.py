@@ -25,6 +25,7 @@ from convcompare.experiment.trial_runner import TrialRunner
 from convcompare.models.build import resolve
 from convcompare.models.findings import Found
 from convcompare.models.shape import Shape
+from convcompare.store import compile_choices
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
 from convcompare.training import compilation
@@ -173,6 +174,48 @@ def test_what_pays_is_measured_and_leaves_nothing_behind(
     assert all(parameter.grad is None for parameter in trainer.model.parameters())
     assert not trainer.optimizer.state
     assert len(list(itertools.chain(*in_turn(trainer, steps=1)))) == 2
+
+
+@compiler
+def test_all_seeds_of_a_network_share_one_choice(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first seed's measured gain counts, whatever others would find; `--fresh` asks again."""
+    monkeypatch.setattr(compilation, "SHARE", 1e9)
+    data = ("-d", "shapes:train=128,test=32", "-e", "1", "--store", "runs", "--threads", "1")
+    monkeypatch.setattr(compilation, "GAIN", 0.0)
+    assert run("train", SPEC, *data).err.count(": used") == 1
+    monkeypatch.setattr(compilation, "GAIN", 1e9)
+    second = run("train", SPEC, *data, "--seed", "1")
+    assert "steps are compiled, as those of other seeds" in second.err
+    store = RunStore(Path("runs"))
+    assert all(store.run(one).environment.compiled for one in store.ids())
+    assert "times differ" not in run("compare", SPEC, *data, "--seeds", "2").out
+
+    fresh = run("train", SPEC, *data, "--seed", "1", "--fresh")
+    assert ": not used" in fresh.err
+    assert f"{SPEC} were compiled in 1 of 2 runs" in run("compare", SPEC, *data, "--seeds", "2").out
+    (choice,) = Path("runs", "compile-choices").iterdir()
+    choice.write_text(choice.read_text().replace("false", "true"))
+    damaged = run("runs", "check", "--store", "runs")
+    assert damaged.code == 4 and "`runs/compile-choices/" in damaged.err
+    run("runs", "check", "--repair", "--store", "runs")
+    assert not choice.exists() and run("runs", "check", "--store", "runs").code == 0
+
+
+def test_of_two_seeds_at_once_the_first_choice_counts(tmp_path: Path) -> None:
+    """Each has measured by itself; who is second does as the first."""
+    data = make_tiny(train=128, test=32)
+    store = RunStore(tmp_path)
+    place = TrialRunner(store, Runtime("cpu", 1), data).environment
+    first = trial_of(data)
+    second = replace(first, seed=1)
+    assert compile_choices.known(store, first, place) is None
+    assert compile_choices.agree(store, first, place, True)
+    assert compile_choices.agree(store, second, place, False), "the first counts"
+    assert compile_choices.known(store, second, replace(place, threads=2)) is None
+    longer = replace(first, config=replace(first.config, epochs=9))
+    assert compile_choices.known(store, longer, place) is None
 
 
 def test_a_compiler_that_fails_is_told_where_it_was_asked_for(

@@ -20,8 +20,10 @@ from convcompare.analysis.latency import BATCHES, inference
 from convcompare.analysis.similarity import IMAGES, similarity
 from convcompare.core.errors import StoreError, quote
 from convcompare.core.failures import reason
+from convcompare.core.formatting import several
 from convcompare.models import inspection
 from convcompare.models.build import Builder
+from convcompare.store import compile_choices
 from convcompare.store.checkpoints import Checkpoint
 from convcompare.store.cost import Cost, Environment, Latency
 from convcompare.store.feature_record import FEATURES
@@ -31,7 +33,7 @@ from convcompare.store.receptive_field_record import FIELDS
 from convcompare.store.run import Epoch, Run, Status, TrainEvaluation, Trial
 from convcompare.store.run_store import Predictions, RunStore
 from convcompare.store.similarity_record import SIMILARITY
-from convcompare.training.compilation import PLAIN, CompileRequest, choose
+from convcompare.training.compilation import PLAIN, Choice, CompileRequest, choose
 from convcompare.training.recording import GradientRecorder, fixed_images, record_fields
 from convcompare.training.state import from_bytes, to_bytes, weights_of
 from convcompare.training.step_timing import peak_memory, step_seconds
@@ -84,10 +86,9 @@ class Attempt:
             return
         hidden = self.builder.hidden_state
         if hidden:
-            self.damage = (
-                f"{quote(self.trial.label or self.trial.model)} {hidden.text}: "
-                f"its {len(checkpoint.history)} epochs are trained again"
-            )
+            done = several(len(checkpoint.history), "epoch")
+            name = quote(self.trial.label or self.trial.model)
+            self.damage = f"{name} {hidden.text}, without its {done}"
             return
         with self._clock("setup_seconds"):
             self._restore(checkpoint)
@@ -110,7 +111,7 @@ class Attempt:
         with self._clock("setup_seconds"):
             seconds = step_seconds(self.trainer)
             self.spent = replace(self.spent, peak_memory=peak_memory(self.trainer))
-            choice = choose(self.trainer, self.steps, seconds)
+            choice = self._choose(seconds)
         if choice.compiled != self.environment.compiled:
             self.environment = replace(self.environment, compiled=choice.compiled)
             self.store.begin(self.trial, self.environment)
@@ -126,6 +127,19 @@ class Attempt:
                 state = to_bytes(self.trainer.state())
                 self.store.save_epoch(self.trial, self.history, state)
             yield EpochFinished(self.trial, epoch)
+
+    def _choose(self, seconds: float) -> Choice:
+        """Whether steps of so many seconds are compiled: as for other seeds, if any has tried."""
+        if self.steps.when != "auto":
+            return choose(self.trainer, self.steps, seconds)
+        place = self.environment
+        others = compile_choices.known(self.store, self.trial, place)
+        choice = choose(self.trainer, replace(self.steps, others=others), seconds)
+        if others is None and choice.why:
+            first = compile_choices.agree(self.store, self.trial, place, choice.compiled)
+            if first != choice.compiled:
+                choice = choose(self.trainer, replace(self.steps, others=first), seconds)
+        return choice
 
     def diverge(self, message: str) -> Run:
         """The record that it diverged, committed, with the weights after its last sound epoch."""

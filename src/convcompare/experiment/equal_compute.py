@@ -176,5 +176,4 @@ def _key(trial: Trial, place: Environment) -> str:
     """Names what the time of a step depends on: the training but its length, and the machine."""
     config = replace(trial.config, epochs=1, steps=None, lr=1.0, evaluate="every")
     what = replace(trial, seed=0, config=config, label="").id
-    where = (place.processor, place.device, place.threads, place.devices, place.torch)
-    return hashlib.sha256(json.dumps([what, *where]).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([what, *place.speed]).encode()).hexdigest()[:12]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from convcompare.core import formatting
 from convcompare.core.corruptions import on_damaged_images
 from convcompare.core.errors import quote
+from convcompare.store import compile_choices
 
 from .command_words import command_words
 from .solo_timing import epoch_seconds, time_alone
@@ -80,6 +81,7 @@ def forget(plan: ExperimentPlan) -> None:
     """Start all trials of a plan over."""
     for trial in plan.trials:
         plan.store.forget(trial.id)
+        compile_choices.forget(plan.store, trial)
 
 
 def run_plan(

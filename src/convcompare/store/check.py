@@ -16,7 +16,16 @@ from pathlib import Path
 from convcompare.core.errors import Damaged, StoreError
 
 from . import atomic_files, checkpoints
-from .layout import ADDED, ADDITIONS, ANALYSES, ANNOTATION, COMPARISONS, QUARANTINE, STEP_TIMES
+from .layout import (
+    ADDED,
+    ADDITIONS,
+    ANALYSES,
+    ANNOTATION,
+    COMPARISONS,
+    COMPILE_CHOICES,
+    QUARANTINE,
+    STEP_TIMES,
+)
 from .lease import is_lease
 from .reader import RunReader
 from .run_store import RunStore
@@ -59,6 +68,9 @@ def examine(store: RunReader) -> Examination:
     for key in store.step_times():
         path = store.root / STEP_TIMES / f"{key}.json"
         found += _look(partial(store.step_time, key), (path,))
+    for name in store.files.names(store.root / COMPILE_CHOICES):
+        path = store.root / COMPILE_CHOICES / name
+        found += _look(partial(store.files.read_record, path), (path,))
     known = {finding.error.message for finding in found}
     found += [Damage(one, ()) for one in store.files.damages() if one.message not in known]
     return Examination(len(runs), len(comparisons), tuple(found))

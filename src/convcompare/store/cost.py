@@ -74,6 +74,11 @@ class Environment:
         """The threads that the place has for a training: times compare where they are equal."""
         return self.threads_offered or self.threads
 
+    @property
+    def speed(self) -> tuple[str | int, ...]:
+        """What the time of the same step depends on."""
+        return self.processor, self.device, self.threads, self.devices, self.torch
+
 
 @dataclass(frozen=True)
 class Timing:

@@ -12,7 +12,7 @@ from .checkpoints import CHECKPOINT
 from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS
 
 COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
-STEP_TIMES = "step-times"
+STEP_TIMES, COMPILE_CHOICES = "step-times", "compile-choices"
 ANALYSES = "analyses"
 ANNOTATION = "annotation.json"
 ADDITIONS, ADDED = "additions", "additions.json"

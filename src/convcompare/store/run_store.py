@@ -12,6 +12,7 @@
                  left-out.json      what a pack left out; test_classes.npz stands for the logits
     <store>/comparisons/<name>.json what was compared, by which command
     <store>/step-times/<key>.json   the time of a step, in which a budget of time is counted
+    <store>/compile-choices/<key>.json  whether the steps of a network are compiled
     <store>/removed/<id>.json       what a run was that had ended and was removed
 
 Every JSON record carries a CRC of its own; the digests of the binary files are in the record that

@@ -40,10 +40,15 @@ GAIN = 1.05
 
 @dataclass(frozen=True)
 class CompileRequest:
-    """When steps are compiled; ``began`` where a half-done run says whether its steps were."""
+    """When steps are compiled.
+
+    ``began`` says whether those of a half-done run were, ``others`` whether those of other seeds
+    are; None if that is not known.
+    """
 
     when: Compile
     began: bool | None = None
+    others: bool | None = None
 
 
 PLAIN = CompileRequest("off")
@@ -63,13 +68,19 @@ def choose(trainer: Trainer, asked: CompileRequest, seconds: float) -> Choice:
     `seconds` are those of a plain step. RuntimeError where compiling was asked for and fails.
     """
     began = asked.began if trainer.epoch else None
-    if began is not None or asked.when != "auto" or not _long_enough(trainer, seconds):
+    if began is not None or asked.when != "auto":
         wanted = began if began is not None else asked.when == "on"
         if wanted:
             trainer.compiled = _compiled(trainer)
         return Choice(wanted, _as_before(began) if wanted else "")
+    wanted = _long_enough(trainer, seconds) if asked.others is None else asked.others
+    if not wanted:
+        trainer.compiled = None
+        return Choice(False)
     try:
         trainer.compiled = _compiled(trainer)
+        if asked.others:
+            return Choice(True, "steps are compiled, as those of other seeds")
         plain, compiled = in_turn(trainer)
     except Exception as error:
         trainer.compiled = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from convcompare.comparison import beginnings
@@ -135,6 +135,7 @@ def notes(comparison: Comparison) -> list[str]:
     found += map(Caution, conditions.notes)
     found += map(Caution, beginnings.lines(beginnings.beginnings(comparison.groups)))
     found += map(Caution, in_doubt(comparison.groups))
+    found += map(Caution, _partly_compiled(comparison.groups))
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
         found.append(Caution(f"{which} from earlier calls (`--fresh` trains them again)"))
@@ -168,6 +169,18 @@ def _is_mixed(comparison: Comparison) -> bool:
     return len({(run.jobs > 1, run.timing is not None) for run in runs}) > 1 or any(
         run.jobs > 1 and run.timing is None for run in runs
     )
+
+
+def _partly_compiled(groups: Iterable[ModelRuns]) -> Iterator[str]:
+    """Networks whose times are partly those of compiled steps, partly those of plain ones."""
+    for group in groups:
+        runs = [run for run in group.finished if run.jobs == 1]
+        compiled = sum(run.environment.compiled for run in runs)
+        if 0 < compiled < len(runs):
+            yield (
+                f"the steps of {group.label} were compiled in {compiled} of {len(runs)} runs, "
+                "so that their times differ"
+            )
 
 
 def _measured(timed: Sequence[Run]) -> str:
