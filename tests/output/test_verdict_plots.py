@@ -17,6 +17,7 @@ from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.quantity import ACCURACY
+from convcompare.comparison.stats.paired import Spread
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
@@ -191,11 +192,25 @@ def test_power_has_nothing_to_show_where_all_is_decided_or_one_seed_ran() -> Non
 
 def test_the_fewest_seeds_that_show_a_size() -> None:
     (verdict,) = [v for v in _verdicts(made(2, 4, "accuracy", step=0.0005)) if not v.settled]
-    outlook = Outlook(verdict, 0.004)
-    seeds = outlook.seeds_for(1.0, 0.004)
+    outlook = Outlook(dataclasses.replace(verdict, spreads=(Spread(0.004, 3),)))
+    seeds = outlook.seeds_for(1.0)
     assert seeds is not None
-    assert outlook.detectable(seeds, 0.004) <= 1.0 < outlook.detectable(seeds - 1, 0.004)
-    assert outlook.seeds_for(1e-6, 0.004) is None
+    assert outlook.detectable(seeds) <= 1.0 < outlook.detectable(seeds - 1)
+    assert outlook.seeds_for(1e-6) is None
+
+
+@pytest.mark.parametrize("figure", ["accuracy", "test-loss"])
+def test_power_shows_the_sizes_that_the_verdicts_name(figure: str) -> None:
+    """Of accuracies three networks share their spread, which has more degrees of freedom."""
+    found = made(3, 3, figure, step=0.0005)
+    undecided = [v for v in _verdicts(found) if v.detectable]
+    assert undecided
+    (drawing,) = drawn(found, "power")
+    rows = [dict(zip(drawing.columns, row, strict=True)) for row in drawing.rows]
+    for verdict in undecided:
+        shown = {r["seeds"]: r["detectable"] for r in rows if r["model"] == verdict.model}
+        for seeds, size in ((3, verdict.detectable), (6, verdict.detectable_doubled)):
+            assert size and shown[seeds] == pytest.approx(verdict.quantity.factor * size)
 
 
 def _verdicts(found: Comparison) -> tuple:

@@ -18,7 +18,7 @@ from .pairs import Pair, pairs
 from .quantity import ACCURACY
 from .stats import estimates, power
 from .stats.estimates import Levels, bonferroni
-from .stats.paired import PairedTest, Spread
+from .stats.paired import PairedTest
 from .stats.sequential import Look, hopeless
 from .verdict import Relation, Verdict
 
@@ -145,26 +145,14 @@ def _decided(tested: Verdict, pair: Pair, test: PairedTest, level: float) -> Ver
     if pair.seeds < 2:
         return replace(tested, relation="too few")
     smallest, doubled = (
-        _detectable(test.spreads, pair.seeds, seeds, tested.level)
+        power.detectable_by(test.spreads, pair.seeds, seeds, tested.level)
         for seeds in (pair.seeds, 2 * pair.seeds)
     )
     largest = [spread.upper() for spread in test.spreads]
-    surely = _detectable(largest, pair.seeds, pair.seeds, tested.level)
+    surely = power.detectable_by(largest, pair.seeds, pair.seeds, tested.level)
     few = pair.seeds < 3 or surely > NOTABLE or (surely == 0 and value != 0)
     relation: Relation = "too few" if few else "unclear"
     return replace(tested, relation=relation, detectable=smallest, detectable_doubled=doubled)
-
-
-def _detectable(spreads: Sequence[Spread], n: int, seeds: int, level: float) -> float:
-    """The smallest true difference that `seeds` find with 80 % power, by the spreads of n seeds.
-
-    0 if there are none.
-    """
-    sizes = (
-        power.detectable(one.deviation, seeds, level, freedom=one.freedom + seeds - n)
-        for one in spreads
-    )
-    return max(sizes, default=0.0)
 
 
 def _refused(pair: Pair) -> Verdict:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from .estimates import ALPHA
+from .paired import Spread
 
 POWER = 0.8
 """The probability of finding a difference that is called detectable (Cohen 1988, §2.4)."""
@@ -29,6 +31,18 @@ def detectable(
     doi:10.1093/biomet/31.3-4.362); power grows with d, so the answer is found by halving.
     """
     return spread * _detectable_effect(n, alpha, power, n - 1 if freedom is None else freedom)
+
+
+def detectable_by(spreads: Sequence[Spread], n: int, seeds: int, level: float = ALPHA) -> float:
+    """The smallest true difference that the test of `seeds` seeds finds with 80 % power.
+
+    ``spreads`` are those of the test of `n` seeds, all of which have to reject; each further seed
+    adds a degree of freedom to each of them. 0 if there are none.
+    """
+    sizes = (
+        detectable(one.deviation, seeds, level, freedom=one.freedom + seeds - n) for one in spreads
+    )
+    return max(sizes, default=0.0)
 
 
 @functools.cache

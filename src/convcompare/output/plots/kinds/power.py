@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from convcompare.comparison.contrasts import NOTABLE
 from convcompare.comparison.quantity import ACCURACY, Quantity
-from convcompare.comparison.stats import power as sizes
 from convcompare.comparison.stats.estimates import ALPHA
+from convcompare.comparison.stats.power import detectable_by
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 
@@ -21,6 +21,7 @@ from ..style import short
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from convcompare.comparison.stats.paired import Spread
     from convcompare.comparison.verdict import Verdict
 
     from ..source import Source
@@ -39,37 +40,41 @@ TICKS = (2, 5, 10, 20, 50)
 class Outlook:
     """The size of a difference that seeds show, for a contrast that is undecided.
 
-    ``spread`` is the standard deviation of its paired differences, or of the logarithms of its
-    ratios, over its seeds; the ends of `interval` are those of its 95 % interval.
+    It rests on the spreads that its test compared the mean with: of paired differences, or of the
+    logarithms of ratios.
     """
 
     verdict: Verdict
-    spread: float
 
     @property
     def quantity(self) -> Quantity:
         """The figure that it is about."""
         return self.verdict.quantity
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """By the chi-square distribution of the variance (Cochran 1934, S0305004100016595)."""
-        from scipy.special import chdtri
-
-        n = self.verdict.n
-        low, high = (math.sqrt((n - 1) / float(chdtri(n - 1, p))) for p in (0.025, 0.975))
-        return self.spread * low, self.spread * high
-
-    def detectable(self, seeds: int, spread: float) -> float:
+    def detectable(self, seeds: int) -> float:
         """What is found with 80 % power: in the unit of the figure, or a factor minus 1."""
-        size = sizes.detectable(spread, seeds, self.verdict.level or ALPHA)
+        return self._size(seeds, self.verdict.spreads)
+
+    def interval(self, seeds: int) -> tuple[float, float]:
+        """The same with the ends of the 95 % interval of each spread.
+
+        By the chi-square distribution of the variance (Cochran 1934, S0305004100016595).
+        """
+        low, high = (
+            self._size(seeds, [spread.upper(alpha) for spread in self.verdict.spreads])
+            for alpha in (1 - ALPHA / 2, ALPHA / 2)
+        )
+        return low, high
+
+    def _size(self, seeds: int, spreads: Sequence[Spread]) -> float:
+        size = detectable_by(spreads, self.verdict.n, seeds, self.verdict.level or ALPHA)
         if self.quantity.scale == "ratio":
             return math.expm1(min(size, 50.0))
         return self.quantity.factor * size
 
-    def seeds_for(self, size: float, spread: float) -> int | None:
+    def seeds_for(self, size: float) -> int | None:
         """The fewest seeds that show a difference of `size`; None for more than anybody trains."""
-        enough = (n for n in range(2, MOST + 1) if self.detectable(n, spread) <= size)
+        enough = (n for n in range(2, MOST + 1) if self.detectable(n) <= size)
         return next(enough, None)
 
 
@@ -86,13 +91,7 @@ def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
     if not undecided:
         what = "every contrast is decided" if verdicts else "there is nothing to compare"
         raise UsageError(f"{what}: no seed is missing", "`convcompare plot verdicts` shows them")
-    found = []
-    for verdict in undecided:
-        if verdict.n > 1 and verdict.detectable:
-            ratio = verdict.quantity.scale == "ratio"
-            size = math.log(verdict.detectable) if ratio else verdict.detectable
-            unit = sizes.detectable(1.0, verdict.n, verdict.level or ALPHA)
-            found += [Outlook(verdict, size / unit)] if size else []
+    found = [Outlook(one) for one in undecided if one.n > 1 and one.spreads]
     if not found:
         raise UsageError(
             "the spread over seeds is not known from these runs",
@@ -126,13 +125,11 @@ def _drawing(quantity: Quantity, found: Sequence[Outlook], source: Source) -> Dr
 
 
 def _panel(axes: Axes, outlook: Outlook, look: ModelStyle) -> None:
-    verdict, (low, high) = outlook.verdict, outlook.interval
-    line, least, most = (
-        [outlook.detectable(n, spread) for n in SEEDS] for spread in (outlook.spread, low, high)
-    )
+    verdict, line = outlook.verdict, [outlook.detectable(n) for n in SEEDS]
+    least, most = zip(*map(outlook.interval, SEEDS), strict=True)
     axes.fill_between(SEEDS, least, most, color=look.colour, alpha=0.15, linewidth=0)
     axes.plot(SEEDS, line, color=look.colour, linewidth=1.4)
-    here = outlook.detectable(verdict.n, outlook.spread)
+    here = outlook.detectable(verdict.n)
     axes.plot([verdict.n], [here], color=look.colour, marker=look.marker, markersize=6)
     title = f"{look.name} against {short(verdict.baseline, 20)}"
     axes.set_title(title if len(title) <= ONE_LINE else title.replace(" against", "\nagainst"))
@@ -150,10 +147,10 @@ def _target(outlook: Outlook) -> float | None:
 def _told(outlook: Outlook) -> str:
     """``1 point: 9 seeds``, or what twice the seeds would show."""
     if target := _target(outlook):
-        seeds = outlook.seeds_for(target, outlook.spread)
+        seeds = outlook.seeds_for(target)
         return f"{target:g} point: {seeds or f'over {MOST}'} seeds"
     seeds = min(MOST, 2 * outlook.verdict.n)
-    return f"{seeds} seeds: {_size(outlook)(outlook.detectable(seeds, outlook.spread))}"
+    return f"{seeds} seeds: {_size(outlook)(outlook.detectable(seeds))}"
 
 
 def _size(outlook: Outlook) -> Callable[[float], str]:
@@ -166,7 +163,7 @@ def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence
     """Logarithmic axes over what the lines show; a band goes on beyond them."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    sizes_shown = [one.detectable(n, one.spread) for one in found for n in SEEDS[1:]]
+    sizes_shown = [one.detectable(n) for one in found for n in SEEDS[1:]]
     targets = [target for one in found if (target := _target(one))]
     low, high = min([*sizes_shown, *targets]), max([*sizes_shown, *targets])
     is_ratio = quantity.scale == "ratio"
@@ -185,11 +182,11 @@ def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence
 
 
 def _data(outlook: Outlook) -> list[Sequence[object]]:
-    verdict, (low, high) = outlook.verdict, outlook.interval
+    verdict = outlook.verdict
     return [
         (
             verdict.model, verdict.baseline, verdict.quantity.name, verdict.quantity.unit, n,
-            *(outlook.detectable(n, spread) for spread in (outlook.spread, low, high)), verdict.n,
+            outlook.detectable(n), *outlook.interval(n), verdict.n,
         )
         for n in SEEDS
     ]  # fmt: skip
@@ -197,8 +194,8 @@ def _data(outlook: Outlook) -> list[Sequence[object]]:
 
 def _sentence(outlook: Outlook) -> str:
     verdict, size = outlook.verdict, _size(outlook)
-    now = size(outlook.detectable(verdict.n, outlook.spread))
-    later = size(outlook.detectable(2 * verdict.n, outlook.spread))
+    now = size(outlook.detectable(verdict.n))
+    later = size(outlook.detectable(2 * verdict.n))
     return (
         f"{verdict.model} against {verdict.baseline}: {verdict.n} seeds show {now}, "
         f"{2 * verdict.n} show {later}"
