@@ -279,6 +279,7 @@ def test_epochs_that_were_not_reached_are_compared_by_signs() -> None:
         "needs fewer epochs to 98 % than fcn (reached in 7 of 7 seeds against 4 of 7)"
     )
     assert figure_json(found)["ratio"] is None
+    assert figure_json(found)["method"] == "paired Prentice–Wilcoxon, exact, over 7 seeds"
     few = one([*reaching("fcn", slow[:3]), *reaching("cnn", fast[:3])], "epochs-to=0.98")
     assert few.relation == "too few"
     never = one([*reaching("fcn", (13,) * 3), *reaching("cnn", (13,) * 3)], "epochs-to=0.98")

@@ -106,6 +106,8 @@ class Verdict:
     joint: Estimate | None = None
     spreads: tuple[Spread, ...] = ()
     differences: tuple[float, ...] = ()
+    test: str = ""
+    """The test, of a verdict that has no estimate to name it."""
 
     @cached_property
     def p_flip(self) -> float | None:

@@ -104,8 +104,9 @@ def stopped(most_seeds: int) -> str:
 
 def method(verdict: Verdict) -> str:
     """How the estimate was made, and over how many contrasts it is adjusted."""
-    made = verdict.estimate.method if verdict.estimate else ""
-    return made + (f", Holm over {verdict.family} contrasts" if verdict.family > 1 else "")
+    made = verdict.estimate.method if verdict.estimate else verdict.test
+    family = f"Holm over {verdict.family} contrasts" if verdict.family > 1 else ""
+    return ", ".join(part for part in (made, family) if part)
 
 
 def times_words(verdict: Verdict) -> str:

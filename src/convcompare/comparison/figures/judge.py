@@ -93,6 +93,7 @@ def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verd
             p_equivalence=alike.get(id(one)),
             joint=None if _unsized(one) else one.test.at(estimates.bonferroni(len(p_values))),
             spreads=_spreads(one),
+            test=one.test.difference.method if _unsized(one) else "",
         )
         yield _with_sizes(replace(verdict, relation=_relation(verdict, one)), one)
 
@@ -149,9 +150,9 @@ def _with_sizes(verdict: Verdict, one: Tested) -> Verdict:
     """
     if verdict.settled or not one.differences or verdict.level is None:
         return verdict
-    spread = paired.deviation(one.differences)
     turn: Callable[[float], float] = ratios.factor if verdict.quantity.scale == "ratio" else float
     smallest, doubled = (
-        turn(power.detectable(spread, seeds, verdict.level)) for seeds in (verdict.n, 2 * verdict.n)
+        turn(power.detectable_by(verdict.spreads, verdict.n, seeds, verdict.level))
+        for seeds in (verdict.n, 2 * verdict.n)
     )
     return replace(verdict, detectable=smallest, detectable_doubled=doubled)
