@@ -352,3 +352,10 @@ def test_times_measured_afterwards_beside_others_are_not_compared(
     assert (verdicts.words(cost) == "times not compared: b shared the machine") is refused
     found = [mark.hint for mark in marks(whole.groups[1].runs[0], 100, 0.1)]
     assert any("the same command measures it again, alone" in hint for hint in found) is refused
+
+
+def test_equal_means_have_no_difference_of_rounding() -> None:
+    """The mean of 0.86 and 0.84 is less than that of 0.9 and 0.8 by the last bit of a float."""
+    found = one(*series("fcn", (0.9, 0.8)), *series("simple", (0.86, 0.84)))
+    assert found.estimate is not None and found.estimate.value == 0
+    assert verdicts.words(found) == "0.00 points, inconclusive at 2 seeds"

@@ -79,10 +79,11 @@ def by_mean(
     """The paired t-test, in units of the largest value: what is rounding depends on the figure."""
     draft = replace(draft, values=(fmean(values), fmean(baseline)))
     differences = tuple(a - b for a, b in zip(values, baseline, strict=True))
-    if len(differences) < FEWEST:
-        return _too_few(draft, fmean(differences))
     unit = max(map(abs, (*values, *baseline))) or 1.0
-    scaled = paired.t_test([difference / unit for difference in differences])
+    in_units = [difference / unit for difference in differences]
+    if len(differences) < FEWEST:
+        return _too_few(draft, unit * paired.mean_difference(in_units))
+    scaled = paired.t_test(in_units)
 
     def interval(level: float) -> paired.Interval:
         low, high = scaled.interval(level)
@@ -104,7 +105,7 @@ def by_ratio(
     draft = replace(draft, values=(fmean(values), fmean(baseline)))
     logs = tuple(ratios.logs(values, baseline))
     if len(logs) < FEWEST:
-        return _too_few(draft, ratios.factor(fmean(logs)))
+        return _too_few(draft, ratios.factor(paired.mean_difference(logs)))
     return Tested(measure, draft, ratios.log_ratio(values, baseline), logs)
 
 
@@ -134,7 +135,8 @@ def _spread(
         return _refused(draft, "no value")
     draft = replace(draft, values=(deviations[0], deviations[1]))
     if len(values) < dispersion.FEWEST:
-        return _too_few(draft, deviations[0] / deviations[1])
+        logs = ratios.logs(*((one,) for one in deviations))
+        return _too_few(draft, ratios.factor(paired.mean_difference(logs)))
     return Tested(measure, draft, dispersion.ratio(values, baseline))
 
 

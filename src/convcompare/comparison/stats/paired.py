@@ -141,7 +141,7 @@ def _student(
     """Student's t-test of the mean with each of these spreads, all of which have to reject."""
     from scipy.special import stdtrit
 
-    n, value = len(differences), fmean(differences)
+    n, value = len(differences), mean_difference(differences)
 
     def interval(level: float) -> Interval:
         half = max(
@@ -168,7 +168,7 @@ def _equal(differences: Sequence[float]) -> PairedTest:
     """The sign-flip test of differences that are all the same."""
     n, p = len(differences), sign_flip(differences)
     method = f"exact sign-flip over {n} seeds (all differences are equal)"
-    return PairedTest(Estimate(fmean(differences), None, None, n, method), p, p_paired=p)
+    return PairedTest(Estimate(mean_difference(differences), None, None, n, method), p, p_paired=p)
 
 
 def hedges(d_z: float, n: int) -> float | None:
@@ -234,6 +234,12 @@ def _random_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _flips(count: int) -> npt.NDArray[np.bool_]:
     """Which of so many differences have the other sign: (DRAWS, count)."""
     return np.random.Generator(np.random.PCG64(0)).random((DRAWS, count)) < 0.5
+
+
+def mean_difference(differences: Sequence[float]) -> float:
+    """The mean of differences; 0 where only rounding makes it differ from that."""
+    value = fmean(differences)
+    return value if abs(value) > ROUNDING else 0.0
 
 
 def deviation(differences: Sequence[float]) -> float:
