@@ -18,6 +18,7 @@ from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.output.tables.sorting import check_sort, sorted_by
 from convcompare.output.tables.table import print_table
 from convcompare.output.tables.verdict_block import verdict_blocks
+from convcompare.store.cost import Latency
 from convcompare.store.run import Run
 from convcompare.store.run_store import Predictions, RunStore
 from tests.support.runs import FCN, comparison, series, shifted
@@ -227,3 +228,21 @@ def test_warnings_of_one_kind_are_one_unless_each_is_asked_for(twelve: Assessmen
     assert len(together) == 1
     each = [text for text, _ in marked.warnings(each=True) if "(seeds 0, 1, 2, 3, 4)" in text]
     assert len(each) == 12
+
+
+def test_a_mark_of_accuracy_puts_no_time_in_doubt(tmp_path: Path) -> None:
+    """An output that depends on other images makes accuracies doubtful, and no forward pass."""
+    timed = [
+        dataclasses.replace(
+            run,
+            found=("batch",),
+            cost=dataclasses.replace(run.cost, inference=(Latency(1, s, s, s, 100),)),
+        )
+        for label, s in (("fcn", 1e-4), ("cnn", 2e-4))
+        for run in series(label, FCN[:3])
+    ]
+    assessment = stored(tmp_path, *timed)
+    for figure, doubtful in (("inference", False), ("time", False), ("test-loss", True)):
+        about = dataclasses.replace(assessment.comparison, verdict_on=(figure,))
+        lines = printed(dataclasses.replace(assessment, comparison=about), 160)
+        assert any(" ?" in line for line in lines) == doubtful, figure

@@ -36,6 +36,8 @@ class Quantity:
     plural: str = ""
     show: Callable[[Any], str] = str
     verb: str = ""
+    timed: bool = False
+    """Whether it depends on the machine, as times do."""
 
     def comparative(self, relation: Literal["higher", "lower"]) -> str:
         """What a model is called that has more of it than its baseline, or less."""
@@ -53,6 +55,7 @@ TRAIN_SECONDS = Quantity(
     alike="as fast to train",
     noun="time to train",
     plural="times",
+    timed=True,
 )
 GRADIENT_START = Quantity(
     "gradient_start",

@@ -46,8 +46,6 @@ class Measure:
     margin: float | None = None
     of_images: Scores | None = None
     recorded_by: str | None = AGAIN
-    timed: bool = False
-    """Whether it depends on the machine, as times do."""
     on_device: bool = False
     """Whether it depends on the kind of device alone, as memory does."""
     untrained: bool = False
@@ -56,6 +54,11 @@ class Measure:
     """The epochs that a run must have for it."""
     undefined: str = ""
     """Of which data it has no value, in words that follow "it has no value"; empty for none."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether it depends on the machine, as times do."""
+        return self.quantity.timed
 
     @property
     def grows(self) -> bool:

@@ -107,7 +107,7 @@ def doubted(verdict: Verdict, assessment: Assessment) -> list[ModelRuns]:
     """Which of its two networks have a run whose marks put the verdict in doubt."""
     if verdict.quantity.scale == "exact":
         return []
-    about: About = "time" if verdict.quantity.name.endswith("seconds") else "accuracy"
+    about: About = "time" if verdict.quantity.timed else "accuracy"
     sides = (verdict.model, verdict.baseline)
     groups = [group for group in assessment.comparison.groups if group.label in sides]
     return [group for group in groups if assessment.doubts.of(group, about)]

@@ -85,7 +85,7 @@ def _doubts(in_doubt: Sequence[Verdict], assessment: Assessment) -> Iterator[str
     """What the mark of doubt stands for: the marks of the runs, with their networks."""
     groups = {group.label: group for one in in_doubt for group in doubted(one, assessment)}
     if groups:
-        about: About = "time" if in_doubt[0].quantity.name.endswith("seconds") else "accuracy"
+        about: About = "time" if in_doubt[0].quantity.timed else "accuracy"
         yield f"{DOUBT} in doubt: {assessment.doubts.words([*groups.values()], about)}"
 
 
