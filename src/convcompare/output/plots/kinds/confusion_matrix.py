@@ -244,5 +244,6 @@ def _rows(source: Source, matrices: Mapping[str, Matrix]) -> Iterator[tuple[obje
     for label, matrix in matrices.items():
         rank = {pair: i for i, pair in enumerate(confused(matrix), start=1)}
         for (true, given), value in np.ndenumerate(matrix):
-            share = value / max(1e-300, matrix[true].sum())
+            images = matrix[true].sum()
+            share = value / images if images else None
             yield label, classes[true], classes[given], value, share, rank.get((true, given))
