@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import json
 import re
 from pathlib import Path
@@ -9,12 +10,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from convcompare.comparison import estimate_words
+from convcompare.comparison.figures import figure_words
+from convcompare.comparison.quantity import ACCURACY
+from convcompare.comparison.stats.estimates import Estimate
 from convcompare.core import formatting
 from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.output.tables.formats import render
 from convcompare.output.tables.table import MOST_NOTES, Caution, Column, Table, print_table
 from convcompare.store.run_store import RunStore
-from tests.support.runs import comparison, run
+from tests.support.runs import FCN, comparison, run, series, trained
 
 STORE = RunStore(Path("unused"))
 
@@ -131,6 +136,54 @@ def test_counts_and_sizes() -> None:
         "1.81 G",
     ]
     assert [formatting.size(v) for v in (980, 2_100_000)] == ["980 B", "2.1 MB"]
+    assert [formatting.size(v) for v in (999_700, 1.2e12, 3e15)] == ["1 MB", "1.2 TB", "3,000 TB"]
+    assert [formatting.large(v) for v in (999_700, 1e15, 2e18)] == ["1 M", "1 P", "2,000 P"]
+    assert [formatting.epochs(v) for v in (12.4, 1234.5)] == ["12.4", "1,234"]
+
+
+def test_a_lopsided_interval_is_given_by_its_ends() -> None:
+    """One run that is always right: its interval over 10,000 images ends at 1."""
+    table = comparison_table(comparison(trained("fcn", 0, 1.0), trained("cnn", 0, 0.6)), STORE)
+    text = "\n".join(drawn(table, None))
+    assert "1.0000 [0.9996, 1.0000]" in text
+    assert "0.6000 ± 0.0096" in text
+
+
+def test_one_interval_has_one_margin_in_sentences_and_in_the_matrix() -> None:
+    lopsided = Estimate(-0.05, -0.162, 0.045, 1, "")  # by less than a quarter
+    assert estimate_words.with_margin(lopsided, ACCURACY) == "−5 ± 11 points"
+    assert figure_words.amount(lopsided, ACCURACY) == "−5 ± 11 points"
+    more = dataclasses.replace(lopsided, high=0.02)
+    assert estimate_words.with_margin(more, ACCURACY) == "−5 points, −16 to 2"
+    assert figure_words.amount(more, ACCURACY) == "−5 [−16, 2] points"
+    assert figure_words.amount(more, ACCURACY, -1) == "5 [−2, 16] points"
+
+
+def test_figures_that_are_equal_but_for_rounding_are_all_the_best() -> None:
+    alike = comparison(*series("fcn", (0.9, 0.8)), *series("cnn", (0.86, 0.84)))
+    means = [group.shown("test_accuracy") for group in alike.groups]
+    assert means[0] and means[1] and means[0].value != means[1].value, "by rounding"
+    assert render(comparison_table(alike, STORE), "markdown").count("**0.8500**") == 2
+
+
+def test_the_seeds_of_the_table_are_those_of_all_its_networks() -> None:
+    """Another number of seeds each, as seeds until it is clear leave them, or runs that failed."""
+    five, one, two = (series(label, FCN[:n]) for label, n in (("a", 5), ("b", 1), ("c", 2)))
+    three, eight = series("d", FCN[:3]), series("e", FCN)
+    many = (
+        "mean of 1 to 5 seeds, 95 % interval from 3 seeds on; of one seed over 10,000 test images"
+    )
+    for runs, said in (
+        ((five, one), many),
+        ((five, two), "mean of 2 to 5 seeds, 95 % interval from 3 seeds on"),
+        ((three, eight), "mean of 3 to 8 seeds, 95 % interval"),
+        ((one, two), "mean of 1 to 2 seeds; an interval over seeds takes 3; of one seed over"),
+    ):
+        found = comparison(*itertools.chain(*runs))
+        assert comparison_table(found, STORE).notes[0].startswith(f"{said} ")
+    failed = [*five[:2], *(dataclasses.replace(run, status="failed") for run in five[2:])]
+    note = comparison_table(comparison(*failed, *eight), STORE).notes[0]
+    assert note.startswith("mean of 2 to 8 seeds")
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,18 @@ class Comparison:
         return max((len(group.runs) for group in self.groups), default=0)
 
     @property
+    def trained_seeds(self) -> tuple[int, int]:
+        """The fewest and the most runs of a network that have ended, well or not."""
+        counts = [len(group.runs) for group in self.groups]
+        return min(counts, default=0), max(counts, default=0)
+
+    @property
+    def counted_seeds(self) -> tuple[int, int]:
+        """The fewest and the most runs whose figures count of a network that has some."""
+        counts = [len(group.finished) for group in self.groups if group.finished]
+        return min(counts, default=self.seeds), max(counts, default=self.seeds)
+
+    @property
     def finished(self) -> list[Run]:
         """The runs whose figures count, network by network."""
         return [run for group in self.groups for run in group.finished]

@@ -23,10 +23,36 @@ def with_margin(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
         return f"{_signed(value, 2)} {unit}"
     low, high = sorted((factor * low, factor * high))
     sides = value - low, high - value
-    if max(sides) > LOPSIDED * min(sides):
+    if is_lopsided(difference):
         places = formatting.decimals(min(sides))
         return f"{_signed(value, places)} {unit}, {_signed(low, places)} to {_signed(high, places)}"
     return f"{formatting.minus(formatting.plus_minus(value, max(sides)))} {unit}"
+
+
+def is_lopsided(estimate: Estimate) -> bool:
+    """Whether its interval reaches so much further on one side that one margin misleads."""
+    if estimate.low is None or estimate.high is None:
+        return False
+    sides = estimate.value - estimate.low, estimate.high - estimate.value
+    return max(sides) > LOPSIDED * min(sides)
+
+
+def share(estimate: Estimate, factor: float = 1, places: int = 4) -> str:
+    """A share times `factor`: ``0.9941 ± 0.0025``, ``1.0000 [0.9124, 1.0000]``, ``0.9941``."""
+    shown = f"{factor * estimate.value:.{places}f}"
+    half, low, high = estimate.half_width, estimate.low, estimate.high
+    if half is None or low is None or high is None:
+        return shown
+    if is_lopsided(estimate):
+        return f"{shown} [{factor * low:.{places}f}, {factor * high:.{places}f}]"
+    return f"{shown} ± {factor * half:.{places}f}"
+
+
+def longer_side(estimate: Estimate) -> float | None:
+    """How far its interval reaches from the value on its longer side; None if there is none."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    return max(estimate.value - estimate.low, estimate.high - estimate.value)
 
 
 def number(ratio: Estimate) -> tuple[str, str]:
@@ -35,7 +61,7 @@ def number(ratio: Estimate) -> tuple[str, str]:
     if low is None or high is None:
         return f"{ratio.value:.2g}" if ratio.value < 10 else f"{ratio.value:.0f}", ""
     sides = ratio.value - low, high - ratio.value
-    if max(sides) > LOPSIDED * min(sides):
+    if is_lopsided(ratio):
         places = formatting.decimals(min(sides))
         value, least, most = (_above_zero(one, places) for one in (ratio.value, low, high))
         return value, f", {least} to {most}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from convcompare.core import formatting
 
 from .. import verdicts
-from ..estimate_words import number
+from ..estimate_words import is_lopsided, longer_side, number
 from ..quantity import ACCURACY, Quantity
 from ..stats import dispersion
 from ..stats.estimates import Estimate
@@ -94,13 +94,18 @@ def amount(estimate: Estimate, quantity: Quantity, sign: int = 0) -> str:
     Without one it is written with its own sign: ``+0.03 ± 0.05 nats``.
     """
     factor = quantity.factor * (sign or 1)
-    value, half = factor * estimate.value, estimate.half_width
-    if half is None:
+    value, margin = factor * estimate.value, longer_side(estimate)
+    if is_lopsided(estimate):
+        low, high = sorted(factor * end for end in (estimate.low or 0.0, estimate.high or 0.0))
+        places = formatting.decimals(min(value - low, high - value))
+        ends = formatting.minus(f"[{low:.{places}f}, {high:.{places}f}]")
+        shown = f"{value:.{places}f} {ends}"
+    elif margin is None:
         shown = f"{value:.3g}"
-    elif quantity.factor * half < FINEST:
-        shown = f"{value:.3g} ± {quantity.factor * half:.1g}"
+    elif quantity.factor * margin < FINEST:
+        shown = f"{value:.3g} ± {quantity.factor * margin:.1g}"
     else:
-        shown = formatting.plus_minus(value, quantity.factor * half)
+        shown = formatting.plus_minus(value, quantity.factor * margin)
     if not float(shown.partition(" ")[0].replace(",", "")):
         shown = shown.removeprefix("-")
     elif not sign and value > 0:

@@ -45,7 +45,7 @@ from .drawn import Outcome, Place, draw_figures
 from .front import box, front
 from .methods import as_latex, as_text, cited, methods
 from .sections import Section
-from .setup import changed_surroundings, conditions
+from .setup import changed_surroundings, conditions, trained_seeds
 
 FOREST = "verdicts"
 """The kind of figure that comes first."""
@@ -166,11 +166,10 @@ def compared(comparison: Comparison) -> str:
     if not names:
         return f"No network has a result on {code(terms.dataset)} yet."
     which = formatting.series(names) if len(names) <= MOST_NAMED else f"{len(names)} networks"
-    seeds = f"{comparison.seeds} seeds" if comparison.seeds > 1 else "one seed"
     return (
         f"{which} {'was' if len(names) == 1 else 'were'} trained on {code(terms.dataset)} "
         f"({terms.trained_on}{', each' if terms.cut else ' of'} {terms.shape}) for "
-        f"{_epochs(comparison)} with {seeds} each, and tested on "
+        f"{_epochs(comparison)} with {trained_seeds(comparison)} each, and tested on "
         f"{formatting.count(terms.test_images)} images."
     )
 

@@ -18,7 +18,7 @@ from ..tables.verdict_notes import answer, largest
 from .conclusions import counts
 from .document import Block, Bullets, Facts, Heading, Paragraph, TableBlock, code
 from .sections import Section
-from .setup import conditions
+from .setup import conditions, trained_seeds
 
 FEW_SEEDS = 3
 """Seeds below which a mean has no useful interval."""
@@ -55,7 +55,7 @@ def box(sections: Sequence[Section]) -> Iterator[Block]:
     every = [dict(conditions(section.comparison)) for section in sections]
     names = list(dict.fromkeys(section.comparison.conditions.dataset for section in sections))
     epochs = sorted({section.comparison.conditions.epochs for section in sections})
-    seeds = sorted({section.comparison.seeds for section in sections})
+    seeds = sorted({n for section in sections for n in section.comparison.trained_seeds})
     facts_ = [
         ("Data sets", ", ".join(map(code, names))),
         ("Epochs", _range(epochs)),
@@ -141,8 +141,7 @@ def _reliance(sections: Sequence[Section]) -> str:
     few = [one for one in sections if one.comparison.seeds < FEW_SEEDS]
     warned = sum(len(section.assessment.warnings()) for section in sections)
     if len(sections) == 1:
-        seeds = sections[0].comparison.seeds
-        said = f"Each network was trained with {formatting.several(seeds, 'seed')}"
+        said = f"Each network was trained with {trained_seeds(sections[0].comparison)}"
         said += ", too few for an interval over seeds" if few else ""
     else:
         said = f"{len(few)} of {len(sections)} comparisons have fewer than {FEW_SEEDS} seeds"

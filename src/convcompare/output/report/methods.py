@@ -96,7 +96,7 @@ def _training(runs: Sequence[Run]) -> str:
 
 
 def _seeds(sections: Sequence[Section]) -> str:
-    numbers = sorted({one.comparison.seeds for one in sections})
+    numbers = sorted({len(group.runs) for one in sections for group in one.comparison.groups})
     many = _values(map(str, numbers))
     scores = {Score.parse(one.comparison.conditions.score).words for one in sections} - {""}
     about = f", scored by {' or '.join(sorted(scores))}" if scores else ""

@@ -40,6 +40,14 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
     return [(term, fact) for term, fact in facts if fact]
 
 
+def trained_seeds(comparison: Comparison) -> str:
+    """With how many seeds each network was trained: ``one seed``, ``3 to 20 seeds``."""
+    fewest, most = comparison.trained_seeds
+    if fewest < most:
+        return f"{fewest} to {most} seeds"
+    return f"{most} seeds" if most > 1 else "one seed"
+
+
 def changed_surroundings(comparison: Comparison) -> list[tuple[str, str]]:
     """A warning where not all runs were made on one machine, or with one set of versions."""
     runs = [run for group in comparison.groups for run in group.runs]

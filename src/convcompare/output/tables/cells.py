@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from convcompare.comparison import estimate_words
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
@@ -60,8 +61,7 @@ class Figure:
 
 def accuracy(value: Estimate) -> str:
     """A fraction with its interval."""
-    half = value.half_width
-    return formatting.fraction(value.value) if half is None else f"{value.value:.4f} ± {half:.4f}"
+    return estimate_words.share(value)
 
 
 def fraction(value: Estimate) -> str:

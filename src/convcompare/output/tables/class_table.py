@@ -51,10 +51,11 @@ def class_table(assessment: Assessment) -> Table:
             if label != base:
                 row[f"difference {label}"] = float(accuracies[index] - found[base][index])
         rows.append(row)
-    seeds = assessment.comparison.seeds
+    fewest, most = assessment.comparison.counted_seeds
+    seeds = f"{fewest} to {most}" if fewest < most else f"{most}"
     notes = (
         f"share of the class's test images that is right, mean of {seeds} seeds"
-        if seeds > 1
+        if most > 1
         else "share of the class's test images that is right, one seed",
         f"−: difference from {base} in points, without a test of its own",
     )

@@ -10,7 +10,7 @@ from convcompare.comparison import beginnings
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.score import Score
-from convcompare.comparison.stats.estimates import LEVEL, Estimate
+from convcompare.comparison.stats.estimates import FEWEST, LEVEL, Estimate
 from convcompare.core import formatting
 from convcompare.core.config import OF_EVERY_EPOCH
 from convcompare.store.run import Run
@@ -115,16 +115,11 @@ def _row(
 def notes(comparison: Comparison) -> list[str]:
     """What the figures mean: the lines under the table."""
     conditions = comparison.conditions
-    level = f"{100 * LEVEL:.0f} %"
-    images, time = formatting.count(conditions.test_images), f"time: {time_words(comparison)}"
-    over = {
-        1: f"one seed, {level} interval over {images} test images",
-        2: "mean of 2 seeds; an interval over seeds takes 3",
-    }.get(comparison.seeds, f"mean of {comparison.seeds} seeds, {level} interval")
+    time = f"time: {time_words(comparison)}"
     kept = sum(group.reused for group in comparison.groups)
     total = sum(len(group.runs) for group in comparison.groups)
     found = [
-        f"{over} · {conditions.test_split}, after {conditions.selected}",
+        f"{_over(comparison)} · {conditions.test_split}, after {conditions.selected}",
         Caution(time) if _is_mixed(comparison) else time,
     ]
     if conditions.cut:
@@ -140,6 +135,21 @@ def notes(comparison: Comparison) -> list[str]:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
         found.append(Caution(f"{which} from earlier calls (`--fresh` trains them again)"))
     return [*found, "best of a column in bold", _apart(comparison)]
+
+
+def _over(comparison: Comparison) -> str:
+    """What the figures are means of, and what their intervals are over."""
+    fewest, most = comparison.counted_seeds
+    level = f"{100 * LEVEL:.0f} %"
+    over_images = f"over {formatting.count(comparison.conditions.test_images)} test images"
+    if most == 1:
+        return f"one seed, {level} interval {over_images}"
+    of_one = f"; of one seed {over_images}" if fewest == 1 else ""
+    seeds = f"{fewest} to {most}" if fewest < most else f"{most}"
+    if most < FEWEST:
+        return f"mean of {seeds} seeds; an interval over seeds takes {FEWEST}{of_one}"
+    enough = f" from {FEWEST} seeds on" if fewest < FEWEST else ""
+    return f"mean of {seeds} seeds, {level} interval{enough}{of_one}"
 
 
 def time_words(comparison: Comparison) -> str:

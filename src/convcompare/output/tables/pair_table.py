@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.verdict import Verdict
-from convcompare.core import formatting
 
 from .table import Column, Table
 
@@ -63,6 +63,5 @@ def _cell(verdict: Verdict, sign: int) -> str | None:
         return (
             f"{figure_words.times(estimate if sign > 0 else figure_words.turned(estimate))}{star}"
         )
-    factor, half = verdict.quantity.factor, estimate.half_width
-    value, margin = factor * sign * estimate.value, None if half is None else factor * half
-    return f"{formatting.minus(formatting.plus_minus(value, margin))}{star}"
+    plain = replace(verdict.quantity, unit="")
+    return f"{figure_words.amount(estimate, plain, sign)}{star}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +25,8 @@ SPARE = 8
 """The priority from which on a column goes before names are shortened, and nobody misses it."""
 MOST_NOTES = 4
 """Lines of notes below the table of a comparison."""
+ROUNDING = 1e-9
+"""The share of themselves by which two values differ at most that are equal but for rounding."""
 LEAST_NAME = 12
 """Cells to which names are shortened before a column is dropped for them."""
 
@@ -116,7 +119,7 @@ class Table:
         if len(values) < 2:
             return set()
         best = (max if column.best == "high" else min)(values.values())
-        return {i for i, value in values.items() if value == best}
+        return {i for i, value in values.items() if math.isclose(value, best, rel_tol=ROUNDING)}
 
 
 def for_terminal(table: Table, width: int | None) -> RichTable:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from convcompare.comparison import estimate_words
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core.registry import register
 
@@ -110,10 +111,7 @@ def _words(group: ModelRuns, estimate: Estimate | None) -> str:
     """``95.97 ± 1.90, 1 of 3 diverged``."""
     parts = []
     if estimate is not None:
-        half = estimate.half_width
-        parts.append(
-            f"{100 * estimate.value:.2f}" + ("" if half is None else f" ± {100 * half:.2f}")
-        )
+        parts.append(estimate_words.share(estimate, 100, 2))
     if group.status != "finished":
         parts.append(group.status)
     return ", ".join(parts)
