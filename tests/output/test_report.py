@@ -25,7 +25,7 @@ from convcompare.output.plots.figure import canvas, styled
 from convcompare.output.plots.rendered import RenderedFigure
 from convcompare.output.plots.style import short
 from convcompare.output.report.bibliography import WORKS, bibtex
-from convcompare.output.report.compose import compose
+from convcompare.output.report.compose import compared, compose
 from convcompare.output.report.document import (
     Block,
     Bullets,
@@ -47,11 +47,12 @@ from convcompare.output.report.html import png, to_html
 from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.methods import as_latex, as_text, cited
 from convcompare.output.report.sections import Section, select
-from convcompare.output.report.setup import changed_surroundings, conditions
+from convcompare.output.report.setup import changed_surroundings, conditions, trained_seeds
 from convcompare.output.tables.cell_values import DrawnInterval, Folded, Mark
 from convcompare.output.tables.table import Column, Link, Linked, Table
 from convcompare.store.run_store import RunStore
 from tests.support.hostile import HANDLER, SCRIPT
+from tests.support.runs import FCN, comparison, series, trained
 
 Run = Callable[..., Any]
 HOSTILE = [
@@ -431,3 +432,19 @@ def test_a_citation_is_one_only_if_the_work_is_known() -> None:
     for entry in bibtex(WORKS).split("\n\n"):
         assert re.match(r"@[a-z]+\{[a-z0-9]+,\n(  [a-z]+ = \{.*\},?\n)+\}", entry)
         assert entry.count("{") == entry.count("}")
+
+
+def test_conditions_name_the_epoch_whose_figures_are_shown() -> None:
+    last = comparison(trained("fcn", 0, 0.9))
+    assert dict(conditions(last))["Epochs"] == "5; the figures are those after the last"
+    terms = dataclasses.replace(last.conditions, selected="the epoch best on held-out images")
+    best = dataclasses.replace(last, conditions=terms)
+    assert dict(conditions(best))["Epochs"].endswith("after the epoch best on held-out images")
+
+
+def test_the_report_says_how_many_seeds_each_network_has() -> None:
+    runs = [*series("fcn", FCN), *series("simple", FCN[:3])]
+    assert trained_seeds(comparison(*runs)) == "3 to 8 seeds"
+    assert trained_seeds(comparison(*runs[:8])) == "8 seeds"
+    assert trained_seeds(comparison(runs[0])) == "one seed"
+    assert " with 3 to 8 seeds each" in compared(comparison(*runs))

@@ -20,13 +20,14 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
     """What held for the runs, term by term; where it differs between runs, all that held."""
     terms = comparison.conditions
     runs = [run for group in comparison.groups for run in group.runs]
+    which = terms.selected.removesuffix(" epoch")
     facts = [
         ("Data set", f"{code(terms.dataset)}, images {terms.shape}"),
         ("its SHA-256", _all(runs, lambda run: code(run.trial.data))),
         ("Trained on", terms.trained_on),
         ("Tested on", f"{formatting.count(terms.test_images)} images: {terms.test_split}"),
         ("Recipe", ": ".join(filter(None, (terms.recipe, _all(runs, _training))))),
-        ("Epochs", f"{terms.epochs}; the figures are those after the last"),
+        ("Epochs", f"{terms.epochs}; the figures are those after {which}"),
         ("Seeds", ", ".join(str(seed) for seed in sorted({run.trial.seed for run in runs}))),
         ("Precision", terms.precision),
         ("Own code", _all([run for run in runs if run.trial.code], _own_code)),
