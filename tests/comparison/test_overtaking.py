@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from convcompare.comparison.overtaking import SizedPair, crossings
+from convcompare.comparison.overtaking import Crossing, SizedPair, crossings
 from tests.support.cli import Result
 
 MINI = ("--dataset", "mnist-mini", "--threads", "1", "--epochs", "1")
@@ -94,3 +94,17 @@ def test_one_number_draws_no_curve(run: Callable[..., Result]) -> None:
     assert run("compare", "fcn:hidden=8", *MINI, "--train-images", "100").code == 0
     result = run("plot", "data-efficiency")
     assert "trained on one number of images" in result.err
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_nobody_is_overtaken_who_was_not_ahead(sign: int) -> None:
+    """Equal on few images, or at one number of images between two at which the same is ahead."""
+
+    def found(*means: float) -> list[Crossing]:
+        rows = sign * np.array([[mean, 1.2 * mean] for mean in means])
+        return crossings(SizedPair("m", "b", (100, 1_000, 10_000)[: len(means)], rows))
+
+    assert found(0.0, 0.1) == found(0.0, 0.0) == found(0.1, 0.0, 0.1) == found(0.1, 0.0) == []
+    (only,) = found(-0.1, 0.0, 0.1)
+    assert only.leader == ("m" if sign > 0 else "b")
+    assert only.images == pytest.approx(1_000)

@@ -15,6 +15,7 @@ from convcompare.store.run import Run
 from .comparison import Comparison
 from .model_runs import ModelRuns
 from .stats.estimates import ALPHA
+from .stats.paired import ROUNDING
 
 GRID = 2001
 """Numbers of images at which the difference is looked at, evenly on the logarithmic axis."""
@@ -119,7 +120,7 @@ def crossings(pair: SizedPair, alpha: float = ALPHA) -> list[Crossing]:
     mean = curves.mean(0)
     undecided = _holds_zero(curves, mean, alpha)
     found = []
-    ahead = mean >= 0
+    ahead = _ahead(mean)
     for i in np.flatnonzero(ahead[:-1] != ahead[1:]):
         share = mean[i] / (mean[i] - mean[i + 1])
         at = math.exp(grid[i] + share * (grid[i + 1] - grid[i]))
@@ -131,6 +132,15 @@ def crossings(pair: SizedPair, alpha: float = ALPHA) -> list[Crossing]:
         )
         found.append(Crossing(*names, at, *ends))
     return found
+
+
+def _ahead(mean: Values) -> npt.NDArray[np.bool_]:
+    """Where the model is ahead, (n,). Where both are equal, who was ahead before, or is after."""
+    apart = np.flatnonzero(np.abs(mean) > ROUNDING)
+    if not len(apart):
+        return np.ones(len(mean), dtype=bool)
+    last = np.searchsorted(apart, np.arange(len(mean)), side="right") - 1
+    return np.asarray(mean[apart[np.maximum(last, 0)]] > 0)
 
 
 def _holds_zero(curves: Values, mean: Values, alpha: float) -> npt.NDArray[np.bool_]:
