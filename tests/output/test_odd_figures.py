@@ -26,6 +26,7 @@ from convcompare.output.plots import limits, terminal, vector
 from convcompare.output.plots.end_labels import MOST_IN_LEGEND, spread
 from convcompare.output.plots.figure import Drawing, renderer, styled
 from convcompare.output.plots.fonts import MISSING, drawable, installed, visual_order
+from convcompare.output.plots.kinds.accuracy_vs_cost import pareto
 from convcompare.output.plots.rendered import render
 from convcompare.output.plots.style import distinct, looks
 from convcompare.output.plots.terminal import forest_range
@@ -530,3 +531,10 @@ def test_a_class_without_test_images_has_no_share() -> None:
     (drawing,) = drawn(found, "confusion-matrix")
     rows = [dict(zip(drawing.columns, row, strict=True)) for row in drawing.rows]
     assert {row["true"] for row in rows if row["share_of_true"] is None} == {"eel"}
+
+
+def test_no_front_goes_on_for_a_difference_of_rounding() -> None:
+    less, more = np.mean([0.86, 0.84]), np.mean([0.9, 0.8])
+    assert less < more, "equal but for rounding"
+    assert pareto([(1.0, less), (2.0, more), (3.0, 0.9)]) == [0, 2]
+    assert pareto([(1.0, less), (1.0, more)]) == [1, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.stats.paired import ROUNDING
 from convcompare.core import formatting
 from convcompare.core.registry import register
 from convcompare.store.run import Run
@@ -127,7 +129,10 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
     order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1]))
     front: list[int] = []
     for i in order:
-        if not front or points[i][1] > points[front[-1]][1] or points[i] == points[front[-1]]:
+        cost, accuracy = points[i]
+        least, most = points[front[-1]] if front else (cost, -math.inf)
+        equal = abs(accuracy - most) <= ROUNDING and cost == least
+        if equal or accuracy - most > ROUNDING:
             front.append(i)
     return front
 
