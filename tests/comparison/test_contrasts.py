@@ -359,3 +359,20 @@ def test_equal_means_have_no_difference_of_rounding() -> None:
     found = one(*series("fcn", (0.9, 0.8)), *series("simple", (0.86, 0.84)))
     assert found.estimate is not None and found.estimate.value == 0
     assert verdicts.words(found) == "0.00 points, inconclusive at 2 seeds"
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_an_adjusted_p_value_says_the_same_as_the_verdict_at_every_look(number: int) -> None:
+    """A look has less than 5 %: a p-value that 5 % would claim is adjusted to more than that."""
+    look = Look((3, 5, 8), number)
+    decided = set()
+    for by in np.geomspace(0.0003, 0.02, 28):
+        found = one(*series("fcn", FCN[: look.seeds]),
+                    *series("simple", shifted(FCN[: look.seeds], by)), look=look)  # fmt: skip
+        assert found.estimate and found.p is not None and found.p_adjusted is not None
+        low, high = found.estimate.low, found.estimate.high
+        assert low is not None and high is not None
+        assert found.differs == (found.p_adjusted <= 0.05) == (low > 0 or high < 0)
+        assert found.p_adjusted == pytest.approx(min(1, found.p * 0.05 / look.level()))
+        decided.add((found.differs, found.p <= 0.05))
+    assert (False, True) in decided and (True, True) in decided

@@ -17,7 +17,7 @@ from .pair_tests import PairTests, shared_by
 from .pairs import Pair, pairs
 from .quantity import ACCURACY
 from .stats import estimates, power
-from .stats.estimates import Levels, bonferroni
+from .stats.estimates import ALPHA, Levels, bonferroni
 from .stats.paired import PairedTest
 from .stats.sequential import Look, hopeless
 from .verdict import Relation, Verdict
@@ -62,11 +62,11 @@ def contrasts(
     at_end = _levels(made, look.last.level, others) if look else None
     p_values = [*(test.p for test in made), *beside]
     held = sum(not one.differs for one in earlier)
-    adjusted = estimates.holm(p_values, level_of, held, level(1))
+    adjusted = estimates.holm(p_values, level_of, held)
     steps = estimates.holm_steps(p_values, level_of, held)
     equal = [test.equivalence(margin) for test in made] if margin else []
     held = sum(one.relation != "equivalent" for one in earlier)
-    p_equivalence = estimates.holm(equal, level_of, held, level(1))
+    p_equivalence = estimates.holm(equal, level_of, held)
     equal_steps = estimates.holm_steps(equal, level_of, held)
     found, family_size = dict(settled), len(allowed) + others
     for i, (pair, test) in enumerate(zip(allowed, made, strict=True)):
@@ -80,7 +80,7 @@ def contrasts(
             p_equivalence=p_equivalence[i] if margin else None,
             joint=test.at(level(family_size)),
         )
-        verdict = _decided(tested, pair, test, level(1))
+        verdict = _decided(tested, pair, test)
         if look and at_end and margin and not verdict.settled:
             levels = at_end(steps[i]), at_end(equal_steps[i])
             if hopeless(test, look.last.seeds, *levels, margin):
@@ -133,14 +133,14 @@ def spread(comparison: Comparison) -> float | None:
     return math.sqrt(squares / freedom) if freedom else None
 
 
-def _decided(tested: Verdict, pair: Pair, test: PairedTest, level: float) -> Verdict:
-    """The verdict with its relation, `level` being that of the whole family."""
+def _decided(tested: Verdict, pair: Pair, test: PairedTest) -> Verdict:
+    """The verdict with its relation."""
     assert tested.estimate and tested.level and tested.p is not None
     value, low, high = tested.estimate.value, tested.estimate.low, tested.estimate.high
     excludes_zero = low is None or high is None or low > 0 or high < 0
     if tested.p <= tested.level and excludes_zero:
         return replace(tested, relation="higher" if value > 0 else "lower")
-    if tested.p_equivalence is not None and tested.p_equivalence <= level:
+    if tested.p_equivalence is not None and tested.p_equivalence <= ALPHA:
         return replace(tested, relation="equivalent")
     if pair.seeds < 2:
         return replace(tested, relation="too few")

@@ -69,7 +69,8 @@ class Verdict:
     baseline, as `quantity.scale` says, in the unit of the records (accuracies are fractions); None
     where nothing was compared. Its interval is of the level at which Holm's procedure tested this
     contrast, `level`, so that it never contradicts the relation. ``p_adjusted`` is Holm's, over the
-    `family` contrasts that were tested together; so is ``p_equivalence``, which belongs to
+    `family` contrasts that were tested together and the looks of a schedule: alpha or less where
+    there is a difference; so is ``p_equivalence``, which belongs to
     `margin`, where one was given. ``detectable`` is the difference that these seeds show with 80 %
     power, ``detectable_doubled`` what twice as many do; both are None for one seed and where the
     relation is clear, and 0 where all seeds show the same difference. ``values`` are the figures of

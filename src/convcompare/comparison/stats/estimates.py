@@ -102,17 +102,17 @@ def holm(
     p_values: Sequence[float],
     level_of: Levels = bonferroni,
     held: int = 0,
-    whole: float = ALPHA,
 ) -> list[float]:
     """Holm's adjusted p-values, in the order given (Holm 1979, jstor.org/stable/4615733).
 
-    Claiming what is adjusted to `whole` or less makes any false claim among all of them with
-    probability at most that, whatever the dependence between the tests. ``held`` further hypotheses
-    belong to the family and are not tested now.
+    Claiming what is adjusted to alpha or less makes any false claim among all of them with
+    probability at most that, whatever the dependence between the tests. ``level_of`` gives their
+    levels, which are less at one of several looks. ``held`` further hypotheses belong to the family
+    and are not tested now.
     """
     adjusted, largest = [0.0] * len(p_values), 0.0
     for rank, i in enumerate(_by_size(p_values)):
-        factor = whole / level_of(held + len(p_values) - rank)
+        factor = ALPHA / level_of(held + len(p_values) - rank)
         largest = max(largest, min(1.0, factor * p_values[i]))
         adjusted[i] = largest
     return adjusted
