@@ -18,8 +18,9 @@ from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.output.tables.sorting import check_sort, sorted_by
 from convcompare.output.tables.table import print_table
 from convcompare.output.tables.verdict_block import verdict_blocks
+from convcompare.output.tables.verdict_columns import assessed_table
 from convcompare.store.cost import Latency
-from convcompare.store.run import Run
+from convcompare.store.run import Run, TrainEvaluation
 from convcompare.store.run_store import Predictions, RunStore
 from tests.support.runs import FCN, comparison, series, shifted
 
@@ -246,3 +247,24 @@ def test_a_mark_of_accuracy_puts_no_time_in_doubt(tmp_path: Path) -> None:
         about = dataclasses.replace(assessment.comparison, verdict_on=(figure,))
         lines = printed(dataclasses.replace(assessment, comparison=about), 160)
         assert any(" ?" in line for line in lines) == doubtful, figure
+
+
+def test_the_gap_of_a_verdict_stands_beside_that_of_the_last_pass(tmp_path: Path) -> None:
+    """`--columns gaps` has train accuracies as the weights move, verdicts those at the end."""
+    runs = [
+        dataclasses.replace(run, train_evaluation=TrainEvaluation(1000, 0.02, 0.9994))
+        for label, by in (("fcn", 0.0), ("cnn", 0.01))
+        for run in series(label, shifted(FCN[:3], by))
+    ]
+    found = stored(tmp_path, *runs)
+    about = dataclasses.replace(found.comparison, verdict_on=("gap",))
+    judged = dataclasses.replace(found, comparison=about)
+    table = assessed_table(judged, ["gaps"])
+    for row, group in zip(table.rows, about.groups, strict=True):
+        accuracy = np.mean([run.test_accuracy for run in group.finished])
+        assert float(row["accuracy_gap"]) == pytest.approx(0.9944 - accuracy)
+        assert float(row["accuracy_gap_evaluated"]) == pytest.approx(0.9994 - accuracy)
+    assert judged.verdicts[0].values == pytest.approx(
+        [float(row["accuracy_gap_evaluated"]) for row in reversed(table.rows)]
+    )
+    assert "accuracy_gap_evaluated" not in assessed_table(judged).rows[0]

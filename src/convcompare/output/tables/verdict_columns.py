@@ -25,8 +25,12 @@ from convcompare.core import formatting
 from .comparison_table import comparison_table
 from .table import Column, Table
 
+Values = Mapping[str, Any]
 SHOWN = {"test_accuracy", "test_loss", "train_seconds", "parameters"}
 """Figures that have a column in every table."""
+OF_THE_LAST_PASS = {"accuracy_gap", "loss_gap"}
+"""Figures that ``--columns gaps`` has of the means over the last pass, and verdicts of the final
+network on training images."""
 
 
 def assessed_json(assessment: Assessment, table: Table) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
     columns, cells = list(table.columns), [dict(row) for row in table.rows]
     first = next((verdict.baseline for verdict in assessment.verdicts), "")
     for name in assessment.comparison.verdict_on:
-        added = _columns(named(name), assessment, first)
+        added = _apart(_columns(named(name), assessment, first), there)
         new = [column for column, _ in added if column.key not in there]
         place = next(i for i, c in enumerate(columns) if c.exported and c.key in ("macs", "runs"))
         columns[place:place] = new
@@ -58,13 +62,26 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
     return dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells), doubted=doubted)
 
 
+def _apart(added: list[tuple[Column, Values]], there: set[str]) -> list[tuple[Column, Values]]:
+    """The columns, under another key if the table has a figure of that key made otherwise."""
+    return [
+        (dataclasses.replace(column, key=_key_of(column.key, there)), values)
+        for column, values in added
+    ]
+
+
+def _key_of(key: str, there: set[str]) -> str:
+    return f"{key}_evaluated" if key in OF_THE_LAST_PASS and key in there else key
+
+
 def _doubted(assessment: Assessment) -> frozenset[tuple[int, str]]:
     """The cells of these columns whose runs have marks, as row and key."""
     measures = [named(name) for name in assessment.comparison.verdict_on]
     return frozenset(
-        (row, one.quantity.name)
+        (row, key)
         for row, group in enumerate(assessment.comparison.groups)
         for one in measures
+        for key in (one.quantity.name, f"{one.quantity.name}_evaluated")
         if one.test != "counted"
         and assessment.doubts.of(group, "time" if one.timed else "accuracy")
     )
@@ -102,9 +119,6 @@ def _with_verdicts(table: Table, assessment: Assessment) -> Table:
         rows.append({**row, **added})
     columns = [Column(name, name.replace("_", " "), exported=True) for name in EXPORTED]
     return dataclasses.replace(table, columns=(*table.columns, *columns), rows=tuple(rows))
-
-
-Values = Mapping[str, Any]
 
 
 def _columns(
