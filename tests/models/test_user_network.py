@@ -109,6 +109,22 @@ def test_another_file_is_another_trial(net: Callable[[str], Path]) -> None:
     assert first != resolve("net.py:Net", SHAPE).code
 
 
+def test_a_module_that_is_imported_by_a_computed_name_is_part_of_the_code(
+    net: Callable[[str], Path],
+) -> None:
+    """As registries of networks do; else an old run would pass for one of the changed module."""
+    path = net(
+        "import importlib\n"
+        "def Net(kind: str = 'plain'): return importlib.import_module(f'nets_{kind}').Net()\n"
+    )
+    module = path.with_name("nets_plain.py")
+    codes = [resolve("net.py:Net", SHAPE).code]
+    for width in (4, 8):
+        module.write_text(f"WIDTH = {width}")
+        codes.append(resolve("net.py:Net", SHAPE).code)
+    assert len({*codes}) == 3
+
+
 @pytest.mark.parametrize("text", BAD, ids=lambda text: repr(text)[:40])
 def test_each_mistake_is_told_in_one_line(net: Callable[[str], Path], text: str) -> None:
     net(text)

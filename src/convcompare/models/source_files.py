@@ -1,6 +1,7 @@
 """The files that a module of the user's own is made of: itself, and what it imports from beside it.
 
-Found without running anything: by the import statements, also those inside functions.
+Found without running anything: by the import statements, also those inside functions. A file that
+imports by a name it makes up (`importlib.import_module`) may import any file of its folder.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ import ast
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 _PACKAGE = Path(__file__).parents[1]
+_BY_NAME = ("import_module", "__import__")
+"""Functions that import the module whose name they are given."""
 
 
 def is_local(filename: str | None) -> bool:
@@ -58,8 +61,11 @@ def _sha256(path: Path) -> str:
 
 def _imported(path: Path, package: str, seen: set[Path]) -> Iterator[tuple[str, Path]]:
     """Names and files of the local modules below the import statements of a file."""
-    for name in _names(path, package):
-        found = _file_of(name, path.parent)
+    nodes = [*ast.walk(_parsed(path))]
+    files = [(name, _file_of(name, path.parent)) for name in _names(nodes, package)]
+    if any(map(_imports_by_name, nodes)):
+        files += _below(path.parent, package)
+    for name, found in files:
         if found is not None and found not in seen and is_local(str(found)):
             seen.add(found)
             yield name, found
@@ -67,21 +73,41 @@ def _imported(path: Path, package: str, seen: set[Path]) -> Iterator[tuple[str, 
             yield from _imported(found, inner, seen)
 
 
-def _names(path: Path, package: str) -> Iterator[str]:
-    """Absolute names of the modules that a file may import; some may be no modules."""
+def _parsed(path: Path) -> ast.AST:
+    """The syntax of a file; that of an empty one where it has none."""
     with suppress(SyntaxError, ValueError, OSError):
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield from _with_parents(alias.name)
-            elif isinstance(node, ast.ImportFrom):
-                base = node.module or ""
-                if node.level:
-                    outer = package.split(".")[: len(package.split(".")) - node.level + 1]
-                    base = ".".join([*filter(None, outer), *filter(None, [base])])
-                if base:
-                    yield from _with_parents(base)
-                yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+        return ast.parse(path.read_bytes())
+    return ast.Module([], [])
+
+
+def _names(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
+    """Absolute names of the modules that a file may import; some may be no modules."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _with_parents(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                outer = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*filter(None, outer), *filter(None, [base])])
+            if base:
+                yield from _with_parents(base)
+            yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+
+
+def _imports_by_name(node: ast.AST) -> bool:
+    """Whether it is a call of one of `_BY_NAME`."""
+    if not isinstance(node, ast.Call):
+        return False
+    return getattr(node.func, "attr", getattr(node.func, "id", "")) in _BY_NAME
+
+
+def _below(folder: Path, package: str) -> Iterator[tuple[str, Path]]:
+    """Names and files of all modules in a folder of a package and in the folders within."""
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(folder).with_suffix("").parts
+        yield ".".join([*filter(None, [package]), *parts]), path
 
 
 def _with_parents(name: str) -> Iterator[str]:
