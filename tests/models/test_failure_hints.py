@@ -90,6 +90,16 @@ class InPlace(Base):
         x = super().forward(x).exp()
         x += 1
         return x
+class KeepsItsMembrane(Base):
+    membrane = 0
+    def forward(self, x):
+        self.membrane = 0.5 * self.membrane + super().forward(x)
+        return self.membrane
+class Sign(torch.autograd.Function):
+    def forward(self, x): return x.sign()
+    def backward(self, gradient): return gradient
+class OldFunction(Base):
+    def forward(self, x): return super().forward(Sign()(x))
 class AllFrozen(Base):
     def __init__(self):
         super().__init__()
@@ -135,6 +145,8 @@ HINTS = {
     "OtherChannels": "declare `in_channels`, `image_size` in its constructor",
     "FromOptions": "parameters named in_channels, image_size and num_classes are filled in, others",
     "InPlace": "write `x = x + y` in place of `x += y`",
+    "KeepsItsMembrane": "it keeps activations from pass to pass: begin anew in each `forward`",
+    "OldFunction": "make `forward` and `backward` of that function static methods",
     "AllFrozen": "all of its 7,850 are frozen: leave `requires_grad` as it is",
     "OnePlace": "`.flatten(1)` at the end of `forward`",
     "EachPlace": "`.mean((2, 3))` at the end of `forward`",

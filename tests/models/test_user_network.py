@@ -37,6 +37,10 @@ BAD = {
     "broken = ": ("SyntaxError", "line 1"),
     "import no_such_thing\nNet = 1": ("No module named 'no_such_thing'", "line 1"),
     "import no_such_thing\nNet = 2": ("", "install the package of `no_such_thing`"),
+    "from torch._six import inf\nNet = 1": (
+        "No module named 'torch._six'",
+        "the `torch` installed here has no such part: the file is for another version",
+    ),
     "%matplotlib inline\nNet = 1": ("SyntaxError", "are the notebook's: remove them"),
     "get_ipython().system('pip list')": ("NameError", "are the notebook's: remove them"),
     "raise SystemExit(3)": ("SystemExit", ""),

@@ -36,6 +36,13 @@ _KNOWN: Mapping[str, str] = {
     "modified by an inplace operation": (
         "write `x = x + y` in place of `x += y`, and leave `inplace=True` out"
     ),
+    "backward through the graph a second time": (
+        "it keeps activations from pass to pass: begin anew in each `forward`, or keep `x.detach()`"
+    ),
+    "autograd functions? (?:with non-static|are all static)": (
+        "make `forward` and `backward` of that function static methods whose first argument is "
+        "`ctx`, and call it by `.apply(x)`"
+    ),
     "unhashable type: '[A-Z]": (
         "modules need a hash: `@dataclass(eq=False)`, and no `__eq__` of their own"
     ),

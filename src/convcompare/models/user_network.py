@@ -179,12 +179,22 @@ def _from_its_root(where: str, error: Exception) -> str | None:
         above = [*path.parents][1:LEVELS]
         root = next((p for p in above if (p / f"{top}.py").is_file() or (p / top).is_dir()), None)
     if root is None and isinstance(error, ModuleNotFoundError) and error.name:
-        what = quote(error.name.partition(".")[0])
-        return f"install the package of {what} in convcompare's environment, or put its file beside"
+        return _where_missing(error.name)
     if root is None:
         return None
     module = ".".join(path.relative_to(root).with_suffix("").parts)
     return f"run it in {quote(root)} as `{module}:NAME`, since it imports from there"
+
+
+def _where_missing(module: str) -> str:
+    """What helps where no module of that name is found, here or further up."""
+    top, within, _ = module.partition(".")
+    loaded = getattr(sys.modules.get(top), "__file__", None)
+    if within and loaded and not is_local(loaded):
+        return f"the {quote(top)} installed here has no such part: the file is for another version"
+    return (
+        f"install the package of {quote(top)} in convcompare's environment, or put its file beside"
+    )
 
 
 def _told(error: BaseException) -> str:
