@@ -119,6 +119,29 @@ def test_all_channels_of_a_unit_count() -> None:
     }  # fmt: skip
 
 
+class Splines(nn.Module):
+    """Bases of each number in front of a product, as in networks of splines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 5, 3), nn.Linear(4 * 5 * 6 * 6, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.conv(x).relu()
+        out = torch.zeros_like(maps)
+        out[:, :] = maps  # without a rule, so that it is measured
+        flat = nn.functional.max_pool2d(out, 4).flatten(1)
+        return self.fc((flat.unsqueeze(2) - torch.arange(4)).flatten(1))
+
+
+def test_flattened_maps_of_several_channels_are_one_map() -> None:
+    """The rows of one channel are no rows below those of another."""
+    found = measure(Splines, 1, (28, 28))
+    assert found.features is not None and found.features.axes[0] is not None
+    rows, columns = found.features.axes
+    assert rows == columns and (rows.size, rows.stride, rows.start) == (6, 4, 0)
+
+
 class LastMean(TorchFunctionMode):
     """Keeps the feature maps that the last mean over the places takes."""
 

@@ -133,6 +133,7 @@ def _grid(row: Tensor, image: tuple[int, int]) -> Tensor:
     row = row[:, row[:EXTENTS].amax(0) > 0]
     same = (row[:, 1:] == row[:, :-1]).all(0)
     row = row[:, torch.cat([torch.tensor([True]), ~same])]  # neighbours that see the same are one
+    row = _once(row)
     count = row.shape[1]
     for columns in (n for n in range(1, count + 1) if count % n == 0):
         grid = row.reshape(len(row), -1, columns)
@@ -148,6 +149,13 @@ def _grid(row: Tensor, image: tuple[int, int]) -> Tensor:
     grid = torch.zeros(len(row), rows.shape[1], columns.shape[1])
     grid[:2], grid[2:4] = rows.flip(1)[:, :, None], columns.flip(1)[:, None]
     return grid
+
+
+def _once(row: Tensor) -> Tensor:
+    """The units of the first channel where those of others follow that see the same, in turn."""
+    count = row.shape[1]
+    lengths = (n for n in range(1, count + 1) if count % n == 0)
+    return row[:, : next(n for n in lengths if row[:, n:].equal(row[:, : count - n]))]
 
 
 def _axis(spans: Sequence[Span], cut: Sequence[bool], side: int) -> Axis:
