@@ -64,6 +64,11 @@ class Unseeded(Base):
         super().__init__(in_channels, image_size, num_classes)
         drawn = np.random.default_rng().normal(size=self.fc.bias.shape)
         self.fc.bias.data = torch.tensor(drawn, dtype=torch.float32)
+class SolvedFor(Base):  # as by a solver, which rounds by where in memory its operands lie
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        rounding = np.random.default_rng().random(self.fc.weight.shape)
+        self.fc.weight.data *= torch.tensor(1 + 1e-6 * rounding, dtype=torch.float32)
 class Constant(Base):
     def forward(self, x): return super().forward(x * 0)
 class DeepNormed(Base):
@@ -219,6 +224,7 @@ FOUND = {
     "LoadsItself": ("not examined",),
     "SeedsItself": ("same weights",),
     "Unseeded": ("unseeded weights",),
+    "SolvedFor": ("rounded weights",),
     "Constant": ("constant",),
     "DeepNormed": (),
     "OverTheBatch": ("batch",),

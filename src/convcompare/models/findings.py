@@ -38,6 +38,12 @@ KINDS: Mapping[str, Kind] = {
         "has initial weights that no seed controls, so its runs cannot be repeated",
         _GLOBAL_GENERATORS,
     ),
+    "rounded weights": Kind(
+        "has initial weights that differ by rounding from build to build: its runs are not "
+        "repeated to the bit",
+        "compute them without a solver, such as `torch.linalg.lstsq`",
+        marks=False,
+    ),
     "probabilities": Kind(
         "returns probabilities, but cross-entropy expects logits",
         "leave the softmax or sigmoid out; log-softmax is fine",
