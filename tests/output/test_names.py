@@ -21,6 +21,18 @@ def test_what_all_have_in_common_goes_first() -> None:
     assert fitted(files, 10) == ["…a.py…", "…b.py…"]
 
 
+def test_the_family_stays_if_there_is_room() -> None:
+    assert fitted(KERNELS, 24) == ["cnn:…kernel=3", "cnn:…kernel=5", "cnn:…kernel=7"]
+    assert fitted(["simple", *KERNELS], 24)[0] == "simple"
+
+
+def test_a_long_one_that_the_others_begin_with_stays_readable() -> None:
+    base = "residual:width=16,stem_bias=false,grid=1,blocks=2x16-2x32/2-2x64/2"
+    shown = fitted([base, f"{base},block=wide"], 24)
+    assert shown == ["residual:wid…32/2-2x64/2", "residual:…,block=wide"]
+    assert fitted([f"{base},block=wide", base], 24) == shown[::-1]
+
+
 def test_one_that_the_others_begin_with_keeps_its_name() -> None:
     assert fitted(["fcn", "fcn:hidden=1000,dropout=0.25"], 12) == ["fcn", "fcn:hi…=0.25"]
 

@@ -1,5 +1,7 @@
 """Names of networks in little space: what they have in common goes first, then their middles.
 
+The family stays if there is room, and so does the name that all others begin with.
+
 Widths are those of a terminal, in which a character of a wide script or an emoji takes two cells.
 """
 
@@ -28,7 +30,7 @@ def fitted(names: Sequence[str], room: int) -> list[str]:
     known = list(dict.fromkeys(names))
     shown = [printable(name) for name in known]
     if max(map(cell_len, shown), default=0) > room:
-        shown = _without_common(shown)
+        shown = _without_common(shown, room)
     ways = ([elided(name, room) for name in shown], *_with_ends_cut(shown, room))
     shown = next((way for way in ways if len({*way}) == len(way)), shown)
     found: list[str] = []
@@ -67,19 +69,41 @@ def _without_end(name: str, room: int) -> str:
     return f"{chop_cells(name, room - 1)[0]}{ELLIPSIS}"
 
 
-def _without_common(names: Sequence[str]) -> list[str]:
-    """The names without the parts that all begin with, and those that all end with."""
+def _without_common(names: Sequence[str], room: int) -> list[str]:
+    """The names without the parts that all begin with, and those that all end with.
+
+    The family before them is left if all names then fit.
+    """
     if len(set(names)) < 2:
         return list(names)
     split = [_PARTS.findall(name) for name in names]
+    first = min(split, key=len)
+    if all(parts[: len(first)] == first for parts in split):
+        return _without_first("".join(first), names, room)
     before = _common(split)
     after = _common([parts[before:][::-1] for parts in split])
-    lead = ELLIPSIS if before else ""
-    trail = ELLIPSIS if after else ""
-    kept = [parts[before : len(parts) - after] for parts in split]
-    if not all(kept):  # one name is the beginning of the others: it has to stay readable
+    kept = ["".join(parts[before : len(parts) - after]) for parts in split]
+    return _with_lead(split[0][:before], kept, ELLIPSIS if after else "", room)
+
+
+def _without_first(first: str, names: Sequence[str], room: int) -> list[str]:
+    """The names without the one that all of them begin with, which stays; all, if it fits."""
+    if cell_len(first) <= room:
         return list(names)
-    return [f"{lead}{''.join(parts)}{trail}" for parts in kept]
+    kept = [name.removeprefix(first) for name in names if name != first]
+    others = iter(_with_lead(_PARTS.findall(first), kept, "", room))
+    return [name if name == first else next(others) for name in names]
+
+
+def _with_lead(common: Sequence[str], kept: Sequence[str], trail: str, room: int) -> list[str]:
+    """What is kept of names after a mark for what they have in common, and their family."""
+    if not common:
+        return [f"{name}{trail}" for name in kept]
+    family = f"{common[0]}:" if list(common[1:2]) == [":"] and len(common) > 2 else ""
+    shown = [f"{family}{ELLIPSIS}{name}{trail}" for name in kept]
+    if max(map(cell_len, shown)) <= room:
+        return shown
+    return [f"{ELLIPSIS}{name}{trail}" for name in kept]
 
 
 def _common(split: Sequence[Sequence[str]]) -> int:
