@@ -169,9 +169,22 @@ def test_intervals_end_at_100_per_cent_and_one_is_not_cut() -> None:
         assert high - low >= 0.5
 
 
+def test_numbers_of_a_text_figure_have_the_same_decimals() -> None:
+    text = terminal.curves({"a": [44.0, 47.25], "b": [45.0, 50.5]}, 60, "accuracy", "epoch")
+    shown = [line.split(" ┤")[0] for line in text.splitlines() if line[0].isdigit()]
+    assert shown == ["50.50", "47.25", "44.00"]
+    assert "47.25" in text.splitlines()[-1]
+    assert "50.50" in text.splitlines()[-1]
+
+
+def test_both_networks_of_a_pair_are_named_in_the_terminal() -> None:
+    rows = [terminal.ForestLine("Residual CNN vs Simple CNN", 1.0, (0.5, 1.5), True, "+1 better")]
+    assert "Residual CNN vs Simple CNN" in terminal.forest(rows, 80, "Test accuracy", 26)
+
+
 def test_text_for_a_terminal_shows_the_bulk_too() -> None:
     text = terminal.curves({"a": [2.0, 1.0], "b": [2.2, 0.9], "c": [2.0, 9e6]}, 40, "loss", "epoch")
-    assert text.splitlines()[1].lstrip().startswith("2.2 ┤")
+    assert text.splitlines()[1].lstrip().startswith("2.20 ┤")
     assert "▲ c to 9e+06" in text
     bars = terminal.bars({"a": 10.0, "b": 20.0, "c": 400.0}, 60, "time", str).splitlines()
     assert bars[3].endswith("▸ 400.0")
@@ -317,7 +330,7 @@ def test_many_models_are_named_at_the_ends_of_their_curves(kind: str) -> None:
     drawing = one(networks, kind)
     assert not drawing.figure.legends
     names = [look.name for look in looks([network.label for network in networks]).values()]
-    assert names[3] == "…hidden=3…"
+    assert names[3] == "cnn:…hidden=3…"
     axes = drawing.figure.axes[-1]
     labels = [text for text in axes.texts if text.get_text() in names]
     assert sorted(text.get_text() for text in labels) == sorted(names)
@@ -416,6 +429,8 @@ def test_a_matrix_is_drawn_in_lines_where_its_numbers_are_written(count: int, ki
     assert place[0, 1] > place[1, 1], "the first class is the uppermost"
     if kind == "svg":  # what is written on a coloured cell keeps its colour on a dark page
         page = vector.inline(found.file, "x", "", 1, 1)
+        seamless = re.findall(r"fill:(#\w+);stroke:\1", page)
+        assert len(seamless) == 3 * count**2, "no line of the page shows through between cells"
         fills = re.findall(r"<text[^>]*?(?:fill:|fill=\")([^;\"]+)[^>]*>\d", page)
         assert fills and "var(" not in "".join(fills)
 
@@ -432,6 +447,70 @@ def test_a_share_that_rounds_to_zero_is_no_zero() -> None:
     drawing = one([one_wrong], "confusion-matrix", images=40_000)
     shown = Counter(text.get_text() for text in drawing.figure.axes[0].texts)
     assert shown == {"100": 4, "<0.1": 1, "": 11}, "one image of the 10,000 of a class"
+
+
+def contrast(text: Text, drawing: Drawing) -> float:
+    """The contrast of a text with what is drawn around it, as WCAG 2.2 defines it."""
+    box = text.get_window_extent(renderer(drawing.figure))
+    pixels = np.asarray(drawing.figure.canvas.buffer_rgba())[::-1] / 255  # type: ignore[attr-defined]
+    behind = pixels[round(box.y0) - 2, round((box.x0 + box.x1) / 2)]
+    lights = []
+    for colour in (behind, to_rgba(text.get_color())):
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in colour[:3]]
+        lights.append(np.dot(linear, (0.2126, 0.7152, 0.0722)) + 0.05)
+    return float(max(lights) / min(lights))
+
+
+def test_numbers_in_cells_can_be_read_and_do_not_touch() -> None:
+    wrong = dataclasses.replace(FINE[0], accuracies=(0.7, 0.62, 0.9995))
+    networks = [dataclasses.replace(FINE[1], accuracies=(1 - 1 / 40_000,)), wrong, FINE[2]]
+    classes = [*"abcdefghij"]
+    with styled():
+        for name in ("confusion-matrix", "confusion-matrix-difference"):
+            drawing = one(networks, "confusion-matrix", name, classes=classes, images=40_000)
+            drawing.picture()
+            drawing.figure.canvas.draw()
+            for axes in drawing.figure.axes[:2]:
+                cells = [text for text in axes.texts if text.get_text()]
+                assert cells
+                assert min(contrast(text, drawing) for text in cells) > 4.5
+                boxes = [text.get_window_extent(renderer(drawing.figure)) for text in cells]
+                width = axes.get_window_extent().width / len(classes)
+                assert max(box.width for box in boxes) < 0.9 * width
+
+
+def test_colours_of_a_difference_have_the_unit_of_its_numbers() -> None:
+    drawing = one(FINE[:2], "confusion-matrix", "confusion-matrix-difference", images=40_000)
+    axes, bar = drawing.figure.axes
+    assert bar.get_ylabel() == "difference (points)"
+    shown = np.asarray(axes.collections[0].get_array()).ravel()
+    numbers = [text.get_text().replace("\N{MINUS SIGN}", "-") for text in axes.texts]
+    assert [float(number or 0) for number in numbers] == [pytest.approx(v, abs=0.51) for v in shown]
+
+
+def test_layers_are_numbered_evenly_and_named_without_gaps() -> None:
+    _, _, heat = drawn(source(FINE), "gradients")
+    for axes in heat.figure.axes[:3]:
+        steps = np.diff(axes.get_yticks())
+        assert len(set(steps)) <= 1
+        assert float(steps[0]).is_integer()
+
+
+@pytest.mark.parametrize("kind", ["gradients", "activation-statistics", "receptive-field"])
+def test_what_is_of_one_seed_says_so(kind: str) -> None:
+    heads = [drawing.figure.get_suptitle() for drawing in drawn(source(FINE), kind)]
+    assert all(head.startswith("tiny · first of 3 seeds") for head in heads)
+    assert drawn(source(FINE), "seeds")[0].figure.get_suptitle().startswith("tiny · 3 seeds")
+
+
+def test_every_line_and_text_of_a_figure_follows_the_theme_of_a_page() -> None:
+    for kind in ("loss", "gradients", "accuracy-vs-cost", "receptive-field", "verdicts", "seeds"):
+        with styled():
+            for drawing in drawn(source(FINE), kind):
+                found = render(drawing)
+                if found.kind == "svg":
+                    page = vector.inline(found.file, "x", "", 1, 1)
+                    assert not re.findall(r"(?:stroke|fill):#\w+", page), drawing.name
 
 
 def test_characters_without_a_font_are_said_once_and_warn_of_nothing(

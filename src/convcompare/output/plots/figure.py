@@ -267,11 +267,11 @@ def grow(figure: Figure, height: float) -> None:
     figure.set_figheight(figure.get_figheight() + height)
 
 
-def count_axis(axes: Axes) -> None:
-    """The horizontal axis counts something: whole numbers only."""
+def count_axis(axis: Axis) -> None:
+    """The axis counts something: whole numbers only, evenly spaced."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
 
 
 def log_axis(axis: Axis, show: Callable[[float], str]) -> None:

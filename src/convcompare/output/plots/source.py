@@ -176,11 +176,12 @@ class Source:
         """What figures are labelled with, as far as the runs record it."""
         return (*self.comparison.labels, *self.comparison.conditions.classes)
 
-    def conditions(self) -> str:
-        """The data set and the number of seeds, in words."""
+    def conditions(self, first_seed: bool = False) -> str:
+        """The data set and the number of seeds, in words; of which only the first is shown."""
         seeds = sorted({len(group.finished) for group in self.groups})
-        many = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seeds"
-        return f"{self.comparison.conditions.dataset} · {'1 seed' if seeds == [1] else many}"
+        many = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else several(seeds[0], "seed")
+        shown = f"first of {many}" if first_seed and seeds != [1] else many
+        return f"{self.comparison.conditions.dataset} · {shown}"
 
 
 def draw(entry: Entry, source: Source) -> list[Drawing]:
@@ -190,7 +191,7 @@ def draw(entry: Entry, source: Source) -> list[Drawing]:
     drawings: Sequence[Drawing] = entry.function(source)
     finished = []
     for drawing in drawings:
-        parts = [source.conditions(), drawing.key, marked, *missing]
+        parts = [source.conditions("first_seed" in entry.info), drawing.key, marked, *missing]
         headline(drawing.figure, " · ".join(part for part in parts if part))
         said = "".join(f" {line}." for line in [*missing, *([marked] if marked else [])])
         finished.append(replace(drawing, caption=drawing.caption + said, alt=drawing.alt + said))

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from convcompare.core.errors import printable
 
 from ..names import elided, fitted
@@ -20,6 +23,10 @@ BLACK, WHITE = "#010101", "#fefefe"
 """What is written on coloured areas: a dark page changes pure black and white, not these."""
 LONGEST = 24
 """Characters of a name in a figure."""
+
+
+ENOUGH_LIGHT = 0.179
+"""Relative luminance at which black and white text have the same contrast, 4.6 : 1."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,21 @@ def distinct(names: Sequence[str], room: int) -> list[str]:
             shown, number = elided(cut, room - len(mark)) + mark, number + 1
         found.append(shown)
     return found
+
+
+def ink_on(colours: npt.NDArray[np.float64]) -> list[str]:
+    """Black or white, whichever can be read on each colour.
+
+    Args:
+        colours: Red, green and blue from 0 to 1, (n, 3 or more); what follows is ignored.
+
+    Returns:
+        A colour of text for each. Source: WCAG 2.2, relative luminance.
+    """
+    rgb = colours[:, :3]
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    light = linear @ np.array([0.2126, 0.7152, 0.0722])
+    return [BLACK if one > ENOUGH_LIGHT else WHITE for one in light.tolist()]
 
 
 def short(label: str, longest: int = LONGEST) -> str:

@@ -41,17 +41,18 @@ def curves(
         return f"{title}\n(no finite values)"
     shown = of_curves([np.array([line, line]).T for line in series if line], least)
     low, high = _range(shown or every)
-    ticks = {0: _number(high), HEIGHT // 2: _number((low + high) / 2), HEIGHT - 1: _number(low)}
+    places = (0, HEIGHT // 2, HEIGHT - 1)
+    ticks = dict(zip(places, _alike([high, (low + high) / 2, low]), strict=True))
     margin = max(len(text) for text in ticks.values())
     columns = max(10, width - margin - 3)
     canvas = Canvas(columns, HEIGHT)
     for letter, line in zip(ascii_letters, series, strict=False):
-        places = [
+        points = [
             (i / max(1, longest - 1), min(1.0, max(0.0, (value - low) / (high - low))))
             for i, value in enumerate(line)
             if math.isfinite(value)
         ]
-        canvas.line(places, letter)
+        canvas.line(points, letter)
     rows = [f"{ticks.get(i, ''):>{margin}} ┤{row}" for i, row in enumerate(canvas.rows())]
     ends = f"1{str(longest) if longest > 1 else '':>{columns - 1}}"
     blank = " " * margin
@@ -103,7 +104,7 @@ def dots(values: Mapping[str, Sequence[float]], width: int, title: str) -> str:
         text = f"{'◂' if min(row, default=low) < low else text[0]}{text[1:]}"
         text = f"{text[:-1]}{'▸' if max(row, default=high) > high else text[-1]}"
         rows.append(f"{name} {text}")
-    left, right = _number(low), _number(high)
+    left, right = _alike([low, high])
     scale = f"{'':<{longest}} {left}{right:>{room - len(left)}}"
     return "\n".join([title, *rows, scale])
 
@@ -122,13 +123,14 @@ class ForestLine:
     text: str
 
 
-def forest(rows: Sequence[ForestLine], width: int, title: str) -> str:
+def forest(rows: Sequence[ForestLine], width: int, title: str, longest: int = LONGEST) -> str:
     """Values with their intervals, one a row, beside a line at 0.
 
-    An interval that leaves the row goes on beyond it, with an arrow at its end.
+    Names take at most `longest` cells. An interval that leaves the row goes on beyond it, with an
+    arrow at its end.
     """
-    names, longest = _column(row.name for row in rows)
-    space = max(16, width - longest - max(len(row.text) for row in rows) - 4)
+    names, widest = _column((row.name for row in rows), longest)
+    space = max(16, width - widest - max(len(row.text) for row in rows) - 4)
     ends = forest_range([(row.value, row.ends) for row in rows])
     lines = [title]
     for name, row in zip(names, rows, strict=True):
@@ -223,6 +225,18 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def _alike(values: Sequence[float]) -> list[str]:
+    """Numbers with the same decimals: four digits of the largest, zeros at the end cut."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if not 0.01 <= largest < 1e4:
+        return [*map(_number, values)]
+    decimals = 3 - math.floor(math.log10(largest))
+    found = [f"{value:.{decimals}f}" for value in values]
+    while all("." in text and text.endswith("0") for text in found):
+        found = [text[:-1].removesuffix(".") for text in found]
+    return found
+
+
 def _bar(share: float, room: int) -> str:
     """A bar of `share` of the cells of a row; one that is longer than the row ends in an arrow."""
     if share > 1:
@@ -231,9 +245,9 @@ def _bar(share: float, room: int) -> str:
     return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]
 
 
-def _column(labels: Iterable[str]) -> tuple[list[str], int]:
+def _column(labels: Iterable[str], room: int = LONGEST) -> tuple[list[str], int]:
     """The names, all filled up to the same width, and that width in cells."""
-    names = fitted([*labels], LONGEST)
+    names = fitted([*labels], room)
     widest = max(map(cell_len, names))
     return [set_cell_size(name, widest) for name in names], widest
 
@@ -241,7 +255,7 @@ def _column(labels: Iterable[str]) -> tuple[list[str], int]:
 def _names(labels: Iterable[str], series: Sequence[Sequence[float]], width: int) -> list[str]:
     """Which letter is which model, and its last value; as many in a line as fit."""
     names, longest = _column(labels)
-    ends = [_number(line[-1]) for line in series]
+    ends = _alike([line[-1] for line in series])
     widest = max(map(len, ends))
     across = max(1, (width + 3) // (longest + widest + 6))
     texts = [

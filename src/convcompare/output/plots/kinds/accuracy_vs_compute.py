@@ -33,6 +33,8 @@ STRIP = 0.035
 """Height of the strip that names who is ahead, as a share of the panel."""
 NARROWEST = 0.12
 """Of a stretch that has room for its name, as a share of the axis."""
+MARKED = 0.02
+"""Of a stretch that has room for the marker of its model."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def seconds_of_epochs(_: Source, run: Run) -> list[float] | None:
 
 AXES = (
     ComputeAxis("training_macs", "MACs of training", macs_of_epochs, formatting.large),
-    ComputeAxis("training_seconds", "seconds of training", seconds_of_epochs, "{:g}".format, True),
+    ComputeAxis("training_seconds", "seconds of training", seconds_of_epochs, "{:,g}".format, True),
 )
 
 
@@ -113,7 +115,8 @@ def accuracy_vs_compute(source: Source) -> list[Drawing]:
         "each budget; it is no verdict. Under a schedule that falls, a shorter training "
         "would end higher than its curve shows here."
     ) + measured_words(source.groups)
-    key = "line: mean of the seeds · band: lowest to highest seed · strip: highest mean"
+    key = "line: mean of the seeds · band: lowest to highest seed"
+    key += " · strip: network with the highest mean"
     columns = ("model", "seed", "epoch", *(axis.name for axis in AXES), "test_accuracy")
     rows = list(_rows(source))
     return [Drawing("accuracy-vs-compute", figure, caption, columns, rows, _alt(leads), key)]
@@ -196,8 +199,14 @@ def _strip(axes: Axes, stretches: Sequence[Stretch], source: Source) -> None:
             [one.start, one.end], 1.0, 1.0 + STRIP, transform=at, color=look.colour, alpha=0.75,
             linewidth=0, clip_on=False,
         )  # fmt: skip
-        if (np.log(one.end) - np.log(one.start)) / (high - low) > NARROWEST:
-            middle = float(np.sqrt(one.start * one.end))
+        middle = float(np.sqrt(one.start * one.end))
+        share = (np.log(one.end) - np.log(one.start)) / (high - low)
+        if MARKED < share <= NARROWEST:
+            axes.plot(
+                [middle], [1.0 + 1.8 * STRIP], look.marker, color=look.colour, markersize=3.5,
+                transform=at, clip_on=False,
+            )  # fmt: skip
+        if share > NARROWEST:
             axes.annotate(
                 look.name, (middle, 1.0 + STRIP), xycoords=at, xytext=(0, 1), ha="center",
                 textcoords="offset points", fontsize=7, annotation_clip=False,

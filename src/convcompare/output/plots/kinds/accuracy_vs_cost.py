@@ -63,12 +63,12 @@ def _mean_training(group: ModelRuns) -> float | None:
 COSTS = (
     CostAxis("parameters", "parameters", lambda group: group.parameters, formatting.large),
     CostAxis("macs", "multiply-accumulates per image (MACs)", lambda g: g.macs, formatting.large),
-    CostAxis("train_seconds", "training (s)", _mean_training, lambda v: f"{v:g}", True),
+    CostAxis("train_seconds", "training (s)", _mean_training, lambda v: f"{v:,g}", True),
     CostAxis(
         "latency_seconds",
         "inference, one image (ms)",
         _mean_latency,
-        lambda v: f"{1000 * v:g}",
+        lambda v: f"{1000 * v:,g}",
         True,
     ),
 )
@@ -156,7 +156,7 @@ def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
     if points:
         x, y = zip(*points, strict=True)
         y = tuple(100 * value for value in y)
-        axes.step(x, y, where="post", color="#999999", linewidth=0.9, zorder=1)
+        axes.step(x, y, where="post", color="#888888", linewidth=0.9, zorder=1)
 
 
 def _limits(axes: Axes, shown: Sequence[Estimate]) -> None:

@@ -27,7 +27,7 @@ SHOWN = 8
 FILTERS = 16
 
 
-@register.plot("activations", needs=FEATURES)
+@register.plot("activations", needs=FEATURES, first_seed=True)
 def activations(source: Source) -> list[Drawing]:
     """First-layer activations of one test image: the channels that vary most, for every network."""
     every = dict(source.features())
@@ -51,8 +51,7 @@ def activations(source: Source) -> list[Drawing]:
             data.append((label, record.first_layer, channel, values.mean(), values.max()))
     caption = (
         "The image on the left, then the channels of the first activation that vary most over the "
-        "test images; bright is strong, each channel on a scale of its own"
-        f"{none}."
+        "test images; bright is strong, each channel on a scale of its own."
     )
     columns = ("model", "layer", "channel", "mean", "max")
     alt = f"First activations of {', '.join(records)} for one test image, as grey-level pictures."
@@ -61,7 +60,7 @@ def activations(source: Source) -> list[Drawing]:
     return [Drawing("activations", figure, caption, columns, data, alt, key)]
 
 
-@register.plot("filters", needs=FEATURES)
+@register.plot("filters", needs=FEATURES, first_seed=True)
 def filters(source: Source) -> list[Drawing]:
     """Weights of the first convolution of every network that has one."""
     every = dict(source.features())
@@ -83,13 +82,18 @@ def filters(source: Source) -> list[Drawing]:
                 data.append((label, number, *position, float(weight)))
     none = without(every, records, "no convolution")
     caption = (
-        "The first filters of the first convolution, all of a network on one scale: red is "
-        "positive and blue negative, or their three channels as colours"
-        f"{none}."
+        "The first filters of the first convolution, those of a network on one scale: red is "
+        "positive and blue negative, or their three channels as colours."
     )
     columns = ("model", "filter", "channel", "row", "column", "weight")
     alt = f"Filters of the first convolution of {', '.join(records)}, as small pictures."
-    key = "filters of the first convolution, all of a network on one scale" + none
+    colours = {
+        "red, green, blue: weights of the three channels" if record.filters.shape[1] == 3
+        else "red: positive, blue: negative, white: 0"
+        for record in records.values()
+    }  # fmt: skip
+    key = "filters of the first convolution, each network on its own scale"
+    key += f" · {' · '.join(sorted(colours))}{none}"
     return [Drawing("filters", figure, caption, columns, data, alt, key)]
 
 
@@ -145,7 +149,7 @@ def _show_channels(
             axes,
             x + cell,
             y,
-            f"the {len(first)} units that vary most, which have no place",
+            f"the {len(first)} units that vary most; they have no position in the image",
             quiet=True,
         )
         return

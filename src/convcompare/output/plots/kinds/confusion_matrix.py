@@ -12,7 +12,7 @@ from convcompare.core import formatting
 from convcompare.core.registry import register
 
 from ..figure import WIDTH, Drawing, outer_labels, panels
-from ..style import BLACK, WHITE, distinct, plain
+from ..style import distinct, ink_on, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,11 @@ NAMED_LONG, SHORT = 13, 5
 LONGEST_CLASS = 12
 """Characters of the name of a class."""
 FIGURES = 3
-"""Characters of a number in a cell."""
+"""Characters of a number that has room in a cell in letters of 7 points."""
+SMALL = 5.5
+"""Points of the letters of a longer one."""
+SEAM = 0.8
+"""Points by which cells overlap, so that no page shows through between them."""
 PAIRS = 3
 """Confusions that the caption names for each model."""
 
@@ -73,13 +77,13 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
         rows = matrix.sum(axis=1, keepdims=True)
         share = np.divide(matrix, rows, out=np.zeros_like(matrix), where=rows > 0)
         cells = _cells(one, 100 * share, len(matrices), cmap="Blues", norm=PowerNorm(0.5, 0, 100))
-        texts = [_count(value) for value in (100 * share if in_share else matrix).ravel()]
-        _finish(one, source, label, texts, share > 0.4)
+        inks = ink_on(cells.to_rgba(100 * share.ravel()))
+        _finish(one, source, label, _texts(100 * share if in_share else matrix), inks)
     _name_classes(axes, source.classes)
     _colour_bar(axes, cells, "share of the true class (%, root scale)")
     named = "; ".join(_most_confused(source, label, m) for label, m in matrices.items())
     caption = (
-        "Test images by their class (rows) and by the class that the model gives them (columns): "
+        "Test images by their class (rows) and by the class that the network predicts (columns): "
         f"mean counts of the seeds, coloured by their share of the row. {named}."
         + (" The numbers are per cent of the row." if in_share else "")
         + _labels_left_out(source.classes)
@@ -95,29 +99,29 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     (first, reference), *others = matrices.items()
     name = source.looks[first].name
     differences = {label: reference - matrix for label, matrix in others}
-    limit = max(float(np.abs(d).max()) for d in differences.values()) or 1.0
     in_share = _too_long(_signed(value) for d in differences.values() for value in d.ravel())
+    scale = 100 / _row_sizes(reference) if in_share else np.ones((1, 1))
+    limit = max(float(np.abs(scale * d).max()) for d in differences.values()) or 1.0
     width = 4.8 if len(others) == 1 else WIDTH
     figure, axes = panels(len(others), 2, _height(source.classes), width)
     for one, (label, difference) in zip(axes, differences.items(), strict=True):
-        cells = _cells(one, difference, len(others), cmap="PuOr_r", vmin=-limit, vmax=limit)
-        shown = 100 * difference / _row_sizes(reference) if in_share else difference
-        texts = [_signed(value) for value in shown.ravel()]
-        _finish(one, source, label, texts, np.abs(difference) > 0.5 * limit)
+        shown = scale * difference
+        cells = _cells(one, shown, len(others), cmap="PuOr_r", vmin=-limit, vmax=limit)
+        inks = ink_on(cells.to_rgba(shown.ravel()))
+        _finish(one, source, label, [_signed(value) for value in shown.ravel()], inks)
         if not difference.any():
             one.text(0.5, 0.5, "equal", transform=one.transAxes, ha="center", va="center")
         one.set_title(f"{name}\nminus {source.looks[label].name}")
     _name_classes(axes, source.classes)
-    _colour_bar(axes, cells, "difference (test images)")
+    _colour_bar(axes, cells, f"difference ({'points' if in_share else 'test images'})")
     right = "; ".join(
         f"{first} has {np.trace(d):+.1f} right against {label}{'' if d.any() else ' (all equal)'}"
         for label, d in differences.items()
     )
     caption = (
-        f"Confusion matrix of {first} minus that of each other model, in test images, means of "
-        "the seeds. On the diagonal more is better, off it less."
-        + (" The numbers are points: per cent of the true class." if in_share else "")
-        + _labels_left_out(source.classes)
+        f"Confusion matrix of {first} minus that of each other network, in "
+        f"{'points (per cent of the true class)' if in_share else 'test images'}, mean of the "
+        "seeds. On the diagonal more is better, off it less." + _labels_left_out(source.classes)
     )
     columns = ("first", "other", "true", "given", "difference")
     classes = source.classes
@@ -126,8 +130,9 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
         for label, difference in differences.items()
         for (true, given), value in np.ndenumerate(difference)
     ]
-    number = "points more or less of the true class" if in_share else "images more or less"
-    key = f"number: {number}, in whole ones (seeds: mean) · on the diagonal more is better"
+    number = "points, per cent of the true class" if in_share else "test images"
+    key = f"number: difference in {number}, mean of the seeds, rounded"
+    key += " · on the diagonal more is better"
     alt = f"Of the test images, {right}."
     return Drawing("confusion-matrix-difference", figure, caption, columns, rows, alt, key)
 
@@ -138,11 +143,11 @@ def _cells(axes: Axes, values: Matrix, panels: int, **colours: Any) -> ScalarMap
         return axes.imshow(values, **colours)
     edges = np.arange(len(values) + 1) - 0.5
     axes.set(aspect="equal", ylim=(edges[-1], edges[0]))
-    return axes.pcolormesh(edges, edges, values, **colours)
+    return axes.pcolormesh(edges, edges, values, edgecolors="face", linewidth=SEAM, **colours)
 
 
 def _finish(
-    axes: Axes, source: Source, label: str, texts: Sequence[str], bright: npt.NDArray[np.bool_]
+    axes: Axes, source: Source, label: str, texts: Sequence[str], inks: Sequence[str]
 ) -> None:
     """Title, and numbers in the cells where they fit."""
     classes = source.classes
@@ -150,10 +155,11 @@ def _finish(
     axes.grid(False)
     if len(classes) > ANNOTATED:
         return
-    for (row, column), white in np.ndenumerate(bright):
+    for place, (text, ink) in enumerate(zip(texts, inks, strict=True)):
+        row, column = divmod(place, len(classes))
         axes.text(
-            column, row, texts[row * len(classes) + column], ha="center", va="center",
-            fontsize=7, color=WHITE if white else BLACK, in_layout=False,
+            column, row, text, ha="center", va="center", in_layout=False,
+            fontsize=7 if len(text) <= FIGURES else SMALL, color=ink,
         )  # fmt: skip
 
 
@@ -170,7 +176,7 @@ def _name_classes(axes: Sequence[Axes], classes: Sequence[str]) -> None:
             places, names if i + across >= len(axes) else [], rotation=90 * (not upright)
         )
         one.set_yticks(places, names if i % across == 0 else [])
-    outer_labels(axes, across, "given class", "true class")
+    outer_labels(axes, across, "predicted class", "true class")
 
 
 def _labels_left_out(classes: Sequence[str]) -> str:
@@ -213,13 +219,19 @@ def _colour_bar(axes: Sequence[Axes], cells: ScalarMappable, label: str) -> None
     bar.outline.set_visible(False)
 
 
-def _count(value: float) -> str:
+def _texts(matrix: Matrix) -> list[str]:
+    """The numbers of a matrix, with a decimal below 10 if any of them has one."""
+    whole = bool((matrix == matrix.round()).all())
+    return [_count(value, whole) for value in matrix.ravel()]
+
+
+def _count(value: float, whole: bool = True) -> str:
     """Nothing for none; one decimal for a mean of seeds that needs it and has the room."""
     if value == 0:
         return ""
     if value < 0.05:
         return "<0.1"
-    return f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 10 or (whole and value == round(value)) else f"{value:.1f}"
 
 
 def _signed(value: float) -> str:

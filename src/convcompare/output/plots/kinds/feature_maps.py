@@ -31,7 +31,7 @@ LARGEST = 1.15
 """Inches of a picture."""
 
 
-@register.plot("feature-maps", needs=FEATURES)
+@register.plot("feature-maps", needs=FEATURES, first_seed=True)
 def feature_maps(source: Source) -> list[Drawing]:
     """Mean feature map of each stage for the same test images, for every network that has maps."""
     every = dict(source.features())
@@ -66,8 +66,7 @@ def feature_maps(source: Source) -> list[Drawing]:
     none = without(every, records, "no feature maps")
     caption = (
         "For each size of feature map the last layer of that size, averaged over its channels: "
-        "what is bright is where the network looks"
-        f"{none}."
+        "the brighter, the higher the mean activation."
     )
     columns = ("model", "image", "layer", "height", "width", "mean", "std")
     alt = f"Mean feature maps of {', '.join(records)} for {shown} test images, as pictures."
@@ -93,7 +92,7 @@ def _with_zero(curves: Iterable[npt.NDArray[np.float64]]) -> list[npt.NDArray[np
     return [np.stack([np.minimum(one, 0), np.maximum(one, 0)], axis=1) for one in curves]
 
 
-@register.plot("activation-statistics", needs=FEATURES)
+@register.plot("activation-statistics", needs=FEATURES, first_seed=True)
 def activation_statistics(source: Source) -> list[Drawing]:
     """Mean, spread and share of dead units of each layer's activations."""
     every = dict(source.features())
@@ -110,7 +109,7 @@ def activation_statistics(source: Source) -> list[Drawing]:
             one.plot(range(1, len(values) + 1), values, **source.looks[label].line())
         _limit(one, curves, source)
         one.set_title(heading)
-        count_axis(one)
+        count_axis(one.xaxis)
     outer_labels(axes, 3, "activation layer, from the input", "activation (no unit)")
     axes[1].set_ylabel("activation (no unit)")
     axes[2].set_ylabel("share of the units (%)")
@@ -122,12 +121,12 @@ def activation_statistics(source: Source) -> list[Drawing]:
         for i, layer in enumerate(record.layers)
     ]
     caption = (
-        f"A unit is dead when it is zero or less for every one of the images{none}. What lies "
-        "beyond an axis has an arrow and its number."
+        "A unit is dead when it is zero or less for every one of the images. What lies beyond an "
+        "axis has an arrow and its number."
     )
     columns = ("model", "depth", "layer", "mean", "std", "dead")
     dead = "; ".join(f"{m} {100 * r.dead.max():.1f} %" for m, r in records.items() if len(r.dead))
     alt = f"Largest share of dead units in a layer: {dead}."
     return [
-        Drawing("activation-statistics", figure, caption, columns, data, alt, f"first seed{none}")
+        Drawing("activation-statistics", figure, caption, columns, data, alt, none.lstrip(" ·"))
     ]

@@ -12,7 +12,7 @@ from convcompare.core.registry import register
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 
 from ..end_labels import name_models
-from ..figure import Drawing, count_axis, log_axis, outer_labels, panels
+from ..figure import GREY, Drawing, count_axis, log_axis, outer_labels, panels
 from ..limits import arrows_of_curves, bulk, padded, plain_number
 from ..style import ModelStyle
 
@@ -32,7 +32,7 @@ Records = Mapping[str, GradientRecord]
 Looks = Mapping[str, ModelStyle]
 
 
-@register.plot("gradients", needs=GRADIENTS)
+@register.plot("gradients", needs=GRADIENTS, first_seed=True)
 def gradients(source: Source) -> list[Drawing]:
     """Norm of the gradient of each layer, by depth, by epoch, and both as a heat map."""
     return draw_gradients(dict(source.gradients()), source.looks)
@@ -58,7 +58,7 @@ def _by_layer(records: Records, looks: Looks) -> Drawing:
                      linewidth=1.2, **style)  # fmt: skip
         one.set_xlim(0.8, len(depth) + 0.2)
         one.set_title(look.name)
-        count_axis(one)
+        count_axis(one.xaxis)
     outer_labels(axes, ACROSS, "layer, from the input", "gradient norm (L2)")
     _limit(axes, [record.norm.ravel() for record in records.values()])
     for one, (label, record) in zip(axes, records.items(), strict=True):
@@ -78,7 +78,7 @@ def _by_layer(records: Records, looks: Looks) -> Drawing:
     caption += _caption(records)
     caption += "".join(f" {label}: {one}." for label, r in records.items() for one in r.remarks(0))
     columns = ("model", "depth", "layer", "moment", "norm", "mean_abs")
-    key = "gradient of the loss by the weights of each layer, on one fixed batch, first seed"
+    key = "gradient of the loss by the weights of each layer, on one fixed batch"
     key += _key(records)
     return Drawing("gradients-by-layer", figure, caption, columns, data, _alt(records), key)
 
@@ -91,7 +91,7 @@ def _by_epoch(records: Records, looks: Looks) -> Drawing:
                 range(len(record.norm)), _positive(record.norm[:, place]), **looks[label].line()
             )
         one.set_title(f"{name} layer")
-        count_axis(one)
+        count_axis(one.xaxis)
     outer_labels(axes, 2, "epoch (0: initialisation)", "gradient norm (L2)")
     ends = [(label, r.norm[:, [0, -1]].T) for label, r in records.items()]
     _limit(axes, [values.ravel() for _, values in ends])
@@ -109,7 +109,7 @@ def _by_epoch(records: Records, looks: Looks) -> Drawing:
     ]
     caption = "The first and the last layer of each network after every epoch." + _caption(records)
     columns = ("model", "epoch", "first_layer_norm", "last_layer_norm")
-    key = "gradient of the loss on one fixed batch, first seed" + _key(records)
+    key = "gradient of the loss on one fixed batch" + _key(records)
     return Drawing("gradients-by-epoch", figure, caption, columns, data, _alt(records), key)
 
 
@@ -131,8 +131,8 @@ def _heat_map(records: Records, looks: Looks) -> Drawing:
         if not record.norm.any():
             one.text(0.5, 0.5, NOTHING, transform=one.transAxes, ha="center", fontsize=7)
         one.set_title(looks[label].name)
-        count_axis(one)
-        one.set_yticks(np.unique(np.linspace(1, len(record.layers), 6).round()))
+        count_axis(one.xaxis)
+        count_axis(one.yaxis)
         one.grid(False)
     outer_labels(axes, ACROSS, "epoch (0: initialisation)", "layer, from the input")
     outside = {(bool((every > 10**high).any()), bool(((every > 0) & (every < 10**low)).any()))}
@@ -148,7 +148,7 @@ def _heat_map(records: Records, looks: Looks) -> Drawing:
     caption = "Layer against epoch: dark rows at the bottom are layers that hardly learn."
     caption += " Grey is a gradient of exactly 0." if _zero(records) else ""
     columns = ("model", "epoch", "depth", "norm")
-    key = "gradient of the loss on one fixed batch, first seed"
+    key = "gradient of the loss on one fixed batch"
     key += " · grey: exactly 0" if _zero(records) else ""
     return Drawing("gradients-heat-map", figure, caption, columns, data, _alt(records), key)
 
@@ -213,7 +213,7 @@ def _moments_below(figure: Figure, moments: int) -> None:
     shown = [(0.25, "initialisation")]
     if moments > 1:
         shown += [(0.6, "in between"), (1.0, f"epoch {moments - 1}")][-min(2, moments - 1) :]
-    handles = [Line2D([], [], color="#444444", alpha=a, label=text) for a, text in shown]
+    handles = [Line2D([], [], color=GREY, alpha=a, label=text) for a, text in shown]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 

@@ -170,7 +170,7 @@ def _draw(
             epochs, values.low[there], values.high[there], color=look.colour, linewidth=0,
             alpha=0.18 if part == "test" else 0.08,
         )  # fmt: skip
-    count_axis(axes)
+    count_axis(axes.xaxis)
 
 
 def _passes(runs: Sequence[Run]) -> list[float]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ..style import ModelStyle
 
 ACROSS = 3
-NAMED = 10
-"""Layers up to which each has its name and its size beside it."""
+MOST = 16
+"""Layers up to which each has a row as high as its name."""
 FEWEST = 4
 """Rows of a panel, so that one bar does not fill it."""
 
@@ -49,7 +49,7 @@ class Step:
     size: int | None
 
 
-@register.plot("receptive-field", needs=FIELDS)
+@register.plot("receptive-field", needs=FIELDS, first_seed=True)
 def receptive_field(source: Source) -> list[Drawing]:
     """Receptive field of each layer up to the features, and where the trained networks look."""
     records = dict(source.fields())
@@ -80,7 +80,7 @@ def steps(record: FieldRecord) -> list[Step]:
 
 
 def _sizes(source: Source, records: dict[str, FieldRecord]) -> Drawing:
-    tallest = max(FEWEST, min(16, max(len(steps(record)) for record in records.values())))
+    tallest = max(FEWEST, min(MOST, max(len(steps(record)) for record in records.values())))
     figure, axes = panels(len(records), ACROSS, 0.8 + 0.15 * tallest, sharex=True)
     for i, (one, (label, record)) in enumerate(zip(axes, records.items(), strict=True)):
         _bars(one, record, source.looks[label])
@@ -110,13 +110,14 @@ def _bars(axes: Axes, record: FieldRecord, look: ModelStyle) -> None:
         whole = step.size is None
         style = look.bar() | {"hatch": "xxxxx" if whole else "", "linewidth": 0.6}
         axes.barh(y, step.size or side, height=0.7, **style)
-        if len(found) <= NAMED:
+        if len(found) <= MOST:
             axes.annotate(
                 "all" if whole else str(step.size), (step.size or side, y), va="center",
                 xytext=(2, 0), textcoords="offset points", fontsize=7,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             )  # fmt: skip
-    axes.axvline(side, color="#777777", linewidth=0.9, linestyle=(0, (4, 2)))
-    shown = np.unique(np.linspace(0, len(found) - 1, min(len(found), NAMED)).round().astype(int))
+    axes.axvline(side, color="#888888", linewidth=0.9, linestyle=(0, (4, 2)))
+    shown = range(0, len(found), -(-len(found) // MOST))
     axes.set_yticks(shown, [short(found[i].layer, 12) for i in shown])
     axes.set_ylim(max(len(found), FEWEST) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

@@ -64,7 +64,7 @@ def _curves(found: Robustness, source: Source) -> Drawing:
     caption = (
         f"Accuracy on {images} test images as they are (–) and under each kind of damage, at the "
         "severities of its axis; the same images for every network. The band reaches from the "
-        f"lowest to the highest seed{none}."
+        "lowest to the highest seed."
     )
     key = f"line: mean of the seeds · band: lowest to highest seed · –: undamaged{none}"
     rows = [[row[name] for name in COLUMNS] for row in found.rows()]

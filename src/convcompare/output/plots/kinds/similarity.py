@@ -16,10 +16,11 @@ from convcompare.core.registry import register
 from convcompare.store.similarity_record import SIMILARITY, SimilarityRecord
 
 from ..figure import Drawing, panels
-from ..style import short
+from ..style import ink_on, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
 
     from ..source import Source
 
@@ -67,7 +68,7 @@ def similarity(source: Source) -> list[Drawing]:
         one.grid(False)
         one.tick_params(length=0)
         _names(one, row.layers, column.layers)
-        _numbers(one, matrix)
+        _numbers(one, matrix, image)
         one.set_title("between seeds" if row is column else "between networks")
         one.set_xlabel(source.looks[column.label].name, fontsize=7)
         one.set_ylabel(source.looks[row.label].name, fontsize=7)
@@ -144,13 +145,15 @@ def _names(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     axes.tick_params(axis="x", rotation=90)
 
 
-def _numbers(axes: Axes, matrix: Matrix) -> None:
+def _numbers(axes: Axes, matrix: Matrix, cells: ScalarMappable) -> None:
     if max(matrix.shape) > ANNOTATED:
         return
+    inks = iter(ink_on(cells.to_rgba(matrix.ravel())))
     for (i, j), value in np.ndenumerate(matrix):
+        ink = next(inks)
         if not np.isnan(value):
             axes.text(j, i, f"{max(0.0, value):.2f}", ha="center", va="center", fontsize=7,
-                      color="black" if value > 0.6 else "white")  # fmt: skip
+                      color=ink)  # fmt: skip
 
 
 def _known(value: float) -> float | None:

@@ -52,7 +52,7 @@ def training_time(source: Source) -> list[Drawing]:
     ordered = _fastest_first(groups)
     figure, axes = model_rows([source.looks[group.label] for group in ordered], 2)
     for one, figure_of, title in zip(
-        axes, (per_epoch, whole), ("an epoch (median)", "whole training"), strict=True
+        axes, (per_epoch, whole), ("epoch (median)", "whole training"), strict=True
     ):
         _panel(one, [_Timed.of(source, group, figure_of) for group in ordered])
         one.set_title(title)
@@ -138,7 +138,7 @@ def _panel(axes: Axes, rows: Sequence[_Timed]) -> None:
         arrow_in_row(axes, y, [mean], look.colour, None)
         side_text(axes, y, f"{mean:#.3g}".rstrip("."))
     if logarithmic:
-        log_axis(axes.xaxis, lambda value: f"{value:g}")
+        log_axis(axes.xaxis, lambda value: f"{value:,g}")
     axes.set_xlabel(f"training time ({unit}{', logarithmic' if logarithmic else ''})")
 
 

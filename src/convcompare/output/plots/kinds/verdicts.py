@@ -14,7 +14,7 @@ from convcompare.core.registry import register
 from ..figure import GREY, Drawing, side_text, stacked
 from ..forest_rows import ForestPanel, beside, directions, inside, is_filled, is_firm, panels_of
 from ..limits import arrow_in_row
-from ..style import short
+from ..style import LONGEST, short
 from ..terminal import ForestLine, forest, forest_range
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def _terminal(source: Source, width: int) -> str:
             )
             for verdict in panel.verdicts
         ]
-        texts.append(forest(rows, width, _title(panel)))
+        longest = max(LONGEST, width // 3) if len(panel.baselines) > 1 else LONGEST
+        texts.append(forest(rows, width, _title(panel), longest))
     return "\n\n".join([*texts, "● decided  ○ not decided"])
 
 
