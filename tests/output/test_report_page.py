@@ -189,3 +189,18 @@ def test_a_page_prints_without_its_dark_colours(browser: Any, paths: dict[str, P
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate(FAINT)[1] == []
     page.close()
+
+
+def test_contents_are_folded_beside_nothing_and_open_beside_the_text(
+    browser: Any, paths: dict[str, Path]
+) -> None:
+    page = browser.new_page(viewport={"width": 400, "height": 800})
+    page.goto(paths["hostile"].as_uri())
+    assert page.evaluate("document.querySelector('main h2').getBoundingClientRect().top") < 500
+    assert not page.locator("nav a").first.is_visible()
+    page.get_by_text("Contents", exact=True).click()
+    assert page.locator("nav a").first.is_visible()
+    page.set_viewport_size({"width": 1600, "height": 900})
+    page.reload()
+    assert page.locator("nav a").first.is_visible()
+    page.close()
