@@ -119,7 +119,7 @@ def notes(comparison: Comparison) -> list[str]:
     kept = sum(group.reused for group in comparison.groups)
     total = sum(len(group.runs) for group in comparison.groups)
     found = [
-        f"{_over(comparison)} · {conditions.test_split}, after {conditions.selected}",
+        Caution(f"{_over(comparison)} · {conditions.test_split}, after {conditions.selected}"),
         Caution(time) if _is_mixed(comparison) else time,
     ]
     if conditions.cut:
@@ -197,7 +197,7 @@ def _measured(timed: Sequence[Run]) -> str:
     """From how many steps of each run, and where they were measured."""
     timings = [run.timing for run in timed if run.timing]
     steps = sorted({timing.n for timing in timings})
-    many = f"{steps[0]} to {steps[-1]}" if len(steps) > 1 else f"{steps[0]}"
+    many = " to ".join(map(formatting.count, [steps[0], steps[-1]][: len(steps)]))
     places = dict.fromkeys(
         f"{place.device}, {formatting.several(place.most_threads, 'thread')}"
         for place in (timing.environment for timing in timings)
