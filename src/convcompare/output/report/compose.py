@@ -53,7 +53,7 @@ BESIDE = (
     "The works are in `report.bib` as BibTeX, this paragraph is in `methods.tex`, and the tables "
     "are in `tables/` for LaTeX."
 )
-FEW_NOTES = 3
+FEW_NOTES = 2
 """Notes below a table, beside those that change what a cell means; the others are folded."""
 MOST_NAMED = 6
 """Networks that a sentence names; of more it says how many."""
