@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -171,6 +172,19 @@ def test_a_model_is_shown_with_its_options_and_counts(run: Run) -> None:
     shown = run("models", "simple").out
     assert "dropout" in shown
     assert "421,642 parameters" in shown
+    assert "`fcn:hidden=512x256x128`" in (shown := run("models", "fcn").out)
+    assert "``" not in shown
+
+
+def test_a_network_without_runs_is_not_taken_for_a_misspelt_one(run: Run, tmp_path: Path) -> None:
+    more = ("-d", "shapes:train=300,test=120", "-e", "1", "--store", str(tmp_path / "s"))
+    assert run("compare", "fcn:hidden=4", "fcn:hidden=5", *more).code == 0
+    for record in [*(tmp_path / "s").rglob("trial.json")]:
+        shutil.rmtree(record.parent)
+    found = run("plot", "loss", "fcn:hidden=4", "simple", "--store", str(tmp_path / "s"))
+    assert found.code == 2
+    assert "there is no run of `fcn:hidden=4`" in found.err
+    assert "did you mean" not in found.err
 
 
 def test_the_parser_speaks_our_language(run: Run) -> None:

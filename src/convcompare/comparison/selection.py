@@ -127,8 +127,10 @@ def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> C
 def _unknown(store: RunStore, name: str, matches: int, known: list[str]) -> UsageError:
     if matches:
         return UsageError(f"{matches} runs begin with {quote(name)}", "more of its digits")
-    near = did_you_mean(name, [*known, LATEST])
-    hint = near or f"`convcompare runs --store {store.root}` lists the runs"
+    listed = f"`convcompare runs --store {store.root}` lists the runs"
+    if name in known:
+        return UsageError(f"there is no run of {quote(name)} in {quote(str(store.root))}", listed)
+    hint = did_you_mean(name, [*known, LATEST]) or listed
     return UsageError(f"no study, comparison, model or run is called {quote(name)}", hint)
 
 

@@ -214,4 +214,5 @@ def _about(name: str) -> list[str]:
     from convcompare.core.registry import register
 
     text = inspect.getdoc(register.model[name].function) if name in register.model else None
-    return [" ".join(part.split()) for part in (text or "").split("\n\n") if part.strip()]
+    parts = (text or "").replace("``", "`").split("\n\n")
+    return [" ".join(part.split()) for part in parts if part.strip()]
