@@ -127,6 +127,12 @@ def test_a_module_that_is_imported_by_a_computed_name_is_part_of_the_code(
         module.write_text(f"WIDTH = {width}")
         codes.append(resolve("net.py:Net", SHAPE).code)
     assert len({*codes}) == 3
+    path.write_text(path.read_text().replace("f'nets_{kind}'", "'nets_plain'"))
+    known = resolve("net.py:Net", SHAPE).code
+    path.with_name("notes.py").write_text("")
+    assert resolve("net.py:Net", SHAPE).code == known, "a written name is no other module"
+    module.write_text("WIDTH = 16")
+    assert resolve("net.py:Net", SHAPE).code != known
 
 
 @pytest.mark.parametrize("text", BAD, ids=lambda text: repr(text)[:40])

@@ -1,7 +1,8 @@
 """The files that a module of the user's own is made of: itself, and what it imports from beside it.
 
 Found without running anything: by the import statements, also those inside functions. A file that
-imports by a name it makes up (`importlib.import_module`) may import any file of its folder.
+imports by a name it makes up (`importlib.import_module`) may import any file of its folder, and of
+the packages in it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _imported(path: Path, package: str, seen: set[Path]) -> Iterator[tuple[str, 
     """Names and files of the local modules below the import statements of a file."""
     nodes = [*ast.walk(_parsed(path))]
     files = [(name, _file_of(name, path.parent)) for name in _names(nodes, package)]
-    if any(map(_imports_by_name, nodes)):
+    if any(_by_name(node) and _constant(node) is None for node in nodes):
         files += _below(path.parent, package)
     for name, found in files:
         if found is not None and found not in seen and is_local(str(found)):
@@ -94,20 +95,32 @@ def _names(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
             if base:
                 yield from _with_parents(base)
             yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+        elif _by_name(node) and (name := _constant(node)):
+            yield from _with_parents(f"{package}{name}".lstrip(".") if name[0] == "." else name)
 
 
-def _imports_by_name(node: ast.AST) -> bool:
+def _by_name(node: ast.AST) -> bool:
     """Whether it is a call of one of `_BY_NAME`."""
     if not isinstance(node, ast.Call):
         return False
     return getattr(node.func, "attr", getattr(node.func, "id", "")) in _BY_NAME
 
 
+def _constant(node: ast.AST) -> str | None:
+    """The first argument of a call, if it is written out as a string."""
+    argument = node.args[0] if isinstance(node, ast.Call) and node.args else None
+    value = argument.value if isinstance(argument, ast.Constant) else None
+    return value if isinstance(value, str) else None
+
+
 def _below(folder: Path, package: str) -> Iterator[tuple[str, Path]]:
-    """Names and files of all modules in a folder of a package and in the folders within."""
-    for path in sorted(folder.rglob("*.py")):
-        parts = path.relative_to(folder).with_suffix("").parts
-        yield ".".join([*filter(None, [package]), *parts]), path
+    """Names and files of all modules in a folder, and in the packages within it."""
+    for path in sorted(folder.iterdir()):
+        name = ".".join([*filter(None, [package]), path.stem])
+        if path.suffix == ".py" and path.is_file():
+            yield name, path
+        elif path.joinpath("__init__.py").is_file() and not path.is_symlink():
+            yield from _below(path, name)
 
 
 def _with_parents(name: str) -> Iterator[str]:
