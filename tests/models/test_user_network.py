@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from convcompare.core.errors import ModelError
+from convcompare.core.errors import ModelError, UsageError
 from convcompare.models.build import origin_of, resolve
 from convcompare.models.shape import Shape
 
@@ -89,6 +89,14 @@ def test_builders_are_told_what_they_declare(net: Callable[[str], Path]) -> None
     assert resolve("net.py:Zoo.Small", SHAPE).description.parameters == 784 * 4 + 54
     assert resolve("net.py:Zoo.small", SHAPE).description.parameters == 784 * 2 + 32
     assert resolve("net.py:make", Shape(3, 32, 7)).description.parameters == 3072 * 7 + 7
+
+
+def test_what_comes_from_the_data_set_is_no_option(net: Callable[[str], Path]) -> None:
+    net(GOOD)
+    with pytest.raises(UsageError) as caught:
+        resolve("net.py:Net:num_classes=10", SHAPE)
+    assert caught.value.message == "`num_classes` of `net.py:Net` comes from the data set"
+    assert caught.value.hint == "leave it out"
 
 
 def test_a_module_on_the_path_works_too(net: Callable[[str], Path], tmp_path: Path) -> None:

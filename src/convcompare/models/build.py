@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,8 +23,13 @@ from .shape import Shape
 from .user_network import is_own, load_own
 from .weights_file import WeightsFile
 
-CONTEXT = ("in_channels", "image_size", "num_classes")
-"""What a builder is told of the data when it declares a parameter of that name."""
+CONTEXT = {
+    "in_channels": "leave it out: `--channels` changes that of the images",
+    "image_size": "leave it out: `--image-size` changes that of the images",
+    "num_classes": "leave it out",
+}
+"""What a builder is told of the data when it declares a parameter of that name, and what helps who
+sets it."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,11 @@ def resolve(text: str, shape: Shape, freeze: str | None = None) -> Builder:
     spec = Spec.parse(text)
     origin = origin_of(spec.name)
     function, options, code, state = _find(spec.name)
+    declared = options_of(function)
+    _check_context(spec, declared)
     values = bind(spec, options)
     if origin != "registry":
         values = {name: values[name] for name, _ in spec.options}
-    declared = options_of(function)
     context = {name: getattr(shape, name) for name in CONTEXT if name in declared}
     written = tuple((name, format_value(value)) for name, value in values.items())
     arguments = {**context, **values}
@@ -78,6 +84,15 @@ def resolve(text: str, shape: Shape, freeze: str | None = None) -> Builder:
     return Builder(
         whole, function, arguments, shape, origin, code, state, weights=weights, freeze=freeze
     )
+
+
+def _check_context(spec: Spec, declared: Collection[str]) -> None:
+    """UsageError where a spec sets what comes from the data."""
+    for name, _ in spec.options:
+        if name in CONTEXT and name in declared:
+            raise UsageError(
+                f"{quote(name)} of {quote(spec.name)} comes from the data set", CONTEXT[name]
+            )
 
 
 def _code_with(code: str | None, weights: WeightsFile) -> str:
