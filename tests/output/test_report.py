@@ -407,7 +407,7 @@ def test_a_report_begins_with_a_page_to_hand_in(composed: Callable[..., Document
     heading, question, answer, table, *_ = document.blocks
     assert heading == Heading(2, "Summary")
     assert isinstance(question, Paragraph) and question.text.startswith("Question: how does ")
-    assert isinstance(answer, Bullets) and "trained with 1 seed" in answer.items[-1]
+    assert isinstance(answer, Bullets) and "trained with one seed" in answer.items[-1]
     assert isinstance(table, TableBlock)
     (box,) = (one for one in document.blocks if isinstance(one, Facts) and one.boxed)
     assert dict(box.pairs)["Seeds"] == "0"
@@ -417,10 +417,11 @@ def test_the_numbers_of_both_documents_are_the_same(composed: Callable[..., Docu
     document = composed(figures=())
     (block,) = document.tables
     words = Page(to_html(document, {})).words.replace("\u00a0", " ")
+    markdown = re.sub(r"\\([\[\]])", r"\1", said(document))  # as it is read
     for row in range(len(block.table.rows)):
         for column in block.table.shown[2:]:
             shown = block.table.text(row, column)
-            assert shown in said(document) and shown in words
+            assert shown in markdown and shown in words
 
 
 def test_a_citation_is_one_only_if_the_work_is_known() -> None:
