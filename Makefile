@@ -72,9 +72,8 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	$(STUDY) residual-blocks --epochs 1
 	for name in depth-004 residual-blocks-004; do \
 	    $(STUDY) $$name --seeds 3 --epochs 2 || exit; done
-	$(STUDY) depth-003 --seeds 3 --skip residual
 	$(STUDY) cifar10-004 --seeds 3 --epochs 1
-	for name in mnist cifar10 kernel-size depth custom-layers kernel-size-003 \
+	for name in mnist cifar10 kernel-size depth depth-003 custom-layers kernel-size-003 \
 	    kernel-size-004 custom-layers-004 custom-layers-mnist-004; do \
 	    $(STUDY) $$name --seeds 3 || exit; done
 	for name in custom-layers kernel-size-004; do \
