@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,20 @@ def test_the_bits_are_those_of_one_at_a_time_and_the_times_were_measured_alone(
     assert busy or all(contrast["ratio"] for contrast in record["cost_contrasts"])
     again = run(*PAIR, "--store", "two", "--jobs", "2")
     assert ("timing " in again.err) == busy, "what was measured with the device alone is kept"
+    assert " plain steps of each run timed alone" in time_words(
+        _as_compiled(Comparison.latest(store))
+    )
+
+
+def _as_compiled(comparison: Comparison) -> Comparison:
+    """The same whose trainings compiled their steps; the timing of them did not."""
+    groups = []
+    for group in comparison.groups:
+        runs = [
+            replace(run, environment=replace(run.environment, compiled=True)) for run in group.runs
+        ]
+        groups.append(replace(group, runs=tuple(runs)))
+    return replace(comparison, groups=tuple(groups))
 
 
 def test_without_a_timing_there_is_no_time_and_the_next_call_measures_it(

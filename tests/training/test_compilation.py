@@ -203,6 +203,12 @@ def test_all_seeds_of_a_network_share_one_choice(
     assert not choice.exists() and run("runs", "check", "--store", "runs").code == 0
 
 
+def test_steps_are_timed_plain_and_the_record_says_so(tmp_path: Path) -> None:
+    data = make_tiny(train=128, test=32)
+    runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1, compile="on"), data)
+    assert not runner.timing(trial_of(data)).environment.compiled
+
+
 def test_of_two_seeds_at_once_the_first_choice_counts(tmp_path: Path) -> None:
     """Each has measured by itself; who is second does as the first."""
     data = make_tiny(train=128, test=32)

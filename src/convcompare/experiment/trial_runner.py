@@ -240,7 +240,8 @@ class TrialRunner:
     def timing(self, trial: Trial) -> Timing:
         """What training and an answer take in this process now; nothing is trained or stored.
 
-        Times do not depend on what the weights are: those of the beginning are measured.
+        Times do not depend on what the weights are: those of the beginning are measured, and plain
+        steps, whether or not training compiled its own.
         """
         place = self._settle(trial)
         trainer = self.trainer(trial)
@@ -249,7 +250,7 @@ class TrialRunner:
         waited = found.waited
         low, middle, high = statistics.quantiles(seconds, n=4)
         return Timing(
-            environment=replace(place, jobs=1),
+            environment=replace(place, jobs=1, compiled=False),
             steps=trainer.steps,
             n=BLOCK * len(seconds),
             seconds_per_step=middle,

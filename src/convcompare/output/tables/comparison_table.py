@@ -203,7 +203,8 @@ def _measured(timed: Sequence[Run]) -> str:
         for place in (timing.environment for timing in timings)
     )
     which = "each run" if len(timed) > 1 else "the run"
-    return f"scaled from {many} steps of {which} timed alone on {' and '.join(places)}"
+    plain = "plain " * any(run.environment.compiled for run in timed)
+    return f"scaled from {many} {plain}steps of {which} timed alone on {' and '.join(places)}"
 
 
 def _apart(comparison: Comparison) -> str:
