@@ -143,7 +143,7 @@ class Comparison:
     @property
     def seeds(self) -> int:
         """The most runs of a network."""
-        return max((len(group.runs) for group in self.groups), default=0)
+        return self.trained_seeds[1]
 
     @property
     def trained_seeds(self) -> tuple[int, int]:

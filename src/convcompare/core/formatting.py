@@ -50,6 +50,11 @@ def several(number: int, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
+def span(low: int, high: int) -> str:
+    """The numbers from one to another: ``3 to 20``, and ``3`` where both are the same."""
+    return f"{count(low)} to {count(high)}" if low < high else count(high)
+
+
 def series(parts: Iterable[str]) -> str:
     """Parts of a sentence in a row: ``a``, ``a and b``, ``a, b and c``; empty if there are none."""
     *before, last = [*parts] or [""]

@@ -81,7 +81,7 @@ def forget(plan: ExperimentPlan) -> None:
     """Start all trials of a plan over."""
     for trial in plan.trials:
         plan.store.forget(trial.id)
-        compile_choices.forget(plan.store, trial)
+    compile_choices.forget(plan.store, plan.trials)
 
 
 def run_plan(

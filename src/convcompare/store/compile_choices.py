@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,11 +42,12 @@ def agree(store: RunStore, trial: Trial, place: Environment, compiled: bool) -> 
     return compiled if first is None else first
 
 
-def forget(store: RunStore, trial: Trial) -> None:
-    """Leave it to the next run, on every machine."""
+def forget(store: RunStore, trials: Iterable[Trial]) -> None:
+    """Leave those of the networks of these trials to their next runs, on every machine."""
+    networks = {_network(trial) for trial in trials}
     folder = store.root / COMPILE_CHOICES
     for name in store.files.names(folder):
-        if name.startswith(f"{_network(trial)}."):
+        if name.partition(".")[0] in networks:
             atomic_files.remove(folder / name)
 
 

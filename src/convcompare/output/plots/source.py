@@ -15,7 +15,7 @@ from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core.errors import UsageError, printable
-from convcompare.core.formatting import several
+from convcompare.core.formatting import several, span
 from convcompare.core.registry import Entry
 from convcompare.data.dataset import Dataset, Images, Sources
 from convcompare.data.load import load_recorded
@@ -179,7 +179,7 @@ class Source:
     def conditions(self, first_seed: bool = False) -> str:
         """The data set and the number of seeds, in words; of which only the first is shown."""
         seeds = sorted({len(group.finished) for group in self.groups})
-        many = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else several(seeds[0], "seed")
+        many = f"{span(seeds[0], seeds[-1])} seed{'' if seeds == [1] else 's'}"
         shown = f"first of {many}" if first_seed and seeds != [1] else many
         return f"{self.comparison.conditions.dataset} · {shown}"
 

@@ -58,18 +58,13 @@ def box(sections: Sequence[Section]) -> Iterator[Block]:
     seeds = sorted({n for section in sections for n in section.comparison.trained_seeds})
     facts_ = [
         ("Data sets", ", ".join(map(code, names))),
-        ("Epochs", _range(epochs)),
-        ("Seeds", f"{_range(seeds)} per network"),
+        ("Epochs", formatting.span(epochs[0], epochs[-1])),
+        ("Seeds", f"{formatting.span(seeds[0], seeds[-1])} per network"),
     ]
     for term in SHARED:
         found = dict.fromkeys(facts[term] for facts in every if term in facts)
         facts_.append((term, "; ".join(found)))
     yield Facts(facts_, boxed=True)
-
-
-def _range(numbers: Sequence[int]) -> str:
-    ends = dict.fromkeys((numbers[0], numbers[-1]))
-    return " to ".join(map(str, ends))
 
 
 def _question(sections: Sequence[Section]) -> str:

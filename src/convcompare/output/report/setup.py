@@ -44,9 +44,7 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
 def trained_seeds(comparison: Comparison) -> str:
     """With how many seeds each network was trained: ``one seed``, ``3 to 20 seeds``."""
     fewest, most = comparison.trained_seeds
-    if fewest < most:
-        return f"{fewest} to {most} seeds"
-    return f"{most} seeds" if most > 1 else "one seed"
+    return f"{formatting.span(fewest, most)} seeds" if most > 1 or fewest < most else "one seed"
 
 
 def changed_surroundings(comparison: Comparison) -> list[tuple[str, str]]:

@@ -52,9 +52,9 @@ def class_table(assessment: Assessment) -> Table:
                 row[f"difference {label}"] = float(accuracies[index] - found[base][index])
         rows.append(row)
     fewest, most = assessment.comparison.counted_seeds
-    seeds = f"{fewest} to {most}" if fewest < most else f"{most}"
     notes = (
-        f"share of the class's test images that is right, mean of {seeds} seeds"
+        "share of the class's test images that is right, mean of "
+        f"{formatting.span(fewest, most)} seeds"
         if most > 1
         else "share of the class's test images that is right, one seed",
         f"−: difference from {base} in points, without a test of its own",

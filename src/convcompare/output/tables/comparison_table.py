@@ -145,7 +145,7 @@ def _over(comparison: Comparison) -> str:
     if most == 1:
         return f"one seed, {level} interval {over_images}"
     of_one = f"; of one seed {over_images}" if fewest == 1 else ""
-    seeds = f"{fewest} to {most}" if fewest < most else f"{most}"
+    seeds = formatting.span(fewest, most)
     if most < FEWEST:
         return f"mean of {seeds} seeds; an interval over seeds takes {FEWEST}{of_one}"
     enough = f" from {FEWEST} seeds on" if fewest < FEWEST else ""
@@ -197,7 +197,7 @@ def _measured(timed: Sequence[Run]) -> str:
     """From how many steps of each run, and where they were measured."""
     timings = [run.timing for run in timed if run.timing]
     steps = sorted({timing.n for timing in timings})
-    many = " to ".join(map(formatting.count, [steps[0], steps[-1]][: len(steps)]))
+    many = formatting.span(steps[0], steps[-1])
     places = dict.fromkeys(
         f"{place.device}, {formatting.several(place.most_threads, 'thread')}"
         for place in (timing.environment for timing in timings)

@@ -148,9 +148,8 @@ def _names(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
 def _numbers(axes: Axes, matrix: Matrix, cells: ScalarMappable) -> None:
     if max(matrix.shape) > ANNOTATED:
         return
-    inks = iter(ink_on(cells.to_rgba(matrix.ravel())))
-    for (i, j), value in np.ndenumerate(matrix):
-        ink = next(inks)
+    inks = ink_on(cells.to_rgba(matrix.ravel()))
+    for ((i, j), value), ink in zip(np.ndenumerate(matrix), inks, strict=True):
         if not np.isnan(value):
             axes.text(j, i, f"{max(0.0, value):.2f}", ha="center", va="center", fontsize=7,
                       color=ink)  # fmt: skip
