@@ -9,6 +9,7 @@ from typing import Literal
 from convcompare.store.run import Run
 
 from .model_runs import ModelRuns
+from .quantity import Quantity
 
 About = Literal["accuracy", "time"]
 ABOUT: tuple[About, ...] = ("accuracy", "time")
@@ -63,6 +64,11 @@ def _named(labels: Sequence[str], networks: int) -> str:
     if len(labels) > MOST_NAMED:
         return f"{len(labels)} of {networks} networks"
     return ", ".join(labels)
+
+
+def about(quantity: Quantity) -> About:
+    """Which marks put a verdict on this figure in doubt."""
+    return "time" if quantity.timed else "accuracy"
 
 
 def doubts(marked: Iterable[tuple[Run, str]]) -> Doubts:

@@ -8,8 +8,6 @@ first that is written counts.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -52,8 +50,7 @@ def forget(store: RunStore, trials: Iterable[Trial]) -> None:
 
 
 def _path(store: RunStore, trial: Trial, place: Environment) -> Path:
-    where = hashlib.sha256(json.dumps(place.speed).encode()).hexdigest()[:12]
-    return store.root / COMPILE_CHOICES / f"{_network(trial)}.{where}.json"
+    return store.root / COMPILE_CHOICES / f"{_network(trial)}.{place.speed_id()}.json"
 
 
 def _network(trial: Trial) -> str:

@@ -5,6 +5,8 @@ All are frozen and go to JSON and back by `json_fields.py`, as the records that 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 
 from .json_fields import OMITTED
@@ -74,10 +76,10 @@ class Environment:
         """The threads that the place has for a training: times compare where they are equal."""
         return self.threads_offered or self.threads
 
-    @property
-    def speed(self) -> tuple[str | int, ...]:
-        """What the time of the same step depends on."""
-        return self.processor, self.device, self.threads, self.devices, self.torch
+    def speed_id(self, *what: str) -> str:
+        """Names what the time of a step depends on: `what` it is of, and the machine."""
+        parts = [*what, self.processor, self.device, self.threads, self.devices, self.torch]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

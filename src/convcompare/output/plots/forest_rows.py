@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from convcompare.comparison.claims.outcomes import SAME
+from convcompare.comparison.doubts import about
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.quantity import ACCURACY, Quantity
@@ -17,7 +18,6 @@ from convcompare.comparison.verdict import Verdict
 
 if TYPE_CHECKING:
     from convcompare.comparison.assessment import Assessment
-    from convcompare.comparison.doubts import About
     from convcompare.comparison.model_runs import ModelRuns
 
 LARGEST = 1e300
@@ -107,10 +107,9 @@ def doubted(verdict: Verdict, assessment: Assessment) -> list[ModelRuns]:
     """Which of its two networks have a run whose marks put the verdict in doubt."""
     if verdict.quantity.scale == "exact":
         return []
-    about: About = "time" if verdict.quantity.timed else "accuracy"
     sides = (verdict.model, verdict.baseline)
     groups = [group for group in assessment.comparison.groups if group.label in sides]
-    return [group for group in groups if assessment.doubts.of(group, about)]
+    return [group for group in groups if assessment.doubts.of(group, about(verdict.quantity))]
 
 
 def is_firm(verdict: Verdict, assessment: Assessment) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.claims.findings import with_conclusions
+from convcompare.comparison.doubts import about
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.catalogue import named
 from convcompare.comparison.figures.figure_tests import FEWEST
@@ -58,7 +59,7 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
         for row, group in zip(cells, assessment.comparison.groups, strict=True):
             row.update({column.key: values.get(group.label) for column, values in added
                         if column in new})  # fmt: skip
-    doubted = table.doubted | _doubted(assessment)
+    doubted = table.doubted | _doubted(assessment, there)
     return dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells), doubted=doubted)
 
 
@@ -74,16 +75,14 @@ def _key_of(key: str, there: set[str]) -> str:
     return f"{key}_evaluated" if key in OF_THE_LAST_PASS and key in there else key
 
 
-def _doubted(assessment: Assessment) -> frozenset[tuple[int, str]]:
+def _doubted(assessment: Assessment, there: set[str]) -> frozenset[tuple[int, str]]:
     """The cells of these columns whose runs have marks, as row and key."""
     measures = [named(name) for name in assessment.comparison.verdict_on]
     return frozenset(
-        (row, key)
+        (row, _key_of(one.quantity.name, there))
         for row, group in enumerate(assessment.comparison.groups)
         for one in measures
-        for key in (one.quantity.name, f"{one.quantity.name}_evaluated")
-        if one.test != "counted"
-        and assessment.doubts.of(group, "time" if one.timed else "accuracy")
+        if one.test != "counted" and assessment.doubts.of(group, about(one.quantity))
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from convcompare.comparison import estimate_words, verdicts
 from convcompare.comparison.assessment import Assessment
-from convcompare.comparison.doubts import About
+from convcompare.comparison.doubts import about
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.quantity import ACCURACY
 from convcompare.comparison.verdict import Verdict
@@ -85,8 +85,8 @@ def _doubts(in_doubt: Sequence[Verdict], assessment: Assessment) -> Iterator[str
     """What the mark of doubt stands for: the marks of the runs, with their networks."""
     groups = {group.label: group for one in in_doubt for group in doubted(one, assessment)}
     if groups:
-        about: About = "time" if in_doubt[0].quantity.timed else "accuracy"
-        yield f"{DOUBT} in doubt: {assessment.doubts.words([*groups.values()], about)}"
+        words = assessment.doubts.words([*groups.values()], about(in_doubt[0].quantity))
+        yield f"{DOUBT} in doubt: {words}"
 
 
 def _missed(found: Sequence[Verdict]) -> Iterator[str]:
