@@ -377,7 +377,8 @@ def test_equal_matrices_are_said_to_be_equal() -> None:
     twin, other = drawing.figure.axes[:2]
     assert "equal" in [text.get_text() for text in twin.texts]
     assert "equal" not in [text.get_text() for text in other.texts]
-    assert "against twin (all equal)" in drawing.alt
+    assert "twin has +0.0 right against" in drawing.alt
+    assert "(all equal)" in drawing.alt
 
 
 # Names

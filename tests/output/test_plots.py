@@ -216,8 +216,14 @@ def test_a_confusion_matrix_by_hand() -> None:
 @pytest.mark.parametrize("store", ["three", TWELVE_ALL])
 def test_differences_sum_to_zero_in_each_row(drawings: Drawings, store: str) -> None:
     totals: dict[tuple[str, str], float] = {}
+    counts = {
+        (row["model"], row["true"], row["given"]): row["count"]
+        for row in rows(one(drawings, store, "confusion-matrix"))
+    }
     for row in rows(one(drawings, store, "confusion-matrix-difference")):
         assert row["first"] == TWELVE[0]
+        own, of_first = (counts[row[k], row["true"], row["given"]] for k in ("other", "first"))
+        assert row["difference"] == pytest.approx(own - of_first)
         key = (row["other"], row["true"])
         totals[key] = totals.get(key, 0) + row["difference"]
     assert len(totals) == {"three": 2, "twelve": 11}[store] * 10

@@ -183,6 +183,16 @@ def test_power_is_drawn_for_what_is_undecided() -> None:
         assert mine[10]["high"] / mine[10]["detectable"] == pytest.approx(high / spread)
 
 
+@pytest.mark.parametrize("seeds", [2, 4])
+def test_power_shows_the_seeds_that_have_run(seeds: int) -> None:
+    (drawing,) = drawn(made(2, seeds, "accuracy", step=0.0005), "power")
+    (axes,) = drawing.figure.axes
+    dots = [line for line in axes.get_lines() if line.get_xdata()[0] == seeds]
+    low, high = axes.get_ylim()
+    assert all(low < line.get_ydata()[0] < high for line in dots)
+    assert len(dots) == (2 if seeds == 2 else 1), "the dot, and for two seeds the line from there"
+
+
 def test_power_has_nothing_to_show_where_all_is_decided_or_one_seed_ran() -> None:
     with pytest.raises(UsageError, match="every contrast is decided"):
         drawn(made(3, 5, "accuracy", step=0.03), "power")

@@ -45,7 +45,7 @@ PAIRS = 3
 
 @register.plot("confusion-matrix")
 def confusion_matrix(source: Source) -> list[Drawing]:
-    """Confusion matrix of each network on the test images, and its difference from the first."""
+    """Confusion matrix of each network on the test images, and what it is beyond the first's."""
     matrices = {g.label: mean_confusion(source, g) for g in source.groups}
     drawings = [_matrices(source, matrices)]
     if len(matrices) > 1:
@@ -98,7 +98,7 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
 def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     (first, reference), *others = matrices.items()
     name = source.looks[first].name
-    differences = {label: reference - matrix for label, matrix in others}
+    differences = {label: matrix - reference for label, matrix in others}
     in_share = _too_long(_signed(value) for d in differences.values() for value in d.ravel())
     scale = 100 / _row_sizes(reference) if in_share else np.ones((1, 1))
     limit = max(float(np.abs(scale * d).max()) for d in differences.values()) or 1.0
@@ -111,15 +111,15 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
         _finish(one, source, label, [_signed(value) for value in shown.ravel()], inks)
         if not difference.any():
             one.text(0.5, 0.5, "equal", transform=one.transAxes, ha="center", va="center")
-        one.set_title(f"{name}\nminus {source.looks[label].name}")
+        one.set_title(f"{source.looks[label].name}\nminus {name}")
     _name_classes(axes, source.classes)
     _colour_bar(axes, cells, f"difference ({'points' if in_share else 'test images'})")
     right = "; ".join(
-        f"{first} has {np.trace(d):+.1f} right against {label}{'' if d.any() else ' (all equal)'}"
+        f"{label} has {np.trace(d):+.1f} right against {first}{'' if d.any() else ' (all equal)'}"
         for label, d in differences.items()
     )
     caption = (
-        f"Confusion matrix of {first} minus that of each other network, in "
+        f"Confusion matrix of each other network minus that of {first}, in "
         f"{'points (per cent of the true class)' if in_share else 'test images'}, mean of the "
         "seeds. On the diagonal more is better, off it less." + _labels_left_out(source.classes)
     )

@@ -160,10 +160,10 @@ def _size(outlook: Outlook) -> Callable[[float], str]:
 
 
 def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence[Outlook]) -> None:
-    """Logarithmic axes over what the lines show; a band goes on beyond them."""
+    """Logarithmic axes over the lines from three seeds on, and all dots; a band goes on beyond."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    sizes_shown = [one.detectable(n) for one in found for n in SEEDS[1:]]
+    sizes_shown = [one.detectable(n) for one in found for n in (one.verdict.n, *SEEDS[1:])]
     targets = [target for one in found if (target := _target(one))]
     low, high = min([*sizes_shown, *targets]), max([*sizes_shown, *targets])
     is_ratio = quantity.scale == "ratio"
