@@ -14,7 +14,7 @@ from convcompare.core import formatting
 from ..plots.forest_rows import ForestPanel, beside, is_firm
 from ..tables.cell_values import DrawnInterval
 from ..tables.table import Column, Table
-from ..tables.verdict_notes import answer, largest
+from ..tables.verdict_notes import answer, largest, tally
 from .conclusions import counts
 from .document import Block, Bullets, Facts, Heading, Paragraph, TableBlock, code
 from .sections import Section
@@ -127,9 +127,8 @@ def _of_many(sections: Sequence[Section]) -> Iterator[str]:
         yield counts(found)
     against = [one for section in sections for one in _against(section)]
     if against:
-        told = answer(against, "").partition("; ")[0].removeprefix("of ")
-        number, _, rest = told.partition(" networks compared with : ")
-        yield f"Of {number} networks compared with the baselines of their comparisons, {rest}."
+        compared = f"{len(against)} networks compared with the baselines of their comparisons"
+        yield f"Of {compared}, {tally(against)}."
 
 
 def _reliance(sections: Sequence[Section]) -> str:
@@ -139,7 +138,8 @@ def _reliance(sections: Sequence[Section]) -> str:
         said = f"Each network was trained with {trained_seeds(sections[0].comparison)}"
         said += ", too few for an interval over seeds" if few else ""
     else:
-        said = f"{len(few)} of {len(sections)} comparisons have fewer than {FEW_SEEDS} seeds"
+        have = "has" if len(few) == 1 else "have"
+        said = f"{len(few)} of {len(sections)} comparisons {have} fewer than {FEW_SEEDS} seeds"
     if not warned:
         return f"{said}; there are no warnings."
     told = "1 warning below says" if warned == 1 else f"{warned} warnings below say"
@@ -170,7 +170,7 @@ def _row(section: Section, verdict: Verdict | None, axis: tuple[float, float]) -
     comparison: Comparison = section.comparison
     outcome = "nothing to compare"
     if against := _against(section) if _has(section) else []:
-        outcome = answer(against, against[0].baseline).partition("; ")[0].partition(": ")[2]
+        outcome = tally(against)
     row: dict[str, object] = {
         "study": section.title,
         "networks": len(comparison.groups),

@@ -42,6 +42,14 @@ def block_notes(
 
 def answer(found: Sequence[Verdict], baseline: str) -> str:
     """All verdicts of one figure in a sentence: how many of each kind, and the largest."""
+    said = f"of {len(found)} networks compared with {baseline}: {tally(found)}"
+    if one := largest(found):
+        said += f"; the largest difference: {one.model} {figure_words.words(one)}"
+    return said
+
+
+def tally(found: Sequence[Verdict]) -> str:
+    """How many verdicts of one figure are of each kind: ``2 better, 0 worse, 1 not decided``."""
     better = found[0].quantity.best
     sure = _sure(found)
     more = [one for one in sure if one.relation == "higher"]
@@ -57,10 +65,7 @@ def answer(found: Sequence[Verdict], baseline: str) -> str:
     counts += [f"{alike} the same"] if alike else []
     open_ = len(found) - len(sure) - alike
     counts += [f"{open_} not decided"] if open_ else []
-    said = f"of {len(found)} networks compared with {baseline}: {', '.join(counts)}"
-    if one := largest(found):
-        said += f"; the largest difference: {one.model} {figure_words.words(one)}"
-    return said
+    return ", ".join(counts)
 
 
 def largest(found: Sequence[Verdict]) -> Verdict | None:
@@ -140,9 +145,10 @@ def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
         reasons.setdefault(verdicts.reason(only), []).append(model)
     shared = {model for one in marks.values() for model in one.models}
     stopped = {model for one in marks.values() for model in one.stopped}
+    were = "was" if len(stopped) == 1 else "were"
     marked = [
         f"{len(found)} of {len(networks)} networks {what}"
-        for found, what in ((shared, "shared the machine"), (stopped, "were stopped meanwhile"))
+        for found, what in ((shared, "shared the machine"), (stopped, f"{were} stopped meanwhile"))
         if found
     ]
     for reason, models in reasons.items():
