@@ -99,6 +99,58 @@ def test_what_comes_from_the_data_set_is_no_option(net: Callable[[str], Path]) -
     assert caught.value.hint == "leave it out"
 
 
+KEYWORDS = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, classes=None, num_classes=1000):
+        super().__init__()
+        self.fc = nn.Linear(784, classes or num_classes)
+
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+
+def handed_on(pretrained=False, **kwargs): return Net(**kwargs)
+def settings(**kwargs): return Net(**{"num_classes": 1000, **kwargs})
+def swallowed(**kwargs): return Net(classes=7)
+def given(**kwargs):
+    nn.Linear(2, 2)
+    return Net(num_classes=7, **kwargs)
+def refused(**kwargs):
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 7, **kwargs))
+def plain():
+    nn.Linear(2, 2)
+    return Net(num_classes=7)
+"""
+
+
+@pytest.mark.parametrize("name", ["handed_on", "settings", "swallowed", "given", "refused"])
+def test_keywords_hand_the_number_of_classes_on(net: Callable[[str], Path], name: str) -> None:
+    net(KEYWORDS)
+    assert resolve(f"net.py:{name}", Shape(1, 28, 7)).description.parameters == 785 * 7
+
+
+def test_keywords_that_are_not_taken_change_no_weight(net: Callable[[str], Path]) -> None:
+    net(KEYWORDS)
+    given, plain = (
+        resolve(f"net.py:{name}", Shape(1, 28, 7)).build(3).fc for name in ("given", "plain")
+    )
+    assert given.weight.equal(plain.weight)
+
+
+def test_keywords_are_no_options(net: Callable[[str], Path]) -> None:
+    net(KEYWORDS)
+    for option, message in (
+        ("num_classes=7", "`num_classes` of `net.py:handed_on` comes from the data set"),
+        ("classes=7", "`net.py:handed_on` has no option `classes`"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            resolve(f"net.py:handed_on:{option}", SHAPE)
+        assert caught.value.message == message
+    with pytest.raises(ModelError, match=r"gives \(2, 7\) for 2 images of 1×28×28, not \(2, 10\)"):
+        assert resolve("net.py:given", SHAPE).description
+
+
 def test_a_module_on_the_path_works_too(net: Callable[[str], Path], tmp_path: Path) -> None:
     net(GOOD)
     (tmp_path / "mine").mkdir()

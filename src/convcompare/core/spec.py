@@ -16,7 +16,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -158,12 +158,8 @@ def options_of(function: Callable[..., Any], context: Iterable[str] = ()) -> dic
     A parameter without an annotation takes the type of its default; without a default too, what its
     value reads as.
     """
-    try:
-        signature = inspect.signature(function, eval_str=True)
-    except (NameError, TypeError):  # an annotation that does not resolve, or a builtin
-        signature = inspect.signature(function)
     found = {}
-    for name, parameter in signature.parameters.items():
+    for name, parameter in _parameters(function).items():
         if name in context or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         default = None if parameter.default is parameter.empty else parameter.default
@@ -172,6 +168,18 @@ def options_of(function: Callable[..., Any], context: Iterable[str] = ()) -> dic
             annotation = _type_of(default)
         found[name] = Option(name, annotation, default)
     return found
+
+
+def hands_on(function: Callable[..., Any]) -> bool:
+    """Whether `function` takes arguments by names that it does not declare, by ``**kwargs``."""
+    return any(one.kind is one.VAR_KEYWORD for one in _parameters(function).values())
+
+
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(function, eval_str=True).parameters
+    except (NameError, TypeError):  # an annotation that does not resolve, or a builtin
+        return inspect.signature(function).parameters
 
 
 def _type_of(default: Any) -> Any:

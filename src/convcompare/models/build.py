@@ -10,7 +10,7 @@ from typing import Any
 
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
-from convcompare.core.spec import Option, Spec, bind, format_value, options_of
+from convcompare.core.spec import Option, Spec, bind, format_value, hands_on, options_of
 
 from .construction import Construction, Origin
 from .description import Description, describe
@@ -70,7 +70,8 @@ def resolve(text: str, shape: Shape, freeze: str | None = None) -> Builder:
     origin = origin_of(spec.name)
     function, options, code, state = _find(spec.name)
     declared = options_of(function)
-    _check_context(spec, declared)
+    handed_on = {"num_classes"} if origin == "file" and hands_on(function) else set()
+    _check_context(spec, declared.keys() | handed_on)
     values = bind(spec, options)
     if origin != "registry":
         values = {name: values[name] for name, _ in spec.options}

@@ -16,6 +16,7 @@ from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import is_out_of_memory, reason
 from convcompare.core.fine_tuning import InitialWeights
 from convcompare.core.seeding import TrialSeeds
+from convcompare.core.spec import hands_on
 
 from . import interface
 from .compiler_import import spare_shapes
@@ -107,7 +108,7 @@ class Construction:
 
     def _made(self) -> nn.Module:
         try:
-            model = mended(lambda: self.function(**self.arguments))
+            model = mended(lambda: self.function(**self._all_arguments))
         except UsageError:
             raise
         except (Exception, SystemExit) as error:
@@ -125,6 +126,21 @@ class Construction:
         if self.weights is not None and torch.empty(0).device.type != "meta":
             self.loaded(model)
         return model
+
+    @cached_property
+    def _all_arguments(self) -> dict[str, Any]:
+        """The arguments, and the number of classes where a user's ``**kwargs`` hand it on."""
+        unnamed = "num_classes" not in self.arguments
+        if not (self.origin == "file" and unnamed and hands_on(self.function)):
+            return self.arguments
+        more = {**self.arguments, "num_classes": self.shape.num_classes}
+        try:
+            with seeded(0):
+                mended(lambda: self.function(**more))
+        except Exception as error:
+            if "num_classes" in str(error):  # it is not handed on, or given already
+                return self.arguments
+        return more
 
     def loaded(self, model: nn.Module) -> InitialWeights | None:
         """Put the weights of its file into a network; what they are, None for a fresh network."""
