@@ -78,6 +78,7 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	    $(STUDY) $$name --seeds 3 || exit; done
 	for name in custom-layers kernel-size-004; do \
 	    $(STUDY) $$name --seeds 5 || exit; done
+	$(STUDY) depth-003 --seeds 4
 	$(STUDY) custom-layers-mnist-004 --seeds 8
 	$(TRAIN) mnist-004 --seeds 5 --columns robustness
 	$(BIN)/convcompare runs pack --store $(RUNS) --out $(PACK) --replace \
