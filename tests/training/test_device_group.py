@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -49,7 +50,7 @@ class Net(nn.Module):
         super().__init__()
         self.head = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Dropout(0.2),
                                   nn.Linear(784, num_classes))
-        self.steps = 0
+        self.register_buffer("steps", torch.zeros(()))
         print("a line that must not pass for an event")
 
     def forward(self, x):
@@ -236,6 +237,20 @@ def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> No
     if number == 0:
         assert "its process was killed (signal 9, SIGKILL): try 2" in said
         assert "resumes after epoch" in said
+
+
+def test_all_devices_begin_anew_where_a_state_is_not_saved(tmp_path: Path) -> None:
+    """Those that went on from the saved epoch had the images of another, and waited for ever."""
+    hidden = NET.replace('register_buffer("steps", torch.zeros(()))', "steps = 0")
+    (tmp_path / "net.py").write_text(hidden.replace("{when}", "False"))
+    command = [*TRAIN, "net.py:Net", "-e", "2"]
+    job = nursery().start(command, tmp_path)
+    job.until("epoch 1/2")
+    job.signal(signal.SIGINT, group=False)
+    said = [job.wait().err, nursery().start(command, tmp_path).wait().clean(0).err]
+    first, again = (re.findall(r"epoch 1/2 · (.*) ·", one) for one in said)
+    assert first == again != []
+    assert "starts again" in said[1]
 
 
 @pytest.mark.parametrize(

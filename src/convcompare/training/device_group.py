@@ -67,9 +67,6 @@ class SingleDevice:
         """From the rows of each device's part of so many images to those of all, in order."""
         return rows
 
-    def barrier(self) -> None:
-        """Wait until all have come here."""
-
 
 ALONE = SingleDevice()
 
@@ -140,13 +137,9 @@ class DeviceGroup(SingleDevice):
             whole[part.rows] = rows
         return self.sum(whole)  # each row is a number and zeros: exact
 
-    def barrier(self) -> None:
-        """Wait until all have come here."""
-        dist.barrier()
-
     def leave(self) -> None:
         """Go when all are done: who went before would look like one that died."""
-        self.barrier()
+        dist.barrier()
         dist.destroy_process_group()
 
 
