@@ -46,12 +46,12 @@ class Net(nn.Module):
 """
 DIES = """
         self.steps += self.training
-        if self.steps == 2:
+        if self.steps == 6:
             os.kill(os.getpid(), signal.SIGKILL)
 """
 RAISES = """
         self.steps += self.training
-        if self.steps == 2:
+        if self.steps == 6:
             raise ValueError("no such luck")
 """
 DIES_ONCE = """
