@@ -20,7 +20,7 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes | None]]:
 
 def files(store: Path, name: str) -> dict[str, bytes]:
     """The bytes of the files of that name, by run."""
-    return {path.parent.name: path.read_bytes() for path in store.glob(f"*/{name}")}
+    return {path.relative_to(store).parts[0]: path.read_bytes() for path in store.glob(f"*/{name}")}
 
 
 def assert_same_bits(one: Path, other: Path) -> None:
