@@ -243,12 +243,12 @@ def test_all_devices_begin_anew_where_a_state_is_not_saved(tmp_path: Path) -> No
     """Those that went on from the saved epoch had the images of another, and waited for ever."""
     hidden = NET.replace('register_buffer("steps", torch.zeros(()))', "steps = 0")
     (tmp_path / "net.py").write_text(hidden.replace("{when}", "False"))
-    command = [*TRAIN, "net.py:Net", "-e", "2"]
+    command = [*TRAIN, "net.py:Net", "-e", str(EPOCHS)]
     job = nursery().start(command, tmp_path)
-    job.until("epoch 1/2")
+    job.until(f"epoch 1/{EPOCHS}")
     job.signal(signal.SIGINT, group=False)
     said = [job.wait().err, nursery().start(command, tmp_path).wait().clean(0).err]
-    first, again = (re.findall(r"epoch 1/2 · (.*) ·", one) for one in said)
+    first, again = (re.findall(rf"epoch 1/{EPOCHS} · (.*) ·", one) for one in said)
     assert first == again != []
     assert "starts again" in said[1]
 

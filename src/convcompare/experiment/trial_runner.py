@@ -145,9 +145,7 @@ class TrialRunner:
     def follow(self, trial: Trial) -> None:
         """Train along with the first device, from where it goes on; nothing is recorded here."""
         trainer = self.trainer(trial)
-        begins_anew = self._agreed(trainer) == 0
-        checkpoint, _ = self.store.checkpoint(trial.id)
-        if checkpoint and not begins_anew:
+        if self._agreed(trainer) and (checkpoint := self.store.checkpoint(trial.id)[0]):
             trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
         with suppress(Diverged):
             for _ in trainer:
