@@ -145,7 +145,7 @@ class TrialRunner:
     def follow(self, trial: Trial) -> None:
         """Train along with the first device, from where it goes on; nothing is recorded here."""
         trainer = self.trainer(trial)
-        if self._agreed(trainer) and (checkpoint := self.store.checkpoint(trial.id)[0]):
+        if self.devices.of_first(0) and (checkpoint := self.store.checkpoint(trial.id)[0]):
             trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
         with suppress(Diverged):
             for _ in trainer:
@@ -158,10 +158,6 @@ class TrialRunner:
                 trainer.train_evaluation()
             with suppress(Exception):
                 trainer.held_out_logits()
-
-    def _agreed(self, trainer: Trainer, epochs: int = 0) -> int:
-        """After how many epochs all devices go on, as the first one says; when all are here."""
-        return int(self.devices.sum(torch.tensor(epochs, device=trainer.device)))
 
     def _settle(self, trial: Trial, begun: Environment | None = None) -> Environment:
         """Give this process the threads that suit a trial; where it then runs.
@@ -297,7 +293,7 @@ class TrialRunner:
             attempt = Attempt(trial, builder, self.trainer(trial), self.store, place, how)
             attempt.resume(checkpoint, damage)
             del checkpoint  # the trainer has its tensors, which can be large
-            self._agreed(attempt.trainer, len(attempt.history))
+            self.devices.of_first(len(attempt.history))  # the others wait for it
             yield from attempt.epochs()
             run = attempt.finish()
         except Diverged as error:

@@ -55,6 +55,10 @@ class SingleDevice:
     def broadcast(self, model: nn.Module) -> None:
         """Give every device the weights and buffers of the first one."""
 
+    def of_first(self, number: int) -> int:
+        """The number that the first device has, on each of them."""
+        return number
+
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum over the devices, the same bits on each of them."""
         return tensor
@@ -117,6 +121,12 @@ class DeviceGroup(SingleDevice):
             tensors, torch.split(together, [len(f) for f in flat]), strict=True
         ):
             tensor.copy_(data.clone().view(tensor.dtype).view(tensor.shape))
+
+    def of_first(self, number: int) -> int:
+        """The number that the first device has, on each of them."""
+        numbers = [number]
+        dist.broadcast_object_list(numbers, src=0)
+        return numbers[0]
 
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum over the devices, the same bits on each of them."""
