@@ -220,6 +220,9 @@ def test_effective_files(run: Callable[..., Any]) -> None:
     assert len(rows) == 2 * 32 * 32
     again = run("receptive-field", "simple", "--effective", "--images", "2", "-f", "json")
     assert again.json()["layers"][0]["layer"] == "pool2"
+    assert "gates" not in result.out
+    gate = run("receptive-field", "cnn:attention=se", "--effective", "--images", "2")
+    assert "10×10" in gate.out and "without gates: the features' own path" in gate.out
 
 
 def test_effective_field_of_a_run(run: Callable[..., Any]) -> None:

@@ -24,8 +24,9 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.output.plots import limits, terminal, vector
 from convcompare.output.plots.end_labels import MOST_IN_LEGEND, spread
-from convcompare.output.plots.figure import Drawing, renderer, styled
+from convcompare.output.plots.figure import Drawing, panels, renderer, styled
 from convcompare.output.plots.fonts import MISSING, drawable, installed, visual_order
+from convcompare.output.plots.kinds.accuracy_vs_compute import Stretch, strip
 from convcompare.output.plots.kinds.accuracy_vs_cost import pareto
 from convcompare.output.plots.rendered import render
 from convcompare.output.plots.style import distinct, looks
@@ -486,6 +487,43 @@ def test_colours_of_a_difference_have_the_unit_of_its_numbers() -> None:
     shown = np.asarray(axes.collections[0].get_array()).ravel()
     numbers = [text.get_text().replace("\N{MINUS SIGN}", "-") for text in axes.texts]
     assert [float(number or 0) for number in numbers] == [pytest.approx(v, abs=0.51) for v in shown]
+
+
+def test_names_above_a_strip_have_room_or_are_markers() -> None:
+    """On an axis of ten decades; a decade is a tenth of the panel."""
+    decades = {"one": (0, 2), "name of some length": (2, 3.5), "a similar one": (3.5, 5),
+               "two": (5, 9), "end": (9, 9.5), "none": (9.5, 9.6)}  # fmt: skip
+    with styled():
+        figure, (axes, _) = panels(2, 2, 3.0)
+        axes.set_xscale("log")
+        axes.set_xlim(1, 1e10)
+        ahead = [Stretch(name, 10**low, 10**high) for name, (low, high) in decades.items()]
+        strip(axes, ahead, source([Made(name) for name in decades]))
+        figure.draw_without_rendering()
+        extents = [text.get_window_extent(renderer(figure)) for text in axes.texts]
+    assert [text.get_text() for text in axes.texts] == ["one", "two"]
+    assert len(axes.lines) == 3, "the markers of three others"
+    for extent, name in zip(extents, ("one", "two"), strict=True):
+        (low, _), (high, _) = axes.transData.transform([(10**v, 0) for v in decades[name]])
+        assert low < extent.x0 and extent.x1 < high
+
+
+def test_shares_of_dead_units_are_all_within_their_axis() -> None:
+    networks = [Made(f"net {i}", dead=float(i > 4)) for i in range(8)]
+    drawing = one(networks, "activation-statistics")
+    low, high = drawing.figure.axes[2].get_ylim()
+    shares = [100 * dead for *_, dead in drawing.rows]
+    assert (min(shares), max(shares) > 50) == (0, True)
+    assert -10 < low < min(shares) and max(shares) < high < 110
+    assert not marks(drawing, "^", 2)
+
+
+def test_a_field_behind_a_gate_is_that_of_its_path() -> None:
+    drawing = one([Made("plain"), Made("gate", gated=True)], "receptive-field", "effective-field")
+    assert [axes.get_title("left").splitlines() for axes in drawing.figure.axes[:2]] == [
+        ["plain", "4.0 px, 57 % of the field"],
+        ["gate", "4.0 px, 57 % without gates"],
+    ]
 
 
 def test_layers_are_numbered_evenly_and_named_without_gaps() -> None:

@@ -474,6 +474,7 @@ def test_what_cannot_be_drawn_is_told_and_the_rest_drawn(
     assert result.code == 0
     assert "filters is not drawn: none of these networks has a convolution" in result.err
     assert "gradients is not drawn: these runs recorded no gradients" in result.err
+    assert "not shown" not in result.err, "once, not for each network again"
     shown = {drawing["name"] for drawing in result.json()["figures"]}
     assert "learning-curves" in shown and "gradients-by-layer" not in shown
 

@@ -58,6 +58,8 @@ class Made:
     diverged: int = 0
     gradient: float = 1.0
     activation: float = 1.0
+    dead: float = 1.0
+    gated: bool = False
     parameters: int = 10_000
 
 
@@ -131,9 +133,10 @@ def _records(network: Made, place: int) -> Mapping[str, Any]:
         np.array([0, 1]), "relu1", first.astype(np.float16), np.arange(8),
         {"conv1": first[:, 0].astype(np.float16)},
         rng.standard_normal((16, 1, 3, 3)).astype(np.float32), LAYERS,
-        network.activation * rng.random(3), network.activation * rng.random(3), rng.random(3),
+        network.activation * rng.random(3), network.activation * rng.random(3),
+        network.dead * rng.random(3),
     )  # fmt: skip
-    side = np.array([[3.0, 3.0], [7.0, 7.0], [8.0, 8.0]])
+    side = np.array([[3.0, 3.0], [np.nan if network.gated else 7.0] * 2, [8.0, 8.0]])
     look = rng.random((8, 8))
     fields = FieldRecord(
         LAYERS, side, np.ones((3, 2)), np.zeros((3, 2)), 1, (8, 8), look / look.sum(),

@@ -37,7 +37,8 @@ class EffectiveField:
     channels, with sum 1. ``mass_size`` and ``gaussian_size`` are sides of squares in pixels: that
     with the area of the fewest pixels that hold 95.45 % of it, and that with the area of the
     ellipse which would hold as much of the Gaussian with its second moments. ``rows`` and
-    ``columns`` are the theoretical field, cut by the image where ``cut``.
+    ``columns`` are the theoretical field, cut by the image where ``cut``; where the layer is
+    ``gated``, by a gate or attention over the whole image, that of its path without.
     """
 
     layer: str
@@ -50,6 +51,7 @@ class EffectiveField:
     rows: tuple[int, int]
     columns: tuple[int, int]
     cut: bool
+    gated: bool
 
     @property
     def theoretical_size(self) -> float:
@@ -111,7 +113,7 @@ def effective_field(
         spans.append((max(first, 0), min(last, pixels - 1)))
     return EffectiveField(
         layer.name, unit, density, measure, len(images), mass_size(density),
-        gaussian_size(density), spans[0], spans[1], cut,
+        gaussian_size(density), spans[0], spans[1], cut, any(layer.whole),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.option_errors import no_network
 from convcompare.experiment.shapes import shape_for, shape_for_network
 from convcompare.output.tables.formats import Format
+from convcompare.output.tables.receptive_field_table import WITHOUT_GATES
 from convcompare.output.tables.table import Column, Table
 from convcompare.store import atomic_files
 
@@ -36,8 +37,10 @@ COLUMNS = (
     Column("mass_size", "95 % of gradient", show=lambda v: f"{v:.1f}"),
     Column("gaussian_size", "Gaussian fit", show=lambda v: f"{v:.1f}", priority=1),
     Column("share", "of field", show=lambda v: f"{int(100 * v + 0.5)} %"),
+    Column("gated", "", "left", show=lambda v: "without gates" if v else "", priority=2),
     Column("cut", "", "left", show=lambda v: "cut by the image" if v else "", priority=2),
 )
+OPTIONAL = ("gated", "cut")
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,10 @@ def perform(request: FieldRequest) -> None:
     notes = (
         caption,
         "sizes in pixels: sides of squares with the area that holds 95.45 % of the gradient",
+        *((WITHOUT_GATES,) if any(row["gated"] for row in rows) else ()),
         f"figure, arrays and data in {request.out}",
     )
-    columns = tuple(c for c in COLUMNS if c.key != "cut" or any(row["cut"] for row in rows))
+    columns = tuple(c for c in COLUMNS if c.key not in OPTIONAL or any(r[c.key] for r in rows))
     emit_table(Table(columns, tuple(rows), notes), request.format)
 
 
@@ -185,6 +189,7 @@ def _row(model: str, field: EffectiveField) -> dict[str, Any]:
         "gaussian_size": field.gaussian_size,
         "share": field.share,
         "cut": field.cut,
+        "gated": field.gated,
         "unit": list(field.unit),
         "measure": field.measure,
         "images": field.images,
@@ -195,12 +200,12 @@ def _write(folder: Path, fields: Mapping[str, EffectiveField], caption: str) -> 
     import numpy as np
 
     from convcompare.output.plots.figure import styled
-    from convcompare.output.plots.kinds.receptive_field import Panel, effective_fields
+    from convcompare.output.plots.kinds.receptive_field import Panel, effective_fields, share_words
 
     panels = [
         Panel(
             model,
-            f"{field.layer} · {field.mass_size:.1f} px, {100 * field.share:.0f} % of the field",
+            f"{field.layer} · {share_words(field.mass_size, field.share, field.gated)}",
             field.gradient, field.rows, field.columns, field.mass_size,
         )
         for model, field in fields.items()

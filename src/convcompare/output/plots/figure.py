@@ -214,27 +214,27 @@ def _settle_headline(figure: Figure) -> None:
 def _in_lines(text: str, width: float) -> str:
     """A headline with breaks between words, for a figure of that width in inches."""
     room = width * (1 - 2 * HEADLINE["x"])
-    space = _inches("x x") - _inches("xx")
+    space = inches("x x") - inches("xx")
     lines: list[str] = []
     used = math.inf
     for word in text.split(" "):
-        if used + space + _inches(word) <= room:
+        if used + space + inches(word) <= room:
             lines[-1] += f" {word}"
-            used += space + _inches(word)
+            used += space + inches(word)
         else:
             lines.append(word)
-            used = _inches(word)
+            used = inches(word)
     return "\n".join(lines)
 
 
 @lru_cache(maxsize=4096)
-def _inches(text: str) -> float:
-    """How wide a text of a headline is."""
+def inches(text: str, size: float = HEADLINE["fontsize"]) -> float:
+    """How wide a text is in letters of `size` points, by default those of a headline."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
     points, _, _ = text_to_path.get_text_width_height_descent(
-        text, FontProperties(size=HEADLINE["fontsize"]), ismath=False
+        text, FontProperties(size=size), ismath=False
     )
     return points / 72
 

@@ -18,6 +18,9 @@ MOST_ROWS = 25
 """Layers of all networks together that are shown unasked."""
 WHOLE = "whole image"
 NOT_KNOWN = "not known"
+WITHOUT_GATES = (
+    "without gates: the features' own path, where a gate or attention sees the whole image"
+)
 
 
 def show_number(value: float) -> str:
@@ -234,9 +237,7 @@ def _notes(fields: Mapping[str, ReceptiveField], image: str) -> tuple[str, ...]:
     if any(
         layer.is_whole and layer.axes != (None, None) for f in fields.values() for layer in f.layers
     ):
-        notes.append(
-            "without gates: the features' own path, where a gate or attention sees the whole image"
-        )
+        notes.append(WITHOUT_GATES)
     for model, found in fields.items():
         if found.method == "measured":
             notes.append(f"{model} is measured on an image, not traced: {found.reason}")

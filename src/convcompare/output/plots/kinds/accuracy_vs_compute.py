@@ -17,7 +17,7 @@ from convcompare.core.registry import register
 from convcompare.store.run import Run
 
 from ..end_labels import name_models
-from ..figure import GREY, Drawing, log_axis, panels
+from ..figure import GREY, Drawing, inches, log_axis, panels
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
 from .learning_curves import LEAST, Band, band, measured, measured_words
 
@@ -31,10 +31,10 @@ GRID = 400
 """Budgets at which it is looked who is ahead, evenly on the logarithmic axis."""
 STRIP = 0.035
 """Height of the strip that names who is ahead, as a share of the panel."""
-NARROWEST = 0.12
-"""Of a stretch that has room for its name, as a share of the axis."""
+NAME_SIZE = 7
+"""Of the names above the strip, in points."""
 MARKED = 0.02
-"""Of a stretch that has room for the marker of its model."""
+"""Of a stretch that has room for the marker of its model, as a share of the axis."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def accuracy_vs_compute(source: Source) -> list[Drawing]:
                 for label, x in known.items()
             }
         )
-        _strip(one, leads[axis.name], source)
+        strip(one, leads[axis.name], source)
     outer = [np.stack([found.low, found.high], axis=1) for found in bands.values()]
     if ends := of_curves(outer, LEAST["accuracy"]):
         axes[0].set_ylim(padded(ends, LEAST["accuracy"], PERCENT))
@@ -188,11 +188,13 @@ def ahead(curves: Mapping[str, tuple[Values, Values]]) -> list[Stretch]:
     return found
 
 
-def _strip(axes: Axes, stretches: Sequence[Stretch], source: Source) -> None:
+def strip(axes: Axes, stretches: Sequence[Stretch], source: Source) -> None:
+    """Above a panel, who is ahead: by colour, and by name or marker where there is room."""
     if not stretches:
         return
     at = axes.get_xaxis_transform()
     low, high = np.log(axes.get_xlim())
+    panel = axes.get_position().width * axes.figure.get_figwidth()
     for one in stretches:
         look = source.looks[one.label]
         axes.fill_between(
@@ -201,15 +203,15 @@ def _strip(axes: Axes, stretches: Sequence[Stretch], source: Source) -> None:
         )  # fmt: skip
         middle = float(np.sqrt(one.start * one.end))
         share = (np.log(one.end) - np.log(one.start)) / (high - low)
-        if MARKED < share <= NARROWEST:
+        if inches(look.name, NAME_SIZE) < 0.9 * share * panel:
+            axes.annotate(
+                look.name, (middle, 1.0 + STRIP), xycoords=at, xytext=(0, 1), ha="center",
+                textcoords="offset points", fontsize=NAME_SIZE, annotation_clip=False,
+            )  # fmt: skip
+        elif share > MARKED:
             axes.plot(
                 [middle], [1.0 + 1.8 * STRIP], look.marker, color=look.colour, markersize=3.5,
                 transform=at, clip_on=False,
-            )  # fmt: skip
-        if share > NARROWEST:
-            axes.annotate(
-                look.name, (middle, 1.0 + STRIP), xycoords=at, xytext=(0, 1), ha="center",
-                textcoords="offset points", fontsize=7, annotation_clip=False,
             )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from convcompare.store.feature_record import FEATURES
 
 from ..end_labels import name_models
 from ..figure import WIDTH, Drawing, canvas, count_axis, outer_labels, panels
-from ..limits import arrows_of_curves, of_curves, padded, plain_number
+from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
 from ..style import short
 from .activations import picture, show_image, title, without
 
@@ -27,6 +27,8 @@ MOST_ROWS = 12
 """Rows of pictures in a figure, unless there are more models."""
 LEAST = 0.1
 """What an axis of activations shows at least."""
+LEAST_SHARE = 2.0
+"""The same for an axis of shares, in per cent."""
 LARGEST = 1.15
 """Inches of a picture."""
 
@@ -74,7 +76,9 @@ def feature_maps(source: Source) -> list[Drawing]:
     return [Drawing("feature-maps", figure, caption, columns, data, alt, key)]
 
 
-def _limit(axes: Axes, curves: Mapping[str, npt.NDArray[np.float64]], source: Source) -> None:
+def _limit_to_bulk(
+    axes: Axes, curves: Mapping[str, npt.NDArray[np.float64]], source: Source
+) -> None:
     """An axis for the bulk of the models, with arrows for what lies beyond."""
     shown = of_curves(_with_zero(curves.values()), LEAST)
     if shown is None:
@@ -103,14 +107,19 @@ def activation_statistics(source: Source) -> list[Drawing]:
     figure, axes = panels(3, 3, 2.3)
     figures = (("mean", "mean activation"), ("std", "standard deviation"), ("dead", "dead units"))
     for one, (key, heading) in zip(axes, figures, strict=True):
-        scale = 100 if key == "dead" else 1
+        is_share = key == "dead"
+        scale = 100 if is_share else 1
         curves = {label: scale * getattr(record, key) for label, record in records.items()}
         for label, values in curves.items():
             one.plot(range(1, len(values) + 1), values, **source.looks[label].line())
-        _limit(one, curves, source)
+        if is_share:
+            most = max((values.max(initial=0.0) for values in curves.values()), default=0.0)
+            one.set_ylim(padded((0.0, float(most)), LEAST_SHARE, PERCENT))
+        else:
+            _limit_to_bulk(one, curves, source)
         one.set_title(heading)
         count_axis(one.xaxis)
-    outer_labels(axes, 3, "activation layer, from the input", "activation (no unit)")
+    outer_labels(axes, 3, "activation layer", "activation (no unit)")
     axes[1].set_ylabel("activation (no unit)")
     axes[2].set_ylabel("share of the units (%)")
     ends = [(source.looks[label], 100 * record.dead[-1]) for label, record in records.items()]
@@ -127,6 +136,5 @@ def activation_statistics(source: Source) -> list[Drawing]:
     columns = ("model", "depth", "layer", "mean", "std", "dead")
     dead = "; ".join(f"{m} {100 * r.dead.max():.1f} %" for m, r in records.items() if len(r.dead))
     alt = f"Largest share of dead units in a layer: {dead}."
-    return [
-        Drawing("activation-statistics", figure, caption, columns, data, alt, none.lstrip(" ·"))
-    ]
+    key = f"layers from the input{none}"
+    return [Drawing("activation-statistics", figure, caption, columns, data, alt, key)]

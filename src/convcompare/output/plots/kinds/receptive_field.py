@@ -61,7 +61,8 @@ def receptive_field(source: Source) -> list[Drawing]:
         caption = (
             "Where the central unit of the features looks: squared gradient by the pixels, mean "
             "over test images, trained weights of the first seed. Solid: the exact field within "
-            "the image; dashed: the square with the area that holds 95.45 % of the gradient." + more
+            "the image, without gates that see all of it; dashed: the square with the area that "
+            "holds 95.45 % of the gradient." + more
         )
         drawings.append(effective_fields(maps, caption, own_line=False))
     return drawings
@@ -140,10 +141,14 @@ def _rows(records: dict[str, FieldRecord]) -> Iterator[tuple[object, ...]]:
 def _panel(name: str, record: FieldRecord) -> Panel:
     (top, bottom), (left, right) = ((int(a), int(b)) for a, b in record.span)
     exact = math.sqrt((bottom - top + 1) * (right - left + 1))
-    share = 100 * record.effective_size / exact
-    subtitle = f"{record.effective_size:.1f} px, {share:.0f} % of the field"
     size = record.effective_size
+    subtitle = share_words(size, size / exact, record.features_size is None)
     return Panel(name, subtitle, record.gradient, (top, bottom), (left, right), size)
+
+
+def share_words(size: float, share: float, gated: bool) -> str:
+    """An effective field in pixels, and as a share of the exact one, which a gate may widen."""
+    return f"{size:.1f} px, {100 * share:.0f} % {'without gates' if gated else 'of the field'}"
 
 
 def effective_fields(maps: Sequence[Panel], caption: str, own_line: bool = True) -> Drawing:
