@@ -137,10 +137,17 @@ def test_the_command_agrees_with_the_stored_logits(store: Path, run: Run, tmp_pa
     text = run("disagreements", *MODELS[:2], *where, "--by", "image", "--format", "csv").out
     assert len(list(csv.DictReader(io.StringIO(text)))) == len(found["images"])
     sheet = run("disagreements", *MODELS[:2], *where, "--out", "new/sheet.png")
-    assert sheet.err == "wrote new/sheet.png\n" and "differ on" in sheet.out
+    assert sheet.err.startswith("wrote new/sheet.png\n") and "differ on" in sheet.out
     assert (tmp_path / "new" / "sheet.png").read_bytes().startswith(b"\x89PNG")
     library = read(store=store).disagreements(*MODELS[1::-1])
     assert library.between.value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("command", ["disagreements", "classes"])
+def test_networks_that_learnt_nothing_are_named(command: str, store: Path, run: Run) -> None:
+    found = run(command, *MODELS[:2], "--store", str(store))
+    assert found.code == 0
+    assert f"warning: {MODELS[0]} (seeds 0, 1) is at chance level" in found.err
 
 
 def test_what_is_not_two_networks_is_one_line(store: Path, run: Run) -> None:

@@ -127,8 +127,7 @@ def emit_assessment(
         _print_verdicts(assessment)
         _print_list("published otherwise", differences(assessment))
         _print_conclusions(assessment)
-    for text, hint in assessment.warnings(each=view.verbose):
-        show_warning(text, hint)
+    show_warnings(assessment, each=view.verbose)
 
 
 def emit_robustness(
@@ -144,7 +143,12 @@ def emit_robustness(
         emit_table(_with_verdicts(table, assessment, kind, path), kind, path)
     if kind == "table" and path is None:
         _print_verdicts(assessment)
-    for text, hint in assessment.warnings(timed=False):
+    show_warnings(assessment, timed=False)
+
+
+def show_warnings(assessment: Assessment, each: bool = False, timed: bool = True) -> None:
+    """Say on stderr what a reader of these runs must know, as `Assessment.warnings` has it."""
+    for text, hint in assessment.warnings(each, timed):
         show_warning(text, hint)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from convcompare.output.tables.formats import chosen_format
 
 from .. import options as o
-from ..output import emit_table, end
+from ..output import emit_table, end, show_warnings
 
 
 def classes(
@@ -30,5 +30,7 @@ def classes(
     opened = RunStore(store)
     comparison = select(opened, names or [])
     comparison.require_finished()
-    emit_table(class_table(Assessment(comparison, opened)), kind, out)
+    assessment = Assessment(comparison, opened)
+    emit_table(class_table(assessment), kind, out)
+    show_warnings(assessment, timed=False)
     end(opened)

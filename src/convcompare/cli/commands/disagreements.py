@@ -9,7 +9,7 @@ from convcompare.core.errors import UsageError, one_of, quote
 from convcompare.output.tables.formats import chosen_format
 
 from .. import options as o
-from ..output import emit_json, emit_table, end, show_written
+from ..output import emit_json, emit_table, end, show_warnings, show_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,7 @@ def disagreements(
     $ convcompare disagreements fcn simple --out sheet.png
     $ convcompare disagreements fcn simple --by image --format csv
     """
+    from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.disagreement import disagreements as compared
     from convcompare.comparison.selection import select
     from convcompare.output.tables.disagreement_table import disagreement_table
@@ -74,6 +75,7 @@ def disagreements(
         emit_json(record, None if picture else out)
     else:
         emit_table(table, kind, None if picture else out)
+    show_warnings(Assessment(comparison, opened), timed=False)
     end(opened)
 
 
