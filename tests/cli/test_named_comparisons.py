@@ -102,6 +102,19 @@ def test_what_differs_is_said(store: Path, run: Run) -> None:
     assert same.out.strip() == "first and first do not differ"
 
 
+def test_runs_that_have_not_ended_differ_by_what_they_were_asked_to_be(
+    store: Path, run: Run
+) -> None:
+    rows = run("runs", "--comparison", "first", "-f", "json").json()["runs"]
+    ids = [row["id"] for row in rows]
+    for run_id in ids:
+        (store / run_id / "run.json").unlink()
+    told = run("runs", "diff", *ids, "-f", "json").json()["differences"]
+    found = {row["what"]: {row["first"], row["second"]} for row in told}
+    assert found["network"] == {f"fcn:hidden={n},dropout=0.0" for n in (4, 5)}
+    assert found["seeds of fcn:hidden=4, not ended"] == {"0", None}
+
+
 def test_runs_of_another_store_are_copied_and_checked(made: Path, tmp_path: Path, run: Run) -> None:
     mine = ("--store", str(tmp_path / "mine"))
     assert run("compare", "fcn:hidden=4", *SHORT, *mine).code == 0

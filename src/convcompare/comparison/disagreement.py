@@ -6,7 +6,7 @@ All is worked out from the stored test logits: numpy only.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -194,6 +194,13 @@ def paired_runs(
     ]
     apart = [(i, j) for i, j in every if first[i] != second[j]]
     return apart or every
+
+
+def paired_words(seeds: Iterable[Sequence[int]]) -> str:
+    """Which runs `paired_runs` pairs of networks with these seeds, in words."""
+    if len({seed for one in seeds for seed in one}) > 1:
+        return "means over pairs of runs with different seeds"
+    return "one run of each network, with the same seed"
 
 
 def _pairs(first: Votes, second: Votes, without: int | None = None) -> list[tuple[int, int]]:

@@ -218,8 +218,8 @@ def _notes(plan: ExperimentPlan, threshold: float) -> tuple[str, ...]:
 
     n = len(fixed_batch(plan.conditions.train_images))
     return (
-        f"L2 norm of the weights' gradient, one fixed batch of {n} images of {plan.dataset.name}, "
-        f"seed {plan.trials[0].seed}, float32, training mode",
+        "L2 norm of the gradient by the weights of each layer that trains, one fixed batch of "
+        f"{n} images of {plan.dataset.name}, seed {plan.trials[0].seed}, float32, training mode",
         "start: initialisation · end: after the last epoch, where there was one",
         f"vanishing: the last layer's is {threshold:g} times the first's or more (`--threshold`), "
         f"or the first's is below {FLOOR:g}; exploding: the other way round, or above {CEILING:g}; "

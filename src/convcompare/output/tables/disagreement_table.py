@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from convcompare.comparison.disagreement import Disagreements, class_name
+from convcompare.comparison.disagreement import Disagreements, class_name, paired_words
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.core import formatting
 
@@ -78,8 +78,8 @@ def _classes(found: Disagreements, classes: Sequence[str]) -> Table:
     ]
     notes = (
         *sentences(found),
-        "shares of the test images, means over pairs of runs with different seeds; intervals of "
-        "95 % over the images, and from 3 seeds on over the seeds",
+        f"shares of the test images, {paired_words((found.first.seeds, found.second.seeds))}; "
+        "intervals of 95 % over the images, and from 3 seeds on over the seeds",
     )
     return Table(tuple(columns), tuple(rows), notes, noun="classes")
 

@@ -19,6 +19,7 @@ from ...output import emit_json, emit_table, emit_text, end
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
+    from convcompare.store.run import Trial
     from convcompare.store.run_store import RunStore
 
 RunName = Annotated[
@@ -81,27 +82,35 @@ def _facts(store: RunStore, comparison: Comparison) -> dict[str, str]:
         if value not in (None, ""):
             found.setdefault(what, {})[str(value)] = None
 
+    def note_trial(trial: Trial) -> None:
+        note("network", trial.model)
+        note("code", (trial.code or "")[:12])
+        note("data set", trial.dataset)
+        note("data", trial.data[:12])
+        for name, value in to_record(trial.config).items():
+            note(name.replace("_", " "), value)
+        note("arithmetic", trial.numerics)
+
     for group in comparison.groups:
         for run in group.runs:
-            trial = run.trial
-            note("network", trial.model)
-            note("code", (trial.code or "")[:12])
+            note_trial(run.trial)
             if run.initial_weights:
                 note("initial weights", run.initial_weights.sha256[:12])
-            note("data set", trial.dataset)
-            note("data", trial.data[:12])
-            for name, value in to_record(trial.config).items():
-                note(name.replace("_", " "), value)
-            note("arithmetic", trial.numerics)
             note("device", run.environment.device)
             note("threads", run.environment.threads)
             note("torch", run.environment.torch)
             note("parameters", formatting.count(run.cost.parameters))
         note(f"seeds of {group.label}", ", ".join(str(run.trial.seed) for run in group.runs))
+        note(f"status of {group.label}", "" if group.status == "finished" else group.status)
         accuracy = group.shown("test_accuracy") if group.finished else None
         if accuracy is not None:
             shown = formatting.plus_minus(100 * accuracy.value, _half(accuracy.half_width))
             note(f"test accuracy of {group.label}", f"{shown} %")
+    for label, run_id in comparison.unfinished:
+        with store.noting():
+            trial = store.trial(run_id)
+            note_trial(trial)
+            note(f"seeds of {label}, not ended", trial.seed)
     return {what: ", ".join(values) for what, values in found.items()}
 
 

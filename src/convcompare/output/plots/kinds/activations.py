@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SHOWN = 8
 """Channels of a model."""
 FILTERS = 16
+ANY_NETWORK = "`convcompare plot gradients` draws any network with weights"
+NO_ACTIVATION = "no activation that is a module"
 
 
 @register.plot("activations", needs=FEATURES, first_seed=True)
@@ -33,8 +35,8 @@ def activations(source: Source) -> list[Drawing]:
     every = dict(source.features())
     records = {label: record for label, record in every.items() if len(record.first)}
     if not records:
-        raise UsageError("none of these networks has an activation layer")
-    none = without(every, records, "no activation layer")
+        raise no_activation()
+    none = without(every, records, NO_ACTIVATION)
     cell = WIDTH / (SHOWN + 1)
     height = cell + 0.26
     figure, axes = canvas(WIDTH, height * len(records))
@@ -66,8 +68,7 @@ def filters(source: Source) -> list[Drawing]:
     every = dict(source.features())
     records = {label: record for label, record in every.items() if record.filters.size}
     if not records:
-        hint = "`convcompare plot activations` draws any network"
-        raise UsageError("none of these networks has a convolution", hint)
+        raise UsageError("none of these networks has a convolution", ANY_NETWORK)
     cell = WIDTH / FILTERS
     height = cell + 0.26
     figure, axes = canvas(WIDTH, height * len(records))
@@ -83,18 +84,32 @@ def filters(source: Source) -> list[Drawing]:
     none = without(every, records, "no convolution")
     caption = (
         "The first filters of the first convolution, those of a network on one scale: red is "
-        "positive and blue negative, or their three channels as colours."
+        "positive and blue negative, or their three channels as colours. Of filters with another "
+        "number of channels it is their mean."
     )
     columns = ("model", "filter", "channel", "row", "column", "weight")
     alt = f"Filters of the first convolution of {', '.join(records)}, as small pictures."
-    colours = {
-        "red, green, blue: weights of the three channels" if record.filters.shape[1] == 3
-        else "red: positive, blue: negative, white: 0"
-        for record in records.values()
-    }  # fmt: skip
+    colours = {_colours(record.filters.shape[1]) for record in records.values()}
     key = "filters of the first convolution, each network on its own scale"
     key += f" · {' · '.join(sorted(colours))}{none}"
     return [Drawing("filters", figure, caption, columns, data, alt, key)]
+
+
+def _colours(channels: int) -> str:
+    """What the colours of filters of so many channels stand for."""
+    if channels == 3:
+        return "red, green, blue: weights of the three channels"
+    mean = "" if channels == 1 else f" (mean of {channels} channels)"
+    return f"red: positive, blue: negative, white: 0{mean}"
+
+
+def no_activation() -> UsageError:
+    """That no network has one: functions that ``forward`` calls leave no record."""
+    return UsageError(
+        f"these networks have {NO_ACTIVATION}",
+        "`nn.ReLU()` in place of `F.relu(x)` or `x.relu()`: a function that `forward` calls leaves "
+        "no record",
+    )
 
 
 def without(every: Iterable[str], shown: Container[str], what: str) -> str:
@@ -122,7 +137,7 @@ def picture(
 def show_image(axes: Axes, image: np.ndarray, place: tuple[float, float], side: float) -> None:
     """Show a uint8 image (channels, h, w), grey or colour."""
     picture(axes, image.transpose(1, 2, 0) if len(image) == 3 else image[0], place, side,
-            cmap="gray")  # fmt: skip
+            cmap="gray", vmin=0, vmax=255)  # fmt: skip
 
 
 def _show_filter(

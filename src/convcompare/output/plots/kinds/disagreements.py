@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.comparison.disagreement import Disagreements, Votes
+from convcompare.comparison.disagreement import Disagreements, Votes, paired_words
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 ANNOTATED = 12
 """Models up to which the numbers are written into the cells."""
+DIAGONAL = (
+    " On the diagonal the runs are of one network: a network that differs from another by no more "
+    "than its own seeds differ says nothing else."
+)
 Row = tuple[str, str, float, float | None, float | None]
 """Two models, the share of the images on which their runs differ, and the ends of its interval."""
 
@@ -44,10 +48,10 @@ def disagreements(source: Source) -> list[Drawing]:
         i, j = places[model], places[other]
         matrix[i, j] = matrix[j, i] = 100 * share
     figure = _heat_map(matrix, [plain(source.looks[one.label].name) for one in votes])
+    diagonal = any(len(one.seeds) > 1 for one in votes)
     caption = (
-        "Share of the test images to which two runs give different classes, a mean over the pairs "
-        "of runs with different seeds. On the diagonal the runs are of one network: a network "
-        "that differs from another by no more than its own seeds differ says nothing else. "
+        "Share of the test images to which two runs give different classes, "
+        f"{paired_words([one.seeds for one in votes])}.{DIAGONAL if diagonal else ''} "
         "`convcompare disagreements A B` shows the images."
     )
     own = "; ".join(
@@ -58,7 +62,8 @@ def disagreements(source: Source) -> list[Drawing]:
     most = max(others, key=lambda row: row[2], default=None)
     far = f"most differ {most[0]} and {most[1]}: {100 * most[2]:.2f} %" if most else ""
     alt = f"Test images on which two runs differ: {'; '.join(filter(None, (own, far)))}."
-    key = "number: per cent of the test images · diagonal, bold: between seeds of one network"
+    key = "number: per cent of the test images"
+    key += " · diagonal, bold: between seeds of one network" if diagonal else ""
     columns = ("model", "other", "share", "low", "high")
     return [Drawing("disagreements", figure, caption, columns, rows, alt, key)]
 

@@ -16,7 +16,15 @@ from ..end_labels import name_models
 from ..figure import WIDTH, Drawing, canvas, count_axis, outer_labels, panels
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
 from ..style import short
-from .activations import picture, show_image, title, without
+from .activations import (
+    ANY_NETWORK,
+    NO_ACTIVATION,
+    no_activation,
+    picture,
+    show_image,
+    title,
+    without,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +47,7 @@ def feature_maps(source: Source) -> list[Drawing]:
     every = dict(source.features())
     records = {label: record for label, record in every.items() if record.stages}
     if not records:
-        hint = "`convcompare plot activations` draws any network"
-        raise UsageError("none of these networks has feature maps", hint)
+        raise UsageError("none of these networks has feature maps", ANY_NETWORK)
     shown = max(1, MOST_ROWS // len(records))
     stages = max(len(record.stages) for record in records.values())
     cell = min(LARGEST, WIDTH / (stages + 1))
@@ -68,11 +75,12 @@ def feature_maps(source: Source) -> list[Drawing]:
     none = without(every, records, "no feature maps")
     caption = (
         "For each size of feature map the last layer of that size, averaged over its channels: "
-        "the brighter, the higher the mean activation."
+        "the brighter, the higher the mean activation, each picture on a scale of its own."
     )
     columns = ("model", "image", "layer", "height", "width", "mean", "std")
     alt = f"Mean feature maps of {', '.join(records)} for {shown} test images, as pictures."
-    key = "left: test images · then the last layer of each size, mean of its channels" + none
+    key = "left: test images · then the last layer of each size, mean of its channels, each on "
+    key += f"its own scale{none}"
     return [Drawing("feature-maps", figure, caption, columns, data, alt, key)]
 
 
@@ -102,8 +110,8 @@ def activation_statistics(source: Source) -> list[Drawing]:
     every = dict(source.features())
     records = {label: record for label, record in every.items() if record.layers}
     if not records:
-        raise UsageError("none of these networks has an activation layer")
-    none = without(every, records, "no activation layer")
+        raise no_activation()
+    none = without(every, records, NO_ACTIVATION)
     figure, axes = panels(3, 3, 2.3)
     figures = (("mean", "mean activation"), ("std", "standard deviation"), ("dead", "dead units"))
     for one, (key, heading) in zip(axes, figures, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def _by_layer(records: Records, looks: Looks) -> Drawing:
             one.text(0.5, 0.5, NOTHING, transform=one.transAxes, ha="center", fontsize=7)
         _zeros(one, depth, record.norm.min(axis=0), look)
         _arrows(one, [(look.colour, depth, record.norm.T)])
-    _moments_below(figure, max(len(record.norm) for record in records.values()))
+    _moments_below(figure, {len(record.norm) for record in records.values()})
     data = [
         (label, i + 1, layer, _moment(m), record.norm[m, i], record.mean_abs[m, i])
         for label, record in records.items()
@@ -206,13 +206,14 @@ def _key(records: Records) -> str:
     return " · hollow triangle: exactly 0" if _zero(records) else ""
 
 
-def _moments_below(figure: Figure, moments: int) -> None:
+def _moments_below(figure: Figure, lengths: Set[int]) -> None:
     """Which shade is which moment, for all panels at once."""
     from matplotlib.lines import Line2D
 
-    shown = [(0.25, "initialisation")]
+    shown, moments = [(0.25, "initialisation")], max(lengths)
     if moments > 1:
-        shown += [(0.6, "in between"), (1.0, f"epoch {moments - 1}")][-min(2, moments - 1) :]
+        last = f"epoch {moments - 1}" if len(lengths) == 1 else "the last epoch of each"
+        shown += [(0.6, "in between"), (1.0, last)][-min(2, moments - 1) :]
     handles = [Line2D([], [], color=GREY, alpha=a, label=text) for a, text in shown]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 

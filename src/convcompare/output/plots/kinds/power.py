@@ -12,7 +12,9 @@ from convcompare.comparison.contrasts import NOTABLE
 from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.stats.estimates import ALPHA
 from convcompare.comparison.stats.power import detectable_by
+from convcompare.comparison.verdicts import reason
 from convcompare.core.errors import UsageError
+from convcompare.core.formatting import several
 from convcompare.core.registry import register
 
 from ..figure import GREY, Drawing, panels
@@ -89,8 +91,7 @@ def power(source: Source) -> list[Drawing]:
 def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
     undecided = [one for one in verdicts if not one.settled or _is_single(one)]
     if not undecided:
-        what = "every contrast is decided" if verdicts else "there is nothing to compare"
-        raise UsageError(f"{what}: no seed is missing", "`convcompare plot verdicts` shows them")
+        raise UsageError(_nothing_open(verdicts), "`convcompare plot verdicts` shows them")
     found = [Outlook(one) for one in undecided if one.n > 1 and one.spreads]
     if not found:
         raise UsageError(
@@ -98,6 +99,19 @@ def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
             "`--seeds 3` trains each network three times",
         )
     return found
+
+
+def _nothing_open(verdicts: Sequence[Verdict]) -> str:
+    """Why there is no contrast that more seeds could decide."""
+    if not verdicts:
+        return "there is nothing to compare: no seed is missing"
+    refused = [one for one in verdicts if one.refusal is not None]
+    if not refused:
+        return "every contrast is decided: no seed is missing"
+    reasons = dict.fromkeys(reason(one.refusal) for one in refused if one.refusal is not None)
+    others = "" if len(refused) == len(verdicts) else ", and the others are decided"
+    many = several(len(refused), "contrast")
+    return f"{many} not compared ({'; '.join(reasons)}){others}"
 
 
 def _is_single(verdict: Verdict) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.comparison.disagreement import paired_runs
+from convcompare.comparison.disagreement import paired_runs, paired_words
 from convcompare.comparison.layer_similarity import FEWEST, mean_cka
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
@@ -17,6 +17,7 @@ from convcompare.store.similarity_record import SIMILARITY, SimilarityRecord
 
 from ..figure import Drawing, panels
 from ..style import ink_on, short
+from .activations import without
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +30,8 @@ NAMED = 12
 ANNOTATED = 8
 """Layers up to which the numbers are written into the cells."""
 LONGEST_LAYER = 14
+LACKING = "no layers on the same images"
+"""Of a model that is not drawn."""
 Matrix = npt.NDArray[np.float64]
 
 
@@ -78,10 +81,11 @@ def similarity(source: Source) -> list[Drawing]:
     bar.set_label("linear CKA")
     bar.outline.set_visible(False)
     images = len(models[0].records[0].rows)
+    paired = paired_words([one.seeds for one in models])
     caption = (
         f"Linear CKA (Kornblith et al. 2019, arXiv:1905.00414) of every two layers with weights on "
-        f"the same {images} test images, debiased (Nguyen et al. 2021, arXiv:2010.15327), a mean "
-        "over pairs of runs with different seeds: 1 for the same representation up to rotation and "
+        f"the same {images} test images, debiased (Nguyen et al. 2021, arXiv:2010.15327), "
+        f"{paired}: 1 for the same representation up to rotation and "
         "scale, 0 for unrelated ones. Layers go from the input at the lower left. What the panels "
         "between seeds of one network lack of 1 on their diagonal is not of the architecture."
     )
@@ -93,7 +97,8 @@ def similarity(source: Source) -> list[Drawing]:
         for j, other in enumerate(column.layers)
     ]
     alt = "; ".join(_words(*panel) for panel in shown)
-    key = f"colour: linear CKA of two layers on {images} test images, mean over pairs of seeds"
+    key = f"colour: linear CKA of two layers on {images} test images, {paired}"
+    key += without((group.label for group in source.groups), [one.label for one in models], LACKING)
     return [Drawing("similarity", figure, caption, columns, rows, f"{alt}.", key)]
 
 
@@ -162,4 +167,8 @@ def _known(value: float) -> float | None:
 def _words(row: LayersOfRuns, column: LayersOfRuns, matrix: Matrix) -> str:
     """``seeds of fcn: last layers 0.93 alike``."""
     who = f"seeds of {row.label}" if row is column else f"{column.label} and {row.label}"
-    return f"{who}: first layers {matrix[0, 0]:.2f}, last layers {matrix[-1, -1]:.2f} alike"
+    first, last = (
+        "not known" if np.isnan(value) else f"{value:.2f}"
+        for value in (matrix[0, 0], matrix[-1, -1])
+    )
+    return f"{who}: first layers {first}, last layers {last} alike"
