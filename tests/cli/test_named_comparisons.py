@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,13 @@ def test_comparisons_are_listed_and_found_by_name(store: Path, run: Run) -> None
     assert (again.code, "did you mean `first`?" in again.err) == (2, True)
     (reported,) = sections.select(["first"], RunStore(store), Sources(default_cache()))
     assert reported.comparison.labels == ["fcn:hidden=4", "fcn:hidden=5"]
+
+
+def test_the_command_of_a_comparison_can_be_typed_again(store: Path, run: Run) -> None:
+    opened, words = RunStore(store), ["compare", "my net.py:Net", "-d", "folder:it's here"]
+    opened.add_comparison("again", {**opened.comparison_records()[-1], "command": words})
+    found = run("runs", "comparisons", "-f", "json").json()["comparisons"]
+    assert words in [shlex.split(one["command"]) for one in found]
 
 
 @pytest.mark.parametrize("name", ["latest", "mnist", "fcn", "two words", "1", ""])

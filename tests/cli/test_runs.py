@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from convcompare.core.config import TrainConfig
 from convcompare.store import atomic_files
 from convcompare.store.files import FOLDER
 from convcompare.store.json_records import write_record
@@ -18,6 +19,7 @@ from convcompare.store.lease import claim
 from convcompare.store.run_store import RunStore
 from tests.support.damage import DAMAGES, flip
 from tests.support.stores import DIVERGED, FINISHED, HALF_DONE, V1, contents
+from tests.support.trials import ENVIRONMENT, PREDICTIONS, epoch, finished, trial
 
 Run = Callable[..., Any]
 COMPARE = ("compare", "-d", "shapes:train=96,test=48", "cnn:depth=2,hidden=8", "fcn:hidden=8")
@@ -32,6 +34,24 @@ def whole(trained_once: Callable[..., Path]) -> Path:
 def id_of(store: Path, label: str) -> str:
     opened = RunStore(store)
     return next(run_id for run_id in opened.ids() if opened.trial(run_id).label == label)
+
+
+def test_the_accuracy_in_the_list_is_that_of_the_epoch_that_counts(
+    tmp_path: Path, run: Run
+) -> None:
+    opened = RunStore(tmp_path / "runs")
+    config = TrainConfig().replace({"select": "best", "val_fraction": "0.1"})
+    which = dataclasses.replace(trial(), config=config)
+    epochs = [
+        dataclasses.replace(epoch(number), val_accuracy=val, test_accuracy=test)
+        for number, val, test in ((1, 0.7, 0.6), (2, 0.9, 0.8), (3, 0.5, 0.4))
+    ]
+    opened.begin(which, ENVIRONMENT)
+    opened.finish(
+        dataclasses.replace(finished(which), history=tuple(epochs)), b"weights", PREDICTIONS
+    )
+    (row,) = run("runs", "--format", "json").json()["runs"]
+    assert row["test_accuracy"] == 0.8
 
 
 # verify

@@ -12,7 +12,7 @@ from convcompare.core.memory import without_collection
 from convcompare.output.tables.table import Column, Table
 
 if TYPE_CHECKING:
-    from convcompare.store.run import Epoch
+    from convcompare.store.run import Epoch, Run
     from convcompare.store.run_store import RunStore
 
 COLUMNS = (
@@ -106,7 +106,7 @@ def _row(store: RunStore, run_id: str) -> dict[str, Any]:
         "epochs_done": len(history),
         "epochs_asked": trial.config.epochs,
         "status": run.status if run else state(store, run_id),
-        "test_accuracy": history[-1].test_accuracy if history else None,
+        "test_accuracy": _accuracy(run, history),
         "train_seconds": run.train_seconds if run else _seconds(history),
         "ended": run.ended if run else None,
         "tags": list(said.tags),
@@ -117,6 +117,13 @@ def _row(store: RunStore, run_id: str) -> dict[str, Any]:
 def state(store: RunStore, run_id: str) -> str:
     """Of a run that has not ended: whether a process works on it."""
     return "running" if store.held(run_id) else "incomplete"
+
+
+def _accuracy(run: Run | None, history: Sequence[Epoch]) -> float | None:
+    """Of the epoch that counts; of a run that has not ended, of its last so far."""
+    if run is not None:
+        return run.figure("test_accuracy")
+    return history[-1].test_accuracy if history else None
 
 
 def _seconds(history: Sequence[Epoch]) -> float | None:

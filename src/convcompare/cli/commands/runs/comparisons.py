@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,5 +66,5 @@ def _row(store: RunStore, record: Mapping[str, Any]) -> dict[str, Any]:
         "models": len(record["models"]),
         "runs": f"{ended} of {len(trials)}",
         "state": state,
-        "command": " ".join(record["command"]),
+        "command": shlex.join(record["command"]),
     }
