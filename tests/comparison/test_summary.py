@@ -172,3 +172,18 @@ def test_no_ratio_and_no_end_of_it_is_shown_as_zero(
     low: float, value: float, high: float, shown: tuple[str, str]
 ) -> None:
     assert estimate_words.number(estimates.Estimate(value, low, high, 3, "ratio")) == shown
+
+
+def test_a_warning_on_several_seeds_says_whose_figures_it_has() -> None:
+    def told(*texts: str, name: str = "chance", timed: bool = True) -> list[str]:
+        marked = [
+            ("a", trained("a", seed, 0.1), run_flags.QualityFlag(name, text, ""))
+            for seed, text in enumerate(texts)
+        ]
+        return [text for text, _ in run_flags.warnings(marked, 1, each=False, timed=timed)]
+
+    assert told("has 0.1", "has 0.1") == ["a (seeds 0, 1) has 0.1"]
+    assert told("has 0.3", "has 0.1") == ["a (seeds 0, 1) has 0.1 (figures of seed 1)"]
+    for name in ("shared", "stopped"):
+        assert told("was", name=name) == ["a (seed 0) was"]
+        assert told("was", name=name, timed=False) == []

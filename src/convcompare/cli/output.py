@@ -143,7 +143,7 @@ def emit_robustness(
         emit_table(_with_verdicts(table, assessment, kind, path), kind, path)
     if kind == "table" and path is None:
         _print_verdicts(assessment)
-    show_warnings(assessment, timed=False)
+    show_warnings(assessment, each=True, timed=False)
 
 
 def show_warnings(assessment: Assessment, each: bool = False, timed: bool = True) -> None:

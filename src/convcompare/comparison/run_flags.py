@@ -15,6 +15,7 @@ from convcompare.models.findings import KINDS
 from convcompare.store.run import Run
 
 from .comparison import Comparison
+from .doubts import ONLY_TIME
 
 CHANCE_ALPHA = 0.001
 FEW_ALPHA = 0.05
@@ -191,17 +192,19 @@ def warnings(
     """
     grouped: dict[str, dict[str, list[tuple[Run, QualityFlag]]]] = {}
     for label, run, mark in marks:
-        if mark.name == "shared" and not timed:
+        if mark.name in ONLY_TIME and not timed:
             continue
         grouped.setdefault(mark.name, {}).setdefault(label, []).append((run, mark))
     for marked in grouped.values():
         together = len(marked) > MOST_ALIKE and not each
         for label, found in marked.items():
             seeds = ", ".join(str(run.trial.seed) for run, _ in found)
-            mark = found[-1][1]
+            last, mark = found[-1]
+            alike = len({one.text for _, one in found}) == 1
+            figures = "" if alike else f" (figures of seed {last.trial.seed})"
             which = f"{label} (seed{'s' if len(found) > 1 else ''} {seeds})"
             others = f"{len(marked) - 1} more of {networks} networks"
             rest = f"; so {others} (`--verbose` names them)" if together else ""
-            yield f"{which} {mark.text}{rest}", mark.hint
+            yield f"{which} {mark.text}{figures}{rest}", mark.hint
             if together:
                 break

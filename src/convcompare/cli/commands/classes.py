@@ -32,5 +32,5 @@ def classes(
     comparison.require_finished()
     assessment = Assessment(comparison, opened)
     emit_table(class_table(assessment), kind, out)
-    show_warnings(assessment, timed=False)
+    show_warnings(assessment, each=True, timed=False)
     end(opened)

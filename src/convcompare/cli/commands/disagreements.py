@@ -75,7 +75,7 @@ def disagreements(
         emit_json(record, None if picture else out)
     else:
         emit_table(table, kind, None if picture else out)
-    show_warnings(Assessment(comparison, opened), timed=False)
+    show_warnings(Assessment(comparison, opened), each=True, timed=False)
     end(opened)
 
 
