@@ -93,6 +93,12 @@ def test_power_does_not_call_decided_what_is_not_compared() -> None:
         drawn(dataclasses.replace(made, comparison=comparison), "power")
 
 
+def test_power_of_a_single_network_does_not_point_to_verdicts() -> None:
+    with pytest.raises(UsageError) as told:
+        drawn(source(TWO_SEEDS[:1]), "power")
+    assert told.value.hint == "name two networks or more"
+
+
 def recorded(store: object) -> dict[str, dict[str, dict[str, np.ndarray]]]:
     """What the runs of a made comparison recorded, to be changed."""
     assert isinstance(store, MadeRuns)

@@ -119,7 +119,7 @@ def _section(section: Section, drawn: Mapping[str, Outcome], alone: bool) -> Ite
     missing = [*_failures(comparison), *_unfinished(section)]
     if missing:
         yield Paragraph(f"Without a result: {'; '.join(missing)}.")
-    warnings = [*section.assessment.warnings(), *changed_surroundings(comparison)]
+    warnings = [*section.assessment.warnings(each=True), *changed_surroundings(comparison)]
     if warnings:
         yield Warnings(warnings)
     if told := differences(section.assessment):

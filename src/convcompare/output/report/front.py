@@ -133,7 +133,7 @@ def _of_many(sections: Sequence[Section]) -> Iterator[str]:
 
 def _reliance(sections: Sequence[Section]) -> str:
     few = [one for one in sections if one.comparison.seeds < FEW_SEEDS]
-    warned = sum(len(section.assessment.warnings()) for section in sections)
+    warned = sum(len(section.assessment.warnings(each=True)) for section in sections)
     if len(sections) == 1:
         said = f"Each network was trained with {trained_seeds(sections[0].comparison)}"
         said += ", too few for an interval over seeds" if few else ""

@@ -90,6 +90,8 @@ def power(source: Source) -> list[Drawing]:
 
 def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
     undecided = [one for one in verdicts if not one.settled or _is_single(one)]
+    if not verdicts:
+        raise UsageError("a single network has no contrast", "name two networks or more")
     if not undecided:
         raise UsageError(_nothing_open(verdicts), "`convcompare plot verdicts` shows them")
     found = [Outlook(one) for one in undecided if one.n > 1 and one.spreads]
@@ -103,8 +105,6 @@ def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
 
 def _nothing_open(verdicts: Sequence[Verdict]) -> str:
     """Why there is no contrast that more seeds could decide."""
-    if not verdicts:
-        return "there is nothing to compare: no seed is missing"
     refused = [one for one in verdicts if one.refusal is not None]
     if not refused:
         return "every contrast is decided: no seed is missing"
