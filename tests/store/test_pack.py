@@ -113,6 +113,14 @@ def test_who_reads_sees_the_folder(
     assert packed.read_bytes() == before
 
 
+@pytest.mark.parametrize("command", [("runs",), ("train", "fcn", "-d", "mnist-mini")])
+def test_a_pack_that_is_not_there_is_no_empty_store(run: Run, command: tuple[str, ...]) -> None:
+    result = run(*command, "--store", "mistyped.ccpack")
+    assert result.code == 2
+    assert "error: there is no pack `mistyped.ccpack`" in result.err
+    assert not Path("mistyped.ccpack").exists()
+
+
 def test_the_library_and_the_environment_take_it(
     packed: Path, store: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

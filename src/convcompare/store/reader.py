@@ -45,6 +45,8 @@ if TYPE_CHECKING:  # the list of the runs needs no arrays
 
 HELD_OUT = "held-out"
 """The analysis with the logits of the training images that were held out, and their labels."""
+PACK_SUFFIX = ".ccpack"
+"""How the names of packs end: a store that trainings write is a folder, and has another name."""
 RUN = "run"
 """The array that says of which run an analysis is."""
 
@@ -368,8 +370,12 @@ class RunReader:
 
 
 def _files(root: Path) -> Files:
-    """Those of the folder of a store, or of its pack."""
+    """Those of the folder of a store, or of its pack; UsageError for a pack that is not there."""
     if not root.is_file():
+        if root.suffix == PACK_SUFFIX and not root.exists():
+            raise UsageError(
+                f"there is no pack {quote(root)}", "`convcompare runs pack --out FILE` writes one"
+            )
         return FOLDER
     from .pack import Pack
 
