@@ -213,7 +213,11 @@ def test_what_is_measured_is_not_measured_again(
 
 def test_the_table_and_its_formats(store: Path, run: RunCommand) -> None:
     table = run("robustness")
-    assert "blur" in table.out and "mCE" in table.out and "the same 60 test images" in table.out
+    assert (
+        "blur" in table.out
+        and "mCE" in table.out
+        and "the same for all: 60 test images" in table.out
+    )
     assert "accuracy on damaged images" in table.out
     rows = list(csv.DictReader(io.StringIO(run("robustness", "-f", "csv").out)))
     assert [row["model"] for row in rows] == [SMALL, LARGE]

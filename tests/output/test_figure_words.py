@@ -7,8 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from convcompare.comparison.robustness import Robustness
+from convcompare.core.corruptions import corruptions
 from convcompare.core.errors import UsageError
+from convcompare.output.tables.robustness_table import robustness_table
 from convcompare.store.feature_record import FEATURES
+from convcompare.store.robustness_record import DamagedAnswers, RobustnessRecord
 from convcompare.store.similarity_record import SIMILARITY
 from tests.support.figures import Made, MadeRuns, drawn, source
 
@@ -91,6 +95,21 @@ def test_power_does_not_call_decided_what_is_not_compared() -> None:
     comparison = dataclasses.replace(made.comparison, groups=groups)
     with pytest.raises(UsageError, match=r"1 contrast not compared \(no run of second counts\)"):
         drawn(dataclasses.replace(made, comparison=comparison), "power")
+
+
+def test_a_part_of_the_test_images_is_called_one() -> None:
+    made = source(ONE_SEED, images=40)
+    none = np.zeros(8, np.int32)
+    found = {
+        kind.name: DamagedAnswers(kind.definition, ("",), np.zeros((len(kind.levels), 8), np.int32))
+        for kind in corruptions()
+    }
+    record = RobustnessRecord(
+        np.arange(8), none.astype(np.int64), none, np.stack([none] * 2), found
+    )
+    made.store.addition = lambda *_: record.to_arrays()  # type: ignore[method-assign]
+    table = robustness_table(Robustness(made.comparison, made.store))
+    assert "8 of 40 test images, as many of each class" in table.notes[0]
 
 
 def test_power_of_a_single_network_does_not_point_to_verdicts() -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from convcompare.core.corruptions import Corruption, corruptions
 from convcompare.core.errors import UsageError
+from convcompare.core.formatting import count
 from convcompare.store.reader import RunReader
 from convcompare.store.robustness_record import ROBUSTNESS, RobustnessRecord, Shares
 from convcompare.store.run import Run
@@ -145,6 +146,14 @@ class Robustness:
     def images(self) -> int:
         """The number of test images that were looked at."""
         return len(self.models[0].records[0].rows)
+
+    @property
+    def images_words(self) -> str:
+        """The test images that were looked at: a part has as many of each class as there are."""
+        whole = self.comparison.conditions.test_images
+        if self.images >= whole:
+            return f"{count(self.images)} test images"
+        return f"{count(self.images)} of {count(whole)} test images, as many of each class"
 
     @property
     def baseline(self) -> MeasuredModel:

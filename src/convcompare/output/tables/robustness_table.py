@@ -85,7 +85,7 @@ def _notes(found: Robustness, show: Show) -> list[str]:
     over = "" if seeds[-1] < 3 else ", ± 95 % interval over the seeds"
     notes = [
         f"{NOTES[show].format(baseline=baseline)}; {many if len(seeds) == 1 else 'seeds'}{over}; "
-        f"the same {formatting.count(found.images)} test images for all",
+        f"the same for all: {found.images_words}",
         "damaged: mean accuracy over the kinds of damage · consistency: mean share of predictions "
         "that the damage leaves · two shifts: share that agrees between two shifts of up to 4 "
         "pixels (arXiv:1904.11486)",

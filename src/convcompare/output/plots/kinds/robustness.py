@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcompare.comparison.robustness import MeasuredModel, Robustness, over_kinds
-from convcompare.core import formatting
 from convcompare.core.corruptions import Corruption
 from convcompare.core.registry import register
 from convcompare.data.damaged import CHUNK, damaged
@@ -60,9 +59,8 @@ def _curves(found: Robustness, source: Source) -> Drawing:
     none = without(
         (g.label for g in source.groups), [m.label for m in found.models], "not measured"
     )
-    images = formatting.count(found.images)
     caption = (
-        f"Accuracy on {images} test images as they are (–) and under each kind of damage, at the "
+        f"Accuracy on {found.images_words}, as they are (–) and under each kind of damage, at the "
         "severities of its axis; the same images for every network. The band reaches from the "
         "lowest to the highest seed."
     )
