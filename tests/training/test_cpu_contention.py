@@ -77,3 +77,26 @@ def test_work_that_holds_the_interpreter_is_no_stop() -> None:
 def test_a_thread_that_sleeps_is_no_stop() -> None:
     """As one that waits for a GPU or a disk."""
     assert share_stopped(lambda: time.sleep(0.3)) < 0.33
+
+
+WAITING = """
+import hashlib, os, threading
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+over, block = threading.Event(), bytes(1 << 20)
+
+def hash_blocks():
+    while not over.is_set():
+        hashlib.sha256(block)
+
+for _ in range(3):
+    threading.Thread(target=hash_blocks, daemon=True).start()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs schedstat")
+def test_only_the_threads_of_the_work_wait() -> None:
+    """Four threads share a core: that of the work waits for less than the time, all for three."""
+    code = f"{WAITING}{WORK}over.set()"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, _, waited = map(float, found.stdout.splitlines()[-1].split())
+    assert 0 < waited <= seconds

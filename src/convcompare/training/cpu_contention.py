@@ -17,15 +17,20 @@ LATE = 0.02
 
 
 def waited_seconds() -> float | None:
-    """Seconds that the threads of this process were ready to run and had no core, all together.
+    """Seconds that the threads of the work were ready to run and had no core, all together.
+
+    Those are the thread that calls this and the threads of torch. Other threads of Python, such as
+    heartbeats, are left out: what they wait is not taken from the work.
 
     Read from the kernel's scheduler statistics (``/proc/self/task/*/schedstat``); None where there
     are none, as outside Linux. Only differences mean something: threads that end take theirs along.
     """
+    others = {thread.native_id for thread in threading.enumerate()} - {threading.get_native_id()}
     total = 0.0
     try:
         for task in _TASKS.iterdir():
-            total += _waited(task)
+            if int(task.name) not in others:
+                total += _waited(task)
     except (OSError, IndexError, ValueError):
         return None
     return total
@@ -38,8 +43,8 @@ def _waited(task: Path) -> float:
 class Interference:
     """A block of work that is timed, and what of its time was taken from it.
 
-    ``seconds`` is the wall time of the block. ``waited`` are the seconds that threads of the
-    process were ready and had no core, all together; None where the system does not count them.
+    ``seconds`` is the wall time of the block. ``waited`` are the seconds that the threads of the
+    work were ready and had no core, all together; None where the system does not count them.
     ``stopped`` are the seconds in which the process stood still: stopped by a signal (Ctrl-Z,
     ``cpulimit``), by a debugger or with its container. While a machine is suspended, the clock of
     Linux and of macOS stands still too; elsewhere that is found as a stop.
