@@ -195,6 +195,8 @@ def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
         (["fcn"], {"seeds": True}, "invalid value for `seeds=`: `True (bool)`", "a whole number"),
         (["fcn"], {"lr": "1e-3"}, "invalid value for `lr=`", "a number or None"),
         (["fcn"], {"columns": "macs"}, "invalid value for `columns=`", "a list, each item a text"),
+        (["fcn"], {"jobs": "x"}, "invalid value for `jobs=`: `x`", "a number from 1 to"),
+        (["fcn"], {"device": "cuda:77"}, "there is no device `cuda:77`", '`device="cpu"`'),
         (["fcn"], {"epoch": 3}, "there is no argument `epoch=`", "did you mean `epochs`?"),
     ],
 )
@@ -234,6 +236,12 @@ def test_a_call_leaves_the_process_as_it_was(run: Run) -> None:
     before = state()
     cc.compare(NETWORKS, **GIVEN).plot("accuracy")
     assert state() == before
+
+
+def test_a_hint_has_a_command_as_it_is_typed(compared: cc.Result) -> None:
+    with pytest.raises(cc.ConvcompareError) as caught:
+        cc.read("neither")
+    assert caught.value.hint and "`convcompare runs --store " in caught.value.hint
 
 
 def test_nothing_has_run_yet(run: Run) -> None:

@@ -13,8 +13,10 @@ from .core.config import Compile
 from .core.errors import ConvcompareError, UsageError, quote
 from .core.python_spelling import in_python
 from .experiment.argument_types import check_arguments
+from .experiment.option_errors import invalid
 from .experiment.request import (
     HELP,
+    JOBS_HINT,
     SETTINGS,
     ModelRequest,
     Request,
@@ -326,7 +328,11 @@ def _setting(value: object) -> str:
 
 
 def _jobs(jobs: int | str | None) -> int | None:
-    return None if jobs is None or jobs == "auto" else int(jobs)
+    if jobs is None or jobs == "auto":
+        return None
+    if isinstance(jobs, str) and not (jobs.isascii() and jobs.isdigit()):
+        raise invalid("jobs", jobs, JOBS_HINT)
+    return int(jobs)
 
 
 def _store(store: str | Path | None) -> Path:

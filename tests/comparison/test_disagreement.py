@@ -141,6 +141,7 @@ def test_the_command_agrees_with_the_stored_logits(store: Path, run: Run, tmp_pa
     assert (tmp_path / "new" / "sheet.png").read_bytes().startswith(b"\x89PNG")
     library = read(store=store).disagreements(*MODELS[1::-1])
     assert library.between.value == pytest.approx(expected)
+    assert f"between={library.between}" in repr(library) and "array(" not in repr(library)
 
 
 @pytest.mark.parametrize("command", ["disagreements", "classes"])

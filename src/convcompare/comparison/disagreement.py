@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -48,8 +48,8 @@ class Votes:
 
     label: str
     seeds: tuple[int, ...]
-    given: npt.NDArray[np.int64]
-    mean: Shares
+    given: npt.NDArray[np.int64] = field(repr=False)
+    mean: Shares = field(repr=False)
 
     @classmethod
     def of(cls, group: ModelRuns, predictions: Sequence[Predictions]) -> Votes:
@@ -59,7 +59,7 @@ class Votes:
         return cls(group.label, tuple(run.trial.seed for run in group.finished), given, mean)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Disagreements:
     """Two networks on the same test images, over their seeds; ``labels`` (n,) are the classes.
 
@@ -70,6 +70,13 @@ class Disagreements:
     first: Votes
     second: Votes
     labels: npt.NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        names = f"{self.first.label!r}, {self.second.label!r}"
+        return (
+            f"Disagreements({names}, between={self.between}, within={self.within}, "
+            f"excess={self.excess})"
+        )
 
     @cached_property
     def between(self) -> Estimate:

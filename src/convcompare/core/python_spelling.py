@@ -5,15 +5,26 @@ from __future__ import annotations
 import re
 
 _FLAGS = {"all_pairs", "until_clear", "fresh", "weights", "dry_run"}
+_LISTS = {"columns", "lr_grid"}
+_NUMBER = re.compile(r"-?[\d.]+(e-?\d+)?|[A-Z…]+")
+"""A number, or a word for a value that the reader chooses."""
 
 
 def in_python(text: str) -> str:
     """A text with the options of a shell in it, these as Python writes them.
 
-    ```--seeds 5``` becomes ```seeds=5```, ```--fresh``` becomes ```fresh=True```.
+    ```--seeds 5``` becomes ```seeds=5```, ```--device cpu``` becomes ```device="cpu"``` and
+    ```--fresh``` becomes ```fresh=True```. Whole commands stay, such as ```convcompare runs --model
+    fcn```.
     """
-    text = re.sub(r"`(--[^`]*)`", lambda found: f"`{_arguments(found[1])}`", text)
-    return re.sub(r"(?<![\w'-])--([a-z][a-z-]*)", lambda found: _name(found[1]), text)
+    return re.sub(r"`[^`]*`|(?<![\w'-])--[a-z][a-z-]*", _spelled, text)
+
+
+def _spelled(found: re.Match[str]) -> str:
+    text = found[0]
+    if text.startswith("`--"):
+        return f"`{_arguments(text.strip('`'))}`"
+    return text if text.startswith("`") else _name(text.removeprefix("--"))
 
 
 def _arguments(words: str) -> str:
@@ -25,10 +36,18 @@ def _arguments(words: str) -> str:
 def _argument(no: bool, name: str, value: str) -> str:
     if name == "set":
         key, _, setting = value.partition("=")
-        return f'settings={{"{key}": {setting}}}' if setting else "settings="
+        return f'settings={{"{key}": {_value(setting)}}}' if setting else "settings="
     if no or _name(name) in _FLAGS:
         return f"{_name(name)}={not no}"
-    return f"{_name(name)}={value}"
+    return f"{_name(name)}={_value(value, _name(name) in _LISTS)}"
+
+
+def _value(text: str, is_list: bool = False) -> str:
+    """A value as Python writes it: a number, a list of them, or a text."""
+    parts = text.split(",")
+    if (is_list and text) or (len(parts) > 1 and all(map(_NUMBER.fullmatch, parts))):
+        return f"[{', '.join(map(_value, parts))}]"
+    return text if not text or _NUMBER.fullmatch(text) else f'"{text}"'
 
 
 def _name(option: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ class Result:
     @property
     def verdicts(self) -> list[str]:
         """Who is better than whom and by how much, a sentence each, and what to know of them."""
-        return [*self.assessment.sentences, *self.assessment.notes]
+        return [*map(in_python, (*self.assessment.sentences, *self.assessment.notes))]
 
     @property
     def warnings(self) -> list[str]:
@@ -83,6 +83,10 @@ class Result:
 
         Args:
             models: Their labels, the first against the second [default: the only two].
+
+        Returns:
+            The estimates ``between``, ``within`` (of the seeds of each) and ``excess``: shares of
+            the test images.
         """
         from convcompare.comparison.disagreement import disagreements
 
@@ -110,12 +114,12 @@ class Result:
             force_terminal=False,
             color_system=None,
         )
-        print_table(console, self._table, None)
+        print_table(console, _for_python(self._table), None)
         for heading, block in verdict_blocks(self.assessment, None):
             console.print(f"\n {heading}\n")
-            print_table(console, block, None)
+            print_table(console, _for_python(block), None)
         for note in self.assessment.notes:
-            console.print(f" {note}")
+            console.print(f" {in_python(note)}")
         return told.getvalue().rstrip("\n")
 
     __repr__ = __str__
@@ -126,13 +130,18 @@ class Result:
         comparison = self.assessment.comparison
         caption = f"{len(comparison.groups)} networks on {comparison.conditions.dataset}"
         told = [f"warning: {one}" for one in self.warnings]
-        return excerpt(self._table, caption, (self.verdicts, told))
+        return excerpt(_for_python(self._table), caption, (self.verdicts, told))
 
     @property
     def _table(self) -> Table:
         from .tables.verdict_columns import assessed_table
 
         return assessed_table(self.assessment, self.columns)
+
+
+def _for_python(table: Table) -> Table:
+    """The table with the options in its notes as Python writes them."""
+    return replace(table, notes=tuple(type(note)(in_python(note)) for note in table.notes))
 
 
 class Drawings(tuple["Drawing", ...]):
