@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -13,8 +15,10 @@ from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
 from convcompare.comparison import unplanned_looks
+from convcompare.comparison.contrasts import spread
 from convcompare.comparison.power_words import detectable_words
 from convcompare.comparison.stats import look_levels, paired, power, sequential, spending
+from tests.support.runs import comparison, trained
 
 
 @settings(max_examples=25)
@@ -161,6 +165,17 @@ def test_what_seeds_can_show_is_said_before_they_are_trained() -> None:
     assert "about 0.17 points" in detectable_words(5, 0.001)
     assert "as they varied in earlier runs" in detectable_words(5, 0.001)
     assert detectable_words(1).startswith("one seed shows how two trained networks")
+
+
+def test_networks_that_are_equal_in_every_seed_tell_no_spread() -> None:
+    def of(second: Sequence[float]) -> float | None:
+        runs = [trained("fcn", seed, 0.7 + 0.1 * seed) for seed in range(3)]
+        more = [trained("cnn", seed, accuracy) for seed, accuracy in enumerate(second)]
+        return spread(comparison(*runs, *more))
+
+    assert of([0.7, 0.8, 0.9]) is None
+    assert of([0.6, 0.7, 0.8]) is None
+    assert of([0.7, 0.8, 0.91]) == pytest.approx(0.01 / math.sqrt(3))
 
 
 def test_a_plan_that_can_decide_nothing_is_told_how_many_seeds_do() -> None:

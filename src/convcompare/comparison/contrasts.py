@@ -22,6 +22,8 @@ from .stats.paired import PairedTest
 from .stats.sequential import Look, hopeless
 from .verdict import Relation, Verdict
 
+ROUNDING = 1e-18
+"""Sum of squares of differences that are equal but for rounding."""
 NOTABLE = 0.01
 """Nothing is said to be "no clear difference" if one of this size would often be missed.
 
@@ -122,7 +124,8 @@ def _levels(made: Sequence[PairedTest], level: Levels, earlier: int) -> Levels:
 def spread(comparison: Comparison) -> float | None:
     """The standard deviation of paired differences in accuracy, pooled over all pairs of models.
 
-    A fraction, for `detectable_words`; None where no two models have two seeds in common.
+    A fraction, for `detectable_words`; None where no two models have two seeds in common, or all
+    pairs differ by the same in every seed.
     """
     squares, freedom = 0.0, 0
     for pair in pairs(comparison, None, all_pairs=True):
@@ -130,7 +133,7 @@ def spread(comparison: Comparison) -> float | None:
             mean = sum(pair.differences) / pair.seeds
             squares += sum((difference - mean) ** 2 for difference in pair.differences)
             freedom += pair.seeds - 1
-    return math.sqrt(squares / freedom) if freedom else None
+    return math.sqrt(squares / freedom) if squares > ROUNDING else None
 
 
 def _decided(tested: Verdict, pair: Pair, test: PairedTest) -> Verdict:
