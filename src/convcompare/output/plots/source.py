@@ -202,5 +202,6 @@ def draw(entry: Entry, source: Source) -> list[Drawing]:
 
 def marked_words(entry: Entry, source: Source, how: str = "marked") -> str:
     """Which models have marks that concern a kind of figure, and `how` they are drawn."""
-    found = source.marked(*entry.info.get("about", ("accuracy",)))
+    about = entry.info.get("about", ("accuracy",))
+    found = source.marked(*(about(source) if callable(about) else about))
     return f"{how}: {found}" if found else ""

@@ -115,7 +115,7 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     _name_classes(axes, source.classes)
     _colour_bar(axes, cells, f"difference ({'points' if in_share else 'test images'})")
     right = "; ".join(
-        f"{label} has {np.trace(d):+.1f} right against {first}{'' if d.any() else ' (all equal)'}"
+        f"{label} has {_more(float(np.trace(d)), first)}{'' if d.any() else ' (all equal)'}"
         for label, d in differences.items()
     )
     caption = (
@@ -232,6 +232,14 @@ def _count(value: float, whole: bool = True) -> str:
     if value < 0.05:
         return "<0.1"
     return f"{value:,.0f}" if value >= 10 or (whole and value == round(value)) else f"{value:.1f}"
+
+
+def _more(images: float, first: str) -> str:
+    """``676 fewer images right than fcn``."""
+    if not images:
+        return f"as many images right as {first}"
+    size = f"{abs(images):,.1f}".removesuffix(".0")
+    return f"{size} {'more' if images > 0 else 'fewer'} images right than {first}"
 
 
 def _signed(value: float) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.doubts import about
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.verdict_json import decided
 from convcompare.core.errors import UsageError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from convcompare.comparison.assessment import Assessment
+    from convcompare.comparison.doubts import About
     from convcompare.comparison.verdict import Verdict
 
     from ..source import Source
@@ -61,7 +63,13 @@ def _terminal(source: Source, width: int) -> str:
     return "\n\n".join([*texts, "● decided  ○ not decided"])
 
 
-@register.plot("verdicts", terminal=_terminal, about=("accuracy", "time"), hollow=True)
+def _about(source: Source) -> list[About]:
+    """Which marks make the verdicts doubtful that are drawn: of accuracies, of times or of both."""
+    shown = _recorded(source.assessment)
+    return list({about(one.quantity): None for one in shown if one.quantity.scale != "exact"})
+
+
+@register.plot("verdicts", terminal=_terminal, about=_about, hollow=True)
 def verdicts(source: Source) -> list[Drawing]:
     """Each network against the baseline with its interval: what is decided and what is not."""
     panels = _panels(source)
