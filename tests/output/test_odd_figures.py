@@ -274,6 +274,12 @@ def test_a_decided_verdict_of_a_marked_run_is_hollow() -> None:
     assert "better" in " ".join(words(drawing))
 
 
+def test_a_verdict_is_hollow_for_no_mark_that_concerns_another_figure() -> None:
+    (waits,) = (network for network in MARKED if network.label == "waits")
+    drawing = one([FINE[0], waits], "verdicts")
+    assert "shared the machine" not in drawing.figure.get_suptitle()
+
+
 def test_no_figure_of_a_marked_run_is_the_best_of_a_table() -> None:
     assessment = source(MARKED).assessment
     table = assessed_table(assessment)
@@ -285,7 +291,9 @@ def test_no_figure_of_a_marked_run_is_the_best_of_a_table() -> None:
     ordered = sorted_by(table, "test_accuracy")
     placed = [row["model"] for row in ordered.rows]
     assert {placed[row] for row in ordered.best(columns["test_accuracy"])} == {"simple"}
-    assert any("times of waits" in note for note in table.notes)
+    assert any("times (shared the machine: waits" in note for note in table.notes)
+    assert any("bold" in note for note in table.notes)
+    assert not any("bold" in note for note in assessed_table(source(FINE[:1]).assessment).notes)
     asked = dataclasses.replace(
         assessment,
         comparison=dataclasses.replace(assessment.comparison, verdict_on=("epoch-time",)),
@@ -378,7 +386,8 @@ def test_equal_matrices_are_said_to_be_equal() -> None:
     twin, other = drawing.figure.axes[:2]
     assert "equal" in [text.get_text() for text in twin.texts]
     assert "equal" not in [text.get_text() for text in other.texts]
-    assert f"twin has +0.0 right against {FINE[0].label} (all equal)" in drawing.alt
+    assert f"twin has as many images right as {FINE[0].label} (all equal)" in drawing.alt
+    assert f"{FINE[2].label} has 14.3 more images right than {FINE[0].label}" in drawing.alt
 
 
 # Names

@@ -239,7 +239,7 @@ class Assessment:
             replace(
                 group,
                 remark=remarks.get(group.label, group.remark),
-                doubted=frozenset(one for one in ABOUT if self.doubts.of(group, one)),
+                doubted={one: marks for one in ABOUT if (marks := self.doubts.of(group, one))},
             )
             for group in self.comparison.groups
         )

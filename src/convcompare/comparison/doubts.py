@@ -50,14 +50,20 @@ class Doubts:
         return frozenset(ended).union(*marked)
 
     def words(self, groups: Sequence[ModelRuns], *about: About) -> str:
-        """Which networks have which marks: ``at chance level: a, b; not converged: 4 of 12``."""
-        by_mark: dict[str, list[str]] = {}
-        for group in groups:
-            for name in sorted(self.of(group, *about)):
-                by_mark.setdefault(WORDS.get(name, name), []).append(group.label)
-        return "; ".join(
-            f"{mark}: {_named(labels, len(groups))}" for mark, labels in by_mark.items()
-        )
+        """Which networks have which marks, as `mark_words` says it."""
+        return mark_words([(group.label, self.of(group, *about)) for group in groups])
+
+
+def mark_words(marked: Sequence[tuple[str, frozenset[str]]]) -> str:
+    """Which networks have which marks: ``at chance level: a, b; not converged: 4 of 12 networks``.
+
+    `marked` has the label of each network, and the names of its marks.
+    """
+    by_mark: dict[str, list[str]] = {}
+    for label, names in marked:
+        for name in sorted(names):
+            by_mark.setdefault(WORDS.get(name, name), []).append(label)
+    return "; ".join(f"{mark}: {_named(labels, len(marked))}" for mark, labels in by_mark.items())
 
 
 def _named(labels: Sequence[str], networks: int) -> str:

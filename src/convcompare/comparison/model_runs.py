@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -24,8 +24,8 @@ class ModelRuns:
     reused: int = 0
     remark: str = ""
     """Why the figures do not count although the runs finished, in words; empty where they do."""
-    doubted: frozenset[str] = frozenset()
-    """Which figures marks of its runs make not comparable: ``accuracy``, ``time``."""
+    doubted: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
+    """The marks that make figures not comparable, by which: ``accuracy``, ``time``."""
 
     @cached_property
     def finished(self) -> tuple[Run, ...]:

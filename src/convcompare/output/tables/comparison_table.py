@@ -8,6 +8,7 @@ from typing import Any
 
 from convcompare.comparison import beginnings
 from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.doubts import mark_words
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.score import Score
 from convcompare.comparison.stats.estimates import FEWEST, LEVEL, Estimate
@@ -25,6 +26,7 @@ MODEL = Column("model", "model", "left", names=True, priority=-1)
 STATUS = Column("status", "status", "left", priority=0)
 RUNS = Column("runs", "runs", exported=True)
 MACS = Column("macs", "MACs", exported=True)
+BOLD = "best of a column in bold"
 
 
 def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[str] = ()) -> Table:
@@ -79,15 +81,16 @@ def not_evaluated(groups: Sequence[ModelRuns], names: Iterable[str]) -> list[str
 
 
 def in_doubt(groups: Sequence[ModelRuns]) -> list[str]:
-    """Which models cannot have the best figures of a kind, for the marks of their runs."""
+    """Which models cannot have the best figures of a kind, and for which marks of their runs."""
     found = []
     shown = [group for group in groups if group.finished and not group.remark]
     for about, figures in (("accuracy", "losses and accuracies"), ("time", "times")):
-        labels = [group.label for group in shown if about in group.doubted]
-        if labels and len(groups) > 1:
-            many = f"{len(labels)} of {len(groups)} networks" if len(labels) > 3 else ""
-            found.append(f"{figures} of {many or ', '.join(labels)}")
-    return [f"not ranked, see the warnings: {'; '.join(found)}"] if found else []
+        words = mark_words(
+            [(group.label, group.doubted.get(about, frozenset())) for group in shown]
+        )
+        if words and len(groups) > 1:
+            found.append(f"{figures} ({words})")
+    return [f"not ranked: {'; '.join(found)}"] if found else []
 
 
 def _limits(figure: Figure) -> list[Column]:
@@ -134,7 +137,7 @@ def notes(comparison: Comparison) -> list[str]:
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
         found.append(Caution(f"{which} from earlier calls (`--fresh` trains them again)"))
-    return [*found, "best of a column in bold", _apart(comparison)]
+    return [*found, BOLD, _apart(comparison)]
 
 
 def _over(comparison: Comparison) -> str:

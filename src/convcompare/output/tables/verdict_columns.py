@@ -23,7 +23,7 @@ from convcompare.comparison.verdict import Verdict
 from convcompare.comparison.verdict_json import decided
 from convcompare.core import formatting
 
-from .comparison_table import comparison_table
+from .comparison_table import BOLD, comparison_table
 from .table import Column, Table
 
 Values = Mapping[str, Any]
@@ -47,7 +47,7 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
     table = comparison_table(assessment.ranked(), assessment.store, names)
     table = _with_verdicts(table, assessment)
     if not assessment.comparison.verdict_on:
-        return table
+        return _without_idle_note(table)
     there = {column.key for column in table.columns}
     columns, cells = list(table.columns), [dict(row) for row in table.rows]
     first = next((verdict.baseline for verdict in assessment.verdicts), "")
@@ -60,7 +60,16 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
             row.update({column.key: values.get(group.label) for column, values in added
                         if column in new})  # fmt: skip
     doubted = table.doubted | _doubted(assessment, there)
-    return dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells), doubted=doubted)
+    return _without_idle_note(
+        dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells), doubted=doubted)
+    )
+
+
+def _without_idle_note(table: Table) -> Table:
+    """The table without the note on what is bold, if nothing is."""
+    if any(table.best(column) for column in table.shown):
+        return table
+    return dataclasses.replace(table, notes=tuple(one for one in table.notes if one != BOLD))
 
 
 def _apart(added: list[tuple[Column, Values]], there: set[str]) -> list[tuple[Column, Values]]:
