@@ -79,6 +79,14 @@ def test_the_best_is_marked_and_a_diverged_run_is_never_ranked() -> None:
     assert row.count("–") == 5, "a diverged run has no figures"
 
 
+def test_a_huge_loss_has_an_exponent() -> None:
+    """As after a rate of 1e9, which need not end in inf."""
+    far = run("fcn", 0)
+    last = dataclasses.replace(far.history[0], test_loss=5.83e31, train_loss=99_999.0)
+    table = comparison_table(comparison(dataclasses.replace(far, history=(last,))), STORE)
+    assert "5.8e+31" in render(table, "markdown") and "99999.0000" in render(table, "markdown")
+
+
 def test_a_warning_names_the_diverged_run_and_what_helps() -> None:
     text, hint = comparison(run("fcn", 0), run("residual", 0, "diverged")).warnings()[0]
     assert "residual (seed 0) diverged" in text

@@ -127,7 +127,7 @@ class LiveView:
         progress, epochs = row.progress, row.trial.config.epochs
         shown = f" {_name(row)} · epoch {min(len(row.epochs) + 1, epochs)} of {epochs}"
         if progress and progress.loss == progress.loss:
-            shown += f"   loss {progress.loss:.4f}"
+            shown += f"   loss {formatting.fraction(progress.loss)}"
         if len(row.epochs) > 1:
             shown += f"   {sparkline([e.train_loss for e in row.epochs])}"
         if row.epochs and (accuracy := row.epochs[-1].test_accuracy) is not None:
@@ -160,9 +160,10 @@ def epoch_line(row: TrialRow, epoch: Epoch) -> str:
     tested = ""
     if epoch.test_loss is not None and epoch.test_accuracy is not None:
         accuracy = formatting.percent(epoch.test_accuracy)
-        tested = f"test loss {epoch.test_loss:.4f} · test {accuracy} · "
+        tested = f"test loss {formatting.fraction(epoch.test_loss)} · test {accuracy} · "
+    loss = formatting.fraction(epoch.train_loss)
     return (
-        f"epoch {epoch.epoch}/{row.trial.config.epochs} · loss {epoch.train_loss:.4f} · {tested}"
+        f"epoch {epoch.epoch}/{row.trial.config.epochs} · loss {loss} · {tested}"
         f"{formatting.seconds(epoch.train_seconds)}{less}"
     )
 

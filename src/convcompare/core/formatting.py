@@ -88,8 +88,8 @@ def _three_digits(value: float) -> str:
 
 
 def fraction(value: float) -> str:
-    """A fraction as the reports print it: four decimals."""
-    return f"{value:.4f}"
+    """A fraction or a loss as the reports print it, with four decimals: ``0.9784``, ``5.8e+31``."""
+    return f"{value:.1e}" if 100_000 <= abs(value) < math.inf else f"{value:.4f}"
 
 
 def percent(value: float) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from convcompare.core import formatting
 from convcompare.core.registry import register
 
 from ..end_labels import name_models
@@ -228,7 +229,8 @@ def _alt(source: Source) -> str:
         last = {
             what: band(group.finished, f"test_{what}").mean[-1] for what in ("loss", "accuracy")
         }
-        ends.append(f"{group.label} {last['accuracy']:.2f} % at a loss of {last['loss']:.4f}")
+        loss = formatting.fraction(last["loss"])
+        ends.append(f"{group.label} {last['accuracy']:.2f} % at a loss of {loss}")
     lengths = sorted({len(group.finished[0].history) for group in source.groups})
     after = f"epoch {lengths[0]}" if len(lengths) == 1 else "the last epoch"
     return f"Test accuracy and loss after {after}, mean of the seeds: {'; '.join(ends)}."
