@@ -194,7 +194,7 @@ def strip(axes: Axes, stretches: Sequence[Stretch], source: Source) -> None:
         return
     at = axes.get_xaxis_transform()
     low, high = np.log(axes.get_xlim())
-    panel = axes.get_position().width * axes.figure.get_figwidth()
+    panel = axes.bbox.width / axes.figure.dpi
     for one in stretches:
         look = source.looks[one.label]
         axes.fill_between(
