@@ -664,3 +664,24 @@ def test_no_front_goes_on_for_a_difference_of_rounding() -> None:
     assert less < more, "equal but for rounding"
     assert pareto([(1.0, less), (2.0, more), (3.0, 0.9)]) == [0, 2]
     assert pareto([(1.0, less), (1.0, more)]) == [1, 0]
+
+
+def test_sentences_are_followed_by_the_marks_that_put_them_in_doubt() -> None:
+    """As a table on a terminal has a question mark: texts without one must say it."""
+    odd = Made("odd", (0.98, 0.98, 0.981), FLAT, found=("probabilities",))
+    slow = Made("slow", (0.98, 0.98, 0.981), FLAT, waited=0.5)
+    for networks, figures, told in (
+        (FINE, (), []),
+        ([FINE[0], odd], (), ["in doubt: probabilities: odd"]),
+        ([FINE[0], odd], ("time",), []),
+        ([FINE[0], slow], ("accuracy",), []),
+        ([FINE[0], slow], (), ["in doubt: shared the machine: slow"]),
+        ([odd], (), []),
+    ):
+        made = source(networks)
+        made = dataclasses.replace(
+            made, comparison=dataclasses.replace(made.comparison, verdict_on=figures)
+        )
+        said = made.assessment.sentences
+        assert [text for text in said if "doubt" in text] == told
+        assert bool(said) == (len(networks) > 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from .collapse import Collapse
 from .comparison import Comparison
 from .contrasts import contrasts
 from .cost_contrasts import cost_contrasts
-from .doubts import ABOUT, WORDS, Doubts, doubts
+from .doubts import ABOUT, WORDS, About, Doubts, about, doubts
 from .figures import asked, figure_words
 from .figures.catalogue import named
 from .figures.figure_json import figure_json
@@ -177,10 +177,19 @@ class Assessment:
 
     @property
     def sentences(self) -> list[str]:
-        """The verdicts for running text, a sentence each; none for a single network."""
+        """The verdicts for running text, a sentence each, and by which marks they are in doubt.
+
+        None for a single network.
+        """
+        kinds: Iterable[About] = ABOUT
         if self.comparison.verdict_on:
-            return [f"{one.model} {figure_words.sentence(one)}" for one in self.verdicts]
-        return summary(self._learnt, self.contrasts, self.costs)
+            found = [f"{one.model} {figure_words.sentence(one)}" for one in self.verdicts]
+            judged = (one.quantity for one in self.verdicts if one.quantity.scale != "exact")
+            kinds = dict.fromkeys(map(about, judged))
+        else:
+            found = summary(self._learnt, self.contrasts, self.costs)
+        doubted = self.doubts.words(self.comparison.groups, *kinds) if found else ""
+        return [*found, f"in doubt: {doubted}"] if doubted else found
 
     @property
     def notes(self) -> list[str]:
