@@ -173,6 +173,13 @@ def test_who_writes_is_told_what_to_do(
     assert packed.read_bytes() == before
 
 
+def test_who_writes_into_a_file_is_told_that_it_is_no_pack(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a-file").write_text("x")
+    result = run(*WRITERS[0], "--store", "a-file")
+    assert (result.code, result.out) == (4, "")
+    assert "`a-file` is neither a folder nor a pack of runs" in result.err
+
+
 def test_every_change_of_a_pack_is_refused(packed: Path) -> None:
     opened = RunStore(packed)
     one = opened.ids()[0]

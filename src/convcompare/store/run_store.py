@@ -67,8 +67,9 @@ class RunStore(RunReader):
         self._leases: dict[str, Lease] = {}
 
     def require_folder(self) -> None:
-        """StoreError if the store is a pack, which is only read."""
+        """StoreError if the store is a pack, which is only read, or another file."""
         if self.files.read_only:
+            self.files.names(self.root)  # which says what another file is
             raise StoreError(
                 f"{quote(self.root, 300)} is a pack of runs, which is only read",
                 f"`convcompare runs unpack {shell_word(self.root)} FOLDER` makes a folder of it",
