@@ -427,6 +427,7 @@ def test_a_matrix_is_drawn_in_lines_where_its_numbers_are_written(count: int, ki
         upper, right, lower = drawing.figure.axes[:3]
         found = render(drawing)
     assert found.kind == kind
+    assert ("number: " in drawing.key) == (kind == "svg"), "the headline names what is there"
     panels = (upper, right, lower)
     at_left = [any(t.get_text() for t in one.get_yticklabels()) for one in panels]
     at_foot = [any(t.get_text() for t in one.get_xticklabels()) for one in panels]

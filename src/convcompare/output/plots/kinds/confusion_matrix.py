@@ -85,13 +85,15 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     caption = (
         "Test images by their class (rows) and by the class that the network predicts (columns): "
         f"mean counts of the seeds, coloured by their share of the row. {named}."
-        + (" The numbers are per cent of the row." if in_share else "")
+        + (" The numbers are per cent of the row." if in_share and _numbered(source) else "")
         + _labels_left_out(source.classes)
     )
     columns = ("model", "true", "given", "count", "share_of_true", "rank_of_confusion")
     rows_ = list(_rows(source, matrices))
     number = "per cent of the true class" if in_share else "images"
     key = f"number: {number}, mean of the seeds · colour: share of the true class"
+    if not _numbered(source):
+        key = "colour: share of the true class, mean of the seeds"
     return Drawing("confusion-matrix", figure, caption, columns, rows_, f"{named}.", key)
 
 
@@ -132,9 +134,16 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     ]
     number = "points, per cent of the true class" if in_share else "test images"
     key = f"number: difference in {number}, mean of the seeds, rounded"
+    if not _numbered(source):
+        key = f"colour: difference in {number}, mean of the seeds"
     key += " · on the diagonal more is better"
     alt = f"Of the test images, {right}."
     return Drawing("confusion-matrix-difference", figure, caption, columns, rows, alt, key)
+
+
+def _numbered(source: Source) -> bool:
+    """Whether the cells have numbers in them."""
+    return len(source.classes) <= ANNOTATED
 
 
 def _cells(axes: Axes, values: Matrix, panels: int, **colours: Any) -> ScalarMappable:
@@ -153,7 +162,7 @@ def _finish(
     classes = source.classes
     axes.set_title(source.looks[label].name)
     axes.grid(False)
-    if len(classes) > ANNOTATED:
+    if not _numbered(source):
         return
     for place, (text, ink) in enumerate(zip(texts, inks, strict=True)):
         row, column = divmod(place, len(classes))
