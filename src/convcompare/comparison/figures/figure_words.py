@@ -101,7 +101,7 @@ def amount(estimate: Estimate, quantity: Quantity, sign: int = 0) -> str:
         ends = formatting.minus(f"[{low:.{places}f}, {high:.{places}f}]")
         shown = f"{value:.{places}f} {ends}"
     elif margin is None:
-        shown = f"{value:#.3g}".rstrip(".")
+        shown = f"{value:.3g}"
     elif quantity.factor * margin < FINEST:
         shown = f"{value:.3g} ± {quantity.factor * margin:.1g}"
     else:
