@@ -14,10 +14,10 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from convcompare.cli.study_tables import plan_of_conclusions
 from convcompare.comparison.claims.counted import by_counts
 from convcompare.comparison.claims.examined import lacking_runs
 from convcompare.comparison.claims.findings import OUTCOME_WORDS, Finding, findings
-from convcompare.comparison.claims.plan import plans
 from convcompare.comparison.conclusions import CONCLUSIONS, UNEXAMINED
 from convcompare.comparison.study import Study
 from convcompare.core.registry import register
@@ -25,7 +25,6 @@ from convcompare.data.dataset import Sources
 from convcompare.experiment.shapes import shape_for
 from convcompare.models.build import resolve
 from convcompare.output.report.sections import Section, select
-from convcompare.output.tables.claim_plan_table import claim_plan_table
 from convcompare.output.tables.formats import render
 from convcompare.store.run_store import RunStore
 
@@ -66,8 +65,7 @@ def table() -> str:
 
 def plan() -> str:
     """What would decide the open conclusions, cheapest first."""
-    found = [one for section in _sections() for one in plans(section.assessment)]
-    text = render(claim_plan_table(found), "markdown")
+    text = render(plan_of_conclusions(RunStore(RUNS), []), "markdown")
     return re.sub(r" {2,}", " ", re.sub(r"-{4,}", "---", text))
 
 
