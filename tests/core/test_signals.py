@@ -176,20 +176,29 @@ def test_a_step_that_does_not_end_is_left(tmp_path: Path) -> None:
 
 
 def test_what_it_started_is_ended_with_it(tmp_path: Path) -> None:
-    """The children have its pipes: these end when the last of them has."""
+    """So are the processes that those have started, as the agents of a Ray cluster.
+
+    All have its pipes: these end when the last of them has.
+    """
+    last = "import time; time.sleep(3600)"
+    child = (
+        "import subprocess, sys, time\n"
+        f"subprocess.Popen([sys.executable, '-S', '-c', {last!r}])\n"
+        "print('begun', flush=True)\n"
+        "time.sleep(3600)\n"
+    )
     code = (
         "import subprocess, sys, time; from convcompare.core import signals\n"
         "signals.install()\n"
         "try:\n"
         "    for _ in range(9):\n"
-        "        subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(3600)'])\n"
-        "    print('begun', flush=True)\n"
+        f"        subprocess.Popen([sys.executable, '-S', '-c', {child!r}])\n"
         "    time.sleep(3600)\n"
         "except BaseException:\n"
         "    time.sleep(3600)\n"
     )
     process = started([sys.executable, "-c", code], tmp_path)
     assert process.stdout
-    assert process.stdout.readline() == "begun\n"
+    assert [process.stdout.readline() for _ in range(9)] == 9 * ["begun\n"]
     process.send_signal(signal.SIGTERM)
     ended(process, signal.SIGTERM)

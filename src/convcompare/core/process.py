@@ -90,18 +90,25 @@ def start_of(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[_START_TIME])
 
 
-def children() -> list[int]:
-    """The processes that this one has started, where the system tells.
+def descendants() -> list[int]:
+    """The processes that this one has started, and those that they have, where the system tells.
 
     Each process names its parent. The list of a thread's children, which Linux has too, may lack
     some while others end.
     """
-    mine, found = str(os.getpid()), []
+    started: dict[int, list[int]] = {}
     with suppress(FileNotFoundError):  # outside Linux
         for folder in Path("/proc").iterdir():
             with suppress(OSError):  # it has ended
-                if folder.name.isdigit() and _fields(folder)[_PARENT] == mine:
-                    found.append(int(folder.name))
+                if folder.name.isdigit():
+                    parent = int(_fields(folder)[_PARENT])
+                    started.setdefault(parent, []).append(int(folder.name))
+    found: list[int] = []
+    waiting = [os.getpid()]
+    while waiting:
+        new = started.get(waiting.pop(), [])
+        found += new
+        waiting += new
     return found
 
 

@@ -87,7 +87,7 @@ def leave(number: int) -> None:
     """End this process now, and those that it has started."""
     stop.number = stop.number or number
     try:
-        _end_children()
+        _end_descendants()
         if not stop.said:
             with suppress(OSError):
                 if os.isatty(2):
@@ -99,10 +99,10 @@ def leave(number: int) -> None:
         os._exit(128 + number)
 
 
-def _end_children() -> None:
+def _end_descendants() -> None:
     """Kill until a look finds no other: the main thread may have started one meanwhile."""
     ended: set[int] = set()
-    while found := set(process.children()) - ended:
+    while found := set(process.descendants()) - ended:
         for pid in found:
             with suppress(OSError):
                 os.kill(pid, KILL)
