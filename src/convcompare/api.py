@@ -13,13 +13,12 @@ from .core.config import Compile
 from .core.errors import ConvcompareError, UsageError, quote
 from .core.python_spelling import in_python
 from .experiment.argument_types import check_arguments
-from .experiment.option_errors import invalid
 from .experiment.request import (
     HELP,
-    JOBS_HINT,
     SETTINGS,
     ModelRequest,
     Request,
+    parse_jobs,
     seed_list,
 )
 from .experiment.until_clear import asked_until_clear, not_with_until_clear
@@ -169,7 +168,7 @@ def compare(
             precision=precision,
             threads=threads,
             compile=cast(Compile, compile),
-            jobs=_jobs(jobs),
+            jobs=parse_jobs(None if jobs is None else str(jobs)),
             executor=executor,
             ray_address=ray_address or os.environ.get("RAY_ADDRESS") or None,
             gpu_share=gpu_share,
@@ -325,14 +324,6 @@ def _text(settings: Mapping[str, Any]) -> dict[str, str]:
 def _setting(value: object) -> str:
     """A setting as a shell has it; several values with commas."""
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _jobs(jobs: int | str | None) -> int | None:
-    if jobs is None or jobs == "auto":
-        return None
-    if isinstance(jobs, str) and not (jobs.isascii() and jobs.isdigit()):
-        raise invalid("jobs", jobs, JOBS_HINT)
-    return int(jobs)
 
 
 def _store(store: str | Path | None) -> Path:

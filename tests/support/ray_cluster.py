@@ -14,6 +14,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from convcompare.core.process import descendants
 from convcompare.experiment.workers.ray_task import FOLDER
 
 from .stores import files
@@ -105,21 +106,6 @@ def training() -> Iterator[tuple[int, str]]:
     """The processes on this machine that run a trial for a cluster, and the id of the trial."""
     for record in Path(tempfile.gettempdir()).glob(f"{FOLDER}*/*/trial.json"):
         yield int(record.parts[-3].removeprefix(FOLDER).partition("-")[0]), record.parts[-2]
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and those that they have."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(stat.parent.name))
-    found, waiting = [], [pid]
-    while waiting:
-        new = children.get(waiting.pop(), [])
-        found += new
-        waiting += new
-    return found
 
 
 def await_end(pids: list[int], seconds: float = HANGING) -> list[int]:

@@ -11,11 +11,11 @@ from convcompare.core.errors import UsageError, quote
 from convcompare.experiment.option_errors import invalid
 from convcompare.experiment.request import (
     CHANNELS_HINT,
-    JOBS_HINT,
     SEEDS_HINT,
     SETTINGS,
     ModelRequest,
     Request,
+    parse_jobs,
     seed_list,
 )
 from convcompare.experiment.shard import Shard
@@ -110,15 +110,6 @@ def parse_channels(text: str | None) -> int | None:
         return None
     if text not in ("1", "3"):
         raise invalid("channels", text, CHANNELS_HINT)
-    return int(text)
-
-
-def parse_jobs(text: str | None) -> int | None:
-    """The parallel trials; None for ``auto``, which is the default."""
-    if text is None or text == "auto":
-        return None
-    if not (text.isascii() and text.isdigit()):
-        raise invalid("jobs", text, JOBS_HINT)
     return int(text)
 
 

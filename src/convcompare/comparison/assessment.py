@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from .collapse import Collapse
 from .comparison import Comparison
 from .contrasts import contrasts
 from .cost_contrasts import cost_contrasts
-from .doubts import ABOUT, WORDS, About, Doubts, about, doubts
+from .doubts import ABOUT, WORDS, Doubts, doubts, kinds
 from .figures import asked, figure_words
 from .figures.catalogue import named
 from .figures.figure_json import figure_json
@@ -181,14 +181,13 @@ class Assessment:
 
         None for a single network.
         """
-        kinds: Iterable[About] = ABOUT
+        concerned = ABOUT
         if self.comparison.verdict_on:
             found = [f"{one.model} {figure_words.sentence(one)}" for one in self.verdicts]
-            judged = (one.quantity for one in self.verdicts if one.quantity.scale != "exact")
-            kinds = dict.fromkeys(map(about, judged))
+            concerned = kinds(one.quantity for one in self.verdicts)
         else:
             found = summary(self._learnt, self.contrasts, self.costs)
-        doubted = self.doubts.words(self.comparison.groups, *kinds) if found else ""
+        doubted = self.doubts.words(self.comparison.groups, *concerned) if found else ""
         return [*found, f"in doubt: {doubted}"] if doubted else found
 
     @property

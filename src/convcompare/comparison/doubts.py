@@ -77,6 +77,11 @@ def about(quantity: Quantity) -> About:
     return "time" if quantity.timed else "accuracy"
 
 
+def kinds(quantities: Iterable[Quantity]) -> tuple[About, ...]:
+    """Which marks put verdicts on these figures in doubt: counts have none."""
+    return tuple(dict.fromkeys(about(one) for one in quantities if one.scale != "exact"))
+
+
 def doubts(marked: Iterable[tuple[Run, str]]) -> Doubts:
     """From each run and the name of each of its marks."""
     found: dict[str, set[str]] = {}

@@ -90,8 +90,8 @@ def start_of(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[_START_TIME])
 
 
-def descendants() -> list[int]:
-    """The processes that this one has started, and those that they have, where the system tells.
+def descendants(pid: int) -> list[int]:
+    """The processes that one has started, and those that they have, where the system tells.
 
     Each process names its parent. The list of a thread's children, which Linux has too, may lack
     some while others end.
@@ -104,7 +104,7 @@ def descendants() -> list[int]:
                     parent = int(_fields(folder)[_PARENT])
                     started.setdefault(parent, []).append(int(folder.name))
     found: list[int] = []
-    waiting = [os.getpid()]
+    waiting = [pid]
     while waiting:
         new = started.get(waiting.pop(), [])
         found += new

@@ -102,7 +102,7 @@ def leave(number: int) -> None:
 def _end_descendants() -> None:
     """Kill until a look finds no other: the main thread may have started one meanwhile."""
     ended: set[int] = set()
-    while found := set(process.descendants()) - ended:
+    while found := set(process.descendants(os.getpid())) - ended:
         for pid in found:
             with suppress(OSError):
                 os.kill(pid, KILL)

@@ -323,6 +323,15 @@ def _check_name(name: str | None) -> None:
         raise UsageError(f"{quote(name)} is the name of a study or a network", "choose another")
 
 
+def parse_jobs(text: str | None) -> int | None:
+    """The parallel trials; None for ``auto``, which is the default."""
+    if text is None or text == "auto":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise invalid("jobs", text, JOBS_HINT)
+    return int(text)
+
+
 def _whole(text: str) -> int:
     """A whole number; 0 for a text that is none."""
     return int(text) if text.isascii() and text.isdigit() else 0

@@ -45,9 +45,13 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
     `names` are columns beyond those of the reports, as in `comparison_table`.
     """
     table = comparison_table(assessment.ranked(), assessment.store, names)
-    table = _with_verdicts(table, assessment)
+    return _without_idle_note(_with_asked(_with_verdicts(table, assessment), assessment))
+
+
+def _with_asked(table: Table, assessment: Assessment) -> Table:
+    """The table with the figures that verdicts were asked on, and which of them are in doubt."""
     if not assessment.comparison.verdict_on:
-        return _without_idle_note(table)
+        return table
     there = {column.key for column in table.columns}
     columns, cells = list(table.columns), [dict(row) for row in table.rows]
     first = next((verdict.baseline for verdict in assessment.verdicts), "")
@@ -60,9 +64,7 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
             row.update({column.key: values.get(group.label) for column, values in added
                         if column in new})  # fmt: skip
     doubted = table.doubted | _doubted(assessment, there)
-    return _without_idle_note(
-        dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells), doubted=doubted)
-    )
+    return dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells), doubted=doubted)
 
 
 def _without_idle_note(table: Table) -> Table:

@@ -73,6 +73,7 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
 
     figure, axes = panels(len(matrices), 2, _height(source.classes))
     in_share = _too_long(_count(value) for m in matrices.values() for value in m.ravel())
+    numbered = _numbered(len(source.classes))
     for one, (label, matrix) in zip(axes, matrices.items(), strict=True):
         rows = matrix.sum(axis=1, keepdims=True)
         share = np.divide(matrix, rows, out=np.zeros_like(matrix), where=rows > 0)
@@ -85,14 +86,14 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     caption = (
         "Test images by their class (rows) and by the class that the network predicts (columns): "
         f"mean counts of the seeds, coloured by their share of the row. {named}."
-        + (" The numbers are per cent of the row." if in_share and _numbered(source) else "")
+        + (" The numbers are per cent of the row." if in_share and numbered else "")
         + _labels_left_out(source.classes)
     )
     columns = ("model", "true", "given", "count", "share_of_true", "rank_of_confusion")
     rows_ = list(_rows(source, matrices))
     number = "per cent of the true class" if in_share else "images"
     key = f"number: {number}, mean of the seeds · colour: share of the true class"
-    if not _numbered(source):
+    if not numbered:
         key = "colour: share of the true class, mean of the seeds"
     return Drawing("confusion-matrix", figure, caption, columns, rows_, f"{named}.", key)
 
@@ -134,21 +135,21 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     ]
     number = "points, per cent of the true class" if in_share else "test images"
     key = f"number: difference in {number}, mean of the seeds, rounded"
-    if not _numbered(source):
+    if not _numbered(len(source.classes)):
         key = f"colour: difference in {number}, mean of the seeds"
     key += " · on the diagonal more is better"
     alt = f"Of the test images, {right}."
     return Drawing("confusion-matrix-difference", figure, caption, columns, rows, alt, key)
 
 
-def _numbered(source: Source) -> bool:
-    """Whether the cells have numbers in them."""
-    return len(source.classes) <= ANNOTATED
+def _numbered(classes: int) -> bool:
+    """Whether the cells of so many classes have numbers in them."""
+    return classes <= ANNOTATED
 
 
 def _cells(axes: Axes, values: Matrix, panels: int, **colours: Any) -> ScalarMappable:
     """A square for each value; one picture where they are too many for numbers or for squares."""
-    if len(values) > ANNOTATED or panels * values.size > MOST_SQUARES:
+    if not _numbered(len(values)) or panels * values.size > MOST_SQUARES:
         return axes.imshow(values, **colours)
     edges = np.arange(len(values) + 1) - 0.5
     axes.set(aspect="equal", ylim=(edges[-1], edges[0]))
@@ -162,7 +163,7 @@ def _finish(
     classes = source.classes
     axes.set_title(source.looks[label].name)
     axes.grid(False)
-    if not _numbered(source):
+    if not _numbered(len(classes)):
         return
     for place, (text, ink) in enumerate(zip(texts, inks, strict=True)):
         row, column = divmod(place, len(classes))

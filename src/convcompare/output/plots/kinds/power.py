@@ -105,13 +105,12 @@ def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
 
 def _nothing_open(verdicts: Sequence[Verdict]) -> str:
     """Why there is no contrast that more seeds could decide."""
-    refused = [one for one in verdicts if one.refusal is not None]
-    if not refused:
+    refusals = [one.refusal for one in verdicts if one.refusal is not None]
+    if not refusals:
         return "every contrast is decided: no seed is missing"
-    reasons = dict.fromkeys(reason(one.refusal) for one in refused if one.refusal is not None)
-    others = "" if len(refused) == len(verdicts) else ", and the others are decided"
-    many = several(len(refused), "contrast")
-    return f"{many} not compared ({'; '.join(reasons)}){others}"
+    reasons = "; ".join(dict.fromkeys(map(reason, refusals)))
+    others = "" if len(refusals) == len(verdicts) else ", and the others are decided"
+    return f"{several(len(refusals), 'contrast')} not compared ({reasons}){others}"
 
 
 def _is_single(verdict: Verdict) -> bool:

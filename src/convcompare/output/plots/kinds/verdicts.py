@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from convcompare.comparison.doubts import about
+from convcompare.comparison.doubts import kinds
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.verdict_json import decided
 from convcompare.core.errors import UsageError
@@ -63,10 +63,9 @@ def _terminal(source: Source, width: int) -> str:
     return "\n\n".join([*texts, "● decided  ○ not decided"])
 
 
-def _about(source: Source) -> list[About]:
+def _about(source: Source) -> tuple[About, ...]:
     """Which marks make the verdicts doubtful that are drawn: of accuracies, of times or of both."""
-    shown = _recorded(source.assessment)
-    return list({about(one.quantity): None for one in shown if one.quantity.scale != "exact"})
+    return kinds(one.quantity for one in _recorded(source.assessment))
 
 
 @register.plot("verdicts", terminal=_terminal, about=_about, hollow=True)
