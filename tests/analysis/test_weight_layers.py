@@ -73,7 +73,10 @@ def test_the_verdict_is_of_the_layers(run: Callable[..., Any]) -> None:
         "models"
     ]
     assert [model["verdict"] for model in models] == ["stable", "stable"]
-    assert models[0]["remarks"] == ["weights all zero: `b`", "gradient 0: `a`"]
+    assert models[0]["remarks"] == [
+        "weights all zero: `b`, at initialisation",
+        "gradient 0: `a`, at initialisation",
+    ]
     assert 0.5 < models[0]["ratio"] < 20
 
 
@@ -218,7 +221,10 @@ def test_a_head_that_starts_at_zero_is_said_to_and_gives_no_verdict() -> None:
     assert flow.norm[0] == 0 and flow.norm[1] > 0
     record = GradientRecord(flow.layers, flow.norm[None], flow.mean_abs[None], flow.zero[None])
     assert record.verdict() == "not known" and np.isnan(record.ratio())
-    assert record.remarks() == ["weights all zero: `3`", "gradient 0: `0`"]
+    assert record.remarks() == [
+        "weights all zero: `3`, at initialisation",
+        "gradient 0: `0`, at initialisation",
+    ]
     assert record.to_json()["ratio"] is None
     again = GradientRecord.from_arrays(record.to_arrays())
     assert again.remarks() == record.remarks()

@@ -108,6 +108,9 @@ def test_what_differs_is_said(store: Path, run: Run) -> None:
     assert "epochs" not in differing and "data" not in differing
     same = run("runs", "diff", "first", "first")
     assert same.out.strip() == "first and first do not differ"
+    assert run("compare", "fcn:hidden=5", "fcn:hidden=4", "--name", "turned", *SHORT).code == 0
+    turned = run("runs", "diff", "first", "turned")
+    assert turned.out.strip() == "first and turned do not differ", "an order is no difference"
 
 
 def test_runs_that_have_not_ended_differ_by_what_they_were_asked_to_be(

@@ -29,6 +29,7 @@ from convcompare.output.plots.fonts import MISSING, drawable, installed, visual_
 from convcompare.output.plots.kinds.accuracy_vs_compute import Stretch, strip
 from convcompare.output.plots.kinds.accuracy_vs_cost import pareto
 from convcompare.output.plots.rendered import render
+from convcompare.output.plots.source import Source
 from convcompare.output.plots.style import distinct, looks
 from convcompare.output.plots.terminal import forest_range
 from convcompare.output.tables.sorting import sorted_by
@@ -263,6 +264,38 @@ def test_marked_runs_are_hollow_and_named(kind: str, panel: int, expected: set[s
         }
         assert bars["waits"] == to_rgba("white", 0.3)
         assert bars["simple"] != bars["waits"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"threads": 7}, "times with 1 and 7 threads"),
+        ({"processor": "another"}, "times of 2 different machines"),
+        ({}, None),
+    ],
+)
+def test_times_that_do_not_compare_are_named(change: dict[str, Any], words: str | None) -> None:
+    found = source(FINE[:2])
+    first, other = found.comparison.groups
+    environment = dataclasses.replace(first.finished[0].environment, threads=1)
+    place = dataclasses.replace(environment, **change)
+    groups = [
+        dataclasses.replace(
+            group,
+            runs=tuple(
+                dataclasses.replace(run, environment=where, timing=None) for run in group.runs
+            ),
+        )
+        for group, where in ((first, environment), (other, place))
+    ]
+    mixed = Source(
+        dataclasses.replace(found.comparison, groups=tuple(groups)), found.store, found.sources
+    )
+    (drawing,) = drawn(mixed, "time")
+    bars = register.plot["time"].info["terminal"](mixed, 100)
+    for text in (drawing.figure.get_suptitle(), drawing.caption, bars):
+        assert ("times w" in text or "times of" in text) == (words is not None)
+        assert words is None or words in text
 
 
 def test_a_decided_verdict_of_a_marked_run_is_hollow() -> None:

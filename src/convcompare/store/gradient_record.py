@@ -66,8 +66,17 @@ class GradientRecord:
         first, last = (self.norm[-1, place] for place in both)
         return float(last / first)
 
-    def remarks(self, moment: int = -1) -> list[str]:
-        """What is exactly 0, in words: weights that start at zero, gradients that do not arrive."""
+    def remarks(self) -> list[str]:
+        """What is exactly 0 at the start and, after a training, at the end, in words."""
+        moments = ["at initialisation", "at the end"][: len(self.norm)]
+        return [
+            f"{said}, {when}"
+            for moment, when in zip((0, -1), moments, strict=False)
+            for said in self._remarks_at(moment)
+        ]
+
+    def _remarks_at(self, moment: int) -> list[str]:
+        """Weights that are all zero, gradients that do not arrive."""
         zero = np.zeros(len(self.layers), bool) if self.zero is None else self.zero[moment]
         if not self.norm[moment].any():
             return []

@@ -149,7 +149,7 @@ def _show(
         emit_json({"models": models})
     else:
         rows = tuple(_row(*item, threshold) for item in records.items())
-        remarks = [f"{label}: {said}" for label, r in records.items() for said in _remarks(r)]
+        remarks = [f"{label}: {said}" for label, r in records.items() for said in r.remarks()]
         emit_table(Table(COLUMNS, rows, (*notes, *remarks)), kind)
     if out is not None:
         from convcompare.output.plots.figure import styled
@@ -188,13 +188,6 @@ def _recorded(plan: ExperimentPlan, comparison: Any) -> Mapping[str, GradientRec
     from convcompare.output.plots.source import Source
 
     return dict(Source(comparison, plan.store, default_sources()).gradients())
-
-
-def _remarks(record: GradientRecord) -> list[str]:
-    """What is exactly 0 at the start and, after a training, at the end."""
-    start = [f"{said}, at initialisation" for said in record.remarks(0)]
-    trained = len(record.norm) > 1
-    return start + [f"{said}, at the end" for said in record.remarks() if trained]
 
 
 def _row(label: str, record: GradientRecord, threshold: float) -> dict[str, Any]:

@@ -26,7 +26,6 @@ MODEL = Column("model", "model", "left", names=True, priority=-1)
 STATUS = Column("status", "status", "left", priority=0)
 RUNS = Column("runs", "runs", exported=True)
 MACS = Column("macs", "MACs", exported=True)
-BOLD = "best of a column in bold"
 
 
 def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[str] = ()) -> Table:
@@ -137,7 +136,7 @@ def notes(comparison: Comparison) -> list[str]:
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
         found.append(Caution(f"{which} from earlier calls (`--fresh` trains them again)"))
-    return [*found, BOLD, _apart(comparison)]
+    return [*found, _apart(comparison)]
 
 
 def _over(comparison: Comparison) -> str:

@@ -23,7 +23,7 @@ from convcompare.comparison.verdict import Verdict
 from convcompare.comparison.verdict_json import decided
 from convcompare.core import formatting
 
-from .comparison_table import BOLD, comparison_table
+from .comparison_table import comparison_table
 from .table import Column, Table
 
 Values = Mapping[str, Any]
@@ -45,7 +45,7 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
     `names` are columns beyond those of the reports, as in `comparison_table`.
     """
     table = comparison_table(assessment.ranked(), assessment.store, names)
-    return _without_idle_note(_with_asked(_with_verdicts(table, assessment), assessment))
+    return _with_key(_with_asked(_with_verdicts(table, assessment), assessment))
 
 
 def _with_asked(table: Table, assessment: Assessment) -> Table:
@@ -67,11 +67,11 @@ def _with_asked(table: Table, assessment: Assessment) -> Table:
     return dataclasses.replace(table, columns=tuple(columns), rows=tuple(cells), doubted=doubted)
 
 
-def _without_idle_note(table: Table) -> Table:
-    """The table without the note on what is bold, if nothing is."""
-    if any(table.best(column) for column in table.shown):
+def _with_key(table: Table) -> Table:
+    """The table with a note on what is bold, if anything is."""
+    if not any(table.best(column) for column in table.shown):
         return table
-    return dataclasses.replace(table, notes=tuple(one for one in table.notes if one != BOLD))
+    return dataclasses.replace(table, notes=(*table.notes, "best of a column in bold"))
 
 
 def _apart(added: list[tuple[Column, Values]], there: set[str]) -> list[tuple[Column, Values]]:

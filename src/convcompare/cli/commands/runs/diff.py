@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from convcompare.store.run import Trial
     from convcompare.store.run_store import RunStore
 
+Facts = Mapping[str, Sequence[str]]
+"""The values of what identifies runs, by its name."""
 RunName = Annotated[
     str,
     typer.Argument(
@@ -66,21 +68,23 @@ def _titled(column: Column, title: str) -> Column:
     return Column(column.key, title, column.align)
 
 
-def _differing(
-    first: Mapping[str, str], second: Mapping[str, str]
-) -> Iterator[dict[str, str | None]]:
+def _differing(first: Facts, second: Facts) -> Iterator[dict[str, str | None]]:
+    """What has not the same values on both sides, in whatever order; several with commas."""
     for what in dict.fromkeys((*first, *second)):
-        if first.get(what) != second.get(what):
-            yield {"what": what, "first": first.get(what), "second": second.get(what)}
+        sides = [side.get(what, []) for side in (first, second)]
+        if set(sides[0]) != set(sides[1]):
+            texts = [", ".join(values) or None for values in sides]
+            yield {"what": what, "first": texts[0], "second": texts[1]}
 
 
-def _facts(store: RunStore, comparison: Comparison) -> dict[str, str]:
-    """Everything that identifies the runs, and what they came to; several values with commas."""
-    found: dict[str, dict[str, None]] = {}
+def _facts(store: RunStore, comparison: Comparison) -> Facts:
+    """Everything that identifies the runs, and what they came to."""
+    found: dict[str, list[str]] = {}
 
     def note(what: str, value: Any) -> None:
-        if value not in (None, ""):
-            found.setdefault(what, {})[str(value)] = None
+        values = found.setdefault(what, [])
+        if value not in (None, "") and str(value) not in values:
+            values.append(str(value))
 
     def note_trial(trial: Trial) -> None:
         note("network", trial.model)
@@ -111,7 +115,7 @@ def _facts(store: RunStore, comparison: Comparison) -> dict[str, str]:
             trial = store.trial(run_id)
             note_trial(trial)
             note(f"seeds of {label}, not ended", trial.seed)
-    return {what: ", ".join(values) for what, values in found.items()}
+    return found
 
 
 def _half(width: float | None) -> float | None:

@@ -76,7 +76,7 @@ def _by_layer(records: Records, looks: Looks) -> Drawing:
     ]
     caption = "A line that falls towards the input is a gradient that vanishes on its way back."
     caption += _caption(records)
-    caption += "".join(f" {label}: {one}." for label, r in records.items() for one in r.remarks(0))
+    caption += "".join(f" {label}: {one}." for label, r in records.items() for one in r.remarks())
     columns = ("model", "depth", "layer", "moment", "norm", "mean_abs")
     key = "gradient of the loss by the weights of each layer, on one fixed batch"
     key += _key(records)

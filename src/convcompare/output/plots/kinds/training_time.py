@@ -42,7 +42,8 @@ def timed(source: Source) -> list[ModelRuns]:
 def _terminal(source: Source, width: int) -> str:
     groups = _fastest_first(timed(source))
     means = {group.label: fmean(map(whole, group.finished)) for group in groups}
-    return bars(means, width, "training alone, mean of the seeds", formatting.seconds)
+    title = ("training alone, mean of the seeds", _mixed(groups))
+    return bars(means, width, " · ".join(filter(None, title)), formatting.seconds)
 
 
 @register.plot("time", terminal=_terminal, about=("time",), hollow=True)
@@ -65,6 +66,8 @@ def training_time(source: Source) -> list[Drawing]:
         "beyond the axis."
     )
     missing = f" Never timed alone: {', '.join(untimed)}." if untimed else ""
+    mixed = _mixed(groups)
+    warning = f" They do not compare: {mixed}." if mixed else ""
     ends = "; ".join(
         f"{g.label} {formatting.seconds(fmean(map(whole, g.finished)))}" for g in groups
     )
@@ -77,11 +80,7 @@ def training_time(source: Source) -> list[Drawing]:
         for run in group.finished
     ]  # fmt: skip
     alt = f"Training time, mean of the seeds: {ends}."
-    return [
-        Drawing(
-            "time", figure, caption + missing + _mixed(groups), COLUMNS, rows, alt, _key(source)
-        )
-    ]
+    return [Drawing("time", figure, caption + missing + warning, COLUMNS, rows, alt, _key(source))]
 
 
 def per_epoch(run: Run) -> float:
@@ -148,14 +147,17 @@ def _key(source: Source) -> str:
     some = "of some " if len(after) > 1 else ""
     when = f", {some}from steps after the trainings" if True in after else ""
     where = f"training alone on {conditions.device}, {conditions.precision}{when}"
-    return f"bar or tick: mean · dot: a seed · {where}{_mixed(timed(source))}"
+    parts = ("bar or tick: mean", "dot: a seed", where, _mixed(timed(source)))
+    return " · ".join(filter(None, parts))
 
 
-def _mixed(groups: list[ModelRuns]) -> str:
-    """Times of different machines must not pass for comparable ones."""
-    places = {
-        (e.processor, e.device, e.devices, e.most_threads)
-        for group in groups
-        for e in (run.timed_in for run in group.finished)
-    }
-    return f" These times are of {len(places)} different machines." if len(places) > 1 else ""
+def _mixed(groups: Sequence[ModelRuns]) -> str:
+    """Times of different machines or threads must not pass for comparable ones."""
+    timed_in = [run.timed_in for group in groups for run in group.finished]
+    machines = {(one.processor, one.device, one.devices) for one in timed_in}
+    threads = sorted({one.most_threads for one in timed_in})
+    if len(machines) > 1:
+        return f"times of {len(machines)} different machines"
+    if len(threads) > 1:
+        return f"times with {' and '.join(map(str, threads))} threads"
+    return ""
