@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.core import failures
+from convcompare.core import failures, formatting
 from convcompare.models.findings import KINDS
 from convcompare.store.run import Run
 
@@ -151,7 +151,8 @@ def _hint_at_chance(run: Run, train_images: int) -> str:
     done = config.steps or steps * config.epochs
     if 0 < done < FEW_STEPS:
         more = f"more epochs, `--epochs {math.ceil(FEW_STEPS / steps)}`"
-        return f"it was trained for {done} steps: {'a larger budget' if config.steps else more}"
+        way = "a larger budget" if config.steps else more
+        return f"it was trained for {formatting.several(done, 'step')}: {way}"
     return failures.lower_rate(config.lr)
 
 

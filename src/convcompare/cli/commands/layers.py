@@ -46,7 +46,8 @@ def layers(precision: Precision = "auto", format: Format = "table") -> None:
     n, channels, height, width = SHAPE
     notes = (
         f"{n} images of {channels}×{height}×{width}, channels last, {chosen} ({why}); medians of "
-        f"15 in turns; {where.processor}, {where.threads} threads, torch {where.torch}",
+        f"15 in turns; {where.processor}, {formatting.several(where.threads, 'thread')}, "
+        f"torch {where.torch}",
         "differences: the largest in float32 from the same layer in torch's own operators",
     )
     emit_table(Table(COLUMNS, rows, notes, noun="layers"), kind)

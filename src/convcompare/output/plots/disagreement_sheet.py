@@ -51,14 +51,14 @@ def disagreement_sheet(source: Source, found: Disagreements, kind: str) -> bytes
 def _head(axes: Axes, source: Source, found: Disagreements, shown: int) -> None:
     labels = (found.first.label, found.second.label)
     fewer = f", the {shown} most confident shown" if shown < len(found.images) else ""
-    count = formatting.count(len(found.images))
+    images = formatting.several(len(found.images), "image")
     seeds = [
         f"{100 * estimate.value:.2f} % between seeds of {short(label)}"
         for label, estimate in zip(labels, found.within, strict=True)
         if estimate is not None
     ]
     lines = (
-        f"{count} images on which the means of the seeds differ{fewer} · below: class, then "
+        f"{images} on which the means of the seeds differ{fewer} · below: class, then "
         "what each gives; bold: right",
         " · ".join([f"two runs differ on {100 * found.between.value:.2f} %", *seeds]),
     )

@@ -249,7 +249,8 @@ def _more(images: float, first: str) -> str:
     if not images:
         return f"as many images right as {first}"
     size = f"{abs(images):,.1f}".removesuffix(".0")
-    return f"{size} {'more' if images > 0 else 'fewer'} images right than {first}"
+    noun = "image" if size == "1" else "images"
+    return f"{size} {'more' if images > 0 else 'fewer'} {noun} right than {first}"
 
 
 def _signed(value: float) -> str:
