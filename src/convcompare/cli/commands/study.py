@@ -58,7 +58,12 @@ def study(
     ] = None,
     skip: Annotated[
         list[str] | None,
-        o.option("--skip", metavar="MODEL", panel=o.TRAINING, help="Leave out this network."),
+        o.option(
+            "--skip",
+            metavar="MODEL",
+            panel=o.TRAINING,
+            help="Leave out this network; may be repeated.",
+        ),
     ] = None,
     channels: o.Channels = None,
     seeds: SeedOptions,
