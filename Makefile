@@ -9,8 +9,8 @@ TEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n au
 .PHONY: demo test test-long torture torture-devices torture-cluster browser-test check audit lint spelling types \
     docs docs-long results bench check-device clean
 
-demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch
-	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1
+demo: $(READY)  ## the first comparison: three networks on MNIST, one epoch; DEMO adds options
+	$(BIN)/convcompare compare --dataset mnist fcn simple residual --epochs 1 $(DEMO)
 
 test: $(READY)  ## the test suite
 	$(TEST)
@@ -95,10 +95,12 @@ bench: $(READY)  ## the figures of docs/benchmarks.md
 	$(BIN)/python benchmarks/bench.py
 
 # A virtual environment with the tool and what its development needs, made where it is missing.
+# Modules are compiled when they are first imported: most never are.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt \
+	    --editable '.[dev]'
 	touch $@
 
 clean:

@@ -47,6 +47,8 @@ def test_comparisons_are_listed_and_found_by_name(store: Path, run: Run) -> None
         ("first", "2 of 2", "finished"),
         ("second", "2 of 2", "finished"),
     ]
+    begun = found[0]["created"].removesuffix("+00:00")
+    assert run("runs", begun).out == run("runs", "first").out, "each is known by when it was begun"
     first = run("runs", "first", "-f", "json").json()
     assert [model["model"] for model in first["models"]] == ["fcn:hidden=4", "fcn:hidden=5"]
     drawn = run("plot", "accuracy", "--comparison", "first", "--terminal")

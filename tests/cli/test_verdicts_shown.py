@@ -140,6 +140,22 @@ def test_only_networks_of_open_contrasts_get_more_seeds(run: Run) -> None:
     assert again["contrasts"] == [large, nine] and again["looked"] == []
 
 
+def test_what_a_look_has_trained_is_no_earlier_call_at_the_next(run: Run) -> None:
+    few = (*ALL[:-1], "--train-images", "200")
+    options = ("--until-clear", "--max-seeds", "5", "--margin", "0.01")
+    done = run("compare", SMALL, NINE, *few, *options)
+    assert "up to 5 seeds" in done.err
+    assert len(run("runs", "-f", "json").json()["runs"]) == 10
+    assert "earlier call" not in done.out + done.err
+    for place in (
+        f"{network} · seed {seed} · epoch" for network in (SMALL, NINE) for seed in (0, 4)
+    ):
+        assert done.err.count(place) == 1
+    again = run("compare", SMALL, NINE, *few, *options)
+    assert again.err.count("from an earlier call") == 10
+    assert "all runs are from earlier calls" in again.out
+
+
 @trained_before
 def test_a_record_of_an_earlier_version_is_assessed_by_the_levels_of_today(run: Run) -> None:
     """It says the looks and not their levels, which follow from the looks alone."""
@@ -215,8 +231,12 @@ def test_until_clear_needs_two_networks(run: Run) -> None:
 def test_the_learning_rate_is_chosen_on_images_held_out(run: Run) -> None:
     rates = ("1e-6", "1e-3")
     options = ("--val-fraction", "0.1", "--lr-grid", ",".join(rates), "--seeds", "2")
-    done = run("compare", SMALL, LARGE, *ALL, *options)
+    done = run("compare", SMALL, LARGE, *ALL[:-1], *options)
     assert done.code == 0
+    assert "2 seeds can show" in done.err, "of one contrast, at however many rates"
+    assert "8 runs in " in done.err
+    assert run("runs", "comparisons", "-f", "json").json()["comparisons"][0]["runs"] == "8 of 8"
+    assert len(run("runs", "--comparison", "latest", "-f", "json").json()["runs"]) == 8
     assert "9,000" not in done.out and "1,000 held-out images" in done.out
     assert f"{SMALL} 0.001, {LARGE} 0.001 (of 1e-06, 0.001)" in done.out
     record = run("runs", "latest", "--format", "json").json()

@@ -158,13 +158,16 @@ def test_equal_differences_are_equivalent_once_there_are_enough() -> None:
 
 
 def test_what_seeds_can_show_is_said_before_they_are_trained() -> None:
-    assert detectable_words(3) == (
+    assert detectable_words(3, 10_000) == (
         "3 seeds can show differences of about 0.98 points "
         "(80 % power, assuming that they vary by 0.3 points from seed to seed)"
     )
-    assert "about 0.17 points" in detectable_words(5, 0.001)
-    assert "as they varied in earlier runs" in detectable_words(5, 0.001)
-    assert detectable_words(1).startswith("one seed shows how two trained networks")
+    few, many = (detectable_words(3, images) for images in (100, 10_000))
+    assert "by 3.0 points" in few and "about 9.8 points" in few, "a hundredth of the images"
+    assert "by 0.3 points" in many
+    assert "about 0.17 points" in detectable_words(5, 10_000, 0.001)
+    assert "as they varied in earlier runs" in detectable_words(5, 10_000, 0.001)
+    assert detectable_words(1, 10_000).startswith("one seed shows how two trained networks")
 
 
 def test_networks_that_are_equal_in_every_seed_tell_no_spread() -> None:
@@ -179,9 +182,9 @@ def test_networks_that_are_equal_in_every_seed_tell_no_spread() -> None:
 
 
 def test_a_plan_that_can_decide_nothing_is_told_how_many_seeds_do() -> None:
-    hopeless = detectable_words(2, contrasts=6)
+    hopeless = detectable_words(2, 10_000, contrasts=6)
     assert hopeless.startswith("2 seeds and 6 contrasts can show differences of about 21 points")
     *_, more = hopeless.split("too large to decide much: ")
     assert more == "`--seeds 5` could show 0.66 points"
-    assert "too large to decide much" not in detectable_words(3, contrasts=6)
-    assert "can show no difference (" in detectable_words(2, 0.03, contrasts=6)
+    assert "too large to decide much" not in detectable_words(3, 10_000, contrasts=6)
+    assert "can show no difference (" in detectable_words(2, 10_000, 0.03, contrasts=6)

@@ -150,6 +150,20 @@ def test_too_few_test_images_are_not_a_network_that_has_learnt_nothing(
     assert (mark.hint == "more test images") == few
 
 
+def test_a_likely_run_of_a_network_that_learns_is_not_left_out() -> None:
+    hits = [30, 21, 16, 12]
+    runs = [trained("fcn", seed, n / 36) for seed, n in enumerate(hits)]
+    ps = [scipy_stats.binomtest(n, 36, 1 / 3, alternative="greater").pvalue for n in hits]
+    assert ps[0] < 0.001 < ps[1] < 0.05 < ps[2] < ps[3]
+    assert run_flags.learns(runs, 36, 1 / 3) and not run_flags.learns(runs[1:], 36, 1 / 3)
+    alone, beside = (
+        [[mark.name for mark in run_flags.marks(run, 36, 1 / 3, learns=learns)] for run in runs]
+        for learns in (False, True)
+    )
+    assert alone == [[], ["few images"], ["chance"], ["chance"]]
+    assert beside == [[], [], ["chance"], ["chance"]]
+
+
 def test_runs_at_chance_level_are_in_no_contrast() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", (0.1, *shifted(FCN, 0.008)[1:4]))]
     dead = {run.id for run in runs if run_flags.at_chance(run, 10_000, 0.1135)}
@@ -183,7 +197,7 @@ def test_a_warning_on_several_seeds_says_whose_figures_it_has() -> None:
         return [text for text, _ in run_flags.warnings(marked, 1, each=False, timed=timed)]
 
     assert told("has 0.1", "has 0.1") == ["a (seeds 0, 1) has 0.1"]
-    assert told("has 0.3", "has 0.1") == ["a (seeds 0, 1) has 0.1 (figures of seed 1)"]
+    assert told("has 0.3", "has 0.1") == ["a (seeds 0, 1) has 0.1 (of seed 1)"]
     for name in ("shared", "stopped"):
         assert told("was", name=name) == ["a (seed 0) was"]
         assert told("was", name=name, timed=False) == []

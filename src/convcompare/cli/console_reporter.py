@@ -45,8 +45,8 @@ class ConsoleReporter:
         console.print(_training_words(plan), soft_wrap=pipe)
         for line in lines(beginnings_of(plan)):
             console.print(line, soft_wrap=pipe, markup=False, highlight=False)
-        if len(plan.candidates) > 1:
-            console.print(power_words(plan), style="dim", soft_wrap=pipe)
+        if told := power_words(plan):
+            console.print(told, style="dim", soft_wrap=pipe)
         console.print()
 
     def warn(self, text: str, hint: str | None = None) -> None:
@@ -103,13 +103,15 @@ def _data_words(plan: ExperimentPlan) -> str:
 
 def _training_words(plan: ExperimentPlan) -> str:
     c, config = plan.conditions, plan.trials[0].config
-    seeds = len(plan.trials) // len(plan.candidates)
+    asked = plan.request.until_clear
+    seeds = asked.most_seeds if asked else len(plan.trials) // len(plan.candidates)
+    many = f"{'up to ' if asked else ''}{formatting.several(seeds, 'seed')}"
     interleaved = ", interleaved" if seeds > 1 and len(plan.candidates) > 1 else ""
     split = f" split among {config.devices}" if config.devices > 1 else ""
     return (
         f"recipe {c.recipe}: {config.optimizer} {config.lr:g}, batch {config.batch_size}{split}, "
         f"{_epochs(plan)} · {c.device}, {c.precision} ({plan.precision_reason}) · "
-        f"{formatting.several(seeds, 'seed')}{interleaved}{_together(plan)}"
+        f"{many}{interleaved}{_together(plan)}"
     )
 
 

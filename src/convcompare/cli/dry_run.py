@@ -73,17 +73,23 @@ def beginnings_of(plan: ExperimentPlan) -> list[Beginning]:
 
 
 def power_words(plan: ExperimentPlan) -> str:
-    """What the seeds that were asked for can show, by the spread of earlier runs."""
+    """What the seeds that were asked for can show, by the spread of earlier runs.
+
+    Empty where no networks are compared.
+    """
     from convcompare.comparison.contrasts import spread
     from convcompare.comparison.power_words import detectable_words
 
     found = spread(_earlier(plan))
-    contrasts = len(plan.candidates) - max(1, len(plan.request.sizes))
-    asked = plan.request.until_clear
+    networks = len(plan.rate_labels) or len(plan.candidates)
+    contrasts = networks - max(1, len(plan.request.sizes))
+    if contrasts < 1:
+        return ""
+    asked, images = plan.request.until_clear, plan.conditions.test_images
     if asked is None:
-        return detectable_words(len(plan.request.seeds), found, contrasts=contrasts)
+        return detectable_words(len(plan.request.seeds), images, found, contrasts=contrasts)
     schedule = asked.looks
-    said = detectable_words(asked.most_seeds, found, contrasts=contrasts)
+    said = detectable_words(asked.most_seeds, images, found, contrasts=contrasts)
     seen = ", ".join(map(str, schedule))
     return f"looks at {seen} seeds, until every contrast is decided; {said}"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,8 +31,14 @@ def trials_of(store: RunStore, comparison: str) -> list[str]:
     """The ids of the runs of a comparison, those that are not there included."""
     from convcompare.comparison.selection import select
 
-    record = select(store, [comparison]).record()
-    return [run_id for model in record["models"] for run_id in model["trials"]]
+    return trials_in(select(store, [comparison]).record())
+
+
+def trials_in(record: Mapping[str, Any]) -> list[str]:
+    """The ids in the record of a comparison, those at every learning rate of a grid included."""
+    compared = [run_id for model in record["models"] for run_id in model["trials"]]
+    tried = [run_id for rate in record.get("rates", ()) for run_id in rate["runs"]]
+    return list(dict.fromkeys([*compared, *tried]))
 
 
 def named_runs(store: RunStore, names: Sequence[str]) -> list[str]:

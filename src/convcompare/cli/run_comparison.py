@@ -19,7 +19,7 @@ from .dry_run import plan_table
 from .output import View, emit_assessment, emit_plan
 
 if TYPE_CHECKING:
-    from convcompare.comparison.comparison import Comparison
+    from convcompare.comparison.assessment import Assessment
 
     from .option_groups import OutputOptions
 
@@ -40,7 +40,7 @@ def perform(request: Request, output: OutputOptions) -> int:
     assessment = run(plan, reporter)
     emit_assessment(assessment, kind, output.out, view)
     if not output.quiet:
-        say_durations(assessment.comparison, began)
+        say_durations(assessment, began)
     if talk().is_terminal and kind == "table" and not output.quiet:
         talk().print("next: convcompare plot learning-curves · convcompare report", style="dim")
     return 1 if assessment.comparison.failed else 0
@@ -65,10 +65,17 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def say_durations(comparison: Comparison, began: datetime.datetime) -> None:
-    """The runs that ended in this call and what their time went into; nothing where none did."""
-    since = began.isoformat(timespec="seconds")
-    runs = [run for group in comparison.groups for run in group.runs if run.ended >= since]
+def say_durations(assessment: Assessment, began: datetime.datetime) -> None:
+    """The runs that ended in this call and what their time went into; nothing where none did.
+
+    Those at the learning rates of a grid that were not chosen are among them.
+    """
+    since, comparison = began.isoformat(timespec="seconds"), assessment.comparison
+    tried = [one for rate in comparison.rates if not rate.chosen for one in rate.runs]
+    outcomes = assessment.store.sound_outcomes(tried).values()
+    every = [run for group in comparison.groups for run in group.runs]
+    every += [run for run in outcomes if run]
+    runs = [run for run in every if run.ended >= since]
     if not runs:
         return
     costs = [run.cost for run in runs]

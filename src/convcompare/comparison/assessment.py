@@ -157,12 +157,13 @@ class Assessment:
     @cached_property
     def marks(self) -> list[tuple[str, Run, QualityFlag]]:
         """Runs whose figures do not mean what they seem to, with the label of their network."""
-        trained = self.comparison.conditions.train_images
+        trained, level = self.comparison.conditions.train_images, (self._images, self.chance)
         return [
             (group.label, run, mark)
             for group in self.comparison.groups
+            for learns in [run_flags.learns(group.finished, *level)]
             for run in group.finished
-            for mark in run_flags.marks(run, self._images, self.chance, trained)
+            for mark in run_flags.marks(run, *level, trained, learns)
         ]
 
     @cached_property

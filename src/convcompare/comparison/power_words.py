@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from .estimate_words import points
 from .stats import power
 from .stats import shared as shared_by
 from .stats.estimates import ALPHA
 
-TYPICAL_SPREAD = 0.003
-"""Standard deviation of paired differences where no earlier run tells: 0.3 points of accuracy."""
+TYPICAL_CHURN = 0.09
+"""Share of the test images that one of two runs has right and the other wrong, where no earlier run
+tells. Its root over the number of images is the standard deviation of their difference in accuracy:
+0.3 points with 10,000 images, 3 points with 100."""
 HARDLY_EVER = 0.05
 """A difference in accuracy that networks worth comparing hardly ever have."""
 MORE_SEEDS = (3, 5, 8, 13, 20)
@@ -16,17 +20,22 @@ MORE_SEEDS = (3, 5, 8, 13, 20)
 
 
 def detectable_words(
-    seeds: int, spread: float | None = None, alpha: float = ALPHA, contrasts: int = 1
+    seeds: int,
+    test_images: int,
+    spread: float | None = None,
+    alpha: float = ALPHA,
+    contrasts: int = 1,
 ) -> str:
     """What a number of seeds can show, in one sentence, before they are trained.
 
     ``spread`` is the standard deviation of paired differences of accuracy in earlier runs
-    (`contrasts.spread`), a fraction; None takes 0.3 points and says so. With several contrasts the
-    strictest level of Holm's procedure is reckoned with, and the spread that the networks share.
+    (`contrasts.spread`), a fraction; None takes what is typical of so many test images, and says
+    so. With several contrasts the strictest level of Holm's procedure is reckoned with, and the
+    spread that the networks share.
     """
     if seeds < 2:
         return "one seed shows how two trained networks differ, not how two architectures do"
-    taken = TYPICAL_SPREAD if spread is None else spread
+    taken = math.sqrt(TYPICAL_CHURN / test_images) if spread is None else spread
     smallest = _detectable_in_plan(seeds, taken, alpha, contrasts)
     source = "assuming that they vary" if spread is None else "as they varied in earlier runs"
     several = f" and {contrasts} contrasts" if contrasts > 1 else ""

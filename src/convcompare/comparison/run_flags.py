@@ -22,6 +22,9 @@ FEW_ALPHA = 0.05
 """Below this level a network has perhaps learnt, and there are too few test images to show it."""
 FEW_STEPS = 500
 """Optimizer steps below which a network at chance level was perhaps trained too briefly."""
+HUGE_LOSS = 20.0
+"""Nats an image that no network has but one whose steps were too long: guessing among a million
+classes costs 14."""
 FALL = 0.05
 """Relative fall of a loss in the last epoch above which it still falls fast."""
 LEAST_STOPPED = 0.25
@@ -99,24 +102,31 @@ def _gain(run: Run) -> float:
     return 1 - last / lowest if lowest > 0 and last is not None else 0.0
 
 
-def marks(run: Run, test_images: int, chance: float, train_images: int = 0) -> list[QualityFlag]:
+def learns(runs: Iterable[Run], test_images: int, chance: float) -> bool:
+    """Whether one of a network's finished runs is above chance level beyond doubt."""
+    ended = (run for run in runs if run.status == "finished" and not math.isnan(run.test_accuracy))
+    return any(not at_chance(run, test_images, chance) for run in ended)
+
+
+def marks(
+    run: Run, test_images: int, chance: float, train_images: int = 0, learns: bool = False
+) -> list[QualityFlag]:
     """What a reader must know of one run; nothing for a run that diverged or failed.
 
     A network at chance level after fewer than `FEW_STEPS` steps is to be trained for as many first,
-    and after more at a lower learning rate. `train_images` is 0 if it is not known.
+    and after more at a lower learning rate. Of one that `learns` with another seed, a run that is
+    likely above chance level is taken for one that has learnt: to leave out the lower of its seeds
+    would raise its mean. `train_images` is 0 if it is not known.
     """
     if run.status != "finished" or not run.history:
         return []
     config = run.trial.config
-    accuracy = run.test_accuracy
     found = [_flag(name) for name in run.found if name in KINDS and KINDS[name].marks]
-    if at_chance(run, test_images, chance):
-        figures = f"test accuracy {accuracy:.4f}, guessing has {chance:.4f}"
-        if _by_guessing(run, test_images, chance) < FEW_ALPHA or chance**test_images > CHANCE_ALPHA:
-            text = f"cannot be told from chance level by {test_images} test images: {figures}"
-            return [*found, QualityFlag("few images", text, "more test images")]
-        text = f"is at chance level: {figures}"
-        return [*found, QualityFlag("chance", text, _hint_at_chance(run, train_images))]
+    learnt = not at_chance(run, test_images, chance) or (
+        learns and _by_guessing(run, test_images, chance) < FEW_ALPHA
+    )
+    if not learnt:
+        return [*found, _not_learnt(run, test_images, chance, train_images)]
     if not_converged(run):
         gain = f"{100 * _gain(run):.0f} %"
         text = f"has not converged: its last epoch lowered the test loss by {gain}"
@@ -126,12 +136,23 @@ def marks(run: Run, test_images: int, chance: float, train_images: int = 0) -> l
     return [*found, *_of_time(run)]
 
 
+def _not_learnt(run: Run, test_images: int, chance: float, train_images: int) -> QualityFlag:
+    """That a run is at chance level, or that so few test images cannot tell."""
+    figures = f"test accuracy {run.test_accuracy:.4f}, guessing has {chance:.4f}"
+    perhaps = _by_guessing(run, test_images, chance) < FEW_ALPHA
+    if perhaps or chance**test_images > CHANCE_ALPHA:
+        text = f"cannot be told from chance level by {test_images} test images: {figures}"
+        return QualityFlag("few images", text, "more test images")
+    text = f"is at chance level: {figures}"
+    return QualityFlag("chance", text, _hint_at_chance(run, train_images))
+
+
 def _of_time(run: Run) -> Iterator[QualityFlag]:
     """Why its time is not that of the network."""
     again = "the same command measures it again" if run.timing else "`--fresh`"
     hint = f"its time is not that of the network: {again}"
     if disturbed(run):
-        share = f"{100 * (run.waiting_share or 0):.0f} %"
+        share = f"{100 * min(1.0, run.waiting_share or 0):.0f} %"
         text = f"shared the machine: {share} of its threads' time was spent waiting"
         yield QualityFlag("shared", text, f"{hint}, alone")
     if was_stopped(run):
@@ -145,8 +166,10 @@ def _flag(name: str) -> QualityFlag:
 
 
 def _hint_at_chance(run: Run, train_images: int) -> str:
-    """To train longer after few steps, at a lower learning rate after more."""
+    """To train longer after few steps, at a lower learning rate after more or at a huge loss."""
     config = run.trial.config
+    if run.shown and (run.shown.test_loss or 0.0) > HUGE_LOSS:
+        return failures.lower_rate(config.lr)
     steps = math.ceil((config.train_images or train_images) / config.batch_size)
     done = config.steps or steps * config.epochs
     if 0 < done < FEW_STEPS:
@@ -202,10 +225,10 @@ def warnings(
             seeds = ", ".join(str(run.trial.seed) for run, _ in found)
             last, mark = found[-1]
             alike = len({one.text for _, one in found}) == 1
-            figures = "" if alike else f" (figures of seed {last.trial.seed})"
+            figures = "" if alike else f" (of seed {last.trial.seed})"
             which = f"{label} (seed{'s' if len(found) > 1 else ''} {seeds})"
-            others = f"{len(marked) - 1} more of {networks} networks"
-            rest = f"; so {others} (`--verbose` names them)" if together else ""
+            others = f"{len(marked) - 1} others of {networks} networks"
+            rest = f"; the same of {others} (`--verbose` names them)" if together else ""
             yield f"{which} {mark.text}{figures}{rest}", mark.hint
             if together:
                 break

@@ -23,10 +23,10 @@ MOMENTARY = ("loading_seconds",)
 def select(store: RunStore, names: Sequence[str]) -> Comparison:
     """The comparison that `names` mean.
 
-    A study, a named comparison or ``latest`` is what is picked from, the latest comparison if none
-    of them is named. Models pick from it, or from all runs of the store if it lacks one; the
-    beginning of a run's id picks that run. UsageError if a name means nothing, or if the runs that
-    were picked had not the same data and training.
+    A study, a named comparison, one by when it was begun, or ``latest`` is what is picked from, the
+    latest comparison if none of them is named. Models pick from it, or from all runs of the store
+    if it lacks one; the beginning of a run's id picks that run. UsageError if a name means nothing,
+    or if the runs that were picked had not the same data and training.
     """
     known = known_records(store)
     bases = list(dict.fromkeys(name for name in names if name in known or name == LATEST))
@@ -55,8 +55,17 @@ def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
 
 
 def known_records(store: RunStore) -> dict[str, Mapping[str, Any]]:
-    """The record of each study, as `studies_of`, and the newest of each name of a comparison."""
-    return _newest(store, ("study", "name"))
+    """The record of each study, as `studies_of`, and the newest of each name of a comparison.
+
+    Each is known by when it was begun, too.
+    """
+    dated = {begun(record): record for record in store.comparison_records()}
+    return {**dated, **_newest(store, ("study", "name"))}
+
+
+def begun(record: Mapping[str, Any]) -> str:
+    """When a comparison was begun (UTC), which is its name if it has no other."""
+    return str(record["created"]).removesuffix("+00:00")
 
 
 def _newest(store: RunStore, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:

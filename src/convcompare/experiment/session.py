@@ -60,6 +60,7 @@ def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
         forget(plan.with_seeds(range(first, first + asked.most_seeds)))
     seeds_of = dict.fromkeys((one.label for one in plan.candidates), 0)
     open_pairs: Sequence[tuple[str, str]] = ()
+    ended: dict[str, bool] = {}
     for done, seeds in enumerate(schedule, start=1):
         growing = {label for names in open_pairs for label in names} if open_pairs else seeds_of
         seeds_of |= dict.fromkeys(growing, seeds)
@@ -67,7 +68,7 @@ def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
         part = plan.with_seeds_of(
             {label: range(first, first + number) for label, number in seeds_of.items()}
         )
-        comparison = run_plan(part, reporter, interim)
+        comparison = run_plan(part, reporter, interim, ended)
         assessment = Assessment(comparison, plan.store, request.all_pairs)
         open_pairs = [(c.model, c.baseline) for c in assessment.contrasts if c.open]
         out_of_time = time.monotonic() - started > asked.most_seconds
@@ -85,11 +86,16 @@ def forget(plan: ExperimentPlan) -> None:
 
 
 def run_plan(
-    plan: ExperimentPlan, reporter: Reporter, schedule: InterimSchedule | None = None
+    plan: ExperimentPlan,
+    reporter: Reporter,
+    schedule: InterimSchedule | None = None,
+    before: dict[str, bool] | None = None,
 ) -> Comparison:
     """Run what is missing of a plan, and keep a record of the comparison.
 
-    The record is there from the beginning, so that what has ended can be looked at meanwhile.
+    ``before`` are the trials that have ended in this call by their ids, and whether each had ended
+    earlier than that; those of the plan are added. The record is there from the beginning, so that
+    what has ended can be looked at meanwhile.
     """
     from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.lr_selection import choose_rates
@@ -121,7 +127,11 @@ def run_plan(
         name=request.name or "",
     )
     plan.store.add_comparison(name, begun.record())
-    ended = _run_trials(plan, runner, reporter)
+    known = {} if before is None else before
+    ended = {one: (plan.store.run(one), reused) for one, reused in known.items()}
+    waiting = [trial for trial in plan.trials if trial.id not in ended]
+    ended |= _run_trials(replace(plan, trials=waiting), runner, reporter)
+    known |= {one: reused for one, (run, reused) in ended.items() if run.status != "failed"}
     runs, reused = zip(*(ended[trial.id] for trial in plan.trials), strict=True)
     groups = group_runs([trial.label for trial in plan.trials], runs, reused)
     comparison = replace(begun, groups=tuple(groups), unfinished=())

@@ -181,7 +181,7 @@ def _run(requests: Sequence[Request], kind: Format, output: OutputOptions) -> in
             view = View(request.columns, output.sort, output.verbose)
             emit_assessment(assessment, kind, path, view)
         if not output.quiet:
-            say_durations(assessment.comparison, began)
+            say_durations(assessment, began)
     if kind == "json" and records:
         emit_json({"studies": records}, output.out)
     return 1 if failed else 0

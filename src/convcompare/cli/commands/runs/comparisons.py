@@ -13,13 +13,14 @@ from convcompare.output.tables.table import Column, Table
 
 from ... import options as o
 from ...output import emit_json, emit_table, end
+from ...run_choice import trials_in
 
 if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore
 
 COLUMNS = (
     Column("name", "name", "left", names=True, priority=-1),
-    Column("created", "begun", "left", priority=2),
+    Column("created", "begun", "left", priority=5),
     Column("dataset", "data set", "left", priority=3),
     Column("models", "networks", priority=1),
     Column("runs", "runs", priority=1),
@@ -34,8 +35,8 @@ def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> No
     $ convcompare runs comparisons
     $ convcompare runs comparisons --format json
 
-    `convcompare compare --name NAME` names one; `runs NAME`, `plot --comparison NAME` and
-    `report NAME` show it.
+    `convcompare compare --name NAME` names one; another is called by when it was begun.
+    `runs NAME`, `plot --comparison NAME` and `report NAME` show it.
     """
     from convcompare.store.run_store import RunStore
 
@@ -55,12 +56,14 @@ def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> No
 
 
 def _row(store: RunStore, record: Mapping[str, Any]) -> dict[str, Any]:
-    trials = [run_id for model in record["models"] for run_id in model["trials"]]
+    from convcompare.comparison.selection import begun
+
+    trials = trials_in(record)
     ended = sum(map(store.finished, trials))
     running = any(map(store.held, (one for one in trials if not store.finished(one))))
     state = "finished" if ended == len(trials) else "running" if running else "incomplete"
     return {
-        "name": record.get("name") or record.get("study") or "–",
+        "name": record.get("name") or record.get("study") or begun(record),
         "created": record["created"],
         "dataset": record["conditions"]["dataset"],
         "models": len(record["models"]),
