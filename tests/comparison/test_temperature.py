@@ -119,6 +119,14 @@ def test_held_out_logits_are_kept_and_fitted(run, tmp_path: Path) -> None:  # ty
     assert "on the training images that the run held out" in figures[0]["caption"]
 
 
+def test_a_figure_says_of_how_many_runs_there_is_no_temperature() -> None:
+    diagram, scores = drawn(source([Made("fcn", (1.0, 0.9, 1.0))]), "calibration")
+    why = "all images that it would be fitted on are right"
+    for drawing in (diagram, scores):
+        assert f"not of 2 of 3 runs of fcn: {why}" in drawing.caption
+    assert "temperature: of 1 of 3 runs" in diagram.alt
+
+
 def test_a_figure_says_what_could_not_be_scaled() -> None:
     perfect = source([Made("fcn", (1.0, 1.0)), Made("simple", (0.9, 0.92))])
     diagram, scores = drawn(perfect, "calibration")

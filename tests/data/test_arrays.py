@@ -16,6 +16,8 @@ from convcompare.core.errors import DataError, UsageError
 from convcompare.data.given_arrays import keep
 from convcompare.data.labelled_arrays import LabelledArrays, dataset_of
 from convcompare.data.load import Sources, load_dataset
+from convcompare.store.feature_record import FEATURES, FeatureRecord
+from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
 RNG = np.random.default_rng(0)
@@ -220,3 +222,14 @@ def test_networks_are_compared_on_arrays(run: Run, monkeypatch: Any, tmp_path: P
     assert result.json()["models"][0]["runs"][0]["id"] == model["runs"][0]["id"]
     with pytest.raises(UsageError, match="`dataset=` cannot be a int"):
         cc.compare(["fcn"], dataset=5)  # type: ignore[arg-type]
+
+
+def test_pictures_are_of_different_images_however_few_the_classes(run: Run, tmp_path: Path) -> None:
+    keys = ("x_train", "y_train", "x_test", "y_test")
+    np.savez(tmp_path / "a.npz", **dict(zip(keys, PARTS, strict=True)))
+    few = ("--batch-size", "20", *SHORT)
+    assert run("train", "fcn:hidden=4", "-d", f"npz:{tmp_path / 'a.npz'}", *few).code == 0
+    store = RunStore(Path("runs"))
+    (run_id,) = store.ids()
+    record = FeatureRecord.from_arrays(store.analysis(store.run(run_id), FEATURES))
+    assert len(record.rows) == len(set(record.rows.tolist())) > 3

@@ -24,7 +24,14 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.output.plots import limits, terminal, vector
 from convcompare.output.plots.end_labels import MOST_IN_LEGEND, spread
-from convcompare.output.plots.figure import Drawing, panels, renderer, styled
+from convcompare.output.plots.figure import (
+    Drawing,
+    headline,
+    lay_out,
+    panels,
+    renderer,
+    styled,
+)
 from convcompare.output.plots.fonts import MISSING, drawable, installed, visual_order
 from convcompare.output.plots.kinds.accuracy_vs_compute import Stretch, strip
 from convcompare.output.plots.kinds.accuracy_vs_cost import pareto
@@ -311,6 +318,38 @@ def test_a_verdict_is_hollow_for_no_mark_that_concerns_another_figure() -> None:
     (waits,) = (network for network in MARKED if network.label == "waits")
     drawing = one([FINE[0], waits], "verdicts")
     assert "shared the machine" not in drawing.figure.get_suptitle()
+
+
+def test_a_curve_beyond_the_axis_has_both_its_ends_as_numbers() -> None:
+    drawing = one([*FINE, Made("wild", activation=1e3)], "activation-statistics")
+    beyond = [word for word in words(drawing) if " to " in word]
+    assert len(beyond) == 2, "mean and standard deviation, whose layers are all beyond"
+    for word in beyond:
+        low, high = map(float, word.split(" to "))
+        assert 10 < low < high < 1000
+
+
+LONG = (
+    "bar: 95 % interval · grey steps: no model is both cheaper and better than these · hollow: "
+    "shared the machine: 4 of 4 networks · "
+) * 4
+
+
+def test_a_headline_ends_within_the_figure_at_every_resolution() -> None:
+    for width in np.arange(2, 7.2, 0.4).tolist():
+        for dpi in (72, 100, 160, 200, 300):
+            with styled():
+                figure, _ = panels(1, 1, 2, width)
+                figure.set_dpi(dpi)
+                headline(figure, LONG)
+                lay_out(figure)
+                (title,) = (
+                    text
+                    for text in figure.findobj(Text)
+                    if text.get_text() == figure.get_suptitle()
+                )
+                assert "\n" in title.get_text()
+                assert title.get_window_extent(renderer(figure)).x1 <= width * dpi
 
 
 def test_no_figure_of_a_marked_run_is_the_best_of_a_table() -> None:

@@ -250,7 +250,8 @@ class Attempt:
         """The same test images for every network: one of each of some classes, then all over."""
         test = self.trainer.test_batches
         _, first = np.unique(test.labels.cpu().numpy(), return_index=True)
-        rows = np.concatenate([first[:SHOWN_IMAGES], fixed_batch(len(test))])
+        all_over = fixed_batch(len(test))
+        rows = np.concatenate([first[:SHOWN_IMAGES], np.setdiff1d(all_over, first[:SHOWN_IMAGES])])
         return test.take(torch.from_numpy(rows).to(test.device))[0], rows
 
     def _evenly(self, most: int) -> tuple[Tensor, npt.NDArray[np.int64]]:

@@ -229,14 +229,17 @@ def _in_lines(text: str, width: float) -> str:
 
 @lru_cache(maxsize=4096)
 def inches(text: str, size: float = HEADLINE["fontsize"]) -> float:
-    """How wide a text is in letters of `size` points, by default those of a headline."""
+    """How wide a text is in letters of `size` points, by default those of a headline.
+
+    As pixels have it at most: fitted to them, letters are up to 2.5 % wider than their outlines.
+    """
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
     points, _, _ = text_to_path.get_text_width_height_descent(
         text, FontProperties(size=size), ismath=False
     )
-    return points / 72
+    return 1.025 * points / 72
 
 
 def legend_below(figure: Figure, shown: Iterable[ModelStyle]) -> None:

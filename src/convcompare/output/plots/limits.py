@@ -110,9 +110,14 @@ def arrow_in_row(axes: Axes, y: float, values: Iterable[float], colour: str,
 
 
 def arrows_of_curves(
-    axes: Axes, curves: Iterable[tuple[str, Sequence[float], Values]], show: Callable[[float], str]
+    axes: Axes,
+    curves: Iterable[tuple[str, Sequence[float], Values]],
+    show: Callable[[float], str],
+    nearest: bool = False,
 ) -> None:
     """An arrow at the edge for each curve that leaves the axis, with its farthest value.
+
+    One that is nowhere on the axis has its `nearest` value too, if that is asked for.
 
     `curves` are the colour, the places and the values, (n,) or (n, 2), of each.
     """
@@ -122,18 +127,21 @@ def arrows_of_curves(
         rows = values.reshape(len(x), -1)
         top = np.where(np.isnan(rows), -np.inf, rows).max(axis=1)
         bottom = np.where(np.isnan(rows), np.inf, rows).min(axis=1)
-        for extreme, place, end, marker, beyond in (
-            (float(top.max()), int(top.argmax()), high, "^", top.max() > high),
-            (float(bottom.min()), int(bottom.argmin()), low, "v", bottom.min() < low),
-        ):
-            if not beyond:
+        for extreme, least, place, end, marker, beyond in (
+            (float(top.max()), float(top.min()), int(top.argmax()), high, "^", top > high),
+            (float(bottom.min()), float(bottom.max()), int(bottom.argmin()), low, "v",
+             bottom < low),
+        ):  # fmt: skip
+            if not beyond.any():
                 continue
+            both = nearest and beyond.all() and show(least) != show(extreme)
+            text = f"{show(least)} to {show(extreme)}" if both else show(extreme)
             axes.plot([x[place]], [end], marker=marker, color=colour, markersize=5,
                       clip_on=False, zorder=4)  # fmt: skip
             down = -4 - 9 * count if marker == "^" else 4 + 9 * count
             last = 2 * place >= len(x)
             axes.annotate(
-                show(extreme), (x[place], end), xytext=(-6 if last else 6, down),
+                text, (x[place], end), xytext=(-6 if last else 6, down),
                 textcoords="offset points", va="top" if marker == "^" else "bottom",
                 ha="right" if last else "left", fontsize=7, color=colour,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},

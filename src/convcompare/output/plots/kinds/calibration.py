@@ -124,8 +124,7 @@ def _diagrams(source: Source, judged: Mapping[str, list[CalibratedRun]], scores:
         _curve(upper, plain, **look.line(), zorder=3)
         _counts(lower, plain, color=look.colour, alpha=0.4)
         upper.set_title(look.name)
-        upper.text(0.97, 0.05, "\n".join(_words(scores[label], runs)), ha="right", fontsize=7,
-                   transform=upper.transAxes)  # fmt: skip
+        _write(upper, _words(scores[label], runs), [plain] if scaled is None else [plain, scaled])
         lower.set_yscale("log")
         lower.set_ylim(0.5, 2 * source.comparison.conditions.test_images)
         lower.minorticks_off()
@@ -152,6 +151,17 @@ def _diagrams(source: Source, judged: Mapping[str, list[CalibratedRun]], scores:
     columns = ("model", "scaling", "bin_low", "bin_high", "images", "confidence", "accuracy")
     key = "in colour: as trained · grey, dotted: temperature-scaled · line at a dot: 95 % interval"
     return Drawing("calibration", figure, caption, columns, data, f"Calibration. {alt}.", key)
+
+
+def _write(axes: Axes, lines: Sequence[str], curves: Sequence[Reliability]) -> None:
+    """Write in the corner, above or below the diagonal, where fewer dots are."""
+    x = np.concatenate([one.confidence[one.images > 0] for one in curves])
+    y = np.concatenate([one.accuracy[one.images > 0] for one in curves])
+    above, below = ((x < 0.55) & (y > 0.75)).sum(), ((x > 0.45) & (y < 0.25)).sum()
+    place = (0.03, 0.95, "left", "top") if above < below else (0.97, 0.05, "right", "bottom")
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+    axes.text(*place[:2], "\n".join(lines), ha=place[2], va=place[3], fontsize=7,
+              transform=axes.transAxes, zorder=4, bbox=behind)  # fmt: skip
 
 
 def _curve(axes: Axes, bins: Reliability, **look: Any) -> None:
@@ -185,7 +195,8 @@ def _words(
     temperatures = [one.scaled.temperature for one in runs]
     known = [(a, t) for a, t in zip(after, temperatures, strict=True) if a is not None and t]
     if len(known) < len(runs):
-        return [f"ECE {100 * np.mean(before):.2f} %", "temperature: none"]
+        some = f"of {len(known)} of {len(runs)} runs" if known else "none"
+        return [f"ECE {100 * np.mean(before):.2f} %", f"temperature: {some}"]
     scaled = 100 * float(np.mean([a for a, _ in known]))
     temperature = float(np.exp(np.mean(np.log([t for _, t in known]))))
     return [f"ECE {100 * np.mean(before):.2f} → {scaled:.2f} %", f"temperature {temperature:.2f}"]
@@ -220,10 +231,16 @@ def _fitted(judged: Mapping[str, list[CalibratedRun]]) -> str:
             "fitted on one half of the test images and shown on the other, and the reverse, since "
             "no logits of held-out training images are recorded (`--val-fraction` records them)"
         )
-    without = ((label, one.scaled) for label, runs in judged.items() for one in runs)
-    none = {label: scaled.why for label, scaled in without if scaled.logits is None}
-    lacking = "".join(f"; none of {label}: {why}" for label, why in none.items())
-    return " or, for other runs, ".join(said) + lacking
+    return " or, for other runs, ".join(said) + "".join(map(_lacking, judged, judged.values()))
+
+
+def _lacking(label: str, runs: Sequence[CalibratedRun]) -> str:
+    """That a model has no temperature, or some of its runs have none, and why."""
+    whys = [one.scaled.why for one in runs if one.scaled.logits is None]
+    if not whys:
+        return ""
+    which = "none" if len(whys) == len(runs) else f"not of {len(whys)} of {len(runs)} runs"
+    return f"; {which} of {label}: {whys[0]}"
 
 
 def _scores(source: Source, judged: Mapping[str, list[CalibratedRun]], scores: Scores) -> Drawing:

@@ -96,7 +96,7 @@ def _limit_to_bulk(
         (source.looks[label].colour, range(1, len(values) + 1), values)
         for label, values in curves.items()
     )
-    arrows_of_curves(axes, arrows, plain_number)
+    arrows_of_curves(axes, arrows, plain_number, nearest=True)
 
 
 def _with_zero(curves: Iterable[npt.NDArray[np.float64]]) -> list[npt.NDArray[np.float64]]:
