@@ -166,7 +166,10 @@ class Comparison:
         """The networks that have finished runs; UsageError if there are none."""
         found = [group for group in self.groups if group.finished]
         if not found:
-            raise UsageError("none of these runs has finished", "`convcompare runs` lists them all")
+            raise UsageError(
+                "none of these runs has finished",
+                "another comparison by its name: `convcompare runs comparisons` lists them",
+            )
         return found
 
     @property

@@ -202,7 +202,9 @@ def _try(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
 
 
 def _size_hint(network: Construction) -> str | None:
-    """The side of the images that the network takes, in words."""
+    """The side of the images that the network takes, in words, if it does not take this one."""
+    if _takes_size(network, network.shape.image_size):
+        return None
     return size_hint(
         Spec.parse(network.spec).name, network.shape, lambda side: _takes_size(network, side)
     )

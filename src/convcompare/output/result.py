@@ -42,8 +42,10 @@ class Result:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader of the figures must know, each with what to do about it."""
-        found = [in_python(f"{text} ({hint})") for text, hint in self.assessment.warnings()]
+        """What a reader of the figures must know of each network, and what to do about it."""
+        found = [
+            in_python(f"{text} ({hint})") for text, hint in self.assessment.warnings(each=True)
+        ]
         return [*found, *(error.message for error in self.assessment.store.damage)]
 
     def to_json(self) -> dict[str, Any]:

@@ -88,17 +88,19 @@ def compose(
         beside = {"report.bib": bibtex(cited(text)), "methods.tex": as_latex(text)}
     return Document(
         "Convolutional networks compared",
-        f"From run records of {_days(sections)}, by convcompare {__version__}",
+        f"{_records(sections)}, by convcompare {__version__}",
         _with_unique_names(blocks),
         beside,
     )
 
 
-def _days(sections: Sequence[Section]) -> str:
-    """The days on which the runs ended, from the first to the last."""
+def _records(sections: Sequence[Section]) -> str:
+    """What the report is made from: the days on which runs ended, from the first to the last."""
     groups = [group for section in sections for group in section.comparison.groups]
     days = sorted({run.ended[:10] for group in groups for run in group.runs})
-    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "none"
+    if not days:
+        return "No run has ended yet"
+    return f"From run records of {' to '.join(dict.fromkeys((days[0], days[-1])))}"
 
 
 def _section(section: Section, drawn: Mapping[str, Outcome], alone: bool) -> Iterator[Block]:
