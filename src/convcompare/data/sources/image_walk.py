@@ -14,14 +14,12 @@ from convcompare.core.formatting import several
 from convcompare.store.layout import COMPARISONS, RECORDS
 
 from ..data_notes import DataNote
+from .image_files import is_image, is_usual_beside_images
 
-_NOT_IMAGES = {
-    *(".txt", ".json", ".csv", ".tsv", ".md", ".xml", ".yaml", ".yml", ".html", ".pdf", ".db"),
-    *(".py", ".ini", ".log", ".toml", ".rst", ".sha256", ".md5", ".zip", ".gz", ".npy", ".npz"),
-    *(".jsonl", ".parquet", ".xlsx", ".ipynb", ".mat", ".h5", ".hdf5", ".tar", ".tfrecord"),
-    *(".safetensors", ".ccpack"),
+_SYSTEM = {
+    *("thumbs.db", "thumbs.db:encryptable", "ehthumbs.db", "desktop.ini", "icon\r"),
+    *("__macosx", "@eadir", "$recycle.bin"),
 }
-_SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class FolderWalk:
     """Lists folders and images below `root`; counts what it leaves out.
 
     Symbolic links are followed as far as they lead to something below `root`, and never in a
-    circle. Files that are clearly no images, and those of the system, are left out. Methods raise
+    circle. Files that are no images, and those of the system, are left out. Methods raise
     OSError for a folder that cannot be read.
     """
 
@@ -94,12 +92,19 @@ class FolderWalk:
             text = "folders that convcompare has written, not read"
             found.append(DataNote("own-folders", text, tuple(sorted(self._ours)), serious=False))
         if self._others:
-            endings = Counter(Path(name).suffix.lower() for name in self._others)
-            parts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(endings.items()))
-            are = "is not an image" if len(self._others) == 1 else "are not images"
-            text = f"{several(len(self._others), 'file')} that {are}: {parts}"
-            found.append(DataNote("other-files", text, serious=False))
+            found.append(self._others_note())
         return found
+
+    def _others_note(self) -> DataNote:
+        """That some files are not images: by their endings, a warning for those it may surprise."""
+        paths = [Path(name) for name in sorted(self._others)]
+        endings = Counter(path.suffix.lower() or "without ending" for path in paths)
+        parts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(endings.items()))
+        are = "is not an image" if len(paths) == 1 else "are not images"
+        text = f"{several(len(paths), 'file')} that {are}: {parts}"
+        unusual = not all(map(is_usual_beside_images, paths))
+        hint = "if they are images, convert them to PNG" if unusual else ""
+        return DataNote("other-files", text, hint=hint, serious=unusual)
 
     @property
     def outside(self) -> int:
@@ -141,10 +146,10 @@ class FolderWalk:
             elif path.is_dir():
                 yield _Entry(path, True, link)
             elif path.is_file():
-                if path.suffix.lower() in _NOT_IMAGES:
-                    self._others.add(self._place(path))
-                else:
+                if is_image(path):
                     yield _Entry(path, False, link)
+                else:
+                    self._others.add(self._place(path))
 
     def _follows(self, path: Path) -> bool:
         real = Path(os.path.realpath(path))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from convcompare.core.errors import DataError, listed, quote
 
+from .image_files import IMAGE_ENDINGS
 from .split_names import SplitKind, split_words
 
 _FILE = (
@@ -31,9 +32,6 @@ _MAY_BE_SPLIT = ("set", "dataset")
 _SPLIT = ("split", "subset", "partition", "datasplit", *_MAY_BE_SPLIT)
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 _ENDINGS = (".csv", ".tsv", ".jsonl")
-IMAGE_ENDINGS = frozenset(
-    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
-)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
+from .image_files import IMAGE_ENDINGS
 from .image_walk import FolderWalk, one_form
-from .label_table import IMAGE_ENDINGS, LabelRow, LabelTable
+from .label_table import LabelRow, LabelTable
 from .split_names import SplitKind
 
 Labelled = dict[SplitKind | None, dict[str, list[Path]]]

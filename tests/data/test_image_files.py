@@ -1,0 +1,70 @@
+"""Which files of a folder are images, and which lie beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convcompare.core.errors import DataError
+from tests.support.images import fill, kinds, load, noise
+
+
+def beside(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("text")
+
+
+def test_documents_beside_a_folder_of_classes_do_not_hide_it(tmp_path: Path) -> None:
+    root = tmp_path / "kagglecatsanddogs"
+    fill(root / "PetImages", ("Cat", "Dog"))
+    beside(root, "MSR-LA - 3467.docx", "readme[1].txt", "LICENSE", "PetImages/Cat/Thumbs.db")
+    pets = load(root)
+    assert pets.classes == ("Cat", "Dog") and len(pets.train) + len(pets.test) == 12
+    assert not pets.warnings
+
+
+def test_annotations_without_ending_are_no_images(tmp_path: Path) -> None:
+    root = tmp_path / "dogs"
+    fill(root / "images" / "Images", ("n1-Chihuahua", "n2-Pug"))
+    beside(root, *(f"annotations/Annotation/n1-Chihuahua/n1_{i}" for i in range(6)))
+    beside(root, "Makefile", "evaluate.m", "model.pt")
+    dogs = load(root)
+    assert dogs.classes == ("n1-Chihuahua", "n2-Pug")
+    (note,) = (note for note in dogs.notes if note.kind == "other-files")
+    assert note.text == "9 files that are not images: 1 .m, 1 .pt, 7 without ending"
+
+
+def test_files_of_the_system_are_left_out(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    fill(root)
+    beside(root, "cat/Thumbs.db:encryptable", "dog/ehthumbs.db", "cat/Icon\r", "cat/._0.png")
+    assert not any(note.kind == "other-files" for note in load(root).notes)
+
+
+def test_an_image_whose_ending_says_nothing_is_known_by_its_content(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    fill(root)
+    for index, name in enumerate(("photo", "cat.0001", "cat.jpg_large")):
+        noise(root / "cat" / f"new{index}.png").rename(root / "cat" / name)
+    photos = load(root)
+    assert len(photos.train) + len(photos.test) == 15 and not photos.warnings
+
+
+def test_files_of_unusual_endings_that_are_no_images_are_a_warning(tmp_path: Path) -> None:
+    root = tmp_path / "slides"
+    fill(root)
+    beside(root, "cat/7.svs", "dog/8.svs")
+    slides = load(root)
+    assert kinds(slides) == {"other-files"}
+    assert slides.warnings[0].text == "2 files that are not images: 2 .svs"
+
+
+@pytest.mark.parametrize("name", ["7.heic", "7.dcm", "7.CR3", "7.jpg", "7.svg"])
+def test_images_that_cannot_be_read_are_refused_and_not_left_out(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "photos"
+    fill(root)
+    beside(root, f"cat/{name}")
+    with pytest.raises(DataError, match=f"1 file cannot be read: `cat/{name}`"):
+        load(root)
