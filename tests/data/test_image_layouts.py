@@ -152,6 +152,19 @@ def test_images_beside_their_masks_are_no_classes(
     assert len(load(root, ":splits=none").classes) == 2
 
 
+@pytest.mark.parametrize("images", ["", "images"])
+@pytest.mark.parametrize("masks", ["masks", "labels"])
+@pytest.mark.parametrize("splits", [[""], ["train", "val"]])
+def test_masks_within_the_classes_are_refused(
+    root: Path, images: str, masks: str, splits: list[str]
+) -> None:
+    for name in ("COVID", "Normal"):
+        for split in splits:
+            flat(root / split / name / images, 5, prefix=f"{name}-")
+            flat(root / split / name / masks, 5, prefix=f"{name}-")
+    assert f"COVID/{masks}`" in refused(root) and "they look like masks" in refused(root)
+
+
 def test_masks_among_the_images_of_a_class_are_named(root: Path) -> None:
     fill(root, ("benign", "malignant"), 5)
     for name in ("benign/0_mask", "benign/0_mask_1", "malignant/3-Segmentation", "benign/gas_mask"):
@@ -165,6 +178,13 @@ def test_masks_to_be_worn_are_a_class(root: Path) -> None:
     for name in ("mask", "no mask"):
         flat(root / name, 5)
     assert load(root).classes == ("mask", "no mask")
+
+
+def test_folders_of_equal_classes_at_unequal_depth_are_no_classes(root: Path) -> None:
+    birds = ("001.Albatross", "002.Auklet")
+    fill(root / "CUB_200_2011" / "images", birds)
+    fill(root / "segmentations", birds)
+    assert "`CUB_200_2011`, `segmentations`" in refused(root)
 
 
 def test_splits_below_classes_are_refused(root: Path) -> None:

@@ -143,10 +143,15 @@ def different_classes(
 
 def _check_not_splits(walk: FolderWalk, folder: Path) -> None:
     filled = walk.filled(folder)
-    inside = [{one_form(path.name) for path in walk.filled(one)} for one in filled]
-    if len(filled) < 2 or any(map(walk.loose, filled)):
+    inner = [unwrapped(walk, one)[0] for one in filled]
+    inside = [{one_form(path.name) for path in walk.filled(one)} for one in inner]
+    if len(filled) < 2 or any(map(walk.loose, inner)):
         return
-    shared = sorted(name for name in set.intersection(*inside) if not says_nothing(name))
+    shared = sorted(
+        name
+        for name in set.intersection(*inside)
+        if not says_nothing(name) and name.casefold() not in _MASKS
+    )
     if not shared or max(map(len, inside)) < 2:
         return
     names, below = listed([one.name for one in filled], _NAMED), listed(shared, _NAMED)
@@ -169,18 +174,50 @@ def _masks_among(paths: Sequence[Path]) -> list[Path]:
     return [path for path, match in named if match and (path.parent, match[1]) in stems]
 
 
-def check_not_masks(folder: Path, found: ClassFolders) -> None:
-    """DataError for a folder of images beside one of their masks, with files of the same names."""
+def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None:
+    """DataError for images beside their masks, which have files of the same names.
+
+    Either may be a folder that would be a class, or lie within each of the classes.
+    """
     masks = [name for name in found if name.casefold() in _MASKS]
     images = [name for name in found if name.casefold() not in _MASKS]
-    if len(masks) == len(images) == 1 and says_nothing(images[0].casefold()):
-        stems = [{_of_what(path.stem) for path in found[name]} for name in (*images, *masks)]
-        if stems[0] & stems[1]:
-            raise DataError(
-                f"{quote(images[0])} and {quote(masks[0])} in {quote(folder)} hold files of the "
-                "same names: they look like images and their masks, not like classes",
-                f"{LAYOUT}; {_AS_CLASSES}",
-            )
+    if (
+        len(masks) == len(images) == 1
+        and says_nothing(images[0].casefold())
+        and _same_names(found[images[0]], found[masks[0]])
+    ):
+        raise DataError(
+            f"{quote(images[0])} and {quote(masks[0])} in {quote(folder)} hold files of the "
+            "same names: they look like images and their masks, not like classes",
+            f"{LAYOUT}; {_AS_CLASSES}",
+        )
+    within = [path for one in walk.filled(folder) for path in _masks_within(walk, one)]
+    if within:
+        raise DataError(
+            f"{listed([walk.shown(path) for path in within], _NAMED)} in {quote(walk.root)} "
+            f"{'holds' if len(within) == 1 else 'hold'} files of the same names as the images "
+            "of the class: they look like masks, and would be used as images",
+            "move the masks out of the folder",
+        )
+
+
+def _masks_within(walk: FolderWalk, folder: Path) -> list[Path]:
+    """The folders in that of a class with masks of its other images."""
+    below = walk.filled(folder)
+    named = [path for path in below if path.name.casefold() in _MASKS]
+    beside = walk.loose(folder) + [
+        image
+        for path in below
+        if path not in named and says_nothing(one_form(path.name))
+        for image in walk.images(path)
+    ]
+    return [path for path in named if _same_names(beside, walk.images(path))]
+
+
+def _same_names(images: Sequence[Path], masks: Sequence[Path]) -> bool:
+    """Whether some of `masks` are named as if they were of some of `images`."""
+    stems = [{_of_what(path.stem) for path in paths} for paths in (images, masks)]
+    return bool(stems[0] & stems[1])
 
 
 def _of_what(stem: str) -> str:

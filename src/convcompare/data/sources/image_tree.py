@@ -153,7 +153,7 @@ def _in_folders(
     if not roles:
         found = read_classes(walk, top, notes, alike=splits == "none")
         if splits != "none":
-            check_not_masks(top, found)
+            check_not_masks(walk, top, found)
         check_classes(walk, top, found)
         if top != walk.root:
             where = f"classes are the folders in {walk.shown(top)}/"
@@ -163,12 +163,13 @@ def _in_folders(
     own = [role for role in roles if role.has_classes and role is not train]
     test = next((role for kind in ("test", "val") for role in own if role.kind == kind), None)
     train_files = read_classes(walk, train.inner, notes)
-    check_not_masks(train.inner, train_files)
+    check_not_masks(walk, train.inner, train_files)
     check_classes(walk, train.inner, train_files)
     used = [f"train from {walk.shown(train.inner)}/"]
     test_files = None
     if test:
         test_files = read_classes(walk, test.inner, notes)
+        check_not_masks(walk, test.inner, test_files)
         different_classes(walk, (train.inner, train_files), (test.inner, test_files))
         check_classes(walk, test.inner, test_files)
         used.append(f"test from {walk.shown(test.inner)}/")
