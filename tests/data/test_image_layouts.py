@@ -7,7 +7,9 @@ import shutil
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from convcompare.core.errors import DataError
 from convcompare.data.sources.image_walk import natural_order
@@ -375,6 +377,48 @@ def test_splits_of_a_table_count_where_the_classes_are_folders(root: Path) -> No
         kept = load(alone)
         pixels = {image.tobytes() for part in (kept.train, kept.test) for image in part.images}
         assert {image.tobytes() for image in split.images} == pixels
+
+
+@pytest.mark.parametrize("table", ["Test.csv", "Test/labels.csv"])
+def test_a_table_names_the_classes_of_the_test_split_beside_class_folders(
+    root: Path, table: str
+) -> None:
+    fill(root / "Train", ("0", "1", "10"))
+    fill(root / "Meta", ("signs",), 3)
+    flat(root / "Test", 9, prefix="000")
+    write_table(root / table, "Width,ClassId,Path",
+                [f"30,{(0, 1, 10)[i % 3]},Test/000{i}.png" for i in range(9)])  # fmt: skip
+    signs = load(root)
+    assert len(signs.train) == 18 and signs.test_split == f"test rows of `{table}`"
+    assert np.bincount(signs.test.labels).tolist() == [3, 3, 3]
+    for label, name in enumerate(("0", "1", "10")):
+        with Image.open(root / "Test" / f"000{label}.png") as picture:
+            pixels = np.asarray(picture.resize((32, 32), Image.Resampling.BILINEAR))
+        (own,) = (own for image, own in zip(signs.test.images, signs.test.labels, strict=True)
+                  if np.array_equal(image.transpose(1, 2, 0), pixels))  # fmt: skip
+        assert own == label and signs.classes[label] == name
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (
+            ["0.png,cat", "1.png,cat"],
+            "`test.csv` and the class folders differ in classes, as `dog`",
+        ),
+        (["7.png,cat", "8.png,dog"], "none of the images that"),
+    ],
+)
+def test_why_a_table_of_the_test_split_is_not_used_is_said(
+    root: Path, rows: list[str], reason: str
+) -> None:
+    fill(root / "train")
+    flat(root / "test", 2)
+    write_table(root / "test.csv", "file,label", rows)
+    images = load(root)
+    assert images.test_split.startswith("20 % held out")
+    (note,) = images.warnings
+    assert note.text.startswith(f"`test/` with 2 images is not used: {reason}")
 
 
 def test_a_column_per_class_is_refused_with_the_form_that_is_read(root: Path) -> None:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from convcompare.core.errors import DataError, listed, quote, shortened
+from convcompare.core.errors import DataError, listed, quote
 
 from ..data_notes import DataNote
 from .class_folders import (
     LAYOUT,
-    ClassFolders,
     NoClassFolders,
     check_classes,
     check_not_masks,
-    different_classes,
     read_classes,
     unwrapped,
 )
 from .image_walk import FolderWalk, natural_order
 from .label_table import LabelTable, surely_names_splits, unread_words
-from .labelled_tree import labelled_tree, table_knows_better
-from .split_folders import Role, read_roles
+from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
+from .split_folders import read_roles
+from .split_tree import split_tree
 
 Files = tuple[tuple[Path, ...], ...]
 """The image files of each class, in the order of the classes."""
@@ -111,7 +111,7 @@ def _understood(
     if splits == "none":
         roles, tables = [], []
     else:
-        roles = read_roles(walk, top, label, labelled=bool(tables))
+        roles = read_roles(walk, top, label, tables)
     tables += [table for role in roles for table in role.tables]
     if label and not tables and splits != "none":
         raise NoClassFolders(
@@ -122,58 +122,49 @@ def _understood(
     faults: list[DataNote] = []
     if tables and not in_folders and (roles or table_knows_better(walk, top, tables, faults)):
         found = labelled_tree(walk, top, tables, roles)
-        train, test, words, notes = found.train, found.test, found.test_split, found.notes
+    elif roles:
+        found = split_tree(walk, roles, tables)
     else:
-        train, test, words, notes = _in_folders(walk, top, roles, splits)
-        names = tuple(walk.shown(table.path) for table in tables)
-        notes += faults
-        if names and not faults:
-            text = "the classes are those of the folders; tables were not read"
-            unread = tuple(name for table in tables if not roles for name in table.unread_splits)
-            hint = f"they may name splits, as {listed(unread)}" if unread else ""
-            notes.append(DataNote("unread-tables", text, names, hint,
-                                  serious=any(map(surely_names_splits, unread))))  # fmt: skip
+        found = _in_folders(walk, top, splits)
+    train, test = found.train, found.test
+    unread = [table for table in tables if table not in found.tables]
+    notes = found.notes + (faults or _unread_tables(walk, unread, splits=not roles))
     names = tuple(sorted(train, key=natural_order))
     return ImageTree(
         root=walk.root,
         classes=names,
         train=tuple(tuple(train[name]) for name in names),
         test=None if test is None else tuple(tuple(test[name]) for name in names),
-        test_split=words,
+        test_split=found.test_split,
         outside=walk.outside,
         notes=(*notes, *walk.notes()),
     )
 
 
-def _in_folders(
-    walk: FolderWalk, top: Path, roles: list[Role], splits: SplitNames
-) -> tuple[ClassFolders, ClassFolders | None, str, list[DataNote]]:
-    """Classes that are folders, of one pool or of splits: train, test, its name, notes."""
+def _unread_tables(walk: FolderWalk, tables: Sequence[LabelTable], splits: bool) -> list[DataNote]:
+    """A note on tables that are not read, a warning if they name `splits` that would count."""
+    if not tables:
+        return []
+    unread = tuple(name for table in tables if splits for name in table.unread_splits)
+    return [
+        DataNote(
+            "unread-tables",
+            "the classes are those of the folders; tables were not read",
+            tuple(walk.shown(table.path) for table in tables),
+            f"they may name splits, as {listed(unread)}" if unread else "",
+            serious=any(map(surely_names_splits, unread)),
+        )
+    ]
+
+
+def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree:
+    """Classes that are the folders in `top`, without splits."""
     notes: list[DataNote] = []
-    if not roles:
-        found = read_classes(walk, top, notes, alike=splits == "none")
-        if splits != "none":
-            check_not_masks(walk, top, found)
-        check_classes(walk, top, found)
-        if top != walk.root:
-            where = f"classes are the folders in {walk.shown(top)}/"
-            notes.insert(0, DataNote("layout", where, serious=False))
-        return found, None, "", notes
-    train = next(role for role in roles if role.kind == "train")
-    own = [role for role in roles if role.has_classes and role is not train]
-    test = next((role for kind in ("test", "val") for role in own if role.kind == kind), None)
-    train_files = read_classes(walk, train.inner, notes)
-    check_not_masks(walk, train.inner, train_files)
-    check_classes(walk, train.inner, train_files)
-    used = [f"train from {walk.shown(train.inner)}/"]
-    test_files = None
-    if test:
-        test_files = read_classes(walk, test.inner, notes)
-        check_not_masks(walk, test.inner, test_files)
-        different_classes(walk, (train.inner, train_files), (test.inner, test_files))
-        check_classes(walk, test.inner, test_files)
-        used.append(f"test from {walk.shown(test.inner)}/")
-    notes.insert(0, DataNote("layout", ", ".join(used), serious=False))
-    notes += [role.unused(walk) for role in roles if role not in (train, test)]
-    words = f"own {shortened(walk.shown(test.folder))}/ folder" if test else ""
-    return train_files, test_files, words, notes
+    found = read_classes(walk, top, notes, alike=splits == "none")
+    if splits != "none":
+        check_not_masks(walk, top, found)
+    check_classes(walk, top, found)
+    if top != walk.root:
+        where = f"classes are the folders in {walk.shown(top)}/"
+        notes.insert(0, DataNote("layout", where, serious=False))
+    return LabelledTree(found, None, "", notes)

@@ -16,17 +16,21 @@ from .labelled_files import LabelledFiles
 from .split_folders import Role
 from .split_names import SplitKind
 
-_WORDS: dict[SplitKind, str] = {"test": "test", "val": "validation"}
+WORDS: dict[SplitKind, str] = {"test": "test", "val": "validation"}
 
 
 @dataclass(frozen=True)
 class LabelledTree:
-    """The images of each class by tables; ``test`` is None where none has a test split."""
+    """The images of each class; ``test`` is None if there is no test split.
+
+    ``tables`` are those by which images have their classes.
+    """
 
     train: ClassFolders
     test: ClassFolders | None
     test_split: str
     notes: list[DataNote]
+    tables: tuple[LabelTable, ...] = ()
 
 
 def labelled_tree(
@@ -68,8 +72,27 @@ def labelled_tree(
     notes += _left_out(walk, files, top, roles, kind if test else None)
     _check(words, train, test)
     return LabelledTree(
-        _sorted(train), test and _sorted(test), f"{_WORDS[kind]} rows of {words}", notes
+        train=_sorted(train),
+        test=test and _sorted(test),
+        test_split=f"{WORDS[kind]} rows of {words}",
+        notes=notes,
+        tables=tuple(tables),
     )
+
+
+def labelled_split(
+    walk: FolderWalk, role: Role, tables: Sequence[LabelTable], roles: Sequence[Role]
+) -> tuple[ClassFolders, tuple[LabelTable, ...], list[DataNote]]:
+    """The images of a split by the tables that are its own, these, and notes.
+
+    Raises DataError where a table contradicts itself or names none of the images.
+    """
+    files, owners = LabelledFiles(), _owners(tables, roles)
+    own = tuple(table for table in tables if owners[table.path] == role.kind)
+    for table in own:
+        files.add(table, walk, walk.images(role.folder), role.kind)
+    found = _sorted(files.found.get(role.kind, {}))
+    return found, own, files.notes + files.unnamed(walk, walk.images(role.folder))
 
 
 def table_knows_better(

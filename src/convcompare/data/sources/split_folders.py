@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,26 +40,30 @@ class Role:
         """Whether its folders are the classes, and not a table."""
         return len(self.classes) > 1 or (len(self.classes) == 1 and not self.labelled)
 
-    def unused(self, walk: FolderWalk) -> DataNote:
-        """That this folder is not used, and why."""
+    def unused(self, walk: FolderWalk, reason: str = "", labelled: bool = False) -> DataNote:
+        """That this folder is not used, and why: for the `reason` given, or by what it is.
+
+        `labelled` says whether a table names its classes.
+        """
         name = quote(walk.shown(self.folder) + "/")
-        images = several(self.images, "image")
-        if self.kind == "val" and self.has_classes:
+        text = f"{name} with {several(self.images, 'image')} is not used"
+        if reason:
+            return DataNote("unused", f"{text}: {reason}", hint="correct the table, or rename it")
+        if self.kind == "val" and (self.has_classes or labelled):
             hint = "`--val-fraction 0.1` holds out training images to select by"
-            return DataNote("unused", f"{name} with {images} is not used: there is a test split",
-                            hint=hint)  # fmt: skip
+            return DataNote("unused", f"{text}: there is a test split", hint=hint)
         if self.kind:
-            return DataNote("unused", f"{name} with {images} is not used: it has no classes",
+            return DataNote("unused", f"{text}: it has no classes",
                             hint="a table of its files and their classes makes it a split",
                             serious=self.images > 0)  # fmt: skip
-        return DataNote("unused", f"{name} with {images} is not used: it is not a split",
+        return DataNote("unused", f"{text}: it is not a split",
                         hint="rename it if it is one", serious=self.images > 0)  # fmt: skip
 
 
-def read_roles(walk: FolderWalk, top: Path, label: str, labelled: bool) -> list[Role]:
+def read_roles(walk: FolderWalk, top: Path, label: str, above: Sequence[LabelTable]) -> list[Role]:
     """The splits in `top`, train among them, and the folders beside them; empty if there are none.
 
-    `label` names the column of classes in tables; `labelled` says whether there is one above.
+    `label` names the column of classes in tables; those of `above` lie above the splits.
 
     Raises DataError where the folders are splits in part, several times, or without classes.
     """
@@ -71,12 +76,18 @@ def read_roles(walk: FolderWalk, top: Path, label: str, labelled: bool) -> list[
     for path in sorted(folders, key=lambda path: kinds.get(path.name) != "train"):
         role = _role(walk, path, kinds.get(path.name), label, train_names)
         train_names = train_names or (role.classes if role.kind == "train" else frozenset())
-        roles.append(replace(role, labelled=labelled or bool(role.tables)))
+        roles.append(replace(role, labelled=bool(above or role.tables)))
     known = [role for role in roles if role.kind]
     others = [role for role in roles if not role.kind and role.images]
     if _is_one_class(known, others):
         return []
-    _check(top, known, others)
+    named = {table.split for table in above}
+    tested = any(
+        role.has_classes or role.tables or role.kind in named
+        for role in known
+        if role.kind != "train"
+    )
+    _check(top, known, [] if tested else others)
     return roles
 
 
@@ -98,7 +109,8 @@ def _is_one_class(known: list[Role], others: list[Role]) -> bool:
     return flat and len(known) == 1 and len(others) > 1
 
 
-def _check(top: Path, known: list[Role], others: list[Role]) -> None:
+def _check(top: Path, known: list[Role], unknown: list[Role]) -> None:
+    """Raise DataError for splits that are not clear; `unknown` folders may be the test split."""
     where = quote(top)
     for kind in ("train", "val", "test"):
         same = [role.folder.name for role in known if role.kind == kind and role.images]
@@ -123,10 +135,9 @@ def _check(top: Path, known: list[Role], others: list[Role]) -> None:
             "folders, and no table names the classes",
             f"train/CLASS/IMAGE, or a train.csv with columns file and label; {ESCAPE}",
         )
-    tested = any(role.has_classes for role in known if role.kind != "train")
-    if others and not tested:
-        unknown = listed([role.folder.name for role in others], 5)
+    if unknown:
+        folders = listed([role.folder.name for role in unknown], 5)
         raise DataError(
-            f"{unknown} in {where}, beside {quote(train[0].folder.name)}, is not known as a split",
+            f"{folders} in {where}, beside {quote(train[0].folder.name)}, is not known as a split",
             f"known names: {KNOWN}, … in any case; {ESCAPE}",
         )

@@ -1,0 +1,90 @@
+"""Splits that are folders of classes; the test split may have a table instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convcompare.core.errors import DataError, listed, quote, shortened
+
+from ..data_notes import DataNote
+from .class_folders import (
+    ClassFolders,
+    check_classes,
+    check_not_masks,
+    different_classes,
+    read_classes,
+)
+from .image_walk import FolderWalk
+from .label_table import LabelTable
+from .labelled_tree import WORDS, LabelledTree, labelled_split
+from .split_folders import Role
+
+_ORDER = {"test": 0, "val": 1, None: 2}
+"""The first of these splits that has classes is tested on."""
+
+
+def split_tree(
+    walk: FolderWalk, roles: Sequence[Role], tables: Sequence[LabelTable]
+) -> LabelledTree:
+    """The images of splits whose train split has class folders.
+
+    The test split has folders of the same classes, or a table of its own among `tables`. Raises
+    DataError where there is no image of a class, or where folders of classes differ.
+    """
+    notes: list[DataNote] = []
+    train = next(role for role in roles if role.kind == "train")
+    found = LabelledTree(_classes(walk, train, notes), None, "", notes)
+    check_classes(walk, train.inner, found.train)
+    used, unused = [f"train from {walk.shown(train.inner)}/"], list[DataNote]()
+    others = [role for role in roles if role is not train]
+    for role in sorted(others, key=lambda role: _ORDER.get(role.kind, 2)):
+        tested = found.test is not None
+        if role.kind is None or (tested and role.has_classes):
+            unused.append(role.unused(walk))
+        elif role.has_classes:
+            test = _classes(walk, role, notes)
+            different_classes(walk, (train.inner, found.train), (role.inner, test))
+            check_classes(walk, role.inner, test)
+            words = f"own {shortened(walk.shown(role.folder))}/ folder"
+            found = LabelledTree(found.train, test, words, notes)
+            used.append(f"test from {walk.shown(role.inner)}/")
+        else:
+            found, left = _by_table(walk, role, found, tables, roles)
+            unused += left
+    layout = ", ".join((*used, *(f"test from {quote(walk.shown(t.path))}" for t in found.tables)))
+    notes.insert(0, DataNote("layout", layout, serious=False))
+    notes += unused
+    return found
+
+
+def _classes(walk: FolderWalk, role: Role, notes: list[DataNote]) -> ClassFolders:
+    found = read_classes(walk, role.inner, notes)
+    check_not_masks(walk, role.inner, found)
+    return found
+
+
+def _by_table(
+    walk: FolderWalk,
+    role: Role,
+    found: LabelledTree,
+    tables: Sequence[LabelTable],
+    roles: Sequence[Role],
+) -> tuple[LabelledTree, list[DataNote]]:
+    """What was found with this split as the test split if a table names its classes, else why not.
+
+    A table of other classes may be a sample of answers, so that it is no error.
+    """
+    try:
+        test, own, notes = labelled_split(walk, role, tables, roles)
+    except DataError as error:
+        return found, [role.unused(walk, error.message)]
+    if not own or found.test is not None or role.kind is None:
+        return found, [role.unused(walk, labelled=bool(own))]
+    names = listed([walk.shown(table.path) for table in own])
+    if set(test) != set(found.train):
+        other = sorted(set(test) ^ set(found.train))
+        text = f"{names} and the class folders differ in classes, as {listed(other, 3)}"
+        return found, [role.unused(walk, text)]
+    found.notes.extend(notes)
+    words = f"{WORDS[role.kind]} rows of {names}"
+    return LabelledTree(found.train, test, words, found.notes, own), []
