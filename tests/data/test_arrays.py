@@ -140,6 +140,20 @@ def test_arrays_that_are_not_used_are_named(tmp_path: Path) -> None:
     assert found == [(("val_images",), True), (("ids",), False)]
 
 
+@pytest.mark.parametrize("key", ["classes", "class_names", "label_names"])
+def test_names_of_classes_under_their_usual_names(tmp_path: Path, key: str) -> None:
+    arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True))
+    np.savez(tmp_path / "a.npz", **arrays, **{key: np.array(["ant", "bee", "cow"])})
+    found = load_dataset(f"npz:{tmp_path}/a.npz", Sources(tmp_path))
+    assert found.classes == ("ant", "bee", "cow") and not found.notes
+
+
+@pytest.mark.parametrize("kind", ["npz", "parquet", "folder"])
+def test_a_path_that_is_left_out_is_not_the_current_folder(run: Run, kind: str) -> None:
+    result = run("datasets", f"{kind}:")
+    assert result.code == 3 and f"no {'folder' if kind == 'folder' else 'file'}" in result.err
+
+
 @pytest.mark.parametrize("classes", ["abc", [["a"], ["b"], ["c"]], [b"\xff", b"b", b"c"]])
 def test_classes_that_are_no_list_of_names_are_refused(
     run: Run, tmp_path: Path, classes: Any

@@ -162,6 +162,58 @@ def test_labels_as_texts_and_plain_bytes(tmp_path: Path) -> None:
     assert load(tmp_path).classes == ("a", "b")
 
 
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (pa.array([0.0, 1.0] * 6), ("0", "1")),
+        (pa.array([False, True] * 6), ("0", "1")),
+        (pa.array(["cat", "dog"] * 6).dictionary_encode(), ("cat", "dog")),
+    ],
+)
+def test_labels_as_pandas_writes_them(tmp_path: Path, labels: Any, classes: tuple[str]) -> None:
+    found = pa.table({"image": [png(i) for i in range(12)], "label": labels})
+    pq.write_table(found, tmp_path / "all.parquet")
+    images = load(tmp_path / "all.parquet")
+    assert images.classes == classes and np.bincount(images.train.labels).tolist() == [5, 5]
+
+
+def test_a_label_that_is_blank_is_no_class(tmp_path: Path) -> None:
+    write(tmp_path, "a.parquet", ["cat", " ", "dog"] * 4, names=())
+    assert "row 1 of `a.parquet` has a blank text for its class" in fail(tmp_path)
+
+
+def test_classes_of_one_image_are_named_before_images_are_held_out(tmp_path: Path) -> None:
+    write(tmp_path, "a.parquet", [0, 1, 1, 1, 2], names=("cat", "dog", "emu"))
+    words = fail(tmp_path)
+    assert "classes `cat`, `emu`" in words and "have one image each" in words
+
+
+def test_images_are_named_by_their_row_if_some_are_held_out(tmp_path: Path) -> None:
+    """The numbers within the splits, which a seed draws, would name other rows."""
+    images = [np.random.default_rng(i % 9).integers(0, 256, (9, 9), np.uint8) for i in range(18)]
+    pngs = []
+    for image in images:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        pngs.append(file.getvalue())
+    pq.write_table(pa.table({"image": pngs, "label": [0, 1] * 9}), tmp_path / "a.parquet")
+    notes = {note.kind: note for note in load(tmp_path).notes}
+    pairs = [name for kind in ("leak", "two-classes") for name in notes[kind].names]
+    assert len(pairs) == 9
+    for pair in pairs:
+        one, other = (int(part.removeprefix("image ")) for part in pair.split(" = "))
+        assert abs(one - other) == 9
+
+
+def test_images_are_examined_as_those_of_a_folder_are(tmp_path: Path) -> None:
+    write(tmp_path, "a.parquet", [0, 1] * 6, size=(30, 9))
+    notes = {note.kind: note for note in load(tmp_path, ":size=32").notes}
+    assert notes["tiny"].serious and notes["tiny"].text.startswith("12 images smaller than half")
+    assert notes["cut-off"].serious and "image 11" in notes["cut-off"].names
+    assert notes["sizes"].text.startswith("sizes: all 30×9 pixels")
+    assert notes["modes"].text == "kinds of pixels: 12 L"
+
+
 def test_columns_that_could_be_several_are_asked_for(tmp_path: Path) -> None:
     labels = ("coarse_label", "fine_label")
     for name in ("train.parquet", "test.parquet"):

@@ -20,7 +20,7 @@ _DARK = 64
 """Largest value of pixels below which a data set is called dark."""
 _NARROW = 0.55
 """Share of the other split's range of pixels below which a split is thought to be scaled apart."""
-_NO_CLASS = {"nan", "na", "n/a", "<na>", "null", "#n/a"}
+_NO_CLASS = {"", "nan", "na", "n/a", "<na>", "null", "#n/a"}
 """What programs write in place of a class that is not known, in small letters."""
 
 

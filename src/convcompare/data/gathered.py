@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from convcompare.core.errors import quote
+
 from .dataset import Dataset
-from .hold_out import hold_out_words, rows_for_test
-from .labelled_arrays import LabelledArrays, dataset_of
+from .hold_out import check_two_each, hold_out_words, rows_for_test
+from .labelled_arrays import LabelledArrays, dataset_of, numbered
+from .sources.file_notes import file_notes
 from .sources.image_stack import ImageStack
 
 
@@ -42,12 +45,23 @@ def gathered(
     Raises:
         DataError: They are no images and labels that belong together.
     """
-    found = np.asarray(labels)
+    found, pixels = np.asarray(labels), stack.pixels
     chosen = np.arange(len(found)) >= trained
+    names = np.array([name for part in numbered(trained, len(found) - trained) for name in part])
     if trained == len(found):
-        _, codes = np.unique(found, return_inverse=True)
+        known, codes, counts = np.unique(found, return_inverse=True, return_counts=True)
+        single = [_class_name(one, classes) for one in known[counts < 2].tolist()]
+        check_two_each(single, quote(stack.name))
         chosen = rows_for_test(codes.astype(np.int64), hold_out.share, hold_out.seed)
         test_split = hold_out_words(hold_out.share, hold_out.seed)
-    pixels = stack.pixels
+        names = np.array([f"image {i}" for i in range(len(found))])
     arrays = LabelledArrays(pixels[~chosen], found[~chosen], pixels[chosen], found[chosen])
-    return replace(dataset_of(arrays, stack.name, stack.name, classes), test_split=test_split)
+    places = (names[~chosen].tolist(), names[chosen].tolist())
+    made = dataset_of(arrays, stack.name, stack.name, classes, places=places)
+    files = file_notes(stack.facts, names.tolist(), made.image_size, {})
+    return replace(made, test_split=test_split, notes=(*made.notes, *files))
+
+
+def _class_name(label: int | str, classes: Sequence[str]) -> str:
+    known = isinstance(label, int) and 0 <= label < len(classes)
+    return classes[int(label)] if known else str(label)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+
+from convcompare.core.errors import NAMED, DataError, listed
 
 Rows = npt.NDArray[np.int64]
 
@@ -22,6 +26,17 @@ def rows_for_test(labels: Rows, share: float, seed: int) -> npt.NDArray[np.bool_
         rows = np.flatnonzero(labels == label)
         chosen[rows[drawn_for_test(len(rows), share, seed)]] = True
     return chosen
+
+
+def check_two_each(single: Sequence[str], where: str) -> None:
+    """Raise DataError if there are classes of a `single` image, which cannot be in two splits."""
+    if single:
+        noun = "class" if len(single) == 1 else "classes"
+        verb = "has one image" if len(single) == 1 else "have one image each"
+        raise DataError(
+            f"{noun} {listed(single, NAMED)} in {where} {verb}, too few for two splits",
+            "two images or more per class, or a test split of its own",
+        )
 
 
 def hold_out_words(share: float, seed: int) -> str:

@@ -44,8 +44,11 @@ def dataset_of(
     source: str,
     classes: Sequence[str] = (),
     notes: Sequence[DataNote] = (),
+    places: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Dataset:
     """The data set of such arrays, with `notes` before its own.
+
+    Notes call the images of each split by their `places`, else by their numbers there.
 
     Pixels are scaled by their own range over both splits, which a note says. Mean and std are
     measured on the train split. Classes are the labels in order, or `classes` by whole numbers.
@@ -64,9 +67,8 @@ def dataset_of(
     splits = (Split(scaled[0], labels[0]), Split(scaled[1], labels[1]))
     _check_filled(splits, names)
     mean, std = statistics(splits[0].images)
-    places = tuple([f"{kind} image {i}" for i in range(len(split))]
-                   for kind, split in zip(("training", "test"), splits, strict=True))  # fmt: skip
-    notes = (*notes, *examine(splits, names, (places[0], places[1])), *scaling)
+    places = places or numbered(len(train), len(test))
+    notes = (*notes, *examine(splits, names, places), *scaling)
     return Dataset(
         name=name,
         train=splits[0],
@@ -79,6 +81,11 @@ def dataset_of(
         source=source,
         notes=notes,
     )
+
+
+def numbered(train: int, test: int) -> tuple[list[str], list[str]]:
+    """What images of both splits are called if they have no names."""
+    return ([f"training image {i}" for i in range(train)], [f"test image {i}" for i in range(test)])
 
 
 def _shape(images: Array) -> str:

@@ -18,7 +18,7 @@ from convcompare.store.atomic_files import make_folder
 from ..data_notes import DataNote, from_text, to_text
 from ..dataset import Dataset, Seed, Share, Side, Sources, Split, fingerprint, statistics
 from ..examine import examine
-from ..hold_out import drawn_for_test, hold_out_words
+from ..hold_out import check_two_each, drawn_for_test, hold_out_words
 from ..sources.array_file import Splits, read_splits, write_splits
 from ..sources.file_notes import file_notes
 from ..sources.image_decode import DecodedImages, decode_images
@@ -86,13 +86,7 @@ def _hold_out(tree: ImageTree, share: float, seed: int) -> tuple[Files, Files]:
     """Train and test files: `share` of each class, at least one image, goes to test."""
     train, test = [], []
     single = [name for name, files in zip(tree.classes, tree.train, strict=True) if len(files) < 2]
-    if single:
-        noun = "class" if len(single) == 1 else "classes"
-        verb = "has one image" if len(single) == 1 else "have one image each"
-        raise DataError(
-            f"{noun} {listed(single, _NAMED)} in {quote(tree.root)} {verb}, too few for two splits",
-            "two images or more per class, or a test split of its own",
-        )
+    check_two_each(single, quote(tree.root))
     for files in tree.train:
         chosen = set(drawn_for_test(len(files), share, seed).tolist())
         train.append(tuple(file for index, file in enumerate(files) if index not in chosen))
@@ -123,7 +117,10 @@ def _decoded(
     splits, split_names = _as_splits(decoded, parts, names)
     classes = tuple(map(shortened, tree.classes))
     _check_filled(splits, classes, tree.root, decoded)
-    notes = (*examine(splits, classes, split_names), *file_notes(decoded, names, size))
+    notes = (
+        *examine(splits, classes, split_names),
+        *file_notes(decoded.facts, names, size, decoded.scalings),
+    )
     with contextlib.suppress(StoreError):  # without a cache it only takes longer the next time
         make_folder(cached.parent)
         write_splits(cached, splits, key=key, sha256=fingerprint(splits), notes=to_text(notes))

@@ -21,6 +21,8 @@ NAMES = (
     ("train_x", "train_y", "test_x", "test_y"),
 )
 """Names of the four arrays, as libraries choose them."""
+CLASS_NAMES = ("classes", "class_names", "label_names", "categories")
+"""Names of the array of class names."""
 LARGEST = 16 << 30
 """Bytes of all arrays of a file together."""
 
@@ -30,8 +32,11 @@ def npz_file(sources: Sources, path: str = "") -> Dataset:
     """Your own arrays: npz:FILE with x_train, y_train, x_test and y_test.
 
     Images (n, height, width), with channels last or first, of any number type; labels one a row,
-    as numbers or texts, or with one 1 a row. `classes`, if it is there, names the classes.
+    as numbers or texts, or with one 1 a row. `classes` or `class_names`, if it is there, names the
+    classes.
     """
+    if not path:
+        raise DataError("no file given", "npz:FILE.npz")
     return read_arrays(Path(path).expanduser(), f"npz:{path}", f"arrays in {quote(path)}")
 
 
@@ -57,21 +62,22 @@ def read_arrays(file: Path, name: str, source: str) -> Dataset:
             f"it needs {', '.join(NAMES[0])}",
         )
     found = LabelledArrays(*(arrays[name] for name in names))
-    unread = tuple(sorted(arrays.keys() - {*names, "classes"}))
-    return dataset_of(found, name, source, _class_names(arrays, path), _unread(unread))
+    key = next((one for one in CLASS_NAMES if one in arrays), "")
+    unread = tuple(sorted(arrays.keys() - {*names, key}))
+    return dataset_of(found, name, source, _class_names(arrays, key, path), _unread(unread))
 
 
-def _class_names(arrays: Mapping[str, Array], path: str) -> list[str]:
+def _class_names(arrays: Mapping[str, Array], key: str, path: str) -> list[str]:
     """The names of the classes; none where there are none. Raises DataError for no list of them."""
-    given = arrays.get("classes")
-    if given is None:
+    if not key:
         return []
+    given = arrays[key]
     if given.ndim != 1:
         raise DataError(
-            f"the array `classes` of {quote(path)} has the shape {given.shape}",
+            f"the array {quote(key)} of {quote(path)} has the shape {given.shape}",
             "a list of names, one per class",
         )
-    texts = decoded(given, "names in `classes`") if given.dtype.kind == "S" else given
+    texts = decoded(given, f"names in {quote(key)}") if given.dtype.kind == "S" else given
     return [str(one) for one in texts]
 
 

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .image_decode import LARGE, DecodedImages, ImageFacts
-from .image_scaling import SIXTEEN_BITS
+from .image_decode import LARGE, ImageFacts
+from .image_scaling import SIXTEEN_BITS, DeepKind, Scaling
 
 
-def file_notes(decoded: DecodedImages, names: Sequence[str], size: int) -> list[DataNote]:
-    """Notes on the images that `names` are the files of, scaled to `size` pixels."""
-    used = [one for one in decoded.facts if not one.reason]
+def file_notes(
+    facts: Sequence[ImageFacts],
+    names: Sequence[str],
+    size: int,
+    scalings: Mapping[DeepKind, Scaling],
+) -> list[DataNote]:
+    """Notes on the images that `names` are the files of, scaled to `size` pixels.
+
+    `scalings` are those of the images of more than 8 bits.
+    """
+    used = [one for one in facts if not one.reason]
     if not used:
         return []
-    return [_sizes(used, size), _modes(used), *_scaled(decoded), *_counted(decoded, names, size)]
+    return [
+        _sizes(used, size),
+        _modes(used),
+        *_scaled(used, scalings),
+        *_counted(facts, names, size),
+    ]
 
 
 def _sizes(used: Sequence[ImageFacts], size: int) -> DataNote:
@@ -36,10 +49,10 @@ def _modes(used: Sequence[ImageFacts]) -> DataNote:
     return DataNote("modes", f"kinds of pixels: {parts}", serious=False)
 
 
-def _scaled(decoded: DecodedImages) -> list[DataNote]:
+def _scaled(used: Sequence[ImageFacts], scalings: Mapping[DeepKind, Scaling]) -> list[DataNote]:
     found = []
-    for kind, scaling in decoded.scalings.items():
-        those = [one for one in decoded.facts if one.kind == kind and not one.reason]
+    for kind, scaling in scalings.items():
+        those = [one for one in used if one.kind == kind]
         low, high = min(one.low for one in those), max(one.high for one in those)
         text = (
             f"{several(len(those), 'image')} of more than 8 bits, values from {low:.6g} to "
@@ -51,7 +64,7 @@ def _scaled(decoded: DecodedImages) -> list[DataNote]:
     return found
 
 
-def _counted(decoded: DecodedImages, names: Sequence[str], size: int) -> list[DataNote]:
+def _counted(facts: Sequence[ImageFacts], names: Sequence[str], size: int) -> list[DataNote]:
     """A note on each property that some images have."""
     rules: tuple[tuple[str, Callable[[ImageFacts], bool], str, str, bool], ...] = (
         ("broken", lambda one: bool(one.reason), "that cannot be read, left out",
@@ -73,7 +86,7 @@ def _counted(decoded: DecodedImages, names: Sequence[str], size: int) -> list[Da
     for kind, holds, text, hint, serious in rules:
         those = tuple(
             f"{name} ({one.reason})" if one.reason else name
-            for name, one in zip(names, decoded.facts, strict=True)
+            for name, one in zip(names, facts, strict=True)
             if holds(one) and (kind == "broken" or not one.reason)
         )
         if those:

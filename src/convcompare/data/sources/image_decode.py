@@ -115,10 +115,10 @@ def _decode(
         pixels = opened.width * opened.height
         if pixels > (Image.MAX_IMAGE_PIXELS or math.inf):
             raise ValueError(f"{opened.width}×{opened.height} pixels, more than Pillow takes")
-        facts = _facts(opened)
+        facts = facts_of(opened)
         opened.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))  # JPEG: decode small
         with _ALONE if opened.width * opened.height > LARGE else nullcontext():
-            facts = replace(facts, turned=opened.getexif().get(_ORIENTATION, 1) in range(2, 9))
+            facts = replace(facts, turned=is_turned(opened))
             upright = ImageOps.exif_transpose(opened)
             if upright.mode.startswith("I") or upright.mode == "F":
                 shown, facts = _scaled(upright, facts, scalings)
@@ -129,7 +129,8 @@ def _decode(
     return array.reshape(size, size, channels).transpose(2, 0, 1), facts
 
 
-def _facts(opened: Image) -> ImageFacts:
+def facts_of(opened: Image) -> ImageFacts:
+    """What an image is by what stands before its pixels, which `turned` may not."""
     tile = getattr(opened, "tile", None)
     raw = tile[0][3] if tile and len(tile[0]) > 3 else None
     raw = raw[0] if isinstance(raw, tuple) and raw else raw
@@ -141,6 +142,11 @@ def _facts(opened: Image) -> ImageFacts:
         transparent=opened.has_transparency_data,
         cut_to_8=";16" in str(raw) and opened.mode[0] not in "IF",
     )
+
+
+def is_turned(opened: Image) -> bool:
+    """Whether the EXIF data of an image say that it does not stand upright; may read all of it."""
+    return opened.getexif().get(_ORIENTATION, 1) in range(2, 9)
 
 
 def _scaled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from convcompare.core import formatting
 from convcompare.core.errors import DataError, quote
 from convcompare.core.memory import physical_memory
 
-from .image_decode import middle_square, on_white
+from .image_decode import ImageFacts, facts_of, is_turned, middle_square, on_white
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,6 +29,7 @@ class ImageStack:
     Transparent images are laid on white, turned images are turned upright; with `size` the square
     in the middle of each is scaled to that side. Images of 8 bits or fewer become uint8, deeper
     ones stay int32 or float32. If some are grey and some have colours, grey ones are repeated.
+    ``facts`` say what each image was.
 
     Args:
         name: What errors call the data set: its spec without `size`.
@@ -37,11 +39,12 @@ class ImageStack:
 
     def __init__(self, name: str, total: int, size: int | None) -> None:
         self.name, self.total, self.size = name, total, size
-        self.count = 0
+        self.facts: list[ImageFacts] = []
         self._pixels: npt.NDArray[Any] | None = None
 
     def add(self, image: Image) -> None:
         """Put one image behind the others. Raises DataError if it does not go with them."""
+        facts = replace(facts_of(image), turned=is_turned(image))
         pixels = self._decoded(image)
         if self._pixels is None:
             self._check_room(pixels)
@@ -58,8 +61,8 @@ class ImageStack:
         if len(pixels) > self._pixels.shape[1]:
             self._check_room(pixels)
             self._pixels = np.repeat(self._pixels, len(pixels), 1)
-        self._pixels[self.count] = pixels
-        self.count += 1
+        self._pixels[len(self.facts)] = pixels
+        self.facts.append(facts)
 
     @property
     def pixels(self) -> npt.NDArray[Any]:
@@ -68,7 +71,7 @@ class ImageStack:
             raise DataError(
                 f"{quote(self.name)} has no images", "check that the data set is complete"
             )
-        return self._pixels[: self.count]
+        return self._pixels[: len(self.facts)]
 
     def _decoded(self, image: Image) -> npt.NDArray[Any]:
         """(channels, height, width); uint8, int32 or float32."""

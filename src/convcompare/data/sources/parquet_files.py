@@ -25,6 +25,8 @@ _SHARD = re.compile(
 _IMAGES = ("image", "img")
 _LABELS = ("label", "labels", "class", "target")
 """Names that decide between several columns that could be meant."""
+_LABEL_TYPES = re.compile(r"u?int|bool|float|double|halffloat|(large_)?string|dictionary<values=")
+"""Columns of one number or text per row; fractions are refused as they are read."""
 _ROWS = 256
 _Files = dict[SplitKind | None, dict[tuple[str, ...], list[PurePosixPath]]]
 """By the split and the other words of its name."""
@@ -166,7 +168,7 @@ def columns_of(file: Path, image: str, label: str) -> ParquetColumns:
                 if _kind(features, name) == "Image" or _holds_bytes(kind)]  # fmt: skip
     named = [name for name in types if _kind(features, name) == "ClassLabel"]
     plain = [name for name, kind in types.items()
-             if name in _LABELS and re.match(r"u?int|string|large_string", kind)]  # fmt: skip
+             if name in _LABELS and _LABEL_TYPES.match(kind)]  # fmt: skip
     found = _one(image, "image", pictures, _IMAGES, types)
     classes = _one(label, "label", named or plain, _LABELS, types)
     names = (features.get(classes) or {}).get("names") or ()
@@ -227,6 +229,8 @@ def read_rows(
                 raise _bad(file, row, "no image", "images have to be in the file, not beside it")
             if label is None or (columns.classes and not _in_range(label, columns.classes)):
                 raise _bad(file, row, f"the class {label}", "each image needs a class")
+            if isinstance(label, str) and not label.strip():
+                raise _bad(file, row, "a blank text for its class", "each image needs a class")
             try:
                 with Image.open(io.BytesIO(content)) as picture:
                     stack.add(picture)
