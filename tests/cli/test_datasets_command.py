@@ -133,3 +133,32 @@ def test_mistakes(run: Run, arguments: tuple[str, ...], code: int, said: str) ->
     fill(Path("photos"))
     result = run("datasets", *arguments)
     assert result.code == code and said in result.err and "Traceback" not in result.err
+
+
+def test_a_folder_has_one_name_however_its_path_ends(run: Run) -> None:
+    fill(Path("birds"), count=8)
+    for path in ("birds", "birds/", "./birds", "x/..//birds/"):
+        Path("x").mkdir(exist_ok=True)
+        result = run("datasets", f"folder:{path}:size=16", "-f", "json")
+        name = "folder:x/../birds" if ".." in path else "folder:birds"
+        assert result.json()["name"] == f"{name}:size=16"
+    ran = [run("compare", "fcn:hidden=8", "-d", f"folder:{path}", *QUICK).err
+           for path in ("birds", "birds/")]  # fmt: skip
+    assert "epoch 1/1" in ran[0] and "epoch 1/1" not in ran[1]
+
+
+def test_images_that_were_moved_or_changed_are_called_those_of_the_runs(run: Run) -> None:
+    fill(Path("birds"), count=8)
+    assert run("compare", "fcn:hidden=8", "-d", "folder:birds", *QUICK).code == 0
+    noise(Path("birds/cat/new.png"))
+    changed = run("plot", "activations")
+    assert "the images of `folder:birds` are not those of these runs" in changed.err
+    assert "hint: they have changed since" in changed.err
+    Path("birds").rename("moved")
+    gone = run("plot", "activations")
+    assert (changed.code, gone.code) == (3, 3)
+    assert "the images of these runs cannot be read: there is no folder `birds`" in gone.err
+    assert "hint: put them where `folder:birds` is" in gone.err
+    every = run("plot", "all", "--out", "figures")
+    assert every.code == 0 and Path("figures/learning-curves.png").is_file()
+    assert "activations is not drawn: the images of these runs cannot be read" in every.err

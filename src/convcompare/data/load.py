@@ -19,7 +19,8 @@ from .dataset import Dataset, Sources
 from .sources.fetch import PublishedFiles
 
 _CONTEXT = ("sources",)
-_PATH_PREFIXES = ("folder", "npz", "arrays", "torchvision", "parquet", "hf")
+_OWN_FILES = ("folder", "npz", "parquet")
+_PATH_PREFIXES = (*_OWN_FILES, "arrays", "torchvision", "hf")
 
 
 def default_cache() -> Path:
@@ -38,12 +39,23 @@ def default_sources(data_dir: Path | None = None, quiet: bool = False) -> Source
 
 
 def load_recorded(text: str, sha256: str, sources: Sources, runs: str = "these runs") -> Dataset:
-    """As `load_dataset`; DataError if the images have another SHA-256 than those of `runs`."""
-    dataset = load_dataset(text, sources)
+    """As `load_dataset`; DataError if the images are gone, or have another SHA-256 than `runs`."""
+    own = text.partition(":")[0] in _OWN_FILES
+    try:
+        dataset = load_dataset(text, sources)
+    except DataError as error:
+        if not own:
+            raise
+        raise DataError(
+            f"the images of {runs} cannot be read: {error.message}",
+            f"put them where {quote(text)} is; a relative path starts at the current folder",
+        ) from error
     if dataset.sha256 != sha256:
         raise DataError(
             f"the images of {quote(text)} are not those of {runs}",
-            "use the `--data-dir` or folder of that run",
+            "they have changed since: put back the former ones, or run the comparison again"
+            if own
+            else "use the `--data-dir` of that run",
         )
     return dataset
 
@@ -65,6 +77,8 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
     entry = register.dataset[spec.name]
     options = entry.options((*_CONTEXT, *given))
     _check_path(text, path, options)
+    if path and spec.name in _OWN_FILES:
+        given["path"] = str(Path(path))  # `photos/` and `./photos` are `photos`
     own = "channels" in options
     options = {OPTION.name: OPTION, **options}
     values = bind(spec, options)

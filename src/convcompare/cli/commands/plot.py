@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convcompare.core import formatting
-from convcompare.core.errors import UsageError, quote
+from convcompare.core.errors import DataError, UsageError, quote
 
 from .. import completions as c
 from .. import options as o
@@ -159,7 +159,7 @@ def _drawn(entries: Sequence[Entry], source: Source) -> list[Drawing]:
         for entry in entries:
             try:
                 found += draw(entry, source)
-            except UsageError as error:
+            except (UsageError, DataError) as error:
                 if len(entries) == 1:
                     raise
                 show_warning(f"{entry.name} is not drawn: {error.message}", error.hint)
