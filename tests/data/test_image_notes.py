@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from convcompare.core.errors import DataError
 from convcompare.data.data_notes import DataNote, from_text, to_text
 from convcompare.data.dataset import Dataset, Split
 from convcompare.data.examine import examine
+from convcompare.data.near_copies import NEAR, looked_at, near_copies
 from convcompare.data.sources.image_scaling import scaling_of
 from tests.support.images import fill, kinds, load, noise, save
 
@@ -200,6 +201,56 @@ def test_leaks_copies_and_constants(root: Path) -> None:
     assert found["constant"].names == ("train/cat/flat.png", "test/cat/flat.png")
     assert note(images, "copies").names == ("train/cat/z.png = train/cat/0.png",)
     assert load(root).notes == images.notes, "the same out of the cache"
+
+
+def scene(seed: int) -> Image.Image:
+    """A smooth picture of 64×64 pixels, as photographs are, that is like no other."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
+    return Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC)
+
+
+def test_test_images_that_are_saved_again_or_mirrored_are_named(root: Path) -> None:
+    for name in ("cat", "dog"):
+        for split in ("train", "test"):
+            (root / split / name).mkdir(parents=True)
+        for index in range(10):
+            number = index + 100 * (name == "dog")
+            scene(number).save(root / "train" / name / f"{index}.png")
+            scene(1000 + number).save(root / "test" / name / f"{index}.png")
+    assert "near-leak" not in {one.kind for one in load(root).notes}
+    with Image.open(root / "train" / "cat" / "3.png") as picture:
+        picture.save(root / "test" / "cat" / "again.jpg", quality=75)
+        ImageOps.mirror(picture).resize((48, 48)).save(root / "test" / "cat" / "mirror.png")
+        picture.save(root / "test" / "cat" / "same.bmp")
+    images = load(root)
+    leaks = {one.kind: one.names for one in images.warnings if "leak" in one.kind}
+    assert leaks == {
+        "leak": ("test/cat/same.bmp = train/cat/3.png",),
+        "near-leak": ("test/cat/again.jpg ≈ train/cat/3.png",
+                      "test/cat/mirror.png ≈ train/cat/3.png"),
+    }  # fmt: skip
+    assert "2 of 23 test images (8.7 %) are nearly equal" in note(images, "near-leak").text
+
+
+def test_nearly_equal_images_are_those_of_a_search_of_all_pairs() -> None:
+    """Correlations by numpy's own function, of images and of mirror images."""
+    dice = np.random.default_rng(5)
+    train = np.stack([np.asarray(scene(i)).transpose(2, 0, 1) for i in range(30)])
+    test = train[dice.permutation(30)].astype(float)
+    test += dice.normal(0, 1, test.shape) * np.linspace(0, 60, 30)[:, None, None, None]
+    test[::2] = test[::2, :, :, ::-1]
+    seen = test.clip(0, 255).astype(np.uint8)
+    both = np.concatenate([seen, seen[:, :, :, ::-1]]).reshape(60, -1)
+    pairs = np.corrcoef(both, train.reshape(30, -1))[:60, 60:].reshape(2, 30, 30).max(0)
+    wanted = {int(row): int(pairs[row].argmax()) for row in np.flatnonzero(pairs.max(1) >= NEAR)}
+    assert 3 < len(wanted) < 28 and dict(near_copies(train, seen)) == wanted
+
+
+def test_a_part_of_many_test_images_is_looked_at() -> None:
+    assert looked_at(10_000, 2_000).tolist() == list(range(10_000))
+    part = looked_at(10_000, 60_000)
+    assert len(part) == 333 and part[0] == 0 and part[-1] == 9969
+    assert set(np.diff(part)) == {30, 31}
 
 
 def test_examine_agrees_with_a_search_of_all_pairs() -> None:

@@ -13,6 +13,7 @@ from convcompare.core.formatting import several
 
 from .data_notes import DataNote
 from .dataset import Split
+from .near_copies import looked_at, near_copies
 
 FEW = 5
 """Training images of a class that is called nearly empty."""
@@ -20,6 +21,8 @@ _DARK = 64
 """Largest value of pixels below which a data set is called dark."""
 _NARROW = 0.55
 """Share of the other split's range of pixels below which a split is thought to be scaled apart."""
+_NEAR_SHARE = 0.02
+"""Share of nearly equal test images from which on it is a warning: digits are alike by nature."""
 _NO_CLASS = {"", "nan", "na", "n/a", "<na>", "null", "#n/a"}
 """What programs write in place of a class that is not known, in small letters."""
 
@@ -29,7 +32,8 @@ def examine(
 ) -> list[DataNote]:
     """Notes on the images of the train and test split, whose names are `names`.
 
-    Copies are images whose decoded pixels are all equal. Images of one colour are counted apart:
+    Copies are images whose decoded pixels are all equal; nearly equal ones, as `near_copies` finds
+    them, are named too. Images of one colour are counted apart:
     they are no copies of each other.
     """
     flat = [_flat(split) for split in splits]
@@ -40,6 +44,7 @@ def examine(
     ]  # fmt: skip
     return [
         *_leaks(splits, digests, names),
+        *_near_leaks(splits, digests, names),
         *_copies(splits, digests, names),
         *_constant(flat, names),
         *_dark(splits),
@@ -53,6 +58,29 @@ def _flat(split: Split) -> np.ndarray:
     """Whether each image is of one colour."""
     flat = ((image == image[:, :1, :1]).all() for image in split.images)  # one at a time: memory
     return np.fromiter(flat, bool, len(split))
+
+
+def _near_leaks(
+    splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
+) -> list[DataNote]:
+    """The test images that are nearly training images: saved again, or mirrored."""
+    trained = set(digests[0])
+    train, test = (split.images for split in splits)
+    found = [(row, other) for row, other in near_copies(train, test)
+             if digests[1][row] not in trained]  # fmt: skip
+    if not found:
+        return []
+    looked = len(looked_at(len(test), len(train)))
+    share = len(found) / looked
+    of = several(len(test), "test image")
+    of = of if looked == len(test) else f"{looked:,} that were looked at of {of}"
+    text = (
+        f"{len(found):,} of {of} ({100 * share:.3g} %) {_are(found)} nearly equal to a training "
+        "image, or to its mirror image"
+    )
+    pairs = tuple(f"{names[1][row]} ≈ {names[0][other]}" for row, other in found)
+    hint = "test accuracy is too high if they are copies, as saved again or from one video"
+    return [DataNote("near-leak", text, pairs, hint, serious=share >= _NEAR_SHARE)]
 
 
 _Digests = Sequence[Sequence[bytes | None]]

@@ -24,7 +24,7 @@ from ..sources.file_notes import file_notes
 from ..sources.image_decode import DecodedImages, decode_images
 from ..sources.image_tree import Files, ImageTree, SplitNames, read_tree
 
-_VERSION = "4"
+_VERSION = "5"
 """Goes into the key of cached images; changes when decoding or its notes do."""
 _NAMED = 10
 """How many broken files an error names."""
