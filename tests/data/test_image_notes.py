@@ -171,6 +171,30 @@ def test_broken_images_may_be_left_out(root: Path) -> None:
     assert "an empty file" in caught.value.hint
 
 
+def test_what_only_the_images_of_one_class_are_is_named(root: Path) -> None:
+    for index in range(6):
+        noise(root / "real" / f"{index}.jpg", (24, 24, 3))
+        noise(root / "xray" / f"{index}.png", (16, 16))
+        noise(root / "fake" / f"{index}.png")
+    found = {one.kind: one.names for one in load(root).warnings if one.kind.startswith("class-")}
+    assert found == {
+        "class-colours": ("xray",),
+        "class-formats": ("fake PNG", "real JPEG", "xray PNG"),
+        "class-sizes": ("fake 16×16", "real 24×24", "xray 16×16"),
+    }
+    noise(root / "real" / "6.png", (16, 16, 3))
+    assert {one for one in kinds(load(root)) if one.startswith("class-")} == {"class-colours"}
+    assert "class-colours" not in kinds(load(root, ":channels=1"))
+
+
+def test_one_class_of_more_than_8_bits_is_named(root: Path) -> None:
+    for index in range(6):
+        noise(root / "a" / f"{index}.png", (16, 16))
+        pixels = np.random.default_rng(index).integers(0, 4096, (16, 16)).astype(np.uint16)
+        save(root / "b" / f"{index}.png", pixels)
+    assert note(load(root), "class-bits").names == ("a 8", "b more than 8")
+
+
 def test_images_of_which_the_middle_square_is_less_than_half(root: Path) -> None:
     fill(root, count=5)
     noise(root / "cat" / "spectrogram.png", (16, 33, 3))

@@ -21,6 +21,8 @@ _DARK = 64
 """Largest value of pixels below which a data set is called dark."""
 _NARROW = 0.55
 """Share of the other split's range of pixels below which a split is thought to be scaled apart."""
+_FEW_GREY = 0.1
+"""Share of grey images up to which a class counts as coloured, and of coloured ones as grey."""
 _NEAR_SHARE = 0.02
 """Share of nearly equal test images from which on it is a warning: digits are alike by nature."""
 _NO_CLASS = {"", "nan", "na", "n/a", "<na>", "null", "#n/a"}
@@ -47,6 +49,7 @@ def examine(
         *_near_leaks(splits, digests, names),
         *_copies(splits, digests, names),
         *_constant(flat, names),
+        *_grey(splits, classes),
         *_dark(splits),
         *_ranges(splits),
         *_few(splits, classes),
@@ -152,6 +155,25 @@ def _constant(
     total = sum(map(len, flat))
     text = f"{len(those):,} of {several(total, 'image')} {_are(those)} of a single colour"
     return [DataNote("constant", text, those, "remove them")]
+
+
+def _grey(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
+    """Classes of grey images beside classes of coloured ones."""
+    grey, counts = np.zeros(len(classes)), np.zeros(len(classes))
+    for split in splits:
+        those = ((image == image[:1]).all() for image in split.images)  # one at a time: memory
+        equal = np.fromiter(those, float, len(split))
+        grey += np.bincount(split.labels, equal, len(classes))
+        counts += np.bincount(split.labels, minlength=len(classes))
+    shares = grey / np.maximum(counts, 1)
+    full, none = ([classes[i] for i in np.flatnonzero((counts >= FEW) & rows).tolist()]
+                  for rows in (shares >= 1 - _FEW_GREY, shares <= _FEW_GREY))  # fmt: skip
+    if not full or not none:  # neither, if all have one channel
+        return []
+    noun = "class" if len(full) == 1 else "classes"
+    text = f"{len(full)} {noun} of grey images beside {len(none)} of coloured ones"
+    hint = "networks may tell classes by it: `--channels 1` makes all grey"
+    return [DataNote("class-colours", text, tuple(full), hint)]
 
 
 def _dark(splits: tuple[Split, Split]) -> list[DataNote]:

@@ -58,7 +58,8 @@ def gathered(
     arrays = LabelledArrays(pixels[~chosen], found[~chosen], pixels[chosen], found[chosen])
     places = (names[~chosen].tolist(), names[chosen].tolist())
     made = dataset_of(arrays, stack.name, stack.name, classes, places=places)
-    files = file_notes(stack.facts, names.tolist(), made.image_size, {})
+    named = [_class_name(one, classes) for one in found.tolist()]
+    files = file_notes(stack.facts, names.tolist(), named, made.image_size, {})
     return replace(made, test_split=test_split, notes=(*made.notes, *files))
 
 

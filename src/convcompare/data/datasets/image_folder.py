@@ -117,14 +117,18 @@ def _decoded(
     splits, split_names = _as_splits(decoded, parts, names)
     classes = tuple(map(shortened, tree.classes))
     _check_filled(splits, classes, tree.root, decoded)
-    notes = (
-        *examine(splits, classes, split_names),
-        *file_notes(decoded.facts, names, size, decoded.scalings),
-    )
+    files_found = file_notes(decoded.facts, names, _labels(parts, classes), size, decoded.scalings)
+    notes = (*examine(splits, classes, split_names), *files_found)
     with contextlib.suppress(StoreError):  # without a cache it only takes longer the next time
         make_folder(cached.parent)
         write_splits(cached, splits, key=key, sha256=fingerprint(splits), notes=to_text(notes))
     return splits, notes
+
+
+def _labels(parts: tuple[Files, Files], classes: Sequence[str]) -> list[str]:
+    """The class of each file of both splits."""
+    return [name for part in parts for name, group in zip(classes, part, strict=True)
+            for _ in group]  # fmt: skip
 
 
 def _as_splits(

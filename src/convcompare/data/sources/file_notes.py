@@ -11,16 +11,20 @@ from ..data_notes import DataNote
 from .image_decode import LARGE, ImageFacts
 from .image_scaling import SIXTEEN_BITS, DeepKind, Scaling
 
+_ALIKE = 5
+"""Images of a class from which on it is told what they have in common."""
+
 
 def file_notes(
     facts: Sequence[ImageFacts],
     names: Sequence[str],
+    labels: Sequence[str],
     size: int,
     scalings: Mapping[DeepKind, Scaling],
 ) -> list[DataNote]:
     """Notes on the images that `names` are the files of, scaled to `size` pixels.
 
-    `scalings` are those of the images of more than 8 bits.
+    `labels` are the classes of the images, `scalings` those of the images of more than 8 bits.
     """
     used = [one for one in facts if not one.reason]
     if not used:
@@ -29,6 +33,7 @@ def file_notes(
         _sizes(used, size),
         _modes(used),
         *_scaled(used, scalings),
+        *_by_class(facts, labels),
         *_counted(facts, names, size),
     ]
 
@@ -61,6 +66,33 @@ def _scaled(used: Sequence[ImageFacts], scalings: Mapping[DeepKind, Scaling]) ->
         )
         hint, usual = "other images in the folder may change this", scaling == SIXTEEN_BITS
         found.append(DataNote("scaling", text, hint=hint, serious=not usual))
+    return found
+
+
+def _by_class(facts: Sequence[ImageFacts], labels: Sequence[str]) -> list[DataNote]:
+    """What all images of a class have in common and those of another class have not.
+
+    Networks may learn it in place of what the images show: traces of JPEG, how far they were
+    scaled. Classes of few images are left out.
+    """
+    classes: dict[str, list[ImageFacts]] = {}
+    for one, label in zip(facts, labels, strict=True):
+        if not one.reason:
+            classes.setdefault(label, []).append(one)
+    found = []
+    for kind, what, value in (
+        ("class-formats", "formats of files", lambda one: one.format),
+        ("class-sizes", "sizes in pixels", lambda one: f"{one.width}×{one.height}"),
+        ("class-bits", "bits per pixel", lambda one: "more than 8" if one.kind else "8"),
+    ):
+        values = {label: {value(one) for one in those}
+                  for label, those in classes.items() if len(those) >= _ALIKE}  # fmt: skip
+        each = tuple(f"{label} {next(iter(own))}" for label, own in values.items())
+        if all(len(own) == 1 for own in values.values()) and len(set().union(*values.values())) > 1:
+            found.append(
+                DataNote(kind, f"classes have {what} of their own", each,
+                         "networks may tell classes by them: save all images alike")
+            )  # fmt: skip
     return found
 
 

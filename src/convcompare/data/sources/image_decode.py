@@ -32,13 +32,14 @@ _ORIENTATION = 0x0112
 class ImageFacts:
     """What a file turned out to be.
 
-    ``mode`` is Pillow's, ``width`` and ``height`` are pixels before it is turned upright. The file
-    may hold ``several`` images, of which the first is used; it may be ``turned`` upright as its
-    EXIF data say, or ``cut_to_8`` of its 16 bits per colour. ``kind`` says what pixels of more than
-    8 bits are, from ``low`` to ``high``. ``reason`` says why the file cannot be used; it is empty
-    for those that can.
+    ``format`` and ``mode`` are Pillow's, ``width`` and ``height`` are pixels before it is turned
+    upright. The file may hold ``several`` images, of which the first is used; it may be ``turned``
+    upright as its EXIF data say, or ``cut_to_8`` of its 16 bits per colour. ``kind`` says
+    what pixels of more than 8 bits are, from ``low`` to ``high``. ``reason`` says why the file
+    cannot be used; it is empty for those that can.
     """
 
+    format: str = ""
     mode: str = ""
     width: int = 0
     height: int = 0
@@ -135,6 +136,7 @@ def facts_of(opened: Image) -> ImageFacts:
     raw = tile[0][3] if tile and len(tile[0]) > 3 else None
     raw = raw[0] if isinstance(raw, tuple) and raw else raw
     return ImageFacts(
+        format=opened.format or "",
         mode=opened.mode,
         width=opened.width,
         height=opened.height,
