@@ -16,7 +16,7 @@ from convcompare.comparison.quantity import ACCURACY
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.core import formatting
 from convcompare.output.tables.comparison_table import comparison_table
-from convcompare.output.tables.formats import render
+from convcompare.output.tables.formats import csv_text, render
 from convcompare.output.tables.table import MOST_NOTES, Caution, Column, Table, print_table
 from convcompare.store.run_store import RunStore
 from tests.support.runs import FCN, comparison, run, series, trained
@@ -115,6 +115,9 @@ def test_latex_is_escaped() -> None:
 def test_names_are_text_in_markdown_and_no_formula_in_csv() -> None:
     table = Table((Column("a", "a", "left"),), ({"a": "=cmd|' /C calc'!A0"}, {"a": "<b>*x*</b>"}))
     assert "'=cmd" in render(table, "csv")
+    assert csv_text(["class"], [["-1"], ["+0.5"], ["-1+2"]]).split() == [
+        *("class", "-1", "+0.5", "'-1+2")
+    ]
     assert r"\<b\>\*x\*\</b\>" in render(table, "markdown")
 
 

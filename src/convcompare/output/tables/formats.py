@@ -112,6 +112,7 @@ def escaped(text: str, kind: Format) -> str:
     return "".join(special.get(c, c if c.isprintable() else "�") for c in text)
 
 
+_SIGNED_NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
 _MARKDOWN = {**{c: f"\\{c}" for c in "\\`*_[]<>|$~&"}, "\n": " ", "\r": " "}
 _LATEX = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
@@ -164,9 +165,9 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value for a spreadsheet, which must not take a name for a formula."""
+    """A value for a spreadsheet, which must not take a name for a formula; ``-1`` is none."""
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
+        return value if _SIGNED_NUMBER.fullmatch(value) else "'" + value
     if value is None or isinstance(value, (str, Number)):
         return "" if value is None else value
     return float(value)
