@@ -456,6 +456,31 @@ def test_rows_that_do_not_fit_their_columns_give_no_class(
     assert said in refused(root)
 
 
+def test_a_cell_may_begin_behind_a_space(root: Path) -> None:
+    flat(root, 6)
+    write_table(root / "labels.csv", "file, label", [f'{i}.png, "a, {i % 2}"' for i in range(6)])
+    assert load(root).classes == ("a, 0", "a, 1")
+
+
+@pytest.mark.parametrize("first", ["# made by hand", "file,file,label", "0.png,a,b"])
+def test_a_table_without_a_line_of_columns_is_said_to_be_one(root: Path, first: str) -> None:
+    flat(root, 6)
+    write_table(root / "labels.csv", first, [f"{i}.png,{i % 2}" for i in range(6)])
+    words = refused(root)
+    assert "`labels.csv` was not read" in words
+    assert ("its first line names no two columns" in words) == (first != "0.png,a,b")
+
+
+def test_a_table_that_names_splits_alone_is_a_warning(root: Path) -> None:
+    """CelebA has its official splits in a table of their own."""
+    flat(root / "img", 12)
+    write_table(root / "list_attr.csv", "image_id,Male", [f"{i}.png,{i % 2}" for i in range(12)])
+    write_table(root / "list_eval_partition.csv", "image_id,partition",
+                [f"{i}.png,{i // 5}" for i in range(12)])  # fmt: skip
+    (note,) = (one for one in load(root, ":label=Male").warnings if one.kind == "unread-splits")
+    assert note.names == ("list_eval_partition.csv",)
+
+
 def test_a_short_first_row_is_one_without_a_class(root: Path) -> None:
     flat(root, 8)
     rows = [f"{i}.png,{'ab'[i % 2]}," for i in range(1, 8)]  # some programs end rows with a comma

@@ -19,7 +19,7 @@ from .class_folders import (
     unwrapped,
 )
 from .image_walk import FolderWalk, natural_order
-from .label_table import LabelTable, surely_names_splits, unread_words
+from .label_table import LabelTable, surely_names_splits, unread_split_tables, unread_words
 from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
 from .split_folders import read_roles
 from .split_tree import split_tree
@@ -129,6 +129,7 @@ def _understood(
     train, test = found.train, found.test
     unread = [table for table in tables if table not in found.tables]
     notes = found.notes + (faults or _unread_tables(walk, unread, splits=not roles))
+    notes += _unread_splits(walk, top, found)
     names = tuple(sorted(train, key=natural_order))
     return ImageTree(
         root=walk.root,
@@ -155,6 +156,17 @@ def _unread_tables(walk: FolderWalk, tables: Sequence[LabelTable], splits: bool)
             serious=any(map(surely_names_splits, unread)),
         )
     ]
+
+
+def _unread_splits(walk: FolderWalk, top: Path, found: LabelledTree) -> list[DataNote]:
+    """A warning of tables that name splits and no classes, if test images are held out."""
+    above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
+    names = [walk.shown(path) for path in unread_split_tables(above)]
+    if found.test is not None or not names:
+        return []
+    text = "tables that may name splits are not read, since they name no classes"
+    hint = "a column `split` beside the classes, with the values train and test, is read"
+    return [DataNote("unread-splits", text, tuple(names), hint)]
 
 
 def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree:

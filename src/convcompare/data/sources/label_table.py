@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from convcompare.core.errors import DataError, listed, quote
 
@@ -109,12 +109,29 @@ def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
     return [table for table in tables if table]
 
 
+def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
+    """The tables in `folders` that name files and splits, and no classes.
+
+    As CelebA's ``list_eval_partition.csv``.
+    """
+    return [
+        path
+        for folder in folders
+        for path in _table_files(folder)
+        if _first(names := _names(path), _FILE)
+        and not _first(names, _LABEL)
+        and any(map(surely_names_splits, names))
+    ]
+
+
 def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
     """Why the first table in `folders` that names no files and classes is not read; or empty."""
     for path in (path for folder in folders for path in _table_files(folder)):
         if _table(path, label_column) is None:
             wanted = quote(label_column) if label_column else "of classes"
             lacking = f"no column {wanted}" if _first(_names(path), _FILE) else "no column of files"
+            if not _names(path):
+                lacking = "its first line names no two columns that differ"
             columns = f" among {listed([*_names(path)], 5)}" if _names(path) else ""
             return f"{quote(path.name)} was not read: {lacking}{columns}"
     return ""
@@ -224,16 +241,21 @@ class _Heading(NamedTuple):
 
 def _heading(line: str) -> _Heading:
     mark = max(",;\t|", key=line.count)
-    cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]
+    cells = [cell.strip() for cell in next(_reader([line], mark), [])]
     if len(cells) == 2 and _is_image(cells[0]):  # no heading: file, class
         return _Heading(mark, ("file", "label"), cells)
     return _Heading(mark, cells if len(set(cells)) == len(cells) > 1 else ())
 
 
+def _reader(lines: Iterable[str], mark: str) -> Any:
+    """The rows of a CSV; a cell may begin behind a space."""
+    return csv.reader(lines, delimiter=mark, strict=True, skipinitialspace=True)
+
+
 def _csv_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
     source = iter(lines)
     mark, columns, first = _heading(next(source, ""))
-    rows = csv.reader(source, delimiter=mark, strict=True)
+    rows = _reader(source, mark)
     for row in chain([first] * bool(first), rows if columns else ()):
         if any(cell.strip() for cell in row[len(columns) :]):
             raise csv.Error(
