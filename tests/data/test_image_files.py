@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from convcompare.core.errors import DataError
+from convcompare.data.datasets import image_folder
+from convcompare.data.sources.image_tree import ImageTree, read_tree
 from tests.support.images import fill, kinds, load, noise
 
 
@@ -59,6 +63,38 @@ def test_files_of_unusual_endings_that_are_no_images_are_a_warning(tmp_path: Pat
     slides = load(root)
     assert kinds(slides) == {"other-files"}
     assert slides.warnings[0].text == "2 files that are not images: 2 .svs"
+
+
+@pytest.mark.skipif(getattr(os, "getuid", int)() == 0, reason="root may read everything")
+@pytest.mark.parametrize("place", ["cat/0.png", "cat", "labels.csv"])
+def test_what_may_not_be_read_is_named(tmp_path: Path, place: str) -> None:
+    root = tmp_path / "photos"
+    fill(root)
+    (root / "labels.csv").write_text("file,label\n")
+    mode = (root / place).stat().st_mode
+    (root / place).chmod(0)
+    with pytest.raises(DataError) as caught:
+        load(root)
+    (root / place).chmod(mode)
+    words = f"{caught.value.message} {caught.value.hint}"
+    assert f"{place}`" in words and "ermission" in words
+
+
+def test_an_image_that_is_gone_since_its_folder_was_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "photos"
+    fill(root)
+
+    def listed(*arguments: Any) -> ImageTree:
+        tree = read_tree(*arguments)
+        (root / "cat" / "0.png").unlink()
+        return tree
+
+    monkeypatch.setattr(image_folder, "read_tree", listed)
+    with pytest.raises(DataError, match=r"1 file cannot be read: `cat/0\.png`") as caught:
+        load(root)
+    assert str(caught.value.hint).startswith("gone since")
 
 
 @pytest.mark.parametrize("name", ["7.heic", "7.dcm", "7.CR3", "7.jpg", "7.svg"])

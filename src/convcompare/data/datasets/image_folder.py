@@ -184,9 +184,16 @@ def _key(tree: ImageTree, parts: tuple[Files, Files], size: int, channels: int, 
     for number, part in enumerate(parts):
         for label, files in enumerate(part):
             for file in files:
-                state = file.stat()
                 name = file.relative_to(tree.root).as_posix()
-                version = f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
-                digest.update(f"\0{number} {label} {version} ".encode())
+                digest.update(f"\0{number} {label} {_version(file)} ".encode())
                 digest.update(name.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
+
+
+def _version(file: Path) -> str:
+    """What changes with the content of a file; empty for one that is gone, as decoding will say."""
+    try:
+        state = file.stat()
+    except OSError:
+        return ""
+    return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"

@@ -195,6 +195,8 @@ def _reason(error: Exception, file: Path) -> str:
         return "more pixels than Pillow takes"
     if isinstance(error, PermissionError):
         return "no permission to read it"
+    if isinstance(error, FileNotFoundError):
+        return "gone since the folder was listed"
     if isinstance(error, ValueError) and error.args:
         return str(error.args[0]).partition("\n")[0]
     return "damaged or cut short"

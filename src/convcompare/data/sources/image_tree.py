@@ -73,7 +73,7 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
     except OSError as error:
         denied = isinstance(error, PermissionError)
         raise DataError(
-            f"cannot read the folder {quote(error.filename or text)} ({error.strerror or error})",
+            f"cannot read {quote(error.filename or text)} ({error.strerror or error})",
             "change its permissions" if denied else layout,
         ) from error
     except RuntimeError as error:  # `~name` of nobody

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,7 +170,9 @@ def _is_output(folder: Path) -> bool:
     """Whether a folder is a store, or the figures, the report or the export of one."""
     if folder.name.startswith("convcompare-"):
         return True
-    return (folder / COMPARISONS).is_dir() and any(folder.glob(f"*/{RECORDS[0]}"))
+    with suppress(PermissionError):  # listing the folder will say so
+        return (folder / COMPARISONS).is_dir() and any(folder.glob(f"*/{RECORDS[0]}"))
+    return False
 
 
 def natural_order(name: str) -> tuple[tuple[tuple[int, int], ...], bytes]:
