@@ -15,7 +15,7 @@ from PIL import Image
 from convcompare.core.errors import DataError, UsageError
 from convcompare.data.dataset import Dataset, Sources
 from convcompare.data.load import load_dataset
-from convcompare.data.sources import image_decode
+from convcompare.data.sources import image_decode, memory_room
 from tests.support.cli import Result
 
 
@@ -316,6 +316,17 @@ def test_decompression_bomb(root: Path, sources: Sources, monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such names do not exist there")
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(
+    root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(root, "ab", 4)
+    monkeypatch.setattr(memory_room, "physical_memory", lambda: 3 * 8 * 3 * 48**2)
+    with pytest.raises(DataError, match="is too large: 8 images of 64×64") as caught:
+        load(root, sources, ":size=64")
+    assert str(caught.value.hint).startswith(f"`folder:{root}:size=48` takes")
+    assert load(root, sources, ":size=48").image_size == 48
+
+
 def test_names_with_control_characters(root: Path, sources: Sources) -> None:
     fill(root)
     (root / "a" / "\x1b[31m\n.png").write_bytes(b"")

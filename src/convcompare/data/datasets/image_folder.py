@@ -23,6 +23,7 @@ from ..sources.array_file import Splits, read_splits, write_splits
 from ..sources.file_notes import file_notes
 from ..sources.image_decode import DecodedImages, decode_images
 from ..sources.image_tree import Files, ImageTree, SplitNames, read_tree
+from ..sources.memory_room import check_room
 
 _VERSION = "5"
 """Goes into the key of cached images; changes when decoding or its notes do."""
@@ -111,6 +112,7 @@ def _decoded(
             return splits, from_text(texts.get("notes", ""))
     files = [file for part in parts for group in part for file in group]
     names = [printable(file.relative_to(tree.root).as_posix()) for file in files]
+    check_room(f"folder:{tree.root}", len(files), (channels, size, size))
     decoded = decode_images(files, size, channels)
     if not skip:
         _check_whole(decoded, names, tree.root)

@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.core import formatting
 from convcompare.core.errors import DataError, quote
-from convcompare.core.memory import physical_memory
 
 from .image_decode import ImageFacts, facts_of, is_turned, middle_square, on_white
+from .memory_room import check_room
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-_SIZES = (256, 224, 128, 96, 64, 48, 32, 16, 8)
-"""Sides, in pixels, of which a hint names the largest that fits."""
-_SHARE = 3
-"""The images may take one part in so many of the memory: they are copied as they are split."""
 
 
 class ImageStack:
@@ -47,7 +41,7 @@ class ImageStack:
         facts = replace(facts_of(image), turned=is_turned(image))
         pixels = self._decoded(image)
         if self._pixels is None:
-            self._check_room(pixels)
+            check_room(self.name, self.total, pixels.shape, pixels.itemsize)
             self._pixels = np.empty((self.total, *pixels.shape), pixels.dtype)
         if pixels.dtype != self._pixels.dtype:
             raise DataError(
@@ -59,7 +53,7 @@ class ImageStack:
                 "images of several sizes", f"{_side(pixels)} and {_side(self._pixels[0])}"
             )
         if len(pixels) > self._pixels.shape[1]:
-            self._check_room(pixels)
+            check_room(self.name, self.total, pixels.shape, pixels.itemsize)
             self._pixels = np.repeat(self._pixels, len(pixels), 1)
         self._pixels[len(self.facts)] = pixels
         self.facts.append(facts)
@@ -108,23 +102,6 @@ class ImageStack:
         return DataError(
             f"{quote(self.name)} has {what} ({shapes})",
             f"{spec} scales the central square of each to 64×64",
-        )
-
-    def _check_room(self, pixels: npt.NDArray[Any]) -> None:
-        room, wanted = physical_memory() // _SHARE, self.total * pixels.nbytes
-        if wanted <= room:
-            return
-        each = self.total * len(pixels) * pixels.itemsize
-        fitting = next((side for side in _SIZES if each * side**2 <= room), None)
-        hint = "a smaller data set: the images have to fit into a third of the memory"
-        if fitting:
-            spec = quote(f"{self.name}:size={fitting}")
-            hint = f"{spec} takes {formatting.size(each * fitting**2)}"
-        raise DataError(
-            f"{quote(self.name)} is too large: {formatting.count(self.total)} images of "
-            f"{_side(pixels)} take {formatting.size(wanted)}, and a third of the memory is "
-            f"{formatting.size(room)}",
-            hint,
         )
 
 
