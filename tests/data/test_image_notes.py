@@ -270,6 +270,11 @@ def test_nearly_equal_images_are_those_of_a_search_of_all_pairs() -> None:
     assert 3 < len(wanted) < 28 and dict(near_copies(train, seen)) == wanted
 
 
+def test_images_of_few_pixels_are_alike_by_chance() -> None:
+    tiny = np.random.default_rng(0).integers(0, 256, (40, 1, 2, 2), np.uint8)
+    assert not list(near_copies(tiny, tiny))
+
+
 def test_a_part_of_many_test_images_is_looked_at() -> None:
     assert looked_at(10_000, 2_000).tolist() == list(range(10_000))
     part = looked_at(10_000, 60_000)

@@ -34,10 +34,14 @@ _Values = npt.NDArray[np.float32]
 def near_copies(train: Images, test: Images) -> Iterator[tuple[int, int]]:
     """Each test image that is nearly a training image or its mirror image, with that image.
 
+    Images of fewer than 8×8 pixels, which are alike by chance, have none.
+
     Args:
         train: uint8 (n, channels, h, w).
         test: The same of the test split, of which `looked_at` are compared.
     """
+    if train.shape[2] < _SIDE:
+        return
     known = np.ascontiguousarray(_patterns(train).T)
     rows = looked_at(len(test), len(train))
     for first in range(0, len(rows), _AT_A_TIME):
@@ -69,12 +73,9 @@ def looked_at(test: int, train: int) -> npt.NDArray[np.int64]:
 def _patterns(images: Images) -> _Values:
     """Each image as 8×8 grey values of mean 0 and length 1, (n, 64); all 0 if it is too faint."""
     side = images.shape[2]
-    if side >= _SIDE:
-        starts = np.arange(_SIDE) * side // _SIDE
-        counts = np.diff(starts, append=side)
-    else:
-        starts, counts = np.arange(side), np.ones(side, np.int64)
-    found = np.empty((len(images), len(starts) ** 2), np.float32)
+    starts = np.arange(_SIDE) * side // _SIDE
+    counts = np.diff(starts, append=side)
+    found = np.empty((len(images), _SIDE**2), np.float32)
     for first in range(0, len(images), _AT_A_TIME):
         grey = images[first : first + _AT_A_TIME].mean(1, dtype=np.float32)
         pooled = np.add.reduceat(np.add.reduceat(grey, starts, 1), starts, 2)
@@ -83,7 +84,7 @@ def _patterns(images: Images) -> _Values:
         )
     found -= found.mean(1, keepdims=True)
     length = np.linalg.norm(found, axis=1, keepdims=True)
-    faint = length < _CONTRAST * len(starts)
+    faint = length < _CONTRAST * _SIDE
     return np.where(faint, 0, found / np.where(faint, 1, length))
 
 
