@@ -238,6 +238,29 @@ def test_images_without_a_class_are_refused(tmp_path: Path, labels: list[int], w
     assert f"row 1 of `test.parquet` has {words}" in fail(tmp_path)
 
 
+@pytest.mark.parametrize("kept_back", [-1, None, "column"])
+@pytest.mark.parametrize("validation", [False, True])
+def test_a_test_split_without_classes_is_not_used(
+    tmp_path: Path, kept_back: Any, validation: bool
+) -> None:
+    """As ImageNet has it, and competitions."""
+    write(tmp_path, "train.parquet", [0, 1] * 6)
+    rows = table([0 if kept_back == "column" else kept_back] * 3, 50)
+    if kept_back == "column":
+        rows = rows.drop_columns(["label"])
+    pq.write_table(rows, tmp_path / "test.parquet")
+    if validation:
+        write(tmp_path, "validation.parquet", [0, 1], 90)
+    found = load(tmp_path)
+    (note,) = (note for note in found.warnings if note.kind == "unused")
+    assert note.text == "the test split is not used: it has no classes"
+    if validation:
+        assert found.test_split == "validation split" and len(found.train) == 12
+        assert found.test.images[:, 0, 0, 0].tolist() == [90, 91]
+    else:
+        assert found.test_split.startswith("20 % held out") and len(found.train) == 10
+
+
 def test_faults_of_files(tmp_path: Path) -> None:
     assert "does not exist" in fail(tmp_path / "nowhere")
     assert "has no Parquet files" in fail(tmp_path)

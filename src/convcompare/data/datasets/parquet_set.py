@@ -19,6 +19,7 @@ from ..sources.parquet_files import (
     SplitFiles,
     columns_of,
     count_rows,
+    has_classes,
     read_rows,
     split_files,
 )
@@ -67,14 +68,33 @@ def parquet_set(
 
 def read_parquet(root: Path, splits: SplitFiles, name: str, options: ParquetOptions) -> Dataset:
     """The data set of Parquet files below `root`. Raises DataError or UsageError if it is none."""
+    columns = columns_of(root / splits.train[0], options.image, options.label)
+    splits, notes = _with_classes(root, splits, columns.label)
     train, test = (_below(root, files) for files in (splits.train, splits.test))
-    columns = columns_of(train[0], options.image, options.label)
     stack = ImageStack(name, count_rows([*train, *test]), options.size)
     labels = [*read_rows(train, columns, stack)]
     trained = len(labels)
     labels += read_rows(test, columns, stack)
     found = gathered(stack, labels, trained, splits.words, options.hold_out, columns.classes)
-    return replace(found, notes=(*_unread(splits, columns), *found.notes))
+    return replace(found, notes=(*notes, *_unread(splits, columns), *found.notes))
+
+
+def _with_classes(
+    root: Path, splits: SplitFiles, label: str
+) -> tuple[SplitFiles, tuple[DataNote, ...]]:
+    """The splits without a test split that has no classes, and a note on it.
+
+    The validation split, if it is there, takes its place.
+    """
+    if not splits.test or has_classes(_below(root, splits.test), label):
+        return splits, ()
+    text = f"the {splits.words} is not used: it has no classes"
+    note = DataNote("unused", text, tuple(map(str, splits.test)))
+    other = SplitFiles(splits.train, splits.unread, "validation split")
+    if not splits.unread:
+        return other, (note,)
+    other, notes = _with_classes(root, other, label)
+    return other, (note, *notes)
 
 
 def _unread(splits: SplitFiles, columns: ParquetColumns) -> Iterator[DataNote]:

@@ -176,6 +176,24 @@ def columns_of(file: Path, image: str, label: str) -> ParquetColumns:
     return ParquetColumns(found, classes, tuple(map(shortened, names)), tuple(unread))
 
 
+def has_classes(files: Iterable[Path], label: str) -> bool:
+    """Whether any row has a class in the column `label`, which may be missing.
+
+    Answers that are kept back are empty or -1.
+    """
+    for file in files:
+        opened = _opened(file)
+        if label not in {field.name for field in opened.schema_arrow}:
+            continue
+        try:
+            for batch in opened.iter_batches(columns=[label]):
+                if any(one not in (None, -1, "") for one in batch.column(label).to_pylist()):
+                    return True
+        except (OSError, ValueError):  # damaged, as reading the rows will say
+            return True
+    return False
+
+
 def _holds_bytes(kind: str) -> bool:
     return kind in ("binary", "large_binary") or bool(
         re.match(r"struct<.*bytes: (large_)?bin", kind)
