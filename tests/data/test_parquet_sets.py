@@ -177,6 +177,16 @@ def test_labels_as_pandas_writes_them(tmp_path: Path, labels: Any, classes: tupl
     assert images.classes == classes and np.bincount(images.train.labels).tolist() == [5, 5]
 
 
+@pytest.mark.parametrize("labels", [[[0, 1]] * 12, [[0]] * 11 + [[0, 1]], [{"id": 0}] * 12])
+def test_several_classes_per_image_are_refused(tmp_path: Path, labels: list[Any]) -> None:
+    images = [png(i) for i in range(12)]
+    pq.write_table(pa.table({"image": images, "labels": labels}), tmp_path / "a.parquet")
+    words = fail(tmp_path, ":label=labels")
+    assert "of `a.parquet` has several values for its class" in words
+    pq.write_table(pa.table({"image": images, "labels": [[0], [1]] * 6}), tmp_path / "a.parquet")
+    assert load(tmp_path, ":label=labels").classes == ("0", "1")
+
+
 def test_a_label_that_is_blank_is_no_class(tmp_path: Path) -> None:
     write(tmp_path, "a.parquet", ["cat", " ", "dog"] * 4, names=())
     assert "row 1 of `a.parquet` has a blank text for its class" in fail(tmp_path)

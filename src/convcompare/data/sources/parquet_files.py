@@ -245,6 +245,10 @@ def read_rows(
             content = image.get("bytes") if isinstance(image, dict) else image
             if not isinstance(content, bytes):
                 raise _bad(file, row, "no image", "images have to be in the file, not beside it")
+            if isinstance(label, list) and len(label) == 1:
+                label = label[0]
+            if isinstance(label, list | dict):
+                raise _bad(file, row, "several values for its class", "each image needs one class")
             if label is None or (columns.classes and not _in_range(label, columns.classes)):
                 raise _bad(file, row, f"the class {label}", "each image needs a class")
             if isinstance(label, str) and not label.strip():
