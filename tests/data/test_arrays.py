@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import TensorDataset
+from torch.utils.data import Subset, TensorDataset
 
 import convcompare as cc
 from convcompare.core.errors import DataError, UsageError
@@ -198,6 +198,29 @@ def test_labels_of_a_torch_data_set_may_be_of_any_form(tmp_path: Path) -> None:
     assert {keep(halves(y), tmp_path) for y in forms} == {keep(PARTS, tmp_path)}
     with pytest.raises(DataError, match=r"not whole numbers, as 0\.5"):
         keep(halves((Y + 0.5).tolist()), tmp_path)
+
+
+def test_splits_as_keras_and_labels_as_pandas_have_them(tmp_path: Path) -> None:
+    texts = np.array(["a", "b", "c"])[Y].astype(object)
+    pairs = ((X[:60], Y[:60]), (X[60:], Y[60:]))
+    assert keep(pairs, tmp_path) == keep(PARTS, tmp_path)
+    spec = keep((X[:60], texts[:60], X[60:], texts[60:]), tmp_path)
+    assert load_dataset(spec, Sources(tmp_path)).classes == ("a", "b", "c")
+    halved = [torch.from_numpy(X[part]).bfloat16() / 255 for part in (slice(60), slice(60, None))]
+    assert keep((halved[0], Y[:60], halved[1], Y[60:]), tmp_path).startswith("arrays:")
+
+
+def test_parts_of_a_torch_data_set_have_its_classes(tmp_path: Path) -> None:
+    whole = Items(X, Y.tolist(), ("ant", "bee", "cow"))
+    spec = keep((Subset(whole, range(60)), Subset(whole, range(60, len(X)))), tmp_path)
+    assert load_dataset(spec, Sources(tmp_path)).classes == ("ant", "bee", "cow")
+
+
+def test_a_torch_data_set_that_fails_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="an item of the Items in `dataset=` cannot be read: OSError"
+    ):
+        keep(halves(Y, change=lambda image: (_ for _ in ()).throw(OSError("no 7"))), tmp_path)
 
 
 def test_torch_data_sets_whose_labels_mean_other_classes_are_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convcompare.core.errors import DataError, UsageError, listed
+from convcompare.core.failures import reason
 from convcompare.store import atomic_files
 
 from .dataset import Dataset
@@ -20,7 +21,7 @@ FOLDER = "arrays"
 """Where they are kept below the cache."""
 _AGAIN = 8
 """Images that a data set is asked for twice."""
-HINT = "(x_train, y_train, x_test, y_test), or (train, test) of torch data sets"
+HINT = "(x_train, y_train, x_test, y_test), or (train, test) of torch data sets or of such pairs"
 
 
 def keep(given: Sequence[Any], cache: Path) -> str:
@@ -28,7 +29,8 @@ def keep(given: Sequence[Any], cache: Path) -> str:
 
     Args:
         given: Images and labels of the training split, then of the test split, as arrays or
-            tensors (`LabelledArrays`); or two map-style torch data sets of (image, label).
+            tensors (`LabelledArrays`), or a pair of them for each split; or two map-style torch
+            data sets of (image, label).
         cache: The folder of `Sources.cache`.
 
     Raises:
@@ -37,6 +39,8 @@ def keep(given: Sequence[Any], cache: Path) -> str:
     """
     parts = list(given)
     classes: Sequence[str] = ()
+    if len(parts) == 2 and all(map(_is_pair, parts)):
+        parts = [*parts[0], *parts[1]]
     if len(parts) == 2:
         classes = _classes(*parts)
         parts = [array for one in parts for array in _drawn(one)]
@@ -54,7 +58,7 @@ def keep(given: Sequence[Any], cache: Path) -> str:
 
 def _classes(train: Any, test: Any) -> list[str]:
     """The names of the classes of two torch data sets; none if the first has none."""
-    names = [[str(name) for name in getattr(one, "classes", ())] for one in (train, test)]
+    names = [_class_names(train), _class_names(test)]
     if all(names) and names[0] != names[1]:
         raise DataError(
             f"the training set has the classes {listed(names[0], 5)}, and the test set "
@@ -62,6 +66,19 @@ def _classes(train: Any, test: Any) -> list[str]:
             "labels are places among the classes: give both sets the same, in one order",
         )
     return names[0]
+
+
+def _is_pair(part: Any) -> bool:
+    """Whether it is images and labels in a tuple, as Keras loads a split; not two such items."""
+    own = isinstance(part, tuple) and len(part) == 2
+    return own and not any(isinstance(one, tuple) for one in part)
+
+
+def _class_names(dataset: Any) -> list[str]:
+    """Those of a torch data set, or of the one that it is a part of, as `random_split` makes it."""
+    while not hasattr(dataset, "classes") and hasattr(dataset, "dataset"):
+        dataset = dataset.dataset
+    return [str(name) for name in getattr(dataset, "classes", ())]
 
 
 def _named(file: Path) -> tuple[str, ...]:
@@ -87,10 +104,14 @@ def _npz(dataset: Dataset) -> bytes:
 def _array(part: Any) -> npt.NDArray[Any]:
     if hasattr(part, "detach"):  # a tensor, of any device
         part = part.detach().cpu()
+        if "bfloat16" in str(part.dtype):  # numpy has no such type
+            part = part.float()
     try:
         found = np.asarray(part)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"a part of `dataset=` is not an array: {error}", HINT) from error
+    if found.dtype == object and found.ndim and all(isinstance(one, str) for one in found.flat):
+        found = found.astype(str)  # as pandas keeps texts
     if found.dtype == object or not found.ndim:
         kind = f"{type(part).__name__}{' of Python objects' if found.ndim else ''}"
         raise UsageError(f"a part of `dataset=` is not an array of numbers but {kind}", HINT)
@@ -101,7 +122,11 @@ def _drawn(dataset: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Images and labels of a map-style data set, in its order."""
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
         raise UsageError(f"a part of `dataset=` is a {type(dataset).__name__}", HINT)
-    items = [dataset[index] for index in range(len(dataset))]
+    try:
+        items = [dataset[index] for index in range(len(dataset))]
+    except Exception as error:  # whatever the code of a data set raises
+        text = f"an item of the {type(dataset).__name__} in `dataset=` cannot be read"
+        raise DataError(f"{text}: {reason(error)}", HINT) from error
     if not items or any(not isinstance(item, tuple) or len(item) != 2 for item in items):
         raise UsageError("the items of a data set are (image, label)", HINT)
     images = [_array(image) for image, _ in items]
