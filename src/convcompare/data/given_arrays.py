@@ -21,7 +21,9 @@ FOLDER = "arrays"
 """Where they are kept below the cache."""
 _AGAIN = 8
 """Images that a data set is asked for twice."""
-HINT = "(x_train, y_train, x_test, y_test), or (train, test) of torch data sets or of such pairs"
+HINT = (
+    "(x_train, y_train, x_test, y_test), or (train, test), each a pair (x, y) or a torch data set"
+)
 
 
 def keep(given: Sequence[Any], cache: Path) -> str:
