@@ -133,7 +133,7 @@ def _check(top: Path, known: list[Role], unknown: list[Role]) -> None:
         raise NoClassFolders(
             f"{quote(train[0].folder.name)} in {where} is a split by its name, but it has no class "
             "folders, and no table names the classes",
-            f"train/CLASS/IMAGE, or a train.csv with columns file and label; {ESCAPE}",
+            "train/CLASS/IMAGE, or a train.csv with columns file and label",
         )
     if unknown:
         folders = listed([role.folder.name for role in unknown], 5)
