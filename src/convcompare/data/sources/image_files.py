@@ -20,18 +20,8 @@ _BESIDE = {
     *(".doc", ".docx", ".rtf", ".xls", ".xlsx", ".db", ".ini", ".log", ".toml", ".rst", ".names"),
     *(".py", ".pyc", ".ipynb", ".m", ".sh", ".bat", ".sha256", ".md5", ".zip", ".gz", ".tar"),
     *(".tgz", ".rar", ".7z", ".npy", ".npz", ".jsonl", ".parquet", ".mat", ".h5", ".hdf5", ".pkl"),
-    *(
-        ".pickle",
-        ".tfrecord",
-        ".tfrec",
-        ".safetensors",
-        ".pt",
-        ".pth",
-        ".ccpack",
-        ".mp4",
-        ".avi",
-        ".mov",
-    ),
+    *(".pickle", ".tfrecord", ".tfrec", ".safetensors", ".pt", ".pth", ".ccpack"),
+    *(".mp4", ".avi", ".mov"),
     *(".wav", ".mp3", ".url", ".lnk", ".xmp", ".aae"),
 }
 """What commonly lies beside images and is none; no ending is that of ``LICENSE``."""
