@@ -52,6 +52,7 @@ PUBLISHED = {
     "torchvision:resnet152": 1451,
 }
 LONG = pytest.mark.torture
+MASKED = Path(__file__).parents[1] / "cases" / "30-masked-attention" / "nets.py"
 
 
 @pytest.mark.parametrize(
@@ -279,6 +280,18 @@ def test_windows_of_attention_are_measured(tmp_path: Path) -> None:
     assert sizes["features.0.0"] == 4 and sizes["features.1.0.attn"] == 28
 
 
+@pytest.mark.parametrize("name", ["Fused", "Filled", "Added", "Module"])
+def test_attention_sees_no_place_that_a_mask_hides(name: str) -> None:
+    found = field(f"{MASKED}:{name}", 28)
+    assert found.method == "measured" and "mask" in found.reason
+    assert reading(found) == (6, 2, -2) and found.whole_from == "mean"
+
+
+def test_a_mask_that_hides_nothing_leaves_attention_traced() -> None:
+    found = field(f"{MASKED}:Everywhere", 28)
+    assert found.method == "traced" and found.whole_from == "scaled_dot_product_attention"
+
+
 @pytest.mark.parametrize("kind", ["se", "cbam", "self"])
 def test_a_gate_sees_the_whole_image_and_keeps_the_path_of_the_features(kind: str) -> None:
     found = field(f"cnn:attention={kind}")
@@ -331,6 +344,13 @@ def test_the_size_of_an_upsampled_field_is_the_largest() -> None:
     assert axis is not None
     assert (axis.size, axis.stride, axis.period) == (5, 1, 2)
     assert trace(nn.ConvTranspose2d(1, 1, 2, 2), 1, (8, 8)).layers[0].axes[0].stride == 0.5  # type: ignore[union-attr]
+
+
+def test_an_instance_norm_with_running_statistics_keeps_the_field() -> None:
+    norm = nn.InstanceNorm2d(4, affine=True, track_running_stats=True)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, 1, 1), norm, nn.Conv2d(4, 4, 3, 1, 1))
+    last = trace(model, 1, (8, 8)).layers[-1]
+    assert last.axes[0] is not None and last.axes[0].size == 5 and not any(last.whole)
 
 
 @pytest.mark.parametrize(

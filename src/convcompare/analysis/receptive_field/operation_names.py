@@ -9,7 +9,7 @@ _REFLECTED = (
 )  # fmt: skip
 
 ELEMENTWISE = frozenset((
-    "abs", "acos", "add", "addcdiv", "addcmul", "alpha_dropout", "amp", "and", "and_", "asin",
+    "abs", "acos", "addcdiv", "addcmul", "alpha_dropout", "amp", "and", "and_", "asin",
     "atan", "atan2", "bernoulli", "bfloat16", "bool", "ceil", "celu", "channel_shuffle",
     "clamp", "clamp_max", "clamp_min", "clip", "clone", "contiguous", "cos", "cosh", "cpu",
     "cuda", "data", "deg2rad", "detach", "div", "divide", "double", "dropout", "dropout1d",
@@ -19,14 +19,14 @@ ELEMENTWISE = frozenset((
     "hardswish", "hardtanh", "heaviside", "hypot", "identity", "invert", "isfinite", "isinf",
     "isnan", "ldexp", "le", "leaky_relu", "lerp", "local_response_norm", "log", "log10",
     "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "logit", "logsigmoid", "long", "lt", "masked_fill", "maximum", "minimum", "mish", "mod",
+    "logit", "logsigmoid", "long", "lt", "maximum", "minimum", "mish", "mod",
     "mul", "multiply", "mvlgamma", "nan_to_num", "native_channel_shuffle", "ne", "neg",
     "negative", "nextafter", "ones_like", "or", "pos", "positive", "pow", "prelu", "rad2deg",
     "real", "reciprocal", "relu", "relu6", "remainder", "requires_grad", "requires_grad_",
     "round", "rrelu", "rsqrt", "rsub", "selu", "sgn", "sigmoid", "sign", "silu", "sin", "sinh",
-    "softplus", "softshrink", "softsign", "sqrt", "square", "sub", "subtract", "tan", "tanh",
+    "softplus", "softshrink", "softsign", "sqrt", "square", "subtract", "tan", "tanh",
     "tanhshrink", "threshold", "to", "true_divide", "truediv", "trunc", "type", "type_as",
-    "where", "xlogy", "xor", "zeros_like",
+    "xlogy", "xor", "zeros_like",
 ))  # fmt: skip
 """Operations that leave each place where it is and read no other."""
 

@@ -25,6 +25,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 PARTS, EXTENTS, MASKED, GLOBAL = 8, 4, 6, 7
 BORDER = slice(4, 6)
+TAKEN_OUT = -50.0
+"""A constant below it that is added in front of a softmax takes a place out."""
 SECONDS = 10.0
 """The processor time that a measurement may take, whatever else the machine does."""
 TOO_LONG = f"it would take longer than {SECONDS:.0f} s"

@@ -9,12 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .reach import EXTENTS, MASKED, PARTS, Reaches, slim
+from .reach import EXTENTS, MASKED, PARTS, TAKEN_OUT, Reaches, slim
 
 _ZERO = 1e-20
 """A constant that is no larger takes what it multiplies out."""
-TAKEN_OUT = -50.0
-"""A constant below it that is added in front of a softmax takes a place out."""
 WITHOUT_DATA = frozenset((
     "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "new_empty",
     "new_zeros", "new_ones", "new_full", "new_empty_strided", "equal", "is_same_size", "zero",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from .mask_rules import MASKS, unmasked
 from .reshape_rules import elementwise
 from .tensor_field import Field, Untraceable, merge, moved, size_of
 from .window_rules import Call, Rule, tensor_of
@@ -57,8 +58,13 @@ def batch_norm(call: Call) -> Field:
 
 
 def statistics_of_image(call: Call) -> Field:
-    """group_norm, instance_norm: divides by what the whole image holds."""
+    """group_norm: divides by what the whole image holds."""
     return call.field.mixed(_sides(call.field), lost=False)
+
+
+def instance_norm(call: Call) -> Field:
+    """instance_norm(input, mean, variance, weight, bias, use_input_stats): or by fixed numbers."""
+    return statistics_of_image(call) if call.get(5, "use_input_stats", True) else call.field
 
 
 def layer_norm(call: Call) -> Field:
@@ -106,6 +112,7 @@ def attention(call: Call) -> Field:
 
     Its places are those of the queries; learnt ones, of no image, have none.
     """
+    unmasked(call)
     given = [a for a in (*call.arguments, *call.named.values()) if isinstance(a, Tensor)]
     fields = [field for a in given if (field := call.field_of(a))]
     sides = [side for side in (0, 1) if any(field.axes[side] for field in fields)]
@@ -139,7 +146,8 @@ MIXING: dict[str, Rule] = {
         normalisation,
     ),
     **dict.fromkeys(("matmul", "bmm", "mm", "rmatmul"), product),
-    **dict.fromkeys(("group_norm", "instance_norm"), statistics_of_image),
+    "group_norm": statistics_of_image,
+    "instance_norm": instance_norm,
     **dict.fromkeys(("scaled_dot_product_attention", "multi_head_attention_forward"), attention),
     "cumsum": running,
     "batch_norm": batch_norm,
@@ -147,5 +155,6 @@ MIXING: dict[str, Rule] = {
     "rms_norm": layer_norm,
     "linear": linear,
     "einsum": bilinear_product,
+    **MASKS,
 }
 """Operations that mix places, by the name of the function."""

@@ -1,0 +1,67 @@
+"""Masks of attention: a constant one may hide places, which no rule of tracing follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .reach import TAKEN_OUT
+from .reshape_rules import elementwise
+from .tensor_field import Field, Untraceable
+from .window_rules import Call, Rule
+
+_WHY = "its mask may hide places"
+_OF_ATTENTION: Mapping[str, Mapping[str, int]] = {
+    "scaled_dot_product_attention": {"attn_mask": 3, "is_causal": 5},
+    "multi_head_attention_forward": {"key_padding_mask": 14, "attn_mask": 16, "is_causal": 23},
+    "MultiheadAttention": {"key_padding_mask": 3, "attn_mask": 5, "is_causal": 7},
+}
+"""Arguments by which attention leaves places out, with their positions."""
+
+
+def unmasked(call: Call) -> None:
+    """Raises Untraceable where attention may leave places out."""
+    masks = _OF_ATTENTION.get(call.name, _OF_ATTENTION["MultiheadAttention"])
+    for name, position in masks.items():
+        if _hides(call.get(position, name)):
+            raise Untraceable(call.name, _WHY)
+
+
+def masked(call: Call) -> Field:
+    """masked_fill, where, a + b, a - b: place by place, if no constant takes some places out."""
+    choices = call.name in ("masked_fill", "where")
+    constants = [a for a in (*call.arguments, *call.named.values()) if call.field_of(a) is None]
+    masks = [one for one in constants if isinstance(one, Tensor) and one.dtype == torch.bool]
+    sign = -1 if call.name == "sub" else 1
+    for one in constants if masks or not choices else ():
+        if _takes_out(one, sign) and (choices or not _takes_out(one, sign, every=True)):
+            raise Untraceable(call.name, _WHY)
+    return elementwise(call)
+
+
+def _hides(mask: Any) -> bool:
+    """Whether a mask of attention leaves places out; one without numbers does if it is boolean."""
+    if not isinstance(mask, Tensor):
+        return bool(mask)
+    if mask.dtype == torch.bool:
+        return mask.is_meta or (bool(mask.any()) and not bool(mask.all()))
+    return _takes_out(mask)
+
+
+def _takes_out(constant: Any, sign: int = 1, every: bool = False) -> bool:
+    """Whether a number, or one of a tensor's or `every` one, leaves nothing of a score behind a
+    softmax. It is not known of a tensor without numbers, which may be a bias.
+    """
+    if isinstance(constant, Tensor):
+        if not constant.is_floating_point() or constant.is_meta:
+            return False
+        found = sign * constant < TAKEN_OUT
+        return bool(found.all() if every else found.any())
+    return isinstance(constant, float | int) and sign * constant < TAKEN_OUT
+
+
+MASKS: dict[str, Rule] = dict.fromkeys(("masked_fill", "where", "add", "sub"), masked)
+"""Operations that put a mask on scores, by the name of the function."""
