@@ -166,6 +166,9 @@ PRODUCTS: dict[str, tuple[nn.Module, int]] = {
     "in place": (Doing(lambda s, x: s.parts[0](x.sub_(0.5)), nn.Conv2d(3, 4, 3)), 36 * 108),
     "complex": (Doing(lambda s, x: (tokens(x).cfloat() @ s.a.cfloat()).real, a=weight(3, 5)),
                 4 * 960),
+    "affine grid": (Doing(lambda s, x: F.grid_sample(
+        x, F.affine_grid(s.a.expand(len(x), 2, 3), [*x.shape], False), align_corners=False),
+        a=weight(1, 2, 3)), 64 * 2 * 3),
     "no product": (nn.LPPool2d(2, 2), 0),
 }  # fmt: skip
 

@@ -125,6 +125,11 @@ def _recurrent(args: Sequence[Any], _: Any) -> int:
     return int(math.prod(args[0].shape[:-1]) * weights)
 
 
+def _affine_grid(args: Sequence[Any], out: Any) -> int:
+    """Each place, with a 1 behind its coordinates, by a matrix: (n, d, d + 1) to (n, …, d)."""
+    return int(out.numel() * args[0].shape[-1])
+
+
 def _rules() -> Iterator[tuple[str, Rule]]:
     for name in ("mm", "bmm", "mv", "dot", "vdot", "_int_mm", "_scaled_mm"):
         yield name, _product(0)
@@ -151,6 +156,7 @@ def _rules() -> Iterator[tuple[str, Rule]]:
     for name in transposed.split():
         yield name, Rule(_transposed, (0, 1))
     yield "conv_tbc", Rule(_time_batch_channels, (0, 1))
+    yield "affine_grid_generator", Rule(_affine_grid, (0,))
     yield "_trilinear", Rule(_trilinear, (0, 1, 2))
     fused = "flash_attention flash_attention_for_cpu efficient_attention cudnn_attention"
     for name in (*fused.split(), "fused_attention_overrideable", "attention_math_for_mps"):
