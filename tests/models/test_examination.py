@@ -167,6 +167,13 @@ class KeepsItsMembrane(Base):
         if len(self.membrane) == len(x): out = out + 0.9 * self.membrane
         self.membrane = out.detach()
         return out
+class Observes(Base):  # in a buffer that gets its size in the first pass, as for a quantisation
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.register_buffer("largest", torch.empty(0))
+    def forward(self, x):
+        if not len(self.largest): self.largest.resize_(1).fill_(4.0)
+        return super().forward(x / self.largest)
 class Hooked(Base):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__(in_channels, image_size, num_classes)
@@ -231,6 +238,7 @@ FOUND = {
     "Recurrent": (),
     "RecurrentOverTheBatch": ("batch",),
     "KeepsItsMembrane": ("batch", "hidden state"),
+    "Observes": ("hidden state",),
     "Hooked": (),
     "LeavesEarly": ("varying cost",),
     "AlwaysDrops": ("random evaluation",),

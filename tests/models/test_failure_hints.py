@@ -81,6 +81,10 @@ class Called(Base):
     def __call__(self, x): return {"logits": self.forward(x)}
 class Broken(Base):
     def forward(self, x): return self.fc1(x)
+class Reads64(Base):  # fails on numbers, and on any number of images
+    def forward(self, x):
+        if not x.is_meta: torch.zeros(64).item()
+        return super().forward(x)
 class FromOptions(Base):
     def __init__(self, options=None): super().__init__(options["width"])
 class WithoutSuper(nn.Module):
@@ -156,7 +160,7 @@ HINTS = {
     "WithoutHash": "modules need a hash: `@dataclass(eq=False)`",
     "WithFeatures": "return the logits alone",
 }
-NOT_OF_ARGUMENTS = ("Broken", "WithoutSuper")
+NOT_OF_ARGUMENTS = ("Broken", "WithoutSuper", "Reads64")
 WITHOUT_GPU = ("OnCuda", "MadeOnCuda", "ToCuda")
 
 

@@ -213,7 +213,7 @@ def _size_hint(network: Construction) -> str | None:
 def _batch_hint(network: Construction, error: Exception) -> str | None:
     """How many images the network was written for, in words, if it takes no other number."""
     many = next((n for n in batches_named(error) if _takes_images(network, n)), None)
-    if many is None:
+    if many is None or _takes_images(network, 2):
         return None
     return f"it takes batches of {many} images alone: `len(x)` in place of {many}, or `.flatten(1)`"
 

@@ -44,6 +44,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
                 setattr(module, name, tensor)
             if not tensor.is_meta and not torch.equal(tensor, before):
                 with torch.no_grad():
+                    if tensor.shape != before.shape:  # of an observer of a quantisation
+                        tensor.resize_(before.shape)
                     tensor.copy_(before)
 
 
