@@ -98,6 +98,13 @@ class Experts(Base):
         for number, layer in enumerate(self.layers):
             y[chosen == number] = layer(x[chosen == number])
         return y * weights[:, None]
+class ChosenExperts(Experts):  # one that no image goes to does not run
+    def middle(self, x):
+        weights, chosen = self.gate(x).softmax(1).max(1)
+        y = torch.zeros_like(x)
+        for number in chosen.unique():
+            y[chosen == number] = self.layers[number](x[chosen == number])
+        return y * weights[:, None]
 class OtherHead(WithLayer):
     def middle(self, x): return x if self.training else self.layer(x)
 class OnlyTrained(WithLayer):
@@ -144,7 +151,8 @@ UNTRAINED = {
     "Inner": "`block.first.weight`, `block.first.bias`, `block.last.weight` and 1 more",
 }
 SOUND = ("Base", "Registered", "Shared", "Constants", "RandomDepth", "OnlyTrained", "OfTheInput",
-         "Checkpointed", "Reentrant", "Experts", "Frozen", "Normed", "Recurrent")  # fmt: skip
+         "Checkpointed", "Reentrant", "Experts", "ChosenExperts", "Frozen", "Normed",
+         "Recurrent")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 import torch
@@ -15,8 +16,8 @@ from .randomness import seeded
 from .shape import Shape
 
 PASSES = 16
-"""Training passes after which a parameter that none has reached is not trained. A layer that each
-leaves out with probability 1/2 is missed once in 65,536 networks."""
+"""Training passes that reach no further parameter, after which the others are not trained. A layer
+that each leaves out with probability 1/2 is missed once in 65,536 networks."""
 IMAGES = 2
 
 
@@ -27,7 +28,8 @@ def weights_left_alone(
 
     Random images are pushed forward and backward through `replica`, which is used up, in training
     mode, on its device; on ``meta`` nothing is computed. There are two passes, and more as long as
-    no gradient of the logits has reached some parameter; one that is zero has. Weights that are no
+    no gradient of the logits has reached some parameter; one that is zero has. These are with other
+    brightness and other weights, so that a router reaches each of its experts. Weights that are no
     parameters are leaves of the autograd graph, such as layers in a list or a tensor in an
     attribute, that the first two passes have in common: a pass may make leaves of its own.
 
@@ -36,25 +38,45 @@ def weights_left_alone(
     parameters = {name: p for name, p in replica.named_parameters() if p.requires_grad}
     device = next(iter(parameters.values())).device
     known, leaves = {id(p) for p in replica.parameters()}, dict[int, Tensor]()
+    untrained, reached, initial = [*parameters], 0, dict[str, Tensor]()
     replica.train()
-    for number in range(PASSES):
-        if number > 1 and all(p.grad is not None for p in parameters.values()):
+    for number in count():
+        if number > 1 and (not untrained or number - reached >= PASSES):
             break
         with seeded(number, device), torch.enable_grad():
-            logits = replica((1 + number) * torch.randn(shape.size(IMAGES), device=device))
-            if number == 0:
-                check(logits)
-            if number < 2:
-                found = {id(one): one for one in _leaves(logits.grad_fn) if id(one) not in known}
-                leaves = found if number == 0 else {k: leaves[k] for k in leaves if k in found}
-            logits.sum().backward()
+            images = (1 + number) * torch.randn(shape.size(IMAGES), device=device)
+            if number > 1:
+                initial = initial or {name: p.detach().clone() for name, p in parameters.items()}
+                _put_near(parameters, initial)
+                light = 4 * number * torch.randn(1, shape.in_channels, 1, 1, device=device)
+                images += torch.cat([light, -light])
+            try:
+                logits = replica(images)
+                if number == 0:
+                    check(logits)
+                if number < 2:
+                    found = {id(x): x for x in _leaves(logits.grad_fn) if id(x) not in known}
+                    leaves = found if number == 0 else {k: leaves[k] for k in leaves if k in found}
+                logits.sum().backward()
+            except Exception:
+                if number < 2:
+                    raise  # else it does not take such weights
+        before, untrained = untrained, [name for name in untrained if parameters[name].grad is None]
+        reached = number + 1 if len(untrained) < len(before) else reached
     for one in leaves.values():
         one.grad = None  # it may be one of the file's, and no copy
-    untrained = [name for name, p in parameters.items() if p.grad is None]
     return (
         *([Found("untrained weights", listed(untrained))] if untrained else []),
         *([Found("unregistered weights", _place(replica, leaves.values()))] if leaves else []),
     )
+
+
+@torch.no_grad()
+def _put_near(parameters: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -> None:
+    """Set weights to the initial ones and a noise that is larger, those at 0 too."""
+    for name, begun in initial.items():
+        scale = 4 * begun.abs().mean() + 0.1
+        parameters[name].copy_(begun + scale * torch.randn_like(begun))
 
 
 def _leaves(root: Any) -> Iterator[Tensor]:
