@@ -280,6 +280,29 @@ def test_windows_of_attention_are_measured(tmp_path: Path) -> None:
     assert sizes["features.0.0"] == 4 and sizes["features.1.0.attn"] == 28
 
 
+def test_what_a_network_does_with_its_first_images_alone_is_no_part_of_its_field(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "first.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self, num_classes):\n"
+        "        super().__init__()\n"
+        "        self.conv, self.fc = torch.nn.Conv2d(3, 8, 3), torch.nn.Linear(8, num_classes)\n"
+        "        self.register_buffer('ready', torch.tensor(False))\n"
+        "        self.register_buffer('mean', torch.zeros(1, 8, 1, 1))\n"
+        "    def forward(self, x):\n"
+        "        y = self.conv(x)\n"
+        "        if not self.ready:\n"
+        "            self.mean = y.mean((0, 2, 3), keepdim=True).detach()\n"
+        "            self.ready.fill_(True)\n"
+        "        return self.fc((y - self.mean).relu().mean((2, 3)))\n"
+    )
+    found = field(f"{tmp_path / 'first.py'}:Net")
+    assert reading(found) == (3, 1, 0) and found.whole_from == "mean"
+    assert found.features is not None and not found.features.is_whole
+
+
 @pytest.mark.parametrize("name", ["Fused", "Filled", "Added", "Module"])
 def test_attention_sees_no_place_that_a_mask_hides(name: str) -> None:
     found = field(f"{MASKED}:{name}", 28)

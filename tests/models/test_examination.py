@@ -174,6 +174,16 @@ class Observes(Base):  # in a buffer that gets its size in the first pass, as fo
     def forward(self, x):
         if not len(self.largest): self.largest.resize_(1).fill_(4.0)
         return super().forward(x / self.largest)
+class SetsItselfUp(Base):  # by its first images, as ActNorm does
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.register_buffer("ready", torch.tensor(False))
+        self.register_buffer("mean", torch.zeros(1, in_channels, 1, 1))
+    def forward(self, x):
+        if not self.ready:
+            self.mean.copy_(x.mean((0, 2, 3), keepdim=True) + x.std())
+            self.ready.fill_(True)
+        return super().forward(x - self.mean)
 class Hooked(Base):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__(in_channels, image_size, num_classes)
@@ -239,6 +249,7 @@ FOUND = {
     "RecurrentOverTheBatch": ("batch",),
     "KeepsItsMembrane": ("batch", "hidden state"),
     "Observes": ("hidden state",),
+    "SetsItselfUp": (),
     "Hooked": (),
     "LeavesEarly": ("varying cost",),
     "AlwaysDrops": ("random evaluation",),

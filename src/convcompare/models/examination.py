@@ -76,6 +76,8 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
         yield Found("not finite")
         return
     moved = _moved(model)  # a last layer that begins at zero would hide the rest
+    with suppress(Exception):  # a run evaluates after training, in which it may set itself up
+        _outputs(in_mode(moved, True), batches[1])
     if all(map(_are_probabilities, plain)) or (
         all(bool(((output > 0) & (output < 1)).all()) for output in plain)
         and _in_unit_interval(_evaluated(moved, 100 * batches[0]))  # whatever the image: a sigmoid

@@ -5,11 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from convcompare.core.errors import ModelError, UsageError
 from convcompare.core.failures import reason
 from convcompare.models.build import resolve
+from convcompare.models.interface import in_mode
+from convcompare.models.randomness import noise, seeded
 from convcompare.models.shape import Shape
 
 from .measured import measure
@@ -42,7 +45,7 @@ def field_of_network(builder: Builder) -> ReceptiveField:
         _ = builder.description
         why = reason(error)
     try:
-        return measure(lambda: builder.build(0), shape.in_channels, image, why)
+        return measure(lambda: _set_up(builder), shape.in_channels, image, why)
     except NotKnown as error:
         unknown = str(error)
     except Exception as error:
@@ -59,8 +62,21 @@ def field_of_spec(text: str, shape: Shape) -> ReceptiveField:
 def _definition(builder: Builder) -> nn.Module:
     """The network without memory, but for a user's own file."""
     if builder.origin == "file":
-        return builder.build(0)
+        return _set_up(builder)
     with suppress(ModelError), WithoutInitialWeights():
         return builder.build(0, "meta")
     with WithoutInitialWeights(weights_only=True):
         return builder.build(0)
+
+
+def _set_up(builder: Builder) -> nn.Module:
+    """The network; a user's own after a training pass, which may set it up by its first image."""
+    if builder.origin != "file":
+        return builder.build(0)
+    model = builder.build(0)
+    try:
+        with torch.no_grad(), seeded(0):
+            in_mode(model, True)(noise(builder.shape, 1, 0))
+    except Exception:  # it takes no single image in training
+        return builder.build(0)
+    return model
