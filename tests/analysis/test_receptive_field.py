@@ -303,6 +303,28 @@ def test_what_a_network_does_with_its_first_images_alone_is_no_part_of_its_field
     assert found.features is not None and not found.features.is_whole
 
 
+def test_a_parameter_that_is_masked_in_each_pass_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "pixels.py").write_text(
+        "import torch\n"
+        "class Masked(torch.nn.Conv2d):\n"
+        "    def forward(self, x):\n"
+        "        self.weight.data[:, :, self.kernel_size[0] // 2 + 1:] = 0\n"
+        "        return super().forward(x)\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self, num_classes):\n"
+        "        super().__init__()\n"
+        "        self.first, self.then = Masked(3, 8, 7, padding=3), Masked(8, 8, 3, padding=1)\n"
+        "        self.fc = torch.nn.Linear(8, num_classes)\n"
+        "    def forward(self, x):\n"
+        "        return self.fc(self.then(self.first(x)).mean((2, 3)))\n"
+    )
+    found = field(f"{tmp_path / 'pixels.py'}:Net")
+    assert found.method == "measured" and found.features is not None
+    height, width = found.features.axes
+    assert height is not None and (height.size, height.start) == (5, -4)
+    assert width is not None and (width.size, width.start) == (9, -4)
+
+
 @pytest.mark.parametrize("name", ["Fused", "Filled", "Added", "Module"])
 def test_attention_sees_no_place_that_a_mask_hides(name: str) -> None:
     found = field(f"{MASKED}:{name}", 28)
@@ -353,6 +375,12 @@ def test_local_pooling_is_read_twice() -> None:
     assert (found.features.name, found.after_pooling.name) == ("conv6", "average")
     assert found.after_pooling.axes[0] == IMAGE.window(42, 8, 17)
     assert found.whole_from == "fc1"
+
+
+def test_a_convolution_that_pads_has_its_own_name() -> None:
+    conv = nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect")
+    names = [layer.name for layer in trace(nn.Sequential(conv, conv), 1, (8, 8)).layers]
+    assert names == ["0.pad", "0", "0.pad#2", "0#2"]
 
 
 def test_sides_may_differ() -> None:

@@ -228,6 +228,7 @@ def Scripted(in_channels, image_size, num_classes):
     with warnings.catch_warnings(action="ignore"):
         return torch.jit.script(nn.Sequential(nn.Flatten(), head))
 net = Base(1, 28, 10)
+def Kept(in_channels, image_size, num_classes): return net
 """
 FOUND = {
     "Sound": (),
@@ -278,6 +279,7 @@ REFUSED = {
     "OwnParameters": "has a `parameters` of its own",
     "Scripted": "is scripted by `torch.jit`, so its layers cannot be watched",
     "net": "is a network that is already built",
+    "Kept": "gives the same network in each call",
 }
 
 

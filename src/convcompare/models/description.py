@@ -57,6 +57,11 @@ def describe(network: Construction, tried: bool) -> Description:
     it fails, or does not give one row of num_classes numbers an image.
     """
     model, macs, output = _first_pass(network)
+    if network.origin == "file" and network.build(0) is model:
+        raise ModelError(
+            f"{quote(network.spec)} gives the same network in each call",
+            "build it in the function: each seed needs weights of its own",
+        )
     _check_output(network, output)
     parameters = _trained(network, model)
     _check_state(network, model)

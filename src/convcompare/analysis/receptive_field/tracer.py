@@ -195,7 +195,8 @@ class Tracer(TorchFunctionMode):
     def _note(self, name: str, kind: str, field: Field, tensor: Tensor) -> None:
         path, module = self._path[-1] if self._path else ("", None)
         looked_into = module is not None and any(module.children()) and not layer_rule(module)
-        if looked_into or not path:
+        beside = kind == "padding" and isinstance(module, nn.Conv2d)  # its `padding_mode`
+        if looked_into or beside or not path:
             path = f"{path}.{name}" if path else name
         count = self._names[path] = self._names.get(path, 0) + 1
         path = path if count == 1 else f"{path}#{count}"

@@ -89,12 +89,21 @@ def convolution(call: Call) -> Field:
 
 
 def _check_weights(call: Call) -> None:
-    """Weights that are no parameters may be masked: then the kernel is not what is seen."""
+    """Masked weights: then the kernel is not what is seen.
+
+    They are no parameters, or parameters that are set to 0 in front of each call, as in many a
+    PixelCNN; a whole kernel of zeros is one that begins so.
+    """
     weight = call.get(1, "weight")
     if call.field_of(weight) is not None:
         raise Untraceable(call.name, "its weights depend on the image")
-    learnt = isinstance(weight, Parameter) and weight.requires_grad
-    if not learnt and not weight.is_meta and bool((weight == 0).any()):
+    if weight.is_meta:
+        return
+    masked = weight == 0
+    if isinstance(weight, Parameter) and weight.requires_grad:
+        masked = masked.all(0).all(0)
+        masked &= ~masked.all()
+    if bool(masked.any()):
         raise Untraceable(call.name, "some of its weights are fixed at 0")
 
 
