@@ -226,6 +226,9 @@ class Given(nn.Module):
 NOT_KNOWN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "a number of the image": (lambda x: x * float(x.sum()), "values that depend on the image"),
     "numpy": (lambda x: x * float(x.numpy().sum()), "values that depend on the image"),
+    "a transform": (
+        torch.vmap(lambda one: one.relu()), "within `torch.vmap`"
+    ),
     "an index of the image": (lambda x: x[:, x.mean((0, 2, 3)).argsort()], "selects positions"),
     "resampling by a grid": (
         lambda x: nn.functional.grid_sample(x, torch.zeros(1, 28, 28, 2), align_corners=False),

@@ -36,6 +36,8 @@ class _Readings(TorchFunctionMode):
     ) -> Any:
         kwargs, name = kwargs or {}, getattr(function, "__name__", "")
         given = next((a for a in args if isinstance(a, Tensor)), None)
+        if given is not None and torch._C._functorch.is_functorch_wrapped_tensor(given):
+            raise NotKnown("it runs within `torch.vmap` or another transform of `torch.func`")
         depends = given is not None and self.mode.reaches.of(given) is not None
         if depends and name in _READING:
             self.mode.failure = NotKnown("it reads values that depend on the image")

@@ -80,7 +80,7 @@ def _result(tracer: Tracer, output: Any, image: tuple[int, int]) -> ReceptiveFie
     field = tracer.field(output)
     first = next((layer.name for layer in tracer.layers if layer.is_whole), None)
     if field is None:
-        raise Untraceable("", "the output does not come from the image by operations of torch")
+        raise Untraceable("", "its output is not followed to the image: NumPy, or `torch.func`")
     before, after = field.axes, field.unpooled and field.axes
     if field.features is not None:
         before, after = field.features.before, field.features.after
