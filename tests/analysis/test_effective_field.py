@@ -195,6 +195,16 @@ class Numpy(Rolled):
 
 
 @pytest.mark.usefixtures("own_code_here")
+def test_a_measured_field_has_an_effective_one(run: Callable[..., Any]) -> None:
+    Path("net.py").write_text(NETWORKS)
+    shown = run("receptive-field", "net.py:Rolled", "--effective", "--images", "2", "-f", "json")
+    (row,) = shown.json()["layers"]
+    assert row["layer"] == "conv" and 0 < row["share"] <= 1
+    failed = run("receptive-field", "net.py:Rolled", "net.py:Numpy", "--effective")
+    assert failed.code == 2 and "no layer of `net.py:Numpy` has feature maps" in failed.err
+
+
+@pytest.mark.usefixtures("own_code_here")
 def test_networks_of_ones_own(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NETWORKS)
     result = run("receptive-field", "net.py:Rolled", "--format", "json")

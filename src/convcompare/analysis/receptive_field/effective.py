@@ -65,13 +65,13 @@ class EffectiveField:
         return self.mass_size / self.theoretical_size
 
 
-def pick_layer(found: ReceptiveField, name: str | None) -> LayerField:
+def pick_layer(found: ReceptiveField, name: str | None, network: str = "the network") -> LayerField:
     """The module of that name; by default that which gives the features before global pooling."""
     places = {n: m for n, m in found.modules.items() if n and None not in m.axes}
     if not places:
         raise UsageError(
-            "no layer of the network has feature maps",
-            "an effective field needs feature maps, such as those of a convolution",
+            f"no layer of {network} has feature maps whose field is known",
+            found.not_known or "an effective field needs them, such as those of a convolution",
         )
     if name is not None:
         if name not in places:

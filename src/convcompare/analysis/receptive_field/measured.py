@@ -41,6 +41,8 @@ class _Row:
     call: Call
     kind: str
     always: bool
+    maps: tuple[int, int] | None = None
+    """Height and width, of feature maps (n, c, h, w)."""
     number: int = 0
     """The operations that had run before."""
     before: Reading | None = None
@@ -59,6 +61,8 @@ class _Run:
     features: _Row | None = None
     whole_name: str | None = None
     until: float = math.inf
+    calls: dict[str, int] = field(default_factory=dict)
+    """How often each module is called."""
 
 
 _NO_PLACES = "no layer has units with a position in the image"
@@ -99,7 +103,7 @@ def _read_run(
     model: nn.Module, channels: int, image: tuple[int, int], deadline: float, failing: bool = False
 ) -> _Run:
     run = _Run(image)
-    calls: dict[str, int] = {}
+    calls = run.calls
 
     seen: list[tuple[_Row, Tensor, Tensor | None]] = []
 
@@ -110,7 +114,10 @@ def _read_run(
             return
         leaf = not any(True for _ in module.children())
         passing = type(module).__module__.rpartition(".")[2] in _PASSING
-        row = _Row((name, calls[name]), type(module).__name__, leaf and not passing, mode.number)
+        is_map = isinstance(output, Tensor) and output.ndim == 4
+        maps = (output.shape[2], output.shape[3]) if is_map else None
+        always = leaf and not passing
+        row = _Row((name, calls[name]), type(module).__name__, always, maps, mode.number)
         entered = None if row.always else mode.kept(next(iter(given), None))
         if entered is None or not _same(entered, reach):
             seen.append((row, reach, entered))
@@ -211,9 +218,14 @@ def _result(run: _Run, reason: str) -> ReceptiveField:
     if unread:
         names = ", ".join(f"`{name}`" for name in list(unread)[:3])
         reason = f"{reason}; not known of {names}: {next(iter(unread.values()))}".strip("; ")
-    name = None if whole is None else whole.name
+    whole_from = None if whole is None else whole.name
+    modules = {
+        name: LayerField(name, "", row.found.axes, row.found.whole, row.found.units)
+        for (name, call), row in run.rows.items()
+        if row.found is not None and row.found.units == row.maps and call == run.calls[name]
+    }
     return ReceptiveField(
-        run.image, tuple(layers), features, None, name, {}, "measured", reason, why
+        run.image, tuple(layers), features, None, whole_from, modules, "measured", reason, why
     )
 
 

@@ -156,7 +156,7 @@ def _field(
     from convcompare.models import build
 
     builder = build.resolve(name, shape)
-    layer = pick_layer(field_of_network(builder), request.layer)
+    layer = pick_layer(field_of_network(builder), request.layer, quote(name))
     model = builder.build(request.seed)
     if run is not None:
         _load(model, builder, run, request.store)
