@@ -27,6 +27,7 @@ LISTED: dict[str, tuple[object, str]] = {
     "_device_constructors": (torch.utils._device, "the same"),
     "_disable_current_modes": (torch.utils._python_dispatch, "to compute within such a mode"),
     "_C": (torch, "`DisableTorchFunction`, for the same"),
+    "_functorch": (torch._C, "whether a tensor is one of `torch.vmap` (receptive fields)"),
     "_forward_hooks": (nn.ReLU(), "to keep the compiler off a hook (training/compilation.py)"),
     "_forward_pre_hooks": (nn.ReLU(), "to find a hook of ours (models/interface.py)"),
     "_backward_hooks": (torch.ones(1), "to copy hooks on gradients (models/interface.py)"),
