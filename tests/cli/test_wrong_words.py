@@ -38,6 +38,8 @@ Run = Callable[..., Any]
         ("compare fcn --lr 1 --lr-grid 1,2 --val-fraction 0.1", "leave one out"),
         ("compare fcn --set precision=bf16 --precision fp32", "leave one out"),
         ("compare fcn --store=", "is a variable of the shell empty?"),
+        ("compare fcn,simple", "names are separated by spaces"),
+        ("compare fcn simple --columns f1-score", "did you mean `macro-f1`?"),
         ("compare fcn:hidden", "`fcn:hidden=128x64`"),
         ("compare fcn:hiden", "did you mean `hidden`?"),
         ("report --format json", "a report is a folder"),

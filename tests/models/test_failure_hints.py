@@ -119,6 +119,8 @@ class ManyClasses(nn.Module):
         super().__init__()
         self.fc = nn.Linear(784, n_classes)
     def forward(self, x): return self.fc(x.flatten(1))
+class OtherName(Base):
+    def __init__(self, n_classes): super().__init__()
 class Predicts(Base):
     def forward(self, x): return super().forward(x).argmax(1)
 @dataclass
@@ -156,11 +158,13 @@ HINTS = {
     "EachPlace": "`.mean((2, 3))` at the end of `forward`",
     "RowsOfPlaces": "one row per image: `.flatten(1)` in place of `.view(-1, …)`",
     "ManyClasses": "`:n_classes=10` behind its name",
+    "OtherName": "`num_classes` in place of `n_classes` is filled in; or `:n_classes=VALUE`",
+    "WithoutSuper": "call `super().__init__()` first in its `__init__`",
     "Predicts": "one number per class and image: the logits, not their `argmax`",
     "WithoutHash": "modules need a hash: `@dataclass(eq=False)`",
     "WithFeatures": "return the logits alone",
 }
-NOT_OF_ARGUMENTS = ("Broken", "WithoutSuper", "Reads64")
+NOT_OF_ARGUMENTS = ("Broken", "Reads64")
 WITHOUT_GPU = ("OnCuda", "MadeOnCuda", "ToCuda")
 
 

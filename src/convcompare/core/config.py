@@ -88,7 +88,9 @@ class TrainConfig:
             if name not in options:
                 raise UsageError(
                     f"there is no setting {quote(name)}",
-                    did_you_mean(name, options) or f"settings: {', '.join(options)}",
+                    did_you_mean(name, options)
+                    or f"settings: {', '.join(options)}; options of a network stand behind its "
+                    f"name: `NETWORK:{name}=VALUE`",
                 )
             try:
                 values[name] = options[name].cast(text)

@@ -17,7 +17,9 @@ outside are quoted with `quote`, which removes control characters.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
 Choice = TypeVar("Choice", bound=str)
@@ -109,6 +111,7 @@ def quote(text: object, limit: int = 120) -> str:
     return f"`{shortened(text, limit)}`"
 
 
+_PARTS = re.compile(r"[^a-z0-9]+")
 NAMED = 3
 """How many names a line carries."""
 
@@ -127,10 +130,22 @@ def shell_word(text: object) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """``"did you mean `kernel`?"`` where a known word is close, else None."""
+    """``"did you mean `kernel`?"`` where a known word is close, else None.
+
+    One with a part that no other has is closer than one that only looks alike: ``f1-score`` is
+    ``macro-f1``, not ``brier-score``.
+    """
     lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    close = partial(difflib.get_close_matches, word.lower(), lower, n=1)
+    near = close(cutoff=0.85) or _of_one_part(word.lower(), lower) or close(cutoff=0.6)
     return f"did you mean `{lower[near[0]]}`?" if near else None
+
+
+def _of_one_part(word: str, known: Iterable[str]) -> list[str]:
+    """The known word with a part of this one, the first that no other has; none or one."""
+    parts = [part for part in _PARTS.split(word) if len(part) > 1]
+    shared = ([one for one in known if part in _PARTS.split(one)] for part in parts)
+    return next((found for found in shared if len(found) == 1), [])
 
 
 def one_of(choices: Sequence[Choice], word: str, message: str, hint: str) -> Choice:

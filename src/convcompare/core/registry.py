@@ -122,7 +122,9 @@ class Registry:
                 listed = f"`{self.listing}` lists them"
             raise UsageError(
                 f"there is no {self.kind} {quote(name)}",
-                did_you_mean(name, self._entries) or listed,
+                "names are separated by spaces"
+                if "," in name
+                else did_you_mean(name, self._entries) or listed,
             )
         return self._entries[name]
 

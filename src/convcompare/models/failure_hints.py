@@ -43,6 +43,7 @@ _KNOWN: Mapping[str, str] = {
         "make `forward` and `backward` of that function static methods whose first argument is "
         "`ctx`, and call it by `.apply(x)`"
     ),
+    r"before Module\.__init__\(\) call": "call `super().__init__()` first in its `__init__`",
     "unhashable type: '[A-Z]": (
         "modules need a hash: `@dataclass(eq=False)`, and no `__eq__` of their own"
     ),
@@ -51,6 +52,12 @@ _KNOWN: Mapping[str, str] = {
 _ARGUMENTS = re.compile(
     r"(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)"
 )
+_FILLED_IN = {
+    "num_classes": re.compile("class|label|categor|^n?_?out"),
+    "in_channels": re.compile("chan|^in_|input"),
+    "image_size": re.compile("size|resolution|pixels"),
+}
+"""What a parameter of another name is likely to mean, by the name that is filled in."""
 _NUMBER = re.compile(r"\d+")
 USUAL_BATCHES = (64, 32, 128, 100)
 MOST_IMAGES = 512
@@ -70,10 +77,14 @@ def _of_arguments(text: str) -> str | None:
         return None
     if missing[1] == "forward":
         return "it is called with the images alone: give what else `forward` takes a default"
-    first = re.search(r"\w+", missing[2])
+    found = re.search(r"\w+", missing[2])
+    first = found[0] if found else "name"
+    meant = next((name for name, words in _FILLED_IN.items() if words.search(first)), None)
+    if meant is not None:
+        return f"`{meant}` in place of `{first}` is filled in; or `:{first}=VALUE` behind its name"
     return (
-        f"`:{first[0] if first else 'name'}=VALUE` behind its name, or a function without required "
-        "parameters that builds it"
+        f"`:{first}=VALUE` behind its name, or a function without required parameters that "
+        "builds it"
     )
 
 
