@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import shutil
@@ -52,6 +53,23 @@ def test_the_accuracy_in_the_list_is_that_of_the_epoch_that_counts(
     )
     (row,) = run("runs", "--format", "json").json()["runs"]
     assert row["test_accuracy"] == 0.8
+
+
+def test_a_run_is_shown_by_its_epochs(store: Path, run: Run) -> None:
+    which = id_of(store, "fcn:hidden=8")
+    record = run("runs", which, "-f", "json").json()
+    rows = list(csv.DictReader(run("runs", which, "-f", "csv").out.splitlines()))
+    assert [int(row["epoch"]) for row in rows] == [1, 2]
+    for row, kept in zip(rows, record["history"], strict=True):
+        assert float(row["train_loss"]) == kept["train_loss"]
+        assert float(row["test_accuracy"]) == kept["test_accuracy"]
+    assert run("runs", "tag", "good", which).code == 0
+    shown = run("runs", which[:6]).out
+    assert f"{record['history'][1]['test_loss']:.4f}" in shown
+    assert f"run {which}: fcn:hidden=8 (fcn:hidden=8,dropout=0.0), seed 0" in shown
+    assert "tags: good" in shown and "held-out" not in shown
+    (store / which / "run.json").unlink()
+    assert "· incomplete" in run("runs", which).out
 
 
 # verify
@@ -272,7 +290,7 @@ def test_a_damaged_run_can_be_removed(run: Run, tmp_path: Path) -> None:
 
 def test_the_forms_of_before_stay(store: Path, run: Run) -> None:
     run_id = id_of(store, "fcn:hidden=8")
-    assert run("runs", run_id, "--store", "runs").json()["id"] == run_id
+    assert run("runs", run_id, "--store", "runs", "--format", "json").json()["id"] == run_id
     assert run("runs", "--store", "runs", "latest", "--format", "json").code == 0
     result = run("runs", run_id, "check")
     assert (result.code, "unexpected extra argument" in result.err) == (2, True)

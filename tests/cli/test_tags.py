@@ -49,7 +49,7 @@ def test_a_note_is_shown_where_runs_are(run: Run, store: Path) -> None:
     text = "Akku 12 %: „langsam“ 🔋"
     assert run("runs", "note", "50a", text, *STORE).out == f"{ONE}  {text}\n"
     assert run("runs", "note", "50a", *STORE).out == f"{ONE}  {text}\n"
-    assert run("runs", "50a", *STORE).json()["note"] == text
+    assert run("runs", "50a", *STORE, "--format", "json").json()["note"] == text
     assert listed(run)[ONE]["note"] == text
     assert text in run("runs", "--verbose", *STORE).out
     assert text not in run("runs", *STORE).out

@@ -22,6 +22,7 @@ from ...run_list import STATUSES, RunFilter, listed, run_table, state
 
 if TYPE_CHECKING:
     from convcompare.comparison.assessment import Assessment
+    from convcompare.output.tables.table import Table
     from convcompare.store.run_store import RunStore
 
 
@@ -111,8 +112,10 @@ def runs(
     elif is_comparison(opened, name):
         view = View.parse(names, sort, verbose)
         emit_assessment(_assessed(opened, name, figures, all_pairs), kind, out, view)
-    else:
+    elif kind == "json":
         emit_json(_record(opened, name), out)
+    else:
+        emit_table(_epochs(opened, name), kind, out)
     end(opened)
 
 
@@ -157,3 +160,14 @@ def _record(store: RunStore, prefix: str) -> dict[str, Any]:
         head = {"id": run_id, "status": state(store, run_id), **said}
         return {**head, "trial": trial, "history": history}
     return {**run.to_json(), **said}
+
+
+def _epochs(store: RunStore, prefix: str) -> Table:
+    """A run by its epochs."""
+    from convcompare.output.tables.epoch_table import epoch_table
+
+    run_id = store.find(prefix)
+    run = store.outcome(run_id)
+    history = run.history if run else store.history(run_id)
+    status = run.status if run else state(store, run_id)
+    return epoch_table(store.trial(run_id), history, run, status, store.annotation(run_id))

@@ -25,7 +25,7 @@ COLUMNS = (
     Column("models", "networks", priority=1),
     Column("runs", "runs", priority=1),
     Column("state", "state", "left", priority=0),
-    Column("command", "command", "left", priority=4),
+    Column("command", "command", "left", names=True, priority=4),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,8 +34,8 @@ RunName = Annotated[
 ]
 COLUMNS = (
     Column("what", "what differs", "left", names=True),
-    Column("first", "", "left"),
-    Column("second", "", "left"),
+    Column("first", "", "left", names=True, priority=-1),
+    Column("second", "", "left", names=True, priority=-1),
 )
 
 
@@ -65,7 +66,7 @@ def diff(
 
 
 def _titled(column: Column, title: str) -> Column:
-    return Column(column.key, title, column.align)
+    return replace(column, title=title)
 
 
 def _differing(first: Facts, second: Facts) -> Iterator[dict[str, str | None]]:

@@ -1,0 +1,69 @@
+"""A single run for people: a row per epoch, and below what it is a run of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from convcompare.core import formatting
+from convcompare.core.config import recipe_name
+from convcompare.store.annotation import Annotation
+from convcompare.store.run import Epoch, Run, Trial
+
+from .table import Column, Table
+
+
+def _digits(number: int) -> Callable[[float], str]:
+    return lambda value: f"{value:.{number}f}"
+
+
+COLUMNS = (
+    Column("epoch", "epoch", show=formatting.count),
+    Column("lr", "learning rate", show=lambda value: f"{value:.3g}", priority=3),
+    Column("train_loss", "train loss", show=_digits(4)),
+    Column("train_accuracy", "train accuracy", show=_digits(4)),
+    Column("val_loss", "held-out loss", show=_digits(4), priority=2),
+    Column("val_accuracy", "held-out accuracy", show=_digits(4), priority=2),
+    Column("test_loss", "test loss", show=_digits(4)),
+    Column("test_accuracy", "test accuracy", show=_digits(4)),
+    Column("train_seconds", "time (s)", show=lambda value: f"{value:.3g}", priority=1),
+)
+
+
+def epoch_table(
+    trial: Trial, history: Sequence[Epoch], run: Run | None, status: str, said: Annotation
+) -> Table:
+    """The epochs of a trial, of which `run` is None as long as it has not ended."""
+    rows = tuple({c.key: getattr(epoch, c.key) for c in COLUMNS} for epoch in history)
+    held_out = any(row["val_loss"] is not None for row in rows)
+    columns = tuple(one for one in COLUMNS if held_out or not one.key.startswith("val_"))
+    notes = (*_identity(trial, status), *(_result(run) if run else ()), *_said(said))
+    whole = "`--format json` prints the whole record"
+    return Table(columns, rows, (*notes, whole), noun="epochs")
+
+
+def _identity(trial: Trial, status: str) -> Iterator[str]:
+    name = trial.label or trial.model
+    full = f" ({trial.model})" if trial.model != name else ""
+    yield f"run {trial.id}: {name}{full}, seed {trial.seed}, on {trial.dataset} · {status}"
+    code = f" · code {trial.code[:12]}" if trial.code else ""
+    yield (
+        f"recipe {recipe_name(trial.config)}: {trial.config.optimizer} {trial.config.lr:g}, batch "
+        f"{trial.config.batch_size}, {trial.config.precision} · images {trial.data[:12]}{code}"
+    )
+
+
+def _result(run: Run) -> Iterator[str]:
+    cost, place = run.cost, run.environment
+    macs = "not counted" if cost.macs is None else formatting.large(cost.macs)
+    threads = formatting.several(place.threads, "thread")
+    yield f"{formatting.count(cost.parameters)} parameters, {macs} MACs per image"
+    yield f"ended {run.ended} on {place.device}, {threads}, {place.processor}, torch {place.torch}"
+    if run.message:
+        yield run.message
+
+
+def _said(said: Annotation) -> Iterator[str]:
+    if said.tags:
+        yield f"tags: {', '.join(said.tags)}"
+    if said.note:
+        yield f"note: {said.note}"
