@@ -53,7 +53,7 @@ _ARGUMENTS = re.compile(
     r"(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)"
 )
 _FILLED_IN = {
-    "num_classes": re.compile("class|label|categor|^n?_?out"),
+    "num_classes": re.compile("class|label|categ|^n?_?out"),
     "in_channels": re.compile("chan|^in_|input"),
     "image_size": re.compile("size|resolution|pixels"),
 }
