@@ -611,7 +611,7 @@ def test_runs_that_do_not_belong_together_are_refused(folder: Path, run: Run) ->
     assert run("compare", "fcn:hidden=32", *other, "-e", "2").code == 0
     result = run("plot", "loss", "fcn:hidden=4", "fcn:hidden=32", "--store", "s")
     assert "several data sets" in result.err
-    assert "pick runs by their ids" in result.err
+    assert "name their comparison first" in result.err
 
 
 def test_bad_requests(folder: Path, run: Run) -> None:

@@ -16,6 +16,11 @@ from .comparison import Comparison, Conditions
 from .model_runs import ModelRuns
 
 LATEST = "latest"
+PICK = (
+    "name their comparison first (`convcompare runs comparisons`), or runs by their ids "
+    "(`convcompare runs`)"
+)
+"""How to choose among runs of a network that cannot be compared."""
 MOMENTARY = ("loading_seconds",)
 """Conditions that differ each time a comparison is run."""
 
@@ -156,21 +161,21 @@ def _check_alike(trials: Sequence[Trial]) -> None:
     datasets = sorted({trial.dataset for trial in trials})
     if len({(trial.dataset, trial.data) for trial in trials}) > 1:
         what = " and ".join(map(quote, datasets)) if len(datasets) > 1 else "versions of one"
-        raise UsageError(f"these runs are of several data sets: {what}", "pick runs by their ids")
+        raise UsageError(f"these runs are of several data sets: {what}", PICK)
     configs = [vars(trial.config) for trial in trials]
     for setting in configs[0]:
         values = sorted({str(config[setting]) for config in configs})
         if len(values) > 1:
             raise UsageError(
                 f"these runs differ in {setting.replace('_', ' ')}: {', '.join(values)}",
-                "pick runs by their ids: `convcompare runs` lists them",
+                PICK,
             )
     seeds = [(trial.model, trial.code, trial.seed) for trial in trials]
     versions = {(trial.model, trial.code, trial.numerics) for trial in trials}
     if len(set(seeds)) < len(seeds) or len(versions) > len({trial.model for trial in trials}):
         raise UsageError(
             "these runs are of several versions of a network's code or arithmetic",
-            "pick runs by their ids",
+            PICK,
         )
 
 
