@@ -275,7 +275,7 @@ def test_the_recipe_trains_other_networks_and_says_what_it_reports(
     assert told.code == 0, told.err
     assert "TTA" in told.out and "of the plain image" in told.out
     (listed,) = json.loads(run("runs", "--format", "json").out)["runs"]
-    record = json.loads(run("runs", listed["id"]).out)
+    record = json.loads(run("runs", listed["id"], "--format", "json").out)
     accuracy = record["history"][-1]["test_accuracy"]
     assert 0.15 < accuracy < 1, "better than chance"
     assert listed["test_accuracy"] == accuracy, "the plain one"
