@@ -78,7 +78,7 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	for name in custom-layers kernel-size-004; do \
 	    $(STUDY) $$name --seeds 5 || exit; done
 	$(STUDY) depth-003 --seeds 4
-	$(STUDY) depth-004 --seeds 3 --skip "4 layers" --skip "residual, 6 layers"
+	$(STUDY) depth-004 --seeds 3 --skip "residual, 6 layers"
 	$(STUDY) custom-layers-mnist-004 --seeds 8
 	$(TRAIN) mnist-004 --seeds 5 --columns robustness
 	$(BIN)/convcompare runs pack --store $(RUNS) --out $(PACK) --replace \
