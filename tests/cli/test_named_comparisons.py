@@ -49,6 +49,14 @@ def test_comparisons_are_listed_and_found_by_name(store: Path, run: Run) -> None
     ]
     begun = found[0]["created"].removesuffix("+00:00")
     assert run("runs", begun).out == run("runs", "first").out, "each is known by when it was begun"
+    opened = RunStore(store)
+    for _ in range(2):  # at the same time, and without a name
+        record = {**opened.comparison_records()[0], "name": ""}
+        opened.add_comparison(f"2099010{len(opened.comparisons())}T000000000000", record)
+    names = [one["name"] for one in run("runs", "comparisons", "-f", "json").json()["comparisons"]]
+    assert len(set(names)) == 4
+    for name in names[2:]:
+        assert name.startswith(begun) and run("runs", name).out == run("runs", "first").out
     first = run("runs", "first", "-f", "json").json()
     assert [model["model"] for model in first["models"]] == ["fcn:hidden=4", "fcn:hidden=5"]
     drawn = run("plot", "accuracy", "--comparison", "first", "--terminal")

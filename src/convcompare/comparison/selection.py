@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from convcompare.core.config import recipe_name
@@ -64,13 +65,20 @@ def known_records(store: RunStore) -> dict[str, Mapping[str, Any]]:
 
     Each is known by when it was begun, too.
     """
-    dated = {begun(record): record for record in store.comparison_records()}
-    return {**dated, **_newest(store, ("study", "name"))}
+    return {**dated(store.comparison_records()), **_newest(store, ("study", "name"))}
 
 
-def begun(record: Mapping[str, Any]) -> str:
-    """When a comparison was begun (UTC), which is its name if it has no other."""
-    return str(record["created"]).removesuffix("+00:00")
+def dated(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Comparisons by when they were begun (UTC), the name of those that have no other.
+
+    The second of a second has a ``-2`` behind it.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    for record in records:
+        begun = str(record["created"]).removesuffix("+00:00")
+        again = (f"{begun}-{number}" for number in count(2))
+        found[begun if begun not in found else next(n for n in again if n not in found)] = record
+    return found
 
 
 def _newest(store: RunStore, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:

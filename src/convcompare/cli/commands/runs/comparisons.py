@@ -38,11 +38,13 @@ def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> No
     `convcompare compare --name NAME` names one; another is called by when it was begun.
     `runs NAME`, `plot --comparison NAME` and `report NAME` show it.
     """
+    from convcompare.comparison.selection import dated
     from convcompare.store.run_store import RunStore
 
     kind = check_format(format)
     opened = RunStore(store)
-    rows = tuple(_row(opened, record) for record in opened.comparison_records())
+    known = dated(opened.comparison_records())
+    rows = tuple(_row(opened, name, record) for name, record in known.items())
     if kind == "json":
         emit_json({"comparisons": rows})
     elif rows:
@@ -55,15 +57,13 @@ def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> No
     end(opened)
 
 
-def _row(store: RunStore, record: Mapping[str, Any]) -> dict[str, Any]:
-    from convcompare.comparison.selection import begun
-
+def _row(store: RunStore, begun: str, record: Mapping[str, Any]) -> dict[str, Any]:
     trials = trials_in(record)
     ended = sum(map(store.finished, trials))
     running = any(map(store.held, (one for one in trials if not store.finished(one))))
     state = "finished" if ended == len(trials) else "running" if running else "incomplete"
     return {
-        "name": record.get("name") or record.get("study") or begun(record),
+        "name": record.get("name") or record.get("study") or begun,
         "created": record["created"],
         "dataset": record["conditions"]["dataset"],
         "models": len(record["models"]),
