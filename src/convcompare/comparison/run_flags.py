@@ -75,6 +75,11 @@ def _by_guessing(run: Run, test_images: int, chance: float) -> float:
     return float(bdtrc(hits - 1, test_images, chance)) if hits else 1.0
 
 
+def _is_likely(run: Run, test_images: int, chance: float) -> bool:
+    """Whether a run at chance level is likely above it: it is by the same test at 5 %."""
+    return _by_guessing(run, test_images, chance) < FEW_ALPHA
+
+
 def not_converged(run: Run) -> bool:
     """Whether more epochs would clearly help: both losses still fell fast in the last one.
 
@@ -123,7 +128,7 @@ def marks(
     config = run.trial.config
     found = [_flag(name) for name in run.found if name in KINDS and KINDS[name].marks]
     learnt = not at_chance(run, test_images, chance) or (
-        learns and _by_guessing(run, test_images, chance) < FEW_ALPHA
+        learns and _is_likely(run, test_images, chance)
     )
     if not learnt:
         return [*found, _not_learnt(run, test_images, chance, train_images)]
@@ -139,8 +144,7 @@ def marks(
 def _not_learnt(run: Run, test_images: int, chance: float, train_images: int) -> QualityFlag:
     """That a run is at chance level, or that so few test images cannot tell."""
     figures = f"test accuracy {run.test_accuracy:.4f}, guessing has {chance:.4f}"
-    perhaps = _by_guessing(run, test_images, chance) < FEW_ALPHA
-    if perhaps or chance**test_images > CHANCE_ALPHA:
+    if _is_likely(run, test_images, chance) or chance**test_images > CHANCE_ALPHA:
         text = f"cannot be told from chance level by {test_images} test images: {figures}"
         return QualityFlag("few images", text, "more test images")
     text = f"is at chance level: {figures}"

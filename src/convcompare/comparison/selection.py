@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count
 from typing import Any
 
 from convcompare.core.config import recipe_name
@@ -57,7 +57,7 @@ def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
     They are those of the record before it, if that has the same conditions. If it has others, it
     stays the record of the study: one of fewer networks does not replace it.
     """
-    return _newest(store, ("study",))
+    return _newest(store.comparison_records(), ("study",))
 
 
 def known_records(store: RunStore) -> dict[str, Mapping[str, Any]]:
@@ -65,7 +65,8 @@ def known_records(store: RunStore) -> dict[str, Mapping[str, Any]]:
 
     Each is known by when it was begun, too.
     """
-    return {**dated(store.comparison_records()), **_newest(store, ("study", "name"))}
+    records = store.comparison_records()
+    return {**dated(records), **_newest(records, ("study", "name"))}
 
 
 def dated(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -74,16 +75,19 @@ def dated(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     The second of a second has a ``-2`` behind it.
     """
     found: dict[str, Mapping[str, Any]] = {}
+    seen = Counter[str]()
     for record in records:
         begun = str(record["created"]).removesuffix("+00:00")
-        again = (f"{begun}-{number}" for number in count(2))
-        found[begun if begun not in found else next(n for n in again if n not in found)] = record
+        seen[begun] += 1
+        found[begun if seen[begun] == 1 else f"{begun}-{seen[begun]}"] = record
     return found
 
 
-def _newest(store: RunStore, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+def _newest(
+    records: Iterable[Mapping[str, Any]], keys: Sequence[str]
+) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
-    for record in store.comparison_records():
+    for record in records:
         for key in keys:
             if name := record.get(key):
                 before = found.get(str(name)) if key == "study" else None

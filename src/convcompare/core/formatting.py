@@ -63,14 +63,14 @@ def series(parts: Iterable[str]) -> str:
 
 def epochs(value: float) -> str:
     """Passes over the training images: ``15``, and ``12.4`` where the last was cut short."""
-    return count(round(value)) if value == round(value) else _three_digits(value)
+    return count(round(value)) if value == round(value) else three_digits(value)
 
 
 def large(value: float) -> str:
     """A count with an SI prefix and three digits: ``812 k``, ``3.42 M``, ``1.81 G``."""
     for factor, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= factor * 0.9995:
-            return f"{_three_digits(value / factor)} {prefix}"
+            return f"{three_digits(value / factor)} {prefix}"
     return f"{value:.0f}"
 
 
@@ -78,11 +78,11 @@ def size(value: float) -> str:
     """Bytes in decimal units: ``980 B``, ``2.1 MB``."""
     for factor, prefix in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if value >= factor * 0.9995:
-            return f"{_three_digits(value / factor)} {prefix}"
+            return f"{three_digits(value / factor)} {prefix}"
     return f"{value:.0f} B"
 
 
-def _three_digits(value: float) -> str:
+def three_digits(value: float) -> str:
     """At least three digits, and never an exponent: ``0.999``, ``12.4``, ``1,234``."""
     return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 

@@ -22,6 +22,8 @@ SLOW = 5.0
 """How many times as long as the next a training has to take for its bar to be cut."""
 ROOM = 0.06
 """Room around what is shown, as a share of it."""
+BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+"""What stands behind letters within a panel, so that curves do not cross them."""
 Span = tuple[float, float]
 PERCENT: Span = (0.0, 100.0)
 Values = npt.NDArray[np.float64]
@@ -144,7 +146,7 @@ def arrows_of_curves(
                 text, (x[place], end), xytext=(-6 if last else 6, down),
                 textcoords="offset points", va="top" if marker == "^" else "bottom",
                 ha="right" if last else "left", fontsize=7, color=colour,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+                bbox=BEHIND,
             )  # fmt: skip
             count += 1
 

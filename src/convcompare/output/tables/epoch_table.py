@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from convcompare.core import formatting
 from convcompare.core.config import recipe_name
@@ -11,21 +11,16 @@ from convcompare.store.run import Epoch, Run, Trial
 
 from .table import Column, Table
 
-
-def _digits(number: int) -> Callable[[float], str]:
-    return lambda value: f"{value:.{number}f}"
-
-
 COLUMNS = (
     Column("epoch", "epoch", show=formatting.count),
     Column("lr", "learning rate", show=lambda value: f"{value:.3g}", priority=3),
-    Column("train_loss", "train loss", show=_digits(4)),
-    Column("train_accuracy", "train accuracy", show=_digits(4)),
-    Column("val_loss", "held-out loss", show=_digits(4), priority=2),
-    Column("val_accuracy", "held-out accuracy", show=_digits(4), priority=2),
-    Column("test_loss", "test loss", show=_digits(4)),
-    Column("test_accuracy", "test accuracy", show=_digits(4)),
-    Column("train_seconds", "time (s)", show=lambda value: f"{value:.3g}", priority=1),
+    Column("train_loss", "train loss", show=formatting.fraction),
+    Column("train_accuracy", "train accuracy", show=formatting.fraction),
+    Column("val_loss", "held-out loss", show=formatting.fraction, priority=2),
+    Column("val_accuracy", "held-out accuracy", show=formatting.fraction, priority=2),
+    Column("test_loss", "test loss", show=formatting.fraction),
+    Column("test_accuracy", "test accuracy", show=formatting.fraction),
+    Column("train_seconds", "time (s)", show=formatting.three_digits, priority=1),
 )
 
 

@@ -17,7 +17,7 @@ from convcompare.comparison.temperature import HELD_OUT, Scaled, scaled_predicti
 from convcompare.core.registry import register
 
 from ..figure import GREY, WIDTH, Drawing, model_rows, panels
-from ..limits import arrow_in_row, bulk, padded
+from ..limits import BEHIND, arrow_in_row, bulk, padded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,9 +159,8 @@ def _write(axes: Axes, lines: Sequence[str], curves: Sequence[Reliability]) -> N
     y = np.concatenate([one.accuracy[one.images > 0] for one in curves])
     above, below = ((x < 0.55) & (y > 0.75)).sum(), ((x > 0.45) & (y < 0.25)).sum()
     place = (0.03, 0.95, "left", "top") if above < below else (0.97, 0.05, "right", "bottom")
-    behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
     axes.text(*place[:2], "\n".join(lines), ha=place[2], va=place[3], fontsize=7,
-              transform=axes.transAxes, zorder=4, bbox=behind)  # fmt: skip
+              transform=axes.transAxes, zorder=4, bbox=BEHIND)  # fmt: skip
 
 
 def _curve(axes: Axes, bins: Reliability, **look: Any) -> None:
