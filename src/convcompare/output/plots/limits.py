@@ -18,8 +18,6 @@ GAP = 3.0
 """How many times further than what is shown a network has to reach to be left outside."""
 SPIKE = 50.0
 """The same for single points of curves, whose first epoch may well be far from the others."""
-SLOW = 5.0
-"""How many times as long as the next a training has to take for its bar to be cut."""
 ROOM = 0.06
 """Room around what is shown, as a share of it."""
 BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}

@@ -17,7 +17,7 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from ..names import fitted
-from .limits import SLOW, bulk, of_curves
+from .limits import bulk, of_curves
 from .style import LONGEST
 
 HEIGHT = 14
@@ -73,12 +73,11 @@ def _beyond(series: Sequence[Sequence[float]], low: float, high: float) -> list[
 
 
 def bars(values: Mapping[str, float], width: int, title: str, show: Callable[[float], str]) -> str:
-    """One bar a row, from zero; one that is far longer than the others is cut, with an arrow."""
+    """One bar a row, from zero to its value."""
     names, longest = _column(values)
     shown = [show(value) for value in values.values()]
     room = max(8, width - longest - max(map(len, shown)) - 2)
-    ends = bulk([(0.0, value) for value in values.values()], 0.0, SLOW)
-    largest = (ends[1] if ends else 0.0) or 1.0
+    largest = max(values.values()) or 1.0
     rows = [
         f"{name} {_bar(value / largest, room)} {text}"
         for name, value, text in zip(names, values.values(), shown, strict=True)
@@ -238,9 +237,7 @@ def _alike(values: Sequence[float]) -> list[str]:
 
 
 def _bar(share: float, room: int) -> str:
-    """A bar of `share` of the cells of a row; one that is longer than the row ends in an arrow."""
-    if share > 1:
-        return "█" * (room - 1) + "▸"
+    """A bar of `share` of the cells of a row, to an eighth of a cell."""
     whole, rest = divmod(round(8 * share * room), 8)
     return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]
 

@@ -12,7 +12,6 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 
 from ..figure import Drawing, log_axis, model_rows, side_text
-from ..limits import SLOW, arrow_in_row, bulk
 from ..terminal import bars
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ def training_time(source: Source) -> list[Drawing]:
         "Time of the training alone: evaluation, analyses and saving are apart. "
         "The bar is the mean of the seeds, each of which is a dot; on the left a seed's median "
         "epoch, on the right all its epochs together. A logarithmic axis, which has no zero, "
-        "shows ticks instead of bars. The fastest network is above. A bar with an arrow extends "
-        "beyond the axis."
+        "shows ticks instead of bars. The fastest network is above."
     )
     missing = f" Never timed alone: {', '.join(untimed)}." if untimed else ""
     mixed = _mixed(groups)
@@ -115,14 +113,13 @@ def _fastest_first(groups: Sequence[ModelRuns]) -> list[ModelRuns]:
 
 
 def _panel(axes: Axes, rows: Sequence[_Timed]) -> None:
-    ends = bulk([(0.0, max(row.seconds)) for row in rows], 0.0, SLOW)
-    longest = ends[1] if ends else 0.0
+    every = [value for row in rows for value in row.seconds]
+    shortest, longest = min(every), max(every)
     scale, unit = formatting.time_unit(longest)
-    every = [value for row in rows for value in row.seconds if value <= longest]
-    logarithmic = longest > WIDE * min(every) > 0
+    logarithmic = longest > WIDE * shortest > 0
     if logarithmic:
         axes.set_xscale("log")
-        axes.set_xlim(min(every) / scale / 1.1, 1.1 * longest / scale)
+        axes.set_xlim(shortest / scale / 1.1, 1.1 * longest / scale)
     else:
         axes.set_xlim(0, 1.06 * (longest / scale or 1.0))
     for y, row in enumerate(rows):
@@ -134,7 +131,6 @@ def _panel(axes: Axes, rows: Sequence[_Timed]) -> None:
         points = [value / scale for value in row.seconds]
         for point, style in zip(points, row.looks, strict=True):
             axes.plot([point], [y], markersize=3.2, **style.dots())
-        arrow_in_row(axes, y, [mean], look.colour, None)
         side_text(axes, y, f"{mean:#.3g}".rstrip("."))
     if logarithmic:
         log_axis(axes.xaxis, lambda value: f"{value:,g}")
