@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
-
-from convcompare.core import formatting
 
 Scale = Literal["difference", "ratio", "exact"]
 """How two networks are compared: model minus baseline, model over baseline, or by counting."""
@@ -19,9 +17,9 @@ class Quantity:
     ``best`` is the end of the scale that is better, None where neither is. A difference is written
     as `factor` times itself in `unit`. ``higher`` and ``lower`` are the words for a model with more
     or less of it than its baseline; where they are empty, "better" and "worse" by `best`.
-    ``alike`` is the word for an equivalent model; ``noun`` names the figure, and ``plural`` what is
-    not compared where a comparison is refused. ``show`` writes one value. Where there is a
-    ``verb``, a ratio is said by it and the noun: ``needs 1.8 times the memory``.
+    ``alike`` is the word for an equivalent model; ``noun`` names the figure. ``show`` writes one
+    value. Where there is a ``verb``, a ratio is said by it and the noun: ``needs 1.8 times the
+    memory``.
     """
 
     name: str
@@ -33,7 +31,6 @@ class Quantity:
     lower: str = ""
     alike: str = ""
     noun: str = ""
-    plural: str = ""
     show: Callable[[Any], str] = str
     verb: str = ""
     timed: bool = False
@@ -54,18 +51,5 @@ TRAIN_SECONDS = Quantity(
     lower="faster to train",
     alike="as fast to train",
     noun="time to train",
-    plural="times",
     timed=True,
 )
-GRADIENT_START = Quantity(
-    "gradient_start",
-    "ratio",
-    higher="larger",
-    lower="smaller",
-    noun="mean absolute gradient in the first layer",
-    plural="gradients",
-    show="{:.1e}".format,
-)
-GRADIENT_END = replace(GRADIENT_START, name="gradient_end")
-PARAMETERS = Quantity("parameters", "exact", noun="parameters", show=formatting.count)
-MACS = Quantity("macs", "exact", noun="MACs", show=formatting.large)

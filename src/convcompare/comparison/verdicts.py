@@ -39,20 +39,6 @@ def sentence(verdict: Verdict) -> str:
     return f"{lead} {preposition} {verdict.baseline}{_rest(verdict)}"
 
 
-def evidence(verdict: Verdict) -> str:
-    """What a verdict rests on, for a claim that it decides."""
-    quantity = verdict.quantity
-    if quantity.scale == "difference":
-        return f"{verdict.model} {sentence(verdict)}"
-    if verdict.values is None:
-        return f"no {quantity.plural} were recorded"
-    model, baseline = map(quantity.show, verdict.values)
-    if quantity.scale == "exact":
-        return f"{model} {quantity.noun} against {baseline}"
-    size = "one seed" if verdict.n == 1 else times_words(verdict)
-    return f"a {quantity.noun} of {model} against {baseline}, {size}"
-
-
 def note(verdict: Verdict) -> str:
     """What a reader of the verdict must know; empty where there is nothing."""
     single = verdict.n == 1 and verdict.quantity.scale == "difference"
@@ -206,7 +192,7 @@ def _setting(one: Differing) -> str:
 def _ratio_words(verdict: Verdict) -> str:
     quantity = verdict.quantity
     if verdict.refusal is not None:
-        return f"{quantity.plural} not compared: {reason(verdict.refusal)}"
+        return f"times not compared: {reason(verdict.refusal)}"
     assert verdict.estimate is not None
     one_each = " (one run each)" if verdict.n == 1 else ""
     if verdict.relation == "equivalent":

@@ -62,14 +62,6 @@ def outcome(verdict: Verdict) -> str:
     return OUTCOMES.get(word, word)
 
 
-def title(quantity: Quantity) -> str:
-    """The figure with its unit, and which end is better: for headings."""
-    better = {"high": "higher is better", "low": "lower is better", None: ""}[quantity.best]
-    unit = "" if quantity.scale != "difference" else quantity.unit
-    about = ", ".join(part for part in (unit, better) if part)
-    return f"{quantity.noun} ({about})" if about else quantity.noun
-
-
 def note(verdict: Verdict) -> str:
     """What a reader of the verdict must know; empty where there is nothing."""
     if verdict.quantity == ACCURACY:

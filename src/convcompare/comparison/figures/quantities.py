@@ -7,8 +7,7 @@ from typing import Literal
 
 from convcompare.core import formatting
 
-from .. import quantity as known
-from ..quantity import Quantity
+from ..quantity import TRAIN_SECONDS, Quantity
 from .values import pixels, side
 
 POINTS = "points"
@@ -28,7 +27,7 @@ def difference(
 def time(name: str, noun: str, doing: str) -> Quantity:
     """A time; `doing` is what takes it: ``1.8 times slower at inference``."""
     return replace(
-        known.TRAIN_SECONDS,
+        TRAIN_SECONDS,
         name=name,
         noun=noun,
         higher=f"slower {doing}",
@@ -39,20 +38,13 @@ def time(name: str, noun: str, doing: str) -> Quantity:
 
 def gradient(name: str, when: str) -> Quantity:
     """The mean absolute gradient of the first layer at one moment."""
-    noun = f"first-layer gradient {when}"
-    return replace(
-        known.GRADIENT_START,
-        name=name,
-        noun=noun,
-        higher=f"larger {noun}",
-        lower=f"smaller {noun}",
-    )
+    return replace(gradients(name, f"first-layer gradient {when}"), show="{:.1e}".format)
 
 
 def gradients(name: str, noun: str) -> Quantity:
-    """Another ratio of gradients; ``lower`` and ``higher`` are said of it."""
-    return replace(gradient(name, ""), noun=noun, higher=f"larger {noun}", lower=f"smaller {noun}",
-                   show="{:.3g}".format)  # fmt: skip
+    """A ratio of gradients; ``lower`` and ``higher`` are said of it."""
+    return Quantity(name, "ratio", higher=f"larger {noun}", lower=f"smaller {noun}", noun=noun,
+                    show="{:.3g}".format)  # fmt: skip
 
 
 def norm_after(epoch: int) -> Quantity:
@@ -88,8 +80,10 @@ INFERENCE = time("inference", "inference time of one image", "for one image")
 INFERENCE_BATCH = time("inference_batch", "inference time in batches", "at inference in batches")
 MEMORY = Quantity("peak_memory", "exact", "low", higher="more", lower="less", noun="memory",
                   show=formatting.size, verb="needs")  # fmt: skip
-PARAMETERS = replace(known.PARAMETERS, higher="more", lower="fewer", verb="has")
-MACS = replace(known.MACS, higher="more", lower="fewer", verb="needs")
+PARAMETERS = Quantity("parameters", "exact", higher="more", lower="fewer", noun="parameters",
+                      show=formatting.count, verb="has")  # fmt: skip
+MACS = Quantity("macs", "exact", higher="more", lower="fewer", noun="MACs",
+                show=formatting.large, verb="needs")  # fmt: skip
 FIELD = Quantity("receptive_field", "exact", higher="larger", lower="smaller",
                  noun="receptive field", show=pixels)  # fmt: skip
 WIDTH = replace(FIELD, name="receptive_field_width", show=side)
