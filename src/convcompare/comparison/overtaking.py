@@ -106,7 +106,7 @@ def _by_seed(group: ModelRuns) -> Mapping[int, Run]:
     return {run.trial.seed: run for run in group.finished}
 
 
-def crossings(pair: SizedPair, alpha: float = ALPHA) -> list[Crossing]:
+def crossings(pair: SizedPair) -> list[Crossing]:
     """Where the mean difference changes its sign, with an interval.
 
     Between two numbers of images the difference of each seed is straight in the logarithm. The
@@ -118,7 +118,7 @@ def crossings(pair: SizedPair, alpha: float = ALPHA) -> list[Crossing]:
     grid = np.linspace(x[0], x[-1], GRID)
     curves = np.stack([np.interp(grid, x, seed) for seed in pair.differences.T])
     mean = curves.mean(0)
-    undecided = _holds_zero(curves, mean, alpha)
+    undecided = _holds_zero(curves, mean)
     found = []
     ahead = _ahead(mean)
     for i in np.flatnonzero(ahead[:-1] != ahead[1:]):
@@ -143,13 +143,13 @@ def _ahead(mean: Values) -> npt.NDArray[np.bool_]:
     return np.asarray(mean[apart[np.maximum(last, 0)]] > 0)
 
 
-def _holds_zero(curves: Values, mean: Values, alpha: float) -> npt.NDArray[np.bool_]:
+def _holds_zero(curves: Values, mean: Values) -> npt.NDArray[np.bool_]:
     seeds = len(curves)
     if seeds < 2:
         return np.ones(len(mean), dtype=bool)
     from scipy.special import stdtrit
 
-    half = stdtrit(seeds - 1, 1 - alpha / 2) * curves.std(0, ddof=1) / math.sqrt(seeds)
+    half = stdtrit(seeds - 1, 1 - ALPHA / 2) * curves.std(0, ddof=1) / math.sqrt(seeds)
     return np.asarray(np.abs(mean) <= half)
 
 

@@ -23,7 +23,6 @@ def detectable_words(
     seeds: int,
     test_images: int,
     spread: float | None = None,
-    alpha: float = ALPHA,
     contrasts: int = 1,
 ) -> str:
     """What a number of seeds can show, in one sentence, before they are trained.
@@ -36,7 +35,7 @@ def detectable_words(
     if seeds < 2:
         return "one seed shows how two trained networks differ, not how two architectures do"
     taken = math.sqrt(TYPICAL_CHURN / test_images) if spread is None else spread
-    smallest = _detectable_in_plan(seeds, taken, alpha, contrasts)
+    smallest = _detectable_in_plan(seeds, taken, contrasts)
     source = "assuming that they vary" if spread is None else "as they varied in earlier runs"
     several = f" and {contrasts} contrasts" if contrasts > 1 else ""
     size = f"differences of about {points(smallest)}" if smallest < 1 else "no difference"
@@ -46,14 +45,14 @@ def detectable_words(
     )
     if smallest <= HARDLY_EVER:
         return said
-    sizes = {n: _detectable_in_plan(n, taken, alpha, contrasts) for n in MORE_SEEDS if n > seeds}
+    sizes = {n: _detectable_in_plan(n, taken, contrasts) for n in MORE_SEEDS if n > seeds}
     more = next((n for n, size in sizes.items() if size <= HARDLY_EVER / 5), max(sizes, default=0))
     better = f": `--seeds {more}` could show {points(sizes[more])}" if more else ""
     judged = ", too large to decide much" if smallest < 1 else ""
     return f"{said}{judged}{better}"
 
 
-def _detectable_in_plan(seeds: int, spread: float, alpha: float, contrasts: int) -> float:
+def _detectable_in_plan(seeds: int, spread: float, contrasts: int) -> float:
     shared = seeds >= shared_by.FEWEST and contrasts > 1
     freedom = seeds - 1 + (min(shared_by.MOST_WEIGHT, contrasts - 1) if shared else 0)
-    return power.detectable(spread, seeds, alpha / contrasts, freedom=freedom)
+    return power.detectable(spread, seeds, ALPHA / contrasts, freedom=freedom)

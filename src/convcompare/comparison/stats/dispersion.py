@@ -17,7 +17,7 @@ FEWEST = 10
 measured as more than 2.4 or less than 0.42 in one of ten pairs."""
 
 
-def ratio(values: Sequence[float], baseline: Sequence[float], alpha: float = ALPHA) -> PairedTest:
+def ratio(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
     """The ratio of two standard deviations, paired by seed: `pitman_morgan` beside `bonett`.
 
     The larger p-value and the wider interval count: Pitman and Morgan's test takes a long tail for
@@ -26,7 +26,6 @@ def ratio(values: Sequence[float], baseline: Sequence[float], alpha: float = ALP
     Args:
         values: Figures of the model by seed, (n,), n at least `FEWEST`.
         baseline: Those of the baseline with the same seeds, (n,).
-        alpha: The level of the interval of `PairedTest.difference`.
 
     Raises:
         ValueError: Too few seeds, or a network that does not vary at all.
@@ -35,7 +34,7 @@ def ratio(values: Sequence[float], baseline: Sequence[float], alpha: float = ALP
         raise ValueError(f"{FEWEST} pairs or more, got {len(values)} and {len(baseline)}")
     if not stdev(values) or not stdev(baseline):
         raise ValueError("figures that do not vary have no ratio of deviations")
-    made = pitman_morgan(values, baseline, alpha), bonett(values, baseline, alpha)
+    made = pitman_morgan(values, baseline), bonett(values, baseline)
 
     def interval(level: float) -> tuple[float, float]:
         ends = [end for one in made for end in one.interval(level) if end is not None]
@@ -43,13 +42,11 @@ def ratio(values: Sequence[float], baseline: Sequence[float], alpha: float = ALP
 
     method = f"Pitman–Morgan and Bonett over {len(values)} seeds, the weaker of both"
     value = made[0].difference.value
-    estimate = Estimate(value, *interval(alpha), len(values), method)
+    estimate = Estimate(value, *interval(ALPHA), len(values), method)
     return PairedTest(estimate, max(one.p for one in made), interval=interval)
 
 
-def pitman_morgan(
-    values: Sequence[float], baseline: Sequence[float], alpha: float = ALPHA
-) -> PairedTest:
+def pitman_morgan(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
     """The ratio of standard deviations of pairs from a bivariate normal distribution.
 
     The variances are equal exactly if sums and differences are uncorrelated (Pitman 1939,
@@ -72,11 +69,11 @@ def pitman_morgan(
         reach = math.sqrt(k + math.sqrt(k**2 - 1))
         return a / b / reach, a / b * reach
 
-    estimate = Estimate(a / b, *interval(alpha), n, f"Pitman–Morgan over {n} seeds")
+    estimate = Estimate(a / b, *interval(ALPHA), n, f"Pitman–Morgan over {n} seeds")
     return PairedTest(estimate, p, interval=interval)
 
 
-def bonett(values: Sequence[float], baseline: Sequence[float], alpha: float = ALPHA) -> PairedTest:
+def bonett(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
     """The ratio of standard deviations of skewed or long-tailed figures.
 
     The logarithm of the ratio of variances in units of a standard error by the pooled kurtosis
@@ -108,7 +105,7 @@ def bonett(values: Sequence[float], baseline: Sequence[float], alpha: float = AL
         quantile = NormalDist().inv_cdf(1 - level / 2)
         return end(-quantile), end(quantile)
 
-    estimate = Estimate(math.exp(log), *interval(alpha), n, f"Bonett over {n} seeds")
+    estimate = Estimate(math.exp(log), *interval(ALPHA), n, f"Bonett over {n} seeds")
     return PairedTest(estimate, p, interval=interval)
 
 

@@ -43,14 +43,14 @@ def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
     return None if estimate is None else dict(vars(estimate))
 
 
-def mean(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
+def mean(values: Sequence[float]) -> Estimate:
     """The mean over runs with Student's t interval (Student 1908, doi:10.1093/biomet/6.1.1)."""
     value = fmean(values)
     if len(values) < 2:
         return Estimate(value, None, None, len(values), "single run")
     from scipy.special import stdtrit
 
-    t = float(stdtrit(len(values) - 1, 1 - alpha / 2))
+    t = float(stdtrit(len(values) - 1, 1 - ALPHA / 2))
     half = t * stdev(values) / math.sqrt(len(values))
     return Estimate(value, value - half, value + half, len(values), "mean of seeds, t interval")
 
@@ -59,17 +59,17 @@ FEWEST = 3
 """Seeds from which on a mean is shown with an interval: that of two is 12.7 standard errors."""
 
 
-def over_seeds(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
+def over_seeds(values: Sequence[float]) -> Estimate:
     """The mean over seeds as it is shown: with an interval from FEWEST seeds on."""
-    found = mean(values, alpha)
+    found = mean(values)
     if len(values) < FEWEST:
         return replace(found, low=None, high=None)
     return found
 
 
-def prediction(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
+def prediction(values: Sequence[float]) -> Estimate:
     """Where one more run would be: Student's t interval with the deviation s·sqrt(1 + 1/n)."""
-    around = mean(values, alpha)
+    around = mean(values)
     if around.half_width is None:
         return around
     half = around.half_width * math.sqrt(len(values) + 1)

@@ -93,7 +93,7 @@ class PairedTest:
         return max(_below(beyond, spread, n) for spread in self.spreads)
 
 
-def t_test(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
+def t_test(differences: Sequence[float]) -> PairedTest:
     """Student's paired t-test over two seeds or more (Student 1908, doi:10.1093/biomet/6.1.1).
 
     Differences that are all equal have no spread to compare the mean with, and the t statistic
@@ -105,7 +105,7 @@ def t_test(differences: Sequence[float], alpha: float = ALPHA) -> PairedTest:
     spread = stdev(differences)
     if spread <= ROUNDING:
         return _equal(differences)
-    return _student(differences, (Spread(spread, n - 1),), f"paired t over {n} seeds", alpha)
+    return _student(differences, (Spread(spread, n - 1),), f"paired t over {n} seeds")
 
 
 def moderated(
@@ -113,7 +113,6 @@ def moderated(
     variance: float,
     freedom: int,
     guarded: bool = False,
-    alpha: float = ALPHA,
 ) -> PairedTest:
     """The paired t-test with a variance that is drawn towards that of other networks.
 
@@ -122,7 +121,7 @@ def moderated(
     freedom, `freedom` being the weight of the variance of others. ``guarded``: the plain paired t
     has to reject, too, so that the larger p-value and the wider interval count.
     """
-    n, plain = len(differences), t_test(differences, alpha)
+    n, plain = len(differences), t_test(differences)
     own = deviation(differences) ** 2
     pooled = (freedom * variance + (n - 1) * own) / (freedom + n - 1)
     if math.sqrt(pooled) <= ROUNDING or (guarded and not plain.spreads):
@@ -131,13 +130,11 @@ def moderated(
     method = f"moderated paired t over {n} seeds"
     if guarded:
         method += ", the weaker of it and the plain one"
-    test = _student(differences, spreads, method, alpha)
+    test = _student(differences, spreads, method)
     return replace(test, moderated=True, p_paired=plain.p, effect_size=plain.effect_size)
 
 
-def _student(
-    differences: Sequence[float], spreads: tuple[Spread, ...], method: str, alpha: float
-) -> PairedTest:
+def _student(differences: Sequence[float], spreads: tuple[Spread, ...], method: str) -> PairedTest:
     """Student's t-test of the mean with each of these spreads, all of which have to reject."""
     from scipy.special import stdtrit
 
@@ -153,7 +150,7 @@ def _student(
     p = max(2 * _below(-abs(value), one, n) for one in spreads)
     own = deviation(differences)
     effect = hedges(value / own, n) if own else None
-    estimate = Estimate(value, *interval(alpha), n, method)
+    estimate = Estimate(value, *interval(ALPHA), n, method)
     return PairedTest(estimate, p, effect, interval, spreads, p_paired=p)
 
 
@@ -202,16 +199,14 @@ def sign_flip(differences: Sequence[float]) -> float:
     return (as_far + (not exact)) / (len(sums) + (not exact))
 
 
-def ratio(
-    costs: Sequence[float], baseline_costs: Sequence[float], alpha: float = ALPHA
-) -> Estimate:
+def ratio(costs: Sequence[float], baseline_costs: Sequence[float]) -> Estimate:
     """How many times the cost of the baseline, paired by seed: mean log ratio with t interval.
 
     Both are positive. Logarithms, so that "twice as slow" and "twice as fast" weigh the same; the
     value is the geometric mean (Fleming and Wallace 1986, doi:10.1145/5666.5673).
     """
     logs = [math.log(a / b) for a, b in zip(costs, baseline_costs, strict=True)]
-    log = estimates.mean(logs, alpha)
+    log = estimates.mean(logs)
     low, high = (None if end is None else math.exp(end) for end in (log.low, log.high))
     method = f"geometric mean over {log.n} seeds, t interval" if log.n > 1 else "one run each"
     return Estimate(math.exp(log.value), low, high, log.n, method)

@@ -20,20 +20,19 @@ def detectable(
     spread: float,
     n: int,
     alpha: float = ALPHA,
-    power: float = POWER,
     freedom: int | None = None,
 ) -> float:
-    """The smallest true difference that a two-sided paired t-test over n seeds finds with `power`.
+    """The smallest true difference that a two-sided paired t-test over n seeds finds with `POWER`.
 
     ``spread`` is the standard deviation of the differences, in the unit of the result. The t
     statistic of a true difference d follows the noncentral t distribution with `freedom` degrees of
     freedom (n - 1 where it is None) and noncentrality d √n / spread (Johnson and Welch 1940,
     doi:10.1093/biomet/31.3-4.362); power grows with d, so the answer is found by halving.
     """
-    return spread * _detectable_effect(n, alpha, power, n - 1 if freedom is None else freedom)
+    return spread * _detectable_effect(n, alpha, n - 1 if freedom is None else freedom)
 
 
-def detectable_by(spreads: Sequence[Spread], n: int, seeds: int, level: float = ALPHA) -> float:
+def detectable_by(spreads: Sequence[Spread], n: int, seeds: int, level: float) -> float:
     """The smallest true difference that the test of `seeds` seeds finds with 80 % power.
 
     ``spreads`` are those of the test of `n` seeds, all of which have to reject; each further seed
@@ -46,16 +45,16 @@ def detectable_by(spreads: Sequence[Spread], n: int, seeds: int, level: float = 
 
 
 @functools.cache
-def _detectable_effect(n: int, alpha: float, power: float, freedom: int) -> float:
+def _detectable_effect(n: int, alpha: float, freedom: int) -> float:
     """The smallest detectable difference in standard deviations of the differences."""
     if n < 2:
         raise ValueError("a paired t-test needs two seeds or more")
     low, high = 0.0, 1.0
-    while power_of(high, n, alpha, freedom) < power:
+    while power_of(high, n, alpha, freedom) < POWER:
         high *= 2
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if power_of(middle, n, alpha, freedom) < power else (low, middle)
+        low, high = (middle, high) if power_of(middle, n, alpha, freedom) < POWER else (low, middle)
     return high
 
 
@@ -75,9 +74,7 @@ def power_of(effect: float, n: int, alpha: float = ALPHA, freedom: int | None = 
     return float(weights @ ndtr(effect * math.sqrt(n) - critical * deviations))
 
 
-def power_within(
-    effect: float, margin: float, n: int, alpha: float = ALPHA, freedom: int | None = None
-) -> float:
+def power_within(effect: float, margin: float, n: int, alpha: float, freedom: int) -> float:
     """The probability that the interval of level 1 - `alpha` over n seeds lies within ±`margin`.
 
     ``effect`` is the true difference; both are in standard deviations of the differences. These are
@@ -86,8 +83,7 @@ def power_within(
     from scipy.special import chdtri, ndtr, stdtrit
 
     shares, weights = _nodes()
-    df = n - 1 if freedom is None else freedom
-    half = stdtrit(df, 1 - alpha / 2) * np.sqrt(chdtri(df, shares) / df)
+    half = stdtrit(freedom, 1 - alpha / 2) * np.sqrt(chdtri(freedom, shares) / freedom)
     upper = ndtr((margin - effect) * math.sqrt(n) - half)
     lower = ndtr((-margin - effect) * math.sqrt(n) + half)
     return float(weights @ np.maximum(0, upper - lower))

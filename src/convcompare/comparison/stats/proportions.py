@@ -17,7 +17,7 @@ from .paired import PairedTest
 Hits = npt.NDArray[np.bool_]
 
 
-def mcnemar(hits: Hits, baseline_hits: Hits, alpha: float = ALPHA) -> PairedTest:
+def mcnemar(hits: Hits, baseline_hits: Hits) -> PairedTest:
     """McNemar's test, exact (McNemar 1947, doi:10.1007/BF02295996), of hits (n,) by image.
 
     Only images that one network gets right and the other wrong count: if the networks are equally
@@ -36,7 +36,7 @@ def mcnemar(hits: Hits, baseline_hits: Hits, alpha: float = ALPHA) -> PairedTest
     interval = functools.partial(newcombe, both, only, only_baseline, neither)
     value = (only - only_baseline) / len(hits)
     method = "McNemar's exact test over the images"
-    return PairedTest(Estimate(value, *interval(alpha), 1, method), p, interval=interval)
+    return PairedTest(Estimate(value, *interval(ALPHA), 1, method), p, interval=interval)
 
 
 def newcombe(

@@ -21,22 +21,20 @@ def logs(values: Sequence[float], baseline: Sequence[float]) -> list[float]:
     return [math.log(a) - math.log(b) for a, b in zip(values, baseline, strict=True)]
 
 
-def log_ratio(
-    values: Sequence[float], baseline: Sequence[float], alpha: float = ALPHA
-) -> PairedTest:
+def log_ratio(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
     """The geometric mean of the ratios, by the paired t-test of their logarithms.
 
     Logarithms, so that twice and half as much weigh the same (Fleming and Wallace 1986,
     doi:10.1145/5666.5673; the test is Student's 1908, doi:10.1093/biomet/6.1.1). ``difference`` of
     the result is the ratio, ``effect_size`` that of the logarithms. Two seeds or more.
     """
-    test = paired.t_test(logs(values, baseline), alpha)
+    test = paired.t_test(logs(values, baseline))
 
     def interval(level: float) -> Interval:
         low, high = test.interval(level)
         return _exp(low), _exp(high)
 
-    low, high = interval(alpha)
+    low, high = interval(ALPHA)
     method = test.difference.method.replace("paired t", "paired t of log ratios")
     ratio = factor(test.difference.value)
     estimate = replace(test.difference, value=ratio, low=low, high=high, method=method)
