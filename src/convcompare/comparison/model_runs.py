@@ -85,11 +85,7 @@ class ModelRuns:
 
     def tta_accuracy(self, test_images: int) -> Estimate | None:
         """The same with test-time augmentation; None unless every run that counts measured it."""
-        found = [run.tta_accuracy for run in self.finished]
-        measured = [accuracy for accuracy in found if accuracy is not None]
-        if not measured or len(measured) != len(found):
-            return None
-        return self._share(estimates.over_seeds(measured), test_images)
+        return self._share(self.mean(lambda run: run.tta_accuracy), test_images)
 
     def _share(self, mean: Estimate | None, test_images: int) -> Estimate | None:
         if len(self.finished) != 1 or mean is None:

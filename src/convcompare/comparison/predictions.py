@@ -46,6 +46,22 @@ def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
     return log
 
 
+def log_losses(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
+    """The negative log-probability of each image's class, in nats: (n,)."""
+    check(logits, labels)
+    losses: npt.NDArray[np.float64] = -log_softmax(logits)[np.arange(len(labels)), labels]
+    return losses
+
+
+def brier_scores(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
+    """The squared error of each image's probabilities, summed over the classes: (n,)."""
+    check(logits, labels)
+    errors = np.exp(log_softmax(logits))
+    errors[np.arange(len(labels)), labels] -= 1
+    scores: npt.NDArray[np.float64] = (errors**2).sum(1)
+    return scores
+
+
 def confusion_matrix(logits: Logits, labels: Labels) -> npt.NDArray[np.int64]:
     """How many images of each class (row) are taken for each class (column)."""
     check(logits, labels)

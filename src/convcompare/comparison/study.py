@@ -98,12 +98,9 @@ class ClaimPart:
     second: tuple[str, ...] | float
     any_of: tuple[Statement, ...]
 
-    def or_(
-        self, sign: Sign, figure: str = "accuracy", *, by: float | None = None,
-        margin: float | None = None, than: str | None = None,
-    ) -> ClaimPart:  # fmt: skip
+    def or_(self, sign: Sign, figure: str = "accuracy", *, than: str | None = None) -> ClaimPart:
         """The part with a further statement of which one is enough."""
-        return replace(self, any_of=(*self.any_of, Statement(sign, figure, by, margin, than)))
+        return replace(self, any_of=(*self.any_of, Statement(sign, figure, than=than)))
 
     @property
     def pairs(self) -> list[tuple[str, str | float]]:

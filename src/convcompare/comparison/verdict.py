@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from .quantity import Quantity
-from .stats.estimates import Estimate
+from .stats.estimates import Estimate, inverse
 
 if TYPE_CHECKING:
     from .stats.paired import Spread
@@ -157,18 +156,8 @@ def turned(verdict: Verdict) -> Verdict:
     )
 
 
-def _inverse(value: float) -> float:
-    return 1 / value if value else math.inf
-
-
 def _turned(estimate: Estimate | None, ratio: bool) -> Estimate | None:
-    if estimate is None:
-        return None
-    turn: Callable[[float], float] = _inverse if ratio else (lambda value: -value)
-    low, high = estimate.low, estimate.high
-    return replace(
-        estimate,
-        value=turn(estimate.value),
-        low=None if high is None else turn(high),
-        high=None if low is None else turn(low),
-    )
+    if estimate is None or ratio:
+        return estimate and inverse(estimate)
+    low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
+    return replace(estimate, value=-estimate.value, low=low, high=high)

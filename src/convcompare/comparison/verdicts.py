@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .estimate_words import FEW, number, size, unit_of, with_margin
-from .stats.estimates import Estimate
+from .stats.estimates import inverse
 from .verdict import Differing, Refusal, Verdict
 
 ROUGHLY = 10
@@ -101,8 +101,7 @@ def times_words(verdict: Verdict) -> str:
     assert ratio is not None
     comparative = verdict.quantity.comparative("lower" if ratio.value < 1 else "higher")
     if ratio.value < 1:
-        low, high = ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low
-        ratio = Estimate(1 / ratio.value, low, high, ratio.n, ratio.method)
+        ratio = inverse(ratio)
     shown, ends = number(ratio)
     return f"{shown} times {comparative}{ends}"
 

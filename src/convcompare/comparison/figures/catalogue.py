@@ -11,6 +11,7 @@ from convcompare.core.registry import register
 
 from .. import robustness, run_figures
 from ..cost_contrasts import SAME
+from ..predictions import log_losses
 from ..quantity import ACCURACY, TRAIN_SECONDS
 from . import quantities as q
 from . import values
@@ -30,7 +31,7 @@ MEASURED = "--columns robustness"
 MEASURES = (
     Measure("accuracy", ACCURACY, "accuracy", lambda run, _: run.test_accuracy),
     Measure("test-loss", q.TEST_LOSS, "mean", values.shown("test_loss"),
-            of_images=values.log_losses),
+            of_images=log_losses),
     Measure("gap", q.GAP, "mean", values.accuracy_gap),
     Measure("loss-gap", q.LOSS_GAP, "mean", values.loss_gap),
     Measure("accuracy-area", q.AREA, "mean", values.accuracy_area, recorded_by=EVERY_EPOCH),

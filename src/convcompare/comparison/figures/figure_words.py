@@ -13,7 +13,7 @@ from .. import verdicts
 from ..estimate_words import is_lopsided, longer_side, number
 from ..quantity import ACCURACY, Quantity
 from ..stats import dispersion
-from ..stats.estimates import Estimate
+from ..stats.estimates import Estimate, inverse
 from ..verdict import LeftOut, Verdict
 from ..verdict_json import decided
 from .quantities import STABILITY
@@ -155,7 +155,7 @@ def _ratio(verdict: Verdict, of: Against) -> str:
     if quantity.verb:
         shown, ends = number(ratio)
         return f"{quantity.verb} {shown} times the {quantity.noun}{of('of')}{ends}"
-    shown, ends = number(turned(ratio) if ratio.value < 1 else ratio)
+    shown, ends = number(inverse(ratio) if ratio.value < 1 else ratio)
     return f"{shown} times {quantity.comparative(verdict.relation)}{of('than')}{ends}"
 
 
@@ -225,12 +225,6 @@ def _estimate(estimate: Estimate, quantity: Quantity) -> str:
     if quantity.scale == "ratio":
         return times(estimate)
     return amount(estimate, quantity)
-
-
-def turned(ratio: Estimate) -> Estimate:
-    """The ratio of the baseline to the model."""
-    low, high = ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low
-    return Estimate(1 / ratio.value, low, high, ratio.n, ratio.method)
 
 
 def times(ratio: Estimate) -> str:

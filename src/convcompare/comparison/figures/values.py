@@ -6,9 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 from statistics import fmean
 
-import numpy as np
-import numpy.typing as npt
-
 from convcompare.core.registry import Entry
 from convcompare.store.feature_record import FEATURES, FeatureRecord
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
@@ -17,7 +14,7 @@ from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
 from .. import run_figures
-from ..predictions import Labels, Logits, check, log_softmax
+from ..predictions import brier_scores, log_losses
 from ..run_figures import gradient_of_run
 from ..stats.paired import ROUNDING
 from .measure import Scores, metric_failed
@@ -188,22 +185,6 @@ def metric(entry: Entry) -> Reader:
         return value if math.isfinite(value) else None
 
     return read
-
-
-def log_losses(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
-    """The negative log-probability of each image's class, in nats: (n,)."""
-    check(logits, labels)
-    losses: npt.NDArray[np.float64] = -log_softmax(logits)[np.arange(len(labels)), labels]
-    return losses
-
-
-def brier_scores(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
-    """The squared error of each image's probabilities, summed over the classes: (n,)."""
-    check(logits, labels)
-    errors = np.exp(log_softmax(logits))
-    errors[np.arange(len(labels)), labels] -= 1
-    scores: npt.NDArray[np.float64] = (errors**2).sum(1)
-    return scores
 
 
 IMAGE_SCORES: Mapping[str, Scores] = {"log-loss": log_losses, "brier-score": brier_scores}

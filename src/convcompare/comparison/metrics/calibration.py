@@ -6,7 +6,7 @@ import numpy as np
 
 from convcompare.core.registry import register
 
-from ..predictions import Labels, Logits, check, log_softmax, reliability
+from ..predictions import Labels, Logits, brier_scores, log_losses, reliability
 
 BIASED = (
     "its estimate is too high, by an amount that depends on the images and on the network "
@@ -17,8 +17,7 @@ BIASED = (
 @register.metric("log-loss", best="low")
 def log_loss(logits: Logits, labels: Labels) -> float:
     """Mean negative log-probability of the right class, in nats: the cross-entropy (Good 1952)."""
-    check(logits, labels)
-    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
+    return float(log_losses(logits, labels).mean())
 
 
 @register.metric("brier-score", best="low")
@@ -27,10 +26,7 @@ def brier_score(logits: Logits, labels: Labels) -> float:
 
     doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
     """
-    check(logits, labels)
-    errors = np.exp(log_softmax(logits))
-    errors[np.arange(len(labels)), labels] -= 1
-    return float((errors**2).sum(1).mean())
+    return float(brier_scores(logits, labels).mean())
 
 
 @register.metric("calibration-error", best="low", no_verdict=BIASED)

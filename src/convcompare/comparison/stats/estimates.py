@@ -38,6 +38,16 @@ class Estimate:
         return (self.high - self.low) / 2
 
 
+def inverse(ratio: Estimate) -> Estimate:
+    """The ratio of two figures in the other order; infinite for 0."""
+
+    def turn(value: float) -> float:
+        return 1 / value if value else math.inf
+
+    low, high = (None if end is None else turn(end) for end in (ratio.high, ratio.low))
+    return replace(ratio, value=turn(ratio.value), low=low, high=high)
+
+
 def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
     """What JSON objects have of an estimate."""
     return None if estimate is None else dict(vars(estimate))

@@ -9,6 +9,7 @@ from itertools import groupby
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.quantity import ACCURACY, Quantity
+from convcompare.comparison.stats.estimates import inverse
 from convcompare.comparison.verdict import Verdict
 
 from .table import Column, Table
@@ -60,8 +61,6 @@ def _cell(verdict: Verdict, sign: int) -> str | None:
         return None
     star = " *" if verdict.differs and verdict.quantity.scale != "exact" else ""
     if verdict.quantity.scale != "difference":
-        return (
-            f"{figure_words.times(estimate if sign > 0 else figure_words.turned(estimate))}{star}"
-        )
+        return f"{figure_words.times(estimate if sign > 0 else inverse(estimate))}{star}"
     plain = replace(verdict.quantity, unit="")
     return f"{figure_words.amount(estimate, plain, sign)}{star}"
