@@ -50,7 +50,7 @@ def named_runs(store: RunStore, names: Sequence[str]) -> list[str]:
     for run_id in store.ids():
         with store.noting():
             trial = store.trial(run_id)
-            labels.setdefault(trial.label or trial.model, []).append(run_id)
+            labels.setdefault(trial.name, []).append(run_id)
     found: list[str] = []
     for name in names:
         matching = [one for label in labels if fnmatchcase(label, name) for one in labels[label]]

@@ -73,8 +73,7 @@ def say_durations(assessment: Assessment, began: datetime.datetime) -> None:
     since, comparison = began.isoformat(timespec="seconds"), assessment.comparison
     tried = [one for rate in comparison.rates if not rate.chosen for one in rate.runs]
     outcomes = assessment.store.sound_outcomes(tried).values()
-    every = [run for group in comparison.groups for run in group.runs]
-    every += [run for run in outcomes if run]
+    every = [*comparison.runs, *(run for run in outcomes if run)]
     runs = [run for run in every if run.ended >= since]
     if not runs:
         return

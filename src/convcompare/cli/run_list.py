@@ -98,7 +98,7 @@ def _row(store: RunStore, run_id: str) -> dict[str, Any]:
     history = run.history if run else store.history(run_id)
     return {
         "id": run_id,
-        "model": trial.label or trial.model,
+        "model": trial.name,
         "code": trial.code,
         "dataset": trial.dataset,
         "seed": trial.seed,

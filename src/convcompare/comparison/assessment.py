@@ -130,9 +130,7 @@ class Assessment:
 
     def _first(self, seeds: int) -> Comparison:
         """The comparison with the first so many seeds of each network."""
-        order = list(
-            dict.fromkeys(run.trial.seed for g in self.comparison.groups for run in g.runs)
-        )
+        order = list(dict.fromkeys(run.trial.seed for run in self.comparison.runs))
         kept = set(order[:seeds])
         groups = (
             replace(group, runs=tuple(run for run in group.runs if run.trial.seed in kept))
@@ -214,7 +212,7 @@ class Assessment:
         waiting = [run_id for _, run_id in self.comparison.unfinished]
         if not waiting:
             return []
-        ended = sum(len(group.runs) for group in self.comparison.groups)
+        ended = len(self.comparison.runs)
         running = sum(map(self.store.held, waiting))
         now = f"{running} of the others running" if running else "the others are not running"
         return [f"so far: {ended} of {ended + len(waiting)} runs have ended, {now}"]

@@ -158,6 +158,11 @@ class Comparison:
         return min(counts, default=self.seeds), max(counts, default=self.seeds)
 
     @property
+    def runs(self) -> list[Run]:
+        """The runs that have ended, well or not, network by network."""
+        return [run for group in self.groups for run in group.runs]
+
+    @property
     def finished(self) -> list[Run]:
         """The runs whose figures count, network by network."""
         return [run for group in self.groups for run in group.finished]

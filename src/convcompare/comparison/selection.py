@@ -132,19 +132,21 @@ def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> C
         if not found:
             found = {i: t for i, t in trials.items() if i.startswith(name)}
             if len(found) != 1:
-                raise _unknown(store, name, len(found), [*known, *_labels(trials.values())])
+                raise _unknown(
+                    store, name, len(found), [*known, *(trial.name for trial in trials.values())]
+                )
         chosen |= found
     _check_alike(list(chosen.values()))
     outcomes = store.sound_outcomes(chosen)
     by_label: dict[str, list[Run]] = {}
     for run_id, run in outcomes.items():
         if run is not None:
-            by_label.setdefault(_label(chosen[run_id]), []).append(run)
+            by_label.setdefault(chosen[run_id].name, []).append(run)
     groups = [
         ModelRuns(label, tuple(sorted(runs, key=lambda run: run.trial.seed)))
         for label, runs in by_label.items()
     ]
-    unfinished = [(_label(chosen[i]), i) for i, run in outcomes.items() if run is None]
+    unfinished = [(chosen[i].name, i) for i, run in outcomes.items() if run is None]
     return Comparison(
         _conditions(store, chosen, outcomes.values()), tuple(groups), unfinished=tuple(unfinished)
     )
@@ -158,14 +160,6 @@ def _unknown(store: RunStore, name: str, matches: int, known: list[str]) -> Usag
         return UsageError(f"there is no run of {quote(name)} in {quote(str(store.root))}", listed)
     hint = did_you_mean(name, [*known, LATEST]) or listed
     return UsageError(f"no study, comparison, model or run is called {quote(name)}", hint)
-
-
-def _label(trial: Trial) -> str:
-    return trial.label or trial.model
-
-
-def _labels(trials: Iterable[Trial]) -> list[str]:
-    return list(dict.fromkeys(_label(trial) for trial in trials))
 
 
 def _check_alike(trials: Sequence[Trial]) -> None:

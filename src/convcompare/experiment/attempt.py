@@ -87,7 +87,7 @@ class Attempt:
         hidden = self.builder.hidden_state
         if hidden:
             done = several(len(checkpoint.history), "epoch")
-            name = quote(self.trial.label or self.trial.model)
+            name = quote(self.trial.name)
             self.damage = f"{name} {hidden.text}, without its {done}"
             return
         with self._clock("setup_seconds"):

@@ -78,7 +78,7 @@ def measure(
         try:
             arrays = _arrays(run.trial, runner, fresh)
         except Exception as error:  # of the user's network perhaps
-            where = f"{quote(run.trial.label or run.trial.model)} (seed {run.trial.seed})"
+            where = f"{quote(run.trial.name)} (seed {run.trial.seed})"
             hint = error.hint if isinstance(error, UsageError) else None
             reporter.warn(f"no robustness of {where}: {reason(error)}", hint)
             continue

@@ -214,7 +214,7 @@ class TrialRunner:
             self._networks[key] = resolve(*key)
         if self._networks[key].code != trial.code:
             raise UsageError(
-                f"the file of {quote(trial.label or trial.model)} has changed meanwhile",
+                f"the file of {quote(trial.name)} has changed meanwhile",
                 "the same command trains the new version",
             )
         return self._networks[key]
@@ -224,8 +224,7 @@ class TrialRunner:
         today = numerics_of(self._network(trial))
         if trial.numerics < today:
             raise UsageError(
-                f"run {trial.id} of {quote(trial.label or trial.model)} cannot be repeated: "
-                f"{CHANGES[today]}",
+                f"run {trial.id} of {quote(trial.name)} cannot be repeated: {CHANGES[today]}",
                 "the version of convcompare that made the run can repeat it",
             )
 

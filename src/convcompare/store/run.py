@@ -55,6 +55,11 @@ class Trial:
     label: str = ""
     numerics: int = field(default=1, metadata=OMITTED)
 
+    @property
+    def name(self) -> str:
+        """What listings and messages call the network: as it was typed, else by its spec."""
+        return self.label or self.model
+
     @cached_property
     def id(self) -> str:
         """Twelve hex digits of the SHA-256 over all of the trial: other options, other id."""

@@ -129,7 +129,7 @@ class Source:
     @cached_property
     def _cuts(self) -> set[tuple[int | None, float]]:
         """How the runs cut the training split, and what they hold out of it."""
-        configs = [run.trial.config for group in self.comparison.groups for run in group.runs]
+        configs = [run.trial.config for run in self.comparison.runs]
         return {(config.train_images, config.val_fraction) for config in configs}
 
     def image(self, row: int) -> Images:

@@ -96,8 +96,7 @@ def compose(
 
 def _records(sections: Sequence[Section]) -> str:
     """What the report is made from: the days on which runs ended, from the first to the last."""
-    groups = [group for section in sections for group in section.comparison.groups]
-    days = sorted({run.ended[:10] for group in groups for run in group.runs})
+    days = sorted({run.ended[:10] for section in sections for run in section.comparison.runs})
     if not days:
         return "No run has ended yet"
     return f"From run records of {' to '.join(dict.fromkeys((days[0], days[-1])))}"

@@ -87,9 +87,8 @@ def key_of(source: Source, kind: str) -> str | None:
     comparison, tool = source.comparison, _tool()
     if tool is None or not comparison.conditions.classes or _has_plugins(kind):
         return None
-    runs = [run for group in comparison.groups for run in group.runs]
     try:
-        added = {run.id: source.store.additions(run.id) for run in runs}
+        added = {run.id: source.store.additions(run.id) for run in comparison.runs}
     except StoreError:
         return None
     drawn_from = [tool, _settings(), kind, repr(comparison), added]

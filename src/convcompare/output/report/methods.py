@@ -23,7 +23,7 @@ MOST_RATES = 6
 
 def methods(sections: Sequence[Section]) -> str:
     """The paragraph, its citations as ``[@holm1979]``; empty if no run has ended."""
-    runs = [run for one in sections for group in one.comparison.groups for run in group.runs]
+    runs = [run for one in sections for run in one.comparison.runs]
     if not runs:
         return ""
     sentences = [_data(sections), _training(runs), _seeds(sections), *_tests(sections)]

@@ -19,7 +19,7 @@ VERSIONS = ("convcompare", "torch", "python")
 def conditions(comparison: Comparison) -> list[tuple[str, str]]:
     """What held for the runs, term by term; where it differs between runs, all that held."""
     terms = comparison.conditions
-    runs = [run for group in comparison.groups for run in group.runs]
+    runs = comparison.runs
     which = terms.selected.removesuffix(" epoch")
     facts = [
         ("Data set", f"{code(terms.dataset)}, images {terms.shape}"),
@@ -49,7 +49,7 @@ def trained_seeds(comparison: Comparison) -> str:
 
 def changed_surroundings(comparison: Comparison) -> list[tuple[str, str]]:
     """A warning where not all runs were made on one machine, or with one set of versions."""
-    runs = [run for group in comparison.groups for run in group.runs]
+    runs = comparison.runs
     found = []
     for places, names, text in (
         (
@@ -83,7 +83,7 @@ def _training(run: Run) -> str:
 
 
 def _own_code(run: Run) -> str:
-    return f"{code(run.trial.label or run.trial.model)} SHA-256 {code(str(run.trial.code))}"
+    return f"{code(run.trial.name)} SHA-256 {code(str(run.trial.code))}"
 
 
 def _device(run: Run) -> str:

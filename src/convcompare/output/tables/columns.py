@@ -182,7 +182,7 @@ def check_columns(names: Iterable[str]) -> None:
 
 def chosen(names: Sequence[str], comparison: Comparison) -> list[Figure]:
     """The default columns and those of `names`; settings, too, in which the models differ."""
-    configs = [run.trial.config for group in comparison.groups for run in group.runs]
+    configs = [run.trial.config for run in comparison.runs]
     settings: dict[str, set[Any]] = {
         "train-images": {c.train_images for c in configs},
         "epochs": {(c.epochs, c.steps) for c in configs},

@@ -119,7 +119,7 @@ def notes(comparison: Comparison) -> list[str]:
     conditions = comparison.conditions
     time = f"time: {time_words(comparison)}"
     kept = sum(group.reused for group in comparison.groups)
-    total = sum(len(group.runs) for group in comparison.groups)
+    total = len(comparison.runs)
     found = [
         Caution(f"{_over(comparison)} · {conditions.test_split}, after {conditions.selected}"),
         Caution(time) if _is_mixed(comparison) else time,
@@ -210,7 +210,7 @@ def _measured(timed: Sequence[Run]) -> str:
 
 
 def _apart(comparison: Comparison) -> str:
-    costs = [run.cost for run in _runs(comparison)]
+    costs = [run.cost for run in comparison.runs]
     parts = {
         "loading": comparison.conditions.loading_seconds,
         "evaluation": sum(cost.evaluation_seconds for cost in costs),
@@ -218,11 +218,7 @@ def _apart(comparison: Comparison) -> str:
         "saving": sum(cost.saving_seconds for cost in costs),
         "setting up": sum(cost.setup_seconds for cost in costs),
     }
-    together = ", several at a time" if any(run.jobs > 1 for run in _runs(comparison)) else ""
+    together = ", several at a time" if any(run.jobs > 1 for run in comparison.runs) else ""
     return f"not in the time{together}: " + ", ".join(
         f"{n} {formatting.seconds(value)}" for n, value in parts.items()
     )
-
-
-def _runs(comparison: Comparison) -> list[Run]:
-    return [run for group in comparison.groups for run in group.runs]

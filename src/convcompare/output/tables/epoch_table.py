@@ -37,9 +37,8 @@ def epoch_table(
 
 
 def _identity(trial: Trial, status: str) -> Iterator[str]:
-    name = trial.label or trial.model
-    full = f" ({trial.model})" if trial.model != name else ""
-    yield f"run {trial.id}: {name}{full}, seed {trial.seed}, on {trial.dataset} · {status}"
+    full = f" ({trial.model})" if trial.model != trial.name else ""
+    yield f"run {trial.id}: {trial.name}{full}, seed {trial.seed}, on {trial.dataset} · {status}"
     code = f" · code {trial.code[:12]}" if trial.code else ""
     yield (
         f"recipe {recipe_name(trial.config)}: {trial.config.optimizer} {trial.config.lr:g}, batch "

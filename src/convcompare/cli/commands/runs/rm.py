@@ -121,5 +121,5 @@ def _line(store: RunStore, run_id: str) -> str:
     except StoreError as error:
         return f" {run_id}  {error.message}"
     state = "ended" if store.finished(run_id) else "incomplete"
-    what = f"{quote(trial.label or trial.model)} on {quote(trial.dataset)}, seed {trial.seed}"
+    what = f"{quote(trial.name)} on {quote(trial.dataset)}, seed {trial.seed}"
     return f" {run_id}  {what}, {state}"

@@ -131,7 +131,7 @@ def _show(repetition: Repetition, kind: Any) -> int:
 
 def _words(repetition: Repetition) -> list[str]:
     run, differences = repetition.run, repetition.environment()
-    label = quote(run.trial.label or run.trial.model)
+    label = quote(run.trial.name)
     verdict = "bit-equal" if repetition.equal else "not bit-equal"
     lines = [f"run {run.id} of {label}, trained again: {verdict}"]
     if differences:
