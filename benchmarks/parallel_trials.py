@@ -20,9 +20,9 @@ from typing import Any
 from pairs import Peer, spread
 
 from convcompare.core.config import TRAINING_PASSES
+from convcompare.core.process import cores
 from convcompare.experiment.parallel_trials import BESIDE, TRIAL_SECONDS, Load
 from convcompare.models.build import Shape, resolve
-from convcompare.training.hardware import cores
 
 ROWS = (
     "fcn@mnist",

@@ -31,11 +31,11 @@ from pairs import interleaved
 from score_noise import networks
 
 from convcompare.comparison.score import Score
+from convcompare.core.process import cores
 from convcompare.core.registry import register
 from convcompare.experiment.parallel_trials import Load, fastest
 from convcompare.models.build import resolve
 from convcompare.store.run import Run
-from convcompare.training.hardware import cores
 
 ROUNDS = 20_000
 """Simulated comparisons a number of seeds."""

@@ -31,7 +31,7 @@ for name in ("fcntl", "termios", "resource", "pty", "tty", "pwd", "grp", "syslog
 for name in [*names, "convcompare.__main__"]:
     importlib.import_module(name)
 from convcompare.core import process, signals
-from convcompare.training.hardware import cores
+from convcompare.core.process import cores
 assert cores() >= 1 and process.exists(process.this().pid)
 signals.install()
 from convcompare import cli

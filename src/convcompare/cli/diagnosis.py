@@ -10,6 +10,7 @@ from pathlib import Path
 
 from convcompare.core import formatting
 from convcompare.core.errors import ConvcompareError, StoreError, UsageError, quote
+from convcompare.core.process import cores
 from convcompare.core.registry import register
 from convcompare.core.version import __version__
 from convcompare.data.dataset import Sources
@@ -54,7 +55,7 @@ def _versions() -> Check:
 
 
 def _hardware() -> Iterator[Check]:
-    from convcompare.training.hardware import choose_precision, choose_runtime, cores, environment
+    from convcompare.training.hardware import choose_precision, choose_runtime, environment
 
     runtime = choose_runtime("auto", None)
     where = environment(runtime)

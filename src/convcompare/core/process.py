@@ -41,6 +41,13 @@ def python_command(module: str) -> tuple[str, ...]:
     return (sys.executable, *python_arguments(module))
 
 
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Process:
     """A process of a host. ``started`` is in ticks since the host started, -1 where unknown."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from convcompare.core.config import TRAINING_PASSES
 from convcompare.core.memory import physical_memory
+from convcompare.core.process import cores
 from convcompare.data.training_cut import image_numbers
-from convcompare.training.hardware import MACS_A_THREAD, cores, share
+from convcompare.training.hardware import MACS_A_THREAD, share
 
 from .equal_compute import passes
 

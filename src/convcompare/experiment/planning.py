@@ -12,6 +12,7 @@ from convcompare.comparison.score import LAST, Score, choose
 from convcompare.core import formatting
 from convcompare.core.config import OF_EVERY_EPOCH, Runtime, recipe, recipe_name
 from convcompare.core.errors import UsageError, quote
+from convcompare.core.process import cores
 from convcompare.core.registry import register
 from convcompare.core.spec import Spec, bind
 
@@ -186,8 +187,6 @@ def _runtime(request: Request, devices: int) -> Runtime:
 
 def _executor(asked: str | None, runtime: Runtime, reporter: Reporter) -> str:
     """The executor for so many trials at a time; UsageError for one that cannot do that."""
-    from convcompare.training.hardware import cores
-
     several = "torchrun" if runtime.devices > 1 else "processes" if runtime.jobs > 1 else None
     name = asked or several or "local"
     _ = register.executor[name]

@@ -13,6 +13,7 @@ import torch
 from convcompare.core.config import TRAINING_PASSES, Runtime
 from convcompare.core.errors import ConvcompareError, LeaseLost, ModelError, UsageError, quote
 from convcompare.core.failures import reason
+from convcompare.core.process import cores
 from convcompare.core.registry import register
 from convcompare.data.dataset import Dataset, Sources
 from convcompare.models.build import Builder
@@ -25,7 +26,6 @@ from convcompare.training.compilation import CompileRequest
 from convcompare.training.cpu_contention import Interference
 from convcompare.training.device_group import ALONE, SingleDevice
 from convcompare.training.hardware import (
-    cores,
     environment,
     fitting_threads,
     prepare,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 import platform
 import sys
 from dataclasses import replace
@@ -14,6 +13,7 @@ import torch
 
 from convcompare.core.config import Precision, Runtime
 from convcompare.core.errors import UsageError, quote
+from convcompare.core.process import cores
 from convcompare.core.version import __version__
 from convcompare.models.devices import (
     accelerator,
@@ -122,13 +122,6 @@ def check_several(device: str) -> None:
             f"this torch ({torch.__version__}) was built without support for several devices",
             "the builds of pytorch.org for Linux and macOS have it; or leave `--devices` out",
         )
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def prepare(runtime: Runtime) -> torch.device:

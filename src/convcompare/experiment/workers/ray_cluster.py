@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core import formatting
 from convcompare.core.config import Runtime
 from convcompare.core.errors import ConvcompareError, UsageError, quote
+from convcompare.core.process import cores
 
 if TYPE_CHECKING:
     from convcompare.data.dataset import Dataset
@@ -79,8 +80,6 @@ def connect(address: str | None, image_bytes: int) -> None:
         return
     with _quiet_and_in_our_words(address):
         if address is None:
-            from convcompare.training.hardware import cores
-
             memory = STORE_BYTES + 2 * image_bytes
             ray.init("local", num_cpus=cores(), object_store_memory=memory, **_options())
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -10,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from convcompare.core import memory
 from convcompare.core.errors import DataError, UsageError
+from convcompare.core.process import cores
 from convcompare.core.registry import register
 
 from ..plots.figure import styled
@@ -33,7 +33,6 @@ def draw_figures(
     sections: Sequence[Section],
     cache: FigureCache | None = None,
     progress: Progress = lambda done, total: None,
-    processes: int | None = None,
 ) -> Mapping[Place, Outcome]:
     """The figures of all sections whose networks have a finished run.
 
@@ -41,7 +40,6 @@ def draw_figures(
         sections: The sections of a report.
         cache: Where figures are kept [default: all are drawn].
         progress: Is called after each kind.
-        processes: How many draw [default: as many as there are processors, up to 8].
 
     Returns:
         What came out, by section and kind.
@@ -57,8 +55,7 @@ def draw_figures(
                     found[number, kind] = kept
     progress(len(found), len(places))
     missing = [place for place in places if place not in found]
-    if processes is None:
-        processes = min(_processors(), MOST_PROCESSES, len(missing) // EACH)
+    processes = min(cores(), MOST_PROCESSES, len(missing) // EACH)
     for place, outcome in _drawn(sections, missing, processes):
         found[place] = outcome
         if cache and place in keys and isinstance(outcome, tuple):
@@ -136,10 +133,3 @@ def _draw(source: Source, kind: str) -> Outcome:
         return UsageError(error.message, error.hint)
     except DataError as error:
         return DataError(error.message, error.hint)
-
-
-def _processors() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
