@@ -100,9 +100,7 @@ class View:
         return cls(columns, None if sort is None else check_sort(sort, columns), verbose)
 
 
-def emit_assessment(
-    assessment: Assessment, kind: Format, path: Path | None, view: View = View()
-) -> None:
+def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, view: View) -> None:
     """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
     from convcompare.output.report.discrepancies import differences
     from convcompare.output.tables.sorting import sorted_by
@@ -146,7 +144,7 @@ def emit_robustness(
     show_warnings(assessment, each=True, timed=False)
 
 
-def show_warnings(assessment: Assessment, each: bool = False, timed: bool = True) -> None:
+def show_warnings(assessment: Assessment, each: bool, timed: bool = True) -> None:
     """Say on stderr what a reader of these runs must know, as `Assessment.warnings` has it."""
     for text, hint in assessment.warnings(each, timed):
         show_warning(text, hint)
@@ -180,11 +178,12 @@ def end(store: RunStore) -> None:
 
 def _title(name: str) -> str:
     """What a study is called in a heading."""
+    from convcompare.comparison.study import study_named
     from convcompare.core.registry import register
 
     if name not in register.study:
         return name
-    study = register.study[name].function()
+    study = study_named(name)
     return f"{study.title} · report {study.report}"
 
 

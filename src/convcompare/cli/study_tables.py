@@ -7,13 +7,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from convcompare.comparison.study import MAIN
+from convcompare.comparison.study import MAIN, place_of, study_named
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, quote
 from convcompare.output.tables.table import Column, Table
 
 if TYPE_CHECKING:
-    from convcompare.comparison.study import Study
     from convcompare.experiment.request import Request
     from convcompare.store.run_store import RunStore
 
@@ -32,7 +31,7 @@ def list_of_studies() -> Table:
 
     rows = []
     for entry in register.study:
-        found: Study = entry.function()
+        found = study_named(entry.name)
         epochs = sorted({row.epochs for row in found.rows})
         rows.append(
             {
@@ -43,8 +42,7 @@ def list_of_studies() -> Table:
                 "summary": entry.summary,
             }
         )
-    order = {name: place for place, name in enumerate(MAIN)}
-    rows.sort(key=lambda row: order.get(str(row["study"]), len(MAIN)))
+    rows.sort(key=lambda row: place_of(str(row["study"])))
     return Table(LISTED, tuple(rows), (f"all: {', '.join(MAIN)}",), noun="studies")
 
 
@@ -94,7 +92,7 @@ def plan_of_conclusions(store: RunStore, names: Sequence[str]) -> Table:
                 f"there is no run of study {quote(name)} in {quote(store.root)}",
                 f"`convcompare study {name}` runs it; `--store` names another folder",
             )
-    chosen = {name: known[name] for name in names or sorted(known, key=_place)}
+    chosen = {name: known[name] for name in names or sorted(known, key=place_of)}
     if not chosen:
         raise UsageError(
             f"there is no run of a study in {quote(store.root)}",
@@ -110,17 +108,12 @@ def plan_of_conclusions(store: RunStore, names: Sequence[str]) -> Table:
     return replace(table, notes=(*notes, *lacking, *([own] if others else [])))
 
 
-def _place(name: str) -> tuple[int, str]:
-    """The six of `MAIN` first, in their order."""
-    return (MAIN.index(name) if name in MAIN else len(MAIN)), name
-
-
 def _planned(request: Request) -> list[dict[str, Any]]:
     from convcompare.core.config import recipe
     from convcompare.experiment.shapes import shape_for
     from convcompare.models.build import resolve
 
-    study = _study_of(request)
+    study = study_named(str(request.study))
     shape = shape_for(request.dataset, channels=request.channels)
     found = []
     for one in request.models:
@@ -148,14 +141,7 @@ def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
     """The conclusions that need no run; none where the images are not the report's."""
     from convcompare.comparison.claims.counted import counted
 
-    study = _study_of(request)
+    study = study_named(str(request.study))
     if request.dataset != study.dataset:
         return []
     return counted(study, {row["name"]: row for row in rows})
-
-
-def _study_of(request: Request) -> Study:
-    from convcompare.core.registry import register
-
-    found: Study = register.study[str(request.study)].function()
-    return found

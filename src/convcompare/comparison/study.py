@@ -176,9 +176,20 @@ class Study:
         return next((row for row in self.rows if row.name == name), None)
 
 
+def study_named(name: str) -> Study:
+    """The study of that name; UsageError if there is none."""
+    found: Study = register.study[name].function()
+    return found
+
+
+def place_of(name: str) -> tuple[int, str]:
+    """The place of a study by its name in a list: those of `MAIN` first, the others by name."""
+    return (MAIN.index(name) if name in MAIN else len(MAIN)), name
+
+
 def study_of(comparison: Comparison) -> Study | None:
     """The study that was run, if the runs are on its own data set."""
     if comparison.study is None or comparison.study not in register.study:
         return None
-    found: Study = register.study[comparison.study].function()
+    found = study_named(comparison.study)
     return found if comparison.conditions.dataset == found.dataset else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convcompare.comparison.study import MAIN
+from convcompare.comparison.study import MAIN, study_named
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.experiment.request import ModelRequest, Request
 from convcompare.output.tables.formats import Format, chosen_format
@@ -125,10 +125,8 @@ def study(
 
 
 def _studies(names: Sequence[str]) -> dict[str, Study]:
-    from convcompare.core.registry import register
-
     expanded = [one for name in names for one in (MAIN if name == "all" else (name,))]
-    return {name: register.study[name].function() for name in dict.fromkeys(expanded)}
+    return {name: study_named(name) for name in dict.fromkeys(expanded)}
 
 
 def _rows(name: str, study: Study, skip: Sequence[str]) -> list[StudyRow]:

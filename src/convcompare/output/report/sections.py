@@ -11,7 +11,7 @@ from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.robustness import is_measured
 from convcompare.comparison.selection import select as choose
 from convcompare.comparison.selection import studies_of
-from convcompare.comparison.study import FIGURES, MAIN, Study, study_of
+from convcompare.comparison.study import FIGURES, MAIN, place_of, study_named, study_of
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
 from convcompare.store.robustness_record import ROBUSTNESS
@@ -64,13 +64,8 @@ def select(names: Sequence[str], store: RunStore, sources: Sources) -> list[Sect
 def _latest_of_each(store: RunStore) -> list[Comparison]:
     latest = Comparison.latest(store)
     studies = [Comparison.load(store, record) for record in studies_of(store).values()]
-    studies.sort(key=lambda comparison: _place(str(comparison.study)))
+    studies.sort(key=lambda comparison: place_of(str(comparison.study)))
     return [*([] if latest.study else [latest]), *studies]
-
-
-def _place(study: str) -> tuple[int, str]:
-    """The studies of report 002 in its order, then the others by name."""
-    return (MAIN.index(study) if study in MAIN else len(MAIN)), study
 
 
 def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Section:
@@ -80,12 +75,18 @@ def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Secti
     if comparison.study is None or comparison.study not in register.study:
         figures = (*first, *OWN_FIGURES, *_further(comparison), *damaged)
         return Section(source, "A comparison", figures=figures, columns=OWN_COLUMNS)
-    entry = register.study[comparison.study]
-    study: Study = entry.function()
+    study = study_named(comparison.study)
     columns = (*study.columns, "published") if study_of(comparison) else study.columns
     title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"
     shown = tuple(dict.fromkeys((*first, *study.figures, *damaged)))
-    return Section(source, title, f"{entry.summary}.", comparison.study, shown, tuple(columns))
+    return Section(
+        source,
+        title,
+        f"{register.study[comparison.study].summary}.",
+        comparison.study,
+        shown,
+        tuple(columns),
+    )
 
 
 def _further(comparison: Comparison) -> tuple[str, ...]:

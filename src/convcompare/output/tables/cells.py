@@ -13,9 +13,8 @@ from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.run_figures import gradient_of_run
 from convcompare.comparison.stats.estimates import Estimate, over_seeds
-from convcompare.comparison.study import Published, Study
+from convcompare.comparison.study import Published, Study, study_named
 from convcompare.core import formatting
-from convcompare.core.registry import register
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
@@ -33,9 +32,7 @@ class Context:
     @property
     def study(self) -> Study | None:
         """The study that was run; None for a comparison of one's own."""
-        name = self.comparison.study
-        found: Study | None = register.study[name].function() if name else None
-        return found
+        return study_named(self.comparison.study) if self.comparison.study else None
 
     def published(self, group: ModelRuns) -> Published:
         """What the report prints of a model; empty where it prints nothing."""
