@@ -47,7 +47,7 @@ def evidence(asked: Asked, verdict: Verdict) -> str:
         return f"{verdict.model} {figure_words.sentence(verdict)}{_values(verdict)}"
     else:
         shown = f"{quantity.noun} of {verdict.model} against {verdict.baseline}: "
-        shown += _estimate(estimate, quantity)
+        shown += figure_words.with_interval(estimate, quantity)
     claimed = said(asked, quantity)
     return f"{shown} (claimed: {claimed})" if claimed else shown
 
@@ -94,12 +94,6 @@ def _counted(verdict: Verdict, alone: bool) -> str:
         return f"{first} {quantity.noun} against {second}"
     against = "" if alone else f" against {second}"
     return f"{quantity.noun} of {verdict.model}: {first}{against}"
-
-
-def _estimate(estimate: Estimate, quantity: Quantity) -> str:
-    if quantity.scale == "difference":
-        return figure_words.amount(estimate, quantity)
-    return figure_words.times(estimate)
 
 
 def _beside(asked: Asked, estimate: Estimate, quantity: Quantity) -> str:

@@ -108,6 +108,11 @@ def amount(estimate: Estimate, quantity: Quantity, sign: int = 0) -> str:
     return f"{shown}{unit}"
 
 
+def with_interval(estimate: Estimate, quantity: Quantity) -> str:
+    """An estimate with its interval: a difference as `amount`, a ratio as `times`."""
+    return amount(estimate, quantity) if quantity.scale == "difference" else times(estimate)
+
+
 def _told(verdict: Verdict, of: Against) -> str:
     quantity = verdict.quantity
     if verdict.refusal is not None:
@@ -181,10 +186,10 @@ def _counted(verdict: Verdict, of: Against) -> str:
 def _too_few(verdict: Verdict, of: Against) -> str:
     quantity, estimate = verdict.quantity, verdict.estimate
     if estimate is not None and verdict.n == 1:
-        size = _estimate(estimate, quantity)
+        size = with_interval(estimate, quantity)
         return f"{quantity.noun}{of('against')}: {size} between these two trained networks"
     found = _reached(verdict) if verdict.values and estimate is None else ""
-    found = _estimate(estimate, quantity) if estimate is not None else found
+    found = with_interval(estimate, quantity) if estimate is not None else found
     needed = f"{dispersion.FEWEST} seeds are needed" if quantity == STABILITY else ""
     inside = "; ".join(part for part in (found, needed) if part)
     behind = f" ({inside})" if inside else ""
@@ -219,12 +224,6 @@ def _reason(verdict: Verdict) -> str:
             return "all seeds of a network have the same accuracy"
         return "it is 0 in a run, so there is no ratio"
     return verdicts.reason(refusal)
-
-
-def _estimate(estimate: Estimate, quantity: Quantity) -> str:
-    if quantity.scale == "ratio":
-        return times(estimate)
-    return amount(estimate, quantity)
 
 
 def times(ratio: Estimate) -> str:

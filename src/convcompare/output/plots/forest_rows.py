@@ -133,11 +133,9 @@ def beside(verdict: Verdict) -> str:
         return word(verdict)
     if 1 < verdict.n < FEWEST:
         estimate = dataclasses.replace(estimate, low=None, high=None)
-    if quantity.scale == "difference":
-        shown = figure_words.amount(estimate, dataclasses.replace(quantity, unit=""))
-    else:
-        shown = f"× {figure_words.times(estimate).replace(' times', '')}"
-    return f"{shown}  {word(verdict)}"
+    shown = figure_words.with_interval(estimate, dataclasses.replace(quantity, unit=""))
+    sign = "" if quantity.scale == "difference" else "× "
+    return f"{sign}{shown.replace(' times', '')}  {word(verdict)}"
 
 
 def inside(verdict: Verdict) -> str:

@@ -22,8 +22,6 @@ from convcompare.comparison.claims.findings import (
 from convcompare.comparison.claims.outcomes import is_direction, place
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.figure_tests import FEWEST
-from convcompare.comparison.quantity import Quantity
-from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.study import study_of
 from convcompare.store.run_store import RunStore
 
@@ -53,7 +51,7 @@ MARKS: dict[Outcome, tuple[str, Literal["yes", "no", "open", "none"]]] = {
 """The sign of each outcome, and its class on a page."""
 
 
-def conclusions(sections: Sequence[Section], folder: Path | None = None) -> Iterator[Block]:
+def conclusions(sections: Sequence[Section], folder: Path | None) -> Iterator[Block]:
     """The table of all conclusions, by study; nothing where no section is a study.
 
     Runs are linked if their store lies in `folder` or beside it, and named by their ids otherwise.
@@ -121,18 +119,12 @@ def _interval(judged: Sequence[Judged]) -> DrawnInterval | None:
         assert value is not None
         if verdict.n < FEWEST:
             estimate = dataclasses.replace(estimate, low=None, high=None)
-        text = (figure_words.amount if quantity.scale == "difference" else _times)(
-            estimate, quantity
-        )
+        text = figure_words.with_interval(estimate, quantity)
         claimed = statement.by
         target = None if claimed is None else place(claimed, quantity) * quantity.factor
         low, high = ends or (None, None)
         return DrawnInterval(text, value, low, high, target, is_filled(verdict))
     return None
-
-
-def _times(estimate: Estimate, quantity: Quantity) -> str:
-    return figure_words.times(estimate)
 
 
 def _evidence(one: Finding, at: str | None) -> Folded:

@@ -147,7 +147,7 @@ def _reliance(sections: Sequence[Section]) -> str:
 
 
 def _overview(sections: Sequence[Section]) -> Table:
-    chosen = {section.title: largest(_against(section)) for section in sections if _has(section)}
+    chosen = {section.title: largest(_against(section)) for section in sections}
     panels = {title: ForestPanel(ACCURACY, (one,)) for title, one in chosen.items() if one}
     ends = [0.0]
     for title, panel in panels.items():
@@ -162,14 +162,10 @@ def _overview(sections: Sequence[Section]) -> Table:
     )
 
 
-def _has(section: Section) -> bool:
-    return bool(section.assessment.contrasts)
-
-
 def _row(section: Section, verdict: Verdict | None, axis: tuple[float, float]) -> dict[str, object]:
     comparison: Comparison = section.comparison
     outcome = "nothing to compare"
-    if against := _against(section) if _has(section) else []:
+    if against := _against(section):
         outcome = tally(against)
     row: dict[str, object] = {
         "study": section.title,

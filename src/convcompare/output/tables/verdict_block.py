@@ -89,10 +89,8 @@ def _margin(verdict: Verdict) -> str | None:
     """``+1.24 ± 0.14``: shorter than the ends."""
     if verdict.estimate is None:
         return None
-    if verdict.quantity.scale == "difference":
-        plain = dataclasses.replace(verdict.quantity, unit="")
-        return figure_words.amount(verdict.estimate, plain)
-    return figure_words.times(verdict.estimate).replace(" times", "")
+    plain = dataclasses.replace(verdict.quantity, unit="")
+    return figure_words.with_interval(verdict.estimate, plain).replace(" times", "")
 
 
 def _estimate(verdict: Verdict) -> str | None:

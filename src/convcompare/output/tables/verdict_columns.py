@@ -157,9 +157,7 @@ def short(verdict: Verdict) -> str:
         return word
     if verdict.n < FEWEST:
         estimate = dataclasses.replace(estimate, low=None, high=None)
-    if quantity.scale == "difference":
-        return f"{word}: {figure_words.amount(estimate, dataclasses.replace(quantity, unit=''))}"
-    return f"{word}: {figure_words.times(estimate)}"
+    return f"{word}: {figure_words.with_interval(estimate, dataclasses.replace(quantity, unit=''))}"
 
 
 def _value(measure: Measure, group: ModelRuns, assessment: Assessment) -> Estimate | float | None:
