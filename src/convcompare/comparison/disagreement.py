@@ -20,7 +20,7 @@ from convcompare.store.run_store import RunStore
 
 from .model_runs import ModelRuns
 from .predictions import log_softmax
-from .stats.estimates import ALPHA, FEWEST, Estimate
+from .stats.estimates import ALPHA, FEWEST, Estimate, wilson
 
 Shares = npt.NDArray[np.float64]
 METHOD = "mean of pairs of runs; standard error over the images and, from 3 seeds on, the seeds"
@@ -186,7 +186,7 @@ def disagreements(store: RunStore, groups: Sequence[ModelRuns]) -> Disagreements
 
 
 def paired_runs(
-    first: Sequence[int], second: Sequence[int], same: bool = False, without: int | None = None
+    first: Sequence[int], second: Sequence[int], same: bool, without: int | None = None
 ) -> list[tuple[int, int]]:
     """Which runs of two networks are paired, by their seeds: those whose seeds differ.
 
@@ -243,22 +243,14 @@ def _estimate(terms: Sequence[tuple[float, Votes, Votes]]) -> Estimate:
     freedom = total**2 / sum(v**2 / df for v, df in variances) if total else n - 1
     t = float(stdtrit(freedom, 1 - ALPHA / 2))
     if len(terms) == 1:
+        # of as many independent images as have its variance, so that 0 has an interval, too
         like = value * (1 - value) / total if total else n
-        return Estimate(value, *_wilson(value, like, t), len(seeds), METHOD)
+        low, high = wilson(value, like, t)
+        return Estimate(value, max(0.0, low), min(1.0, high), len(seeds), METHOD)
     if not total:  # every pair differs on the same images: how sure that is is not known
         return Estimate(value, None, None, len(seeds), METHOD)
     half = t * math.sqrt(total)
     return Estimate(value, max(-1.0, value - half), min(1.0, value + half), len(seeds), METHOD)
-
-
-def _wilson(share: float, n: float, t: float) -> tuple[float, float]:
-    """Wilson's interval of a share of as many independent images as have its variance.
-
-    So a share of 0 has an interval, too (Wilson 1927, doi:10.2307/2276774).
-    """
-    centre = (share + t**2 / (2 * n)) / (1 + t**2 / n)
-    half = t / (1 + t**2 / n) * math.sqrt(share * (1 - share) / n + t**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _jackknife(terms: Sequence[tuple[float, Votes, Votes]], seeds: Sequence[int]) -> float | None:

@@ -92,11 +92,15 @@ def share(hits: int, n: int, alpha: float = ALPHA) -> Estimate:
 
     It covers the draw of the test images for one trained network, not the draw of the seed.
     """
-    z = NormalDist().inv_cdf(1 - alpha / 2)
-    p = hits / n
+    ends = wilson(hits / n, n, NormalDist().inv_cdf(1 - alpha / 2))
+    return Estimate(hits / n, *ends, n, "one run, Wilson interval over images")
+
+
+def wilson(p: float, n: float, z: float) -> tuple[float, float]:
+    """Wilson's interval of a share `p` of n images, `z` standard errors to either side."""
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return Estimate(p, centre - half, centre + half, n, "one run, Wilson interval over images")
+    return centre - half, centre + half
 
 
 Levels = Callable[[int], float]
