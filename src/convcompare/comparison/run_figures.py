@@ -55,10 +55,14 @@ def epochs_to(run: Run, accuracy: float) -> float | None:
 
 def gradient_of_run(run: Run, store: RunStore, moment: int) -> float | None:
     """Mean absolute gradient of the first layer: at initialisation (0) or the last epoch (-1)."""
+    found = gradients_of_run(run, store)
+    return None if found is None else float(found.mean_abs[moment, 0])
+
+
+def gradients_of_run(run: Run, store: RunStore) -> GradientRecord | None:
+    """The gradients that a run recorded; None if it recorded none."""
     arrays = store.analysis(run, GRADIENTS)
-    if arrays is None:
-        return None
-    return float(GradientRecord.from_arrays(arrays).mean_abs[moment, 0])
+    return None if arrays is None else GradientRecord.from_arrays(arrays)
 
 
 def _shown(run: Run) -> Epoch:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convcompare.comparison.comparison import Comparison, seed_by_seed
+from convcompare.comparison.robustness import measured, record_of
 from convcompare.core.corruptions import Corruption, corruptions
 from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import reason
@@ -48,19 +49,8 @@ KEPT = 1 << 29
 def lacking(comparison: Comparison, store: RunStore) -> list[Run]:
     """The finished runs of which something is not measured, each network's first seed first."""
     kinds, runs = corruptions(), seed_by_seed(comparison.finished)
-    return [run for run in runs if missing(recorded(store, run.id), kinds)]
-
-
-def recorded(store: RunStore, run_id: str) -> RobustnessRecord | None:
-    """What was measured of a run; None if nothing was."""
-    arrays = store.addition(run_id, ROBUSTNESS)
-    return None if arrays is None else RobustnessRecord.from_arrays(arrays)
-
-
-def missing(known: RobustnessRecord | None, kinds: Sequence[Corruption]) -> list[Corruption]:
-    """The kinds of damage that were not measured, or under another definition."""
-    there = {name: one.definition for name, one in known.damaged.items()} if known else {}
-    return [kind for kind in kinds if there.get(kind.name) != kind.definition]
+    records = ((run, record_of(run, store)) for run in runs)
+    return [run for run, record in records if not all(measured(record, kind) for kind in kinds)]
 
 
 def measure(
@@ -94,7 +84,7 @@ def measure_stored(
     sources: Sources,
     machine: tuple[str, int | None],
     reporter: Reporter,
-    fresh: bool = False,
+    fresh: bool,
 ) -> int:
     """Measure what is missing of the finished runs of a comparison; how many were measured.
 
@@ -137,7 +127,7 @@ def _measured_there(place: WorkerContext, trial: Trial, fresh: bool) -> dict[str
 def _measured(runner: TrialRunner, trial: Trial, fresh: bool) -> dict[str, npt.NDArray[Any]]:
     """The record of a run as arrays, with what it lacks measured now."""
     run, kinds = runner.store.run(trial.id), corruptions()
-    known = None if fresh else recorded(runner.store, trial.id)
+    known = None if fresh else record_of(run, runner.store)
     trainer = runner.trainer_of(run)
     images = _damaged_images(runner.dataset)
     answers = NetworkAnswers(trainer, runner.dataset, images)
@@ -147,7 +137,7 @@ def _measured(runner: TrialRunner, trial: Trial, fresh: bool) -> dict[str, npt.N
         pair = np.stack([answers.of(one) for one in images.pair()])
         known = RobustnessRecord(images.rows, images.labels, undamaged, pair, {})
     kept = dict(known.damaged)
-    for kind in missing(known, kinds):
+    for kind in (kind for kind in kinds if not measured(known, kind)):
         found = [images.of(kind, severity) for severity in kind.severities]
         kept[kind.name] = DamagedAnswers(
             kind.definition,

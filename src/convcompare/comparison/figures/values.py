@@ -8,14 +8,13 @@ from statistics import fmean
 
 from convcompare.core.registry import Entry
 from convcompare.store.feature_record import FEATURES, FeatureRecord
-from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
 from .. import run_figures
 from ..predictions import brier_scores, log_losses
-from ..run_figures import gradient_of_run
+from ..run_figures import gradient_of_run, gradients_of_run
 from ..stats.paired import ROUNDING
 from .measure import Scores, metric_failed
 
@@ -71,7 +70,7 @@ def gradient_fall(run: Run, store: RunStore) -> float | None:
 
 def gradient_ratio(run: Run, store: RunStore) -> float | None:
     """The gradient norm of the last layer over the first after training; NaN if there is none."""
-    found = _gradients(run, store)
+    found = gradients_of_run(run, store)
     return None if found is None else found.ratio()
 
 
@@ -101,15 +100,10 @@ def _over(value: float, by: float) -> float:
 
 
 def _mean_norm(run: Run, store: RunStore, epoch: int) -> float | None:
-    found = _gradients(run, store)
+    found = gradients_of_run(run, store)
     if found is None or not 0 <= epoch < len(found.norm):
         return None
     return float(found.norm[epoch].mean())
-
-
-def _gradients(run: Run, store: RunStore) -> GradientRecord | None:
-    arrays = store.analysis(run, GRADIENTS)
-    return None if arrays is None else GradientRecord.from_arrays(arrays)
 
 
 def activation_spread(run: Run, store: RunStore) -> float | None:
