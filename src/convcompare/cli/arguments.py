@@ -43,9 +43,9 @@ def build_request(
     machine: MachineOptions,
     store: StoreOptions,
     output: OutputOptions,
-    seeds: SeedOptions = SeedOptions(),  # noqa: B008
+    seeds: SeedOptions,
+    training: TrainingOptions,
     contrasts: ContrastOptions = ContrastOptions(),  # noqa: B008
-    training: TrainingOptions = TrainingOptions(),  # noqa: B008
     executor: ExecutorOptions = ExecutorOptions(),  # noqa: B008
     columns: tuple[str, ...] = (),
     study: str | None = None,
@@ -89,7 +89,7 @@ def build_request(
     )
 
 
-def parse_seeds(text: str | None, first: int = 0) -> tuple[int, ...]:
+def parse_seeds(text: str | None, first: int) -> tuple[int, ...]:
     """The seeds: N of them from `first` on, or those of a list; one if `text` is None."""
     if text is None:
         return (first,)

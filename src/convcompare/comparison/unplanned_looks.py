@@ -27,7 +27,7 @@ FEWEST = 2
 
 
 def earlier_looks(
-    store: RunStore, networks: Iterable[Collection[str]], planned: Sequence[int] = ()
+    store: RunStore, networks: Iterable[Collection[str]], planned: Sequence[int]
 ) -> tuple[int, ...]:
     """The numbers of seeds at which two of these networks could be compared before, ascending.
 

@@ -291,7 +291,7 @@ class Request:
             )
 
 
-def seed_list(seeds: int | Sequence[int], first: int = 0) -> tuple[int, ...]:
+def seed_list(seeds: int | Sequence[int], first: int) -> tuple[int, ...]:
     """`seeds` seeds from `first` on, or those of a list. Raises UsageError for fewer than one."""
     if not isinstance(seeds, int):
         if max(seeds, default=0) > LARGEST_SEED:

@@ -52,7 +52,7 @@ def initialise(model: nn.Module, train: Batches, seeds: TrialSeeds) -> None:
         model.initialise_from(train.take(rows)[0])
 
 
-def begin_epoch(model: nn.Module, epoch: int, frozen: str | None = None) -> None:
+def begin_epoch(model: nn.Module, epoch: int, frozen: str | None) -> None:
     """Tell a network which epoch begins, where it wants to know.
 
     What the regular expression `frozen` matches does not train whatever the network says.

@@ -71,7 +71,7 @@ class Aim:
         return self.effect if self.margin is None else self.margin - self.effect
 
 
-def need(judged: Judged, networks: int, seeds: int, kept: bool = False) -> Need:
+def need(judged: Judged, networks: int, seeds: int, kept: bool) -> Need:
     """What the statement needs, which the runs do not decide.
 
     Seeds that do not count, as those of runs at chance level, are made up for.

@@ -25,8 +25,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .estimates import ALPHA
-
 CELLS = 100
 """Four times as many change no level by more than 0.6 % of itself."""
 Array = npt.NDArray[np.float64]
@@ -39,9 +37,7 @@ def spent(schedule: Sequence[int], alpha: float) -> list[float]:
 
 
 @functools.cache
-def exact_levels(
-    schedule: tuple[int, ...], alpha: float = ALPHA, cells: int = CELLS
-) -> tuple[float, ...]:
+def exact_levels(schedule: tuple[int, ...], alpha: float, cells: int = CELLS) -> tuple[float, ...]:
     """The two-sided level of each look's t-test, such that all of them claim falsely in alpha.
 
     ``schedule`` has the numbers of seeds of the looks, ascending, 2 or more.

@@ -81,8 +81,8 @@ class TableCell:
     text: str
     kind: str
     best: bool
-    parts: Sequence[tuple[str, str]] = ()
-    shown: Markup | None = None
+    parts: Sequence[tuple[str, str]]
+    shown: Markup | None
 
 
 def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
