@@ -98,9 +98,9 @@ def driven(address: str, store: str, trials: str) -> None:
     """Prints what empty trials cost this process: seconds, seconds of a processor, memory."""
     from ray import cloudpickle
 
-    from convcompare.cli.trial_tracker import Tracker
     from convcompare.experiment.events import Ended
     from convcompare.experiment.trial_runner import execute
+    from convcompare.experiment.trial_tracker import Tracker
     from convcompare.experiment.workers import ray_task
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the nodes do not have this file

@@ -15,11 +15,11 @@ from rich.console import Console
 from turns import Turns
 
 from convcompare.cli.progress_view import follow
-from convcompare.cli.trial_tracker import Tracker
 from convcompare.data.dataset import Dataset
 from convcompare.experiment.attempt import Attempt
 from convcompare.experiment.events import EpochFinished
 from convcompare.experiment.shapes import shape_of
+from convcompare.experiment.trial_tracker import Tracker
 from convcompare.models.build import resolve
 
 

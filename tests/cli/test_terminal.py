@@ -20,12 +20,12 @@ from convcompare.cli import help as helping
 from convcompare.cli.command_list import COMMANDS, EXAMPLES
 from convcompare.cli.lazy_commands import function_of, load
 from convcompare.cli.progress_view import LiveView
-from convcompare.cli.trial_tracker import Tracker
 from convcompare.core.config import TrainConfig
 from convcompare.core.errors import UsageError
 from convcompare.data.sources.download import Mirror
 from convcompare.data.sources.probe import answers
 from convcompare.experiment.events import Started
+from convcompare.experiment.trial_tracker import Tracker
 from convcompare.store.run import Trial
 from convcompare.training.progress import StepProgress
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from convcompare.comparison.beginnings import lines
 from convcompare.comparison.score import Score
 from convcompare.core import formatting, signals
-from convcompare.core.errors import Terminated, quote
+from convcompare.core.errors import Terminated
 
 from .console import show_warning, talk
 from .dry_run import beginnings_of, power_words
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from convcompare.experiment.plan import ExperimentPlan
     from convcompare.experiment.reporter import Observer
     from convcompare.experiment.trial_runner import TrialRunner
-
-    from .trial_tracker import Tracker
+    from convcompare.experiment.trial_tracker import Tracker
 
 
 class ConsoleReporter:
@@ -57,9 +56,9 @@ class ConsoleReporter:
     def running(self, plan: ExperimentPlan, runner: TrialRunner) -> Iterator[Observer]:
         """A live view on a terminal, else a line per epoch; if interrupted, what is saved."""
         from convcompare.experiment.session import expected_epoch_seconds
+        from convcompare.experiment.trial_tracker import Tracker
 
         from .progress_view import follow
-        from .trial_tracker import Tracker
 
         live = talk().is_terminal and not self.quiet and plan.runtime.devices == 1
         expected = expected_epoch_seconds(plan, runner) if live else {}
@@ -116,8 +115,7 @@ def _training_words(plan: ExperimentPlan) -> str:
 
 
 def _together(plan: ExperimentPlan) -> str:
-    each = plan.runtime.of_a_job().threads
-    threads = f"{each} thread{'s' if each != 1 else ''}"
+    threads = formatting.several(plan.runtime.of_a_job().threads, "thread")
     why = f" ({plan.jobs_reason})" if plan.jobs_reason else ""
     if plan.runtime.jobs == 1:
         return f" · one at a time{why}" if why else ""
@@ -134,10 +132,5 @@ def _epochs(plan: ExperimentPlan) -> str:
 
 
 def _say_interrupted(tracker: Tracker, runner: TrialRunner) -> None:
-    where = f"{tracker.done} of {len(tracker.rows)} trials are finished"
-    for row in tracker.running:
-        if epochs := runner.saved_epochs(row.trial):
-            place = f"{quote(row.label)} (seed {row.trial.seed})"
-            where += f", epoch {epochs} of {place} is saved"
-    show_warning(f"interrupted: {where}", "the same command resumes")
+    show_warning(f"interrupted: {tracker.saved(runner.saved_epochs)}", "the same command resumes")
     signals.stop.said = True

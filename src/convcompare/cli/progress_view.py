@@ -20,9 +20,9 @@ from convcompare.experiment.events import (
     Waiting,
     WorkerDied,
 )
+from convcompare.experiment.trial_tracker import Tracker, TrialRow
 
 from .live_region import LiveRegion
-from .trial_tracker import Tracker, TrialRow
 
 if TYPE_CHECKING:
     from convcompare.experiment.events import Event

@@ -5,23 +5,23 @@ from __future__ import annotations
 import html
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from convcompare.core import formatting
-from convcompare.core.errors import quote
 
+from .events import EpochFinished, Started
 from .reporter import QuietReporter
+from .trial_tracker import Tracker
 
 if TYPE_CHECKING:
-    from convcompare.store.run import Trial
-
     from .events import Event
     from .plan import ExperimentPlan
     from .reporter import Observer, Reporter
     from .trial_runner import TrialRunner
 
+AGAIN = "run the same cell again to resume"
 LEAST_SECONDS = 0.1
 """Between two updates of the line."""
 
@@ -43,9 +43,7 @@ def interruptible(reporter: Reporter) -> Iterator[None]:
     except KeyboardInterrupt:
         if not isinstance(reporter, NotebookReporter):
             raise
-        raise Interrupted(
-            "interrupted: everything that was saved is intact; run the same cell again to resume"
-        ) from None
+        raise Interrupted(f"interrupted: everything that was saved is intact; {AGAIN}") from None
 
 
 def suitable_reporter() -> Reporter:
@@ -63,22 +61,31 @@ class NotebookReporter(QuietReporter):
     @contextmanager
     def running(self, plan: ExperimentPlan, runner: TrialRunner) -> Iterator[Observer]:
         """Count the trials in the line; an interruption says there what is saved."""
-        count = TrialCount(len(plan.trials))
-        self.line.show(count.words)
+        tracker, last = Tracker(plan.trials, {}), ""
+
+        def words() -> str:
+            return f"{tracker.done} of {len(tracker.rows)} trials{last} · {tracker.spent}"
 
         def observe(event: Event) -> None:
-            count.note(event)
-            self.line.update(count.words)
+            nonlocal last
+            tracker.update(event)
+            last = _progress(event) or last
+            self.line.update(words())
 
+        self.line.show(words())
         try:
             yield observe
         except KeyboardInterrupt:
-            self.line.show(count.words)
-            raise Interrupted(count.interrupted(runner.saved_epochs)) from None
+            self.line.show(words())
+            raise Interrupted(
+                f"interrupted: {tracker.saved(runner.saved_epochs)}; {AGAIN}"
+            ) from None
         except BaseException:
-            self.line.show(f"stopped: {count.finished}")
+            self.line.show(f"stopped: {tracker.finished}")
             raise
-        self.line.show(count.total)
+        reused = sum(row.state == "reused" for row in tracker.rows.values())
+        earlier = f" · {reused} from earlier calls" if reused else ""
+        self.line.show(f"{tracker.done} of {len(tracker.rows)} trials in {tracker.spent}{earlier}")
 
     def timing_alone(self, runs: int) -> None:
         """Say what takes a while now."""
@@ -90,66 +97,18 @@ class NotebookReporter(QuietReporter):
         self.line.show(f"measuring {formatting.several(runs, 'run')} on damaged images")
 
 
-class TrialCount:
-    """How many trials have ended, and where those are that run."""
-
-    def __init__(self, trials: int) -> None:
-        self.trials = trials
-        self.done, self.reused = 0, 0
-        self.running: dict[str, Trial] = {}
-        """Trials that run, by their ids."""
-        self.last = ""
-        self.started = time.monotonic()
-
-    def note(self, event: Event) -> None:
-        """Note what an event says of its trial."""
-        from .events import Ended, EpochFinished, Started, Waiting, WorkerDied
-
-        if isinstance(event, Ended):
-            self.done += 1
-            self.reused += event.reused
-            self.running.pop(event.run.id, None)
-        elif isinstance(event, Started):
-            self.running[event.trial.id] = event.trial
-            self._at(event.trial, len(event.history))
-        elif isinstance(event, EpochFinished):
-            self.running[event.trial.id] = event.trial
-            accuracy = event.epoch.test_accuracy
-            more = "" if accuracy is None else f", test {100 * accuracy:.2f} %"
-            self._at(event.trial, event.epoch.epoch, more)
-        elif isinstance(event, Waiting | WorkerDied):
-            self.running.pop(event.trial.id, None)
-
-    def _at(self, trial: Trial, epochs: int, more: str = "") -> None:
-        total = trial.config.epochs
-        self.last = f" · {trial.label}, seed {trial.seed}: epoch {epochs} of {total}{more}"
-
-    @property
-    def finished(self) -> str:
-        """How many trials have ended."""
-        return f"{self.done} of {self.trials} trials are finished"
-
-    @property
-    def words(self) -> str:
-        """The line while trials run."""
-        seconds = formatting.about_seconds(time.monotonic() - self.started)
-        return f"{self.done} of {self.trials} trials{self.last} · {seconds}"
-
-    @property
-    def total(self) -> str:
-        """The line after the last trial."""
-        seconds = formatting.about_seconds(time.monotonic() - self.started)
-        earlier = f" · {self.reused} from earlier calls" if self.reused else ""
-        return f"{self.done} of {self.trials} trials in {seconds}{earlier}"
-
-    def interrupted(self, saved_epochs: Callable[[Trial], int]) -> str:
-        """The line of an interruption: what is saved, as the store has it, and how to go on."""
-        saved = [
-            f", epoch {epochs} of {quote(trial.label)} (seed {trial.seed}) is saved"
-            for trial in self.running.values()
-            if (epochs := saved_epochs(trial))
-        ]
-        return f"interrupted: {self.finished}{''.join(saved)}; run the same cell again to resume"
+def _progress(event: Event) -> str:
+    """Up to which epoch an event says that its trial is; empty if it says nothing of it."""
+    match event:
+        case Started(trial=trial, history=history):
+            epochs, accuracy = len(history), None
+        case EpochFinished(trial=trial, epoch=epoch):
+            epochs, accuracy = epoch.epoch, epoch.test_accuracy
+        case _:
+            return ""
+    more = "" if accuracy is None else f", test {100 * accuracy:.2f} %"
+    total = trial.config.epochs
+    return f" · {trial.label}, seed {trial.seed}: epoch {epochs} of {total}{more}"
 
 
 class Line:

@@ -83,10 +83,10 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
     """The run as it comes out again, and the store that it is in; shown while it is trained."""
     from convcompare.experiment.events import Ended
     from convcompare.experiment.reproduce import repeat
+    from convcompare.experiment.trial_tracker import Tracker
     from convcompare.store.run_store import RunStore
 
     from ...progress_view import follow
-    from ...trial_tracker import Tracker
 
     tracker = Tracker([run.trial], {})
     ended = run

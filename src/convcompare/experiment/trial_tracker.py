@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from convcompare.experiment.events import Ended, EpochFinished, Started, Waiting, WorkerDied
+from convcompare.core import formatting
+from convcompare.core.errors import quote
+
+from .events import Ended, EpochFinished, Started, Waiting, WorkerDied
 
 if TYPE_CHECKING:
-    from convcompare.experiment.events import Event
     from convcompare.store.run import Epoch, Trial
     from convcompare.training.progress import StepProgress
+
+    from .events import Event
 
 
 @dataclass
@@ -84,6 +88,25 @@ class Tracker:
     def done(self) -> int:
         """Trials that have ended."""
         return sum(row.state not in ("waiting", "running") for row in self.rows.values())
+
+    @property
+    def spent(self) -> str:
+        """How long it has taken so far, in words."""
+        return formatting.about_seconds(time.monotonic() - self.started)
+
+    @property
+    def finished(self) -> str:
+        """How many trials have ended, in words."""
+        return f"{self.done} of {len(self.rows)} trials are finished"
+
+    def saved(self, saved_epochs: Callable[[Trial], int]) -> str:
+        """The same, with the epochs of those under way that the store holds."""
+        epochs = [
+            f", epoch {saved} of {quote(row.label)} (seed {row.trial.seed}) is saved"
+            for row in self.running
+            if (saved := saved_epochs(row.trial))
+        ]
+        return f"{self.finished}{''.join(epochs)}"
 
     @property
     def labels(self) -> list[str]:
