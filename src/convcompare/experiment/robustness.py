@@ -28,8 +28,7 @@ from convcompare.store.robustness_record import (
 )
 from convcompare.training.batches import Batches
 
-from .foreign_code import call, source_of
-from .workers.context import WorkerContext, runner_of
+from .workers.context import WorkerContext, with_runner
 
 if TYPE_CHECKING:
     from convcompare.store.run import Run, Trial
@@ -66,7 +65,7 @@ def measure(
         reporter.measuring_robustness(len(runs))
     for run in runs:
         try:
-            arrays = _arrays(run.trial, runner, fresh)
+            arrays = with_runner(run.trial, runner, WorkerContext.of, _measured, fresh)
         except Exception as error:  # of the user's network perhaps
             where = f"{quote(run.trial.name)} (seed {run.trial.seed})"
             hint = error.hint if isinstance(error, UsageError) else None
@@ -111,17 +110,6 @@ def measure_stored(
     dataset = load_recorded(runs[0].trial.dataset, runs[0].trial.data, sources)
     runner = TrialRunner(store, choose_runtime(*machine), dataset, sources)
     return measure(runs, runner, reporter, fresh)
-
-
-def _arrays(trial: Trial, runner: TrialRunner, fresh: bool) -> dict[str, npt.NDArray[Any]]:
-    """What is measured of a run, in the process where its network may run."""
-    if source_of(trial.model) is None:
-        return _measured(runner, trial, fresh)
-    return call(trial.model, _measured_there, WorkerContext.of(runner), trial, fresh)
-
-
-def _measured_there(place: WorkerContext, trial: Trial, fresh: bool) -> dict[str, npt.NDArray[Any]]:
-    return _measured(runner_of(place), trial, fresh)
 
 
 def _measured(runner: TrialRunner, trial: Trial, fresh: bool) -> dict[str, npt.NDArray[Any]]:

@@ -10,8 +10,7 @@ from convcompare.comparison.run_flags import disturbed, was_stopped
 from convcompare.core.errors import ConvcompareError, quote
 from convcompare.core.failures import reason
 
-from .foreign_code import call, source_of
-from .workers.context import WorkerContext, runner_of
+from .workers.context import WorkerContext, with_runner
 
 if TYPE_CHECKING:
     from convcompare.comparison.model_runs import ModelRuns
@@ -39,24 +38,16 @@ def time_alone(comparison: Comparison, runner: TrialRunner, reporter: Reporter) 
 
 def timing_of(trial: Trial, runner: TrialRunner) -> Timing:
     """As `TrialRunner.timing`, in the process where the trial's network may run."""
-    if source_of(trial.model) is None:
-        return runner.timing(trial)
-    return call(trial.model, _timing, WorkerContext.alone(runner), trial)
+    from .trial_runner import TrialRunner
+
+    return with_runner(trial, runner, WorkerContext.alone, TrialRunner.timing)
 
 
 def epoch_seconds(trial: Trial, runner: TrialRunner, steps: int = 5) -> float:
     """As `TrialRunner.epoch_seconds`, in the process where the trial's network may run."""
-    if source_of(trial.model) is None:
-        return runner.epoch_seconds(trial, steps)
-    return call(trial.model, _epoch_seconds, WorkerContext.of(runner), trial, steps)
+    from .trial_runner import TrialRunner
 
-
-def _timing(place: WorkerContext, trial: Trial) -> Timing:
-    return runner_of(place).timing(trial)
-
-
-def _epoch_seconds(place: WorkerContext, trial: Trial, steps: int) -> float:
-    return runner_of(place).epoch_seconds(trial, steps)
+    return with_runner(trial, runner, WorkerContext.of, TrialRunner.epoch_seconds, steps)
 
 
 def _untimed(run: Run) -> bool:

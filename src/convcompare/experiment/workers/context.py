@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from convcompare.core.config import Runtime
 from convcompare.core.errors import DataError, quote
 from convcompare.data.dataset import Sources
 
+from ..foreign_code import call, source_of
+
 if TYPE_CHECKING:
+    from convcompare.store.run import Trial
     from convcompare.training.device_group import SingleDevice
 
     from ..trial_runner import TrialRunner
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,3 +76,23 @@ class WorkerContext:
 def runner_of(place: WorkerContext) -> TrialRunner:
     """The runner of a context in this process; that of the last one is kept, with its images."""
     return place.runner()
+
+
+def with_runner(
+    trial: Trial,
+    runner: TrialRunner,
+    context: Callable[[TrialRunner], WorkerContext],
+    function: Callable[..., T],
+    *arguments: Any,
+) -> T:
+    """`function(runner, trial, *arguments)`, in the process where the trial's network may run.
+
+    If that is another one, it makes its runner from `context`.
+    """
+    if source_of(trial.model) is None:
+        return function(runner, trial, *arguments)
+    return call(trial.model, _with_own_runner, function, context(runner), trial, *arguments)
+
+
+def _with_own_runner(function: Callable[..., T], place: WorkerContext, *arguments: Any) -> T:
+    return function(runner_of(place), *arguments)
