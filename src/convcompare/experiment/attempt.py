@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,16 +47,11 @@ EFFECTIVE_IMAGES = 32
 """Test images over which the effective receptive field is averaged."""
 
 
-@dataclass(frozen=True)
-class AttemptOptions:
-    """What is done of a trial beside its training, and how its steps are made."""
-
-    steps: CompileRequest = PLAIN
-    keep_weights: bool = True
-
-
 class Attempt:
-    """The state of a trial while it runs; everything that must survive is in the store."""
+    """The state of a trial while it runs; everything that must survive is in the store.
+
+    ``steps`` says when they are compiled, ``keep_weights`` whether the final weights are kept.
+    """
 
     def __init__(
         self,
@@ -65,10 +60,10 @@ class Attempt:
         trainer: Trainer,
         store: RunStore,
         environment: Environment,
-        how: AttemptOptions | None = None,
+        steps: CompileRequest = PLAIN,
+        keep_weights: bool = True,
     ) -> None:
-        how = how or AttemptOptions()
-        self.keep_weights, self.steps = how.keep_weights, how.steps
+        self.steps, self.keep_weights = steps, keep_weights
         self.trial, self.builder = trial, builder
         self.trainer, self.store, self.environment = trainer, store, environment
         self.history: list[Epoch] = []

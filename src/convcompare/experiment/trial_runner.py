@@ -35,7 +35,7 @@ from convcompare.training.state import from_bytes
 from convcompare.training.step_timing import BLOCK, block_seconds, step_seconds
 from convcompare.training.trainer import Diverged, Trainer
 
-from .attempt import Attempt, AttemptOptions, latencies, now
+from .attempt import Attempt, latencies, now
 from .events import Ended, Event, Waiting
 from .foreign_code import Network, resolve
 from .shapes import shape_of
@@ -288,8 +288,8 @@ class TrialRunner:
         try:
             builder = self._builder(trial)
             steps = CompileRequest(self.runtime.compile, before.compiled if before else None)
-            how = AttemptOptions(steps, self.runtime.weights)
-            attempt = Attempt(trial, builder, self.trainer(trial), self.store, place, how)
+            kept = self.runtime.weights
+            attempt = Attempt(trial, builder, self.trainer(trial), self.store, place, steps, kept)
             attempt.resume(checkpoint, damage)
             del checkpoint  # the trainer has its tensors, which can be large
             self.devices.of_first(len(attempt.history))  # the others wait for it
