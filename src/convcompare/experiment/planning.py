@@ -40,7 +40,9 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     """
     baseline = find_baseline(request.models, request.baseline)
     base = recipe(request.recipe)
-    settings = {name: text for name, text in request.settings.items() if name not in request.grids}
+    settings = dict(request.settings)
+    if request.sizes:  # each of them is set below
+        del settings["train_images"]
     configs = [base.replace({**one.settings, **settings}) for one in request.models]
     equal_compute = request.budget is not None or request.match in MATCHES
     score = Score.parse(request.score or LAST) if equal_compute else choose(request.score, configs)

@@ -174,11 +174,6 @@ class Request:
         found = self.settings.get("train_images", "").split(",")
         return tuple(sorted(map(str.strip, found), key=_whole)) if len(found) > 1 else ()
 
-    @property
-    def grids(self) -> tuple[str, ...]:
-        """Settings with several values, each of which every network is trained with."""
-        return ("train_images",) if self.sizes else ()
-
     def __post_init__(self) -> None:
         if not self.models:
             raise no_network()

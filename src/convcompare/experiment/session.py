@@ -140,15 +140,10 @@ def run_plan(
     plan.store.add_comparison(name, comparison.record())
     comparison = time_alone(comparison, runner, reporter)
     if on_damaged_images((*request.columns, *request.verdict_on)):
-        measure_robustness(comparison, runner, reporter)
+        from .robustness import lacking, measure
+
+        measure(lacking(comparison, runner.store), runner, reporter)
     return comparison
-
-
-def measure_robustness(comparison: Comparison, runner: TrialRunner, reporter: Reporter) -> None:
-    """Measure what is missing of the finished runs of a comparison on damaged images."""
-    from .robustness import lacking, measure
-
-    measure(lacking(comparison, runner.store), runner, reporter)
 
 
 def _run_trials(

@@ -30,13 +30,6 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
     return from_record(_EVENTS[record["event"]], record["fields"])
 
 
-def failure_to_json(error: Exception) -> dict[str, Any]:
-    """What went wrong in the network or the training of a trial."""
-    from convcompare.core.failures import reason
-
-    return {"failed": reason(error)}
-
-
 def error_to_json(error: Exception) -> dict[str, Any]:
     """An error, as a worker tells it to who started it."""
     if is_out_of_memory(error):

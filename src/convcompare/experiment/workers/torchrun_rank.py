@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from convcompare.core.errors import ConvcompareError
+from convcompare.core.failures import reason
 from convcompare.core.spec import Spec
 from convcompare.store.json_fields import from_record
 from convcompare.store.run import Trial
 
 from .. import foreign_code
-from ..events import Started
 from .context import WorkerContext
-from .protocol import error_to_json, event_to_json, failure_to_json
+from .protocol import error_to_json
 from .torchrun_launcher import CAUSE
 from .worker import EventWriter, take_streams
 
@@ -64,9 +64,7 @@ def train(folder: str, place: Mapping[str, Any], trial: Trial, writer: EventWrit
         runner.follow(trial)
     else:
         threading.Thread(target=writer.tell_pulse, daemon=True).start()
-        for event in runner(trial):
-            writer.progress = event.progress if isinstance(event, Started) else writer.progress
-            writer.tell(event_to_json(event))
+        writer.tell_events(runner(trial))
     devices.leave()
 
 
@@ -78,8 +76,8 @@ def _on_this_device(runtime: Runtime) -> Runtime:
 
 def _leave_word(path: Path, error: Exception) -> None:
     """Write what the launcher passes on, where no other process has done so before."""
-    said = error_to_json(error) if isinstance(error, ConvcompareError) else failure_to_json(error)
-    text = json.dumps(said)
+    raised = isinstance(error, ConvcompareError)
+    text = json.dumps(error_to_json(error) if raised else {"failed": reason(error)})
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

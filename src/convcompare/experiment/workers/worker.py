@@ -14,6 +14,7 @@ import pickle
 import queue
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -22,7 +23,7 @@ from convcompare.store.run import Trial
 from convcompare.training.progress import StepProgress
 
 from .. import foreign_code
-from ..events import Started
+from ..events import Event, Started
 from .context import WorkerContext, runner_of
 from .protocol import error_to_json, event_to_json
 
@@ -52,15 +53,9 @@ def main() -> None:
                 runner = runner_of(from_record(WorkerContext, order["context"]))
             else:
                 assert runner
-                _run(runner, from_record(Trial, order["trial"]), writer)
+                writer.tell_events(runner(from_record(Trial, order["trial"])))
     except Exception as error:
         writer.tell(error_to_json(error))
-
-
-def _run(runner: TrialRunner, trial: Trial, writer: EventWriter) -> None:
-    for event in runner(trial):
-        writer.progress = event.progress if isinstance(event, Started) else writer.progress
-        writer.tell(event_to_json(event))
 
 
 def _answer(order: str) -> dict[str, Any]:
@@ -85,6 +80,13 @@ class EventWriter:
         """Write one record as a line."""
         with self.lock:
             print(json.dumps(record), file=self.stream, flush=True)
+
+    def tell_events(self, events: Iterable[Event]) -> None:
+        """Tell what happens to a trial, as it happens."""
+        for event in events:
+            if isinstance(event, Started):
+                self.progress = event.progress
+            self.tell(event_to_json(event))
 
     def tell_pulse(self) -> None:
         """Say where the training is, as long as it moves."""
