@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from .errors import UsageError, did_you_mean, quote
+from .errors import UsageError, did_you_mean, one_of, quote
 from .spec import Above, AtLeast, Between, Count, Probability, options_of
 
 Precision = Literal["fp32", "bf16"]
@@ -179,12 +179,8 @@ RECIPES: Mapping[str, TrainConfig] = {
 
 def recipe(name: str) -> TrainConfig:
     """The configuration of a named recipe."""
-    if name not in RECIPES:
-        raise UsageError(
-            f"there is no recipe {quote(name)}",
-            did_you_mean(name, RECIPES) or f"recipes: {', '.join(RECIPES)}",
-        )
-    return RECIPES[name]
+    hint = f"recipes: {', '.join(RECIPES)}"
+    return RECIPES[one_of(tuple(RECIPES), name, f"there is no recipe {quote(name)}", hint)]
 
 
 def recipe_name(config: TrainConfig) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import UsageError, did_you_mean, quote
+from .errors import UsageError, one_of, quote
 from .registry import Entry, register
 
 IMAGES = 2_000
@@ -51,10 +51,9 @@ def corruptions() -> list[Corruption]:
 def corruption(name: str) -> Corruption:
     """That of a name; UsageError if there is none."""
     known = [entry.name for entry in register.corruption]
-    if name not in known:
-        hint = did_you_mean(name, known) or f"corruptions: {', '.join(known)}"
-        raise UsageError(f"there is no corruption {quote(name)}", hint)
-    return _of_entry(register.corruption[name])
+    hint = f"corruptions: {', '.join(known)}"
+    found = one_of(known, name, f"there is no corruption {quote(name)}", hint)
+    return _of_entry(register.corruption[found])
 
 
 def _of_entry(entry: Entry) -> Corruption:

@@ -88,8 +88,6 @@ class LeaseLost(StoreError):
 class TrialError(ConvcompareError):
     """A trial failed while it ran."""
 
-    exit_code = 1
-
 
 class Terminated(BaseException):
     """SIGTERM: stops everything as Ctrl-C does, with an exit code of its own."""
