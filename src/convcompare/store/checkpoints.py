@@ -21,7 +21,7 @@ from convcompare.core.errors import StoreError, quote
 from . import atomic_files
 from .files import FOLDER, Files
 from .json_fields import from_record, to_record
-from .json_records import sha256, stamp, unseal
+from .json_records import sha256, stamp, unstamp
 from .run import Epoch
 
 CHECKPOINT = "checkpoint"
@@ -155,7 +155,7 @@ def _old_states(files: Files, folder: Path) -> list[CheckpointRef | StoreError]:
     """The states of a run that was begun by a version before these records."""
     pointer = folder / CHECKPOINT / OLD_POINTER
     lines = files.content(folder / "history.jsonl").splitlines()
-    history = [record for line in lines if (record := unseal(line)) is not None]
+    history = [record for line in lines if (record := unstamp(line)) is not None]
     found: list[CheckpointRef | StoreError] = []
     for state in files.read_record(pointer).get("checkpoints", []):
         epoch = state["epoch"]

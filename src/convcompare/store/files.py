@@ -15,7 +15,7 @@ from convcompare.core.errors import Damaged, StoreError, quote
 
 from . import atomic_files
 from .json_fields import from_record
-from .json_records import REPAIR, damaged, sha256, unseal
+from .json_records import REPAIR, damaged, sha256, unstamp
 from .run import SCHEMA_VERSION
 
 LARGEST_RECORD = 32 << 20
@@ -57,7 +57,7 @@ class Files(ABC):
 
     def read_record(self, path: Path) -> dict[str, Any]:
         """A record; StoreError if it is damaged or newer than this version."""
-        record = unseal(self.content(path, LARGEST_RECORD))
+        record = unstamp(self.content(path, LARGEST_RECORD))
         if record is None:
             raise self.damaged(path, "it is not the record that was written")
         version = record.get("schema_version", 0)

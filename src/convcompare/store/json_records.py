@@ -27,16 +27,12 @@ def write_record(
 
 def stamp(record: Mapping[str, Any]) -> bytes:
     """A record as it stands in a file: with its schema version and its CRC."""
-    return seal({"schema_version": SCHEMA_VERSION, **record}, indent=1) + b"\n"
+    whole = {"schema_version": SCHEMA_VERSION, **record}
+    return json.dumps({**whole, "crc32": _crc(whole)}, indent=1).encode() + b"\n"
 
 
-def seal(record: Mapping[str, Any], indent: int | None = None) -> bytes:
-    """A record as JSON, with its CRC."""
-    return json.dumps({**record, "crc32": _crc(record)}, indent=indent).encode()
-
-
-def unseal(data: bytes) -> dict[str, Any] | None:
-    """The record that `seal` wrote; None where these bytes are not it."""
+def unstamp(data: bytes) -> dict[str, Any] | None:
+    """The record that `stamp` wrote; None where these bytes are not it."""
     try:
         record = json.loads(data)
         if not isinstance(record, dict):

@@ -29,7 +29,7 @@ from convcompare.core.errors import ConvcompareError, LeaseLost, StoreError, quo
 from convcompare.core.process import Process
 
 from . import atomic_files
-from .json_records import stamp, unseal
+from .json_records import stamp, unstamp
 
 BEAT_SECONDS = 5.0
 PATIENCE_SECONDS = 30.0
@@ -85,7 +85,7 @@ class Lease:
     def _mine(self) -> bool:
         """Whether the file is still this one's; StoreError where the disk does not say."""
         try:
-            record = unseal(atomic_files.read(self.path, _LARGEST))
+            record = unstamp(atomic_files.read(self.path, _LARGEST))
         except StoreError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return False
@@ -206,7 +206,7 @@ def _owner(record: dict[str, Any] | None) -> Process | None:
 def _read(path: Path) -> dict[str, Any] | None:
     """What a lease says; None where it is gone or damaged."""
     try:
-        return unseal(atomic_files.read(path, _LARGEST))
+        return unstamp(atomic_files.read(path, _LARGEST))
     except StoreError:
         return None
 

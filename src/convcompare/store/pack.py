@@ -30,7 +30,7 @@ from convcompare.core.errors import Damaged, StoreError, quote
 
 from . import atomic_files
 from .files import Files
-from .json_records import sha256, unseal
+from .json_records import sha256, unstamp
 
 MANIFEST = "pack.json"
 KIND = "convcompare pack"
@@ -181,7 +181,7 @@ class Pack(Files):
 
     def _manifest(self, member: PackedFile) -> dict[str, Any]:
         data = self._bytes(member) if member.size <= _LARGEST_MANIFEST else None
-        record = None if data is None else unseal(data)
+        record = None if data is None else unstamp(data)
         if record is None:
             raise self.damaged(self.root, f"its {MANIFEST} is not what was written")
         if record.get("kind") != KIND:

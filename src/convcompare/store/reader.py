@@ -20,7 +20,7 @@ from . import checkpoints
 from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
-from .files import FOLDER, Files
+from .files import FOLDER, Files, T
 from .layout import (
     ADDED,
     ADDITIONS,
@@ -130,9 +130,7 @@ class RunReader:
 
     def timing(self, run_id: str) -> Timing:
         """What was measured of a run after it."""
-        path = self._at(run_id, "timing.json")
-        self._check_id(path, self.files.read_record(path).get("id", run_id), run_id)
-        return self.files.read_as(path, Timing)
+        return self._beside(run_id, "timing.json", Timing)
 
     def step_time(self, key: str) -> Timing | None:
         """The time of a step that a budget was counted in; None where none was measured."""
@@ -141,9 +139,7 @@ class RunReader:
 
     def environment(self, run_id: str) -> Environment:
         """Where a trial was begun last."""
-        path = self._at(run_id, "environment.json")
-        self._check_id(path, self.files.read_record(path).get("id", run_id), run_id)
-        return self.files.read_as(path, Environment)
+        return self._beside(run_id, "environment.json", Environment)
 
     def annotation(self, run_id: str) -> Annotation:
         """The tags and the note of a run; empty where it has none."""
@@ -355,6 +351,12 @@ class RunReader:
             return from_npz(data)
         except ValueError as error:
             raise self.files.damaged(path, str(error)) from error
+
+    def _beside(self, run_id: str, name: str, cls: type[T]) -> T:
+        """A record beside that of a run, which names the run; older ones do not."""
+        path = self._at(run_id, name)
+        self._check_id(path, self.files.read_record(path).get("id", run_id), run_id)
+        return self.files.read_as(path, cls)
 
     def _check_id(self, path: Path, found: object, run_id: str) -> None:
         if found != run_id:

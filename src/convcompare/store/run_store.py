@@ -151,11 +151,7 @@ class RunStore(RunReader):
 
     def save_analysis(self, run_id: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep what an analysis found; an epoch's is written before the epoch counts."""
-        import numpy as np
-
-        from .npz import to_npz
-
-        data = to_npz({**arrays, RUN: np.array(run_id)})
+        data = _npz_of_run(run_id, arrays)
         with self._mine(run_id) as guard:
             atomic_files.make_folder(self.folder(run_id) / ANALYSES)
             atomic_files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", data, guard)
@@ -237,11 +233,7 @@ class RunStore(RunReader):
 
         The record of the run stays as it was written; that of the additions is written last.
         """
-        import numpy as np
-
-        from .npz import to_npz
-
-        data = to_npz({**arrays, RUN: np.array(run_id)})
+        data = _npz_of_run(run_id, arrays)
         file = f"{name}.{sha256(data)[:12]}.npz"
         folder = self.folder(run_id)
         with self._mine(run_id) as guard:
@@ -335,3 +327,12 @@ class RunStore(RunReader):
         self.require_folder()
         atomic_files.make_folder(self.root / COMPARISONS)
         write_record(self.root / COMPARISONS / f"{name}.json", record)
+
+
+def _npz_of_run(run_id: str, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Arrays as a file that says of which run they are."""
+    import numpy as np
+
+    from .npz import to_npz
+
+    return to_npz({**arrays, RUN: np.array(run_id)})
