@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import get_origin
 
 import convcompare
-from convcompare.cli.command_list import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES
+from convcompare.cli.command_list import COMMANDS
 from convcompare.cli.help import command_help, group_help
 from convcompare.cli.lazy_commands import load
 
@@ -39,7 +39,7 @@ MADE = "Made from the code by `python docs/reference_page.py`; a test checks tha
 def commands() -> Iterator[str]:
     """What ``--help`` says of the tool and of each command."""
     yield f"# Commands\n\n{MADE}\n"
-    yield _text(group_help(ABOUT, EXAMPLES, EXIT_CODES, WIDTH))
+    yield _text(group_help(WIDTH))
     for name in COMMANDS:
         below = {
             path.rpartition(" ")[2]: line

@@ -15,13 +15,10 @@ from convcompare.core import failures, signals
 from convcompare.core.errors import ConvcompareError, Terminated, TrialError, UsageError, quote
 from convcompare.core.version import __version__
 
-from . import streams
+from . import completing, streams
 from .lazy_commands import Commands
 from .streams import PipeClosed
 from .wrong_words import habit, refuse_empty, remedy
-
-COMPLETING = "_CONVCOMPARE_COMPLETE"
-"""Set by a shell that asks for completions."""
 
 app = typer.Typer(
     name="convcompare",
@@ -93,7 +90,7 @@ def _run(arguments: list[str]) -> int:
 
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    if not arguments and COMPLETING not in os.environ:
+    if not arguments and completing.ASKED not in os.environ:
         _say_examples()
         return 0
     command = typer.main.get_command(app)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ASKED = "_CONVCOMPARE_COMPLETE"
+"""Set by a shell that asks for completions."""
 Found = tuple[str, str]
 """A completion, and its help."""
 

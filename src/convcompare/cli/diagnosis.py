@@ -36,7 +36,7 @@ def diagnose(store: Path, sources: Sources, seconds: float) -> Iterator[Check]:
     yield from plugins()
     yield accelerators()
     yield from _hardware()
-    yield _disk("disk", store)
+    yield _disk(store)
     yield _data(sources)
     yield _origins(seconds)
     yield _store(store)
@@ -72,7 +72,7 @@ def _hardware() -> Iterator[Check]:
         yield Check("threads", text)
 
 
-def _disk(name: str, folder: Path) -> Check:
+def _disk(folder: Path) -> Check:
     """The room where runs go, and whether they can be written there; leaves nothing behind."""
     there = folder.absolute()
     while not there.exists():
@@ -81,10 +81,12 @@ def _disk(name: str, folder: Path) -> Check:
     text = f"{formatting.size(free)} free for {quote(folder)}"
     if not os.access(there, os.W_OK):
         hint = "`--store DIR` names another folder"
-        return Check(name, f"{quote(there)} cannot be written", "error", hint, StoreError.exit_code)
+        return Check(
+            "disk", f"{quote(there)} cannot be written", "error", hint, StoreError.exit_code
+        )
     if free < LEAST_FREE:
-        return Check(name, text, "warning", "`--store DIR` names a folder with more room")
-    return Check(name, text)
+        return Check("disk", text, "warning", "`--store DIR` names a folder with more room")
+    return Check("disk", text)
 
 
 def _data(sources: Sources) -> Check:

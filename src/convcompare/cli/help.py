@@ -13,6 +13,8 @@ from typing import Any
 
 from convcompare.core.formatting import wrapped
 
+from .command_list import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES
+
 EXAMPLE = re.compile(r"\$ (convcompare.*)")
 NARROWEST, WIDEST = 40, 100
 WORDS = 30
@@ -32,7 +34,7 @@ def command_help(command: Any, path: str, below: Mapping[str, str], width: int) 
     options = [one for one in shown if one not in arguments and one.name != "help"]
     usage = " ".join([path, "[OPTIONS]", *(_metavar(one) for one in arguments)])
     lines = [*wrapped(summary, width), ""]
-    lines += section("Examples", examples)
+    lines += _examples(examples)
     lines += [f"Usage: {usage}", ""]
     for paragraph in more:
         lines += [*wrapped(paragraph, width), ""]
@@ -44,13 +46,11 @@ def command_help(command: Any, path: str, below: Mapping[str, str], width: int) 
     return lines + _pairs("Everywhere", EVERYWHERE, width)[:-1]
 
 
-def group_help(about: str, examples: Sequence[str], tail: str, width: int) -> Iterator[str]:
+def group_help(width: int) -> Iterator[str]:
     """The lines of the help of the tool: all commands, each in one line of its own."""
-    from .command_list import COMMANDS
-
     commands = {name: line for name, line in COMMANDS.items() if " " not in name}
-    yield from [*wrapped(about, width), ""]
-    yield from section("Examples", examples)
+    yield from [*wrapped(ABOUT, width), ""]
+    yield from _examples(EXAMPLES)
     yield from ["Usage: convcompare COMMAND [OPTIONS]", ""]
     yield from _pairs("Commands", commands.items(), width)
     own = (
@@ -59,12 +59,12 @@ def group_help(about: str, examples: Sequence[str], tail: str, width: int) -> It
         ("    --show-completion", "Print what that would install."),
     )
     yield from _pairs("Options", [*own, *EVERYWHERE], width)
-    yield from wrapped(tail, width)
+    yield from wrapped(EXIT_CODES, width)
 
 
-def section(heading: str, lines: Sequence[str]) -> list[str]:
-    """Lines as they are under a heading; nothing where there are none."""
-    return [f"{heading}:", *(f"  {line}" for line in lines), ""] if lines else []
+def _examples(lines: Sequence[str]) -> list[str]:
+    """Examples under their heading; nothing if there are none."""
+    return ["Examples:", *(f"  {line}" for line in lines), ""] if lines else []
 
 
 def parts(text: str) -> tuple[str, list[str], list[str]]:

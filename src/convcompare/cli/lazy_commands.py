@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from .command_list import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES
+from .command_list import COMMANDS
 
 PASSING_ON = {"worker": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
 """How a command is parsed of which all that follows belongs to another."""
@@ -61,7 +61,7 @@ class Commands(TyperGroup):
         """Print the list of commands."""
         from . import help
 
-        help.show(help.group_help(ABOUT, EXAMPLES, EXIT_CODES, help.room()))
+        help.show(help.group_help(help.room()))
 
 
 class Command(TyperCommand):

@@ -114,12 +114,6 @@ class OutputOptions:
     verbose: o.Verbose = False
 
 
-GROUPS = (
-    *(SeedOptions, ContrastOptions, TrainingOptions, MachineOptions),
-    *(ExecutorOptions, StoreOptions, OutputOptions),
-)
-
-
 def grouped(function: F) -> F:
     """`function` as the parser has to see it: each group of options replaced by its options."""
     hints = get_type_hints(function, include_extras=True)
@@ -127,7 +121,7 @@ def grouped(function: F) -> F:
     members: dict[str, tuple[Any, list[str]]] = {}
     for parameter in inspect.signature(function).parameters.values():
         kind = hints[parameter.name]
-        if kind not in GROUPS:
+        if not dataclasses.is_dataclass(kind):
             plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
             parameters.append(parameter.replace(annotation=kind, kind=plain))
             continue

@@ -14,13 +14,18 @@ from ..output import emit_table
 if TYPE_CHECKING:
     from convcompare.analysis.layer_benchmark import LayerCost
 
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms"
+
+
 COLUMNS = (
     Column("layer", "layer", "left"),
     Column("standard", "beside", "left", priority=1),
     Column("output_difference", "Δ output", show=lambda v: f"{v:.1e}", priority=2),
     Column("gradient_difference", "Δ gradient", show=lambda v: f"{v:.1e}", priority=2),
-    Column("forward_seconds", "forward", show=lambda v: _milliseconds(v), priority=1),
-    Column("backward_seconds", "backward", show=lambda v: _milliseconds(v), priority=1),
+    Column("forward_seconds", "forward", show=_milliseconds, priority=1),
+    Column("backward_seconds", "backward", show=_milliseconds, priority=1),
     Column("ratio", "× standard", show=lambda v: f"{v:.2f}"),
     Column("extra_parameters", "extra parameters", show=formatting.count, priority=1),
     Column("reference", "differences from", "left", priority=3),
@@ -55,7 +60,3 @@ def layers(precision: Precision = "auto", format: Format = "table") -> None:
 
 def _row(cost: LayerCost) -> dict[str, Any]:
     return {column.key: getattr(cost, column.key) for column in COLUMNS}
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.2f} ms"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from .. import completions as c
 from .. import options as o
 from ..console import drawing_progress, talk
 from ..output import emit_paths, end
-
-if TYPE_CHECKING:
-    from convcompare.output.report.sections import Section
 
 
 def report(
@@ -67,7 +64,10 @@ def report(
     opened = RunStore(store)
     sections = select(names or [], opened, default_sources(data_dir))
     if kinds is not None:
-        sections = [_drawing_only(kinds, section) for section in sections]
+        sections = [
+            replace(section, figures=tuple(one for one in section.figures if one in kinds))
+            for section in sections
+        ]
     cache = None if redraw else FigureCache(default_cache() / "figures")
     with drawing_progress() as progress:
         drawn = draw_figures(sections, cache, progress)
@@ -83,7 +83,3 @@ def _kinds(text: str) -> frozenset[str]:
 
     words = [word.strip() for word in text.split(",")]
     return frozenset(register.plot[word].name for word in words if words != ["none"])
-
-
-def _drawing_only(kinds: frozenset[str], section: Section) -> Section:
-    return replace(section, figures=tuple(one for one in section.figures if one in kinds))

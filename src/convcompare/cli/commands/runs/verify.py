@@ -64,7 +64,7 @@ def verify(
     is only read. Exit code 0 where metrics, logits and weights are bit-equal, 1 where they are not.
     """
     from convcompare.data.load import default_sources
-    from convcompare.experiment.reproduce import check_repeatable
+    from convcompare.experiment.reproduce import Repetition, check_repeatable
     from convcompare.store.run_store import RunStore
 
     kind = check_format(format)
@@ -76,7 +76,7 @@ def verify(
     sources = default_sources(data_dir, quiet=quiet)
     with tempfile.TemporaryDirectory(prefix="convcompare-verify-") as folder:
         again, scratch = _again(repeated, Path(folder), sources, quiet)
-        return _show(_repetition(opened, found, scratch, again), kind)
+        return _show(Repetition(opened, found, scratch, again), kind)
 
 
 def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, RunStore]:
@@ -99,12 +99,6 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
             if isinstance(event, Ended):
                 ended = event.run
     return ended, RunStore(folder)
-
-
-def _repetition(store: RunStore, run: Run, scratch: RunStore, again: Run) -> Repetition:
-    from convcompare.experiment.reproduce import Repetition
-
-    return Repetition(store, run, scratch, again)
 
 
 def _show(repetition: Repetition, kind: Any) -> int:
