@@ -14,7 +14,7 @@ import typer
 from convcompare.core import formatting
 from convcompare.core.errors import StoreError, UsageError, printable
 from convcompare.output.tables.formats import Format, chosen_format, render
-from convcompare.output.tables.table import MOST_NOTES, Table, print_table
+from convcompare.output.tables.table import MOST_NOTES, Table, plain_console, print_table
 from convcompare.store import atomic_files
 
 from .console import out, show_error, show_warning, talk, width
@@ -46,10 +46,8 @@ def emit_table(
 
 def _plain(table: Table) -> str:
     """A table as a terminal without an edge shows it."""
-    from rich.console import Console
-
     told = io.StringIO()
-    print_table(Console(file=told, width=10_000, highlight=False, markup=False), table, None)
+    print_table(plain_console(told), table, None)
     return told.getvalue().rstrip()
 
 
@@ -164,8 +162,7 @@ def _table_json(assessment: Assessment, view: View) -> dict[str, Any]:
         return {}
     from convcompare.output.rows import rows
 
-    found = rows(assessment, "models", view.columns)
-    return {"table": found}
+    return {"table": rows(assessment, "models", view.columns)}
 
 
 def end(store: RunStore) -> None:

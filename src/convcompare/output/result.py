@@ -100,22 +100,11 @@ class Result:
         )
 
     def __str__(self) -> str:
-        from rich.console import Console
-
-        from .tables.table import print_table
+        from .tables.table import plain_console, print_table
         from .tables.verdict_block import verdict_blocks
 
         told = io.StringIO()
-        console = Console(
-            file=told,
-            width=10_000,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            force_jupyter=False,
-            force_terminal=False,
-            color_system=None,
-        )
+        console = plain_console(told)
         print_table(console, _for_python(self._table), None)
         for heading, block in verdict_blocks(self.assessment, None):
             console.print(f"\n {heading}\n")

@@ -29,7 +29,7 @@ ENDINGS: Mapping[str, Format] = {
 
 
 def render(table: Table, kind: Format) -> str:
-    """The table as text for a file or a pipe (not for ``table``: see `for_terminal`)."""
+    """The table as text for a file or a pipe (not for ``table``: see `print_table`)."""
     if kind == "csv":
         return _csv(table)
     if kind == "json":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
 
@@ -122,15 +122,6 @@ class Table:
         return {i for i, value in values.items() if math.isclose(value, best, rel_tol=ROUNDING)}
 
 
-def for_terminal(table: Table, width: int | None) -> RichTable:
-    """The table for a terminal of `width` columns, or in full where `width` is None (a pipe).
-
-    Where space is short headings are folded first, then names shortened, then columns dropped by
-    priority: no cell wraps.
-    """
-    return _rich(table, _fit(table, width))
-
-
 def _rich(table: Table, fit: _Fit) -> RichTable:
     from rich import box
     from rich.table import Table as RichTable
@@ -160,8 +151,10 @@ def _rich(table: Table, fit: _Fit) -> RichTable:
 
 
 def print_table(console: Console, table: Table, width: int | None, most: int | None = None) -> None:
-    """Print a table, its notes below, and which columns had no place.
+    """Print a table for a terminal of `width` columns, or in full if that is None (a pipe).
 
+    If space is short headings are folded first, then names shortened, then columns dropped by
+    priority: no cell wraps. Below it are its notes, and which columns had no place.
     Of the notes at most `most` lines, but every `Caution`; how many are left out is the last line
     [default: all].
     """
@@ -173,6 +166,22 @@ def print_table(console: Console, table: Table, width: int | None, most: int | N
     end = [f"no room in {width} columns for: {', '.join(dropped)}"] if dropped else []
     for line in _note_lines(table.notes, end, width, most):
         console.print(f" {line}", style="dim", soft_wrap=True)
+
+
+def plain_console(file: IO[str]) -> Console:
+    """A console that writes tables as plain text, in lines as long as they come."""
+    from rich.console import Console
+
+    return Console(
+        file=file,
+        width=10_000,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        force_jupyter=False,
+        force_terminal=False,
+        color_system=None,
+    )
 
 
 def _note_lines(
