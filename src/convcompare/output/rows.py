@@ -57,9 +57,5 @@ def _epochs(comparison: Comparison) -> Iterator[dict[str, Any]]:
                 yield {**about, **asdict(epoch)}
 
 
-def _is_flat(value: Any) -> bool:
-    return value is None or isinstance(value, (str, Number))
-
-
 def _plain(value: Any) -> Any:
-    return value if _is_flat(value) else float(value)
+    return value if value is None or isinstance(value, (str, Number)) else float(value)

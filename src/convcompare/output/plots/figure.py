@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
 GREY = "#555555"
@@ -256,6 +257,14 @@ def legend_below(figure: Figure, shown: Iterable[ModelStyle]) -> None:
             grow(figure, extent.height / figure.dpi)
             return
         legend.remove()
+
+
+def colour_bar(axes: Sequence[Axes], shown: ScalarMappable, label: str, shrink: float) -> None:
+    """A scale at the right of all `axes` for what is drawn in colours, `shrink` times as high."""
+    figure: Any = axes[0].figure
+    bar = figure.colorbar(shown, ax=list(axes), shrink=shrink, aspect=25)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
 
 
 def renderer(figure: Figure) -> RendererAgg:

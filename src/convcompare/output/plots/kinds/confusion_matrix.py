@@ -11,7 +11,7 @@ import numpy.typing as npt
 from convcompare.core import formatting
 from convcompare.core.registry import register
 
-from ..figure import WIDTH, Drawing, outer_labels, panels
+from ..figure import WIDTH, Drawing, colour_bar, outer_labels, panels
 from ..style import distinct, ink_on, plain
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
         inks = ink_on(cells.to_rgba(100 * share.ravel()))
         _finish(one, source, label, _texts(100 * share if in_share else matrix), inks)
     _name_classes(axes, source.classes)
-    _colour_bar(axes, cells, "share of the true class (%, root scale)")
+    colour_bar(axes, cells, "share of the true class (%, root scale)", _shrink(axes))
     named = "; ".join(_most_confused(source, label, m) for label, m in matrices.items())
     caption = (
         "Test images by their class (rows) and by the class that the network predicts (columns): "
@@ -103,7 +103,8 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     name = source.looks[first].name
     differences = {label: matrix - reference for label, matrix in others}
     in_share = _too_long(_signed(value) for d in differences.values() for value in d.ravel())
-    scale = 100 / _row_sizes(reference) if in_share else np.ones((1, 1))
+    images = reference.sum(axis=1, keepdims=True)
+    scale = 100 / np.maximum(1.0, images) if in_share else np.ones((1, 1))
     limit = max(float(np.abs(scale * d).max()) for d in differences.values()) or 1.0
     width = 4.8 if len(others) == 1 else WIDTH
     figure, axes = panels(len(others), 2, _height(source.classes), width)
@@ -116,7 +117,9 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
             one.text(0.5, 0.5, "equal", transform=one.transAxes, ha="center", va="center")
         one.set_title(f"{source.looks[label].name}\nminus {name}")
     _name_classes(axes, source.classes)
-    _colour_bar(axes, cells, f"difference ({'points' if in_share else 'test images'})")
+    colour_bar(
+        axes, cells, f"difference ({'points' if in_share else 'test images'})", _shrink(axes)
+    )
     right = "; ".join(
         f"{label} has {_more(float(np.trace(d)), first)}{'' if d.any() else ' (all equal)'}"
         for label, d in differences.items()
@@ -217,16 +220,9 @@ def _too_long(texts: Iterable[str]) -> bool:
     return any(len(text.removeprefix("<")) > FIGURES for text in texts)
 
 
-def _row_sizes(matrix: Matrix) -> Matrix:
-    """The images of each class, at least 1: (classes, 1)."""
-    return np.asarray(np.maximum(1.0, matrix.sum(axis=1, keepdims=True)), np.float64)
-
-
-def _colour_bar(axes: Sequence[Axes], cells: ScalarMappable, label: str) -> None:
-    figure: Any = axes[0].figure
-    bar = figure.colorbar(cells, ax=list(axes), shrink=min(1.0, 1.6 / len(axes)), aspect=25)
-    bar.set_label(label)
-    bar.outline.set_visible(False)
+def _shrink(axes: Sequence[Axes]) -> float:
+    """How high a colour bar is beside all panels: as one of them."""
+    return min(1.0, 1.6 / len(axes))
 
 
 def _texts(matrix: Matrix) -> list[str]:

@@ -49,7 +49,8 @@ def data_efficiency(source: Source) -> list[Drawing]:
     figure, axes = panels(2 if pairs else 1, 2, 3.0)
     ends = []
     for network, by_size in found.items():
-        look = replace(shown[network], hollow=_hollow(source, by_size))
+        marked = any(source.look(group, "accuracy").hollow for group in by_size.values())
+        look = replace(shown[network], hollow=marked)
         ends.append((look, _accuracies(axes[0], by_size, look)))
     axes[0].set_ylabel("test accuracy (%)")
     crossed = [crossing for pair in pairs for crossing in crossings(pair)]
@@ -73,10 +74,6 @@ def data_efficiency(source: Source) -> list[Drawing]:
     key = "line: mean of the seeds · band: lowest to highest seed · bar: 95 % interval"
     rows = list(_rows(found))
     return [Drawing("data-efficiency", figure, caption, COLUMNS, rows, _alt(found, crossed), key)]
-
-
-def _hollow(source: Source, by_size: Mapping[int, ModelRuns]) -> bool:
-    return any(source.look(group, "accuracy").hollow for group in by_size.values())
 
 
 def _accuracies(axes: Axes, by_size: Mapping[int, ModelRuns], look: ModelStyle) -> float:

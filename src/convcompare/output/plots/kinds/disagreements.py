@@ -12,7 +12,7 @@ from convcompare.comparison.disagreement import Disagreements, Votes, paired_wor
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 
-from ..figure import Drawing, panels
+from ..figure import Drawing, colour_bar, panels
 from ..style import plain
 
 if TYPE_CHECKING:
@@ -97,7 +97,5 @@ def _heat_map(matrix: npt.NDArray[np.float64], names: Sequence[str]) -> Figure:
             axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7,
                       fontweight="bold" if i == j else "normal",
                       color="white" if bright[i, j] else "black")  # fmt: skip
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=25)
-    bar.set_label("test images on which two runs differ (%)")
-    bar.outline.set_visible(False)
+    colour_bar([axes], image, "test images on which two runs differ (%)", 0.8)
     return figure

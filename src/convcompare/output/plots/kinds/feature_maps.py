@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,8 +87,9 @@ def feature_maps(source: Source) -> list[Drawing]:
 def _limit_to_bulk(
     axes: Axes, curves: Mapping[str, npt.NDArray[np.float64]], source: Source
 ) -> None:
-    """An axis for the bulk of the models, with arrows for what lies beyond."""
-    shown = of_curves(_with_zero(curves.values()), LEAST)
+    """An axis for 0 and the bulk of the models, with arrows for what lies beyond."""
+    with_zero = [np.stack([np.minimum(one, 0), np.maximum(one, 0)], 1) for one in curves.values()]
+    shown = of_curves(with_zero, LEAST)
     if shown is None:
         return
     axes.set_ylim(padded(shown, LEAST))
@@ -97,11 +98,6 @@ def _limit_to_bulk(
         for label, values in curves.items()
     )
     arrows_of_curves(axes, arrows, plain_number, nearest=True)
-
-
-def _with_zero(curves: Iterable[npt.NDArray[np.float64]]) -> list[npt.NDArray[np.float64]]:
-    """Each curve and 0, which every axis shows: the lowest and the highest by layer, (n, 2)."""
-    return [np.stack([np.minimum(one, 0), np.maximum(one, 0)], axis=1) for one in curves]
 
 
 @register.plot("activation-statistics", needs=FEATURES, first_seed=True)

@@ -15,7 +15,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.store.similarity_record import SIMILARITY, SimilarityRecord
 
-from ..figure import Drawing, panels
+from ..figure import Drawing, colour_bar, panels
 from ..style import ink_on, short
 from .activations import without
 
@@ -76,10 +76,7 @@ def similarity(source: Source) -> list[Drawing]:
         one.set_xlabel(source.looks[column.label].name, fontsize=7)
         one.set_ylabel(source.looks[row.label].name, fontsize=7)
     assert image is not None
-    bar = figure.colorbar(image, ax=list(axes), shrink=min(0.9, 2 * across / len(axes)),
-                          aspect=25)  # fmt: skip
-    bar.set_label("linear CKA")
-    bar.outline.set_visible(False)
+    colour_bar(axes, image, "linear CKA", min(0.9, 2 * across / len(axes)))
     images = len(models[0].records[0].rows)
     paired = paired_words([one.seeds for one in models])
     caption = (
