@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from convcompare.comparison.model_runs import beside_training
 from convcompare.core import formatting
 from convcompare.experiment.plan import ExperimentPlan
 from convcompare.experiment.planning import prepare
@@ -77,14 +78,10 @@ def say_durations(assessment: Assessment, began: datetime.datetime) -> None:
     runs = [run for run in every if run.ended >= since]
     if not runs:
         return
-    costs = [run.cost for run in runs]
     parts = {
         "data": comparison.conditions.loading_seconds,
         "training": sum(epoch.train_seconds for run in runs for epoch in run.history),
-        "evaluation": sum(cost.evaluation_seconds for cost in costs),
-        "analyses": sum(cost.analysis_seconds for cost in costs),
-        "saving": sum(cost.saving_seconds for cost in costs),
-        "setting up": sum(cost.setup_seconds for cost in costs),
+        **beside_training(runs),
     }
     told = ", ".join(f"{name} {formatting.seconds(seconds)}" for name, seconds in parts.items())
     together = " (several at a time)" if any(run.jobs > 1 for run in runs) else ""

@@ -113,6 +113,17 @@ class ModelRuns:
         }
 
 
+def beside_training(runs: Sequence[Run]) -> dict[str, float]:
+    """Seconds that runs spent beside their training, by what for."""
+    costs = [run.cost for run in runs]
+    return {
+        "evaluation": sum(cost.evaluation_seconds for cost in costs),
+        "analyses": sum(cost.analysis_seconds for cost in costs),
+        "saving": sum(cost.saving_seconds for cost in costs),
+        "setting up": sum(cost.setup_seconds for cost in costs),
+    }
+
+
 def group_runs(
     labels: Sequence[str], runs: Sequence[Run], reused: Sequence[bool]
 ) -> list[ModelRuns]:

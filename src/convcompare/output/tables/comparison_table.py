@@ -9,7 +9,7 @@ from typing import Any
 from convcompare.comparison import beginnings
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.doubts import mark_words
-from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.model_runs import ModelRuns, beside_training
 from convcompare.comparison.score import Score
 from convcompare.comparison.stats.estimates import FEWEST, LEVEL, Estimate
 from convcompare.core import formatting
@@ -210,15 +210,9 @@ def _measured(timed: Sequence[Run]) -> str:
 
 
 def _apart(comparison: Comparison) -> str:
-    costs = [run.cost for run in comparison.runs]
-    parts = {
-        "loading": comparison.conditions.loading_seconds,
-        "evaluation": sum(cost.evaluation_seconds for cost in costs),
-        "analyses": sum(cost.analysis_seconds for cost in costs),
-        "saving": sum(cost.saving_seconds for cost in costs),
-        "setting up": sum(cost.setup_seconds for cost in costs),
-    }
-    together = ", several at a time" if any(run.jobs > 1 for run in comparison.runs) else ""
+    runs = comparison.runs
+    parts = {"loading": comparison.conditions.loading_seconds, **beside_training(runs)}
+    together = ", several at a time" if any(run.jobs > 1 for run in runs) else ""
     return f"not in the time{together}: " + ", ".join(
         f"{n} {formatting.seconds(value)}" for n, value in parts.items()
     )
