@@ -88,10 +88,7 @@ def repair(store: RunStore, finding: Damage, place: str) -> list[Path]:
         return _move(store, finding.aside, place)
     lease = store.claim(finding.run_id)
     if lease is None:
-        raise StoreError(
-            f"run {finding.run_id} is being written by {store.holder(finding.run_id)}",
-            "wait until it has ended, or stop it",
-        )
+        raise store.being_written(finding.run_id)
     with lease:
         still = {one.error.message for one in damages_of(store, finding.run_id)}
         return _move(store, finding.aside, place) if finding.error.message in still else []

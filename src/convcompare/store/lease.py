@@ -146,10 +146,10 @@ def holder(folder: Path, name: str = LEASE) -> str:
     return f"process {record.get('pid')} on {quote(record.get('machine'), 60)}"
 
 
-def held(folder: Path, name: str = LEASE) -> bool:
+def held(folder: Path) -> bool:
     """Whether a process that may be alive has the lease of a folder."""
-    newest = _newest(folder, name)
-    return bool(newest) and not _free(_path(folder, name, newest))
+    newest = _newest(folder, LEASE)
+    return bool(newest) and not _free(_path(folder, LEASE, newest))
 
 
 def is_lease(file: str) -> bool:

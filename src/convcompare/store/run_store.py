@@ -21,7 +21,7 @@ names them. Nothing that is read here is ever unpickled, and nothing is believed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -92,18 +92,22 @@ class RunStore(RunReader):
         """Who writes a run, in words; empty where nobody does."""
         return "" if self.files.read_only else holder(self.folder(run_id))
 
+    def being_written(self, run_id: str) -> StoreError:
+        """The error of what cannot be done to a run while another process writes it."""
+        return StoreError(
+            f"run {run_id} is being written by {self.holder(run_id)}",
+            "wait until it has ended, or stop it",
+        )
+
     def held(self, run_id: str) -> bool:
         """Whether a process that may be alive writes a run."""
         return not self.files.read_only and held(self.folder(run_id))
 
     @contextmanager
-    def lock(self, run_id: str, told: Callable[[str], None] = lambda _: None) -> Iterator[Lease]:
-        """Hold a run alone: waits until another process that has it ends, dies or stands still.
-
-        After a second `told` hears who has it.
-        """
+    def lock(self, run_id: str) -> Iterator[Lease]:
+        """Hold a run alone: waits until another process that has it ends, dies or stands still."""
         self.require_folder()
-        with hold(self.folder(run_id), told=told) as lease:
+        with hold(self.folder(run_id)) as lease:
             self._leases[run_id] = lease
             yield lease
 
@@ -315,10 +319,7 @@ class RunStore(RunReader):
             return
         claimed = claim(self.folder(run_id))
         if claimed is None:
-            raise StoreError(
-                f"run {run_id} is being written by {self.holder(run_id)}",
-                "wait until it has ended, or stop it",
-            )
+            raise self.being_written(run_id)
         with claimed:
             yield claimed.check
 

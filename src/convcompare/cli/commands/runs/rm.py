@@ -66,10 +66,7 @@ def rm(
         raise UsageError("no run matches", "`convcompare runs` lists all")
     for run_id in found:
         if opened.held(run_id):
-            raise StoreError(
-                f"run {run_id} is being written by {opened.holder(run_id)}",
-                "wait until it has ended, or stop it",
-            )
+            raise opened.being_written(run_id)
     if not yes:
         _ask(opened, found)
     for run_id in found:
