@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from convcompare.core.errors import UsageError
 from convcompare.store.run import Run
@@ -61,10 +58,28 @@ class Assessment:
 
     @cached_property
     def contrasts(self) -> tuple[Verdict, ...]:
-        """Each network against the baseline, in test accuracy; not runs at chance level."""
+        """Each network against the baseline, in test accuracy; not runs at chance level.
+
+        Under a plan each look is judged again, at its own level: what was clear at a look stays as
+        it was then, and so does what got no more seeds.
+        """
         if self.study is not None and not self.comparison.verdict_on:
             return self.verdicts
-        return self._contrasts(lambda part: self._pairs(part, self.all_pairs))
+        plan = self.comparison.plan
+        if plan is None:
+            return contrasts(self._asked_pairs(self._learnt), self._tests)
+        found: dict[tuple[str, str], Verdict] = {}
+        for number, seeds in enumerate(plan.looks[: plan.done]):
+            then = {pair.labels: pair for pair in self._asked_pairs(self._first(seeds))}
+            settled = {
+                names: verdict
+                for names, verdict in found.items()
+                if verdict.settled or names not in then or then[names].seeds <= verdict.n
+            }
+            look = Look(plan.looks, number)
+            told = contrasts([*then.values()], self._tests, look, plan.margin, settled)
+            found |= {(one.model, one.baseline): one for one in told}
+        return tuple(found.values())
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -89,8 +104,8 @@ class Assessment:
         claimed = questions(
             self.study,
             self.comparison,
-            sides(self._learnt, self._pairs(self._learnt, True)),
-            sides(self.comparison, self._pairs(self.comparison, True)),
+            sides(self._learnt, pairs(self._learnt, self._baseline, True)),
+            sides(self.comparison, pairs(self.comparison, self._baseline, True)),
         )
         others = [question for key, question in claimed.items() if key not in there]
         return family_of([*self._asked, *others], self.store, self._tests)
@@ -104,29 +119,8 @@ class Assessment:
     def _asked(self) -> list[Question]:
         """What was asked of each network against the baseline."""
         names = self.comparison.verdict_on or ("accuracy",)
-        family = self._pairs(self._learnt, self.all_pairs)
+        family = self._asked_pairs(self._learnt)
         return [Question(named(name), pair) for name in names for pair in family]
-
-    def _contrasts(self, family: Callable[[Comparison], list[Pair]]) -> tuple[Verdict, ...]:
-        """Those of a family of pairs; under a plan each look again, at its own level.
-
-        What was clear at a look stays as it was then, and so does what got no more seeds.
-        """
-        plan = self.comparison.plan
-        if plan is None:
-            return contrasts(family(self._learnt), self._tests)
-        found: dict[tuple[str, str], Verdict] = {}
-        for number, seeds in enumerate(plan.looks[: plan.done]):
-            then = {pair.labels: pair for pair in family(self._first(seeds))}
-            settled = {
-                names: verdict
-                for names, verdict in found.items()
-                if verdict.settled or names not in then or then[names].seeds <= verdict.n
-            }
-            look = Look(plan.looks, number)
-            told = contrasts([*then.values()], self._tests, look, plan.margin, settled)
-            found |= {(one.model, one.baseline): one for one in told}
-        return tuple(found.values())
 
     def _first(self, seeds: int) -> Comparison:
         """The comparison with the first so many seeds of each network."""
@@ -144,7 +138,7 @@ class Assessment:
 
         What is claimed of times is a verdict of the study's family.
         """
-        found = cost_contrasts(self._pairs(self._learnt, self.all_pairs))
+        found = cost_contrasts(self._asked_pairs(self._learnt))
         claimed = {
             (one.model, one.baseline): one
             for one in self.family[len(self.verdicts) :]
@@ -155,13 +149,14 @@ class Assessment:
     @cached_property
     def marks(self) -> list[tuple[str, Run, QualityFlag]]:
         """Runs whose figures do not mean what they seem to, with the label of their network."""
-        trained, level = self.comparison.conditions.train_images, (self._images, self.chance)
+        conditions = self.comparison.conditions
+        level = (conditions.test_images, self.chance)
         return [
             (group.label, run, mark)
             for group in self.comparison.groups
             for learns in [run_flags.learns(group.finished, *level)]
             for run in group.finished
-            for mark in run_flags.marks(run, *level, trained, learns)
+            for mark in run_flags.marks(run, *level, conditions.train_images, learns)
         ]
 
     @cached_property
@@ -276,10 +271,6 @@ class Assessment:
         labels += [one.network for one in self.comparison.conditions.sizes]
         return self.comparison.baseline if self.comparison.baseline in labels else None
 
-    @property
-    def _images(self) -> int:
-        return self.comparison.conditions.test_images
-
     @cached_property
     def _learnt(self) -> Comparison:
         return run_flags.learnt(self.comparison, self._marked(*run_flags.NOT_LEARNT))
@@ -288,15 +279,12 @@ class Assessment:
         """The ids of the runs that have one of these marks."""
         return {run.id for _, run, mark in self.marks if mark.name in names}
 
-    def _pairs(self, part: Comparison, all_pairs: bool) -> list[Pair]:
-        return pairs(part, self._baseline, all_pairs)
+    def _asked_pairs(self, part: Comparison) -> list[Pair]:
+        return pairs(part, self._baseline, self.all_pairs)
 
     @cached_property
     def _tests(self) -> PairTests:
-        return PairTests(self._hits)
-
-    def _hits(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        return self.store.given_classes(run).hits
+        return PairTests(lambda run: self.store.given_classes(run).hits)
 
 
 def _key(question: Question) -> Key:

@@ -126,7 +126,11 @@ def marks(
     if run.status != "finished" or not run.history:
         return []
     config = run.trial.config
-    found = [_flag(name) for name in run.found if name in KINDS and KINDS[name].marks]
+    found = [
+        QualityFlag(name, kind.text, kind.hint)
+        for name in run.found
+        if (kind := KINDS.get(name)) and kind.marks
+    ]
     learnt = not at_chance(run, test_images, chance) or (
         learns and _is_likely(run, test_images, chance)
     )
@@ -163,10 +167,6 @@ def _of_time(run: Run) -> Iterator[QualityFlag]:
         share = f"{100 * (run.stopped_share or 0):.0f} %"
         text = f"was stopped: its process did not run for {share} of its training time"
         yield QualityFlag("stopped", text, hint)
-
-
-def _flag(name: str) -> QualityFlag:
-    return QualityFlag(name, KINDS[name].text, KINDS[name].hint)
 
 
 def _hint_at_chance(run: Run, train_images: int) -> str:

@@ -115,8 +115,7 @@ class _Planner:
         return min(holding, key=self._price) if holding else found
 
     def _need(self, judged: Judged) -> Need:
-        networks = {label for one in (judged,) for label in _labels(one)}
-        groups = [self._group(label) for label in networks]
+        groups = [self._group(label) for label in _labels(judged)]
         kept = all(run.keeps_weights for g in groups for run in g.finished)
         seeds = min(len(group.finished) for group in groups)
         return need(judged, len(self.finding.claim.networks), seeds, kept)

@@ -75,11 +75,12 @@ def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verd
     """The verdicts, the p-values of the whole family being known; theirs come first."""
     adjusted = estimates.holm(p_values)
     levels = [estimates.bonferroni(step) for step in estimates.holm_steps(p_values)]
-    with_margin = [one for one in made if _may_be_equivalent(one)]
-    closer = [
-        paired.t_test(one.differences).equivalence(one.measure.margin or 0) for one in with_margin
-    ]
-    alike = {id(one): p for one, p in zip(with_margin, estimates.holm(closer), strict=True)}
+    closer = {
+        id(one): paired.t_test(one.differences).equivalence(one.measure.margin)
+        for one in made
+        if one.measure.margin is not None and len(one.differences) > 1
+    }
+    alike = dict(zip(closer, estimates.holm([*closer.values()]), strict=True))
     for one, p_adjusted, own_level in zip(made, adjusted, levels, strict=False):
         verdict = replace(
             one.draft,
@@ -102,10 +103,6 @@ def _spreads(one: Tested) -> tuple[Spread, ...]:
     """That of the differences, or of the logarithms of the ratios; none if they are all equal."""
     spread = paired.deviation(one.differences) if len(one.differences) > 1 else 0.0
     return (Spread(spread, len(one.differences) - 1),) if spread else ()
-
-
-def _may_be_equivalent(one: Tested) -> bool:
-    return one.measure.margin is not None and len(one.differences) > 1
 
 
 def _relation(verdict: Verdict, one: Tested) -> Relation:
