@@ -52,10 +52,10 @@ def collapses(comparison: Comparison, at_chance: Collection[str]) -> tuple[Colla
         ended = [run for run in group.runs if run.status != "failed"]
         collapsed = sum(run.status == "diverged" or run.id in at_chance for run in ended)
         if collapsed and len(ended) > 1:
-            share = estimates.share(collapsed, len(ended))
-            assert share.low is not None and share.high is not None
-            low, high = max(0.0, share.low), min(1.0, share.high)
-            found.append(Collapse(group.label, collapsed, len(ended), share.value, low, high))
+            rate = collapsed / len(ended)
+            low, high = estimates.share_interval(collapsed, len(ended))
+            low, high = max(0.0, low), min(1.0, high)
+            found.append(Collapse(group.label, collapsed, len(ended), rate, low, high))
     return tuple(found)
 
 

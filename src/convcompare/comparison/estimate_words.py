@@ -16,12 +16,10 @@ FEW = 2
 def with_margin(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
     """A difference with its margin, in the unit of the figure."""
     factor, unit = quantity.factor * sign, quantity.unit
-    value, low, high = factor * difference.value, difference.low, difference.high
-    if low is None or high is None:
+    value, few = factor * difference.value, difference.n == FEW
+    if difference.ends is None or (few and quantity.scale == "difference"):
         return f"{_signed(value, 2)} {unit}"
-    if difference.n == FEW and quantity.scale == "difference":
-        return f"{_signed(value, 2)} {unit}"
-    low, high = sorted((factor * low, factor * high))
+    low, high = sorted(factor * end for end in difference.ends)
     sides = value - low, high - value
     if is_lopsided(difference):
         places = formatting.decimals(min(sides))
@@ -31,39 +29,43 @@ def with_margin(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
 
 def is_lopsided(estimate: Estimate) -> bool:
     """Whether its interval reaches so much further on one side that one margin misleads."""
-    if estimate.low is None or estimate.high is None:
-        return False
-    sides = estimate.value - estimate.low, estimate.high - estimate.value
-    return max(sides) > LOPSIDED * min(sides)
+    sides = _sides(estimate)
+    return sides is not None and max(sides) > LOPSIDED * min(sides)
 
 
 def share(estimate: Estimate, factor: float = 1, places: int = 4) -> str:
     """A share times `factor`: ``0.9941 ± 0.0025``, ``1.0000 [0.9124, 1.0000]``, ``0.9941``."""
     shown = f"{factor * estimate.value:.{places}f}"
-    half, low, high = estimate.half_width, estimate.low, estimate.high
-    if half is None or low is None or high is None:
+    if estimate.ends is None:
         return shown
+    low, high = estimate.ends
     if is_lopsided(estimate):
         return f"{shown} [{factor * low:.{places}f}, {factor * high:.{places}f}]"
-    return f"{shown} ± {factor * half:.{places}f}"
+    return f"{shown} ± {factor * (high - low) / 2:.{places}f}"
 
 
 def longer_side(estimate: Estimate) -> float | None:
     """How far its interval reaches from the value on its longer side; None if there is none."""
-    if estimate.low is None or estimate.high is None:
+    sides = _sides(estimate)
+    return None if sides is None else max(sides)
+
+
+def _sides(estimate: Estimate) -> tuple[float, float] | None:
+    """How far its interval reaches below and above the value; None if there is none."""
+    if estimate.ends is None:
         return None
-    return max(estimate.value - estimate.low, estimate.high - estimate.value)
+    low, high = estimate.ends
+    return estimate.value - low, high - estimate.value
 
 
 def number(ratio: Estimate) -> tuple[str, str]:
     """A ratio with its margin; the ends apart where one side is much longer, else empty."""
-    low, high = ratio.low, ratio.high
-    if low is None or high is None:
+    sides = _sides(ratio)
+    if ratio.ends is None or sides is None:
         return f"{ratio.value:.2g}" if ratio.value < 10 else f"{ratio.value:.0f}", ""
-    sides = ratio.value - low, high - ratio.value
     if is_lopsided(ratio):
         places = formatting.decimals(min(sides))
-        value, least, most = (_above_zero(one, places) for one in (ratio.value, low, high))
+        value, least, most = (_above_zero(one, places) for one in (ratio.value, *ratio.ends))
         return value, f", {least} to {most}"
     return formatting.plus_minus(ratio.value, max(sides)), ""
 

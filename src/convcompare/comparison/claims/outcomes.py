@@ -83,10 +83,10 @@ def _ends(verdict: Verdict) -> tuple[float, float] | None:
             return 0.0, 0.0
         a, b = (place(value, quantity) for value in verdict.values)
         return a - b, a - b
-    joint = verdict.joint
-    if joint is None or joint.low is None or joint.high is None:
+    if verdict.joint is None or verdict.joint.ends is None:
         return None
-    return place(joint.low, quantity), place(joint.high, quantity)
+    low, high = verdict.joint.ends
+    return place(low, quantity), place(high, quantity)
 
 
 def _by_size(statement: Statement, verdict: Verdict, low: float, high: float) -> FinalOutcome:

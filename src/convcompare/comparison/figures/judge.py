@@ -127,12 +127,12 @@ def _within(verdict: Verdict) -> bool:
     """Whether the whole interval is within the margin, as a reader of both expects."""
     estimate, margin = verdict.estimate, verdict.margin
     assert estimate is not None and margin is not None
-    if estimate.low is None or estimate.high is None:
+    if estimate.ends is None:
         return True
-    ends = (estimate.low, estimate.high)
+    low, high = estimate.ends
     if verdict.quantity.scale == "ratio":
-        ends = (math.log(ends[0]), math.log(ends[1]))
-    return -margin <= ends[0] and ends[1] <= margin
+        low, high = math.log(low), math.log(high)
+    return -margin <= low and high <= margin
 
 
 def _unsized(one: Tested) -> bool:

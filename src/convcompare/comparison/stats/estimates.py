@@ -31,11 +31,14 @@ class Estimate:
         return self.value
 
     @property
+    def ends(self) -> tuple[float, float] | None:
+        """Those of the interval, if there is one."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
     def half_width(self) -> float | None:
         """Half the length of the interval."""
-        if self.low is None or self.high is None:
-            return None
-        return (self.high - self.low) / 2
+        return None if self.ends is None else (self.ends[1] - self.ends[0]) / 2
 
 
 def inverse(ratio: Estimate) -> Estimate:
@@ -87,13 +90,17 @@ def prediction(values: Sequence[float]) -> Estimate:
     return Estimate(around.value, low, high, len(values), "one more run, t interval")
 
 
-def share(hits: int, n: int, alpha: float = ALPHA) -> Estimate:
-    """A share of n images with Wilson's interval (Wilson 1927, doi:10.2307/2276774).
+def share(hits: int, n: int) -> Estimate:
+    """A share of n images with Wilson's interval.
 
     It covers the draw of the test images for one trained network, not the draw of the seed.
     """
-    ends = wilson(hits / n, n, NormalDist().inv_cdf(1 - alpha / 2))
-    return Estimate(hits / n, *ends, n, "one run, Wilson interval over images")
+    return Estimate(hits / n, *share_interval(hits, n), n, "one run, Wilson interval over images")
+
+
+def share_interval(hits: int, n: int, alpha: float = ALPHA) -> tuple[float, float]:
+    """Wilson's interval of a share of n (Wilson 1927, doi:10.2307/2276774)."""
+    return wilson(hits / n, n, NormalDist().inv_cdf(1 - alpha / 2))
 
 
 def wilson(p: float, n: float, z: float) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .estimates import ALPHA, Estimate, share
+from .estimates import ALPHA, Estimate, share_interval
 from .paired import PairedTest
 
 Hits = npt.NDArray[np.bool_]
@@ -50,17 +50,17 @@ def newcombe(
     continuity.
     """
     n = both + first + second + neither
-    one, other = share(both + first, n, alpha), share(both + second, n, alpha)
-    assert one.low is not None and one.high is not None
-    assert other.low is not None and other.high is not None
+    one, other = (both + first) / n, (both + second) / n
+    low, high = share_interval(both + first, n, alpha)
+    other_low, other_high = share_interval(both + second, n, alpha)
     product = (both + first) * (second + neither) * (both + second) * (first + neither)
     excess: float = both * neither - first * second
     if excess > 0:
         excess = max(excess - n / 2, 0)
     correlation = excess / math.sqrt(product) if product else 0.0
-    difference = one.value - other.value
-    below = _joined(one.value - one.low, other.high - other.value, correlation)
-    above = _joined(one.high - one.value, other.value - other.low, correlation)
+    difference = one - other
+    below = _joined(one - low, other_high - other, correlation)
+    above = _joined(high - one, other - other_low, correlation)
     return max(-1.0, difference - below), min(1.0, difference + above)
 
 

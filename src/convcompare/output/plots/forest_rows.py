@@ -76,11 +76,10 @@ class ForestPanel:
     def ends(self, verdict: Verdict) -> tuple[float, float] | None:
         """The ends of its interval; None for two seeds, which allow no useful one."""
         estimate = verdict.estimate
-        if estimate is None or estimate.low is None or estimate.high is None:
+        if estimate is None or estimate.ends is None or 1 < verdict.n < FEWEST:
             return None
-        if 1 < verdict.n < FEWEST:
-            return None
-        return self.place(estimate.low), self.place(estimate.high)
+        low, high = estimate.ends
+        return self.place(low), self.place(high)
 
 
 def panels_of(verdicts: Sequence[Verdict]) -> list[ForestPanel]:

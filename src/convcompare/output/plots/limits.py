@@ -84,9 +84,10 @@ def padded(span: Span, least: float, within: Span = (-math.inf, math.inf)) -> Sp
 
 def percent_interval(estimate: Estimate) -> Span | None:
     """The interval of an accuracy in per cent, which ends at 0 and 100; None if there is none."""
-    if estimate.low is None or estimate.high is None:
+    if estimate.ends is None:
         return None
-    return max(0.0, 100 * estimate.low), min(100.0, 100 * estimate.high)
+    low, high = estimate.ends
+    return max(0.0, 100 * low), min(100.0, 100 * high)
 
 
 def arrow_in_row(axes: Axes, y: float, values: Iterable[float], colour: str,

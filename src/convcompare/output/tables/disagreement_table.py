@@ -117,7 +117,8 @@ def _images(found: Disagreements, classes: Sequence[str]) -> Table:
 
 def _percent(estimate: Estimate) -> str:
     """``4.10 % (3.20 to 5.00)``."""
-    if estimate.low is None or estimate.high is None:
-        return f"{100 * estimate.value:.2f} %"
-    ends = f"{100 * estimate.low:.2f} to {100 * estimate.high:.2f}"
-    return f"{100 * estimate.value:.2f} % ({ends})"
+    shown = f"{100 * estimate.value:.2f} %"
+    if estimate.ends is None:
+        return shown
+    low, high = estimate.ends
+    return f"{shown} ({100 * low:.2f} to {100 * high:.2f})"

@@ -174,10 +174,8 @@ def _intervals(axes: Axes, bins: Reliability, colour: str) -> None:
     ):
         n = max(1, round(float(images)))
         if images:
-            found = estimates.share(round(accuracy * n), n)
-            if found.low is not None and found.high is not None:
-                ends = [100 * found.low, 100 * found.high]
-                axes.plot([100 * confidence] * 2, ends, color=colour, linewidth=0.8, alpha=0.45)
+            ends = [100 * end for end in estimates.share_interval(round(accuracy * n), n)]
+            axes.plot([100 * confidence] * 2, ends, color=colour, linewidth=0.8, alpha=0.45)
 
 
 def _counts(axes: Axes, bins: Reliability, **look: Any) -> None:

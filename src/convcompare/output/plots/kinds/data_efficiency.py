@@ -118,9 +118,8 @@ def _intervals(source: Source) -> dict[tuple[str, int], list[float]]:
     at = {one.label: (one.network, one.images) for one in source.comparison.conditions.sizes}
     found = {}
     for verdict in source.assessment.contrasts:
-        estimate = verdict.estimate
-        if estimate and estimate.low is not None and estimate.high is not None:
-            found[at[verdict.model]] = [100 * estimate.low, 100 * estimate.high]
+        if verdict.estimate and verdict.estimate.ends:
+            found[at[verdict.model]] = [100 * end for end in verdict.estimate.ends]
     return found
 
 
