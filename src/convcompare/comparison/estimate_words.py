@@ -44,6 +44,12 @@ def share(estimate: Estimate, factor: float = 1, places: int = 4) -> str:
     return f"{shown} ± {factor * (high - low) / 2:.{places}f}"
 
 
+def plus_minus(estimate: Estimate, factor: float = 1) -> str:
+    """An estimate times `factor` with its margin: ``1.24 ± 0.15``; ``1.24`` without one."""
+    half = estimate.half_width
+    return formatting.plus_minus(factor * estimate.value, None if half is None else factor * half)
+
+
 def longer_side(estimate: Estimate) -> float | None:
     """How far its interval reaches from the value on its longer side; None if there is none."""
     sides = _sides(estimate)

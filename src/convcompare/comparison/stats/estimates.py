@@ -36,6 +36,11 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     @property
+    def bare(self) -> Estimate:
+        """The same without an interval."""
+        return replace(self, low=None, high=None)
+
+    @property
     def half_width(self) -> float | None:
         """Half the length of the interval."""
         return None if self.ends is None else (self.ends[1] - self.ends[0]) / 2
@@ -75,9 +80,7 @@ FEWEST = 3
 def over_seeds(values: Sequence[float]) -> Estimate:
     """The mean over seeds as it is shown: with an interval from FEWEST seeds on."""
     found = mean(values)
-    if len(values) < FEWEST:
-        return replace(found, low=None, high=None)
-    return found
+    return found.bare if len(values) < FEWEST else found
 
 
 def prediction(values: Sequence[float]) -> Estimate:

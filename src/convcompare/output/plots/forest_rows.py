@@ -131,7 +131,7 @@ def beside(verdict: Verdict) -> str:
     if estimate is None:
         return word(verdict)
     if 1 < verdict.n < FEWEST:
-        estimate = dataclasses.replace(estimate, low=None, high=None)
+        estimate = estimate.bare
     shown = figure_words.with_interval(estimate, dataclasses.replace(quantity, unit=""))
     sign = "" if quantity.scale == "difference" else "× "
     return f"{sign}{shown.replace(' times', '')}  {word(verdict)}"

@@ -118,7 +118,7 @@ def _interval(judged: Sequence[Judged]) -> DrawnInterval | None:
         value, ends = panel.value(shown), panel.ends(shown)
         assert value is not None
         if verdict.n < FEWEST:
-            estimate = dataclasses.replace(estimate, low=None, high=None)
+            estimate = estimate.bare
         text = figure_words.with_interval(estimate, quantity)
         claimed = statement.by
         target = None if claimed is None else place(claimed, quantity) * quantity.factor

@@ -68,13 +68,12 @@ def fraction(value: Estimate) -> str:
 
 def duration(value: Estimate) -> str:
     """Seconds with their interval."""
-    return formatting.plus_minus(value.value, value.half_width)
+    return estimate_words.plus_minus(value)
 
 
 def milliseconds(value: Estimate) -> str:
     """Seconds as milliseconds with their interval."""
-    half = value.half_width
-    return formatting.plus_minus(1e3 * value.value, None if half is None else 1e3 * half)
+    return estimate_words.plus_minus(value, 1e3)
 
 
 def scientific(value: float) -> str:

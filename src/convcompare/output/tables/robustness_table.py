@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from convcompare.comparison import estimate_words
 from convcompare.comparison.robustness import MeasuredModel, Robustness, over_kinds
 from convcompare.comparison.stats.estimates import Estimate, over_seeds
-from convcompare.core import formatting
 from convcompare.store.robustness_record import Shares
 
 from .table import Column, Table
@@ -25,8 +25,7 @@ NOTES = {
 
 def percent(value: Estimate) -> str:
     """A share in percent, with its interval."""
-    half = value.half_width
-    return formatting.plus_minus(100 * value.value, None if half is None else 100 * half)
+    return estimate_words.plus_minus(value, 100)
 
 
 def robustness_table(found: Robustness, show: Show = "accuracy") -> Table:

@@ -102,7 +102,7 @@ def _estimate(verdict: Verdict) -> str | None:
     value = factor * estimate.value
     if estimate.low is None or estimate.high is None or verdict.n == estimate_words.FEW:
         if quantity.scale != "difference":
-            return figure_words.times(dataclasses.replace(estimate, low=None)).replace(" times", "")
+            return figure_words.times(estimate.bare).replace(" times", "")
         return formatting.minus(f"{value:+.2f}")
     low, high = factor * estimate.low, factor * estimate.high
     none = 0 if quantity.scale == "difference" else 1

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import stdev
 from typing import Any
 
+from convcompare.comparison import estimate_words
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.claims.findings import with_conclusions
 from convcompare.comparison.doubts import about
@@ -21,7 +22,6 @@ from convcompare.comparison.stats import estimates
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.verdict import Verdict
 from convcompare.comparison.verdict_json import decided
-from convcompare.core import formatting
 
 from .comparison_table import comparison_table
 from .table import Column, Table
@@ -156,7 +156,7 @@ def short(verdict: Verdict) -> str:
     if estimate is None:
         return word
     if verdict.n < FEWEST:
-        estimate = dataclasses.replace(estimate, low=None, high=None)
+        estimate = estimate.bare
     return f"{word}: {figure_words.with_interval(estimate, dataclasses.replace(quantity, unit=''))}"
 
 
@@ -187,10 +187,9 @@ def _show(measure: Measure) -> Any:
         return lambda deviation: f"{100 * deviation:.2f}"
 
     def show(value: Estimate) -> str:
-        half = value.half_width if value.n >= FEWEST else None
         if measure.test == "ratio" and abs(value.value) < 0.01:
             return f"{value.value:.2g}"
-        factor = quantity.factor
-        return formatting.plus_minus(factor * value.value, None if half is None else factor * half)
+        shown = value.bare if value.n < FEWEST else value
+        return estimate_words.plus_minus(shown, quantity.factor)
 
     return show

@@ -58,15 +58,12 @@ def diff(
     if kind == "json":
         emit_json({"first": first, "second": second, "differences": rows})
     elif rows:
-        columns = (COLUMNS[0], _titled(COLUMNS[1], first), _titled(COLUMNS[2], second))
+        what, one, other = COLUMNS
+        columns = (what, replace(one, title=first), replace(other, title=second))
         emit_table(Table(columns, rows), kind)
     else:
         emit_text(f"{first} and {second} do not differ", None)
     end(opened)
-
-
-def _titled(column: Column, title: str) -> Column:
-    return replace(column, title=title)
 
 
 def _differing(first: Facts, second: Facts) -> Iterator[dict[str, str | None]]:
@@ -80,6 +77,8 @@ def _differing(first: Facts, second: Facts) -> Iterator[dict[str, str | None]]:
 
 def _facts(store: RunStore, comparison: Comparison) -> Facts:
     """Everything that identifies the runs, and what they came to."""
+    from convcompare.comparison.estimate_words import plus_minus
+
     found: dict[str, list[str]] = {}
 
     def note(what: str, value: Any) -> None:
@@ -109,15 +108,10 @@ def _facts(store: RunStore, comparison: Comparison) -> Facts:
         note(f"status of {group.label}", "" if group.status == "finished" else group.status)
         accuracy = group.shown("test_accuracy") if group.finished else None
         if accuracy is not None:
-            shown = formatting.plus_minus(100 * accuracy.value, _half(accuracy.half_width))
-            note(f"test accuracy of {group.label}", f"{shown} %")
+            note(f"test accuracy of {group.label}", f"{plus_minus(accuracy, 100)} %")
     for label, run_id in comparison.unfinished:
         with store.noting():
             trial = store.trial(run_id)
             note_trial(trial)
             note(f"seeds of {label}, not ended", trial.seed)
     return found
-
-
-def _half(width: float | None) -> float | None:
-    return None if width is None else 100 * width
