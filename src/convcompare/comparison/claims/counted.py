@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..figures.catalogue import named
-from ..figures.figure_tests import counted_ratio
+from ..figures.figure_tests import with_counts
 from ..study import Claim, Study
-from ..verdict import Relation, Verdict
+from ..verdict import Verdict
 from . import words
 from .examined import Asked, alternatives
 from .outcomes import FinalOutcome, outcome
@@ -58,8 +58,4 @@ def _count(one: Asked, counts: Counts) -> Verdict | None:
     a, b = (counts[name][measure.name] for name in (one.first, one.second))
     if a is None or b is None:
         return None
-    relation: Relation = "higher" if a > b else "lower" if a < b else "equal"
-    return Verdict(
-        one.first, one.second, measure.quantity, relation,
-        estimate=counted_ratio(a, b, 1), values=(a, b),
-    )  # fmt: skip
+    return with_counts(Verdict(one.first, one.second, measure.quantity, "unclear"), a, b, 1)

@@ -173,15 +173,15 @@ def _counted(measure: Measure, pair: Pair, store: RunStore, blank: Verdict) -> T
         varying = replace(measure, quantity=replace(measure.quantity, scale="ratio"), test="ratio")
         return tested(varying, pair, store)
     a, b = known[0][0], known[1][0]
+    return with_counts(blank, a, b, pair.seeds)
+
+
+def with_counts(blank: Verdict, a: float, b: float, seeds: int) -> Verdict:
+    """The verdict on two counts; without a ratio where one has no end, or the second is 0."""
     relation: Relation = "higher" if a > b else "lower" if a < b else "equal"
-    estimate = counted_ratio(a, b, pair.seeds)
-    return replace(blank, relation=relation, estimate=estimate, values=(a, b))
-
-
-def counted_ratio(a: float, b: float, seeds: int) -> Estimate | None:
-    """The ratio of two counts; None where one of them has no end, or the second is 0."""
     finite = 0 < b < math.inf and a < math.inf
-    return Estimate(a / b, None, None, seeds, "counted") if finite else None
+    ratio = Estimate(a / b, None, None, seeds, "counted") if finite else None
+    return replace(blank, relation=relation, estimate=ratio, values=(a, b))
 
 
 def _other_device(pair: Pair) -> Refusal | None:

@@ -11,7 +11,7 @@ from convcompare.store.run_store import RunStore
 from ..model_runs import ModelRuns
 from ..quantity import Quantity
 from ..score import LAST_EPOCH, Score
-from ..verdict import Refusal, Relation, Verdict
+from ..verdict import Refusal, Verdict
 from . import figure_tests
 from .figure_tests import Tested
 from .measure import Measure
@@ -68,7 +68,4 @@ def _counted(blank: Verdict, values: Sequence[float], number: float) -> Verdict:
     """The count of all runs; none where they differ, which nothing that is compared so does."""
     if len(set(values)) > 1:
         return replace(blank, relation="refused", refusal=Refusal("no value", (blank.model,)))
-    value = values[0]
-    relation: Relation = "higher" if value > number else "lower" if value < number else "equal"
-    estimate = figure_tests.counted_ratio(value, number, len(values))
-    return replace(blank, relation=relation, estimate=estimate, values=(value, number))
+    return figure_tests.with_counts(blank, values[0], number, len(values))
