@@ -63,10 +63,10 @@ def examine(store: RunReader) -> Examination:
             known = {finding.error.message for finding in first}
             found += [one for one in damages_of(store, run_id) if one.error.message in known]
     for name in comparisons:
-        path = store.root / COMPARISONS / f"{name}.json"
+        path = store.record_path(COMPARISONS, name)
         found += _look(partial(store.comparison, name), (path,))
     for key in store.step_times():
-        path = store.root / STEP_TIMES / f"{key}.json"
+        path = store.record_path(STEP_TIMES, key)
         found += _look(partial(store.step_time, key), (path,))
     for name in store.files.names(store.root / COMPILE_CHOICES):
         path = store.root / COMPILE_CHOICES / name

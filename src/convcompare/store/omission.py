@@ -6,7 +6,7 @@ test_classes.npz    the class given to each test image, and the right one, if th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .predictions import NO_CLASS, GivenClasses, Predictions
@@ -33,7 +33,9 @@ def stand_in(predictions: Predictions) -> GivenClasses | None:
     return None if (found.given == NO_CLASS).any() else found
 
 
-def without(names: Collection[str], omission: Omission | None) -> list[str]:
-    """The files of a run's record that the run has."""
-    left_out = omission.left_out if omission else ()
-    return [name for name in names if name not in left_out]
+def those_kept(recorded: Mapping[str, str], omission: Omission | None) -> dict[str, str]:
+    """The digests of the files that a run has: of its record, and of what stands for others."""
+    if omission is None:
+        return dict(recorded)
+    found = {name: digest for name, digest in recorded.items() if name not in omission.left_out}
+    return found | dict(omission.sha256)

@@ -21,8 +21,7 @@ from .check import damages_of
 from .json_fields import to_record
 from .json_records import sha256, stamp
 from .layout import ADDITIONS, ANALYSES, COMPARISONS, RECORDS, REMOVED, STEP_TIMES
-from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, stand_in
-from .omission import without as those_left
+from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, stand_in, those_kept
 from .pack import KIND, MANIFEST, MEMBER, MOST_DEFLATED, VERSION, Pack
 from .reader import RunReader
 
@@ -128,7 +127,7 @@ def _first_seeds(store: RunReader, run_ids: Iterable[str]) -> set[str]:
 def _of_run(store: RunReader, run_id: str, out: Collection[str]) -> dict[str, bytes | None]:
     """The files of a run by their names in a pack; the bytes of those that only the pack has."""
     omission, made = _omission(store, run_id, out)
-    named = [*RECORDS, *those_left(store.kept(run_id).sha256, omission)]
+    named = [*RECORDS, *those_kept(store.kept(run_id).sha256, omission)]
     named += [f"{ADDITIONS}/{name}" for name in store.additions(run_id)]
     there = [name for name in named if store.files.exists(store.folder(run_id) / name)]
     return {f"{run_id}/{name}": None for name in there} | {

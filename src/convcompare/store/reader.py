@@ -36,7 +36,7 @@ from .layout import (
     addition_record,
     comparison_record,
 )
-from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, without
+from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, those_kept
 from .predictions import GivenClasses, Predictions
 from .run import Epoch, Run, Trial
 
@@ -111,11 +111,8 @@ class RunReader:
 
     def kept(self, run_id: str) -> Run:
         """The record of how a trial ended, without the files that a pack left out."""
-        run, omission = self.recorded(run_id), self.omission(run_id)
-        if omission is None:
-            return run
-        digests = {name: run.sha256[name] for name in without(run.sha256, omission)}
-        return replace(run, sha256={**digests, **omission.sha256})
+        run = self.recorded(run_id)
+        return replace(run, sha256=those_kept(run.sha256, self.omission(run_id)))
 
     def omission(self, run_id: str) -> Omission | None:
         """What a pack left out of a run; None if nothing."""
@@ -134,7 +131,7 @@ class RunReader:
 
     def step_time(self, key: str) -> Timing | None:
         """The time of a step that a budget was counted in; None where none was measured."""
-        path = self.root / STEP_TIMES / f"{key}.json"
+        path = self.record_path(STEP_TIMES, key)
         return self.files.read_as(path, Timing) if self.files.exists(path) else None
 
     def environment(self, run_id: str) -> Environment:
@@ -320,13 +317,17 @@ class RunReader:
         """The keys of all times of steps that are kept."""
         return self._records_of(STEP_TIMES)
 
+    def record_path(self, folder: str, name: str) -> Path:
+        """The file of a record that is not of a run, as of a comparison."""
+        return self.root / folder / f"{name}.json"
+
     def _records_of(self, folder: str) -> list[str]:
         names = self.files.names(self.root / folder)
         return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
     def comparison(self, name: str) -> dict[str, Any]:
         """What was compared, by which command, as `Comparison.record` gives it."""
-        return self.files.read_parsed(self.root / COMPARISONS / f"{name}.json", comparison_record)
+        return self.files.read_parsed(self.record_path(COMPARISONS, name), comparison_record)
 
     def comparison_records(self) -> list[dict[str, Any]]:
         """The records of all comparisons, oldest first; a damaged one is noted in `damage`."""

@@ -48,7 +48,7 @@ from .layout import (
     STEP_TIMES,
 )
 from .lease import Lease, claim, held, hold, holder, is_lease
-from .omission import LOGITS, OMISSION, WEIGHTS, Omission, without
+from .omission import LOGITS, OMISSION, WEIGHTS, Omission, those_kept
 from .predictions import Predictions
 from .reader import RUN, RunReader
 from .run import Epoch, Run, Trial
@@ -198,8 +198,7 @@ class RunStore(RunReader):
         Raises StoreError for files that are not those of its record.
         """
         folder = self.folder(run.id)
-        digests = {name: run.sha256[name] for name in without(run.sha256, omission)}
-        digests |= dict(omission.sha256) if omission else {}
+        digests = those_kept(run.sha256, omission)
         for name, digest in digests.items():
             if name not in files or sha256(files[name]) != digest:
                 raise damaged(folder / name, "SHA-256 mismatch with what was sent")
@@ -265,9 +264,7 @@ class RunStore(RunReader):
 
     def keep_step_time(self, key: str, timing: Timing) -> None:
         """Keep the time of a step for every later budget."""
-        self.require_folder()
-        atomic_files.make_folder(self.root / STEP_TIMES)
-        write_record(self.root / STEP_TIMES / f"{key}.json", to_record(timing))
+        self._keep(STEP_TIMES, key, to_record(timing))
 
     def annotate(self, run_id: str, annotation: Annotation) -> None:
         """Keep tags and a note beside a run, whether or not somebody writes it."""
@@ -325,9 +322,12 @@ class RunStore(RunReader):
 
     def add_comparison(self, name: str, record: Mapping[str, Any]) -> None:
         """Keep the record of a comparison, over an earlier one of that name."""
+        self._keep(COMPARISONS, name, record)
+
+    def _keep(self, folder: str, name: str, record: Mapping[str, Any]) -> None:
         self.require_folder()
-        atomic_files.make_folder(self.root / COMPARISONS)
-        write_record(self.root / COMPARISONS / f"{name}.json", record)
+        atomic_files.make_folder(self.root / folder)
+        write_record(self.record_path(folder, name), record)
 
 
 def _npz_of_run(run_id: str, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
