@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from convcompare.comparison.assessment import Assessment
+from convcompare.comparison.disagreement import class_name
 from convcompare.comparison.predictions import accuracies_of
 from convcompare.core import formatting
 
@@ -43,7 +44,7 @@ def class_table(assessment: Assessment) -> Table:
     rows = []
     for index in np.flatnonzero(images):
         row: dict[str, Any] = {
-            "class": names[index] if index < len(names) else str(index),
+            "class": class_name(names, index),
             "images": int(images[index]),
         }
         for label, accuracies in found.items():
