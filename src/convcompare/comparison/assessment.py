@@ -267,8 +267,8 @@ class Assessment:
 
     @property
     def _baseline(self) -> str | None:
-        labels = [group.label for group in self.comparison.groups]
-        labels += [one.network for one in self.comparison.conditions.sizes]
+        sizes = self.comparison.conditions.sizes
+        labels = {*self.comparison.by_label, *(one.network for one in sizes)}
         return self.comparison.baseline if self.comparison.baseline in labels else None
 
     @cached_property

@@ -134,11 +134,15 @@ class Comparison:
     """The learning rates of a grid, of which each network is compared at the one chosen for it."""
 
     @property
+    def by_label(self) -> dict[str, ModelRuns]:
+        """The models with an ended run."""
+        return {group.label: group for group in self.groups}
+
+    @property
     def labels(self) -> list[str]:
         """The models, those without an ended run included."""
-        known = [group.label for group in self.groups]
-        others = [label for label, _ in (*self.unfinished, *self.missing)]
-        return list(dict.fromkeys([*known, *others]))
+        others = (label for label, _ in (*self.unfinished, *self.missing))
+        return list(dict.fromkeys([*self.by_label, *others]))
 
     @property
     def seeds(self) -> int:

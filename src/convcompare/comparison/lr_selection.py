@@ -18,7 +18,7 @@ def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]
     a run did not finish is taken only where there is no other. The test images have no part in it.
     The runs at all rates stay known by their ids.
     """
-    groups = {group.label: group for group in comparison.groups}
+    groups = comparison.by_label
     rates = sorted({_rate(group) for group in comparison.groups})
     ends = (rates[0], rates[-1]) if len(rates) > 1 else ()
     chosen, tried = [], list[TriedRate]()

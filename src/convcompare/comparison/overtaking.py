@@ -72,7 +72,7 @@ def _rounded(images: float) -> int:
 
 def networks(comparison: Comparison) -> dict[str, dict[int, ModelRuns]]:
     """The groups of each network by their numbers of images; none without several numbers."""
-    groups = {group.label: group for group in comparison.groups}
+    groups = comparison.by_label
     found: dict[str, dict[int, ModelRuns]] = {}
     for one in comparison.conditions.sizes:
         if one.label in groups and groups[one.label].finished:

@@ -109,7 +109,7 @@ def pairs(comparison: Comparison, baseline: str | None, all_pairs: bool = False)
     """
     if comparison.conditions.sizes:
         return _pairs_of_sizes(comparison, baseline, all_pairs)
-    groups = {group.label: group for group in comparison.groups}
+    groups = comparison.by_label
     if baseline is not None and baseline not in groups:
         hint = did_you_mean(baseline, groups) or f"models here: {', '.join(groups)}"
         raise UsageError(f"the baseline {quote(baseline)} is not among the models", hint)

@@ -92,7 +92,7 @@ class Result:
         """
         from convcompare.comparison.disagreement import disagreements
 
-        groups = {group.label: group for group in self.assessment.comparison.groups}
+        groups = self.assessment.comparison.by_label
         for model in models:
             one_of(tuple(groups), model, f"no model is called {quote(model)}", ", ".join(groups))
         return disagreements(

@@ -78,7 +78,7 @@ def _against(comparison: Comparison, baseline: str | None) -> Comparison:
     comparison.require_finished()
     if baseline is None:
         return comparison
-    labels = [group.label for group in comparison.groups]
+    labels = [*comparison.by_label]
     one_of(labels, baseline, f"{quote(baseline)} is not among them", ", ".join(labels))
     return replace(comparison, baseline=baseline)
 

@@ -63,7 +63,7 @@ class Sides:
 def sides(comparison: Comparison, pairs: Sequence[Pair]) -> Sides:
     """The runs of a comparison; `pairs` are all that it has."""
     return Sides(
-        {group.label: group for group in comparison.groups},
+        comparison.by_label,
         {frozenset(one.labels): one for one in pairs},
         Score.parse(comparison.conditions.score),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -115,7 +115,7 @@ class _Planner:
         return min(holding, key=self._price) if holding else found
 
     def _need(self, judged: Judged) -> Need:
-        groups = [self._group(label) for label in _labels(judged)]
+        groups = [self._groups[label] for label in _labels(judged)]
         kept = all(run.keeps_weights for g in groups for run in g.finished)
         seeds = min(len(group.finished) for group in groups)
         return need(judged, len(self.finding.claim.networks), seeds, kept)
@@ -126,18 +126,17 @@ class _Planner:
 
     def _made(self, needs: Sequence[tuple[Judged, Need]], would: FinalOutcome | None) -> ClaimPlan:
         names = self.finding.claim.networks
-        labels = [group.label for group in self.assessment.comparison.groups]
         sizes = [one.seeds for _, one in needs]
         seeds = None if None in sizes else max(size for size in sizes if size is not None)
         recorders = set(_recorders(needs))
         fresh = AGAIN in recorders
         anew = fresh or EVERY_EPOCH in recorders
-        recorded = max(run.trial.config.epochs for label in names for run in self._runs(label))
+        recorded = max(run.trial.config.epochs for run in self._runs)
         later = any(one.lack == "epochs" for _, one in needs)
         epochs = self._published if later else recorded
         trainings = [
             run
-            for label in labels
+            for label in self._groups
             if seeds and label in names
             for run in self._trainings(label, seeds, epochs, anew)
         ]
@@ -145,7 +144,7 @@ class _Planner:
             self.study,
             self.finding,
             tuple(needs),
-            tuple(label for label in labels if label in names),
+            tuple(label for label in self._groups if label in names),
             tuple(row.name for row in self._study.rows if row.name not in names),
             seeds,
             epochs,
@@ -170,7 +169,7 @@ class _Planner:
 
     @property
     def _machines(self) -> tuple[str, ...]:
-        places = [run.timed_in for name in self.finding.claim.networks for run in self._runs(name)]
+        places = [run.timed_in for run in self._runs]
         named_places = (
             f"{one.processor}, {several(one.threads, 'thread')}"
             if one.device == "cpu"
@@ -186,7 +185,7 @@ class _Planner:
 
     def _trainings(self, label: str, seeds: int, epochs: int, anew: bool) -> list[Training]:
         """The runs of a network that are not there: further seeds, or all of them."""
-        group = self._group(label)
+        group = self._groups[label]
         run = group.finished[0]
         same = run.trial.config.epochs == epochs
         first = len(group.finished) if same and not anew else 0
@@ -196,11 +195,15 @@ class _Planner:
         seconds = None if each is None else epochs * each
         return [Training((*key, number), seconds) for number in range(first, seeds)]
 
-    def _group(self, label: str) -> ModelRuns:
-        return next(one for one in self.assessment.comparison.groups if one.label == label)
+    @property
+    def _groups(self) -> Mapping[str, ModelRuns]:
+        return self.assessment.comparison.by_label
 
-    def _runs(self, label: str) -> Sequence[Run]:
-        return self._group(label).finished
+    @property
+    def _runs(self) -> list[Run]:
+        """Those of the networks of the claim."""
+        names = self.finding.claim.networks
+        return [run for name in names for run in self._groups[name].finished]
 
 
 def epoch_seconds(group: ModelRuns) -> float | None:
