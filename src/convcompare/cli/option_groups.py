@@ -121,7 +121,7 @@ def grouped(function: F) -> F:
     members: dict[str, tuple[Any, list[str]]] = {}
     for parameter in inspect.signature(function).parameters.values():
         kind = hints[parameter.name]
-        if not dataclasses.is_dataclass(kind):
+        if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
             plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
             parameters.append(parameter.replace(annotation=kind, kind=plain))
             continue

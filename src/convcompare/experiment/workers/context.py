@@ -91,7 +91,8 @@ def with_runner(
     """
     if source_of(trial.model) is None:
         return function(runner, trial, *arguments)
-    return call(trial.model, _with_own_runner, function, context(runner), trial, *arguments)
+    found: T = call(trial.model, _with_own_runner, function, context(runner), trial, *arguments)
+    return found
 
 
 def _with_own_runner(function: Callable[..., T], place: WorkerContext, *arguments: Any) -> T:

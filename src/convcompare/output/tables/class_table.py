@@ -44,7 +44,7 @@ def class_table(assessment: Assessment) -> Table:
     rows = []
     for index in np.flatnonzero(images):
         row: dict[str, Any] = {
-            "class": class_name(names, index),
+            "class": class_name(names, int(index)),
             "images": int(images[index]),
         }
         for label, accuracies in found.items():
