@@ -30,8 +30,9 @@ def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]
             tried.append(TriedRate(label, rate, ids, group is best, group is best and rate in ends))
     at_edge = [group.label for group in chosen if _rate(group) in ends]
     picked = ", ".join(f"{group.label} {_rate(group):g}" for group in chosen)
+    held_out = formatting.count(comparison.conditions.val_images)
     note = (
-        f"learning rate of each network by its accuracy on {_held_out(comparison)} held-out "
+        f"learning rate of each network by its accuracy on {held_out} held-out "
         f"images: {picked} (of {', '.join(f'{rate:g}' for rate in rates)})"
     )
     conditions = comparison.conditions
@@ -56,7 +57,3 @@ def _quality(group: ModelRuns) -> tuple[bool, float]:
 
 def _rate(group: ModelRuns) -> float:
     return group.runs[0].trial.config.lr
-
-
-def _held_out(comparison: Comparison) -> str:
-    return formatting.count(comparison.conditions.val_images)

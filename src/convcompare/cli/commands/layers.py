@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from convcompare.core import formatting
 from convcompare.output.tables.formats import check_format
 from convcompare.output.tables.table import Column, Table
 
 from ..options import Format, Precision
 from ..output import emit_table
-
-if TYPE_CHECKING:
-    from convcompare.analysis.layer_benchmark import LayerCost
 
 
 def _milliseconds(seconds: float) -> str:
@@ -46,7 +41,10 @@ def layers(precision: Precision = "auto", format: Format = "table") -> None:
     runtime = choose_runtime("cpu", None)
     chosen, why = choose_precision(precision, "cpu")
     prepare(runtime)
-    rows = tuple(_row(cost) for cost in layer_costs(SHAPE, bf16=chosen == "bf16"))
+    rows = tuple(
+        {column.key: getattr(cost, column.key) for column in COLUMNS}
+        for cost in layer_costs(SHAPE, bf16=chosen == "bf16")
+    )
     where = environment(runtime)
     n, channels, height, width = SHAPE
     notes = (
@@ -56,7 +54,3 @@ def layers(precision: Precision = "auto", format: Format = "table") -> None:
         "differences: the largest in float32 from the same layer in torch's own operators",
     )
     emit_table(Table(COLUMNS, rows, notes, noun="layers"), kind)
-
-
-def _row(cost: LayerCost) -> dict[str, Any]:
-    return {column.key: getattr(cost, column.key) for column in COLUMNS}

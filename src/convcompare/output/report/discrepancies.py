@@ -8,7 +8,6 @@ from convcompare.comparison.stats import estimates
 from convcompare.comparison.study import StudyRow, study_of
 from convcompare.core import formatting
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
-from convcompare.store.run import Run
 
 from ..tables.cells import Context, accuracy
 
@@ -66,7 +65,7 @@ def _accuracy(row: StudyRow, group: ModelRuns) -> list[str]:
     """An accuracy that is printed of one run, where no further run of as many epochs would be."""
     printed = row.published.test_accuracy
     runs = group.finished
-    if printed is None or not runs or any(_epochs(run) != row.epochs for run in runs):
+    if printed is None or not runs or any(run.trial.config.epochs != row.epochs for run in runs):
         return []
     further = estimates.prediction([run.test_accuracy for run in runs])
     if further.low is None or further.high is None or further.low <= printed <= further.high:
@@ -76,7 +75,3 @@ def _accuracy(row: StudyRow, group: ModelRuns) -> list[str]:
         f"a test accuracy of {formatting.fraction(printed)} is printed{guessed}, by {further.n} "
         f"seeds a further run would have {accuracy(further)}"
     ]
-
-
-def _epochs(run: Run) -> int:
-    return run.trial.config.epochs
