@@ -97,6 +97,11 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f} %"
 
 
+def whole_percent(value: float) -> str:
+    """A fraction as a percentage without decimals; halves go up."""
+    return f"{int(100 * value + 0.5)} %"
+
+
 def no_break(text: str) -> str:
     """The text with no-break spaces between numbers and their margins or units."""
     return _NO_BREAK.sub("\u00a0", text)

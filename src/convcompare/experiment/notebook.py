@@ -106,7 +106,7 @@ def _progress(event: Event) -> str:
             epochs, accuracy = epoch.epoch, epoch.test_accuracy
         case _:
             return ""
-    more = "" if accuracy is None else f", test {100 * accuracy:.2f} %"
+    more = "" if accuracy is None else f", test {formatting.percent(accuracy)}"
     total = trial.config.epochs
     return f" · {trial.label}, seed {trial.seed}: epoch {epochs} of {total}{more}"
 

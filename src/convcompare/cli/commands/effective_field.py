@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from convcompare.core import formatting
 from convcompare.core.errors import ModelError, UsageError, one_of, printable, quote
 from convcompare.experiment.foreign_code import call, resolve
 from convcompare.experiment.option_errors import no_network
@@ -36,7 +37,7 @@ COLUMNS = (
     Column("theoretical", "theoretical field", priority=1),
     Column("mass_size", "95 % of gradient", show=lambda v: f"{v:.1f}"),
     Column("gaussian_size", "Gaussian fit", show=lambda v: f"{v:.1f}", priority=1),
-    Column("share", "of field", show=lambda v: f"{int(100 * v + 0.5)} %"),
+    Column("share", "of field", show=formatting.whole_percent),
     Column("gated", "", "left", show=lambda v: "without gates" if v else "", priority=2),
     Column("cut", "", "left", show=lambda v: "cut by the image" if v else "", priority=2),
 )

@@ -53,14 +53,14 @@ def _head(axes: Axes, source: Source, found: Disagreements, shown: int) -> None:
     fewer = f", the {shown} most confident shown" if shown < len(found.images) else ""
     images = formatting.several(len(found.images), "image")
     seeds = [
-        f"{100 * estimate.value:.2f} % between seeds of {short(label)}"
+        f"{formatting.percent(estimate.value)} between seeds of {short(label)}"
         for label, estimate in zip(labels, found.within, strict=True)
         if estimate is not None
     ]
     lines = (
         f"{images} on which the means of the seeds differ{fewer} · below: class, then "
         "what each gives; bold: right",
-        " · ".join([f"two runs differ on {100 * found.between.value:.2f} %", *seeds]),
+        " · ".join([f"two runs differ on {formatting.percent(found.between.value)}", *seeds]),
     )
     for place, text in enumerate(lines):
         axes.text(_MARGIN, 0.06 + 0.16 * place, text, va="top", fontsize=7, color=GREY)

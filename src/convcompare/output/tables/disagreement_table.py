@@ -117,7 +117,7 @@ def _images(found: Disagreements, classes: Sequence[str]) -> Table:
 
 def _percent(estimate: Estimate) -> str:
     """``4.10 % (3.20 to 5.00)``."""
-    shown = f"{100 * estimate.value:.2f} %"
+    shown = formatting.percent(estimate.value)
     if estimate.ends is None:
         return shown
     low, high = estimate.ends

@@ -106,7 +106,7 @@ LAYER_COLUMNS = (
     Column("size", "size"),
     Column("stride", "stride", priority=2),
     Column("start", "start", priority=3),
-    Column("share", "of image", show=lambda v: f"{int(100 * v + 0.5)} %", priority=1),
+    Column("share", "of image", show=formatting.whole_percent, priority=1),
     Column("local", "without gates", priority=1),
     Column("note", "", "left", priority=4),
 )
@@ -115,7 +115,7 @@ SUMMARY_COLUMNS = (
     Column("size", "field"),
     Column("stride", "stride", priority=2),
     Column("start", "start", priority=4),
-    Column("share", "of image", show=lambda v: f"{int(100 * v + 0.5)} %", priority=1),
+    Column("share", "of image", show=formatting.whole_percent, priority=1),
     Column("pooled", "after pooling", priority=3),
     Column("local", "without gates", priority=1),
     Column("whole_from", "whole image from", "left", priority=2),

@@ -263,7 +263,7 @@ def _most_confused(source: Source, label: str, matrix: Matrix) -> str:
         for true, given in confused(matrix)[:PAIRS]
     ]
     taken = f", takes most often {', '.join(pairs)}" if pairs else ""
-    return f"{label} is right for {100 * right:.2f} % of the images{taken}"
+    return f"{label} is right for {formatting.percent(right)} of the images{taken}"
 
 
 def _rows(source: Source, matrices: Mapping[str, Matrix]) -> Iterator[tuple[object, ...]]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from convcompare.comparison.disagreement import Disagreements, Votes, paired_words
 from convcompare.core.errors import UsageError
+from convcompare.core.formatting import percent
 from convcompare.core.registry import register
 
 from ..figure import Drawing, colour_bar, panels
@@ -60,7 +61,7 @@ def disagreements(source: Source) -> list[Drawing]:
     )  # fmt: skip
     others = [(a, b, v) for a, b, v, *_ in rows if a != b]
     most = max(others, key=lambda row: row[2], default=None)
-    far = f"most differ {most[0]} and {most[1]}: {100 * most[2]:.2f} %" if most else ""
+    far = f"most differ {most[0]} and {most[1]}: {percent(most[2])}" if most else ""
     alt = f"Test images on which two runs differ: {'; '.join(filter(None, (own, far)))}."
     key = "number: per cent of the test images"
     key += " · diagonal, bold: between seeds of one network" if diagonal else ""
