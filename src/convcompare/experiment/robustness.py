@@ -54,13 +54,12 @@ def lacking(comparison: Comparison, store: RunStore) -> list[Run]:
 
 def measure(
     runs: Sequence[Run], runner: TrialRunner, reporter: Reporter, fresh: bool = False
-) -> int:
-    """Measure runs that have ended and keep what is found; how many were measured.
+) -> None:
+    """Measure runs that have ended and keep what is found.
 
     A run whose network cannot be had again is reported, and left out. With `fresh`, what is there
     is measured again.
     """
-    done = 0
     if runs:
         reporter.measuring_robustness(len(runs))
     for run in runs:
@@ -73,8 +72,6 @@ def measure(
             continue
         with runner.store.lock(run.id):
             runner.store.save_addition(run.id, ROBUSTNESS, arrays)
-        done += 1
-    return done
 
 
 def measure_stored(
@@ -84,8 +81,8 @@ def measure_stored(
     machine: tuple[str, int | None],
     reporter: Reporter,
     fresh: bool,
-) -> int:
-    """Measure what is missing of the finished runs of a comparison; how many were measured.
+) -> None:
+    """Measure what is missing of the finished runs of a comparison.
 
     Args:
         comparison: runs on one data set.
@@ -100,7 +97,7 @@ def measure_stored(
     """
     runs = comparison.finished if fresh else lacking(comparison, store)
     if not runs:
-        return 0
+        return
     store.require_folder()
     from convcompare.data.load import load_recorded
     from convcompare.training.hardware import choose_runtime
@@ -109,7 +106,7 @@ def measure_stored(
 
     dataset = load_recorded(runs[0].trial.dataset, runs[0].trial.data, sources)
     runner = TrialRunner(store, choose_runtime(*machine), dataset, sources)
-    return measure(runs, runner, reporter, fresh)
+    measure(runs, runner, reporter, fresh)
 
 
 def _measured(runner: TrialRunner, trial: Trial, fresh: bool) -> dict[str, npt.NDArray[Any]]:
