@@ -73,7 +73,7 @@ class Muon(torch.optim.Optimizer):
         weight.addcdiv_(mean, spread, value=-group["lr"])
 
 
-def orthogonal(matrix: Tensor, iterations: int = ITERATIONS) -> Tensor:
+def orthogonal(matrix: Tensor) -> Tensor:
     """Nearly U·Vᵀ of a matrix U·S·Vᵀ, by a Newton–Schulz iteration in bfloat16.
 
     float32 (rows, columns) → the same. Singular values end between 0.7 and 1.2, but for those that
@@ -82,7 +82,7 @@ def orthogonal(matrix: Tensor, iterations: int = ITERATIONS) -> Tensor:
     a, b, c = COEFFICIENTS
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = (wide / wide.norm().clamp_min(TINY)).bfloat16()
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         square = x @ x.T
         factor = b * square + c * (square @ square)
         factor.diagonal().add_(a)
