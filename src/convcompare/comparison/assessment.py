@@ -203,14 +203,14 @@ class Assessment:
         return [*found, *self._so_far()]
 
     def _so_far(self) -> list[str]:
-        """That runs have not ended, and how many of them a process works on."""
-        waiting = [run_id for _, run_id in self.comparison.unfinished]
+        """That runs are not there or have not ended, and how many of them a process works on."""
+        waiting = (*self.comparison.unfinished, *self.comparison.missing)
         if not waiting:
             return []
         ended = len(self.comparison.runs)
-        running = sum(map(self.store.held, waiting))
+        running = sum(self.store.held(run_id) for _, run_id in waiting)
         now = f"{running} of the others running" if running else "the others are not running"
-        return [f"so far: {ended} of {ended + len(waiting)} runs have ended, {now}"]
+        return [f"so far: {ended} of {ended + len(waiting)} runs, {now}"]
 
     def warnings(self, each: bool = False, timed: bool = True) -> list[tuple[str, str]]:
         """What a reader of the table must know, each with what to do about it.
