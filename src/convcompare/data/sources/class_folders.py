@@ -12,7 +12,7 @@ from convcompare.core.formatting import several
 from ..data_notes import DataNote
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable, label_tables
-from .split_names import says_nothing, splits_among
+from .split_names import says_nothing
 
 ClassFolders = dict[str, list[Path]]
 """The images of each class, by its name in composed Unicode."""
@@ -24,12 +24,11 @@ class NoClassFolders(DataError):
 
 LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
 _OR_TABLE = f"{LAYOUT}, or add a table labels.csv with columns file and label"
-_NAMED = 5
-_MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
-_MASK_OF = re.compile(
-    rf"(.+?)[ _.-]+(?:{'|'.join(sorted(_MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE
-)
-_AS_CLASSES = "`splits=none` reads each as a class"
+NAMED = 5
+"""How many folders an error names."""
+MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
+_MASK_OF = re.compile(rf"(.+?)[ _.-]+(?:{'|'.join(sorted(MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE)
+AS_CLASSES = "`splits=none` reads each as a class"
 
 
 def unwrapped(
@@ -51,14 +50,8 @@ def unwrapped(
         folder, tables = inside[0], tables + below
 
 
-def read_classes(
-    walk: FolderWalk, folder: Path, notes: list[DataNote], alike: bool = True
-) -> ClassFolders:
-    """The classes in `folder`, also those without images; what was left out goes to `notes`.
-
-    Raises DataError where all classes hold the same folders and that was not called `alike`:
-    those above are rather splits, or those below are.
-    """
+def read_classes(walk: FolderWalk, folder: Path, notes: list[DataNote]) -> ClassFolders:
+    """The classes in `folder`, also those without images; what was left out goes to `notes`."""
     found: ClassFolders = {}
     forms: dict[str, str] = {}
     for path in walk.folders(folder):
@@ -70,17 +63,6 @@ def read_classes(
             notes.append(DataNote("unicode", text, (name,), serious=False))
         forms[name] = path.name
         found.setdefault(name, []).extend(walk.images(path))
-    if not alike:
-        _check_not_splits(walk, folder)
-    deeper = tuple(
-        walk.shown(below)
-        for path in walk.filled(folder)
-        for below in walk.filled(path)
-        if not says_nothing(one_form(below.name))
-    )
-    if deeper:
-        text = f"{several(len(deeper), 'folder')} below class folders, of the class above them"
-        notes.append(DataNote("deeper", text, deeper, serious=False))
     masks = tuple(walk.shown(path) for paths in found.values() for path in _masks_among(paths))
     if masks:
         text = f"{several(len(masks), 'image')} named as masks of others, used as images"
@@ -115,7 +97,7 @@ def check_classes(walk: FolderWalk, folder: Path, classes: ClassFolders) -> None
         )
     if empty:
         raise DataError(
-            f"{len(empty)} classes in {where} have no images: {listed(empty, _NAMED)}",
+            f"{len(empty)} classes in {where} have no images: {listed(empty, NAMED)}",
             "add images to them, or remove the folders",
         )
 
@@ -131,7 +113,7 @@ def different_classes(
             noun = "class" if len(only) == 1 else f"{len(only)} classes"
             verb = "is" if len(only) == 1 else "are"
             sides.append(
-                f"{noun} {listed(only, _NAMED)} {verb} in {walk.shown(where)}/ of "
+                f"{noun} {listed(only, NAMED)} {verb} in {walk.shown(where)}/ of "
                 f"{quote(walk.root)} but not in {walk.shown(other)}/"
             )
     if sides:
@@ -139,32 +121,6 @@ def different_classes(
         folded = [{name.casefold() for name in part} for _, part in (train, test)]
         case = ", in capital and small letters too" if folded[0] == folded[1] else ""
         raise DataError("; ".join(sides), f"{names} must hold folders of the same names{case}")
-
-
-def _check_not_splits(walk: FolderWalk, folder: Path) -> None:
-    filled = walk.filled(folder)
-    inner = [unwrapped(walk, one)[0] for one in filled]
-    inside = [{one_form(path.name) for path in walk.filled(one)} for one in inner]
-    if len(filled) < 2 or any(map(walk.loose, inner)):
-        return
-    shared = sorted(
-        name
-        for name in set.intersection(*inside)
-        if not says_nothing(name) and name.casefold() not in _MASKS
-    )
-    if not shared or max(map(len, inside)) < 2:
-        return
-    names, below = listed([one.name for one in filled], _NAMED), listed(shared, _NAMED)
-    if len(splits_among(shared)) > 1:
-        raise DataError(
-            f"the class folders {names} in {quote(folder)} hold splits: {below}",
-            f"put the splits first: train/CLASS/IMAGE and test/CLASS/IMAGE; {_AS_CLASSES}",
-        )
-    raise DataError(
-        f"the folders {names} in {quote(folder)} all hold {below}: they look like splits, and "
-        "their names are not known",
-        f"rename them to train and test; {_AS_CLASSES}",
-    )
 
 
 def _masks_among(paths: Sequence[Path]) -> list[Path]:
@@ -179,8 +135,8 @@ def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None
 
     Either may be a folder that would be a class, or lie within each of the classes.
     """
-    masks = [name for name in found if name.casefold() in _MASKS]
-    images = [name for name in found if name.casefold() not in _MASKS]
+    masks = [name for name in found if name.casefold() in MASKS]
+    images = [name for name in found if name.casefold() not in MASKS]
     if (
         len(masks) == len(images) == 1
         and says_nothing(images[0].casefold())
@@ -189,12 +145,12 @@ def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None
         raise DataError(
             f"{quote(images[0])} and {quote(masks[0])} in {quote(folder)} hold files of the "
             "same names: they look like images and their masks, not like classes",
-            f"{LAYOUT}; {_AS_CLASSES}",
+            f"{LAYOUT}; {AS_CLASSES}",
         )
     within = [path for one in walk.filled(folder) for path in _masks_within(walk, one)]
     if within:
         raise DataError(
-            f"{listed([walk.shown(path) for path in within], _NAMED)} in {quote(walk.root)} "
+            f"{listed([walk.shown(path) for path in within], NAMED)} in {quote(walk.root)} "
             f"{'holds' if len(within) == 1 else 'hold'} files of the same names as the images "
             "of the class: they look like masks, and would be used as images",
             "move the masks out of the folder",
@@ -204,7 +160,7 @@ def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None
 def _masks_within(walk: FolderWalk, folder: Path) -> list[Path]:
     """The folders in that of a class with masks of its other images."""
     below = walk.filled(folder)
-    named = [path for path in below if path.name.casefold() in _MASKS]
+    named = [path for path in below if path.name.casefold() in MASKS]
     beside = walk.loose(folder) + [
         image
         for path in below

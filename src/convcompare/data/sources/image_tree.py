@@ -21,6 +21,7 @@ from .class_folders import (
 from .image_walk import FolderWalk, natural_order
 from .label_table import LabelTable, surely_names_splits, unread_split_tables, unread_words
 from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
+from .nested_folders import check_not_sets, check_not_splits, deeper_folders
 from .split_folders import read_roles
 from .split_tree import split_tree
 
@@ -172,9 +173,12 @@ def _unread_splits(walk: FolderWalk, top: Path, found: LabelledTree) -> list[Dat
 def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree:
     """Classes that are the folders in `top`, without splits."""
     notes: list[DataNote] = []
-    found = read_classes(walk, top, notes, alike=splits == "none")
+    found = read_classes(walk, top, notes)
     if splits != "none":
+        check_not_splits(walk, top)
+        check_not_sets(walk, top)
         check_not_masks(walk, top, found)
+    notes += deeper_folders(walk, top)
     check_classes(walk, top, found)
     if top != walk.root:
         where = f"classes are the folders in {walk.shown(top)}/"

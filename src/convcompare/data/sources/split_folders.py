@@ -104,9 +104,12 @@ def _role(
 
 
 def _is_one_class(known: list[Role], others: list[Role]) -> bool:
-    """Whether what is called `train` is a class: images alone, beside others like it."""
+    """Whether what is called `train` is a class: images alone, beside others like it.
+
+    Nothing that is called `test` is: it may hold the images of all classes.
+    """
     flat = all(not role.classes and not role.tables for role in (*known, *others))
-    return flat and len(known) == 1 and len(others) > 1
+    return flat and [role.kind for role in known] == ["train"] and len(others) > 1
 
 
 def _check(top: Path, known: list[Role], unknown: list[Role]) -> None:
@@ -123,10 +126,10 @@ def _check(top: Path, known: list[Role], unknown: list[Role]) -> None:
     train = [role for role in known if role.kind == "train"]
     names = listed([role.folder.name for role in known], 5)
     if not train:
-        raise DataError(
-            f"there is no train split in {where} beside {names}",
-            f"known names: {KNOWN}, … in any case; {ESCAPE}",
-        )
+        hint = f"known names: {KNOWN}, … in any case"
+        if not any(role.has_classes for role in known):
+            hint = f"move {names} out of the folder, or the folders of classes into train/"
+        raise DataError(f"there is no train split in {where} beside {names}", f"{hint}; {ESCAPE}")
     if not train[0].has_classes:
         if train[0].labelled:
             return

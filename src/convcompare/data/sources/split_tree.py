@@ -17,6 +17,7 @@ from .class_folders import (
 from .image_walk import FolderWalk
 from .label_table import LabelTable
 from .labelled_tree import WORDS, LabelledTree, labelled_split
+from .nested_folders import check_not_sets, deeper_folders
 from .split_folders import Role
 
 _ORDER = {"test": 0, "val": 1, None: 2}
@@ -59,7 +60,9 @@ def split_tree(
 
 def _classes(walk: FolderWalk, role: Role, notes: list[DataNote]) -> ClassFolders:
     found = read_classes(walk, role.inner, notes)
+    check_not_sets(walk, role.inner)
     check_not_masks(walk, role.inner, found)
+    notes += deeper_folders(walk, role.inner)
     return found
 
 

@@ -1,0 +1,93 @@
+"""Class folders that hold folders: kinds of the class, or a whole set that is no class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from convcompare.core.errors import DataError, listed, quote
+from convcompare.core.formatting import several
+
+from ..data_notes import DataNote
+from .class_folders import AS_CLASSES, MASKS, NAMED, unwrapped
+from .image_walk import FolderWalk, one_form
+from .split_names import says_nothing, splits_among
+
+
+def check_not_splits(walk: FolderWalk, folder: Path) -> None:
+    """Raise DataError if all folders in `folder` hold the same ones.
+
+    Those above are rather splits, or those below are.
+    """
+    filled = walk.filled(folder)
+    inside = [set(_inside(walk, one)) for one in filled]
+    if len(filled) < 2 or not all(inside):
+        return
+    shared = sorted(name for name in set.intersection(*inside) if name.casefold() not in MASKS)
+    if not shared or max(map(len, inside)) < 2:
+        return
+    names, below = listed([one.name for one in filled], NAMED), listed(shared, NAMED)
+    if len(splits_among(shared)) > 1:
+        raise DataError(
+            f"the class folders {names} in {quote(folder)} hold splits: {below}",
+            f"put the splits first: train/CLASS/IMAGE and test/CLASS/IMAGE; {AS_CLASSES}",
+        )
+    raise DataError(
+        f"the folders {names} in {quote(folder)} all hold {below}: they look like splits, and "
+        "their names are not known",
+        "rename them to train and test, or write folder:PATH with the one that is meant; "
+        f"{AS_CLASSES}",
+    )
+
+
+def check_not_sets(walk: FolderWalk, folder: Path) -> None:
+    """Raise DataError if a folder in `folder` holds splits, or the classes beside it once more."""
+    filled = walk.filled(folder)
+    classes = {one_form(path.name) for path in filled}
+    for path in filled:
+        below = _inside(walk, path)
+        again = [name for name in below if name in classes]
+        splits = splits_among(below)
+        if len(again) > 1:
+            what = f"the folders {listed(again, NAMED)} once more"
+        elif "train" in splits.values() and len(splits) > 1:
+            what = f"splits: {listed(list(splits), NAMED)}"
+        else:
+            continue
+        inner = quote(f"folder:{unwrapped(walk, path)[0]}")
+        raise DataError(
+            f"{quote(walk.shown(path) + '/')} in {quote(walk.root)}, beside class folders, holds "
+            f"{what}",
+            f"{inner} reads it alone; else move it out of the folder; {AS_CLASSES}",
+        )
+
+
+def deeper_folders(walk: FolderWalk, folder: Path) -> list[DataNote]:
+    """A note on folders below class folders.
+
+    It is a warning if some classes hold only folders and others images: the former may be no
+    classes.
+    """
+    filled = walk.filled(folder)
+    deeper = tuple(
+        walk.shown(below)
+        for path in filled
+        for below in walk.filled(path)
+        if not says_nothing(one_form(below.name))
+    )
+    if not deeper:
+        return []
+    text = f"{several(len(deeper), 'folder')} below class folders, of the class above them"
+    groups = [walk.shown(path) for path in filled if len(_inside(walk, path)) > 1]
+    if not groups or not any(map(walk.loose, filled)):
+        return [DataNote("deeper", text, deeper, serious=False)]
+    hint = f"{listed(groups, NAMED)} may be no class: FOLDER/CLASS/IMAGE"
+    return [DataNote("deeper", text, deeper, hint)]
+
+
+def _inside(walk: FolderWalk, folder: Path) -> list[str]:
+    """The names that say something of the folders in a class folder that holds no images itself."""
+    inner = unwrapped(walk, folder)[0]
+    if walk.loose(inner):
+        return []
+    names = [one_form(path.name) for path in walk.filled(inner)]
+    return [name for name in names if not says_nothing(name)]

@@ -1,0 +1,72 @@
+"""Folders that lie beside those of classes and are none: images of all classes, a set once more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convcompare.core.errors import DataError
+from tests.support.images import fill, flat, kinds, load
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return folder
+
+
+def refused(root: Path) -> tuple[str, str]:
+    """The message and the hint of the error that the folder gives."""
+    with pytest.raises(DataError) as caught:
+        load(root)
+    return caught.value.message, str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["test", "Validation", "test_images"])
+def test_images_of_no_class_beside_class_folders_are_no_class(root: Path, name: str) -> None:
+    """As cats/, dogs/ and test/, whose images are of both."""
+    fill(root, ("cats", "dogs"))
+    flat(root / name)
+    message, hint = refused(root)
+    assert f"there is no train split in `{root}` beside `{name}`" in message
+    assert hint.startswith(f"move `{name}` out of the folder, or the folders of classes into train")
+    assert load(root, ":splits=none").classes == tuple(sorted(("cats", "dogs", name)))
+
+
+@pytest.mark.parametrize("split", ["", "train"])
+@pytest.mark.parametrize("copy", ["brain", "brain/archive"])
+def test_a_set_within_itself_is_no_class(root: Path, split: str, copy: str) -> None:
+    """As archives that hold their images twice: yes/, no/ and brain/yes/, brain/no/."""
+    fill(root / split, ("no", "yes"))
+    fill(root / split / copy, ("no", "yes"))
+    if split:
+        fill(root / "test", ("no", "yes"))
+    message, hint = refused(root)
+    assert f"`{Path(split, 'brain')}/`" in message
+    assert "holds the folders `no`, `yes` once more" in message
+    assert f"`folder:{root / split / copy}` reads it alone" in hint
+    assert load(root / split / copy).classes == ("no", "yes")
+
+
+def test_a_folder_of_splits_beside_a_class_is_no_class(root: Path) -> None:
+    """As the originals beside the same images divided."""
+    fill(root / "originals")
+    for name in ("train", "val"):
+        fill(root / "divided" / name)
+    message, hint = refused(root)
+    assert "`divided/`" in message and "holds splits: `train`, `val`" in message
+    assert f"`folder:{root / 'divided'}`" in hint
+
+
+def test_classes_of_folders_beside_classes_of_images_are_a_warning(root: Path) -> None:
+    """As data/cat/, data/dog/ beside docs/ with screenshots; not as kinds of all classes."""
+    fill(root / "data")
+    flat(root / "docs")
+    (deeper,) = (note for note in load(root).warnings if note.kind == "deeper")
+    assert deeper.names == ("data/cat", "data/dog") and "`data` may be no class" in deeper.hint
+    for image in (root / "docs").glob("*.png"):
+        image.unlink()
+    fill(root / "docs", ("plan", "screen"))
+    assert "deeper" not in kinds(load(root))
