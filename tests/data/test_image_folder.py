@@ -274,9 +274,9 @@ def test_folder_missing_or_not_one(root: Path, sources: Sources) -> None:
 def test_no_class_one_class_empty_class(root: Path, sources: Sources) -> None:
     assert "no class folder" in fails(root, sources).message
     fill(root, "a")
-    assert "only one class folder: `a`" in fails(root, sources).message
+    assert "only one class folder with images: `a`" in fails(root, sources).message
     (root / "b").mkdir()
-    assert "class `b`" in fails(root, sources).message
+    assert "images: `a`; there are none in `b`" in fails(root, sources).message
     paint(root / "b" / "0.png")
     assert "has one image" in fails(root, sources).message
 

@@ -77,19 +77,10 @@ def read_classes(walk: FolderWalk, folder: Path, notes: list[DataNote]) -> Class
 def check_classes(walk: FolderWalk, folder: Path, classes: ClassFolders) -> None:
     """Raise DataError unless there are two classes or more and images of each."""
     where = quote(folder)
-    if not classes:
-        loose = walk.loose(folder)
-        flat = f": its {several(len(loose), 'image')} have no class" if loose else ""
-        raise NoClassFolders(
-            f"there is no class folder in {where}{flat}",
-            _OR_TABLE,
-        )
     empty = [name for name, files in classes.items() if not files]
     filled = [name for name in classes if name not in empty]
-    if len(classes) == 1 or (len(filled) == 1 and says_nothing(filled[0])):
-        images = " with images" if len(classes) > 1 else ""
-        name = quote((filled or empty)[0])
-        raise NoClassFolders(f"{where} has only one class folder{images}: {name}", _OR_TABLE)
+    if len(filled) < 2:
+        raise NoClassFolders(_too_few(walk, folder, filled, empty), _inner_hint(walk, folder))
     if len(empty) == 1:
         raise DataError(
             f"class {quote(empty[0])} in {where} has no images",
@@ -100,6 +91,30 @@ def check_classes(walk: FolderWalk, folder: Path, classes: ClassFolders) -> None
             f"{len(empty)} classes in {where} have no images: {listed(empty, NAMED)}",
             "add images to them, or remove the folders",
         )
+
+
+def _too_few(walk: FolderWalk, folder: Path, filled: Sequence[str], empty: Sequence[str]) -> str:
+    """What lies in a folder that has one class folder with images or none."""
+    loose = walk.loose(folder)
+    images, have = several(len(loose), "image"), "has" if len(loose) == 1 else "have"
+    if not filled:
+        flat = f": its {images} {have} no class" if loose else ""
+        return f"there is no class folder in {quote(folder)}{flat}"
+    parts = [f"{quote(folder)} has only one class folder with images: {quote(filled[0])}"]
+    parts += [f"there are none in {listed(empty, NAMED)}"] if empty else []
+    parts += [f"{images} outside of it {have} no class"] if loose else []
+    return "; ".join(parts)
+
+
+def _inner_hint(walk: FolderWalk, folder: Path) -> str:
+    """The first folder inside with several folders of images; else how to lay out the images."""
+    inner = folder
+    while len(inside := walk.filled(inner)) == 1:
+        inner = inside[0]
+    if len(inside) < 2:
+        return _OR_TABLE
+    names = listed([path.name for path in inside], NAMED)
+    return f"{quote(f'folder:{inner}')} reads the folders {names}"
 
 
 def different_classes(

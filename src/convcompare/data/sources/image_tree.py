@@ -22,6 +22,7 @@ from .image_walk import FolderWalk, natural_order
 from .label_table import LabelTable, surely_names_splits, unread_split_tables, unread_words
 from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
 from .nested_folders import check_not_sets, check_not_splits, deeper_folders
+from .other_formats import reads_instead
 from .split_folders import read_roles
 from .split_tree import split_tree
 
@@ -65,11 +66,8 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
         if not root.exists():
             raise DataError(f"there is no folder {quote(text)}", layout)
         if not root.is_dir():
-            packed = root.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz")
-            hint = f"{quote(f'folder:{root.parent}')} reads the folder that it lies in"
-            if packed:
-                hint = "unpack it, and write folder:PATH with the folder"
-            raise DataError(f"{quote(text)} is not a folder", hint)
+            above = f"{quote(f'folder:{root.parent}')} reads the folder that it lies in"
+            raise DataError(f"{quote(text)} is not a folder", reads_instead([root]) or above)
         return _read(root, splits, label)
     except OSError as error:
         denied = isinstance(error, PermissionError)
@@ -89,8 +87,11 @@ def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
     if not walk.images(top):
         where = f"there is no class folder in {quote(root)}: it holds no image"
         left = [note for note in walk.notes() if note.serious or note.kind == "other-files"]
-        hints = [note.hint for note in left if note.hint]
-        raise DataError("; ".join([where, *(note.line() for note in left)]), (*hints, LAYOUT)[0])
+        hints = [note.hint for note in left if note.kind != "other-files"]
+        hints += [reads_instead(walk.others()), *(note.hint for note in left), LAYOUT]
+        raise DataError(
+            "; ".join([where, *(note.line() for note in left)]), next(filter(None, hints))
+        )
     try:
         return _understood(walk, top, tables, splits, label)
     except NoClassFolders as error:

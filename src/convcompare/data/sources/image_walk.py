@@ -96,15 +96,24 @@ class FolderWalk:
             found.append(self._others_note())
         return found
 
+    def others(self) -> list[Path]:
+        """The files that are not images, in the order of their names."""
+        return [self.root / name for name in sorted(self._others)]
+
     def _others_note(self) -> DataNote:
         """That some files are not images: by their endings, a warning for those it may surprise."""
-        paths = [Path(name) for name in sorted(self._others)]
+        paths = self.others()
         endings = Counter(path.suffix.lower() or "without ending" for path in paths)
         parts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(endings.items()))
         are = "is not an image" if len(paths) == 1 else "are not images"
         text = f"{several(len(paths), 'file')} that {are}: {parts}"
         unusual = not all(map(is_usual_beside_images, paths))
-        hint = "if they are images, convert them to PNG" if unusual else ""
+        if_images = (
+            "if it is an image, convert it"
+            if len(paths) == 1
+            else "if they are images, convert them"
+        )
+        hint = f"{if_images} to PNG" if unusual else ""
         return DataNote("other-files", text, hint=hint, serious=unusual)
 
     @property

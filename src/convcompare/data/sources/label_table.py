@@ -137,6 +137,17 @@ def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
     return ""
 
 
+def has_pixels(path: Path) -> bool:
+    """Whether a table has pixels in its cells: a column of each, or all in one called pixels."""
+    if path.suffix.lower() not in _ENDINGS or not path.is_file():
+        return False
+    names = [_plain(column) for column in _columns(path)]
+    return (
+        "pixels" in names
+        or sum(bool(re.fullmatch(r"(pixel|px|p)?\d+(x\d+)?", n)) for n in names) > 9
+    )
+
+
 def _table_files(folder: Path) -> list[Path]:
     """The files in a folder that may be tables of labels."""
     return [

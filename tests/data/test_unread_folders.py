@@ -1,0 +1,96 @@
+"""Folders that cannot be read as they are: what is there, and what reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convcompare.core.errors import DataError
+from tests.support.images import fill, flat, load, noise
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return folder
+
+
+def refused(root: Path) -> tuple[str, str]:
+    """The message and the hint of the error that the folder gives."""
+    with pytest.raises(DataError) as caught:
+        load(root)
+    return caught.value.message, str(caught.value.hint)
+
+
+PIXELS = "label," + ",".join(f"pixel{i}" for i in range(784))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("bloodmnist.npz", "", "`npz:FILE` reads"),
+        ("data/train-00000-of-00001.parquet", "", "`parquet:PATH` reads"),
+        ("train-images-idx3-ubyte", "", "--dataset mnist --data-dir"),
+        ("emnist-letters-test-images-idx3-ubyte.gz", "", "--dataset mnist --data-dir"),
+        ("cifar-10-batches-py/data_batch_1", "", "--dataset mnist --data-dir"),
+        ("Class 1-samples.zip", "", "unpack the archive"),
+        ("train-000000.tar", "", "unpack the archive"),
+        ("train_32x32.mat", "", "numpy.savez"),
+        ("camelyon_train_x.h5", "", "numpy.savez"),
+        ("ld_train00-1338.tfrec", "", "numpy.savez"),
+        ("train_lmdb/data.mdb", "", "numpy.savez"),
+        ("train.csv", PIXELS, "numpy.savez"),
+        ("fer2013.csv", "emotion,pixels,Usage", "numpy.savez"),
+        ("readme.txt", "", "FOLDER/CLASS/IMAGE"),
+        ("labels.csv", "file,label", "FOLDER/CLASS/IMAGE"),
+    ],
+)
+def test_a_folder_without_images_says_what_reads_it(
+    root: Path, name: str, content: str, hint: str
+) -> None:
+    file = root / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+    message, said = refused(root)
+    assert "it holds no image; 1 file that is not an image" in message and hint in said
+    if hint.startswith(("`", "numpy", "unpack")):
+        assert hint in refused(file)[1], "also if the file is given in place of its folder"
+
+
+def test_arrays_in_class_folders(root: Path) -> None:
+    for name in ("cat", "dog"):
+        (root / name).mkdir()
+        np.save(root / name / "0.npy", np.zeros((4, 4)))
+    assert "2 .npy" in refused(root)[0] and "numpy.savez" in refused(root)[1]
+
+
+def test_one_folder_of_images_beside_others_without(root: Path) -> None:
+    """As sets for detection: images beside boxes; the folders without images are no classes."""
+    flat(root / "JPEGImages")
+    for name in ("Annotations", "ImageSets"):
+        (root / name).mkdir()
+        (root / name / "0.xml").write_text("<annotation/>")
+    message, _ = refused(root)
+    assert "only one class folder with images: `JPEGImages`" in message
+    assert "none in `Annotations`, `ImageSets`" in message
+
+
+def test_images_beside_a_folder_without_any(root: Path) -> None:
+    flat(root, 3)
+    (root / "generator").mkdir()
+    assert (
+        "no class folder" in refused(root)[0] and "its 3 images have no class" in refused(root)[0]
+    )
+
+
+def test_the_folder_that_holds_the_classes_is_named(root: Path) -> None:
+    """As a repository: a picture beside the folder in which classes lie."""
+    fill(root / "data" / "photos")
+    noise(root / "banner.png")
+    message, hint = refused(root)
+    assert "1 image outside of it has no class" in message
+    assert hint == f"`folder:{root / 'data' / 'photos'}` reads the folders `cat`, `dog`"
+    assert load(root / "data" / "photos").classes == ("cat", "dog")
