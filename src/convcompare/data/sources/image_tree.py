@@ -24,12 +24,15 @@ from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
 from .nested_folders import check_not_sets, check_not_splits, deeper_folders
 from .other_formats import reads_instead
 from .split_folders import read_roles
+from .split_names import lists_a_split
 from .split_tree import split_tree
 
 Files = tuple[tuple[Path, ...], ...]
 """The image files of each class, in the order of the classes."""
 SplitNames = Literal["auto", "none"]
 """Whether folders named like splits are splits, or classes like all others."""
+_LISTS = (".txt", ".lst", ".list", ".json", ".mat")
+"""Endings of files that list the images of splits, beside those of tables."""
 
 
 @dataclass(frozen=True)
@@ -161,13 +164,20 @@ def _unread_tables(walk: FolderWalk, tables: Sequence[LabelTable], splits: bool)
 
 
 def _unread_splits(walk: FolderWalk, top: Path, found: LabelledTree) -> list[DataNote]:
-    """A warning of tables that name splits and no classes, if test images are held out."""
-    above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
-    names = [walk.shown(path) for path in unread_split_tables(above)]
-    if found.test is not None or not names:
+    """A warning of tables and lists that name splits and no classes, if images are held out."""
+    if found.test is not None:
         return []
-    text = "tables that may name splits are not read, since they name no classes"
-    hint = "a column `split` beside the classes, with the values train and test, is read"
+    above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
+    read = {table.path for table in found.tables}
+    lists = [
+        path for path in walk.others()
+        if path.suffix.lower() in _LISTS and lists_a_split(path.stem) and path not in read
+    ]  # fmt: skip
+    names = sorted({walk.shown(path) for path in (*unread_split_tables(above), *lists)})
+    if not names:
+        return []
+    text = "files that may name splits are not read"
+    hint = "a table with columns `file`, `label` and `split` is, with the values train and test"
     return [DataNote("unread-splits", text, tuple(names), hint)]
 
 

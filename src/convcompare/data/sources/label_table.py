@@ -1,22 +1,16 @@
-"""Tables of image files and their classes: CSV, TSV and JSON lines."""
+"""Tables of image files and their classes: CSV, TSV, JSON lines, and lists of both."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, zip_longest
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote
 
-from .image_files import IMAGE_ENDINGS
 from .split_names import SplitKind, split_words
+from .table_rows import columns_of, is_table, read_rows
 
 _FILE = (
     *("filename", "file", "filenames", "files", "filepath", "filepaths", "path", "paths"),
@@ -31,7 +25,6 @@ _LABEL = (
 _MAY_BE_SPLIT = ("set", "dataset")
 _SPLIT = ("split", "subset", "partition", "datasplit", *_MAY_BE_SPLIT)
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
-_ENDINGS = (".csv", ".tsv", ".jsonl")
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ class LabelTable:
         Raises DataError for a split that is not known.
         """
         found, unknown = [], set[str]()
-        for row in self._read():
+        for row in read_rows(self.path):
             file, label = _cell(row, self.file_column), _cell(row, self.label_column)
             split = split_of_all
             if self.split_column and not split:
@@ -88,15 +81,9 @@ class LabelTable:
     def names_splits(self) -> bool:
         """Whether a row of its column of splits names one that is known."""
         column = self.split_column
-        return column is not None and any(split_words(_cell(row, column)) for row in self._read())
-
-    def _read(self) -> list[dict[str, object]]:
-        try:
-            return list(_records(self.path, _encoding(self.path)))
-        except (csv.Error, UnicodeError) as error:
-            raise DataError(
-                f"{quote(self.path)} cannot be read as a table ({error})", "fix or remove the file"
-            ) from error
+        return column is not None and any(
+            split_words(_cell(row, column)) for row in read_rows(self.path)
+        )
 
 
 def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
@@ -139,9 +126,9 @@ def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
 
 def has_pixels(path: Path) -> bool:
     """Whether a table has pixels in its cells: a column of each, or all in one called pixels."""
-    if path.suffix.lower() not in _ENDINGS or not path.is_file():
+    if not is_table(path):
         return False
-    names = [_plain(column) for column in _columns(path)]
+    names = [_plain(column) for column in columns_of(path)]
     return (
         "pixels" in names
         or sum(bool(re.fullmatch(r"(pixel|px|p)?\d+(x\d+)?", n)) for n in names) > 9
@@ -153,15 +140,13 @@ def _table_files(folder: Path) -> list[Path]:
     return [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _ENDINGS
-        and not (path.name.startswith(".") or "submission" in path.name.lower())
-        and path.is_file()
+        if not (path.name.startswith(".") or "submission" in path.name.lower()) and is_table(path)
     ]
 
 
 def _names(path: Path) -> dict[str, str]:
     """The plain name of each column of a table."""
-    return {column: _plain(column) for column in _columns(path)}
+    return {column: _plain(column) for column in columns_of(path)}
 
 
 def _table(path: Path, label_column: str) -> LabelTable | None:
@@ -194,16 +179,6 @@ def surely_names_splits(column: str) -> bool:
     return may_name_splits(column) and _plain(column) not in _MAY_BE_SPLIT
 
 
-def _columns(path: Path) -> list[str]:
-    """The columns of a table by its heading or first row; none of what is no table."""
-    for encoding in ("utf-16",) if _is_utf16(path) else ("utf-8-sig", "latin-1"):
-        with suppress(csv.Error, UnicodeError, DataError), path.open(encoding=encoding) as lines:
-            if path.suffix.lower() == ".jsonl":
-                return list(next(_json_rows(lines, path), {}))
-            return list(_heading(next(lines, "")).columns)
-    return []
-
-
 def _first(names: dict[str, str], known: Sequence[str]) -> str | None:
     """The column with the earliest of the known names."""
     for name in known:
@@ -217,86 +192,8 @@ def _plain(column: str) -> str:
     return re.sub(r"[\W_]+", "", column.lower())
 
 
-def _records(path: Path, encoding: str) -> Iterator[dict[str, object]]:
-    """The rows of a table by column. Raises csv.Error, and UnicodeError for no text."""
-    read = _json_rows if path.suffix.lower() == ".jsonl" else _csv_rows
-    with path.open(encoding=encoding) as lines:
-        yield from read(lines, path)
-
-
-def _encoding(path: Path) -> str:
-    """UTF-8 or, with its mark, UTF-16; else that of old spreadsheets, which takes any bytes."""
-    if _is_utf16(path):
-        return "utf-16"
-    try:
-        with path.open(encoding="utf-8-sig") as lines:
-            for _ in lines:
-                pass
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8-sig"
-
-
-def _is_utf16(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-
-class _Heading(NamedTuple):
-    """The first line of a CSV: its mark between cells, its columns, the row that it is, if any."""
-
-    mark: str
-    columns: Sequence[str]
-    row: Sequence[str] = ()
-
-
-def _heading(line: str) -> _Heading:
-    mark = max(",;\t|", key=line.count)
-    cells = [cell.strip() for cell in next(_reader([line], mark), [])]
-    if len(cells) == 2 and _is_image(cells[0]):  # no heading: file, class
-        return _Heading(mark, ("file", "label"), cells)
-    return _Heading(mark, cells if len(set(cells)) == len(cells) > 1 else ())
-
-
-def _reader(lines: Iterable[str], mark: str) -> Any:
-    """The rows of a CSV; a cell may begin behind a space."""
-    return csv.reader(lines, delimiter=mark, strict=True, skipinitialspace=True)
-
-
-def _csv_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
-    source = iter(lines)
-    mark, columns, first = _heading(next(source, ""))
-    rows = _reader(source, mark)
-    for row in chain([first] * bool(first), rows if columns else ()):
-        if any(cell.strip() for cell in row[len(columns) :]):
-            raise csv.Error(
-                f"line {rows.line_num + 1} has {len(row)} cells and the first line {len(columns)}: "
-                f"a cell with {quote(mark)} in it needs quotes around it"
-            )
-        yield dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
-
-
-def _json_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if not isinstance(record, dict):
-            raise DataError(
-                f"line {number} of {quote(path)} is not a JSON object", "fix or remove the file"
-            )
-        yield record
-
-
 def _cell(row: dict[str, object], column: str) -> str:
     value = row.get(column)
     if value is None or isinstance(value, (list, dict)):
         return ""
     return str(value).strip()
-
-
-def _is_image(text: str) -> bool:
-    return PurePosixPath(text.strip()).suffix.lower() in IMAGE_ENDINGS

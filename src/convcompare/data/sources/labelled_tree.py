@@ -101,8 +101,8 @@ def table_knows_better(
     """Whether the classes are those of a table, and not the folders in `top`.
 
     They are if they name half of the images or more, unless each folder holds images of one class,
-    each class lies in one folder, and no table names splits. What is wrong with a table that
-    might have been meant goes to `faults`.
+    each class lies in one folder, and no table names splits, nor does each by its own name. What is
+    wrong with a table that might have been meant goes to `faults`.
     """
     filled = walk.filled(top)
     if len(filled) < 2 or walk.loose(top):
@@ -117,7 +117,8 @@ def table_knows_better(
         return False
     if 2 * files.count < len(walk.images(top)):
         return False
-    if any(table.split_column for table in tables):
+    splits = {table.split for table in tables}
+    if any(table.split_column for table in tables) or ("train" in splits and len(splits) > 1):
         return True
     pairs = {
         (name, path.relative_to(top).parts[0])

@@ -21,6 +21,7 @@ _FILLING = {
     *("jpg", "jpeg", "png", "resized", "small", "label", "labels", "list"),
 }
 """Words beside that of the split which say nothing about the images."""
+_OF_SPLITS = {"split", "splits", "partition", "partitions"}
 _GLUED = re.compile(
     rf"({'|'.join(sorted(_WORDS, key=len, reverse=True))})"
     r"(sets?|data|dataset|split|images?|imgs?|folder|dir|labels?)"
@@ -45,6 +46,12 @@ def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
         elif word not in _FILLING:
             rest.append(word)
     return (kinds.pop(), tuple(rest)) if len(kinds) == 1 else None
+
+
+def lists_a_split(name: str) -> bool:
+    """Whether a file called so may list the images of splits, as ``train_test_split``."""
+    parts = [word for word in _parts(name) if word not in _FILLING - _OF_SPLITS]
+    return bool(parts) and all(word in _WORDS or word in _OF_SPLITS for word in parts)
 
 
 def says_nothing(name: str) -> bool:

@@ -1,0 +1,136 @@
+"""The rows of a table by column: CSV, TSV, JSON lines, and lists of a file and a class per line."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, zip_longest
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from convcompare.core.errors import DataError, quote
+
+from .image_files import IMAGE_ENDINGS
+
+_ENDINGS = (".csv", ".tsv", ".jsonl")
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+")
+_LIST = ".txt"
+"""The ending of a list without a line of columns; other texts of that ending are no tables."""
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a table: by its ending, or a list whose first line names an image."""
+    ending = path.suffix.lower()
+    if not path.is_file() or ending not in (*_ENDINGS, _LIST):
+        return False
+    return ending != _LIST or bool(columns_of(path))
+
+
+def read_rows(path: Path) -> list[dict[str, object]]:
+    """The rows of a table. Raises DataError for one that cannot be read."""
+    try:
+        return list(_records(path, _encoding(path)))
+    except (csv.Error, UnicodeError) as error:
+        raise DataError(
+            f"{quote(path)} cannot be read as a table ({error})", "fix or remove the file"
+        ) from error
+
+
+def columns_of(path: Path) -> list[str]:
+    """The columns of a table by its heading or first row; none of what is no table."""
+    for encoding in ("utf-16",) if _is_utf16(path) else ("utf-8-sig", "latin-1"):
+        with suppress(csv.Error, UnicodeError, DataError), path.open(encoding=encoding) as lines:
+            if path.suffix.lower() == ".jsonl":
+                return list(next(_json_rows(lines, path), {}))
+            return list(_heading(next(lines, ""), path).columns)
+    return []
+
+
+def _records(path: Path, encoding: str) -> Iterator[dict[str, object]]:
+    """The rows of a table by column. Raises csv.Error, and UnicodeError for no text."""
+    read = _json_rows if path.suffix.lower() == ".jsonl" else _csv_rows
+    with path.open(encoding=encoding) as lines:
+        yield from read(lines, path)
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 or, with its mark, UTF-16; else that of old spreadsheets, which takes any bytes."""
+    if _is_utf16(path):
+        return "utf-16"
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for _ in lines:
+                pass
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"
+
+
+def _is_utf16(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class _Heading(NamedTuple):
+    """The first line of a CSV: its mark between cells, its columns, the row that it is, if any."""
+
+    mark: str
+    columns: Sequence[str]
+    row: Sequence[str] = ()
+
+
+def _heading(line: str, path: Path) -> _Heading:
+    mark = max(",;\t|", key=line.count)
+    is_list = path.suffix.lower() == _LIST
+    if is_list and mark not in line:
+        mark = " "
+    cells = [cell.strip() for cell in next(_reader([line.strip() if is_list else line], mark), [])]
+    if len(cells) > 1 and _is_image(cells[0]):  # no heading: file, class
+        if len(cells) == 2:
+            return _Heading(mark, ("file", "label"), cells)
+        if is_list and mark != " " and not _NUMBER.fullmatch(cells[1]):  # file, class, box
+            rest = [f"cell {number}" for number in range(3, len(cells) + 1)]
+            return _Heading(mark, ("file", "label", *rest), cells)
+    is_heading = not is_list and len(set(cells)) == len(cells) > 1
+    return _Heading(mark, cells if is_heading else ())
+
+
+def _reader(lines: Iterable[str], mark: str) -> Any:
+    """The rows of a CSV; a cell may begin behind a space."""
+    return csv.reader(lines, delimiter=mark, strict=True, skipinitialspace=True)
+
+
+def _csv_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
+    source = iter(lines)
+    mark, columns, first = _heading(next(source, ""), path)
+    rows = _reader(source, mark)
+    for row in chain([first] * bool(first), rows if columns else ()):
+        if any(cell.strip() for cell in row[len(columns) :]):
+            raise csv.Error(
+                f"line {rows.line_num + 1} has {len(row)} cells and the first line {len(columns)}: "
+                f"a cell with {quote(mark)} in it needs quotes around it"
+            )
+        yield dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
+
+
+def _json_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise DataError(
+                f"line {number} of {quote(path)} is not a JSON object", "fix or remove the file"
+            )
+        yield record
+
+
+def _is_image(text: str) -> bool:
+    return PurePosixPath(text.strip()).suffix.lower() in IMAGE_ENDINGS
