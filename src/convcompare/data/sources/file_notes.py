@@ -107,6 +107,8 @@ def _counted(facts: Sequence[ImageFacts], names: Sequence[str], size: int) -> li
          "of which less than half is used, the middle square", "cut or pad them to squares", True),
         ("deep-colour", lambda one: one.cut_to_8, "of 16 bits per colour, read with their upper 8",
          "", False),
+        ("bands", lambda one: one.more_bands, "with bands beside red, green and blue, not read",
+         "save the three bands that are meant", True),
         ("huge", lambda one: one.width * one.height > LARGE,
          f"of more than {LARGE // 1_000_000} million pixels", "", False),
         ("turned", lambda one: one.turned, "rotated as their EXIF data say", "", False),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -17,6 +16,7 @@ import numpy as np
 
 from ..dataset import Images
 from .image_scaling import USUAL, DeepKind, Scaling, scaling_of
+from .quiet_pillow import quiet_pillow
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,9 +34,9 @@ class ImageFacts:
 
     ``format`` and ``mode`` are Pillow's, ``width`` and ``height`` are pixels before it is turned
     upright. The file may hold ``several`` images, of which the first is used; it may be ``turned``
-    upright as its EXIF data say, or ``cut_to_8`` of its 16 bits per colour. ``kind`` says
-    what pixels of more than 8 bits are, from ``low`` to ``high``. ``reason`` says why the file
-    cannot be used; it is empty for those that can.
+    upright as its EXIF data say, or ``cut_to_8`` of its 16 bits per colour, or have ``more_bands``
+    than are read. ``kind`` says what pixels of more than 8 bits are, from ``low`` to ``high``.
+    ``reason`` says why the file cannot be used; it is empty for those that can.
     """
 
     format: str = ""
@@ -47,6 +47,7 @@ class ImageFacts:
     turned: bool = False
     transparent: bool = False
     cut_to_8: bool = False
+    more_bands: bool = False
     kind: DeepKind | None = None
     low: float = 0.0
     high: float = 0.0
@@ -82,8 +83,7 @@ def decode_images(files: Sequence[Path], size: int, channels: int) -> DecodedIma
             return ImageFacts(reason=_reason(error, files[index]))
         return facts
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what matters here raises an error
+    with quiet_pillow():
         facts = _each(decode, range(len(files)))
         for kind in USUAL:
             those = [i for i, one in enumerate(facts) if one.kind == kind and not one.reason]
@@ -143,6 +143,7 @@ def facts_of(opened: Image) -> ImageFacts:
         several=bool(getattr(opened, "is_animated", False)),
         transparent=opened.has_transparency_data,
         cut_to_8=";16" in str(raw) and opened.mode[0] not in "IF",
+        more_bands=opened.format == "TIFF" and "X" in str(raw),
     )
 
 
@@ -185,12 +186,25 @@ def on_white(picture: Image) -> Image:
     return picture
 
 
+_MAGIC = {b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF"}
+"""The first four bytes of formats that Pillow reads in part."""
+
+
+def _unknown(file: Path) -> str:
+    """Why Pillow does not know what a file is."""
+    with file.open("rb") as opened:
+        magic = opened.read(4)
+    if magic in _MAGIC:
+        return f"a {_MAGIC[magic]} of a kind that Pillow does not read, as of many bands"
+    return "no format that Pillow reads" if magic else "an empty file"
+
+
 def _reason(error: Exception, file: Path) -> str:
     """Why a file cannot be read, without its path."""
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
-        return "no format that Pillow reads" if file.stat().st_size else "an empty file"
+        return _unknown(file)
     if isinstance(error, Image.DecompressionBombError):
         return "more pixels than Pillow takes"
     if isinstance(error, PermissionError):

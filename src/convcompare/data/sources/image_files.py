@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .quiet_pillow import quiet_pillow
+
 _READ = {
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
     *(".webp", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".tga", ".ico"),
@@ -43,7 +45,7 @@ def is_image(file: Path) -> bool:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(file, formats=_FORMATS):
+        with quiet_pillow(), Image.open(file, formats=_FORMATS):
             return True
     except UnidentifiedImageError:
         return False

@@ -12,6 +12,7 @@ from convcompare.core.errors import DataError, quote
 
 from .image_decode import ImageFacts, facts_of, is_turned, middle_square, on_white
 from .memory_room import check_room
+from .quiet_pillow import quiet_pillow
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,8 +39,9 @@ class ImageStack:
 
     def add(self, image: Image) -> None:
         """Put one image behind the others. Raises DataError if it does not go with them."""
-        facts = replace(facts_of(image), turned=is_turned(image))
-        pixels = self._decoded(image)
+        with quiet_pillow():
+            facts = replace(facts_of(image), turned=is_turned(image))
+            pixels = self._decoded(image)
         if self._pixels is None:
             check_room(self.name, self.total, pixels.shape, pixels.itemsize)
             self._pixels = np.empty((self.total, *pixels.shape), pixels.dtype)
