@@ -58,6 +58,23 @@ def test_bands_that_are_not_read_are_a_warning(root: Path) -> None:
     assert (every == np.array([250, 0, 9])[:, None, None]).all((1, 2, 3)).sum() == 1
 
 
+@pytest.mark.parametrize("ending", ["sgi", "rgb", "jpx", "j2c"])
+def test_images_of_old_endings_are_read(root: Path, ending: str) -> None:
+    fill(root)
+    noise(root / "cat" / f"more.{ending}")
+    images = load(root)
+    assert len(images.train) + len(images.test) == 13 and not images.warnings
+
+
+def test_what_programs_leave_beside_images_is_no_warning(root: Path) -> None:
+    """As train.cache of YOLO, a network, code."""
+    fill(root)
+    for name in ("train.cache", "best.onnx", "main.cpp", "label_map.pbtxt"):
+        (root / name).write_text("text")
+    images = load(root)
+    assert not images.warnings and "4 files that are not images" in str(images.notes)
+
+
 def test_what_pillow_says_of_odd_files_is_not_on_the_terminal(root: Path) -> None:
     """It warns of damaged tags, and logs bands that it cannot decode."""
     fill(root)

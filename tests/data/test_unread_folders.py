@@ -94,3 +94,30 @@ def test_the_folder_that_holds_the_classes_is_named(root: Path) -> None:
     assert "1 image outside of it has no class" in message
     assert hint == f"`folder:{root / 'data' / 'photos'}` reads the folders `cat`, `dog`"
     assert load(root / "data" / "photos").classes == ("cat", "dog")
+
+
+def test_a_table_of_several_boxes_per_image_is_no_table_of_classes(root: Path) -> None:
+    flat(root / "train", 2)
+    rows = [f"{i}.png,640,480,{name},1,1,9,9" for i in range(2) for name in ("king", "queen")]
+    heading = "filename,width,height,class,xmin,ymin,xmax,ymax"
+    (root / "train" / "_annotations.csv").write_text("\n".join([heading, *rows]))
+    message, hint = refused(root)
+    assert "names `0.png` twice, as `king` and as `queen`" in message
+    assert hint.startswith("cut out the box of each object")
+
+
+@pytest.mark.parametrize("other", ["looney birds", "Looney  Birds", "Looney_Birds"])
+def test_how_the_classes_of_two_splits_differ_is_said(root: Path, other: str) -> None:
+    """A terminal shows two spaces as it shows one."""
+    for split, name in (("train", "Looney Birds"), ("test", other)):
+        fill(root / split, ("owl", name))
+    assert refused(root)[1].endswith("same names: capital letters, spaces and zeros count")
+    fill(root / "test", ("heron",))
+    assert refused(root)[1].endswith("folders of the same names")
+
+
+def test_choices_of_label_studio_are_classes(root: Path) -> None:
+    flat(root / "images")
+    rows = [f"{i},{'ab'[i % 2]},/data/upload/1/{i}.png" for i in range(6)]
+    (root / "project-1.csv").write_text("\n".join(["annotation_id,choice,image", *rows]))
+    assert load(root).classes == ("a", "b")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
-from contextlib import suppress
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from convcompare.core.formatting import several
 from .data_notes import DataNote
 from .dataset import Split
 from .near_copies import looked_at, near_copies
+from .spellings import meaning
 
 FEW = 5
 """Training images of a class that is called nearly empty."""
@@ -217,7 +216,7 @@ def _names(classes: Sequence[str]) -> list[DataNote]:
     """Classes that are one in two spellings, as ``Cat`` and ``cat``, and such as mean none."""
     spellings: dict[str | float, list[str]] = {}
     for name in classes:
-        spellings.setdefault(_meaning(name), []).append(name)
+        spellings.setdefault(meaning(name), []).append(name)
     alike = tuple(" = ".join(names) for names in spellings.values() if len(names) > 1)
     blank = tuple(name for name in classes if name.strip().lower() in _NO_CLASS)
     found = []
@@ -228,11 +227,3 @@ def _names(classes: Sequence[str]) -> list[DataNote]:
         text = "a class is named as if it were missing"
         found.append(DataNote("no-class", text, blank, "leave out these images if it is"))
     return found
-
-
-def _meaning(name: str) -> str | float:
-    """What all spellings of a name have in common: its value, or its words in small letters."""
-    with suppress(ValueError):
-        return float(name)
-    words = " ".join(re.split(r"[\s_]+", name.strip()))
-    return words if len(words) == 1 else words.casefold()  # letters: A is not a

@@ -10,6 +10,7 @@ from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
+from ..spellings import meaning
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable, label_tables
 from .split_names import says_nothing
@@ -133,9 +134,9 @@ def different_classes(
             )
     if sides:
         names = f"{walk.shown(train[0])}/ and {walk.shown(test[0])}/"
-        folded = [{name.casefold() for name in part} for _, part in (train, test)]
-        case = ", in capital and small letters too" if folded[0] == folded[1] else ""
-        raise DataError("; ".join(sides), f"{names} must hold folders of the same names{case}")
+        alike = [{meaning(name.casefold()) for name in part} for _, part in (train, test)]
+        written = ": capital letters, spaces and zeros count" if alike[0] == alike[1] else ""
+        raise DataError("; ".join(sides), f"{names} must hold folders of the same names{written}")
 
 
 def _masks_among(paths: Sequence[Path]) -> list[Path]:

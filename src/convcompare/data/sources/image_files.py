@@ -9,7 +9,8 @@ from .quiet_pillow import quiet_pillow
 _READ = {
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
     *(".webp", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".tga", ".ico"),
-    *(".pcx", ".psd", ".xbm", ".xpm", ".dds", ".mpo", ".qoi"),
+    *(".pcx", ".psd", ".xbm", ".xpm", ".dds", ".mpo", ".qoi", ".avifs", ".jpx", ".jpf", ".jpc"),
+    *(".j2c", ".sgi", ".rgb", ".rgba", ".bw", ".ras"),
 }
 _UNREAD = {
     *(".heic", ".heif", ".hif", ".jxl", ".svg", ".exr", ".dcm", ".dicom"),
@@ -23,6 +24,22 @@ _BESIDE = {
     *(".py", ".pyc", ".ipynb", ".m", ".sh", ".bat", ".sha256", ".md5", ".zip", ".gz", ".tar"),
     *(".tgz", ".rar", ".7z", ".npy", ".npz", ".jsonl", ".parquet", ".mat", ".h5", ".hdf5", ".pkl"),
     *(".pickle", ".tfrecord", ".tfrec", ".safetensors", ".pt", ".pth", ".ccpack"),
+    *(".cache", ".onnx", ".keras", ".tflite", ".pb", ".pbtxt", ".record", ".lst", ".cfg", ".lock"),
+    *(
+        ".js",
+        ".css",
+        ".r",
+        ".rb",
+        ".c",
+        ".cpp",
+        ".h",
+        ".cs",
+        ".java",
+        ".tex",
+        ".bib",
+        ".cff",
+        ".bak",
+    ),
     *(".mp4", ".avi", ".mov"),
     *(".wav", ".mp3", ".url", ".lnk", ".xmp", ".aae"),
 }

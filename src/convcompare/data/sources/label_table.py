@@ -19,7 +19,7 @@ _FILE = (
 )
 _LABEL = (
     *("label", "labels", "class", "classes", "classname", "labelname", "category", "categoryname"),
-    *("target", "species", "breed", "diagnosis", "dx", "groundtruth", "y"),
+    *("target", "species", "breed", "diagnosis", "dx", "groundtruth", "choice", "y"),
     *("labelid", "classid", "categoryid"),
 )
 _MAY_BE_SPLIT = ("set", "dataset")
@@ -133,6 +133,11 @@ def has_pixels(path: Path) -> bool:
         "pixels" in names
         or sum(bool(re.fullmatch(r"(pixel|px|p)?\d+(x\d+)?", n)) for n in names) > 9
     )
+
+
+def has_boxes(path: Path) -> bool:
+    """Whether a table has columns of boxes around objects, as those for detection."""
+    return bool({"xmin", "x1", "bbox", "bboxx", "left"} & {_plain(c) for c in columns_of(path)})
 
 
 def _table_files(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from convcompare.core.formatting import several
 from ..data_notes import DataNote
 from .image_files import IMAGE_ENDINGS
 from .image_walk import FolderWalk, one_form
-from .label_table import LabelRow, LabelTable
+from .label_table import LabelRow, LabelTable, has_boxes
 from .split_names import SplitKind
 
 Labelled = dict[SplitKind | None, dict[str, list[Path]]]
@@ -89,7 +89,9 @@ class LabelledFiles:
             raise DataError(
                 f"{quote(table.path)} names {quote(row.file)} twice, as {quote(before.label)} "
                 f"and as {quote(row.label)}",
-                "each image has one class and one split",
+                "cut out the box of each object: an image of its own per object"
+                if has_boxes(table.path)
+                else "each image has one class and one split",
             )
         if before is row:
             place = (kind for folder, kind in self.places if path.is_relative_to(folder))
