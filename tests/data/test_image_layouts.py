@@ -422,14 +422,6 @@ def test_why_a_table_of_the_test_split_is_not_used_is_said(
     assert note.text.startswith(f"`test/` with 2 images is not used: {reason}")
 
 
-def test_a_column_per_class_is_refused_with_the_form_that_is_read(root: Path) -> None:
-    flat(root / "images", 6)
-    write_table(root / "t.csv", "image,a,b", [f"{i}.png,{i % 2},{1 - i % 2}" for i in range(6)])
-    with pytest.raises(DataError, match="no column of classes among `image`, `a`, `b`") as caught:
-        load(root)
-    assert "with the class of each image, not a column per class" in str(caught.value.hint)
-
-
 def test_what_a_table_lacks_is_counted(root: Path) -> None:
     flat(root, 8)
     rows = [f"/kaggle/input/{i}.png,{'ab'[i % 2]}" for i in range(1, 7)]

@@ -103,8 +103,8 @@ def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
         if not unread:
             raise
         hint = (
-            "it needs a column file and one column label with the class of each image, not a "
-            "column per class; folder:PATH:label=COLUMN takes another name"
+            "it needs a column file and one column label with the class of each image, or a column "
+            "per class with a single 1 per row; folder:PATH:label=COLUMN takes another name"
         )
         raise DataError(f"{error.message}; {unread}", hint) from error
 

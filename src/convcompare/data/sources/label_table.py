@@ -24,6 +24,7 @@ _LABEL = (
 )
 _MAY_BE_SPLIT = ("set", "dataset")
 _SPLIT = ("split", "subset", "partition", "datasplit", *_MAY_BE_SPLIT)
+_ONE, _ZERO = ("1", "1.0"), ("0", "0.0")
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 
 
@@ -38,8 +39,9 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A table that has a column of files and one of classes.
+    """A table that has a column of files, and one of classes or one of 0 and 1 per class.
 
+    ``class_columns`` are those of 0 and 1, with a single 1 per row; ``label_column`` is then empty.
     ``split`` is the split that its own name speaks of, as ``train.csv`` does, or None.
     ``unread_splits`` are columns that seem to speak of splits and are not read: ``is_test``,
     ``fold``, or a ``set`` that never names train, val or test.
@@ -51,6 +53,7 @@ class LabelTable:
     split_column: str | None
     split: SplitKind | None
     unread_splits: tuple[str, ...]
+    class_columns: tuple[str, ...] = ()
 
     def rows(self, split_of_all: SplitKind | None = None) -> list[LabelRow]:
         """All rows that name a file, of the split given or that of their column.
@@ -59,7 +62,7 @@ class LabelTable:
         """
         found, unknown = [], set[str]()
         for row in read_rows(self.path):
-            file, label = _cell(row, self.file_column), _cell(row, self.label_column)
+            file, label = _cell(row, self.file_column), self._label(row)
             split = split_of_all
             if self.split_column and not split:
                 word = _cell(row, self.split_column)
@@ -76,6 +79,11 @@ class LabelTable:
                 "known are train, val and test, and their usual other names",
             )
         return found
+
+    def _label(self, row: dict[str, object]) -> str:
+        if not self.class_columns:
+            return _cell(row, self.label_column)
+        return next((name for name in self.class_columns if _cell(row, name) in _ONE), "")
 
     @property
     def names_splits(self) -> bool:
@@ -161,15 +169,36 @@ def _table(path: Path, label_column: str) -> LabelTable | None:
     )
     label = label_column if label_column in names else None
     label = label or (None if label_column else _first(names, _LABEL))
-    if file is None or label is None or file == label:
+    if file is None or file == label:
+        return None
+    classes = () if label or label_column else _class_columns(path, file)
+    if not (label or classes):
         return None
     words = split_words(path.stem)
     split = _first(names, _SPLIT)
     unread = [one for one in names if one not in (file, label, split) and may_name_splits(one)]
-    table = LabelTable(path, file, label, split, words[0] if words else None, tuple(unread))
+    own = words[0] if words else None
+    table = LabelTable(path, file, label or "", split, own, tuple(unread), classes)
     if split is None or names[split] not in _MAY_BE_SPLIT or table.names_splits:
         return table
     return replace(table, split_column=None, unread_splits=(*unread, split))
+
+
+def _class_columns(path: Path, file: str) -> tuple[str, ...]:
+    """The columns of 0 and 1 of a table, if each row has a single 1 in two or more of them."""
+    try:
+        rows = [row for row in read_rows(path) if _cell(row, file)]
+    except DataError:
+        return ()
+    columns = [
+        name
+        for name in columns_of(path)
+        if name != file
+        and not may_name_splits(name)
+        and all(_cell(row, name) in (*_ONE, *_ZERO) for row in rows)
+    ]
+    single = all(sum(_cell(row, name) in _ONE for name in columns) == 1 for row in rows)
+    return tuple(columns) if rows and single and len(columns) > 1 else ()
 
 
 def may_name_splits(column: str) -> bool:

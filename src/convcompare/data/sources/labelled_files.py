@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from .image_walk import FolderWalk, one_form
 from .label_table import LabelRow, LabelTable, has_boxes
 from .split_names import SplitKind
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
 Labelled = dict[SplitKind | None, dict[str, list[Path]]]
 """The images of each class, by split; None for those of no split."""
 
@@ -116,18 +118,25 @@ class LabelledFiles:
 
 
 class _Index:
-    """Images by their path from the root, by their name, that without its ending or in any case."""
+    """Images by their path from the root, or by their name.
+
+    That is also taken without its ending, in any case, and as a number: programs that read a table
+    write ``7`` for ``007``.
+    """
 
     def __init__(self, walk: FolderWalk, pool: Sequence[Path]) -> None:
         self._paths: dict[str, list[Path]] = {}
         self._names: dict[str, list[Path]] = {}
         self._stems: dict[str, list[Path]] = {}
         self._folded: dict[str, list[Path]] = {}
+        self._numbers: dict[int, list[Path]] = {}
         for path in pool:
             self._paths.setdefault(one_form(walk.shown(path)), []).append(path)
             self._names.setdefault(one_form(path.name), []).append(path)
             self._stems.setdefault(one_form(_stem(path.name)), []).append(path)
             self._folded.setdefault(one_form(path.name).casefold(), []).append(path)
+            if _NUMBER.fullmatch(_stem(path.name)):
+                self._numbers.setdefault(int(_stem(path.name)), []).append(path)
 
     def find(self, text: str, base: str) -> list[Path]:
         """The images that `text` may mean, seen from the folder `base`."""
@@ -141,6 +150,7 @@ class _Index:
             or self._names.get(name)
             or self._stems.get(name)
             or self._folded.get(name.casefold())
+            or (self._numbers.get(int(name)) if _NUMBER.fullmatch(name) else None)
             or []
         )
 

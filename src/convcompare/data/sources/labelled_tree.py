@@ -70,7 +70,7 @@ def labelled_tree(
         for table in tables if table.unread_splits
     ]  # fmt: skip
     notes += _left_out(walk, files, top, roles, kind if test else None)
-    _check(words, train, test)
+    _check(words, train, test, files.notes)
     return LabelledTree(
         train=_sorted(train),
         test=test and _sorted(test),
@@ -158,10 +158,14 @@ def _left_out(
     return notes + files.unnamed(walk, [path for path in walk.images(top) if path not in apart])
 
 
-def _check(words: str, train: ClassFolders, test: ClassFolders | None) -> None:
+def _check(
+    words: str, train: ClassFolders, test: ClassFolders | None, notes: Sequence[DataNote]
+) -> None:
+    """Raise DataError for one class, or two splits of different ones; `notes` may say why."""
     if len(train) < 2:
+        one = f"{words}: all images are of one class, {quote(next(iter(train)))}"
         raise DataError(
-            f"{words}: all images are of one class, {quote(next(iter(train)))}",
+            "; ".join([one, *(note.line(1) for note in notes)]),
             "`label=COLUMN` names another column of classes",
         )
     if test is not None and set(train) != set(test):
