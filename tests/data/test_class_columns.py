@@ -53,6 +53,15 @@ def test_columns_that_name_several_classes_or_none_are_refused(root: Path, rows:
     assert "or a column per class with a single 1 per row" in str(caught.value.hint)
 
 
+def test_a_class_column_that_no_image_is_of_is_named(root: Path) -> None:
+    """As UNK in ISIC's ground truth."""
+    flat(root / "images", 6)
+    table(root / "t.csv", "image,a,b,UNK", [f"{i}.png,{i % 2},{1 - i % 2},0" for i in range(6)])
+    images = load(root)
+    (note,) = (one for one in images.notes if one.kind == "no-images")
+    assert images.classes == ("a", "b") and note.names == ("UNK",)
+
+
 def test_columns_of_splits_are_no_classes(root: Path) -> None:
     fill(root, ("a", "b"), 6)
     rows = [f"{one}/{i}.png,{int(i < 4)},{int(i > 3)}" for one in "ab" for i in range(6)]

@@ -10,9 +10,9 @@ from convcompare.core.errors import DataError, listed, quote
 
 from ..data_notes import DataNote
 from .class_folders import ClassFolders
-from .image_walk import FolderWalk
+from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable, surely_names_splits
-from .labelled_files import LabelledFiles
+from .labelled_files import Labelled, LabelledFiles
 from .split_folders import Role
 from .split_names import SplitKind
 
@@ -69,6 +69,7 @@ def labelled_tree(
                  serious=any(map(surely_names_splits, table.unread_splits)))
         for table in tables if table.unread_splits
     ]  # fmt: skip
+    notes += _without_images(walk, tables, found)
     notes += _left_out(walk, files, top, roles, kind if test else None)
     _check(words, train, test, files.notes)
     return LabelledTree(
@@ -78,6 +79,18 @@ def labelled_tree(
         notes=notes,
         tables=tuple(tables),
     )
+
+
+def _without_images(
+    walk: FolderWalk, tables: Sequence[LabelTable], found: Labelled
+) -> list[DataNote]:
+    """A note on columns of classes, in tables with one per class, that no image is of."""
+    classes = {name for split in found.values() for name in split}
+    columns = {one_form(name) for table in tables for name in table.class_columns}
+    names = tuple(sorted(columns - classes))
+    words = listed([walk.shown(table.path) for table in tables])
+    text = f"classes that {words} {'has' if len(tables) == 1 else 'have'} a column but no image of"
+    return [DataNote("no-images", text, names, serious=False)] if names else []
 
 
 def labelled_split(
