@@ -148,6 +148,17 @@ def test_names_of_classes_under_their_usual_names(tmp_path: Path, key: str) -> N
     assert found.classes == ("ant", "bee", "cow") and not found.notes
 
 
+@pytest.mark.parametrize("names", ["x_{}", "{}_images"])
+def test_validation_arrays_are_the_test_split_where_there_is_no_other(
+    tmp_path: Path, names: str
+) -> None:
+    labels = names.replace("x", "y").replace("images", "labels")
+    keys = [one.format(split) for split in ("train", "val") for one in (names, labels)]
+    np.savez(tmp_path / "a.npz", **dict(zip(keys, PARTS, strict=True)))
+    found = load_dataset(f"npz:{tmp_path}/a.npz", Sources(tmp_path))
+    assert (found.sha256, found.test_split) == (made().sha256, "the validation arrays")
+
+
 @pytest.mark.parametrize("kind", ["npz", "parquet", "folder"])
 def test_a_path_that_is_left_out_is_not_the_current_folder(run: Run, kind: str) -> None:
     result = run("datasets", f"{kind}:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from convcompare.core.errors import DataError, quote
@@ -20,7 +21,7 @@ NAMES = (
     ("train_images", "train_labels", "test_images", "test_labels"),
     ("train_x", "train_y", "test_x", "test_y"),
 )
-"""Names of the four arrays, as libraries choose them."""
+"""Names of the four arrays, as libraries choose them; `val` counts where there is no `test`."""
 CLASS_NAMES = ("classes", "class_names", "label_names", "categories")
 """Names of the array of class names."""
 LARGEST = 16 << 30
@@ -29,7 +30,7 @@ LARGEST = 16 << 30
 
 @register.dataset("npz", source="your arrays")
 def npz_file(sources: Sources, path: str = "") -> Dataset:
-    """Your own arrays: npz:FILE with x_train, y_train, x_test and y_test.
+    """Your own arrays: npz:FILE with x_train, y_train, x_test and y_test (or x_val and y_val).
 
     Images (n, height, width), with channels last or first, of any number type; labels one a row,
     as numbers or texts, or with one 1 a row. `classes` or `class_names`, if it is there, names the
@@ -55,7 +56,9 @@ def read_arrays(file: Path, name: str, source: str) -> Dataset:
             "`numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)` writes one; arrays of "
             "Python objects are not read",
         ) from error
-    names = next((one for one in NAMES if set(one) <= arrays.keys()), None)
+    splits = [tuple(name.replace("test", kind) for name in one)
+              for kind in ("test", "val") for one in NAMES]  # fmt: skip
+    names = next((one for one in splits if set(one) <= arrays.keys()), None)
     if names is None:
         raise DataError(
             f"{quote(path)} has the arrays {', '.join(map(quote, sorted(arrays)[:8]))}",
@@ -64,7 +67,8 @@ def read_arrays(file: Path, name: str, source: str) -> Dataset:
     found = LabelledArrays(*(arrays[name] for name in names))
     key = next((one for one in CLASS_NAMES if one in arrays), "")
     unread = tuple(sorted(arrays.keys() - {*names, key}))
-    return dataset_of(found, name, source, _class_names(arrays, key, path), _unread(unread))
+    read = dataset_of(found, name, source, _class_names(arrays, key, path), _unread(unread))
+    return read if names in NAMES else replace(read, test_split="the validation arrays")
 
 
 def _class_names(arrays: Mapping[str, Array], key: str, path: str) -> list[str]:
