@@ -42,6 +42,14 @@ def test_values_are_cast_by_the_annotations() -> None:
     }
 
 
+def test_options_that_a_colon_separates_are_answered_with_commas() -> None:
+    with pytest.raises(UsageError) as error:
+        Spec.parse("net.py:Net:width=8:depth=2,kernel=5")
+    assert error.value.hint is not None
+    assert error.value.hint.endswith("`net.py:Net:width=8,depth=2,kernel=5`")
+    assert Spec.parse("folder:/data/a=b:size=32").name == "folder:/data/a=b"
+
+
 def test_none_is_a_value_where_it_is_allowed() -> None:
     assert bind(Spec.parse("net:depth=none"), OPTIONS)["depth"] is None
 

@@ -40,6 +40,31 @@ class NoiseFor100(Base):
         super().__init__()
         self.noise = torch.zeros(100, 1, 28, 28)
     def forward(self, x): return super().forward(x + self.noise)
+class StateOf80OnTheCpu(Base):
+    def forward(self, x): return super().forward(x + torch.zeros(80, 1, 28, 28, device="cpu"))
+class For64PixelsOnTheCpu(Base):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64 * 64, 10)
+    def forward(self, x):
+        return self.fc(x.flatten(1) * torch.ones(64 * 64, device="cpu"))
+class Init(nn.Module):
+    def init(self):
+        super().__init__()
+        self.fc = nn.Linear(784, 10)
+    def forward(self, x): return self.fc(x.flatten(1))
+class SetBelow(Base):
+    def forward(self, x): return super().forward(x * SCALE)
+class SetByMain(Base):
+    def forward(self, x): return super().forward(x * scale)
+class NotSetYet(Base):
+    def forward(self, x): return super().forward(x * arguments.scale)
+class WithoutAlias(Base):
+    def forward(self, x): return super().forward(F.relu(x))
+class WithoutImport(Base):
+    def forward(self, x): return super().forward(x * math.pi)
+class Unknown(Base):
+    def forward(self, x): return super().forward(x * what_is_this)
 class OnCuda(Base):
     def __init__(self):
         super().__init__()
@@ -60,6 +85,8 @@ class InDouble(Base):
         self.double()
 class Configured(Base):
     def __init__(self, config): super().__init__()
+class Wide(Base):
+    def __init__(self, widths, depth, *, rate): super().__init__()
 class TwoInputs(Base):
     def forward(self, x, lengths): return super().forward(x)
 class TrainsItself(Base):
@@ -132,6 +159,13 @@ class WithoutHash(nn.Module):
     def forward(self, x): return self.fc(x.flatten(1))
 class WithFeatures(Base):
     def forward(self, x): return super().forward(x), x
+arguments = None
+def main():
+    global scale, arguments
+    scale, arguments = 2, object()
+if __name__ == "__main__":
+    SCALE = 2
+    main()
 """
 DEVICE = "take `.cuda()` and `device=` out of it: `--device` moves the network"
 HINTS = {
@@ -139,8 +173,20 @@ HINTS = {
     "ReshapedTo48": "it takes batches of 48 images alone",
     "StateOf32": "it takes batches of 32 images alone",
     "NoiseFor100": "it takes batches of 100 images alone",
+    "StateOf80OnTheCpu": "it takes batches of 80 images alone",
+    "For64PixelsOnTheCpu": "it takes images of 64×64 pixels: `--image-size 64`",
+    "Init": "`Init` has a `init`, which nothing calls: name it `__init__`",
+    "SetBelow": (
+        f"line {NETWORKS[: NETWORKS.index('SCALE = 2')].count(chr(10)) + 1} sets `SCALE` below "
+        '`if __name__ == "__main__":` alone'
+    ),
+    "SetByMain": "`main()` sets `scale`, and is not run where a file is imported",
+    "NotSetYet": "`main()` sets `arguments`, and is not run where a file is imported",
+    "WithoutAlias": "`import torch.nn.functional as F` at the top of the file is missing",
+    "WithoutImport": "`import math` at the top of the file is missing",
     "InDouble": "images are float32: leave `.double()` and `.half()` out",
     "Configured": "`:config=VALUE` behind its name, or a function without required parameters",
+    "Wide": "`:widths=VALUE,depth=VALUE` behind its name, or a function without required",
     "TwoInputs": "it is called with the images alone: give what else `forward` takes a default",
     "TrainsItself": "`train(mode)` and `eval()` set the mode of a network",
     "LoopsOver": "`train(mode)` and `eval()` set the mode of a network",
@@ -164,7 +210,7 @@ HINTS = {
     "WithoutHash": "modules need a hash: `@dataclass(eq=False)`",
     "WithFeatures": "return the logits alone",
 }
-NOT_OF_ARGUMENTS = ("Broken", "Reads64")
+NOT_OF_ARGUMENTS = ("Broken", "Reads64", "Unknown")
 WITHOUT_GPU = ("OnCuda", "MadeOnCuda", "ToCuda")
 
 

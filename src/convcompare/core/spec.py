@@ -42,11 +42,18 @@ class Spec:
 
         The name may contain colons (``net.py:Net``, ``folder:/data/birds``): the options are the
         part after the last colon if that part has the form ``option=value``. Raises UsageError for
-        an empty name, a part that is no option, or an option that is set twice.
+        an empty name, a part that is no option, options that a colon separates, or an option that
+        is set twice.
         """
         name, colon, rest = text.rpartition(":")
         if not colon or not _OPTIONS.match(rest):
             name, rest = text, ""
+        first, _, earlier = name.rpartition(":")
+        if rest and first and _OPTIONS.fullmatch(earlier):
+            raise UsageError(
+                f"a colon separates options in {quote(text)}",
+                f"options are separated by commas: {quote(f'{first}:{earlier},{rest}')}",
+            )
         if not name.strip() or not name.isprintable():
             raise UsageError(
                 f"{quote(text)} is not a name", "write NAME or NAME:option=value,option=value"

@@ -15,7 +15,7 @@ from convcompare.core.spec import Spec
 
 from . import examination, inspection, interface
 from .construction import Construction
-from .failure_hints import batches_named, hint_of
+from .failure_hints import USUAL_BATCHES, batches_named, hint_of
 from .findings import Found
 from .freezing import frozen_part
 from .image_setup import InitialisedFromImages
@@ -217,17 +217,19 @@ def _size_hint(network: Construction) -> str | None:
 
 def _batch_hint(network: Construction, error: Exception) -> str | None:
     """How many images the network was written for, in words, if it takes no other number."""
-    many = next((n for n in batches_named(error) if _takes_images(network, n)), None)
-    if many is None or _takes_images(network, 2):
+    named, usual = batches_named(error), USUAL_BATCHES
+    tries = [*((n, "meta") for n in (*named, *usual)), *((n, "cpu") for n in named)]
+    many = next((n for n, device in tries if _takes_images(network, n, device)), None)
+    if many is None or _takes_images(network, 2, "meta"):
         return None
     return f"it takes batches of {many} images alone: `len(x)` in place of {many}, or `.flatten(1)`"
 
 
-def _takes_images(network: Construction, images: int) -> bool:
-    """Whether the network takes so many images at once, tried without memory or arithmetic."""
+def _takes_images(network: Construction, images: int, device: str) -> bool:
+    """Whether the network takes so many images at once, tried on this device."""
     try:
-        model = network.build(0, "meta")
-        with building_on("meta"), torch.no_grad(), torch.random.fork_rng([]):
+        model = network.build(0, device)
+        with building_on(device), torch.no_grad(), torch.random.fork_rng([]):
             zeros = torch.zeros(network.shape.size(images))
             output = interface.in_mode(model, False)(zeros)
     except Exception:
@@ -236,13 +238,21 @@ def _takes_images(network: Construction, images: int) -> bool:
 
 
 def _takes_size(network: Construction, size: int) -> bool:
-    """Whether the network takes images of this side, tried without memory or arithmetic."""
+    """Whether the network takes images of this side, tried without memory or arithmetic if that
+    works: with tensors of its own on the CPU it does not.
+    """
     shape = replace(network.shape, image_size=size)
     arguments = {**network.arguments}
     if "image_size" in arguments:
         arguments["image_size"] = size
     try:
-        _, _, output = _try(replace(network, shape=shape, arguments=arguments), "meta")
+        sized = replace(network, shape=shape, arguments=arguments)
+        try:
+            _, _, output = _try(sized, "meta")
+        except Exception as error:
+            if "meta" not in str(error):
+                raise
+            _, _, output = _try(sized, "cpu")
     except Exception:
         return False
     return isinstance(output, Tensor) and output.shape == (2, shape.num_classes)

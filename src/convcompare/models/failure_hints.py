@@ -10,6 +10,7 @@ from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
+from .name_hints import hint_of_name
 from .shape import Shape
 from .source_files import is_local
 
@@ -67,7 +68,9 @@ def hint_of(error: Exception) -> str | None:
     """What an error of a network suggests; None where it is not a known one."""
     text = str(error)
     known = next((hint for pattern, hint in _KNOWN.items() if re.search(pattern, text)), None)
-    return known or (_OWN_MODE if _in_own_mode(error) else _of_arguments(text))
+    if known is None and _in_own_mode(error):
+        return _OWN_MODE
+    return known or _of_arguments(text) or hint_of_name(error)
 
 
 def _of_arguments(text: str) -> str | None:
@@ -77,15 +80,13 @@ def _of_arguments(text: str) -> str | None:
         return None
     if missing[1] == "forward":
         return "it is called with the images alone: give what else `forward` takes a default"
-    found = re.search(r"\w+", missing[2])
-    first = found[0] if found else "name"
+    names = re.findall(r"'(\w+)'", missing[2]) or ["name"]
+    first = names[0]
     meant = next((name for name, words in _FILLED_IN.items() if words.search(first)), None)
-    if meant is not None:
+    if meant is not None and len(names) == 1:
         return f"`{meant}` in place of `{first}` is filled in; or `:{first}=VALUE` behind its name"
-    return (
-        f"`:{first}=VALUE` behind its name, or a function without required parameters that "
-        "builds it"
-    )
+    values = ",".join(f"{name}=VALUE" for name in names)
+    return f"`:{values}` behind its name, or a function without required parameters that builds it"
 
 
 def hint_of_building(error: Exception, function: Callable[..., Any]) -> str | None:
@@ -112,7 +113,6 @@ def _in_own_mode(error: Exception) -> bool:
 
 
 def batches_named(error: Exception) -> tuple[int, ...]:
-    """Numbers of images that a network may have been written for: those in an error first."""
-    named = [int(number) for number in _NUMBER.findall(str(error)) if len(number) < 4]
-    numbers = dict.fromkeys([*named, *USUAL_BATCHES])
-    return tuple(number for number in numbers if 2 < number <= MOST_IMAGES)
+    """Numbers in an error that may be those of the images that a network was written for."""
+    numbers = [int(number) for number in _NUMBER.findall(str(error)) if len(number) < 4]
+    return tuple(number for number in dict.fromkeys(numbers) if 2 < number <= MOST_IMAGES)

@@ -62,7 +62,7 @@ def _sha256(path: Path) -> str:
 
 def _imported(path: Path, package: str, seen: set[Path]) -> Iterator[tuple[str, Path]]:
     """Names and files of the local modules below the import statements of a file."""
-    nodes = [*ast.walk(_parsed(path))]
+    nodes = [*ast.walk(parsed(path))]
     files = [(name, _file_of(name, path.parent)) for name in _names(nodes, package)]
     if any(_by_name(node) and _constant(node) is None for node in nodes):
         files += _below(path.parent, package)
@@ -74,7 +74,7 @@ def _imported(path: Path, package: str, seen: set[Path]) -> Iterator[tuple[str, 
             yield from _imported(found, inner, seen)
 
 
-def _parsed(path: Path) -> ast.AST:
+def parsed(path: Path) -> ast.AST:
     """The syntax of a file; that of an empty one where it has none."""
     with suppress(SyntaxError, ValueError, OSError):
         return ast.parse(path.read_bytes())

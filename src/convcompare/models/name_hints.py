@@ -1,0 +1,128 @@
+"""What helps where code of somebody's own uses a name that its import does not set."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.util
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from torch import nn
+
+from .source_files import is_local, parsed
+
+_USUAL: Mapping[str, str] = {
+    "nn": "from torch import nn",
+    "F": "import torch.nn.functional as F",
+    "np": "import numpy as np",
+    "optim": "from torch import optim",
+    "Variable": "from torch.autograd import Variable",
+}
+"""The imports behind names that networks are usually written with."""
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def hint_of_name(error: Exception) -> str | None:
+    """What sets the name that an error of a network lacks; None where nothing says it."""
+    if isinstance(error, AttributeError):
+        unset = _unset_of(error) if error.obj is None else None
+        return _unset(unset, error) if unset else _misspelt_constructor(error.obj)
+    if not isinstance(error, NameError) or not error.name or hasattr(builtins, error.name):
+        return None
+    return _unset(error.name, error) or _not_imported(error.name)
+
+
+def _unset(name: str, error: Exception) -> str | None:
+    """Where the file sets a name that it has no value of: where an import does not come by."""
+    frame = _last_own(error.__traceback__)
+    if frame is None:
+        return None
+    tree = parsed(Path(frame.f_code.co_filename))
+    for block in _main_blocks(tree):
+        line = next((line for node in ast.walk(block) if (line := _sets(node, name))), None)
+        if line is not None:
+            return (
+                f'line {line} sets `{name}` below `if __name__ == "__main__":` alone: move it '
+                "above the network"
+            )
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and _makes_global(node, name):
+            return (
+                f"`{node.name}()` sets `{name}`, and is not run where a file is imported: set it "
+                "at the top level of the file"
+            )
+    return None
+
+
+def _not_imported(name: str) -> str | None:
+    """The import that a name usually comes from."""
+    with suppress(ImportError, ValueError):
+        if name in _USUAL or importlib.util.find_spec(name) is not None:
+            return f"`{_USUAL.get(name, f'import {name}')}` at the top of the file is missing"
+    return None
+
+
+def _misspelt_constructor(thing: object) -> str | None:
+    """What is wrong with a module whose constructor has another name than ``__init__``."""
+    for kind in type(thing).__mro__ if isinstance(thing, nn.Module) else ():
+        if "__init__" in vars(kind):
+            return None
+        for name in vars(kind):
+            if name.strip("_") == "init":
+                return f"`{kind.__name__}` has a `{name}`, which nothing calls: name it `__init__`"
+    return None
+
+
+def _unset_of(error: Exception) -> str | None:
+    """The name in the line that failed which is still None, and is set where a function runs."""
+    frame, line = _last_own(error.__traceback__), ""
+    with suppress(AttributeError, OSError, IndexError):
+        trace = _last_trace(error.__traceback__)
+        assert frame is not None and trace is not None
+        text = Path(frame.f_code.co_filename).read_text(encoding="utf-8", errors="replace")
+        line = text.splitlines()[trace.tb_lineno - 1]
+    names = _WORD.findall(line) if frame is not None else []
+    return next((name for name in names if frame and frame.f_globals.get(name, 0) is None), None)
+
+
+def _last_own(trace: TracebackType | None) -> FrameType | None:
+    """The innermost frame of the user's own files that an error came through."""
+    last = _last_trace(trace)
+    return None if last is None else last.tb_frame
+
+
+def _last_trace(trace: TracebackType | None) -> TracebackType | None:
+    last = None
+    while trace is not None:
+        last = trace if is_local(trace.tb_frame.f_code.co_filename) else last
+        trace = trace.tb_next
+    return last
+
+
+def _main_blocks(tree: ast.AST) -> Iterator[ast.If]:
+    """The blocks of a file that run where it is a script."""
+    for node in getattr(tree, "body", []):
+        if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test):
+            yield node
+
+
+def _sets(node: ast.AST, name: str) -> int | None:
+    """The line of a statement or an expression that itself sets a name."""
+    match node:
+        case ast.Import() | ast.ImportFrom():
+            names = [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+        case ast.Name(ctx=ast.Store()):
+            names = [node.id]
+        case ast.FunctionDef() | ast.ClassDef():
+            names = [node.name]
+        case _:
+            return None
+    return node.lineno if name in names else None
+
+
+def _makes_global(function: ast.FunctionDef, name: str) -> bool:
+    return any(isinstance(node, ast.Global) and name in node.names for node in ast.walk(function))
