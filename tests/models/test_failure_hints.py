@@ -48,6 +48,11 @@ class For64PixelsOnTheCpu(Base):
         self.fc = nn.Linear(64 * 64, 10)
     def forward(self, x):
         return self.fc(x.flatten(1) * torch.ones(64 * 64, device="cpu"))
+class For64PixelsOf1000Classes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64 * 64, 1000)
+    def forward(self, x): return self.fc(x.flatten(1))
 class Init(nn.Module):
     def init(self):
         super().__init__()
@@ -175,6 +180,7 @@ HINTS = {
     "NoiseFor100": "it takes batches of 100 images alone",
     "StateOf80OnTheCpu": "it takes batches of 80 images alone",
     "For64PixelsOnTheCpu": "it takes images of 64×64 pixels: `--image-size 64`",
+    "For64PixelsOf1000Classes": "it takes images of 64×64 pixels: `--image-size 64`",
     "Init": "`Init` has a `init`, which nothing calls: name it `__init__`",
     "SetBelow": (
         f"line {NETWORKS[: NETWORKS.index('SCALE = 2')].count(chr(10)) + 1} sets `SCALE` below "

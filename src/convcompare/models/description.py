@@ -234,7 +234,7 @@ def _takes_images(network: Construction, images: int, device: str) -> bool:
             output = interface.in_mode(model, False)(zeros)
     except Exception:
         return False
-    return isinstance(output, Tensor) and output.shape == (images, network.shape.num_classes)
+    return _gives_rows(output, images)
 
 
 def _takes_size(network: Construction, size: int) -> bool:
@@ -255,7 +255,12 @@ def _takes_size(network: Construction, size: int) -> bool:
             _, _, output = _try(sized, "cpu")
     except Exception:
         return False
-    return isinstance(output, Tensor) and output.shape == (2, shape.num_classes)
+    return _gives_rows(output, 2)
+
+
+def _gives_rows(output: object, images: int) -> bool:
+    """Whether an output has a row for each image, of however many classes."""
+    return isinstance(output, Tensor) and output.ndim == 2 and len(output) == images
 
 
 def _check_output(network: Construction, output: object, where: str = "") -> None:
