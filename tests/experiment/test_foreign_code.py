@@ -76,6 +76,21 @@ class Exits(Whole):
         raise SystemExit(3)
 """
 
+WARNS = """
+import itertools, warnings
+from torch import nn
+
+lines = itertools.count(1)
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 10))
+
+    def forward(self, x):
+        warnings.warn_explicit("the grid is to be aligned", UserWarning, "caller.py", next(lines))
+        return super().forward(x)
+"""
+"""As torch's functions warn, whose callers are other lines under each mode of torch."""
 SEGV = f"{signal.SIGSEGV:d}, SIGSEGV"
 LIBRARY = """
 import os, signal, types
@@ -111,6 +126,13 @@ def case(tmp_path: Path) -> Callable[[str], Path]:
         return tmp_path
 
     return put
+
+
+def test_a_warning_of_a_network_is_shown_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "warns.py").write_text(WARNS)
+    result = run("gradients", "warns.py:Net", "-d", "mnist-mini", "--threads", "1")
+    assert result.code == 0
+    assert result.err.count("the grid is to be aligned") == 1
 
 
 def test_what_a_file_does_to_its_process_reaches_nobody_else(

@@ -14,6 +14,7 @@ import pickle
 import queue
 import threading
 import time
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -36,6 +37,8 @@ PROGRESS_SECONDS = 0.25
 def main() -> None:
     """Work until the input ends or an error makes it pointless to go on."""
     orders, answers = take_streams()
+    for kind in (UserWarning, FutureWarning):
+        warnings.filterwarnings("once", category=kind)  # by its text: each try has other callers
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     writer = EventWriter(answers)
