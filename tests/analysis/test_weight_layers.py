@@ -138,6 +138,10 @@ LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
     "einsum over an index of one": (Doing(
         lambda s, x: s.parts[0](torch.einsum("nchw,oc->no", x[:, :1], s.w)), H(5, 10),
         w=weight(5, 1)), ("w", "parts.0")),
+    "summed product": (Doing(lambda s, x: s.parts[0]((x.flatten(1)[:, None] * s.w).sum(-1)),
+                             H(5, 10), w=weight(5, 192)), ("w", "parts.0")),
+    "scaled and summed": (Doing(lambda s, x: s.parts[0]((x * s.w).sum((2, 3))), H(3, 10),
+                                w=weight(3, 1, 1)), ("parts.0",)),
     "low rank": (Doing(lambda s, x: s.parts[0](F.linear(x.flatten(1), s.a @ s.b)), H(6, 10),
                        a=weight(6, 2), b=weight(2, 192)), ("a", "b", "parts.0")),
     "tied": (Doing(lambda s, x: s.parts[0](F.linear(F.linear(x.flatten(1), s.w), s.w.T)),

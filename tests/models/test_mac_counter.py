@@ -169,6 +169,23 @@ PRODUCTS: dict[str, tuple[nn.Module, int]] = {
     "affine grid": (Doing(lambda s, x: F.grid_sample(
         x, F.affine_grid(s.a.expand(len(x), 2, 3), [*x.shape], False), align_corners=False),
         a=weight(1, 2, 3)), 64 * 2 * 3),
+    "summed over the last": (Doing(lambda s, x: (x.flatten(1)[:, None] * s.a).sum(-1),
+                                   a=weight(5, 192)), 960),
+    "summed over several": (Doing(lambda s, x: torch.sum(x[:, None] * s.a, (2, 3, 4)),
+                                  a=weight(5, 3, 8, 8)), 960),
+    "summed in full": (Doing(lambda s, x: (x.flatten(1).mul_(s.a)).sum()[None],
+                             a=weight(1, 192)), 192),
+    "an involution": (Doing(lambda s, x: (F.unfold(x, 3, padding=1).view(-1, 3, 9, 8, 8)
+                                          * s.parts[0](x)[:, None]).sum(2), nn.Conv2d(3, 9, 1)),
+                      64 * 27 + 64 * 27),
+    "cosines": (Doing(lambda s, x: F.cosine_similarity(x.flatten(1)[:, None], s.a, dim=-1),
+                      a=weight(5, 192)), 960),
+    "summed in complex numbers": (Doing(lambda s, x: (x.flatten(1).cfloat() * s.a).sum(1).real,
+                                        a=weight(192).to(torch.cfloat)), 4 * 192),
+    "scaled and summed": (Doing(lambda s, x: (x * s.a).sum((2, 3)), a=weight(3, 1, 1)), 0),
+    "scaled and pooled": (Doing(lambda s, x: (x * x.sigmoid()).mean((2, 3))), 0),
+    "squares": (Doing(lambda s, x: (x * x).sum((2, 3))), 0),
+    "added, then summed": (Doing(lambda s, x: (x * s.a + 1).sum((2, 3)), a=weight(3, 8, 8)), 0),
     "no product": (nn.LPPool2d(2, 2), 0),
 }  # fmt: skip
 

@@ -24,6 +24,7 @@ from convcompare.core.failures import is_out_of_memory
 from convcompare.models.einsum import hidden_products
 from convcompare.models.mac_counter import about, name_of
 from convcompare.models.mac_rules import RULES
+from convcompare.models.summed_products import SummedProducts
 
 _INPUTS: dict[Any, int] = {
     F.linear: 1,
@@ -137,6 +138,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.sources: dict[int, Sources] = {}
         self.alive: list[Tensor] = []
         self.inputs: Sources | None = None
+        self.products = SummedProducts()
         self.weights: dict[str, None] = {}
 
     def of(self, tensor: Tensor) -> Sources:
@@ -178,6 +180,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.meet(list(_tensors(factors)))
             sources -= self.tokens
         output = function(*args, **kwargs)
+        self.meet(self.products.completed(name_of(function), args, output))
         for tensor in _tensors(output):
             self.becomes(tensor, activation, sources)
         return output

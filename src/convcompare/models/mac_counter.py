@@ -28,6 +28,7 @@ from convcompare.core.failures import is_out_of_memory, reason
 from .einsum import hidden_products
 from .mac_rules import RULES, unknown
 from .meta_device import output_of
+from .summed_products import SummedProducts
 
 _LEAVES_TORCH = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr"})
 """Methods of a tensor by which its numbers go where no operator is seen."""
@@ -75,6 +76,7 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.tallies: dict[str, Tally] = {}
+        self.products = SummedProducts()
         self.places: list[str] = [""]
 
     @property
@@ -98,6 +100,10 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             output = function(*args, **kwargs)
         if name:
             self._add(name, args, output)
+        factors = self.products.completed(name_of(function), args, output)
+        if factors:
+            real = 4 if _is_complex(factors) else 1
+            self.here.counted += real * args[0].numel()
         return output
 
     def _add(self, name: str, args: Any, output: Any) -> None:
@@ -126,6 +132,7 @@ def about(function: Any) -> tuple[str, bool]:
     return (name if unknown(name) else ""), has_parts
 
 
+@functools.cache
 def name_of(function: Any) -> str:
     """The name of an operator as ``aten::mm``, whichever overload, in place or not."""
     schema = getattr(function, "_schema", None)
