@@ -41,6 +41,14 @@ BAD = {
         "No module named 'torch._six'",
         "the `torch` installed here has no such part: the file is for another version",
     ),
+    "from collections import Iterable\nNet = 1": (
+        "cannot import name 'Iterable'",
+        "the `collections` installed here has no such part: the file is for another version",
+    ),
+    "import torch\nNet = torch.not_there": (
+        "has no attribute 'not_there'",
+        "the `torch` installed here has no such part: the file is for another version",
+    ),
     "%matplotlib inline\nNet = 1": ("SyntaxError", "are the notebook's: remove them"),
     "get_ipython().system('pip list')": ("NameError", "are the notebook's: remove them"),
     "raise SystemExit(3)": ("SystemExit", ""),
@@ -204,6 +212,13 @@ def test_each_mistake_is_told_in_one_line(net: Callable[[str], Path], text: str)
     assert error in caught.value.message
     assert more in caught.value.message + (caught.value.hint or "")
     assert "\n" not in caught.value.message
+
+
+def test_a_file_that_is_named_without_its_ending(net: Callable[[str], Path]) -> None:
+    net("def make(): return None")
+    with pytest.raises(ModelError) as error:
+        resolve("net:make", SHAPE)
+    assert error.value.hint == "write `net.py:make`"
 
 
 @pytest.mark.usefixtures("own_code_here")

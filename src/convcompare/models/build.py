@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import ModelError, UsageError, did_you_mean, quote
 from convcompare.core.registry import register
 from convcompare.core.spec import Option, Spec, bind, format_value, hands_on, options_of
 
@@ -135,6 +136,10 @@ def _find(name: str) -> _Found:
         raise UsageError(
             f"the option {quote(option)} of {quote(before)} has no value",
             did_you_mean(option, known) if option not in known else f"`{name}={value}`",
+        )
+    if colon and Path(f"{before}.py").is_file():
+        raise ModelError(
+            f"there is no model {quote(name)}", f"write {quote(f'{before}.py:{option}')}"
         )
     entry = register.model[name]
     return entry.function, options_of(entry.function, CONTEXT), entry.code, None

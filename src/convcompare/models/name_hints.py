@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 
 from torch import nn
+
+from convcompare.core.errors import quote
 
 from .source_files import is_local, parsed
 
@@ -29,11 +31,24 @@ _WORD = re.compile(r"[^\W\d]\w*")
 def hint_of_name(error: Exception) -> str | None:
     """What sets the name that an error of a network lacks; None where nothing says it."""
     if isinstance(error, AttributeError):
+        if isinstance(error.obj, ModuleType):
+            return hint_of_version(error.obj)
         unset = _unset_of(error) if error.obj is None else None
         return _unset(unset, error) if unset else _misspelt_constructor(error.obj)
     if not isinstance(error, NameError) or not error.name or hasattr(builtins, error.name):
         return None
     return _unset(error.name, error) or _not_imported(error.name)
+
+
+def hint_of_version(module: ModuleType | None) -> str | None:
+    """What is wrong with a file that uses what an installed module does not have."""
+    file = getattr(module, "__file__", None) or ""
+    if module is None or is_local(file):
+        return None
+    return (
+        f"the {quote(module.__name__)} installed here has no such part: the file is for another "
+        "version"
+    )
 
 
 def _unset(name: str, error: Exception) -> str | None:

@@ -29,6 +29,7 @@ from convcompare.core.errors import ModelError, did_you_mean, quote
 from convcompare.core.failures import reason
 
 from .failure_hints import hint_of
+from .name_hints import hint_of_version
 from .process_state import ProcessState, kept_threads
 from .source_files import code_sha256, is_local
 from .torchvision_import import mended
@@ -178,20 +179,19 @@ def _from_its_root(where: str, error: Exception) -> str | None:
         top = error.name.partition(".")[0]
         above = [*path.parents][1:LEVELS]
         root = next((p for p in above if (p / f"{top}.py").is_file() or (p / top).is_dir()), None)
-    if root is None and isinstance(error, ModuleNotFoundError) and error.name:
-        return _where_missing(error.name)
     if root is None:
-        return None
+        return _where_missing(error) if isinstance(error, ImportError) else None
     module = ".".join(path.relative_to(root).with_suffix("").parts)
     return f"run it in {quote(root)} as `{module}:NAME`, since it imports from there"
 
 
-def _where_missing(module: str) -> str:
-    """What helps where no module of that name is found, here or further up."""
-    top, within, _ = module.partition(".")
-    loaded = getattr(sys.modules.get(top), "__file__", None)
-    if within and loaded and not is_local(loaded):
-        return f"the {quote(top)} installed here has no such part: the file is for another version"
+def _where_missing(error: ImportError) -> str | None:
+    """What helps where a module is not found, here or further up, or lacks what is imported."""
+    top, within, _ = (error.name or "").partition(".")
+    if within or not isinstance(error, ModuleNotFoundError):
+        return hint_of_version(sys.modules.get(top))
+    if not top:
+        return None
     return (
         f"install the package of {quote(top)} in convcompare's environment, or put its file beside"
     )
