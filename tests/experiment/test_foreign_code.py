@@ -87,10 +87,11 @@ class Net(nn.Sequential):
         super().__init__(nn.Flatten(), nn.Linear(784, 10))
 
     def forward(self, x):
-        warnings.warn_explicit("the grid is to be aligned", UserWarning, "caller.py", next(lines))
+        where = (f"caller_{next(lines)}.py", 1)
+        warnings.warn_explicit("the grid is to be aligned", UserWarning, *where, registry={})
         return super().forward(x)
 """
-"""As torch's functions warn, whose callers are other lines under each mode of torch."""
+"""As torch's functions warn, whose callers are other files under each mode of torch."""
 SEGV = f"{signal.SIGSEGV:d}, SIGSEGV"
 LIBRARY = """
 import os, signal, types

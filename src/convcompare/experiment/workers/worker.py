@@ -37,8 +37,7 @@ PROGRESS_SECONDS = 0.25
 def main() -> None:
     """Work until the input ends or an error makes it pointless to go on."""
     orders, answers = take_streams()
-    for kind in (UserWarning, FutureWarning):
-        warnings.filterwarnings("once", category=kind)  # by its text: each try has other callers
+    show_warnings_once()
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     writer = EventWriter(answers)
@@ -113,6 +112,22 @@ def take_streams() -> tuple[TextIO, TextIO]:
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     return orders, answers
+
+
+def show_warnings_once() -> None:
+    """Show each warning once, by its text: each try of a network calls it from another line.
+
+    The action "once" of Python shows it once per module that calls.
+    """
+    shown: set[tuple[str, type[Warning]]] = set()
+    show = warnings.showwarning
+
+    def once(message: Warning | str, category: type[Warning], *place: Any, **named: Any) -> None:
+        if (str(message), category) not in shown:
+            shown.add((str(message), category))
+            show(message, category, *place, **named)
+
+    warnings.showwarning = once
 
 
 def _listen(orders: TextIO, waiting: queue.Queue[dict[str, Any]]) -> None:
