@@ -68,6 +68,10 @@ class WithoutAlias(Base):
     def forward(self, x): return super().forward(F.relu(x))
 class WithoutImport(Base):
     def forward(self, x): return super().forward(x * math.pi)
+class ImportsLate(Base):
+    def __init__(self):
+        super().__init__()
+        import no_such_thing
 class Unknown(Base):
     def forward(self, x): return super().forward(x * what_is_this)
 class OnCuda(Base):
@@ -190,6 +194,7 @@ HINTS = {
     "NotSetYet": "`main()` sets `arguments`, and is not run where a file is imported",
     "WithoutAlias": "`import torch.nn.functional as F` at the top of the file is missing",
     "WithoutImport": "`import math` at the top of the file is missing",
+    "ImportsLate": "install the package of `no_such_thing`",
     "InDouble": "images are float32: leave `.double()` and `.half()` out",
     "Configured": "`:config=VALUE` behind its name, or a function without required parameters",
     "Wide": "`:widths=VALUE,depth=VALUE` behind its name, or a function without required",

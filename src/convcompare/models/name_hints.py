@@ -6,6 +6,7 @@ import ast
 import builtins
 import importlib.util
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -30,9 +31,11 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 def hint_of_name(error: Exception) -> str | None:
     """What sets the name that an error of a network lacks; None where nothing says it."""
+    if isinstance(error, ImportError):
+        return _of_import(error)
     if isinstance(error, AttributeError):
         if isinstance(error.obj, ModuleType):
-            return hint_of_version(error.obj)
+            return _of_version(error.obj)
         unset = _unset_of(error) if error.obj is None else None
         return _unset(unset, error) if unset else _misspelt_constructor(error.obj)
     if not isinstance(error, NameError) or not error.name or hasattr(builtins, error.name):
@@ -40,7 +43,19 @@ def hint_of_name(error: Exception) -> str | None:
     return _unset(error.name, error) or _not_imported(error.name)
 
 
-def hint_of_version(module: ModuleType | None) -> str | None:
+def _of_import(error: ImportError) -> str | None:
+    """What helps where a module is not found, or lacks what is imported from it."""
+    top, within, _ = (error.name or "").partition(".")
+    if within or not isinstance(error, ModuleNotFoundError):
+        return _of_version(sys.modules.get(top))
+    if not top:
+        return None
+    return (
+        f"install the package of {quote(top)} in convcompare's environment, or put its file beside"
+    )
+
+
+def _of_version(module: ModuleType | None) -> str | None:
     """What is wrong with a file that uses what an installed module does not have."""
     file = getattr(module, "__file__", None) or ""
     if module is None or is_local(file):

@@ -29,7 +29,7 @@ from convcompare.core.errors import ModelError, did_you_mean, quote
 from convcompare.core.failures import reason
 
 from .failure_hints import hint_of
-from .name_hints import hint_of_version
+from .name_hints import hint_of_name
 from .process_state import ProcessState, kept_threads
 from .source_files import code_sha256, is_local
 from .torchvision_import import mended
@@ -180,21 +180,9 @@ def _from_its_root(where: str, error: Exception) -> str | None:
         above = [*path.parents][1:LEVELS]
         root = next((p for p in above if (p / f"{top}.py").is_file() or (p / top).is_dir()), None)
     if root is None:
-        return _where_missing(error) if isinstance(error, ImportError) else None
+        return hint_of_name(error)
     module = ".".join(path.relative_to(root).with_suffix("").parts)
     return f"run it in {quote(root)} as `{module}:NAME`, since it imports from there"
-
-
-def _where_missing(error: ImportError) -> str | None:
-    """What helps where a module is not found, here or further up, or lacks what is imported."""
-    top, within, _ = (error.name or "").partition(".")
-    if within or not isinstance(error, ModuleNotFoundError):
-        return hint_of_version(sys.modules.get(top))
-    if not top:
-        return None
-    return (
-        f"install the package of {quote(top)} in convcompare's environment, or put its file beside"
-    )
 
 
 def _told(error: BaseException) -> str:
