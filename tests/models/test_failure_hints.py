@@ -157,6 +157,10 @@ class ManyClasses(nn.Module):
     def forward(self, x): return self.fc(x.flatten(1))
 class OtherName(Base):
     def __init__(self, n_classes): super().__init__()
+def calls_without(): return OtherName()
+class WithoutTheBase(OtherName):
+    def __init__(self): super().__init__()
+class InheritsItAll(OtherName): pass
 class Predicts(Base):
     def forward(self, x): return super().forward(x).argmax(1)
 @dataclass
@@ -198,6 +202,9 @@ HINTS = {
     "InDouble": "images are float32: leave `.double()` and `.half()` out",
     "Configured": "`:config=VALUE` behind its name, or a function without required parameters",
     "Wide": "`:widths=VALUE,depth=VALUE` behind its name, or a function without required",
+    "calls_without": "`OtherName.__init__()` is called without 'n_classes': hand a value on to it",
+    "WithoutTheBase": "`OtherName.__init__()` is called without 'n_classes'",
+    "InheritsItAll": "`num_classes` in place of `n_classes` is filled in; or `:n_classes=VALUE`",
     "TwoInputs": "it is called with the images alone: give what else `forward` takes a default",
     "TrainsItself": "`train(mode)` and `eval()` set the mode of a network",
     "LoopsOver": "`train(mode)` and `eval()` set the mode of a network",

@@ -51,7 +51,7 @@ _KNOWN: Mapping[str, str] = {
 }
 """What helps, by a regular expression for the message of an error; the first that is found."""
 _ARGUMENTS = re.compile(
-    r"(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)"
+    r"([\w.<>]+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)"
 )
 _FILLED_IN = {
     "num_classes": re.compile("class|label|categ|^n?_?out"),
@@ -78,7 +78,7 @@ def _of_arguments(text: str) -> str | None:
     missing = _ARGUMENTS.search(text)
     if missing is None:
         return None
-    if missing[1] == "forward":
+    if missing[1].endswith("forward"):
         return "it is called with the images alone: give what else `forward` takes a default"
     names = re.findall(r"'(\w+)'", missing[2]) or ["name"]
     first = names[0]
@@ -91,6 +91,10 @@ def _of_arguments(text: str) -> str | None:
 
 def hint_of_building(error: Exception, function: Callable[..., Any]) -> str | None:
     """As `hint_of`, of an error of the constructor, which may be due to its arguments."""
+    missing = _ARGUMENTS.search(str(error))
+    called = getattr(function, "__init__", None) if isinstance(function, type) else function
+    if missing is not None and missing[1] != getattr(called, "__qualname__", missing[1]):
+        return f"`{missing[1]}()` is called without {missing[2]}: hand a value on to it"
     hint = hint_of(error)
     if hint is not None or not isinstance(error, TypeError | LookupError | AttributeError):
         return hint
