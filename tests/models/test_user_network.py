@@ -214,6 +214,16 @@ def test_each_mistake_is_told_in_one_line(net: Callable[[str], Path], text: str)
     assert "\n" not in caught.value.message
 
 
+def test_a_syntax_error_says_in_which_file_it_is(
+    net: Callable[[str], Path], tmp_path: Path
+) -> None:
+    net("import helper_with_a_mistake")
+    (tmp_path / "helper_with_a_mistake.py").write_text("\nwrong = ")
+    with pytest.raises(ModelError) as error:
+        resolve("net.py:Net", SHAPE)
+    assert "(helper_with_a_mistake.py, line 2)" in error.value.message
+
+
 def test_a_file_that_is_named_without_its_ending(net: Callable[[str], Path]) -> None:
     net("def make(): return None")
     with pytest.raises(ModelError) as error:

@@ -58,7 +58,8 @@ def reason(error: BaseException) -> str:
     text = str(error).strip().partition("\n")[0]
     text = "".join(c for c in text if c.isprintable())[:200]
     if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg} (line {error.lineno})"
+        file = f"{Path(error.filename).name}, " if error.filename else ""
+        return f"SyntaxError: {error.msg} ({file}line {error.lineno})"
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "site-packages" not in f.filename and "importlib" not in f.filename]
     package = str(Path(__file__).parents[1])
