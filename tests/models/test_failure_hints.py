@@ -172,6 +172,12 @@ class WithoutHash(nn.Module):
     def forward(self, x): return self.fc(x.flatten(1))
 class WithFeatures(Base):
     def forward(self, x): return super().forward(x), x
+class Capsules(Base):
+    def forward(self, x): return x, super().forward(x)
+class WithBothHeads(Base):
+    def forward(self, x): return super().forward(x), super().forward(x)
+class Named(Base):
+    def forward(self, x): return {"features": x, "scores": super().forward(x)}
 arguments = None
 def main():
     global scale, arguments
@@ -226,7 +232,10 @@ HINTS = {
     "WithoutSuper": "call `super().__init__()` first in its `__init__`",
     "Predicts": "one number per class and image: the logits, not their `argmax`",
     "WithoutHash": "modules need a hash: `@dataclass(eq=False)`",
-    "WithFeatures": "return the logits alone",
+    "WithFeatures": "return the logits alone: its first part, or",
+    "Capsules": "return the logits alone: its second part, or",
+    "Named": "return the logits alone: `scores`, or",
+    "WithBothHeads": "return the logits alone, or",
 }
 NOT_OF_ARGUMENTS = ("Broken", "Reads64", "Unknown")
 WITHOUT_GPU = ("OnCuda", "MadeOnCuda", "ToCuda")

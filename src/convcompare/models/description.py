@@ -22,7 +22,7 @@ from .image_setup import InitialisedFromImages
 from .input_hints import channels_hint, size_hint, unfitting_hint
 from .mac_counter import Tally
 from .meta_device import building_on
-from .output_hints import LOGITS_ALONE, shape_hint
+from .output_hints import logits_hint, shape_hint
 from .trained_weights import weights_left_alone
 
 FOR_A_NETWORK = "a smaller network, or a machine with more memory"
@@ -268,7 +268,7 @@ def _check_output(network: Construction, output: object, where: str = "") -> Non
     if not isinstance(output, Tensor):
         raise ModelError(
             f"{quote(network.spec)} gives {_kind(output)}{where}, not a tensor of logits",
-            LOGITS_ALONE,
+            logits_hint(output, expected),
         )
     if tuple(output.shape) != expected:
         raise ModelError(

@@ -58,8 +58,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "batch": Kind(
         "in evaluation mode returns outputs that depend on other images of the batch or before it",
-        "`batch_first=True` in recurrent layers; running statistics in norms; no mean over the "
-        "batch; no state that is kept from pass to pass",
+        "`batch_first=True` in recurrent layers; running statistics in norms; no mean or "
+        "softmax over the batch; no state that is kept from pass to pass",
     ),
     "random evaluation": Kind(
         "draws random numbers in evaluation mode",

@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from convcompare.core.errors import quote
 from convcompare.core.spec import options_of
 
-LOGITS_ALONE = "return the logits alone, or an object or a mapping with `logits`"
+_ORDER = ("first", "second", "third", "fourth", "fifth")
+
+
+def logits_hint(output: object, expected: tuple[int, int]) -> str:
+    """What gives the logits alone, of a network that returns them with other things.
+
+    `expected` is their shape, (images, classes).
+    """
+    if isinstance(output, Mapping):
+        parts = [(quote(str(name)), value) for name, value in output.items()]
+    elif isinstance(output, tuple | list):
+        parts = [(f"its {order} part", value) for order, value in zip(_ORDER, output, strict=False)]
+    else:
+        parts = []
+    fits = [name for name, value in parts if getattr(value, "shape", None) == expected]
+    which = f": {fits[0]}" if len(fits) == 1 else ""
+    return f"return the logits alone{which}, or an object or a mapping with `logits`"
 
 
 def shape_hint(
