@@ -377,6 +377,41 @@ def test_local_pooling_is_read_twice() -> None:
     assert found.whole_from == "fc1"
 
 
+@pytest.mark.parametrize("head", [
+    lambda x: F.avg_pool2d(x, 8), lambda x: F.avg_pool2d(x, x.size(3)).view(x.size(0), -1),
+    lambda x: F.adaptive_avg_pool2d(x, 1), lambda x: x.mean((2, 3)),
+    lambda x: F.avg_pool2d(F.avg_pool2d(x, 8), 1),
+])  # fmt: skip
+def test_an_average_over_all_places_is_no_part_of_the_features(
+    head: Callable[[Tensor], Tensor],
+) -> None:
+    """However it is written, the features of the same network have the same field."""
+    found = trace(Headed(head), 3, (32, 32))
+    assert found.features is not None and found.features.name == "body.2"
+    assert reading(found) == (7, 4, -3)
+
+
+def test_other_windows_over_all_places_are_part_of_them() -> None:
+    """A last pool of 2×2 on 2×2, as VGG's, and windows that leave a part of the map."""
+    assert reading(trace(Headed(lambda x: F.max_pool2d(x, 8)), 3, (32, 32)))[0] == 35
+    assert reading(trace(Headed(lambda x: F.avg_pool2d(x, 7)), 3, (32, 32)))[0] == 31
+
+
+class Headed(nn.Module):
+    """Two strided convolutions, 7 pixels every 4, a head and a linear layer."""
+
+    def __init__(self, head: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 8, 3, 2, 1), nn.ReLU()
+        )
+        self.head, self.fc = head, nn.Linear(8, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.fc(self.head(self.body(x)).flatten(1))
+        return found
+
+
 def test_a_convolution_that_pads_has_its_own_name() -> None:
     conv = nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect")
     names = [layer.name for layer in trace(nn.Sequential(conv, conv), 1, (8, 8)).layers]

@@ -28,7 +28,8 @@ class Untraceable(Exception):
 class Features:
     """The fields of the features that entered the first operation over all places.
 
-    ``before`` leaves out adaptive pooling that stood directly in front of it, ``after`` has it.
+    ``before`` leaves out a pooling head that stood directly in front of it (adaptive, or the
+    average of all places), ``after`` has it.
     """
 
     before: Axes
@@ -42,7 +43,7 @@ class Field:
     ``axes`` follows the features: a gate that is computed from all places weighs them but does not
     end them. ``whole`` says, for each side, that strictly every pixel has a say. ``dims`` are the
     dimensions that count the places; both are the same one once the places stand in a row.
-    ``unpooled`` are the axes in front of adaptive pooling, until a layer reads its output; ``grid``
+    ``unpooled`` are the axes in front of a pooling head, until a layer reads its output; ``grid``
     are the rows and columns that stand in a row, where nothing else does.
     """
 

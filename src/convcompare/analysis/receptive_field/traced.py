@@ -29,11 +29,12 @@ Method = Literal["traced", "measured"]
 class ReceptiveField:
     """What a network sees: each layer, the features, and where everything is seen first.
 
-    ``features`` are those that enter the first operation that leaves no place, adaptive pooling in
-    front of it left out; ``after_pooling`` has that pooling, where it is local. ``whole_from`` is
-    the first layer whose units depend on the whole image. ``modules`` are all modules that
-    give (n, c, h, w), blocks included. ``reason`` is why a network was not traced, ``not_known``
-    why the field of its features cannot be told; both are empty otherwise.
+    ``features`` are those that enter the first operation that leaves no place, a pooling head in
+    front of it (adaptive, or the average of all places) left out; ``after_pooling`` has that
+    pooling, where it is local. ``whole_from`` is the first layer whose units depend on the whole
+    image. ``modules`` are all modules that give (n, c, h, w), blocks included. ``reason`` is why a
+    network was not traced, ``not_known`` why the field of its features cannot be told; both are
+    empty otherwise.
     """
 
     image: tuple[int, int]

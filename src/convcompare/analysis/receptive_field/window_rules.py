@@ -119,12 +119,18 @@ def transposed_convolution(call: Call) -> Field:
 
 
 def pool(call: Call) -> Field:
-    """max_pool2d(input, kernel, stride, padding, dilation) and avg_pool2d(…, padding, ceil)."""
+    """max_pool2d(input, kernel, stride, padding, dilation) and avg_pool2d(…, padding, ceil).
+
+    An average over all places is a pooling head, as adaptive pooling is.
+    """
     kernel = pair(call.get(1, "kernel_size"))
     stride = pair(call.get(2, "stride") or kernel)
     padding = pair(call.get(3, "padding", 0))
     dilation = pair(call.get(4, "dilation", 1)) if call.name.startswith("max") else (1, 1)
-    return local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
+    pooled = local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
+    if call.name == "avg_pool2d" and kernel == size_of(call.input)[-2:]:
+        return replace(pooled, unpooled=call.field.unpooled or call.field.axes)
+    return pooled
 
 
 def lp_pool(call: Call) -> Field:

@@ -79,7 +79,7 @@ def to_json(model: str, found: ReceptiveField) -> dict[str, Any]:
     """One network: its features, and all its layers.
 
     ``size``, ``stride`` and ``start`` are those of the features before any global pooling, and of
-    adaptive pooling in front of it; null stands for the whole image, or
+    a pooling head in front of it; null stands for the whole image, or
     for what is not known, if `not_known` says why.
     """
     nothing = dict.fromkeys(("size", "stride", "start", "height", "width", "local"))
