@@ -28,7 +28,7 @@ OPENERS = {"Image", "tarfile", "gzip", "opener", "archive"}
 READS = {
     *("user_network", "registry", "plugins", "html", "cpu_contention", "hardware", "process"),
     *("failures", "archive", "array_file", "mnist_mini", "image_decode"),
-    *("label_table", "source_files", "completions", "cifar100", "kmnist", "hub_set"),
+    *("table_rows", "source_files", "completions", "cifar100", "kmnist", "hub_set"),
     *("npz_file", "checksums", "weights_file", "figure_cache"),
 }
 """Modules that read files which are not of the store, or which they check themselves."""

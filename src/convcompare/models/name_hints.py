@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib.util
+import linecache
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType, ModuleType, TracebackType
+from types import ModuleType, TracebackType
 
 from torch import nn
 
@@ -68,10 +69,10 @@ def _of_version(module: ModuleType | None) -> str | None:
 
 def _unset(name: str, error: Exception) -> str | None:
     """Where the file sets a name that it has no value of: where an import does not come by."""
-    frame = _last_own(error.__traceback__)
-    if frame is None:
+    last = _last_own(error.__traceback__)
+    if last is None:
         return None
-    tree = parsed(Path(frame.f_code.co_filename))
+    tree = parsed(Path(last.tb_frame.f_code.co_filename))
     for block in _main_blocks(tree):
         line = next((line for node in ast.walk(block) if (line := _sets(node, name))), None)
         if line is not None:
@@ -109,23 +110,16 @@ def _misspelt_constructor(thing: object) -> str | None:
 
 def _unset_of(error: Exception) -> str | None:
     """The name in the line that failed which is still None, and is set where a function runs."""
-    frame, line = _last_own(error.__traceback__), ""
-    with suppress(AttributeError, OSError, IndexError):
-        trace = _last_trace(error.__traceback__)
-        assert frame is not None and trace is not None
-        text = Path(frame.f_code.co_filename).read_text(encoding="utf-8", errors="replace")
-        line = text.splitlines()[trace.tb_lineno - 1]
-    names = _WORD.findall(line) if frame is not None else []
-    return next((name for name in names if frame and frame.f_globals.get(name, 0) is None), None)
+    last = _last_own(error.__traceback__)
+    if last is None:
+        return None
+    frame = last.tb_frame
+    line = linecache.getline(frame.f_code.co_filename, last.tb_lineno)
+    return next((n for n in _WORD.findall(line) if frame.f_globals.get(n, 0) is None), None)
 
 
-def _last_own(trace: TracebackType | None) -> FrameType | None:
-    """The innermost frame of the user's own files that an error came through."""
-    last = _last_trace(trace)
-    return None if last is None else last.tb_frame
-
-
-def _last_trace(trace: TracebackType | None) -> TracebackType | None:
+def _last_own(trace: TracebackType | None) -> TracebackType | None:
+    """The innermost call in the user's own files that an error came through."""
     last = None
     while trace is not None:
         last = trace if is_local(trace.tb_frame.f_code.co_filename) else last
