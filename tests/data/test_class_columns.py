@@ -11,13 +11,6 @@ from convcompare.core.errors import DataError
 from tests.support.images import fill, flat, load
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder
-
-
 def table(path: Path, heading: str, rows: list[str]) -> None:
     path.write_text("\n".join([heading, *rows]) + "\n")
 

@@ -24,13 +24,6 @@ def sources(tmp_path: Path) -> Sources:
     return Sources(tmp_path / "cache", offline=True)
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder
-
-
 def paint(
     path: Path, shade: int = 100, size: tuple[int, int] = (40, 30), mode: str = "RGB"
 ) -> Path:

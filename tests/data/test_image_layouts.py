@@ -17,13 +17,6 @@ from convcompare.data.sources.split_names import split_words, splits_among
 from tests.support.images import fill, flat, kinds, load, noise
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder
-
-
 def refused(root: Path, options: str = "") -> str:
     with pytest.raises(DataError) as caught:
         load(root, options)

@@ -20,13 +20,6 @@ from convcompare.data.sources.image_scaling import scaling_of
 from tests.support.images import fill, kinds, load, noise, save
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder
-
-
 def note(images: Dataset, kind: str) -> DataNote:
     return next(one for one in images.notes if one.kind == kind)
 

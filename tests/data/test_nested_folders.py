@@ -6,22 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from convcompare.core.errors import DataError
-from tests.support.images import fill, flat, kinds, load
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder
-
-
-def refused(root: Path) -> tuple[str, str]:
-    """The message and the hint of the error that the folder gives."""
-    with pytest.raises(DataError) as caught:
-        load(root)
-    return caught.value.message, str(caught.value.hint)
+from tests.support.images import fill, flat, kinds, load, refused
 
 
 @pytest.mark.parametrize("name", ["test", "Validation", "test_images"])

@@ -16,13 +16,6 @@ from convcompare.core.errors import DataError
 from tests.support.images import fill, load, noise
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder
-
-
 def tiff(path: Path, bands: int) -> None:
     """A TIFF of 8×8 pixels with `bands` of 16 bits, as of satellites."""
     pixels = np.random.default_rng(0).integers(0, 3000, (8, 8, bands)).astype("<u2").tobytes()

@@ -12,13 +12,6 @@ from convcompare.data.sources.split_names import lists_a_split
 from tests.support.images import fill, flat, kinds, load
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder
-
-
 def test_a_list_names_the_classes_of_the_official_test_split(root: Path) -> None:
     """Tiny ImageNet: train/CLASS/images, val/images and val_annotations.txt with boxes."""
     for name in ("n01443537", "n01629819"):

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from convcompare.core.errors import DataError
 from convcompare.data.dataset import Dataset, Sources
 from convcompare.data.load import load_dataset
 
@@ -46,3 +48,10 @@ def load(root: Path, options: str = "") -> Dataset:
 def kinds(dataset: Dataset) -> set[str]:
     """The kinds of the warnings of a data set."""
     return {note.kind for note in dataset.warnings}
+
+
+def refused(root: Path) -> tuple[str, str]:
+    """The message and the hint of the error that the folder gives."""
+    with pytest.raises(DataError) as caught:
+        load(root)
+    return caught.value.message, str(caught.value.hint)
