@@ -155,6 +155,7 @@ def test_keywords_are_no_options(net: Callable[[str], Path]) -> None:
         with pytest.raises(UsageError) as caught:
             resolve(f"net.py:handed_on:{option}", SHAPE)
         assert caught.value.message == message
+    assert "name the class that it builds" in str(caught.value.hint)
     with pytest.raises(ModelError, match=r"gives \(2, 7\) for 2 images of 1×28×28, not \(2, 10\)"):
         assert resolve("net.py:given", SHAPE).description
 

@@ -197,17 +197,18 @@ def _type_of(default: Any) -> Any:
     return type(default)
 
 
-def bind(spec: Spec, options: dict[str, Option]) -> dict[str, Any]:
+def bind(spec: Spec, options: dict[str, Option], unknown: str = "") -> dict[str, Any]:
     """The values of all `options` under `spec`: cast, checked, defaults filled in.
 
-    Raises UsageError for an unknown option or a value that is not allowed.
+    Raises UsageError for an unknown option, whose hint may be given as `unknown`, or a value that
+    is not allowed.
     """
     for name, _ in spec.options:
         if name not in options:
             known = ", ".join(f"`{option}`" for option in options) or "none"
             raise UsageError(
                 f"`{spec.name}` has no option {quote(name)}",
-                did_you_mean(name, options) or f"its options: {known}",
+                did_you_mean(name, options) or unknown or f"its options: {known}",
             )
     values = {name: option.default for name, option in options.items()}
     for name, text in spec.options:

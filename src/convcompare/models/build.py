@@ -31,6 +31,7 @@ CONTEXT = {
 }
 """What a builder is told of the data when it declares a parameter of that name, and what helps who
 sets it."""
+_HIDDEN = "`**kwargs` may stand for any: name the class that it builds, or declare the option in it"
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ def resolve(text: str, shape: Shape, freeze: str | None = None) -> Builder:
     origin = origin_of(spec.name)
     function, options, code, state = _find(spec.name)
     declared = options_of(function)
-    handed_on = {"num_classes"} if origin == "file" and hands_on(function) else set()
-    _check_context(spec, declared.keys() | handed_on)
-    values = bind(spec, options)
+    hidden = origin == "file" and hands_on(function)
+    _check_context(spec, declared.keys() | ({"num_classes"} if hidden else set()))
+    values = bind(spec, options, _HIDDEN if hidden else "")
     if origin != "registry":
         values = {name: values[name] for name, _ in spec.options}
     context = {name: getattr(shape, name) for name in CONTEXT if name in declared}
