@@ -217,8 +217,8 @@ def _size_hint(network: Construction) -> str | None:
 
 def _batch_hint(network: Construction, error: Exception) -> str | None:
     """How many images the network was written for, in words, if it takes no other number."""
-    named, usual = batches_named(error), USUAL_BATCHES
-    tries = [*((n, "meta") for n in (*named, *usual)), *((n, "cpu") for n in named)]
+    named = batches_named(error)
+    tries = [*((n, "meta") for n in (*named, *USUAL_BATCHES)), *((n, "cpu") for n in named)]
     many = next((n for n, device in tries if _takes_images(network, n, device)), None)
     if many is None or _takes_images(network, 2, "meta"):
         return None

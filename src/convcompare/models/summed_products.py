@@ -22,7 +22,7 @@ class SummedProducts:
     def completed(self, name: str, args: Sequence[Any], output: Any) -> tuple[Tensor, ...]:
         """The two factors of a product that an operator, ``aten::sum``, has just summed.
 
-        None where it is another operator, or where it sums over no dimension that both factors
+        Empty where it is another operator, or where it sums over no dimension that both factors
         have: a scale per channel and a pooling are no product. Nor is a square, as of norms.
         """
         if name == "aten::mul":

@@ -186,16 +186,16 @@ def on_white(picture: Image) -> Image:
     return picture
 
 
-_MAGIC = {b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF"}
-"""The first four bytes of formats that Pillow reads in part."""
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF begins, of which Pillow reads some kinds."""
 
 
 def _unknown(file: Path) -> str:
     """Why Pillow does not know what a file is."""
     with file.open("rb") as opened:
         magic = opened.read(4)
-    if magic in _MAGIC:
-        return f"a {_MAGIC[magic]} of a kind that Pillow does not read, as of many bands"
+    if magic in _TIFF:
+        return "a TIFF of a kind that Pillow does not read, as of many bands"
     return "no format that Pillow reads" if magic else "an empty file"
 
 
