@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from convcompare.core.errors import listed
 
 from .findings import Found
+from .gradient_check import inexact_gradients
 from .inspection import count_macs
 from .interface import copied, in_mode, is_contiguous
 from .randomness import noise, seeded
@@ -45,6 +46,8 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     batches = [noise(shape, images, seed) for seed in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     found += [Found("varying cost")] if _cost_varies(model, batches) else []
+    inexact = inexact_gradients(_moved(model), batches[0][: images // 2])
+    found += [Found("inexact gradients", listed(inexact))] if inexact else []
     state = () if Found("varying layers") in found else hidden_state(build, batches[0])
     if state and not _repeats(build, batches[0]):
         found += [Found("unseeded draws")]

@@ -83,6 +83,11 @@ KINDS: Mapping[str, Kind] = {
         "remove them if nothing uses them; otherwise look for `detach`, `.data`, numpy or "
         "`torch.no_grad` in the forward pass",
     ),
+    "inexact gradients": Kind(
+        "has gradients that are not the derivatives of its outputs",
+        "look at what these weights go through for a wrong `backward`, a `detach` or a hook; it is "
+        "no fault if it is meant",
+    ),
     "frozen weights": Kind(
         "has frozen weights: they are not counted as parameters",
         "leave `requires_grad` as it is to train them",

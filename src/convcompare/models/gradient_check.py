@@ -1,0 +1,176 @@
+"""A gradient check: whether the gradients of a network are the derivatives of its outputs.
+
+A hand-written backward pass, a hook or a `detach` may give others. Compared are the derivatives
+along a random direction of the weights, by autograd and by central differences. Two steps of
+different sizes say how far the differences can be trusted: beside a jump, or if a pass rounds,
+they do not agree, and nothing is found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from .interface import copied, in_mode
+from .randomness import seeded
+
+MOST = 24
+"""Parameters that are looked at one by one, if those of all together differ."""
+ELEMENTS = 10_000
+"""Of each parameter's rows, those that have about so many elements are moved."""
+DOUBTS = 10
+"""How many times what two steps differ by a gradient must be off by."""
+ZERO = 1e-6
+"""Below this part of a gradient a derivative is that of a step function, as of a rounding."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The type of the numbers of a check, its two steps as parts of the spread of a parameter, and
+    the part of a derivative by which one that is right may be off."""
+
+    dtype: torch.dtype
+    steps: tuple[float, float]
+    tolerance: float
+
+
+PRECISIONS = (
+    Precision(torch.float64, (1e-8, 1e-7), 1e-3),
+    Precision(torch.float32, (3e-4, 3e-3), 2e-2),  # for networks whose code takes no other type
+)
+
+
+def inexact_gradients(model: nn.Module, images: Tensor) -> list[str]:
+    """Names of parameters whose gradients are not the derivatives of the outputs.
+
+    None are named if that cannot be said, nor those of straight-through estimators: where the
+    derivative of a rounding is 0, each gradient is a choice. Looked at is the pass of a training,
+    or that of an evaluation if a training changes what the next pass gives, as the iterations of a
+    spectral norm do. The network is left as it is; images are (n, c, h, w).
+    """
+    for precision, training in product(PRECISIONS, (True, False)):
+        with suppress(Exception):  # it takes no numbers of this type, or no batch of this size
+            check = _Check(in_mode(copied(model), training), images, precision)
+            whole = check.along(check.names)
+            if not (check.repeats and whole.known):
+                continue
+            if whole.right:
+                return []
+            each = ((name, check.along([name])) for name in check.names[:MOST])
+            return [name for name, one in each if one.known and not (one.right or one.stepped)]
+    return []
+
+
+@dataclass(frozen=True)
+class _Slopes:
+    """Derivatives along a direction: by autograd, and by central differences of two steps.
+
+    ``scale`` is what they are in other directions, up to their sign.
+    """
+
+    backward: float
+    differences: tuple[float, float]
+    scale: float
+    tolerance: float
+
+    @property
+    def _doubt(self) -> float:
+        return abs(self.differences[0] - self.differences[1])
+
+    @property
+    def _allowed(self) -> float:
+        return self.tolerance * max(self.scale, abs(self.differences[1]))
+
+    @property
+    def known(self) -> bool:
+        """Whether the two steps agree."""
+        values = (self.backward, self.scale, *self.differences)
+        return all(map(math.isfinite, values)) and self._doubt <= self._allowed
+
+    @property
+    def right(self) -> bool:
+        """Whether autograd's is the derivative."""
+        off = abs(self.backward - self.differences[1])
+        return off <= max(self._allowed, DOUBTS * self._doubt)
+
+    @property
+    def stepped(self) -> bool:
+        """Whether the outputs do not move, as those of a rounding."""
+        return max(map(abs, self.differences)) <= ZERO * self.scale
+
+
+class _Check:
+    """A network that is used up, and one direction for each of its parameters with a gradient."""
+
+    def __init__(self, model: nn.Module, images: Tensor, precision: Precision) -> None:
+        self.precision = precision
+        self.model, self.images = model.to(precision.dtype), images.to(precision.dtype)
+        with torch.enable_grad():
+            outputs = self._outputs()
+            with seeded(0):
+                self.weights = torch.randn(outputs.shape, dtype=torch.float64)
+            torch.autograd.backward((outputs.double() * self.weights).sum())
+        with torch.no_grad():
+            self.repeats = torch.equal(outputs, self._outputs())
+        gradients = {
+            name: (parameter.detach(), parameter.grad)
+            for name, parameter in model.named_parameters()
+            if parameter.grad is not None and parameter.is_floating_point()
+        }
+        self.names = [*gradients]
+        self.parts = {name: _rows(parameter) for name, (parameter, _) in gradients.items()}
+        with seeded(0):
+            self.directions = {
+                name: _spread(one) * torch.randn(one.shape, dtype=one.dtype)
+                for name, one in self.parts.items()
+            }
+        self.products = {
+            name: (_rows(gradient) * self.directions[name]).double()
+            for name, (_, gradient) in gradients.items()
+        }
+
+    @torch.no_grad()
+    def along(self, names: Collection[str]) -> _Slopes:
+        """The derivatives of a weighted sum of the outputs with respect to these parameters."""
+        before = {name: self.parts[name].clone() for name in names}
+        differences = []
+        for step in self.precision.steps:
+            sums = []
+            for signed in (step, -step):
+                for name in names:
+                    self.parts[name].copy_(before[name] + signed * self.directions[name])
+                sums.append((self._outputs().double() * self.weights).sum().item())
+            differences.append((sums[0] - sums[1]) / (2 * step))
+        for name in names:
+            self.parts[name].copy_(before[name])
+        products = [self.products[name] for name in names]
+        return _Slopes(
+            backward=sum(one.sum().item() for one in products),
+            differences=(differences[0], differences[1]),
+            scale=math.sqrt(sum(one.square().sum().item() for one in products)),
+            tolerance=self.precision.tolerance,
+        )
+
+    def _outputs(self) -> Tensor:
+        with seeded(0):
+            outputs: Tensor = self.model(self.images.clone())
+        return outputs
+
+
+def _rows(parameter: Tensor) -> Tensor:
+    """A view of the first rows of a parameter or its gradient."""
+    if parameter.ndim == 0:
+        return parameter
+    return parameter[: max(1, ELEMENTS * len(parameter) // max(1, parameter.numel()))]
+
+
+def _spread(values: Tensor) -> float:
+    """The standard deviation of values, or 1 if they are all alike."""
+    spread = values.std(correction=0).item()
+    return spread if spread > 0 else 1.0
