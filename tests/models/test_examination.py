@@ -230,6 +230,17 @@ class StopsItsGate(Base):
     def forward(self, x):
         x = self.gate(x)
         return super().forward(x * x.sigmoid().detach())
+class Pretrained(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.convs = nn.Sequential(*(nn.Conv2d(in_channels, in_channels, 5, padding=2),) * 2)
+        for conv in self.convs:
+            nn.init.normal_(conv.weight, generator=torch.Generator().manual_seed(5))
+    def forward(self, x): return super().forward(self.convs(x))
+class KnownFilters(Pretrained):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        for conv in self.convs: nn.init.dirac_(conv.weight)
 def Scripted(in_channels, image_size, num_classes):
     head = nn.Linear(in_channels * image_size**2, num_classes)
     with warnings.catch_warnings(action="ignore"):
@@ -276,6 +287,8 @@ FOUND = {
     "WithLogits": (),
     "Mapped": (),
     "StopsItsGate": ("inexact gradients",),
+    "Pretrained": ("pretrained weights",),
+    "KnownFilters": (),
 }
 REFUSED = {
     "Paired": "gives a tuple of (2, 10), (2, 1, 28, 28), not a tensor of logits",

@@ -197,3 +197,35 @@ def test_a_mixed_comparison_says_so_and_the_record_says_from_where(
     assert record["frozen"]["parameters"] == begun["frozen_parameters"] > 0
     assert record["trial"]["config"]["freeze"] == "^(?!fc)"
     assert "parameter tensors frozen" in done.err and "new: `fc.weight`, `fc.bias`" in done.err
+
+
+OWN = """
+import torch
+from torch import nn
+
+class Drawn(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 4, 5), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+                         nn.Linear(16, 10))
+
+class Given(Drawn):
+    def __init__(self):
+        super().__init__()
+        self[0].load_state_dict(torch.load("conv.pt"))
+        self[0].requires_grad_(False)
+"""
+
+
+def test_weights_that_own_code_loads_are_trained_weights_too(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(OWN)
+    torch.save(torch.nn.Conv2d(1, 4, 5).state_dict(), tmp_path / "conv.pt")
+    options = ("--dataset=mnist-mini", "--epochs=1", "--train-images=100", "--format=json")
+    done = run("compare", "net.py:Given", "net.py:Drawn", *options)
+    assert done.code == 0, done.err
+    told = next(w for w in done.json()["warnings"] if "mixes" in w["warning"])
+    assert "net.py:Given starts from trained weights, net.py:Drawn from random" in told["warning"]
+    for said in (done.err, run("models", "net.py:Given").err):
+        assert "no seed changes, probably pretrained ones (1 of 2 weight tensors)" in said
+        assert "has frozen weights (104)" in said

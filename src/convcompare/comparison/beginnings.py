@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from convcompare.core.fine_tuning import Frozen, InitialWeights
 from convcompare.core.formatting import series
+from convcompare.models.findings import PRETRAINED
 
 from .model_runs import ModelRuns
 
@@ -27,8 +28,15 @@ def beginnings(groups: Iterable[ModelRuns]) -> list[Beginning]:
 
 
 def mixed(groups: Sequence[ModelRuns]) -> Iterator[tuple[str, str]]:
-    """A warning if some networks begin with trained weights and others with drawn ones."""
-    trained = [g.label for g in groups if g.runs[0].initial_weights is not None]
+    """A warning if some networks begin with trained weights and others with drawn ones.
+
+    Their own code may have loaded such weights, which its examination has found.
+    """
+    trained = [
+        group.label
+        for group in groups
+        if group.runs[0].initial_weights is not None or PRETRAINED in group.runs[0].found
+    ]
     fresh = [g.label for g in groups if g.label not in trained]
     if trained and fresh:
         yield (

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from convcompare.core.errors import listed
 
-from .findings import Found
+from .findings import PRETRAINED, Found
 from .gradient_check import inexact_gradients
 from .inspection import count_macs
 from .interface import copied, in_mode, is_contiguous
@@ -32,6 +32,12 @@ SAME = 1e-3
 ROUNDED = 1e-5
 """Weights that differ by less of the largest one of a tensor are the same, up to rounding: what
 solvers as `torch.linalg.lstsq` give depends on where in memory their operands lie."""
+PRETRAINED_SHARE = 0.5
+"""From this part of the weights on that begin alike under every seed they are of a pretraining; a
+table of positions or a first layer of known filters is less."""
+FEW_VALUES = 16
+"""A parameter of so many different values is initialised by a rule, as to 0, to 1 or to the
+identity."""
 _UNNAMED = ("an attribute",)
 """Hidden state of which it is only known that it is there."""
 
@@ -60,13 +66,31 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
 
 def _of_initialisation(build: Build, model: nn.Module) -> Iterator[Found]:
     """Whether a seed, and nothing but the seed, sets the initial weights."""
-    first, again, other = model.state_dict(), build(0).state_dict(), build(1).state_dict()
+    another = build(1)
+    first, again, other = model.state_dict(), build(0).state_dict(), another.state_dict()
     if not _sizes(first) == _sizes(again) == _sizes(other):
         yield Found("varying layers")
     elif not _equal(first, again):
         yield Found("rounded weights" if _nearly_equal(first, again) else "unseeded weights")
     elif first and _equal(first, other):
         yield Found("same weights")
+    else:
+        kept = [_is_kept(*pair) for pair in _weights(model, another)]
+        if sum(kept) >= max(1, PRETRAINED_SHARE * len(kept)):
+            yield Found(PRETRAINED, f"{sum(kept)} of {len(kept)} weight tensors")
+
+
+def _weights(*models: nn.Module) -> Iterator[tuple[nn.Parameter, ...]]:
+    """The parameters of all networks, one of each at a time, without biases and the like."""
+    for alike in zip(*(model.parameters() for model in models), strict=True):
+        if alike[0].ndim > 1:
+            yield alike
+
+
+def _is_kept(one: Tensor, other: Tensor) -> bool:
+    """Whether a parameter is the same under another seed, and set by no rule."""
+    some = one.detach().flatten()[:1000]
+    return len(some.unique()) > FEW_VALUES and torch.equal(one, other)
 
 
 def _sizes(state: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ class Kind:
     marks: bool = True
 
 
+PRETRAINED = "pretrained weights"
+"""The name of a finding that makes a comparison with other networks one of unequal beginnings."""
 _GLOBAL_GENERATORS = "draw from torch's, numpy's or Python's global generator"
 KINDS: Mapping[str, Kind] = {
     "same weights": Kind(
@@ -33,6 +35,11 @@ KINDS: Mapping[str, Kind] = {
         "computes more for some images or weights than for others: its MACs are those of one image "
         "before training",
         "compare by time (`--match time`, `--columns inference`), not by MACs",
+    ),
+    PRETRAINED: Kind(
+        "begins with weights that no seed changes, probably pretrained ones",
+        "pretraining is training too: compare networks with the same kind of initial weights",
+        marks=False,
     ),
     "unseeded weights": Kind(
         "has initial weights that no seed controls, so its runs cannot be repeated",

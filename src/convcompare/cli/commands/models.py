@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convcompare.core import formatting
-from convcompare.core.errors import UsageError
+from convcompare.core.errors import UsageError, quote
 from convcompare.core.spec import Spec
 from convcompare.experiment.foreign_code import Network, call, resolve
 from convcompare.experiment.shapes import shape_for, shape_for_network
@@ -19,6 +19,7 @@ from convcompare.output.tables.table import Column, Table
 from .. import completions as c
 from .. import options as o
 from ..arguments import parse_channels
+from ..console import show_warning
 from ..output import emit_json, emit_table
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ def _show(name: str, dataset: str | None, shape: Shape, kind: Format, out: Path 
 
     builder = resolve(name, shape)
     counts = _counts(builder)
+    for finding in builder.description.found:
+        show_warning(f"{quote(name)} {finding.text}", finding.hint)
     options = _options(name)
     layers = [dict(vars(layer)) for layer in call(name, layers_of_spec, name, shape)]
     named = {layer["name"]: layer for layer in layers}
