@@ -90,7 +90,7 @@ def _weights(*models: nn.Module) -> Iterator[tuple[nn.Parameter, ...]]:
 def _is_kept(one: Tensor, other: Tensor) -> bool:
     """Whether a parameter is the same under another seed, and set by no rule."""
     some = one.detach().flatten()[:1000]
-    return len(some.unique()) > FEW_VALUES and torch.equal(one, other)
+    return len({*some.tolist()}) > FEW_VALUES and torch.equal(one, other)
 
 
 def _sizes(state: dict[str, Any]) -> dict[str, Any]:
