@@ -241,6 +241,23 @@ class KnownFilters(Pretrained):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__(in_channels, image_size, num_classes)
         for conv in self.convs: nn.init.dirac_(conv.weight)
+class Half(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.bfloat16()
+    def forward(self, x): return super().forward(x.bfloat16())
+class Double(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.double()
+    def forward(self, x): return super().forward(x.double()).float()
+class Autocasts(Base):
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16): return super().forward(x).float()
+class SoftmaxInTraining(Base):
+    def forward(self, x):
+        out = super().forward(x)
+        return out.softmax(1) if self.training else out
 def Scripted(in_channels, image_size, num_classes):
     head = nn.Linear(in_channels * image_size**2, num_classes)
     with warnings.catch_warnings(action="ignore"):
@@ -289,6 +306,10 @@ FOUND = {
     "StopsItsGate": ("inexact gradients",),
     "Pretrained": ("pretrained weights",),
     "KnownFilters": (),
+    "Half": ("own precision",),
+    "Double": ("own precision",),
+    "Autocasts": ("own precision",),
+    "SoftmaxInTraining": ("probabilities",),
 }
 REFUSED = {
     "Paired": "gives a tuple of (2, 10), (2, 1, 28, 28), not a tensor of logits",

@@ -51,6 +51,8 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     images = FEW if macs is None or macs > LARGE else IMAGES
     batches = [noise(shape, images, seed) for seed in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
+    precisions = _own_precisions(model, batches[0])
+    found += [Found("own precision", listed(precisions))] if precisions else []
     found += [Found("varying cost")] if _cost_varies(model, batches) else []
     inexact = inexact_gradients(_moved(model), batches[0][: images // 2])
     found += [Found("inexact gradients", listed(inexact))] if inexact else []
@@ -105,7 +107,8 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
     moved = _moved(model)  # a last layer that begins at zero would hide the rest
     with suppress(Exception):  # a run evaluates after training, in which it may set itself up
         _outputs(in_mode(moved, True), batches[1])
-    if all(map(_are_probabilities, plain)) or (
+    in_training = [_evaluated(model, images, training=True) for images in batches]
+    if any(all(map(_are_probabilities, outputs)) for outputs in (plain, in_training)) or (
         all(bool(((output > 0) & (output < 1)).all()) for output in plain)
         and _in_unit_interval(_evaluated(moved, 100 * batches[0]))  # whatever the image: a sigmoid
     ):
@@ -130,6 +133,22 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
         with suppress(Exception):  # it takes batches of some sizes alone
             if not _close(first[1:-1], _evaluated(moved, images[1:-1])):  # without either end
                 yield Found("batch")
+
+
+def _own_precisions(model: nn.Module, images: Tensor) -> list[str]:
+    """Types other than float32 in which layers, or the network, give their outputs."""
+    found: dict[str, None] = {}
+
+    def look(module: nn.Module, inputs: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.is_floating_point():
+            found[str(output.dtype).removeprefix("torch.")] = None
+
+    model = in_mode(copied(model), True)
+    for module in model.modules():
+        if module is model or any(True for _ in module.parameters(recurse=False)):
+            module.register_forward_hook(look)
+    _outputs(model, images)
+    return [name for name in found if name != "float32"]
 
 
 def _cost_varies(model: nn.Module, batches: list[Tensor]) -> bool:

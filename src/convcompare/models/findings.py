@@ -55,6 +55,10 @@ KINDS: Mapping[str, Kind] = {
         "returns probabilities, but cross-entropy expects logits",
         "leave the softmax or sigmoid out; log-softmax is fine",
     ),
+    "own precision": Kind(
+        "computes in a precision of its own, whatever `--precision` says",
+        "leave out `.half()`, `.double()` and `torch.autocast`; `--precision` sets it for all",
+    ),
     "bounded": Kind(
         "returns numbers between -1 and 1 alone, but cross-entropy expects logits of any size",
         "leave the tanh out, or multiply its output by a scale",
