@@ -160,9 +160,11 @@ def test_validation_arrays_are_the_test_split_where_there_is_no_other(
 
 
 @pytest.mark.parametrize("kind", ["npz", "parquet", "folder"])
-def test_a_path_that_is_left_out_is_not_the_current_folder(run: Run, kind: str) -> None:
-    result = run("datasets", f"{kind}:")
-    assert result.code == 3 and f"no {'folder' if kind == 'folder' else 'file'}" in result.err
+@pytest.mark.parametrize("rest", ["", ":", ":size=64"])
+def test_a_path_that_is_left_out_is_not_the_current_folder(run: Run, kind: str, rest: str) -> None:
+    result = run("datasets", f"{kind}{rest}")
+    assert result.code == 2 and f"`{kind}{rest}` names no path" in result.err
+    assert f"{kind}:PATH" in result.err
 
 
 @pytest.mark.parametrize("classes", ["abc", [["a"], ["b"], ["c"]], [b"\xff", b"b", b"c"]])

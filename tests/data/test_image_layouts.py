@@ -497,7 +497,7 @@ def test_a_table_that_contradicts_itself(root: Path) -> None:
 
 def test_the_column_of_classes_may_be_named(root: Path) -> None:
     flat(root, 6)
-    write_table(root / "t.csv", "file,weather", [f"{i},{'ab'[i % 2]}" for i in range(6)])
+    write_table(root / "t.csv", "file,size,weather", [f"{i},3,{'ab'[i % 2]}" for i in range(6)])
     assert "no class folder" in refused(root)
     assert load(root, ":label=weather").classes == ("a", "b")
 

@@ -64,8 +64,9 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
     """The data set that the spec `text` names, with the spec in its canonical form as its name.
 
     ``mnist``, ``mnist:channels=3``, ``shapes:seed=1``, ``folder:/data/birds:size=64``. Raises
-    UsageError for a spec that does not fit, DataError where the data are not available or not what
-    they should be, and for a data folder that is not there, whichever set is named.
+    UsageError for a spec that does not fit or lacks its path, DataError where the data are not
+    available or not what they should be, and for a data folder that is not there, whichever set is
+    named.
     """
     spec = Spec.parse(text)
     given: dict[str, str] = {}
@@ -76,8 +77,10 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
         _refuse_path(spec.name)
     entry = register.dataset[spec.name]
     options = entry.options((*_CONTEXT, *given))
+    if spec.name in _OWN_FILES and not path:
+        raise UsageError(f"{quote(text)} names no path", f"{spec.name}:PATH")
     _check_path(text, path, options)
-    if path and spec.name in _OWN_FILES:
+    if spec.name in _OWN_FILES:
         given["path"] = str(Path(path))  # `photos/` and `./photos` are `photos`
     own = "channels" in options
     options = {OPTION.name: OPTION, **options}

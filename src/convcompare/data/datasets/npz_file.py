@@ -36,8 +36,6 @@ def npz_file(sources: Sources, path: str = "") -> Dataset:
     as numbers or texts, or with one 1 a row. `classes` or `class_names`, if it is there, names the
     classes.
     """
-    if not path:
-        raise DataError("no file given", "npz:FILE.npz")
     return read_arrays(Path(path).expanduser(), f"npz:{path}", f"arrays in {quote(path)}")
 
 

@@ -52,8 +52,6 @@ def parquet_set(
     middle of each image, for images of several sizes. Without a test split, validation is tested
     on, else a share `test` of each class, chosen by `seed`.
     """
-    if not path:
-        raise DataError("no file given", "parquet:FILE, or parquet:FOLDER")
     root = Path(path).expanduser()
     if not root.exists():
         raise DataError(f"{quote(path)} does not exist", "parquet:FILE, or parquet:FOLDER")

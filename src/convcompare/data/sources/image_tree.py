@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,13 @@ from .class_folders import (
     unwrapped,
 )
 from .image_walk import FolderWalk, natural_order
-from .label_table import LabelTable, surely_names_splits, unread_split_tables, unread_words
+from .label_table import (
+    LabelTable,
+    only_other_column,
+    surely_names_splits,
+    unread_split_tables,
+    unread_words,
+)
 from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
 from .nested_folders import check_not_sets, check_not_splits, deeper_folders
 from .other_formats import reads_instead
@@ -64,14 +70,12 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
     layout = "write folder:PATH with a folder of class folders"
     try:
         root = Path(text).expanduser()
-        if not text:
-            raise DataError("no folder given", layout)
         if not root.exists():
             raise DataError(f"there is no folder {quote(text)}", layout)
         if not root.is_dir():
             above = f"{quote(f'folder:{root.parent}')} reads the folder that it lies in"
             raise DataError(f"{quote(text)} is not a folder", reads_instead([root]) or above)
-        return _read(root, splits, label)
+        return _read(FolderWalk(root), splits, label)
     except OSError as error:
         denied = isinstance(error, PermissionError)
         raise DataError(
@@ -84,8 +88,8 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
         ) from error
 
 
-def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
-    walk = FolderWalk(root)
+def _read(walk: FolderWalk, splits: SplitNames, label: str) -> ImageTree:
+    root = walk.root
     top, tables = unwrapped(walk, root, label)
     if not walk.images(top):
         where = f"there is no class folder in {quote(root)}: it holds no image"
@@ -99,7 +103,13 @@ def _read(root: Path, splits: SplitNames, label: str) -> ImageTree:
         return _understood(walk, top, tables, splits, label)
     except NoClassFolders as error:
         above = [path for path in (*top.parents, top) if path.is_relative_to(root)]
-        unread = unread_words((*above, *walk.folders(top)), label)
+        places = (*above, *walk.folders(top))
+        column = "" if label or splits == "none" else only_other_column(places)
+        if column:
+            note = f"classes are the column {quote(column)}, the only one beside that of the files"
+            found = _read(walk, splits, column)
+            return replace(found, notes=(DataNote("label", note, serious=False), *found.notes))
+        unread = unread_words(places, label)
         if not unread:
             raise
         hint = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from convcompare.core.errors import DataError, listed, quote
 
 from .split_names import SplitKind, split_words
-from .table_rows import columns_of, is_table, read_rows
+from .table_rows import TableFile, names_image
 
 _FILE = (
     *("filename", "file", "filenames", "files", "filepath", "filepaths", "path", "paths"),
@@ -25,6 +25,10 @@ _LABEL = (
 _MAY_BE_SPLIT = ("set", "dataset")
 _SPLIT = ("split", "subset", "partition", "datasplit", *_MAY_BE_SPLIT)
 _ONE, _ZERO = ("1", "1.0"), ("0", "0.0")
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
+_WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
+_FEW_NUMBERS = 20
+"""Numbers of more values than these may be measurements: only a usual name makes them classes."""
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 
 
@@ -47,7 +51,7 @@ class LabelTable:
     ``fold``, or a ``set`` that never names train, val or test.
     """
 
-    path: Path
+    table: TableFile
     file_column: str
     label_column: str
     split_column: str | None
@@ -55,13 +59,23 @@ class LabelTable:
     unread_splits: tuple[str, ...]
     class_columns: tuple[str, ...] = ()
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.table.path
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether there are columns of boxes around objects, as those for detection."""
+        return bool({"xmin", "x1", "bbox", "bboxx", "left"} & set(_names(self.table).values()))
+
     def rows(self, split_of_all: SplitKind | None = None) -> list[LabelRow]:
         """All rows that name a file, of the split given or that of their column.
 
         Raises DataError for a split that is not known.
         """
         found, unknown = [], set[str]()
-        for row in read_rows(self.path):
+        for row in self.table.rows:
             file, label = _cell(row, self.file_column), self._label(row)
             split = split_of_all
             if self.split_column and not split:
@@ -90,7 +104,7 @@ class LabelTable:
         """Whether a row of its column of splits names one that is known."""
         column = self.split_column
         return column is not None and any(
-            split_words(_cell(row, column)) for row in read_rows(self.path)
+            split_words(_cell(row, column)) for row in self.table.rows
         )
 
 
@@ -100,7 +114,7 @@ def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
     `label_column` names the column of the classes where its name is not a usual one. Samples of a
     submission, whose classes are invented, are left out.
     """
-    tables = (_table(path, label_column) for path in _table_files(folder))
+    tables = (_label_table(table, label_column) for table in _tables(folder))
     return [table for table in tables if table]
 
 
@@ -110,10 +124,10 @@ def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
     As CelebA's ``list_eval_partition.csv``.
     """
     return [
-        path
+        table.path
         for folder in folders
-        for path in _table_files(folder)
-        if _first(names := _names(path), _FILE)
+        for table in _tables(folder)
+        if _file_column(table, names := _names(table))
         and not _first(names, _LABEL)
         and any(map(surely_names_splits, names))
     ]
@@ -121,78 +135,115 @@ def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
 
 def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
     """Why the first table in `folders` that names no files and classes is not read; or empty."""
-    for path in (path for folder in folders for path in _table_files(folder)):
-        if _table(path, label_column) is None:
+    for table in (table for folder in folders for table in _tables(folder)):
+        if _label_table(table, label_column) is None:
+            names = _names(table)
             wanted = quote(label_column) if label_column else "of classes"
-            lacking = f"no column {wanted}" if _first(_names(path), _FILE) else "no column of files"
-            if not _names(path):
+            lacking = f"no column {wanted if _file_column(table, names) else 'of files'}"
+            if not names:
                 lacking = "its first line names no two columns that differ"
-            columns = f" among {listed([*_names(path)], 5)}" if _names(path) else ""
-            return f"{quote(path.name)} was not read: {lacking}{columns}"
+            columns = f" among {listed([*names], 5)}" if names else ""
+            return f"{quote(table.path.name)} was not read: {lacking}{columns}"
     return ""
+
+
+def only_other_column(folders: Iterable[Path]) -> str:
+    """The column of classes, whatever its name, of tables that have no other beside the files.
+
+    Empty if there is no such table, if two have different ones, or if it holds no classes: values
+    that hardly repeat, fractions, or many numbers.
+    """
+    found = set()
+    for table in (table for folder in folders for table in _tables(folder)):
+        names = _names(table)
+        file = _file_column(table, names)
+        if file and len(names) == 2:
+            other = next(column for column in names if column != file)
+            found.add(other if _holds_classes(table, other) else "")
+    return found.pop() if len(found) == 1 else ""
 
 
 def has_pixels(path: Path) -> bool:
     """Whether a table has pixels in its cells: a column of each, or all in one called pixels."""
-    if not is_table(path):
+    table = TableFile(path)
+    if not table.is_table:
         return False
-    names = [_plain(column) for column in columns_of(path)]
+    names = [*_names(table).values()]
     return (
         "pixels" in names
         or sum(bool(re.fullmatch(r"(pixel|px|p)?\d+(x\d+)?", n)) for n in names) > 9
     )
 
 
-def has_boxes(path: Path) -> bool:
-    """Whether a table has columns of boxes around objects, as those for detection."""
-    return bool({"xmin", "x1", "bbox", "bboxx", "left"} & {_plain(c) for c in columns_of(path)})
-
-
-def _table_files(folder: Path) -> list[Path]:
+def _tables(folder: Path) -> list[TableFile]:
     """The files in a folder that may be tables of labels."""
-    return [
-        path
+    files = (
+        TableFile(path)
         for path in sorted(folder.iterdir())
-        if not (path.name.startswith(".") or "submission" in path.name.lower()) and is_table(path)
-    ]
+        if not (path.name.startswith(".") or "submission" in path.name.lower())
+    )
+    return [file for file in files if file.is_table]
 
 
-def _names(path: Path) -> dict[str, str]:
+def _names(table: TableFile) -> dict[str, str]:
     """The plain name of each column of a table."""
-    return {column: _plain(column) for column in columns_of(path)}
+    return {column: _plain(column) for column in table.columns}
 
 
-def _table(path: Path, label_column: str) -> LabelTable | None:
-    names = _names(path)
-    file = _first(names, _FILE) or next(
+def _file_column(table: TableFile, names: dict[str, str]) -> str | None:
+    """The column of files: of a usual name, else the only one whose first cell names an image."""
+    known = _first(names, _FILE) or next(
         (column for column, name in names.items() if name.endswith("filename")), None
     )
+    if known:
+        return known
+    if any(map(names_image, names)):  # a row, and no heading
+        return None
+    images = [column for column in names if names_image(_cell(table.first, column))]
+    return images[0] if len(images) == 1 else None
+
+
+def _label_table(table: TableFile, label_column: str) -> LabelTable | None:
+    names = _names(table)
+    file = _file_column(table, names)
     label = label_column if label_column in names else None
     label = label or (None if label_column else _first(names, _LABEL))
     if file is None or file == label:
         return None
-    classes = () if label or label_column else _class_columns(path, file)
+    classes = () if label or label_column else _class_columns(table, file)
     if not (label or classes):
         return None
-    words = split_words(path.stem)
+    words = split_words(table.path.stem)
     split = _first(names, _SPLIT)
     unread = [one for one in names if one not in (file, label, split) and may_name_splits(one)]
     own = words[0] if words else None
-    table = LabelTable(path, file, label or "", split, own, tuple(unread), classes)
-    if split is None or names[split] not in _MAY_BE_SPLIT or table.names_splits:
-        return table
-    return replace(table, split_column=None, unread_splits=(*unread, split))
+    found = LabelTable(table, file, label or "", split, own, tuple(unread), classes)
+    if split is None or names[split] not in _MAY_BE_SPLIT or found.names_splits:
+        return found
+    return replace(found, split_column=None, unread_splits=(*unread, split))
 
 
-def _class_columns(path: Path, file: str) -> tuple[str, ...]:
+def _holds_classes(table: TableFile, column: str) -> bool:
+    """Whether the values of a column repeat, and are texts or few whole numbers."""
+    try:
+        values = [value for row in table.rows if (value := _cell(row, column))]
+    except DataError:
+        return False
+    kinds = set(values)
+    numbers = all(_NUMBER.fullmatch(kind) for kind in kinds)
+    few = len(kinds) <= _FEW_NUMBERS and all(_WHOLE.fullmatch(kind) for kind in kinds)
+    return 2 * len(kinds) <= len(values) and (few or not numbers)
+
+
+def _class_columns(table: TableFile, file: str) -> tuple[str, ...]:
     """The columns of 0 and 1 of a table, if each row has a single 1 in two or more of them."""
     try:
-        rows = [row for row in read_rows(path) if _cell(row, file)]
+        rows = [row for row in table.rows if _cell(row, file)]
     except DataError:
         return ()
     columns = [
         name
-        for name in columns_of(path)
+        for name in table.columns
         if name != file
         and not may_name_splits(name)
         and all(_cell(row, name) in (*_ONE, *_ZERO) for row in rows)

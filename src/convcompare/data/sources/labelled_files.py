@@ -14,7 +14,7 @@ from convcompare.core.formatting import several
 from ..data_notes import DataNote
 from .image_files import IMAGE_ENDINGS
 from .image_walk import FolderWalk, one_form
-from .label_table import LabelRow, LabelTable, has_boxes
+from .label_table import LabelRow, LabelTable
 from .split_names import SplitKind
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -92,7 +92,7 @@ class LabelledFiles:
                 f"{quote(table.path)} names {quote(row.file)} twice, as {quote(before.label)} "
                 f"and as {quote(row.label)}",
                 "cut out the box of each object: an image of its own per object"
-                if has_boxes(table.path)
+                if table.has_boxes
                 else "each image has one class and one split",
             )
         if before is row:

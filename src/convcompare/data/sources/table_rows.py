@@ -8,6 +8,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -22,32 +24,50 @@ _LIST = ".txt"
 """The ending of a list without a line of columns; other texts of that ending are no tables."""
 
 
-def is_table(path: Path) -> bool:
-    """Whether a file is a table: by its ending, or a list whose first line names an image."""
-    ending = path.suffix.lower()
-    if not path.is_file() or ending not in (*_ENDINGS, _LIST):
-        return False
-    return ending != _LIST or bool(columns_of(path))
+@dataclass(frozen=True)
+class TableFile:
+    """A file that may be a table; each part is read once, when it is asked for."""
 
+    path: Path
 
-def read_rows(path: Path) -> list[dict[str, object]]:
-    """The rows of a table. Raises DataError for one that cannot be read."""
-    try:
-        return list(_records(path, _encoding(path)))
-    except (csv.Error, UnicodeError) as error:
-        raise DataError(
-            f"{quote(path)} cannot be read as a table ({error})", "fix or remove the file"
-        ) from error
+    @property
+    def is_table(self) -> bool:
+        """Whether it is one: by its ending, or a list whose first line names an image."""
+        ending = self.path.suffix.lower()
+        if not self.path.is_file() or ending not in (*_ENDINGS, _LIST):
+            return False
+        return ending != _LIST or bool(self.columns)
 
+    @cached_property
+    def columns(self) -> list[str]:
+        """The columns by the heading or first row; none of what is no table."""
+        path = self.path
+        for encoding in ("utf-16",) if _is_utf16(path) else ("utf-8-sig", "latin-1"):
+            with (
+                suppress(csv.Error, UnicodeError, DataError),
+                path.open(encoding=encoding) as lines,
+            ):
+                if path.suffix.lower() == ".jsonl":
+                    return list(next(_json_rows(lines, path), {}))
+                return list(_heading(next(lines, ""), path).columns)
+        return []
 
-def columns_of(path: Path) -> list[str]:
-    """The columns of a table by its heading or first row; none of what is no table."""
-    for encoding in ("utf-16",) if _is_utf16(path) else ("utf-8-sig", "latin-1"):
-        with suppress(csv.Error, UnicodeError, DataError), path.open(encoding=encoding) as lines:
-            if path.suffix.lower() == ".jsonl":
-                return list(next(_json_rows(lines, path), {}))
-            return list(_heading(next(lines, ""), path).columns)
-    return []
+    @cached_property
+    def first(self) -> dict[str, object]:
+        """The first row by column; empty if there is none that can be read."""
+        with suppress(csv.Error, UnicodeError, DataError):
+            return next(_records(self.path, _encoding(self.path)), {})
+        return {}
+
+    @cached_property
+    def rows(self) -> list[dict[str, object]]:
+        """The rows by column. Raises DataError if they cannot be read."""
+        try:
+            return list(_records(self.path, _encoding(self.path)))
+        except (csv.Error, UnicodeError) as error:
+            raise DataError(
+                f"{quote(self.path)} cannot be read as a table ({error})", "fix or remove the file"
+            ) from error
 
 
 def _records(path: Path, encoding: str) -> Iterator[dict[str, object]]:
@@ -89,7 +109,7 @@ def _heading(line: str, path: Path) -> _Heading:
     if is_list and mark not in line:
         mark = " "
     cells = [cell.strip() for cell in next(_reader([line.strip() if is_list else line], mark), [])]
-    if len(cells) > 1 and _is_image(cells[0]):  # no heading: file, class
+    if len(cells) > 1 and names_image(cells[0]):  # no heading: file, class
         if len(cells) == 2:
             return _Heading(mark, ("file", "label"), cells)
         if is_list and mark != " " and not _NUMBER.fullmatch(cells[1]):  # file, class, box
@@ -132,5 +152,6 @@ def _json_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
         yield record
 
 
-def _is_image(text: str) -> bool:
+def names_image(text: str) -> bool:
+    """Whether a cell is the name of an image, by its ending."""
     return PurePosixPath(text.strip()).suffix.lower() in IMAGE_ENDINGS

@@ -1,0 +1,68 @@
+"""Tables whose columns have no usual names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.images import fill, flat, load, refused
+
+
+def table(path: Path, heading: str, values: list[str]) -> None:
+    path.write_text("\n".join([heading, *(f"{i}.png,{one}" for i, one in enumerate(values))]))
+
+
+@pytest.mark.parametrize("heading", ["file,Wetter", "Bild,Wetter"])
+@pytest.mark.parametrize("values", [["Regen", "Sonne"], ["3", "7"]])
+def test_the_only_column_beside_that_of_files_is_that_of_classes(
+    root: Path, heading: str, values: list[str]
+) -> None:
+    """Also if the files are in a column whose cells alone say so."""
+    flat(root / "bilder", 12)
+    table(root / "t.csv", heading, values * 6)
+    images = load(root)
+    assert images.classes == tuple(values)
+    assert np.bincount(images.train.labels).tolist() == [5, 5] and not images.warnings
+    assert "classes are the column `Wetter`, the only one beside that of the files" in [
+        note.text for note in images.notes
+    ]
+
+
+def test_two_tables_of_the_same_columns_are_the_splits(root: Path) -> None:
+    for split, count in (("train", 8), ("test", 4)):
+        flat(root / split, count, prefix=split)
+        rows = [f"{split}{i},{'ab'[i % 2]}" for i in range(count)]
+        (root / f"{split}.csv").write_text("\n".join(["id,weather", *rows]))
+    images = load(root)
+    assert (len(images.train), len(images.test)) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"{i % 40}" for i in range(120)],
+        [f"{0.5 + i % 3}" for i in range(120)],
+        [f"a child and dog {i}" for i in range(120)],
+    ],
+    ids=["ages", "fractions", "captions"],
+)
+def test_measurements_and_captions_are_no_classes(root: Path, values: list[str]) -> None:
+    flat(root / "images", 120)
+    table(root / "t.csv", "file,about", values)
+    assert "no column of classes among `file`, `about`" in refused(root)[0]
+
+
+def test_two_tables_of_different_columns_are_not_chosen_between(root: Path) -> None:
+    flat(root / "images", 6)
+    table(root / "a.csv", "file,weather", ["a", "b"] * 3)
+    table(root / "b.csv", "file,camera", ["x", "y"] * 3)
+    assert "`a.csv` was not read: no column of classes" in refused(root)[0]
+
+
+def test_class_folders_come_before_it(root: Path) -> None:
+    fill(root, ("cat", "dog"))
+    rows = [f"{name}/{i}.png,{'xy'[i % 2]}" for name in ("cat", "dog") for i in range(6)]
+    (root / "t.csv").write_text("\n".join(["file,camera", *rows]))
+    assert load(root).classes == ("cat", "dog")
