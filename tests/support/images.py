@@ -50,8 +50,8 @@ def kinds(dataset: Dataset) -> set[str]:
     return {note.kind for note in dataset.warnings}
 
 
-def refused(root: Path) -> tuple[str, str]:
+def refused(root: Path, options: str = "") -> tuple[str, str]:
     """The message and the hint of the error that the folder gives."""
     with pytest.raises(DataError) as caught:
-        load(root)
+        load(root, options)
     return caught.value.message, str(caught.value.hint)

@@ -45,6 +45,7 @@ def image_folder(
     seed: Seed = 0,
     splits: SplitNames = "auto",
     label: str = "",
+    names: str = "",
     broken: Literal["refuse", "skip"] = "refuse",
 ) -> Dataset:
     """Your own images: folder:PATH with train/CLASS/… and test/CLASS/…, CLASS/…, or a table.
@@ -53,13 +54,14 @@ def image_folder(
     split is tested on and the validation split is not used; where test is not there, validation
     is. Without either a share `test` of each class is held out, chosen by `seed`. A table (CSV,
     TSV, JSON lines) names files and classes, in the column `label` where it has no usual name.
+    ``names=CLASS_NUMBER`` (or ANY_CLASS …) reads classes from the names of the files.
     ``splits=none`` reads folders called train or test as classes.
 
     Images are scaled to `size`; those that cannot be read are refused, or left out by
     ``broken=skip``. Mean and std are measured on the train split. Decoded images are cached until a
     file changes. Raises DataError where the folder or an image in it cannot be used.
     """
-    tree = read_tree(path, splits, label)
+    tree = read_tree(path, splits, label, names)
     if tree.test is None:
         train, held_out = _hold_out(tree, test, seed)
         words = hold_out_words(test, seed)

@@ -158,7 +158,7 @@ def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None
         and says_nothing(images[0].casefold())
         and _same_names(found[images[0]], found[masks[0]])
     ):
-        raise DataError(
+        raise NoClassFolders(
             f"{quote(images[0])} and {quote(masks[0])} in {quote(folder)} hold files of the "
             "same names: they look like images and their masks, not like classes",
             f"{LAYOUT}; {AS_CLASSES}",

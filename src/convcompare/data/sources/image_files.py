@@ -59,3 +59,9 @@ def is_image(file: Path) -> bool:
 def is_usual_beside_images(file: Path) -> bool:
     """Whether the ending of a file that is no image is one which nobody expects to be read."""
     return file.suffix.lower() in _BESIDE
+
+
+def stem(name: str) -> str:
+    """The name of a file without its ending, if that is one of images."""
+    start, dot, ending = name.rpartition(".")
+    return start if dot and f".{ending.lower()}" in IMAGE_ENDINGS else name

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from convcompare.core.errors import DataError, listed, quote
+from convcompare.core.errors import DataError, UsageError, listed, quote
 
 from ..data_notes import DataNote
 from .class_folders import (
@@ -27,6 +27,8 @@ from .label_table import (
     unread_words,
 )
 from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
+from .name_patterns import NamePattern
+from .named_tree import named_tree, names_hint
 from .nested_folders import check_not_sets, check_not_splits, deeper_folders
 from .other_formats import reads_instead
 from .split_folders import read_roles
@@ -59,14 +61,23 @@ class ImageTree:
     notes: tuple[DataNote, ...]
 
 
-def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageTree:
+def read_tree(
+    text: str, splits: SplitNames = "auto", label: str = "", names: str = ""
+) -> ImageTree:
     """The images below the folder that `text` names.
 
     ``train/CLASS/…`` with ``test/CLASS/…`` under any of the usual names of splits, ``CLASS/…``, or
     a table of files and classes, whose column of classes may be named by `label`; each inside of
-    any number of folders that hold nothing else. With `splits` "none" every folder is a class.
-    Raises DataError where that is not what lies there.
+    any number of folders that hold nothing else. With `splits` "none" every folder is a class. With
+    `names`, a `NamePattern`, the classes stand in the names of the files.
+    Raises DataError where that is not what lies there, UsageError for no pattern.
     """
+    if names and label:
+        raise UsageError(
+            "`label=` names a column of a table, and `names=` reads the names of files",
+            "leave out one of them",
+        )
+    how = _How(splits, label, NamePattern(names) if names else None)
     layout = "write folder:PATH with a folder of class folders"
     try:
         root = Path(text).expanduser()
@@ -75,7 +86,7 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
         if not root.is_dir():
             above = f"{quote(f'folder:{root.parent}')} reads the folder that it lies in"
             raise DataError(f"{quote(text)} is not a folder", reads_instead([root]) or above)
-        return _read(FolderWalk(root), splits, label)
+        return _read(FolderWalk(root), how)
     except OSError as error:
         denied = isinstance(error, PermissionError)
         raise DataError(
@@ -88,9 +99,18 @@ def read_tree(text: str, splits: SplitNames = "auto", label: str = "") -> ImageT
         ) from error
 
 
-def _read(walk: FolderWalk, splits: SplitNames, label: str) -> ImageTree:
+@dataclass(frozen=True)
+class _How:
+    """What is asked for: the options of `read_tree`."""
+
+    splits: SplitNames
+    label: str
+    names: NamePattern | None
+
+
+def _read(walk: FolderWalk, how: _How) -> ImageTree:
     root = walk.root
-    top, tables = unwrapped(walk, root, label)
+    top, tables = unwrapped(walk, root, how.label)
     if not walk.images(top):
         where = f"there is no class folder in {quote(root)}: it holds no image"
         left = [note for note in walk.notes() if note.serious or note.kind == "other-files"]
@@ -100,50 +120,51 @@ def _read(walk: FolderWalk, splits: SplitNames, label: str) -> ImageTree:
             "; ".join([where, *(note.line() for note in left)]), next(filter(None, hints))
         )
     try:
-        return _understood(walk, top, tables, splits, label)
+        return _understood(walk, top, tables, how)
     except NoClassFolders as error:
         above = [path for path in (*top.parents, top) if path.is_relative_to(root)]
         places = (*above, *walk.folders(top))
-        column = "" if label or splits == "none" else only_other_column(places)
+        column = "" if how.label or how.splits == "none" else only_other_column(places)
         if column:
             note = f"classes are the column {quote(column)}, the only one beside that of the files"
-            found = _read(walk, splits, column)
+            found = _read(walk, replace(how, label=column))
             return replace(found, notes=(DataNote("label", note, serious=False), *found.notes))
-        unread = unread_words(places, label)
-        if not unread:
-            raise
-        hint = (
+        unread = unread_words(places, how.label)
+        hint = (names_hint(walk, top) if not how.label else "") or (
             "it needs a column file and one column label with the class of each image, or a column "
             "per class with a single 1 per row; folder:PATH:label=COLUMN takes another name"
+            if unread
+            else error.hint
         )
-        raise DataError(f"{error.message}; {unread}", hint) from error
+        raise DataError("; ".join(filter(None, (error.message, unread))), hint) from error
 
 
-def _understood(
-    walk: FolderWalk, top: Path, tables: list[LabelTable], splits: SplitNames, label: str
-) -> ImageTree:
-    """The images in `top` by its folders or `tables`."""
-    if splits == "none":
+def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How) -> ImageTree:
+    """The images in `top` by its folders or `tables`, or by their names."""
+    if how.splits == "none":
         roles, tables = [], []
     else:
-        roles = read_roles(walk, top, label, tables)
+        roles = read_roles(walk, top, how.label, tables, named=how.names is not None)
     tables += [table for role in roles for table in role.tables]
-    if label and not tables and splits != "none":
+    if how.label and not tables and how.splits != "none":
         raise NoClassFolders(
-            f"no table in {quote(walk.root)} has a column {quote(label)} beside one of files",
+            f"no table in {quote(walk.root)} has a column {quote(how.label)} beside one of files",
             "`label=` names a column of a table; class folders need none",
         )
     in_folders = any(role.has_classes for role in roles if role.kind == "train")
     faults: list[DataNote] = []
-    if tables and not in_folders and (roles or table_knows_better(walk, top, tables, faults)):
+    if how.names:
+        found = named_tree(walk, top, roles, how.names)
+    elif tables and not in_folders and (roles or table_knows_better(walk, top, tables, faults)):
         found = labelled_tree(walk, top, tables, roles)
     elif roles:
         found = split_tree(walk, roles, tables)
     else:
-        found = _in_folders(walk, top, splits)
+        found = _in_folders(walk, top, how.splits)
     train, test = found.train, found.test
     unread = [table for table in tables if table not in found.tables]
-    notes = found.notes + (faults or _unread_tables(walk, unread, splits=not roles))
+    source = "names of the files" if how.names else "folders"
+    notes = found.notes + (faults or _unread_tables(walk, unread, source, splits=not roles))
     notes += _unread_splits(walk, top, found)
     names = tuple(sorted(train, key=natural_order))
     return ImageTree(
@@ -157,15 +178,20 @@ def _understood(
     )
 
 
-def _unread_tables(walk: FolderWalk, tables: Sequence[LabelTable], splits: bool) -> list[DataNote]:
-    """A note on tables that are not read, a warning if they name `splits` that would count."""
+def _unread_tables(
+    walk: FolderWalk, tables: Sequence[LabelTable], source: str, splits: bool
+) -> list[DataNote]:
+    """A note on tables that are not read, as the classes are those of `source`.
+
+    It is a warning if they name `splits` that would count.
+    """
     if not tables:
         return []
     unread = tuple(name for table in tables if splits for name in table.unread_splits)
     return [
         DataNote(
             "unread-tables",
-            "the classes are those of the folders; tables were not read",
+            f"the classes are those of the {source}; tables were not read",
             tuple(walk.shown(table.path) for table in tables),
             f"they may name splits, as {listed(unread)}" if unread else "",
             serious=any(map(surely_names_splits, unread)),

@@ -12,7 +12,7 @@ from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .image_files import IMAGE_ENDINGS
+from .image_files import stem
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelRow, LabelTable
 from .split_names import SplitKind
@@ -133,10 +133,10 @@ class _Index:
         for path in pool:
             self._paths.setdefault(one_form(walk.shown(path)), []).append(path)
             self._names.setdefault(one_form(path.name), []).append(path)
-            self._stems.setdefault(one_form(_stem(path.name)), []).append(path)
+            self._stems.setdefault(one_form(stem(path.name)), []).append(path)
             self._folded.setdefault(one_form(path.name).casefold(), []).append(path)
-            if _NUMBER.fullmatch(_stem(path.name)):
-                self._numbers.setdefault(int(_stem(path.name)), []).append(path)
+            if _NUMBER.fullmatch(stem(path.name)):
+                self._numbers.setdefault(int(stem(path.name)), []).append(path)
 
     def find(self, text: str, base: str) -> list[Path]:
         """The images that `text` may mean, seen from the folder `base`."""
@@ -163,8 +163,3 @@ class _Index:
                 return found
         same = self._names.get(parts[-1], [])
         return [path for path in same if one_form(path.as_posix()).endswith("/" + written)]
-
-
-def _stem(name: str) -> str:
-    stem, dot, ending = name.rpartition(".")
-    return stem if dot and f".{ending.lower()}" in IMAGE_ENDINGS else name

@@ -24,7 +24,8 @@ class Role:
 
     ``inner`` is where its classes lie, below folders that hold nothing else; ``classes`` are the
     folders there that hold images. ``kind`` is None for a folder that is no split. ``tables`` are
-    those that lie in it; ``labelled`` says whether a table there or above names classes.
+    those that lie in it; ``labelled`` says whether a table there or above, or the names of the
+    files, name the classes.
     """
 
     kind: SplitKind | None
@@ -60,10 +61,13 @@ class Role:
                         hint="rename it if it is one", serious=self.images > 0)  # fmt: skip
 
 
-def read_roles(walk: FolderWalk, top: Path, label: str, above: Sequence[LabelTable]) -> list[Role]:
+def read_roles(
+    walk: FolderWalk, top: Path, label: str, above: Sequence[LabelTable], named: bool = False
+) -> list[Role]:
     """The splits in `top`, train among them, and the folders beside them; empty if there are none.
 
-    `label` names the column of classes in tables; those of `above` lie above the splits.
+    `label` names the column of classes in tables; those of `above` lie above the splits. `named`
+    says whether the classes stand in the names of the files.
 
     Raises DataError where the folders are splits in part, several times, or without classes.
     """
@@ -76,14 +80,14 @@ def read_roles(walk: FolderWalk, top: Path, label: str, above: Sequence[LabelTab
     for path in sorted(folders, key=lambda path: kinds.get(path.name) != "train"):
         role = _role(walk, path, kinds.get(path.name), label, train_names)
         train_names = train_names or (role.classes if role.kind == "train" else frozenset())
-        roles.append(replace(role, labelled=bool(above or role.tables)))
+        roles.append(replace(role, labelled=named or bool(above or role.tables)))
     known = [role for role in roles if role.kind]
     others = [role for role in roles if not role.kind and role.images]
-    if _is_one_class(known, others):
+    if not named and _is_one_class(known, others):
         return []
-    named = {table.split for table in above}
+    above_splits = {table.split for table in above}
     tested = any(
-        role.has_classes or role.tables or role.kind in named
+        role.has_classes or role.tables or role.kind in above_splits
         for role in known
         if role.kind != "train"
     )

@@ -1,0 +1,105 @@
+"""Folders whose classes stand in the names of the files: ``cat.0.jpg``, ``Abyssinian_12.jpg``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from convcompare.core.errors import DataError, listed, quote, shortened
+from convcompare.core.formatting import several
+
+from ..data_notes import DataNote
+from .class_folders import MASKS, NAMED, ClassFolders
+from .image_walk import FolderWalk, natural_order
+from .labelled_tree import LabelledTree
+from .name_patterns import NamePattern, proposed_patterns
+from .split_folders import Role
+from .split_names import splits_among
+
+_ORDER = {"test": 0, "val": 1}
+"""The first of these splits with classes in its names is tested on."""
+
+
+def named_tree(
+    walk: FolderWalk, top: Path, roles: Sequence[Role], pattern: NamePattern
+) -> LabelledTree:
+    """The images in `top`, or in its splits, each of the class that `pattern` finds in its name.
+
+    Raises DataError for masks among them, if there are no two classes, or if splits differ in them.
+    """
+    train = next((role.folder for role in roles if role.kind == "train"), top)
+    where = f"the names of the files{'' if train == top else f' in {walk.shown(train)}/'}"
+    notes = [DataNote("layout", f"classes from {where}: {pattern.text}", serious=False)]
+    found, test_role = _classes(walk, train, pattern, notes), None
+    if len(found) < 2:
+        seen = f"one class, {quote(next(iter(found)))}" if found else "no class"
+        raise DataError(
+            f"{quote(f'names={pattern.text}')} finds {seen} in {where} in {quote(top)}, such as "
+            f"{quote(walk.images(train)[0].name)}",
+            names_hint(walk, top) or "CLASS_NUMBER and ANY_CLASS are patterns of names",
+        )
+    test: ClassFolders | None = None
+    others = [role for role in roles if role.folder != train and (role.kind or role.images)]
+    for role in sorted(others, key=lambda role: _ORDER.get(role.kind or "", 2)):
+        own = any(map(pattern.class_in, (path.name for path in walk.images(role.folder))))
+        if role.kind and own and test is None:
+            test, test_role = _classes(walk, role.folder, pattern, notes), role
+        else:
+            notes.append(role.unused(walk, labelled=own))
+    if test is not None and set(test) != set(found):
+        only = [sorted(set(a) - set(b)) for a, b in ((found, test), (test, found))]
+        parts = [f"only in {name}: {listed(names, NAMED)}"
+                 for name, names in zip(("train", "test"), only, strict=True) if names]  # fmt: skip
+        raise DataError(f"the splits in {quote(top)} differ in classes, {'; '.join(parts)}",
+                        "both splits must have images of every class")  # fmt: skip
+    words = f"own {shortened(walk.shown(test_role.folder))}/ folder" if test_role else ""
+    return LabelledTree(found, test, words, notes)
+
+
+def _classes(
+    walk: FolderWalk, folder: Path, pattern: NamePattern, notes: list[DataNote]
+) -> ClassFolders:
+    """The images of each class; those whose names do not fit go to `notes`."""
+    images = walk.images(folder)
+    masks = [path for path in images if _among_masks(walk, path)]
+    if masks:
+        inner = next((path.parent for path in images if path not in masks), folder)
+        raise DataError(
+            f"{several(len(masks), 'image')} in {quote(folder)} would be used that may be masks of "
+            f"others: {listed([walk.shown(path) for path in masks])}",
+            f"{quote(f'folder:{inner}:names={pattern.text}')} reads a folder without them",
+        )
+    found: ClassFolders = {}
+    unfit = []
+    for path in images:
+        name = pattern.class_in(path.name)
+        if name:
+            found.setdefault(name, []).append(path)
+        else:
+            unfit.append(walk.shown(path))
+    if unfit and found:
+        text = f"{several(len(unfit), 'image')} whose names do not fit {pattern.text}, not used"
+        notes.append(DataNote("unnamed", text, tuple(unfit), "rename them, or move them away"))
+    return found
+
+
+def names_hint(walk: FolderWalk, top: Path) -> str:
+    """Which specs read classes from the names of the images in `top`; empty if none seems to."""
+    splits = splits_among(path.name for path in walk.folders(top))
+    train = [path for path in walk.folders(top) if splits.get(path.name) == "train"]
+    every = walk.images(train[0] if train else top)
+    images = [path for path in every if not _among_masks(walk, path)]
+    root = walk.root if len(images) == len(every) else images[0].parent if images else top
+    hints = []
+    for pattern, classes in proposed_patterns([path.name for path in images])[:2]:
+        spec, ordered = f"folder:{root}:names={pattern.text}", sorted(classes, key=natural_order)
+        hints.append(
+            f"{quote(spec)} reads {len(classes)} classes from the names of the files: "
+            f"{listed(ordered)}"
+        )
+    return "; ".join(hints)
+
+
+def _among_masks(walk: FolderWalk, path: Path) -> bool:
+    """Whether a folder that an image lies in is named as one of masks."""
+    return any(part.casefold() in MASKS for part in path.relative_to(walk.root).parts[:-1])
