@@ -275,9 +275,9 @@ def test_no_class_one_class_empty_class(root: Path, sources: Sources) -> None:
 def test_different_classes(root: Path, sources: Sources) -> None:
     fill(root / "train", "abc")
     fill(root / "test", "ab")
-    assert "class `c` is in train/" in fails(root, sources).message
+    assert "differ in classes, only in train/: `c`" in fails(root, sources).message
     fill(root / "test", "cd")
-    assert "class `d` is in test/" in fails(root, sources).message
+    assert "differ in classes, only in test/: `d`" in fails(root, sources).message
 
 
 def test_all_broken_images_are_named(root: Path, sources: Sources) -> None:

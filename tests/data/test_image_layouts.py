@@ -209,7 +209,7 @@ def test_all_classes_that_differ_are_named(root: Path) -> None:
     fill(root / "train", "abce")
     fill(root / "test", "abd")
     message = refused(root)
-    assert "2 classes `c`, `e` are in train/" in message and "class `d` is in test/" in message
+    assert "only in train/: `c`, `e`; only in test/: `d`" in message
 
 
 # --- names ---------------------------------------------------------------------------------------

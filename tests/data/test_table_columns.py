@@ -54,6 +54,38 @@ def test_measurements_and_captions_are_no_classes(root: Path, values: list[str])
     assert "no column of classes among `file`, `about`" in refused(root)[0]
 
 
+def test_a_column_of_splits_is_none_of_classes(root: Path) -> None:
+    """As CelebA's list_eval_partition.csv beside its attributes."""
+    flat(root / "images", 12)
+    table(root / "t.csv", "file,partition", ["0", "1"] * 6)
+    message, _ = refused(root)
+    assert "no column of classes among `file`, `partition`" in message
+
+
+def test_the_row_numbers_that_pandas_writes_are_no_column(root: Path) -> None:
+    flat(root / "images", 12)
+    rows = [f"{i},{i}.png,{'ab'[i % 2]}" for i in range(12)]
+    (root / "t.csv").write_text("\n".join([",fname,cls", *rows]))
+    assert load(root).classes == ("a", "b")
+
+
+def test_classes_as_fractions_in_one_table_are_said_to_differ_by_zeros(root: Path) -> None:
+    """As pandas writes a column in which some classes are missing."""
+    for split, end in (("train", ".0"), ("test", "")):
+        flat(root / split, 4, prefix=split)
+        rows = [f"{split}{i}.png,{i % 2}{end}" for i in range(4)]
+        (root / f"{split}.csv").write_text("\n".join(["id,label", *rows]))
+    message, hint = refused(root)
+    assert "only in train: `0.0`, `1.0`; only in test: `0`, `1`" in message
+    assert hint.endswith("capital letters, spaces and zeros count")
+
+
+def test_a_file_that_may_name_the_classes_and_is_not_read_is_named(root: Path) -> None:
+    flat(root / "images", 12)
+    (root / "labels.xlsx").write_bytes(b"PK")
+    assert refused(root)[0].endswith("with images: `images`; not read: `labels.xlsx`")
+
+
 def test_two_tables_of_different_columns_are_not_chosen_between(root: Path) -> None:
     flat(root / "images", 6)
     table(root / "a.csv", "file,weather", ["a", "b"] * 3)

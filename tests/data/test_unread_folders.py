@@ -95,9 +95,9 @@ def test_how_the_classes_of_two_splits_differ_is_said(root: Path, other: str) ->
     """A terminal shows two spaces as it shows one."""
     for split, name in (("train", "Looney Birds"), ("test", other)):
         fill(root / split, ("owl", name))
-    assert refused(root)[1].endswith("same names: capital letters, spaces and zeros count")
+    assert refused(root)[1].endswith("same classes: capital letters, spaces and zeros count")
     fill(root / "test", ("heron",))
-    assert refused(root)[1].endswith("folders of the same names")
+    assert refused(root)[1].endswith("images of the same classes")
 
 
 def test_choices_of_label_studio_are_classes(root: Path) -> None:

@@ -11,7 +11,7 @@ from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
 from ..spellings import meaning
-from .image_walk import FolderWalk, one_form
+from .image_walk import FolderWalk, natural_order, one_form
 from .label_table import LabelTable, label_tables
 from .split_names import says_nothing
 
@@ -118,25 +118,25 @@ def _inner_hint(walk: FolderWalk, folder: Path) -> str:
     return f"{quote(f'folder:{inner}')} reads the folders {names}"
 
 
-def different_classes(
-    walk: FolderWalk, train: tuple[Path, ClassFolders], test: tuple[Path, ClassFolders]
+def check_same_classes(
+    where: str, train: tuple[str, Collection[str]], test: tuple[str, Collection[str]]
 ) -> None:
-    """Raise DataError, which names the classes, where two splits have different ones."""
+    """Raise DataError, which names the classes, if two splits in `where` have different ones.
+
+    Each split is what it is called and its classes.
+    """
     sides = []
-    for (where, here), (other, there) in ((train, test), (test, train)):
-        only = [name for name in here if name not in there]
+    for (name, here), (_, there) in ((train, test), (test, train)):
+        only = sorted(set(here) - set(there), key=natural_order)
         if only:
-            noun = "class" if len(only) == 1 else f"{len(only)} classes"
-            verb = "is" if len(only) == 1 else "are"
-            sides.append(
-                f"{noun} {listed(only, NAMED)} {verb} in {walk.shown(where)}/ of "
-                f"{quote(walk.root)} but not in {walk.shown(other)}/"
-            )
+            sides.append(f"only in {name}: {listed(only, NAMED)}")
     if sides:
-        names = f"{walk.shown(train[0])}/ and {walk.shown(test[0])}/"
-        alike = [{meaning(name.casefold()) for name in part} for _, part in (train, test)]
+        alike = [{meaning(name.casefold()) for name in names} for _, names in (train, test)]
         written = ": capital letters, spaces and zeros count" if alike[0] == alike[1] else ""
-        raise DataError("; ".join(sides), f"{names} must hold folders of the same names{written}")
+        raise DataError(
+            f"the splits in {where} differ in classes, {'; '.join(sides)}",
+            f"{train[0]} and {test[0]} must have images of the same classes{written}",
+        )
 
 
 def _masks_among(paths: Sequence[Path]) -> list[Path]:

@@ -136,7 +136,13 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
             if unread
             else error.hint
         )
-        raise DataError("; ".join(filter(None, (error.message, unread))), hint) from error
+        others = "" if unread or not walk.others() else _not_read(walk)
+        raise DataError("; ".join(filter(None, (error.message, unread, others))), hint) from error
+
+
+def _not_read(walk: FolderWalk) -> str:
+    """The files that are no images, which may name the classes."""
+    return f"not read: {listed([walk.shown(path) for path in walk.others()])}"
 
 
 def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How) -> ImageTree:

@@ -29,6 +29,8 @@ _NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 _WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
 _FEW_NUMBERS = 20
 """Numbers of more values than these may be measurements: only a usual name makes them classes."""
+_INDEX = ("", "index", "unnamed0")
+"""The column of row numbers that pandas writes."""
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 
 
@@ -155,11 +157,11 @@ def only_other_column(folders: Iterable[Path]) -> str:
     """
     found = set()
     for table in (table for folder in folders for table in _tables(folder)):
-        names = _names(table)
+        names = {column: name for column, name in _names(table).items() if name not in _INDEX}
         file = _file_column(table, names)
-        if file and len(names) == 2:
-            other = next(column for column in names if column != file)
-            found.add(other if _holds_classes(table, other) else "")
+        others = [column for column in names if column != file]
+        if file and len(others) == 1 and not may_name_splits(others[0]):
+            found.add(others[0] if _holds_classes(table, others[0]) else "")
     return found.pop() if len(found) == 1 else ""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from convcompare.core.errors import DataError, listed, quote
 
 from ..data_notes import DataNote
-from .class_folders import ClassFolders
+from .class_folders import ClassFolders, check_same_classes
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable, surely_names_splits
 from .labelled_files import Labelled, LabelledFiles
@@ -181,12 +181,8 @@ def _check(
             "; ".join([one, *(note.line(1) for note in notes)]),
             "`label=COLUMN` names another column of classes",
         )
-    if test is not None and set(train) != set(test):
-        only = [sorted(set(a) - set(b)) for a, b in ((train, test), (test, train))]
-        parts = [f"only in {name}: {listed(names, 5)}"
-                 for name, names in zip(("train", "test"), only, strict=True) if names]  # fmt: skip
-        raise DataError(f"{words}: the splits differ in classes, {'; '.join(parts)}",
-                        "both splits must have images of every class")  # fmt: skip
+    if test is not None:
+        check_same_classes(words, ("train", train), ("test", test))
 
 
 def _sorted(classes: ClassFolders) -> ClassFolders:

@@ -9,7 +9,7 @@ from convcompare.core.errors import DataError, listed, quote, shortened
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .class_folders import MASKS, NAMED, ClassFolders
+from .class_folders import MASKS, ClassFolders, check_same_classes
 from .image_walk import FolderWalk, natural_order
 from .labelled_tree import LabelledTree
 from .name_patterns import NamePattern, proposed_patterns
@@ -46,12 +46,8 @@ def named_tree(
             test, test_role = _classes(walk, role.folder, pattern, notes), role
         else:
             notes.append(role.unused(walk, labelled=own))
-    if test is not None and set(test) != set(found):
-        only = [sorted(set(a) - set(b)) for a, b in ((found, test), (test, found))]
-        parts = [f"only in {name}: {listed(names, NAMED)}"
-                 for name, names in zip(("train", "test"), only, strict=True) if names]  # fmt: skip
-        raise DataError(f"the splits in {quote(top)} differ in classes, {'; '.join(parts)}",
-                        "both splits must have images of every class")  # fmt: skip
+    if test is not None:
+        check_same_classes(quote(top), ("train", found), ("test", test))
     words = f"own {shortened(walk.shown(test_role.folder))}/ folder" if test_role else ""
     return LabelledTree(found, test, words, notes)
 

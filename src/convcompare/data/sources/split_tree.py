@@ -11,7 +11,7 @@ from .class_folders import (
     ClassFolders,
     check_classes,
     check_not_masks,
-    different_classes,
+    check_same_classes,
     read_classes,
 )
 from .image_walk import FolderWalk
@@ -44,7 +44,8 @@ def split_tree(
             unused.append(role.unused(walk))
         elif role.has_classes:
             test = _classes(walk, role, notes)
-            different_classes(walk, (train.inner, found.train), (role.inner, test))
+            places = [f"{walk.shown(one.inner)}/" for one in (train, role)]
+            check_same_classes(quote(walk.root), (places[0], found.train), (places[1], test))
             check_classes(walk, role.inner, test)
             words = f"own {shortened(walk.shown(role.folder))}/ folder"
             found = LabelledTree(found.train, test, words, notes)
