@@ -275,7 +275,7 @@ def test_faults_of_files(tmp_path: Path) -> None:
     assert "does not exist" in fail(tmp_path / "nowhere")
     assert "has no Parquet files" in fail(tmp_path)
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
-    assert "is not a Parquet file" in fail(tmp_path)
+    assert "is no Parquet file" in fail(tmp_path)
     images = [{"bytes": None, "path": "a.png"}, {"bytes": b"no image", "path": "b.png"}]
     for image, words in zip(images, ("has no image", "an image that cannot be read"), strict=True):
         one = [image, {"bytes": png(1), "path": ""}]

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convcompare.core.errors import DataError
+from convcompare.data.dataset import Sources
+from convcompare.data.load import load_dataset
 from tests.support.images import fill, flat, load, noise, refused
 
 PIXELS = "label," + ",".join(f"pixel{i}" for i in range(784))
@@ -15,14 +18,16 @@ PIXELS = "label," + ",".join(f"pixel{i}" for i in range(784))
 @pytest.mark.parametrize(
     ("name", "content", "hint"),
     [
-        ("bloodmnist.npz", "", "`npz:FILE` reads"),
-        ("data/train-00000-of-00001.parquet", "", "`parquet:PATH` reads"),
+        ("bloodmnist.npz", "", "`npz:{file}` reads"),
+        ("data/train-00000-of-00001.parquet", "", "`parquet:{file}` reads"),
+        ("photos.dvc", "outs:", "`dvc pull` fetches"),
         ("train-images-idx3-ubyte", "", "--dataset mnist --data-dir"),
         ("emnist-letters-test-images-idx3-ubyte.gz", "", "--dataset mnist --data-dir"),
         ("cifar-10-batches-py/data_batch_1", "", "--dataset mnist --data-dir"),
         ("Class 1-samples.zip", "", "unpack the archive"),
         ("train-000000.tar", "", "unpack the archive"),
-        ("train_32x32.mat", "", "numpy.savez"),
+        ("cifar-100-python/train", "", "--dataset mnist --data-dir"),
+        ("train_32x32.mat", "", "--dataset mnist --data-dir"),
         ("camelyon_train_x.h5", "", "numpy.savez"),
         ("ld_train00-1338.tfrec", "", "numpy.savez"),
         ("train_lmdb/data.mdb", "", "numpy.savez"),
@@ -38,10 +43,37 @@ def test_a_folder_without_images_says_what_reads_it(
     file = root / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content)
+    hint = hint.format(file=file)
     message, said = refused(root)
     assert "it holds no image; 1 file that is not an image" in message and hint in said
     if hint.startswith(("`", "numpy", "unpack")):
         assert hint in refused(file)[1], "also if the file is given in place of its folder"
+
+
+def test_several_parquet_files_are_read_by_their_folder(root: Path) -> None:
+    (root / "data").mkdir()
+    for name in ("train", "test"):
+        (root / "data" / f"{name}.parquet").touch()
+    assert refused(root)[1] == f"`parquet:{root / 'data'}` reads Parquet files"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n", "`git lfs pull`"),
+        ("/annex/objects/SHA256E-s31390--f50d7.jpg\n", "`git annex get`"),
+        ("\n<!DOCTYPE html><html>404</html>", "a web page"),
+        ("", "an empty file"),
+    ],
+)
+def test_what_lies_in_place_of_a_file_is_said(root: Path, content: str, words: str) -> None:
+    fill(root)
+    (root / "cat" / "7.jpg").write_text(content)
+    assert words in refused(root)[1]
+    for kind in ("npz", "parquet"):
+        (root / f"a.{kind}").write_text(content)
+        with pytest.raises(DataError, match=words):
+            load_dataset(f"{kind}:{root}/a.{kind}", Sources(root))
 
 
 def test_arrays_in_class_folders(root: Path) -> None:

@@ -14,6 +14,7 @@ from ..data_notes import DataNote
 from ..dataset import Dataset, Sources
 from ..labelled_arrays import Array, LabelledArrays, dataset_of, decoded
 from ..sources.split_names import split_words
+from ..sources.stand_ins import stand_in
 
 NAMES = (
     ("x_train", "y_train", "x_test", "y_test"),
@@ -50,7 +51,7 @@ def read_arrays(file: Path, name: str, source: str) -> Dataset:
         raise DataError(f"{quote(path)} cannot be read: {reason}", "npz:FILE.npz") from error
     except ValueError as error:
         raise DataError(
-            f"{quote(path)} is not a file of arrays: {error}",
+            f"{quote(path)} is not a file of arrays: {stand_in(file) or error}",
             "`numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)` writes one; arrays of "
             "Python objects are not read",
         ) from error

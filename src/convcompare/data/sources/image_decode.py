@@ -17,6 +17,7 @@ import numpy as np
 from ..dataset import Images
 from .image_scaling import USUAL, DeepKind, Scaling, scaling_of
 from .quiet_pillow import quiet_pillow
+from .stand_ins import stand_in
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -196,7 +197,7 @@ def _unknown(file: Path) -> str:
         magic = opened.read(4)
     if magic in _TIFF:
         return "a TIFF of a kind that Pillow does not read, as of many bands"
-    return "no format that Pillow reads" if magic else "an empty file"
+    return stand_in(file) or "no format that Pillow reads"
 
 
 def _reason(error: Exception, file: Path) -> str:

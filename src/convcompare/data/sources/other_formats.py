@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from convcompare.core.errors import quote
 
 from .label_table import has_pixels
 
@@ -13,8 +16,12 @@ _ARRAYS = {
     *(".npy", ".mat", ".h5", ".hdf5", ".tfrecord", ".tfrec", ".mdb", ".lmdb", ".pkl", ".pickle"),
     *(".pt", ".pth", ".bin", ".record", ".beton"),
 }
-_BATCH = re.compile(r"(data|test)_batch(_\d)?|.*idx[13][-.]ubyte(\.gz)?", re.IGNORECASE)
-"""Names of the files of CIFAR-10 and of MNIST."""
+_PUBLISHED = re.compile(
+    r".*/((data|test)_batch(_\d)?|cifar-100-python/(train|test)|[^/]*idx[13][-.]ubyte(\.gz)?"
+    r"|(train|test|extra)_32x32\.mat)",
+    re.IGNORECASE,
+)
+"""Files of CIFAR, of MNIST and of SVHN."""
 
 _SAVEZ = (
     "save the arrays by `numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)`, which "
@@ -25,11 +32,15 @@ _SAVEZ = (
 def reads_instead(files: Iterable[Path]) -> str:
     """What reads the first files of a known kind among `files`, as a hint; empty if none is."""
     paths = list(files)
-    if any(path.suffix.lower() == ".npz" for path in paths):
-        return "`npz:FILE` reads a file of arrays"
-    if any(path.suffix.lower() == ".parquet" for path in paths):
-        return "`parquet:PATH` reads Parquet files"
-    if any(_BATCH.fullmatch(path.name) for path in paths):
+    arrays = [path for path in paths if path.suffix.lower() == ".npz"]
+    if arrays:
+        return f"{quote(f'npz:{arrays[0]}')} reads a file of arrays"
+    tables = [path for path in paths if path.suffix.lower() == ".parquet"]
+    if tables:
+        return f"{quote(f'parquet:{os.path.commonpath(tables)}')} reads Parquet files"
+    if any(path.suffix.lower() == ".dvc" for path in paths):
+        return "`dvc pull` fetches what a file .dvc stands for"
+    if any(_PUBLISHED.fullmatch(f"/{path.as_posix()}") for path in paths):
         return (
             "published sets are read by their names, as `--dataset mnist --data-dir FOLDER`; "
             f"of your own, {_SAVEZ}"

@@ -17,6 +17,7 @@ from convcompare.core.failures import reason
 from .image_stack import ImageStack
 from .label_table import may_name_splits
 from .split_names import SplitKind, split_words
+from .stand_ins import stand_in
 
 INSTALL = "pip install 'convcompare[hf]'"
 _SHARD = re.compile(
@@ -291,7 +292,9 @@ def _opened(file: Path) -> Any:
     try:
         return parquet.ParquetFile(file)
     except (OSError, ValueError) as error:
-        raise DataError(f"{quote(str(file))} is not a Parquet file", "FILE.parquet") from error
+        instead = stand_in(file)
+        what = f"no Parquet file{f' but {instead}' if instead else ''}"
+        raise DataError(f"{quote(file)} is {what}", "FILE.parquet") from error
 
 
 def _bad(file: Path, row: int, what: str, hint: str) -> DataError:
