@@ -147,6 +147,17 @@ def test_images_beside_their_masks_are_no_classes(
     assert len(load(root, ":splits=none").classes) == 2
 
 
+def test_folders_of_detection_and_segmentation_are_no_classes(root: Path) -> None:
+    """As VOC2012: images beside two kinds of masks, boxes and lists."""
+    for name, count in (("JPEGImages", 6), ("SegmentationClass", 3), ("SegmentationObject", 3)):
+        flat(root / name, count)
+    for name in ("Annotations/0.xml", "ImageSets/Main/cat_train.txt"):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).touch()
+    said = "`JPEGImages`, `SegmentationClass`, `SegmentationObject` in"
+    assert said in refused(root) and "like images and their masks" in refused(root)
+
+
 @pytest.mark.parametrize("images", ["", "images"])
 @pytest.mark.parametrize("masks", ["masks", "labels"])
 @pytest.mark.parametrize("splits", [[""], ["train", "val"]])

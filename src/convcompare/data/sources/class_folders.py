@@ -13,7 +13,7 @@ from ..data_notes import DataNote
 from ..spellings import meaning
 from .image_walk import FolderWalk, natural_order, one_form
 from .label_table import LabelTable, label_tables
-from .split_names import says_nothing
+from .split_names import MASKS, names_masks, says_nothing
 
 ClassFolders = dict[str, list[Path]]
 """The images of each class, by its name in composed Unicode."""
@@ -27,7 +27,6 @@ LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IM
 _OR_TABLE = f"{LAYOUT}, or add a table labels.csv with columns file and label"
 NAMED = 5
 """How many folders an error names."""
-MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
 _MASK_OF = re.compile(rf"(.+?)[ _.-]+(?:{'|'.join(sorted(MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE)
 AS_CLASSES = "`splits=none` reads each as a class"
 
@@ -151,15 +150,17 @@ def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None
 
     Either may be a folder that would be a class, or lie within each of the classes.
     """
-    masks = [name for name in found if name.casefold() in MASKS]
-    images = [name for name in found if name.casefold() not in MASKS]
+    filled = [name for name, paths in found.items() if paths]
+    masks = [name for name in filled if names_masks(name)]
+    images = [name for name in filled if name not in masks]
     if (
-        len(masks) == len(images) == 1
-        and says_nothing(images[0].casefold())
-        and _same_names(found[images[0]], found[masks[0]])
+        masks
+        and len(images) == 1
+        and says_nothing(images[0])
+        and any(_same_names(found[images[0]], found[name]) for name in masks)
     ):
         raise NoClassFolders(
-            f"{quote(images[0])} and {quote(masks[0])} in {quote(folder)} hold files of the "
+            f"{listed(images + masks, NAMED)} in {quote(folder)} hold files of the "
             "same names: they look like images and their masks, not like classes",
             f"{LAYOUT}; {AS_CLASSES}",
         )
@@ -176,7 +177,7 @@ def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None
 def _masks_within(walk: FolderWalk, folder: Path) -> list[Path]:
     """The folders in that of a class with masks of its other images."""
     below = walk.filled(folder)
-    named = [path for path in below if path.name.casefold() in MASKS]
+    named = [path for path in below if names_masks(path.name)]
     beside = walk.loose(folder) + [
         image
         for path in below

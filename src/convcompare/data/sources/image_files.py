@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from .quiet_pillow import quiet_pillow
 
@@ -65,3 +65,8 @@ def stem(name: str) -> str:
     """The name of a file without its ending, if that is one of images."""
     start, dot, ending = name.rpartition(".")
     return start if dot and f".{ending.lower()}" in IMAGE_ENDINGS else name
+
+
+def names_image(text: str) -> bool:
+    """Whether a text is the name of an image, by its ending."""
+    return PurePosixPath(text.strip()).suffix.lower() in IMAGE_ENDINGS

@@ -1,4 +1,4 @@
-"""Tables of image files and their classes: CSV, TSV, JSON lines, and lists of both."""
+"""Tables of image files and their classes: CSV, TSV, JSON, and lists of both."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote
 
+from .image_files import names_image
 from .split_names import SplitKind, split_words
-from .table_rows import TableFile, names_image
+from .table_rows import TableFile
 
 _FILE = (
     *("filename", "file", "filenames", "files", "filepath", "filepaths", "path", "paths"),

@@ -9,12 +9,12 @@ from convcompare.core.errors import DataError, listed, quote, shortened
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .class_folders import MASKS, ClassFolders, check_same_classes
+from .class_folders import ClassFolders, check_same_classes
 from .image_walk import FolderWalk, natural_order
 from .labelled_tree import LabelledTree
 from .name_patterns import NamePattern, proposed_patterns
 from .split_folders import Role
-from .split_names import splits_among
+from .split_names import names_masks, splits_among
 
 _ORDER = {"test": 0, "val": 1}
 """The first of these splits with classes in its names is tested on."""
@@ -58,7 +58,7 @@ def _classes(
     """The images of each class; those whose names do not fit go to `notes`."""
     images = walk.images(folder)
     masks = [path for path in images if _among_masks(walk, path)]
-    if masks:
+    if masks and len(masks) < len(images):
         inner = next((path.parent for path in images if path not in masks), folder)
         raise DataError(
             f"{several(len(masks), 'image')} in {quote(folder)} would be used that may be masks of "
@@ -84,8 +84,8 @@ def names_hint(walk: FolderWalk, top: Path) -> str:
     splits = splits_among(path.name for path in walk.folders(top))
     train = [path for path in walk.folders(top) if splits.get(path.name) == "train"]
     every = walk.images(train[0] if train else top)
-    images = [path for path in every if not _among_masks(walk, path)]
-    root = walk.root if len(images) == len(every) else images[0].parent if images else top
+    images = [path for path in every if not _among_masks(walk, path)] or every
+    root = walk.root if len(images) == len(every) else images[0].parent
     hints = []
     for pattern, classes in proposed_patterns([path.name for path in images])[:2]:
         spec, ordered = f"folder:{root}:names={pattern.text}", sorted(classes, key=natural_order)
@@ -98,4 +98,4 @@ def names_hint(walk: FolderWalk, top: Path) -> str:
 
 def _among_masks(walk: FolderWalk, path: Path) -> bool:
     """Whether a folder that an image lies in is named as one of masks."""
-    return any(part.casefold() in MASKS for part in path.relative_to(walk.root).parts[:-1])
+    return any(map(names_masks, path.relative_to(walk.root).parts[:-1]))

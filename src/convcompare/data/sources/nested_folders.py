@@ -8,9 +8,9 @@ from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .class_folders import AS_CLASSES, MASKS, NAMED, unwrapped
+from .class_folders import AS_CLASSES, NAMED, unwrapped
 from .image_walk import FolderWalk, one_form
-from .split_names import says_nothing, splits_among
+from .split_names import names_masks, says_nothing, splits_among
 
 
 def check_not_splits(walk: FolderWalk, folder: Path) -> None:
@@ -22,7 +22,7 @@ def check_not_splits(walk: FolderWalk, folder: Path) -> None:
     inside = [set(_inside(walk, one)) for one in filled]
     if len(filled) < 2 or not all(inside):
         return
-    shared = sorted(name for name in set.intersection(*inside) if name.casefold() not in MASKS)
+    shared = sorted(name for name in set.intersection(*inside) if not names_masks(name))
     if not shared or max(map(len, inside)) < 2:
         return
     names, below = listed([one.name for one in filled], NAMED), listed(shared, NAMED)

@@ -21,6 +21,9 @@ _FILLING = {
     *("jpg", "jpeg", "png", "resized", "small", "label", "labels", "list"),
 }
 """Words beside that of the split which say nothing about the images."""
+MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
+"""Words for masks."""
+_OF_MASKS = {"class", "classes", "object", "objects", "ground", "truth"}
 _OF_SPLITS = {"split", "splits", "partition", "partitions"}
 _GLUED = re.compile(
     rf"({'|'.join(sorted(_WORDS, key=len, reverse=True))})"
@@ -38,7 +41,7 @@ def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
     """
     kinds: set[SplitKind] = set()
     rest: list[str] = []
-    for word in _parts(name):
+    for word in name_words(name):
         glued = _GLUED.fullmatch(word)
         kind = _WORDS.get(glued[1] if glued else word)
         if kind:
@@ -50,13 +53,21 @@ def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
 
 def lists_a_split(name: str) -> bool:
     """Whether a file called so may list the images of splits, as ``train_test_split``."""
-    parts = [word for word in _parts(name) if word not in _FILLING - _OF_SPLITS]
+    parts = [word for word in name_words(name) if word not in _FILLING - _OF_SPLITS]
     return bool(parts) and all(word in _WORDS or word in _OF_SPLITS for word in parts)
 
 
 def says_nothing(name: str) -> bool:
     """Whether a name has only words that every folder of images may have, as ``images``."""
-    return all(word in _FILLING for word in _parts(name))
+    return all(word in _FILLING for word in name_words(name))
+
+
+def names_masks(name: str) -> bool:
+    """Whether a folder called so may hold masks of images, as ``annotations``."""
+    words = name_words(name)
+    return not MASKS.isdisjoint(words) and all(
+        word in _FILLING | MASKS | _OF_MASKS for word in words
+    )
 
 
 def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
@@ -73,8 +84,9 @@ def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
     return {name: kind for name, (kind, rest) in found.items() if not rest or len(kinds[rest]) > 1}
 
 
-def _parts(name: str) -> list[str]:
+def name_words(name: str) -> list[str]:
     """The words of a name in small letters, without numbers."""
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
+    text = unicodedata.normalize("NFKC", name)
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
     text = re.sub(r"\b(hold|held)[\W_]+out\b", "holdout", text.lower().replace("_", " "))
     return [word for part in re.split(r"[\W_]+", text) if (word := part.strip("0123456789"))]

@@ -1,4 +1,4 @@
-"""The rows of a table by column: CSV, TSV, JSON lines, and lists of a file and a class per line."""
+"""The rows of a table by column: CSV, TSV, JSON, and lists of a file and a class per line."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, zip_longest
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from convcompare.core.errors import DataError, quote
 
-from .image_files import IMAGE_ENDINGS
+from .image_files import names_image
+from .json_tables import annotation_rows
 
 _ENDINGS = (".csv", ".tsv", ".jsonl")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
-_LIST = ".txt"
-"""The ending of a list without a line of columns; other texts of that ending are no tables."""
+_LIST, _JSON = ".txt", ".json"
+"""The endings of a list without a line of columns and of annotations; other files of these are no
+tables."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,18 @@ class TableFile:
 
     @property
     def is_table(self) -> bool:
-        """Whether it is one: by its ending, or a list whose first line names an image."""
-        ending = self.path.suffix.lower()
-        if not self.path.is_file() or ending not in (*_ENDINGS, _LIST):
+        """Whether it is one: by its ending, or as a list or annotations that name images."""
+        if not self.path.is_file():
             return False
-        return ending != _LIST or bool(self.columns)
+        ending = self.path.suffix.lower()
+        return ending in _ENDINGS or (ending in (_LIST, _JSON) and bool(self.columns))
 
     @cached_property
     def columns(self) -> list[str]:
         """The columns by the heading or first row; none of what is no table."""
         path = self.path
+        if path.suffix.lower() == _JSON:
+            return list(self.first)
         for encoding in ("utf-16",) if _is_utf16(path) else ("utf-8-sig", "latin-1"):
             with (
                 suppress(csv.Error, UnicodeError, DataError),
@@ -55,6 +59,8 @@ class TableFile:
     @cached_property
     def first(self) -> dict[str, object]:
         """The first row by column; empty if there is none that can be read."""
+        if self.path.suffix.lower() == _JSON:
+            return next(iter(self.rows), {})
         with suppress(csv.Error, UnicodeError, DataError):
             return next(_records(self.path, _encoding(self.path)), {})
         return {}
@@ -62,6 +68,8 @@ class TableFile:
     @cached_property
     def rows(self) -> list[dict[str, object]]:
         """The rows by column. Raises DataError if they cannot be read."""
+        if self.path.suffix.lower() == _JSON:
+            return annotation_rows(self.path)
         try:
             return list(_records(self.path, _encoding(self.path)))
         except (csv.Error, UnicodeError) as error:
@@ -150,8 +158,3 @@ def _json_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
                 f"line {number} of {quote(path)} is not a JSON object", "fix or remove the file"
             )
         yield record
-
-
-def names_image(text: str) -> bool:
-    """Whether a cell is the name of an image, by its ending."""
-    return PurePosixPath(text.strip()).suffix.lower() in IMAGE_ENDINGS

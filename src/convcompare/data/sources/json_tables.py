@@ -1,0 +1,59 @@
+"""Annotations in JSON as the rows of a table: lists of records, names with classes, COCO."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .image_files import names_image
+
+_LARGEST = 64 << 20
+"""Bytes of a file that is looked into."""
+_COCO = ("images", "annotations", "categories")
+Row = dict[str, object]
+
+
+def annotation_rows(path: Path) -> list[Row]:
+    """The rows of a file of annotations, by column; none if it is no such file.
+
+    It has a list of records one of whose fields names an image, classes or records by the names of
+    images, or the images, annotations and categories of COCO (one row per annotation).
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            return []
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return []
+    rows = _records(content) if isinstance(content, list) else []
+    if isinstance(content, dict):
+        coco = all(isinstance(content.get(key), list) for key in _COCO)
+        rows = list(_coco(content)) if coco else _by_name(content)
+    named = rows and any(isinstance(one, str) and names_image(one) for one in rows[0].values())
+    return rows if named else []
+
+
+def _records(content: list[Any]) -> list[Row]:
+    return content if all(isinstance(one, dict) for one in content) else []
+
+
+def _by_name(content: dict[str, Any]) -> list[Row]:
+    return [
+        {"file": name, **value} if isinstance(value, dict) else {"file": name, "label": value}
+        for name, value in content.items()
+    ]
+
+
+def _coco(content: dict[str, Any]) -> Iterator[Row]:
+    """A row per annotation, and one without a class for an image that has none."""
+    images, annotations, categories = (_records(content[key]) for key in _COCO)
+    names = {one.get("id"): one.get("name") for one in categories}
+    labels: dict[object, list[Row]] = {}
+    for one in annotations:
+        row = {"label": names.get(one.get("category_id")), "bbox": one.get("bbox")}
+        labels.setdefault(one.get("image_id"), []).append(row)
+    for image in images:
+        for row in labels.get(image.get("id"), [{"label": None, "bbox": None}]):
+            yield {"file": image.get("file_name"), **row}

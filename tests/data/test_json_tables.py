@@ -1,0 +1,96 @@
+"""Classes in JSON files: records, names with classes, COCO."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.images import fill, flat, load, refused
+
+FILES = [f"{i}.png" for i in range(12)]
+
+
+def coco(files: list[str], labels: list[int], categories: tuple[str, ...]) -> dict[str, Any]:
+    """Annotations of these categories, numbered from 1; of no image if the label is -1."""
+    return {
+        "images": [{"id": 100 + i, "file_name": name} for i, name in enumerate(files)],
+        "annotations": [
+            {"id": i, "image_id": 100 + i, "category_id": label + 1, "bbox": [0, 0, 9, 9]}
+            for i, label in enumerate(labels)
+            if label >= 0
+        ],
+        "categories": [{"id": i + 1, "name": name} for i, name in enumerate(categories)],
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [
+            {"image": f"/data/upload/1/{name}", "choice": "ba"[i % 2]}
+            for i, name in enumerate(FILES)
+        ],
+        {name: "ba"[i % 2] for i, name in enumerate(FILES)},
+        {name: {"width": 16, "label": "ba"[i % 2]} for i, name in enumerate(FILES)},
+        coco(FILES, [i % 2 for i in range(12)], ("b", "a")),
+    ],
+    ids=["records", "names", "records by name", "coco"],
+)
+def test_annotations_are_read(root: Path, content: Any) -> None:
+    flat(root / "images", 12)
+    (root / "labels.json").write_text(json.dumps(content))
+    images = load(root, ":test=0.01,size=16")
+    assert images.classes == ("a", "b") and not images.warnings
+    own = load_pixels(root / "images")
+    for image, label in zip(images.train.images, images.train.labels, strict=True):
+        assert (own[image.tobytes()] % 2 == 0) == (images.classes[label] == "b")
+
+
+def load_pixels(folder: Path) -> dict[bytes, int]:
+    """The number of each image by its pixels, as Pillow reads them."""
+    from PIL import Image
+
+    arrays = {i: np.asarray(Image.open(folder / name)) for i, name in enumerate(FILES)}
+    return {array.transpose(2, 0, 1).tobytes(): i for i, array in arrays.items()}
+
+
+def test_coco_in_each_split_and_images_without_annotations(root: Path) -> None:
+    """As Roboflow writes _annotations.coco.json; category 0 is of nothing."""
+    for split, count in (("train", 8), ("test", 6)):
+        flat(root / split, count, prefix=split)
+        files = [f"{split}{i}.png" for i in range(count)]
+        labels = [-1, *(1 + i % 2 for i in range(1, count))]
+        content = coco(files, labels, ("animals", "cat", "dog"))
+        (root / split / "_annotations.coco.json").write_text(json.dumps(content))
+    images = load(root)
+    assert images.classes == ("cat", "dog")
+    assert (len(images.train), len(images.test)) == (7, 5)
+    assert [note.text.split(",")[0] for note in images.warnings if note.kind == "no-class"] == [
+        "1 row of `train/_annotations.coco.json` without a class",
+        "1 row of `test/_annotations.coco.json` without a class",
+    ]
+
+
+def test_two_categories_of_an_image_are_refused(root: Path) -> None:
+    flat(root / "images", 3)
+    content = coco(["0.png", "1.png", "1.png"], [0, 0, 1], ("cat", "dog"))
+    content["annotations"][2]["image_id"] = 101
+    (root / "instances.json").write_text(json.dumps(content))
+    message, hint = refused(root)
+    assert "names `1.png` twice, as `cat` and as `dog`" in message
+    assert hint.startswith("cut out the box of each object")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"0": "cat", "1": "dog"}', '[{"id": 0, "label": "cat"}]', "[1, 2]", "{", "null", "[" * 9999],
+)
+def test_other_files_are_no_annotations(root: Path, content: str) -> None:
+    fill(root)
+    (root / "labels.json").write_text(content)
+    images = load(root)
+    assert images.classes == ("cat", "dog") and not images.warnings
