@@ -122,7 +122,7 @@ def test_a_file_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
         ("a.npz", "has the arrays `x`"),
         ("b.npz", "is not a file of arrays"),
         ("c.npz", "is not a file of arrays"),
-        ("d.npz", "there is no such file"),
+        ("d.npz", "there is no file"),
     ]:
         result = run("compare", "fcn", "-d", f"npz:{tmp_path / name}")
         assert result.code == 3

@@ -272,7 +272,7 @@ def test_a_test_split_without_classes_is_not_used(
 
 
 def test_faults_of_files(tmp_path: Path) -> None:
-    assert "does not exist" in fail(tmp_path / "nowhere")
+    assert "there is no file" in fail(tmp_path / "nowhere")
     assert "has no Parquet files" in fail(tmp_path)
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
     assert "is no Parquet file" in fail(tmp_path)

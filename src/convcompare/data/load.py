@@ -17,6 +17,7 @@ from convcompare.core.spec import Option, Spec, bind, format_value
 from .channels import OPTION, with_channels
 from .dataset import Dataset, Sources
 from .sources.fetch import PublishedFiles
+from .sources.missing_path import check_there
 
 _CONTEXT = ("sources",)
 _OWN_FILES = ("folder", "npz", "parquet")
@@ -81,6 +82,7 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
         raise UsageError(f"{quote(text)} names no path", f"{spec.name}:PATH")
     _check_path(text, path, options)
     if spec.name in _OWN_FILES:
+        check_there(spec.name, path)
         given["path"] = str(Path(path))  # `photos/` and `./photos` are `photos`
     own = "channels" in options
     options = {OPTION.name: OPTION, **options}

@@ -47,8 +47,9 @@ def read_arrays(file: Path, name: str, source: str) -> Dataset:
         with file.open("rb") as opened:
             arrays = read_npz(opened, LARGEST)
     except OSError as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
-        raise DataError(f"{quote(path)} cannot be read: {reason}", "npz:FILE.npz") from error
+        raise DataError(
+            f"{quote(path)} cannot be read: {error.strerror}", "npz:FILE.npz"
+        ) from error
     except ValueError as error:
         raise DataError(
             f"{quote(path)} is not a file of arrays: {stand_in(file) or error}",

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
 
 from ..data_notes import DataNote
@@ -53,8 +52,6 @@ def parquet_set(
     on, else a share `test` of each class, chosen by `seed`.
     """
     root = Path(path).expanduser()
-    if not root.exists():
-        raise DataError(f"{quote(path)} does not exist", "parquet:FILE, or parquet:FOLDER")
     name = f"parquet:{path}"
     if root.is_dir():
         found = [PurePosixPath(one.relative_to(root).as_posix()) for one in root.rglob("*.parquet")]

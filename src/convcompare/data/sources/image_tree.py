@@ -81,8 +81,6 @@ def read_tree(
     layout = "write folder:PATH with a folder of class folders"
     try:
         root = Path(text).expanduser()
-        if not root.exists():
-            raise DataError(f"there is no folder {quote(text)}", layout)
         if not root.is_dir():
             above = f"{quote(f'folder:{root.parent}')} reads the folder that it lies in"
             raise DataError(f"{quote(text)} is not a folder", reads_instead([root]) or above)
