@@ -106,7 +106,16 @@ def test_the_range_of_pixels_is_said() -> None:
 
 @pytest.mark.parametrize(
     "names",
-    ["x_train y_train x_test y_test", "train_images train_labels test_images test_labels"],
+    [
+        "x_train y_train x_test y_test",
+        "X_train Y_train X_test Y_test",
+        "xtrain ytrain xtest ytest",
+        "trainX trainY testX testY",
+        "train_images train_labels test_images test_labels",
+        "train_data train_targets test_data test_targets",
+        "imgs_train y_train imgs_valid y_valid",
+        "data labels test_data test_labels",
+    ],
 )
 def test_a_file_of_arrays(tmp_path: Path, names: str) -> None:
     np.savez(tmp_path / "a.npz", **dict(zip(names.split(), PARTS, strict=True)))
@@ -121,12 +130,49 @@ def test_a_file_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
     for name, message in [
         ("a.npz", "has the arrays `x`"),
         ("b.npz", "is not a file of arrays"),
-        ("c.npz", "is not a file of arrays"),
+        ("c.npz", "x_train.npy holds Python objects"),
         ("d.npz", "there is no file"),
     ]:
         result = run("compare", "fcn", "-d", f"npz:{tmp_path / name}")
         assert result.code == 3
         assert message in result.err
+
+
+@pytest.mark.parametrize(
+    "names", ["x y", "images labels", "x_train y_train", "x_train y_train x_test"]
+)
+@pytest.mark.parametrize("form", ["numbers", "one-hot"])
+def test_arrays_without_a_test_split_hold_out_a_share(
+    tmp_path: Path, names: str, form: str
+) -> None:
+    """Of each class, images with their own labels; a test split without labels is named."""
+    pixels = np.arange(60, dtype=np.uint8)[:, None, None] + np.zeros((1, 4, 4), np.uint8)
+    pixels[:, 0, 0] += 100  # of no single colour
+    labels = np.arange(60) % 3
+    labels = np.eye(3)[labels] if form == "one-hot" else labels
+    np.savez(tmp_path / "a.npz", **dict(zip(names.split(), (pixels, labels, pixels), strict=False)))
+    found = load_dataset(f"npz:{tmp_path}/a.npz:test=0.25,seed=3", Sources(tmp_path))
+    assert np.bincount(found.train.labels).tolist() == [15] * 3
+    assert found.test_split == "25 % held out of each class, split seed 3"
+    for split in (found.train, found.test):
+        assert (split.images[:, 0, 1, 1] % 3 == split.labels).all()
+    every = [*found.train.images[:, 0, 1, 1], *found.test.images[:, 0, 1, 1]]
+    assert sorted(every) == list(range(60))
+    unused = [note.names for note in found.warnings if note.kind == "unused"]
+    assert unused == ([("x_test",)] if "x_test" in names else [])
+
+
+def test_a_class_of_one_image_cannot_be_held_out(tmp_path: Path) -> None:
+    names = np.array(["ant", "bee", "cow"])
+    np.savez(tmp_path / "a.npz", x=X[:5], y=[0, 0, 1, 2, 2], class_names=names)
+    with pytest.raises(DataError, match=r"class `bee` in .* has one image, too few"):
+        load_dataset(f"npz:{tmp_path}/a.npz", Sources(tmp_path))
+
+
+def test_arrays_that_are_the_same_by_their_names_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=X, train_images=X, y_train=Y)
+    with pytest.raises(DataError, match="`train_images`, `x_train` are the same by their names"):
+        load_dataset(f"npz:{tmp_path}/a.npz", Sources(tmp_path))
 
 
 def test_arrays_that_are_not_used_are_named(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ READS = {
     *("user_network", "registry", "plugins", "html", "cpu_contention", "hardware", "process"),
     *("failures", "archive", "array_file", "mnist_mini", "image_decode"),
     *("table_rows", "source_files", "completions", "cifar100", "kmnist", "hub_set"),
-    *("npz_file", "checksums", "weights_file", "figure_cache"),
+    *("npz_file", "checksums", "weights_file", "figure_cache", "json_tables", "stand_ins"),
 }
 """Modules that read files which are not of the store, or which they check themselves."""
 STREAMS = {"worker", "torchrun_rank"}

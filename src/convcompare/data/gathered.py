@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from convcompare.core.errors import quote
 
 from .dataset import Dataset
-from .hold_out import check_two_each, hold_out_words, rows_for_test
-from .labelled_arrays import LabelledArrays, dataset_of, numbered
+from .hold_out import HoldOut
+from .labelled_arrays import LabelledArrays, class_name, dataset_of, numbered
 from .sources.file_notes import file_notes
 from .sources.image_stack import ImageStack
-
-
-@dataclass(frozen=True)
-class HoldOut:
-    """How a test split is made if there is none: a `share` of each class, drawn by `seed`."""
-
-    share: float
-    seed: int
 
 
 def gathered(
@@ -49,20 +41,12 @@ def gathered(
     chosen = np.arange(len(found)) >= trained
     names = np.array([name for part in numbered(trained, len(found) - trained) for name in part])
     if trained == len(found):
-        known, codes, counts = np.unique(found, return_inverse=True, return_counts=True)
-        single = [_class_name(one, classes) for one in known[counts < 2].tolist()]
-        check_two_each(single, quote(stack.name))
-        chosen = rows_for_test(codes.astype(np.int64), hold_out.share, hold_out.seed)
-        test_split = hold_out_words(hold_out.share, hold_out.seed)
+        chosen = hold_out.rows(found, quote(stack.name), lambda one: class_name(one, classes))
+        test_split = hold_out.words
         names = np.array([f"image {i}" for i in range(len(found))])
     arrays = LabelledArrays(pixels[~chosen], found[~chosen], pixels[chosen], found[chosen])
     places = (names[~chosen].tolist(), names[chosen].tolist())
     made = dataset_of(arrays, stack.name, stack.name, classes, places=places)
-    named = [_class_name(one, classes) for one in found.tolist()]
+    named = [class_name(one, classes) for one in found.tolist()]
     files = file_notes(stack.facts, names.tolist(), named, made.image_size, {})
     return replace(made, test_split=test_split, notes=(*made.notes, *files))
-
-
-def _class_name(label: int | str, classes: Sequence[str]) -> str:
-    known = isinstance(label, int) and 0 <= label < len(classes)
-    return classes[int(label)] if known else str(label)

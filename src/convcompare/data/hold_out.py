@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,31 @@ import numpy.typing as npt
 from convcompare.core.errors import NAMED, DataError, listed
 
 Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """How a test split is made if there is none: a `share` of each class, drawn by `seed`."""
+
+    share: float
+    seed: int
+
+    @property
+    def words(self) -> str:
+        """What the test split is, for tables."""
+        return hold_out_words(self.share, self.seed)
+
+    def rows(
+        self, labels: npt.NDArray[Any], where: str, name: Callable[[Any], str] = str
+    ) -> npt.NDArray[np.bool_]:
+        """Which images are test images, bool (n,), by their labels (n,) of any type.
+
+        Raises DataError, on the data set called `where`, for classes of one image, which `name`
+        gives the name of.
+        """
+        known, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        check_two_each([name(one) for one in known[counts < 2].tolist()], where)
+        return rows_for_test(codes.astype(np.int64), self.share, self.seed)
 
 
 def drawn_for_test(images: int, share: float, seed: int) -> Rows:

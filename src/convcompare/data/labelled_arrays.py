@@ -88,6 +88,12 @@ def numbered(train: int, test: int) -> tuple[list[str], list[str]]:
     return ([f"training image {i}" for i in range(train)], [f"test image {i}" for i in range(test)])
 
 
+def class_name(label: int | str, classes: Sequence[str]) -> str:
+    """What a class is called by its label: by its place in `classes`, if it has one there."""
+    known = isinstance(label, int) and 0 <= label < len(classes)
+    return classes[int(label)] if known else str(label)
+
+
 def _shape(images: Array) -> str:
     return "×".join(map(str, images.shape[1:]))
 
@@ -162,7 +168,7 @@ def _labels(
 ) -> tuple[tuple[Labels, Labels], list[str]]:
     """Indices of classes of both splits, and the names of the classes."""
     found = [
-        _flat(labels, n, split)
+        flat_labels(labels, n, split)
         for labels, n, split in zip(
             (arrays.train_labels, arrays.test_labels), images, ("training", "test"), strict=True
         )
@@ -181,8 +187,8 @@ def _labels(
     return (indices[0], indices[1]), [str(name) for name in known]
 
 
-def _flat(labels: Array, images: int, split: str) -> Array:
-    """Labels (n,), as whole numbers or texts."""
+def flat_labels(labels: Array, images: int, split: str) -> Array:
+    """Labels (n,) as whole numbers or texts. Raises DataError unless they are one per image."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     elif labels.ndim == 2:

@@ -64,7 +64,9 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any
         raise ValueError(f"a header of version {version}")
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
     start = stream.tell()
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - start:
+    if dtype.hasobject:
+        raise ValueError(f"{member.filename} holds Python objects")
+    if math.prod(shape) * dtype.itemsize != len(content) - start:
         raise ValueError("a header that does not fit its array")
     flat = np.frombuffer(content, dtype, offset=start)
     return flat.reshape(shape, order="F" if fortran else "C")

@@ -7,6 +7,7 @@ from convcompare.core.registry import register
 
 from ..dataset import Dataset, Sources
 from ..given_arrays import FOLDER
+from ..hold_out import HoldOut
 from .npz_file import read_arrays
 
 
@@ -22,4 +23,4 @@ def arrays(sources: Sources, path: str = "") -> Dataset:
             f"no arrays {quote(path)} are kept here",
             "`convcompare.compare(…, dataset=(x_train, y_train, x_test, y_test))` keeps them",
         )
-    return read_arrays(file, f"{FOLDER}:{path}", "arrays of a Python program")
+    return read_arrays(file, f"{FOLDER}:{path}", "arrays of a Python program", HoldOut(0.2, 0))

@@ -14,7 +14,7 @@ from convcompare.core.registry import register
 from convcompare.store import atomic_files
 
 from ..dataset import Dataset, Seed, Share, Side, Sources
-from ..gathered import HoldOut
+from ..hold_out import HoldOut
 from ..sources.parquet_files import SplitFiles, import_extra, split_files
 from .parquet_set import ParquetOptions, read_parquet
 

@@ -6,23 +6,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
 from convcompare.store.npz import read_npz
 
 from ..data_notes import DataNote
-from ..dataset import Dataset, Sources
-from ..labelled_arrays import Array, LabelledArrays, dataset_of, decoded
-from ..sources.split_names import split_words
+from ..dataset import Dataset, Seed, Share, Sources
+from ..hold_out import HoldOut
+from ..labelled_arrays import (
+    Array,
+    LabelledArrays,
+    class_name,
+    dataset_of,
+    decoded,
+    flat_labels,
+)
+from ..sources.array_names import Part, array_roles
+from ..sources.split_names import SplitKind, split_words
 from ..sources.stand_ins import stand_in
 
-NAMES = (
-    ("x_train", "y_train", "x_test", "y_test"),
-    ("X_train", "y_train", "X_test", "y_test"),
-    ("train_images", "train_labels", "test_images", "test_labels"),
-    ("train_x", "train_y", "test_x", "test_y"),
-)
-"""Names of the four arrays, as libraries choose them; `val` counts where there is no `test`."""
 CLASS_NAMES = ("classes", "class_names", "label_names", "categories")
 """Names of the array of class names."""
 LARGEST = 16 << 30
@@ -30,18 +34,23 @@ LARGEST = 16 << 30
 
 
 @register.dataset("npz", source="your arrays")
-def npz_file(sources: Sources, path: str = "") -> Dataset:
+def npz_file(sources: Sources, path: str = "", test: Share = 0.2, seed: Seed = 0) -> Dataset:
     """Your own arrays: npz:FILE with x_train, y_train, x_test and y_test (or x_val and y_val).
 
     Images (n, height, width), with channels last or first, of any number type; labels one a row,
     as numbers or texts, or with one 1 a row. `classes` or `class_names`, if it is there, names the
-    classes.
+    classes. Without a test or validation split a share `test` of each class is held out, chosen by
+    `seed`.
     """
-    return read_arrays(Path(path).expanduser(), f"npz:{path}", f"arrays in {quote(path)}")
+    source = f"arrays in {quote(path)}"
+    return read_arrays(Path(path).expanduser(), f"npz:{path}", source, HoldOut(test, seed))
 
 
-def read_arrays(file: Path, name: str, source: str) -> Dataset:
-    """The data set of the arrays in a file. Raises DataError if they are none."""
+def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Dataset:
+    """The data set of the arrays in a file; without a test split, `hold_out` makes one.
+
+    Raises DataError if they are no images and labels.
+    """
     path = str(file)
     try:
         with file.open("rb") as opened:
@@ -54,21 +63,60 @@ def read_arrays(file: Path, name: str, source: str) -> Dataset:
         raise DataError(
             f"{quote(path)} is not a file of arrays: {stand_in(file) or error}",
             "`numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)` writes one; arrays of "
-            "Python objects are not read",
+            "Python objects are not read: `y.astype(str)` makes them texts",
         ) from error
-    splits = [tuple(name.replace("test", kind) for name in one)
-              for kind in ("test", "val") for one in NAMES]  # fmt: skip
-    names = next((one for one in splits if set(one) <= arrays.keys()), None)
-    if names is None:
+    splits = _splits(array_roles(arrays))
+    if not splits:
         raise DataError(
             f"{quote(path)} has the arrays {', '.join(map(quote, sorted(arrays)[:8]))}",
-            f"it needs {', '.join(NAMES[0])}",
+            "it needs x_train and y_train, and x_test and y_test unless images are to be held out",
         )
-    found = LabelledArrays(*(arrays[name] for name in names))
     key = next((one for one in CLASS_NAMES if one in arrays), "")
-    unread = tuple(sorted(arrays.keys() - {*names, key}))
-    read = dataset_of(found, name, source, _class_names(arrays, key, path), _unread(unread))
-    return read if names in NAMES else replace(read, test_split="the validation arrays")
+    classes = _class_names(arrays, key, path)
+    notes = _unread(
+        tuple(sorted(arrays.keys() - {key, *(name for pair in splits for name in pair)}))
+    )
+    parts = [arrays[name] for pair in splits for name in pair]
+    if len(splits) == 1:
+        return _held_out(parts, name, source, classes, notes, hold_out)
+    read = dataset_of(LabelledArrays(*parts), name, source, classes, notes)
+    tested = split_words(splits[1][0])
+    is_val = tested is not None and tested[0] == "val"
+    return replace(read, test_split="the validation arrays") if is_val else read
+
+
+def _splits(roles: Mapping[tuple[SplitKind | None, Part], str]) -> list[tuple[str, str]]:
+    """Images and labels of the training split, then of the test split or else the validation split.
+
+    The training split may be arrays of no split; there is no other if its labels are missing, and
+    none at all without a training split.
+    """
+    found = {
+        kind: (roles[kind, "images"], roles[kind, "labels"])
+        for kind in {kind for kind, _ in roles}
+        if {(kind, "images"), (kind, "labels")} <= roles.keys()
+    }
+    train = found.get("train", found.get(None))
+    tested = found.get("test", found.get("val"))
+    return [pair for pair in (train, tested) if pair] if train else []
+
+
+def _held_out(
+    parts: list[Array],
+    name: str,
+    source: str,
+    classes: list[str],
+    notes: list[DataNote],
+    hold_out: HoldOut,
+) -> Dataset:
+    """The data set of images and labels of which some are held out for the test split."""
+    images, labels = parts
+    labels = flat_labels(labels, len(images) if images.ndim else 0, "training")
+    chosen = hold_out.rows(labels, quote(name), lambda one: class_name(one, classes))
+    arrays = LabelledArrays(images[~chosen], labels[~chosen], images[chosen], labels[chosen])
+    places = tuple([f"image {i}" for i in np.flatnonzero(rows)] for rows in (~chosen, chosen))
+    read = dataset_of(arrays, name, source, classes, notes, (places[0], places[1]))
+    return replace(read, test_split=hold_out.words)
 
 
 def _class_names(arrays: Mapping[str, Array], key: str, path: str) -> list[str]:

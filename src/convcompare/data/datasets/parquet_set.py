@@ -10,7 +10,8 @@ from convcompare.core.registry import register
 
 from ..data_notes import DataNote
 from ..dataset import Dataset, Seed, Share, Side, Sources
-from ..gathered import HoldOut, gathered
+from ..gathered import gathered
+from ..hold_out import HoldOut
 from ..sources.image_stack import ImageStack
 from ..sources.label_table import surely_names_splits
 from ..sources.parquet_files import (

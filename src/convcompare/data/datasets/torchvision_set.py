@@ -23,7 +23,8 @@ from convcompare.core.registry import register
 from convcompare.store import atomic_files
 
 from ..dataset import Dataset, Seed, Share, Side, Sources
-from ..gathered import HoldOut, gathered
+from ..gathered import gathered
+from ..hold_out import HoldOut
 from ..sources.image_stack import ImageStack
 
 _NO_CLASSES: Mapping[str, str] = {
