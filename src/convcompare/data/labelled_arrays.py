@@ -20,6 +20,7 @@ Array = npt.NDArray[Any]
 _LARGEST_CHANNELS = 4
 """Channels up to which an axis is that of colours, and not one of pixels."""
 
+_PLACES = "labels are places in the list of names, from 0"
 _TOO_LARGE = 2**63
 
 
@@ -51,7 +52,8 @@ def dataset_of(
     Notes call the images of each split by their `places`, else by their numbers there.
 
     Pixels are scaled by their own range over both splits, which a note says. Mean and std are
-    measured on the train split. Classes are the labels in order, or `classes` by whole numbers.
+    measured on the train split. Classes are the labels in order, or `classes` by whole numbers,
+    without those that no image is of.
 
     Raises:
         DataError: They are no images and labels that belong together.
@@ -62,13 +64,13 @@ def dataset_of(
             f"training images are {_shape(train)} and test images {_shape(test)}",
             "both splits need images of one size and one number of channels",
         )
-    labels, names = _labels(arrays, (len(train), len(test)), classes)
+    labels, names, unused = _labels(arrays, (len(train), len(test)), classes)
     scaled, scaling = _bytes(train, test)
     splits = (Split(scaled[0], labels[0]), Split(scaled[1], labels[1]))
     _check_filled(splits, names)
     mean, std = statistics(splits[0].images)
     places = places or numbered(len(train), len(test))
-    notes = (*notes, *examine(splits, names, places), *scaling)
+    notes = (*notes, *unused, *examine(splits, names, places), *scaling)
     return Dataset(
         name=name,
         train=splits[0],
@@ -165,8 +167,8 @@ def _bytes(train: Array, test: Array) -> tuple[tuple[Images, Images], list[DataN
 
 def _labels(
     arrays: LabelledArrays, images: tuple[int, int], classes: Sequence[str]
-) -> tuple[tuple[Labels, Labels], list[str]]:
-    """Indices of classes of both splits, and the names of the classes."""
+) -> tuple[tuple[Labels, Labels], list[str], list[DataNote]]:
+    """Indices of classes of both splits, their names, and a note on names that no image has."""
     found = [
         flat_labels(labels, n, split)
         for labels, n, split in zip(
@@ -176,15 +178,17 @@ def _labels(
     if (found[0].dtype.kind in "US") != (found[1].dtype.kind in "US"):
         raise DataError("labels are texts in one split and numbers in the other", "use one of both")
     known = np.unique(np.concatenate(found))
-    if classes and known.dtype.kind == "i":
-        if known[0] < 0 or known[-1] >= len(classes):
-            raise DataError(
-                f"labels go from {known[0]} to {known[-1]}, and there are {len(classes)} names",
-                "labels are places in the list of names, from 0",
-            )
-        return (found[0].astype(np.int64), found[1].astype(np.int64)), list(classes)
+    classes = classes if known.dtype.kind == "i" else ()
+    if classes and (known[0] < 0 or known[-1] >= len(classes)):
+        raise DataError(
+            f"labels go from {known[0]} to {known[-1]}, and there are {len(classes)} names", _PLACES
+        )
     indices = [np.searchsorted(known, one).astype(np.int64) for one in found]
-    return (indices[0], indices[1]), [str(name) for name in known]
+    names = [class_name(one, classes) for one in known.tolist()]
+    unused = tuple(name for place, name in enumerate(classes) if place not in known)
+    text = f"{len(unused)} of {len(classes)} names of classes that no image is of, left out"
+    notes = [DataNote("no-images", text, unused, _PLACES)] if unused else []
+    return (indices[0], indices[1]), names, notes
 
 
 def flat_labels(labels: Array, images: int, split: str) -> Array:
