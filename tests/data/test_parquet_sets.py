@@ -18,7 +18,7 @@ from PIL import Image
 from convcompare.core.errors import ConvcompareError, DataError, UsageError
 from convcompare.data.dataset import Dataset, Sources
 from convcompare.data.load import load_dataset
-from convcompare.data.sources import parquet_files
+from convcompare.data.sources import parquet_files, parquet_splits
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is an extra")
 pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is an extra")
@@ -130,7 +130,7 @@ def test_which_files_are_read(names: str, train: str, test: str) -> None:
     def paths(text: str) -> tuple[PurePosixPath, ...]:
         return tuple(PurePosixPath(f"{name}.parquet") for name in text.split())
 
-    found = parquet_files.split_files(paths(names), "x")
+    found = parquet_splits.split_files(paths(names), "x")
     assert (found.train, found.test) == (paths(train), paths(test))
 
 
@@ -145,7 +145,7 @@ def test_which_files_are_read(names: str, train: str, test: str) -> None:
 )
 def test_which_files_are_refused(names: str, words: str) -> None:
     with pytest.raises(ConvcompareError, match=words):
-        parquet_files.split_files([PurePosixPath(f"{one}.parquet") for one in names.split()], "x")
+        parquet_splits.split_files([PurePosixPath(f"{one}.parquet") for one in names.split()], "x")
 
 
 def test_a_file_without_splits_holds_out_a_share(tmp_path: Path) -> None:
@@ -237,6 +237,32 @@ def test_columns_that_could_be_several_are_asked_for(tmp_path: Path) -> None:
 def test_a_number_that_is_no_label_is_not_taken_for_one(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [0, 1], "image": [png(0), png(1)]}), tmp_path / "a.parquet")
     assert "no column of labels among id, image" in fail(tmp_path, kind=UsageError)
+
+
+def test_the_only_column_beside_that_of_images_is_that_of_classes(tmp_path: Path) -> None:
+    images, species = [png(i) for i in range(60)], ["owl", "bee"] * 30
+    pq.write_table(pa.table({"jpg": images, "species": species}), tmp_path / "a.parquet")
+    found = load(tmp_path)
+    assert found.classes == ("bee", "owl") and len(found.train) == 48
+    assert "classes are the column `species`, the only one beside that of images" in [
+        note.text for note in found.notes
+    ]
+    for values in ([i % 30 for i in range(60)], [f"an owl, {i}" for i in range(60)]):
+        pq.write_table(pa.table({"jpg": images, "about": values}), tmp_path / "a.parquet")
+        assert "no column of labels among jpg, about" in fail(tmp_path, kind=UsageError)
+
+
+def test_paths_in_place_of_images_are_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": ["0.png", "1.png"], "label": [0, 1]}), tmp_path / "a.parquet")
+    assert "images have to be bytes in the file" in fail(tmp_path, kind=UsageError)
+
+
+def test_names_of_classes_that_no_image_is_of_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "a.parquet", [0, 2] * 5, names=("cat", "unknown", "dog"))
+    found = load(tmp_path)
+    assert found.classes == ("cat", "dog") and set(found.train.labels) == {0, 1}
+    (note,) = (one for one in found.warnings if one.kind == "no-images")
+    assert note.line() == "1 of 3 names of classes that no image is of, left out: `unknown`"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from convcompare.store import atomic_files
 
 from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..hold_out import HoldOut
-from ..sources.parquet_files import SplitFiles, import_extra, split_files
+from ..sources.parquet_files import import_extra
+from ..sources.parquet_splits import SplitFiles, split_files
 from .parquet_set import ParquetOptions, read_parquet
 
 _REPOSITORY = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from convcompare.core.errors import quote
 from convcompare.core.registry import register
 
 from ..data_notes import DataNote
@@ -16,13 +17,12 @@ from ..sources.image_stack import ImageStack
 from ..sources.label_table import surely_names_splits
 from ..sources.parquet_files import (
     ParquetColumns,
-    SplitFiles,
     columns_of,
     count_rows,
     has_classes,
     read_rows,
-    split_files,
 )
+from ..sources.parquet_splits import SplitFiles, split_files
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_parquet(root: Path, splits: SplitFiles, name: str, options: ParquetOpti
     trained = len(labels)
     labels += read_rows(test, columns, stack)
     found = gathered(stack, labels, trained, splits.words, options.hold_out, columns.classes)
-    return replace(found, notes=(*notes, *_unread(splits, columns), *found.notes))
+    return replace(found, notes=(*notes, *_notes_on(splits, columns), *found.notes))
 
 
 def _with_classes(
@@ -93,8 +93,11 @@ def _with_classes(
     return other, (note, *notes)
 
 
-def _unread(splits: SplitFiles, columns: ParquetColumns) -> Iterator[DataNote]:
-    """What seems to be a split and is not used."""
+def _notes_on(splits: SplitFiles, columns: ParquetColumns) -> Iterator[DataNote]:
+    """What seems to be a split and is not used, and which column was taken for lack of another."""
+    if columns.only:
+        text = f"classes are the column {quote(columns.label)}, the only one beside that of images"
+        yield DataNote("label", text, serious=False)
     if splits.unread:
         names = tuple(map(str, splits.unread))
         hint = "`--val-fraction 0.1` holds out training images to select by"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -227,15 +228,18 @@ def _label_table(table: TableFile, label_column: str) -> LabelTable | None:
 
 
 def _holds_classes(table: TableFile, column: str) -> bool:
-    """Whether the values of a column repeat, and are texts or few whole numbers."""
-    try:
-        values = [value for row in table.rows if (value := _cell(row, column))]
-    except DataError:
-        return False
-    kinds = set(values)
+    with suppress(DataError):
+        return may_be_classes([_cell(row, column) for row in table.rows])
+    return False
+
+
+def may_be_classes(values: Iterable[str]) -> bool:
+    """Whether the values of a column, but for blanks, repeat: texts, or few whole numbers."""
+    given = [value for value in values if value]
+    kinds = set(given)
     numbers = all(_NUMBER.fullmatch(kind) for kind in kinds)
     few = len(kinds) <= _FEW_NUMBERS and all(_WHOLE.fullmatch(kind) for kind in kinds)
-    return 2 * len(kinds) <= len(values) and (few or not numbers)
+    return 2 * len(kinds) <= len(given) and (few or not numbers)
 
 
 def _class_columns(table: TableFile, file: str) -> tuple[str, ...]:
