@@ -155,7 +155,7 @@ def test_broken_images_may_be_left_out(root: Path) -> None:
     assert len(images.train) + len(images.test) == 10
     assert note(images, "broken").names == (
         "cat/cut.png (damaged or cut short)",
-        "dog/page.jpg (no format that Pillow reads)",
+        "dog/page.jpg (a web page)",
     )
     for path in (root / "dog").glob("?.png"):
         path.write_bytes(b"")

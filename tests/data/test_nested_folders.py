@@ -55,3 +55,23 @@ def test_classes_of_folders_beside_classes_of_images_are_a_warning(root: Path) -
         image.unlink()
     fill(root / "docs", ("plan", "screen"))
     assert "deeper" not in kinds(load(root))
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_a_split_beside_the_folder_of_the_classes_is_no_class(root: Path, copy: bool) -> None:
+    """As kaggle_simpson_testset/, of images of all classes, beside simpsons_dataset/CLASS."""
+    fill(root / "simpsons_dataset", ("bart", "homer", "lisa"))
+    if copy:
+        fill(root / "simpsons_dataset" / "simpsons_dataset", ("bart", "homer", "lisa"))
+    flat(root / "kaggle_simpson_testset")
+    message, hint = refused(root)
+    assert "`kaggle_simpson_testset` in" in message and "named as of a split" in message
+    assert hint.startswith(f"`folder:{root / 'simpsons_dataset'}` reads the class folders alone")
+    assert len(load(root, ":splits=none").classes) == 2
+    if not copy:
+        assert load(root / "simpsons_dataset").classes == ("bart", "homer", "lisa")
+
+
+def test_names_with_a_word_of_splits_are_classes_beside_other_classes(root: Path) -> None:
+    fill(root, ("train_station", "test_tube", "harbour"))
+    assert not {note.kind for note in load(root).warnings}

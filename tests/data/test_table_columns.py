@@ -86,6 +86,24 @@ def test_a_file_that_may_name_the_classes_and_is_not_read_is_named(root: Path) -
     assert refused(root)[0].endswith("with images: `images`; not read: `labels.xlsx`")
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "https://example.org/images/{}.png?width=3",
+        "/data/local-files/?d=images/{}.png",
+        "images/{}%2Epng",
+        "s3://bucket/images/{}.png",
+    ],
+)
+def test_addresses_of_images_are_their_files(root: Path, form: str) -> None:
+    flat(root / "images", 12, prefix="a ")
+    rows = [f"{form.format(f'a%20{i}')},{'ab'[i % 2]}" for i in range(12)]
+    column = "image" if "%2E" in form else "address"
+    (root / "t.csv").write_text("\n".join([f"{column},label", *rows]))
+    images = load(root)
+    assert images.classes == ("a", "b") and not images.warnings
+
+
 def test_two_tables_of_different_columns_are_not_chosen_between(root: Path) -> None:
     flat(root / "images", 6)
     table(root / "a.csv", "file,weather", ["a", "b"] * 3)

@@ -68,5 +68,6 @@ def stem(name: str) -> str:
 
 
 def names_image(text: str) -> bool:
-    """Whether a text is the name of an image, by its ending."""
-    return PurePosixPath(text.strip()).suffix.lower() in IMAGE_ENDINGS
+    """Whether a text is the name of an image, by its ending; or its address, before a query."""
+    names = (text.strip(), text.strip().partition("?")[0])
+    return any(PurePosixPath(name).suffix.lower() in IMAGE_ENDINGS for name in names)

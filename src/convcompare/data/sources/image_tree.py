@@ -29,7 +29,12 @@ from .label_table import (
 from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
 from .name_patterns import NamePattern
 from .named_tree import named_tree, names_hint
-from .nested_folders import check_not_sets, check_not_splits, deeper_folders
+from .nested_folders import (
+    check_not_a_split_beside,
+    check_not_sets,
+    check_not_splits,
+    deeper_folders,
+)
 from .other_formats import reads_instead
 from .split_folders import read_roles
 from .split_names import lists_a_split
@@ -228,6 +233,7 @@ def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree
     if splits != "none":
         check_not_splits(walk, top)
         check_not_sets(walk, top)
+        check_not_a_split_beside(walk, top)
         check_not_masks(walk, top, found)
     notes += deeper_folders(walk, top)
     check_classes(walk, top, found)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
@@ -139,7 +140,11 @@ class _Index:
                 self._numbers.setdefault(int(stem(path.name)), []).append(path)
 
     def find(self, text: str, base: str) -> list[Path]:
-        """The images that `text` may mean, seen from the folder `base`."""
+        """The images that `text` may mean, seen from the folder `base`; an address by its path."""
+        forms = (text, unquote(text), unquote(text.partition("?")[0]))
+        return next((found for form in forms if (found := self._find(form, base))), [])
+
+    def _find(self, text: str, base: str) -> list[Path]:
         written = one_form(text.replace("\\", "/")).removeprefix("./")
         name = written.rpartition("/")[2]
         below = written if base == "." else f"{base}/{written}"

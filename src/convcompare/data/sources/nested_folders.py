@@ -10,7 +10,7 @@ from convcompare.core.formatting import several
 from ..data_notes import DataNote
 from .class_folders import AS_CLASSES, NAMED, unwrapped
 from .image_walk import FolderWalk, one_form
-from .split_names import names_masks, says_nothing, splits_among
+from .split_names import names_masks, says_nothing, split_words, splits_among
 
 
 def check_not_splits(walk: FolderWalk, folder: Path) -> None:
@@ -59,6 +59,26 @@ def check_not_sets(walk: FolderWalk, folder: Path) -> None:
             f"{what}",
             f"{inner} reads it alone; else move it out of the folder; {AS_CLASSES}",
         )
+
+
+def check_not_a_split_beside(walk: FolderWalk, folder: Path) -> None:
+    """Raise DataError for one folder of class folders beside others that are splits by their names.
+
+    Of several folders of classes, or of class folders, such a name may be that of a class.
+    """
+    filled = walk.filled(folder)
+    named = [path for path in filled if split_words(path.name)]
+    others = [path for path in filled if path not in named]
+    if not named or len(others) != 1 or len(set(_inside(walk, others[0]))) < 2:
+        return
+    names = listed([path.name for path in named], NAMED)
+    inner = quote(f"folder:{unwrapped(walk, others[0])[0]}")
+    raise DataError(
+        f"{names} in {quote(folder)} {'is' if len(named) == 1 else 'are'} named as of a split, "
+        f"beside {quote(others[0].name)}, which holds class folders",
+        f"{inner} reads the class folders alone; rename the folders to train and test if both have "
+        f"the same classes; {AS_CLASSES}",
+    )
 
 
 def deeper_folders(walk: FolderWalk, folder: Path) -> list[DataNote]:
