@@ -104,6 +104,45 @@ def test_addresses_of_images_are_their_files(root: Path, form: str) -> None:
     assert images.classes == ("a", "b") and not images.warnings
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nfile;label\n{};\n",
+        "\n\nfile,label\n{},\n",
+        "file,label,,\n{},\n",
+        "file,label\n{},\n,,\n",
+    ],
+    ids=["sep", "blank lines", "blank columns", "blank row"],
+)
+def test_what_spreadsheets_add_to_a_table_is_left_out(root: Path, text: str) -> None:
+    flat(root / "images", 12)
+    before, mark = text.split("{}")[0], text.split("{}")[1][0]
+    rows = "".join(f"{i}.png{mark}{'ab'[i % 2]}{mark}\n" for i in range(12))
+    (root / "t.csv").write_text(before + rows + text.split("\n", 3)[-1].removeprefix("{},\n"))
+    images = load(root)
+    assert images.classes == ("a", "b") and not images.warnings
+
+
+def test_a_column_whose_values_are_splits_is_one_of_splits(root: Path) -> None:
+    """As Usage of FER2013: Training, PublicTest, PrivateTest."""
+    flat(root / "images", 12)
+    usage = ["Training"] * 8 + ["PublicTest", "PrivateTest"] * 2
+    table(
+        root / "t.csv", "file,emotion,Usage", [f"{'ab'[i // 2 % 2]},{usage[i]}" for i in range(12)]
+    )
+    images = load(root, ":label=emotion")
+    assert (len(images.train), len(images.test)) == (8, 4)
+    assert images.test_split == "test rows of `t.csv`"
+
+
+def test_columns_of_true_and_false_are_classes(root: Path) -> None:
+    """As pandas.get_dummies writes them."""
+    flat(root / "images", 12)
+    table(root / "t.csv", "file,cat,dog", [f"{i % 2 == 0},{i % 2 == 1}" for i in range(12)])
+    images = load(root)
+    assert images.classes == ("cat", "dog") and np.bincount(images.train.labels).tolist() == [5, 5]
+
+
 def test_two_tables_of_different_columns_are_not_chosen_between(root: Path) -> None:
     flat(root / "images", 6)
     table(root / "a.csv", "file,weather", ["a", "b"] * 3)

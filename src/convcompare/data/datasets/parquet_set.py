@@ -14,7 +14,6 @@ from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import gathered
 from ..hold_out import HoldOut
 from ..sources.image_stack import ImageStack
-from ..sources.label_table import surely_names_splits
 from ..sources.parquet_files import (
     ParquetColumns,
     columns_of,
@@ -23,6 +22,7 @@ from ..sources.parquet_files import (
     read_rows,
 )
 from ..sources.parquet_splits import SplitFiles, split_files
+from ..sources.table_columns import surely_names_splits
 
 
 @dataclass(frozen=True)

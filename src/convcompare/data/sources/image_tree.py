@@ -22,7 +22,6 @@ from .image_walk import FolderWalk, natural_order
 from .label_table import (
     LabelTable,
     only_other_column,
-    surely_names_splits,
     unread_split_tables,
     unread_words,
 )
@@ -39,6 +38,7 @@ from .other_formats import reads_instead
 from .split_folders import read_roles
 from .split_names import lists_a_split
 from .split_tree import split_tree
+from .table_columns import surely_names_splits
 
 Files = tuple[tuple[Path, ...], ...]
 """The image files of each class, in the order of the classes."""

@@ -11,10 +11,11 @@ from convcompare.core.errors import DataError, listed, quote
 from ..data_notes import DataNote
 from .class_folders import ClassFolders, check_same_classes
 from .image_walk import FolderWalk, one_form
-from .label_table import LabelTable, surely_names_splits
+from .label_table import LabelTable
 from .labelled_files import Labelled, LabelledFiles
 from .split_folders import Role
 from .split_names import SplitKind
+from .table_columns import surely_names_splits
 
 WORDS: dict[SplitKind, str] = {"test": "test", "val": "validation"}
 

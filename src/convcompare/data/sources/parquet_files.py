@@ -15,8 +15,8 @@ from convcompare.core.errors import DataError, UsageError, quote, shortened
 from convcompare.core.failures import reason
 
 from .image_stack import ImageStack
-from .label_table import may_be_classes, may_name_splits
 from .stand_ins import stand_in
+from .table_columns import may_be_classes, may_name_splits
 
 INSTALL = "pip install 'convcompare[hf]'"
 _IMAGES = ("image", "img")

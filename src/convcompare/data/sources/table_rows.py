@@ -20,6 +20,7 @@ from .image_files import names_image
 from .json_tables import annotation_rows
 
 _ENDINGS = (".csv", ".tsv", ".jsonl")
+_MARK = re.compile("sep=.")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 _LIST, _JSON = ".txt", ".json"
 """The endings of a list without a line of columns and of annotations; other files of these are no
@@ -53,7 +54,7 @@ class TableFile:
             ):
                 if path.suffix.lower() == ".jsonl":
                     return list(next(_json_rows(lines, path), {}))
-                return list(_heading(next(lines, ""), path).columns)
+                return list(_heading(_first_line(lines), path).columns)
         return []
 
     @cached_property
@@ -103,6 +104,11 @@ def _is_utf16(path: Path) -> bool:
         return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
+def _first_line(lines: Iterator[str]) -> str:
+    """The first line with content, behind the one in which spreadsheets name the mark."""
+    return next((line for line in lines if line.strip() and not _MARK.fullmatch(line.strip())), "")
+
+
 class _Heading(NamedTuple):
     """The first line of a CSV: its mark between cells, its columns, the row that it is, if any."""
 
@@ -117,6 +123,8 @@ def _heading(line: str, path: Path) -> _Heading:
     if is_list and mark not in line:
         mark = " "
     cells = [cell.strip() for cell in next(_reader([line.strip() if is_list else line], mark), [])]
+    while len(cells) > 2 and not cells[-1]:  # columns that a spreadsheet leaves empty
+        cells.pop()
     if len(cells) > 1 and names_image(cells[0]):  # no heading: file, class
         if len(cells) == 2:
             return _Heading(mark, ("file", "label"), cells)
@@ -134,7 +142,7 @@ def _reader(lines: Iterable[str], mark: str) -> Any:
 
 def _csv_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
     source = iter(lines)
-    mark, columns, first = _heading(next(source, ""), path)
+    mark, columns, first = _heading(_first_line(source), path)
     rows = _reader(source, mark)
     for row in chain([first] * bool(first), rows if columns else ()):
         if any(cell.strip() for cell in row[len(columns) :]):

@@ -1,0 +1,129 @@
+"""Which columns of a table hold files, classes and splits: by their names, else their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from convcompare.core.errors import DataError
+
+from .image_files import names_image
+from .split_names import split_words
+from .table_rows import TableFile
+
+FILES = (
+    *("filename", "file", "filenames", "files", "filepath", "filepaths", "path", "paths"),
+    *("imagepath", "imgpath", "imagename", "imgname", "imagefile", "image", "images", "img"),
+    *("imageid", "imgid", "idcode", "id", "photo", "picture"),
+)
+LABELS = (
+    *("label", "labels", "class", "classes", "classname", "labelname", "category", "categoryname"),
+    *("target", "species", "breed", "diagnosis", "dx", "groundtruth", "choice", "y"),
+    *("labelid", "classid", "categoryid"),
+)
+MAY_BE_SPLIT = ("set", "dataset")
+SPLITS = ("split", "subset", "partition", "datasplit", *MAY_BE_SPLIT)
+ONE, _ZERO = ("1", "1.0", "True", "true", "TRUE"), ("0", "0.0", "False", "false", "FALSE")
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
+_WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
+_FEW_NUMBERS = 20
+"""Numbers of more values than these may be measurements: only a usual name makes them classes."""
+INDEX = ("", "index", "unnamed0")
+"""The column of row numbers that pandas writes."""
+_FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
+
+
+def plain_names(table: TableFile) -> dict[str, str]:
+    """The plain name of each column of a table."""
+    return {column: _plain(column) for column in table.columns}
+
+
+def file_column(table: TableFile, names: dict[str, str]) -> str | None:
+    """The column of files: of a usual name, else the only one whose first cell names an image."""
+    known = first_of(names, FILES) or next(
+        (column for column, name in names.items() if name.endswith("filename")), None
+    )
+    if known:
+        return known
+    if any(map(names_image, names)):  # a row, and no heading
+        return None
+    images = [column for column in names if names_image(cell(table.first, column))]
+    return images[0] if len(images) == 1 else None
+
+
+def split_column(table: TableFile, others: Sequence[str | None]) -> str | None:
+    """The column beside the `others` each of whose values names a split, train among them."""
+    with suppress(DataError):
+        for column in (one for one in table.columns if one not in others):
+            words = [split_words(value) for value in {cell(row, column) for row in table.rows}]
+            kinds = {known[0] if known else None for known in words}
+            if "train" in kinds and len(kinds) > 1 and None not in kinds:
+                return column
+    return None
+
+
+def holds_classes(table: TableFile, column: str) -> bool:
+    """Whether the values of a column of a table may be classes."""
+    with suppress(DataError):
+        return may_be_classes([cell(row, column) for row in table.rows])
+    return False
+
+
+def may_be_classes(values: Iterable[str]) -> bool:
+    """Whether the values of a column, but for blanks, repeat: texts, or few whole numbers."""
+    given = [value for value in values if value]
+    kinds = set(given)
+    numbers = all(_NUMBER.fullmatch(kind) for kind in kinds)
+    few = len(kinds) <= _FEW_NUMBERS and all(_WHOLE.fullmatch(kind) for kind in kinds)
+    return 2 * len(kinds) <= len(given) and (few or not numbers)
+
+
+def class_columns(table: TableFile, file: str) -> tuple[str, ...]:
+    """The columns of 0 and 1 of a table, if each row has a single 1 in two or more of them."""
+    try:
+        rows = [row for row in table.rows if cell(row, file)]
+    except DataError:
+        return ()
+    columns = [
+        name
+        for name in table.columns
+        if name != file
+        and not may_name_splits(name)
+        and all(cell(row, name) in (*ONE, *_ZERO) for row in rows)
+    ]
+    single = all(sum(cell(row, name) in ONE for name in columns) == 1 for row in rows)
+    return tuple(columns) if rows and single and len(columns) > 1 else ()
+
+
+def may_name_splits(column: str) -> bool:
+    """Whether a column seems to say which split an image is of, as ``fold`` or ``is_test``."""
+    words = split_words(column)
+    is_flag = words is not None and words[1] in ((), ("is",))
+    return is_flag or _plain(column) in (*SPLITS, *_FOLDS)
+
+
+def surely_names_splits(column: str) -> bool:
+    """The same, but of names that have other meanings too: ``dataset`` may be where it is from."""
+    return may_name_splits(column) and _plain(column) not in MAY_BE_SPLIT
+
+
+def first_of(names: dict[str, str], known: Sequence[str]) -> str | None:
+    """The column with the earliest of the known names."""
+    for name in known:
+        for column, plain in names.items():
+            if plain == name:
+                return column
+    return None
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"[\W_]+", "", column.lower())
+
+
+def cell(row: dict[str, object], column: str) -> str:
+    """A cell as a text without spaces around it; empty for none, and for lists and objects."""
+    value = row.get(column)
+    if value is None or isinstance(value, (list, dict)):
+        return ""
+    return str(value).strip()
