@@ -25,7 +25,7 @@ from ..sources.image_decode import DecodedImages, decode_images
 from ..sources.image_tree import Files, ImageTree, SplitNames, read_tree
 from ..sources.memory_room import check_room
 
-_VERSION = "6"
+_VERSION = "7"
 """Goes into the key of cached images; changes when decoding or its notes do."""
 _NAMED = 10
 """How many broken files an error names."""
