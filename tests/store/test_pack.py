@@ -63,7 +63,10 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def test_the_bytes_come_back(store: Path, run: Run) -> None:
     result = run("runs", "pack")
-    assert (result.code, result.out.partition(":")[0]) == (0, "packed 2 runs and 1 comparison")
+    assert (result.code, result.out.partition(":")[0]) == (
+        0,
+        "2 runs and 1 comparison in `runs.ccpack`",
+    )
     assert "1 run not ended and not packed" in result.err
     result = run("runs", "unpack", "runs.ccpack", "again")
     assert (result.code, result.out) == (0, "2 runs and 1 comparison in `again`\n")

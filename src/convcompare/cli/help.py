@@ -135,8 +135,10 @@ def _words(option: Any) -> str:
 
 
 def _metavar(argument: Any) -> str:
-    shown = argument.metavar or str(argument.name).upper()
-    return shown if argument.required or shown.startswith("[") else f"[{shown}]"
+    """An argument as it is typed: in brackets if it may be left out, with dots if it repeats."""
+    shown = str(argument.metavar or argument.name.upper()).removesuffix("...")
+    bracketed = shown if argument.required or shown.startswith("[") else f"[{shown}]"
+    return f"{bracketed}..." if argument.nargs == -1 else bracketed
 
 
 def _about(one: Any) -> str:

@@ -89,7 +89,8 @@ Model = Annotated[
 Selection = Annotated[
     list[str] | None,
     typer.Argument(
-        help="A study, models, or runs by their ids [default: the latest comparison].",
+        help="A comparison by its name, a study, networks, or runs by the beginnings of their ids "
+        "[default: the latest comparison].",
         metavar="[STUDY | MODEL | RUN]...",
         autocompletion=c.selected_names,
     ),

@@ -40,8 +40,7 @@ def compare(
     $ convcompare compare net.py:MyNet simple --dataset folder:photos
     $ convcompare compare simple residual --match parameters --seeds 5
 
-    Finished runs are reused and half-done ones go on; the same command can be stopped and repeated
-    at any time.
+    Finished runs are reused and incomplete ones resume: stop and repeat the command at any time.
     """
     from ..run_comparison import perform
 

@@ -38,8 +38,8 @@ def doctor(
     $ convcompare doctor
     $ convcompare doctor --format json
 
-    Nothing is trained, fetched or changed. The exit code is that of the first error: 4 where the
-    store is damaged or cannot be written, 2 where something is not installed.
+    Nothing is trained, fetched or changed. The exit code is that of the first error: 4 if the
+    store is damaged or cannot be written, 2 if something is not installed.
     """
     from convcompare.data.load import default_sources
 

@@ -50,7 +50,7 @@ def report(
     $ convcompare report --out reports/monday
     $ convcompare report --figures verdicts,accuracy
 
-    The page holds all that it shows, and opens from disk; nothing is trained.
+    The page is one file that needs no network. Nothing is trained.
     """
     from convcompare.data.load import default_cache, default_sources
     from convcompare.output.report.compose import compose

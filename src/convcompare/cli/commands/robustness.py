@@ -31,7 +31,7 @@ def robustness(
             "--show",
             metavar="FIGURE",
             panel=o.OUTPUT,
-            help="Columns of the damages: accuracy, consistency or error [default: accuracy].",
+            help="One column per damage: accuracy, consistency or error [default: accuracy].",
             autocompletion=c.one_of("accuracy", "consistency", "error"),
         ),
     ] = "accuracy",

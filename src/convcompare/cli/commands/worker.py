@@ -25,9 +25,8 @@ def worker(
 
     $ convcompare worker compare fcn simple --seeds 10 --store /shared/runs
 
-    Start the same line as often as you like, on all hosts that see the store. Each trial is done by
-    one worker; another continues what one that died or was stopped had begun. The command
-    without `worker` prints the table.
+    Start any number of workers on any hosts that share the store. One worker runs each trial; if it
+    dies, another resumes the trial. The command without `worker` prints the table.
     """
     from ..lazy_commands import load
 

@@ -38,8 +38,8 @@ def check(
     $ convcompare runs check --repair
     $ convcompare runs check --format json
 
-    Nothing is deleted: what is quarantined can be moved back. The command that made a run trains it
-    again, or continues from the last undamaged epoch. Exit code 4 where damage is left.
+    Nothing is deleted: quarantined files can be moved back. The command that made a run trains it
+    again, or continues from the last undamaged epoch. Exit code 4 if damage remains.
     """
     from convcompare.store.check import examine
     from convcompare.store.run_store import RunStore

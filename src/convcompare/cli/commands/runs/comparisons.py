@@ -35,7 +35,7 @@ def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> No
     $ convcompare runs comparisons
     $ convcompare runs comparisons --format json
 
-    `convcompare compare --name NAME` names one; another is called by when it was begun.
+    `convcompare compare --name NAME` names one; without a name, use the time of its beginning.
     `runs NAME`, `plot --comparison NAME` and `report NAME` show it.
     """
     from convcompare.comparison.selection import dated

@@ -53,8 +53,10 @@ def diff(
 
     kind = check_format(format)
     opened = RunStore(store)
-    sides = [_facts(opened, select(opened, [name])) for name in (first, second)]
-    rows = tuple(_differing(*sides))
+    sides = [select(opened, [name]) for name in (first, second)]
+    single = all(len(side.labels) == 1 for side in sides)
+    facts = [_facts(opened, side, single) for side in sides]
+    rows = tuple(_differing(*facts))
     if kind == "json":
         emit_json({"first": first, "second": second, "differences": rows})
     elif rows:
@@ -75,8 +77,12 @@ def _differing(first: Facts, second: Facts) -> Iterator[dict[str, str | None]]:
             yield {"what": what, "first": texts[0], "second": texts[1]}
 
 
-def _facts(store: RunStore, comparison: Comparison) -> Facts:
-    """Everything that identifies the runs, and what they came to."""
+def _facts(store: RunStore, comparison: Comparison, single: bool) -> Facts:
+    """Everything that identifies the runs, and their results.
+
+    Results bear the label of their network, unless each side has a `single` one: then they stand
+    side by side.
+    """
     from convcompare.comparison.estimate_words import plus_minus
 
     found: dict[str, list[str]] = {}
@@ -96,6 +102,7 @@ def _facts(store: RunStore, comparison: Comparison) -> Facts:
         note("arithmetic", trial.numerics)
 
     for group in comparison.groups:
+        of = "" if single else f" of {group.label}"
         for run in group.runs:
             note_trial(run.trial)
             if run.initial_weights:
@@ -103,15 +110,15 @@ def _facts(store: RunStore, comparison: Comparison) -> Facts:
             note("device", run.environment.device)
             note("threads", run.environment.threads)
             note("torch", run.environment.torch)
-            note("parameters", formatting.count(run.cost.parameters))
-        note(f"seeds of {group.label}", ", ".join(str(run.trial.seed) for run in group.runs))
-        note(f"status of {group.label}", "" if group.status == "finished" else group.status)
+            note(f"parameters{of}", formatting.count(run.cost.parameters))
+        note(f"seeds{of}", ", ".join(str(run.trial.seed) for run in group.runs))
+        note(f"status{of}", "" if group.status == "finished" else group.status)
         accuracy = group.shown("test_accuracy") if group.finished else None
         if accuracy is not None:
-            note(f"test accuracy of {group.label}", f"{plus_minus(accuracy, 100)} %")
+            note(f"test accuracy{of}", f"{plus_minus(accuracy, 100)} %")
     for label, run_id in comparison.unfinished:
         with store.noting():
             trial = store.trial(run_id)
             note_trial(trial)
-            note(f"seeds of {label}, not ended", trial.seed)
+            note(f"seeds{'' if single else f' of {label}'}, not ended", trial.seed)
     return found

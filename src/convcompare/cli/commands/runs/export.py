@@ -48,7 +48,7 @@ def export(
     $ convcompare runs export mnist --to mlflow --out sqlite:///mlflow.db
     $ convcompare runs export --to wandb
 
-    Written again, what is there is replaced or left as it is, never doubled.
+    Exporting again replaces what was exported and creates no duplicates.
     """
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.selection import select

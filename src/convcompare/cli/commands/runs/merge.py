@@ -29,8 +29,8 @@ def merge(
     $ convcompare runs merge ../laptop/runs
     $ convcompare runs merge laptop.ccpack
 
-    Tags and notes come with their runs. A run that is here already stays as it is, and the other
-    store is only read. Exit code 4 if something in it is damaged; the rest is copied.
+    Tags and notes are copied with their runs. A run that exists in both stores is not overwritten.
+    Exit code 4 if the other store is damaged; its intact runs are copied.
     """
     from convcompare.store.run_store import RunStore
 

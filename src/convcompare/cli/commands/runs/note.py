@@ -32,7 +32,7 @@ def note(
     $ convcompare runs note 3fa9 on-battery
     $ convcompare runs note 3fa9
 
-    `convcompare runs --verbose` lists the notes. The record of the run stays as it is.
+    `convcompare runs --verbose` lists the notes. The record of the run does not change.
     """
     from convcompare.store.run_store import RunStore
 

@@ -28,15 +28,16 @@ def pack(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Comparisons, `latest`, networks, patterns such as 'cnn:*', or runs (all).",
+            help="Comparisons, `latest`, networks, patterns such as 'cnn:*', or runs by the "
+            "beginnings of their ids [default: all runs].",
             metavar="NAME",
             autocompletion=c.selected_names,
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, o.option("--out", "-o", panel=o.OUTPUT, help="The file to write.")] = Path(
-        "runs.ccpack"
-    ),
+    out: Annotated[
+        Path, o.option("--out", "-o", panel=o.OUTPUT, help="File [default: runs.ccpack].")
+    ] = Path("runs.ccpack"),
     without: Annotated[
         list[str] | None,
         o.option("--without", metavar="PART", panel=o.STORE, help=_PART.format("of every run")),
@@ -47,11 +48,11 @@ def pack(
             "--first-seed",
             metavar="PART",
             panel=o.STORE,
-            help=_PART.format("of a network's seeds but the first"),
+            help=_PART.format("of every run but those of a network's first seed"),
         ),
     ] = None,
     replace: Annotated[
-        bool, o.option("--replace", panel=o.OUTPUT, help="Write it in place of one that is there.")
+        bool, o.option("--replace", panel=o.OUTPUT, help="Overwrite the file.")
     ] = False,
     store: o.Store = Path("runs"),
 ) -> None:
@@ -62,9 +63,9 @@ def pack(
     $ convcompare runs latest --store kernels.ccpack
     $ convcompare runs pack --without weights --first-seed features
 
-    Everything is verified before it is packed, and each file of the pack whenever it is read.
-    `runs unpack` gives back the same bytes; the store stays as it is. Without the logits, the class
-    that each test image was given is kept in their place: accuracies and confusion matrices stay.
+    Every file is verified when it is packed and when it is read. `runs unpack` restores the same
+    bytes. `--without logits` keeps the predicted class of each test image, so that accuracies and
+    confusion matrices stay.
     """
     from convcompare.store import packing
     from convcompare.store.run_store import RunStore
@@ -83,7 +84,8 @@ def pack(
         show_warning(f"{left} not ended and not packed", "the same command continues them")
     runs = formatting.several(packed.runs, "run")
     comparisons = formatting.several(packed.comparisons, "comparison")
-    results().print(f"packed {runs} and {comparisons}: {formatting.size(packed.size)}")
+    what = f"{runs} and {comparisons} in {quote(out, 300)}"
+    results().print(f"{what}: {formatting.size(packed.size)}", soft_wrap=True, highlight=False)
 
 
 def _chosen(store: RunStore, names: Sequence[str]) -> list[str]:

@@ -48,8 +48,8 @@ def rm(
     $ convcompare runs rm "cnn:*" --older-than 30d
     $ convcompare runs rm --failed
 
-    With names, options choose among them. Comparisons that they belong to still open, and say that
-    they are missing.
+    With names, `--failed` and `--older-than` choose among those runs. Comparisons with removed runs
+    still open, and name what is missing.
     """
     from convcompare.store.run_store import RunStore
 
@@ -67,8 +67,9 @@ def rm(
     for run_id in found:
         if opened.held(run_id):
             raise opened.being_written(run_id)
-    if not yes:
-        _ask(opened, found)
+    if not yes and not _confirmed(opened, found):
+        talk().print("nothing was removed")
+        return
     for run_id in found:
         opened.remove(run_id)
         out().print(f"removed {run_id}")
@@ -96,8 +97,8 @@ def _chosen(store: RunStore, run_id: str, failed: bool, before: datetime.datetim
     return before is None or ended.replace(tzinfo=ended.tzinfo or datetime.UTC) < before
 
 
-def _ask(store: RunStore, found: list[str]) -> None:
-    """Show what is about to be removed; UsageError unless somebody says yes to it."""
+def _confirmed(store: RunStore, found: list[str]) -> bool:
+    """Show the runs, and ask whether to remove them; UsageError if there is no terminal."""
     if not sys.stdin.isatty():
         raise UsageError(
             "removing runs needs a confirmation, and there is no terminal to ask",
@@ -108,8 +109,10 @@ def _ask(store: RunStore, found: list[str]) -> None:
     many = "this run" if len(found) == 1 else f"these {len(found)} runs"
     talk().print(f"remove {many} permanently? [y/N] ", end="", markup=False)
     talk().file.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("nothing was removed", "`y` removes")
+    answer = sys.stdin.readline()
+    if not answer:
+        talk().print()
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _line(store: RunStore, run_id: str) -> str:

@@ -29,7 +29,7 @@ def tag(
     $ convcompare runs tag baseline 3fa9 --remove
     $ convcompare runs --tag baseline
 
-    A tag is kept beside the record of a run, which stays as it is; exports have it as well.
+    A tag is stored beside the record of a run, which does not change. Exports include it.
     """
     from convcompare.store.annotation import checked
     from convcompare.store.run_store import RunStore

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("part", "part", "left"),
-    Column("equal", "bit-equal", "left", show=lambda equal: "yes" if equal else "no"),
+    Column("equal", "bit-identical", "left", show=lambda equal: "yes" if equal else "no"),
     Column("detail", "differs", "left"),
 )
 
@@ -60,8 +60,8 @@ def verify(
     $ convcompare runs verify 3fa9
     $ convcompare runs verify 3fa9 --threads 1
 
-    The same trial on as many threads as it had, in a folder that is gone afterwards; the run itself
-    is only read. Exit code 0 where metrics, logits and weights are bit-equal, 1 where they are not.
+    The trial is repeated with the same number of threads in a temporary folder; the run itself is
+    only read. Exit code 0 if metrics, logits and weights are bit-identical, otherwise 1.
     """
     from convcompare.data.load import default_sources
     from convcompare.experiment.reproduce import Repetition, check_repeatable
@@ -126,7 +126,7 @@ def _show(repetition: Repetition, kind: Any) -> int:
 def _words(repetition: Repetition) -> list[str]:
     run, differences = repetition.run, repetition.environment()
     label = quote(run.trial.name)
-    verdict = "bit-equal" if repetition.equal else "not bit-equal"
+    verdict = "bit-identical" if repetition.equal else "not bit-identical"
     lines = [f"run {run.id} of {label}, trained again: {verdict}"]
     if differences:
         told = ", ".join(f"{name} {then} then, {now} now" for name, then, now in differences)
