@@ -109,6 +109,12 @@ def test_seeds_are_added_until_it_is_clear(run: Run) -> None:
     assert record["contrasts"][0]["p"] <= look.level()
 
 
+def test_the_plan_of_adding_seeds_has_the_first_and_the_last_look(run: Run) -> None:
+    plan = ("compare", SMALL, LARGE, *FAST, "--until-clear", "--max-seeds", "8", "--dry-run")
+    assert [row["seeds"] for row in run(*plan, "--format", "json").json()["models"]] == [8, 8]
+    assert re.search(r"about \d+ s \(3 seeds\) to \d+ s \(8 seeds\)", run(*plan).out)
+
+
 @trained_before
 def test_what_was_clear_at_a_look_stays_as_it_was(run: Run) -> None:
     models = (SMALL, LARGE, NINE)
@@ -309,6 +315,9 @@ def test_metrics_are_columns_of_stored_runs(run: Run) -> None:
     gap = float(cells["train_accuracy"]) - float(cells["test_accuracy"])
     assert float(cells["accuracy_gap"]) == pytest.approx(gap)
     assert 0 <= float(cells["calibration-error"]) < 0.5
+    for kind, minus in (("table", "−"), ("markdown", "−"), ("latex", "$-$")):
+        shown = run("runs", "latest", "--columns", "gaps", "--format", kind).out
+        assert f"{minus}{-gap:.4f}" in shown and f" -{-gap:.4f}" not in shown, kind
 
 
 @trained_before

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.lines import Line2D
@@ -54,6 +55,36 @@ FINE = [
 
 def one(networks: list[Made], kind: str, name: str = "", **more: Any) -> Drawing:
     return next(d for d in drawn(source(networks, **more), kind) if d.name == (name or kind))
+
+
+@pytest.mark.parametrize("kind", ["accuracy", "learning-curves", "accuracy-vs-compute"])
+def test_the_spread_of_the_seeds_is_seen_after_one_epoch(kind: str) -> None:
+    networks = [dataclasses.replace(net, losses=(0.5,)) for net in FINE]
+    axes = one(networks, kind).figure.axes
+    bars = [
+        segment[:, 1]
+        for panel in axes
+        for lines in panel.collections
+        if isinstance(lines, LineCollection)
+        for segment in lines.get_segments()
+    ]
+    for net in networks:
+        spread = 100 * min(net.accuracies), 100 * max(net.accuracies)
+        assert any(bar == pytest.approx(spread) for bar in bars), net.label
+
+
+def test_the_cells_of_disagreements_have_the_same_decimals() -> None:
+    shown = [text.get_text() for text in one(FINE, "disagreements").figure.axes[0].texts]
+    assert len(shown) == 9 and all(re.fullmatch(r"\d+\.\d", text) for text in shown)
+
+
+@pytest.mark.parametrize(("images", "what"), [(400, "counts"), (40_000, "per cent of the row")])
+def test_the_caption_of_a_confusion_matrix_says_what_its_numbers_are(
+    images: int, what: str
+) -> None:
+    """Counts that are too long for their cells are shares, and only those are called so."""
+    drawing = one(FINE, "confusion-matrix", images=images)
+    assert f"(columns): {what}, mean of the seeds" in drawing.caption
 
 
 def texts(drawing: Drawing) -> Iterator[Text]:
@@ -464,8 +495,8 @@ def test_equal_matrices_are_said_to_be_equal() -> None:
     twin, other = drawing.figure.axes[:2]
     assert "equal" in [text.get_text() for text in twin.texts]
     assert "equal" not in [text.get_text() for text in other.texts]
-    assert f"twin has as many images right as {FINE[0].label} (all equal)" in drawing.alt
-    assert f"{FINE[2].label} has 14.3 more images right than {FINE[0].label}" in drawing.alt
+    assert f"twin has as many test images right as {FINE[0].label} (all equal)" in drawing.alt
+    assert f"{FINE[2].label} has 14.3 more test images right than {FINE[0].label}" in drawing.alt
 
 
 # Names

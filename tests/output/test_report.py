@@ -413,6 +413,21 @@ def test_a_report_begins_with_a_page_to_hand_in(composed: Callable[..., Document
     assert dict(box.pairs)["Seeds"] == "0"
 
 
+def test_names_keep_their_letters_and_captions_are_sentences(
+    composed: Callable[..., Document], hostile_store: Path
+) -> None:
+    document = composed(figures=("verdicts", "accuracy"))
+    page, labels = said(document), section(hostile_store).comparison.labels
+    answer = next(block for block in document.blocks if isinstance(block, Bullets)).items[0]
+    assert answer.startswith(tuple(labels)), "a network is not called otherwise in a sentence"
+    for figure in document.figures:
+        assert not re.search(r"\. (?:hollow|marked)", f"{figure.caption} {figure.alt}")
+    assert "with convcompare (version " in page
+    given = [dict(block.pairs) for details in document.blocks if isinstance(details, Details)
+             for block in details.blocks if isinstance(block, Facts)]  # fmt: skip
+    assert all(name != value for facts in given for name, value in facts.items())
+
+
 def test_the_numbers_of_both_documents_are_the_same(composed: Callable[..., Document]) -> None:
     document = composed(figures=())
     (block,) = document.tables

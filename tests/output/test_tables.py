@@ -24,6 +24,16 @@ from tests.support.runs import FCN, comparison, run, series, trained
 STORE = RunStore(Path("unused"))
 
 
+@pytest.mark.parametrize(
+    ("text", "plain", "plus"),
+    [("-0.0493", "−0.0493", "−0.0493"), ("0.0493", "0.0493", "+0.0493"), ("-0.00", "0.00", "0.00"),
+     ("-1e-05", "−1e-05", "−1e-05"), ("-0.03 ± 0.05", "−0.03 ± 0.05", "−0.03 ± 0.05"),
+     ("0.00 ± 0.07", "0.00 ± 0.07", "0.00 ± 0.07"), ("-inf", "−inf", "−inf")],
+)  # fmt: skip
+def test_a_number_has_the_sign_of_print(text: str, plain: str, plus: str) -> None:
+    assert (formatting.signed(text), formatting.signed(text, plus=True)) == (plain, plus)
+
+
 def drawn(table: Table, width: int | None) -> list[str]:
     file = io.StringIO()
     print_table(Console(file=file, width=width or 10_000), table, width)
@@ -215,7 +225,7 @@ def test_the_seeds_of_the_table_are_those_of_all_its_networks() -> None:
         (0.5, 0.0998, "0.50 ± 0.10"),
         (312.2, 41.0, "312 ± 41"),
         (4.43, 3.9, "4.4 ± 3.9"),
-        (-7.2, 7.4, "-7.2 ± 7.4"),
+        (-7.2, 7.4, "−7.2 ± 7.4"),
     ],
 )
 def test_an_error_decides_the_digits(value: float, half: float | None, shown: str) -> None:

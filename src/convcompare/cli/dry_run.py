@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,20 +29,28 @@ COLUMNS = (
 
 
 def plan_table(plan: ExperimentPlan) -> Table:
-    """One row a network, with the time its missing trials take, from a few measured steps."""
+    """One row a network, with the time its missing trials take, from a few measured steps.
+
+    With `--until-clear` they are those of all seeds that may be added; the note has the time of the
+    first look, too.
+    """
     from convcompare.data.training_cut import image_numbers
     from convcompare.experiment.equal_compute import passes
 
-    jobs = plan.runtime.jobs
+    asked = plan.request.until_clear
+    if asked is not None:
+        first = plan.request.seeds[0]
+        plan = plan.with_seeds(range(first, first + asked.most_seeds))
+    looks = asked.looks if asked else ()
     runner = replace(plan, runtime=plan.runtime.of_a_job()).runner()
-    rows, longest = [], 0.0
+    rows, missing = [], []
     for candidate in plan.candidates:
         trials = plan.of(candidate)
         left = [trial for trial in trials if not plan.store.finished(trial.id)]
         images, _ = image_numbers(candidate.config, plan.dataset.train.labels)
         epochs = passes(candidate.config, images)
         seconds = epoch_seconds(trials[0], runner) * epochs if left else 0.0
-        longest = max(longest, seconds)
+        missing.append((seconds, [trial.seed for trial in left]))
         rows.append(
             {
                 "model": candidate.label,
@@ -53,17 +62,44 @@ def plan_table(plan: ExperimentPlan) -> Table:
                 "estimated_seconds": round(seconds * len(left), 3),
             }
         )
-    total = sum(float(str(row["estimated_seconds"])) for row in rows)
-    apart = " on one device" if plan.runtime.devices > 1 else ""
-    together = f" with {jobs} parallel trials" if jobs > 1 else ""
-    note = (
-        f"training takes about {formatting.about_seconds(max(longest, total / jobs))}{together}, "
-        f"from a few measured steps per model{apart}"
-    )
     counted = [(one.label, one.network.description.uncounted) for one in plan.candidates]
     begun = lines(beginnings_of(plan))
-    notes = (note, *uncounted(counted), *begun, "nothing was run: this is the plan")
+    notes = (
+        _duration_note(plan, missing, looks),
+        *uncounted(counted),
+        *begun,
+        "nothing was run: this is the plan",
+    )
     return Table(COLUMNS, tuple(rows), notes, noun="models")
+
+
+def _duration_note(
+    plan: ExperimentPlan, missing: Sequence[tuple[float, Sequence[int]]], looks: Sequence[int]
+) -> str:
+    """How long the training takes: up to the first and to the last of the `looks`, if there are.
+
+    `missing` has the seconds of a trial of each network, and the seeds that have not run.
+    """
+    jobs = plan.runtime.jobs
+
+    def about(seeds: int | None = None) -> str:
+        first = plan.request.seeds[0]
+        chosen = [
+            (one, sum(seeds is None or seed < first + seeds for seed in left))
+            for one, left in missing
+        ]
+        total = sum(one * number for one, number in chosen)
+        longest = max((one for one, number in chosen if number), default=0.0)
+        return formatting.about_seconds(max(longest, total / jobs))
+
+    apart = " on one device" if plan.runtime.devices > 1 else ""
+    together = f" with {jobs} parallel trials" if jobs > 1 else ""
+    between = f"{about(looks[0])} ({looks[0]} seeds) to " if len(looks) > 1 else ""
+    most = f" ({looks[-1]} seeds)" if between else ""
+    return (
+        f"training takes about {between}{about()}{most}{together}, "
+        f"from a few measured steps per model{apart}"
+    )
 
 
 def beginnings_of(plan: ExperimentPlan) -> list[Beginning]:

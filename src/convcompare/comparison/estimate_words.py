@@ -24,7 +24,7 @@ def with_margin(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
     if is_lopsided(difference):
         places = formatting.decimals(min(sides))
         return f"{_signed(value, places)} {unit}, {_signed(low, places)} to {_signed(high, places)}"
-    return f"{formatting.minus(formatting.plus_minus(value, max(sides)))} {unit}"
+    return f"{formatting.plus_minus(value, max(sides))} {unit}"
 
 
 def is_lopsided(estimate: Estimate) -> bool:

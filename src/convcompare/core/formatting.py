@@ -89,7 +89,7 @@ def three_digits(value: float) -> str:
 
 def fraction(value: float) -> str:
     """A fraction or a loss as the reports print it, with four decimals: ``0.9784``, ``5.8e+31``."""
-    return f"{value:.1e}" if 100_000 <= abs(value) < math.inf else f"{value:.4f}"
+    return signed(f"{value:.1e}" if 100_000 <= abs(value) < math.inf else f"{value:.4f}")
 
 
 def percent(value: float) -> str:
@@ -145,17 +145,28 @@ def plus_minus(value: float, half: float | None) -> str:
     Without a margin ``204.9``, ``8.12``, ``0.102``.
     """
     if half is None or half <= 0 or not math.isfinite(half):
-        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
+        return signed(f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}")
     places = decimals(half)
     if f"{abs(value):.{places}f}" == f"{half:.{places}f}":
         places += 1
     shown = f"{half:,.{places}f}" if round(half, places) else f"<{10**-places:.{places}f}"
-    return f"{value:,.{places}f} ± {shown}"
+    return signed(f"{value:,.{places}f} ± {shown}")
 
 
 def minus(text: str) -> str:
     """A number with the minus sign of print, which is as wide as a plus."""
     return text.replace("-", "−")
+
+
+def signed(text: str, plus: bool = False) -> str:
+    """A text that begins with a number, with the minus sign of print, or with a `plus`.
+
+    An exponent keeps its hyphen, and a number of zeros alone gets no plus and loses its minus.
+    """
+    unsigned = text.lstrip("+-−")
+    if set(unsigned.partition(" ")[0]) <= set("0.,"):
+        return unsigned
+    return f"−{unsigned}" if text[0] in "-−" else f"+{unsigned}" if plus else text
 
 
 def decimals(half: float) -> int:

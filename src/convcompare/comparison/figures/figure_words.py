@@ -98,14 +98,8 @@ def amount(estimate: Estimate, quantity: Quantity, sign: int = 0) -> str:
         shown = f"{value:.3g} ± {quantity.factor * margin:.1g}"
     else:
         shown = formatting.plus_minus(value, quantity.factor * margin)
-    if not float(shown.partition(" ")[0].replace(",", "")):
-        shown = shown.removeprefix("-")
-    elif not sign and value > 0:
-        shown = f"+{shown}"
-    unit = f" {quantity.unit}" if quantity.unit else ""
-    if shown.startswith("-"):
-        shown = formatting.minus("-") + shown[1:]
-    return f"{shown}{unit}"
+    shown = formatting.signed(shown, plus=not sign)
+    return f"{shown} {quantity.unit}" if quantity.unit else shown
 
 
 def with_interval(estimate: Estimate, quantity: Quantity) -> str:

@@ -195,7 +195,8 @@ def draw(entry: Entry, source: Source) -> list[Drawing]:
     for drawing in drawings:
         parts = [source.conditions("first_seed" in entry.info), drawing.key, marked, *missing]
         headline(drawing.figure, " · ".join(part for part in parts if part))
-        said = "".join(f" {line}." for line in [*missing, *([marked] if marked else [])])
+        sentence = [f"{marked[0].upper()}{marked[1:]}"] if marked else []
+        said = "".join(f" {line}." for line in [*missing, *sentence])
         finished.append(replace(drawing, caption=drawing.caption + said, alt=drawing.alt + said))
     return finished
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,16 @@ from convcompare.core.errors import printable
 from ..names import elided, fitted
 from .fonts import drawable
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito 2008: seven colours that people with any colour vision tell apart."""
 MARKERS = "osD^vPX*<>pd"
 LINES = ("-", "--", ":", "-.")
 HATCHES = ("", "////", "....", "xxxx")
+BAND = 0.18
+"""Opacity of a band around a line."""
 BLACK, WHITE = "#010101", "#fefefe"
 """What is written on coloured areas: a dark page changes pure black and white, not these."""
 LONGEST = 24
@@ -85,6 +90,20 @@ class ModelStyle:
     @property
     def _fill(self) -> dict[str, Any]:
         return {"markerfacecolor": "white"} if self.hollow else {}
+
+
+def draw_band(
+    axes: Axes,
+    look: ModelStyle,
+    x: npt.ArrayLike,
+    low: npt.ArrayLike,
+    high: npt.ArrayLike,
+    alpha: float = BAND,
+) -> None:
+    """The band of a line from `low` to `high`; at a single `x`, where it has no width, a bar."""
+    axes.fill_between(x, low, high, color=look.colour, linewidth=0, alpha=alpha)
+    if np.size(x) == 1:
+        axes.vlines(x, low, high, color=look.colour, linewidth=2.5, alpha=2 * alpha, zorder=1)
 
 
 def looks(labels: Sequence[str]) -> Mapping[str, ModelStyle]:

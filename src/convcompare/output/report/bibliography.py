@@ -28,7 +28,7 @@ def _work(short: str, kind: str, **fields: str) -> Work:
 
 WORKS: Mapping[str, Work] = {
     "convcompare": _work(
-        f"convcompare {__version__}", "misc", key="convcompare", title="{convcompare}",
+        f"version {__version__}", "misc", key="convcompare", title="{convcompare}",
         note=f"Fair comparisons of convolutional networks, version {__version__}",
     ),
     "paszke2019": _work(

@@ -238,10 +238,10 @@ def _terms(section: Section) -> Iterator[Block]:
     groups = section.comparison.groups
     yield Heading(3, "Conditions")
     blocks: list[Block] = [Facts(conditions(section.comparison))]
-    if groups:
-        built = [(code(group.label), code(group.runs[0].trial.model)) for group in groups]
-        blocks += [Paragraph("The networks, with every option that they were built with:")]
-        blocks += [Facts(built)]
+    resolved = [(group.label, group.runs[0].trial.model) for group in groups]
+    built = [(code(label), code(model)) for label, model in resolved if label != model]
+    if built:
+        blocks += [Paragraph("The networks with the values of all their options:"), Facts(built)]
     yield Details("Data, recipe, machine, versions, networks", blocks)
     if section.comparison.command:
         yield Paragraph("The command that reproduces it:")

@@ -98,7 +98,8 @@ def _sentences(sections: Sequence[Section]) -> list[str]:
     assessed = section.assessment
     against = _against(section)
     found = [answer(against, against[0].baseline)] if len(against) > 1 else assessed.sentences[:1]
-    said = [f"{one[0].upper()}{one[1:]}." for one in found]
+    labels = tuple(section.comparison.labels)
+    said = [f"{one if one.startswith(labels) else one[0].upper() + one[1:]}." for one in found]
     cost = [_costs(assessed.costs)] if len(against) > 1 and assessed.costs else []
     return [*said, *cost, _reliance(sections)]
 

@@ -23,7 +23,7 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
     which = terms.selected.removesuffix(" epoch")
     facts = [
         ("Data set", f"{code(terms.dataset)}, images {terms.shape}"),
-        ("its SHA-256", _all(runs, lambda run: code(run.trial.data))),
+        ("SHA-256 of the images", _all(runs, lambda run: code(run.trial.data))),
         ("Trained on", terms.trained_on),
         ("Tested on", f"{formatting.count(terms.test_images)} images: {terms.test_split}"),
         ("Recipe", ": ".join(filter(None, (terms.recipe, _all(runs, _training))))),

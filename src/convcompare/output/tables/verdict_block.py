@@ -103,14 +103,14 @@ def _estimate(verdict: Verdict) -> str | None:
     if estimate.low is None or estimate.high is None or verdict.n == estimate_words.FEW:
         if quantity.scale != "difference":
             return figure_words.times(estimate.bare).replace(" times", "")
-        return formatting.minus(f"{value:+.2f}")
+        return formatting.signed(f"{value:.2f}", plus=True)
     low, high = factor * estimate.low, factor * estimate.high
     none = 0 if quantity.scale == "difference" else 1
     places = formatting.decimals(min(value - low, high - value) or 1)
     while places < MOST_PLACES and any(round(end - none, places) == 0 for end in (low, high)):
         places += 1
-    sign = "+" if quantity.scale == "difference" else ""
-    return formatting.minus(f"{value:{sign}.{places}f} [{low:.{places}f}, {high:.{places}f}]")
+    shown = formatting.signed(f"{value:.{places}f}", plus=quantity.scale == "difference")
+    return f"{shown} {formatting.minus(f'[{low:.{places}f}, {high:.{places}f}]')}"
 
 
 def _drawn(panel: ForestPanel, room: int, in_doubt: Sequence[Verdict]) -> Iterator[str]:

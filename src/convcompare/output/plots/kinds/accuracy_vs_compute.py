@@ -19,6 +19,7 @@ from convcompare.store.run import Run
 from ..end_labels import name_models
 from ..figure import GREY, Drawing, inches, log_axis, panels
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
+from ..style import draw_band
 from .learning_curves import LEAST, Band, band, measured, measured_words
 
 if TYPE_CHECKING:
@@ -109,10 +110,10 @@ def accuracy_vs_compute(source: Source) -> list[Drawing]:
     ends_of = [(source.look(g, "accuracy"), bands[g.label].mean[-1]) for g in source.groups]
     name_models(figure, axes[-1:], ends_of)
     caption = (
-        "Test accuracy after each epoch against what the training has cost up to there, on "
+        "Test accuracy after each epoch against the cost of the training until then, on "
         "logarithmic axes: 3 × MACs × images, and seconds of training alone. The band reaches "
         "from the lowest to the highest seed. The strip names the model with the highest mean at "
-        "each budget; it is no verdict. Under a schedule that falls, a shorter training "
+        "each budget; it is no verdict. Under a falling schedule, a shorter training "
         "would end higher than its curve shows here."
     ) + measured_words(source.groups)
     key = "line: mean of the seeds · band: lowest to highest seed"
@@ -148,9 +149,7 @@ def _curves(
         there = measured(group.finished, "test_accuracy")
         x, mean = x[there], found.mean[there]
         axes.plot(x, mean, **(look.line() | {"markevery": max(1, len(x) // 12)}))
-        axes.fill_between(
-            x, found.low[there], found.high[there], color=look.colour, linewidth=0, alpha=0.18
-        )
+        draw_band(axes, look, x, found.low[there], found.high[there])
     if spent:
         axes.set_xscale("log")
         log_axis(axes.xaxis, axis.show)

@@ -181,9 +181,9 @@ def _caption(costs: Mapping[str, Mapping[str, float]], models: int) -> str:
     missing = [c.title for c in COSTS if len(costs[c.name]) < models]
     return (
         "Test accuracy with its 95 % interval against cost, on logarithmic axes. The steps join "
-        "the models than which no other is both cheaper and more accurate. Inference is the "
-        "median time of a forward pass of one image. What lies beyond the axis has an arrow."
-        + (f" Not recorded of every network: {', '.join(missing)}." if missing else "")
+        "the Pareto front: models such that no other is both cheaper and more accurate. Inference "
+        "is the median time of a forward pass of one image. An arrow marks what lies beyond the "
+        "axis." + (f" Not recorded of every network: {', '.join(missing)}." if missing else "")
     )
 
 

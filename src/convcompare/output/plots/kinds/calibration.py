@@ -139,8 +139,8 @@ def _diagrams(source: Source, judged: Mapping[str, list[CalibratedRun]], scores:
     caption = (
         f"Reliability diagram: share of the test images that is right against the mean confidence, "
         f"the probability of the given class, in {BINS} bins of equal width; below, the images of "
-        "a run in each bin, on a logarithmic axis. On the diagonal a confidence is what it says; "
-        "below it the model is too sure of itself. The runs of a model are pooled; the line at a "
+        "a run in each bin, on a logarithmic axis. On the diagonal confidence equals accuracy; "
+        "below it the model is overconfident. The runs of a model are pooled; the line at a "
         "dot is Wilson's 95 % interval over the images of one run. Grey and dotted: after "
         f"temperature scaling, {fitted}. ECE: expected calibration error, the mean distance from "
         "the diagonal, a mean of the seeds; it is above 0 for a perfectly calibrated network, too."
@@ -245,8 +245,8 @@ def _scores(source: Source, judged: Mapping[str, list[CalibratedRun]], scores: S
     for one, name in zip(axes, SCORES, strict=True):
         _score_panel(one, source, name, scores)
     caption = (
-        "Log loss, Brier score and expected calibration error on the test images, a dot a run; "
-        "less is better. The ticks below the dots: after temperature scaling, "
+        "Log loss, Brier score and expected calibration error on the test images, a dot per run; "
+        "lower is better. The ticks below the dots: after temperature scaling, "
         f"{_fitted(judged)}. Scaling changes no prediction. `--verdict-on log-loss,brier-score` "
         "compares the two proper scores; the calibration error is biased and gets no verdict."
     )

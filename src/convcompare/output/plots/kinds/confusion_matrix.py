@@ -83,10 +83,10 @@ def _matrices(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     _name_classes(axes, source.classes)
     colour_bar(axes, cells, "share of the true class (%, root scale)", _shrink(axes))
     named = "; ".join(_most_confused(source, label, m) for label, m in matrices.items())
+    what = "per cent of the row" if in_share and numbered else "counts"
     caption = (
         "Test images by their class (rows) and by the class that the network predicts (columns): "
-        f"mean counts of the seeds, coloured by their share of the row. {named}."
-        + (" The numbers are per cent of the row." if in_share and numbered else "")
+        f"{what}, mean of the seeds, coloured by their share of the row. {named}."
         + _labels_left_out(source.classes)
     )
     columns = ("model", "true", "given", "count", "share_of_true", "rank_of_confusion")
@@ -127,7 +127,8 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     caption = (
         f"Confusion matrix of each other network minus that of {first}, in "
         f"{'points (per cent of the true class)' if in_share else 'test images'}, mean of the "
-        "seeds. On the diagonal more is better, off it less." + _labels_left_out(source.classes)
+        "seeds. On the diagonal higher is better, elsewhere lower."
+        + _labels_left_out(source.classes)
     )
     columns = ("first", "other", "true", "given", "difference")
     classes = source.classes
@@ -141,7 +142,7 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
     if not _numbered(len(source.classes)):
         key = f"colour: difference in {number}, mean of the seeds"
     key += " · on the diagonal more is better"
-    alt = f"Of the test images, {right}."
+    alt = f"Means of the seeds: {right}."
     return Drawing("confusion-matrix-difference", figure, caption, columns, rows, alt, key)
 
 
@@ -241,11 +242,11 @@ def _count(value: float, whole: bool = True) -> str:
 
 
 def _more(images: float, first: str) -> str:
-    """``676 fewer images right than fcn``."""
+    """``676 fewer test images right than fcn``."""
     if not images:
-        return f"as many images right as {first}"
+        return f"as many test images right as {first}"
     size = f"{abs(images):,.1f}".removesuffix(".0")
-    noun = "image" if size == "1" else "images"
+    noun = "test image" if size == "1" else "test images"
     return f"{size} {'more' if images > 0 else 'fewer'} {noun} right than {first}"
 
 

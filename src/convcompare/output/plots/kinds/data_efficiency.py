@@ -23,7 +23,7 @@ from convcompare.core.registry import register
 from ..end_labels import name_models
 from ..figure import GREY, Drawing, panels, ticks_at
 from ..limits import PERCENT, padded
-from ..style import ModelStyle, looks
+from ..style import ModelStyle, draw_band, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,10 +82,7 @@ def _accuracies(axes: Axes, by_size: Mapping[int, ModelRuns], look: ModelStyle) 
     values = [[100 * run.test_accuracy for run in by_size[n].finished] for n in sizes]
     means = [float(np.mean(each)) for each in values]
     axes.plot(sizes, means, **look.line())
-    axes.fill_between(
-        sizes, [min(each) for each in values], [max(each) for each in values],
-        color=look.colour, alpha=0.18, linewidth=0,
-    )  # fmt: skip
+    draw_band(axes, look, sizes, [min(each) for each in values], [max(each) for each in values])
     return means[-1]
 
 

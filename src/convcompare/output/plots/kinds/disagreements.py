@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 ANNOTATED = 12
 """Models up to which the numbers are written into the cells."""
 DIAGONAL = (
-    " On the diagonal the runs are of one network: a network that differs from another by no more "
-    "than its own seeds differ says nothing else."
+    " On the diagonal both runs are of one network. If two networks differ by no more than the "
+    "seeds of each, their architectures show no difference."
 )
 Row = tuple[str, str, float, float | None, float | None]
 """Two models, the share of the images on which their runs differ, and the ends of its interval."""
@@ -95,7 +95,7 @@ def _heat_map(matrix: npt.NDArray[np.float64], names: Sequence[str]) -> Figure:
     bright = matrix > 0.6 * np.nanmax(matrix)
     for (i, j), value in np.ndenumerate(matrix if n <= ANNOTATED else matrix[:0]):
         if not np.isnan(value):
-            axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7,
+            axes.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=7,
                       fontweight="bold" if i == j else "normal",
                       color="white" if bright[i, j] else "black")  # fmt: skip
     colour_bar([axes], image, "test images on which two runs differ (%)", 0.8)

@@ -134,8 +134,8 @@ def activation_statistics(source: Source) -> list[Drawing]:
         for i, layer in enumerate(record.layers)
     ]
     caption = (
-        "A unit is dead when it is zero or less for every one of the images. What lies beyond an "
-        "axis has an arrow and its number."
+        "A unit is dead when it is zero or less for every one of the images. An arrow with a "
+        "number marks what lies beyond an axis."
     )
     columns = ("model", "depth", "layer", "mean", "std", "dead")
     dead = "; ".join(f"{m} {100 * r.dead.max():.1f} %" for m, r in records.items() if len(r.dead))

@@ -17,6 +17,7 @@ from convcompare.core.registry import register
 from ..end_labels import name_models
 from ..figure import Drawing, count_axis, outer_labels, panels
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
+from ..style import draw_band
 from ..terminal import curves
 
 if TYPE_CHECKING:
@@ -108,9 +109,9 @@ def learning_curves(source: Source) -> list[Drawing]:
         pair[0].set_title(look.name)
     caption = (
         "Loss and accuracy of each network by epoch. Train figures are means over the batches of "
-        "the epoch, as the weights move; test figures are measured after it. "
-        "The band reaches from the lowest to the highest seed. A curve that leaves the axis has an "
-        "arrow and its farthest value."
+        "the epoch, while the weights change; test figures are measured after it. "
+        "The band reaches from the lowest to the highest seed. An arrow marks a curve that "
+        "leaves the axis, with its farthest value."
     ) + measured_words(groups)
     key = f"{PALE} · {KEY}"
     return [
@@ -145,7 +146,7 @@ def _together(source: Source, what: str) -> Drawing:
     name_models(figure, axes, ends)
     caption = (
         f"{what.capitalize()} of all networks by epoch. The band reaches from the lowest to the "
-        "highest seed. A curve that leaves the axis has an arrow and its farthest value."
+        "highest seed. An arrow marks a curve that leaves the axis, with its farthest value."
     ) + measured_words(source.groups)
     shown = PALE if len(parts) == 2 else "test figures (for train see learning-curves)"
     return Drawing(
@@ -167,10 +168,8 @@ def _draw(
         if part == "train":
             style |= {"alpha": 0.4, "marker": "" if len(epochs) > 1 else "x", "linewidth": 1.0}
         axes.plot(epochs, values.mean[there], **style)
-        axes.fill_between(
-            epochs, values.low[there], values.high[there], color=look.colour, linewidth=0,
-            alpha=0.18 if part == "test" else 0.08,
-        )  # fmt: skip
+        alpha = 0.18 if part == "test" else 0.08
+        draw_band(axes, look, epochs, values.low[there], values.high[there], alpha)
     count_axis(axes.xaxis)
 
 

@@ -17,6 +17,7 @@ from convcompare.store.run import Run
 from ..end_labels import name_models
 from ..figure import Drawing, log_axis, panels, ticks_at
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
+from ..style import draw_band
 from .learning_curves import LEAST
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _curve(
         style |= {"alpha": PALE, "linestyle": ":", "markersize": 2.5, "label": "_"}
     axes.plot(x, [float(np.mean(v)) for _, v in found], **style)
     if held_out and len(x):
-        axes.fill_between(x, reach[:, 0], reach[:, 1], color=look.colour, linewidth=0, alpha=0.15)
+        draw_band(axes, look, x, reach[:, 0], reach[:, 1])
     return x, reach
 
 

@@ -14,6 +14,7 @@ from convcompare.data.damaged import CHUNK, damaged
 from ..end_labels import name_models
 from ..figure import WIDTH, Drawing, canvas, outer_labels, panels
 from ..limits import PERCENT, padded
+from ..style import draw_band
 from .activations import picture, title, without
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _curve(axes: Axes, model: MeasuredModel, kind: Corruption, source: Source) -
     look = source.look(model.group, "accuracy")
     axes.plot(at, shares.mean(0), **look.line())
     low, high = shares.min(0), shares.max(0)
-    axes.fill_between(at, low, high, color=look.colour, linewidth=0, alpha=0.18)
+    draw_band(axes, look, at, low, high)
     return np.stack([low, high], axis=1)
 
 

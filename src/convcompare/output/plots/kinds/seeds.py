@@ -52,8 +52,8 @@ def seeds(source: Source) -> list[Drawing]:
     axes.set_xlabel("test accuracy (%)")
     caption = (
         "Test accuracy after the epoch that counts: each run is a dot; below the dots mean and 95 "
-        "% interval of the model, over the seeds, or over the test images where there is one run. "
-        "The best network is above. What lies beyond the axis has an arrow."
+        "% interval of the model, over the seeds, or over the test images if there is one run. "
+        "The best network is at the top. An arrow marks what lies beyond the axis."
     )
     alt = "; ".join(f"{group.label} {_words(group, found[group.label])}" for group in groups)
     rows = [

@@ -83,8 +83,8 @@ def similarity(source: Source) -> list[Drawing]:
         f"Linear CKA (Kornblith et al. 2019, arXiv:1905.00414) of every two layers with weights on "
         f"the same {images} test images, debiased (Nguyen et al. 2021, arXiv:2010.15327), "
         f"{paired}: 1 for the same representation up to rotation and "
-        "scale, 0 for unrelated ones. Layers go from the input at the lower left. What the panels "
-        "between seeds of one network lack of 1 on their diagonal is not of the architecture."
+        "scale, 0 for unrelated ones. Layers go from the input at the lower left. In the "
+        "panels between seeds of one network, what the diagonal lacks to 1 is due to the seeds."
     )
     columns = ("model", "other", "layer", "other_layer", "cka")
     rows = [

@@ -58,10 +58,10 @@ def training_time(source: Source) -> list[Drawing]:
         one.set_title(title)
     untimed = [group.label for group in source.groups if group not in groups]
     caption = (
-        "Time of the training alone: evaluation, analyses and saving are apart. "
-        "The bar is the mean of the seeds, each of which is a dot; on the left a seed's median "
-        "epoch, on the right all its epochs together. A logarithmic axis, which has no zero, "
-        "shows ticks instead of bars. The fastest network is above."
+        "Time of training alone, without evaluation, analyses and saving. A dot is a seed, a bar "
+        "the mean of the seeds: on the left of the median epoch, on the right of the whole "
+        "training. A logarithmic axis, which has no zero, has ticks instead of bars. The fastest "
+        "network is at the top."
     )
     missing = f" Never timed alone: {', '.join(untimed)}." if untimed else ""
     mixed = _mixed(groups)

@@ -215,14 +215,16 @@ def _caption(shown: Sequence[Verdict]) -> str:
     tests = {verdict.family for verdict in shown if verdict.p is not None}
     seeds = {verdict.n for verdict in shown if verdict.quantity.scale != "exact"}
     parts = [
-        "How each network stands to the baseline: the estimate and the interval at the level of "
-        "its test, so that an interval over zero decides nothing. A filled mark is decided, "
-        "of runs without marks."
+        "Each network against the baseline: the estimate with its interval, which has the level of "
+        "the test. An interval that contains zero decides nothing. A filled mark is a decided "
+        "difference between runs without marks."
     ]
     if max(tests, default=1) > 1:
         parts.append(f"{max(tests)} tests are adjusted together (Holm).")
     if 1 in seeds:
-        parts.append("One seed: the interval is over the test images, of these two networks.")
+        parts.append(
+            "One seed: the interval covers the test images, for these two trained networks."
+        )
     if 2 in seeds:
         parts.append("Two seeds have no useful interval.")
     parts.append(
