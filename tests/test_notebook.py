@@ -97,7 +97,7 @@ def test_an_error_and_an_interruption_are_a_line(cells: tuple[Path, list[Any]]) 
     error = interrupted.outputs[-1]
     assert error["ename"] == "Interrupted" and len(error["traceback"]) == 1
     line = error["traceback"][0]
-    assert line.startswith("interrupted: 0 of 1 trials are finished, epoch ")
+    assert line.startswith("interrupted: 0 of 1 trial finished, epoch ")
     assert line.endswith("is saved; run the same cell again to resume")
     store = RunStore(cells[0] / "other")
     (run_id,) = store.ids()

@@ -224,7 +224,35 @@ def test_a_newer_record_and_a_run_that_is_written_are_left_alone(store: Path, ru
 
 def test_a_store_that_is_not_there_is_no_sound_one(run: Run) -> None:
     result = run("runs", "check", "--store", "nowhere")
-    assert (result.code, "there are no runs in `nowhere`" in result.err) == (2, True)
+    assert (result.code, "no runs in `nowhere`, which does not exist" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "hint"),
+    [
+        ("fcn:hidden=8", "`fcn:hidden=8` is a network", "`convcompare runs --model fcn:hidden=8`"),
+        ("lates", "no run begins with `lates`", "did you mean `latest`?"),
+        ("zzz", "no run begins with `zzz`", "`convcompare runs --store runs` lists them"),
+    ],
+)
+def test_a_name_of_no_run_is_answered(
+    store: Path, run: Run, name: str, error: str, hint: str
+) -> None:
+    for more in ((), ("--format", "json")):
+        result = run("runs", name, *more)
+        assert (result.code, result.out) == (2, "")
+        assert error in result.err and hint in result.err
+
+
+def test_a_misspelt_network_is_not_removed(store: Path, run: Run) -> None:
+    result = run("runs", "rm", "fcn:hiden=8", "--yes")
+    assert (result.code, "did you mean `fcn:hidden=8`?" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["runs", "runs latest", "report", "plot loss", "classes"])
+def test_a_misspelt_store_is_said_not_to_exist(run: Run, command: str) -> None:
+    result = run(*command.split(), "--store", "nowhere")
+    assert (result.code, "in `nowhere`, which does not exist" in result.err) == (2, True)
 
 
 # rm

@@ -21,6 +21,7 @@ RunCommand = Callable[..., Result]
 SMALL, LARGE = "fcn:hidden=8", "fcn:hidden=20"
 MACS = {SMALL: 784 * 8 + 80, LARGE: 784 * 20 + 200}
 IMAGES, BATCH = 10_000, 64
+SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "comparison.schema.json"
 MINI = ("--dataset", "mnist-mini", "--threads", "1")
 
 
@@ -61,6 +62,8 @@ def test_passes_count_the_part_of_the_last_epoch() -> None:
 def test_each_network_trains_for_the_same_macs(run: RunCommand) -> None:
     asked = 3 * MACS[LARGE] * 7_000
     result = run("compare", SMALL, LARGE, *MINI, "--budget", f"macs={asked}", "-f", "json")
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.validate(result.json(), json.loads(SCHEMA.read_text()))
     assert result.code == 0, result.err
     comparison = result.json()
     for one in comparison["models"]:

@@ -387,7 +387,7 @@ def test_the_conditions_say_where_runs_were_made(hostile_store: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "hint"),
     [
-        ([], "there is no comparison in `runs`", "`convcompare compare` creates one"),
+        ([], "no comparison in `runs`, which does not exist", "`convcompare compare` creates one"),
         (
             ["lates"],
             "no study, comparison, model or run is called `lates`",

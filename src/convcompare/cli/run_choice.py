@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,5 +54,17 @@ def named_runs(store: RunStore, names: Sequence[str]) -> list[str]:
     found: list[str] = []
     for name in names:
         matching = [one for label in labels if fnmatchcase(label, name) for one in labels[label]]
-        found += matching or [store.find(name)]
+        found += matching or [found_run(store, name, labels)]
     return list(dict.fromkeys(found))
+
+
+def found_run(store: RunStore, prefix: str, known: Iterable[str]) -> str:
+    """The one id that begins with `prefix`; UsageError, with the nearest of the `known` names."""
+    from convcompare.core.errors import UsageError, did_you_mean
+
+    try:
+        return store.find(prefix)
+    except UsageError as error:
+        several = any(run_id.startswith(prefix) for run_id in store.ids())
+        nearest = None if several else did_you_mean(prefix, known)
+        raise UsageError(error.message, nearest or error.hint) from None

@@ -89,13 +89,13 @@ def plan_of_conclusions(store: RunStore, names: Sequence[str]) -> Table:
     for name in names:
         if name not in known:
             raise UsageError(
-                f"there is no run of study {quote(name)} in {quote(store.root)}",
+                f"there is no run of study {quote(name)} in {store.place}",
                 f"`convcompare study {name}` runs it; `--store` names another folder",
             )
     chosen = {name: known[name] for name in names or sorted(known, key=place_of)}
     if not chosen:
         raise UsageError(
-            f"there is no run of a study in {quote(store.root)}",
+            f"there is no run of a study in {store.place}",
             "`convcompare study NAME` runs one; `--store` names another folder",
         )
     judged = [Assessment(Comparison.load(store, one), store) for one in chosen.values()]

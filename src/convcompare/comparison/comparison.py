@@ -7,7 +7,7 @@ from dataclasses import asdict, astuple, dataclass, field
 from typing import Any
 
 from convcompare.core import failures
-from convcompare.core.errors import UsageError, quote
+from convcompare.core.errors import UsageError
 from convcompare.core.formatting import count
 from convcompare.store.json_fields import OMITTED, from_record, to_record
 from convcompare.store.run import SCHEMA_VERSION, Run
@@ -251,7 +251,7 @@ class Comparison:
         if store.damage:
             raise store.damage[0]
         raise UsageError(
-            f"there is no comparison in {quote(store.root)}", "`convcompare compare` creates one"
+            f"there is no comparison in {store.place}", "`convcompare compare` creates one"
         )
 
     def warnings(self) -> list[tuple[str, str]]:

@@ -229,7 +229,7 @@ def warnings(
             seeds = ", ".join(str(run.trial.seed) for run, _ in found)
             last, mark = found[-1]
             alike = len({one.text for _, one in found}) == 1
-            figures = "" if alike else f" (of seed {last.trial.seed})"
+            figures = "" if alike else f" with seed {last.trial.seed}"
             which = f"{label} (seed{'s' if len(found) > 1 else ''} {seeds})"
             others = f"{len(marked) - 1} others of {networks} networks"
             rest = f"; the same of {others} (`--verbose` names them)" if together else ""

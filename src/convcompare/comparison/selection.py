@@ -157,7 +157,7 @@ def _unknown(store: RunStore, name: str, matches: int, known: list[str]) -> Usag
         return UsageError(f"{matches} runs begin with {quote(name)}", "more of its digits")
     listed = f"`convcompare runs --store {store.root}` lists the runs"
     if name in known:
-        return UsageError(f"there is no run of {quote(name)} in {quote(str(store.root))}", listed)
+        return UsageError(f"there is no run of {quote(name)} in {store.place}", listed)
     hint = did_you_mean(name, [*known, LATEST]) or listed
     return UsageError(f"no study, comparison, model or run is called {quote(name)}", hint)
 

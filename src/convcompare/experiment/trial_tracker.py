@@ -97,7 +97,7 @@ class Tracker:
     @property
     def finished(self) -> str:
         """How many trials have ended, in words."""
-        return f"{self.done} of {len(self.rows)} trials are finished"
+        return f"{self.done} of {formatting.several(len(self.rows), 'trial')} finished"
 
     def saved(self, saved_epochs: Callable[[Trial], int]) -> str:
         """The same, with the epochs of those under way that the store holds."""

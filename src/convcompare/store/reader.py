@@ -60,6 +60,11 @@ class RunReader:
         self.damage: list[StoreError] = []
         """What was found damaged by those who go on without it."""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for errors; that it does not exist is said, as of a misspelt `--store`."""
+        return f"{quote(self.root)}{'' if self.root.exists() else ', which does not exist'}"
+
     def folder(self, run_id: str) -> Path:
         """The folder of a run."""
         return self.root / run_id

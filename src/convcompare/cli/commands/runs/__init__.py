@@ -17,7 +17,7 @@ from ... import completions as c
 from ... import options as o
 from ...arguments import parse_columns, parse_figures
 from ...output import View, emit_assessment, emit_json, emit_table, emit_text, end
-from ...run_choice import is_comparison, trials_of
+from ...run_choice import found_run, is_comparison, trials_of
 from ...run_list import STATUSES, RunFilter, listed, run_table, state
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _list(store: RunStore, part: RunFilter, kind: Format, out: Path | None, verb
         emit_text("no run matches: `convcompare runs` lists all", None)
     elif not store.damage:
         raise UsageError(
-            f"there are no runs in {quote(store.root)}",
+            f"there are no runs in {store.place}",
             "`convcompare compare fcn simple` creates some",
         )
 
@@ -149,9 +149,21 @@ def _assessed(store: RunStore, name: str, figures: tuple[str, ...], all_pairs: b
     return Assessment(replace(found, verdict_on=figures or found.verdict_on), store, all_pairs)
 
 
+def _run_id(store: RunStore, name: str) -> str:
+    """The id that begins so; UsageError, which says how to list the runs of a network."""
+    from convcompare.comparison.selection import LATEST, known_records
+
+    for run_id in store.ids():
+        with store.noting():
+            if name == store.trial(run_id).name:
+                listed = f"`convcompare runs --model {name}` lists its runs"
+                raise UsageError(f"{quote(name)} is a network", listed)
+    return found_run(store, name, (LATEST, *known_records(store)))
+
+
 def _record(store: RunStore, prefix: str) -> dict[str, Any]:
     """What is recorded of a run, with its tags and its note."""
-    run_id = store.find(prefix)
+    run_id = _run_id(store, prefix)
     said = to_record(store.annotation(run_id))
     run = store.outcome(run_id)
     if run is None:
@@ -166,7 +178,7 @@ def _epochs(store: RunStore, prefix: str) -> Table:
     """A run by its epochs."""
     from convcompare.output.tables.epoch_table import epoch_table
 
-    run_id = store.find(prefix)
+    run_id = _run_id(store, prefix)
     run = store.outcome(run_id)
     history = run.history if run else store.history(run_id)
     status = run.status if run else state(store, run_id)

@@ -51,7 +51,7 @@ def check(
     examination = examine(opened)
     if not examination.runs and not examination.comparisons:
         raise UsageError(
-            f"there are no runs in {quote(store)}", "`--store DIR` names the folder of the runs"
+            f"there are no runs in {opened.place}", "`--store DIR` names the folder of the runs"
         )
     moved = _repair(opened, examination) if repair else {}
     left = [finding for finding in examination.findings if finding not in moved]
