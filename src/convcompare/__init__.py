@@ -1,4 +1,4 @@
-"""Compare convolutional networks fairly: each number from a run record, costs measured alike.
+"""Compare convolutional networks under the same conditions.
 
     import convcompare as cc
 
@@ -6,11 +6,11 @@
     c.to_dataframe()
     c.plot("learning-curves")
 
-`compare` runs what the command of that name runs, with the same options, into the same store;
-`read` is what has run before. Every error that is raised on purpose is a `ConvcompareError`.
+`compare` does what `convcompare compare` does, with the same options and the same store; `read`
+reads stored runs. Errors of a request are `ConvcompareError`.
 
-The names of this module are stable: they follow semantic versioning, as do the documented members
-of what they name. Other modules of the package may change in any version.
+The names of this module and their documented members follow semantic versioning. Other modules of
+the package may change in any version.
 """
 
 TYPE_CHECKING = False  # nothing is imported here: the command must first listen to signals

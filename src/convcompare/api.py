@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .core.config import Compile
+from .core.config import SETTINGS, Compile
 from .core.errors import ConvcompareError, UsageError, quote
 from .core.python_spelling import in_python
 from .experiment.argument_types import check_arguments
 from .experiment.request import (
     HELP,
-    SETTINGS,
     ModelRequest,
     Request,
     parse_jobs,
@@ -103,23 +102,23 @@ def compare(
 ) -> Result:
     """Train networks under the same conditions, as ``convcompare compare`` does.
 
-    What has run is reused, what is incomplete is continued, and the trials and the store are those
-    of the command line. A notebook shows the progress in a line, elsewhere nothing is printed;
-    warnings are Python's (`UserWarning`).
+    Finished runs are reused and incomplete ones resume, in the same store as on the command line. A
+    notebook shows the progress in a line; elsewhere nothing is printed. Warnings are Python's
+    (`UserWarning`).
 
     Args:
-        models: Networks as they are typed (NAME, NAME:option=value, file.py:Net), or classes and
-            functions that build one, told in_channels, image_size and num_classes where they have
-            parameters of these names; one or several.
+        models: One network or several: specs (NAME, NAME:option=value, file.py:Net), or classes and
+            functions that build one. They get in_channels, image_size and num_classes if they have
+            parameters of these names.
         {options}
-        reporter: Told of the progress [default: a line in a notebook, else nobody].
+        reporter: Receives the progress [default: a line in a notebook, otherwise none].
 
     `max_time` is in seconds here, `settings` a mapping, `columns` and `lr_grid` are sequences.
     `dataset` can also be (x_train, y_train, x_test, y_test) as arrays or tensors, or (train, test)
-    of torch data sets; they are kept in the cache under a name by their content.
+    of torch data sets; they are cached under a name made of their content.
 
     Returns:
-        Table, verdicts and figures; a trial that fails or diverges is in it.
+        Table, verdicts and figures, which include trials that failed or diverged.
 
     Raises:
         ConvcompareError: The request cannot be met; it has a message and a hint.
@@ -194,18 +193,18 @@ def read(
     columns: Sequence[str] = (),
     verdict_on: str | Sequence[str] = (),
 ) -> Result:
-    """What has run before: the latest comparison, or what `names` select; nothing is trained.
+    """Read stored runs: the latest comparison, or those that `names` select; nothing is trained.
 
     Args:
-        names: A study, models, or runs by the beginning of their ids, as ``convcompare plot``
-            takes them [default: the latest comparison].
+        names: A comparison by its name, a study, networks, or runs by the beginnings of their ids,
+            as for ``convcompare plot`` [default: the latest comparison].
         store: Folder of the run records, or a pack of it [default: CONVCOMPARE_STORE, or runs].
         data_dir: Folder with data sets that you have.
         columns: Further columns of the table.
         verdict_on: Figures that verdicts are about [default: those of the comparison].
 
     Raises:
-        ConvcompareError: There is no such run, or what is there is damaged.
+        ConvcompareError: There is no such run, or it is damaged.
     """
     from .comparison.assessment import Assessment
     from .comparison.selection import select
@@ -233,21 +232,20 @@ def robustness(
 ) -> Result:
     """Measure stored runs on damaged images, as ``convcompare robustness`` does.
 
-    What is measured is kept with the runs and not measured again; nothing is trained.
-    ``to_dataframe("robustness")`` has every run, kind of damage and severity, and
-    ``plot("robustness")``
-    the figures.
+    Nothing is trained. Measurements are stored with the runs and reused. The rows of
+    ``to_dataframe("robustness")`` are runs, kinds of damage and severities; ``plot("robustness")``
+    draws them.
 
     Args:
-        names: A study, models, or runs by the beginning of their ids [default: the latest
-            comparison].
+        names: A comparison by its name, a study, networks, or runs by the beginnings of their ids
+            [default: the latest comparison].
         store: Folder of the run records [default: CONVCOMPARE_STORE, or runs].
         data_dir: Folder with data sets that you have.
         device: auto, cpu, cuda, mps, xpu or KIND:N.
         threads: Threads [default: all cores, fewer for a small network].
         verdict_on: Figures that verdicts are about: robustness, robustness=blur, consistency.
         fresh: Measure again.
-        reporter: Told of the progress [default: a line in a notebook, else nobody].
+        reporter: Receives the progress [default: a line in a notebook, otherwise none].
 
     Raises:
         ConvcompareError: There is no such run, none can be measured, or something is damaged.

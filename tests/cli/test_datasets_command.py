@@ -116,7 +116,7 @@ def test_built_in_sets_are_examined_too(run: Run) -> None:
     ("arguments", "code", "said"),
     [
         (("folder:absent",), 3, "there is no folder"),
-        (("nope",), 2, "there is no dataset"),
+        (("nope",), 2, "there is no data set"),
         (("folder:photos", "--out", "sheet.txt"), 2, "`sheet.txt`"),
         (("--out", "sheet.png"), 2, "`--out`"),
         (("folder:photos/cat/0.png",), 3, "is not a folder"),
@@ -124,8 +124,8 @@ def test_built_in_sets_are_examined_too(run: Run) -> None:
         (("folder:photos:size=16:test=0.5",), 2, "`folder:photos:size=16,test=0.5`"),
         (("folder:photos,size=16",), 2, "`folder:photos:size=16`"),
         (("photos",), 2, "`folder:photos`"),
-        (("~nobody/photos",), 2, "there is no dataset"),
-        (("x" * 300,), 2, "there is no dataset"),
+        (("~nobody/photos",), 2, "there is no data set"),
+        (("x" * 300,), 2, "there is no data set"),
         (("folders:photos",), 2, "did you mean `folder`?"),
     ],
 )

@@ -219,7 +219,7 @@ def test_what_is_not_a_look(run: Run) -> None:
         (("--lr-grid", "1e-3,1e-2"), "a learning rate cannot be selected by the test images"),
         (("--lr-grid", "1e-3,1e-3", "--val-fraction", "0.1"), "each once"),
         (("--select", "best"), "an epoch cannot be selected by the test images"),
-        (("--val-fraction", "1.5"), "invalid value for `val_fraction`: `1.5`"),
+        (("--val-fraction", "1.5"), "invalid value for `--val-fraction`: `1.5`"),
         (("--columns", "log-los"), "did you mean `log-loss`"),
         (("--columns", "epochs-to=2"), "a test accuracy"),
     ],

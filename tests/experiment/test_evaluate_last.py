@@ -75,7 +75,7 @@ def test_a_run_that_evaluated_every_epoch_answers_and_not_the_other_way_round(
         (("--verdict-on", "accuracy,epochs-to=0.9"), "`epochs-to=0.9` cannot", "every"),
         (("--columns", "epochs-to=0.5"), "`epochs-to=0.5` cannot be combined", "every"),
         (("--score", "mean:6"), "takes more epochs than the 5", "`--score mean:5`"),
-        (("--evaluate", "never"), "invalid value for `evaluate`: `never`", "every"),
+        (("--evaluate", "never"), "invalid value for `--evaluate`: `never`", "every"),
     ],
 )
 def test_what_cannot_be_is_one_line(

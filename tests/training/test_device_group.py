@@ -316,8 +316,8 @@ def test_another_executor_refuses_the_trials_of_several_devices(
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (("--devices", "0"), "invalid value for `devices`: `0`", "allowed"),
-        (("--devices", "two"), "invalid value for `devices`: `two`", "allowed"),
+        (("--devices", "0"), "invalid value for `--devices`: `0`", "allowed"),
+        (("--devices", "two"), "invalid value for `--devices`: `two`", "allowed"),
         (("--devices", "2", "--jobs", "2"), "`--devices` and `--jobs` cannot be combined", "a"),
         (("--devices", "2", "--compile", "on"), "`--devices` and `--compile on` cannot be", "one"),
         (("--devices", "9", "-b", "8"), "a batch of 8 cannot be split among 9", "at most 8"),

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from typing import cast
 
-from convcompare.core.config import Compile
+from convcompare.core.config import SETTINGS, Compile
 from convcompare.core.durations import parse_duration
 from convcompare.core.errors import UsageError, quote
 from convcompare.experiment.option_errors import invalid
 from convcompare.experiment.request import (
     CHANNELS_HINT,
     SEEDS_HINT,
-    SETTINGS,
     ModelRequest,
     Request,
     parse_jobs,

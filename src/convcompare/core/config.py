@@ -18,6 +18,11 @@ from .spec import Above, AtLeast, Between, Count, Probability, options_of
 
 Precision = Literal["fp32", "bf16"]
 Compile = Literal["auto", "on", "off"]
+SETTINGS = (
+    *("epochs", "batch_size", "lr", "optimizer"),
+    *("image_size", "train_images", "val_fraction", "select", "evaluate", "freeze", "devices"),
+)
+"""The settings of a training (`TrainConfig`) that have an option of their own."""
 TRAINING_PASSES = 3
 """A training step costs so many forward passes: one, and two for the gradients of weights and
 activations (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio for neural
@@ -96,7 +101,7 @@ class TrainConfig:
                 values[name] = options[name].cast(text)
             except ValueError:
                 raise UsageError(
-                    f"invalid value for `{name}`: {quote(text)}",
+                    f"invalid value for `{_option(name)}`: {quote(text)}",
                     f"allowed: {options[name].allowed}",
                 ) from None
         config = TrainConfig(**values)
@@ -125,6 +130,11 @@ class TrainConfig:
         if self.epochs <= LAST_EPOCHS:
             does.pop("evaluate", None)  # they are all of its epochs
         return does
+
+
+def _option(setting: str) -> str:
+    """Its option as a shell spells it; its name if it has none of its own."""
+    return f"--{setting.replace('_', '-')}" if setting in SETTINGS else setting
 
 
 def _check_pattern(pattern: str) -> None:

@@ -63,6 +63,10 @@ class Entry:
             ) from None
 
 
+NOUNS = {"dataset": "data set"}
+"""What messages call a kind, if not by its name."""
+
+
 class Registry:
     """The entries of one kind by name, built-in ones and those of plugins.
 
@@ -121,7 +125,7 @@ class Registry:
             if len(known) > 100:
                 listed = f"`{self.listing}` lists them"
             raise UsageError(
-                f"there is no {self.kind} {quote(name)}",
+                f"there is no {NOUNS.get(self.kind, self.kind)} {quote(name)}",
                 "names are separated by spaces"
                 if "," in name
                 else did_you_mean(name, self._entries) or listed,

@@ -114,7 +114,7 @@ def _refuse_path(name: str) -> None:
         kind = {".npz": "npz", ".parquet": "parquet"}.get(Path(name).suffix, "folder")
         right = f"{quote(f'{kind}:{name}')} reads your own images"
     if right:
-        raise UsageError(f"there is no dataset {quote(name)}", right)
+        raise UsageError(f"there is no data set {quote(name)}", right)
 
 
 def _check_path(text: str, path: str, options: Collection[str]) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+from convcompare.core.config import SETTINGS
+
 from .option_errors import option_name
-from .request import SETTINGS, Request
+from .request import Request
 from .until_clear import UntilClear
 
 

@@ -28,12 +28,6 @@ _NAME = re.compile(r"[^\W\d][\w.-]{0,63}")
 MOST_JOBS = 256
 CHANNELS_HINT = "3 repeats grey images, 1 averages colour images"
 JOBS_HINT = f"a number from 1 to {MOST_JOBS}, or auto"
-SETTINGS = (
-    *("epochs", "batch_size", "lr", "optimizer"),
-    *("image_size", "train_images", "val_fraction", "select", "evaluate", "freeze", "devices"),
-)
-"""The settings of a training (`TrainConfig`) that have an option of their own."""
-
 HELP: Mapping[str, str] = {
     "dataset": "Data set: mnist, fashion-mnist, kmnist, emnist, cifar10, cifar100, svhn, "
     "mnist-mini, shapes, torchvision:NAME, hf:OWNER/NAME, parquet:PATH, folder:PATH for your own "

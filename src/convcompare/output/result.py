@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """What networks came to under the same conditions; shown, it is the table and the verdicts.
+    """The results of a comparison; ``print`` shows its table and verdicts.
 
-    Everything is worked out from the stored runs when it is asked for, by the rules of the command
-    line. `assessment` has all of it as objects, which may change between versions.
+    Everything is computed from the stored runs on access, as on the command line. `assessment` has
+    the results as objects, which may change between versions.
     """
 
     assessment: Assessment
@@ -37,19 +37,19 @@ class Result:
 
     @property
     def verdicts(self) -> list[str]:
-        """Who is better than whom and by how much, a sentence each, and what to know of them."""
+        """The verdicts, one sentence each, and notes on them."""
         return [*map(in_python, (*self.assessment.sentences, *self.assessment.notes))]
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader of the figures must know of each network, and what to do about it."""
+        """Warnings about the networks and their runs, each with a remedy."""
         found = [
             in_python(f"{text} ({hint})") for text, hint in self.assessment.warnings(each=True)
         ]
         return [*found, *(error.message for error in self.assessment.store.damage)]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``--format json`` prints: it only grows."""
+        """The object that ``--format json`` prints; names are only added to it."""
         from .tables.verdict_columns import assessed_json
 
         return assessed_json(self.assessment, self._table)
@@ -81,14 +81,14 @@ class Result:
             return Drawings(draw(register.plot[kind], source))
 
     def disagreements(self, *models: str) -> Disagreements:
-        """On which test images two networks differ, as ``convcompare disagreements`` tells it.
+        """Compare the predictions of two networks, as ``convcompare disagreements`` does.
 
         Args:
-            models: Their labels, the first against the second [default: the only two].
+            models: Labels of two networks [default: those of a comparison of two].
 
         Returns:
-            The estimates ``between``, ``within`` (of the seeds of each) and ``excess``: shares of
-            the test images.
+            Shares of the test images with different predictions: ``between`` the networks,
+            ``within`` the seeds of each, and ``excess``, the difference of the two.
         """
         from convcompare.comparison.disagreement import disagreements
 
