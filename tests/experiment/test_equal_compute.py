@@ -92,6 +92,13 @@ def test_matched_training_leaves_the_baseline_as_it_is(run: RunCommand) -> None:
     assert finished()[SMALL].trial.config.steps == steps_by_hand(paid, IMAGES, BATCH)
 
 
+def test_the_baseline_of_a_matched_time_is_timed_once(run: RunCommand) -> None:
+    """In a plan, which keeps no time, two measurements would give it other epochs than asked."""
+    plan = run("compare", LARGE, SMALL, *MINI, "-e", "3", "--match", "time", "-n", "-f", "json")
+    epochs = {row["model"]: row["epochs"] for row in plan.json()["models"]}
+    assert (epochs[LARGE], plan.err.count(f"the steps of `{LARGE}` were timed") <= 1) == (3, True)
+
+
 def test_a_budget_of_time_makes_the_same_trials_again(run: RunCommand) -> None:
     command = ("compare", SMALL, LARGE, *MINI, "--budget", "time=0.2s", "-f", "json")
     assert run(*command).code == 0

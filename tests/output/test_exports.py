@@ -38,6 +38,16 @@ def compared(stored: cc.Result, run: Run, monkeypatch: pytest.MonkeyPatch) -> cc
     return stored
 
 
+def test_csv_files_are_not_written_into_a_folder_called_as_a_file(
+    compared: cc.Result, run: Run
+) -> None:
+    result = run("runs", "export", "--out", "table.csv")
+    assert (result.code, "`table.csv` names a file" in result.err) == (2, True)
+    assert not Path("table.csv").exists()
+    written = run("runs", "latest", "--out", "table.csv")
+    assert (written.code, Path("table.csv").is_file()) == (0, True)
+
+
 def test_csv_files_are_the_data_frames(compared: cc.Result, run: Run, tmp_path: Path) -> None:
     result = run("runs", "export")
     paths = [Path("convcompare-export") / f"{kind}.csv" for kind in ("models", "runs", "epochs")]

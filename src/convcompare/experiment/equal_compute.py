@@ -7,6 +7,7 @@ What was measured is kept in the store, so that the same command makes the same 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -72,17 +73,15 @@ def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPl
     Raises UsageError where a budget pays for no step, or the MACs of a network are not known.
     """
     request = plan.request
-    if request.budget is not None:
-        budget = Budget.parse(request.budget)
-    elif unit := MATCHES.get(request.match or ""):
-        (base,) = (one for one in plan.candidates if one.label == plan.baseline)
-        price = _price(base, unit, plan, reporter)
-        budget = Budget(unit, price.of(base.config.epochs * price.steps_of_epoch))
-    else:
+    asked = None if request.budget is None else Budget.parse(request.budget)
+    unit = asked.unit if asked else MATCHES.get(request.match or "")
+    if unit is None:
         return plan
+    prices = [_price(one, unit, plan, reporter) for one in plan.candidates]
+    budget = asked or _of_baseline(plan, prices, unit)
     candidates = [
-        replace(one, config=_paid(one, _price(one, budget.unit, plan, reporter), budget))
-        for one in plan.candidates
+        replace(one, config=_paid(one, price, budget))
+        for one, price in zip(plan.candidates, prices, strict=True)
     ]
     configs = [one.config for one in candidates]
     told = replace(
@@ -95,6 +94,16 @@ def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPl
     )
     trials = grid(candidates, plan.dataset, request.seeds, plan.reusable)
     return replace(plan, candidates=candidates, trials=trials, conditions=told)
+
+
+def _of_baseline(plan: ExperimentPlan, prices: Sequence[Price], unit: Unit) -> Budget:
+    """What the training of the baseline costs, by the prices of the candidates."""
+    ((base, price),) = (
+        (one, price)
+        for one, price in zip(plan.candidates, prices, strict=True)
+        if one.label == plan.baseline
+    )
+    return Budget(unit, price.of(base.config.epochs * price.steps_of_epoch))
 
 
 _COUNTED = {

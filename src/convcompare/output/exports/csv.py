@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convcompare.comparison.robustness import is_measured
+from convcompare.core.errors import UsageError, quote
 from convcompare.core.registry import register
 from convcompare.store import atomic_files
 
@@ -23,6 +24,11 @@ def csv(assessment: Assessment, target: str) -> Iterator[str]:
     damaged images, if it was.
     """
     folder = Path(target)
+    if folder.suffix == ".csv" and not folder.is_dir():
+        raise UsageError(
+            f"{quote(target, 300)} names a file, and several are written",
+            "`--out FOLDER`; `convcompare runs latest --out FILE.csv` writes the table alone",
+        )
     atomic_files.make_folder(folder)
     measured = is_measured(assessment.comparison, assessment.store)
     for kind in KINDS if measured else KINDS[:-1]:
