@@ -228,6 +228,14 @@ BAD = [
 ]
 
 
+@pytest.mark.usefixtures("own_code_here")
+def test_a_file_without_a_network_is_answered_with_its_classes(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "nets.py"
+    path.write_text("class Plain:\n    class Part: ...\n\n\nclass Skip(Plain): ...\n")
+    result = run("compare", str(path), "--dataset", "mnist-mini")
+    assert (result.code, f"write `{path}:Plain` or `{path}:Skip`" in result.err) == (2, True)
+
+
 @pytest.mark.parametrize(("arguments", "code", "error", "hint"), BAD, ids=lambda v: str(v)[:40])
 @pytest.mark.usefixtures("own_code_here")
 def test_bad_input_gets_one_line_and_a_hint(

@@ -6,6 +6,7 @@ are found that it imports later. `experiment.foreign_code` gives each source a p
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -31,12 +32,14 @@ from convcompare.core.failures import reason
 from .failure_hints import hint_of
 from .name_hints import hint_of_name
 from .process_state import ProcessState, kept_threads
-from .source_files import code_sha256, is_local
+from .source_files import code_sha256, is_local, parsed
 from .torchvision_import import mended
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _NOTEBOOK = re.compile(r"\s*[%!]|name 'get_ipython'")
 _HINT = 'a script\'s own work belongs below `if __name__ == "__main__":`'
+MOST_NAMED = 4
+"""Classes of a file that a hint names."""
 LEVELS = 4
 """Folders above a file in which a module is looked for that it does not find."""
 SLOW_SECONDS = 10.0
@@ -59,13 +62,20 @@ def is_own(name: str) -> bool:
     return name.endswith(".py") or where.endswith(".py") or bool(what and _MODULE.fullmatch(where))
 
 
+def _classes_of(path: Path) -> list[str]:
+    """The classes that a file defines, by its text; none if it cannot be read."""
+    tree = parsed(path)
+    nodes = tree.body if isinstance(tree, ast.Module) else []
+    return [node.name for node in nodes if isinstance(node, ast.ClassDef)]
+
+
 def load_own(name: str) -> OwnNetwork:
     """What the name of a spec points at, imported; ModelError where it cannot be."""
     where, _, what = name.rpartition(":")
     if not where:
-        raise ModelError(
-            f"{quote(name)} names a file but no network", f"write {quote(name + ':Net')}"
-        )
+        classes = _classes_of(Path(name)) or ["Net"]
+        written = " or ".join(quote(f"{name}:{one}") for one in classes[:MOST_NAMED])
+        raise ModelError(f"{quote(name)} names a file but no network", f"write {written}")
     module, state = _module(where)
     found: Any = module
     for part in what.split("."):
