@@ -18,7 +18,7 @@ from convcompare.training.optim import make_optimizer
 NET = str(Path(__file__).parents[1] / "cases" / "10-view-behind-convolution" / "view.py:Conv")
 USES = """
 import sys, torch
-from convcompare.analysis.peak_memory import peak_of
+from convcompare.models.peak_memory import peak_of
 from convcompare.core.config import RECIPES
 from convcompare.experiment.foreign_code import examine
 from convcompare.models.build import resolve

@@ -21,6 +21,7 @@ from convcompare.experiment.trial_grid import Candidate, check_last_batch
 from convcompare.experiment.trial_runner import TrialRunner
 from convcompare.models.build import Builder, resolve
 from convcompare.models.findings import KINDS
+from convcompare.models.peak_memory import peak_of
 from convcompare.models.shape import Shape
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
@@ -200,6 +201,10 @@ class LeavesEarly(Base):
         x = super().forward(x)
         sure = not self.training and x.softmax(1).max() > 0.9
         return x if sure else x + self.more(x.relu())
+class Pairs(Base):  # differences of each place from each other
+    def forward(self, x):
+        x = x.flatten(1)
+        return self.fc((x[:, :, None] - x[:, None]).abs().mean(1))
 class Paired(Base):
     def forward(self, x): return super().forward(x), x
 class PairedInTraining(Base):
@@ -412,6 +417,19 @@ def test_a_marked_run_says_so(
 def test_networks_of_all_forms_are_trained(name: str, tiny: Dataset, tmp_path: Path) -> None:
     run = trained(case(name, shape_of(tiny)), tiny, RunStore(tmp_path))
     assert not [note for note in run.message.split("; ") if "gradients" in note]
+
+
+def test_examining_takes_about_the_memory_of_a_training_pass(
+    network: Callable[..., Builder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a network with large broadcasts and hardly any MACs, too."""
+    monkeypatch.setattr("convcompare.models.peak_memory.EVALUATION_MEMORY", 2**24)
+    builder = network("Pairs")
+    images = torch.randn(2, 1, 28, 28)
+    step = peak_of(lambda: builder.build(0)(images).sum().backward(), torch.device("cpu"))
+    examined = peak_of(lambda: builder.description, torch.device("cpu"))
+    assert builder.description.macs == 28 * 28 * 10
+    assert step is not None and examined is not None and examined < 1.1 * step
 
 
 def test_lazy_layers_begin_as_those_of_given_sizes_do() -> None:

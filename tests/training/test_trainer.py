@@ -132,7 +132,7 @@ def test_an_evaluation_batch_is_what_memory_has_room_for(
     whole = trainer(tiny).test_batches
     logits = trainer(tiny, model).evaluate(whole)
     for room, size in ((500.0, 500), (499.0, 256), (16.0, 16), (15.9, 8), (0.5, 1)):
-        monkeypatch.setattr("convcompare.analysis.peak_memory.EVALUATION_MEMORY", int(room * 8000))
+        monkeypatch.setattr("convcompare.models.peak_memory.EVALUATION_MEMORY", int(room * 8000))
         job = trainer(tiny, model)
         torch.testing.assert_close(job.evaluate(whole), logits, rtol=1e-5, atol=1e-6)
         assert job.evaluator.batch == size, room
@@ -152,7 +152,7 @@ def test_a_processor_evaluates_in_parts_that_its_memory_keeps(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch, precision: str, room: int, sizes: list[int]
 ) -> None:
     """Equal ones of 64 images or more; an image takes 8000 bytes, as above, `room` is in images."""
-    monkeypatch.setattr("convcompare.analysis.peak_memory.REUSED_MEMORY", room * 8000)
+    monkeypatch.setattr("convcompare.models.peak_memory.REUSED_MEMORY", room * 8000)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 1000), nn.ReLU(), nn.Linear(1000, 4))
     job = trainer(tiny, model, precision=precision)
     rows = torch.arange(1135) % len(tiny.test)

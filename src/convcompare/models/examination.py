@@ -18,11 +18,13 @@ from .findings import PRETRAINED, Found
 from .gradient_check import inexact_gradients
 from .inspection import count_macs
 from .interface import copied, in_mode, is_contiguous
+from .peak_memory import images_with_room, memory_of_pass
 from .randomness import noise, seeded
 from .shape import Shape
 
 IMAGES, FEW = 8, 4
-"""Images of a try, and of one of a large network."""
+"""Images of a try, and of one of a large network: without gradients these hold about as much memory
+as the two images of a training pass."""
 LARGE = 300_000_000
 """Multiply-accumulates of an image from which a network is large."""
 PROBABILITY_ERROR = 1e-4
@@ -48,13 +50,12 @@ Build = Callable[[int], nn.Module]
 def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     """What is found of a network that `build` makes to fit `shape`, of so many `macs` an image."""
     model = build(0)
-    images = FEW if macs is None or macs > LARGE else IMAGES
-    batches = [noise(shape, images, seed) for seed in range(2)]
+    batches = [noise(shape, _images(model, shape, macs), seed) for seed in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     precisions = _own_precisions(model, batches[0])
     found += [Found("own precision", listed(precisions))] if precisions else []
     found += [Found("varying cost")] if _cost_varies(model, batches) else []
-    inexact = inexact_gradients(_moved(model), batches[0][: images // 2])
+    inexact = inexact_gradients(_moved(model), batches[0][: len(batches[0]) // 4])
     found += [Found("inexact gradients", listed(inexact))] if inexact else []
     state = () if Found("varying layers") in found else hidden_state(build, batches[0])
     if state and not _repeats(build, batches[0]):
@@ -64,6 +65,15 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     found += [Found("hidden state", named)] if state else []
     found += [Found("contiguous")] if is_contiguous(model) else []
     return tuple(found)
+
+
+def _images(model: nn.Module, shape: Shape, macs: int | None) -> int:
+    """How many images a try takes: few of a network that computes much, or holds much at once."""
+    if macs is None or macs > LARGE:
+        return FEW
+    with torch.no_grad(), seeded(0):
+        each = memory_of_pass(in_mode(copied(model), False), noise(shape, 2, 0))
+    return max(FEW, images_with_room(each, IMAGES))
 
 
 def _of_initialisation(build: Build, model: nn.Module) -> Iterator[Found]:

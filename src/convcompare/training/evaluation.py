@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convcompare.analysis.peak_memory import images_with_room, memory_of_pass, reused_parts
 from convcompare.data.dataset import Augmentation
 from convcompare.models import devices
 from convcompare.models.inspection import evaluating
+from convcompare.models.peak_memory import images_with_room, memory_of_pass, reused_parts
 from convcompare.models.randomness import seeded
 
 from .augmentation import views

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 
 import torch
 
-from convcompare.analysis.peak_memory import bytes_of, peak_of
 from convcompare.models.devices import forked_random
 from convcompare.models.interface import copied, in_mode
+from convcompare.models.peak_memory import bytes_of, peak_of
 
 from . import state
 from .optim import make_optimizer

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.profiler import profile  # that of torch.profiler imports the compiler
 
-from convcompare.models import devices
-from convcompare.models.interface import copied
+from . import devices
+from .interface import copied
 
 EVALUATION_MEMORY = 2**30
 """Bytes that a forward pass of an evaluation batch may take; one that needs more is smaller."""
