@@ -142,6 +142,51 @@ def test_flattened_maps_of_several_channels_are_one_map() -> None:
     assert rows == columns and (rows.size, rows.stride, rows.start) == (6, 4, 0)
 
 
+HEADS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
+    "the mean": (lambda x: x.mean((2, 3)), 4),
+    "one side at a time": (lambda x: x.mean(3).amax(2), 4),
+    "the average of all": (lambda x: nn.functional.avg_pool2d(x, 14).relu(), 4),
+    "the average of a row": (lambda x: nn.functional.avg_pool1d(x.flatten(2), 196), 4),
+    "a grid": (lambda x: nn.functional.adaptive_avg_pool2d(x, 7), 4 * 49),
+    "the maximum": (lambda x: nn.functional.adaptive_max_pool2d(x, 1), 4),
+    "a linear layer": (lambda x: x, 4 * 14 * 14),
+}
+
+
+@pytest.mark.parametrize("kernel", [3, 17])
+@pytest.mark.parametrize("name", HEADS)
+def test_the_features_are_those_in_front_of_a_pooling_head(name: str, kernel: int) -> None:
+    """As when they are traced; that `kernel` of 17 is cut by the border of the image."""
+    head, size = HEADS[name]
+
+    class Net(nn.Module):
+        def __init__(self, copies: bool) -> None:
+            super().__init__()
+            self.a, self.b = nn.Conv2d(1, 4, kernel, 2, kernel // 2), nn.Conv2d(4, 4, 3, padding=1)
+            self.fc, self.copies = nn.Linear(size, 10), copies
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.b(self.a(x))
+            if self.copies:  # without a rule, so that it is measured
+                out = torch.zeros_like(y)
+                out[:, :] = y
+                y = out
+            return self.fc(head(y).flatten(1))  # type: ignore[no-any-return]
+
+    found = measure(lambda: Net(True), 1, (28, 28))
+    assert found.features is not None and found.whole_from is not None
+    assert found.features.axes[0] == found.features.axes[1]
+    axis = found.features.axes[0]
+    assert axis is not None and (axis.size, axis.stride) == (kernel + 4, 2)
+    if name != "the average of a row":  # which has no rule
+        traced = trace(Net(False), 1, (28, 28))
+        assert traced.features is not None and traced.features.axes == found.features.axes
+        if found.after_pooling is not None:
+            assert traced.after_pooling is not None
+            assert traced.after_pooling.axes == found.after_pooling.axes
+    assert (found.after_pooling is not None) == (name == "a grid" and kernel == 3)
+
+
 class LastMean(TorchFunctionMode):
     """Keeps the feature maps that the last mean over the places takes."""
 
@@ -253,7 +298,7 @@ def test_what_the_border_of_a_fixed_image_cuts_is_not_known() -> None:
     )
     found = measure(lambda: model, 1, (28, 28))
     assert found.features is not None and size_of(found) == (33, 33)  # from 56 and 84 pixels
-    sized = nn.Sequential(*model[:2], nn.AdaptiveAvgPool2d(28), *model[2:])
+    sized = nn.Sequential(*model[:2], nn.AdaptiveAvgPool2d(28), nn.Conv2d(4, 4, 1), *model[2:])
     assert measure(lambda: sized, 1, (28, 28)).not_known  # its window follows the image
 
     class Fixed(nn.Module):

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from convcompare.models.interface import in_mode
 
 from .places import Reading, read
-from .reach import BORDER, SECONDS, TOO_LONG, NotKnown, slim
-from .reach_mode import LastWhole, ReachMode, is_global
+from .reach import BORDER, SECONDS, TOO_LONG, Entering, NotKnown, same, slim
+from .reach_joins import is_global
+from .reach_mode import ReachMode
 from .reach_run import IMAGE, run_with_reaches, without_zeros
 from .traced import ReceptiveField
 from .tracer import LayerField
@@ -59,6 +60,8 @@ class _Run:
     image: tuple[int, int]
     rows: dict[Call, _Row] = field(default_factory=dict)
     features: _Row | None = None
+    pooled: _Row | None = None
+    """What leaves a pooling head, if the features are in front of one."""
     whole_name: str | None = None
     until: float = math.inf
     calls: dict[str, int] = field(default_factory=dict)
@@ -82,7 +85,8 @@ def measure(
     model = in_mode(build(), False)
     without_zeros(model)
     base = _read_run(model, channels, image, deadline)
-    unsure = [row for row in (*base.rows.values(), base.features) if row is not None and row.cut]
+    heads = (base.features, base.pooled)
+    unsure = [row for row in (*base.rows.values(), *heads) if row is not None and row.cut]
     larger: list[_Run] = []
     for times in _TIMES if unsure else ():
         run = _larger(model, channels, base, times, deadline)
@@ -119,39 +123,46 @@ def _read_run(
         always = leaf and not passing
         row = _Row((name, calls[name]), type(module).__name__, always, maps, mode.number)
         entered = None if row.always else mode.kept(next(iter(given), None))
-        if entered is None or not _same(entered, reach):
+        if entered is None or not same(entered, reach):
             seen.append((row, reach, entered))
 
-    mode = ReachMode(image, deadline)
+    mode, output = ReachMode(image, deadline), None
     try:
-        run_with_reaches(model, channels, mode, watch)
+        output = run_with_reaches(model, channels, mode, watch)
     except NotKnown:
         raise
     except Exception:
         if not failing:
             raise
-    last = mode.last
+    last = mode.joins.last
     if last is not None and all(is_global(r) for row, r, _ in seen if row.number >= last.number):
         run.whole_name, run.until = last.name, last.number
-        run.features = _entering(last, image)
+    else:
+        last = None
     for row, reach, entered in seen:
         if time.thread_time() > deadline:
             raise NotKnown(TOO_LONG)
         if row.number < run.until:
             run.rows[row.call] = _fill(row, reach, image)
             row.before = None if entered is None else _fill(copy.copy(row), entered, image).found
+    of_modules = [(row, reach) for row, reach, _ in reversed(seen) if row.number < run.until]
+    if last is not None:
+        run.features = _entering(last.unpooled or last.entering, image, of_modules)
+        run.pooled = _entering(last.entering, image, of_modules) if last.unpooled else None
+    elif isinstance(output, Tensor) and (head := mode.reaches.unpooled(output)) is not None:
+        run.features = _entering(head, image, of_modules)
     return run
 
 
-def _same(entered: Tensor, reach: Tensor) -> bool:
-    first, second = slim(entered), slim(reach)
-    return entered.shape == reach.shape and first.shape == second.shape and first.equal(second)
-
-
-def _entering(last: LastWhole, image: tuple[int, int]) -> _Row:
-    """What enters the last operation over all places."""
-    row = _Row((last.source, 1), "merge", True)
-    for reach in last.reaches:
+def _entering(
+    entering: Entering, image: tuple[int, int], of_modules: list[tuple[_Row, Tensor]]
+) -> _Row:
+    """What enters the last operation over all places, or the pooling head in front of it."""
+    row = _Row((entering.source, 1), "merge", True)
+    for reach in entering.reaches:
+        of_module = (one for one, its in of_modules if (one.found or one.cut) and same(its, reach))
+        if (found := next(of_module, None)) is not None:
+            return found
         if _fill(row, reach, image).found is not None:
             return row
     return row
@@ -181,12 +192,12 @@ def _larger(
 
 def _settled(row: _Row, base: _Run, larger: list[_Run]) -> bool:
     """Take what the last two larger images show, if they agree and no border decided it."""
-    if row is base.features:
-        rows = [run.features for run in larger]
+    if row.call in base.rows:
+        rows = [run.rows.get(row.call) for run in larger]
+    else:
+        rows = [run.features if row is base.features else run.pooled for run in larger]
         if len({run.until for run in larger}) > 1:
             return False
-    else:
-        rows = [run.rows.get(row.call) for run in larger]
     found = [other.found for other in rows if other is not None and other.found is not None]
     if len(found) < 2 or (found[0].axes, found[0].whole) != (found[1].axes, found[1].whole):
         return False
@@ -211,7 +222,7 @@ def _result(run: _Run, reason: str) -> ReceptiveField:
             continue
         layers.append(layer)
     features, why = _features(run, layers)
-    whole = None
+    after, whole = _pooled(run, layers), None
     if run.whole_name is not None:
         whole = LayerField(run.whole_name, "whole", (None, None), (True, True), (1, 1))
         layers.append(whole)
@@ -225,8 +236,16 @@ def _result(run: _Run, reason: str) -> ReceptiveField:
         if row.found is not None and row.found.units == row.maps and call == run.calls[name]
     }
     return ReceptiveField(
-        run.image, tuple(layers), features, None, whole_from, modules, "measured", reason, why
+        run.image, tuple(layers), features, after, whole_from, modules, "measured", reason, why
     )
+
+
+def _pooled(run: _Run, layers: list[LayerField]) -> LayerField | None:
+    """The layer behind whose pooling head all places are joined; None where that is not known."""
+    row = run.pooled
+    if row is None or row.found is None or row.cut or any(row.found.whole):
+        return None
+    return _listed(row, layers)
 
 
 def _axes(reading: Reading | None) -> Any:
@@ -252,8 +271,12 @@ def _features(run: _Run, layers: list[LayerField]) -> tuple[LayerField | None, s
         return None, row.why or (entering if layers else _NO_PLACES)
     if all(row.found.whole) or row.call[0] == IMAGE:
         return None, ""
-    same = [layer for layer in layers if layer.axes == row.found.axes]
-    if same:
-        return same[-1], ""
-    layers.append(_layer(row))
-    return layers[-1], ""
+    return _listed(row, layers), ""
+
+
+def _listed(row: _Row, layers: list[LayerField]) -> LayerField:
+    """The last layer with the field of a row, which is added where there is none."""
+    layer = _layer(row)
+    if all(layer.axes != one.axes for one in layers):
+        layers.append(layer)
+    return next(one for one in reversed(layers) if one.axes == layer.axes)

@@ -47,14 +47,29 @@ class Layout:
     offset: int
 
 
+@dataclass(frozen=True)
+class Entering:
+    """What enters an operation: its reaches as it stands and as the operation before laid it out,
+    whose name is ``source``. ``side`` says that the operation leaves no place along a side.
+    """
+
+    source: str
+    reaches: tuple[Tensor, Tensor]
+    side: bool = False
+
+
 @dataclass
 class _Kept:
-    """The reach of a storage; of each `count` elements, `inner` apart, all alike, it has one."""
+    """The reach of a storage; of each `count` elements, `inner` apart, all alike, it has one.
+
+    ``unpooled`` is what entered the pooling head that the storage comes from.
+    """
 
     storage: StorageWeakRef
     reach: Tensor
     item_size: int
     origin: Layout
+    unpooled: Entering | None = None
     inner: int = 1
     count: int = 1
 
@@ -109,6 +124,11 @@ class Reaches:
         kept = self._kept[_key(tensor)]
         return self._view(kept, kept.origin), kept.origin
 
+    def unpooled(self, tensor: Tensor) -> Entering | None:
+        """What entered the pooling head that the tensor comes from; None where there is none."""
+        kept = self._kept.get(_key(tensor))
+        return kept.unpooled if kept else None
+
     @staticmethod
     def _view(kept: _Kept, tensor: Tensor | Layout) -> Tensor:
         found = kept.view(tensor)
@@ -118,7 +138,9 @@ class Reaches:
         assert found is not None
         return found
 
-    def write(self, tensor: Tensor, reach: Tensor, name: str) -> None:
+    def write(
+        self, tensor: Tensor, reach: Tensor, name: str, unpooled: Entering | None = None
+    ) -> None:
         """Give a tensor, perhaps a part of its storage, a reach that fits its shape."""
         key, storage = _key(tensor), tensor.untyped_storage()
         elements = storage.nbytes() // tensor.element_size()
@@ -129,7 +151,9 @@ class Reaches:
             weak, empty = StorageWeakRef(storage), torch.empty(0)  # type: ignore[no-untyped-call]
             self._kept[key] = _Kept(weak, empty, tensor.element_size(), Layout(name, *layout))
         kept = self._kept[key]
-        if tensor.numel() == elements:
+        whole = tensor.numel() == elements
+        kept.unpooled = unpooled if whole or kept.unpooled is unpooled else None
+        if whole:
             kept.inner, kept.count = _alike(tensor, reach)
             kept.reach = torch.zeros(PARTS, elements // kept.count)
         else:
@@ -152,6 +176,32 @@ def slim(reach: Tensor) -> Tensor:
         if reach.stride(dim) == 0 and reach.shape[dim] > 1:
             reach = reach.narrow(dim, 0, 1)
     return reach
+
+
+def repeated(reach: Tensor) -> Tensor:
+    """A copy of a reach, with the repetitions that it has."""
+    return slim(reach).clone().expand_as(reach)
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Whether two reaches are equal, with equal repetitions."""
+    first, second = slim(one), slim(other)
+    return one.shape == other.shape and first.shape == second.shape and first.equal(second)
+
+
+def moving(reach: Tensor) -> tuple[bool, bool]:
+    """Whether the units that see anything see different rows, and different columns."""
+    extents = slim(reach)[:EXTENTS].reshape(EXTENTS, -1)
+    extents = extents[:, extents.amax(0) > 0]
+    if not extents.numel():
+        return False, False
+    differ = (extents != extents[:, :1]).any(1)
+    return bool(differ[:2].any()), bool(differ[2:].any())
+
+
+def several(reach: Tensor) -> bool:
+    """Whether the units that see anything see different parts of the image."""
+    return any(moving(reach))
 
 
 def _fitting(reach: Tensor, target: Tensor) -> Tensor:

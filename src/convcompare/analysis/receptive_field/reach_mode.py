@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
-from .reach import EXTENTS, GLOBAL, MASKED, TOO_LONG, NotKnown, Reaches, slim
+from .reach import MASKED, TOO_LONG, NotKnown, Reaches, repeated, several, slim
+from .reach_joins import Joins, marked_global
 from .reach_moves import MOVES
-from .reach_products import PRODUCTS, matrix_product
-from .reach_rules import REDUCING, RULES, WITHOUT_DATA, Operation, Rule, pointwise, union
+from .reach_products import PRODUCTS
+from .reach_rules import RULES, WITHOUT_DATA, Operation, Rule, pointwise, union
 from .reach_windows import WINDOWS
 
 _RULES = {**RULES, **MOVES, **PRODUCTS, **WINDOWS}
@@ -34,36 +34,17 @@ _LAYOUTS = frozenset((
     "as_strided_",
 ))  # fmt: skip
 """Operations that write how a tensor lies in its storage, and nothing into it."""
-_LOCAL = frozenset(("convolution", *(n for n in WINDOWS if n.startswith(("max_pool", "avg_pool")))))
-"""Operations over a window of a size of their own, even where one window is all that there is."""
-
-
-@dataclass(frozen=True)
-class LastWhole:
-    """The last operation after which all units see the same: its name, its number, what entered it.
-
-    ``reaches`` are those of the input as it stands and as the operation before laid it out, whose
-    name is ``source``.
-    """
-
-    name: str
-    number: int
-    source: str
-    reaches: tuple[Tensor, Tensor]
 
 
 class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Hands reaches from tensor to tensor while a network runs.
-
-    From ``last`` on all units see the same part of the image, as a rule all of it.
-    """
+    """Hands reaches from tensor to tensor while a network runs."""
 
     def __init__(self, image: tuple[int, int], deadline: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.reaches = Reaches()
+        self.joins = Joins(self.reaches)
         self.image, self.deadline = image, deadline
         self.path: list[str] = []
-        self.last: LastWhole | None = None
         self.failure: NotKnown | None = None
         self.branches = 0
         self.number = 0
@@ -106,11 +87,14 @@ class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return output  # a view, or no tensor at all
             reach = self._reach(Operation(plain, func, given, outputs, self.reaches), func)
         if reach is not None:
-            if not _several(reach) and self._joins(plain, tensors):
-                reach = _marked_global(reach)
+            rule, place = _RULES.get(plain), self._named(plain)
+            known = [tensor for tensor in tensors if self.reaches.of(tensor) is not None]
+            unpooled = self.joins.unpooled(plain, rule, given, known, reach)
+            if not several(reach) and self.joins.notes(place, self.number, rule, known):
+                reach, unpooled = marked_global(reach), None
             for tensor in outputs:
                 if tensor.shape == reach.shape[1:]:
-                    self.reaches.write(tensor, reach, self._named(plain))
+                    self.reaches.write(tensor, reach, place, unpooled)
         return output
 
     def _reach(self, call: Operation, func: Any) -> Tensor | None:
@@ -142,56 +126,10 @@ class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """The reach of a value as it is now."""
         with _disable_current_modes(), torch._C.DisableTorchFunction():
             reach = self.reaches.of(value) if isinstance(value, Tensor) else None
-            return None if reach is None else _copy(reach)
+            return None if reach is None else repeated(reach)
 
     def _named(self, name: str) -> str:
         return f"{self.path[-1]}.{name}" if self.path and self.path[-1] else name
-
-    def _joins(self, name: str, tensors: list[Tensor]) -> bool:
-        """Whether an operation joins all places for good; what enters it is kept.
-
-        A sum does if one of its terms already has: otherwise its units may see all of this image,
-        and not of a larger one.
-        """
-        known = [(t, r) for t in tensors if (r := self.reaches.of(t)) is not None]
-        local = [(t, r) for t, r in known if _several(r)]
-        if not local:
-            return False
-        if name in _LOCAL:
-            joins = any(bool(slim(r)[GLOBAL].any()) for _, r in local)
-        else:
-            before = any(not _several(r) and is_global(r) for _, r in known)
-            joins = _RULES.get(name) in (*REDUCING, matrix_product) or before
-        if joins:
-            tensor, reach = max(local, key=lambda one: one[0].numel())
-            laid_out, origin = self.reaches.whole(tensor)
-            both = _copy(reach), _copy(laid_out)
-            self.last = LastWhole(self._named(name), self.number, origin.name, both)
-        return joins
-
-
-def is_global(reach: Tensor) -> bool:
-    """Whether each unit that sees anything stands behind an operation over all places."""
-    reach = slim(reach)
-    seeing = reach[:EXTENTS].amax(0) > 0
-    return bool(reach[GLOBAL][seeing].all())
-
-
-def _marked_global(reach: Tensor) -> Tensor:
-    marked = slim(reach).clone()
-    marked[GLOBAL] = 1
-    return marked.expand_as(reach)
-
-
-def _copy(reach: Tensor) -> Tensor:
-    return slim(reach).clone().expand_as(reach)
-
-
-def _several(reach: Tensor) -> bool:
-    """Whether the units that see anything see different parts of the image."""
-    extents = slim(reach)[:EXTENTS].reshape(EXTENTS, -1)
-    extents = extents[:, extents.amax(0) > 0]
-    return bool(extents.numel()) and bool((extents != extents[:, :1]).any())
 
 
 def _shape(name: str, given: dict[str, Any]) -> tuple[int, ...] | None:

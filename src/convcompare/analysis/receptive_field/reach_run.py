@@ -84,8 +84,8 @@ def _plain_operations() -> Iterator[None]:
         mha.set_fastpath_enabled(fast)
 
 
-def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Watch) -> None:
-    """Run the network on one image of noise, and call `watch` after each module.
+def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Watch) -> Any:
+    """The output of the network for one image of noise; calls `watch` after each module.
 
     Raises NotKnown where an operation has no rule, or after the deadline.
     """
@@ -111,7 +111,7 @@ def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Wa
         stack.enter_context(_Readings(mode))
         stack.enter_context(mode)
         try:
-            model(images)
+            return model(images)
         finally:
             if mode.failure is not None:
                 raise mode.failure

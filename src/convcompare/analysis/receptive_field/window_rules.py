@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from .axis import Axis
+from .pooling_head import is_pooling_head
 from .tensor_field import Axes, Field, Untraceable, size_of
 
 
@@ -128,7 +129,7 @@ def pool(call: Call) -> Field:
     padding = pair(call.get(3, "padding", 0))
     dilation = pair(call.get(4, "dilation", 1)) if call.name.startswith("max") else (1, 1)
     pooled = local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
-    if call.name == "avg_pool2d" and kernel == size_of(call.input)[-2:]:
+    if is_pooling_head(call.name, kernel, size_of(call.input)[-2:]):
         return replace(pooled, unpooled=call.field.unpooled or call.field.axes)
     return pooled
 

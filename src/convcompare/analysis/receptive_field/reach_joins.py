@@ -1,0 +1,117 @@
+"""Which operation joins all places of the image for good, and the features that enter it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from .pooling_head import is_pooling_head
+from .reach import EXTENTS, GLOBAL, Entering, Reaches, moving, repeated, same, several, slim
+from .reach_products import matrix_product
+from .reach_rules import REDUCING, Rule, reduction
+from .reach_windows import adaptive_pool, convolution, pool
+
+_LOCAL = (convolution, pool)
+"""Rules over a window of a size of its own, even where one window is all that there is."""
+
+
+@dataclass(frozen=True)
+class LastWhole:
+    """The last operation after which all units see the same: its name, its number, what entered it.
+
+    ``unpooled`` is what entered the pooling head in front of it, if there is one.
+    """
+
+    name: str
+    number: int
+    entering: Entering
+    unpooled: Entering | None
+
+
+class Joins:
+    """Watches the operations of a network for those that join all places.
+
+    From ``last`` on all units see the same part of the image, as a rule all of it.
+    """
+
+    def __init__(self, reaches: Reaches) -> None:
+        self.reaches = reaches
+        self.last: LastWhole | None = None
+
+    def notes(self, name: str, number: int, rule: Rule | None, given: Sequence[Tensor]) -> bool:
+        """Whether an operation after which all units see the same joins all places for good.
+
+        A sum does if one of its terms already has: otherwise its units may see all of this image,
+        and not of a larger one. So does a linear layer on the one unit of a pooling head. `given`
+        are its arguments that depend on the image.
+        """
+        known = [(tensor, self._reach(tensor)) for tensor in given]
+        local = [(t, r) for t, r in known if several(r)]
+        if not local and rule is matrix_product:
+            local = [(t, r) for t, r in known if self.reaches.unpooled(t)]
+        if not local:
+            return False
+        if rule in _LOCAL:
+            joins = any(bool(slim(r)[GLOBAL].any()) for _, r in local)
+        else:
+            before = any(not several(r) and is_global(r) for _, r in known)
+            joins = rule in (*REDUCING, matrix_product) or before
+        if joins:
+            tensor, _ = max(local, key=lambda one: one[0].numel())
+            entering, unpooled = self._entering(tensor), self.reaches.unpooled(tensor)
+            self.last = LastWhole(name, number, entering, unpooled)
+        return joins
+
+    def unpooled(
+        self, name: str, rule: Rule | None, given: dict[str, Any], known: Sequence[Tensor],
+        reach: Tensor,
+    ) -> Entering | None:  # fmt: skip
+        """What entered the pooling head whose output an operation gives, or hands on as it is.
+
+        What leaves no place along one side is a head too, whatever follows it.
+        """
+        first, heads = known[0], [self.reaches.unpooled(tensor) for tensor in known]
+        before = heads[0] if all(head is heads[0] for head in heads) else None
+        if rule in (pool, adaptive_pool) and is_pooling_head(name, *_sides(given, first)):
+            return before or self._entering(first)
+        if len(known) == 1 and rule in (reduction, matrix_product):
+            moved = zip(moving(self._reach(first)), moving(reach), strict=True)
+            if any(was and not still for was, still in moved):
+                return before or self._entering(first, side=True)
+        if before is None or before.side:
+            return before
+        read = rule in (*_LOCAL, matrix_product) or not same(self._reach(first), reach)
+        return None if read else before
+
+    def _reach(self, tensor: Tensor) -> Tensor:
+        reach = self.reaches.of(tensor)
+        assert reach is not None
+        return reach
+
+    def _entering(self, tensor: Tensor, side: bool = False) -> Entering:
+        laid_out, origin = self.reaches.whole(tensor)
+        both = repeated(self._reach(tensor)), repeated(laid_out)
+        return Entering(origin.name, both, side)
+
+
+def _sides(given: dict[str, Any], tensor: Tensor) -> tuple[list[int], list[int]]:
+    """The sides of a pool's window and of the map that it reads."""
+    places, kernel = list(tensor.shape[2:]), list(given.get("kernel_size") or ())
+    return kernel * len(places) if len(kernel) == 1 else kernel, places
+
+
+def is_global(reach: Tensor) -> bool:
+    """Whether each unit that sees anything stands behind an operation over all places."""
+    reach = slim(reach)
+    seeing = reach[:EXTENTS].amax(0) > 0
+    return bool(reach[GLOBAL][seeing].all())
+
+
+def marked_global(reach: Tensor) -> Tensor:
+    """A reach whose units stand behind an operation over all places."""
+    marked = slim(reach).clone()
+    marked[GLOBAL] = 1
+    return marked.expand_as(reach)
