@@ -52,6 +52,10 @@ class LogSoftmax(Base):
     def forward(self, x): return F.log_softmax(super().forward(x), 1)
 class Softmax(Base):
     def forward(self, x): return F.softmax(super().forward(x), 1)
+class SoftmaxInTraining(Base):
+    def forward(self, x):
+        x = super().forward(x)
+        return F.softmax(x, 1) if self.training else x
 class Sigmoid(Base):
     def forward(self, x): return super().forward(x).sigmoid()
 class Rectified(Base):
@@ -259,10 +263,6 @@ class Double(Base):
 class Autocasts(Base):
     def forward(self, x):
         with torch.autocast("cpu", torch.bfloat16): return super().forward(x).float()
-class SoftmaxInTraining(Base):
-    def forward(self, x):
-        out = super().forward(x)
-        return out.softmax(1) if self.training else out
 def Scripted(in_channels, image_size, num_classes):
     head = nn.Linear(in_channels * image_size**2, num_classes)
     with warnings.catch_warnings(action="ignore"):
@@ -275,6 +275,7 @@ FOUND = {
     "ZeroHead": ("same weights",),
     "LogSoftmax": (),
     "Softmax": ("probabilities",),
+    "SoftmaxInTraining": ("probabilities",),
     "Sigmoid": ("probabilities",),
     "Rectified": (),
     "DrawsUnseeded": ("unseeded draws",),
@@ -283,7 +284,7 @@ FOUND = {
     "SeedsItself": ("same weights",),
     "Unseeded": ("unseeded weights",),
     "SolvedFor": ("rounded weights",),
-    "Constant": ("constant",),
+    "Constant": ("zero gradients", "constant"),
     "DeepNormed": (),
     "OverTheBatch": ("batch",),
     "Recurrent": (),
@@ -314,7 +315,6 @@ FOUND = {
     "Half": ("own precision",),
     "Double": ("own precision",),
     "Autocasts": ("own precision",),
-    "SoftmaxInTraining": ("probabilities",),
 }
 REFUSED = {
     "Paired": "gives a tuple of (2, 10), (2, 1, 28, 28), not a tensor of logits",

@@ -132,6 +132,31 @@ class Recurrent(Base):
         super().__init__()
         self.layer = nn.LSTM(8, 8, batch_first=True)
     def middle(self, x): return self.layer(x[:, None])[0][:, -1]
+class Straight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x): return x.sign()
+    @staticmethod
+    def backward(ctx, gradient): return gradient
+class Cut(Straight):
+    @staticmethod
+    def backward(ctx, gradient): return 0 * gradient
+class Signs(WithLayer):
+    def features(self, x): return self.first(x).sign().mean((2, 3))
+    def middle(self, x): return self.layer(x)
+class SignsStraight(Signs):
+    def features(self, x): return Straight.apply(self.first(x)).mean((2, 3))
+class SignsCut(Signs):
+    def features(self, x): return Cut.apply(self.first(x)).mean((2, 3))
+class BeginsAtZero(WithLayer):
+    def __init__(self):
+        super().__init__()
+        nn.init.zeros_(self.last.weight); nn.init.zeros_(self.layer.weight)
+    def middle(self, x): return self.layer(x)
+class NormedLast(Base):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(10, affine=False)
+    def forward(self, x): return self.norm(super().forward(x))
 """
 UNREGISTERED = {
     "Listed": "144 in `layers`",
@@ -150,9 +175,15 @@ UNTRAINED = {
     "ReentrantFirst": "`first.weight`, `first.bias`",
     "Inner": "`block.first.weight`, `block.first.bias`, `block.last.weight` and 1 more",
 }
-SOUND = ("Base", "Registered", "Shared", "Constants", "RandomDepth", "OnlyTrained", "OfTheInput",
-         "Checkpointed", "Reentrant", "Experts", "ChosenExperts", "Frozen", "Normed",
-         "Recurrent")  # fmt: skip
+ZERO = {
+    "Signs": "`first.weight`",
+    "SignsCut": "`first.weight`",
+    "OnlyTrained": "`layer.weight`",
+    "Recurrent": "`layer.weight_hh_l0`",  # of one step alone
+}
+SOUND = ("Base", "Registered", "Shared", "Constants", "RandomDepth", "OfTheInput", "Checkpointed",
+         "Reentrant", "Experts", "ChosenExperts", "Frozen", "Normed", "SignsStraight",
+         "BeginsAtZero", "NormedLast")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -163,13 +194,14 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Builder
 
 
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
-@pytest.mark.parametrize("name", sorted({*UNREGISTERED, *UNTRAINED, *SOUND}))
+@pytest.mark.parametrize("name", sorted({*UNREGISTERED, *UNTRAINED, *ZERO, *SOUND}))
 def test_weights_that_are_not_trained_are_found(
     network: Callable[[str], Builder], name: str
 ) -> None:
     found = {one.name: one.detail for one in network(name).description.found}
     assert found.get("unregistered weights") == UNREGISTERED.get(name)
     assert found.get("untrained weights") == UNTRAINED.get(name)
+    assert found.get("zero gradients") == ZERO.get(name)
     assert found.get("frozen weights") == ("72" if name == "Frozen" else None)
 
 

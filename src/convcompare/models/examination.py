@@ -117,11 +117,7 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
     moved = _moved(model)  # a last layer that begins at zero would hide the rest
     with suppress(Exception):  # a run evaluates after training, in which it may set itself up
         _outputs(in_mode(moved, True), batches[1])
-    in_training = [_evaluated(model, images, training=True) for images in batches]
-    if any(all(map(_are_probabilities, outputs)) for outputs in (plain, in_training)) or (
-        all(bool(((output > 0) & (output < 1)).all()) for output in plain)
-        and _in_unit_interval(_evaluated(moved, 100 * batches[0]))  # whatever the image: a sigmoid
-    ):
+    if any(_gives_probabilities(model, moved, batches, training) for training in (False, True)):
         yield Found("probabilities")
     elif _saturates(_evaluated(_moved(model, times=100), batches[0])):
         yield Found("bounded")
@@ -166,6 +162,20 @@ def _cost_varies(model: nn.Module, batches: list[Tensor]) -> bool:
     networks, images = (model, _moved(model, times=100)), [one[:1] for one in batches]
     images.append(torch.zeros_like(images[0]))  # as of `Description.macs`
     return len({count_macs(one, some)[0].counted for one in networks for some in images}) > 1
+
+
+def _gives_probabilities(
+    model: nn.Module, moved: nn.Module, batches: list[Tensor], training: bool
+) -> bool:
+    """Whether each row sums to 1, or each number is within 0 and 1 whatever the image: a sigmoid.
+
+    `moved` is the network with other weights.
+    """
+    outputs = [_evaluated(model, images, training=training) for images in batches]
+    if all(map(_are_probabilities, outputs)):
+        return True
+    inside = all(bool(((output > 0) & (output < 1)).all()) for output in outputs)
+    return inside and _in_unit_interval(_evaluated(moved, 100 * batches[0], training=training))
 
 
 def _are_probabilities(output: Tensor) -> bool:

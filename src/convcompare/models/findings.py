@@ -99,6 +99,12 @@ KINDS: Mapping[str, Kind] = {
         "look at what these weights go through for a wrong `backward`, a `detach` or a hook; it is "
         "no fault if it is meant",
     ),
+    "zero gradients": Kind(
+        "has weights whose gradient is 0 for every image and value: they are counted and not "
+        "trained",
+        "`sign`, `round`, `argmax` and comparisons have no gradient; so may a `backward` of its "
+        "own, or attention over a single token",
+    ),
     "frozen weights": Kind(
         "has frozen weights: they are not counted as parameters",
         "leave `requires_grad` as it is to train them",

@@ -28,20 +28,21 @@ def weights_left_alone(
 
     Random images are pushed forward and backward through `replica`, which is used up, in training
     mode, on its device; on ``meta`` nothing is computed. There are two passes, and more as long as
-    no gradient of the logits has reached some parameter; one that is zero has. These are with other
-    brightness and other weights, so that a router reaches each of its experts. Weights that are no
-    parameters are leaves of the autograd graph, such as layers in a list or a tensor in an
-    attribute, that the first two passes have in common: a pass may make leaves of its own.
+    no gradient of the logits has reached some parameter, or all of a weight's have been zero. These
+    are with other brightness and other weights, so that a router reaches each of its experts and
+    nothing that begins at zero is still there. Weights that are no parameters are leaves of the
+    autograd graph, such as layers in a list or a tensor in an attribute, that the first two passes
+    have in common: a pass may make leaves of its own.
 
     `check` is called with the first output, and may raise.
     """
     parameters = {name: p for name, p in replica.named_parameters() if p.requires_grad}
     device = next(iter(parameters.values())).device
     known, leaves = {id(p) for p in replica.parameters()}, dict[int, Tensor]()
-    untrained, reached, initial = [*parameters], 0, dict[str, Tensor]()
+    untrained, still, reached, initial = [*parameters], list[str](), 0, dict[str, Tensor]()
     replica.train()
     for number in count():
-        if number > 1 and (not untrained or number - reached >= PASSES):
+        if number > 1 and (not (untrained or still) or number - reached >= PASSES):
             break
         with seeded(number, device), torch.enable_grad():
             images = (1 + number) * torch.randn(shape.size(IMAGES), device=device)
@@ -57,16 +58,19 @@ def weights_left_alone(
                 if number < 2:
                     found = {id(x): x for x in _leaves(logits.grad_fn) if id(x) not in known}
                     leaves = found if number == 0 else {k: leaves[k] for k in leaves if k in found}
-                logits.sum().backward()
+                (logits * torch.randn_like(logits)).sum().backward()  # norms may keep the sum
             except Exception:
                 if number < 2:
                     raise  # else it does not take such weights
-        before, untrained = untrained, [name for name in untrained if parameters[name].grad is None]
-        reached = number + 1 if len(untrained) < len(before) else reached
+        before = len(untrained), len(still)
+        untrained = [name for name in untrained if parameters[name].grad is None]
+        still = [name for name, p in parameters.items() if _is_zero(p)]
+        reached = number + 1 if (len(untrained), len(still)) != before else reached
     for one in leaves.values():
         one.grad = None  # it may be one of the file's, and no copy
     return (
         *([Found("untrained weights", listed(untrained))] if untrained else []),
+        *([Found("zero gradients", listed(still))] if still else []),
         *([Found("unregistered weights", _place(replica, leaves.values()))] if leaves else []),
     )
 
@@ -77,6 +81,15 @@ def _put_near(parameters: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -
     for name, begun in initial.items():
         scale = 4 * begun.abs().mean() + 0.1
         parameters[name].copy_(begun + scale * torch.randn_like(begun))
+
+
+def _is_zero(parameter: Tensor) -> bool:
+    """Whether it is a weight whose gradients so far are exactly 0; a bias in front of a norm has
+    none other."""
+    gradient = parameter.grad
+    if gradient is None or gradient.is_meta or parameter.ndim < 2 or not parameter.numel():
+        return False
+    return not bool(gradient.any())
 
 
 def _leaves(root: Any) -> Iterator[Tensor]:
