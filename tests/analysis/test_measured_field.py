@@ -142,6 +142,24 @@ def test_flattened_maps_of_several_channels_are_one_map() -> None:
     assert rows == columns and (rows.size, rows.stride, rows.start) == (6, 4, 0)
 
 
+def test_rows_in_front_of_channels_are_places() -> None:
+    """As of recurrence over rows: (n, rows, channels, columns)."""
+
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.fc = (
+                nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular"),
+                nn.Linear(4, 10),
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            rows = self.a(x).transpose(1, 2).contiguous()
+            return self.fc(rows.mean((1, 3)))  # type: ignore[no-any-return]
+
+    assert size_of(measure(Rows, 1, (28, 28))) == (3, 3)
+
+
 HEADS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
     "the mean": (lambda x: x.mean((2, 3)), 4),
     "one side at a time": (lambda x: x.mean(3).amax(2), 4),

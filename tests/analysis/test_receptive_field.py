@@ -391,6 +391,43 @@ def test_an_average_over_all_places_is_no_part_of_the_features(
     assert reading(found) == (7, 4, -3)
 
 
+def test_an_average_over_all_places_is_a_gate_however_it_is_written() -> None:
+    """Behind 1×1 convolutions, as in many squeeze-and-excitation blocks: it moves no field."""
+
+    class Gated(nn.Module):
+        def __init__(self, squeeze: Callable[[Tensor], Tensor]) -> None:
+            super().__init__()
+            self.a, self.gate = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+            self.b, self.fc, self.squeeze = nn.Conv2d(4, 4, 3), nn.Linear(4, 10), squeeze
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.a(x)
+            x = self.b(x * self.gate(self.squeeze(x)).sigmoid())
+            return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+    for squeeze in (lambda x: F.avg_pool2d(x, x.size(2)), lambda x: x.mean((2, 3), keepdim=True)):
+        found = trace(Gated(squeeze), 3, (32, 32))
+        assert found.features is not None and found.features.is_whole
+        assert reading(found) == (5, 1, -1)
+
+
+def test_branches_that_are_pooled_apart_are_features_together() -> None:
+    """Of one stride and of two: the larger field counts."""
+
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 7, stride=2)
+            self.fc = nn.Linear(4, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            one, other = self.a(x).mean((2, 3)), self.b(x).mean((2, 3))
+            return self.fc(one) + self.fc(other)  # type: ignore[no-any-return]
+
+    found = trace(Branches(), 3, (32, 32))
+    assert reading(found)[0] == 7 and found.features in found.layers
+
+
 def test_other_windows_over_all_places_are_part_of_them() -> None:
     """A last pool of 2×2 on 2×2, as VGG's, and windows that leave a part of the map."""
     assert reading(trace(Headed(lambda x: F.max_pool2d(x, 8)), 3, (32, 32)))[0] == 35

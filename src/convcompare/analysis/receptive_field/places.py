@@ -61,6 +61,8 @@ def _place_dims(shape: Sequence[int], moves: list[Tensor]) -> list[int]:
     """The dimensions that count places; the others count channels."""
     ndim = len(moves)
     moving = [dim for dim in range(ndim) if moves[dim].any()]
+    if ndim == 4 and moving == [1, 3] and shape[2] > 1 and _is_map(moves[1], moves[3]):
+        return moving  # (n, rows, channels, columns)
     if ndim >= 4 and _is_map(moves[-2], moves[-1]):
         rest = [dim for dim in moving if dim not in (1, ndim - 2, ndim - 1)]
         if ndim > 4 and any(dim > 1 for dim in rest):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
-from .pooling_head import is_pooling_head
+from .pooling_head import averages_all
 from .reach import EXTENTS, GLOBAL, Entering, Reaches, moving, repeated, same, several, slim
 from .reach_products import matrix_product
-from .reach_rules import REDUCING, Rule, reduction
+from .reach_rules import REDUCING, Operation, Rule, reduction
 from .reach_windows import adaptive_pool, convolution, pool
 
 _LOCAL = (convolution, pool)
@@ -45,13 +44,10 @@ class Joins:
         """Whether an operation after which all units see the same joins all places for good.
 
         A sum does if one of its terms already has: otherwise its units may see all of this image,
-        and not of a larger one. So does a linear layer on the one unit of a pooling head. `given`
-        are its arguments that depend on the image.
+        and not of a larger one. `given` are its arguments that depend on the image.
         """
         known = [(tensor, self._reach(tensor)) for tensor in given]
         local = [(t, r) for t, r in known if several(r)]
-        if not local and rule is matrix_product:
-            local = [(t, r) for t, r in known if self.reaches.unpooled(t)]
         if not local:
             return False
         if rule in _LOCAL:
@@ -66,18 +62,18 @@ class Joins:
         return joins
 
     def unpooled(
-        self, name: str, rule: Rule | None, given: dict[str, Any], known: Sequence[Tensor],
-        reach: Tensor,
-    ) -> Entering | None:  # fmt: skip
+        self, rule: Rule | None, known: Sequence[Tensor], reach: Tensor
+    ) -> Entering | None:
         """What entered the pooling head whose output an operation gives, or hands on as it is.
 
-        What leaves no place along one side is a head too, whatever follows it.
+        A mean that leaves no place along one side is a head too, whatever follows it. `known` are
+        the arguments that depend on the image, `reach` is that of the output.
         """
         first, heads = known[0], [self.reaches.unpooled(tensor) for tensor in known]
         before = heads[0] if all(head is heads[0] for head in heads) else None
-        if rule in (pool, adaptive_pool) and is_pooling_head(name, *_sides(given, first)):
+        if rule is adaptive_pool:
             return before or self._entering(first)
-        if len(known) == 1 and rule in (reduction, matrix_product):
+        if len(known) == 1 and rule is reduction:
             moved = zip(moving(self._reach(first)), moving(reach), strict=True)
             if any(was and not still for was, still in moved):
                 return before or self._entering(first, side=True)
@@ -97,10 +93,16 @@ class Joins:
         return Entering(origin.name, both, side)
 
 
-def _sides(given: dict[str, Any], tensor: Tensor) -> tuple[list[int], list[int]]:
-    """The sides of a pool's window and of the map that it reads."""
-    places, kernel = list(tensor.shape[2:]), list(given.get("kernel_size") or ())
-    return kernel * len(places) if len(kernel) == 1 else kernel, places
+def meant(call: Operation, rule: Rule | None) -> Rule | None:
+    """The rule of an operation: that of a mean for pooling over all places."""
+    if rule not in (pool, adaptive_pool):
+        return rule
+    places = call.given["self"].shape[2:]
+    kernel = list(call.given.get("kernel_size") or ())
+    kernel = kernel * len(places) if len(kernel) == 1 else kernel
+    outputs = call.shape[2:]
+    to_one = rule is adaptive_pool and all(side == 1 for side in outputs)
+    return reduction if to_one or averages_all(call.name, kernel, places, outputs) else rule
 
 
 def is_global(reach: Tensor) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from .reach import MASKED, TOO_LONG, NotKnown, Reaches, repeated, several, slim
-from .reach_joins import Joins, marked_global
+from .reach_joins import Joins, marked_global, meant
 from .reach_moves import MOVES
 from .reach_products import PRODUCTS
 from .reach_rules import RULES, WITHOUT_DATA, Operation, Rule, pointwise, union
@@ -85,11 +85,12 @@ class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             storages = {t.untyped_storage()._cdata for t in tensors}
             if all(t.untyped_storage()._cdata in storages for t in outputs):
                 return output  # a view, or no tensor at all
-            reach = self._reach(Operation(plain, func, given, outputs, self.reaches), func)
+            call = Operation(plain, func, given, outputs, self.reaches)
+            reach = self._reach(call, func)
         if reach is not None:
-            rule, place = _RULES.get(plain), self._named(plain)
+            rule, place = meant(call, _RULES.get(plain)), self._named(plain)
             known = [tensor for tensor in tensors if self.reaches.of(tensor) is not None]
-            unpooled = self.joins.unpooled(plain, rule, given, known, reach)
+            unpooled = self.joins.unpooled(rule, known, reach)
             if not several(reach) and self.joins.notes(place, self.number, rule, known):
                 reach, unpooled = marked_global(reach), None
             for tensor in outputs:

@@ -28,8 +28,7 @@ class Untraceable(Exception):
 class Features:
     """The fields of the features that entered the first operation over all places.
 
-    ``before`` leaves out a pooling head that stood directly in front of it (adaptive, or the
-    average of all places), ``after`` has it.
+    ``before`` leaves out adaptive pooling that stood directly in front of it, ``after`` has it.
     """
 
     before: Axes

@@ -9,7 +9,7 @@ Araujo, Norris and Sim 2019, doi:10.23915/distill.00021.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from torch import nn
 
 from convcompare.models.inspection import evaluating
 
-from .tensor_field import IMAGE_FIELD, Axes, Untraceable
+from .tensor_field import IMAGE_FIELD, NO_PLACES, Axes, Untraceable
 from .tracer import LayerField, Tracer
 
 Method = Literal["traced", "measured"]
@@ -29,12 +29,11 @@ Method = Literal["traced", "measured"]
 class ReceptiveField:
     """What a network sees: each layer, the features, and where everything is seen first.
 
-    ``features`` are those that enter the first operation that leaves no place, a pooling head in
-    front of it (adaptive, or the average of all places) left out; ``after_pooling`` has that
-    pooling, where it is local. ``whole_from`` is the first layer whose units depend on the whole
-    image. ``modules`` are all modules that give (n, c, h, w), blocks included. ``reason`` is why a
-    network was not traced, ``not_known`` why the field of its features cannot be told; both are
-    empty otherwise.
+    ``features`` are those that enter the first operation that leaves no place, adaptive pooling in
+    front of it left out; ``after_pooling`` has that pooling, where it is local. ``whole_from`` is
+    the first layer whose units depend on the whole image. ``modules`` are all modules that give (n,
+    c, h, w), blocks included. ``reason`` is why a network was not traced, ``not_known`` why the
+    field of its features cannot be told; both are empty otherwise.
     """
 
     image: tuple[int, int]
@@ -79,7 +78,8 @@ def _result(tracer: Tracer, output: Any, image: tuple[int, int]) -> ReceptiveFie
     while isinstance(output, (tuple, list, dict)) and output:
         output = next(iter(output.values())) if isinstance(output, dict) else output[0]
     field = tracer.field(output)
-    first = next((layer.name for layer in tracer.layers if layer.is_whole), None)
+    layers = tracer.layers
+    first = next((layer.name for layer in layers if layer.is_whole), None)
     if field is None:
         raise Untraceable("", "its output is not followed to the image: NumPy, or `torch.func`")
     before, after = field.axes, field.unpooled and field.axes
@@ -87,17 +87,24 @@ def _result(tracer: Tracer, output: Any, image: tuple[int, int]) -> ReceptiveFie
         before, after = field.features.before, field.features.after
     elif field.unpooled is not None:
         before = field.unpooled
-    features = _last(tracer, before)
-    pooled = _last(tracer, after) if after is not None and after != before else None
+    features = _last(layers, before)
+    if features is None and before not in (
+        NO_PLACES,
+        IMAGE_FIELD.axes,
+    ):  # of branches with fields of their own
+        features = LayerField("branches", "merge", before, (False, False), (1, 1))
+        whole = (i for i, layer in enumerate(layers) if layer.name == first)
+        layers.insert(next(whole, len(layers)), features)
+    pooled = _last(layers, after) if after is not None and after != before else None
     modules = {
         name: LayerField(name, "", field.axes, field.whole, (shape[2], shape[3]))
         for name, (field, shape) in tracer.outputs.items()
         if len(shape) == 4 and field.dims == (2, 3)
     }
-    return ReceptiveField(image, tuple(tracer.layers), features, pooled, first, modules)
+    return ReceptiveField(image, tuple(layers), features, pooled, first, modules)
 
 
-def _last(tracer: Tracer, axes: Axes) -> LayerField | None:
+def _last(layers: Sequence[LayerField], axes: Axes) -> LayerField | None:
     """The last layer whose features have those fields; adaptive pooling only where it must be."""
-    found = [layer for layer in reversed(tracer.layers) if layer.axes == axes]
+    found = [layer for layer in reversed(layers) if layer.axes == axes]
     return next((layer for layer in found if layer.kind != "adaptive pool"), (*found, None)[0])

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from .axis import Axis
-from .pooling_head import is_pooling_head
+from .pooling_head import averages_all
 from .tensor_field import Axes, Field, Untraceable, size_of
 
 
@@ -122,16 +122,16 @@ def transposed_convolution(call: Call) -> Field:
 def pool(call: Call) -> Field:
     """max_pool2d(input, kernel, stride, padding, dilation) and avg_pool2d(…, padding, ceil).
 
-    An average over all places is a pooling head, as adaptive pooling is.
+    An average over all places leaves none, as adaptive pooling to one place does.
     """
     kernel = pair(call.get(1, "kernel_size"))
     stride = pair(call.get(2, "stride") or kernel)
     padding = pair(call.get(3, "padding", 0))
     dilation = pair(call.get(4, "dilation", 1)) if call.name.startswith("max") else (1, 1)
-    pooled = local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
-    if is_pooling_head(call.name, kernel, size_of(call.input)[-2:]):
-        return replace(pooled, unpooled=call.field.unpooled or call.field.axes)
-    return pooled
+    sides = (size_of(one)[-2:] for one in (call.input, tensor_of(call.output)))
+    if averages_all(call.name, kernel, *sides):
+        return adaptive_pool(call)
+    return local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
 
 
 def lp_pool(call: Call) -> Field:
