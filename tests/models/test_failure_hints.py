@@ -117,6 +117,12 @@ class Called(Base):
     def __call__(self, x): return {"logits": self.forward(x)}
 class Broken(Base):
     def forward(self, x): return self.fc1(x)
+class HalfAsWide(Base):
+    def __init__(self): super().__init__(); nn.Conv2d(8, 8 / 2, 1)
+class HalfAsLong(Base):
+    def forward(self, x): return super().forward(x).view(-1, 20 / 2)
+class HalfAsOften(Base):
+    def forward(self, x): return sum(super(HalfAsOften, self).forward(x) for _ in range(4 / 2))
 class Reads64(Base):  # fails on numbers, and on any number of images
     def forward(self, x):
         if not x.is_meta: torch.zeros(64).item()
@@ -205,6 +211,7 @@ HINTS = {
     "WithoutAlias": "`import torch.nn.functional as F` at the top of the file is missing",
     "WithoutImport": "`import math` at the top of the file is missing",
     "ImportsLate": "install the package of `no_such_thing`",
+    **dict.fromkeys(("HalfAsWide", "HalfAsLong", "HalfAsOften"), "sizes are whole numbers: `//`"),
     "InDouble": "images are float32: leave `.double()` and `.half()` out",
     "Configured": "`:config=VALUE` behind its name, or a function without required parameters",
     "Wide": "`:widths=VALUE,depth=VALUE` behind its name, or a function without required",

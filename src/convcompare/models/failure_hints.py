@@ -44,6 +44,9 @@ _KNOWN: Mapping[str, str] = {
         "make `forward` and `backward` of that function static methods whose first argument is "
         "`ctx`, and call it by `.apply(x)`"
     ),
+    r"tuple of ints, ?(?:not|but .*) float|'float' object cannot be interpreted": (
+        "sizes are whole numbers: `//` in place of `/`"
+    ),
     r"before Module\.__init__\(\) call": "call `super().__init__()` first in its `__init__`",
     "unhashable type: '[A-Z]": (
         "modules need a hash: `@dataclass(eq=False)`, and no `__eq__` of their own"
