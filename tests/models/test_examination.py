@@ -263,6 +263,10 @@ class Double(Base):
 class Autocasts(Base):
     def forward(self, x):
         with torch.autocast("cpu", torch.bfloat16): return super().forward(x).float()
+class EvaluatesItself(Base):
+    def forward(self, x):
+        self.eval()
+        return super().forward(x)
 def Scripted(in_channels, image_size, num_classes):
     head = nn.Linear(in_channels * image_size**2, num_classes)
     with warnings.catch_warnings(action="ignore"):
@@ -315,6 +319,7 @@ FOUND = {
     "Half": ("own precision",),
     "Double": ("own precision",),
     "Autocasts": ("own precision",),
+    "EvaluatesItself": ("own mode",),
 }
 REFUSED = {
     "Paired": "gives a tuple of (2, 10), (2, 1, 28, 28), not a tensor of logits",

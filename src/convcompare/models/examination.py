@@ -52,8 +52,7 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     model = build(0)
     batches = [noise(shape, _images(model, shape, macs), seed) for seed in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
-    precisions = _own_precisions(model, batches[0])
-    found += [Found("own precision", listed(precisions))] if precisions else []
+    found += _of_a_training_pass(model, batches[0])
     found += [Found("varying cost")] if _cost_varies(model, batches) else []
     inexact = inexact_gradients(_moved(model), batches[0][: len(batches[0]) // 4])
     found += [Found("inexact gradients", listed(inexact))] if inexact else []
@@ -141,20 +140,25 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
                 yield Found("batch")
 
 
-def _own_precisions(model: nn.Module, images: Tensor) -> list[str]:
-    """Types other than float32 in which layers, or the network, give their outputs."""
-    found: dict[str, None] = {}
+def _of_a_training_pass(model: nn.Module, images: Tensor) -> Iterator[Found]:
+    """Whether its layers or itself give other numbers than float32, and whether it stays in its
+    mode."""
+    kinds: dict[str, None] = {}
 
     def look(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.is_floating_point():
-            found[str(output.dtype).removeprefix("torch.")] = None
+            kinds[str(output.dtype).removeprefix("torch.")] = None
 
     model = in_mode(copied(model), True)
+    training = [module for module in model.modules() if module.training]
     for module in model.modules():
         if module is model or any(True for _ in module.parameters(recurse=False)):
             module.register_forward_hook(look)
     _outputs(model, images)
-    return [name for name in found if name != "float32"]
+    if others := [name for name in kinds if name != "float32"]:
+        yield Found("own precision", listed(others))
+    if not all(module.training for module in training):
+        yield Found("own mode")
 
 
 def _cost_varies(model: nn.Module, batches: list[Tensor]) -> bool:

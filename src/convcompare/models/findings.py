@@ -59,6 +59,11 @@ KINDS: Mapping[str, Kind] = {
         "computes in a precision of its own, whatever `--precision` says",
         "leave out `.half()`, `.double()` and `torch.autocast`; `--precision` sets it for all",
     ),
+    "own mode": Kind(
+        "leaves training mode in its forward pass: from then on its dropout is off, and its "
+        "BatchNorm layers use running statistics",
+        "no `self.eval()` in `forward`; `train` is the method to override for frozen parts",
+    ),
     "bounded": Kind(
         "returns numbers between -1 and 1 alone, but cross-entropy expects logits of any size",
         "leave the tanh out, or multiply its output by a scale",
