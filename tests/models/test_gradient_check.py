@@ -12,14 +12,16 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 from convcompare.models.build import resolve
+from convcompare.models.findings import Found
 from convcompare.models.gradient_check import inexact_gradients
 from convcompare.models.randomness import seeded
 from convcompare.models.shape import Shape
 
 SHAPE = Shape(1, 12, 5)
 IMAGES = torch.randn(SHAPE.size(4), generator=torch.Generator().manual_seed(1))
-BEFORE = ["first.weight", "norm.weight", "norm.bias"]
+BEFORE = "`first.weight`, `norm.weight`, `norm.bias`"
 """What lies in front of `between`; a bias before a normalisation has the derivative 0."""
+INEXACT, SURROGATE = Found("inexact gradients", BEFORE), Found("surrogate gradients", BEFORE)
 
 
 class Swish(torch.autograd.Function):
@@ -129,6 +131,15 @@ def in_single(x: Tensor) -> Tensor:
     return F.conv2d(Swish.apply(x), torch.ones(4, 1, 3, 3), padding=1, groups=4)
 
 
+def with_a_step_beside(x: Tensor) -> Tensor:
+    return x + Sign.apply(x)
+
+
+def hand_written_relu(x: Tensor) -> Tensor:
+    """Its comparison has no gradient, and needs none."""
+    return x * (x > 0.1).float()
+
+
 def routed(x: Tensor) -> Tensor:
     """Jumps where another channel is among the first two."""
     weights = x.mean((2, 3)).softmax(1)
@@ -151,30 +162,34 @@ def clipped() -> Net:
 
 
 @pytest.mark.parametrize(
-    ("make", "names"),
+    ("make", "found"),
     [
-        (lambda: Net(Swish.apply), BEFORE),
+        (lambda: Net(Swish.apply), [INEXACT]),
         (lambda: Net(RightSwish.apply), []),
-        (lambda: Net(Sign.apply), []),
-        (lambda: Net(lambda x: x + (x.round() - x).detach()), []),
-        (lambda: Net(lambda x: x * x.sigmoid().detach()), BEFORE),
-        (lambda: Net(gated_without_gradient), BEFORE),
-        (lambda: Net(with_larger_gradient), BEFORE),
-        (lambda: Net(in_single), BEFORE),
+        (lambda: Net(Sign.apply), [SURROGATE]),
+        (lambda: Net(lambda x: x + (x.round() - x).detach()), [SURROGATE]),
+        (lambda: Net(lambda x: x * x.sigmoid().detach()), [INEXACT]),
+        (lambda: Net(gated_without_gradient), [INEXACT]),
+        (lambda: Net(with_larger_gradient), [INEXACT]),
+        (lambda: Net(in_single), [INEXACT]),
+        (lambda: Net(with_a_step_beside), [SURROGATE]),
+        (lambda: Net(hand_written_relu), []),
         (lambda: Net(routed), []),
         (lambda: Net(lambda x: F.dropout(x, 0.5)), []),
         (lambda: Net(lambda x: F.interpolate(F.max_pool2d(x, 2), scale_factor=2.0)), []),
-        (OwnHead, ["head.bias"]),
-        (InTraining, ["first.weight", "norm.bias"]),  # its scale is lost in what follows
+        (OwnHead, [Found("inexact gradients", "`head.bias`")]),
+        (InTraining, [INEXACT]),
         (spectral, []),
-        (clipped, ["head.weight", "head.bias"]),
+        (clipped, [Found("inexact gradients", "`head.weight`, `head.bias`")]),
     ],
 )
-def test_what_differs_from_the_derivatives(make: Callable[[], nn.Module], names: list[str]) -> None:
+def test_what_differs_from_the_derivatives(
+    make: Callable[[], nn.Module], found: list[Found]
+) -> None:
     with seeded(0):
         model = make()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    assert inexact_gradients(model, IMAGES) == names
+    assert inexact_gradients(model, IMAGES) == found
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
 

@@ -104,6 +104,12 @@ KINDS: Mapping[str, Kind] = {
         "look at what these weights go through for a wrong `backward`, a `detach` or a hook; it is "
         "no fault if it is meant",
     ),
+    "surrogate gradients": Kind(
+        "has gradients that are not the derivatives of its outputs, as straight-through estimators "
+        "have",
+        "no fault if it is meant: `sign`, `round` and comparisons have no gradient of their own",
+        marks=False,
+    ),
     "zero gradients": Kind(
         "has weights whose gradient is 0 for every image and value: they are counted and not "
         "trained",

@@ -13,10 +13,15 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from convcompare.core.errors import listed
+
+from .findings import Found
 from .interface import copied, in_mode
 from .randomness import seeded
 
@@ -25,9 +30,12 @@ MOST = 24
 ELEMENTS = 10_000
 """Of each parameter's rows, those that have about so many elements are moved."""
 DOUBTS = 10
-"""How many times what two steps differ by a gradient must be off by."""
-ZERO = 1e-6
-"""Below this part of a gradient a derivative is that of a step function, as of a rounding."""
+"""How many times what two steps differ by, and the rounding, a gradient must be off by."""
+STEPS = frozenset((
+    "sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside", "argmax", "gt", "ge", "lt", "le",
+))  # fmt: skip
+"""Operations whose derivative is 0 or none: who computes with their outputs gives them a gradient
+of another function, a straight-through estimator or a surrogate."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +54,12 @@ PRECISIONS = (
 )
 
 
-def inexact_gradients(model: nn.Module, images: Tensor) -> list[str]:
-    """Names of parameters whose gradients are not the derivatives of the outputs.
+def inexact_gradients(model: nn.Module, images: Tensor) -> list[Found]:
+    """That the gradients of some parameters are not the derivatives of the outputs; or nothing.
 
-    None are named if that cannot be said, nor those of straight-through estimators: where the
-    derivative of a rounding is 0, each gradient is a choice. Looked at is the pass of a training,
-    or that of an evaluation if a training changes what the next pass gives, as the iterations of a
-    spectral norm do. The network is left as it is; images are (n, c, h, w).
+    Looked at is the pass of a training, or that of an evaluation if a training changes what the
+    next pass gives, as the iterations of a spectral norm do. The network is left as it is; images
+    are (n, c, h, w).
     """
     for precision, training in product(PRECISIONS, (True, False)):
         with suppress(Exception):  # it takes no numbers of this type, or no batch of this size
@@ -63,7 +70,9 @@ def inexact_gradients(model: nn.Module, images: Tensor) -> list[str]:
             if whole.right:
                 return []
             each = ((name, check.along([name])) for name in check.names[:MOST])
-            return [name for name, one in each if one.known and not (one.right or one.stepped)]
+            names = [name for name, one in each if one.known and not one.right]
+            kind = "surrogate gradients" if check.steps else "inexact gradients"
+            return [Found(kind, listed(names))]
     return []
 
 
@@ -71,13 +80,15 @@ def inexact_gradients(model: nn.Module, images: Tensor) -> list[str]:
 class _Slopes:
     """Derivatives along a direction: by autograd, and by central differences of two steps.
 
-    ``scale`` is what they are in other directions, up to their sign.
+    ``scale`` is what they are in other directions, up to their sign, and ``rounding`` what a
+    difference is off by where outputs are rounded.
     """
 
     backward: float
     differences: tuple[float, float]
     scale: float
     tolerance: float
+    rounding: float
 
     @property
     def _doubt(self) -> float:
@@ -97,12 +108,19 @@ class _Slopes:
     def right(self) -> bool:
         """Whether autograd's is the derivative."""
         off = abs(self.backward - self.differences[1])
-        return off <= max(self._allowed, DOUBTS * self._doubt)
+        return off <= max(self._allowed, DOUBTS * self._doubt, DOUBTS * self.rounding)
 
-    @property
-    def stepped(self) -> bool:
-        """Whether the outputs do not move, as those of a rounding."""
-        return max(map(abs, self.differences)) <= ZERO * self.scale
+
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The names of all operations, those within functions with a backward pass of their own too."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func.overloadpacket.__name__.rstrip("_"))
+        return func(*args, **(kwargs or {}))
 
 
 class _Check:
@@ -115,9 +133,13 @@ class _Check:
             outputs = self._outputs()
             with seeded(0):
                 self.weights = torch.randn(outputs.shape, dtype=torch.float64)
+            size = (outputs.detach().double() * self.weights).abs().sum().item()
+            self.rounding = torch.finfo(precision.dtype).eps * size / precision.steps[0]
             torch.autograd.backward((outputs.double() * self.weights).sum())
-        with torch.no_grad():
-            self.repeats = torch.equal(outputs, self._outputs())
+        with torch.no_grad(), _Operations() as operations:
+            again = self._outputs()
+        self.repeats = torch.equal(outputs, again)
+        self.steps = not STEPS.isdisjoint(operations.names)
         gradients = {
             name: (parameter.detach(), parameter.grad)
             for name, parameter in model.named_parameters()
@@ -155,6 +177,7 @@ class _Check:
             differences=(differences[0], differences[1]),
             scale=math.sqrt(sum(one.square().sum().item() for one in products)),
             tolerance=self.precision.tolerance,
+            rounding=self.rounding,
         )
 
     def _outputs(self) -> Tensor:
