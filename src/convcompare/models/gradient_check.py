@@ -29,6 +29,8 @@ MOST = 24
 """Parameters that are looked at one by one, if those of all together differ."""
 ELEMENTS = 10_000
 """Of each parameter's rows, those that have about so many elements are moved."""
+AGREEMENT = 0.02
+"""Part of a derivative by which its differences with two steps may be apart."""
 DOUBTS = 10
 """How many times what two steps differ by, and the rounding, a gradient must be off by."""
 STEPS = frozenset((
@@ -49,7 +51,7 @@ class Precision:
 
 
 PRECISIONS = (
-    Precision(torch.float64, (1e-8, 1e-7), 1e-3),
+    Precision(torch.float64, (1e-8, 1e-7), 1e-5),
     Precision(torch.float32, (3e-4, 3e-3), 2e-2),  # for networks whose code takes no other type
 )
 
@@ -95,20 +97,20 @@ class _Slopes:
         return abs(self.differences[0] - self.differences[1])
 
     @property
-    def _allowed(self) -> float:
-        return self.tolerance * max(self.scale, abs(self.differences[1]))
+    def _size(self) -> float:
+        return max(self.scale, abs(self.differences[1]))
 
     @property
     def known(self) -> bool:
         """Whether the two steps agree."""
         values = (self.backward, self.scale, *self.differences)
-        return all(map(math.isfinite, values)) and self._doubt <= self._allowed
+        return all(map(math.isfinite, values)) and self._doubt <= AGREEMENT * self._size
 
     @property
     def right(self) -> bool:
         """Whether autograd's is the derivative."""
         off = abs(self.backward - self.differences[1])
-        return off <= max(self._allowed, DOUBTS * self._doubt, DOUBTS * self.rounding)
+        return off <= max(self.tolerance * self._size, DOUBTS * self._doubt, DOUBTS * self.rounding)
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
