@@ -45,17 +45,17 @@ class Net(nn.Module):
         return self.head(x.flatten(1))
 """
 DIES = """
-        self.steps += self.training
+        self.steps += self.training and len(x) == 64  # of a training, not of the tries before it
         if self.steps == 6:
             os.kill(os.getpid(), signal.SIGKILL)
 """
 RAISES = """
-        self.steps += self.training
+        self.steps += self.training and len(x) == 64  # of a training, not of the tries before it
         if self.steps == 6:
             raise ValueError("no such luck")
 """
 DIES_ONCE = """
-        self.steps += self.training
+        self.steps += self.training and len(x) == 64  # of a training, not of the tries before it
         if self.steps == 6 and not Path("died").exists():
             Path("died").touch()
             os.kill(os.getpid(), signal.SIGKILL)

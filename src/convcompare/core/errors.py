@@ -109,6 +109,11 @@ def quote(text: object, limit: int = 120) -> str:
     return f"`{shortened(text, limit)}`"
 
 
+def typed(spec: object) -> str:
+    """What a hint asks to be typed, in backticks and whole, however long a path in it is."""
+    return quote(spec, 4096)
+
+
 _PARTS = re.compile(r"[^a-z0-9]+")
 NAMED = 3
 """How many names a line carries."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convcompare.core.errors import DataError, UsageError, did_you_mean, quote
+from convcompare.core.errors import DataError, UsageError, did_you_mean, quote, typed
 from convcompare.core.registry import register
 from convcompare.core.spec import Option, Spec, bind, format_value
 
@@ -112,7 +112,7 @@ def _refuse_path(name: str) -> None:
     right = did_you_mean(prefix, _PATH_PREFIXES) if colon else None
     if _exists(name):
         kind = {".npz": "npz", ".parquet": "parquet"}.get(Path(name).suffix, "folder")
-        right = f"{quote(f'{kind}:{name}')} reads your own images"
+        right = f"{typed(f'{kind}:{name}')} reads your own images"
     if right:
         raise UsageError(f"there is no data set {quote(name)}", right)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from convcompare.core.errors import DataError, listed, quote
+from convcompare.core.errors import DataError, listed, quote, typed
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
@@ -114,7 +114,7 @@ def _inner_hint(walk: FolderWalk, folder: Path) -> str:
     if len(inside) < 2:
         return _OR_TABLE
     names = listed([path.name for path in inside], NAMED)
-    return f"{quote(f'folder:{inner}')} reads the folders {names}"
+    return f"{typed(f'folder:{inner}')} reads the folders {names}"
 
 
 def check_same_classes(

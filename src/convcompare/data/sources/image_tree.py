@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from convcompare.core.errors import DataError, UsageError, listed, quote
+from convcompare.core.errors import DataError, UsageError, listed, quote, typed
 
 from ..data_notes import DataNote
 from .class_folders import (
@@ -87,7 +87,7 @@ def read_tree(
     try:
         root = Path(text).expanduser()
         if not root.is_dir():
-            above = f"{quote(f'folder:{root.parent}')} reads the folder that it lies in"
+            above = f"{typed(f'folder:{root.parent}')} reads the folder that it lies in"
             raise DataError(f"{quote(text)} is not a folder", reads_instead([root]) or above)
         return _read(FolderWalk(root), how)
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from convcompare.core.errors import DataError, did_you_mean, quote
+from convcompare.core.errors import DataError, did_you_mean, quote, typed
 
 
 def check_there(kind: str, text: str) -> None:
@@ -22,7 +22,7 @@ def check_there(kind: str, text: str) -> None:
 def _hint(kind: str, text: str) -> str:
     for meant in (text.strip(" '\""), text.replace("\\", "/"), text.removeprefix("file://")):
         if meant != text and Path(meant).expanduser().exists():
-            return f"did you mean {quote(f'{kind}:{meant}')}?"
+            return f"did you mean {typed(f'{kind}:{meant}')}?"
     if "://" in text:
         return f"it is an address: download what lies there, then write {kind}:PATH"
     path = Path(text).expanduser()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from convcompare.core.errors import DataError, listed, quote, shortened
+from convcompare.core.errors import DataError, listed, quote, shortened, typed
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
@@ -63,7 +63,7 @@ def _classes(
         raise DataError(
             f"{several(len(masks), 'image')} in {quote(folder)} would be used that may be masks of "
             f"others: {listed([walk.shown(path) for path in masks])}",
-            f"{quote(f'folder:{inner}:names={pattern.text}')} reads a folder without them",
+            f"{typed(f'folder:{inner}:names={pattern.text}')} reads a folder without them",
         )
     found: ClassFolders = {}
     unfit = []
@@ -90,7 +90,7 @@ def names_hint(walk: FolderWalk, top: Path) -> str:
     for pattern, classes in proposed_patterns([path.name for path in images])[:2]:
         spec, ordered = f"folder:{root}:names={pattern.text}", sorted(classes, key=natural_order)
         hints.append(
-            f"{quote(spec)} reads {len(classes)} classes from the names of the files: "
+            f"{typed(spec)} reads {len(classes)} classes from the names of the files: "
             f"{listed(ordered)}"
         )
     return "; ".join(hints)

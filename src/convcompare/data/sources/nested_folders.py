@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convcompare.core.errors import DataError, listed, quote
+from convcompare.core.errors import DataError, listed, quote, typed
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
@@ -53,7 +53,7 @@ def check_not_sets(walk: FolderWalk, folder: Path) -> None:
             what = f"splits: {listed(list(splits), NAMED)}"
         else:
             continue
-        inner = quote(f"folder:{unwrapped(walk, path)[0]}")
+        inner = typed(f"folder:{unwrapped(walk, path)[0]}")
         raise DataError(
             f"{quote(walk.shown(path) + '/')} in {quote(walk.root)}, beside class folders, holds "
             f"{what}",
@@ -72,7 +72,7 @@ def check_not_a_split_beside(walk: FolderWalk, folder: Path) -> None:
     if not named or len(others) != 1 or len(set(_inside(walk, others[0]))) < 2:
         return
     names = listed([path.name for path in named], NAMED)
-    inner = quote(f"folder:{unwrapped(walk, others[0])[0]}")
+    inner = typed(f"folder:{unwrapped(walk, others[0])[0]}")
     raise DataError(
         f"{names} in {quote(folder)} {'is' if len(named) == 1 else 'are'} named as of a split, "
         f"beside {quote(others[0].name)}, which holds class folders",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from convcompare.core.errors import quote
+from convcompare.core.errors import typed
 
 from .label_table import has_pixels
 
@@ -34,10 +34,10 @@ def reads_instead(files: Iterable[Path]) -> str:
     paths = list(files)
     arrays = [path for path in paths if path.suffix.lower() == ".npz"]
     if arrays:
-        return f"{quote(f'npz:{arrays[0]}')} reads a file of arrays"
+        return f"{typed(f'npz:{arrays[0]}')} reads a file of arrays"
     tables = [path for path in paths if path.suffix.lower() == ".parquet"]
     if tables:
-        return f"{quote(f'parquet:{os.path.commonpath(tables)}')} reads Parquet files"
+        return f"{typed(f'parquet:{os.path.commonpath(tables)}')} reads Parquet files"
     if any(path.suffix.lower() == ".dvc" for path in paths):
         return "`dvc pull` fetches what a file .dvc stands for"
     if any(_PUBLISHED.fullmatch(f"/{path.as_posix()}") for path in paths):
