@@ -116,6 +116,11 @@ class _Slopes:
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The names of all operations, those within functions with a backward pass of their own too."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """As `MacCounter` answers it."""
+        return False
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.names: set[str] = set()
