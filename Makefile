@@ -72,17 +72,16 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	$(STUDY) residual-blocks --epochs 1
 	$(STUDY) residual-blocks-004 --seeds 3 --epochs 2
 	$(STUDY) cifar10-004 --seeds 3 --epochs 1
-	for name in mnist cifar10 kernel-size depth depth-003 custom-layers kernel-size-003 \
-	    kernel-size-004 custom-layers-004 custom-layers-mnist-004; do \
+	for name in mnist cifar10 kernel-size depth depth-003 depth-004 custom-layers \
+	    kernel-size-003 kernel-size-004 custom-layers-004 custom-layers-mnist-004; do \
 	    $(STUDY) $$name --seeds 3 || exit; done
 	for name in custom-layers kernel-size-004; do \
 	    $(STUDY) $$name --seeds 5 || exit; done
 	$(STUDY) depth-003 --seeds 4
-	$(STUDY) depth-004 --seeds 3 --skip "residual, 6 layers"
 	$(STUDY) custom-layers-mnist-004 --seeds 8
 	$(TRAIN) mnist-004 --seeds 5 --columns robustness
 	$(BIN)/convcompare runs pack --store $(RUNS) --out $(PACK) --replace \
-	    --without weights --without logits --first-seed features --first-seed similarity \
+	    --without weights --without logits --without similarity --first-seed features \
 	    --first-seed receptive-field
 	$(BIN)/convcompare report --store $(PACK) --out $(RECORDED) --figures verdicts
 	$(BIN)/python docs/conclusions_table.py
