@@ -18,12 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from convcompare.core.failures import is_out_of_memory
 from convcompare.models.einsum import hidden_products
 from convcompare.models.mac_counter import about, name_of
 from convcompare.models.mac_rules import RULES
+from convcompare.models.operator_mode import OperatorMode
 from convcompare.models.summed_products import SummedProducts
 
 _INPUTS: dict[Any, int] = {
@@ -121,13 +121,8 @@ def _owner(parameter: str) -> str:
     return outer if parametrised and "." not in inner else module
 
 
-class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Watch(OperatorMode):
     """Follows parameters and activations from operator to operator, by the storages of tensors."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """As `MacCounter` answers it."""
-        return False
 
     def __init__(self, parameters: Mapping[str, Tensor], images: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

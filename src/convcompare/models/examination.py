@@ -50,11 +50,12 @@ Build = Callable[[int], nn.Module]
 def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     """What is found of a network that `build` makes to fit `shape`, of so many `macs` an image."""
     model = build(0)
-    batches = [noise(shape, _images(model, shape, macs), seed) for seed in range(2)]
+    images = _images(model, shape, macs)
+    batches = [noise(shape, images, seed) for seed in range(2)]
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     found += _of_a_training_pass(model, batches[0])
     found += [Found("varying cost")] if _cost_varies(model, batches) else []
-    found += inexact_gradients(_moved(model), batches[0][: len(batches[0]) // 4])
+    found += inexact_gradients(_moved(model), batches[0][: images // 4])
     state = () if Found("varying layers") in found else hidden_state(build, batches[0])
     if state and not _repeats(build, batches[0]):
         found += [Found("unseeded draws")]
@@ -115,7 +116,11 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
     moved = _moved(model)  # a last layer that begins at zero would hide the rest
     with suppress(Exception):  # a run evaluates after training, in which it may set itself up
         _outputs(in_mode(moved, True), batches[1])
-    if any(_gives_probabilities(model, moved, batches, training) for training in (False, True)):
+    trained = [_evaluated(model, images, training=True) for images in batches]
+    bright = 100 * batches[0]
+    if _are_all_probabilities(plain, _evaluated(moved, bright)) or _are_all_probabilities(
+        trained, _evaluated(moved, bright, training=True)
+    ):
         yield Found("probabilities")
     elif _saturates(_evaluated(_moved(model, times=100), batches[0])):
         yield Found("bounded")
@@ -167,18 +172,15 @@ def _cost_varies(model: nn.Module, batches: list[Tensor]) -> bool:
     return len({count_macs(one, some)[0].counted for one in networks for some in images}) > 1
 
 
-def _gives_probabilities(
-    model: nn.Module, moved: nn.Module, batches: list[Tensor], training: bool
-) -> bool:
+def _are_all_probabilities(outputs: list[Tensor], extreme: Tensor) -> bool:
     """Whether each row sums to 1, or each number is within 0 and 1 whatever the image: a sigmoid.
 
-    `moved` is the network with other weights.
+    `extreme` are the outputs of other weights for bright images.
     """
-    outputs = [_evaluated(model, images, training=training) for images in batches]
     if all(map(_are_probabilities, outputs)):
         return True
     inside = all(bool(((output > 0) & (output < 1)).all()) for output in outputs)
-    return inside and _in_unit_interval(_evaluated(moved, 100 * batches[0], training=training))
+    return inside and _in_unit_interval(extreme)
 
 
 def _are_probabilities(output: Tensor) -> bool:

@@ -17,12 +17,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from convcompare.core.errors import listed
 
 from .findings import Found
 from .interface import copied, in_mode
+from .operator_mode import OperatorMode
 from .randomness import seeded
 
 MOST = 24
@@ -113,13 +113,8 @@ class _Slopes:
         return off <= max(self.tolerance * self._size, DOUBTS * self._doubt, DOUBTS * self.rounding)
 
 
-class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Operations(OperatorMode):
     """The names of all operations, those within functions with a backward pass of their own too."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """As `MacCounter` answers it."""
-        return False
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -21,13 +21,13 @@ from torch.nn.modules.module import (
     register_module_forward_pre_hook,
 )
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from convcompare.core.failures import is_out_of_memory, reason
 
 from .einsum import hidden_products
 from .mac_rules import RULES, unknown
 from .meta_device import output_of
+from .operator_mode import OperatorMode
 from .summed_products import SummedProducts
 
 _LEAVES_TORCH = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr"})
@@ -63,15 +63,10 @@ Tallies = Mapping[str, Tally]
 """By place: the name of the innermost module that is `watched`, the empty one outside of all."""
 
 
-class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class MacCounter(OperatorMode):
     """Counts what runs within; `inside` says where."""
 
     supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """As torch asks it; its answer for other modes imports the compiler at the first call."""
-        return False
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

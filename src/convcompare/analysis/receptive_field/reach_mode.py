@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._python_dispatch import _disable_current_modes
+
+from convcompare.models.operator_mode import OperatorMode
 
 from .reach import MASKED, TOO_LONG, NotKnown, Reaches, repeated, several, slim
 from .reach_joins import Joins, marked_global, meant
@@ -36,7 +38,7 @@ _LAYOUTS = frozenset((
 """Operations that write how a tensor lies in its storage, and nothing into it."""
 
 
-class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class ReachMode(OperatorMode):
     """Hands reaches from tensor to tensor while a network runs."""
 
     def __init__(self, image: tuple[int, int], deadline: float) -> None:
