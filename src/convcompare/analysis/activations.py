@@ -1,4 +1,4 @@
-"""First-layer activations, feature maps by stage, and how alive each layer is."""
+"""Activations of the first layer, feature maps per stage, and statistics of every layer."""
 
 from __future__ import annotations
 
@@ -26,11 +26,20 @@ _ACTIVATIONS = (
 def features(
     model: nn.Module, images: Tensor, rows: npt.NDArray[np.int64], shown: int
 ) -> FeatureRecord:
-    """What `model` makes of images (n, c, h, w), the first `shown` of which are kept as pictures.
+    """Record the activations of a network on a batch of images.
 
-    `rows` (n,) are the numbers of the images in their split. A layer that is called again has a row
-    for each call, the second of ``relu`` as ``relu (call 2)``. In eval mode, without gradients; the
-    network and the images are left as they were found. Only what is recorded is held in memory.
+    The network runs in eval mode without gradients; its mode and the images are unchanged
+    afterwards. Only the recorded parts are held in memory.
+
+    Args:
+        model: The network.
+        images: Normalised images (n, c, h, w).
+        rows: Indices (n,) of the images in their split.
+        shown: Number of images, from the first, of which maps are kept as pictures.
+
+    Returns:
+        The record. A layer that is called several times has an entry per call; the second call of
+        ``relu`` is ``relu (call 2)``.
     """
     seen = _watch(model, images, shown)
     return FeatureRecord(
@@ -50,7 +59,7 @@ def features(
 
 @dataclass
 class _Seen:
-    """What the hooks keep of the outputs that pass by, in the order of the calls."""
+    """Results that the hooks collect, in the order of the calls."""
 
     shown: int
     calls: Counter[str] = field(default_factory=Counter)
@@ -62,13 +71,16 @@ class _Seen:
     stages: dict[tuple[int, ...], tuple[str, npt.NDArray[np.float16]]] = field(default_factory=dict)
 
     def call(self, name: str) -> str:
-        """What a call of a layer that begins to be recorded is named."""
+        """Return the name of a layer's next call."""
         self.calls[name] += 1
         number = self.calls[name]
         return name if number == 1 else f"{name} (call {number})"
 
     def activation(self, name: str, output: Tensor) -> None:
-        """Statistics of an activation; the first of all is kept, its liveliest channels."""
+        """Record statistics of an activation, and maps of the first one.
+
+        Of the first one, the channels with the largest standard deviation are kept.
+        """
         by_channel = output.float().transpose(0, 1).flatten(1)
         dead = where_double(by_channel.amax(1) <= 0).double().mean().item()
         self.statistics[name] = (by_channel.mean().item(), by_channel.std().item(), dead)
@@ -82,7 +94,7 @@ class _Seen:
             self.first = _half(output[: self.shown, chosen])
 
     def maps(self, name: str, output: Tensor) -> None:
-        """The last output of each size, averaged over its channels."""
+        """Keep the last output of each size, averaged over its channels."""
         if output.ndim == 4 and output.shape[-1] > 1 and not _is_attention(output):
             size = tuple(output.shape[2:])
             self.stages[size] = (name, _half(output[: self.shown].float().mean(1)))
@@ -107,14 +119,14 @@ def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
 
 
 def _is_recorded(output: Tensor) -> bool:
-    """Whether an output is of real features (n, c) or maps (n, c, h, w)."""
+    """Return whether an output holds real features (n, c) or real maps (n, c, h, w)."""
     return output.ndim in (2, 4) and not output.is_complex()
 
 
 def _channels_first(output: Tensor) -> Tensor:
-    """Outputs (n, h, w, c), as in ConvNeXt and Swin, as (n, c, h, w); all others as they are.
+    """Return outputs (n, h, w, c), as in ConvNeXt and Swin, as (n, c, h, w), and others unchanged.
 
-    Images are square, and so are feature maps nearly always: the two equal sides are the places.
+    Images are square, and so are almost all feature maps: two equal sides are height and width.
     """
     if output.ndim == 4 and output.shape[1] == output.shape[2] != output.shape[3]:
         return output.movedim(-1, 1)
@@ -122,7 +134,7 @@ def _channels_first(output: Tensor) -> Tensor:
 
 
 def _is_attention(output: Tensor) -> bool:
-    """Whether outputs (n, heads, queries, keys) are weights of an attention: rows of sum 1."""
+    """Return whether outputs (n, heads, queries, keys) are attention weights: rows with sum 1."""
     sums = output[:1].float().sum(-1)
     return bool((output[:1] >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all())
 

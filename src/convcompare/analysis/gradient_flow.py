@@ -1,4 +1,4 @@
-"""How strong the gradient is in each layer, on one fixed batch."""
+"""Gradient norm of each layer's weights on one fixed batch."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from convcompare.models.randomness import seeded
 from .weight_layers import LAYERS, Weight, weight_layers
 
 FEW = 32
-"""Images by which the layers are found."""
+"""Number of images on which the layers are found at first."""
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class GradientFlow:
-    """Gradients of the weights, layer by layer in the order of their first use.
+    """Gradients of the weights per layer, in the order of the layers' first use.
 
-    ``norm`` (layers,) is the L2 norm of a layer's weight gradient, ``mean_abs`` (layers,) the mean
-    of its absolute values, as report 004 prints it; ``zero`` (layers,) says where the weight itself
-    is zero. Biases, norms, scales, tokens and tables of positions are left out.
+    ``norm`` (layers,) is the L2 norm of a layer's weight gradient. ``mean_abs`` (layers,) is the
+    mean of its absolute values, as printed in report 004. ``zero`` (layers,) marks weights that are
+    all 0. Biases, norms, scales, tokens and position tables are left out.
     """
 
     weights: tuple[Weight, ...]
@@ -38,20 +38,26 @@ class GradientFlow:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Their names."""
+        """Names of the layers."""
         return tuple(weight.layer for weight in self.weights)
 
 
 def gradient_flow(
     model: nn.Module, images: Tensor, labels: Tensor, weights: Sequence[Weight] | None = None
 ) -> GradientFlow:
-    """The gradient of the mean cross-entropy over one batch, in float32 and training mode.
+    """Compute the gradient of the mean cross-entropy over one batch, in float32 and training mode.
 
-    images: (n, c, h, w), labels: (n,). `weights` are those of `weight_layers`, which finds them
-    where they are not given. A copy of the network is used and its random draws are fixed, so that
-    weights, BatchNorm buffers, mode and random state stay as they are.
+    A copy of the network is used, with fixed random draws, so that weights, BatchNorm buffers, mode
+    and random state of `model` are unchanged.
 
-    Raises ModelError where the network has no layer with trainable weights.
+    Args:
+        model: The network.
+        images: Normalised images (n, c, h, w).
+        labels: Class indices (n,).
+        weights: Weights to examine; found by `weight_layers` if None.
+
+    Raises:
+        ModelError: If the network has no layer with trainable weights.
     """
     replica = in_mode(copied(model), True)
     device = images.device
@@ -80,7 +86,7 @@ def gradient_flow(
 
 
 def _missed(replica: nn.Module, weights: Sequence[Weight]) -> bool:
-    """Whether a layer of torch's got a gradient and is not among the layers."""
+    """Return whether one of torch's layers has a gradient but is not among `weights`."""
     found = {weight.parameter for weight in weights}
     return any(
         isinstance(replica.get_submodule(name.rpartition(".")[0]), LAYERS)
@@ -90,15 +96,16 @@ def _missed(replica: nn.Module, weights: Sequence[Weight]) -> bool:
 
 
 def layers_of(model: nn.Module, images: Tensor) -> tuple[Weight, ...]:
-    """The layers of a network as it trains, by a copy: see `weight_layers`."""
+    """Find the weights of a network in training mode, on a copy: see `weight_layers`."""
     with seeded(0, images.device):
         return weight_layers(in_mode(copied(model), True), images)
 
 
 def fixed_batch(images: int, most: int = 256) -> npt.NDArray[np.int64]:
-    """Rows of a training set that every network is measured on: evenly spaced, so all classes.
+    """Return the rows of a training set on which every network is measured.
 
-    As many as `most`, or fewer for a small set, so that recording stays cheap beside training.
+    They are evenly spaced, so that all classes occur: 1 in 40, at least 32 and at most `most`, so
+    that recording is cheap compared with training.
     """
     n = min(images, most, max(32, images // 40))
     return np.linspace(0, images - 1, n).round().astype(np.int64)

@@ -1,4 +1,4 @@
-"""How long a trained network takes for its answer."""
+"""Inference time of a trained network."""
 
 from __future__ import annotations
 
@@ -14,21 +14,29 @@ from convcompare.models.inspection import evaluating
 from convcompare.store.cost import Latency
 
 BATCHES = (1, 100)
-"""One image at a time, as an answer is waited for; and many, as a set is worked through."""
+"""Batch sizes: one image (latency of a single answer) and many (throughput)."""
 WARM_UP = 3
 FEWEST, MOST = 5, 100
 SECONDS = 0.2
-"""Passes are timed for so long, but never fewer than FEWEST nor more than MOST."""
+"""Time budget of the timed passes; the number of passes is between FEWEST and MOST."""
 
 
 def inference(
     model: nn.Module, images: Tensor, autocast: AbstractContextManager[object]
 ) -> tuple[Latency, ...]:
-    """The time of a forward pass for each size of batch, from the first of `images` (n, c, h, w).
+    """Measure the time of a forward pass for each batch size.
 
-    Eval mode, images already on the device and normalised, after passes that are not counted, each
-    pass synchronised and with a copy of the images of its own, which is made before the clock
-    starts. The network is left as it was found.
+    The network runs in eval mode, after `WARM_UP` passes that are not counted; its mode is
+    unchanged afterwards. Each pass is synchronised and has its own copy of the images, made before
+    the clock starts.
+
+    Args:
+        model: The network.
+        images: Normalised images (n, c, h, w) on the device; a batch is the first of them.
+        autocast: Precision context of the passes.
+
+    Returns:
+        Median and quartiles in seconds per batch size, of at most n images.
     """
     sizes = dict.fromkeys(min(size, len(images)) for size in BATCHES)
     with evaluating(model), torch.inference_mode(), autocast:
@@ -38,7 +46,7 @@ def inference(
 def _latency(model: nn.Module, images: Tensor) -> Latency:
     seconds: list[float] = []
     for count in range(WARM_UP + MOST):
-        fresh = images.clone()  # a network may change what it is given
+        fresh = images.clone()  # a network may change its input in place
         synchronise(images.device)
         started = time.perf_counter()
         model(fresh)

@@ -1,4 +1,4 @@
-"""What each layer with its own arithmetic costs beside torch's, and how far its numbers are off."""
+"""Time and accuracy of each layer with hand-written arithmetic, compared with torch's layer."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ Apply = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class LayerCost:
-    """A layer beside the standard one, on the same images.
+    """A layer compared with a standard one on the same images.
 
-    The differences are the largest absolute ones in float32 from ``reference``, which computes the
-    same with torch's own operators and backward; the gradients are those of the input and of the
-    shared weights. None where torch has nothing of the kind. Times are medians in seconds, taken in
-    turns with those of ``standard``, the layer that it takes the place of; ``ratio`` is that of
-    forward and backward together.
+    Differences are the largest absolute ones in float32 from ``reference``, which computes the same
+    function with torch's operators and autograd; gradients are those of the input and of the shared
+    weights. Both are None if torch has no equivalent. Times are medians in seconds, measured in
+    alternation with ``standard``, the layer that this one replaces.
     """
 
     layer: str
@@ -45,14 +44,14 @@ class LayerCost:
 
     @property
     def ratio(self) -> float:
-        """How many times torch's time the layer takes."""
+        """Time of forward and backward pass as a multiple of the standard layer's."""
         standard = self.standard_forward_seconds + self.standard_backward_seconds
         return (self.forward_seconds + self.backward_seconds) / standard
 
 
 @dataclass(frozen=True)
 class Case:
-    """A layer, the standard one, and a function that computes the layer's output in torch alone."""
+    """A layer, the standard layer, and the layer's function written with torch's operators."""
 
     name: str
     layer: nn.Module
@@ -66,10 +65,15 @@ class Case:
 def layer_costs(
     shape: tuple[int, int, int, int] = (64, 32, 32, 32), bf16: bool = False, repeats: int = 15
 ) -> Iterator[LayerCost]:
-    """Each layer of the tool on images of `shape`, channels last, one after the other.
+    """Measure each layer of this package on images of `shape`, in channels-last format.
 
-    The layers map (n, c, h, w) to as many channels. With `bf16` the times are taken under autocast,
-    as the trainer runs; differences are those of float32.
+    Args:
+        shape: Shape (n, c, h, w) of the images; the layers keep the number of channels.
+        bf16: Time under bfloat16 autocast, as in training. Differences are always float32.
+        repeats: Number of timed steps.
+
+    Yields:
+        One comparison per layer.
     """
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
@@ -79,7 +83,7 @@ def layer_costs(
 
 
 def cases(channels: int) -> list[Case]:
-    """Every layer with its own arithmetic, for images of that many channels."""
+    """Return every layer with hand-written arithmetic, for images of `channels` channels."""
     pools = nn.MaxPool2d(2)
     mix: Apply = lambda x: (F.max_pool2d(x, 2) + F.avg_pool2d(x, 2)) / 2  # noqa: E731
     conv = "torch convolution 3×3"
@@ -152,7 +156,7 @@ def _measure(case: Case, images: Tensor, bf16: bool, repeats: int) -> LayerCost:
     times: list[tuple[float, float, float, float]] = []
     for i in range(repeats + 3):
         ours, theirs = (_step(layer, images, bf16) for layer in (case.layer, case.standard))
-        if i >= 3:  # the first steps choose kernels and take memory
+        if i >= 3:  # the first steps choose kernels and allocate memory
             times.append((*ours, *theirs))
     forward, backward, *standard = (
         statistics.median(column) for column in zip(*times, strict=True)
@@ -175,7 +179,7 @@ def _measure(case: Case, images: Tensor, bf16: bool, repeats: int) -> LayerCost:
 
 
 def _differences(case: Case, images: Tensor) -> tuple[float, float]:
-    """The largest difference of the outputs, and of the gradients for the same upstream one."""
+    """Return the largest difference of outputs, and of gradients for the same upstream gradient."""
     assert case.reference is not None
     x = images.clone().requires_grad_()
     wanted = [x, *case.shared]
@@ -188,7 +192,7 @@ def _differences(case: Case, images: Tensor) -> tuple[float, float]:
 
 
 def _step(layer: nn.Module, images: Tensor, bf16: bool) -> tuple[float, float]:
-    """Seconds of one forward and one backward pass."""
+    """Return the seconds of one forward and one backward pass."""
     x = images.detach().requires_grad_()
     cast: AbstractContextManager[object] = (
         torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext()

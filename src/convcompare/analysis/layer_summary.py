@@ -1,4 +1,4 @@
-"""A network layer by layer: what each is, what shape it gives, what it costs."""
+"""Table of a network's layers: type, output shape, parameters and MACs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from convcompare.models.shape import Shape
 
 _OWN = frozenset(module.__name__ for module in (activation, attention, convolution, pooling))
 _WITHOUT_PARTS = (nn.MultiheadAttention, torch.jit.ScriptModule)
-"""Modules that use what they hold without calling it, as far as Python sees."""
+"""Modules that use their children without calling them through Python."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: parameters are trainable elements, MACs those of all its calls in a pass.
+    """One layer: its trainable parameters, and the MACs of all its calls in one pass.
 
-    ``shape`` is that of the output of its last call without the batch, None where that is no
-    tensor. ``macs`` is None where some were not counted, and ``uncounted`` names the operators.
+    ``shape`` is the output shape of the last call without the batch dimension, or None if the
+    output is no tensor. ``macs`` is None if some operators were not counted; ``uncounted`` names
+    them.
     """
 
     name: str
@@ -38,13 +39,17 @@ class Layer:
 
 
 def layer_table(model: nn.Module, images: Tensor) -> tuple[Layer, ...]:
-    """The layers in the order of their first calls; they add up to the parameters and MACs.
+    """Return the layers in the order of their first calls.
 
-    images: (n, c, h, w), on the device of the network; on ``meta`` nothing is computed. A layer is
-    a module without children, ``nn.MultiheadAttention``, or one of this tool's; a module around
-    others has a row only where it holds parameters or arithmetic of its own. A layer with
-    parameters that is not called itself has zero calls. MACs are those of a pass of one image, as
-    `inspection.count_macs` has them. The network is left as it was found.
+    Their parameters and MACs add up to those of the network. A layer is a module without children,
+    ``nn.MultiheadAttention``, or a layer of this package; a container has a row only if it has
+    parameters or arithmetic of its own. A layer with parameters that is never called has zero
+    calls.
+
+    Args:
+        model: The network; its mode is unchanged afterwards.
+        images: Images (n, c, h, w) on the network's device; nothing is computed on ``meta``. MACs
+            are those of one image, as in `inspection.count_macs`.
     """
     layers = {module: name for name, module in _layers(model)}
     calls: dict[nn.Module, _Calls] = {}
@@ -60,9 +65,9 @@ def layer_table(model: nn.Module, images: Tensor) -> tuple[Layer, ...]:
 
 
 def layers_of_spec(text: str, shape: Shape) -> tuple[Layer, ...]:
-    """The layers of the network of a spec; without memory and arithmetic, but for one's own file.
+    """Return the layers of a spec's network, on ``meta`` unless it is defined in a user's file.
 
-    A network of a library that needs numbers to be built gets them.
+    A library network that cannot be built on ``meta`` is built with real weights.
     """
     builder = resolve(text, shape)
     if builder.origin != "file":
@@ -76,14 +81,14 @@ def layers_of_spec(text: str, shape: Shape) -> tuple[Layer, ...]:
 
 @dataclass
 class _Calls:
-    """Of one module in a pass: how often it was called, and what it gave at last."""
+    """Number of calls of a module in a pass, and the output shape of the last one."""
 
     number: int = 0
     shape: tuple[int, ...] | None = None
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Every module that can have a row: none within one that counts as a whole."""
+    """Iterate over every module that can have a row; children of a whole layer cannot."""
     inside: tuple[str, ...] = ()
     for name, module in model.named_modules():
         if any(name.startswith(outer) for outer in inside):
@@ -94,7 +99,7 @@ def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _is_whole(module: nn.Module) -> bool:
-    """Whether a module is one layer, with its parametrisations and all else that it holds."""
+    """Return whether a module is one layer, together with its parametrisations and children."""
     parts = [name for name, _ in module.named_children() if name != "parametrizations"]
     its_own = type(module).__module__ in _OWN or isinstance(module, _WITHOUT_PARTS)
     return not parts or its_own
@@ -103,7 +108,7 @@ def _is_whole(module: nn.Module) -> bool:
 def _rows(
     layers: Mapping[nn.Module, str], calls: Mapping[nn.Module, _Calls], tallies: Tallies
 ) -> Iterator[Layer]:
-    """Called layers first, each parameter in the first that holds it; then those not called."""
+    """Iterate over the called layers, then over the others; the first holder counts a parameter."""
     seen: set[int] = set()
     for module in [*calls, *(one for one in layers if one not in calls)]:
         name, whole, of_module = layers[module], _is_whole(module), calls.get(module, _Calls())

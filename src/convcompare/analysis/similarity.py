@@ -1,4 +1,4 @@
-"""Which images each layer finds alike: Gram matrices of activations, for comparing networks."""
+"""Gram matrices of activations, from which the similarity of layers is computed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,26 @@ from convcompare.models.inspection import evaluating
 from convcompare.store.similarity_record import SimilarityRecord
 
 IMAGES = 256
-"""Test images on which layers are compared."""
+"""Number of test images on which layers are compared."""
 MOST_LAYERS = 24
 FEW = (3, 2)
-"""Images that tell which dimension of an output is theirs."""
+"""Sizes of two small batches that show which outputs have a row per image."""
 CONSTANT = 1e-5
-"""What activations vary over the images, as a share of their size, up to which it is rounding."""
+"""Variation over the images, relative to the activations' size, below which it is rounding."""
 
 
 def similarity(model: nn.Module, images: Tensor, rows: npt.NDArray[np.int64]) -> SimilarityRecord:
-    """The inner products of the activations of images (n, c, h, w) at the layers with weights.
+    """Compute inner products of activations between images, for each layer with weights.
 
-    `rows` (n,) are the numbers of the images in their split. Of a layer that is called several
-    times the first call counts. Layers whose output has no row per image, is constant over the
-    images, or is not finite are left out. In eval mode, without gradients; the network and the
-    images are left as they were found. A layer's activations are held only while it is called.
+    The network runs in eval mode without gradients; its mode and the images are unchanged
+    afterwards. Only the first call of a layer counts. Layers are left out if their output has no
+    row per image, is constant over the images, or is not finite. A layer's activations are held
+    only during its call.
+
+    Args:
+        model: The network.
+        images: Normalised images (n, c, h, w).
+        rows: Indices (n,) of the images in their split.
     """
     found: dict[str, npt.NDArray[np.float64]] = {}
 
@@ -43,9 +48,9 @@ def similarity(model: nn.Module, images: Tensor, rows: npt.NDArray[np.int64]) ->
 
 
 def _layers(model: nn.Module, images: Tensor) -> list[str]:
-    """The layers with weights whose output has a row per image, in the order of their first call.
+    """Return the layers with weights whose output has a row per image, in the order of first calls.
 
-    Two small batches tell: a table of positions has as many rows in both.
+    Two batch sizes are tried: a position table has the same number of rows in both.
     """
     rows: dict[int, list[str]] = {}
     for few in FEW:
@@ -65,7 +70,7 @@ def _layers(model: nn.Module, images: Tensor) -> list[str]:
 def _watch(
     model: nn.Module, images: Tensor, keep: Callable[[str, Tensor], None], names: Sequence[str]
 ) -> None:
-    """Call `keep` with the first output of each layer; of several tensors with the first."""
+    """Call `keep` with the first output of each layer, or with the first tensor of that output."""
     called: set[str] = set()
     with evaluating(model), ExitStack() as stack, torch.no_grad():
         for name in names:
@@ -81,7 +86,10 @@ def _watch(
 
 
 def _gram(output: Tensor) -> npt.NDArray[np.float64] | None:
-    """Inner products (n, n) of the centred rows, at most 1; None if they are 0 or not finite."""
+    """Return inner products (n, n) of the centred rows, scaled to at most 1.
+
+    None if they are 0 or not finite.
+    """
     flat = output.detach().float().flatten(1)
     size = flat.abs().amax()
     flat = flat - flat.mean(0)
@@ -89,7 +97,7 @@ def _gram(output: Tensor) -> npt.NDArray[np.float64] | None:
     if not torch.isfinite(largest) or largest <= CONSTANT * size:
         return None
     flat = flat / largest  # so that no product overflows
-    with torch.autocast(flat.device.type, enabled=False):  # a network may have its own
+    with torch.autocast(flat.device.type, enabled=False):  # a network may enable it itself
         product = flat @ flat.T
     gram: npt.NDArray[np.float64] = product.cpu().numpy().astype(np.float64)
     gram /= np.abs(gram).max()
@@ -97,13 +105,13 @@ def _gram(output: Tensor) -> npt.NDArray[np.float64] | None:
 
 
 def _has_weights(module: nn.Module) -> bool:
-    """Whether it has a matrix or a kernel of its own, or one that it is reparametrised from."""
+    """Return whether a module owns a matrix or a kernel, possibly a reparametrised one."""
     return parametrize.is_parametrized(module) or any(
         parameter.ndim > 1 for parameter in module.parameters(recurse=False)
     )
 
 
 def _evenly(names: list[str]) -> list[str]:
-    """At most `MOST_LAYERS` of them, the first and the last included."""
+    """Return at most `MOST_LAYERS` names, evenly spaced, with the first and the last."""
     places = np.linspace(0, len(names) - 1, min(len(names), MOST_LAYERS)).round().astype(int)
     return [names[place] for place in places]

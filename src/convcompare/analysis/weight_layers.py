@@ -1,9 +1,9 @@
-"""Which parameters are the weights of layers: the factors of convolutions and matrix products.
+"""Find the parameters that are weights: factors of convolutions and matrix products.
 
-A network is run once and watched. A parameter is a weight if it meets the activations in an
-operator that has a rule in `models.mac_rules`: itself, or as a view, a transposition, a mask or a
-reparametrisation of it. It does not matter which module holds it. A scale, a token, a table of
-positions or a norm is none: it is added, multiplied elementwise, or goes through layers itself.
+A network runs once under observation. A parameter is a weight if it meets the activations in an
+operator that has a rule in `models.mac_rules`: directly, or as a view, a transposition, a mask or a
+reparametrisation. The module that holds it does not matter. Scales, tokens, position tables and
+norms are not weights: they are added, multiplied elementwise, or pass through layers themselves.
 """
 
 from __future__ import annotations
@@ -38,32 +38,32 @@ _INPUTS: dict[Any, int] = {
         "rnn_relu_cell",
     )},
 }  # fmt: skip
-"""Functions whose first arguments, so many, are activations, even if they depend on no image."""
+"""Number of leading arguments that are activations, even if they depend on no image."""
 LAYERS = (
     *(nn.Linear, nn.Bilinear, nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase),
     *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
     *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
 )
-"""Torch's own layers with weights."""
+"""Torch's layers with weights."""
 _TABLES = ("aten::embedding", "aten::index", "aten::index_select", "aten::gather",
            "aten::_embedding_bag", "aten::_embedding_bag_forward_only")  # fmt: skip
-"""Operators that look something up: what they give is no weight."""
+"""Lookup operators: their output is not a weight."""
 _TOGETHER = ("aten::cat", "aten::stack", "aten::copy", "aten::index_put")
-"""Operators that put several parts into one weight, each smaller than the whole."""
+"""Operators that assemble a weight from several parts, each smaller than the result."""
 
 
 _MADE_ALIKE = re.compile(r"aten\.(new_|\w+_like\b)")
-"""Operators that take of a tensor its shape and type alone."""
+"""Operators that use only the shape and the type of a tensor."""
 Sources = frozenset[str]
-"""Names of parameters that a tensor is made of."""
+"""Names of the parameters from which a tensor is computed."""
 NONE: Sources = frozenset()
 
 
 @dataclass(frozen=True)
 class Weight:
-    """The weight of a layer: the name of the parameter and that of the layer.
+    """The weight of a layer: name of the parameter and name of the layer.
 
-    A layer has the name of the module that holds its weight, or of the parameter where the module
+    A layer has the name of the module that holds its weight, or of the parameter if the module
     holds several.
     """
 
@@ -72,10 +72,14 @@ class Weight:
 
 
 def weight_layers(model: nn.Module, images: Tensor) -> tuple[Weight, ...]:
-    """The trainable weights of the layers, each once, in the order of their first use.
+    """Return the trainable weights of the layers, each once, in the order of their first use.
 
-    images: (n, c, h, w). The network runs in the mode that it is in, and its buffers may change. Of
-    one that cannot be watched they are those of torch's own layers, in the order of their calls.
+    If the operators cannot be observed, the weights are those of torch's layers, in the order of
+    their calls.
+
+    Args:
+        model: The network; it runs in its present mode, and its buffers may change.
+        images: Images (n, c, h, w).
     """
     named = {name: p for name, p in model.named_parameters() if p.requires_grad and p.ndim > 1}
     watch = _Watch(named, images.clone())
@@ -113,7 +117,7 @@ def _named(parameters: Sequence[str]) -> tuple[Weight, ...]:
 
 
 def _owner(parameter: str) -> str:
-    """The module that has the parameter; of a reparametrised one, the module that it is for."""
+    """Return the module that holds a parameter, or for which it is reparametrised."""
     module = parameter.rpartition(".")[0]
     outer, parametrised, inner = module.rpartition(".parametrizations.")
     if not parametrised and module.startswith("parametrizations."):
@@ -122,7 +126,7 @@ def _owner(parameter: str) -> str:
 
 
 class _Watch(OperatorMode):
-    """Follows parameters and activations from operator to operator, by the storages of tensors."""
+    """Follows parameters and activations from operator to operator, by tensor storage."""
 
     def __init__(self, parameters: Mapping[str, Tensor], images: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -137,17 +141,17 @@ class _Watch(OperatorMode):
         self.weights: dict[str, None] = {}
 
     def of(self, tensor: Tensor) -> Sources:
-        """The parameters that a tensor is made of; none where it depends on the images."""
+        """Return the parameters that a tensor is computed from, or none if it depends on images."""
         if id(tensor) in self.names:
             return frozenset((self.names[id(tensor)],))
         return self.sources.get(_storage(tensor), NONE)
 
     def is_activation(self, tensor: Tensor) -> bool:
-        """Whether a tensor depends on the images, or is what a layer gives."""
+        """Return whether a tensor depends on the images or is the output of a layer."""
         return id(tensor) not in self.names and _storage(tensor) in self.activations
 
     def becomes(self, tensor: Tensor, activation: bool, sources: Sources = NONE) -> None:
-        """Note what a tensor that was just made is."""
+        """Record the origin of a new tensor."""
         key = _storage(tensor)
         self.sources.pop(key, None)
         self.activations.discard(key)
@@ -155,7 +159,7 @@ class _Watch(OperatorMode):
             self.activations.add(key)
         elif sources:
             self.sources[key] = sources
-            self.alive.append(tensor)  # or another could get its storage
+            self.alive.append(tensor)  # so that no other tensor reuses its storage
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -181,7 +185,7 @@ class _Watch(OperatorMode):
         return output
 
     def _sources(self, name: str, given: Sequence[Tensor]) -> Sources:
-        """Of the parameters that make one tensor the larger ones: those that scale it are none."""
+        """Return the sources of the largest arguments: smaller ones scale them."""
         found = [(tensor.numel(), self.of(tensor)) for tensor in given]
         found = [(size, sources) for size, sources in found if sources]
         if not found or name in _TABLES:
@@ -190,9 +194,10 @@ class _Watch(OperatorMode):
         return NONE.union(*(sources for size, sources in found if size >= least))
 
     def meet(self, factors: Sequence[Tensor]) -> None:
-        """Note the weights among the factors of a product.
+        """Record the weights among the factors of a product.
 
-        A parameter that only meets constants is none yet; of two that meet, a token is none.
+        A parameter that only meets constants is not a weight yet; if two parameters meet, a token
+        is not a weight.
         """
         found = [self.of(tensor) for tensor in factors if not self.is_activation(tensor)]
         found = [sources for sources in found if sources]
@@ -204,8 +209,9 @@ class _Watch(OperatorMode):
 
 
 class _LayerInputs(TorchFunctionMode):
-    """Tells the inputs of layers from their weights, where both are parameters, such as a token;
-    notes the weights of products that no operator shows.
+    """Distinguishes inputs of layers from weights if both are parameters, such as a token.
+
+    It also records the weights of products that no operator shows.
     """
 
     def __init__(self, watch: _Watch) -> None:
@@ -229,7 +235,7 @@ class _LayerInputs(TorchFunctionMode):
             output = function(*args, **kwargs)
         finally:
             self.watch.inputs = None
-        new = self.watch.weights.keys() - met  # of several in one call, as they were defined
+        new = self.watch.weights.keys() - met  # in one call, in the order of definition
         ordered = [name for name in self.watch.names.values() if name in new]
         self.watch.weights = dict.fromkeys([*met, *ordered])
         for tensor in _tensors(output):
@@ -246,7 +252,7 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 
 
 def _storage(tensor: Tensor) -> int:
-    """What tells storages apart, as long as they live."""
+    """Return an identifier of a tensor's storage, unique while the storage lives."""
     try:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):  # sparse

@@ -1,4 +1,4 @@
-"""The fields of all units along one side of the image, exactly: integers, no rounding."""
+"""Exact fields of all units along one side of the image, in integers."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 _NOTHING = (10**12, -(10**12))
-"""The span of a unit that sees no pixel, as some do behind a transposed convolution."""
+"""Span of a unit that sees no pixel, which occurs after a transposed convolution."""
 
 Window = Callable[[int], Iterable[int]]
-"""The units of its input that a unit of a layer sees, by their indices."""
+"""Function from the index of a layer's unit to the indices of the input units that it sees."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Which pixels each unit along one side sees, borders not counted.
+    """The pixels that each unit along one side sees, without regard to borders.
 
-    Unit i sees the pixels from `first` to `last`; ``period`` units further on, those `advance`
-    pixels further on. After convolutions and pools the period is 1; behind upsampling and uneven
-    adaptive pools the fields of neighbours differ, and repeat after ``period`` units. Indices below
-    0 and beyond the last unit are those of the padding.
+    Unit i < ``period`` sees the pixels from `first` to `last`; the unit ``period`` further on sees
+    those `advance` pixels further on. After convolutions and pooling the period is 1. After
+    upsampling and uneven adaptive pooling the fields of neighbours differ and repeat after
+    ``period`` units. Indices below 0 and beyond the last unit lie in the padding.
     """
 
     first: tuple[int, ...]
@@ -30,40 +30,40 @@ class Axis:
 
     @property
     def period(self) -> int:
-        """Units after which the fields repeat, shifted."""
+        """Number of units after which the fields repeat, shifted."""
         return len(self.first)
 
     @property
     def size(self) -> int:
-        """Pixels from the first to the last of a field; the largest where units differ."""
+        """Pixels from the first to the last of a field; the largest if units differ."""
         return max(0, *(b - a + 1 for a, b in zip(self.first, self.last, strict=True)))
 
     @property
     def stride(self) -> Fraction:
-        """Pixels from one unit to the next, on average where the steps differ (the jump)."""
+        """Pixels from one unit to the next (the jump), on average if the steps differ."""
         return Fraction(self.advance, self.period)
 
     @property
     def start(self) -> int | None:
-        """The first pixel that the first unit sees; below 0 it lies in the padding."""
+        """First pixel that the first unit sees, below 0 if in the padding; None if it sees none."""
         return self.first[0] if self.first[0] <= self.last[0] else None
 
     def span(self, unit: int) -> tuple[int, int]:
-        """The first and the last pixel that a unit sees."""
+        """Return the first and the last pixel that a unit sees."""
         turns, phase = divmod(unit, self.period)
         return self.first[phase] + turns * self.advance, self.last[phase] + turns * self.advance
 
     def covers(self, pixels: int, units: int) -> bool:
-        """Whether one of so many units sees the whole side of the image."""
+        """Return whether one of the first `units` units sees all `pixels` of the side."""
         if self.size < pixels:
             return False
         spans = (self.span(unit) for unit in range(units))
         return any(first <= 0 and last >= pixels - 1 for first, last in spans)
 
     def through(self, window: Window, period: int = 1, step: int = 1) -> Axis:
-        """The fields behind a layer whose unit o sees the units window(o) of this side.
+        """Return the fields after a layer whose unit o sees the units window(o) of this side.
 
-        `period` units further on the layer sees the units `step` further on.
+        `period` units of the layer correspond to `step` units of this side.
         """
         turns = self.period // math.gcd(self.period, step)
         spans = [self._union(self.span(i) for i in window(o)) for o in range(period * turns)]
@@ -71,7 +71,7 @@ class Axis:
         return _shortest(spans, advance)
 
     def window(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> Axis:
-        """Behind a convolution or a pool: kernel, stride, padding and dilation in units."""
+        """Return the fields after a convolution or pooling, with all arguments in units."""
         reach = (kernel - 1) * dilation
         return self.through(
             lambda o: range(o * stride - padding, o * stride - padding + reach + 1, dilation),
@@ -79,7 +79,10 @@ class Axis:
         )
 
     def transposed(self, kernel: int, stride: int, padding: int, dilation: int = 1) -> Axis:
-        """Behind a transposed convolution: input i reaches the outputs i·stride - padding + k."""
+        """Return the fields after a transposed convolution.
+
+        Input i reaches the outputs i·stride - padding + k·dilation.
+        """
 
         def window(o: int) -> Iterable[int]:
             places = (o + padding - k * dilation for k in range(kernel))
@@ -88,7 +91,7 @@ class Axis:
         return self.through(window, period=stride)
 
     def adaptive(self, units: int, outputs: int) -> Axis:
-        """Behind adaptive pooling: output o sees from ⌊o·u/n⌋ to ⌈(o+1)·u/n⌉."""
+        """Return the fields after adaptive pooling: output o sees ⌊o·u/n⌋ to ⌈(o+1)·u/n⌉."""
         shared = math.gcd(units, outputs)
         return self.through(
             lambda o: range(o * units // outputs, -(-(o + 1) * units // outputs)),
@@ -97,10 +100,10 @@ class Axis:
         )
 
     def resampled(self, scale: Fraction, offset: Fraction, taps: tuple[int, int] | None) -> Axis:
-        """Behind interpolation: output o lies at o·scale + offset between the units.
+        """Return the fields after interpolation: output o lies at o·scale + offset.
 
-        `taps` counts the units that are read below and above that place (0 and 1 for bilinear);
-        None takes the unit whose cell it is in (nearest).
+        `taps` are the numbers of units read below and above that position (0 and 1 for bilinear);
+        None reads the unit whose cell contains it (nearest).
         """
 
         def window(o: int) -> Iterable[int]:
@@ -113,15 +116,15 @@ class Axis:
         return self.through(window, scale.denominator, scale.numerator)
 
     def fixed(self, unit: int = 0) -> Axis:
-        """One unit, handed to every place."""
+        """Return the field of one unit, broadcast to every position."""
         first, last = self.span(unit)
         return Axis((first,), (last,), 0)
 
     def union(self, other: Axis, units: int) -> Axis:
-        """What a sum, a product or a concatenation of two branches sees at each of `units`.
+        """Return the fields after a sum, product or concatenation of two branches of `units` units.
 
-        Branches with the same stride are merged for all indices. Otherwise the fields of the units
-        that exist are exact, and those of the padding go on with this branch's stride.
+        Branches with the same stride are merged for all indices. Otherwise the fields of existing
+        units are exact, and those of the padding continue with the stride of this branch.
         """
         if self == other:
             return self
@@ -146,7 +149,7 @@ IMAGE = Axis((0,), (0,), 1)
 
 
 def _shortest(spans: list[tuple[int, int]], advance: int) -> Axis:
-    """The same fields with the shortest period."""
+    """Return the same fields with the shortest period."""
     count = len(spans)
     for period in (p for p in range(1, count) if count % p == 0 and advance * p % count == 0):
         step = advance * period // count

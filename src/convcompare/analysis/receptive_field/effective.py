@@ -1,6 +1,7 @@
-"""The effective receptive field: how much of what a unit could see has a say in what it gives.
+"""The effective receptive field: how much each pixel of a unit's field influences its output.
 
-Luo et al. 2016, arXiv:1701.04128: the gradient of the central unit by the image, over many images.
+Measured by the gradient of the central unit with respect to the image, over many images (Luo et al.
+2016, arXiv:1701.04128).
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ from .tracer import LayerField
 
 Measure = Literal["squared", "absolute"]
 MASS = 0.9545
-"""The share of the gradient that counts as seen: two standard deviations, as in the paper."""
+"""Share of the gradient that counts as seen: two standard deviations, as in the paper."""
 _RADIUS = math.sqrt(-2 * math.log(1 - MASS))
-"""Standard deviations of the circle that holds `MASS` of a Gaussian in two dimensions."""
+"""Radius, in standard deviations, of the circle that holds `MASS` of a 2-D Gaussian."""
 
 
 @dataclass(frozen=True)
 class EffectiveField:
-    """Where the central unit of a layer looks, on average over images.
+    """Influence of each pixel on the central unit of a layer, averaged over images.
 
-    ``gradient`` (h, w) holds the mean squared or absolute gradient by each pixel, summed over the
-    channels, with sum 1. ``mass_size`` and ``gaussian_size`` are sides of squares in pixels: that
-    with the area of the fewest pixels that hold 95.45 % of it, and that with the area of the
-    ellipse which would hold as much of the Gaussian with its second moments. ``rows`` and
-    ``columns`` are the theoretical field, cut by the image where ``cut``; where the layer is
-    ``gated``, by a gate or attention over the whole image, that of its path without.
+    ``gradient`` (h, w) is the mean squared or absolute gradient per pixel, summed over the channels
+    and normalised to sum 1. ``mass_size`` is the side in pixels of the square with the area of the
+    fewest pixels that hold 95.45 % of it. ``gaussian_size`` is the side of the square with the area
+    of the ellipse that holds 95.45 % of the Gaussian with the same second moments. ``rows`` and
+    ``columns`` are the theoretical field, clipped to the image if ``cut``. If a gate or attention
+    over the whole image precedes (``gated``), they are the field of the path without it.
     """
 
     layer: str
@@ -55,18 +56,22 @@ class EffectiveField:
 
     @property
     def theoretical_size(self) -> float:
-        """The side of the square with the area of the theoretical field within the image."""
+        """Side of the square with the area of the theoretical field within the image."""
         height, width = (b - a + 1 for a, b in (self.rows, self.columns))
         return math.sqrt(height * width)
 
     @property
     def share(self) -> float:
-        """The size by mass as a share of the theoretical side."""
+        """Size by mass as a share of the theoretical side."""
         return self.mass_size / self.theoretical_size
 
 
 def pick_layer(found: ReceptiveField, name: str | None, network: str = "the network") -> LayerField:
-    """The module of that name; by default that which gives the features before global pooling."""
+    """Return the module called `name`, by default the source of the features before global pooling.
+
+    Raises:
+        UsageError: If no layer has feature maps with a known field, or none has that name.
+    """
     places = {n: m for n, m in found.modules.items() if n and None not in m.axes}
     if not places:
         raise UsageError(
@@ -87,10 +92,18 @@ def pick_layer(found: ReceptiveField, name: str | None, network: str = "the netw
 def effective_field(
     model: nn.Module, images: Tensor, layer: LayerField, measure: Measure = "squared"
 ) -> EffectiveField:
-    """The gradient of the sum over the channels of the layer's central unit, in eval mode.
+    """Compute the effective field of a layer's central unit in eval mode.
 
-    images: float (n, c, h, w). The network is left as it was found. Raises UsageError where no
-    gradient leads to the image, or where it is zero or not finite.
+    The output of the unit is the sum over its channels.
+
+    Args:
+        model: The network; its mode is unchanged afterwards.
+        images: Normalised float images (n, c, h, w).
+        layer: The layer, as found by tracing or measuring.
+        measure: Square or magnitude of the gradient.
+
+    Raises:
+        UsageError: If no gradient reaches the image, or if it is zero or not finite.
     """
     total = torch.zeros(images.shape[2:], dtype=torch.float64)
     unit = (layer.units[0] // 2, layer.units[1] // 2)
@@ -118,19 +131,19 @@ def effective_field(
 
 
 def mass_size(density: npt.NDArray[np.float64]) -> float:
-    """√ of the number of pixels, largest first, that hold 95.45 % of `density` (h, w)."""
+    """Return √n for the n largest pixels that hold 95.45 % of `density` (h, w)."""
     order = np.sort(density, axis=None)[::-1]
     reached = np.cumsum(order) / order.sum()
     return math.sqrt(int(np.searchsorted(reached, MASS)) + 1)
 
 
 def gaussian_size(density: npt.NDArray[np.float64]) -> float:
-    """The side of the square with the area of the Gaussian's 95.45 % ellipse: 4.41 σ."""
+    """Return the side of the square with the area of the Gaussian's 95.45 % ellipse (4.41 σ)."""
     weights = density / density.sum()
     rows, columns = np.indices(density.shape)
     places = np.stack([rows.ravel(), columns.ravel()])
     covariance = np.cov(places, aweights=weights.ravel(), ddof=0)
-    # A pixel is a square and not a point: its own variance along each side is 1/12.
+    # A pixel is a unit square, with a variance of 1/12 along each side.
     area = math.pi * _RADIUS**2 * math.sqrt(np.linalg.det(covariance + np.eye(2) / 12))
     return math.sqrt(area)
 
@@ -148,7 +161,7 @@ def _gradient(model: nn.Module, images: Tensor, name: str, unit: tuple[int, int]
             model(x.clone())
             try:
                 (gradient,) = torch.autograd.grad(caught[-1], x)
-            except RuntimeError as error:  # such as behind a checkpoint of the reentrant kind
+            except RuntimeError as error:  # such as after a reentrant checkpoint
                 raise UsageError(
                     f"no gradient leads from {quote(name)} to the image: {reason(error)}",
                     "another layer",

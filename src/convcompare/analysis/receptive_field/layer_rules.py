@@ -1,4 +1,4 @@
-"""The rules of this tool's own layers, and of those of torch that are one layer to a reader."""
+"""Rules of this package's layers, and of torch's layers that readers take as one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _mixed_pool(call: Call, module: nn.Module) -> Field:
 
 
 def _spatial_gate(call: Call, module: nn.Module) -> Field:
-    """One gate a place, from its neighbours: the field of the convolution, and of the place."""
+    """Rule of a spatial gate: field of the convolution, merged with the position itself."""
     assert isinstance(module, SpatialGate)
     kernel, shape = module.conv.kernel_size[0], size_of(call.input)
     seen = local(call, lambda _, axis: axis.window(kernel, 1, kernel // 2))
@@ -62,10 +62,10 @@ LAYERS: dict[type[nn.Module], tuple[str, LayerRule]] = {
     SelfAttention: ("attention", lambda call, _: gate(call)),
     nn.MultiheadAttention: ("attention", lambda call, _: attention(call)),
 }
-"""Layers that are not looked into: what the table calls them, and their rule."""
+"""Layers that are treated as one operation: kind in the table, and rule."""
 
 
 def layer_rule(module: nn.Module) -> tuple[str, LayerRule] | None:
-    """The rule of a layer that is not looked into, or None."""
+    """Return the kind and rule of a layer that is treated as one operation, or None."""
     found = (LAYERS[kind] for kind in type(module).__mro__ if kind in LAYERS)
     return next(found, None)

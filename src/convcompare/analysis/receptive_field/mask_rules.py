@@ -1,4 +1,4 @@
-"""Masks of attention: a constant one may hide places, which no rule of tracing follows."""
+"""Attention masks: a constant mask may hide positions, which no tracing rule follows."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ _OF_ATTENTION: Mapping[str, Mapping[str, int]] = {
     "multi_head_attention_forward": {"key_padding_mask": 14, "attn_mask": 16, "is_causal": 23},
     "MultiheadAttention": {"key_padding_mask": 3, "attn_mask": 5, "is_causal": 7},
 }
-"""Arguments by which attention leaves places out, with their positions."""
+"""Arguments by which attention leaves positions out, with their indices."""
 
 
 def unmasked(call: Call) -> None:
-    """Raises Untraceable where attention may leave places out."""
+    """Check that attention leaves no position out.
+
+    Raises:
+        Untraceable: If it may leave positions out.
+    """
     masks = _OF_ATTENTION.get(call.name, _OF_ATTENTION["MultiheadAttention"])
     for name, position in masks.items():
         if _hides(call.get(position, name)):
@@ -31,7 +35,11 @@ def unmasked(call: Call) -> None:
 
 
 def masked(call: Call) -> Field:
-    """masked_fill, where, a + b, a - b: place by place, if no constant takes some places out."""
+    """Rule of masked_fill, where, a + b and a - b: elementwise.
+
+    Raises:
+        Untraceable: If a constant may hide some positions.
+    """
     choices = call.name in ("masked_fill", "where")
     constants = [a for a in (*call.arguments, *call.named.values()) if call.field_of(a) is None]
     masks = [one for one in constants if isinstance(one, Tensor) and one.dtype == torch.bool]
@@ -43,7 +51,10 @@ def masked(call: Call) -> Field:
 
 
 def _hides(mask: Any) -> bool:
-    """Whether a mask of attention leaves places out; one without numbers does if it is boolean."""
+    """Return whether an attention mask leaves positions out.
+
+    A boolean mask on ``meta``, without values, is assumed to do so.
+    """
     if not isinstance(mask, Tensor):
         return bool(mask)
     if mask.dtype == torch.bool:
@@ -52,8 +63,9 @@ def _hides(mask: Any) -> bool:
 
 
 def _takes_out(constant: Any, sign: int = 1, every: bool = False) -> bool:
-    """Whether a number, or one of a tensor's or `every` one, leaves nothing of a score behind a
-    softmax. It is not known of a tensor without numbers, which may be a bias.
+    """Return whether a constant removes a score, or `every` score, in front of a softmax.
+
+    False for a tensor on ``meta``, which may be a bias.
     """
     if isinstance(constant, Tensor):
         if not constant.is_floating_point() or constant.is_meta:
@@ -64,4 +76,4 @@ def _takes_out(constant: Any, sign: int = 1, every: bool = False) -> bool:
 
 
 MASKS: dict[str, Rule] = dict.fromkeys(("masked_fill", "where", "add", "sub"), masked)
-"""Operations that put a mask on scores, by the name of the function."""
+"""Operations that mask scores, by function name."""

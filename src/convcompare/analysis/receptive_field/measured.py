@@ -1,9 +1,9 @@
-"""Fields measured and not derived: every operation of ATen on one image, unit by unit.
+"""Receptive fields measured on one image, unit by unit and ATen operation by operation.
 
-The network is run once on an image. Beside each number of each tensor stand the first and the last
-row and column that it depends on (`reach`), so that the field of every unit is exact whatever the
-values are: nothing vanishes in a ReLU, is hidden by a maximum, or overflows. What no rule knows,
-and what the border of the image cuts, is not known, and the reason is given.
+The network runs once. Each number of each tensor carries the first and the last row and column that
+it depends on (`reach`). So the field of every unit is exact for any values: nothing vanishes in a
+ReLU, is hidden by a maximum, or overflows. A field is not known, with a reason, if an operation has
+no rule or if the border of the image cuts it.
 """
 
 from __future__ import annotations
@@ -28,44 +28,44 @@ from .traced import ReceptiveField
 from .tracer import LayerField
 
 _TIMES = (2, 3, 4, 6)
-"""How many times as large the images are that are tried where one is smaller than a field."""
+"""Sizes of the larger images that are tried if the image is smaller than a field, as multiples."""
 _PASSING = ("activation", "batchnorm", "dropout", "instancenorm", "normalization")
-"""Modules of torch whose layers leave each place where it is."""
+"""Torch's modules of elementwise layers and norms."""
 Call = tuple[str, int]
-"""A module by its name, and which of its calls."""
+"""Name of a module, and the number of the call."""
 
 
 @dataclass
 class _Row:
-    """What one call of a module gave: its reading, or why there is none."""
+    """Reading of one call's output, or the reason why there is none."""
 
     call: Call
     kind: str
     always: bool
     maps: tuple[int, int] | None = None
-    """Height and width, of feature maps (n, c, h, w)."""
+    """Height and width of feature maps (n, c, h, w)."""
     number: int = 0
-    """The operations that had run before."""
+    """Number of operations that ran before."""
     before: Reading | None = None
     found: Reading | None = None
     why: str = ""
     cut: bool = False
-    """Whether the border of the image may have decided it."""
+    """Whether the border of the image may have determined the reading."""
 
 
 @dataclass
 class _Run:
-    """The readings of one run."""
+    """Readings of one run."""
 
     image: tuple[int, int]
     rows: dict[Call, _Row] = field(default_factory=dict)
     features: _Row | None = None
     pooled: _Row | None = None
-    """What leaves a pooling head, if the features are in front of one."""
+    """Output of a pooling head, if the features precede one."""
     whole_name: str | None = None
     until: float = math.inf
     calls: dict[str, int] = field(default_factory=dict)
-    """How often each module is called."""
+    """Number of calls per module."""
 
 
 _NO_PLACES = "no layer has units with a position in the image"
@@ -75,11 +75,19 @@ _CUT = "the image is too small to measure it"
 def measure(
     build: Callable[[], nn.Module], channels: int, image: tuple[int, int], reason: str = ""
 ) -> ReceptiveField:
-    """The fields of the layers of the network that `build` makes, which takes time too.
+    """Measure the fields of a network's layers.
 
-    Where the image is smaller than a field, the field is taken from two larger images, if the
-    network takes them and they agree. Raises NotKnown where an operation has no rule or the time is
-    not enough.
+    If a field is larger than the image, it is taken from two larger images, provided that the
+    network accepts them and both agree.
+
+    Args:
+        build: Builds the network; its time counts towards the limit.
+        channels: Number of image channels.
+        image: Height and width in pixels.
+        reason: Why the network was not traced.
+
+    Raises:
+        NotKnown: If an operation has no rule or the time limit is exceeded.
     """
     deadline = time.thread_time() + SECONDS
     model = in_mode(build(), False)
@@ -93,7 +101,7 @@ def measure(
         if run is None:
             break
         larger.append(run)
-        if base.features is None and run.features is not None:  # in `image` all units see all
+        if base.features is None and run.features is not None:  # in `image` all units see all of it
             base.features = _Row(run.features.call, "merge", True, cut=True, why=_CUT)
             base.whole_name = run.whole_name
             unsure.append(base.features)
@@ -157,7 +165,7 @@ def _read_run(
 def _entering(
     entering: Entering, image: tuple[int, int], of_modules: list[tuple[_Row, Tensor]]
 ) -> _Row:
-    """What enters the last operation over all places, or the pooling head in front of it."""
+    """Return the row of the input of the last operation over all positions or pooling head."""
     row = _Row((entering.source, 1), "merge", True)
     for reach in entering.reaches:
         of_module = (one for one, its in of_modules if (one.found or one.cut) and same(its, reach))
@@ -182,7 +190,7 @@ def _fill(row: _Row, reach: Tensor, image: tuple[int, int]) -> _Row:
 def _larger(
     model: nn.Module, channels: int, base: _Run, times: int, deadline: float
 ) -> _Run | None:
-    """The readings on a larger image, as far as the network takes it; None where not in time."""
+    """Return the readings on a larger image; None if it fails or takes too long."""
     image = base.image[0] * times, base.image[1] * times
     try:
         return _read_run(model, channels, image, deadline, failing=True)
@@ -191,7 +199,7 @@ def _larger(
 
 
 def _settled(row: _Row, base: _Run, larger: list[_Run]) -> bool:
-    """Take what the last two larger images show, if they agree and no border decided it."""
+    """Use the result of the last two larger images if they agree and no border determined it."""
     if row.call in base.rows:
         rows = [run.rows.get(row.call) for run in larger]
     else:
@@ -241,7 +249,7 @@ def _result(run: _Run, reason: str) -> ReceptiveField:
 
 
 def _pooled(run: _Run, layers: list[LayerField]) -> LayerField | None:
-    """The layer behind whose pooling head all places are joined; None where that is not known."""
+    """Return the layer of the last pooling head's output; None if not known."""
     row = run.pooled
     if row is None or row.found is None or row.cut or any(row.found.whole):
         return None
@@ -261,7 +269,7 @@ def _layer(row: _Row) -> LayerField:
 
 
 def _features(run: _Run, layers: list[LayerField]) -> tuple[LayerField | None, str]:
-    """What enters the last operation over all places, listed too; or why it is not known."""
+    """Return the input of the last operation over all positions, also listed; or why not known."""
     row = run.features
     if row is None:
         unread = next((one.why or _CUT for one in run.rows.values() if one.why or one.cut), "")
@@ -275,7 +283,7 @@ def _features(run: _Run, layers: list[LayerField]) -> tuple[LayerField | None, s
 
 
 def _listed(row: _Row, layers: list[LayerField]) -> LayerField:
-    """The last layer with the field of a row, which is added where there is none."""
+    """Return the last layer with the field of a row, added to `layers` if missing."""
     layer = _layer(row)
     if all(layer.axes != one.axes for one in layers):
         layers.append(layer)

@@ -1,4 +1,4 @@
-"""Running an operation for the shape of its output alone, without what ``meta`` needs to do so."""
+"""Run operations for their output shapes only, without imports that ``meta`` would trigger."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _META = torch.device("meta")
 
 
 def run(name: str, function: Any, args: Any, kwargs: Any) -> Any:
-    """The output of an operation; on ``meta`` the commonest are known without a call.
+    """Run an operation; on ``meta``, compute the output shape of the commonest ones directly.
 
-    The first convolution, linear layer or ReLU on ``meta`` imports a second of symbolic shapes and
-    compiler, and each BatchNorm takes a millisecond. A call that does not fit is left to torch, for
-    its error.
+    The first convolution, linear layer or ReLU on ``meta`` imports symbolic shapes and the compiler
+    for about a second, and each BatchNorm takes a millisecond. A call with unsuitable arguments is
+    passed to torch, which raises its error.
     """
     given = args[0] if args else None
     shape = None
@@ -52,10 +52,10 @@ def _convolution(
 
 
 class WithoutInitialWeights(TorchFunctionMode):
-    """Leaves weights on ``meta`` as they are: drawing what has no numbers takes a second too.
+    """Skips the initialisation of weights on ``meta``, whose first random draw takes a second.
 
-    With `weights_only` the empty tensors that weights start from go to ``meta``, and the rest is
-    built as it is: for networks that compute their layout with tensors.
+    With `weights_only`, only weights (tensors created by ``torch.empty``) are placed on ``meta``:
+    for networks that compute their layout with tensors.
     """
 
     def __init__(self, weights_only: bool = False) -> None:

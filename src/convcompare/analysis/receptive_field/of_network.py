@@ -1,4 +1,4 @@
-"""The field of a network by its spec: traced, or measured where it cannot be traced."""
+"""The receptive field of a spec's network: traced, or measured if it cannot be traced."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
 
 def field_of_network(builder: Builder) -> ReceptiveField:
-    """The fields of the network on images of the builder's shape.
+    """Return the fields of a network on images of the builder's shape.
 
-    A user's own file is built with its numbers, everything else without memory. A network
-    that cannot be traced is measured, and what neither way tells is not known, with the reason.
-    Raises ModelError where the network fails, or where it does not take such an image.
+    A network from a user's file is built with real weights, all others on ``meta`` if possible. A
+    network that cannot be traced is measured. If that fails too, the result contains the reasons
+    and no field.
+
+    Raises:
+        ModelError: If the network cannot be built or does not accept such an image.
     """
     shape = builder.shape
     image = (shape.image_size, shape.image_size)
@@ -39,7 +42,7 @@ def field_of_network(builder: Builder) -> ReceptiveField:
     except Untraceable as error:
         why = str(error)
     except UsageError:
-        _ = builder.description  # says which size it takes
+        _ = builder.description  # raises an error with the accepted sizes
         raise
     except Exception as error:
         _ = builder.description
@@ -55,12 +58,12 @@ def field_of_network(builder: Builder) -> ReceptiveField:
 
 
 def field_of_spec(text: str, shape: Shape) -> ReceptiveField:
-    """As `field_of_network`, of the network of a spec."""
+    """Return the fields of a spec's network: see `field_of_network`."""
     return field_of_network(resolve(text, shape))
 
 
 def _definition(builder: Builder) -> nn.Module:
-    """The network without memory, but for a user's own file."""
+    """Build the network with weights on ``meta``, unless it is defined in a user's file."""
     if builder.origin == "file":
         return _set_up(builder)
     with suppress(ModelError), WithoutInitialWeights():
@@ -70,13 +73,16 @@ def _definition(builder: Builder) -> nn.Module:
 
 
 def _set_up(builder: Builder) -> nn.Module:
-    """The network; a user's own after a training pass, which may set it up by its first image."""
+    """Build the network with real weights.
+
+    A user's network runs one training pass, since it may create layers from its first image.
+    """
     if builder.origin != "file":
         return builder.build(0)
     model = builder.build(0)
     try:
         with torch.no_grad(), seeded(0):
             in_mode(model, True)(noise(builder.shape, 1, 0))
-    except Exception:  # it takes no single image in training
+    except Exception:  # it accepts no single image in training mode
         return builder.build(0)
     return model

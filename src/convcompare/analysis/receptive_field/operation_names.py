@@ -1,4 +1,4 @@
-"""Which operations act on each place alone, and one name for each operation."""
+"""Sets of operation names: elementwise, without data, reading values; and their normalisation."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ELEMENTWISE = frozenset((
     "tanhshrink", "threshold", "to", "true_divide", "truediv", "trunc", "type", "type_as",
     "xlogy", "xor", "zeros_like",
 ))  # fmt: skip
-"""Operations that leave each place where it is and read no other."""
+"""Operations that keep each position and read no other."""
 
 DATA_FREE = frozenset(["new_zeros", "new_ones", "new_empty", "new_full", "zeros_like", "ones_like",
     "empty_like", "full_like", "rand_like", "randn_like", "new_tensor"])  # fmt: skip
-"""Operations that take a shape from a tensor, and nothing of what it holds."""
+"""Operations that use the shape of a tensor but none of its values."""
 
 VALUES = frozenset(
     (
@@ -47,11 +47,11 @@ VALUES = frozenset(
         "__index__",
     )
 )
-"""Functions that read the numbers of a tensor: after them anything may happen."""
+"""Functions that read the values of a tensor, after which nothing can be derived."""
 
 
 def operation_name(function: Any) -> str:
-    """One name for the function, the method and the operator: ``add`` for ``torch.add``, ``+=``."""
+    """Return one name for function, method and operator: ``add`` for ``torch.add`` and ``+=``."""
     name = str(getattr(function, "__name__", function))
     if name == "__get__":
         return str(getattr(getattr(function, "__self__", None), "__name__", name))

@@ -1,4 +1,4 @@
-"""From the reach of a tensor to the field of its units: which dimensions count places, and how."""
+"""Convert the reach of a tensor into the field of its units: find the spatial dimensions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BEYOND = ("the upper or the lower end", "the left or the right end")
 
 @dataclass(frozen=True)
 class Reading:
-    """The fields along both sides, None and ``whole`` for the whole image; units along each."""
+    """Fields along both sides (None and ``whole`` for the whole image), and units per side."""
 
     axes: tuple[Axis | None, Axis | None]
     whole: tuple[bool, bool]
@@ -25,9 +25,14 @@ class Reading:
 
 
 def read(reach: Tensor, image: tuple[int, int]) -> Reading | None:
-    """The field of the units of a tensor, all channels of a unit together; None of no places.
+    """Return the field of a tensor's units, all channels together; None if it has no positions.
 
-    Raises NotKnown where the dimensions do not tell, or where every unit is cut by the border.
+    Args:
+        reach: Reach (parts, *shape) of the tensor.
+        image: Height and width of the image in pixels.
+
+    Raises:
+        NotKnown: If the spatial dimensions are ambiguous, or if the border cuts every unit.
     """
     shape, reach = reach.shape[1:], slim(reach)
     seeing = reach[:EXTENTS].amax(0) > 0
@@ -44,7 +49,7 @@ def read(reach: Tensor, image: tuple[int, int]) -> Reading | None:
 
 
 def _moves(reach: Tensor, seeing: Tensor) -> list[Tensor]:
-    """How far the place moves along each dimension at most: rows and columns, (dims, 2)."""
+    """Return the largest shift along each dimension, in rows and columns: (dims, 2)."""
     found = []
     for dim in range(seeing.ndim):
         far = []
@@ -58,7 +63,7 @@ def _moves(reach: Tensor, seeing: Tensor) -> list[Tensor]:
 
 
 def _place_dims(shape: Sequence[int], moves: list[Tensor]) -> list[int]:
-    """The dimensions that count places; the others count channels."""
+    """Return the spatial dimensions; the others count channels."""
     ndim = len(moves)
     moving = [dim for dim in range(ndim) if moves[dim].any()]
     if ndim == 4 and moving == [1, 3] and shape[2] > 1 and _is_map(moves[1], moves[3]):
@@ -82,7 +87,7 @@ def _place_dims(shape: Sequence[int], moves: list[Tensor]) -> list[int]:
 
 
 def _is_map(rows: Tensor, columns: Tensor) -> bool:
-    """Whether one dimension moves along the rows alone, the other along the columns alone."""
+    """Return whether one dimension moves along rows only and the other along columns only."""
     only = rows[1] == 0 and columns[0] == 0
     return bool(only and (rows[0] > 0 or columns[1] > 0))
 
@@ -114,7 +119,7 @@ def _of_places(reach: Tensor, moves: list[Tensor], image: tuple[int, int]) -> Re
 
 
 def _is_whole(spans: Sequence[Span], pixels: int) -> bool:
-    """Whether all units see the same, which is the image but for what no layer reads."""
+    """Return whether all units see the same: the image, except for parts that no layer reads."""
     if not spans or any(span != spans[0] for span in spans):
         return False
     seen = spans[0][1] - spans[0][0] + 1
@@ -122,7 +127,7 @@ def _is_whole(spans: Sequence[Span], pixels: int) -> bool:
 
 
 def _clearest(reach: Tensor, side: int) -> Tensor:
-    """The line of units along one side, as near to the middle as it sees least padding."""
+    """Return the line of units along one side that sees the least padding, nearest the middle."""
     across = 2 - side
     other = [dim for dim in (1, 2) if dim != across]
     count = reach.shape[across]
@@ -131,10 +136,10 @@ def _clearest(reach: Tensor, side: int) -> Tensor:
 
 
 def _grid(row: Tensor, image: tuple[int, int]) -> Tensor:
-    """Units that stand in a row, as rows and columns: (parts, rows, columns)."""
+    """Arrange units that lie in a row as rows and columns: (parts, rows, columns)."""
     row = row[:, row[:EXTENTS].amax(0) > 0]
     same = (row[:, 1:] == row[:, :-1]).all(0)
-    row = row[:, torch.cat([torch.tensor([True]), ~same])]  # neighbours that see the same are one
+    row = row[:, torch.cat([torch.tensor([True]), ~same])]  # merge neighbours that see the same
     row = _once(row)
     count = row.shape[1]
     for columns in (n for n in range(1, count + 1) if count % n == 0):
@@ -154,14 +159,14 @@ def _grid(row: Tensor, image: tuple[int, int]) -> Tensor:
 
 
 def _once(row: Tensor) -> Tensor:
-    """The units of the first channel where those of others follow that see the same, in turn."""
+    """Return the first channel's units if those of the others repeat them."""
     count = row.shape[1]
     lengths = (n for n in range(1, count + 1) if count % n == 0)
     return row[:, : next(n for n in lengths if row[:, n:].equal(row[:, : count - n]))]
 
 
 def _axis(spans: Sequence[Span], cut: Sequence[bool], side: int) -> Axis:
-    """The field of the units in the middle, which repeats along the side."""
+    """Return the field of the units in the middle, which repeats along the side."""
     clear = [not one and a <= b for one, (a, b) in zip(cut, spans, strict=True)]
     middle = (len(spans) - 1) / 2
     at = min((i for i, one in enumerate(clear) if one), key=lambda i: abs(i - middle), default=-1)
@@ -185,10 +190,14 @@ def _axis(spans: Sequence[Span], cut: Sequence[bool], side: int) -> Axis:
 
 
 def _periodic(spans: Sequence[Span], first: int, at: int, period: int, of_all: int) -> Axis | None:
-    """The field if it repeats after `period` units, in the middle and over most of them.
+    """Return the field if it repeats after `period` units, in the middle and over most units.
 
-    `spans` are those of the units from `first` on, all clear; `at` is the middle one, and there are
-    `of_all` with those that are not.
+    Args:
+        spans: Spans of consecutive units that the border does not cut.
+        first: Index of the first of these units.
+        at: Position of the middle unit within `spans`.
+        period: Period in units.
+        of_all: Number of units, with those that the border cuts.
     """
     pairs = list(zip(spans, spans[period:], strict=False))
     steps = [(d[0] - c[0], d[1] - c[1]) for c, d in pairs]
@@ -200,7 +209,7 @@ def _periodic(spans: Sequence[Span], first: int, at: int, period: int, of_all: i
     while end + 1 < len(steps) and steps[end + 1] == step:
         end += 1
     run = end - begin + 1
-    if not step[0] and len(spans) < of_all:  # no more than the window that the middle lies in
+    if not step[0] and len(spans) < of_all:  # may be only the window around the middle
         return None
     if step[0] != step[1] or (run < len(steps) and (run < 2 * period or 2 * run < len(steps))):
         return None

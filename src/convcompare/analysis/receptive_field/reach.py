@@ -1,18 +1,18 @@
-"""What each element of each tensor depends on: the extents of its pixels, kept beside the numbers.
+"""What each element of each tensor depends on: the extents of its pixels, beside its value.
 
-The *reach* of a tensor is float32 (8, *shape), of which each part is 0 where nothing is seen:
+The *reach* of a tensor is float32 (8, *shape). Each part is 0 if nothing is seen:
 
 0. height minus the first row,
 1. the last row plus 1,
 2. width minus the first column,
 3. the last column plus 1,
-4. 1 where padding or the other end of the image is seen along the rows: the field is cut,
-5. 1 where it is seen along the columns,
-6. 1 where a mask takes the element out in front of a softmax,
-7. 1 behind an operation over all places, whatever the size of the image.
+4. 1 if padding or the other end of the image is seen along the rows: the field is cut,
+5. 1 if it is seen along the columns,
+6. 1 if a mask removes the element in front of a softmax,
+7. 1 after an operation over all positions, for any size of the image.
 
-So what several elements see together is the maximum of their reaches, and padding by zeros sees
-nothing. Reaches belong to storages: views and writes through views need no rule.
+So several elements together see the maximum of their reaches, and zero padding sees nothing.
+Reaches belong to storages: views and writes through views need no rule.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from torch.multiprocessing.reductions import StorageWeakRef
 PARTS, EXTENTS, MASKED, GLOBAL = 8, 4, 6, 7
 BORDER = slice(4, 6)
 TAKEN_OUT = -50.0
-"""A constant below it that is added in front of a softmax takes a place out."""
+"""A constant below this, added in front of a softmax, removes a position."""
 SECONDS = 10.0
-"""The processor time that a measurement may take, whatever else the machine does."""
+"""Limit of processor time for a measurement, independent of the machine's load."""
 TOO_LONG = f"it would take longer than {SECONDS:.0f} s"
-"""Why a field is not known that takes more."""
+"""Reason for an unknown field if the measurement exceeds the limit."""
 
 
 class NotKnown(Exception):
-    """Why what a unit sees cannot be told."""
+    """The field of a unit cannot be determined; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The operation that gave a storage, by its name, and the layout of its output."""
+    """Name of the operation that created a storage, and the layout of its output."""
 
     name: str
     shape: tuple[int, ...]
@@ -49,8 +49,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Entering:
-    """What enters an operation: its reaches as it stands and as the operation before laid it out,
-    whose name is ``source``. ``side`` says that the operation leaves no place along a side.
+    """Input of an operation: its reaches as they are and in the layout of its source.
+
+    ``source`` is the name of the operation that created it. ``side`` is true if the operation
+    leaves no position along one side.
     """
 
     source: str
@@ -60,9 +62,10 @@ class Entering:
 
 @dataclass
 class _Kept:
-    """The reach of a storage; of each `count` elements, `inner` apart, all alike, it has one.
+    """The reach of a storage, stored once per group of elements with the same reach.
 
-    ``unpooled`` is what entered the pooling head that the storage comes from.
+    A group has `count` elements at distance `inner`. ``unpooled`` is the input of the pooling head
+    that the storage comes from.
     """
 
     storage: StorageWeakRef
@@ -74,7 +77,7 @@ class _Kept:
     count: int = 1
 
     def view(self, tensor: Tensor | Layout) -> Tensor | None:
-        """The reach in a layout; None where that cuts through elements that are alike."""
+        """Return the reach in a layout; None if the layout cuts through groups."""
         place, block = int(_offset(tensor)), self.inner * self.count
         beside, between = place % self.inner, place % block // self.inner * self.inner
         strides = []
@@ -96,22 +99,22 @@ class _Kept:
         )
 
     def spread(self) -> None:
-        """Give every element its own."""
+        """Store a reach per element."""
         if self.count > 1:
             parts = self.reach.view(PARTS, -1, 1, self.inner)
             spread = parts.expand(-1, -1, self.count, -1)
-            self.reach = spread.reshape(PARTS, -1).contiguous()  # of one group it is a view
+            self.reach = spread.reshape(PARTS, -1).contiguous()  # a view if there is one group
             self.inner = self.count = 1
 
 
 class Reaches:
-    """The reaches of all tensors that depend on the image, by their storages."""
+    """Reaches of all tensors that depend on the image, by storage."""
 
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
 
     def of(self, tensor: Tensor) -> Tensor | None:
-        """The reach of a tensor, as a view; None for one that does not depend on the image."""
+        """Return the reach of a tensor as a view; None if it does not depend on the image."""
         kept = self._kept.get(_key(tensor))
         if kept is None:
             return None
@@ -120,12 +123,12 @@ class Reaches:
         return self._view(kept, tensor)
 
     def whole(self, tensor: Tensor) -> tuple[Tensor, Layout]:
-        """The reach in the layout of the operation that gave the storage, and that operation."""
+        """Return the reach in the layout in which the storage was created, and that layout."""
         kept = self._kept[_key(tensor)]
         return self._view(kept, kept.origin), kept.origin
 
     def unpooled(self, tensor: Tensor) -> Entering | None:
-        """What entered the pooling head that the tensor comes from; None where there is none."""
+        """Return the input of the pooling head that the tensor comes from, or None."""
         kept = self._kept.get(_key(tensor))
         return kept.unpooled if kept else None
 
@@ -141,7 +144,14 @@ class Reaches:
     def write(
         self, tensor: Tensor, reach: Tensor, name: str, unpooled: Entering | None = None
     ) -> None:
-        """Give a tensor, perhaps a part of its storage, a reach that fits its shape."""
+        """Store the reach of a tensor, which may be a part of its storage.
+
+        Args:
+            tensor: The tensor.
+            reach: Its reach (8, *shape).
+            name: Name of the operation that created it.
+            unpooled: Input of the pooling head that it comes from.
+        """
         key, storage = _key(tensor), tensor.untyped_storage()
         elements = storage.nbytes() // tensor.element_size()
         new = key not in self._kept
@@ -164,14 +174,14 @@ class Reaches:
         target.copy_(_fitting(reach, target))
 
     def _forget_the_dead(self) -> None:
-        """Free what belonged to storages that are gone; until then their keys are not reused."""
+        """Delete the reaches of freed storages; their keys are not reused before."""
         for key, kept in list(self._kept.items()):
             if kept.storage.expired():  # type: ignore[no-untyped-call]
                 del self._kept[key]
 
 
 def slim(reach: Tensor) -> Tensor:
-    """A reach without the repetitions along dimensions that it is expanded in."""
+    """Return a reach without the repetitions along expanded dimensions."""
     for dim in range(1, reach.ndim):
         if reach.stride(dim) == 0 and reach.shape[dim] > 1:
             reach = reach.narrow(dim, 0, 1)
@@ -179,18 +189,18 @@ def slim(reach: Tensor) -> Tensor:
 
 
 def repeated(reach: Tensor) -> Tensor:
-    """A copy of a reach, with the repetitions that it has."""
+    """Return a copy of a reach with its repetitions."""
     return slim(reach).clone().expand_as(reach)
 
 
 def same(one: Tensor, other: Tensor) -> bool:
-    """Whether two reaches are equal, with equal repetitions."""
+    """Return whether two reaches are equal and have equal repetitions."""
     first, second = slim(one), slim(other)
     return one.shape == other.shape and first.shape == second.shape and first.equal(second)
 
 
 def moving(reach: Tensor) -> tuple[bool, bool]:
-    """Whether the units that see anything see different rows, and different columns."""
+    """Return whether units that see anything see different rows, and different columns."""
     extents = slim(reach)[:EXTENTS].reshape(EXTENTS, -1)
     extents = extents[:, extents.amax(0) > 0]
     if not extents.numel():
@@ -200,12 +210,12 @@ def moving(reach: Tensor) -> tuple[bool, bool]:
 
 
 def several(reach: Tensor) -> bool:
-    """Whether the units that see anything see different parts of the image."""
+    """Return whether units that see anything see different parts of the image."""
     return any(moving(reach))
 
 
 def _fitting(reach: Tensor, target: Tensor) -> Tensor:
-    """One of each that `target` has one of."""
+    """Narrow a reach to one element along the dimensions in which `target` has one."""
     for dim, size in enumerate(target.shape):
         if size == 1:
             reach = reach.narrow(dim, 0, 1)
@@ -213,7 +223,7 @@ def _fitting(reach: Tensor, target: Tensor) -> Tensor:
 
 
 def _alike(tensor: Tensor, reach: Tensor) -> tuple[int, int]:
-    """The dimension of a dense tensor along which a reach repeats: its stride and its size."""
+    """Return stride and size of the dimension of a dense tensor along which a reach repeats."""
     best, dims = (1, 1), list(zip(tensor.shape, tensor.stride(), strict=True))
     for dim, (size, stride) in enumerate(dims):
         if reach.stride(dim + 1) == 0 and size > best[1] and stride > 0:
@@ -237,9 +247,9 @@ def _key(tensor: Tensor) -> int:
 
 
 def border_parts(reach: Tensor, dim: int) -> list[int]:
-    """The parts that mark padding along dimension `dim` of a reach: by what moves along it.
+    """Return the parts that mark padding along dimension `dim`: those of the side that varies.
 
-    Both where one place is all that there is; none along channels.
+    Both if the dimension has one position; none along channels.
     """
     size, moving, reach = reach.shape[dim], [], slim(reach)
     for side in (0, 1):
@@ -250,7 +260,7 @@ def border_parts(reach: Tensor, dim: int) -> list[int]:
 
 
 def of_image(channels: int, height: int, width: int) -> Tensor:
-    """The reach of an image (1, c, h, w): each pixel sees itself."""
+    """Return the reach of an image (1, c, h, w): each pixel sees itself."""
     rows = torch.arange(height, dtype=torch.float32).view(-1, 1)
     columns = torch.arange(width, dtype=torch.float32)
     reach = torch.zeros(PARTS, 1, channels, height, width)

@@ -1,4 +1,4 @@
-"""Which operation joins all places of the image for good, and the features that enter it."""
+"""Find the last operation that joins all positions of the image, and the features that enter it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .reach_rules import REDUCING, Operation, Rule, reduction
 from .reach_windows import adaptive_pool, convolution, pool
 
 _LOCAL = (convolution, pool)
-"""Rules over a window of a size of its own, even where one window is all that there is."""
+"""Rules with a window of fixed size, even if one window covers the whole map."""
 
 
 @dataclass(frozen=True)
 class LastWhole:
-    """The last operation after which all units see the same: its name, its number, what entered it.
+    """The last operation after which all units see the same: name, number and input.
 
-    ``unpooled`` is what entered the pooling head in front of it, if there is one.
+    ``unpooled`` is the input of the pooling head in front of it, if there is one.
     """
 
     name: str
@@ -31,9 +31,9 @@ class LastWhole:
 
 
 class Joins:
-    """Watches the operations of a network for those that join all places.
+    """Detects the operations of a network that join all positions.
 
-    From ``last`` on all units see the same part of the image, as a rule all of it.
+    After ``last`` all units see the same part of the image, usually all of it.
     """
 
     def __init__(self, reaches: Reaches) -> None:
@@ -41,10 +41,19 @@ class Joins:
         self.last: LastWhole | None = None
 
     def notes(self, name: str, number: int, rule: Rule | None, given: Sequence[Tensor]) -> bool:
-        """Whether an operation after which all units see the same joins all places for good.
+        """Record an operation after which all units see the same, if it joins all positions.
 
-        A sum does if one of its terms already has: otherwise its units may see all of this image,
-        and not of a larger one. `given` are its arguments that depend on the image.
+        A sum joins them if one of its terms already has. Otherwise its units may see all of this
+        image but not of a larger one.
+
+        Args:
+            name: Name of the operation.
+            number: Its index in the run.
+            rule: Its rule.
+            given: Its arguments that depend on the image.
+
+        Returns:
+            Whether it was recorded.
         """
         known = [(tensor, self._reach(tensor)) for tensor in given]
         local = [(t, r) for t, r in known if several(r)]
@@ -64,10 +73,14 @@ class Joins:
     def unpooled(
         self, rule: Rule | None, known: Sequence[Tensor], reach: Tensor
     ) -> Entering | None:
-        """What entered the pooling head whose output an operation gives, or hands on as it is.
+        """Return the input of the pooling head whose output an operation returns or passes on.
 
-        A mean that leaves no place along one side is a head too, whatever follows it. `known` are
-        the arguments that depend on the image, `reach` is that of the output.
+        A mean that leaves no position along one side is a pooling head too, whatever follows it.
+
+        Args:
+            rule: Rule of the operation.
+            known: Its arguments that depend on the image.
+            reach: Reach of its output.
         """
         first, heads = known[0], [self.reaches.unpooled(tensor) for tensor in known]
         before = heads[0] if all(head is heads[0] for head in heads) else None
@@ -94,7 +107,7 @@ class Joins:
 
 
 def meant(call: Operation, rule: Rule | None) -> Rule | None:
-    """The rule of an operation: that of a mean for pooling over all places."""
+    """Return the rule of an operation: pooling over all positions has that of a mean."""
     if rule not in (pool, adaptive_pool):
         return rule
     places = call.given["self"].shape[2:]
@@ -106,14 +119,14 @@ def meant(call: Operation, rule: Rule | None) -> Rule | None:
 
 
 def is_global(reach: Tensor) -> bool:
-    """Whether each unit that sees anything stands behind an operation over all places."""
+    """Return whether every unit that sees anything follows an operation over all positions."""
     reach = slim(reach)
     seeing = reach[:EXTENTS].amax(0) > 0
     return bool(reach[GLOBAL][seeing].all())
 
 
 def marked_global(reach: Tensor) -> Tensor:
-    """A reach whose units stand behind an operation over all places."""
+    """Return a reach whose units are marked as following an operation over all positions."""
     marked = slim(reach).clone()
     marked[GLOBAL] = 1
     return marked.expand_as(reach)

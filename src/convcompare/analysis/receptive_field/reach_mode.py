@@ -1,4 +1,4 @@
-"""The mode of torch in which every operation of ATen hands its reaches on."""
+"""A torch dispatch mode in which every ATen operation propagates reaches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RULES = {**RULES, **MOVES, **PRODUCTS, **WINDOWS}
 _KEEP_MASKS = frozenset(MOVES) | frozenset(
     ("add", "baddbmm", "clone", "contiguous", "copy", "_to_copy", "where", "masked_fill")
 )
-"""Operations behind which a mask in front of a softmax is still one."""
+"""Operations after which a mask in front of a softmax remains one."""
 _POINTWISE = frozenset((
     "hardswish", "hardsigmoid", "hardtanh", "elu", "gelu", "silu", "mish", "leaky_relu",
     "softplus", "log_sigmoid_forward", "_prelu_kernel", "prelu", "rrelu_with_noise", "threshold",
@@ -35,11 +35,11 @@ _LAYOUTS = frozenset((
     "transpose_", "t_", "squeeze_", "unsqueeze_", "swapdims_", "swapaxes_", "detach_",
     "as_strided_",
 ))  # fmt: skip
-"""Operations that write how a tensor lies in its storage, and nothing into it."""
+"""Operations that change how a tensor lies in its storage, but not its values."""
 
 
 class ReachMode(OperatorMode):
-    """Hands reaches from tensor to tensor while a network runs."""
+    """Propagates reaches from tensor to tensor while a network runs."""
 
     def __init__(self, image: tuple[int, int], deadline: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -126,7 +126,7 @@ class ReachMode(OperatorMode):
         return reach
 
     def kept(self, value: Any) -> Tensor | None:
-        """The reach of a value as it is now."""
+        """Return a copy of the present reach of a value; None if it depends on no image."""
         with _disable_current_modes(), torch._C.DisableTorchFunction():
             reach = self.reaches.of(value) if isinstance(value, Tensor) else None
             return None if reach is None else repeated(reach)
@@ -136,7 +136,7 @@ class ReachMode(OperatorMode):
 
 
 def _shape(name: str, given: dict[str, Any]) -> tuple[int, ...] | None:
-    """The shape of what costs most to compute, whose numbers do not count; None for the rest."""
+    """Return the output shape of a costly operation, whose values are not needed; else None."""
     if name == "convolution" and not given["transposed"] and given["input"].is_floating_point():
         image, kernel = given["input"].shape, given["weight"].shape
         settings = [given[n] for n in ("stride", "padding", "dilation")]
@@ -168,7 +168,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _by_name(func: Any, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """All arguments by their names, with the defaults of the schema, in its order."""
+    """Return all arguments by name, in the order of the schema and with its defaults."""
     given: dict[str, Any] = {}
     for place, one in enumerate(func._schema.arguments):
         default = one.default_value if one.has_default_value() else None
@@ -177,7 +177,7 @@ def _by_name(func: Any, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written(func: Any, given: dict[str, Any]) -> tuple[Tensor, ...]:
-    """The arguments that are written into."""
+    """Return the arguments that are written into."""
     found = []
     for one in func._schema.arguments:
         if one.alias_info is not None and one.alias_info.is_write:
@@ -190,7 +190,7 @@ def _written(func: Any, given: dict[str, Any]) -> tuple[Tensor, ...]:
 
 
 def _functional(func: Any, name: str) -> Any:
-    """The operation that gives a new tensor instead of writing into one."""
+    """Return the operation that returns a new tensor instead of writing into one."""
     packet = getattr(torch.ops.aten, name, None)
     overload = func._overloadname
     return getattr(packet, overload, func) if packet is not None else func

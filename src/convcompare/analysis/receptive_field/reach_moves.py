@@ -1,4 +1,4 @@
-"""How reaches follow what moves elements: indices, padding, rolling, scattering."""
+"""Reaches through operations that move elements: indexing, padding, rolling, scattering."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .reach_rules import Operation, Rule
 
 
 def moving(*data: str) -> Rule:
-    """The same movement for each part of the reach: the arguments `data` hold what is moved."""
+    """Return a rule that moves each part of the reach as the arguments `data` are moved."""
 
     def rule(call: Operation) -> Tensor:
         for name, value in call.given.items():
@@ -55,7 +55,7 @@ def _called(function: Any, given: dict[str, Any]) -> Tensor:
 
 
 def padded(call: Operation) -> Tensor:
-    """Padding by a constant, by reflection or by repetition: what is added is marked."""
+    """Rule of constant, reflection and replication padding: added positions are marked."""
     found = moving("self", "value")(call)
     pads, reach = list(call.given.get("pad") or call.given["padding"]), call.own(call.given["self"])
     for place in range(len(pads) // 2):
@@ -67,7 +67,7 @@ def padded(call: Operation) -> Tensor:
 
 
 def mark(reach: Tensor, dim: int, before: int, after: int, parts: Sequence[int]) -> None:
-    """Mark the first and the last places along a dimension of a reach as padding."""
+    """Mark the first and the last positions along a dimension of a reach as padding, in place."""
     size = reach.shape[dim]
     for part in parts:
         reach.narrow(dim, 0, before)[part] = 1
@@ -75,7 +75,7 @@ def mark(reach: Tensor, dim: int, before: int, after: int, parts: Sequence[int])
 
 
 def rolled(call: Operation) -> Tensor:
-    """roll: what comes in at the other end is marked, along dimensions that hold places."""
+    """Rule of roll: positions that come in from the other end of a spatial dimension are marked."""
     found, reach = moving("self")(call), call.own(call.given["self"])
     for shift, dim in zip(call.given["shifts"], call.given["dims"] or [0], strict=False):
         dim, size = dim % len(call.shape) + 1, call.shape[dim]
@@ -89,7 +89,7 @@ def rolled(call: Operation) -> Tensor:
 
 
 def scattered(call: Operation) -> Tensor:
-    """scatter_add, index_add: sums at the places of a constant index."""
+    """Rule of scatter_add and index_add: sums at the positions of a constant index."""
     given, found = call.given, call.own(call.given["self"]).clone()
     index, source = given["index"], given.get("src", given.get("source"))
     if call.reach(index) is not None:
@@ -120,4 +120,4 @@ MOVES: dict[str, Rule] = {
     "roll": rolled,
     "embedding": moving("weight"),
 }
-"""Operations of ATen that move elements, by name."""
+"""ATen operations that move elements, by name."""

@@ -1,4 +1,4 @@
-"""How reaches pass products of matrices: linear layers, attention, einsum."""
+"""Reaches through matrix products: linear layers, attention, einsum."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .reach import PARTS, TOO_LONG, NotKnown, slim
 from .reach_rules import Operation, Rule, masked_by, over, union
 
 _LARGEST = 1 << 31
-"""Elements of products with constant zeros, beyond which they take too long."""
+"""Elements of products with constant zeros above which they take too long."""
 
 
 def matrix_product(call: Operation) -> Tensor:
-    """mm, bmm, addmm, linear …: rows with columns, terms with a constant 0 left out."""
+    """Rule of mm, bmm, addmm, linear …: rows with columns, without terms that are constant 0."""
     given = call.given
     names = next(n for n in _FACTORS if all(one in given for one in n))
     left, right = (given[name] for name in names)
@@ -59,7 +59,7 @@ def _contracted(call: Operation, left: Tensor, right: Tensor) -> Tensor:
 
 
 def _over_kept(reach: Tensor, zeros: Tensor | None) -> Tensor:
-    """The union over k of `reach` (…, m, k), for each n without the k where `zeros` (…, k, n)."""
+    """Return the union over k of `reach` (…, m, k), per n without the k where `zeros` (…, k, n)."""
     if zeros is None:
         return over(reach, [reach.ndim - 1])
     if torch.equal(reach[..., :1, :].expand_as(reach), reach):
@@ -73,4 +73,4 @@ def _over_kept(reach: Tensor, zeros: Tensor | None) -> Tensor:
 
 _PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "addmv", "mv", "dot", "linear", "_addmm_activation")
 PRODUCTS: dict[str, Rule] = dict.fromkeys(_PRODUCTS, matrix_product)
-"""Products of ATen, by name."""
+"""ATen products, by name."""

@@ -1,4 +1,4 @@
-"""How the operations of ATen hand reaches on: place by place, by moving, over dimensions."""
+"""Reaches through ATen operations: elementwise, and over dimensions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torch import Tensor
 from .reach import EXTENTS, MASKED, PARTS, TAKEN_OUT, Reaches, slim
 
 _ZERO = 1e-20
-"""A constant that is no larger takes what it multiplies out."""
+"""A constant of at most this magnitude removes what it multiplies."""
 WITHOUT_DATA = frozenset((
     "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "new_empty",
     "new_zeros", "new_ones", "new_full", "new_empty_strided", "equal", "is_same_size", "zero",
     "fill", "bernoulli", "uniform", "normal", "randint_like", "empty_strided",
 ))  # fmt: skip
-"""Operations that take no more than a shape from a tensor, or write over what it held."""
+"""Operations that use only the shape of a tensor, or overwrite its values."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One call of an operation of ATen: arguments by name, output tensors, the reaches so far."""
+    """One call of an ATen operation: arguments by name, output tensors, reaches up to now."""
 
     name: str
     function: Any
@@ -32,27 +32,27 @@ class Operation:
     reaches: Reaches
 
     def reach(self, value: Any) -> Tensor | None:
-        """The reach of an argument; None for a constant."""
+        """Return the reach of an argument; None for a constant."""
         return self.reaches.of(value) if isinstance(value, Tensor) else None
 
     def own(self, value: Any) -> Tensor:
-        """The reach of an argument, all zero for a constant."""
+        """Return the reach of an argument, all zero for a constant."""
         found = self.reach(value)
         return found if found is not None else torch.zeros(()).expand(PARTS, *value.shape)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the first output."""
+        """Shape of the first output."""
         return tuple(self.outputs[0].shape)
 
     def tensors(self) -> Iterator[Tensor]:
-        """All arguments that are tensors, those in lists too."""
+        """Iterate over all tensor arguments, also those in lists."""
         for value in self.given.values():
             several = value if isinstance(value, (list, tuple)) else [value]
             yield from (one for one in several if isinstance(one, Tensor))
 
     def constant_zeros(self, value: Any) -> Tensor | None:
-        """Which elements are 0 whatever the image is, bool; None for none."""
+        """Return which elements are 0 for any image, as bool; None if none are."""
         if isinstance(value, (int, float)):
             return torch.tensor(True) if value == 0 else None
         if not isinstance(value, Tensor) or value.dtype.is_complex:
@@ -70,7 +70,7 @@ Rule = Callable[[Operation], Tensor]
 
 
 def union(reaches: Sequence[Tensor], shape: Sequence[int], masks: bool = False) -> Tensor:
-    """What is seen through any of several tensors that are broadcast to one shape."""
+    """Return what is seen through any of several tensors that are broadcast to one shape."""
     found = torch.zeros(PARTS, *[1] * len(shape))
     for reach in reaches:
         missing = len(shape) - (reach.ndim - 1)
@@ -82,25 +82,25 @@ def union(reaches: Sequence[Tensor], shape: Sequence[int], masks: bool = False) 
 
 
 def over(reach: Tensor, dims: Sequence[int]) -> Tensor:
-    """What is seen through all elements along dimensions, which are kept: shape (…, 1, …)."""
+    """Return what is seen through all elements along dimensions, which are kept with size 1."""
     reach = slim(reach)
     dims = [dim for dim in dims if reach.shape[dim] > 1]
     return reach.amax(dims, keepdim=True) if dims else reach
 
 
 def pointwise(call: Operation) -> Tensor:
-    """Place by place; a mask does not survive it."""
+    """Rule of elementwise operations; a mask does not survive them."""
     return union([r for t in call.tensors() if (r := call.reach(t)) is not None], call.shape)
 
 
 def copy(call: Operation) -> Tensor:
-    """The same numbers elsewhere: clone, copy_, to another type."""
+    """Rule of copies: clone, copy_, conversion to another type."""
     source = call.given.get("src", call.given["self"])
     return union([call.own(source)], call.shape, masks=True)
 
 
 def sum_of_two(call: Operation) -> Tensor:
-    """a + b, which may be scores of attention and a mask."""
+    """Rule of a + b, which may be attention scores and a mask."""
     parts = [call.given["self"], call.given["other"]]
     found = union([call.own(p) for p in parts if isinstance(p, Tensor)], call.shape, masks=True)
     for part in (p for p in parts if isinstance(p, Tensor) and p.ndim and call.reach(p) is None):
@@ -109,7 +109,7 @@ def sum_of_two(call: Operation) -> Tensor:
 
 
 def masked_by(reach: Tensor, mask: Tensor) -> Tensor:
-    """A reach with the places marked that a constant takes out in front of a softmax."""
+    """Return a reach with the positions marked that a constant removes in front of a softmax."""
     if not mask.is_floating_point() or not (mask < TAKEN_OUT).any():
         return reach
     reach = reach.clone()
@@ -118,7 +118,7 @@ def masked_by(reach: Tensor, mask: Tensor) -> Tensor:
 
 
 def product(call: Operation) -> Tensor:
-    """a · b: a constant 0 takes the other out."""
+    """Rule of a · b: a constant 0 removes the other factor."""
     a, b = call.given["self"], call.given["other"]
     found = pointwise(call)
     for zeros in (call.constant_zeros(a), call.constant_zeros(b)):
@@ -128,7 +128,7 @@ def product(call: Operation) -> Tensor:
 
 
 def choice(call: Operation) -> Tensor:
-    """where(condition, a, b) and masked_fill(a, mask, value): by a constant mask, exactly."""
+    """Rule of where(condition, a, b) and masked_fill(a, mask, value): exact for a constant mask."""
     filled = call.name == "masked_fill"
     mask = call.given["mask" if filled else "condition"]
     if call.reach(mask) is not None:
@@ -158,12 +158,12 @@ def _dims(call: Operation, ndim: int) -> list[int]:
 
 
 def reduction(call: Operation) -> Tensor:
-    """mean, sum, max …: over some dimensions, or over all."""
+    """Rule of mean, sum, max and other reductions over some or all dimensions."""
     if isinstance(call.given.get("other"), Tensor):
         return pointwise(call)
     reach = call.own(call.given["self"])
     dims = _dims(call, reach.ndim - 1)
-    if reach.ndim == 5 and {2, 3} <= set(dims):  # no place is left: all channels count as one unit
+    if reach.ndim == 5 and {2, 3} <= set(dims):  # no position is left: channels are one unit
         reach = over(reach, [2]).expand_as(reach)
     found = over(reach, [dim + 1 for dim in dims])
     if len(call.shape) < reach.ndim - 1:
@@ -173,7 +173,7 @@ def reduction(call: Operation) -> Tensor:
 
 
 def spread(call: Operation) -> Tensor:
-    """softmax, sort, fft …: each element depends on all along some dimensions."""
+    """Rule of softmax, sort, fft …: each element depends on all along some dimensions."""
     source = call.given["self"]
     reach, dims = call.own(source), _dims(call, source.ndim)
     if "softmax" in call.name:
@@ -187,27 +187,27 @@ def spread(call: Operation) -> Tensor:
 
 
 def running(call: Operation) -> Tensor:
-    """cumsum, cumprod …: each element depends on those before it."""
+    """Rule of cumsum, cumprod …: each element depends on those before it."""
     reach = call.own(call.given["self"])
     return reach.cummax(call.given["dim"] % (reach.ndim - 1) + 1).values
 
 
 def normalised(call: Operation) -> Tensor:
-    """layer_norm: over the last dimensions."""
+    """Rule of layer_norm: over the last dimensions."""
     reach = call.own(call.given["input"])
     last = range(reach.ndim - len(call.given["normalized_shape"]), reach.ndim)
     return over(reach, last).expand_as(reach)
 
 
 def in_groups(call: Operation) -> Tensor:
-    """group_norm: over the places and the channels of each group."""
+    """Rule of group_norm: over the positions and the channels of each group."""
     reach = call.own(call.given["input"])
     groups = reach.reshape(PARTS, call.given["N"] * call.given["group"], -1)
     return groups.amax(2, keepdim=True).expand_as(groups).reshape(reach.shape)
 
 
 def batch_norm(call: Operation) -> Tensor:
-    """Fixed numbers in eval mode; without them over the batch and the places."""
+    """Rule of batch_norm: constants in eval mode; otherwise over the batch and the positions."""
     reach = call.own(call.given["input"])
     fixed = call.name.endswith("no_training") or not call.given.get("training", True)
     if fixed and call.given.get("running_mean") is not None:
@@ -217,13 +217,13 @@ def batch_norm(call: Operation) -> Tensor:
 
 
 def halves(call: Operation) -> Tensor:
-    """glu: one half of a dimension weighs the other."""
+    """Rule of glu: one half of a dimension weights the other."""
     first, second = call.own(call.given["self"]).chunk(2, call.given["dim"] % len(call.shape) + 1)
     return torch.maximum(first, second)
 
 
 REDUCING = frozenset((reduction, spread, running, normalised, in_groups, batch_norm))
-"""Rules that see over many places at once, however many there are."""
+"""Rules over all positions of a dimension, whatever its size."""
 _REDUCTIONS = (
     "mean", "sum", "max", "min", "amax", "amin", "var", "std", "var_mean", "std_mean", "prod",
     "logsumexp", "argmax", "argmin", "median", "nanmedian", "nansum", "any", "all", "norm",
@@ -249,4 +249,4 @@ RULES: dict[str, Rule] = {
     "native_group_norm": in_groups,
     "glu": halves,
 }
-"""Operations of ATen place by place and over dimensions, by name."""
+"""ATen operations, elementwise and over dimensions, by name."""

@@ -1,4 +1,4 @@
-"""A network is run once on an image, and every operation hands its reaches on."""
+"""Run a network once on an image while every operation propagates reaches."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .reach_mode import ReachMode
 from .reach_moves import mark
 
 _READING = VALUES - {"__bool__", "equal"} | {"__dlpack__", "data_ptr"}
-"""What reads numbers past ATen; a comparison that a network branches on changes no field."""
+"""Functions that read values past ATen; comparisons for branches change no field."""
 IMAGE = "image"
-"""What the image itself is called among the operations."""
+"""Name of the image among the operations."""
 Watch = Callable[[str, nn.Module, Any, Any, ReachMode], None]
-"""Called after each module with its name, itself, its arguments, its output and the mode."""
+"""Called after each module with its name, the module, its arguments, its output and the mode."""
 
 
 class _Readings(TorchFunctionMode):
-    """Refuses what reads numbers of the image past ATen; marks padding by the other end."""
+    """Refuses functions that read image values past ATen; marks circular padding."""
 
     def __init__(self, mode: ReachMode) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class _Readings(TorchFunctionMode):
 
 @contextmanager
 def _plain_operations() -> Iterator[None]:
-    """Attention and recurrence by their operations, not by kernels that do all at once."""
+    """Run attention and recurrence as single operations, not as fused kernels."""
     mha = torch.backends.mha
     mkldnn: Any = torch.backends.mkldnn
     fast, kernels = mha.get_fastpath_enabled(), mkldnn.enabled
@@ -85,9 +85,10 @@ def _plain_operations() -> Iterator[None]:
 
 
 def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Watch) -> Any:
-    """The output of the network for one image of noise; calls `watch` after each module.
+    """Return the output of the network for one image of noise; call `watch` after each module.
 
-    Raises NotKnown where an operation has no rule, or after the deadline.
+    Raises:
+        NotKnown: If an operation has no rule, or after the deadline.
     """
     image = mode.image
     generator = torch.Generator().manual_seed(0)
@@ -118,7 +119,7 @@ def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Wa
 
 
 def without_zeros(model: nn.Module) -> None:
-    """Make weights that are trained other than 0, as they are after a step."""
+    """Make trainable weights nonzero, as they are after a training step, in place."""
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad and parameter.is_floating_point():

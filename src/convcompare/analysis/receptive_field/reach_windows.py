@@ -1,4 +1,4 @@
-"""How reaches pass convolutions, pools and interpolation."""
+"""Reaches through convolutions, pooling and interpolation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _per_side(value: Any, sides: int) -> list[int]:
 
 
 def _extended(reach: Tensor, dim: int, before: int, after: int) -> Tensor:
-    """More places along a dimension, which see nothing and are marked as padding."""
+    """Add positions along a dimension that see nothing and are marked as padding."""
     parts, marked = [reach], border_parts(reach, dim) or [*range(PARTS)[BORDER]]
     for count, place in ((before, 0), (after, 1)):
         if count > 0:
@@ -33,7 +33,7 @@ def _extended(reach: Tensor, dim: int, before: int, after: int) -> Tensor:
 def slid(
     reach: Tensor, dim: int, taps: Sequence[int], stride: int, padding: int, units: int
 ) -> Tensor:
-    """Output o sees the places o·stride - padding + tap along a dimension."""
+    """Return the reach after a window: output o sees the positions o·stride - padding + tap."""
     size, last = reach.shape[dim], (units - 1) * stride + max(taps, default=0)
     reach = _extended(reach, dim, padding, max(last + 1 - padding - size, 0))
     found: Tensor | None = None
@@ -52,7 +52,7 @@ def _stepped(reach: Tensor, dim: int, first: int, step: int, count: int) -> Tens
 
 
 def convolution(call: Operation) -> Tensor:
-    """Every place of the window and every channel of the group whose weight is not fixed at 0."""
+    """Rule of convolutions: positions of the window, channels of the group, with weight ≠ 0."""
     given, weight = call.given, call.given["weight"]
     reach, sides = call.own(given["input"]), weight.ndim - 2
     settings = [_per_side(given[n], sides) for n in ("stride", "padding", "dilation")]
@@ -73,7 +73,7 @@ def convolution(call: Operation) -> Tensor:
 
 
 def _of_groups(reach: Tensor, groups: int) -> Tensor:
-    """What the channels of each group see together: (parts, n, groups or 1, …)."""
+    """Return what the channels of each group see together: (parts, n, groups or 1, …)."""
     reach = slim(reach)
     if reach.shape[2] == 1:
         return reach
@@ -81,7 +81,7 @@ def _of_groups(reach: Tensor, groups: int) -> Tensor:
 
 
 def _split(reach: Tensor, groups: int) -> Tensor:
-    """The channels by their groups: (parts, n, groups, channels, …)."""
+    """Split the channels into their groups: (parts, n, groups, channels, …)."""
     return reach.reshape(*reach.shape[:2], groups, -1, *reach.shape[3:])
 
 
@@ -116,7 +116,10 @@ def _forward(
 
 
 def _picked(part: Tensor, used: Tensor, groups: int) -> Tensor:
-    """For each output the channels that it uses: bool (outputs, channels of a group)."""
+    """Return the reach per output of the channels that it uses.
+
+    `used` is bool (outputs, channels of a group).
+    """
     if used.all():
         return _for_outputs(_of_groups(part, groups), len(used))
     of_groups = _split(part, groups)
@@ -149,7 +152,7 @@ def _transposed(
 
 
 def pool(call: Operation) -> Tensor:
-    """max_pool and avg_pool, over the last dimensions."""
+    """Rule of max_pool and avg_pool, over the last dimensions."""
     given, reach = call.given, call.own(call.given["self"])
     sides = 3 if "3d" in call.name else 2 if "2d" in call.name else 1
     kernel = _per_side(given["kernel_size"], sides)
@@ -170,7 +173,7 @@ def pool(call: Operation) -> Tensor:
 
 
 def adaptive_pool(call: Operation) -> Tensor:
-    """Output o sees from ⌊o·u/n⌋ to ⌈(o+1)·u/n⌉."""
+    """Rule of adaptive pooling: output o sees from ⌊o·u/n⌋ to ⌈(o+1)·u/n⌉."""
     reach = call.own(call.given["self"])
     sides = 3 if "3d" in call.name else 2 if "2d" in call.name else 1
     for dim in range(reach.ndim - sides, reach.ndim):
@@ -182,7 +185,7 @@ def adaptive_pool(call: Operation) -> Tensor:
 
 
 def interpolation(call: Operation) -> Tensor:
-    """upsample_*: each output sees the places of its row and column whose weights are not 0."""
+    """Rule of upsample_*: each output sees the positions with weight ≠ 0 in its row and column."""
     source, reach = call.given["self"], call.own(call.given["self"])
     sides = source.ndim - 2
     for side in range(sides):
@@ -203,7 +206,7 @@ def interpolation(call: Operation) -> Tensor:
 
 
 def folded(call: Operation) -> Tensor:
-    """col2im: windows are added to an image, each at its place."""
+    """Rule of col2im: windows are added to an image, each at its position."""
     given, reach = call.given, call.own(call.given["self"])
     size, kernel = given["output_size"], given["kernel_size"]
     stride, padding, dilation = given["stride"], given["padding"], given["dilation"]
@@ -247,4 +250,4 @@ WINDOWS: dict[str, Rule] = {
     **dict.fromkeys(("convolution", "_convolution"), convolution),
     "col2im": folded,
 }
-"""Operations of ATen over windows, by name."""
+"""ATen operations over windows, by name."""

@@ -1,4 +1,4 @@
-"""Operations over many places at once: means, linear layers, products, norms, attention."""
+"""Rules of operations over many positions: means, linear layers, products, norms, attention."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .window_rules import Call, Rule, tensor_of
 
 
 def _dims(call: Call, position: int) -> list[int]:
-    """The dimensions that are asked for; all where none is named."""
+    """Return the requested dimensions, or all if none is given."""
     asked, ndim = call.get(position, "dim"), call.input.ndim
     if asked is None or isinstance(asked, bool):
         return list(range(ndim))
@@ -21,7 +21,7 @@ def _dims(call: Call, position: int) -> list[int]:
 
 
 def reduction(call: Call) -> Field:
-    """mean, sum, max …: over all places where it is over a dimension that counts them."""
+    """Rule of mean, sum, max …: over all positions if over a dimension that counts them."""
     if isinstance(call.get(1, "other"), Tensor):
         return elementwise(call)
     field, shape = call.field, size_of(call.input)
@@ -35,7 +35,7 @@ def reduction(call: Call) -> Field:
 
 
 def normalisation(call: Call) -> Field:
-    """softmax, normalize: each place stays and depends on all along the dimension."""
+    """Rule of softmax and normalize: each position stays and depends on all along the dimension."""
     position = 2 if call.name == "normalize" else 1
     field, default = call.field, 1 if call.name == "normalize" else None
     asked = call.get(position, "dim", default)
@@ -44,44 +44,51 @@ def normalisation(call: Call) -> Field:
 
 
 def running(call: Call) -> Field:
-    """cumsum: each place sees those before it, so that no two see alike; along channels all."""
+    """Rule of cumsum: along channels, each position depends on all of them.
+
+    Raises:
+        Untraceable: Along positions, since each unit then has another field: all before it.
+    """
     if call.field.along(call.get(1, "dim") % call.input.ndim):
         raise Untraceable(call.name, "each of its units sees all before it")
     return call.field
 
 
 def batch_norm(call: Call) -> Field:
-    """batch_norm(input, mean, variance, weight, bias, training): fixed numbers in eval mode."""
+    """Rule of batch_norm(input, mean, variance, weight, bias, training): constants in eval mode."""
     field = call.field
     training = call.get(5, "training", False) or call.get(1, "running_mean") is None
     return field.mixed(_sides(field), lost=False) if training else field
 
 
 def statistics_of_image(call: Call) -> Field:
-    """group_norm: divides by what the whole image holds."""
+    """Rule of group_norm: divides by a statistic of the whole image."""
     return call.field.mixed(_sides(call.field), lost=False)
 
 
 def instance_norm(call: Call) -> Field:
-    """instance_norm(input, mean, variance, weight, bias, use_input_stats): or by fixed numbers."""
+    """Rule of instance_norm(input, mean, variance, weight, bias, use_input_stats).
+
+    With running statistics it divides by constants.
+    """
     return statistics_of_image(call) if call.get(5, "use_input_stats", True) else call.field
 
 
 def layer_norm(call: Call) -> Field:
-    """layer_norm(input, shape): over the last dimensions."""
+    """Rule of layer_norm(input, shape): over the last dimensions."""
     field, ndim = call.field, call.input.ndim
     last = range(ndim - len(call.get(1, "normalized_shape")), ndim)
     return field.mixed([side for dim in last for side in field.along(dim)], lost=False)
 
 
 def linear(call: Call) -> Field:
-    """linear(input, weight): mixes the last dimension; places elsewhere stay as they are."""
+    """Rule of linear(input, weight): mixes the last dimension and leaves the others unchanged."""
     field = call.field
     return replace(field.mixed(field.along(call.input.ndim - 1)), unpooled=None)
 
 
 def product(call: Call) -> Field:
-    """matmul: the last dimension of one with the last but one of the other."""
+    """Rule of matmul: contracts the last dimension of one with the last but one of the other."""
     left, right = call.arguments[0], call.get(1, "other", call.named.get("mat2"))
     if not isinstance(left, Tensor) or not isinstance(right, Tensor):
         raise Untraceable(call.name)
@@ -94,7 +101,7 @@ def product(call: Call) -> Field:
     (first, tensor), *others = found
     if not others:
         return replace(moved(first, _aligned(tensor, len(output))), unpooled=None)
-    # Every place of one meets every place of the other: scores of attention, and what they weigh.
+    # Every position of one meets every position of the other: attention scores, or their values.
     second = others[0][0]
     sides = [side for side in (0, 1) if first.axes[side] or second.axes[side]]
     if first.axes == (None, None):
@@ -108,9 +115,9 @@ def _aligned(tensor: Tensor, ndim: int) -> dict[int, int]:
 
 
 def attention(call: Call) -> Field:
-    """Queries, keys and values: every place of the output has seen every place.
+    """Rule of attention: every position of the output sees all positions.
 
-    Its places are those of the queries; learnt ones, of no image, have none.
+    Its positions are those of the queries; learned queries, which depend on no image, have none.
     """
     unmasked(call)
     given = [a for a in (*call.arguments, *call.named.values()) if isinstance(a, Tensor)]
@@ -121,12 +128,12 @@ def attention(call: Call) -> Field:
 
 
 def bilinear_product(call: Call) -> Field:
-    """einsum: only where no place is summed over, which its text does not tell in general."""
+    """Rule of einsum: not traceable in general, since its equation defines what is summed over."""
     raise Untraceable(call.name, "what it sums over is in its text")
 
 
 def gate(call: Call) -> Field:
-    """A weight for each channel that is computed from all places."""
+    """Rule of a gate: a weight per channel that is computed from all positions."""
     whole = call.field.mixed(_sides(call.field), lost=False)
     return merge([(whole, size_of(call.input))], size_of(tensor_of(call.output)))
 
@@ -157,4 +164,4 @@ MIXING: dict[str, Rule] = {
     "einsum": bilinear_product,
     **MASKS,
 }
-"""Operations that mix places, by the name of the function."""
+"""Operations that mix positions, by function name."""

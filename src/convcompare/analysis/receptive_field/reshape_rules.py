@@ -1,4 +1,4 @@
-"""Operations that move, mix or merge places: reshaping, reducing, products, sums of branches."""
+"""Rules of operations that move or merge positions: reshapes, indexing, sums of branches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .window_rules import Call, Rule, tensor_of
 
 
 def elementwise(call: Call) -> Field:
-    """Place by place, on one tensor or on several."""
+    """Rule of elementwise operations on one or several tensors."""
     given = [*call.arguments, *call.named.values()]
     parts = [(call.field_of(a), size_of(a)) for a in given if isinstance(a, Tensor)]
     shape = size_of(tensor_of(call.output))
@@ -22,7 +22,7 @@ def elementwise(call: Call) -> Field:
 
 
 def concatenation(call: Call) -> Field:
-    """cat(tensors, dim): beside each other in the channels, or one more token in a row."""
+    """Rule of cat(tensors, dim): more channels, or one more token in a row."""
     tensors, dim = list(call.get(0, "tensors")), int(call.get(1, "dim", 0))
     output = tensor_of(call.output)
     dim %= output.ndim
@@ -40,7 +40,7 @@ def concatenation(call: Call) -> Field:
 
 
 def stacking(call: Call) -> Field:
-    """stack(tensors, dim): a new dimension."""
+    """Rule of stack(tensors, dim): a new dimension."""
     tensors, dim = list(call.get(0, "tensors")), int(call.get(1, "dim", 0))
     known = [(call.field_of(t), size_of(t)) for t in tensors]
     merged = merge([(f, s) for f, s in known if f is not None], size_of(tensors[0]))
@@ -49,7 +49,7 @@ def stacking(call: Call) -> Field:
 
 
 def reshaping(call: Call) -> Field:
-    """view, reshape, flatten, unflatten: where the places are among the new dimensions."""
+    """Rule of view, reshape, flatten, unflatten: find the positions among the new dimensions."""
     field, before, after = call.field, size_of(call.input), size_of(tensor_of(call.output))
     if field.dims == (None, None) or before == after:
         return field
@@ -84,7 +84,7 @@ def _reshaped_row(call: Call, field: Field, before: Sequence[int], after: Sequen
 def _held(
     call: Call, field: Field, before: Sequence[int], after: Sequence[int]
 ) -> tuple[int | None, int | None]:
-    """The one dimension that holds all places, beside channels perhaps."""
+    """Return the one dimension that holds all positions, possibly together with channels."""
     dims = {dim for dim in field.dims if dim is not None}
     low = min(_behind(dim, before) for dim in dims)
     high = max(_behind(dim, before) * before[dim] for dim in dims)
@@ -96,19 +96,19 @@ def _held(
 
 
 def _behind(dim: int, shape: Sequence[int]) -> int:
-    """Elements from one index of `dim` to the next."""
+    """Return the number of elements from one index of `dim` to the next."""
     return math.prod(shape[dim + 1 :])
 
 
 def _same(dim: int, before: Sequence[int], after: Sequence[int]) -> int | None:
-    """The dimension of the new shape that counts what `dim` counted."""
+    """Return the dimension of the new shape that counts what `dim` counted."""
     behind = _behind(dim, before)
     fits = (i for i, size in enumerate(after) if size == before[dim])
     return next((i for i in fits if _behind(i, after) == behind), None)
 
 
 def permutation(call: Call) -> Field:
-    """permute(x, dims)."""
+    """Rule of permute(x, dims)."""
     order = call.get(1, "dims")
     if isinstance(order, int):
         order = call.arguments[1:]
@@ -116,7 +116,7 @@ def permutation(call: Call) -> Field:
 
 
 def transposition(call: Call) -> Field:
-    """transpose(x, a, b); t, T and mT exchange the last two."""
+    """Rule of transpose(x, a, b), and of t, T and mT, which exchange the last two."""
     ndim = call.input.ndim
     short = call.name in ("t", "T", "mT")
     a, b = (-2, -1) if short else (call.get(1, "dim0"), call.get(2, "dim1"))
@@ -126,13 +126,13 @@ def transposition(call: Call) -> Field:
 
 
 def unsqueezing(call: Call) -> Field:
-    """unsqueeze(x, dim)."""
+    """Rule of unsqueeze(x, dim)."""
     dim = call.get(1, "dim") % (call.input.ndim + 1)
     return moved(call.field, {d: d + (d >= dim) for d in range(call.input.ndim)})
 
 
 def squeezing(call: Call) -> Field:
-    """squeeze(x, dim): a side of one place that goes is as good as flattened away."""
+    """Rule of squeeze(x, dim): removing a side of one position is equivalent to flattening it."""
     asked, shape = call.get(1, "dim"), size_of(call.input)
     chosen = range(len(shape)) if asked is None else asked if isinstance(asked, tuple) else [asked]
     gone = {dim % len(shape) for dim in chosen if shape[dim] == 1}
@@ -141,12 +141,12 @@ def squeezing(call: Call) -> Field:
 
 
 def expansion(call: Call) -> Field:
-    """expand(x, sizes): one place handed to many."""
+    """Rule of expand(x, sizes): one position broadcast to many."""
     return merge([(call.field, size_of(call.input))], size_of(tensor_of(call.output)))
 
 
 def parts(call: Call) -> list[Field | None]:
-    """chunk, split, tensor_split: along the channels."""
+    """Rule of chunk, split, tensor_split: along the channels."""
     dim = call.get(2, "dim", 0) % call.input.ndim
     if call.field.along(dim):
         raise Untraceable(call.name, "it cuts the image apart")
@@ -154,7 +154,7 @@ def parts(call: Call) -> list[Field | None]:
 
 
 def apart(call: Call) -> list[Field | None]:
-    """unbind(x, dim): a tensor for each channel, head or part of query, key and value."""
+    """Rule of unbind(x, dim): one tensor per channel, head, or part of query, key and value."""
     dim = call.get(1, "dim", 0) % call.input.ndim
     if call.field.along(dim):
         raise Untraceable(call.name, "it cuts the image apart")
@@ -163,19 +163,19 @@ def apart(call: Call) -> list[Field | None]:
 
 
 def narrowing(call: Call) -> Field:
-    """narrow(x, dim, start, length)."""
+    """Rule of narrow(x, dim, start, length)."""
     return _sliced(
         call, [(call.get(1, "dim") % call.input.ndim, slice(call.get(2, "start"), None))]
     )
 
 
 def selection(call: Call) -> Field:
-    """select(x, dim, index)."""
+    """Rule of select(x, dim, index)."""
     return _sliced(call, [(call.get(1, "dim") % call.input.ndim, int(call.get(2, "index")))])
 
 
 def indexing(call: Call) -> Field:
-    """x[…] with numbers, slices, None and an ellipsis."""
+    """Rule of x[…] with numbers, slices, None and an ellipsis."""
     given = call.arguments[1]
     index = list(given) if isinstance(given, tuple) else [given]
     if any(not isinstance(i, (int, slice, type(None), type(...))) for i in index):
@@ -200,7 +200,7 @@ def indexing(call: Call) -> Field:
 
 
 def _sliced(call: Call, chosen: Sequence[tuple[int, Any]], keep: bool = False) -> Field:
-    """The field after some dimensions were cut, or (int) one index of them was taken."""
+    """Return the field after dimensions were sliced, or reduced to one index (int)."""
     field, shape = call.field, size_of(call.input)
     axes, taken = list(field.axes), []
     for dim, item in chosen:
@@ -227,14 +227,14 @@ def _sliced(call: Call, chosen: Sequence[tuple[int, Any]], keep: bool = False) -
 
 
 def _token(call: Call, field: Field) -> Field:
-    """One of the places in a row, such as the class token of a transformer: no place is left."""
+    """Return the field of one position in a row, such as a class token: no position is left."""
     if field.whole != (True, True):
         raise Untraceable(call.name, "it selects one position of many")
     return field.mixed([side for side in (0, 1) if field.axes[side] is not None])
 
 
 def untouched_places(call: Call) -> Field:
-    """flip, roll: along the channels only."""
+    """Rule of flip and roll: along the channels only."""
     dims = call.get(2 if call.name == "roll" else 1, "dims")
     dims = [dims] if isinstance(dims, int) else list(dims or range(call.input.ndim))
     if any(call.field.along(dim % call.input.ndim) for dim in dims):
@@ -260,4 +260,4 @@ RESHAPES: dict[str, Rule] = {
     "select": selection,
     "getitem": indexing,
 }
-"""Operations that move or merge places, by the name of the function."""
+"""Operations that move or merge positions, by function name."""

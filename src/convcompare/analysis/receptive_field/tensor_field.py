@@ -1,4 +1,4 @@
-"""What is known of a tensor while a network is traced: the field of each of its units."""
+"""What tracing records of a tensor: the field of each of its units."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 from .axis import IMAGE, Axis
 
 Axes = tuple[Axis | None, Axis | None]
-"""The fields along the height and the width; None where no place is left."""
+"""Fields along the height and the width; None if no position is left."""
 Dims = tuple[int | None, int | None]
 NO_PLACES: Axes = (None, None)
 
 
 class Untraceable(Exception):
-    """An operation whose field cannot be told from its arguments, by its name, and why not."""
+    """An operation whose field cannot be derived from its arguments: its name, and the reason."""
 
     def __init__(self, operation: str, why: str = "") -> None:
         named = f"`{operation}` has no rule" if operation else why
@@ -26,9 +26,9 @@ class Untraceable(Exception):
 
 @dataclass(frozen=True)
 class Features:
-    """The fields of the features that entered the first operation over all places.
+    """Fields of the features that enter the first operation over all positions.
 
-    ``before`` leaves out adaptive pooling that stood directly in front of it, ``after`` has it.
+    ``before`` excludes adaptive pooling directly in front of it, ``after`` includes it.
     """
 
     before: Axes
@@ -37,13 +37,13 @@ class Features:
 
 @dataclass(frozen=True)
 class Field:
-    """The fields of a tensor's units: height first, then width.
+    """Fields of a tensor's units: height first, then width.
 
-    ``axes`` follows the features: a gate that is computed from all places weighs them but does not
-    end them. ``whole`` says, for each side, that strictly every pixel has a say. ``dims`` are the
-    dimensions that count the places; both are the same one once the places stand in a row.
-    ``unpooled`` are the axes in front of a pooling head, until a layer reads its output; ``grid``
-    are the rows and columns that stand in a row, where nothing else does.
+    ``axes`` follow the features: a gate that is computed from all positions weights them but does
+    not end them. ``whole`` marks the sides along which every pixel has an influence. ``dims`` are
+    the spatial dimensions, the same twice if the positions lie in a row. ``unpooled`` are the axes
+    in front of a pooling head, until a layer reads its output. ``grid`` is the number of rows and
+    columns that lie in a row, if it contains nothing else.
     """
 
     axes: Axes
@@ -55,15 +55,18 @@ class Field:
 
     @property
     def merged(self) -> bool:
-        """Whether the places stand in a row, along one dimension."""
+        """Whether the positions lie in a row, along one dimension."""
         return self.dims[0] is not None and self.dims[0] == self.dims[1]
 
     def along(self, dim: int) -> list[int]:
-        """The sides (0 height, 1 width) whose places `dim` counts."""
+        """Return the sides (0 height, 1 width) whose positions `dim` counts."""
         return [side for side in (0, 1) if self.axes[side] is not None and self.dims[side] == dim]
 
     def mixed(self, sides: Sequence[int], lost: bool = True) -> Field:
-        """After an operation over all places of `sides`; `lost` where no place is left of them."""
+        """Return the field after an operation over all positions of `sides`.
+
+        With `lost`, no position is left of them.
+        """
         if not sides:
             return self
         whole = [whole or side in sides for side, whole in enumerate(self.whole)]
@@ -82,20 +85,27 @@ class Field:
 
 
 IMAGE_FIELD = Field((IMAGE, IMAGE), (2, 3))
-"""The field of images (n, c, h, w)."""
+"""Field of images (n, c, h, w)."""
 
 
 def moved(field: Field, places: dict[int, int]) -> Field:
-    """The field with its dimensions renumbered: old → new."""
+    """Return the field with its dimensions renumbered: old → new."""
     dims = [None if dim is None else places.get(dim) for dim in field.dims]
     return replace(field, dims=(dims[0], dims[1]))
 
 
 def merge(parts: Sequence[tuple[Field, Sequence[int]]], shape: Sequence[int]) -> Field:
-    """What an operation on several tensors place by place sees; they are aligned from the right.
+    """Return the field after an elementwise operation on several tensors, aligned from the right.
 
-    parts: each field with the shape of its tensor; `shape` is that of the result. A part without
-    places, as the gate of squeeze-and-excitation, makes the result whole but keeps its features.
+    A part without positions, such as a squeeze-and-excitation gate, makes the result whole but
+    keeps its features.
+
+    Args:
+        parts: Each field with the shape of its tensor.
+        shape: Shape of the result.
+
+    Raises:
+        Untraceable: If the tensors have their positions in different dimensions.
     """
     ndim = len(shape)
     axes: list[Axis | None] = [None, None]
@@ -131,7 +141,7 @@ def merge(parts: Sequence[tuple[Field, Sequence[int]]], shape: Sequence[int]) ->
 
 
 def _only(values: Any) -> Any:
-    """The value where all agree, else None."""
+    """Return the value if all are equal, otherwise None."""
     found = list(values)
     return found[0] if found and all(value == found[0] for value in found) else None
 
@@ -153,5 +163,5 @@ def _joined(found: Sequence[Features | None]) -> Features | None:
 
 
 def size_of(tensor: Tensor) -> tuple[int, ...]:
-    """The shape of a tensor as plain numbers."""
+    """Return the shape of a tensor as plain integers."""
     return tuple(int(side) for side in tensor.shape)

@@ -1,10 +1,10 @@
-"""The receptive field of every layer of a network, from its definition: no data, no training.
+"""Receptive field of every layer of a network, from its definition alone.
 
-One empty image is pushed through the network on torch's ``meta`` device, where shapes are computed
-and numbers are not, and every operation that is met hands on the fields of its input by its rule
-(`window_rules`, `reshape_rules`, `reduction_rules`). So branches, reshapes and control flow that
-depends on shapes alone are followed as they are run. The recurrence along one path is that of
-Araujo, Norris and Sim 2019, doi:10.23915/distill.00021.
+An empty image passes through the network on torch's ``meta`` device, which computes shapes but no
+values. Every operation propagates the fields of its inputs by its rule (`window_rules`,
+`reshape_rules`, `reduction_rules`). So branches, reshapes and control flow that depends on shapes
+are followed as they run. The recurrence along one path is that of Araujo, Norris and Sim 2019,
+doi:10.23915/distill.00021.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Method = Literal["traced", "measured"]
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What a network sees: each layer, the features, and where everything is seen first.
+    """Receptive field of a network: each layer, the features, and the first layer that sees all.
 
-    ``features`` are those that enter the first operation that leaves no place, adaptive pooling in
-    front of it left out; ``after_pooling`` has that pooling, where it is local. ``whole_from`` is
-    the first layer whose units depend on the whole image. ``modules`` are all modules that give (n,
-    c, h, w), blocks included. ``reason`` is why a network was not traced, ``not_known`` why the
-    field of its features cannot be told; both are empty otherwise.
+    ``features`` are those that enter the first operation that leaves no position, without adaptive
+    pooling in front of it; ``after_pooling`` includes that pooling if it is local. ``whole_from``
+    is the first layer whose units depend on the whole image. ``modules`` are all modules with
+    output (n, c, h, w), blocks included. ``reason`` is why a network was not traced, ``not_known``
+    why the field of its features cannot be determined; both are empty otherwise.
     """
 
     image: tuple[int, int]
@@ -48,16 +48,22 @@ class ReceptiveField:
 
 
 def trace(model: nn.Module, channels: int, image: tuple[int, int]) -> ReceptiveField:
-    """The fields of `model` on images of `channels` × height × width, in eval mode.
+    """Trace the fields of `model` on images of `channels` × height × width, in eval mode.
 
-    The model may lie on ``meta``. Raises Untraceable at an operation that has no rule; whatever the
-    network raises on such an image is passed on. The network is left as it was found.
+    Args:
+        model: The network, possibly on ``meta``; its mode is unchanged afterwards.
+        channels: Number of image channels.
+        image: Height and width in pixels.
+
+    Raises:
+        Untraceable: If an operation has no rule.
+        Exception: Whatever the network raises on such an image.
     """
     return _result(*run_traced(model, channels, image), image)
 
 
 def run_traced(model: nn.Module, channels: int, image: tuple[int, int]) -> tuple[Tracer, Any]:
-    """The tracer after one image, which knows the field of each module's output, and the output."""
+    """Return the tracer after one image, with the field of each module's output, and the output."""
     device = next((p.device for p in model.parameters()), torch.device("meta"))
     images = torch.zeros(1, channels, *image, device=device)
     tracer = Tracer()
@@ -91,7 +97,7 @@ def _result(tracer: Tracer, output: Any, image: tuple[int, int]) -> ReceptiveFie
     if features is None and before not in (
         NO_PLACES,
         IMAGE_FIELD.axes,
-    ):  # of branches with fields of their own
+    ):  # of branches whose fields differ
         features = LayerField("branches", "merge", before, (False, False), (1, 1))
         whole = (i for i, layer in enumerate(layers) if layer.name == first)
         layers.insert(next(whole, len(layers)), features)
@@ -105,6 +111,6 @@ def _result(tracer: Tracer, output: Any, image: tuple[int, int]) -> ReceptiveFie
 
 
 def _last(layers: Sequence[LayerField], axes: Axes) -> LayerField | None:
-    """The last layer whose features have those fields; adaptive pooling only where it must be."""
+    """Return the last layer with those fields, adaptive pooling only if there is no other."""
     found = [layer for layer in reversed(layers) if layer.axes == axes]
     return next((layer for layer in found if layer.kind != "adaptive pool"), (*found, None)[0])

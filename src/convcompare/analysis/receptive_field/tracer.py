@@ -1,4 +1,4 @@
-"""The tracer: runs a network once and hands fields from tensor to tensor as it goes."""
+"""A torch function mode that propagates fields from tensor to tensor while a network runs."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _LAYER_KINDS = {
 class LayerField:
     """The field of one layer.
 
-    ``axes`` are those of the features, height and width, None where no place is left; ``whole``
-    says for each side whether strictly the whole image has a say, as by a gate; ``units`` counts
-    the places of the output.
+    ``axes`` are those of the features, height and width, or None if no position is left. ``whole``
+    marks the sides along which the whole image has an influence, for example through a gate.
+    ``units`` is the number of output positions per side.
     """
 
     name: str
@@ -50,7 +50,7 @@ class LayerField:
         return all(self.whole)
 
     def covers(self, image: tuple[int, int]) -> bool:
-        """Whether one unit at least sees the whole image, or its border's units do strictly."""
+        """Return whether at least one unit sees the whole image."""
         return all(
             whole or axis is None or axis.covers(pixels, units)
             for whole, axis, pixels, units in zip(
@@ -60,7 +60,7 @@ class LayerField:
 
 
 class Tracer(TorchFunctionMode):
-    """Hands fields from tensor to tensor while a network runs, and notes the layers."""
+    """Propagates fields from tensor to tensor while a network runs, and records the layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,16 +72,16 @@ class Tracer(TorchFunctionMode):
         self._names: dict[str, int] = {}
 
     def field(self, value: Any) -> Field | None:
-        """The field of a tensor's units; None for what does not depend on the image."""
+        """Return the field of a tensor's units; None if it does not depend on the image."""
         found = self._fields.get(id(value))
         return found[1] if found else None
 
     def set(self, tensor: Tensor, field: Field) -> None:
-        """Give a tensor its field."""
-        self._fields[id(tensor)] = (tensor, field)  # the tensor is held, so that its id stays its
+        """Set the field of a tensor."""
+        self._fields[id(tensor)] = (tensor, field)  # a reference keeps the id valid
 
     def watch(self, model: nn.Module, stack: ExitStack) -> None:
-        """Follow which module is running; `stack` takes the hooks away again."""
+        """Register hooks that track the running module; `stack` removes them."""
         for name, module in model.named_modules():
             rule = layer_rule(module)
 
@@ -155,7 +155,7 @@ class Tracer(TorchFunctionMode):
         return False
 
     def _without_places(self, args: Any, kwargs: Any) -> bool:
-        """Whether all arguments that are known see the whole image and have no place in it."""
+        """Return whether all traced arguments see the whole image and have no position in it."""
         values = [
             v
             for a in (*args, *kwargs.values())
@@ -183,7 +183,7 @@ class Tracer(TorchFunctionMode):
             self._note(call.name, kind or ("merge" if joined else call.name), first, outputs[0])
 
     def _merges(self, call: Call) -> bool:
-        """Whether several tensors that depend on the image come together."""
+        """Return whether an operation combines several tensors that depend on the image."""
         values = [v for a in call.arguments for v in (a if isinstance(a, (tuple, list)) else [a])]
         return sum(self.field(v) is not None for v in values) > 1
 

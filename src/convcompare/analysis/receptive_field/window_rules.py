@@ -1,6 +1,6 @@
-"""One small rule for each kind of layer: from the field of its input to that of its output.
+"""Rules of layers over windows: from the field of the input to that of the output.
 
-Formulas of convolution arithmetic: Dumoulin and Visin 2016, arXiv:1603.07285.
+Convolution arithmetic: Dumoulin and Visin 2016, arXiv:1603.07285.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .tensor_field import Axes, Field, Untraceable, size_of
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an operation: its name, its arguments, its output, and the fields so far."""
+    """One call of an operation: name, arguments, output, and a function for the present fields."""
 
     name: str
     arguments: tuple[Any, ...]
@@ -29,7 +29,7 @@ class Call:
     field_of: Callable[[Any], Field | None]
 
     def get(self, position: int, name: str, default: Any = None) -> Any:
-        """An argument by its place or its name."""
+        """Return an argument by position or name."""
         if name in self.named:
             return self.named[name]
         return self.arguments[position] if len(self.arguments) > position else default
@@ -44,7 +44,7 @@ class Call:
 
     @property
     def field(self) -> Field:
-        """The field of the first argument."""
+        """Field of the first argument."""
         found = self.field_of(self.input)
         if found is None:
             raise Untraceable(self.name)
@@ -55,14 +55,14 @@ Rule = Callable[[Call], Field | list[Field | None] | None]
 
 
 def pair(value: Any) -> tuple[int, int]:
-    """One number for both sides, or one for each."""
+    """Return one number for both sides, or one per side, as a pair."""
     if isinstance(value, (tuple, list)):
         return (int(value[0]), int(value[-1]))
     return (int(value), int(value))
 
 
 def local(call: Call, change: Callable[[int, Axis], Axis]) -> Field:
-    """The field after `change` of each side of feature maps (…, h, w); gates pass."""
+    """Return the field after `change` of each side of feature maps (…, h, w); gates are kept."""
     field, ndim = call.field, call.input.ndim
     axes: list[Axis | None] = [None, None]
     for side, axis in enumerate(field.axes):
@@ -75,7 +75,7 @@ def local(call: Call, change: Callable[[int, Axis], Axis]) -> Field:
 
 
 def convolution(call: Call) -> Field:
-    """conv2d(input, weight, bias, stride, padding, dilation, groups)."""
+    """Rule of conv2d(input, weight, bias, stride, padding, dilation, groups)."""
     _check_weights(call)
     kernel = pair(size_of(call.get(1, "weight"))[-2:])
     stride = pair(call.get(3, "stride", 1))
@@ -90,10 +90,13 @@ def convolution(call: Call) -> Field:
 
 
 def _check_weights(call: Call) -> None:
-    """Masked weights: then the kernel is not what is seen.
+    """Check that no weight is masked, since a masked kernel is larger than what is seen.
 
-    They are no parameters, or parameters that are set to 0 in front of each call, as in many a
-    PixelCNN; a whole kernel of zeros is one that begins so.
+    Masked weights are no parameters, or parameters that are set to 0 before each call, as in many
+    PixelCNNs. A kernel of zeros only is an initial value.
+
+    Raises:
+        Untraceable: If a weight is masked or depends on the image.
     """
     weight = call.get(1, "weight")
     if call.field_of(weight) is not None:
@@ -109,7 +112,7 @@ def _check_weights(call: Call) -> None:
 
 
 def transposed_convolution(call: Call) -> Field:
-    """conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation)."""
+    """Rule of conv_transpose2d(input, weight, bias, stride, padding, …)."""
     _check_weights(call)
     kernel = pair(size_of(call.get(1, "weight"))[-2:])
     stride, padding = pair(call.get(3, "stride", 1)), pair(call.get(4, "padding", 0))
@@ -120,9 +123,9 @@ def transposed_convolution(call: Call) -> Field:
 
 
 def pool(call: Call) -> Field:
-    """max_pool2d(input, kernel, stride, padding, dilation) and avg_pool2d(…, padding, ceil).
+    """Rule of max_pool2d and avg_pool2d.
 
-    An average over all places leaves none, as adaptive pooling to one place does.
+    An average over all positions leaves none, like adaptive pooling to one position.
     """
     kernel = pair(call.get(1, "kernel_size"))
     stride = pair(call.get(2, "stride") or kernel)
@@ -135,14 +138,14 @@ def pool(call: Call) -> Field:
 
 
 def lp_pool(call: Call) -> Field:
-    """lp_pool2d(input, p, kernel, stride)."""
+    """Rule of lp_pool2d(input, p, kernel, stride)."""
     kernel = pair(call.get(2, "kernel_size"))
     stride = pair(call.get(3, "stride") or kernel)
     return local(call, lambda i, axis: axis.window(kernel[i], stride[i]))
 
 
 def adaptive_pool(call: Call) -> Field:
-    """adaptive_avg_pool2d(input, outputs): over all places where one output is left of a side."""
+    """Rule of adaptive_avg_pool2d(input, outputs): over all positions if a side has one output."""
     field, (before, after) = call.field, (call.input, tensor_of(call.output))
     units, outputs = size_of(before)[-2:], size_of(after)[-2:]
     pooled = local(call, lambda i, axis: axis.adaptive(units[i], outputs[i]))
@@ -154,7 +157,7 @@ def adaptive_pool(call: Call) -> Field:
 
 
 def interpolation(call: Call) -> Field:
-    """interpolate(input, size, scale_factor, mode, align_corners, recompute_scale_factor)."""
+    """Rule of interpolate(input, size, scale_factor, mode, align_corners, …)."""
     mode = call.get(3, "mode", "nearest")
     taps = {"bilinear": (0, 1), "bicubic": (1, 2)}.get(mode)
     units, outputs = size_of(call.input)[-2:], size_of(tensor_of(call.output))[-2:]
@@ -182,23 +185,21 @@ def interpolation(call: Call) -> Field:
 
 
 def pixel_shuffle(call: Call) -> Field:
-    """Channels become places: r outputs a side from each unit."""
+    """Rule of pixel_shuffle: channels become positions, r outputs per side from each unit."""
     factor = int(call.get(1, "upscale_factor"))
     return local(call, lambda _, axis: axis.through(lambda o: (o // factor,), factor, 1))
 
 
 def pixel_unshuffle(call: Call) -> Field:
-    """Places become channels: r×r of them in each output."""
+    """Rule of pixel_unshuffle: r×r positions become channels of each output."""
     factor = int(call.get(1, "downscale_factor"))
     return local(call, lambda _, axis: axis.window(factor, factor))
 
 
 def unfolding(call: Call) -> Field:
-    """unfold(input, kernel, dilation, padding, stride): the windows in a row, (n, c·k·k, n)."""
+    """Rule of unfold(input, kernel, dilation, padding, stride): windows in a row, (n, c·k·k, n)."""
     after = size_of(tensor_of(call.output))
-    if (
-        len(after) != 3 or call.input.ndim != 4
-    ):  # the method of a tensor: windows along one dimension
+    if len(after) != 3 or call.input.ndim != 4:  # the tensor method: windows along one dimension
         raise Untraceable(call.name)
     names = (("kernel_size", 1), ("dilation", 1), ("padding", 0), ("stride", 1))
     kernel, dilation, before, stride = (
@@ -214,7 +215,7 @@ def unfolding(call: Call) -> Field:
 
 
 def padding(call: Call) -> Field:
-    """pad(input, (left, right, top, bottom, …), mode): the units move on."""
+    """Rule of pad(input, (left, right, top, bottom, …), mode): shifts the units."""
     amounts, mode = list(call.get(1, "pad")), call.get(2, "mode", "constant")
     field, ndim = call.field, call.input.ndim
     axes: list[Axis | None] = list(field.axes)
@@ -233,7 +234,7 @@ def padding(call: Call) -> Field:
 
 
 def tensor_of(output: Any) -> Tensor:
-    """The output, or the first of several."""
+    """Return the output, or the first of several."""
     found = output[0] if isinstance(output, (tuple, list)) else output
     if not isinstance(found, Tensor):
         raise Untraceable("", "an operation gives no tensor")
@@ -256,4 +257,4 @@ LOCAL: dict[str, tuple[str, Rule]] = {
     "pad": ("padding", padding),
     "unfold": ("convolution", unfolding),
 }
-"""Operations on neighbouring places, by the name of the function: their kind, their rule."""
+"""Operations on neighbouring positions, by function name: kind and rule."""
