@@ -1,4 +1,4 @@
-"""What somebody says of a run: tags and a note, beside its record, which stays as it is."""
+"""Tags and a note that a user adds to a run, in a file of their own beside its record."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ _TAG = re.compile(rf"[^\W_][\w.:/=+-]{{0,{MOST - 1}}}")
 
 @dataclass(frozen=True)
 class Annotation:
-    """``tags`` in the order of the alphabet, each once; ``note`` is free text, empty for none."""
+    """Sorted, distinct ``tags`` and a free-text ``note``, empty if there is none."""
 
     tags: tuple[str, ...] = ()
     note: str = ""
 
     def tagged(self, tags: Iterable[str]) -> Annotation:
-        """The same with these tags as well; UsageError for what is not a tag."""
+        """Return a copy with these tags added. Raises UsageError if one is not a valid tag."""
         added = [checked(tag) for tag in tags]
         return Annotation(tuple(sorted({*self.tags, *added})), self.note)
 
     def without(self, tags: Iterable[str]) -> Annotation:
-        """The same without these tags."""
+        """Return a copy without these tags."""
         return Annotation(tuple(sorted({*self.tags} - {*tags})), self.note)
 
     def noted(self, note: str) -> Annotation:
-        """The same tags with another note."""
+        """Return a copy with another note."""
         return Annotation(self.tags, note.strip())
 
 
 def checked(tag: str) -> str:
-    """A tag; UsageError unless it is one word of at most `MOST` characters."""
+    """Return a valid tag unchanged: one word of at most `MOST` characters.
+
+    Raises:
+        UsageError: if it is not one.
+    """
     if not _TAG.fullmatch(tag):
         raise UsageError(
             f"{quote(tag)} is not a tag",

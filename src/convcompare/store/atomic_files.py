@@ -1,10 +1,11 @@
-"""Every file operation of the store and of the data cache: atomic, durable, with errors in words.
+"""Atomic and durable file operations of the store and of the data cache.
 
-A file is written under a temporary name in its own folder, synced, and renamed; the folder is
-synced. So a name either holds the whole of what was written or what it held before. What a process
-that died left of this is cleared away by the next one that writes into the folder.
+A file is written under a temporary name in its own folder, synced and renamed, and then the folder
+is synced. A path therefore has either its complete new content or its previous content. Temporary
+files of processes that died are removed by the next process that writes into the folder.
 
-All of it goes through `disk`, in whose place a test can put one that fails.
+Errors of the operating system become StoreError. Every operation goes through `disk`, which tests
+replace by one that fails.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from .disk import Disk, Fill
 
 TEMPORARY = ".tmp-"
 LARGEST = 4 << 30
-"""Bytes of a file that is read whole; nothing that is written here comes near it."""
+"""Maximum size in bytes of a file that is read at once; files of a store are far smaller."""
 FORGOTTEN_SECONDS = 86_400
-"""After so long, what another host began to write and did not rename has no owner."""
+"""Age in seconds after which a temporary file of another host counts as abandoned."""
 
 Guard = Callable[[], None]
 
@@ -37,9 +38,15 @@ disk = Disk()
 
 
 def write(path: Path, content: bytes | Fill, guard: Guard | None = None) -> None:
-    """Put `content` at `path`, whole or not at all, durably: bytes, or a function that writes.
+    """Write a file atomically and durably.
 
-    `guard` is called when only the renaming is left, and raises where that must not be.
+    Args:
+        path: Path of the file; an existing file is replaced.
+        content: Its bytes, or a function that writes them into an open file.
+        guard: Called just before the rename; it raises to prevent it.
+
+    Raises:
+        StoreError: if the file cannot be written.
     """
     with _explained("write", path):
         _check_replaceable(path)
@@ -55,14 +62,18 @@ def write(path: Path, content: bytes | Fill, guard: Guard | None = None) -> None
 
 
 def _check_replaceable(path: Path) -> None:
-    """OSError for a device or a pipe: the renaming would put a file in its place."""
+    """Raise OSError if `path` is a device or a pipe, which the rename would replace by a file."""
     with suppress(FileNotFoundError, NotADirectoryError):
         if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
             raise OSError(errno.EINVAL, "it is a device or a pipe, and not a file")
 
 
 def write_first(path: Path, content: bytes, guard: Guard | None = None) -> bool:
-    """The same where nothing has that name yet; False, and nothing changed, where something has."""
+    """Write a file as `write` does unless the path exists.
+
+    Returns:
+        Whether the file was written; if the path exists, nothing changes.
+    """
     with _explained("write", path):
         temporary = _created(path, content)
         try:
@@ -74,7 +85,7 @@ def write_first(path: Path, content: bytes, guard: Guard | None = None) -> bool:
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
                 raise
-            return _exclusively(path, content)  # a disk without hard links
+            return _exclusively(path, content)  # a file system without hard links
         finally:
             _discard(temporary)
         disk.sync_folder(path.parent)
@@ -82,26 +93,30 @@ def write_first(path: Path, content: bytes, guard: Guard | None = None) -> bool:
 
 
 def read(path: Path, limit: int = LARGEST) -> bytes:
-    """The bytes of the regular file at `path`, at most `limit`."""
+    """Return the bytes of a regular file.
+
+    Raises:
+        StoreError: if it cannot be read or has more than `limit` bytes.
+    """
     with _explained("read", path):
         return disk.read(path, limit)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file to read a part of."""
+    """Open a file for reading; errors of the system become StoreError."""
     with _explained("read", path), path.open("rb") as file:
         yield file
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of the file at `path`, in little memory."""
+    """Return the SHA-256 of a file in hex digits; the file is read in small blocks."""
     with _explained("read", path):
         return disk.sha256(path)
 
 
 def is_larger(path: Path, limit: int) -> bool:
-    """Whether there is a regular file of more than `limit` bytes."""
+    """Return whether `path` is a regular file of more than `limit` bytes."""
     try:
         state = path.stat()
     except (OSError, ValueError):
@@ -110,19 +125,19 @@ def is_larger(path: Path, limit: int) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Whether anything has that name, be it a file or not."""
+    """Return whether `path` exists as a file, a folder or anything else; links are not followed."""
     with _explained("look at", path):
         try:
             os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except ValueError:  # a name with a zero byte
+        except ValueError:  # a path with a null byte
             return False
         return True
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it; clear it of what processes that died left half-written."""
+    """Create a folder and its parents; if it exists, remove its abandoned temporary files."""
     with _explained("make", path):
         missing = []
         for folder in (path, *path.parents):
@@ -142,9 +157,12 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill with `put`, which gets the name `path` at the end; on an error it goes.
+    """Create a folder atomically: yield a temporary folder, which is renamed to `path` at the end.
 
-    Raises StoreError if anything but an empty folder has that name.
+    Its files are written with `put`. If an error occurs, it is removed.
+
+    Raises:
+        StoreError: if `path` exists and is not an empty folder.
     """
     make_folder(path.parent)
     temporary = path.with_name(f"{TEMPORARY}{_signature()}")
@@ -164,7 +182,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def put(path: Path, content: bytes) -> None:
-    """Write a file that nobody reads yet, below a `new_folder`."""
+    """Write a file in a `new_folder`, without the rename: no other process reads it yet."""
     if not path.parent.is_dir():
         make_folder(path.parent)
     with _explained("write", path):
@@ -172,19 +190,19 @@ def put(path: Path, content: bytes) -> None:
 
 
 def touch(path: Path) -> None:
-    """Set the time of change of a file that is there to now."""
+    """Set the modification time of an existing file to now."""
     with _explained("touch", path):
         disk.touch(path)
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder; nothing there is fine."""
+    """Remove a file or a folder with its content, if it exists."""
     with _explained("remove", path):
         _remove(path)
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a file or a folder another name, durably."""
+    """Rename a file or a folder durably."""
     with _explained("move", source):
         disk.rename(source, target)
         disk.sync_folder(target.parent)
@@ -192,25 +210,25 @@ def move(source: Path, target: Path) -> None:
 
 
 def names(folder: Path) -> list[str]:
-    """What is in a folder, sorted, without temporary files; nothing where there is no folder."""
+    """Return the sorted names in a folder, without temporary files; empty if there is none."""
     return sorted(name for name in _listed(folder) if not name.startswith(TEMPORARY))
 
 
 def collect(folder: Path) -> None:
-    """Clear a folder of what a `write` of a process that died left behind."""
+    """Remove the abandoned temporary files of a folder."""
     for name in _listed(folder):
         if name.startswith(TEMPORARY) and _abandoned(folder / name):
             remove(folder / name)
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """What `collect` would remove."""
+    """Return the abandoned temporary files of a folder, which `collect` removes."""
     found = [folder / name for name in _listed(folder) if name.startswith(TEMPORARY)]
     return [path for path in sorted(found) if _abandoned(path)]
 
 
 def check_writable(folder: Path) -> None:
-    """Fail now, not after an hour: make the folder and write a file in it."""
+    """Create the folder and write a file in it, so that an error appears before a training."""
     make_folder(folder)
     probe = folder / f"{TEMPORARY}{_signature()}"
     write(probe, b"")
@@ -241,7 +259,7 @@ def _filler(content: bytes) -> Fill:
 
 
 def _discard(temporary: Path) -> None:
-    """Remove a temporary file as far as that is possible: what is left will be collected."""
+    """Try to remove a temporary file; `collect` removes it later if this fails."""
     with suppress(OSError):
         disk.unlink(temporary)
 
@@ -267,13 +285,16 @@ def _listed(folder: Path) -> list[str]:
 
 
 def _signature() -> str:
-    """A part of a temporary name: whose it is, and one of its own for every write."""
+    """Return the end of a temporary name: the writing process and a random part."""
     me = process.this()
     return f"{me.host}-{me.pid}-{me.started}-{secrets.token_hex(4)}"
 
 
 def _abandoned(path: Path) -> bool:
-    """Whether who began to write this file is dead, or forgot it."""
+    """Return whether the writer of a temporary file is dead.
+
+    Of a process on another host nothing is known, so the age of the file decides.
+    """
     host, _, rest = path.name.removeprefix(TEMPORARY).partition("-")
     pid, _, rest = rest.partition("-")
     started = rest.rpartition("-")[0]
@@ -288,7 +309,7 @@ def _abandoned(path: Path) -> bool:
 
 
 class _explained:
-    """Within it an error of the system is told as one of the store."""
+    """Context manager that turns an OSError into a StoreError with the action and the path."""
 
     __slots__ = ("action", "path")
 

@@ -1,8 +1,9 @@
-"""A store examined: everything in it is read. What is damaged is put aside, and never deleted.
+"""Check of a store, which reads everything in it, and repair, which moves damaged files.
 
     <store>/quarantine/20261124T151200/<id>/checkpoint/0003.json
 
-What is put aside keeps its place below the folder of that repair, so that it can be moved back.
+Repair deletes nothing. A quarantined file keeps its relative path below the folder of that repair,
+so that it can be moved back.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ from .run_store import RunStore
 
 @dataclass(frozen=True)
 class Damage:
-    """Something that cannot be read: the error that names it, and what of it is to be put aside."""
+    """Something that cannot be read: the error, and the paths that repair quarantines."""
 
     error: StoreError
     aside: tuple[Path, ...]
     run_id: str = ""
-    """Empty for the record of a comparison, or of the time of a step."""
+    """Empty if it is not part of a run, such as the record of a comparison or of a step time."""
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What was looked at, and what was found."""
+    """Result of a check: numbers of runs and comparisons that were read, and the damage."""
 
     runs: int
     comparisons: int
@@ -51,10 +52,10 @@ class Examination:
 
 
 def examine(store: RunReader) -> Examination:
-    """Read everything of a store; nothing is written.
+    """Read everything in a store and return what is damaged; nothing is written.
 
-    What is found is looked at again, since a process that writes a run meanwhile removes what is
-    out of date.
+    Damage in a run counts if a second read finds it too: a process that writes the run meanwhile
+    may have replaced or removed a file between two reads.
     """
     runs, comparisons = store.folders(), store.comparisons()
     found: list[Damage] = []
@@ -77,10 +78,15 @@ def examine(store: RunReader) -> Examination:
 
 
 def repair(store: RunStore, finding: Damage, place: str) -> list[Path]:
-    """Put aside what is damaged, below ``quarantine/<place>``; where it is now.
+    """Move damaged files to ``quarantine/<place>``.
 
-    Raises StoreError where somebody writes the run; what is no damage, as a record of a newer
-    version, is left alone.
+    What cannot be read but is not damaged, such as a record of a newer version, stays.
+
+    Returns:
+        The new paths.
+
+    Raises:
+        StoreError: if another process is writing the run.
     """
     if not isinstance(finding.error, Damaged):
         return []
@@ -97,7 +103,7 @@ def repair(store: RunStore, finding: Damage, place: str) -> list[Path]:
 def _move(store: RunStore, paths: tuple[Path, ...], place: str) -> list[Path]:
     moved = []
     for path in paths:
-        if atomic_files.exists(path):  # else it went with what was found before
+        if atomic_files.exists(path):  # else it was moved with an earlier finding
             target = store.root / QUARANTINE / place / path.relative_to(store.root)
             atomic_files.make_folder(target.parent)
             atomic_files.move(path, target)
@@ -108,8 +114,8 @@ def _move(store: RunStore, paths: tuple[Path, ...], place: str) -> list[Path]:
 
 
 def _release(folder: Path) -> None:
-    """Remove the lease by which a run was put aside, which went with it."""
-    with suppress(StoreError):  # a file in place of a folder has none
+    """Remove the lease under which a run was quarantined, which was moved with it."""
+    with suppress(StoreError):  # a file instead of a folder has no lease
         for name in atomic_files.names(folder):
             if is_lease(name):
                 atomic_files.remove(folder / name)
@@ -124,13 +130,17 @@ def _look(read: Callable[[], object], aside: tuple[Path, ...], run_id: str = "")
 
 
 def damages_of(store: RunReader, run_id: str) -> Iterator[Damage]:
-    """What is damaged of a run: of one that has ended the whole is to go, else the part."""
+    """Yield the damage in a run.
+
+    A damaged trial record, or a damaged file of the record of an ended run, makes the whole folder
+    unusable. Any other damage is confined to its own files.
+    """
     folder = store.folder(run_id)
     if not store.files.is_folder(folder):
         yield Damage(store.files.damaged(folder, "it is not a folder"), (folder,), run_id)
         return
     names = [name for name in store.files.names(folder) if not is_lease(name)]
-    if not names:  # a process died before it wrote a word
+    if not names:  # a process died before it wrote anything
         return
     yield from _look(partial(store.trial, run_id), (folder,), run_id)
     reads: list[tuple[str, Callable[[str], object]]]

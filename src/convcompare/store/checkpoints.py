@@ -1,11 +1,11 @@
-"""The states of a half-done trial: its tensors, and beside them a record that makes them count.
+"""Checkpoints of an incomplete trial: tensors, and a record that commits them.
 
     checkpoint/0003.safetensors   weights, buffers, optimizer state after the third epoch
-               0003.json          which run, the SHA-256 of the tensors, the history up to there
-               0002.…             the state before it, kept for the case that the newest is damaged
+               0003.json          id of the run, SHA-256 of the tensors, history up to this epoch
+               0002.…             the previous checkpoint, in case the newest is damaged
 
-A state is committed by its record, which is written last and names the run, so that neither half of
-it nor that of another run passes for it.
+The record is written last and contains the id of the run, so that an incomplete checkpoint, or one
+of another run, is never used.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from .run import Epoch
 
 CHECKPOINT = "checkpoint"
 OLD_POINTER = "state.json"
-"""One record for both states, their history in a file of its own: how it was at first."""
+"""Record of both checkpoints in the first format, which had the history in a separate file."""
 _RECORD = re.compile(r"(\d{4,9})\.json", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state to go on from: the epochs that are behind it, and the bytes of its tensors."""
+    """A state from which a trial resumes: the finished epochs, and the tensors as safetensors."""
 
     history: tuple[Epoch, ...]
     data: bytes
@@ -40,7 +40,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class CheckpointRef:
-    """A state as its record names it; its tensors have not been looked at."""
+    """A checkpoint as its record describes it, whose tensors have not been read."""
 
     files: Files
     path: Path
@@ -48,14 +48,14 @@ class CheckpointRef:
     history: tuple[Epoch, ...]
 
     def read(self) -> Checkpoint:
-        """Its tensors, verified; StoreError where they are not those that were written."""
+        """Read and verify the tensors. Raises StoreError if they are damaged."""
         return Checkpoint(self.history, self.files.verified(self.path, self.sha256))
 
 
 def save(
     folder: Path, run_id: str, history: Sequence[Epoch], tensors: bytes, guard: atomic_files.Guard
 ) -> None:
-    """Commit the state after the last epoch of `history`; of older ones the newest is kept."""
+    """Commit the checkpoint after the last epoch of `history`, and delete all but the previous."""
     states = folder / CHECKPOINT
     epoch = history[-1].epoch
     name = f"{epoch:04}"
@@ -78,7 +78,7 @@ def save(
 
 
 def states(files: Files, folder: Path, run_id: str) -> list[CheckpointRef | StoreError]:
-    """The committed states, newest first; an error in place of one whose record is damaged."""
+    """Return the committed checkpoints, newest first; an error for each with a damaged record."""
     found: list[CheckpointRef | StoreError] = []
     for number in sorted(_numbers(files, folder / CHECKPOINT), reverse=True):
         try:
@@ -94,7 +94,7 @@ def states(files: Files, folder: Path, run_id: str) -> list[CheckpointRef | Stor
 
 
 def newest(files: Files, folder: Path, run_id: str) -> tuple[Checkpoint | None, str]:
-    """The newest whole state, None where there is none; and what was damaged on the way."""
+    """Return the newest undamaged checkpoint, or None, and a message about damaged newer ones."""
     problems = []
     for state in states(files, folder, run_id):
         try:
@@ -109,7 +109,7 @@ def newest(files: Files, folder: Path, run_id: str) -> tuple[Checkpoint | None, 
 
 
 def damages(files: Files, folder: Path, run_id: str) -> list[tuple[StoreError, tuple[Path, ...]]]:
-    """What is damaged of the states, each with all that belongs to that state."""
+    """Return the errors of damaged checkpoints, each with the files of that checkpoint."""
     found: list[tuple[StoreError, tuple[Path, ...]]] = []
     below = folder / CHECKPOINT
     for number in _numbers(files, below):
@@ -152,7 +152,7 @@ def _state(files: Files, path: Path, run_id: str) -> CheckpointRef:
 
 
 def _old_states(files: Files, folder: Path) -> list[CheckpointRef | StoreError]:
-    """The states of a run that was begun by a version before these records."""
+    """Return the checkpoints of a run in the first format."""
     pointer = folder / CHECKPOINT / OLD_POINTER
     lines = files.content(folder / "history.jsonl").splitlines()
     history = [record for line in lines if (record := unstamp(line)) is not None]

@@ -2,8 +2,8 @@
 
     <store>/compile-choices/<network>.<place>.json
 
-It is measured, so that two seeds could come to two choices, and their times to two meanings. The
-first that is written counts.
+The choice depends on a measurement. If each seed measured for itself, seeds could differ in it, and
+their times would not be comparable. The first choice that is written is used by all.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from .run_store import RunStore
 
 
 def known(store: RunStore, trial: Trial, place: Environment) -> bool | None:
-    """Whether other seeds of a trial are compiled; None if none of them has tried it.
+    """Return whether the seeds of a trial are compiled; None if there is no choice yet.
 
-    Raises StoreError where the record is damaged.
+    Raises:
+        StoreError: if the record is damaged.
     """
     path = _path(store, trial, place)
     if not store.files.exists(path):
@@ -32,7 +33,7 @@ def known(store: RunStore, trial: Trial, place: Environment) -> bool | None:
 
 
 def agree(store: RunStore, trial: Trial, place: Environment, compiled: bool) -> bool:
-    """The choice that counts: this one, or that of a seed that was first meanwhile."""
+    """Record a choice unless another seed was faster, and return the recorded choice."""
     path = _path(store, trial, place)
     atomic_files.make_folder(path.parent)
     atomic_files.write_first(path, stamp({"compiled": compiled}))
@@ -41,7 +42,7 @@ def agree(store: RunStore, trial: Trial, place: Environment, compiled: bool) -> 
 
 
 def forget(store: RunStore, trials: Iterable[Trial]) -> None:
-    """Leave those of the networks of these trials to their next runs, on every machine."""
+    """Delete the choices for the networks of these trials, of every machine."""
     networks = {_network(trial) for trial in trials}
     folder = store.root / COMPILE_CHOICES
     for name in store.files.names(folder):
@@ -54,5 +55,5 @@ def _path(store: RunStore, trial: Trial, place: Environment) -> Path:
 
 
 def _network(trial: Trial) -> str:
-    """Names a trial but for its seed."""
+    """Return the id of a trial with seed 0, which all its seeds share."""
     return replace(trial, seed=0).id

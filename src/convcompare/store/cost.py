@@ -1,6 +1,6 @@
-"""What a run cost and where: counts, seconds, latencies, and times measured afterwards.
+"""Records of what a run cost and where it ran: counts, seconds, latencies and later timings.
 
-All are frozen and go to JSON and back by `json_fields.py`, as the records that hold them.
+All are frozen dataclasses; `json_fields.py` converts them to JSON and back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .json_fields import OMITTED
 
 @dataclass(frozen=True)
 class Latency:
-    """The time of a forward pass over `batch` images: median and quartiles of so many passes."""
+    """Time of a forward pass of `batch` images, in seconds: median and quartiles of `passes`."""
 
     batch: int
     seconds: float
@@ -24,19 +24,18 @@ class Latency:
 
     @property
     def per_image(self) -> float:
-        """Seconds an image, by the median."""
+        """Median time per image, in seconds."""
         return self.seconds / self.batch
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network and its training cost: counts from the model of the run, times in seconds.
+    """Cost of a network and its training; times are in seconds.
 
-    ``macs`` are multiply-accumulates of convolutions and matrix products in a pass of one image, no
-    bias; None where not all could be counted, and ``uncounted`` names the operators that were not.
-    ``peak_memory`` are the most bytes of tensors that are held at once in a training step: weights,
-    their gradients and averages, the batch and its activations. ``inference`` has a latency for
-    each size of batch.
+    ``macs`` are the multiply-accumulates of convolutions and matrix products in a forward pass of
+    one image, without bias; None if some operators could not be counted, which ``uncounted`` names.
+    ``peak_memory`` is the maximum of the bytes of tensors in a training step: weights, gradients,
+    optimizer state, the batch and its activations. ``inference`` has one latency per batch size.
     """
 
     parameters: int
@@ -53,7 +52,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where a run was made: what must be equal for bit-equal numbers and comparable times."""
+    """Versions and machine of a run: equal ones give bit-identical results, comparable times."""
 
     convcompare: str
     python: str
@@ -63,33 +62,33 @@ class Environment:
     device: str
     threads: int
     jobs: int = 1
-    """Trials that ran at a time, at most: each of several has a part of the device."""
+    """Maximum number of parallel trials, which share the device."""
     devices: int = 1
-    """Devices that trained together, each with a process of so many `threads`."""
+    """Devices that trained the network together, each with a process of `threads` threads."""
     threads_offered: int | None = None
-    """The threads that it might have used, where its network was too small for all; else None."""
+    """Threads that were available if the network was too small to use them all; else None."""
     compiled: bool = False
-    """Whether ``torch.compile`` made its steps."""
+    """Whether the training steps were compiled by ``torch.compile``."""
 
     @property
     def most_threads(self) -> int:
-        """The threads that the place has for a training: times compare where they are equal."""
+        """Threads that were available for the training; times are comparable if they are equal."""
         return self.threads_offered or self.threads
 
     def speed_id(self, *what: str) -> str:
-        """Names what the time of a step depends on: `what` it is of, and the machine."""
+        """Return twelve hex digits that identify `what` is timed and the machine that runs it."""
         parts = [*what, self.processor, self.device, self.threads, self.devices, self.torch]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What a training costs with the device alone, measured after it, by steps of a copy.
+    """Training time on an otherwise idle device, measured afterwards on steps of a copy.
 
-    ``seconds_per_step`` is the median over blocks of steps, each with its batch, ``low`` and
-    ``high`` are the quartiles; ``n`` is the number of steps that were measured, ``steps`` that of
-    an epoch. ``waited`` is the share of the threads' time in which they waited for a core, and
-    ``stopped`` that of the time in which the process stood still, None where it is not known.
+    ``seconds_per_step`` is the median over blocks of steps, each with its batch; ``low`` and
+    ``high`` are the quartiles. ``n`` is the number of measured steps, ``steps`` the number per
+    epoch. ``waited`` is the share of the threads' time that they waited for a core, ``stopped`` the
+    share of the time that the process was stopped; None if not known.
     """
 
     environment: Environment
@@ -104,5 +103,5 @@ class Timing:
 
     @property
     def epoch_seconds(self) -> float:
-        """Seconds per epoch, scaled from the steps measured."""
+        """Seconds per epoch, extrapolated from the measured steps."""
         return self.seconds_per_step * self.steps

@@ -1,4 +1,4 @@
-"""The operations of the system on files, one method each, so that a test can make the n-th fail."""
+"""File operations of the operating system, one method each, so that tests can make any one fail."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from pathlib import Path
 from typing import IO
 
 Fill = Callable[[IO[bytes]], object]
-"""Writes the content of a file that is open."""
+"""Function that writes the content into an open file."""
 
 
 class Disk:
-    """The operations of the system, each on its own. They raise OSError."""
+    """File operations of the operating system. Each raises OSError."""
 
     def create(self, path: Path, fill: Fill) -> None:
-        """Make a file, let `fill` write it, and wait until it is on the disk."""
+        """Create a new file, call `fill` to write it, and sync it to the disk."""
         with path.open("xb") as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())
 
     def rename(self, source: Path, target: Path) -> None:
-        """Rename a file, over another if there is one."""
+        """Rename a file; an existing target is replaced."""
         source.replace(target)
 
     def link(self, source: Path, target: Path) -> None:
-        """Give a file a second name, which nothing may have yet: FileExistsError."""
+        """Create a hard link to a file. Raises FileExistsError if the target exists."""
         if not hasattr(os, "link"):
             raise OSError(errno.ENOTSUP, "this system has no hard links")
         os.link(source, target)
 
     def sync_folder(self, path: Path) -> None:
-        """Wait until the names in a folder are on the disk."""
+        """Sync the names in a folder to the disk."""
         if os.name == "posix":
             descriptor = os.open(path, os.O_RDONLY)
             try:
@@ -44,11 +44,11 @@ class Disk:
                 os.close(descriptor)
 
     def touch(self, path: Path) -> None:
-        """Set the time of change of a file that is there to now."""
+        """Set the modification time of an existing file to now."""
         os.utime(path)
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and those above it."""
+        """Create a folder, whose parent must exist."""
         path.mkdir()
 
     def unlink(self, path: Path) -> None:
@@ -60,8 +60,12 @@ class Disk:
         path.rmdir()
 
     def read(self, path: Path, limit: int) -> bytes:
-        """The bytes of a regular file; OSError where it is none or longer than `limit`."""
-        # a pipe that stands in place of the file must not make us wait for who writes into it
+        """Return the bytes of a regular file.
+
+        Raises:
+            OSError: if it is not a regular file or has more than `limit` bytes.
+        """
+        # non-blocking, as opening a pipe would otherwise wait for a writer
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         try:
             state = os.fstat(descriptor)
@@ -70,15 +74,15 @@ class Disk:
             if state.st_size > limit:
                 raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes")
             with open(descriptor, "rb", closefd=False) as file:
-                return file.read(state.st_size + 1)  # so many are allocated
+                return file.read(state.st_size + 1)  # the buffer has this size
         finally:
             os.close(descriptor)
 
     def sha256(self, path: Path) -> str:
-        """The digest of a file, however large, in little memory."""
+        """Return the SHA-256 of a file in hex digits; the file is read in small blocks."""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def list(self, path: Path) -> list[str]:
-        """The names in a folder."""
+        """Return the names in a folder."""
         return os.listdir(path)  # noqa: PTH208

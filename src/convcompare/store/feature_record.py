@@ -1,4 +1,4 @@
-"""What a network makes of a few images, as a run records it. numpy only."""
+"""Record of the feature maps, filters and activation statistics of a network. numpy only."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ import numpy.typing as npt
 
 Maps = npt.NDArray[np.float16]
 FEATURES = "features"
-"""The name under which a run keeps them."""
+"""Name of the analysis in a run."""
 
 
 @dataclass(frozen=True)
 class FeatureRecord:
     """First-layer activations, feature maps by stage, filters, and statistics by layer.
 
-    ``rows`` (n,) are the test images shown. ``first`` (n, k, h, w) are the k channels of the first
-    activation that vary most over the images, (n, k) for units without a place; ``channels`` (k,)
-    their numbers. ``stages`` has, for each size of the feature maps, the name of the last layer of
-    that size and its maps averaged over the channels, (n, h, w). ``filters`` (out, in, kernel,
-    kernel) are the weights of the first convolution, empty where there is none. By activation
-    layer, over more images: ``mean``, ``std``, and ``dead``, the share of channels or units that
-    are zero or less everywhere and for every image. ``channel_means`` (c,) are the means of all
-    channels of the first activation over these images and all places; None in records from before.
+    ``rows`` (n,) are the indices of the test images shown. ``first`` (n, k, h, w) are the k
+    channels of the first activation that vary most over the images, (n, k) if its units have no
+    position; ``channels`` (k,) are their indices. ``stages`` has, per size of the feature maps, the
+    name of the last layer of that size and its maps averaged over the channels, (n, h, w).
+    ``filters`` (out, in, kernel, kernel) are the weights of the first convolution, empty if there
+    is none.
+
+    Per activation layer, over more images: ``mean``, ``std``, and ``dead``, the share of channels
+    or units that are at most zero at every position of every image. ``channel_means`` (c,) are the
+    means of all channels of the first activation over these images and all positions; None in older
+    records.
     """
 
     rows: npt.NDArray[np.int64]
@@ -41,7 +44,7 @@ class FeatureRecord:
     channel_means: npt.NDArray[np.float64] | None = None
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The record as named arrays, for NPZ."""
+        """Return the record as named arrays, for NPZ."""
         arrays: dict[str, npt.NDArray[Any]] = {
             "rows": self.rows,
             "first_layer": np.array(self.first_layer),
@@ -60,7 +63,7 @@ class FeatureRecord:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> FeatureRecord:
-        """The record from its arrays."""
+        """Return the record that `to_arrays` converted."""
         names = [str(name) for name in arrays["stage_names"]]
         return cls(
             rows=arrays["rows"],

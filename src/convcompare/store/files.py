@@ -1,7 +1,7 @@
-"""The files of a store as who reads it sees them: in a folder, or in a pack of one.
+"""Read access to the files of a store, whether it is a folder or a pack.
 
-Paths are those of a folder in both, so that a message names a file of a pack as one below it.
-Everything that is read is bounded, and is a record or bytes that a digest names.
+Both use the paths of a folder: a message names a file in a pack as if it were in a folder of that
+name. Every read has a size limit and is verified by a CRC or a digest.
 """
 
 from __future__ import annotations
@@ -19,44 +19,52 @@ from .json_records import REPAIR, damaged, sha256, unstamp
 from .run import SCHEMA_VERSION
 
 LARGEST_RECORD = 32 << 20
-"""Bytes of a record."""
+"""Maximum size of a record in bytes."""
 _AT_ONCE = 64 << 20
-"""Bytes of a file that is read before it is known whether it is the right one."""
+"""Size in bytes above which the digest of a file is checked before the file is read at once."""
 T = TypeVar("T")
 
 
 class Files(ABC):
-    """What a reader needs of the place where a store is."""
+    """The operations that `RunReader` needs of a store."""
 
     read_only = False
     remedy = REPAIR
-    """What helps if one of them is damaged."""
+    """Hint of the error if a file is damaged."""
 
     @abstractmethod
     def names(self, folder: Path) -> list[str]:
-        """What is in a folder, sorted; nothing if there is no folder."""
+        """Return the sorted names in a folder; empty if there is no folder."""
 
     @abstractmethod
     def exists(self, path: Path) -> bool:
-        """Whether anything has that name, be it a file or a folder."""
+        """Return whether a file or a folder exists at `path`."""
 
     @abstractmethod
     def is_folder(self, path: Path) -> bool:
-        """Whether a folder has that name."""
+        """Return whether `path` is a folder."""
 
     @abstractmethod
     def content(self, path: Path, limit: int = atomic_files.LARGEST) -> bytes:
-        """The bytes of a file; Damaged if there is none, or one of more than `limit` bytes."""
+        """Return the bytes of a file.
+
+        Raises:
+            Damaged: if it is missing or has more than `limit` bytes.
+        """
 
     def verified(self, path: Path, digest: str | None) -> bytes:
-        """The bytes of a file, if they are those that a record names; else Damaged."""
+        """Return the bytes of a file. Raises Damaged if `digest` is not their SHA-256."""
         data = self.content(path)
         if sha256(data) != digest:
             raise self.damaged(path, "SHA-256 mismatch")
         return data
 
     def read_record(self, path: Path) -> dict[str, Any]:
-        """A record; StoreError if it is damaged or newer than this version."""
+        """Return a JSON record.
+
+        Raises:
+            StoreError: if it is damaged or its schema is newer than that of this version.
+        """
         record = unstamp(self.content(path, LARGEST_RECORD))
         if record is None:
             raise self.damaged(path, "it is not the record that was written")
@@ -71,7 +79,11 @@ class Files(ABC):
         return record
 
     def read_parsed(self, path: Path, build: Callable[[Mapping[str, Any]], T]) -> T:
-        """What `build` makes of a record; StoreError if it cannot make anything of it."""
+        """Return the result of `build` for a record.
+
+        Raises:
+            StoreError: if the record cannot be read, or `build` fails.
+        """
         record = self.read_record(path)
         try:
             return build(record)
@@ -79,43 +91,47 @@ class Files(ABC):
             raise self.damaged(path, f"{type(error).__name__} {error}") from error
 
     def read_as(self, path: Path, cls: type[T]) -> T:
-        """A record as the dataclass `cls`; StoreError if it is damaged or is no such record."""
+        """Return a record as the dataclass `cls`.
+
+        Raises:
+            StoreError: if the record is damaged or its fields do not fit `cls`.
+        """
         return self.read_parsed(path, lambda record: from_record(cls, record))
 
     def damaged(self, path: Path, what: str) -> Damaged:
-        """The error for a file that is not what was written."""
+        """Return the error for a damaged file; `what` is the reason."""
         return damaged(path, what, self.remedy)
 
     def damages(self) -> list[StoreError]:
-        """What is wrong with the place itself, beside what is wrong with its records."""
+        """Return the errors of the storage itself, apart from those of single records."""
         return []
 
 
 class Folder(Files):
-    """The files of a folder on the disk."""
+    """A store in a folder on the disk."""
 
     def names(self, folder: Path) -> list[str]:
-        """The same without temporary files."""
+        """Return the sorted names in a folder, without temporary files."""
         return atomic_files.names(folder)
 
     def exists(self, path: Path) -> bool:
-        """A broken link is there as well."""
+        """Return whether anything exists at `path`, a broken link included."""
         return atomic_files.exists(path)
 
     def is_folder(self, path: Path) -> bool:
-        """Whether a folder, or a link to one, has that name."""
+        """Return whether `path` is a folder or a link to one."""
         return path.is_dir()
 
     def content(self, path: Path, limit: int = atomic_files.LARGEST) -> bytes:
-        """The bytes of a regular file."""
+        """Return the bytes of a regular file of at most `limit` bytes."""
         try:
             return atomic_files.read(path, limit)
-        except (StoreError, ValueError):  # a name with a zero byte
+        except (StoreError, ValueError):  # ValueError: a path with a null byte
             self._check(path, limit)
             raise
 
     def _check(self, path: Path, limit: int) -> None:
-        """Damaged if what has this name is no file of at most `limit` bytes."""
+        """Raise Damaged unless `path` is a regular file of at most `limit` bytes."""
         if not atomic_files.exists(path):
             raise self.damaged(path, "it is missing")
         if path.is_dir():
@@ -126,7 +142,7 @@ class Folder(Files):
             raise self.damaged(path, "it is larger than what was written")
 
     def verified(self, path: Path, digest: str | None) -> bytes:
-        """The same; a large file that is another one is found out in little memory."""
+        """Return the verified bytes; a wrong large file is detected without loading it at once."""
         if atomic_files.is_larger(path, _AT_ONCE) and atomic_files.sha256(path) != digest:
             raise self.damaged(path, "SHA-256 mismatch")
         return super().verified(path, digest)

@@ -1,6 +1,6 @@
-"""What recorded gradients say: first and last layer, their ratio, a verdict. numpy only.
+"""Recorded gradient norms: the ratio of last to first layer, and a verdict. numpy only.
 
-A gradient of exactly 0 has no size: it is named, and no ratio is taken of it.
+A layer whose gradient is exactly 0 is reported by name and takes no part in the ratio.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from convcompare.core.errors import listed
 
 Verdict = Literal["vanishing", "exploding", "stable", "no gradient", "not known"]
 GRADIENTS = "gradients"
-"""The name under which a run keeps them."""
+"""Name of the analysis in a run."""
 THRESHOLD = 100.0
-"""Last-layer over first-layer norm from which on a gradient is said to vanish on its way back."""
+"""Ratio of last-layer to first-layer norm from which the gradient counts as vanishing."""
 FLOOR, CEILING = 1e-6, 1e3
-"""Norms of the first layer beyond which it does so whatever the ratio."""
+"""Norms of the first layer at which gradients vanish or explode, whatever the ratio is."""
 
 
 @dataclass(frozen=True)
 class GradientRecord:
     """Gradients of one run: ``norm`` and ``mean_abs`` are (moments, layers).
 
-    The first moment is the initialisation, the others the ends of the epochs. ``zero``, of the same
-    shape, says where the weights themselves are all zero, as those of a head that starts at zero;
-    None where none ever are.
+    The first moment is the initialisation, the others are the ends of the epochs. ``zero``, of the
+    same shape, is True if all weights of the layer are zero, such as those of a head that starts at
+    zero; None if there is no such layer at any moment.
     """
 
     layers: tuple[str, ...]
@@ -38,27 +38,30 @@ class GradientRecord:
     zero: npt.NDArray[np.bool_] | None = None
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The record as named arrays, for NPZ."""
+        """Return the record as named arrays, for NPZ."""
         zero = {} if self.zero is None else {"zero": self.zero}
         named = {"layers": np.array(self.layers), "norm": self.norm, "mean_abs": self.mean_abs}
         return named | zero
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> GradientRecord:
-        """The record from its arrays."""
+        """Return the record that `to_arrays` converted."""
         layers = tuple(str(name) for name in arrays["layers"])
         return cls(layers, arrays["norm"], arrays["mean_abs"], arrays.get("zero"))
 
     def compared(self) -> tuple[int, int] | None:
-        """The first and the last layer whose gradient is not exactly 0; None where one is left."""
+        """Return the indices of the first and last layer with a gradient other than 0 at the end.
+
+        None if fewer than two layers have one; the single layer of a network counts as both.
+        """
         (found,) = np.nonzero(self.norm[-1])
         alone = len(found) == len(self.layers) == 1
         return (int(found[0]), int(found[-1])) if len(found) > 1 or alone else None
 
     def ratio(self) -> float:
-        """Norm of the last layer over that of the first: far above 1 where gradients vanish.
+        """Return the norm of the last layer over that of the first, far above 1 if they vanish.
 
-        Those that are exactly 0 are left aside; NaN where no two are left.
+        Layers as in `compared`; NaN if there are none.
         """
         both = self.compared()
         if both is None:
@@ -67,7 +70,7 @@ class GradientRecord:
         return float(last / first)
 
     def remarks(self) -> list[str]:
-        """What is exactly 0 at the start and, after a training, at the end, in words."""
+        """Return messages about weights and gradients that are 0 at the start and at the end."""
         moments = ["at initialisation", "at the end"][: len(self.norm)]
         return [
             f"{said}, {when}"
@@ -76,7 +79,7 @@ class GradientRecord:
         ]
 
     def _remarks_at(self, moment: int) -> list[str]:
-        """Weights that are all zero, gradients that do not arrive."""
+        """Return messages about layers whose weights or gradients are exactly 0 at a moment."""
         zero = np.zeros(len(self.layers), bool) if self.zero is None else self.zero[moment]
         if not self.norm[moment].any():
             return []
@@ -88,11 +91,11 @@ class GradientRecord:
         return said
 
     def verdict(self, threshold: float = THRESHOLD) -> Verdict:
-        """Vanishing where the ratio is `threshold` or more, exploding where it is its inverse.
+        """Return the verdict: vanishing from a ratio of `threshold`, exploding from its inverse.
 
-        A first layer below FLOOR or above CEILING is so as well: where the signal dies or grows on
-        its way forward, all layers do so alike. Layers whose gradient is exactly 0 are left aside,
-        and with fewer than two others nothing is known.
+        A first layer at or below FLOOR also counts as vanishing, at or above CEILING as exploding:
+        if the signal shrinks or grows in the forward pass, all layers are affected alike and the
+        ratio stays near 1. Layers as in `compared`; "not known" if there are none.
         """
         norm, both = self.norm[-1], self.compared()
         if not norm.any():
@@ -107,7 +110,7 @@ class GradientRecord:
         return "vanishing" if ratio >= threshold or first <= FLOOR else "stable"
 
     def to_json(self, threshold: float = THRESHOLD) -> dict[str, Any]:
-        """The norms by layer and moment, and the verdict at a threshold."""
+        """Return the norms by moment and layer, and the verdict at a threshold, as JSON."""
         return {
             "layers": list(self.layers),
             "moments": ["initialisation", *range(1, len(self.norm))],

@@ -1,10 +1,10 @@
-"""Dataclasses to JSON objects and back, by the type hints of their fields.
+"""Conversion of dataclasses to JSON objects and back, by the type hints of their fields.
 
 Numbers, booleans and strings stay as they are. A dataclass becomes an object, a tuple a list, a
-path a string. A field may be an ``int``, ``float``, ``bool``, ``str``, ``Path`` or
-``Literal[...]``, a union of these and ``None``, a dataclass, a union of one and ``None``, a
-``tuple[X, ...]`` or a ``Mapping[str, X]``. Types are checked; limits and the values of a
-``Literal`` are not, since newer versions may allow more.
+path a string. The type of a field may be ``int``, ``float``, ``bool``, ``str``, ``Path`` or
+``Literal[...]``, a union of these and ``None``, a dataclass, a union of a dataclass and ``None``,
+``tuple[X, ...]`` or ``Mapping[str, X]``. Types are checked; limits and the values of a ``Literal``
+are not, since newer versions may allow more.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 APART: Mapping[str, Any] = types.MappingProxyType({"apart": True})
-"""Metadata of a dataclass field that is not in its record."""
+"""Metadata of a dataclass field that is not part of the record."""
 OMITTED: Mapping[str, Any] = types.MappingProxyType({"omitted": True})
-"""Metadata of a field that its record leaves out while it has its default, so that records and ids
-from before the field was added stay as they are."""
+"""Metadata of a field that the record omits if it has its default, so that records and ids from
+before the field was added do not change."""
 T = TypeVar("T")
 _PLAIN = frozenset({int, float, bool, str, type(None)})
 _Convert = Callable[[Any], Any]
@@ -37,7 +37,7 @@ _KINDS: Mapping[Any, tuple[type, ...]] = {
 
 
 def to_record(record: Any) -> dict[str, Any]:
-    """The fields of a dataclass by name, in order of definition, ready for ``json.dumps``."""
+    """Return the fields of a dataclass by name, in order of definition, for ``json.dumps``."""
     defaults = _omitted(record.__class__)
     found = {}
     for name in _fields(record.__class__):
@@ -48,27 +48,29 @@ def to_record(record: Any) -> dict[str, Any]:
 
 
 def from_record(cls: type[T], record: Mapping[str, Any]) -> T:
-    """The dataclass that `to_record` turned into `record`.
+    """Return the dataclass that `to_record` converted.
 
-    Unknown fields are ignored, since newer writers may add some. An ``int`` in a ``float`` field
+    Unknown fields are ignored, since newer versions may add some. An ``int`` in a ``float`` field
     stays an ``int``, so that the record keeps its bytes and its id when it is written again.
 
-    Raises TypeError if a value has the wrong type, or a field without a default is missing.
+    Raises:
+        TypeError: if a value has the wrong type, or a field without a default is missing.
     """
     if type(record) is not dict and not isinstance(record, Mapping):
         raise TypeError(f"{cls.__name__} is not an object")
     kinds = tuple(map(type, record.values()))
-    named: Any = cls  # mypy takes type[T] for unhashable
+    named: Any = cls  # mypy considers type[T] unhashable
     made: T = _maker(named, tuple(record), kinds)(record)
     return made
 
 
 @functools.lru_cache(maxsize=4096)
 def _maker(cls: Any, names: tuple[str, ...], kinds: tuple[type, ...]) -> Callable[[Any], Any]:
-    """Makes the dataclass of records that have fields of these names and JSON types.
+    """Return a function that builds `cls` from records with these field names and JSON types.
 
-    The records of a kind are nearly all alike, so that what to check and to convert is found once.
-    The generated ``__init__`` of a frozen dataclass, which takes most of the time, is passed by.
+    Nearly all records of a kind have the same fields, so checks and conversions are determined
+    once. The generated ``__init__`` of a frozen dataclass, which takes most of the time, is
+    bypassed.
     """
     fields = _fields(cls)
     for name, kind in zip(names, kinds, strict=True):
@@ -97,8 +99,13 @@ def _maker(cls: Any, names: tuple[str, ...], kinds: tuple[type, ...]) -> Callabl
 
 
 def _blank(cls: Any, given: list[str]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
-    """The values of the fields that are not given, in order of definition, with places for those
-    that are; and those that are made anew for each. TypeError if one has no default."""
+    """Return the default of each field, None for those given, and the factories of the others.
+
+    The fields are in order of definition.
+
+    Raises:
+        TypeError: if a field is neither given nor has a default.
+    """
     blank, factories = {}, []
     for field in dataclasses.fields(cls):
         blank[field.name] = None if field.name in given else field.default
@@ -121,14 +128,14 @@ def _to_json(value: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class _Field:
-    """The JSON types that a field may have, and what makes its value of one; None if it is that."""
+    """JSON types that a field accepts, and the conversion of its value; None if it needs none."""
 
     kinds: frozenset[type]
     called: str
     convert: _Convert | None = None
 
     def read(self, value: Any) -> Any:
-        """The value of a field or of an item; TypeError if it has another type."""
+        """Convert a JSON value. Raises TypeError if its type is not accepted."""
         if type(value) not in self.kinds:
             raise TypeError(f"{value!r:.40} is not a {self.called}")
         return self.convert(value) if self.convert else value
@@ -136,7 +143,7 @@ class _Field:
 
 @functools.cache
 def _fields(cls: Any) -> Mapping[str, _Field]:
-    """The fields of a dataclass that are in its record, by name."""
+    """Return the fields of a dataclass that are part of its record, by name."""
     hints = typing.get_type_hints(cls)
     names = [field.name for field in dataclasses.fields(cls) if not field.metadata.get("apart")]
     return {name: _field(hints[name]) for name in names}
@@ -144,7 +151,7 @@ def _fields(cls: Any) -> Mapping[str, _Field]:
 
 @functools.cache
 def _omitted(cls: Any) -> Mapping[str, Any]:
-    """The defaults of the fields that are left out while they have them."""
+    """Return the defaults of the fields with `OMITTED`, by name."""
     return {f.name: f.default for f in dataclasses.fields(cls) if f.metadata.get("omitted")}
 
 
@@ -169,7 +176,10 @@ def _field(hint: Any) -> _Field:
 
 
 def _item(hint: Any) -> _Convert:
-    """Reads one of several values; what is to be a dataclass is checked by `from_record` alone."""
+    """Return the conversion of the items of a tuple or mapping.
+
+    For dataclasses it is `from_record`, which checks the type itself.
+    """
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return functools.partial(from_record, hint)
     return _field(hint).read
@@ -180,7 +190,7 @@ def _unless_none(convert: Any) -> _Convert:
 
 
 def _kinds(hint: Any) -> set[type]:
-    """The types that Python's ``json`` reads for a field without parts."""
+    """Return the types that Python's ``json`` reads for a field that is not a container."""
     if typing.get_origin(hint) is Literal:
         return set(map(type, typing.get_args(hint)))
     if hint in _KINDS:

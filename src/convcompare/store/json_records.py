@@ -1,4 +1,4 @@
-"""JSON records that notice when they are damaged: each carries a CRC of itself."""
+"""JSON records with a CRC of their content, by which damage is detected."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from . import atomic_files
 from .run import SCHEMA_VERSION
 
 REPAIR = "`convcompare runs check --repair` quarantines it, and the same command makes it again"
-"""What helps if a file of a folder is damaged."""
+"""Hint of the error if a file in the folder of a store is damaged."""
 
 
 def write_record(
     path: Path, record: Mapping[str, Any], guard: atomic_files.Guard | None = None
 ) -> None:
-    """Write a record, its schema version and its CRC."""
+    """Write a record with its schema version and CRC; `guard` as for `atomic_files.write`."""
     atomic_files.write(path, stamp(record), guard)
 
 
 def stamp(record: Mapping[str, Any]) -> bytes:
-    """A record as it stands in a file: with its schema version and its CRC."""
+    """Return the bytes of a record in a file: JSON with the schema version and a CRC."""
     whole = {"schema_version": SCHEMA_VERSION, **record}
     return json.dumps({**whole, "crc32": _crc(whole)}, indent=1).encode() + b"\n"
 
 
 def unstamp(data: bytes) -> dict[str, Any] | None:
-    """The record that `stamp` wrote; None where these bytes are not it."""
+    """Return the record that `stamp` wrote; None if the bytes are damaged or not a record."""
     try:
         record = json.loads(data)
         if not isinstance(record, dict):
@@ -44,12 +44,12 @@ def unstamp(data: bytes) -> dict[str, Any] | None:
 
 
 def damaged(path: Path, what: str, hint: str = REPAIR) -> Damaged:
-    """The error for a file of the store that is not what was written."""
+    """Return the error for a damaged file of a store; `what` is the reason."""
     return Damaged(f"{quote(path, 300)} is damaged: {what}", hint)
 
 
 def sha256(data: bytes) -> str:
-    """The SHA-256 of bytes, in hex digits."""
+    """Return the SHA-256 of bytes in hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The names of the files of a store, and what its records must have that name others."""
+"""Names of the files of a store, and checks of the records that refer to other files."""
 
 from __future__ import annotations
 
@@ -16,22 +16,27 @@ STEP_TIMES, COMPILE_CHOICES = "step-times", "compile-choices"
 ANALYSES = "analyses"
 ANNOTATION = "annotation.json"
 ADDITIONS, ADDED = "additions", "additions.json"
-"""What was measured of a run after it, and the record of that."""
+"""Folder of the analyses that were added after the run, and their record."""
 RECORDS = (
     *("trial.json", "environment.json", "run.json", "timing.json"),
     *(ADDED, ANNOTATION, OMISSION),
 )
 BINARIES = (WEIGHTS, LOGITS, CLASSES)
 PASSING = (CHECKPOINT, "error.json", "history.jsonl")
-"""What a run has only until it has ended."""
+"""Files that are deleted when the run ends."""
 ANALYSIS_FILE = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)
 ADDITION_FILE = re.compile(r"[a-z][a-z_-]*\.[0-9a-f]{12}\.npz", re.ASCII)
 RUN_ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
-"""The name of the folder of a run."""
+"""Name of the folder of a run."""
 
 
 def addition_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record, if it has what one must have; each file is a name, not a path."""
+    """Return the checked record of additions.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: if it is malformed, or if a file is not the
+            plain name of an addition.
+    """
     for file, digest in record["sha256"].items():
         if not ADDITION_FILE.fullmatch(file) or not isinstance(digest, str):
             raise ValueError(f"the file {quote(file)}")
@@ -39,7 +44,12 @@ def addition_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def comparison_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record, where it has what one must have; each run is an id, not a path."""
+    """Return the checked record of a comparison.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: if it is malformed, or if a run is not a
+            plain id.
+    """
     for model in record["models"]:
         if not isinstance(model["model"], str):
             raise TypeError("a model without a name")

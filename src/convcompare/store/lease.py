@@ -1,15 +1,15 @@
-"""Who may write: one process at a time, without a server, and never two for long.
+"""Leases: the right of one process at a time to write into a folder, without a server.
 
-A lease is a file in the folder that it is for: ``lease-000001``, ``lease-000002`` …; the highest
-number is the owner. To claim is to make the next number, which only one process can, also on a
-network file system. Its content names the owner; its time of change is the beat of the owner's
-heart, set anew every few seconds by a thread.
+A lease is a file in that folder: ``lease-000001``, ``lease-000002`` …; the highest number owns the
+folder. A process claims it by creating the next number, which is atomic, also on a network file
+system. The file contains the owner; a thread of the owner sets its modification time every few
+seconds as a heartbeat.
 
-A lease is free at once where its owner has released it or was a process of this host that is dead.
-Of another host, or of a process that lives and does nothing, it is free when its heart has stood
-still for `PATIENCE_SECONDS` while this process looked on: by the clock of this process alone, since
-those of several hosts do not agree. Whoever lost a lease so finds out before its next commit: it
-looks whether its own file is still there and still the newest (`Lease.check`).
+A lease is free at once if its owner released it, or was a process on this host that is dead.
+Otherwise (another host, or a process that hangs) it is free after `PATIENCE_SECONDS` without a
+heartbeat, by the clock of the claiming process alone, since the clocks of hosts differ. A process
+that lost its lease in this way detects it before its next commit, which checks that its own file
+still exists and is the newest (`Lease.check`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.2
 LEASE = "lease"
 _LARGEST = 10_000
-"""Bytes of a lease."""
+"""Maximum size of a lease in bytes."""
 
 
 class Lease:
@@ -49,7 +49,7 @@ class Lease:
         self.released = False
 
     def check(self) -> None:
-        """LeaseLost unless this is still the newest lease of its folder."""
+        """Raise LeaseLost unless this is still the newest lease of its folder."""
         if _newest(self.folder, self.name) != self.generation or not self._mine():
             raise LeaseLost(
                 f"another process has taken over {quote(self.folder, 300)}",
@@ -57,15 +57,15 @@ class Lease:
             )
 
     def beat(self) -> None:
-        """Show that the owner is alive. Raises nothing: that it is lost is found by `check`."""
+        """Write a heartbeat. Errors are ignored, since `check` detects that the lease is lost."""
         with suppress(ConvcompareError, OSError):
             if self._mine():
                 atomic_files.touch(self.path)
 
     def release(self) -> None:
-        """Give it back; nothing happens where it was lost.
+        """Release the lease; if it was lost, nothing happens.
 
-        Where the disk refuses, the file stays, but this process knows that it is nobody's.
+        If the file cannot be removed, it stays, and this process treats it as free.
         """
         _heart.forget(self)
         self.released = True
@@ -76,14 +76,18 @@ class Lease:
             _given_back.add(self.nonce)
 
     def record(self) -> dict[str, Any]:
-        """What the file says."""
+        """Return the content of the file: the owning process, its host, and a nonce."""
         import socket
 
         me = process.this()
         return {**vars(me), "machine": socket.gethostname(), "nonce": self.nonce}
 
     def _mine(self) -> bool:
-        """Whether the file is still this one's; StoreError where the disk does not say."""
+        """Return whether the file still belongs to this lease.
+
+        Raises:
+            StoreError: if the file exists and cannot be read.
+        """
         try:
             record = unstamp(atomic_files.read(self.path, _LARGEST))
         except StoreError as error:
@@ -102,7 +106,7 @@ class Lease:
 
 
 def claim(folder: Path, name: str = LEASE) -> Lease | None:
-    """The lease of a folder, which is made; None where another process has it. Does not wait."""
+    """Create a folder and claim its lease without waiting; None if another process has it."""
     atomic_files.make_folder(folder)
     newest = _newest(folder, name)
     if newest and not _free(_path(folder, name, newest)):
@@ -110,7 +114,7 @@ def claim(folder: Path, name: str = LEASE) -> Lease | None:
     lease = Lease(folder, name, newest + 1)
     if not atomic_files.write_first(lease.path, stamp(lease.record())):
         return None
-    if _newest(folder, name) != lease.generation:  # a claim that was older than it knew
+    if _newest(folder, name) != lease.generation:  # another process claimed a higher number
         lease.release()
         return None
     for generation in _generations(folder, name):
@@ -124,7 +128,10 @@ def claim(folder: Path, name: str = LEASE) -> Lease | None:
 def hold(
     folder: Path, name: str = LEASE, told: Callable[[str], None] = lambda _: None
 ) -> Iterator[Lease]:
-    """The lease of a folder, as soon as it is to be had; after a second `told` hears who has it."""
+    """Wait for the lease of a folder and hold it within the block.
+
+    After one second of waiting, `told` is called once with a description of the holder.
+    """
     began, said = time.monotonic(), False
     while (lease := claim(folder, name)) is None:
         if not said and time.monotonic() - began > 1:
@@ -136,7 +143,7 @@ def hold(
 
 
 def holder(folder: Path, name: str = LEASE) -> str:
-    """Who has the lease of a folder, in words; empty where nobody has."""
+    """Return a description of the process that has the lease of a folder; empty if none has."""
     newest = _newest(folder, name)
     if not newest:
         return ""
@@ -147,29 +154,29 @@ def holder(folder: Path, name: str = LEASE) -> str:
 
 
 def held(folder: Path) -> bool:
-    """Whether a process that may be alive has the lease of a folder."""
+    """Return whether a process that may be alive has the lease of a folder."""
     newest = _newest(folder, LEASE)
     return bool(newest) and not _free(_path(folder, LEASE, newest))
 
 
 def is_lease(file: str) -> bool:
-    """Whether a file in the folder of a run is a lease, by its name."""
+    """Return whether a file in the folder of a run is a lease, by its name."""
     return _number(file, LEASE) > 0
 
 
-# Who has a lease, as seen from here
+# State of the leases of other processes
 
 
 _seen: dict[Path, tuple[object, float]] = {}
-"""By the file of a lease of others: how it looked, and since when, by this process's clock."""
+"""Per lease file of another process: its last heartbeat, and when this process first saw it."""
 
 
 _given_back: set[str] = set()
-"""Nonces of leases of this process that are released, but whose files the disk would not remove."""
+"""Nonces of leases that this process released, but whose files could not be removed."""
 
 
 def _free(path: Path) -> bool:
-    """Whether the lease in that file may be taken over."""
+    """Return whether the lease in this file may be taken over."""
     record = _read(path)
     if record and str(record.get("nonce")) in _given_back:
         return True
@@ -204,7 +211,7 @@ def _owner(record: dict[str, Any] | None) -> Process | None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What a lease says; None where it is gone or damaged."""
+    """Return the content of a lease; None if it cannot be read or is damaged."""
     try:
         return unstamp(atomic_files.read(path, _LARGEST))
     except StoreError:
@@ -212,7 +219,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _newest(folder: Path, name: str) -> int:
-    """The number of the lease that counts, 0 where there is none."""
+    """Return the highest number of a lease in the folder, 0 if there is none."""
     return max(_generations(folder, name), default=0)
 
 
@@ -230,7 +237,7 @@ def _path(folder: Path, name: str, generation: int) -> Path:
 
 
 class _Heart:
-    """One thread that beats for all leases of this process."""
+    """Thread that writes the heartbeats of all leases of this process."""
 
     def __init__(self) -> None:
         self.leases: set[Lease] = set()

@@ -1,7 +1,7 @@
-"""Arrays by name as the bytes of an .npz file and back: nothing is unpickled, memory is bounded.
+"""Conversion of named arrays to the bytes of an .npz file and back, without pickle.
 
-What a header claims is believed only as far as the bytes behind it go, so that a file of a few
-bytes cannot ask for gigabytes.
+Memory is bounded: the shape in a header must match the number of bytes that follow it, so that a
+small file cannot cause the allocation of gigabytes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 LARGEST = 1 << 30
-"""Bytes of all arrays of a compressed file together; recorded ones are a few megabytes."""
+"""Maximum size in bytes of all arrays in a file; those of a run have a few megabytes."""
 MOST = 1_000
-"""Arrays of a file."""
+"""Maximum number of arrays in a file."""
 _HEADER, _PIECE = 1 << 16, 1 << 20
 _DAMAGE = (
     *(OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, SyntaxError),
@@ -31,19 +31,23 @@ _DAMAGE = (
 
 
 def to_npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """The bytes of a compressed .npz file."""
+    """Return the bytes of a compressed .npz file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
 def from_npz(data: bytes) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of such a file; ValueError where it is damaged or far too large."""
+    """Return the arrays of an .npz file. Raises ValueError if it is damaged or too large."""
     return read_npz(io.BytesIO(data), LARGEST)
 
 
 def read_npz(file: IO[bytes], limit: int) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of an .npz file, together at most `limit` bytes; ValueError as for `from_npz`."""
+    """Return the arrays of an .npz file.
+
+    Raises:
+        ValueError: if the file is damaged, or its arrays have more than `limit` bytes in all.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
@@ -73,7 +77,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any
 
 
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray:
-    """The bytes of a member, checked by their CRC; by pieces, so that they are held only once."""
+    """Return the bytes of a member, checked by their CRC, read in blocks into a single buffer."""
     content = bytearray(member.file_size)
     view, done = memoryview(content), 0
     with archive.open(member) as file:

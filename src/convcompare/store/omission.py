@@ -1,7 +1,7 @@
-"""What a pack leaves out of a run to be small, and what stands for it.
+"""Files that a pack omits from a run to save space, and the files that replace them.
 
-left-out.json       which files of its record a run is without, and the digest of what follows
-test_classes.npz    the class given to each test image, and the right one, if the logits are out
+left-out.json       names of the omitted files, and the digests of the replacements
+test_classes.npz    predicted class and label of each test image, if the logits are omitted
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ WEIGHTS, LOGITS = "weights.safetensors", "test_logits.npz"
 
 @dataclass(frozen=True)
 class Omission:
-    """Which files a run is without: ``left_out``, as its record names them.
+    """Record of the files that a pack omitted from a run.
 
-    ``sha256`` has the digest of what stands for them, by its name.
+    ``left_out`` has their names in the record of the run, ``sha256`` the digests of the files that
+    replace them, by name.
     """
 
     id: str
@@ -28,13 +29,16 @@ class Omission:
 
 
 def stand_in(predictions: Predictions) -> GivenClasses | None:
-    """What may stand for logits; None if some are not finite, of which no class is known."""
+    """Return the predicted classes, which replace logits; None if some logits are not finite."""
     found = GivenClasses.of(predictions)
     return None if (found.given == NO_CLASS).any() else found
 
 
 def those_kept(recorded: Mapping[str, str], omission: Omission | None) -> dict[str, str]:
-    """The digests of the files that a run has: of its record, and of what stands for others."""
+    """Return the digests of the files that a run has, by name: those not omitted, and replacements.
+
+    ``recorded`` are the digests in the record of the run.
+    """
     if omission is None:
         return dict(recorded)
     found = {name: digest for name, digest in recorded.items() if name not in omission.left_out}

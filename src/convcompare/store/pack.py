@@ -1,15 +1,15 @@
-"""A store in one file, which is only read: a zip archive with the SHA-256 of every member.
+"""Packs: a store in one read-only file, a zip archive with the SHA-256 of every member.
 
-    3fa9…/run.json    the files of a store below their names, sorted
+    3fa9…/run.json    the files of a store by their paths, sorted
     …
-    pack.json         the manifest, written last: the version of the format, what wrote it, how many
-                      runs and comparisons there are, and the digest of every other member
+    pack.json         the manifest, written last: version of the format, version of convcompare,
+                      numbers of runs and comparisons, and the digest of every other member
 
-Any program for zip archives opens one. What is compressed already is stored, the rest is deflated.
+Any zip program opens a pack. Files that are compressed already are stored, the rest is deflated.
 
-A pack may come from anybody. Opening one reads its directory and its manifest, and refuses members
-that a store does not have, that are there twice, that lead elsewhere or that would unpack to far
-more than the file holds. Each member is checked against its digest whenever it is read.
+Packs are untrusted. Opening one reads its directory and manifest, and refuses members that are not
+files of a store, duplicates, paths that lead outside, and members that would unpack to far more
+than their packed size. Each member is checked against its digest whenever it is read.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ from .json_records import sha256, unstamp
 MANIFEST = "pack.json"
 KIND = "convcompare pack"
 VERSION = 1
-"""Of the format; a later one may be unreadable for this version."""
+"""Version of the format; packs of a later version are refused."""
 MOST_DEFLATED = 100
-"""How many times its packed size a member may have; what is deflated further is stored."""
+"""Maximum compression ratio of a member; files that deflate further are stored."""
 SLACK = 1 << 16
-"""Bytes that a member may have in any case."""
+"""Bytes that a member may have in addition to `MOST_DEFLATED` times its packed size."""
 MEMBER = re.compile(
     r"(?:[0-9a-f]{12}/(?:[a-z][a-z-]*/)?|(?:comparisons|step-times|removed)/)\w[\w.-]*", re.ASCII
 )
-"""The name of a member: no absolute path, none that leads upwards."""
+"""Names of members: no absolute path, and none that leads upwards."""
 _LARGEST_MANIFEST = 256 << 20
 _FIRST = b"PK\3\4"
 _LAST = b"PK\5\6" + bytes(18)
-"""The record at the end of an archive without a comment: signature, numbers, its length of 0."""
+"""End record of an archive without a comment: signature, counts, comment length 0."""
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _UNREADABLE = (zipfile.BadZipFile, ValueError, struct.error, EOFError, NotImplementedError)
 
 
 @dataclass(frozen=True)
 class PackedFile:
-    """Where a member is in the archive, and what it must be."""
+    """Position and sizes in bytes of a member in the archive, and its digest."""
 
     offset: int
     packed_size: int
@@ -64,7 +64,7 @@ class PackedFile:
 
 
 class Pack(Files):
-    """The files of a pack, read one by one when they are asked for."""
+    """A store in a pack; each file is read on demand."""
 
     read_only = True
     remedy = "copy it again, or pack it again from the folder of its runs"
@@ -73,19 +73,23 @@ class Pack(Files):
         self.root = root
 
     def names(self, folder: Path) -> list[str]:
-        """What is in a folder, sorted; nothing if there is no folder."""
+        """Return the sorted names in a folder; empty if there is no folder."""
         return self._folders.get(self._name(folder), [])
 
     def exists(self, path: Path) -> bool:
-        """Whether a member or a folder of members has that name."""
+        """Return whether `path` is a member or a folder of members."""
         return self._name(path) in self.members or self.is_folder(path)
 
     def is_folder(self, path: Path) -> bool:
-        """Whether members are below that name."""
+        """Return whether `path` is a folder of members."""
         return self._name(path) in self._folders
 
     def content(self, path: Path, limit: int = atomic_files.LARGEST) -> bytes:
-        """The bytes of a member, which are those that its digest names."""
+        """Return the bytes of a member, checked against its digest.
+
+        Raises:
+            Damaged: if it is missing, damaged or has more than `limit` bytes.
+        """
         member = self.members.get(self._name(path))
         if member is None:
             what = "it is a folder" if self.is_folder(path) else "it is missing"
@@ -98,7 +102,7 @@ class Pack(Files):
         return data
 
     def damages(self) -> list[StoreError]:
-        """The members whose bytes are not those that were written."""
+        """Return the errors of all damaged members."""
         found: list[StoreError] = []
         for name in self.members:
             try:
@@ -109,12 +113,16 @@ class Pack(Files):
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
-        """What the manifest says, but for the digests; StoreError if the file is no sound pack."""
+        """Content of the manifest without the digests.
+
+        Raises:
+            StoreError: if the file is not a pack, or is refused or damaged.
+        """
         return self._opened[0]
 
     @cached_property
     def members(self) -> Mapping[str, PackedFile]:
-        """Every member but the manifest, by its name."""
+        """All members except the manifest, by name. Raises StoreError as `manifest` does."""
         return self._opened[1]
 
     @cached_property
@@ -148,7 +156,7 @@ class Pack(Files):
         return "" if name == "." else name
 
     def _listed(self) -> dict[str, PackedFile]:
-        """The members as the directory of the archive has them, without digests."""
+        """Return the members in the directory of the archive, by name, without digests."""
         with atomic_files.opened(self.root) as file:
             whole = file.seek(0, 2)
             infos, begins = _directory(file), _begins(file)
@@ -197,7 +205,7 @@ class Pack(Files):
         return record
 
     def _bytes(self, member: PackedFile) -> bytes | None:
-        """The bytes of a member, no more than it says; None if the archive does not hold them."""
+        """Return the bytes of a member; None if the archive does not have `member.size` of them."""
         try:
             with atomic_files.opened(self.root) as file:
                 file.seek(member.offset)
@@ -226,15 +234,16 @@ class Pack(Files):
 
 
 def _begins(file: IO[bytes]) -> bool:
-    """Whether a file begins like an archive."""
+    """Return whether a file starts with the signature of a zip archive."""
     file.seek(0)
     return file.read(len(_FIRST)) == _FIRST
 
 
 def _directory(file: IO[bytes]) -> list[zipfile.ZipInfo] | None:
-    """What an archive lists at its end; None if it does not end there.
+    """Return the directory of a zip archive; None if the file does not end with an end record.
 
-    A part of a pack must not be taken for one of the archives of arrays in it.
+    `zipfile` also accepts an end record further up, so that it would take a truncated pack for one
+    of the .npz archives in it.
     """
     try:
         file.seek(-len(_LAST), 2)
@@ -251,7 +260,7 @@ def _directory(file: IO[bytes]) -> list[zipfile.ZipInfo] | None:
 
 
 def _objection(info: zipfile.ZipInfo) -> str:
-    """Why a member is none that this program wrote; empty if it may be."""
+    """Return why `pack` cannot have written a member; empty if it can."""
     if stat.S_ISLNK(info.external_attr >> 16):
         return "is a link"
     if info.flag_bits & 0x1:
@@ -264,6 +273,6 @@ def _objection(info: zipfile.ZipInfo) -> str:
 
 
 def _above(name: str) -> Iterator[str]:
-    """The folders that a member is in."""
+    """Yield the folders above a member."""
     while name := name.rpartition("/")[0]:
         yield name

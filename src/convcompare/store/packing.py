@@ -1,7 +1,7 @@
-"""A store, or some of its runs, made into a pack; and a folder made of a pack again.
+"""Packing of a store, or some of its runs, and unpacking into a folder. Both are atomic.
 
-Both are whole or not there. The bytes of each file are the same in both: so are those of a pack of
-a folder that was made of a pack.
+The bytes of every file are the same in the folder and in the pack. Packing an unpacked folder
+again gives the same pack.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from .pack import KIND, MANIFEST, MEMBER, MOST_DEFLATED, VERSION, Pack
 from .reader import RunReader
 
 COMPRESSED = ".npz"
-"""What is compressed already."""
+"""Suffix of files that are compressed already."""
 WORTH = 0.95
-"""A file that deflates to more of its size is stored."""
+"""Files that deflate to at least this share of their size are stored."""
 
 
 PARTS = (WEIGHTS, LOGITS)
-"""Files of a run that may be left out; those of its analyses may be as well."""
+"""Files of a run that may be omitted, in addition to those of its analyses."""
 
 
 @dataclass(frozen=True)
 class Packed:
-    """What was packed."""
+    """Contents of a written pack: numbers of runs and comparisons, and its size in bytes."""
 
     runs: int
     comparisons: int
@@ -51,14 +51,20 @@ def pack(
     without: Collection[str] = (),
     first_seed: Collection[str] = (),
 ) -> Packed:
-    """Write runs that have ended, and what belongs to them, into a file.
+    """Write ended runs and their comparisons into a pack.
 
-    The comparisons are those of which every run in the store is among them. Of all runs of the
-    store, the times of steps are packed as well. The files of a run that `without` names are left
-    out, and of a network's seeds but the first those that `first_seed` names; for logits the
-    classes stay that they give.
+    A comparison is included if all its ended runs are packed. Step times are included if all ended
+    runs of the store are. Omitted logits are replaced by the predicted classes.
 
-    Raises StoreError, and writes nothing, if anything of it is damaged.
+    Args:
+        store: Store of the runs.
+        run_ids: Ids of ended runs.
+        path: Path of the pack.
+        without: Files to omit from every run, by their names in its record.
+        first_seed: Files to omit from all seeds of a network except its smallest.
+
+    Raises:
+        StoreError: if one of the files is damaged; nothing is written.
     """
     for run_id in run_ids:
         for damage in damages_of(store, run_id):
@@ -97,17 +103,18 @@ def pack(
 
 
 def part_of(name: str) -> str:
-    """The word for a file of a run: ``weights``, ``logits``, or an analysis, as ``features``."""
+    """Return the name of a file of a run in messages: ``weights``, ``logits`` or an analysis."""
     words = {WEIGHTS: "weights", LOGITS: "logits"}
     return words.get(name, name.removeprefix(f"{ANALYSES}/").removesuffix(".npz"))
 
 
 def unpack(pack: Pack, folder: Path) -> int:
-    """Make a folder of a pack, which may not be there or must be empty; how many files it has.
+    """Unpack into a folder, which must be missing or empty, and return the number of files.
 
-    Raises StoreError, and leaves nothing, if anything of it is damaged.
+    Raises:
+        StoreError: if a member is damaged or the folder is not empty; nothing is left behind.
     """
-    members = pack.members  # which opens it, so that nothing is made for a file that is none
+    members = pack.members  # raises before a folder is created if the file is not a pack
     with atomic_files.new_folder(folder) as new:
         for name in members:
             atomic_files.put(new / name, pack.content(pack.root / name))
@@ -115,7 +122,7 @@ def unpack(pack: Pack, folder: Path) -> int:
 
 
 def _first_seeds(store: RunReader, run_ids: Iterable[str]) -> set[str]:
-    """Of each network the run of its smallest seed."""
+    """Return the run of the smallest seed of each network."""
     first: dict[str, tuple[int, str]] = {}
     for run_id in run_ids:
         trial = store.trial(run_id)
@@ -125,7 +132,10 @@ def _first_seeds(store: RunReader, run_ids: Iterable[str]) -> set[str]:
 
 
 def _of_run(store: RunReader, run_id: str, out: Collection[str]) -> dict[str, bytes | None]:
-    """The files of a run by their names in a pack; the bytes of those that only the pack has."""
+    """Return the files of a run by their names in a pack.
+
+    The value is None for files of the store, and the bytes of those that only the pack has.
+    """
     omission, made = _omission(store, run_id, out)
     named = [*RECORDS, *those_kept(store.kept(run_id).sha256, omission)]
     named += [f"{ADDITIONS}/{name}" for name in store.additions(run_id)]
@@ -138,7 +148,7 @@ def _of_run(store: RunReader, run_id: str, out: Collection[str]) -> dict[str, by
 def _omission(
     store: RunReader, run_id: str, out: Collection[str]
 ) -> tuple[Omission | None, dict[str, bytes]]:
-    """What a pack is to leave out of a run, and the files that say so and stand for it."""
+    """Return the omission of a run after `out` is omitted too, and the new files that it needs."""
     from .npz import to_npz
 
     before, run = store.omission(run_id), store.kept(run_id)
@@ -170,7 +180,7 @@ def _comparisons(store: RunReader, run_ids: Collection[str]) -> list[str]:
 
 
 def _beside(store: RunReader, run_ids: Collection[str]) -> Iterator[str]:
-    """What was removed, since its results could be seen, and the times of steps."""
+    """Yield the records of removed runs, whose results may have been seen, and of step times."""
     for name in store.files.names(store.root / REMOVED):
         store.files.read_record(store.root / REMOVED / name)
         yield f"{REMOVED}/{name}"
@@ -181,8 +191,8 @@ def _beside(store: RunReader, run_ids: Collection[str]) -> Iterator[str]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    """The same bytes for the same data: no time, no owner."""
-    info = zipfile.ZipInfo(name)  # of 1980
+    """Add a member without time or owner, so that the same data give the same bytes."""
+    info = zipfile.ZipInfo(name)  # dated 1980-01-01
     info.create_system, info.external_attr = 3, 0o100644 << 16
     small = 0 if name.endswith(COMPRESSED) else len(zlib.compress(data, 9))
     deflated = small * MOST_DEFLATED >= len(data) and small < WORTH * len(data)

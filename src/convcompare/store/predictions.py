@@ -1,11 +1,11 @@
-"""What a trained network says of each test image, as a run keeps it."""
+"""Stored predictions of a trained network: logits, or only the predicted classes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the list of the runs needs no arrays
+if TYPE_CHECKING:  # listing runs does not need numpy
     import numpy as np
     import numpy.typing as npt
 
@@ -14,7 +14,7 @@ NO_CLASS = -1
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a trained network gives for images: logits (n, classes) beside labels (n,)."""
+    """Logits (n, classes) of a trained network for n images, and their labels (n,)."""
 
     logits: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
@@ -22,7 +22,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class GivenClasses:
-    """The class that a trained network gives each of n images, beside the right one.
+    """Predicted classes of n images, and their labels.
 
     ``given`` and ``labels`` are ints (n,) from 0 to ``classes`` - 1; ``given`` is `NO_CLASS` if the
     logits of the image are not finite.
@@ -34,7 +34,7 @@ class GivenClasses:
 
     @classmethod
     def of(cls, predictions: Predictions) -> GivenClasses:
-        """Those of the largest logits; of equal ones the first counts."""
+        """Return the classes of the largest logits; the first if several are equal."""
         import numpy as np
 
         logits, labels = predictions.logits, predictions.labels
@@ -43,13 +43,17 @@ class GivenClasses:
 
     @property
     def hits(self) -> npt.NDArray[np.bool_]:
-        """Which images are right: (n,). ValueError if one has no class."""
+        """Whether each prediction is correct, (n,). Raises ValueError if an image has no class."""
         self._check()
         right: npt.NDArray[np.bool_] = self.given == self.labels
         return right
 
     def confusion(self, classes: int) -> npt.NDArray[np.int64]:
-        """Images by class (rows) and by given class (columns). ValueError if one has none."""
+        """Return the confusion matrix (classes, classes): labels in rows, predictions in columns.
+
+        Raises:
+            ValueError: if an image has no class.
+        """
         import numpy as np
 
         self._check()
@@ -61,7 +65,7 @@ class GivenClasses:
             raise ValueError("logits must be finite")
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """As named arrays, for NPZ, in the smallest integers that hold the classes."""
+        """Return named arrays for NPZ, with the smallest integer type that holds the classes."""
         import numpy as np
 
         small = np.min_scalar_type(self.classes - 1)
@@ -73,7 +77,11 @@ class GivenClasses:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> GivenClasses:
-        """From such arrays; ValueError if they do not fit each other."""
+        """Return the classes that `to_arrays` converted.
+
+        Raises:
+            ValueError: if the shapes differ, or a class is out of range.
+        """
         given, labels = (arrays[name].astype("int64") for name in ("given", "labels"))
         classes = int(arrays["classes"].item())
         if given.ndim != 1 or given.shape != labels.shape or not len(given):

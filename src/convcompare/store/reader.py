@@ -1,8 +1,7 @@
-"""What is in a store of runs, verified as it is read. Reading never writes.
+"""Read access to a store of runs, which verifies what it reads and never writes.
 
-A record that is damaged or of another run raises StoreError, and so do bytes that are not those
-that a record names. Who shows many runs reads them within `noting`, and goes on without those that
-are damaged.
+A record that is damaged or of another run raises StoreError, as does a file whose digest is not the
+recorded one. Callers that show many runs read them within `noting`, which skips damaged ones.
 """
 
 from __future__ import annotations
@@ -40,53 +39,57 @@ from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, those_kept
 from .predictions import GivenClasses, Predictions
 from .run import Epoch, Run, Trial
 
-if TYPE_CHECKING:  # the list of the runs needs no arrays
+if TYPE_CHECKING:  # listing runs does not need numpy
     import numpy.typing as npt
 
 HELD_OUT = "held-out"
-"""The analysis with the logits of the training images that were held out, and their labels."""
+"""Name of the analysis with the logits and labels of the held-out images."""
 PACK_SUFFIX = ".ccpack"
-"""How the names of packs end: a store that trainings write is a folder, and has another name."""
+"""Suffix of packs; a path without it may be a folder that is still to be created."""
 RUN = "run"
-"""The array that says of which run an analysis is."""
+"""Name of the array in an analysis that contains the id of its run."""
 
 
 class RunReader:
-    """The runs of one folder or of one pack, for who reads them: nothing here writes."""
+    """Read access to the runs of a store, which is a folder or a pack."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.files = _files(root)
         self.damage: list[StoreError] = []
-        """What was found damaged by those who go on without it."""
+        """Errors of the damaged records that `noting` skipped."""
 
     @property
     def place(self) -> str:
-        """Where it is, for errors; that it does not exist is said, as of a misspelt `--store`."""
+        """Path of the store for error messages, which also show if it does not exist."""
         return f"{quote(self.root)}{'' if self.root.exists() else ', which does not exist'}"
 
     def folder(self, run_id: str) -> Path:
-        """The folder of a run."""
+        """Return the folder of a run."""
         return self.root / run_id
 
     def _at(self, run_id: str, *names: str) -> Path:
-        """A file in the folder of a run."""
+        """Return the path of a file in the folder of a run."""
         return self.root.joinpath(run_id, *names)
 
     def ids(self) -> list[str]:
-        """The ids of all trials that were begun here."""
+        """Return the ids of all trials that were started in this store."""
         return [name for name in self.folders() if self.begun(name)]
 
     def folders(self) -> list[str]:
-        """The names of all folders of runs, those included in which nothing was begun."""
+        """Return the names of all folders of runs, including those without any record."""
         return [name for name in self.files.names(self.root) if RUN_ID.fullmatch(name)]
 
     def begun(self, run_id: str) -> bool:
-        """Whether anything of a trial is there: a process may have died before it wrote a word."""
+        """Return whether the run has a record or a checkpoint, and not only an empty folder."""
         return any(self.files.exists(self._at(run_id, name)) for name in (*RECORDS, CHECKPOINT))
 
     def find(self, prefix: str) -> str:
-        """The one id that begins with `prefix`; UsageError where there are none or several."""
+        """Return the only id that starts with `prefix`.
+
+        Raises:
+            UsageError: if there is none, or several.
+        """
         found = [run_id for run_id in self.ids() if run_id.startswith(prefix)]
         if len(found) != 1:
             what = f"{len(found)} runs begin" if found else "no run begins"
@@ -95,32 +98,32 @@ class RunReader:
         return found[0]
 
     def finished(self, run_id: str) -> bool:
-        """Whether the trial has ended, well or not."""
+        """Return whether the trial has ended, finished or diverged."""
         return self.files.exists(self._at(run_id, "run.json"))
 
     def recorded(self, run_id: str, name: str = "run.json") -> Run:
-        """The record of how a trial ended as it was written then."""
+        """Return the record of an ended trial (``run.json``) or failure (``error.json``) as is."""
         path = self._at(run_id, name)
         run = self.files.read_as(path, Run)
         self._check_id(path, run.id, run_id)
         return run
 
     def run(self, run_id: str) -> Run:
-        """The record of a trial that has ended, with the times that were measured afterwards.
+        """Return the record of an ended trial, with the times that were measured afterwards.
 
-        It names the files that are there: those that a pack left out are not among them.
+        Its digests are those of the existing files, without those that a pack omitted.
         """
         run = self.kept(run_id)
         timing = self._at(run_id, "timing.json")
         return replace(run, timing=self.timing(run_id)) if self.files.exists(timing) else run
 
     def kept(self, run_id: str) -> Run:
-        """The record of how a trial ended, without the files that a pack left out."""
+        """Return the record of an ended trial, with the digests of the existing files."""
         run = self.recorded(run_id)
         return replace(run, sha256=those_kept(run.sha256, self.omission(run_id)))
 
     def omission(self, run_id: str) -> Omission | None:
-        """What a pack left out of a run; None if nothing."""
+        """Return the record of the files that a pack omitted from a run; None if there are none."""
         path = self._at(run_id, OMISSION)
         if not self.files.exists(path):
             return None
@@ -131,20 +134,20 @@ class RunReader:
         return omission
 
     def timing(self, run_id: str) -> Timing:
-        """What was measured of a run after it."""
+        """Return the times that were measured after a run."""
         return self._beside(run_id, "timing.json", Timing)
 
     def step_time(self, key: str) -> Timing | None:
-        """The time of a step that a budget was counted in; None where none was measured."""
+        """Return the step time that converts a time budget into steps; None if not measured."""
         path = self.record_path(STEP_TIMES, key)
         return self.files.read_as(path, Timing) if self.files.exists(path) else None
 
     def environment(self, run_id: str) -> Environment:
-        """Where a trial was begun last."""
+        """Return the environment of the last attempt at a trial."""
         return self._beside(run_id, "environment.json", Environment)
 
     def annotation(self, run_id: str) -> Annotation:
-        """The tags and the note of a run; empty where it has none."""
+        """Return the tags and the note of a run; empty if it has none."""
         path = self._at(run_id, ANNOTATION)
         if not self.files.exists(path):
             return Annotation()
@@ -152,7 +155,7 @@ class RunReader:
         return self.files.read_as(path, Annotation)
 
     def outcome(self, run_id: str) -> Run | None:
-        """How a trial ended last: its record or that of its failure; None where it has not."""
+        """Return the record of an ended trial or of its failure; None if it has neither."""
         if self.finished(run_id):
             return self.run(run_id)
         if self.files.exists(self._at(run_id, "error.json")):
@@ -160,14 +163,14 @@ class RunReader:
         return None
 
     def sound_outcome(self, run_id: str) -> Run | None:
-        """The same, where everything that tables and figures read of it is what was written."""
+        """Return `outcome` after verifying all files that tables and figures read."""
         run = self.outcome(run_id)
         if run is not None:
             self.verify(run)
         return run
 
     def sound_outcomes(self, run_ids: Iterable[str]) -> dict[str, Run | None]:
-        """The same of each of these runs, without those that are damaged, which are noted."""
+        """Return `sound_outcome` by run; damaged runs are left out and added to `damage`."""
         found: dict[str, Run | None] = {}
         with memory.without_collection():
             for run_id in run_ids:
@@ -177,7 +180,7 @@ class RunReader:
 
     @contextmanager
     def noting(self) -> Iterator[None]:
-        """What is damaged is kept in `damage`, and does not keep one from the rest."""
+        """Context manager that adds a StoreError to `damage` instead of raising it."""
         try:
             yield
         except StoreError as error:
@@ -185,20 +188,28 @@ class RunReader:
                 self.damage.append(error)
 
     def verify(self, run: Run, weights: bool = False) -> None:
-        """StoreError unless the files of a run are those that its record names."""
+        """Verify the files of a run against the digests in its record.
+
+        Args:
+            run: Record of the run.
+            weights: Whether to verify the final weights as well.
+
+        Raises:
+            StoreError: if a file is missing or damaged.
+        """
         for name, digest in run.sha256.items():
             if weights or name != WEIGHTS:
                 self.files.verified(self._named(run, name), digest)
 
     def trial(self, run_id: str) -> Trial:
-        """What a run was asked to be."""
+        """Return the definition of a run: its network, data set, seed and configuration."""
         path = self._at(run_id, "trial.json")
         trial = self.files.read_as(path, Trial)
         self._check_id(path, trial.id, run_id)
         return trial
 
     def history(self, run_id: str) -> tuple[Epoch, ...]:
-        """The epochs that a half-done trial has behind it, by the record of its newest state."""
+        """Return the finished epochs of an incomplete trial, from its newest checkpoint."""
         for state in checkpoints.states(self.files, self.folder(run_id), run_id):
             if isinstance(state, StoreError):
                 raise state
@@ -206,9 +217,10 @@ class RunReader:
         return ()
 
     def predictions(self, run: Run) -> Predictions:
-        """The logits of the test split after the last epoch, and the labels beside them.
+        """Return the logits and labels of the test split after the last epoch.
 
-        Raises UsageError if a pack left them out, or the run was recorded without labels.
+        Raises:
+            UsageError: if a pack omitted them, or the run was recorded without labels.
         """
         if CLASSES in run.sha256:
             raise UsageError(
@@ -225,9 +237,10 @@ class RunReader:
         return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
 
     def given_classes(self, run: Run) -> GivenClasses:
-        """The class that was given to each image of the test split, and the right one.
+        """Return the predicted classes and the labels of the test split after the last epoch.
 
-        Raises UsageError if the run was recorded without labels.
+        Raises:
+            UsageError: if the run was recorded without labels.
         """
         if CLASSES not in run.sha256:
             return GivenClasses.of(self.predictions(run))
@@ -237,21 +250,22 @@ class RunReader:
             raise self.files.damaged(self._at(run.id, CLASSES), str(error)) from error
 
     def held_out(self, run: Run) -> Predictions | None:
-        """The logits of the training images that were held out; None where none were kept."""
+        """Return the logits and labels of the held-out images; None if they were not recorded."""
         arrays = self.analysis(run, HELD_OUT)
         if arrays is None:
             return None
         return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
 
     def analysis(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]] | None:
-        """The arrays that an analysis left of a run; None where it was not made."""
+        """Return the arrays of an analysis of a run; None if it was not recorded."""
         key = f"{ANALYSES}/{name}.npz"
         return self._arrays(run, key) if key in run.sha256 else None
 
     def additions(self, run_id: str) -> dict[str, str]:
-        """What was measured of a run after it: the digest of each file by its name, as recorded.
+        """Return the recorded digests of the analyses that were added after a run, by file name.
 
-        Empty if nothing was. Raises StoreError if the record is damaged or of another run.
+        Raises:
+            StoreError: if the record is damaged or of another run.
         """
         path = self._at(run_id, ADDED)
         if not self.files.exists(path):
@@ -261,9 +275,10 @@ class RunReader:
         return dict(record["sha256"])
 
     def addition(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
-        """The arrays of a measurement that was made after the run; None if there are none.
+        """Return the arrays of an analysis that was added after the run; None if there is none.
 
-        Raises StoreError if they are damaged or of another run.
+        Raises:
+            StoreError: if they are damaged or of another run.
         """
         for file, digest in self.additions(run_id).items():
             if file.partition(".")[0] == name:
@@ -274,14 +289,15 @@ class RunReader:
         return None
 
     def verify_additions(self, run_id: str) -> None:
-        """StoreError unless what was measured after a run is what was written."""
+        """Raise StoreError if an analysis that was added after the run is damaged."""
         for file, digest in self.additions(run_id).items():
             self.files.verified(self._at(run_id, ADDITIONS, file), digest)
 
     def half_done_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
-        """The same of a run that has not ended, None where there is none.
+        """Return the arrays of an analysis of an incomplete run; None if it does not exist.
 
-        StoreError where it is damaged or of another run.
+        Raises:
+            StoreError: if it is damaged or of another run.
         """
         from .npz import from_npz
 
@@ -296,18 +312,18 @@ class RunReader:
         return arrays
 
     def weights(self, run: Run) -> bytes:
-        """The final weights, as safetensors."""
+        """Return the final weights as safetensors, verified."""
         return self.files.verified(self._named(run, WEIGHTS), run.sha256.get(WEIGHTS))
 
     def checkpoint(self, run_id: str) -> tuple[Checkpoint | None, str]:
-        """The newest whole state of a half-done trial; and, in words, what of it was damaged.
+        """Return the newest undamaged checkpoint of an incomplete trial, or None.
 
-        Where the newest is damaged it is the one before.
+        The second item is a message about damaged newer checkpoints, empty if there are none.
         """
         return checkpoints.newest(self.files, self.folder(run_id), run_id)
 
     def removed(self) -> list[Trial]:
-        """The trials that had ended here and were removed; a damaged record is noted."""
+        """Return the removed trials that had ended; damaged records are added to `damage`."""
         found = []
         for name in self.files.names(self.root / REMOVED):
             with self.noting():
@@ -315,15 +331,15 @@ class RunReader:
         return found
 
     def comparisons(self) -> list[str]:
-        """The names of all comparisons, oldest first."""
+        """Return the names of all comparisons, oldest first."""
         return self._records_of(COMPARISONS)
 
     def step_times(self) -> list[str]:
-        """The keys of all times of steps that are kept."""
+        """Return the keys of all recorded step times."""
         return self._records_of(STEP_TIMES)
 
     def record_path(self, folder: str, name: str) -> Path:
-        """The file of a record that is not of a run, as of a comparison."""
+        """Return the path of a record that belongs to no run, such as that of a comparison."""
         return self.root / folder / f"{name}.json"
 
     def _records_of(self, folder: str) -> list[str]:
@@ -331,18 +347,16 @@ class RunReader:
         return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
     def comparison(self, name: str) -> dict[str, Any]:
-        """What was compared, by which command, as `Comparison.record` gives it."""
+        """Return the record of a comparison, as `Comparison.record` made it."""
         return self.files.read_parsed(self.record_path(COMPARISONS, name), comparison_record)
 
     def comparison_records(self) -> list[dict[str, Any]]:
-        """The records of all comparisons, oldest first; a damaged one is noted in `damage`."""
+        """Return all comparison records, oldest first; damaged ones are added to `damage`."""
         found = []
         for name in self.comparisons():
             with self.noting():
                 found.append(self.comparison(name))
         return found
-
-    # Parts
 
     def _arrays(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]]:
         arrays = self._read(self._named(run, name), run.sha256.get(name))
@@ -359,7 +373,7 @@ class RunReader:
             raise self.files.damaged(path, str(error)) from error
 
     def _beside(self, run_id: str, name: str, cls: type[T]) -> T:
-        """A record beside that of a run, which names the run; older ones do not."""
+        """Return a further record of a run, checked to be of this run if it contains an id."""
         path = self._at(run_id, name)
         self._check_id(path, self.files.read_record(path).get("id", run_id), run_id)
         return self.files.read_as(path, cls)
@@ -369,7 +383,7 @@ class RunReader:
             raise self.files.damaged(path, "it is the record of another run")
 
     def _named(self, run: Run, name: str) -> Path:
-        """A file that a record names, which must be one of those that runs have."""
+        """Return the path of a recorded file. Raises Damaged if runs have no file of this name."""
         if name not in BINARIES and not ANALYSIS_FILE.fullmatch(name):
             raise self.files.damaged(
                 self._at(run.id, "run.json"), f"it names the file {quote(name)}"
@@ -378,7 +392,7 @@ class RunReader:
 
 
 def _files(root: Path) -> Files:
-    """Those of the folder of a store, or of its pack; UsageError for a pack that is not there."""
+    """Return the file access for a folder or a pack. Raises UsageError if the pack is missing."""
     if not root.is_file():
         if root.suffix == PACK_SUFFIX and not root.exists():
             raise UsageError(

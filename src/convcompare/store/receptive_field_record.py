@@ -1,4 +1,4 @@
-"""What a network sees, as a run records it: the field of each layer, and how much of it counts."""
+"""Record of the receptive field of each layer, and of the effective field of a trained network."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 FIELDS = "receptive-field"
-"""The name under which a run keeps them."""
+"""Name of the analysis in a run."""
 
 
 @dataclass(frozen=True)
 class FieldRecord:
-    """The exact field of every layer, and the effective field of the features after training.
+    """Exact field of every layer, and effective field of the feature layer after training.
 
-    By layer, (n, 2) for height and width in pixels: ``size``, ``stride`` and ``start``; NaN where a
-    unit sees the whole image and has no place. ``features`` is the layer before global pooling, -1
-    where there is none. ``gradient`` (h, w), sum 1, is the mean squared gradient of the central
-    unit of that layer by the pixels of test images (Luo et al. 2016, arXiv:1701.04128), empty
-    where there is no such unit; ``span`` the rows and the columns of its exact field within the
-    image, ((first, last), (first, last)); ``effective_size`` the side in pixels of the square with
-    the area that holds 95.45 % of it.
+    ``size``, ``stride`` and ``start`` are (layers, 2), for height and width, in pixels; NaN if the
+    field of a unit is the whole image and has no position. ``features`` is the index of the last
+    layer before global pooling, -1 if there is none.
+
+    ``gradient`` (h, w), of sum 1, is the mean over test images of the squared gradient of the
+    central unit of that layer with respect to the pixels (Luo et al. 2016, arXiv:1701.04128); empty
+    if there is no such unit. ``span`` are the rows and columns of its exact field within the image,
+    ((first, last), (first, last)). ``effective_size`` is the side in pixels of the square whose
+    area equals that of the pixels that hold 95.45 % of ``gradient``.
     """
 
     layers: tuple[str, ...]
@@ -38,14 +40,14 @@ class FieldRecord:
 
     @property
     def features_size(self) -> tuple[int, int] | None:
-        """The field of the features, height and width in pixels; None for the whole image."""
+        """Field of the feature layer, (height, width) in pixels; None if it is the whole image."""
         if self.features < 0 or np.isnan(self.size[self.features]).any():
             return None
         height, width = self.size[self.features]
         return int(height), int(width)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The record as named arrays, for NPZ."""
+        """Return the record as named arrays, for NPZ."""
         return {
             "layers": np.array(self.layers, dtype=np.str_),
             "size": self.size,
@@ -60,7 +62,7 @@ class FieldRecord:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> FieldRecord:
-        """The record from its arrays."""
+        """Return the record that `to_arrays` converted."""
         height, width = (int(side) for side in arrays["image"])
         return cls(
             layers=tuple(str(name) for name in arrays["layers"]),

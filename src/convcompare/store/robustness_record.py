@@ -1,4 +1,4 @@
-"""What a network answers to damaged test images, as it is kept with its run. numpy only."""
+"""Record of the predictions of a network for damaged test images. numpy only."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 ROBUSTNESS = "robustness"
-"""The name under which a run keeps it."""
+"""Name of the analysis in a run."""
 NO_ANSWER = -1
-"""The prediction for an image whose logits are not finite: it is wrong, and agrees with none."""
+"""Prediction for an image whose logits are not finite: it is wrong and agrees with no other."""
 Predictions1D = npt.NDArray[np.int32]
 Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class DamagedAnswers:
-    """Predictions under one kind of damage: (severities, n).
+    """Predictions for images with one kind of damage, (severities, n).
 
-    ``definition`` is what the damage was, ``images`` the SHA-256 of the damaged pixels at each
-    severity: equal ones are the same images.
+    ``definition`` describes the damage. ``images`` has the SHA-256 of the damaged pixels per
+    severity; equal digests mean equal images.
     """
 
     definition: str
@@ -32,11 +32,11 @@ class DamagedAnswers:
 
 @dataclass(frozen=True)
 class RobustnessRecord:
-    """Predictions of one run for n test images as they are and damaged.
+    """Predictions of one run for n test images, undamaged and damaged.
 
-    ``rows`` (n,) are the images by their place in the test split, ``labels`` (n,) their classes,
-    ``undamaged`` (n,) the predictions for them as they are, ``damaged`` those by kind of damage.
-    ``pair`` (2, n) are those for two shifts of each image that were drawn independently.
+    ``rows`` (n,) are the indices of the images in the test split, ``labels`` (n,) their classes,
+    ``undamaged`` (n,) the predictions for the original images, ``damaged`` those by kind of damage.
+    ``pair`` (2, n) are the predictions for two independently drawn shifts of each image.
     """
 
     rows: npt.NDArray[np.int64]
@@ -47,25 +47,25 @@ class RobustnessRecord:
 
     @property
     def accuracy_undamaged(self) -> float:
-        """The share of the images, as they are, that is right."""
+        """Accuracy on the undamaged images."""
         return float(np.mean(self.undamaged == self.labels))
 
     def accuracy(self, name: str) -> Shares:
-        """The share of the damaged images that is right, by severity."""
+        """Return the accuracy on the damaged images, by severity."""
         found: Shares = (self.damaged[name].predictions == self.labels).mean(1)
         return found
 
     def consistency(self, name: str) -> Shares:
-        """The share of the images whose prediction is that for the image as it is, by severity."""
+        """Return the share of images with the same prediction as undamaged, by severity."""
         return _agreeing(self.damaged[name].predictions, self.undamaged)
 
     @property
     def pair_consistency(self) -> float:
-        """The share of the images whose predictions under two shifts agree (arXiv:1904.11486)."""
+        """Share of images whose predictions under two shifts agree (arXiv:1904.11486)."""
         return float(_agreeing(self.pair[:1], self.pair[1])[0])
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The record as named arrays, for NPZ."""
+        """Return the record as named arrays, for NPZ."""
         arrays: dict[str, npt.NDArray[Any]] = {
             "rows": self.rows,
             "labels": self.labels,
@@ -81,7 +81,7 @@ class RobustnessRecord:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> RobustnessRecord:
-        """The record from its arrays."""
+        """Return the record that `to_arrays` converted."""
         damaged = {
             str(name): DamagedAnswers(
                 str(definition),
@@ -96,6 +96,6 @@ class RobustnessRecord:
 
 
 def _agreeing(some: Predictions1D, others: Predictions1D) -> Shares:
-    """The share of the images that both have the same answer for, by row of `some`."""
+    """Return the share of images with equal predictions, by row of `some`."""
     found: Shares = ((some == others) & (some != NO_ANSWER)).mean(1)
     return found

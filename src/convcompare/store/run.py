@@ -1,7 +1,7 @@
-"""The records: a trial (what to run), its epochs, and the finished run.
+"""Records of a trial (what to run), its epochs, and the run (how it ended).
 
-All are frozen and go to JSON and back by `json_fields.py`. A record carries ``schema_version``; it
-only grows.
+All are frozen dataclasses; `json_fields.py` converts them to JSON and back. Every record contains
+``schema_version``. Fields are only added, never removed.
 """
 
 from __future__ import annotations
@@ -22,28 +22,27 @@ from .json_fields import APART, OMITTED, to_record
 
 SCHEMA_VERSION = 1
 NUMERICS = 1
-"""The version of the trainer's arithmetic. It is raised when results change: those from before are
-of other trials."""
+"""Version of the trainer's arithmetic, raised when results change, so that trial ids differ."""
 RANDOM_SETUP = 2
-"""That of networks which draw random numbers in `initialise_from`: in version 1 they drew from the
-stream of the initial weights."""
+"""Version for networks that draw random numbers in `initialise_from`: in version 1 they drew from
+the stream of the initial weights."""
 OTHER_DRAWS = 3
-"""That of networks which draw from numpy's or Python's generator when they are built: before, no
-seed set these."""
+"""Version for networks that draw from numpy's or Python's generator when they are built: before,
+these generators were not seeded."""
 
 Status = Literal["finished", "diverged", "failed"]
 Settings = tuple[tuple[str, str], ...]
-"""Settings by name, as text."""
+"""Pairs of a setting and its value, as text."""
 
 
 @dataclass(frozen=True)
 class Trial:
     """One network, one data set, one seed, one configuration.
 
-    ``model`` and ``dataset`` are specs with every option resolved, defaults included; ``data`` is
-    the SHA-256 of the decoded arrays; ``code`` that of the user's own file, for ``file.py:Net``,
-    or of a plugin's file. ``label`` is the model as it was typed, for listings; it is no part of
-    the identity. ``numerics`` is the version of the arithmetic; records leave out a 1.
+    ``model`` and ``dataset`` are specs with every option resolved, defaults included. ``data`` is
+    the SHA-256 of the decoded arrays, ``code`` that of the user's file, for ``file.py:Net``, or of
+    a plugin's file. ``label`` is the model as typed, for listings, and does not affect the id.
+    ``numerics`` is the version of the arithmetic, which records omit if it is 1.
     """
 
     model: str
@@ -57,12 +56,12 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """What listings and messages call the network: as it was typed, else by its spec."""
+        """Name of the network in listings and messages: as it was typed, else its spec."""
         return self.label or self.model
 
     @cached_property
     def id(self) -> str:
-        """Twelve hex digits of the SHA-256 over all of the trial: other options, other id."""
+        """Twelve hex digits of the SHA-256 of everything that defines the trial."""
         identity = {
             **to_record(self),
             "numerics": self.numerics,
@@ -74,9 +73,9 @@ class Trial:
 
     @cached_property
     def settings(self) -> Settings:
-        """What two trials have to share if their accuracies are to be compared.
+        """Settings that two trials must share for their accuracies to be comparable.
 
-        After which epochs they are evaluated does not change them.
+        ``evaluate`` is not among them, as the epochs of the evaluation do not change the accuracy.
         """
         there = {"dataset": self.dataset, "data": self.data, **vars(self.config)}
         return tuple((name, str(value)) for name, value in there.items() if name != "evaluate")
@@ -86,11 +85,11 @@ class Trial:
 class Epoch:
     """One pass over the training images.
 
-    Train figures are means over the batches of the pass, as the weights move (with dropout and
-    augmentation on); test figures are measured after it, None if the test images were not
-    evaluated then (``evaluate`` ``last``). Those of validation are measured on the training images
-    that were held out, if any were. ``train_seconds`` is the training alone, synchronised;
-    evaluation has a clock of its own.
+    Train figures are means over the batches of the pass while the weights change, with dropout and
+    augmentation. Test figures are measured after the pass; None if the test images were not
+    evaluated then (``evaluate`` ``last``). Validation figures are measured on the held-out images,
+    if there are any. Losses are in nats, accuracies are fractions. ``train_seconds`` is the
+    training alone, with the device synchronised; ``evaluation_seconds`` is timed separately.
     """
 
     epoch: int
@@ -104,21 +103,21 @@ class Epoch:
     val_loss: float | None = None
     val_accuracy: float | None = None
     waited_seconds: float | None = None
-    """Seconds that the threads waited for a core while training; None where it is not known."""
+    """Seconds that the threads waited for a core while training; None if not known."""
     jobs: int = 1
-    """Trials that ran at a time meanwhile: with several, its seconds are not those of a network."""
+    """Parallel trials during this epoch; its times are comparable only if it was one."""
     share: float = field(default=1.0, metadata=OMITTED)
-    """The share of the training images that it took; a last epoch can run out of steps."""
+    """Share of the training images used; below 1 if the steps ended within the epoch."""
     stopped_seconds: float | None = field(default=None, metadata=OMITTED)
-    """Seconds of the training in which the process stood still; None where it is not known."""
+    """Seconds of the training during which the process was stopped; None if not known."""
 
 
 @dataclass(frozen=True)
 class TrainEvaluation:
-    """The final network on `images` training images in evaluation mode, without augmentation.
+    """Final network on `images` training images in evaluation mode, without augmentation.
 
-    ``loss`` is the mean cross-entropy in nats, ``accuracy`` a fraction: both are measured as those
-    of the test images are, so that their difference is the gap of generalisation.
+    ``loss`` is the mean cross-entropy in nats, ``accuracy`` a fraction. Both are measured in the
+    same way as on the test images, so that the difference is the generalisation gap.
     """
 
     images: int
@@ -128,7 +127,7 @@ class TrainEvaluation:
 
 @dataclass(frozen=True)
 class Run:
-    """A trial that has ended, with all that was recorded of it."""
+    """A trial that has ended or failed, with everything that was recorded of it."""
 
     trial: Trial
     status: Status
@@ -138,19 +137,19 @@ class Run:
     ended: str
     message: str = ""
     sha256: Mapping[str, str] = field(default_factory=dict)
-    """Digests of the files beside the record, by name."""
+    """Digests of the other files of the run, by name."""
     timing: Timing | None = field(default=None, metadata=APART)
-    """What was measured afterwards with the device alone; a file of its own, not of the record."""
+    """Times that were measured afterwards on an idle device; stored in a separate file."""
     found: tuple[str, ...] = field(default=(), metadata=OMITTED)
-    """What was found of the network before it was trained, by the names of `models.findings`."""
+    """Problems detected in the network before training, by their names in `models.findings`."""
     tta_accuracy: float | None = None
-    """Test accuracy by logits averaged over several views of each image, where it was asked for."""
+    """Test accuracy with logits averaged over views of each image; None if not requested."""
     train_evaluation: TrainEvaluation | None = field(default=None, metadata=OMITTED)
-    """The final network on training images; None in runs from before it was recorded."""
+    """Figures of the final network on training images; None in older runs."""
     initial_weights: InitialWeights | None = field(default=None, metadata=OMITTED)
-    """The weights of a file that the network began with; None if it began with drawn ones."""
+    """The file with the initial weights of the network; None if they were drawn."""
     frozen: Frozen | None = field(default=None, metadata=OMITTED)
-    """The part of the network that did not train; None if all of it did."""
+    """The part of the network that was not trained; None if all of it was."""
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
@@ -158,17 +157,17 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The id of its trial."""
+        """Id of the trial."""
         return self.trial.id
 
     @property
     def keeps_weights(self) -> bool:
-        """Whether its final weights were stored."""
+        """Whether the final weights were stored."""
         return "weights.safetensors" in self.sha256
 
     @cached_property
     def shown(self) -> Epoch | None:
-        """The epoch whose figures count: the last, or the best on the images held out."""
+        """The selected epoch: the last, or the best on the held-out images; None without epochs."""
         if not self.history:
             return None
         if self.trial.config.select == "last":
@@ -176,40 +175,40 @@ class Run:
         return best_epoch(self.history)
 
     def figure(self, name: str) -> float | None:
-        """A figure of the epoch that counts, by its name in `Epoch`; None if not measured."""
+        """Return a figure of the selected epoch, by its name in `Epoch`; None if not measured."""
         value = None if self.shown is None else getattr(self.shown, name)
         return None if value is None else float(value)
 
     @property
     def test_accuracy(self) -> float:
-        """Of the epoch that counts; NaN where there is none, or it was not evaluated."""
+        """Test accuracy of the selected epoch; NaN if it was not evaluated or there is no epoch."""
         accuracy = self.figure("test_accuracy")
         return float("nan") if accuracy is None else accuracy
 
     @property
     def accuracies(self) -> tuple[float, ...] | None:
-        """The test accuracy after each epoch; None unless every epoch was evaluated."""
+        """Test accuracy after each epoch; None unless every epoch was evaluated."""
         found = [epoch.test_accuracy for epoch in self.history]
         known = tuple(accuracy for accuracy in found if accuracy is not None)
         return known if len(known) == len(found) else None
 
     @property
     def passes(self) -> float:
-        """Epochs of training, the last as far as it went; an integer if it went to its end."""
+        """Number of epochs trained; the last one counts by its share if it is incomplete."""
         return sum(1 if epoch.share == 1 else epoch.share for epoch in self.history)
 
-    # Times: everything that shows or compares them asks here.
+    # Times. All output takes them from these properties.
 
     @cached_property
     def jobs(self) -> int:
-        """The most trials that ran at a time while this one was trained and measured."""
+        """Maximum number of parallel trials while this one was trained and measured."""
         return max([self.environment.jobs, *(epoch.jobs for epoch in self.history)])
 
     @property
     def train_seconds(self) -> float | None:
-        """Seconds of the training alone; None where it has never had the device to itself.
+        """Seconds of the training alone; None if it never had the device to itself.
 
-        Its own clock, or for one of several at a time what `timing` comes to over its epochs.
+        Extrapolated from `timing` if there is one, otherwise measured during the training.
         """
         if self.timing:
             return self.timing.epoch_seconds * self.passes
@@ -217,7 +216,7 @@ class Run:
 
     @property
     def epoch_seconds(self) -> float | None:
-        """Seconds of the median whole epoch, under the same rule; None where none is whole."""
+        """Median seconds of the complete epochs, as `train_seconds`; None if none is complete."""
         if self.timing:
             return self.timing.epoch_seconds
         whole = [epoch.train_seconds for epoch in self.history if epoch.share == 1]
@@ -225,21 +224,21 @@ class Run:
 
     @property
     def inference(self) -> tuple[Latency, ...]:
-        """The times of forward passes, under the same rule; none where it was never alone."""
+        """Times of forward passes, as `train_seconds`; empty if it never had the device alone."""
         if self.timing:
             return self.timing.inference
         return self.cost.inference if self.jobs == 1 else ()
 
     @property
     def timed_in(self) -> Environment:
-        """Where these times were measured: they compare only with those of an equal place."""
+        """Environment in which these times were measured; only times of equal ones compare."""
         return self.timing.environment if self.timing else self.environment
 
     @cached_property
     def waiting_share(self) -> float | None:
-        """The share of the timed training in which threads waited for a core; None where not known.
+        """Share of the timed training that the threads waited for a core; None if not known.
 
-        Of one of several at a time that of its timing afterwards; they wait for each other.
+        From `timing` if there is one. Parallel trials wait for each other, so theirs is not known.
         """
         if self.timing:
             return self.timing.waited
@@ -248,16 +247,19 @@ class Run:
 
     @cached_property
     def stopped_share(self) -> float | None:
-        """The share of the timed training in which the process stood still; None where not known.
+        """Share of the timed training during which the process was stopped; None if not known.
 
-        Of one of several at a time that of its timing afterwards.
+        From `timing` if there is one.
         """
         if self.timing:
             return self.timing.stopped
         return self._share([epoch.stopped_seconds for epoch in self.history])
 
     def _share(self, lost: Sequence[float | None], threads: int = 1) -> float | None:
-        """The sum of `lost`, seconds of each epoch, over the time of so many threads."""
+        """Return the sum of `lost`, in seconds per epoch, over the training time of the threads.
+
+        None if a value is missing or trials ran in parallel.
+        """
         known = [one for one in lost if one is not None]
         if self.jobs > 1 or len(known) < len(lost):
             return None
@@ -265,11 +267,11 @@ class Run:
         return sum(known) / seconds if seconds else None
 
     def to_json(self) -> dict[str, Any]:
-        """The record in the store, which ``runs ID --format json`` prints."""
+        """Return the record as stored, which ``runs ID --format json`` prints."""
         head = {"schema_version": SCHEMA_VERSION, "id": self.id, "status": self.status}
         return {**head, **to_record(self)}
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The first of the epochs that have the highest accuracy on the images held out."""
+    """Return the first epoch with the highest accuracy on the held-out images."""
     return max(history, key=lambda epoch: epoch.val_accuracy or 0.0)

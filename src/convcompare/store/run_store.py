@@ -1,22 +1,22 @@
-"""The run store: one directory a run, plain files, every commit atomic.
+"""Write access to the run store: one directory per run, plain files, every commit atomic.
 
     <store>/<id>/trial.json         what to run; written once
-                 environment.json   where it ran
-                 checkpoint/        0003.safetensors and 0003.json, its record, written last
+                 environment.json   versions and machine of the last attempt
+                 checkpoint/        0003.safetensors and its record 0003.json, written last
                  weights.safetensors, test_logits.npz, analyses/gradients.npz
                  run.json           written last: its presence means that the trial has ended
-                 timing.json        times measured alone afterwards, where others trained meanwhile
-                 annotation.json    tags and a note, by hand
-                 additions/robustness.<digest>.npz and additions.json, its record, written last:
-                                    what was measured of the trained network afterwards
-                 left-out.json      what a pack left out; test_classes.npz stands for the logits
-    <store>/comparisons/<name>.json what was compared, by which command
-    <store>/step-times/<key>.json   the time of a step, in which a budget of time is counted
+                 timing.json        times measured alone afterwards, if trials ran in parallel
+                 annotation.json    tags and a note of the user
+                 additions/robustness.<digest>.npz and their record additions.json, written last:
+                                    analyses of the trained network that were added afterwards
+                 left-out.json      files that a pack omitted; test_classes.npz replaces the logits
+    <store>/comparisons/<name>.json what was compared, and by which command
+    <store>/step-times/<key>.json   time of a step, which converts a time budget into steps
     <store>/compile-choices/<key>.json  whether the steps of a network are compiled
-    <store>/removed/<id>.json       what a run was that had ended and was removed
+    <store>/removed/<id>.json       definition of a run that had ended and was removed
 
-Every JSON record carries a CRC of its own; the digests of the binary files are in the record that
-names them. Nothing that is read here is ever unpickled, and nothing is believed unverified.
+Every JSON record contains its own CRC, and the digests of the binary files that it refers to.
+Everything that is read is verified, and nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -53,35 +53,35 @@ from .predictions import Predictions
 from .reader import RUN, RunReader
 from .run import Epoch, Run, Trial
 
-if TYPE_CHECKING:  # the list of the runs needs no arrays
+if TYPE_CHECKING:  # listing runs does not need numpy
     import numpy.typing as npt
 
 __all__ = ["Checkpoint", "Predictions", "RunStore"]
 
 
 class RunStore(RunReader):
-    """The same for who writes: every change of a run needs its lease."""
+    """Read and write access to the runs of a store; every change of a run needs its lease."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self._leases: dict[str, Lease] = {}
 
     def require_folder(self) -> None:
-        """StoreError if the store is a pack, which is only read, or another file."""
+        """Raise StoreError if the store is a pack, which is read-only, or another file."""
         if self.files.read_only:
-            self.files.names(self.root)  # which says what another file is
+            self.files.names(self.root)  # raises if the file is not a pack
             raise StoreError(
                 f"{quote(self.root, 300)} is a pack of runs, which is only read",
                 f"`convcompare runs unpack {shell_word(self.root)} FOLDER` makes a folder of it",
             )
 
     def check_writable(self) -> None:
-        """Fail now, not after an hour: make the folder of the store and write a file in it."""
+        """Create the folder of the store and write a file, so that errors precede a training."""
         self.require_folder()
         atomic_files.check_writable(self.root)
 
     def claim(self, run_id: str) -> Lease | None:
-        """The right to write a run, where no other process has it; release it at the end."""
+        """Claim the lease of a run, which the caller releases; None if another process has it."""
         self.require_folder()
         lease = claim(self.folder(run_id))
         if lease:
@@ -89,30 +89,30 @@ class RunStore(RunReader):
         return lease
 
     def holder(self, run_id: str) -> str:
-        """Who writes a run, in words; empty where nobody does."""
+        """Return a description of the process that writes a run; empty if there is none."""
         return "" if self.files.read_only else holder(self.folder(run_id))
 
     def being_written(self, run_id: str) -> StoreError:
-        """The error of what cannot be done to a run while another process writes it."""
+        """Return the error for a change of a run that another process is writing."""
         return StoreError(
             f"run {run_id} is being written by {self.holder(run_id)}",
             "wait until it has ended, or stop it",
         )
 
     def held(self, run_id: str) -> bool:
-        """Whether a process that may be alive writes a run."""
+        """Return whether a process that may be alive is writing a run."""
         return not self.files.read_only and held(self.folder(run_id))
 
     @contextmanager
     def lock(self, run_id: str) -> Iterator[Lease]:
-        """Hold a run alone: waits until another process that has it ends, dies or stands still."""
+        """Hold the lease of a run, after waiting for another owner to end, die or hang."""
         self.require_folder()
         with hold(self.folder(run_id)) as lease:
             self._leases[run_id] = lease
             yield lease
 
     def tidy(self, run_id: str) -> None:
-        """Clear a run that has ended of what its process did not: it died, or the disk refused."""
+        """Delete the temporary files of an ended run, if its process died or failed to."""
         self.require_folder()
         folder = self.folder(run_id)
         kept = {*RECORDS, *BINARIES, ANALYSES, ADDITIONS}
@@ -130,11 +130,11 @@ class RunStore(RunReader):
                         atomic_files.collect(place)
 
     def begin(self, trial: Trial, environment: Environment) -> None:
-        """Note what is about to run, and where."""
+        """Record a trial that is about to run, and its environment."""
         folder = self.folder(trial.id)
         with self._mine(trial.id) as guard:
             if atomic_files.exists(folder / "trial.json"):
-                self.trial(trial.id)  # which raises where it is damaged
+                self.trial(trial.id)  # raises if it is damaged
             else:
                 write_record(folder / "trial.json", to_record(trial), guard)
             atomic_files.make_folder(folder / CHECKPOINT)
@@ -142,28 +142,34 @@ class RunStore(RunReader):
             write_record(folder / "environment.json", record, guard)
 
     def last_environment(self, run_id: str) -> Environment | None:
-        """Where a half-done run was made so far, None where it has not begun; its steps must go on
-        as they were. Raises StoreError where the record is damaged."""
+        """Return the environment of an incomplete run; None if it has not started.
+
+        A resumed run must compute its steps in the same way.
+
+        Raises:
+            StoreError: if the record is damaged.
+        """
         if not self.files.exists(self.folder(run_id) / "environment.json"):
             return None
         return self.environment(run_id)
 
     def save_epoch(self, trial: Trial, history: list[Epoch], tensors: bytes) -> None:
-        """Commit an epoch: its state, its line, then the pointer that makes both count."""
+        """Commit an epoch: its tensors, then the record of the checkpoint with the history."""
         with self._mine(trial.id) as guard:
             checkpoints.save(self.folder(trial.id), trial.id, history, tensors, guard)
 
     def save_analysis(self, run_id: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Keep what an analysis found; an epoch's is written before the epoch counts."""
+        """Write the arrays of an analysis; one of an epoch is written before its checkpoint."""
         data = _npz_of_run(run_id, arrays)
         with self._mine(run_id) as guard:
             atomic_files.make_folder(self.folder(run_id) / ANALYSES)
             atomic_files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", data, guard)
 
     def finish(self, run: Run, weights: bytes | None, predictions: Predictions | None) -> Run:
-        """Commit the end of a trial: the first record counts, whoever wrote it; it is returned.
+        """Commit an ended trial and return its record.
 
-        The record is written last, then the checkpoints go.
+        If another process committed the trial first, its record stays and is returned. The record
+        is written last, then the checkpoints are deleted.
         """
         from .npz import to_npz
 
@@ -186,16 +192,20 @@ class RunStore(RunReader):
             return self._commit(run, guard)
 
     def binary_files(self, run: Run) -> dict[str, bytes]:
-        """The binary files of a run that has ended, by name, as `adopt` takes them."""
+        """Return the verified binary files of an ended run by name, for `adopt`."""
         folder = self.folder(run.id)
         return {name: self.files.verified(folder / name, sha) for name, sha in run.sha256.items()}
 
     def adopt(self, run: Run, files: Mapping[str, bytes], omission: Omission | None = None) -> Run:
-        """Commit a run that ended in another store; one that is here already stays as it is.
+        """Commit a run that ended in another store; a run that this store already has is unchanged.
 
-        `omission` says what the other store is without.
+        Args:
+            run: Record of the run.
+            files: Its binary files, by name.
+            omission: Files that the other store lacks.
 
-        Raises StoreError for files that are not those of its record.
+        Raises:
+            StoreError: if a file is missing or does not match its digest.
         """
         folder = self.folder(run.id)
         digests = those_kept(run.sha256, omission)
@@ -212,7 +222,7 @@ class RunStore(RunReader):
             return self._commit(run, guard)
 
     def _commit(self, run: Run, guard: atomic_files.Guard) -> Run:
-        """Write the record, where there is none, and clear away what was to go on from."""
+        """Write the record unless there is one, and delete checkpoints and an earlier failure."""
         if not self.finished(run.id):
             atomic_files.write_first(self.folder(run.id) / "run.json", stamp(run.to_json()), guard)
         run = self.run(run.id)
@@ -221,20 +231,20 @@ class RunStore(RunReader):
         return run
 
     def note_failure(self, run: Run) -> None:
-        """Record that a trial failed; it has not ended, and is tried again when asked for."""
+        """Record that a trial failed; it has not ended, and the next request retries it."""
         with self._mine(run.id) as guard:
             write_record(self.folder(run.id) / "error.json", run.to_json(), guard)
 
     def save_timing(self, run_id: str, timing: Timing) -> None:
-        """Add to a run what was measured after it; its record stays as it was written."""
+        """Write times that were measured after a run; the record of the run does not change."""
         with self._mine(run_id) as guard:
             record = {"id": run_id, **to_record(timing)}
             write_record(self.folder(run_id) / "timing.json", record, guard)
 
     def save_addition(self, run_id: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Add what was measured of a run after it, in place of an earlier one of that name.
+        """Add an analysis to an ended run, or replace an earlier addition of that name.
 
-        The record of the run stays as it was written; that of the additions is written last.
+        The record of the run does not change; the record of the additions is written last.
         """
         data = _npz_of_run(run_id, arrays)
         file = f"{name}.{sha256(data)[:12]}.npz"
@@ -252,7 +262,7 @@ class RunStore(RunReader):
                     atomic_files.remove(folder / ADDITIONS / gone)
 
     def adopt_additions(self, run_id: str, other: RunReader) -> None:
-        """Copy what was measured of a run after it from another store, verified."""
+        """Copy the additions of a run from another store, verified."""
         folder, found = self.folder(run_id), other.additions(run_id)
         with self._mine(run_id) as guard:
             for file, digest in found.items():
@@ -263,11 +273,11 @@ class RunStore(RunReader):
                 write_record(folder / ADDED, {"id": run_id, "sha256": found}, guard)
 
     def keep_step_time(self, key: str, timing: Timing) -> None:
-        """Keep the time of a step for every later budget."""
+        """Write a step time, for all later time budgets."""
         self._keep(STEP_TIMES, key, to_record(timing))
 
     def annotate(self, run_id: str, annotation: Annotation) -> None:
-        """Keep tags and a note beside a run, whether or not somebody writes it."""
+        """Write the tags and the note of a run; this needs no lease. Empty ones are deleted."""
         self.require_folder()
         path = self.folder(run_id) / ANNOTATION
         if annotation == Annotation():
@@ -276,7 +286,10 @@ class RunStore(RunReader):
             write_record(path, {"id": run_id, **to_record(annotation)})
 
     def forget(self, run_id: str) -> None:
-        """Start a trial over: its record goes first, so that no half of it can pass for a whole."""
+        """Delete the results of a trial, so that it starts over.
+
+        The record is deleted first, so that an interrupted deletion leaves no run that looks ended.
+        """
         self.require_folder()
         if not atomic_files.exists(self.folder(run_id)):
             return
@@ -287,13 +300,14 @@ class RunStore(RunReader):
                 atomic_files.remove(self.folder(run_id) / name)
 
     def remove(self, run_id: str) -> None:
-        """Remove a run for good. Whoever dies in between leaves a run that has not ended.
+        """Delete a run. If the deletion is interrupted, a run that has not ended remains.
 
-        Of one that had ended it stays known that it was there: its results could be seen.
+        The definition of a run that had ended is kept in ``removed/``, since its results may have
+        been seen.
         """
         self.require_folder()
         if self.finished(run_id):
-            with suppress(StoreError):  # damaged, perhaps why it is removed
+            with suppress(StoreError):  # damage may be the reason for the removal
                 trial = self.trial(run_id)
                 atomic_files.make_folder(self.root / REMOVED)
                 write_record(self.root / REMOVED / f"{run_id}.json", to_record(trial))
@@ -307,7 +321,13 @@ class RunStore(RunReader):
 
     @contextmanager
     def _mine(self, run_id: str) -> Iterator[atomic_files.Guard]:
-        """What raises LeaseLost where this store has lost a run; one without a lease is claimed."""
+        """Yield a guard that raises LeaseLost if the lease of a run was lost.
+
+        Without a lease, the run is claimed for the block.
+
+        Raises:
+            StoreError: if another process is writing the run.
+        """
         self.require_folder()
         lease = self._leases.get(run_id)
         if lease and not lease.released:
@@ -321,7 +341,7 @@ class RunStore(RunReader):
             yield claimed.check
 
     def add_comparison(self, name: str, record: Mapping[str, Any]) -> None:
-        """Keep the record of a comparison, over an earlier one of that name."""
+        """Write the record of a comparison, over an earlier one of that name."""
         self._keep(COMPARISONS, name, record)
 
     def _keep(self, folder: str, name: str, record: Mapping[str, Any]) -> None:
@@ -331,7 +351,7 @@ class RunStore(RunReader):
 
 
 def _npz_of_run(run_id: str, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Arrays as a file that says of which run they are."""
+    """Return the bytes of an .npz file with these arrays and the id of their run."""
     import numpy as np
 
     from .npz import to_npz

@@ -1,4 +1,4 @@
-"""Which images a layer finds alike, as a run records it: a Gram matrix per layer. numpy only."""
+"""Record of how similarly each layer represents images: a Gram matrix per layer. numpy only."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 SIMILARITY = "similarity"
-"""The name under which a run keeps it."""
+"""Name of the analysis in a run."""
 
 
 @dataclass(frozen=True)
 class SimilarityRecord:
-    """Inner products of the activations of every two of n test images, by layer.
+    """Inner products of the activations of every pair of n test images, by layer.
 
-    ``rows`` (n,) are the numbers of the images, ``layers`` the layers with weights in the order of
-    their first call, at most 24, evenly chosen. ``grams`` (layers, n, n) are the products of the
-    activations minus their mean over the images, divided by the largest of the layer. They are kept
-    as the upper triangle in float16: 66 kB per layer for 256 images, whatever the layer's size.
+    ``rows`` (n,) are the indices of the images, ``layers`` the layers with weights in the order of
+    their first call, at most 24, evenly spaced. ``grams`` (layers, n, n) are the products of the
+    activations minus their mean over the images, divided by the largest of the layer. The upper
+    triangle is stored as float16: 66 kB per layer for 256 images, whatever the size of the layer.
     """
 
     rows: npt.NDArray[np.int64]
@@ -28,7 +28,7 @@ class SimilarityRecord:
     grams: npt.NDArray[np.float64]
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The record as named arrays, for NPZ."""
+        """Return the record as named arrays, for NPZ."""
         upper = np.triu_indices(len(self.rows))
         return {
             "rows": self.rows,
@@ -38,7 +38,7 @@ class SimilarityRecord:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> SimilarityRecord:
-        """The record from its arrays."""
+        """Return the record that `to_arrays` converted."""
         n = len(arrays["rows"])
         upper = np.triu_indices(n)
         grams = np.zeros((len(arrays["layers"]), n, n))
