@@ -1,4 +1,4 @@
-"""Plain convolutional networks: convolutions, pools, a fully connected head."""
+"""Plain convolutional networks: convolutions and pools with a fully connected head."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _DEPTHS = {
 
 @dataclass
 class _Body:
-    """The layers as they are put together, with the channels and the side of the image so far."""
+    """A network under construction: its modules, with the channels and side of their output."""
 
     family: str
     channels: int
@@ -64,7 +64,7 @@ class _Body:
         self.side = self.image_size
 
     def add(self, name: str, module: nn.Module) -> None:
-        """Append a module, numbered among those of its name: conv1, relu1, conv2 …"""
+        """Append a module with a number per name: conv1, act1, conv2 …"""
         count = sum(key.rstrip("0123456789") == name for key in self.modules)
         self.modules[f"{name}{count + 1}"] = module
 
@@ -108,7 +108,17 @@ class _Body:
         self.side //= 2
 
     def head(self, num_classes: int, hidden: int, dropout: float, grid: int | None) -> nn.Module:
-        """Average to grid×grid where asked, a hidden layer where asked, dropout, the classes."""
+        """Append the head and return the network.
+
+        Args:
+            num_classes: outputs of the last linear layer.
+            hidden: units of the hidden linear layer; 0 for none.
+            dropout: probability before the last layer; 0 for none.
+            grid: side in pixels to which feature maps are averaged first; None for no averaging.
+
+        Raises:
+            ModelError: if the feature maps have fewer than grid×grid pixels.
+        """
         if grid is not None:
             if grid > self.side:
                 raise ModelError(
@@ -130,7 +140,10 @@ class _Body:
 
 
 def _widened_cnn(values: Mapping[str, Any], factor: float) -> dict[str, Any]:
-    """The layout of a depth written out, since its widths are no longer those of the report."""
+    """Return the options with all widths multiplied by `factor`.
+
+    The layout of a `depth` becomes `layers`, since a depth stands for the widths of the report.
+    """
     preset = _preset(values["depth"])
     own = {name: getattr(preset, name) for name in ("hidden", "dropout", "grid")}
     given = {name: own[name] if values[name] is None else values[name] for name in own}
@@ -174,20 +187,22 @@ def cnn(
     pool: factory.Pool = "max",
     p: Annotated[float, AtLeast(1)] = 2.0,
 ) -> nn.Module:
-    """Plain CNN, every layer of which can be exchanged: the report's base network of custom layers.
+    """Plain CNN with exchangeable layers: the reports' base network for custom layers.
 
-    By default conv 16 - pool - conv 32 - pool - fc 128 - fc 10: 268,650 parameters on CIFAR-10
-    (report 002, table 5). `depth` is a network of report 002, table 4: 2, 4 or 6 convolutions;
-    `layers` any other layout, such as 32-MP-64-MP-128. `hidden`, `dropout` and `grid` are those of
-    the depth, else 128, 0 and none; `hidden` 0 leaves the hidden layer out, `dropout` acts before
-    the last layer, `grid` averages the feature maps to grid×grid pixels before the head.
+    The default is conv 16 - pool - conv 32 - pool - fc 128 - fc 10, 268,650 parameters on CIFAR-10
+    (report 002, table 5). `depth` selects a network of report 002, table 4, with 2, 4 or 6
+    convolutions; `layers` sets any other layout, such as 32-MP-64-MP-128. `hidden`, `dropout` and
+    `grid` default to those of the depth, without a depth to 128, 0 and none. `hidden` 0 leaves the
+    hidden layer out, `dropout` acts before the last layer, and `grid` averages the feature maps to
+    grid×grid pixels before the head.
 
-    `conv` is the first convolution only, as in the reports, unless `conv_in` is all: unfold is
-    written as one matrix product, scaled multiplies its output by the constant `scale`, affine has
-    a learnable scale and shift per channel. Attention comes after each activation, before the pool:
-    se (16 to 1, or `reduction`), cbam (8 to 1) or self. `p` is the exponent of the pools lp and
-    lp-mean; mixed learns its share of maximum and average. `norm` batch puts BatchNorm after each
-    convolution, `bias` false leaves out the biases of the convolutions.
+    `conv` applies to the first convolution, as in the reports, or with `conv_in` all to every
+    convolution: unfold is one matrix product, scaled multiplies its output by the constant `scale`,
+    affine has a learnable scale and shift per channel. Attention follows each activation, before
+    the pool: se divides the channels by 16, cbam and self by 8, or all by `reduction`. `p` is the
+    exponent of the pools lp and lp-mean; the pool mixed learns its shares of maximum and average.
+    `norm` batch adds BatchNorm after each convolution; `bias` false removes the biases of the
+    convolutions.
     """
     if depth is not None and layers is not None:
         raise ModelError(
@@ -220,8 +235,9 @@ def simple(
 ) -> nn.Module:
     """Simple CNN: a convolution, ReLU and 2×2 max-pool for each width, then one hidden layer.
 
-    conv 32 - pool - conv 64 - pool - fc 128 - dropout - fc 10 on MNIST: 421,642 parameters (report
-    002, table 1); on CIFAR-10 the reports' network of 2 layers: 545,098. Report 004 has no dropout.
+    conv 32 - pool - conv 64 - pool - fc 128 - dropout - fc 10: 421,642 parameters on MNIST (report
+    002, table 1), 545,098 on CIFAR-10 (the reports' network of 2 layers). Report 004 has no
+    dropout.
     """
     body = _Body("simple", in_channels, image_size, kernel)
     body.extend("-".join(f"{channels}-MP" for channels in width))

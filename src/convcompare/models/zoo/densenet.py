@@ -19,7 +19,7 @@ def _activation(channels: int) -> nn.Sequential:
 
 
 class DenseLayer(nn.Module):
-    """BN-ReLU-conv1×1(4·growth)-BN-ReLU-conv3×3(growth), put beside its input.
+    """BN-ReLU-conv1×1(4·growth)-BN-ReLU-conv3×3(growth), concatenated with its input.
 
     (n, channels, h, w) → (n, channels + growth, h, w).
     """
@@ -51,11 +51,12 @@ def densenet_bc(
     growth: Count = 12,
     dropout: Probability = 0.0,
 ) -> nn.Module:
-    """DenseNet-BC 100-12 for CIFAR-10: each layer sees all before it; bottlenecks, compression ½.
+    """DenseNet-BC 100-12 for CIFAR-10: layers connected to all earlier ones, compression ½.
 
-    Three dense blocks of (depth - 4) / 6 layers, transitions by 1×1 convolution to half the
-    channels and 2×2 average pool. 769,162 parameters (the paper's 0.8 M); depth=250,growth=24 and
-    depth=190,growth=40 are its larger two. Huang et al. 2016, arXiv:1608.06993.
+    Three dense blocks of (depth - 4) / 6 bottleneck layers. Between them, a transition halves the
+    channels by a 1×1 convolution and the sides by a 2×2 average pool. 769,162 parameters (0.8 M in
+    the paper); the paper's larger two are depth=250,growth=24 and depth=190,growth=40.
+    Huang et al. 2016, arXiv:1608.06993.
     """
     if depth < 10 or (depth - 4) % 6:
         raise ModelError(

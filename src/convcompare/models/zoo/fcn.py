@@ -28,9 +28,9 @@ def fcn(
 ) -> nn.Module:
     """Fully connected network: hidden linear layers with ReLU on the flattened image.
 
-    784-128-64-10 on MNIST: 109,386 parameters (report 002, table 1). CIFAR-10 of the reports is
-    ``fcn:hidden=1024x512x256``, MNIST of 000, 003 and 004 ``fcn:hidden=512x256x128``. `dropout`
-    follows each hidden layer.
+    784-128-64-10 on MNIST: 109,386 parameters (report 002, table 1). The reports use
+    ``fcn:hidden=1024x512x256`` on CIFAR-10; reports 000, 003 and 004 use
+    ``fcn:hidden=512x256x128`` on MNIST. `dropout` follows each hidden layer.
     """
     model = nn.Sequential(OrderedDict(flatten=nn.Flatten()))
     features = in_channels * image_size**2

@@ -1,4 +1,4 @@
-"""The network of LeCun et al."""
+"""LeNet-5 of LeCun et al. 1998."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TABLE = (
     (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
     (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 2, 3, 4, 5),
 )  # fmt: skip
-"""Table I of the paper: which of the 6 maps of S2 each of the 16 maps of C3 sees."""
+"""Table I of the paper: for each of the 16 maps of C3, its input maps among the 6 of S2."""
 
 
 class TableConvolution(nn.Module):
@@ -41,7 +41,7 @@ class TableConvolution(nn.Module):
 
 
 class TrainableSubsampling(nn.Module):
-    """S2 and S4: the mean of 2×2 times a coefficient plus a bias, one of each a channel."""
+    """S2 and S4: mean of 2×2 pixels, times a coefficient, plus a bias, both per channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -64,10 +64,10 @@ def lenet5(
 ) -> nn.Module:
     """LeNet-5: 5×5 convolutions of 6, 16 and 120 channels with pools between, then 84-10.
 
-    `form` modern connects every map and averages without weights: 61,706 parameters on MNIST, whose
-    28 pixels are padded to 32. paper has the table of connections of C3 and trainable subsampling:
-    60,000 as printed, and 850 for the last layer, linear here and fixed codes there. LeCun et al.
-    1998, doi:10.1109/5.726791.
+    `form` modern connects all feature maps and pools without weights: 61,706 parameters on MNIST,
+    whose 28 pixels are padded to 32. `form` paper has the connection table of C3 and trainable
+    subsampling: the 60,000 parameters of the paper, plus 850 of a linear last layer in place of the
+    paper's fixed codes. LeCun et al. 1998, doi:10.1109/5.726791.
     """
     if image_size < 28:
         raise ModelError(

@@ -11,14 +11,14 @@ from ..layers.initialisation import he_normal
 
 _STAGES = ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
            (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip
-"""Expansion, channels, blocks, stride of the first: table 2, without its first two halvings."""
+"""Expansion, channels, blocks and first stride per stage: table 2 without two of its strides."""
 
 
 class InvertedResidual(nn.Module):
-    """1×1 to more channels, 3×3 in each channel alone, 1×1 back without an activation.
+    """Expansion by 1×1, depthwise 3×3, then a 1×1 projection without activation.
 
-    (n, in_channels, h, w) → (n, out_channels, h / stride, w / stride); with an identity around it
-    where the shape stays.
+    (n, in_channels, h, w) → (n, out_channels, h / stride, w / stride), with an identity shortcut if
+    the shape is unchanged.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int) -> None:
@@ -57,10 +57,11 @@ class InvertedResidual(nn.Module):
 
 @register.model("mobilenet-v2")
 def mobilenet_v2(in_channels: int, num_classes: int, dropout: Probability = 0.0) -> nn.Module:
-    """MobileNetV2 for small images: inverted residuals with linear bottlenecks, three halvings.
+    """MobileNetV2 for small images: inverted residuals with linear bottlenecks, total stride 8.
 
     The layers of table 2 of arXiv:1801.04381, with stride 1 in the stem and in the stage of 24
-    channels, as an image of 32 pixels has no 32 halvings to give: 2,236,682 parameters.
+    channels, since the paper's total stride of 32 would leave one pixel of 32: 2,236,682
+    parameters.
     """
     model = nn.Sequential()
     model.add_module("conv1", nn.Conv2d(in_channels, 32, 3, padding=1, bias=False))

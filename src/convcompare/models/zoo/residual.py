@@ -35,7 +35,7 @@ def _widened(values: Mapping[str, Any], factor: float) -> dict[str, Any]:
 
 
 def _layout(width: int) -> str:
-    """The three blocks of the reports."""
+    """Layout of the three blocks of the reports."""
     return f"{width}-{2 * width}/2-{2 * width}"
 
 
@@ -58,20 +58,21 @@ def residual(
 ) -> nn.Module:
     """Residual CNN: a stem and three basic blocks, the second of which halves the image.
 
-    160,906 parameters on MNIST, 161,482 on CIFAR-10 (report 002, tables 1, 2 and 6). `width` is
-    that of the stem; `blocks` the output channels of each block with its stride, by default
-    width - 2·width/2 - 2·width: 32-64/2-64.
+    160,906 parameters on MNIST, 161,482 on CIFAR-10 (report 002, tables 1, 2 and 6). `width` is the
+    number of channels of the stem. `blocks` lists the output channels and stride of each block; the
+    default is width - 2·width/2 - 2·width: 32-64/2-64.
 
-    `block` is basic (two 3×3), wide (twice the channels between the two), bottleneck (1×1 to a
-    quarter, 3×3, 1×1) or preactivation (arXiv:1603.05027). `kernel` is that of the first
-    convolution of the first block only, as in report 002, table 3, unless `kernel_in` is all; 1+3
-    puts a 1×1 and a 3×3 in place of the first convolution of every block. The reports' stem has a
-    bias in front of its BatchNorm, but not in table 3 and the larger networks: `stem_bias`.
+    `block` is basic (two 3×3 convolutions), wide (twice the channels between the two), bottleneck
+    (1×1 to a quarter of the channels, 3×3, 1×1) or preactivation (arXiv:1603.05027). `kernel` is
+    the kernel size of the first convolution of the first block, as in report 002, table 3, or with
+    `kernel_in` all of every block; 1+3 replaces the first convolution of every block by a 1×1 and a
+    3×3. The reports' stem has a bias before its BatchNorm, except in table 3 and the larger
+    networks: `stem_bias`.
 
     `grid` averages the feature maps to grid×grid pixels. `dropout` acts before the last layer,
-    `block_dropout` between the convolutions of a block, `dropout2d` on whole channels there, behind
-    the block and behind the stem; D0.2 in `blocks` at one place. `init` he is the normal
-    distribution of arXiv:1502.01852, fan-out.
+    `block_dropout` between the convolutions of a block. `dropout2d` drops whole channels there,
+    after the block's second BatchNorm and after the stem; D0.2 in `blocks` drops them at one place
+    only. `init` he is the normal distribution of arXiv:1502.01852, fan-out.
     """
     layout = blocks or _layout(width)
     _check(block, kernel, block_dropout, dropout2d)
@@ -125,7 +126,7 @@ def _block(
 
 
 def _check(block: Block, kernel: int | str, dropout: float, dropout2d: float) -> None:
-    """Refuse an option that the kind of block would silently leave aside."""
+    """Raise ModelError if an option has no effect on the requested kind of block."""
     unmet = {
         "kernel": (kernel, kernel != 3 and block not in ("basic", "wide"), "3"),
         "dropout2d": (dropout2d, bool(dropout2d) and block not in ("basic", "wide"), "0"),

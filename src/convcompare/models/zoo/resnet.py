@@ -1,4 +1,4 @@
-"""The residual networks of He et al. and their plain counterparts, in their CIFAR forms."""
+"""Residual networks of He et al. and their plain counterparts, for CIFAR-sized images."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ Norm = Literal["batch", "none"]
 Init = Literal["he", "torch"]
 
 STAGES = (16, 32, 64)
-"""Channels of the three stages of He et al. on CIFAR-10; each but the first halves the image."""
+"""Channels of the three stages for CIFAR-10; all stages but the first halve the image."""
 
 
 def stages(
     make: Callable[[int, int, int], nn.Module], channels: int, widths: list[tuple[int, int]]
 ) -> nn.Sequential:
-    """Stages of blocks: `widths` holds (channels, blocks) of each, all but the first of stride 2.
+    """Build the stages of a residual network; every stage but the first has stride 2.
 
-    `make` builds a block from in_channels, out_channels and stride.
+    Args:
+        make: builds a block from in_channels, out_channels and stride.
+        channels: input channels of the first stage.
+        widths: (output channels, number of blocks) of each stage.
     """
     model = nn.Sequential()
     for i, (width, count) in enumerate(widths):
@@ -46,9 +49,17 @@ def network(
     norm: Norm = "batch",
     init: Init = "he",
 ) -> nn.Module:
-    """A 3×3 stem, the stages, a head; for post-activation the stem has BatchNorm and ReLU.
+    """Put a 3×3 stem before the stages of `body` and the classifier `head`.
 
-    With `norm` none every BatchNorm is left out; `init` torch keeps torch's own initial weights.
+    The stem has BatchNorm and ReLU unless the blocks are pre-activation blocks.
+
+    Args:
+        in_channels: channels of the images.
+        width: output channels of the stem.
+        body: stages, as `stages` builds them.
+        head: layers from feature maps to logits, as `classifier` builds them.
+        norm: "none" replaces every BatchNorm by the identity.
+        init: "he" for the initial weights of `he_normal`, "torch" for those of torch.
     """
     stem = nn.Sequential()
     stem.add_module("conv1", nn.Conv2d(in_channels, width, 3, padding=1, bias=False))
@@ -71,7 +82,10 @@ def _leave_out_norms(model: nn.Module) -> None:
 
 
 def classifier(channels: int, num_classes: int, activate: bool = False) -> nn.Sequential:
-    """Global average pooling and a linear layer, behind BatchNorm and ReLU for pre-activation."""
+    """Build global average pooling and a linear layer: (n, channels, h, w) → (n, num_classes).
+
+    With `activate`, BatchNorm and ReLU come first, as after pre-activation blocks.
+    """
     head = nn.Sequential()
     if activate:
         head.add_module("bn", nn.BatchNorm2d(channels))
@@ -106,11 +120,11 @@ def plain(
 ) -> nn.Module:
     """Plain-{depth} of He et al. for CIFAR-10: {depth} layers without shortcuts.
 
-    3×3 convolutions with BatchNorm and ReLU in three stages of 16, 32 and 64 channels, global
-    average pooling. As many parameters as the residual network of the same depth with option A:
-    what differs is the shortcut alone. arXiv:1512.03385, section 4.2. `norm` none leaves BatchNorm
-    out; `init` torch keeps torch's initial weights in place of those of arXiv:1502.01852. `width`
-    is a factor on all channels.
+    3×3 convolutions with BatchNorm and ReLU in three stages of 16, 32 and 64 channels, then global
+    average pooling. It has as many parameters as ResNet-{depth} with shortcut A and differs from it
+    only in the shortcuts. arXiv:1512.03385, section 4.2. `norm` none leaves BatchNorm out; `init`
+    torch keeps torch's initial weights in place of those of arXiv:1502.01852. `width` multiplies
+    all channels.
     """
     stem, *_, last = widths = [times(channels, width) for channels in STAGES]
     body = stages(PlainBlock, stem, [(channels, (depth - 2) // 6) for channels in widths])
@@ -130,9 +144,9 @@ def resnet(
     """ResNet-{depth} of He et al. for CIFAR-10: three stages of basic blocks, 16-32-64 channels.
 
     `shortcut` A fills new channels with zeros and has no parameters, as in the paper (ResNet-20:
-    269,722, ResNet-110: 1,727,962); B projects them by a 1×1 convolution with BatchNorm (ResNet-20:
-    272,474). arXiv:1512.03385, section 4.2. `norm` none leaves BatchNorm out; `init` torch keeps
-    torch's initial weights. `width` is a factor on all channels.
+    269,722, ResNet-110: 1,727,962). `shortcut` B is a 1×1 convolution with BatchNorm if the number
+    of channels changes (ResNet-20: 272,474). arXiv:1512.03385, section 4.2. `norm` none leaves
+    BatchNorm out; `init` torch keeps torch's initial weights. `width` multiplies all channels.
     """
 
     def block(channels: int, wide: int, stride: int) -> nn.Module:
@@ -149,7 +163,7 @@ def preact_resnet(depth: int, in_channels: int, num_classes: int, width: Factor 
     """Pre-activation ResNet-{depth} for CIFAR-10: BatchNorm and ReLU before each convolution.
 
     Basic blocks of 16, 32 and 64 channels; ResNet-164 has bottleneck blocks of 64, 128 and 256.
-    Where the shape changes the shortcut is a 1×1 convolution. `width` is a factor on all channels.
+    If the shape changes, the shortcut is a 1×1 convolution. `width` multiplies all channels.
     arXiv:1603.05027.
     """
     bottleneck = depth == 164
@@ -171,10 +185,10 @@ def imagenet_resnet(
 ) -> nn.Module:
     """ResNet-{depth} of He et al. with a stem for small images: 3×3, stride 1, no max-pool.
 
-    The ImageNet network, stages of 64 to 512 channels (times 4 for the bottleneck blocks of
-    ResNet-50), on images of 28 or 32 pixels. 11.2 M, 21.3 M and 23.5 M parameters with 10 classes.
-    arXiv:1512.03385, table 1; the block of stride 2 strides in its 3×3 convolution. `width` is a
-    factor on all channels.
+    The ImageNet network with stages of 64 to 512 channels (times 4 for the bottleneck blocks of
+    ResNet-50), for images of 28 or 32 pixels. 11.2 M (18 layers), 21.3 M (34) and 23.5 M (50)
+    parameters with 10 classes. arXiv:1512.03385, table 1; a bottleneck block of stride 2 has the
+    stride in its 3×3 convolution. `width` multiplies all channels.
     """
     counts = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}[depth]
     expansion = 4 if depth == 50 else 1

@@ -1,4 +1,4 @@
-"""The network of the CIFAR-10 speed record: whitened patches, three plain blocks, a scaled head."""
+"""Network of the CIFAR-10 speed record: whitened patches, three plain blocks, a scaled head."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..layers.whitening import PatchWhitening
 from ..notation import times
 
 SCALE = 1 / 9
-"""What the logits are multiplied by (arXiv:2404.00498, after David Page's ResNet-9)."""
+"""Factor of the logits (arXiv:2404.00498, after David Page's ResNet-9)."""
 
 
 def _widened(values: Mapping[str, Any], factor: float) -> dict[str, Any]:
@@ -24,9 +24,10 @@ def _widened(values: Mapping[str, Any], factor: float) -> dict[str, Any]:
 
 
 class Speedrun(nn.Module):
-    """Whitened 2×2 patches, blocks of the given widths, the largest value of each channel, logits.
+    """Whitened 2×2 patches, blocks of the given widths, global max-pool, linear layer.
 
-    images (n, in_channels, side, side) → logits (n, num_classes). Each block halves the side.
+    Images (n, in_channels, side, side) → logits (n, num_classes). Each block halves the side. The
+    bias of the first layer learns in the first `bias_epochs` epochs.
     """
 
     def __init__(
@@ -46,13 +47,13 @@ class Speedrun(nn.Module):
         self.fc = nn.Linear(channels, num_classes, bias=False)
 
     def initialise_from(self, images: Tensor) -> None:
-        """Set the first layer by training images (n, in_channels, side, side), normalised."""
+        """Set the first layer's weights from normalised training images (n, in_channels, h, w)."""
         self.conv1.whiten(images)
 
     def begin_epoch(self, epoch: int) -> None:
-        """The first layer's bias learns in the first `bias_epochs` epochs (from 0), then no more.
+        """Train the first layer's bias in the first `bias_epochs` epochs only (counted from 0).
 
-        Nothing of that layer needs a backward pass from then on.
+        Afterwards the layer needs no backward pass.
         """
         bias = self.conv1.bias
         assert bias is not None
@@ -66,7 +67,7 @@ class Speedrun(nn.Module):
 
 
 def _block(in_channels: int, out_channels: int) -> nn.Sequential:
-    """(n, in_channels, h, w) → (n, out_channels, h // 2, w // 2)."""
+    """Build a block: (n, in_channels, h, w) → (n, out_channels, h // 2, w // 2)."""
     return nn.Sequential(
         OrderedDict(
             conv1=_identity_convolution(in_channels, out_channels),
@@ -81,14 +82,17 @@ def _block(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 def _identity_convolution(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """3×3 without bias; its first filters hand on one input channel each, the rest are torch's."""
+    """Build a 3×3 convolution without bias whose first `in_channels` filters are the identity.
+
+    The other filters have torch's initial weights.
+    """
     convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
     nn.init.dirac_(convolution.weight.data[:in_channels])
     return convolution
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
-    """BatchNorm with a bias but no scale to train; running statistics take 0.4 of each batch."""
+    """Build a BatchNorm with a trainable bias, a fixed scale of 1 and momentum 0.4."""
     norm = nn.BatchNorm2d(channels, eps=1e-12, momentum=0.4)
     norm.weight.requires_grad_(False)
     return norm
@@ -102,17 +106,17 @@ def speedrun(
     widths: Widths = (64, 256, 256),
     bias_epochs: Count = 3,
 ) -> nn.Module:
-    """The CIFAR-10 speed record's CNN: a fixed first layer that whitens patches, three blocks.
+    """CNN of the CIFAR-10 speed record: a fixed first layer that whitens patches, three blocks.
 
-    1,971,352 trainable parameters on CIFAR-10, airbench94 of Jordan 2024, arXiv:2404.00498,
-    section 3; the first layer by Page 2019 and Balsam 2023 (hlb-CIFAR10). A 2×2 convolution takes
-    the eigenvectors of the covariance of the training images' patches and their negatives, scaled
-    to variance 1, and stays; its bias learns for `bias_epochs` epochs. A block is convolution,
-    2×2 max-pool, BatchNorm, GELU, convolution, BatchNorm, GELU; its 3×3 convolutions start as the
-    identity where they can, its BatchNorms have no scale. A global max-pool, a linear layer without
-    bias and a factor of 1/9 end it. `widths` are the channels of the blocks.
+    1,971,352 trainable parameters on CIFAR-10. This is airbench94 of Jordan 2024, arXiv:2404.00498,
+    section 3, with the first layer of Page 2019 and Balsam 2023 (hlb-CIFAR10): a 2×2 convolution
+    whose filters are the eigenvectors of the covariance of the training images' patches, scaled to
+    variance 1, and their negatives. They are not trained; the bias is, for `bias_epochs` epochs.
 
-    The recipe ``speedrun`` is made for it.
+    A block is convolution, 2×2 max-pool, BatchNorm, GELU, convolution, BatchNorm, GELU. The filters
+    of its 3×3 convolutions start as the identity, as far as there are input channels; its
+    BatchNorms have no scale. The head is a global max-pool, a linear layer without bias and a
+    factor of 1/9. `widths` are the channels of the blocks. Use it with the recipe ``speedrun``.
     """
     if (image_size - 1) >> len(widths) < 1:
         need = (1 << len(widths)) + 1

@@ -1,4 +1,4 @@
-"""The networks of Simonyan and Zisserman."""
+"""VGG networks of Simonyan and Zisserman."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def vgg(
 ) -> nn.Module:
     """VGG-{depth} for small images: five stages of 3×3 convolutions, each with a pool, then 512-10.
 
-    The convolutions of arXiv:1409.1556, table 1, with one linear layer in place of the three that
-    held most of the parameters: 14.7 M for VGG-16. `bn` puts BatchNorm after each convolution;
-    `dropout` acts before the linear layer, `width` is a factor on all channels. Pools
-    round up, so that 28 pixels are enough.
+    The convolutions of arXiv:1409.1556, table 1, with one linear layer in place of the paper's
+    three, which have most of its parameters: 14.7 M for VGG-16. `bn` adds BatchNorm after each
+    convolution; `dropout` acts before the linear layer; `width` multiplies all channels. Pools
+    round sizes up, so 28 pixels are enough.
     """
     model = nn.Sequential()
     channels = in_channels

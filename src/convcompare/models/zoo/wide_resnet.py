@@ -22,11 +22,11 @@ def wide_resnet(
 ) -> nn.Module:
     """WRN-{size}: pre-activation blocks, few but wide (depth and factor in the name).
 
-    A stem of 16 channels, three stages of 16, 32 and 64 channels times the factor. WRN-16-4:
-    2,748,890 parameters, WRN-28-10: 36.5 M, with 10 classes. `dropout` lies between the two
-    convolutions of a block, `width` is one more factor on all channels.
-    Zagoruyko and Komodakis 2016, arXiv:1605.07146. (The wide network of report 002 is the residual
-    family: its blocks activate behind the convolution.)
+    A stem of 16 channels and three stages of 16, 32 and 64 channels times the factor. WRN-16-4 has
+    2,748,890 parameters, WRN-28-10 36.5 M, with 10 classes. `dropout` acts between the two
+    convolutions of a block; `width` is a further factor on all channels. Zagoruyko and Komodakis
+    2016, arXiv:1605.07146. The wide network of report 002 is a `residual` network instead: its
+    blocks activate after the convolution.
     """
     depth, factor = (int(number) for number in size.split("-"))
     widths = [(times(stage * factor, width), (depth - 4) // 6) for stage in STAGES]
