@@ -16,7 +16,7 @@ from convcompare.comparison.doubts import doubts
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
 from convcompare.comparison.quantity import ACCURACY
-from convcompare.comparison.run_flags import marks
+from convcompare.comparison.run_flags import ChanceLevel, marks
 from convcompare.comparison.stats import power
 from convcompare.comparison.stats.paired import Spread
 from convcompare.comparison.stats.sequential import Look
@@ -313,7 +313,7 @@ def test_times_of_a_stopped_process_are_not_compared(stopped: float | None, refu
     whole = comparison(trained("a", 0, 0.9), held)
     (cost,) = cost_contrasts(pairs(whole, "a"))
     assert (verdicts.words(cost) == "times not compared: b was stopped meanwhile") is refused
-    found = {mark.name: mark.text for mark in marks(held, 100, 0.1)}
+    found = {mark.name: mark.text for mark in marks(held, ChanceLevel(0.1, 100))}
     assert ("stopped" in found) is refused
     if refused:
         assert "did not run for 11 % of its training time" in found["stopped"]
@@ -324,7 +324,7 @@ def test_times_of_a_stopped_process_are_not_compared(stopped: float | None, refu
 
 def test_a_cost_that_varies_leaves_accuracies_and_times_comparable() -> None:
     run = dataclasses.replace(trained("a", 0, 0.9), found=("varying cost",))
-    found = [mark.name for mark in marks(run, 100, 0.1)]
+    found = [mark.name for mark in marks(run, ChanceLevel(0.1, 100))]
     doubtful = doubts([(run, name) for name in found])
     assert "varying cost" in found
     assert not (doubtful.of_run(run, "accuracy") | doubtful.of_run(run, "time")) & {*found}
@@ -350,7 +350,7 @@ def test_times_measured_afterwards_beside_others_are_not_compared(
     whole = comparison(timed("a", 0.0), timed("b", waited))
     (cost,) = cost_contrasts(pairs(whole, "a"))
     assert (verdicts.words(cost) == "times not compared: b shared the machine") is refused
-    found = [mark.hint for mark in marks(whole.groups[1].runs[0], 100, 0.1)]
+    found = [mark.hint for mark in marks(whole.groups[1].runs[0], ChanceLevel(0.1, 100))]
     assert any("the same command measures it again, alone" in hint for hint in found) is refused
 
 

@@ -16,7 +16,7 @@ from convcompare.comparison.figures.catalogue import MEASURES, named
 from convcompare.comparison.figures.measure import EVERY_EPOCH
 from convcompare.comparison.model_runs import group_runs
 from convcompare.comparison.pairs import pair
-from convcompare.comparison.run_flags import at_chance, marks
+from convcompare.comparison.run_flags import ChanceLevel, marks
 from convcompare.comparison.score import Score, choose
 from convcompare.comparison.stats.censored import NEVER
 from convcompare.core.config import OF_EVERY_EPOCH, TrainConfig
@@ -124,14 +124,14 @@ def test_it_has_not_converged_by_the_epochs_that_were_evaluated(
     losses: tuple[float | None, ...], marked: bool
 ) -> None:
     run = curve(*((1 / (i + 1), loss, 0.9) for i, loss in enumerate(losses)))
-    assert [one.name for one in marks(run, 1000, 0.1)] == ["not converged"] * marked
+    assert [one.name for one in marks(run, ChanceLevel(0.1, 1000))] == ["not converged"] * marked
 
 
 def test_a_run_without_test_figures_is_at_no_level() -> None:
     """Of one that was interrupted before the epochs that are evaluated."""
     begun = dataclasses.replace(PART, history=PART.history[:2])
     assert math.isnan(begun.test_accuracy)
-    assert not at_chance(begun, 1000, 0.1)
+    assert not ChanceLevel(0.1, 1000).explains(begun)
     assert begun.figure("train_loss") == 0.5
     assert run_figures.accuracy_gap(begun) is None
 

@@ -13,6 +13,7 @@ from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.cost_contrasts import cost_contrasts
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.pairs import pairs
+from convcompare.comparison.run_flags import ChanceLevel
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.summary import notes, summary
 from convcompare.core import failures
@@ -89,18 +90,19 @@ def test_a_network_that_still_learns_is_marked() -> None:
     """Curves of stored runs: a small network after 4 epochs of 2,000 images, after MNIST, and one
     of CIFAR-10 whose test loss came back from a worse epoch.
     """
+    level = ChanceLevel(0.11, 1000)
     learning = [(0.7549, 0.4083), (0.3227, 0.3366), (0.2494, 0.294), (0.1946, 0.2418)]
-    (mark,) = run_flags.marks(curve(*learning, epochs=4), 1000, 0.11)
+    (mark,) = run_flags.marks(curve(*learning, epochs=4), level)
     assert mark.text == "has not converged: its last epoch lowered the test loss by 18 %"
     assert mark.hint == "more epochs: `--epochs 8`"
     by_heart = [(0.2781, 0.1348), (0.1151, 0.1056), (0.0618, 0.0821), (0.0391, 0.0874)]
-    assert not run_flags.marks(curve(*by_heart), 1000, 0.11)
+    assert not run_flags.marks(curve(*by_heart), level)
     settled = [(0.1471, 0.0399), (0.0379, 0.0311), (0.0292, 0.0289), (0.0234, 0.0268)]
-    assert not run_flags.marks(curve(*settled), 1000, 0.11)
+    assert not run_flags.marks(curve(*settled), level)
     came_back = [(0.3237, 0.6423), (0.3045, 0.533), (0.2817, 0.6098), (0.2608, 0.5571)]
-    assert not run_flags.marks(curve(*came_back), 1000, 0.11)
-    assert not run_flags.marks(curve(*learning, schedule="cosine"), 1000, 0.11)
-    assert not run_flags.marks(curve(*learning[:1]), 1000, 0.11)
+    assert not run_flags.marks(curve(*came_back), level)
+    assert not run_flags.marks(curve(*learning, schedule="cosine"), level)
+    assert not run_flags.marks(curve(*learning[:1]), level)
 
 
 @pytest.mark.parametrize(("lr", "hint"), [(0.5, "0.05"), (1.0, "0.1"), (1e30, "0.1")])
@@ -111,26 +113,29 @@ def test_the_hint_on_the_learning_rate_leads_to_a_usual_one(lr: float, hint: str
 @pytest.mark.parametrize(("accuracy", "chance"), [(0.1135, True), (0.1, True), (0.14, False)])
 def test_a_dead_network_is_at_chance_level(accuracy: float, chance: bool) -> None:
     labels = np.repeat(np.arange(10), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
-    level = run_flags.chance_level(labels)
-    found = run_flags.marks(trained("fcn", 0, accuracy), 10_000, level)
+    level = ChanceLevel(run_flags.majority_share(labels), 10_000)
+    found = run_flags.marks(trained("fcn", 0, accuracy), level)
     assert [mark.name for mark in found] == (["chance"] if chance else [])
     if chance:
         assert found[0].hint == "a lower learning rate: `--lr 0.0001`"
         run = trained("fcn", 0, accuracy)
         config, steps = run.trial.config, 10
-        (brief,) = run_flags.marks(run, 10_000, level, config.batch_size * steps)
+        (brief,) = run_flags.marks(run, level, config.batch_size * steps)
         assert brief.hint.endswith("more epochs, `--epochs 50`")  # 500 steps
         enough = -(-500 // config.epochs) * config.batch_size
-        (long,) = run_flags.marks(run, 10_000, level, enough)
+        (long,) = run_flags.marks(run, level, enough)
         assert long.hint == found[0].hint
-        p = scipy_stats.binomtest(round(10_000 * accuracy), 10_000, level, alternative="greater")
+        p = scipy_stats.binomtest(
+            round(10_000 * accuracy), 10_000, level.accuracy, alternative="greater"
+        )
         assert p.pvalue > 0.001
 
 
 @pytest.mark.parametrize("hits", range(235, 265))
 def test_chance_is_judged_by_the_exact_binomial_test(hits: int) -> None:
     p = scipy_stats.binomtest(hits, 2000, 0.1, alternative="greater").pvalue
-    assert run_flags.at_chance(trained("fcn", 0, hits / 2000), 2000, 0.1) == (p > 0.001)
+    run = trained("fcn", 0, hits / 2000)
+    assert ChanceLevel(0.1, 2000).explains(run) == (p > 0.001)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +145,7 @@ def test_chance_is_judged_by_the_exact_binomial_test(hits: int) -> None:
 def test_too_few_test_images_are_not_a_network_that_has_learnt_nothing(
     hits: int, images: int, chance: float, few: bool
 ) -> None:
-    (mark,) = run_flags.marks(trained("fcn", 0, hits / images), images, chance)
+    (mark,) = run_flags.marks(trained("fcn", 0, hits / images), ChanceLevel(chance, images))
     assert mark.name == ("few images" if few else "chance")
     assert mark.name in run_flags.NOT_LEARNT, "it is in no verdict either way"
     assert mark.text.startswith(
@@ -155,9 +160,10 @@ def test_a_likely_run_of_a_network_that_learns_is_not_left_out() -> None:
     runs = [trained("fcn", seed, n / 36) for seed, n in enumerate(hits)]
     ps = [scipy_stats.binomtest(n, 36, 1 / 3, alternative="greater").pvalue for n in hits]
     assert ps[0] < 0.001 < ps[1] < 0.05 < ps[2] < ps[3]
-    assert run_flags.learns(runs, 36, 1 / 3) and not run_flags.learns(runs[1:], 36, 1 / 3)
+    level = ChanceLevel(1 / 3, 36)
+    assert level.is_exceeded(runs) and not level.is_exceeded(runs[1:])
     alone, beside = (
-        [[mark.name for mark in run_flags.marks(run, 36, 1 / 3, learns=learns)] for run in runs]
+        [[mark.name for mark in run_flags.marks(run, level, learns=learns)] for run in runs]
         for learns in (False, True)
     )
     assert alone == [[], ["few images"], ["chance"], ["chance"]]
@@ -166,7 +172,7 @@ def test_a_likely_run_of_a_network_that_learns_is_not_left_out() -> None:
 
 def test_runs_at_chance_level_are_in_no_contrast() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", (0.1, *shifted(FCN, 0.008)[1:4]))]
-    dead = {run.id for run in runs if run_flags.at_chance(run, 10_000, 0.1135)}
+    dead = {run.id for run in runs if ChanceLevel(0.1135, 10_000).explains(run)}
     whole = run_flags.learnt(comparison(*runs), dead)
     (found,) = contrasts(pairs(whole, "fcn"), PairTests(no_hits))
     assert (found.n, found.relation) == (3, "higher")

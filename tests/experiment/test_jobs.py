@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from convcompare.comparison.comparison import Comparison
-from convcompare.comparison.run_flags import SHARED, disturbed, marks
+from convcompare.comparison.run_flags import SHARED, ChanceLevel, disturbed, marks
 from convcompare.output.tables.comparison_table import time_words
 from convcompare.store.run_store import RunStore
 from tests.support.own_code import own_code_here
@@ -148,7 +148,7 @@ def test_without_a_timing_there_is_no_time_and_the_next_call_measures_it(
     comparison = Comparison.latest(RunStore(tmp_path / "two"))
     (one, *_), *_ = (group.runs for group in comparison.groups)
     assert (one.train_seconds, one.epoch_seconds, one.inference) == (None, None, ())
-    assert all(mark.name != "shared" for mark in marks(one, 2000, 0.1))
+    assert all(mark.name != "shared" for mark in marks(one, ChanceLevel(0.1, 2000)))
     assert time_words(comparison).startswith("none of 2 that ran 2 at a time")
     shown = run("runs", "latest", "--store", "two", "--format", "json").json()
     assert [model["train_seconds"] for model in shown["models"]] == [None, None]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from convcompare.comparison.run_flags import marks
+from convcompare.comparison.run_flags import ChanceLevel, marks
 from convcompare.core.config import Runtime, TrainConfig
 from convcompare.core.errors import ModelError, UsageError
 from convcompare.data.dataset import Dataset
@@ -409,7 +409,11 @@ def test_a_marked_run_says_so(
 ) -> None:
     run = trained(network("Softmax", shape_of(tiny)), tiny, RunStore(tmp_path))
     assert run.found == ("probabilities",)
-    flags = [flag for flag in marks(run, len(tiny.test), 0.0) if flag.name == "probabilities"]
+    flags = [
+        flag
+        for flag in marks(run, ChanceLevel(0.0, len(tiny.test)))
+        if flag.name == "probabilities"
+    ]
     assert "returns probabilities, but cross-entropy expects logits" in flags[0].text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -25,7 +26,7 @@ from .overtaking import overtaking_words
 from .pair_tests import PairTests
 from .pairs import Pair, pairs
 from .quantity import TRAIN_SECONDS
-from .run_flags import QualityFlag
+from .run_flags import ChanceLevel, QualityFlag
 from .stats.sequential import Look
 from .study import Study, study_of
 from .summary import notes, summary
@@ -46,15 +47,15 @@ class Assessment:
     all_pairs: bool = False
 
     @cached_property
-    def chance(self) -> float:
-        """The accuracy of a network that has learnt nothing, from the labels of the test images."""
-        for group in self.comparison.groups:
-            for run in group.finished:
-                try:
-                    return run_flags.chance_level(self.store.given_classes(run).labels)
-                except UsageError:  # recorded without labels
-                    continue
-        return 1 / max(2, len(self.comparison.conditions.classes))
+    def chance(self) -> ChanceLevel:
+        """That of the test images: by their labels if a run has recorded them."""
+        conditions = self.comparison.conditions
+        share = 1 / max(2, len(conditions.classes))
+        for run in self.comparison.finished:
+            with suppress(UsageError):  # recorded without labels
+                share = run_flags.majority_share(self.store.given_classes(run).labels)
+                break
+        return ChanceLevel(share, conditions.test_images)
 
     @cached_property
     def contrasts(self) -> tuple[Verdict, ...]:
@@ -149,14 +150,13 @@ class Assessment:
     @cached_property
     def marks(self) -> list[tuple[str, Run, QualityFlag]]:
         """Runs whose figures do not mean what they seem to, with the label of their network."""
-        conditions = self.comparison.conditions
-        level = (conditions.test_images, self.chance)
+        train_images = self.comparison.conditions.train_images
         return [
             (group.label, run, mark)
             for group in self.comparison.groups
-            for learns in [run_flags.learns(group.finished, *level)]
+            for learns in [self.chance.is_exceeded(group.finished)]
             for run in group.finished
-            for mark in run_flags.marks(run, *level, conditions.train_images, learns)
+            for mark in run_flags.marks(run, self.chance, train_images, learns)
         ]
 
     @cached_property

@@ -49,35 +49,50 @@ class QualityFlag:
     hint: str
 
 
-def chance_level(labels: npt.NDArray[Any]) -> float:
+@dataclass(frozen=True)
+class ChanceLevel:
+    """The accuracy of a network that has learnt nothing, on so many test images.
+
+    A run is held against it by the exact one-sided binomial test of its hits (Clopper and Pearson
+    1934, doi:10.1093/biomet/26.4.404).
+    """
+
+    accuracy: float
+    test_images: int
+
+    def explains(self, run: Run) -> bool:
+        """Whether the accuracy of the last epoch could be chance: the test does not reject it at
+        0.1 %.
+        """
+        return not math.isnan(run.test_accuracy) and self._p(run) > CHANCE_ALPHA
+
+    def is_doubtful(self, run: Run) -> bool:
+        """Whether a run that chance explains is likely above it: the test rejects it at 5 %."""
+        return self._p(run) < FEW_ALPHA
+
+    def shows_nothing(self) -> bool:
+        """Whether there are so few test images that chance explains even a hit on all of them."""
+        return self.accuracy**self.test_images > CHANCE_ALPHA
+
+    def is_exceeded(self, runs: Iterable[Run]) -> bool:
+        """Whether one of a network's finished runs is above it beyond doubt."""
+        ended = (one for one in runs if one.status == "finished")
+        return any(not math.isnan(one.test_accuracy) and not self.explains(one) for one in ended)
+
+    def _p(self, run: Run) -> float:
+        """The probability of so many hits or more by chance."""
+        from scipy.special import bdtrc
+
+        hits = round(run.test_accuracy * self.test_images)
+        return float(bdtrc(hits - 1, self.test_images, self.accuracy)) if hits else 1.0
+
+
+def majority_share(labels: npt.NDArray[Any]) -> float:
     """The accuracy of a network that always says the same: the share of the most frequent class.
 
     labels: ints (n,). It is at least 1/classes; a dead network of MNIST has 0.1135, not 0.1.
     """
     return float(np.max(np.bincount(labels))) / len(labels)
-
-
-def at_chance(run: Run, test_images: int, chance: float) -> bool:
-    """Whether the accuracy of the last epoch could be that of a network that has learnt nothing.
-
-    The exact one-sided binomial test of its hits against `chance` (`chance_level`, or 1/classes)
-    does not reject at 0.1 % (Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404).
-    """
-    known = not math.isnan(run.test_accuracy)
-    return known and _by_guessing(run, test_images, chance) > CHANCE_ALPHA
-
-
-def _by_guessing(run: Run, test_images: int, chance: float) -> float:
-    """The probability of so many hits or more of a network that has learnt nothing."""
-    from scipy.special import bdtrc
-
-    hits = round(run.test_accuracy * test_images)
-    return float(bdtrc(hits - 1, test_images, chance)) if hits else 1.0
-
-
-def _is_likely(run: Run, test_images: int, chance: float) -> bool:
-    """Whether a run at chance level is likely above it: it is by the same test at 5 %."""
-    return _by_guessing(run, test_images, chance) < FEW_ALPHA
 
 
 def not_converged(run: Run) -> bool:
@@ -107,14 +122,8 @@ def _gain(run: Run) -> float:
     return 1 - last / lowest if lowest > 0 and last is not None else 0.0
 
 
-def learns(runs: Iterable[Run], test_images: int, chance: float) -> bool:
-    """Whether one of a network's finished runs is above chance level beyond doubt."""
-    ended = (run for run in runs if run.status == "finished" and not math.isnan(run.test_accuracy))
-    return any(not at_chance(run, test_images, chance) for run in ended)
-
-
 def marks(
-    run: Run, test_images: int, chance: float, train_images: int = 0, learns: bool = False
+    run: Run, chance: ChanceLevel, train_images: int = 0, learns: bool = False
 ) -> list[QualityFlag]:
     """What a reader must know of one run; nothing for a run that diverged or failed.
 
@@ -131,11 +140,8 @@ def marks(
         for name in run.found
         if (kind := KINDS.get(name)) and kind.marks
     ]
-    learnt = not at_chance(run, test_images, chance) or (
-        learns and _is_likely(run, test_images, chance)
-    )
-    if not learnt:
-        return [*found, _not_learnt(run, test_images, chance, train_images)]
+    if chance.explains(run) and not (learns and chance.is_doubtful(run)):
+        return [*found, _not_learnt(run, chance, train_images)]
     if not_converged(run):
         gain = f"{100 * _gain(run):.0f} %"
         text = f"has not converged: its last epoch lowered the test loss by {gain}"
@@ -145,11 +151,11 @@ def marks(
     return [*found, *_of_time(run)]
 
 
-def _not_learnt(run: Run, test_images: int, chance: float, train_images: int) -> QualityFlag:
+def _not_learnt(run: Run, chance: ChanceLevel, train_images: int) -> QualityFlag:
     """That a run is at chance level, or that so few test images cannot tell."""
-    figures = f"test accuracy {run.test_accuracy:.4f}, guessing has {chance:.4f}"
-    if _is_likely(run, test_images, chance) or chance**test_images > CHANCE_ALPHA:
-        text = f"cannot be told from chance level by {test_images} test images: {figures}"
+    figures = f"test accuracy {run.test_accuracy:.4f}, guessing has {chance.accuracy:.4f}"
+    if chance.is_doubtful(run) or chance.shows_nothing():
+        text = f"cannot be told from chance level by {chance.test_images} test images: {figures}"
         return QualityFlag("few images", text, "more test images")
     text = f"is at chance level: {figures}"
     return QualityFlag("chance", text, _hint_at_chance(run, train_images))
