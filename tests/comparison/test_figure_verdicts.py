@@ -14,11 +14,10 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
-from convcompare.comparison import verdict_json
+from convcompare.comparison import verdicts
 from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.figures import asked, catalogue, figure_words
 from convcompare.comparison.figures.catalogue import named, names
-from convcompare.comparison.figures.figure_json import figure_json
 from convcompare.comparison.figures.judge import Question, family_of
 from convcompare.comparison.figures.quantities import TEST_LOSS
 from convcompare.comparison.pair_tests import PairTests
@@ -27,6 +26,7 @@ from convcompare.comparison.predictions import Labels, Logits
 from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.verdict import Relation, Verdict
+from convcompare.comparison.verdict_json import contrast_json
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.store.cost import Latency
@@ -83,16 +83,16 @@ def test_a_loss_is_compared_by_the_paired_t_test_in_nats() -> None:
     assert ends == pytest.approx(tuple(other.confidence_interval(0.95)))
     assert figure_words.words(found) == "lower test loss by 0.056 ± 0.014 nats"
     assert figure_words.sentence(found) == "lower test loss than fcn by 0.056 ± 0.014 nats"
-    assert figure_json(found)["decided"] == "better"
+    assert contrast_json(found)["decided"] == "better"
     turned = one(two("test_loss", LOSSES, LOWER), "test-loss")
     assert figure_words.words(turned) == "higher test loss by 0.056 ± 0.014 nats"
-    assert figure_json(turned)["decided"] == "worse"
+    assert contrast_json(turned)["decided"] == "worse"
 
 
 def test_an_undecided_figure_is_told_with_its_interval() -> None:
     found = one(two("test_loss", (0.20, 0.25, 0.24), LOSSES[:3]), "test-loss")
     assert figure_words.sentence(found) == "test loss against fcn inconclusive (+0.01 ± 0.04 nats)"
-    assert figure_json(found)["decided"] == "inconclusive" == figure_words.outcome(found)
+    assert contrast_json(found)["decided"] == "inconclusive" == figure_words.outcome(found)
     assert figure_words.outlook(found).startswith("6 seeds could show a difference of 0.0")
 
 
@@ -114,7 +114,7 @@ def test_programs_and_people_read_the_same_outcome(
 ) -> None:
     """Of other figures than accuracy no power is known: none is called "no clear difference"."""
     verdict = Verdict("simple", "fcn", quantity, relation, n)
-    assert verdict_json.decided(verdict) == decided
+    assert verdicts.decided(verdict) == decided
     assert figure_words.outcome(verdict) == told
 
 
@@ -278,8 +278,8 @@ def test_epochs_that_were_not_reached_are_compared_by_signs() -> None:
     assert figure_words.sentence(found) == (
         "needs fewer epochs to 98 % than fcn (reached in 7 of 7 seeds against 4 of 7)"
     )
-    assert figure_json(found)["ratio"] is None
-    assert figure_json(found)["method"] == "paired Prentice–Wilcoxon, exact, over 7 seeds"
+    assert contrast_json(found)["ratio"] is None
+    assert contrast_json(found)["method"] == "paired Prentice–Wilcoxon, exact, over 7 seeds"
     few = one([*reaching("fcn", slow[:3]), *reaching("cnn", fast[:3])], "epochs-to=0.98")
     assert few.relation == "too few"
     never = one([*reaching("fcn", (13,) * 3), *reaching("cnn", (13,) * 3)], "epochs-to=0.98")
@@ -363,7 +363,7 @@ def test_gradients_of_the_first_layer_are_compared_by_their_ratio(stored: Any) -
     words = figure_words.sentence(end)
     assert "times smaller first-layer gradient after training than fcn" in words
     assert figure_words.words(start).startswith("the same first-layer gradient at initialisation")
-    assert figure_json(end)["decided"] == "lower"
+    assert contrast_json(end)["decided"] == "lower"
 
 
 def test_a_metric_of_a_plugin_is_a_figure(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:

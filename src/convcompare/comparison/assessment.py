@@ -20,7 +20,6 @@ from .cost_contrasts import cost_contrasts
 from .doubts import ABOUT, WORDS, Doubts, doubts, kinds
 from .figures import asked, figure_words
 from .figures.catalogue import named
-from .figures.figure_json import figure_json
 from .figures.judge import Question, family_of
 from .overtaking import overtaking_words
 from .pair_tests import PairTests
@@ -253,9 +252,7 @@ class Assessment:
         return {
             **self.comparison.to_json(),
             **({"verdict_on": list(figures)} if figures else {}),
-            "contrasts": [
-                figure_json(one) if figures else contrast_json(one) for one in self.verdicts
-            ],
+            "contrasts": [contrast_json(one, scaled=bool(figures)) for one in self.verdicts],
             "cost_contrasts": [cost_json(one) for one in self.costs],
             "collapses": [one.to_json() for one in self.collapses],
             "marks": [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from . import verdicts
-from .quantity import ACCURACY
+from .figures import figure_words
 from .verdict import Relation, Verdict
 
 COST_DECIDED: Mapping[Relation, str] = {
@@ -19,40 +20,36 @@ COST_DECIDED: Mapping[Relation, str] = {
 """How a contrast in time ended."""
 
 
-def decided(verdict: Verdict) -> str:
-    """How a verdict on any figure ended, in a word for programs.
+def contrast_json(verdict: Verdict, scaled: bool = True) -> dict[str, Any]:
+    """What the JSON object has of a verdict on any figure, under ``contrasts``.
 
-    ``better`` or ``worse`` if the figure has a better end, else ``higher`` or ``lower``;
-    ``differ`` of the accuracies of one seed, which say nothing of the architectures. What is not
-    decided is ``none`` of accuracies if the seeds would rarely miss a difference of a point, and
-    ``too few`` if they would often do. Of other figures no such size is known, and it is
-    ``inconclusive``.
+    The size is ``difference`` or, of ratios and counts, ``ratio``; ``low`` and ``high`` are the
+    ends of whichever is there. Without `scaled` the size is a difference in accuracy, and what
+    tells the figures apart is left out.
     """
-    quantity, relation = verdict.quantity, verdict.relation
-    if relation == "unclear":
-        return "none" if quantity == ACCURACY else "inconclusive"
-    if not verdict.differs:
-        return relation
-    if verdict.n == 1 and quantity == ACCURACY:
-        return "differ"
-    if quantity.best is None:
-        return relation
-    return "better" if (relation == "higher") == (quantity.best == "high") else "worse"
-
-
-def contrast_json(verdict: Verdict) -> dict[str, Any]:
-    """What the JSON object has of a contrast in accuracy, under ``contrasts``."""
-    estimate = verdict.estimate
+    quantity, estimate = verdict.quantity, verdict.estimate
+    size = _finite(estimate.value) if estimate else None
     low = estimate.low if estimate else None
+    is_ratio = quantity.scale != "difference"
+    values = [_finite(value) for value in verdict.values or (None, None)]
+    scale = {
+        "scale": quantity.scale,
+        "unit": quantity.unit,
+        "best": quantity.best,
+        "family": verdict.family,
+        "ratio": size if is_ratio else None,
+        "value": values[0],
+        "baseline_value": values[1],
+    }
     return {
         "model": verdict.model,
         "baseline": verdict.baseline,
-        "verdict": verdicts.words(verdict),
-        "decided": decided(verdict),
+        "verdict": figure_words.words(verdict),
+        "decided": verdicts.decided(verdict),
         "n": verdict.n,
-        "difference": estimate.value if estimate else None,
+        "difference": None if is_ratio else size,
         "low": low,
-        "high": estimate.high if estimate else None,
+        "high": _finite(estimate.high) if estimate else None,
         "confidence": None if low is None or verdict.level is None else 1 - verdict.level,
         "p": verdict.p,
         "p_adjusted": verdict.p_adjusted,
@@ -62,10 +59,11 @@ def contrast_json(verdict: Verdict) -> dict[str, Any]:
         "margin": verdict.margin,
         "p_equivalence": verdict.p_equivalence,
         "method": verdicts.method(verdict),
-        "outlook": verdicts.outlook(verdict),
+        "outlook": figure_words.outlook(verdict),
         "stopped_before": verdict.stopped_before,
-        "note": verdicts.note(verdict),
-        "figure": verdict.quantity.name,
+        "note": figure_words.note(verdict),
+        "figure": quantity.name,
+        **(scale if scaled else {}),
     }
 
 
@@ -85,3 +83,7 @@ def cost_json(verdict: Verdict) -> dict[str, Any]:
         "method": verdicts.method(verdict),
         "note": verdicts.note(verdict),
     }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

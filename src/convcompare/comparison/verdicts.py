@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .estimate_words import FEW, number, size, unit_of, with_margin
+from .quantity import ACCURACY
 from .stats.estimates import inverse
 from .verdict import Differing, Refusal, Verdict
 
@@ -37,6 +38,27 @@ def sentence(verdict: Verdict) -> str:
         return _inconclusive(verdict, f" against {verdict.baseline}")
     lead, preposition = _lead(verdict)
     return f"{lead} {preposition} {verdict.baseline}{_rest(verdict)}"
+
+
+def decided(verdict: Verdict) -> str:
+    """How a verdict on any figure ended, in a word for programs.
+
+    ``better`` or ``worse`` if the figure has a better end, else ``higher`` or ``lower``;
+    ``differ`` of the accuracies of one seed, which say nothing of the architectures. What is not
+    decided is ``none`` of accuracies if the seeds would rarely miss a difference of a point, and
+    ``too few`` if they would often do. Of other figures no such size is known, and it is
+    ``inconclusive``.
+    """
+    quantity, relation = verdict.quantity, verdict.relation
+    if relation == "unclear":
+        return "none" if quantity == ACCURACY else "inconclusive"
+    if not verdict.differs:
+        return relation
+    if verdict.n == 1 and quantity == ACCURACY:
+        return "differ"
+    if quantity.best is None:
+        return relation
+    return "better" if (relation == "higher") == (quantity.best == "high") else "worse"
 
 
 def note(verdict: Verdict) -> str:

@@ -12,9 +12,9 @@ from convcompare.store.run import Run
 from ..assessment import Assessment
 from ..figures.asked import recording_command
 from ..figures.catalogue import named
-from ..figures.figure_json import figure_json
 from ..study import Claim, ClaimPart, Study
 from ..verdict import Verdict, turned
+from ..verdict_json import contrast_json
 from . import words
 from .examined import Asked, alternatives, examined, key_of, lacking_runs
 from .outcomes import FinalOutcome, outcome
@@ -104,7 +104,7 @@ class Finding:
             "told": self.told,
             "evidence": self.evidence,
             "epochs": list(self.epochs) if self.epochs else None,
-            "verdicts": [figure_json(one.verdict) for one in self.judged],
+            "verdicts": [contrast_json(one.verdict) for one in self.judged],
             "runs": {label: [run.id for run in runs] for label, runs in self.runs},
         }
 

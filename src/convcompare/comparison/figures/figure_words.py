@@ -15,7 +15,6 @@ from ..quantity import ACCURACY, Quantity
 from ..stats import dispersion
 from ..stats.estimates import Estimate, inverse
 from ..verdict import LeftOut, Verdict
-from ..verdict_json import decided
 from .quantities import STABILITY
 
 CLOSE = 0.1
@@ -58,7 +57,7 @@ def sentence(verdict: Verdict) -> str:
 
 def outcome(verdict: Verdict) -> str:
     """What a verdict comes to, in a word or two: ``better``, ``inconclusive``."""
-    word = decided(verdict)
+    word = verdicts.decided(verdict)
     return OUTCOMES.get(word, word)
 
 

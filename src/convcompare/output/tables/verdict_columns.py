@@ -21,7 +21,7 @@ from convcompare.comparison.score import Score
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.verdict import Verdict
-from convcompare.comparison.verdict_json import decided
+from convcompare.comparison.verdicts import decided
 
 from .comparison_table import comparison_table
 from .table import Column, Table
