@@ -143,8 +143,8 @@ def _convolutions(channels: int, standard: str) -> Iterator[Case]:
         ) -> Tensor:
             return scale * F.conv2d(x, weight, bias, padding=1)
 
-        told = "Conv2d" if scale == 1 else f"{scale:g} · Conv2d"
-        yield Case(name, layer, standard, _conv(channels), told, reference, (weight, bias))
+        equivalent = "Conv2d" if scale == 1 else f"{scale:g} · Conv2d"
+        yield Case(name, layer, standard, _conv(channels), equivalent, reference, (weight, bias))
 
 
 def _measure(case: Case, images: Tensor, bf16: bool, repeats: int) -> LayerCost:

@@ -151,10 +151,10 @@ def _both(call: Operation) -> tuple[Any, Any]:
 
 
 def _dims(call: Operation, ndim: int) -> list[int]:
-    asked = call.given.get("dim", call.given.get("dims"))
-    if asked is None or asked == []:
+    given = call.given.get("dim", call.given.get("dims"))
+    if given is None or given == []:
         return list(range(ndim))
-    return [dim % max(ndim, 1) for dim in ([asked] if isinstance(asked, int) else asked)]
+    return [dim % max(ndim, 1) for dim in ([given] if isinstance(given, int) else given)]
 
 
 def reduction(call: Operation) -> Tensor:

@@ -14,10 +14,10 @@ from .window_rules import Call, Rule, tensor_of
 
 def _dims(call: Call, position: int) -> list[int]:
     """Return the requested dimensions, or all if none is given."""
-    asked, ndim = call.get(position, "dim"), call.input.ndim
-    if asked is None or isinstance(asked, bool):
+    given, ndim = call.get(position, "dim"), call.input.ndim
+    if given is None or isinstance(given, bool):
         return list(range(ndim))
-    return [dim % ndim for dim in ([asked] if isinstance(asked, int) else asked)] or [*range(ndim)]
+    return [dim % ndim for dim in ([given] if isinstance(given, int) else given)] or [*range(ndim)]
 
 
 def reduction(call: Call) -> Field:
@@ -38,8 +38,8 @@ def normalisation(call: Call) -> Field:
     """Rule of softmax and normalize: each position stays and depends on all along the dimension."""
     position = 2 if call.name == "normalize" else 1
     field, default = call.field, 1 if call.name == "normalize" else None
-    asked = call.get(position, "dim", default)
-    dims = range(call.input.ndim) if asked is None else [asked % call.input.ndim]
+    given = call.get(position, "dim", default)
+    dims = range(call.input.ndim) if given is None else [given % call.input.ndim]
     return field.mixed([side for dim in dims for side in field.along(dim)], lost=False)
 
 

@@ -133,10 +133,10 @@ def unsqueezing(call: Call) -> Field:
 
 def squeezing(call: Call) -> Field:
     """Rule of squeeze(x, dim): removing a side of one position is equivalent to flattening it."""
-    asked, shape = call.get(1, "dim"), size_of(call.input)
-    chosen = range(len(shape)) if asked is None else asked if isinstance(asked, tuple) else [asked]
-    gone = {dim % len(shape) for dim in chosen if shape[dim] == 1}
-    kept = [dim for dim in range(len(shape)) if dim not in gone]
+    given, shape = call.get(1, "dim"), size_of(call.input)
+    chosen = range(len(shape)) if given is None else given if isinstance(given, tuple) else [given]
+    removed = {dim % len(shape) for dim in chosen if shape[dim] == 1}
+    kept = [dim for dim in range(len(shape)) if dim not in removed]
     return moved(call.field, {old: new for new, old in enumerate(kept)})
 
 

@@ -80,12 +80,12 @@ def convolution(call: Call) -> Field:
     kernel = pair(size_of(call.get(1, "weight"))[-2:])
     stride = pair(call.get(3, "stride", 1))
     dilation = pair(call.get(5, "dilation", 1))
-    asked = call.get(4, "padding", 0)
-    if isinstance(asked, str):
+    given = call.get(4, "padding", 0)
+    if isinstance(given, str):
         reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-        padding = pair([r // 2 if asked == "same" else 0 for r in reach])
+        padding = pair([r // 2 if given == "same" else 0 for r in reach])
     else:
-        padding = pair(asked)
+        padding = pair(given)
     return local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
 
 
