@@ -1,8 +1,7 @@
-"""Names of networks in little space: what they have in common goes first, then their middles.
+"""Shorten names of networks: first what they have in common, then their middles.
 
-The family stays if there is room, and so does the name that all others begin with.
-
-Widths are those of a terminal, in which a character of a wide script or an emoji takes two cells.
+The family is kept if there is room, and so is the name that all others start with. Widths are those
+of a terminal, where a character of a wide script or an emoji takes two cells.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from convcompare.core.errors import printable
 
 ELLIPSIS = "…"
 _PARTS = re.compile(r"[^:,/@]+|[:,/@]")
-"""Where a name may be cut: at the signs that separate the parts of a spec or of a path."""
+"""Parts of a name, split at the separators of a spec or of a path."""
 
 
 def fitted(names: Sequence[str], room: int) -> list[str]:
-    """The names in at most `room` cells each, still different from each other.
+    """Return the names in at most `room` cells each, still different from each other.
 
-    Names that fit are left as they are. Otherwise they lose the parts that all of them begin or end
-    with, and then what is in the middle, or at the end if that keeps them apart. Names that would
-    become equal are numbered.
+    Names that fit are unchanged. Otherwise they lose the parts that all of them start or end with,
+    and then their middle, or their end if that keeps them distinct. Names that would become equal
+    are numbered.
     """
     known = list(dict.fromkeys(names))
     shown = [printable(name) for name in known]
@@ -45,7 +44,7 @@ def fitted(names: Sequence[str], room: int) -> list[str]:
 
 
 def elided(name: str, room: int) -> str:
-    """A name with its middle left out, if it takes more than `room` cells."""
+    """Return a name without its middle if it takes more than `room` cells."""
     if cell_len(name) <= room:
         return name
     tail = (room - 1) // 2
@@ -56,23 +55,23 @@ def elided(name: str, room: int) -> str:
 
 
 def _with_ends_cut(names: Sequence[str], room: int) -> Iterator[list[str]]:
-    """The names without their ends, and without the letters that all begin with as well."""
+    """Iterate over two ways to cut the ends: with and without the letters that all start with."""
     yield [_without_end(name, room) for name in names]
     common = _common(names)
     yield [_without_end(f"{ELLIPSIS}{name[common:]}", room) for name in names]
 
 
 def _without_end(name: str, room: int) -> str:
-    """A name with its end left out, if it takes more than `room` cells."""
+    """Return a name without its end if it takes more than `room` cells."""
     if cell_len(name) <= room or room < 2:
         return name
     return f"{chop_cells(name, room - 1)[0]}{ELLIPSIS}"
 
 
 def _without_common(names: Sequence[str], room: int) -> list[str]:
-    """The names without the parts that all begin with, and those that all end with.
+    """Return the names without the parts that all start with and those that all end with.
 
-    The family before them is left if all names then fit.
+    The family in front of them is kept if all names then fit.
     """
     if len(set(names)) < 2:
         return list(names)
@@ -87,7 +86,10 @@ def _without_common(names: Sequence[str], room: int) -> list[str]:
 
 
 def _without_first(first: str, names: Sequence[str], room: int) -> list[str]:
-    """The names without the one that all of them begin with, which stays; all, if it fits."""
+    """Return the names without `first`, which is one of them and starts all others.
+
+    They are unchanged if `first` fits.
+    """
     if cell_len(first) <= room:
         return list(names)
     kept = [name.removeprefix(first) for name in names if name != first]
@@ -96,7 +98,7 @@ def _without_first(first: str, names: Sequence[str], room: int) -> list[str]:
 
 
 def _with_lead(common: Sequence[str], kept: Sequence[str], trail: str, room: int) -> list[str]:
-    """What is kept of names after a mark for what they have in common, and their family."""
+    """Return the rest of the names after an ellipsis, with the family in front if it fits."""
     if not common:
         return [f"{name}{trail}" for name in kept]
     family = f"{common[0]}:" if list(common[1:2]) == [":"] and len(common) > 2 else ""
@@ -107,7 +109,7 @@ def _with_lead(common: Sequence[str], kept: Sequence[str], trail: str, room: int
 
 
 def _common(split: Sequence[Sequence[str]]) -> int:
-    """With how many equal parts all begin; no name is used up."""
+    """Return the number of equal leading parts; it leaves at least one part of each name."""
     shortest = min(map(len, split), default=1) - 1
     equal = takewhile(lambda column: len(set(column)) == 1, zip(*split, strict=False))
     return max(0, min(shortest, sum(1 for _ in equal)))

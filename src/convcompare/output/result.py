@@ -1,4 +1,4 @@
-"""What a Python program gets: a comparison as a table, verdicts, data frames and figures."""
+"""The result of a comparison in Python: tables, verdicts, data frames and figures."""
 
 from __future__ import annotations
 
@@ -49,17 +49,20 @@ class Result:
         return [*found, *(error.message for error in self.assessment.store.damage)]
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``--format json`` prints; names are only added to it."""
+        """Return the object that ``--format json`` prints; later versions only add names."""
         from .tables.verdict_columns import assessed_json
 
         return assessed_json(self.assessment, self._table)
 
     def to_dataframe(self, kind: str = "models") -> DataFrame:
-        """A row for each of the ``models``, the ``runs`` or the ``epochs``, in full precision; for
-        each run, kind of damage and severity if `kind` is ``robustness``.
+        """Return the results as a data frame in full precision.
 
-        Accuracies are fractions, times seconds; an empty cell was not measured. Those of
-        ``models`` are the columns of ``--format csv``.
+        Accuracies are fractions, times are in seconds; an empty cell was not measured.
+
+        Args:
+            kind: A row per network (``models``, with the columns of ``--format csv``), per run
+                (``runs``), per epoch (``epochs``), or per run, kind of damage and severity
+                (``robustness``).
         """
         import pandas
 
@@ -70,7 +73,7 @@ class Result:
         return pandas.DataFrame(filled)
 
     def plot(self, kind: str = "learning-curves") -> Drawings:
-        """The figures of a kind of ``convcompare plot``; each has a matplotlib ``figure``."""
+        """Draw the figures of a kind of ``convcompare plot``; each has a matplotlib ``figure``."""
         from convcompare.core.registry import register
 
         from .plots.figure import styled
@@ -131,18 +134,18 @@ class Result:
 
 
 def _for_python(table: Table) -> Table:
-    """The table with the options in its notes as Python writes them."""
+    """Return the table with options in its notes spelled as in Python."""
     return replace(table, notes=tuple(type(note)(in_python(note)) for note in table.notes))
 
 
 class Drawings(tuple["Drawing", ...]):
-    """Figures, each with its data and its caption; a notebook shows them."""
+    """Figures, each with its data and its caption; a notebook displays them."""
 
     def __repr__(self) -> str:
         return f"<figures: {', '.join(drawing.name for drawing in self)}>"
 
     def save(self, folder: str | Path, kind: str = "png") -> list[Path]:
-        """Write each figure, and its data beside it as CSV; the paths of the figures."""
+        """Write each figure, and its data beside it as CSV; return the paths of the figures."""
         from .plots.figure import styled
 
         with styled():

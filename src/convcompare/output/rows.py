@@ -1,4 +1,4 @@
-"""A comparison as flat rows, for data frames and files: one a network, a run or an epoch."""
+"""A comparison as flat rows for data frames and files: one per network, run or epoch."""
 
 from __future__ import annotations
 
@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 
 KINDS = ("models", "runs", "epochs", "robustness")
 NESTED = ("epoch_seconds", "inference", "timing")
-"""What the object of a run has that is no single value."""
+"""Entries of a run's object that are no single value."""
 
 
 def rows(assessment: Assessment, kind: str, columns: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The rows of that kind, each value a text, a number or None.
+    """Return the rows of a kind; each value is a text, a number or None.
 
-    ``models`` has the columns of the table in full precision, intervals included, and those of
-    `columns` beyond them; ``runs`` the figures of the epoch that counts; ``epochs`` every epoch;
-    ``robustness`` the accuracy and consistency of each run under each kind of damage and severity.
+    Args:
+        assessment: The comparison with its verdicts.
+        kind: ``models`` has the columns of the table in full precision, with intervals; ``runs``
+            the figures of the selected epoch; ``epochs`` every epoch; ``robustness`` the accuracy
+            and consistency of each run per kind of damage and severity.
+        columns: Further columns for ``models``.
+
+    Raises:
+        UsageError: If there is no such kind.
     """
     one_of(KINDS, kind, f"there are no rows of {quote(kind)}", f"rows: {', '.join(KINDS)}")
     if kind == "models":

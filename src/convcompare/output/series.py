@@ -1,4 +1,4 @@
-"""A run as series by epoch, under the names that other programs group by, each with its moment."""
+"""A run as series over epochs, with the tag names of other programs and times."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ TAGS = {
 
 
 def series(epoch: Epoch) -> dict[str, float]:
-    """The figures of an epoch by tag; those that are no number are left out."""
+    """Return the figures of an epoch by tag, without those that are not finite."""
     found = {tag: getattr(epoch, name) for tag, name in TAGS.items()}
     return {tag: float(v) for tag, v in found.items() if v is not None and math.isfinite(v)}
 
 
 def moments(run: Run) -> list[float]:
-    """When each epoch ended, in seconds since 1970: backwards from the end, by what each took.
+    """Return the end of each epoch in seconds since 1970, counted back from the end of the run.
 
-    At least one moment, the end of the run.
+    The list has at least one time, the end of the run.
     """
     moment = datetime.datetime.fromisoformat(run.ended).timestamp()
     found = []

@@ -1,1 +1,1 @@
-"""Where runs can be written for other programs: one file a format."""
+"""Exports of runs to other programs: one file per format."""

@@ -1,4 +1,4 @@
-"""Data frames as files: CSV that pandas, R and spreadsheets read."""
+"""Data frames as CSV files, for pandas, R and spreadsheets."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 @register.export("csv")
 def csv(assessment: Assessment, target: str) -> Iterator[str]:
-    """CSV files: a row for each of the models, the runs, the epochs; and of what was measured on
-    damaged images, if it was.
+    """Write CSV files with a row per model, run and epoch, and per measurement on damaged images.
+
+    Raises:
+        UsageError: If the target is a file name.
     """
     folder = Path(target)
     if folder.suffix == ".csv" and not folder.is_dir():

@@ -1,4 +1,4 @@
-"""An MLflow tracking store: an experiment a data set, a run a run."""
+"""An MLflow tracking store: an experiment per data set, a run per run."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from convcompare.store.run import Run
 
 RUN = "convcompare.store.run"
-"""The tag that has the id of a run: one that is there already is not written twice."""
+"""Tag with the id of a run; a run with a known id is not written again."""
 
 
 WHOLE = 1.5
-"""How much longer than between two bytes a server is waited for at each call."""
+"""Time limit of a call, as a multiple of the limit between two bytes."""
 PATIENCE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
-"""The variable that tells MLflow how many whole seconds to wait for the next byte."""
+"""Environment variable of MLflow: whole seconds to wait for the next byte."""
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ALLOW_FILE_STORE": "true",  # refused otherwise from MLflow 3.7 on
+    "MLFLOW_ALLOW_FILE_STORE": "true",  # required since MLflow 3.7
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     PATIENCE: "5",
 }
-"""Of MLflow, where the environment has no others: its own wait for minutes."""
+"""Environment variables of MLflow that are set if missing; its defaults wait for minutes."""
 
 REASONS = {
     r"[Tt]imed out|Timeout": "it does not answer",
@@ -49,14 +49,15 @@ REASONS = {
     "not in a valid JSON": "the answer is not from an MLflow server",
     "got unsupported URI": "this kind of address is not supported",
 }
-"""What texts of MLflow and of its HTTP library mean, by what they have in them."""
+"""Explanations of error messages of MLflow and its HTTP library, by pattern."""
 
 
 @register.export("mlflow")
 def mlflow(assessment: Assessment, target: str) -> Iterator[str]:
-    """Runs for ``mlflow ui``: into a folder, or a tracking server or data base by its URI.
+    """Write runs for ``mlflow ui``: to a folder, or a tracking server or database by its URI.
 
-    StoreError if the server does not answer within seconds, or refuses.
+    Raises:
+        StoreError: If the server does not answer within seconds, or refuses.
     """
     address = target if "://" in target else Path(target).absolute().as_uri()
     with _settings(), _told(address):
@@ -75,7 +76,7 @@ def mlflow(assessment: Assessment, target: str) -> Iterator[str]:
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """The environment with `SETTINGS`, and afterwards as it was."""
+    """Set the missing ones of `SETTINGS` in the environment, and remove them afterwards."""
     added = {name: value for name, value in SETTINGS.items() if name not in os.environ}
     os.environ.update(added)
     try:
@@ -87,7 +88,7 @@ def _settings() -> Iterator[None]:
 
 @contextmanager
 def _told(address: str) -> Iterator[None]:
-    """What goes wrong at an address within, in one line."""
+    """Turn errors of an address into a StoreError of one line."""
     with needs("mlflow-skinny", "mlflow"):
         from mlflow.exceptions import MlflowException
     try:
@@ -108,7 +109,7 @@ def _told(address: str) -> Iterator[None]:
 
 
 def _reason(text: str) -> str:
-    """What an error of MLflow is about, of a text that has addresses and classes around it."""
+    """Return a short reason for an MLflow error message, without addresses and classes."""
     for pattern, words in REASONS.items():
         found = re.search(pattern, text)
         if found:
@@ -124,9 +125,12 @@ def _client(address: str) -> Any:
 
 
 class _Impatient:
-    """The client of a server; TimeoutError where a call of it takes too long, retries and all.
+    """The client of a server, with a time limit per call, retries included.
 
-    The time that MLflow knows is that between two bytes, which a slow server never exceeds.
+    MLflow's own limit is that between two bytes, which a slow server never exceeds.
+
+    Raises:
+        TimeoutError: If a call takes too long; the message is the limit in seconds.
     """
 
     def __init__(self, client: Any) -> None:
@@ -153,13 +157,13 @@ class _Impatient:
 
 
 def _said(annotation: Annotation) -> dict[str, str]:
-    """Tags and the note of a run, the note as the description that MLflow shows."""
+    """Return the tags and the note of a run; MLflow shows the note as the description."""
     found = {"convcompare.tags": ", ".join(annotation.tags), "mlflow.note.content": annotation.note}
     return {key: value for key, value in found.items() if value}
 
 
 def _write(client: Any, experiment: str, group: ModelRuns, run: Run) -> str:
-    """Write a run; its id there."""
+    """Write a run; return its MLflow id."""
     from mlflow.entities import Metric, Param
 
     times = [round(1000 * when) for when in moments(run)]
@@ -177,7 +181,7 @@ def _write(client: Any, experiment: str, group: ModelRuns, run: Run) -> str:
         for tag, value in series(epoch).items()
     ]
     client.log_batch(created.info.run_id, metrics=metrics[:1000], params=params)
-    for start in range(1000, len(metrics), 1000):  # the most that MLflow takes at a time
+    for start in range(1000, len(metrics), 1000):  # the maximum per request of MLflow
         client.log_batch(created.info.run_id, metrics=metrics[start : start + 1000])
     status = "FINISHED" if run.status == "finished" else "FAILED"
     client.set_terminated(created.info.run_id, status, end_time=times[-1])

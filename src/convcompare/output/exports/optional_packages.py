@@ -1,4 +1,4 @@
-"""Packages that only one way of exporting needs."""
+"""Packages that only one export needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convcompare.core.errors import UsageError
 
 @contextmanager
 def needs(package: str, extra: str) -> Iterator[None]:
-    """UsageError with what to install, where an import within fails."""
+    """Turn an ImportError of the block into a UsageError with the package to install."""
     try:
         yield
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""TensorBoard event files, a folder a run; neither torch nor TensorFlow is asked for it."""
+"""TensorBoard event files, a folder per run; needs neither torch nor TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @register.export("tensorboard")
 def tensorboard(assessment: Assessment, target: str) -> Iterator[str]:
-    """Event files for ``tensorboard --logdir``: losses, accuracies, rate and times by epoch.
+    """Write event files for ``tensorboard --logdir``: losses, accuracies, rate and times by epoch.
 
-    A run has one file, named by when it ended: written again, it is replaced.
+    A run has one file, named by its end; writing it again replaces the file.
     """
     groups = assessment.comparison.groups
     for group, name in zip(groups, unique_names(g.label for g in groups), strict=True):

@@ -1,4 +1,4 @@
-"""Runs of Weights & Biases, written without a connection: nothing is uploaded."""
+"""Runs of Weights & Biases, written offline: nothing is uploaded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @register.export("wandb")
 def wandb(assessment: Assessment, target: str) -> Iterator[str]:
-    """Offline runs for ``wandb sync``, in a folder; a run that is there is left as it is."""
+    """Write offline runs to a folder for ``wandb sync``; a run that exists is not written again."""
     with needs("wandb", "wandb"):
         import wandb as library
     folder = Path(target)

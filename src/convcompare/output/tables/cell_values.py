@@ -1,4 +1,4 @@
-"""Values of cells that a page shows as more than text: marks, drawn intervals, what is folded."""
+"""Cell values that a page shows as more than text: marks, drawn intervals, folded texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from .table import Link, Linked
 
 WIDTH, MARGIN = 120.0, 6.0
-"""Of a drawn interval: units across, and what is free at each end."""
+"""Width of a drawn interval, and margin at each end, in units."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Mark:
 class DrawnInterval:
     """An estimate with its interval on an axis, and the same as text.
 
-    All values are places on a linear axis on which 0 means no difference (of a ratio they are
-    logarithms). ``low`` and ``high`` are None if there is no interval; ``target`` is what was
-    claimed. ``axis`` are the ends of the axis [default: it holds all that is drawn].
+    All values are positions on a linear axis on which 0 means no difference (logarithms for
+    ratios). ``low`` and ``high`` are None if there is no interval; ``target`` is the claimed value.
+    ``axis`` are the ends of the axis [default: it contains all values].
     """
 
     text: str
@@ -45,7 +45,7 @@ class DrawnInterval:
 
     @property
     def places(self) -> dict[str, float]:
-        """Where on a drawing `WIDTH` wide each of its values lies, by name."""
+        """Position of each value on a drawing of width `WIDTH`, by name."""
         found = {
             "none": 0.0, "value": self.value, "low": self.low, "high": self.high,
             "target": self.target,
@@ -61,7 +61,7 @@ class DrawnInterval:
 
 @dataclass(frozen=True)
 class Folded:
-    """A text that a page shows when its ``summary`` is opened, and others show as it is."""
+    """A text that a page shows when its ``summary`` is opened, and other formats show as it is."""
 
     summary: str
     content: Linked

@@ -1,4 +1,4 @@
-"""What the cells of a comparison's table show, and where each is read from."""
+"""Values in the cells of a comparison's table, and their sources."""
 
 from __future__ import annotations
 
@@ -24,84 +24,83 @@ from .table import Column
 
 @dataclass(frozen=True)
 class Context:
-    """What a cell may be made of beside the runs of its model."""
+    """Sources of a cell besides the runs of its model."""
 
     comparison: Comparison
     store: RunStore
 
     @property
     def study(self) -> Study | None:
-        """The study that was run; None for a comparison of one's own."""
+        """The study of the comparison, or None."""
         return study_named(self.comparison.study) if self.comparison.study else None
 
     def published(self, group: ModelRuns) -> Published:
-        """What the report prints of a model; empty where it prints nothing."""
+        """Return the published figures of a model; empty if the report has none."""
         row = self.study.row(group.label) if self.study else None
         return row.published if row else Published()
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A column of the table, and the value that it shows of a model."""
+    """A column of the table, and the value of a model in it."""
 
     column: Column
     value: Callable[[ModelRuns, Context], Any]
     about: About | Literal["network"] = "accuracy"
-    """What a mark of a run has to concern for the figure not to be the best: nothing if it is
-    counted of the network."""
+    """Subject of the marks that exclude a value from being the best; none for ``network``."""
 
     @property
     def is_estimate(self) -> bool:
-        """Whether its values have intervals, which exports carry in columns of their own."""
+        """Whether its values have intervals, which exports have in separate columns."""
         return self.column.show in (accuracy, fraction, duration, milliseconds)
 
 
 def accuracy(value: Estimate) -> str:
-    """A fraction with its interval."""
+    """Format a fraction with its interval."""
     return estimate_words.share(value)
 
 
 def fraction(value: Estimate) -> str:
-    """A loss or a share, the value alone."""
+    """Format a loss or a share without its interval."""
     return formatting.fraction(value.value)
 
 
 def duration(value: Estimate) -> str:
-    """Seconds with their interval."""
+    """Format seconds with their interval."""
     return estimate_words.plus_minus(value)
 
 
 def milliseconds(value: Estimate) -> str:
-    """Seconds as milliseconds with their interval."""
+    """Format seconds as milliseconds with their interval."""
     return estimate_words.plus_minus(value, 1e3)
 
 
 def scientific(value: float) -> str:
-    """``1.3e-07``."""
+    """Format a number like ``1.3e-07``."""
     return f"{value:.1e}"
 
 
 def shown(name: str) -> Callable[[ModelRuns, Context], Estimate | None]:
-    """The mean of a figure of the epoch that counts, by its name in `Epoch`."""
+    """Return the mean of a figure of the selected epoch, by its name in `Epoch`."""
     return lambda group, _: group.shown(name)
 
 
 def run_figure(
     figure: Callable[[Run], float | None],
 ) -> Callable[[ModelRuns, Context], Estimate | None]:
-    """The mean of a figure over the runs."""
+    """Return the mean of a figure over the runs."""
     return lambda group, _: group.mean(figure)
 
 
 def stored_figure(
     figure: Callable[[Run, RunStore], float | None],
 ) -> Callable[[ModelRuns, Context], Estimate | None]:
-    """The mean over the runs of a figure that is read from what was measured of them."""
+    """Return the mean over the runs of a figure that is read from a stored measurement."""
     return lambda group, context: group.mean(lambda run: figure(run, context.store))
 
 
 def latency(batch: int) -> Callable[[ModelRuns, Context], Estimate | None]:
-    """Seconds an image at one size of batch, over the runs that measured it."""
+    """Return the seconds per image with batch size 1, or with a larger batch."""
 
     def value(group: ModelRuns, _: Context) -> Estimate | None:
         measured = [one for run in group.finished for one in run.inference]
@@ -112,25 +111,25 @@ def latency(batch: int) -> Callable[[ModelRuns, Context], Estimate | None]:
 
 
 def epochs(group: ModelRuns, _: Context) -> float:
-    """Passes over the training images; whole ones as an integer."""
+    """Return the passes over the training images, as an integer if whole."""
     if not group.finished:
         return group.runs[0].trial.config.epochs
     return round(group.finished[0].passes, 4)
 
 
 def images(group: ModelRuns, context: Context) -> int | None:
-    """The training images of an epoch; None if it is not known."""
+    """Return the number of training images per epoch; None if it is not known."""
     known = context.comparison.conditions.train_images
     return group.runs[0].trial.config.train_images or known or None
 
 
 def memory(group: ModelRuns, _: Context) -> int | None:
-    """Peak memory of a training step, in bytes."""
+    """Return the peak memory of a training step in bytes."""
     return group.finished[0].cost.peak_memory if group.finished else None
 
 
 def first_gradient(moment: int) -> Callable[[ModelRuns, Context], float | None]:
-    """Mean absolute gradient of the first layer, the mean of the runs: `gradient_of_run`."""
+    """Return the mean absolute gradient of the first layer, averaged over the runs."""
 
     def value(group: ModelRuns, context: Context) -> float | None:
         found = [gradient_of_run(run, context.store, moment) for run in group.finished]
@@ -141,7 +140,7 @@ def first_gradient(moment: int) -> Callable[[ModelRuns, Context], float | None]:
 
 
 def field(group: ModelRuns, context: Context) -> str | None:
-    """Receptive field of the features before the head: ``38×38`` pixels."""
+    """Return the receptive field of the features before the head: ``38×38`` pixels."""
     arrays = (context.store.analysis(run, FIELDS) for run in group.finished)
     found = next((one for one in arrays if one is not None), None)
     if found is None:
@@ -151,5 +150,5 @@ def field(group: ModelRuns, context: Context) -> str | None:
 
 
 def published(name: str) -> Callable[[ModelRuns, Context], Any]:
-    """What the report prints of a network, by its name in `Published`."""
+    """Return the published figure of a network, by its name in `Published`."""
     return lambda group, context: getattr(context.published(group), name)

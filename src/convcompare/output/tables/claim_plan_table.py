@@ -1,4 +1,4 @@
-"""The table of what would decide the conclusions of studies, cheapest first."""
+"""Table of the runs that would decide the conclusions of studies, cheapest first."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COLUMNS = (
 
 
 def claim_plan_table(plans: Sequence[ClaimPlan]) -> Table:
-    """A row per conclusion that its runs do not decide; those that nothing known decides last."""
+    """Return a row per undecided conclusion; those that no known runs would decide are last."""
     return Table(COLUMNS, tuple(map(_row, cheapest_first(plans))), _notes(plans), noun="plans")
 
 
@@ -78,7 +78,7 @@ def _notes(plans: Sequence[ClaimPlan]) -> tuple[str, ...]:
 
 
 def _times(plans: Sequence[ClaimPlan], machines: Sequence[str]) -> list[str]:
-    """On what hardware the times were recorded, and what all plans take together."""
+    """Describe the hardware of the recorded times, and the total time of all plans."""
     if not any(plan.trainings for plan in plans):
         return []
     told = f"times are those of one run at a time on the recorded hardware ({', '.join(machines)})"

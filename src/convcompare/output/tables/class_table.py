@@ -15,9 +15,10 @@ from .table import Column, Table
 
 
 def class_table(assessment: Assessment) -> Table:
-    """One row a class, one column a network: means over the seeds, best of a row not marked.
+    """Return a row per class and a column per network, as means over the seeds.
 
-    For each network but the baseline a second column has the difference from it, in points.
+    Each network except the baseline has a second column: the difference from the baseline in
+    points.
     """
     groups = [group for group in assessment.comparison.groups if group.finished]
     given = {
@@ -65,7 +66,7 @@ def class_table(assessment: Assessment) -> Table:
 
 
 def _column(figure: str, label: str, priority: int) -> Column:
-    """A column of a network; both figures are fractions, and differences are shown in points."""
+    """Return a column of a network. Figures are fractions; differences are shown in points."""
     is_share = figure == "accuracy"
     title = label if is_share else f"{label} −"
     show = formatting.fraction if is_share else _points

@@ -1,6 +1,6 @@
 """The columns of a comparison's table, by name.
 
-The default ones are those of the reports; the others are named by ``--columns``.
+The default columns are those of the reports; ``--columns`` adds the others.
 """
 
 from __future__ import annotations
@@ -171,17 +171,21 @@ NOTES: Mapping[str, str] = {
     ),
     "published": "published: as printed in the report, one run on other hardware",
 }
-"""What the columns mean, for the lines under the table."""
+"""Meaning of the columns, for the notes under the table."""
 
 
 def check_columns(names: Iterable[str]) -> None:
-    """UsageError where there is no such column."""
+    """Check that the columns exist.
+
+    Raises:
+        UsageError: If there is no such column.
+    """
     for name in names:
         named(name)
 
 
 def chosen(names: Sequence[str], comparison: Comparison) -> list[Figure]:
-    """The default columns and those of `names`; settings, too, in which the models differ."""
+    """Return the default columns, those of `names`, and settings in which the models differ."""
     configs = [run.trial.config for run in comparison.runs]
     settings: dict[str, set[Any]] = {
         "train-images": {c.train_images for c in configs},
@@ -199,7 +203,7 @@ def _named(names: Iterable[str]) -> Iterator[Figure]:
 
 
 def _score(comparison: Comparison) -> list[Figure]:
-    """What verdicts are about, where several seeds have one that is not the last epoch's."""
+    """Return the column of the score if there are several seeds and it covers several epochs."""
     score = Score.parse(comparison.conditions.score)
     if score.epochs == 1 or comparison.seeds < 2:
         return []
@@ -208,9 +212,10 @@ def _score(comparison: Comparison) -> list[Figure]:
 
 
 def named(name: str) -> tuple[Figure, ...]:
-    """The columns of that name: of EXTRA, a metric, or ``epochs-to=0.98``.
+    """Return the columns of a name: of EXTRA, a metric, or ``epochs-to=0.98``.
 
-    UsageError where there are none.
+    Raises:
+        UsageError: If there are none.
     """
     if name in EXTRA:
         return EXTRA[name]
@@ -227,7 +232,7 @@ def named(name: str) -> tuple[Figure, ...]:
 
 
 def _metric(name: str) -> Figure:
-    """A metric of the stored predictions, its mean over the runs."""
+    """Return the column of a metric of the stored predictions, as the mean over the runs."""
     entry = register.metric[name]
     read = values.metric(entry)
 
@@ -241,9 +246,9 @@ def _metric(name: str) -> Figure:
 
 
 def _epochs_to(text: str) -> Figure:
-    """The first epoch that reaches a test accuracy, its mean over the runs.
+    """Return the column of the first epoch that reaches a test accuracy, as the mean over the runs.
 
-    None if one of them never does, or was not evaluated after every epoch.
+    None if a run never reaches it, or was not evaluated after every epoch.
     """
     reached = run_figures.accuracy_of(text)
 

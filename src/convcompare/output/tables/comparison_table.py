@@ -1,4 +1,4 @@
-"""The table of a comparison, with the columns of the reports and those that were asked for."""
+"""The table of a comparison, with the columns of the reports and further requested ones."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ MACS = Column("macs", "MACs", exported=True)
 
 
 def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[str] = ()) -> Table:
-    """One row a model: means over the seeds of the last epoch's figures.
+    """Return a table with a row per model: means over the seeds of the selected epoch's figures.
 
-    `names` are columns of `columns.EXTRA` beyond those of the reports.
+    `names` are columns of `columns.EXTRA` in addition to those of the reports.
     """
     figures = chosen(names, comparison)
     context = Context(comparison, store)
@@ -62,7 +62,7 @@ def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[st
 
 
 def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-    """A sentence for each model whose MACs are not known: which operators were not counted."""
+    """Return a note per model with operators whose MACs were not counted."""
     return [
         Caution(f"MACs of {label} not counted: {', '.join(names)}")
         for label, names in models if names
@@ -70,7 +70,7 @@ def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
 
 
 def not_evaluated(groups: Sequence[ModelRuns], names: Iterable[str]) -> list[str]:
-    """A sentence for each column of every epoch: of which models not every epoch was evaluated."""
+    """Return a note per column that needs every epoch, with the models that lack some."""
     lacking = [g.label for g in groups if any(run.accuracies is None for run in g.finished)]
     asked = [name for name in names if name.partition("=")[0] in OF_EVERY_EPOCH]
     return [
@@ -80,7 +80,7 @@ def not_evaluated(groups: Sequence[ModelRuns], names: Iterable[str]) -> list[str
 
 
 def in_doubt(groups: Sequence[ModelRuns]) -> list[str]:
-    """Which models cannot have the best figures of a kind, and for which marks of their runs."""
+    """Return a note on the models that are not ranked, with the marks of their runs."""
     found = []
     shown = [group for group in groups if group.finished and not group.remark]
     for about, figures in (("accuracy", "losses and accuracies"), ("time", "times")):
@@ -93,7 +93,7 @@ def in_doubt(groups: Sequence[ModelRuns]) -> list[str]:
 
 
 def _limits(figure: Figure) -> list[Column]:
-    """The ends of the interval, for programs."""
+    """Return the columns of the ends of an interval, for programs."""
     if not figure.is_estimate:
         return []
     return [
@@ -115,7 +115,7 @@ def _row(
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What the figures mean: the lines under the table."""
+    """Return the notes under the table: conditions and meaning of the figures."""
     conditions = comparison.conditions
     time = f"time: {time_words(comparison)}"
     kept = sum(group.reused for group in comparison.groups)
@@ -140,7 +140,7 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def _over(comparison: Comparison) -> str:
-    """What the figures are means of, and what their intervals are over."""
+    """Describe what figures are means of, and the source of their intervals."""
     fewest, most = comparison.counted_seeds
     level = f"{100 * LEVEL:.0f} %"
     over_images = f"over {formatting.count(comparison.conditions.test_images)} test images"
@@ -155,7 +155,7 @@ def _over(comparison: Comparison) -> str:
 
 
 def time_words(comparison: Comparison) -> str:
-    """Where the times are from: the trainings themselves, or steps measured after them."""
+    """Describe the source of the times: trainings themselves, or steps measured after them."""
     conditions = comparison.conditions
     runs = comparison.finished
     shared = [run for run in runs if run.jobs > 1]
@@ -176,7 +176,7 @@ def time_words(comparison: Comparison) -> str:
 
 
 def _is_mixed(comparison: Comparison) -> bool:
-    """Whether some runs have no time of their own, or one that was measured in another way."""
+    """Return whether some runs have no time, or one measured in another way than the others."""
     runs = comparison.finished
     return len({(run.jobs > 1, run.timing is not None) for run in runs}) > 1 or any(
         run.jobs > 1 and run.timing is None for run in runs
@@ -184,7 +184,7 @@ def _is_mixed(comparison: Comparison) -> bool:
 
 
 def _partly_compiled(groups: Iterable[ModelRuns]) -> Iterator[str]:
-    """Networks whose times are partly those of compiled steps, partly those of plain ones."""
+    """Yield a note per network of which only some runs have compiled steps."""
     for group in groups:
         runs = [run for run in group.finished if run.jobs == 1]
         compiled = sum(run.environment.compiled for run in runs)
@@ -196,7 +196,7 @@ def _partly_compiled(groups: Iterable[ModelRuns]) -> Iterator[str]:
 
 
 def _measured(timed: Sequence[Run]) -> str:
-    """From how many steps of each run, and where they were measured."""
+    """Describe how many steps of each run were timed, and on which hardware."""
     timings = [run.timing for run in timed if run.timing]
     steps = sorted({timing.n for timing in timings})
     many = formatting.span(steps[0], steps[-1])

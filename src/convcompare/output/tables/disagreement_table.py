@@ -1,4 +1,4 @@
-"""On which images two networks differ: by class, or image by image."""
+"""Images on which two networks differ: by class, or image by image."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ COLUMNS = ("between", "first", "second", "only_first", "only_second")
 
 
 def disagreement_table(found: Disagreements, classes: Sequence[str], by: By = "class") -> Table:
-    """The share of test images on which the networks differ, by class; or the images."""
+    """Return the share of test images on which the networks differ, by class; or the images."""
     return _images(found, classes) if by == "image" else _classes(found, classes)
 
 
 def sentences(found: Disagreements) -> list[str]:
-    """How much the networks differ, and whether they do more than their seeds."""
+    """Describe how much the networks differ, and whether they differ more than their seeds."""
     one, other = found.first.label, found.second.label
     said = [f"{one} and {other} differ on {_percent(found.between)} of the test images"]
     within = [
@@ -116,7 +116,7 @@ def _images(found: Disagreements, classes: Sequence[str]) -> Table:
 
 
 def _percent(estimate: Estimate) -> str:
-    """``4.10 % (3.20 to 5.00)``."""
+    """Return ``4.10 % (3.20 to 5.00)``."""
     shown = formatting.percent(estimate.value)
     if estimate.ends is None:
         return shown

@@ -1,4 +1,4 @@
-"""A single run for people: a row per epoch, and below what it is a run of."""
+"""A single run for people: a row per epoch, with the conditions of the run below."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLUMNS = (
 def epoch_table(
     trial: Trial, history: Sequence[Epoch], run: Run | None, status: str, said: Annotation
 ) -> Table:
-    """The epochs of a trial, of which `run` is None as long as it has not ended."""
+    """Return the epochs of a trial; `run` is None until it has ended."""
     rows = tuple({c.key: getattr(epoch, c.key) for c in COLUMNS} for epoch in history)
     held_out = any(row["val_loss"] is not None for row in rows)
     columns = tuple(one for one in COLUMNS if held_out or not one.key.startswith("val_"))

@@ -25,11 +25,11 @@ ENDINGS: Mapping[str, Format] = {
     ".tex": "latex",
     ".txt": "table",
 }
-"""The format of a file by the ending of its name."""
+"""Format of a file by its suffix."""
 
 
 def render(table: Table, kind: Format) -> str:
-    """The table as text for a file or a pipe (not for ``table``: see `print_table`)."""
+    """Return the table as text for a file or a pipe (for ``table``: see `print_table`)."""
     if kind == "csv":
         return _csv(table)
     if kind == "json":
@@ -56,7 +56,7 @@ def render(table: Table, kind: Format) -> str:
 
 
 def _nested(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as a JSON object."""
+    """Return a row as a JSON object."""
     found = dict(row)
     for column in table.columns:
         if column.under and column.key in found:
@@ -66,16 +66,20 @@ def _nested(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_format(name: str) -> Format:
-    """The format of that name; UsageError where there is none."""
+    """Return the format of that name.
+
+    Raises:
+        UsageError: If there is none.
+    """
     hint = f"formats: {', '.join(FORMATS)}"
     return one_of(FORMATS, name, f"there is no format {quote(name)}", hint)
 
 
 def chosen_format(name: str, out: Path | None) -> Format:
-    """The format of that name, or of the file that is to be written.
+    """Return the format of that name, or of the output file.
 
     Raises:
-        UsageError: There is no such format, no format has that ending, or the two contradict.
+        UsageError: If there is no such format or suffix, or if the two contradict.
     """
     kind = check_format(name)
     if out is None or not out.suffix:
@@ -107,7 +111,7 @@ def _markdown_link(part: str | Link) -> str:
 
 
 def escaped(text: str, kind: Format) -> str:
-    """Names from outside as text: nothing in them is markup, and all of it shows."""
+    """Escape text from outside for Markdown or LaTeX; unprintable characters become ``�``."""
     special = _LATEX if kind == "latex" else _MARKDOWN
     return "".join(special.get(c, c if c.isprintable() else "�") for c in text)
 
@@ -156,7 +160,7 @@ def _csv(table: Table) -> str:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as CSV, in full precision; no name in it is a formula."""
+    """Return rows as CSV in full precision, without names that spreadsheets take for formulas."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
@@ -165,7 +169,10 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value for a spreadsheet, which must not take a name for a formula; ``-1`` is none."""
+    """Return a value for a spreadsheet, with a quote before text that looks like a formula.
+
+    A signed number such as ``-1`` is unchanged.
+    """
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return value if _SIGNED_NUMBER.fullmatch(value) else "'" + value
     if value is None or isinstance(value, (str, Number)):

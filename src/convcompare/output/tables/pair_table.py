@@ -1,4 +1,4 @@
-"""The matrix of all pairs: how much better each network is than each other one."""
+"""Matrix of all pairs: the difference between each network and each other one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .table import Column, Table
 
 
 def pair_tables(assessment: Assessment) -> list[Table]:
-    """One table per figure that verdicts are about."""
+    """Return one table per figure that has verdicts."""
     by_figure = groupby(assessment.verdicts, key=lambda verdict: verdict.quantity)
     return [_pair_table(assessment, quantity, [*same]) for quantity, same in by_figure]
 
 
 def _pair_table(assessment: Assessment, quantity: Quantity, verdicts: Sequence[Verdict]) -> Table:
-    """One row and one column a network: the figure of the row against that of the column."""
+    """Return a row and a column per network: the figure of the row against that of the column."""
     labels = [group.label for group in assessment.comparison.groups]
     cells: dict[tuple[str, str], str | None] = {}
     for verdict in verdicts:
@@ -55,7 +55,7 @@ def _title(quantity: Quantity) -> str:
 
 
 def _cell(verdict: Verdict, sign: int) -> str | None:
-    """The estimate of a verdict, or with `sign` -1 that of the same one turned round."""
+    """Return the estimate of a verdict, reversed if `sign` is -1."""
     estimate = verdict.estimate
     if estimate is None:
         return None

@@ -1,4 +1,4 @@
-"""Receptive fields as a table, as rows for a spreadsheet, and as JSON. Standard library only."""
+"""Receptive fields as a table, as rows for a spreadsheet, and as JSON. Needs no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from convcompare.analysis.receptive_field.tracer import LayerField
 
 MOST_ROWS = 25
-"""Layers of all networks together that are shown unasked."""
+"""Maximum number of layers of all networks together that are shown without `--layers`."""
 WHOLE = "whole image"
 NOT_KNOWN = "not known"
 WITHOUT_GATES = (
@@ -24,12 +24,12 @@ WITHOUT_GATES = (
 
 
 def show_number(value: float) -> str:
-    """A stride or a start: whole numbers without a point, the sign of a minus."""
+    """Return a stride or a start as text: integers without a point, with a minus sign."""
     return formatting.minus(f"{value:.4g}")
 
 
 def _sides(axes: Sequence[Axis | None], what: str) -> tuple[Any, Any]:
-    """One quantity for height and width: whole numbers as such, None where there is none."""
+    """Return one quantity for height and width: integers as such, None if there is none."""
     found = []
     for axis in axes:
         value = None if axis is None else getattr(axis, what)
@@ -38,7 +38,7 @@ def _sides(axes: Sequence[Axis | None], what: str) -> tuple[Any, Any]:
 
 
 def _one(pair: tuple[Any, Any]) -> Any:
-    """A number where both sides agree, else [height, width]."""
+    """Return a number if both sides agree, otherwise [height, width]."""
     values = [None if value is None else _plain(value) for value in pair]
     return values[0] if values[0] == values[1] else values
 
@@ -62,7 +62,7 @@ def _strict(layer: LayerField) -> list[Axis | None]:
 
 
 def _layer_json(layer: LayerField) -> dict[str, Any]:
-    """``size`` is null for the whole image; ``local`` leaves gates and attention out."""
+    """Return a layer as JSON; ``size`` is null for the whole image, ``local`` is without gates."""
     local = _reading(layer.axes) if layer.axes != (None, None) else None
     reading = _reading(_strict(layer))
     return {
@@ -76,11 +76,11 @@ def _layer_json(layer: LayerField) -> dict[str, Any]:
 
 
 def to_json(model: str, found: ReceptiveField) -> dict[str, Any]:
-    """One network: its features, and all its layers.
+    """Return one network as JSON: its features, and all its layers.
 
-    ``size``, ``stride`` and ``start`` are those of the features before any global pooling, and of
-    a pooling head in front of it; null stands for the whole image, or
-    for what is not known, if `not_known` says why.
+    ``size``, ``stride`` and ``start`` are those of the features before any global pooling and
+    before a pooling head in front of it. Null means the whole image, or unknown if `not_known` has
+    a reason.
     """
     nothing = dict.fromkeys(("size", "stride", "start", "height", "width", "local"))
     features = nothing if found.features is None else _layer_json(found.features)
@@ -128,7 +128,7 @@ _CSV = (
 
 
 def field_table(fields: Mapping[str, ReceptiveField], layers: bool, image: str) -> Table:
-    """Each layer that changes the field; one row a network where that is more than 25 rows."""
+    """Return a row per layer that changes the field, or per network if that exceeds 25 rows."""
     rows = [row for model, found in fields.items() for row in _layer_rows(model, found)]
     notes = _notes(fields, image)
     if layers or len(rows) <= MOST_ROWS:
@@ -139,7 +139,7 @@ def field_table(fields: Mapping[str, ReceptiveField], layers: bool, image: str) 
 
 
 def _filled(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
-    """The columns that hold something; the method where it is not the same for all."""
+    """Return the columns that are not empty; the method unless all networks are traced."""
     optional = ("local", "pooled", "note", "whole_from")
     kept = [c for c in columns if c.key not in optional or any(row.get(c.key) for row in rows)]
     methods = {row.get("method") for row in rows}
@@ -147,7 +147,7 @@ def _filled(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> tup
 
 
 def csv_table(fields: Mapping[str, ReceptiveField]) -> Table:
-    """Every layer of every network with all figures, for programs; empty is the whole image."""
+    """Return every layer of every network with all figures, for programs; empty: whole image."""
     rows = []
     for model, found in fields.items():
         for layer in found.layers:
@@ -197,7 +197,7 @@ def _summary(model: str, found: ReceptiveField) -> dict[str, Any]:
 
 
 def _cells(layer: LayerField, image: tuple[int, int]) -> dict[str, Any]:
-    """What a row says of a layer: its stride and start are those of the features."""
+    """Return the cells of a layer; stride and start are those of the features."""
     strict = _strict(layer)
     gated = any(layer.whole) and layer.axes != (None, None)
     shares = [
@@ -215,7 +215,7 @@ def _cells(layer: LayerField, image: tuple[int, int]) -> dict[str, Any]:
 
 
 def show_size(layer: LayerField) -> str:
-    """The size of a layer's field for people: ``7×7``, or that it is the whole image."""
+    """Return the size of a layer's field for people: ``7×7`` or ``whole image``."""
     return _size(_strict(layer)) or WHOLE
 
 

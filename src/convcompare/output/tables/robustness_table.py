@@ -1,4 +1,4 @@
-"""Accuracy, or consistency, on damaged images: a row per network, a column per kind of damage."""
+"""Accuracy or consistency on damaged images: a row per network, a column per kind of damage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .table import Column, Table
 
 Show = Literal["accuracy", "consistency", "error"]
 SHOWN: tuple[Show, ...] = ("accuracy", "consistency", "error")
-"""What the columns of the kinds of damage can have."""
+"""Figures that the columns of the kinds of damage can have."""
 NOTES = {
     "accuracy": "share that is right in %, mean over the severities",
     "consistency": "share whose prediction is that for the undamaged image in %, mean over the "
@@ -24,12 +24,12 @@ NOTES = {
 
 
 def percent(value: Estimate) -> str:
-    """A share in percent, with its interval."""
+    """Format a share in percent, with its interval."""
     return estimate_words.plus_minus(value, 100)
 
 
 def robustness_table(found: Robustness, show: Show = "accuracy") -> Table:
-    """What `show` names by kind of damage, between the undamaged accuracy and the means."""
+    """Return the figure `show` per kind of damage, between undamaged accuracy and the means."""
     best: Literal["high", "low"] = "low" if show == "error" else "high"
     columns = [
         Column("model", "model", "left", names=True, priority=-1),

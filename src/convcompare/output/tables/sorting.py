@@ -1,4 +1,4 @@
-"""The rows of a table in the order of one of its columns."""
+"""Sort the rows of a table by one of its columns."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ALWAYS = ("model", "status", "score", *(figure.column.key for figure in DEFAULT)
 
 
 def check_sort(name: str, columns: Sequence[str]) -> str:
-    """The key of a column to sort by, of a table that has `columns` beyond the default ones.
+    """Return the key of the column to sort by, in a table with `columns` besides the default ones.
 
     Raises:
-        UsageError: A table has no such column, or this one has not.
+        UsageError: If no table has such a column, or this one does not.
     """
     key = _key(name)
     there = [*ALWAYS, *(figure.column.key for one in columns for figure in named(one))]
@@ -37,10 +37,10 @@ def check_sort(name: str, columns: Sequence[str]) -> str:
 
 
 def sorted_by(table: Table, key: str) -> Table:
-    """The table with its rows sorted by a column: the best first, else the smallest.
+    """Return the table sorted by a column: best first if it has a best, otherwise smallest first.
 
-    Rows without a value come last, in the order that they had. Numbers of rows stay theirs. A table
-    without the column stays as it is.
+    Rows without a value come last, in their present order. Row numbers are kept. A table without
+    the column is unchanged.
     """
     column = next((one for one in table.columns if one.key == key), None)
     if column is None:

@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 GAP = 2
 """Columns of space between two columns of a table."""
 NARROW = 60
-"""Columns of a terminal below which they are shortened to half of that."""
+"""Width of a terminal, in columns, below which names may be shortened to half of LEAST_NAME."""
 SPARE = 8
-"""The priority from which on a column goes before names are shortened, and nobody misses it."""
+"""Priority from which a column is dropped before names are shortened, and without a note."""
 MOST_NOTES = 4
 """Lines of notes below the table of a comparison."""
 ROUNDING = 1e-9
-"""The share of themselves by which two values differ at most that are equal but for rounding."""
+"""Relative difference up to which two values are equal except for rounding."""
 LEAST_NAME = 12
-"""Cells to which names are shortened before a column is dropped for them."""
+"""Cells to which names are shortened before a column is dropped."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `key` into the rows, heading, alignment, and what to do where space is short.
+    """A column: `key` into the rows, heading, alignment, and treatment if space is short.
 
-    ``show`` formats a value for people; exports carry the value itself. ``best`` marks the largest
-    or the smallest. ``priority`` 0 stays to the last; higher ones are dropped first. ``exported``
-    columns are for programs only: CSV has them, no table for people does. ``missing`` stands in a
-    cell without a value. ``names`` are shortened before any column is dropped. In JSON a cell
-    ``under`` (group, name) is the member `name` of an object `group`.
+    ``show`` formats a value for people; exports contain the value itself. ``best`` marks the
+    largest or the smallest value. Higher ``priority`` is dropped first. ``exported`` columns are
+    for programs: CSV has them, tables for people do not. ``missing`` is the text of a cell without
+    a value. ``names`` are shortened before any column is dropped. In JSON, a cell ``under`` (group,
+    name) is the member `name` of an object `group`.
     """
 
     key: str
@@ -55,14 +55,14 @@ class Column:
 
 
 class Caution(str):
-    """A note that changes what a cell means: it is never left out."""
+    """A note that changes the meaning of a cell, and is therefore never left out."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Link:
-    """A text that leads to an address, relative to where the table is written."""
+    """A text with an address, relative to the file that contains the table."""
 
     text: str
     address: str
@@ -70,7 +70,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Linked:
-    """The value of a cell with links in it, for documents; elsewhere it is its text."""
+    """The value of a cell with links, for documents; elsewhere it is its text."""
 
     parts: tuple[str | Link, ...]
 
@@ -82,31 +82,31 @@ class Linked:
 class Table:
     """Rows of values under columns. A cell without a value is None, shown as a dash.
 
-    A cell that is ranked or exported must turn into a number by ``float``.
+    ``float`` must convert a cell that is ranked or exported.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...] = ()
     unranked: frozenset[int] = frozenset()
-    """Rows whose figures do not count when the best is marked."""
+    """Rows that are excluded when the best is marked."""
     doubted: frozenset[tuple[int, str]] = frozenset()
-    """Single cells that do not, as row and key of the column."""
+    """Cells that are excluded when the best is marked, as row and key of the column."""
     noun: str = "rows"
-    """What the rows are called in JSON."""
+    """Name of the rows in JSON."""
 
     @property
     def shown(self) -> list[Column]:
-        """The columns that people see."""
+        """Columns of tables for people."""
         return [column for column in self.columns if not column.exported]
 
     def text(self, row: int, column: Column) -> str:
-        """The cells as text, row by row."""
+        """Return a cell as text."""
         value = self.rows[row].get(column.key)
         return column.missing if value is None else column.show(value)
 
     def best(self, column: Column) -> set[int]:
-        """The rows that hold the best value of a column; none where there is nothing to compare."""
+        """Return the rows with the best value of a column; none if there is nothing to compare."""
         if column.best is None:
             return set()
         values = {
@@ -151,12 +151,17 @@ def _rich(table: Table, fit: _Fit) -> RichTable:
 
 
 def print_table(console: Console, table: Table, width: int | None, most: int | None = None) -> None:
-    """Print a table for a terminal of `width` columns, or in full if that is None (a pipe).
+    """Print a table with its notes.
 
-    If space is short headings are folded first, then names shortened, then columns dropped by
-    priority: no cell wraps. Below it are its notes, and which columns had no place.
-    Of the notes at most `most` lines, but every `Caution`; how many are left out is the last line
-    [default: all].
+    If space is short, headings are folded first, then names shortened, then columns dropped by
+    priority: no cell wraps. A note lists the dropped columns.
+
+    Args:
+        console: Where to print.
+        table: The table.
+        width: Columns of the terminal, or None for full width (a pipe).
+        most: Maximum number of lines of notes [default: all]. A `Caution` is always printed; the
+            last line counts the notes that are left out.
     """
     fit = _fit(table, width)
     shown = _rich(table, fit)
@@ -169,7 +174,7 @@ def print_table(console: Console, table: Table, width: int | None, most: int | N
 
 
 def plain_console(file: IO[str]) -> Console:
-    """A console that writes tables as plain text, in lines as long as they come."""
+    """Return a console that writes tables as plain text without wrapping lines."""
     from rich.console import Console
 
     return Console(
@@ -187,7 +192,7 @@ def plain_console(file: IO[str]) -> Console:
 def _note_lines(
     notes: Sequence[str], end: list[str], width: int | None, most: int | None
 ) -> list[str]:
-    """The lines of the notes; the last says what stands at the `end`, and how many are left out."""
+    """Return the lines of the notes; the last has the texts of `end` and the number left out."""
     wrapped = [_wrapped(note, width) for note in notes]
     last = _wrapped(" · ".join(end), width) if end else []
     if most is None or sum(map(len, [*wrapped, last])) <= most:
@@ -212,7 +217,7 @@ def _wrapped(note: str, width: int | None) -> list[str]:
 
 
 def natural_width(table: Table) -> int:
-    """The cells of a terminal that a table takes with nothing shortened but its headings."""
+    """Return the terminal cells of a table in which only headings are shortened."""
     fit = _fit(table, None)
     fit.folded = True
     return fit.width
@@ -220,26 +225,26 @@ def natural_width(table: Table) -> int:
 
 @dataclass
 class _Fit:
-    """The columns that have a place, the texts of their cells, and whether headings are folded."""
+    """The columns that fit, the texts of their cells, and whether headings are folded."""
 
     columns: list[Column]
     cells: dict[str, list[str]]
     folded: bool
 
     def widest(self, column: Column) -> int:
-        """The cells of a terminal that the texts of a column take."""
+        """Return the terminal cells of the widest text of a column."""
         texts = self.cells[column.key]
         return max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
 
     @property
     def width(self) -> int:
-        """The cells of a terminal that all columns take."""
+        """Terminal cells of all columns together."""
         spaces = [max(_space(one, self.folded), self.widest(one)) for one in self.columns]
         return sum(spaces) + GAP * (len(spaces) - 1)
 
 
 def _fit(table: Table, width: int | None) -> _Fit:
-    """What of a table has a place in `width` columns; all of it if that is None."""
+    """Return the part of a table that fits in `width` columns; all of it if None."""
     columns = table.shown
     cells = {c.key: [table.text(i, c) for i in range(len(table.rows))] for c in columns}
     fit = _Fit(columns, cells, folded=False)
@@ -262,7 +267,7 @@ def _fit(table: Table, width: int | None) -> _Fit:
 
 
 def _space(column: Column, folded: bool) -> int:
-    """The cells of a terminal that a heading takes."""
+    """Return the terminal cells of a heading."""
     title = _fold(column.title) if folded else column.title
     return max(cell_len(line) for line in title.split("\n"))
 

@@ -19,17 +19,20 @@ from .table import GAP, NARROW, Column, Table, natural_width
 from .verdict_notes import DOUBT, block_notes
 
 LEAST, MOST = 12, 31
-"""Cells of a drawn interval."""
+"""Minimum and maximum number of cells of a drawn interval."""
 MOST_PLACES = 3
-"""Decimals up to which it is shown on which side of zero the end of an interval lies."""
+"""Maximum number of decimals that show on which side of zero the end of an interval lies."""
 
 
 def verdict_blocks(assessment: Assessment, width: int | None) -> list[tuple[str, Table]]:
-    """A table with its heading for each figure that has verdicts; none for a single network.
+    """Return a heading and a table per figure that has verdicts; none for a single network.
 
-    Only those against the first baseline, or against that of each number of training images.
-    ``width`` are the columns of the terminal, None of a pipe: as many as are free hold the drawn
-    intervals.
+    Only verdicts against the first baseline are included, or against that of each number of
+    training images.
+
+    Args:
+        assessment: The comparison with its verdicts.
+        width: Columns of the terminal, or None for a pipe; free columns hold the drawn intervals.
     """
     verdicts, costs = assessment.verdicts, assessment.costs
     if not verdicts:
@@ -86,7 +89,7 @@ def _block(
 
 
 def _margin(verdict: Verdict) -> str | None:
-    """``+1.24 ± 0.14``: shorter than the ends."""
+    """Return ``+1.24 ± 0.14``, which is shorter than the ends of the interval."""
     if verdict.estimate is None:
         return None
     plain = dataclasses.replace(verdict.quantity, unit="")
@@ -94,7 +97,7 @@ def _margin(verdict: Verdict) -> str | None:
 
 
 def _estimate(verdict: Verdict) -> str | None:
-    """``+1.24 [1.10, 1.38]``: the estimate and the ends of its interval."""
+    """Return ``+1.24 [1.10, 1.38]``: the estimate and the ends of its interval."""
     estimate, quantity = verdict.estimate, verdict.quantity
     if estimate is None:
         return None
@@ -123,7 +126,7 @@ def _drawn(panel: ForestPanel, room: int, in_doubt: Sequence[Verdict]) -> Iterat
 
 
 def _time(verdict: Verdict) -> str | None:
-    """``1.8 ± 0.1`` times as long as the baseline; None if the times are not compared."""
+    """Return ``1.8 ± 0.1``, time as a multiple of the baseline's; None if not compared."""
     if verdict.refusal is not None or verdict.estimate is None:
         return None
     shown, ends = estimate_words.number(verdict.estimate)

@@ -1,4 +1,4 @@
-"""Columns of the figures that verdicts were asked on: their values, and the verdicts."""
+"""Columns of the figures that have verdicts: their values, and the verdicts."""
 
 from __future__ import annotations
 
@@ -30,26 +30,29 @@ Values = Mapping[str, Any]
 SHOWN = {"test_accuracy", "test_loss", "train_seconds", "parameters"}
 """Figures that have a column in every table."""
 OF_THE_LAST_PASS = {"accuracy_gap", "loss_gap"}
-"""Figures that ``--columns gaps`` has of the means over the last pass, and verdicts of the final
-network on training images."""
+"""Figures that have two columns.
+
+``--columns gaps`` has them of the means over the last pass, and ``--verdict-on`` of the final
+network on the training images.
+"""
 
 
 def assessed_json(assessment: Assessment, table: Table) -> dict[str, Any]:
-    """The object of ``--format json``: what is concluded, and every note of the table."""
+    """Return the object of ``--format json``: conclusions, and every note of the table."""
     return {**with_conclusions(assessment), "notes": [*table.notes, *assessment.notes]}
 
 
 def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
-    """The table of a comparison, with the columns of the figures that verdicts were asked on.
+    """Return the table of a comparison, with the columns of the figures that have verdicts.
 
-    `names` are columns beyond those of the reports, as in `comparison_table`.
+    `names` are further columns, as in `comparison_table`.
     """
     table = comparison_table(assessment.ranked(), assessment.store, names)
     return _with_key(_with_asked(_with_verdicts(table, assessment), assessment))
 
 
 def _with_asked(table: Table, assessment: Assessment) -> Table:
-    """The table with the figures that verdicts were asked on, and which of them are in doubt."""
+    """Return the table with the figures of ``--verdict-on``, and mark cells that are in doubt."""
     if not assessment.comparison.verdict_on:
         return table
     there = {column.key for column in table.columns}
@@ -68,14 +71,14 @@ def _with_asked(table: Table, assessment: Assessment) -> Table:
 
 
 def _with_key(table: Table) -> Table:
-    """The table with a note on what is bold, if anything is."""
+    """Return the table with a note on bold cells, if there are any."""
     if not any(table.best(column) for column in table.shown):
         return table
     return dataclasses.replace(table, notes=(*table.notes, "best of a column in bold"))
 
 
 def _apart(added: list[tuple[Column, Values]], there: set[str]) -> list[tuple[Column, Values]]:
-    """The columns, under another key if the table has a figure of that key made otherwise."""
+    """Return the columns, with another key if the table has another figure with that key."""
     return [
         (dataclasses.replace(column, key=_key_of(column.key, there)), values)
         for column, values in added
@@ -87,7 +90,7 @@ def _key_of(key: str, there: set[str]) -> str:
 
 
 def _doubted(assessment: Assessment, there: set[str]) -> frozenset[tuple[int, str]]:
-    """The cells of these columns whose runs have marks, as row and key."""
+    """Return the cells of these columns whose runs have marks, as row and key."""
     measures = [named(name) for name in assessment.comparison.verdict_on]
     return frozenset(
         (row, _key_of(one.quantity.name, there))
@@ -101,11 +104,11 @@ EXPORTED = (
     *("baseline", "difference", "difference_low", "difference_high", "p_adjusted", "verdict"),
     *("time_ratio", "marks"),
 )
-"""What programs have of the verdicts on accuracy, a row a network: fractions, and texts."""
+"""Verdicts on accuracy for programs, per network: fractions and texts."""
 
 
 def _with_verdicts(table: Table, assessment: Assessment) -> Table:
-    """The table with columns for programs: the verdict on the accuracy of each network."""
+    """Return the table with columns for programs: the verdict on the accuracy of each network."""
     first = next((one.baseline for one in assessment.contrasts), None)
     verdicts = {one.model: one for one in assessment.contrasts if one.baseline == first}
     times = {one.model: one.estimate for one in assessment.costs if one.baseline == first}
@@ -134,7 +137,7 @@ def _with_verdicts(table: Table, assessment: Assessment) -> Table:
 def _columns(
     measure: Measure, assessment: Assessment, baseline: str
 ) -> list[tuple[Column, Values]]:
-    """The value of a figure and the verdict on it, by the label of the network."""
+    """Return the columns of a figure and its verdict, with their values by network label."""
     quantity, name = measure.quantity, measure.name.replace("-", " ")
     unit = f" ({quantity.unit})" if quantity.unit else ""
     header = "spread (points)" if measure.test == "spread" else f"{name}{unit}"
@@ -150,7 +153,7 @@ def _columns(
 
 
 def short(verdict: Verdict) -> str:
-    """A verdict in a cell: ``better: −0.05 ± 0.02``, ``inconclusive: 1.2 times, 0.9 to 1.6``."""
+    """Return a verdict for a cell, such as ``inconclusive: 1.2 times, 0.9 to 1.6``."""
     word = figure_words.outcome(verdict)
     estimate, quantity = verdict.estimate, verdict.quantity
     if estimate is None:
@@ -174,7 +177,10 @@ def _value(measure: Measure, group: ModelRuns, assessment: Assessment) -> Estima
 
 
 def _spread(group: ModelRuns, score: Score) -> float | None:
-    """The standard deviation of the score over the seeds, as a fraction; None for one seed."""
+    """Return the standard deviation of the score over the seeds, as a fraction.
+
+    None for one seed.
+    """
     values = [score.of(run) for run in group.finished]
     return stdev(values) if len(values) > 1 else None
 

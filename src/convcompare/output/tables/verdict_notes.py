@@ -1,4 +1,4 @@
-"""What stands under a block of verdicts: doubts, what is not decided or compared, the outcome."""
+"""Notes under a block of verdicts: doubts, refusals, and a summary."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from convcompare.core import formatting
 from ..plots.forest_rows import ForestPanel, doubted, inside, is_filled
 
 MANY = 3
-"""Verdicts from which on their outcome is summed up in a sentence, and networks are counted."""
+"""Number of verdicts from which a summary is added; more networks than this are counted."""
 DOUBT = "?"
-"""Behind a verdict on networks with runs that are marked."""
+"""Mark of a verdict on networks with marked runs."""
 
 
 def block_notes(
@@ -28,7 +28,7 @@ def block_notes(
     costs: Sequence[Verdict],
     assessment: Assessment,
 ) -> list[str]:
-    """The notes of the block of a panel; ``costs`` are the verdicts on times that it shows."""
+    """Return the notes of a panel's block; ``costs`` are the verdicts on times that it shows."""
     found = panel.verdicts
     return [
         *_doubts(in_doubt, assessment),
@@ -41,7 +41,7 @@ def block_notes(
 
 
 def answer(found: Sequence[Verdict], baseline: str) -> str:
-    """All verdicts of one figure in a sentence: how many of each kind, and the largest."""
+    """Summarise all verdicts of one figure: how many of each kind, and the largest difference."""
     said = f"of {len(found)} networks compared with {baseline}: {tally(found)}"
     if one := largest(found):
         said += f"; the largest difference: {one.model} {figure_words.words(one)}"
@@ -49,7 +49,7 @@ def answer(found: Sequence[Verdict], baseline: str) -> str:
 
 
 def tally(found: Sequence[Verdict]) -> str:
-    """How many verdicts of one figure are of each kind: ``2 better, 0 worse, 1 not decided``."""
+    """Count the verdicts of one figure by kind: ``2 better, 0 worse, 1 not decided``."""
     better = found[0].quantity.best
     sure = _sure(found)
     more = [one for one in sure if one.relation == "higher"]
@@ -69,7 +69,7 @@ def tally(found: Sequence[Verdict]) -> str:
 
 
 def largest(found: Sequence[Verdict]) -> Verdict | None:
-    """The largest of the differences that are decided; None if none is."""
+    """Return the largest of the decided differences; None if there is none."""
     return max(_sure(found), key=_size, default=None)
 
 
@@ -87,7 +87,7 @@ def _size(verdict: Verdict) -> float:
 
 
 def _doubts(in_doubt: Sequence[Verdict], assessment: Assessment) -> Iterator[str]:
-    """What the mark of doubt stands for: the marks of the runs, with their networks."""
+    """Explain the mark of doubt: the marks of the runs, with their networks."""
     groups = {group.label: group for one in in_doubt for group in doubted(one, assessment)}
     if groups:
         words = assessment.doubts.words([*groups.values()], about(in_doubt[0].quantity))
@@ -95,7 +95,7 @@ def _doubts(in_doubt: Sequence[Verdict], assessment: Assessment) -> Iterator[str
 
 
 def _missed(found: Sequence[Verdict]) -> Iterator[str]:
-    """The differences in accuracy that the seeds of inconclusive verdicts would often miss."""
+    """Explain which differences in accuracy the seeds of inconclusive verdicts would often miss."""
     sizes = [
         (one.n, size)
         for one in found
@@ -112,7 +112,7 @@ def _missed(found: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _equivalent(found: Sequence[Verdict]) -> Iterator[str]:
-    """The margin within which networks are equivalent."""
+    """Explain the margin within which networks are equivalent."""
     for one in found:
         if one.relation == "equivalent" and one.margin and one.quantity.scale == "difference":
             size = f"{one.quantity.factor * one.margin:g} {one.quantity.unit}".rstrip()
@@ -121,7 +121,7 @@ def _equivalent(found: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _without_estimate(found: Sequence[Verdict]) -> Iterator[str]:
-    """Why there is no estimate, once for all networks of the same reason."""
+    """Explain missing estimates, once per reason."""
     reasons: dict[str, list[str]] = {}
     for one in found:
         if one.estimate is None and (reason := inside(one)):
@@ -134,13 +134,13 @@ def _without_estimate(found: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
-    """Why times are not compared, once for all networks of the same reason."""
+    """Explain why times are not compared, once per reason."""
     reasons: dict[str, list[str]] = {}
     networks = {name for one in costs for name in (one.model, one.baseline)}
     refusals = {one.model: one.refusal for one in costs if one.refusal is not None}
     marks = {model: one for model, one in refusals.items() if one.reason == "machine"}
     for model, refusal in refusals.items():
-        counted = model in marks  # such networks are counted below, others named by the reason
+        counted = model in marks  # these networks are counted below; the reason names the others
         only = dataclasses.replace(refusal, models=(), stopped=()) if counted else refusal
         reasons.setdefault(verdicts.reason(only), []).append(model)
     shared = {model for one in marks.values() for model in one.models}
