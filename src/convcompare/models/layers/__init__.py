@@ -1,1 +1,1 @@
-"""Layers with their own arithmetic: usable in any network, each in one file."""
+"""Layers for any network: activations, attention, convolutions, pools, residual blocks."""

@@ -1,4 +1,4 @@
-"""Activations with their own backward pass. All keep the shape of what they are given."""
+"""Activations with a hand-written backward pass; the output has the shape of the input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Swish(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """y = x·s with s = σ(βx): ∂y/∂x = s + β·x·s(1-s), ∂y/∂β = x·x·s(1-s)."""
+        """For y = x·s with s = σ(βx): ∂y/∂x = s + β·x·s(1-s), ∂y/∂β = x·x·s(1-s)."""
         x, beta = ctx.saved_tensors
         s = (x * beta.to(x.dtype)).sigmoid_()
         # gradient·x·s(1-s), in one pass: s(1-s) is the derivative of the sigmoid.
@@ -43,7 +43,7 @@ class _SiluRelu(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """silu'(x) + α where x > 0, silu'(x) elsewhere."""
+        """∂y/∂x = silu'(x) + α if x > 0, else silu'(x)."""
         (x,) = ctx.saved_tensors
         dx = torch.ops.aten.silu_backward(gradient, x)
         return dx.add_(torch.ops.aten.threshold_backward(gradient, x, 0), alpha=ctx.alpha), None
@@ -74,16 +74,17 @@ class _HardSwish(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """y = x·s with s = clamp(x + 3, 0, 6)/6: s + x/6 between -3 and 3, else s."""
+        """For y = x·s with s = clamp(x + 3, 0, 6)/6: s + x/6 if -3 < x < 3, else s."""
         (x,) = ctx.saved_tensors
         dx: Tensor = torch.ops.aten.hardsigmoid_backward(gradient * x, x)
         return dx.addcmul_(gradient, F.hardsigmoid(x))
 
 
 class Swish(nn.Module):
-    """x·σ(βx) with one learnable β, first `beta` (Ramachandran et al. 2017, arXiv:1710.05941).
+    """x·σ(βx) with one learnable β that starts at `beta`.
 
-    β = 0 halves x, β → ∞ tends to ReLU: the network picks how sharp its bend is (report 003).
+    β = 0 halves x, and β → ∞ tends to ReLU: the network learns how sharp the bend is (report 003).
+    Ramachandran et al. 2017, arXiv:1710.05941.
     """
 
     def __init__(self, beta: float = 1.0) -> None:
@@ -109,12 +110,12 @@ class SiluRelu(nn.Module):
         return y
 
     def extra_repr(self) -> str:
-        """What ``repr`` shows of it."""
+        """Parameters for ``repr``."""
         return f"alpha={self.alpha:g}"
 
 
 class Softplus(nn.Module):
-    """log(1 + eˣ), the smooth ReLU of report 000; written so that no exponential overflows."""
+    """log(1 + eˣ), the smooth ReLU of report 000, computed without overflow."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape → the same shape."""
@@ -125,7 +126,7 @@ class Softplus(nn.Module):
 class HardSwish(nn.Module):
     """x·clamp(x + 3, 0, 6)/6: Swish without an exponential (Howard et al. 2019, arXiv:1905.02244).
 
-    The question it answers beside Swish: does the smooth curve matter, or only its shape?
+    Compared with Swish, it shows whether the smooth curve matters or only its shape.
     """
 
     def forward(self, x: Tensor) -> Tensor:

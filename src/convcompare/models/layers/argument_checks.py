@@ -1,4 +1,7 @@
-"""Bad arguments of layers, refused in words: which, of what layer, and what is allowed."""
+"""Checks of layer arguments.
+
+All raise ModelError with the layer, the argument, its value and the allowed values.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,21 @@ from convcompare.core.errors import ModelError, quote
 
 
 def check_count(layer: str, name: str, value: int, low: int = 1) -> int:
-    """A whole number of at least `low`."""
+    """Return `value` if it is a whole number of at least `low`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise _refusal(layer, name, value, f"a whole number, at least {low}")
     return value
 
 
 def check_kernel(layer: str, name: str, value: int) -> int:
-    """An odd side of a kernel, so that half of it as padding keeps the size of the image."""
+    """Return `value` if it is odd, so that padding by half of it keeps the size of the image."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1 or value % 2 == 0:
         raise _refusal(layer, name, value, "an odd whole number: 1, 3, 5, …")
     return value
 
 
 def check_number(layer: str, name: str, value: float, low: float | None = None) -> float:
-    """A finite number, of at least `low` where that is given."""
+    """Return `value` if it is finite and at least `low`, if `low` is given."""
     if not math.isfinite(value) or (low is not None and value < low):
         allowed = "a finite number" + (f", at least {low:g}" if low is not None else "")
         raise _refusal(layer, name, value, allowed)
@@ -30,7 +33,7 @@ def check_number(layer: str, name: str, value: float, low: float | None = None) 
 
 
 def squeezed(layer: str, channels: int, reduction: int) -> int:
-    """The channels left after dividing them by `reduction`: at least one, without a rest."""
+    """Return `channels` divided by `reduction`, which must divide them without remainder."""
     check_count(layer, "channels", channels)
     check_count(layer, "reduction", reduction)
     if reduction > channels or channels % reduction:

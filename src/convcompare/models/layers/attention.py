@@ -1,4 +1,4 @@
-"""Attention: gates that weigh channels or places, and self-attention over places.
+"""Attention: gates that weight channels or positions, and self-attention over positions.
 
 All map (n, channels, h, w) to the same shape.
 """
@@ -13,10 +13,11 @@ from .argument_checks import check_count, check_kernel, squeezed
 
 
 class SqueezeExcitation(nn.Module):
-    """Weigh each channel by what the image holds as a whole (Hu et al. 2018, arXiv:1709.01507).
+    """Multiply each channel by a gate computed from the means of all channels.
 
-    Mean over the places, two linear layers with ReLU between, sigmoid. Without biases, as in
-    reports 002 (reduction 16) and 000 (reduction 4): 2·channels²/reduction parameters.
+    Mean over the positions, two linear layers with ReLU between, sigmoid. Without biases, as in
+    reports 002 (reduction 16) and 000 (reduction 4), it has 2·channels²/reduction parameters.
+    Hu et al. 2018, arXiv:1709.01507.
     """
 
     def __init__(self, channels: int, reduction: int = 16, bias: bool = False) -> None:
@@ -32,7 +33,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class ChannelGate(nn.Module):
-    """The channel half of CBAM: one gate from the mean and the maximum over the places."""
+    """Channel half of CBAM: a gate per channel from the mean and maximum over the positions."""
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
@@ -42,13 +43,13 @@ class ChannelGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) → the same shape."""
-        seen = torch.stack([x.mean((2, 3)), F.adaptive_max_pool2d(x, 1).flatten(1)])
-        weights = self.excite(F.relu(self.squeeze(seen))).sum(0)
+        pooled = torch.stack([x.mean((2, 3)), F.adaptive_max_pool2d(x, 1).flatten(1)])
+        weights = self.excite(F.relu(self.squeeze(pooled))).sum(0)
         return x * torch.sigmoid(weights)[:, :, None, None].to(x.dtype)
 
 
 class SpatialGate(nn.Module):
-    """The spatial half of CBAM: one gate a place, from the mean and the maximum over channels."""
+    """Spatial half of CBAM: a gate per position from the mean and maximum over the channels."""
 
     def __init__(self, kernel: int = 7) -> None:
         super().__init__()
@@ -57,12 +58,12 @@ class SpatialGate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) → the same shape."""
-        seen = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True).values], 1)
-        return x * torch.sigmoid(self.conv(seen)).to(x.dtype)
+        pooled = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True).values], 1)
+        return x * torch.sigmoid(self.conv(pooled)).to(x.dtype)
 
 
 class CBAM(nn.Sequential):
-    """Which channels, then which places (Woo et al. 2018, arXiv:1807.06521; report 003).
+    """Channel gate, then spatial gate (Woo et al. 2018, arXiv:1807.06521; report 003).
 
     2·channels²/reduction + 2·kernel² parameters.
     """
@@ -74,11 +75,11 @@ class CBAM(nn.Sequential):
 
 
 class SelfAttention(nn.Module):
-    """Each place looks at all others: x + γ·attention(x) (Zhang et al. 2018, arXiv:1805.08318).
+    """Self-attention over positions: x + γ·attention(x) (Zhang et al. 2018, arXiv:1805.08318).
 
-    Queries and keys have channels/reduction, values channels/2; keys and values are max-pooled 2×2
-    (the sub-sampling of arXiv:1711.07971), a quarter of the work. γ starts at 0: the layer begins
-    as the identity, and until γ has moved its other weights receive a gradient of zero.
+    Queries and keys have channels/reduction channels, values channels/2. Keys and values are
+    max-pooled 2×2 (the sub-sampling of arXiv:1711.07971), which quarters the work. γ starts at 0:
+    the layer starts as the identity, and its other weights have a zero gradient until γ changes.
     """
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
@@ -93,11 +94,11 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) → the same shape."""
-        seen = F.max_pool2d(x, 2) if min(x.shape[2:]) > 1 else x
+        pooled = F.max_pool2d(x, 2) if min(x.shape[2:]) > 1 else x
         query = self.query(x).flatten(2).transpose(1, 2)
-        scores = query @ self.key(seen).flatten(2) / query.shape[2] ** 0.5
+        scores = query @ self.key(pooled).flatten(2) / query.shape[2] ** 0.5
         weights = scores.softmax(-1).to(query.dtype)
-        read = (weights @ self.value(seen).flatten(2).transpose(1, 2)).transpose(1, 2)
-        read = self.out(read.reshape(len(x), -1, *x.shape[2:]))
-        y: Tensor = x + (self.gamma * read).to(x.dtype)
+        attended = (weights @ self.value(pooled).flatten(2).transpose(1, 2)).transpose(1, 2)
+        attended = self.out(attended.reshape(len(x), -1, *x.shape[2:]))
+        y: Tensor = x + (self.gamma * attended).to(x.dtype)
         return y

@@ -1,4 +1,4 @@
-"""Which number format a layer with its own arithmetic computes in."""
+"""Floating-point formats of layers with a hand-written backward pass."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..devices import autocast_dtype
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
-    """The format that the library's own convolution would use for `x`.
+    """Return the dtype in which ``nn.Conv2d`` would compute with `x`.
 
-    Autocast rewrites the library's operators but not what is inside an ``autograd.Function``: a
-    layer that runs below it must ask, or it would quietly compute in float32.
+    Autocast converts the inputs of torch's operators, but not those inside an
+    ``autograd.Function``: a layer built on one would compute in float32 without this.
     """
     return x.dtype if x.dtype == torch.float64 else autocast_dtype(x) or x.dtype
 
 
 def widened(x: Tensor) -> Tensor:
-    """`x` in float32 where it is in a 16-bit format, for sums and powers; else as it is."""
+    """Return `x` in float32 if it has a 16-bit format, for sums and powers, else unchanged."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

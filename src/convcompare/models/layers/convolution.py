@@ -1,13 +1,13 @@
-"""Convolutions whose forward and backward passes are written out.
+"""Convolutions with hand-written forward and backward passes.
 
 With the image unfolded into columns, a convolution is one matrix product, Y = W·X, so that
 
     ∂L/∂W = ∂L/∂Y · Xᵀ        ∂L/∂X = Wᵀ · ∂L/∂Y, folded back onto the image.
 
-`UnfoldedConvolution` computes just that, to be read. `ScaledConvolution` gives the same products to
-the library's primitives and multiplies its output by a scale, constant or learnable per channel.
-Scaling a convolution's output is scaling its weights, (s·W)·X = s·(W·X): the scale costs nothing
-on the image, and its gradient is the sum over the kernel of ∂L/∂(s·W) · W.
+`UnfoldedConvolution` computes exactly these products, for readers. `ScaledConvolution` uses torch's
+primitives for them and multiplies its output by a scale, constant or learnable per channel.
+Scaling a convolution's output is scaling its weights, (s·W)·X = s·(W·X): the scale needs no pass
+over the image, and its gradient is the sum over the kernel of ∂L/∂(s·W) · W.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .argument_checks import check_count, check_number
 from .autocast import compute_dtype
 
 Geometry = tuple[int, int, int]
-"""Stride, padding and dilation, each the same along both sides."""
+"""Stride, padding and dilation, each the same for height and width."""
 
 
 class _ScaledConvolution(torch.autograd.Function):
-    """(n, i, h, w), (o, i, k, k), (o,), (o,) or None → (n, o, h', w'): s·(W * x) + b."""
+    """s·(W * x) + b: (n, i, h, w), (o, i, k, k), (o,), (o,) or None → (n, o, h', w')."""
 
     @staticmethod
     def forward(
@@ -65,7 +65,7 @@ class _ScaledConvolution(torch.autograd.Function):
 
 
 class _UnfoldedConvolution(torch.autograd.Function):
-    """(n, i, h, w), (o, i, k, k), (o,) or None → (n, o, h', w') by unfolding, one product each."""
+    """W·unfold(x) + b: (n, i, h, w), (o, i, k, k), (o,) or None → (n, o, h', w')."""
 
     @staticmethod
     def forward(
@@ -99,7 +99,7 @@ class _UnfoldedConvolution(torch.autograd.Function):
 
 
 def _unfold(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    """The patches of the image as columns: (n, i·k·k, h'·w')."""
+    """Return the patches of the images as columns: (n, i·k·k, h'·w')."""
     stride, padding, dilation = geometry
     return F.unfold(x, weight.shape[2:], dilation, padding, stride)
 
@@ -110,10 +110,11 @@ def _outputs(side: int, kernel: int, geometry: Geometry) -> int:
 
 
 class UnfoldedConvolution(nn.Module):
-    """Convolution as one matrix product over unfolded patches; for the reader, not for speed.
+    """Convolution as one matrix product over unfolded patches, written for clarity, not speed.
 
-    (n, in_channels, h, w) → (n, out_channels, h', w'). Same parameters, same initial weights and
-    same output as ``nn.Conv2d``; `padding` none is half the kernel.
+    (n, in_channels, h, w) → (n, out_channels, h', w'). It has the parameters, initial weights and
+    output of ``nn.Conv2d``. `padding` None is dilation·(kernel - 1)/2, which keeps the size of the
+    image at stride 1.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class UnfoldedConvolution(nn.Module):
         return y
 
     def extra_repr(self) -> str:
-        """What ``repr`` shows of it."""
+        """Parameters for ``repr``."""
         out_channels, in_channels = self.weight.shape[:2]
         stride, padding, dilation = self.geometry
         return (
@@ -160,12 +161,13 @@ class UnfoldedConvolution(nn.Module):
 
 
 class ScaledConvolution(UnfoldedConvolution):
-    """Convolution with a scale on its output: a constant, or one learnable number a channel.
+    """Convolution with a scale on its output: a constant, or a learnable number per channel.
 
-    (n, in_channels, h, w) → (n, out_channels, h', w'). With ``learnable`` none the output of the
-    convolution, bias included, is multiplied by the constant `scale` (report 002, table 5: 1.5).
-    With ``channel`` each output channel has a learnable scale, starting at `scale`, and the bias is
-    its learnable shift (reports 000 and 003): out_channels more parameters than ``nn.Conv2d``.
+    (n, in_channels, h, w) → (n, out_channels, h', w'). With `learnable` "none" the output of the
+    convolution, including its bias, is multiplied by the constant `scale` (report 002, table 5:
+    1.5). With "channel" each output channel has a learnable scale, which starts at `scale`, and the
+    bias is its learnable shift (reports 000 and 003): out_channels more parameters than
+    ``nn.Conv2d``.
     """
 
     def __init__(

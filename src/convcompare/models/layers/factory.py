@@ -1,4 +1,4 @@
-"""Layers by the names that specs use: ``attention=se``, ``pool=lp``, ``activation=swish``."""
+"""Layers by their names in specs: ``attention=se``, ``pool=lp``, ``activation=swish``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Attention = Literal["none", "se", "cbam", "self"]
 Pool = Literal["max", "average", "lp", "lp-mean", "mixed"]
 
 REDUCTION = {"se": 16, "cbam": 8, "self": 8}
-"""By how much each kind of attention divides the channels where nothing else is asked for."""
+"""Default divisor of the channels for each kind of attention."""
 
 
 def make_convolution(
@@ -30,7 +30,16 @@ def make_convolution(
     bias: bool = True,
     scale: float = 1.5,
 ) -> nn.Module:
-    """A convolution with half the kernel as padding; `scale` is the constant of ``scaled``."""
+    """Build a convolution whose padding is half the kernel.
+
+    Args:
+        kind: name of the convolution in specs.
+        channels: input and output channels.
+        kernel: side of the kernel in pixels, odd.
+        stride: step of the kernel in pixels.
+        bias: whether the convolution has a bias.
+        scale: constant factor of the output of ``scaled``; other kinds ignore it.
+    """
     if kind == "standard":
         return nn.Conv2d(*channels, kernel, stride, padding=kernel // 2, bias=bias)
     if kind == "unfold":
@@ -41,7 +50,7 @@ def make_convolution(
 
 
 def make_activation(kind: Activation) -> nn.Module:
-    """An activation; ReLU works in place."""
+    """Build an activation; ReLU works in place."""
     if kind == "relu":
         return nn.ReLU(inplace=True)
     kinds = {"swish": Swish, "silu+relu": SiluRelu, "softplus": Softplus, "hard-swish": HardSwish}
@@ -50,7 +59,11 @@ def make_activation(kind: Activation) -> nn.Module:
 
 
 def make_attention(kind: Attention, channels: int, reduction: int | None = None) -> nn.Module:
-    """An attention layer; ModelError where `reduction` does not divide the channels."""
+    """Build an attention layer.
+
+    Raises:
+        ModelError: if `reduction` does not divide the channels, or `kind` is "none".
+    """
     if kind == "none":
         raise ModelError("no attention was requested")
     reduction = REDUCTION[kind] if reduction is None else reduction
@@ -60,7 +73,7 @@ def make_attention(kind: Attention, channels: int, reduction: int | None = None)
 
 
 def make_pool(kind: Pool, p: float = 2.0) -> nn.Module:
-    """A 2×2 pool; `p` is the exponent of ``lp`` and ``lp-mean``."""
+    """Build a 2×2 pool; `p` is the exponent of ``lp`` and ``lp-mean``."""
     if kind == "max":
         return nn.MaxPool2d(2)
     if kind == "average":

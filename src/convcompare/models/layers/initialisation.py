@@ -1,4 +1,4 @@
-"""Initial weights that differ from torch's own."""
+"""Initial weights that differ from torch's defaults."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from torch import nn
 
 
 def he_normal(model: nn.Module) -> nn.Module:
-    """Every convolution from N(0, 2 / (out_channels·k²)), its bias 0 (He 2015, arXiv:1502.01852).
+    """Draw the weights of all convolutions from N(0, 2 / (out_channels·k²)), set their biases to 0.
 
-    The variance counts the outputs (fan-out), so that gradients keep their size on the way back.
-    Linear layers keep torch's initial weights. On ``meta`` there is nothing to draw.
+    The variance uses the fan-out, so that gradients keep their size in the backward pass. Linear
+    layers keep torch's initial weights. Networks on ``meta`` are returned unchanged.
+    He et al. 2015, arXiv:1502.01852.
     """
     if next(model.parameters()).is_meta:
         return model

@@ -1,4 +1,4 @@
-"""Pooling: the Lp norm of a window with its own backward pass, and a learnable mix."""
+"""Pooling by the Lp norm with a hand-written backward pass, and a learnable mix of two pools."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from .argument_checks import check_count, check_number
 from .autocast import widened
 
 Window = tuple[int, int, int]
-"""Kernel, stride and padding, each the same along both sides."""
+"""Kernel, stride and padding, each the same for height and width."""
 
 
 class _LpPool(torch.autograd.Function):
-    """(n, c, h, w) → (n, c, h', w'): (Σ |x|ᵖ)^(1/p) of each window, or with the mean for the sum.
+    """(Σ |x|ᵖ)^(1/p) of each window, or the mean for the sum: (n, c, h, w) → (n, c, h', w').
 
-    The window is looked at one place at a time, each place a strided view of the image. Every x is
-    divided by the largest of its window first, so that no power overflows or vanishes.
+    Computed over the kernel positions, each of which is a strided view of the image. Every x is
+    first divided by the largest |x| of its window, so that powers neither overflow nor underflow.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, p: float, window: Window, mean: bool) -> Tensor:
         kernel, _, padding = window
         padded = F.pad(x, (padding,) * 4) if padding else x
-        places = [view.abs() for view in _views(widened(padded), window)]
-        largest = places[0].clone()
-        for magnitude in places[1:]:
+        magnitudes = [view.abs() for view in _views(widened(padded), window)]
+        largest = magnitudes[0].clone()
+        for magnitude in magnitudes[1:]:
             torch.maximum(largest, magnitude, out=largest)
-        # Never 0, and its inverse never infinite; where all of a window is 0, so is every ratio.
+        # Keeps the inverse finite; in an all-zero window every ratio is then 0.
         largest.clamp_(min=torch.finfo(largest.dtype).tiny)
         inverse, total = largest.reciprocal(), torch.zeros_like(largest)
-        for magnitude in places:
+        for magnitude in magnitudes:
             ratio = magnitude.mul_(inverse)
             if p == 2:
                 total.addcmul_(ratio, ratio)
@@ -43,7 +43,7 @@ class _LpPool(torch.autograd.Function):
                 total.addcmul_(ratio, ratio.sqrt())
             else:
                 total += ratio.pow_(p)
-        # The mean is the sum times (1 / kernel²)^(1/p), which the backward pass needs as well.
+        # The mean's norm is the sum's times (1 / kernel²)^(1/p); the backward pass needs it too.
         share = kernel ** (-2 / p) if mean else 1.0
         y = total.pow_(1 / p).mul_(largest.mul_(share) if mean else largest).to(x.dtype)
         ctx.save_for_backward(padded, y)
@@ -53,23 +53,23 @@ class _LpPool(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """∂y/∂x = share·sign(x)·(|x| / norm)^(p-1), where norm = y / share; 0 where all is zero.
+        """∂y/∂x = share·sign(x)·(|x| / norm)^(p-1) with norm = y / share; 0 in an all-zero window.
 
-        The norm is held above a floor that no activation reaches, 1e-28 in float32: closer to an
-        all-zero window the gradient fades to the 0 that it has there.
+        The norm is clamped from below at a value smaller than any activation, 1e-28 in float32.
+        Below it the gradient decreases to 0, its value in an all-zero window.
         """
         x, y = ctx.saved_tensors
         kernel, stride, padding = ctx.window
         inverse = (widened(y) / ctx.share).clamp_(min=torch.finfo(y.dtype).tiny ** 0.75)
         inverse.reciprocal_()
         upstream = widened(gradient) * ctx.share
-        if ctx.p <= 2:  # |x|^(p-1) cannot overflow: the norm is divided out once for all places
+        if ctx.p <= 2:  # |x|^(p-1) cannot overflow: divide by the norm once for all positions
             upstream = (upstream * inverse.pow_(ctx.p - 1)).to(x.dtype)
         overlap = kernel > stride
         exact = kernel == stride and not (x.shape[2] % stride or x.shape[3] % stride)
         make = torch.empty_like if exact else torch.zeros_like
         dx = make(x, dtype=upstream.dtype)
-        slopes = _slope(x, ctx.p) if ctx.p < 2 else x  # for p = 2, x is its own slope
+        slopes = _slope(x, ctx.p) if ctx.p < 2 else x  # for p = 2 the slope is x
         for view, out in zip(_views(slopes, ctx.window), _views(dx, ctx.window), strict=True):
             slope = _slope(view * inverse, ctx.p) if ctx.p > 2 else view
             if overlap:
@@ -82,12 +82,12 @@ class _LpPool(torch.autograd.Function):
 
 
 def _slope(x: Tensor, p: float) -> Tensor:
-    """sign(x)·|x|^(p-1) as x·|x|^(p-2), which is 0 at 0 once |x| is held above 0."""
+    """Return sign(x)·|x|^(p-1), computed as x·|x|^(p-2) with |x| clamped above 0: 0 at x = 0."""
     return x.abs().clamp_(min=torch.finfo(x.dtype).tiny).pow_(p - 2).mul_(x)
 
 
 def _views(x: Tensor, window: Window) -> Iterator[Tensor]:
-    """For each place of the window, what lies there in all windows: (n, c, h', w')."""
+    """Yield for each kernel position the view of its pixels in all windows: (n, c, h', w')."""
     kernel, stride, _ = window
     rows, columns = ((side - kernel) // stride + 1 for side in x.shape[2:])
     for i in range(kernel):
@@ -100,9 +100,9 @@ class LpPool2d(nn.Module):
     """Pooling by the p-norm of each window: p = 1 sums, p → ∞ tends to the maximum.
 
     (n, c, h, w) → (n, c, h', w'): (Σ |x|ᵖ)^(1/p) over kernel×kernel (report 002, table 5: p = 2),
-    or with `mean` in place of the sum (report 003: p = 1.5), which keeps a constant image as it is.
-    Unlike ``nn.LPPool2d`` it does not overflow, takes negative inputs with an odd p, and its
-    gradient at an all-zero window is 0 and not NaN. The idea: Sermanet et al. 2012,
+    or with `mean` the mean for the sum (report 003: p = 1.5), which keeps a constant image
+    unchanged. Unlike ``nn.LPPool2d`` it does not overflow, accepts negative inputs with an odd p,
+    and has a gradient of 0 in place of NaN in an all-zero window. Source: Sermanet et al. 2012,
     arXiv:1204.3968.
     """
 
@@ -128,7 +128,7 @@ class LpPool2d(nn.Module):
         return y
 
     def extra_repr(self) -> str:
-        """What ``repr`` shows of it."""
+        """Parameters for ``repr``."""
         kernel, stride, padding = self.window
         return (
             f"p={self.p:g}, kernel={kernel}, stride={stride}, padding={padding}, mean={self.mean}"
@@ -136,9 +136,10 @@ class LpPool2d(nn.Module):
 
 
 class MixedPool2d(nn.Module):
-    """A learnable mix of maximum and average: a·max + (1-a)·mean, a = σ(mix), one for all channels.
+    """Learnable mix of maximum and average: a·max + (1-a)·mean with a = σ(mix).
 
-    (n, c, h, w) → (n, c, h', w'). Starts halfway. Lee et al. 2016, arXiv:1509.08985 (report 000).
+    (n, c, h, w) → (n, c, h', w'). One `mix` for all channels, which starts at 0 (a = ½).
+    Lee et al. 2016, arXiv:1509.08985 (report 000).
     """
 
     def __init__(self, kernel: int = 2, stride: int | None = None) -> None:
@@ -155,5 +156,5 @@ class MixedPool2d(nn.Module):
         return torch.lerp(mean, F.max_pool2d(x, self.kernel, self.stride), share)
 
     def extra_repr(self) -> str:
-        """What ``repr`` shows of it."""
+        """Parameters for ``repr``."""
         return f"kernel={self.kernel}, stride={self.stride}"

@@ -1,6 +1,6 @@
 """Residual blocks: (n, in_channels, h, w) → (n, out_channels, h / stride, w / stride).
 
-The shortcut is the identity, or a 1×1 convolution with BatchNorm where the shape changes.
+The shortcut is the identity, or a 1×1 convolution with BatchNorm if the shape changes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from .argument_checks import check_count, check_kernel, squeezed
 
 Shortcut = Literal["projection", "padding"]
-"""Where the shape changes: a 1×1 convolution (option B), or zeros for the new channels (A)."""
+"""Shortcut if the shape changes: 1×1 convolution (option B), or zeros for new channels (A)."""
 
 
 class PaddedShortcut(nn.Module):
     """Option A of He et al. 2015, arXiv:1512.03385: every stride-th pixel, zeros for new channels.
 
-    No parameters and no arithmetic; half of the new channels before the old ones, half behind.
+    No parameters and no arithmetic; half of the new channels come before the old ones, half after.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -37,7 +37,7 @@ class PaddedShortcut(nn.Module):
 def make_shortcut(
     in_channels: int, out_channels: int, stride: int, kind: Shortcut = "projection"
 ) -> nn.Module:
-    """The way around a block."""
+    """Build the shortcut of a block: the identity, or `kind` if the shape changes."""
     if stride == 1 and in_channels == out_channels:
         return nn.Identity()
     if kind == "padding":
@@ -50,10 +50,17 @@ def make_shortcut(
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions with BatchNorm and a shortcut (He et al. 2015, arXiv:1512.03385).
 
-    `inner` channels lie between the two (default: out_channels); twice as many is the wide block of
-    reports 000 and 004. `kernel` is that of the first convolution. `dropout` acts between the
-    convolutions (arXiv:1605.07146), `dropout2d` drops whole channels there and behind the second
-    BatchNorm (report 002, table 2).
+    Args:
+        in_channels: input channels.
+        out_channels: output channels.
+        stride: stride of the first convolution.
+        kernel: side of the first convolution's kernel in pixels, odd.
+        inner: channels between the convolutions, by default out_channels; twice as many make the
+            wide block of reports 000 and 004.
+        dropout: probability between the convolutions (arXiv:1605.07146).
+        dropout2d: probability of dropping whole channels there and after the second BatchNorm
+            (report 002, table 2).
+        shortcut: kind of shortcut if the shape changes.
     """
 
     def __init__(
@@ -93,10 +100,9 @@ class BasicBlock(nn.Module):
 
 
 class MixedKernelBlock(BasicBlock):
-    """A basic block whose first convolution is a 1×1 to half the channels and a 3×3 to the same.
+    """Basic block with a 1×1 and a 3×3 convolution in place of its first (report 002, table 3).
 
-    conv1×1(i, o/2, stride)-BN-ReLU-conv3×3(o/2, o) in place of conv3×3(i, o, stride): the 1×1+3×3
-    of report 002, table 3.
+    conv1×1(i, o/2, stride)-BN-ReLU-conv3×3(o/2, o) replaces conv3×3(i, o, stride).
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -111,7 +117,10 @@ class MixedKernelBlock(BasicBlock):
 
 
 class BottleneckBlock(nn.Module):
-    """1×1 to out_channels/4, 3×3 with the stride, 1×1 back, and a shortcut (arXiv:1512.03385)."""
+    """1×1 to out_channels/4, 3×3 with the stride, 1×1 to out_channels, and a shortcut.
+
+    He et al. 2015, arXiv:1512.03385.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -136,11 +145,12 @@ class BottleneckBlock(nn.Module):
 
 
 class PreActivationBlock(nn.Module):
-    """BatchNorm and ReLU before each convolution, nothing behind the sum (arXiv:1603.05027).
+    """BatchNorm and ReLU before each convolution, none after the sum (arXiv:1603.05027).
 
-    Two 3×3, or with `bottleneck` 1×1 to a quarter, 3×3, 1×1. Where the shape changes the shortcut
-    is a bare 1×1 convolution that starts from the activated input, as in the authors' code and in
-    wide residual networks (arXiv:1605.07146), whose `dropout` is between the convolutions.
+    Two 3×3 convolutions, or with `bottleneck` 1×1 to a quarter of the channels, 3×3 and 1×1. If the
+    shape changes, the shortcut is a 1×1 convolution of the activated input without BatchNorm, as in
+    the authors' code and in wide residual networks (arXiv:1605.07146). `dropout` acts before the
+    last convolution, in wide residual networks between the two.
     """
 
     def __init__(
@@ -187,7 +197,7 @@ class PlainPair(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, in_channels, h, w) → (n, out_channels, h', w')."""
+        """(n, channels, h, w) → the same shape."""
         out: Tensor = self.conv2(self.relu(self.conv1(x)))
         result: Tensor = self.relu(out.add_(x))
         return result

@@ -1,4 +1,4 @@
-"""A first layer whose filters whiten the patches of the images it is shown."""
+"""A first layer whose filters whiten patches of the training images."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from torch import Tensor, nn
 from ..devices import where_double
 
 PATCH = 2
-"""Side of the patches."""
+"""Side of the patches in pixels."""
 EPS = 5e-4
-"""Added to each eigenvalue: directions in which patches hardly vary are not blown up."""
+"""Added to each eigenvalue, so that directions of almost no variance are not amplified."""
 CHUNK = 500
-"""Images whose patches are held in memory at once."""
+"""Images per chunk, which bounds the memory of their patches."""
 
 
 class PatchWhitening(nn.Conv2d):
-    """2×2 convolution, no padding, with fixed weights and a bias that learns.
+    """2×2 convolution without padding, with fixed weights and a trainable bias.
 
-    (n, c, h, w) → (n, 8·c, h − 1, w − 1): each of the 4·c principal directions of the patches and
-    its negative, so that an activation behind it loses nothing. Random until `whiten` is called.
-    Page 2019 (How to train your ResNet, 8); Jordan 2024, arXiv:2404.00498, section 3.2.
+    (n, c, h, w) → (n, 8·c, h − 1, w − 1): the 4·c principal directions of the patches and their
+    negatives, so that the next activation loses no information. The weights are random until
+    `whiten` is called. Page 2019 (How to train your ResNet, 8); Jordan 2024, arXiv:2404.00498,
+    section 3.2.
     """
 
     def __init__(self, in_channels: int) -> None:
@@ -32,16 +33,16 @@ class PatchWhitening(nn.Conv2d):
 
     @torch.no_grad()
     def whiten(self, images: Tensor) -> None:
-        """Set the weights by the patches of images (n, c, h, w), floating point."""
+        """Set the weights from the patches of floating-point images (n, c, h, w)."""
         values, vectors = torch.linalg.eigh(patch_covariance(images))
         filters = (vectors / (values + EPS).sqrt()).T.flip(0)
         largest = filters.gather(1, filters.abs().argmax(1, keepdim=True))
-        filters = filters * largest.sign()  # an eigenvector has no sign of its own
+        filters = filters * largest.sign()  # the sign of an eigenvector is arbitrary
         self.weight.copy_(torch.cat([filters, -filters]).view(self.weight.shape))
 
 
 def patch_covariance(images: Tensor) -> Tensor:
-    """The covariance (4·c, 4·c) of all 2×2 patches of images (n, c, h, w), in float64."""
+    """Return the covariance (4·c, 4·c) of all 2×2 patches of images (n, c, h, w), in float64."""
     images = where_double(images)
     size = images.shape[1] * PATCH**2
     total = torch.zeros(size, dtype=torch.float64, device=images.device)
