@@ -1,4 +1,4 @@
-"""From a spec to a network: the zoo by name, a library's, or somebody's own by ``file.py:Net``."""
+"""Resolve specs into networks of the zoo, of a library, or of user code (``file.py:Net``)."""
 
 from __future__ import annotations
 
@@ -29,44 +29,52 @@ CONTEXT = {
     "image_size": "leave it out: `--image-size` changes that of the images",
     "num_classes": "leave it out",
 }
-"""What a builder is told of the data when it declares a parameter of that name, and what helps who
-sets it."""
+"""Parameters of a network that the data set determines, with a hint for specs that set one."""
 _HIDDEN = "`**kwargs` may stand for any: name the class that it builds, or declare the option in it"
 
 
 @dataclass(frozen=True)
 class Builder(Construction):
-    """A spec bound to a shape: builds the network any number of times, and describes it.
+    """A spec bound to a shape, which builds the network any number of times and describes it.
 
-    ``tried`` is whether the user's own network is tried out when it is described.
+    Attributes:
+        tried: whether a user's network is examined when it is described.
     """
 
     tried: bool = True
 
     @cached_property
     def description(self) -> Description:
-        """What `describe` finds, once."""
+        """Counts and findings of the network, computed once."""
         return describe(self, self.tried)
 
     @cached_property
     def random_setup(self) -> bool:
-        """Whether the network draws random numbers when it sets itself up by training images."""
+        """Whether `initialise_from` of the network draws random numbers."""
         if not self.description.image_setup:
             return False
         return draws_random_numbers(lambda: self.build(0), self.shape)
 
     @property
     def hidden_state(self) -> Found | None:
-        """That the network has state which no checkpoint holds, where it has."""
+        """The finding that checkpoints lack part of the network's state; None without it."""
         return next((one for one in self.description.found if one.name == "hidden state"), None)
 
 
 def resolve(text: str, shape: Shape, freeze: str | None = None) -> Builder:
-    """The builder for a spec, its options cast and checked; nothing is built yet.
+    """Return the builder for a spec with its options converted and checked; nothing is built yet.
 
-    `freeze` is a regular expression: parameters in whose names it is found do not train.
-    Specs of registered networks are resolved with every default; all others as they were written,
-    since their defaults are part of the file or the library that `Builder.code` names.
+    The builder's spec of a registered network contains every option. Other specs contain only the
+    options as written, since the defaults are part of the code that `Builder.code` identifies.
+
+    Args:
+        text: a spec, such as ``cnn:depth=6``.
+        shape: channels and side of the images, and the number of classes.
+        freeze: a regular expression; parameters with a match in their names are not trained.
+
+    Raises:
+        UsageError: if an option is unknown, invalid, or determined by the data set.
+        ModelError: if the network does not exist or its file cannot be loaded.
     """
     spec = Spec.parse(text)
     origin = origin_of(spec.name)
@@ -90,7 +98,7 @@ def resolve(text: str, shape: Shape, freeze: str | None = None) -> Builder:
 
 
 def _check_context(spec: Spec, declared: Collection[str]) -> None:
-    """UsageError where a spec sets what comes from the data."""
+    """Raise UsageError if a spec sets a parameter that the data set determines."""
     for name, _ in spec.options:
         if name in CONTEXT and name in declared:
             raise UsageError(
@@ -99,19 +107,19 @@ def _check_context(spec: Spec, declared: Collection[str]) -> None:
 
 
 def _code_with(code: str | None, weights: WeightsFile) -> str:
-    """The hash of a library's code and of the weights that a network begins with."""
+    """Return the SHA-256 of a library's hash together with that of the initial weights."""
     return hashlib.sha256(f"{code} {weights.sha256}".encode()).hexdigest()
 
 
 def origin_of(name: str) -> Origin:
-    """Where a network comes from, by how the name in its spec reads; nothing is imported."""
+    """Return the origin of a network by the form of its name, without importing anything."""
     if is_library(name):
         return "library"
     return "file" if is_given(name) or is_own(name) else "registry"
 
 
 def options(text: str) -> dict[str, Option]:
-    """The options that the network of a spec takes."""
+    """Return the options of the network that a spec names."""
     return _find(Spec.parse(text).name)[1]
 
 
@@ -119,8 +127,12 @@ _Found = tuple[Callable[..., Any], dict[str, Option], str | None, ProcessState |
 
 
 def _find(name: str) -> _Found:
-    """What builds the network of that name, the options it takes, the hash of foreign code, the
-    settings of the process for it."""
+    """Return how to build the network `name`.
+
+    Returns:
+        The function that builds it, its options, the SHA-256 of foreign code (None for the zoo),
+        and the process settings that a user's file leaves (None for other networks).
+    """
     origin = origin_of(name)
     if origin == "library":
         return *load_library(name), None

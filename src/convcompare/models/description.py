@@ -1,4 +1,4 @@
-"""What there is to know of a network before it is trained: found by building it and trying it."""
+"""Counts and findings of a network before training, found by building and running it."""
 
 from __future__ import annotations
 
@@ -30,14 +30,18 @@ FOR_A_NETWORK = "a smaller network, or a machine with more memory"
 
 @dataclass(frozen=True)
 class Description:
-    """Counts of a network: trainable parameters, and MACs of a forward pass of one image.
+    """Counts and findings of a network.
 
-    ``macs`` is None where not all could be counted, and ``uncounted`` names the operators that were
-    not. ``image_setup`` says whether the network sets itself up by training images; ``found`` is
-    what else a reader of its figures must know; ``other_draws`` is whether numpy's or Python's
-    generator has a part in its initial weights. ``initial_weights`` are those of a file that it
-    begins with, ``frozen`` is the part of it that does not train; its parameters are not among
-    ``parameters``.
+    Attributes:
+        parameters: number of trainable elements, without frozen ones.
+        macs: multiply-accumulates of a forward pass of one image; None if some operators could not
+            be counted.
+        image_setup: whether the network sets its initial weights from training images.
+        uncounted: names of the operators that could not be counted.
+        found: findings that readers of the network's figures must know.
+        other_draws: whether the initial weights depend on numpy's or Python's generator.
+        initial_weights: weights of a file that the network starts from.
+        frozen: counts of the part that is not trained.
     """
 
     parameters: int
@@ -51,10 +55,14 @@ class Description:
 
 
 def describe(network: Construction, tried: bool) -> Description:
-    """Build a network once, push two images through it, and count.
+    """Build a network, run two images through it, and return its counts and findings.
 
-    With `tried` a user's own network is tried out as well (`examination`). Raises ModelError where
-    it fails, or does not give one row of num_classes numbers an image.
+    Args:
+        network: builds the network.
+        tried: whether a user's network is also examined (`examination`).
+
+    Raises:
+        ModelError: if the network fails, or does not return num_classes numbers per image.
     """
     model, macs, output = _first_pass(network)
     if network.origin == "file" and network.build(0) is model:
@@ -86,7 +94,7 @@ def describe(network: Construction, tried: bool) -> Description:
 
 
 def _first_pass(network: Construction) -> tuple[nn.Module, Tally, object]:
-    """As `_counted`; ModelError, with what helps, where the network cannot be built or fails."""
+    """Return what `_counted` does; raise ModelError, with a hint, if the network fails."""
     # Registered networks are built without memory or arithmetic; a user's file may need both.
     needs_numbers = network.origin == "file" or network.weights is not None
     device = "cpu" if needs_numbers else "meta"
@@ -113,7 +121,7 @@ def _first_pass(network: Construction) -> tuple[nn.Module, Tally, object]:
 
 
 def _trained(network: Construction, model: nn.Module) -> int:
-    """Its parameters that train, counted; ModelError where there are none."""
+    """Return the number of trainable elements; raise ModelError if there are none."""
     trained, frozen = inspection.parameters(model), inspection.frozen_parameters(model)
     if not trained:
         hint = f"all of its {frozen:,} are frozen: leave `requires_grad` as it is"
@@ -124,7 +132,7 @@ def _trained(network: Construction, model: nn.Module) -> int:
 
 
 def _check_state(network: Construction, model: nn.Module) -> None:
-    """ModelError where the `state_dict` of a network holds what a run cannot keep."""
+    """Raise ModelError if the `state_dict` of a network contains what a run cannot save."""
     hint = "leave `state_dict` as nn.Module has it; `register_buffer` keeps what is not trained"
     try:
         state = model.state_dict()
@@ -142,9 +150,9 @@ def _check_state(network: Construction, model: nn.Module) -> None:
 
 
 def _in_training(network: Construction, model: nn.Module) -> tuple[Found, ...]:
-    """Which weights training leaves alone; none of a registered network.
+    """Return findings about weights that are not trained; none for registered networks.
 
-    ModelError where it fails or gives no logits in training mode.
+    Raises ModelError if the network fails or returns no logits in training mode.
     """
     if network.origin == "registry":
         return ()
@@ -173,7 +181,7 @@ def _in_training(network: Construction, model: nn.Module) -> tuple[Found, ...]:
 
 
 def _counted(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
-    """As `_try`, but a library's network that needs numbers to be built gets them."""
+    """Return what `_try` does, on the CPU if a library's network cannot be built on `meta`."""
     try:
         return _try(network, device)
     except Exception:
@@ -183,15 +191,15 @@ def _counted(network: Construction, device: str) -> tuple[nn.Module, Tally, obje
 
 
 def _try(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
-    """Builds the network and pushes two images through it: its MACs and its output.
+    """Build the network and run two images through it; return it, its MACs and its output.
 
-    ModelError where a `__call__` of its own passes by its hooks, or where the pass makes layers.
+    Raises ModelError if its own `__call__` bypasses its hooks, or if the pass creates parameters.
     """
     model, called = network.build(0, device), list[bool]()
     built = dict(model.named_parameters())
     hook = model.register_forward_hook(lambda *_: called.append(True))
     with torch.random.fork_rng([]):
-        zoo = network.code is None  # whose passes do nothing once, as the tests assert
+        zoo = network.code is None  # its passes have no one-time work, as the tests assert
         macs, output = inspection.count_macs(model, network.zeros(device), all_alike=zoo)
     hook.remove()
     if not called:
@@ -207,7 +215,7 @@ def _try(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
 
 
 def _size_hint(network: Construction) -> str | None:
-    """The side of the images that the network takes, in words, if it does not take this one."""
+    """Return a hint with the image size that the network accepts; None if it accepts this one."""
     if _takes_size(network, network.shape.image_size):
         return None
     return size_hint(
@@ -216,7 +224,7 @@ def _size_hint(network: Construction) -> str | None:
 
 
 def _batch_hint(network: Construction, error: Exception) -> str | None:
-    """How many images the network was written for, in words, if it takes no other number."""
+    """Return a hint with the only batch size that the network accepts; None without one."""
     named = batches_named(error)
     tries = [*((n, "meta") for n in (*named, *USUAL_BATCHES)), *((n, "cpu") for n in named)]
     many = next((n for n, device in tries if _takes_images(network, n, device)), None)
@@ -226,7 +234,7 @@ def _batch_hint(network: Construction, error: Exception) -> str | None:
 
 
 def _takes_images(network: Construction, images: int, device: str) -> bool:
-    """Whether the network takes so many images at once, tried on this device."""
+    """Return whether the network accepts batches of `images` images, tried on a device."""
     try:
         model = network.build(0, device)
         with building_on(device), torch.no_grad(), torch.random.fork_rng([]):
@@ -238,8 +246,9 @@ def _takes_images(network: Construction, images: int, device: str) -> bool:
 
 
 def _takes_size(network: Construction, size: int) -> bool:
-    """Whether the network takes images of this side, tried without memory or arithmetic if that
-    works: with tensors of its own on the CPU it does not.
+    """Return whether the network accepts images of side `size`.
+
+    Tried on `meta`, without memory or arithmetic; on the CPU if the network has tensors there.
     """
     shape = replace(network.shape, image_size=size)
     arguments = {**network.arguments}
@@ -259,7 +268,7 @@ def _takes_size(network: Construction, size: int) -> bool:
 
 
 def _gives_rows(output: object, images: int) -> bool:
-    """Whether an output has a row for each image, of however many classes."""
+    """Return whether an output has one row per image, with any number of classes."""
     return isinstance(output, Tensor) and output.ndim == 2 and len(output) == images
 
 
@@ -281,7 +290,7 @@ def _check_output(network: Construction, output: object, where: str = "") -> Non
 
 
 def _kind(output: object) -> str:
-    """What a network gives in place of a tensor, in words."""
+    """Return a short description of an output that is not a tensor."""
     kind = type(output).__name__
     if isinstance(output, Mapping):
         return f"a {kind} of {', '.join(quote(key) for key in list(output)[:4]) or 'nothing'}"

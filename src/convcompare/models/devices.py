@@ -1,8 +1,9 @@
-"""Accelerators: which there are, how they are waited for and measured, and what each kind lacks.
+"""Accelerators: detection, synchronisation, memory, and the traits of each kind of device.
 
-The only module that asks torch about a device (`tests/models/test_devices.py`). It goes by torch's
-device-neutral interface, ``torch.accelerator``, so that a kind of device that is not named here
-trains too, by the cautious `Traits`; CUDA, which has more to offer, keeps a path of its own.
+The only module that queries torch about devices (`tests/models/test_devices.py`). It uses torch's
+device-neutral interface, ``torch.accelerator``, so that kinds of devices that are not named here
+can train too, with the cautious defaults of `Traits`. CUDA has code of its own where its interface
+offers more.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Traits:
-    """What a kind of device is known to do; the defaults are those of a kind that is not known."""
+    """Capabilities of a kind of device; the defaults are those of an unknown kind."""
 
     float64: bool = False
     channels_last: bool = False
-    """Whether convolutions are faster, and right, with images laid out channels-last."""
+    """Whether convolutions in channels-last layout are correct and faster."""
     fused: bool = False
-    """Whether torch's optimizers have one kernel for all parameters."""
+    """Whether torch's optimizers have a fused kernel for all parameters."""
     deterministic: bool = False
-    """Whether the same command gives the same bits."""
+    """Whether the same command gives bit-identical results."""
     graphs: bool = False
-    """Whether compiled steps are recorded once and replayed as a whole, as CUDA graphs."""
+    """Whether compiled steps are captured once and replayed, as CUDA graphs."""
     compiling_seconds: float = math.inf
-    """What compiling takes beside the modules; infinite if it is only tried when asked for."""
+    """Seconds to compile beside those per module; infinite if only done on request."""
 
 
 TRAITS = {
@@ -48,32 +49,32 @@ CPU = torch.device("cpu")
 
 
 def traits(device: torch.device) -> Traits:
-    """What the kind of a device does and lacks."""
+    """Return the traits of a device's kind."""
     return TRAITS.get(device.type, Traits())
 
 
 def accelerator() -> str | None:
-    """The kind of the accelerator that torch would use, such as ``cuda``; None if none answers."""
+    """Return the kind of torch's accelerator, such as ``cuda``; None if none is available."""
     found = torch.accelerator.current_accelerator(check_available=True)
     return found.type if found else None
 
 
 def device_count(kind: str) -> int:
-    """How many devices of a kind are there; the processor is one."""
+    """Return the number of devices of a kind; 1 for the CPU."""
     if kind == "cpu":
         return 1
     return torch.accelerator.device_count() if kind == accelerator() else 0
 
 
 def devices_here() -> str:
-    """The devices that are there, by the names that ``--device`` takes: ``cpu, cuda:0, cuda:1``."""
+    """Return the available devices as ``--device`` names them: ``cpu, cuda:0, cuda:1``."""
     kind = accelerator()
     several = [] if kind is None else [f"{kind}:{index}" for index in range(device_count(kind))]
     return ", ".join(["cpu", *([str(kind)] if len(several) == 1 else several)])
 
 
 def device_name(device: torch.device) -> str:
-    """The name that the maker gave a device, such as ``NVIDIA H200``; its kind if there is none."""
+    """Return a device's product name, such as ``NVIDIA H200``; its kind if it has none."""
     if device.type == "mps":
         ask: Any = getattr(torch.backends.mps, "get_name", None)
         return str(ask()) if ask else "Apple GPU"
@@ -82,8 +83,11 @@ def device_name(device: torch.device) -> str:
 
 
 def built_for() -> dict[str, str]:
-    """The kinds of accelerators that this build of torch can use, with the version of their
-    software, such as ``{"cuda": "CUDA 13.0"}``; empty for a build for the CPU alone."""
+    """Return the kinds of accelerators that this build of torch supports.
+
+    Each with the version of its software, such as ``{"cuda": "CUDA 13.0"}``; empty for a build for
+    the CPU only.
+    """
     version: Any = torch.version
     found = {}
     if version.hip:
@@ -104,7 +108,7 @@ def select(device: torch.device) -> None:
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until a device has done what it was given, so that a clock can be read."""
+    """Wait until a device has finished its queued work, so that a clock can be read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type not in ("cpu", "meta"):
@@ -112,10 +116,10 @@ def synchronise(device: torch.device) -> None:
 
 
 def seed_torch(seed: int) -> None:
-    """Seed torch's global generators: that of the CPU, and those of an accelerator if there is one.
+    """Seed torch's global generators of the CPU and, if there is one, of the accelerator.
 
-    As ``torch.manual_seed``, which without an accelerator notes the stack of its caller for each
-    kind that is not there: thousands of lines of source for each network that is built.
+    Same effect as ``torch.manual_seed``, which without an accelerator records its caller's stack
+    for each missing kind of device: thousands of source lines per network that is built.
     """
     if accelerator() is None:
         torch.default_generator.manual_seed(seed)
@@ -124,17 +128,17 @@ def seed_torch(seed: int) -> None:
 
 
 def forked_random(device: torch.device) -> AbstractContextManager[None]:
-    """Within it random numbers may be drawn and seeded, on the CPU and on a device; put back at
-    the end."""
+    """Return a context that restores the random states of the CPU and a device at its end."""
     if device.type in ("cpu", "meta"):
         return torch.random.fork_rng([])
     return torch.random.fork_rng([device], device_type=device.type)
 
 
 def autocast(device: torch.device, enabled: bool) -> AbstractContextManager[Any]:
-    """Within it matrix products and convolutions are computed in bfloat16, if `enabled`.
+    """Return a context in which matrix products and convolutions use bfloat16, if `enabled`.
 
-    Raises RuntimeError if the kind of device has no such thing.
+    Raises:
+        RuntimeError: if the kind of device does not support autocast.
     """
     if not enabled and device.type not in ("cpu", "cuda"):
         return nullcontext()
@@ -142,7 +146,7 @@ def autocast(device: torch.device, enabled: bool) -> AbstractContextManager[Any]
 
 
 def autocast_dtype(x: Tensor) -> torch.dtype | None:
-    """The format that autocast has chosen for the device of `x`; None outside of it."""
+    """Return the dtype of autocast on the device of `x`; None if autocast is off."""
     kind = x.device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return torch.get_autocast_dtype(kind)
@@ -150,7 +154,7 @@ def autocast_dtype(x: Tensor) -> torch.dtype | None:
 
 
 def fast_bf16(device: torch.device) -> tuple[bool, str]:
-    """Whether bfloat16 is known to be faster than float32 on a device, and why."""
+    """Return whether bfloat16 is known to be faster than float32 on a device, and the reason."""
     if device.type == "cpu":
         found = next((what for flag, what in _BF16_UNITS if _processor_has(flag)), None)
         return found is not None, found or "no fast bf16 on this processor"
@@ -167,7 +171,7 @@ _BF16_UNITS = (("amx_tile", "AMX"), ("avx512_bf16", "AVX-512 BF16"))
 
 
 def _processor_has(flag: str) -> bool:
-    """Whether the processor has a unit, by its name in `torch.cpu.get_capabilities`."""
+    """Return whether the CPU has a unit, by its name in `torch.cpu.get_capabilities`."""
     ask: Any = getattr(torch.cpu, "get_capabilities", None)
     if ask is not None:
         return bool(ask().get(flag))
@@ -180,18 +184,21 @@ def _processor_has(flag: str) -> bool:
 
 
 def compile_options(device: torch.device) -> dict[str, Any]:
-    """Options of `torch.compile` for a kind of device, beside those for every kind."""
+    """Return the options of `torch.compile` that apply only to this kind of device."""
     return {"triton.cudagraphs": True} if traits(device).graphs else {}
 
 
 def where_double(tensor: Tensor) -> Tensor:
-    """A tensor where it can be computed with in float64: on its device, or on the CPU."""
+    """Return a tensor on a device that supports float64: its own, or else the CPU."""
     return tensor if traits(tensor.device).float64 else tensor.cpu()
 
 
 def peak_of(step: Callable[[], object], device: torch.device) -> int | None:
-    """The most bytes that torch's allocator of an accelerator gives out at once during `step`,
-    beyond those that were given out before; None if the device does not say."""
+    """Return the peak memory that `step` allocates on an accelerator, in bytes.
+
+    Measured by torch's allocator, without what was allocated before; None if the allocator keeps no
+    statistics.
+    """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         before = torch.cuda.memory_allocated(device)
@@ -203,17 +210,17 @@ def peak_of(step: Callable[[], object], device: torch.device) -> int | None:
         synchronise(device)
         before = torch.accelerator.memory_allocated(device)
         torch.accelerator.reset_peak_memory_stats(device)
-    except (RuntimeError, NotImplementedError):  # its allocator has no statistics
+    except (RuntimeError, NotImplementedError):  # the allocator keeps no statistics
         step()
         return None
     step()
     synchronise(device)
     peak = torch.accelerator.max_memory_allocated(device)
-    return peak - before if peak > 0 else None  # 0: they are empty
+    return peak - before if peak > 0 else None  # 0: the statistics are empty
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that a device has left, for all programs; None if it does not say."""
+    """Return the free memory of a device in bytes, for all programs; None if it is unknown."""
     try:
         if device.type == "mps":
             return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
@@ -223,10 +230,10 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def empty_cache() -> None:
-    """Give back what torch's allocator of the accelerator keeps for later."""
+    """Release the cached memory of the accelerator's allocator."""
     if accelerator() is None:
         return
     try:
         torch.accelerator.empty_cache()
-    except (RuntimeError, NotImplementedError):  # it keeps nothing
+    except (RuntimeError, NotImplementedError):  # the allocator has no cache
         return

@@ -1,7 +1,7 @@
-"""The products of ``torch.einsum`` that no operator shows.
+"""Products of ``torch.einsum`` that run without a matrix-product operator.
 
-Over an index of size 1, as the channel of grey images, torch multiplies elementwise in place of a
-matrix product: the same arithmetic as over an index of any other size.
+Over an index of size 1, such as the channel of grey images, torch multiplies elementwise. The
+arithmetic is the same as over an index of any other size.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from torch import Tensor
 
 
 def hidden_products(function: Any, args: Sequence[Any]) -> int:
-    """The multiply-accumulates of a call that is a matrix product over indices of size 1 alone.
+    """Return the multiply-accumulates of an einsum that sums products over indices of size 1 only.
 
-    0 for any other call: of another function, of one or three operands and more, without a summed
-    index that two operands have, or over one that is larger than 1, which is counted as it runs.
+    0 for any other call: of another function, with other than two operands, without a summed index
+    that both operands have, or with a summed index larger than 1, which runs as an operator that is
+    counted.
     """
     if function is not torch.einsum or not args or not isinstance(args[0], str):
         return 0
@@ -35,15 +36,15 @@ def hidden_products(function: Any, args: Sequence[Any]) -> int:
             sizes[name] = max(size, sizes.get(name, 1))
     counts = Counter("".join(terms).replace("...", ""))
     kept = set(output) if arrow else {name for name, count in counts.items() if count == 1}
-    kept |= {name for name in sizes if len(name) > 1}  # of an ellipsis
+    kept |= {name for name in sizes if len(name) > 1}  # dimensions of an ellipsis
     summed = set(labels[0]) & set(labels[1]) - kept
     if not summed or any(sizes[name] > 1 for name in summed):
         return 0
-    return math.prod(sizes[name] for name in sizes if name in kept)  # others are summed before
+    return math.prod(sizes[name] for name in sizes if name in kept)  # others are summed first
 
 
 def _labels(term: str, dimensions: int) -> list[str]:
-    """The names of the dimensions of an operand; those of an ellipsis are counted from the last."""
+    """Return a name per dimension of an operand; those of an ellipsis count from the last."""
     before, dots, after = term.partition("...")
     between = dimensions - len(before) - len(after) if dots else 0
     return [*before, *(f"...{place}" for place in range(between, 0, -1)), *after]

@@ -1,6 +1,6 @@
-"""Somebody's own network, tried before it is trained: what would make its figures mislead.
+"""Examination of a user's network before training, for faults that make its figures mislead.
 
-All tries are on copies, with images of normal noise, on the CPU.
+All checks run on copies, with images of normal noise, on the CPU.
 """
 
 from __future__ import annotations
@@ -23,32 +23,38 @@ from .randomness import noise, seeded
 from .shape import Shape
 
 IMAGES, FEW = 8, 4
-"""Images of a try, and of one of a large network: without gradients these hold about as much memory
-as the two images of a training pass."""
+"""Images per check, and per check of a large network: without gradients, FEW images take about as
+much memory as the two images of a training pass."""
 LARGE = 300_000_000
-"""Multiply-accumulates of an image from which a network is large."""
+"""Multiply-accumulates per image above which a network is large."""
 PROBABILITY_ERROR = 1e-4
-"""How far a row of probabilities may be from a sum of 1."""
+"""Tolerance for the sum of a row of probabilities, which is 1."""
 SAME = 1e-3
-"""Outputs that differ by less of their largest value are the same, up to rounding."""
+"""Tolerance for outputs that are equal up to rounding, relative to the largest value."""
 ROUNDED = 1e-5
-"""Weights that differ by less of the largest one of a tensor are the same, up to rounding: what
-solvers as `torch.linalg.lstsq` give depends on where in memory their operands lie."""
+"""Tolerance for weights that are equal up to rounding, relative to the largest of a tensor: results
+of solvers such as `torch.linalg.lstsq` depend on the memory addresses of their operands."""
 PRETRAINED_SHARE = 0.5
-"""From this part of the weights on that begin alike under every seed they are of a pretraining; a
-table of positions or a first layer of known filters is less."""
+"""Share of the weight tensors from which those equal under every seed count as pretrained; a table
+of positions or a first layer of known filters is a smaller share."""
 FEW_VALUES = 16
-"""A parameter of so many different values is initialised by a rule, as to 0, to 1 or to the
-identity."""
+"""Largest number of different values in a parameter that is initialised by a rule, such as to 0, to
+1 or to the identity."""
 _UNNAMED = ("an attribute",)
-"""Hidden state of which it is only known that it is there."""
+"""Hidden state that was detected but not located."""
 
 Build = Callable[[int], nn.Module]
 """Builds the network with the initial weights of a seed."""
 
 
 def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
-    """What is found of a network that `build` makes to fit `shape`, of so many `macs` an image."""
+    """Return the findings about a network.
+
+    Args:
+        build: builds the network on the CPU.
+        shape: channels and side of the images, and the number of classes.
+        macs: multiply-accumulates per image; None if they are not known.
+    """
     model = build(0)
     images = _images(model, shape, macs)
     batches = [noise(shape, images, seed) for seed in range(2)]
@@ -67,7 +73,7 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
 
 
 def _images(model: nn.Module, shape: Shape, macs: int | None) -> int:
-    """How many images a try takes: few of a network that computes much, or holds much at once."""
+    """Return the number of images per check: fewer for large networks or little memory."""
     if macs is None or macs > LARGE:
         return FEW
     with torch.no_grad(), seeded(0):
@@ -76,7 +82,7 @@ def _images(model: nn.Module, shape: Shape, macs: int | None) -> int:
 
 
 def _of_initialisation(build: Build, model: nn.Module) -> Iterator[Found]:
-    """Whether a seed, and nothing but the seed, sets the initial weights."""
+    """Yield a finding unless the seed, and only the seed, determines the initial weights."""
     another = build(1)
     first, again, other = model.state_dict(), build(0).state_dict(), another.state_dict()
     if not _sizes(first) == _sizes(again) == _sizes(other):
@@ -92,14 +98,14 @@ def _of_initialisation(build: Build, model: nn.Module) -> Iterator[Found]:
 
 
 def _weights(*models: nn.Module) -> Iterator[tuple[nn.Parameter, ...]]:
-    """The parameters of all networks, one of each at a time, without biases and the like."""
+    """Yield tuples of the same parameter of each network, without biases and other vectors."""
     for alike in zip(*(model.parameters() for model in models), strict=True):
         if alike[0].ndim > 1:
             yield alike
 
 
 def _is_kept(one: Tensor, other: Tensor) -> bool:
-    """Whether a parameter is the same under another seed, and set by no rule."""
+    """Return whether a parameter is the same under another seed and not set by a rule."""
     some = one.detach().flatten()[:1000]
     return len({*some.tolist()}) > FEW_VALUES and torch.equal(one, other)
 
@@ -113,8 +119,8 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
     if not all(bool(output.isfinite().all()) for output in plain):
         yield Found("not finite")
         return
-    moved = _moved(model)  # a last layer that begins at zero would hide the rest
-    with suppress(Exception):  # a run evaluates after training, in which it may set itself up
+    moved = _moved(model)  # a last layer that starts at zero would hide the others
+    with suppress(Exception):  # runs evaluate after training, which may complete the setup
         _outputs(in_mode(moved, True), batches[1])
     trained = [_evaluated(model, images, training=True) for images in batches]
     bright = 100 * batches[0]
@@ -132,21 +138,20 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
         yield Found("random evaluation")
     elif _close(first, first[:1].expand_as(first)):
         if _close(*(_evaluated(moved, images, training=True) for images in batches)):
-            yield Found("constant")  # not by BatchNorm before it has seen an image
+            yield Found("constant")  # and not due to BatchNorm's initial statistics
     else:
         used = in_mode(copied(moved), False)
         _outputs(used, batches[1])
         if not _close(first, _outputs(used, images)):
             yield Found("batch")
             return
-        with suppress(Exception):  # it takes batches of some sizes alone
-            if not _close(first[1:-1], _evaluated(moved, images[1:-1])):  # without either end
+        with suppress(Exception):  # some networks accept only certain batch sizes
+            if not _close(first[1:-1], _evaluated(moved, images[1:-1])):  # first and last removed
                 yield Found("batch")
 
 
 def _of_a_training_pass(model: nn.Module, images: Tensor) -> Iterator[Found]:
-    """Whether its layers or itself give other numbers than float32, and whether it stays in its
-    mode."""
+    """Yield findings about a training pass: outputs other than float32, and a changed mode."""
     kinds: dict[str, None] = {}
 
     def look(module: nn.Module, inputs: object, output: object) -> None:
@@ -166,16 +171,20 @@ def _of_a_training_pass(model: nn.Module, images: Tensor) -> Iterator[Found]:
 
 
 def _cost_varies(model: nn.Module, batches: list[Tensor]) -> bool:
-    """Whether other images, or weights that make the outputs extreme, cost other MACs."""
+    """Return whether the MACs depend on the images, or on weights that make outputs extreme."""
     networks, images = (model, _moved(model, times=100)), [one[:1] for one in batches]
-    images.append(torch.zeros_like(images[0]))  # as of `Description.macs`
+    images.append(torch.zeros_like(images[0]))  # `Description.macs` are counted on zeros
     return len({count_macs(one, some)[0].counted for one in networks for some in images}) > 1
 
 
 def _are_all_probabilities(outputs: list[Tensor], extreme: Tensor) -> bool:
-    """Whether each row sums to 1, or each number is within 0 and 1 whatever the image: a sigmoid.
+    """Return whether outputs are probabilities: of a softmax or of a sigmoid.
 
-    `extreme` are the outputs of other weights for bright images.
+    Rows of a softmax sum to 1; values of a sigmoid stay between 0 and 1 for any image.
+
+    Args:
+        outputs: outputs (n, classes) of several batches.
+        extreme: outputs (n, classes) of other weights for bright images.
     """
     if all(map(_are_probabilities, outputs)):
         return True
@@ -192,12 +201,12 @@ def _in_unit_interval(output: Tensor) -> bool:
 
 
 def _saturates(output: Tensor) -> bool:
-    """Whether 1 is the largest value, as of a tanh or of cosines of large weights."""
+    """Return whether 1 is the largest magnitude, as of a tanh or of cosines."""
     return 0.9 < output.abs().max().item() <= 1 + SAME
 
 
 def _moved(model: nn.Module, times: float = 1) -> nn.Module:
-    """A copy with every weight a little elsewhere, and so many times as large."""
+    """Return a copy with noise added to every weight, then multiplied by `times`."""
     other = copied(model)
     with torch.no_grad(), seeded(0):
         for parameter in other.parameters():
@@ -207,12 +216,12 @@ def _moved(model: nn.Module, times: float = 1) -> nn.Module:
 
 
 def _evaluated(model: nn.Module, images: Tensor, seed: int = 0, training: bool = False) -> Tensor:
-    """The outputs of a copy, in evaluation mode unless `training`."""
+    """Return the outputs of a copy, in evaluation mode unless `training`."""
     return _outputs(in_mode(copied(model), training), images, seed)
 
 
 def _outputs(model: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
-    """The outputs of the network itself, which may keep what it has seen."""
+    """Return the outputs of the network itself, whose state the pass may change."""
     with torch.no_grad(), seeded(seed):
         output: Tensor = model(images.clone())
     return output.double()
@@ -224,10 +233,14 @@ def _close(one: Tensor, other: Tensor, *, within: float = SAME) -> bool:
 
 
 def hidden_state(build: Build, images: Tensor) -> tuple[str, ...]:
-    """Names of what decides the outputs and is not in the `state_dict`; none if all of it is there.
+    """Return the names of state that affects the outputs and is not in the `state_dict`.
 
-    A network that has trained on `images` (n, c, h, w) for two passes is compared with a new one
-    that was given its `state_dict`, as a run is that was interrupted.
+    Compares a network after two passes in training mode with a new one that loaded its
+    `state_dict`, as a resumed run does.
+
+    Args:
+        build: builds the network on the CPU.
+        images: images (n, c, h, w) of the passes.
     """
     used, restored = build(0), build(0)
     used.train()
@@ -254,7 +267,7 @@ def _different_outputs(one: nn.Module, other: nn.Module, images: Tensor) -> tupl
 
 
 def _repeats(build: Build, images: Tensor) -> bool:
-    """Whether two new networks give the same in training mode under the same seed."""
+    """Return whether two new networks have equal outputs in training mode under one seed."""
     outputs = []
     for model in (build(0), build(0)):
         with torch.no_grad(), seeded(1):
@@ -263,7 +276,7 @@ def _repeats(build: Build, images: Tensor) -> bool:
 
 
 def _differing(one: nn.Module, other: nn.Module) -> Iterator[str]:
-    """Buffers outside of the `state_dict`, and plain values of modules, that differ."""
+    """Yield the names of differing buffers outside the `state_dict` and plain attributes."""
     kept = one.state_dict().keys()
     buffers = dict(other.named_buffers())
     for name, buffer in one.named_buffers():
@@ -285,7 +298,7 @@ def _same_value(one: Any, other: Any) -> bool:
 
 
 def _nearly_equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether the values of two `state_dict`s of the same sizes differ by rounding alone."""
+    """Return whether two `state_dict`s of the same sizes differ by rounding only."""
     differing = [name for name in one if not _same_value(one[name], other[name])]
     return all(
         isinstance(one[name], Tensor)

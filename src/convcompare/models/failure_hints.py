@@ -1,4 +1,4 @@
-"""What helps where somebody's network fails for a reason that its error names: no try is made."""
+"""Hints for errors of a user's network, derived from the error without running the network."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _KNOWN: Mapping[str, str] = {
         "modules need a hash: `@dataclass(eq=False)`, and no `__eq__` of their own"
     ),
 }
-"""What helps, by a regular expression for the message of an error; the first that is found."""
+"""Hints by regular expressions for messages of errors; the first match applies."""
 _ARGUMENTS = re.compile(
     r"([\w.<>]+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)"
 )
@@ -61,14 +61,16 @@ _FILLED_IN = {
     "in_channels": re.compile("chan|^in_|input"),
     "image_size": re.compile("size|resolution|pixels"),
 }
-"""What a parameter of another name is likely to mean, by the name that is filled in."""
+"""Patterns of parameter names that probably mean a parameter that is filled in, by its name."""
 _NUMBER = re.compile(r"\d+")
 USUAL_BATCHES = (64, 32, 128, 100)
+"""Batch sizes that networks are often written for."""
 MOST_IMAGES = 512
+"""Largest number in an error that may be a batch size."""
 
 
 def hint_of(error: Exception) -> str | None:
-    """What an error of a network suggests; None where it is not a known one."""
+    """Return a hint for an error of a network; None if the error is not known."""
     text = str(error)
     known = next((hint for pattern, hint in _KNOWN.items() if re.search(pattern, text)), None)
     if known is None and _in_own_mode(error):
@@ -77,7 +79,7 @@ def hint_of(error: Exception) -> str | None:
 
 
 def _of_arguments(text: str) -> str | None:
-    """What helps where arguments are missing, of `forward` or of a constructor."""
+    """Return a hint for missing arguments of `forward` or of a constructor."""
     missing = _ARGUMENTS.search(text)
     if missing is None:
         return None
@@ -93,7 +95,7 @@ def _of_arguments(text: str) -> str | None:
 
 
 def hint_of_building(error: Exception, function: Callable[..., Any]) -> str | None:
-    """As `hint_of`, of an error of the constructor, which may be due to its arguments."""
+    """Return a hint for an error of the constructor `function`, also about its arguments."""
     missing = _ARGUMENTS.search(str(error))
     called = getattr(function, "__init__", None) if isinstance(function, type) else function
     if missing is not None and missing[1] != getattr(called, "__qualname__", missing[1]):
@@ -111,7 +113,7 @@ def hint_of_building(error: Exception, function: Callable[..., Any]) -> str | No
 
 
 def _in_own_mode(error: Exception) -> bool:
-    """Whether it was raised within a `train` or `eval` of the user's own that others call."""
+    """Return whether it was raised in a `train` or `eval` of the user that other code calls."""
     frames = traceback.extract_tb(error.__traceback__)
     return any(
         called.name in ("train", "eval") and is_local(called.filename) > is_local(caller.filename)
@@ -120,6 +122,6 @@ def _in_own_mode(error: Exception) -> bool:
 
 
 def batches_named(error: Exception) -> tuple[int, ...]:
-    """Numbers in an error that may be those of the images that a network was written for."""
+    """Return the numbers in an error that may be the batch size a network was written for."""
     numbers = [int(number) for number in _NUMBER.findall(str(error)) if len(number) < 4]
     return tuple(number for number in dict.fromkeys(numbers) if 2 < number <= MOST_IMAGES)

@@ -1,5 +1,7 @@
-"""What can be found of somebody's network before it is trained that a reader of its figures must
-know: names, which run records keep, and words."""
+"""Findings about a user's network before training that readers of its figures must know.
+
+Run records contain their names; texts and hints are looked up here.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """What was found, in words that follow the name of a network, and what helps.
+    """A kind of finding.
 
-    ``marks`` where the figures of such a run do not mean what they seem to.
+    Attributes:
+        text: a predicate that follows the name of the network.
+        hint: how to correct it.
+        marks: whether it makes the figures of a run misleading, so that they are marked.
     """
 
     text: str
@@ -20,7 +25,7 @@ class Kind:
 
 
 PRETRAINED = "pretrained weights"
-"""The name of a finding that makes a comparison with other networks one of unequal beginnings."""
+"""Name of the finding that a network is pretrained, which makes a comparison unequal."""
 _GLOBAL_GENERATORS = "draw from torch's, numpy's or Python's global generator"
 KINDS: Mapping[str, Kind] = {
     "same weights": Kind(
@@ -141,23 +146,23 @@ KINDS: Mapping[str, Kind] = {
         marks=False,
     ),
 }
-"""By the name that run records have."""
+"""Kinds of findings by their names in run records."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """One thing that was found; `detail` says where, in a few words, or is empty."""
+    """A finding about one network; `detail` is its place or size in a few words, or empty."""
 
     name: str
     detail: str = ""
 
     @property
     def text(self) -> str:
-        """What was found, in words that follow the name of the network."""
+        """The predicate that follows the name of the network, with the detail."""
         said, colon, rest = KINDS[self.name].text.partition(":")
         return said + (f" ({self.detail})" if self.detail else "") + colon + rest
 
     @property
     def hint(self) -> str:
-        """What helps."""
+        """How to correct it."""
         return KINDS[self.name].hint

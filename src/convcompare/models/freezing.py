@@ -1,4 +1,4 @@
-"""Parameters that do not train: those whose names match a regular expression."""
+"""Frozen parameters, selected by a regular expression on their names."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from convcompare.core.errors import ModelError, quote
 from convcompare.core.fine_tuning import Frozen
 
 SHOWN = 3
-"""Names at the beginning and at the end of a network that a hint lists."""
+"""Number of first and of last parameter names that a hint lists."""
 
 
 def freeze(model: nn.Module, pattern: str, label: str) -> None:
-    """Stop the parameters in whose names `pattern` is found from training (`re.search`).
+    """Freeze the parameters with a match of `pattern` in their names (`re.search`).
 
-    Raises ModelError, with names of parameters, if it is found in none of them or leaves none.
+    Raises:
+        ModelError: if no parameter that trains matches, or all do. Its hint lists the names.
     """
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     found = _matched(model, pattern)
@@ -31,29 +32,29 @@ def freeze(model: nn.Module, pattern: str, label: str) -> None:
 
 
 def hold(model: nn.Module, pattern: str) -> None:
-    """Freeze the same parameters again, after a network itself has changed what trains."""
+    """Freeze the same parameters again, after a network has changed `requires_grad` itself."""
     for parameter in _matched(model, pattern).values():
         parameter.requires_grad_(False)
 
 
 def frozen_part(model: nn.Module, pattern: str) -> Frozen:
-    """What `freeze` left of a network, counted."""
+    """Return the numbers of frozen parameters, their elements and updated norms."""
     kept = _matched(model, pattern).values()
     norms = sum(map(_is_updated, model.modules()))
     return Frozen(len(kept), len([*model.parameters()]), sum(p.numel() for p in kept), norms)
 
 
 def _matched(model: nn.Module, pattern: str) -> dict[int, nn.Parameter]:
-    """The parameters that have a name in which the pattern is found, each once.
+    """Return the parameters with a match in one of their names, by `id`.
 
-    One that several modules share has several names.
+    A parameter that several modules share has several names.
     """
     named = model.named_parameters(remove_duplicate=False)
     return {id(p): p for name, p in named if re.search(pattern, name)}
 
 
 def _is_updated(module: nn.Module) -> bool:
-    """Whether a module has running statistics, and parameters that are all frozen."""
+    """Return whether a module has running statistics, and parameters that are all frozen."""
     parameters = [*module.parameters(recurse=False)]
     running = getattr(module, "running_mean", None) is not None
     return running and bool(parameters) and not any(p.requires_grad for p in parameters)

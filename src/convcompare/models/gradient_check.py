@@ -1,9 +1,9 @@
-"""A gradient check: whether the gradients of a network are the derivatives of its outputs.
+"""Gradient check: compare the gradients of a network with central differences of its outputs.
 
-A hand-written backward pass, a hook or a `detach` may give others. Compared are the derivatives
-along a random direction of the weights, by autograd and by central differences. Two steps of
-different sizes say how far the differences can be trusted: beside a jump, or if a pass rounds,
-they do not agree, and nothing is found.
+A hand-written backward pass, a hook or a `detach` may make gradients differ from the derivatives.
+The check compares the derivatives along a random direction of the weights, by autograd and by
+central differences with two step sizes. If the two disagree, as near a discontinuity or if a pass
+rounds, the differences are not reliable, and nothing is reported.
 """
 
 from __future__ import annotations
@@ -26,24 +26,29 @@ from .operator_mode import OperatorMode
 from .randomness import seeded
 
 MOST = 24
-"""Parameters that are looked at one by one, if those of all together differ."""
+"""Maximum number of parameters that are checked one by one after a check of all has failed."""
 ELEMENTS = 10_000
-"""Of each parameter's rows, those that have about so many elements are moved."""
+"""Approximate number of elements that are moved per parameter: those of its first rows."""
 AGREEMENT = 0.02
-"""Part of a derivative by which its differences with two steps may be apart."""
+"""Largest difference between the results of the two steps, relative to the derivative."""
 DOUBTS = 10
-"""How many times what two steps differ by, and the rounding, a gradient must be off by."""
+"""Factor by which an error must exceed the difference between the two steps, and the rounding."""
 STEPS = frozenset((
     "sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside", "argmax", "gt", "ge", "lt", "le",
 ))  # fmt: skip
-"""Operations whose derivative is 0 or none: who computes with their outputs gives them a gradient
-of another function, a straight-through estimator or a surrogate."""
+"""Operations with a derivative of 0 or none: networks that train through them use the gradient of
+another function, a straight-through estimator or a surrogate."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """The type of the numbers of a check, its two steps as parts of the spread of a parameter, and
-    the part of a derivative by which one that is right may be off."""
+    """Numerical settings of a check.
+
+    Attributes:
+        dtype: dtype of the weights and images.
+        steps: the two step sizes, relative to the standard deviation of a parameter.
+        tolerance: largest error of a correct derivative, relative to its size.
+    """
 
     dtype: torch.dtype
     steps: tuple[float, float]
@@ -52,19 +57,25 @@ class Precision:
 
 PRECISIONS = (
     Precision(torch.float64, (1e-8, 1e-7), 1e-5),
-    Precision(torch.float32, (3e-4, 3e-3), 2e-2),  # for networks whose code takes no other type
+    Precision(torch.float32, (3e-4, 3e-3), 2e-2),  # for networks that accept no other dtype
 )
 
 
 def inexact_gradients(model: nn.Module, images: Tensor) -> list[Found]:
-    """That the gradients of some parameters are not the derivatives of the outputs; or nothing.
+    """Return a finding if the gradients of some parameters are not the derivatives of the outputs.
 
-    Looked at is the pass of a training, or that of an evaluation if a training changes what the
-    next pass gives, as the iterations of a spectral norm do. The network is left as it is; images
-    are (n, c, h, w).
+    Checks a pass in training mode, or in evaluation mode if training passes change the outputs of
+    the next pass, as the iterations of a spectral norm do.
+
+    Args:
+        model: the network, which is not changed.
+        images: images (n, c, h, w).
+
+    Returns:
+        One finding with the names of the parameters, or an empty list.
     """
     for precision, training in product(PRECISIONS, (True, False)):
-        with suppress(Exception):  # it takes no numbers of this type, or no batch of this size
+        with suppress(Exception):  # it may not accept this dtype or batch size
             check = _Check(in_mode(copied(model), training), images, precision)
             whole = check.along(check.names)
             if not (check.repeats and whole.known):
@@ -80,10 +91,14 @@ def inexact_gradients(model: nn.Module, images: Tensor) -> list[Found]:
 
 @dataclass(frozen=True)
 class _Slopes:
-    """Derivatives along a direction: by autograd, and by central differences of two steps.
+    """Derivatives along a direction.
 
-    ``scale`` is what they are in other directions, up to their sign, and ``rounding`` what a
-    difference is off by where outputs are rounded.
+    Attributes:
+        backward: the derivative by autograd.
+        differences: the derivatives by central differences with the two steps.
+        scale: root mean square of ``backward`` over random signs of the direction.
+        tolerance: as in `Precision`.
+        rounding: error of a difference due to the rounding of outputs.
     """
 
     backward: float
@@ -102,19 +117,19 @@ class _Slopes:
 
     @property
     def known(self) -> bool:
-        """Whether the two steps agree."""
+        """Whether the two steps agree, so that the differences are reliable."""
         values = (self.backward, self.scale, *self.differences)
         return all(map(math.isfinite, values)) and self._doubt <= AGREEMENT * self._size
 
     @property
     def right(self) -> bool:
-        """Whether autograd's is the derivative."""
+        """Whether the derivative by autograd is correct."""
         off = abs(self.backward - self.differences[1])
         return off <= max(self.tolerance * self._size, DOUBTS * self._doubt, DOUBTS * self.rounding)
 
 
 class _Operations(OperatorMode):
-    """The names of all operations, those within functions with a backward pass of their own too."""
+    """Records the names of all operations, including those in custom autograd functions."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -126,7 +141,10 @@ class _Operations(OperatorMode):
 
 
 class _Check:
-    """A network that is used up, and one direction for each of its parameters with a gradient."""
+    """A network with a random direction for each parameter that has a gradient.
+
+    The check changes the network's dtype and gradients.
+    """
 
     def __init__(self, model: nn.Module, images: Tensor, precision: Precision) -> None:
         self.precision = precision
@@ -161,7 +179,7 @@ class _Check:
 
     @torch.no_grad()
     def along(self, names: Collection[str]) -> _Slopes:
-        """The derivatives of a weighted sum of the outputs with respect to these parameters."""
+        """Return the derivatives of a weighted sum of the outputs along the given parameters."""
         before = {name: self.parts[name].clone() for name in names}
         differences = []
         for step in self.precision.steps:
@@ -189,13 +207,13 @@ class _Check:
 
 
 def _rows(parameter: Tensor) -> Tensor:
-    """A view of the first rows of a parameter or its gradient."""
+    """Return a view of the first rows of a parameter or its gradient."""
     if parameter.ndim == 0:
         return parameter
     return parameter[: max(1, ELEMENTS * len(parameter) // max(1, parameter.numel()))]
 
 
 def _spread(values: Tensor) -> float:
-    """The standard deviation of values, or 1 if they are all alike."""
+    """Return the standard deviation of values, or 1 if they are all equal."""
     spread = values.std(correction=0).item()
     return spread if spread > 0 else 1.0

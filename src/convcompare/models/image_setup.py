@@ -1,4 +1,4 @@
-"""Networks whose first weights depend on the training images: the method ``initialise_from``."""
+"""Networks whose initial weights depend on the training images: method ``initialise_from``."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .randomness import noise
 from .shape import Shape
 
 IMAGES = 16
-"""Made-up images of the trial calls."""
+"""Number of noise images in the trial calls."""
 
 
 @runtime_checkable
 class InitialisedFromImages(Protocol):
-    """A network that sets its first weights by training images."""
+    """A network that sets its initial weights from training images."""
 
     def initialise_from(self, images: Tensor) -> None:
-        """Set parameters or buffers by images, float32 (n, c, h, w), normalised."""
+        """Set parameters or buffers from normalised float32 images (n, c, h, w)."""
 
 
 def draws_random_numbers(build: Callable[[], nn.Module], shape: Shape) -> bool:
-    """Whether what `initialise_from` sets depends on random numbers.
+    """Return whether the result of `initialise_from` depends on random numbers.
 
-    Two networks with the same initial weights get the same made-up images under two seeds. A failed
-    call counts as one that depends on them: the trial then gets a new id, which no older run has.
+    Two networks with the same initial weights are set up with the same noise images under different
+    seeds. A failed call counts as random: the trial then gets a new id, which no older run has.
 
     Args:
         build: builds the network on the CPU, with the same initial weights each time.
@@ -46,7 +46,7 @@ def draws_random_numbers(build: Callable[[], nn.Module], shape: Shape) -> bool:
 
 
 def _outcome(model: nn.Module, images: Tensor, seed: int) -> dict[str, Tensor] | None:
-    """Parameters and buffers by name, after the call; None if it drew from torch's generator."""
+    """Return parameters and buffers after the call; None if it drew from torch's generator."""
     assert isinstance(model, InitialisedFromImages)
     with torch.no_grad(), torch.random.fork_rng([]):
         seed_torch(seed)

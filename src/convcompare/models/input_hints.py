@@ -1,4 +1,4 @@
-"""Which images a network takes, in words: the size its library names, the channels it needs."""
+"""Hints about the images that a network accepts: their size and channels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .library_network import default_shape
 from .shape import Shape
 
 SIZES = (28, 32, 64, 96, 128, 224, 299)
-"""The sides of images that are tried where nothing says which ones a network takes."""
+"""Image sides in pixels that are tried if those that a network accepts are not known."""
 _CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
 
 
@@ -23,9 +23,15 @@ _SIZES = re.compile(
 
 
 def unfitting_hint(error: Exception, images: int, declared: Collection[str]) -> str | None:
-    """What makes a network fit whose layers are of another size than its images, of which so many
-    were tried; None if an error is of something else. `declared` are the parameters that its
-    constructor has of the images.
+    """Return a hint for a network whose layers do not fit the size of its images.
+
+    Args:
+        error: the error of the network's forward pass.
+        images: number of images in the batch.
+        declared: parameters of the network's constructor that the data set determines.
+
+    Returns:
+        The hint; None if the error has another cause.
     """
     linear = _LINEAR.search(str(error))
     if linear is not None:
@@ -41,7 +47,7 @@ def unfitting_hint(error: Exception, images: int, declared: Collection[str]) -> 
 
 
 def channels_hint(error: Exception, shape: Shape) -> str | None:
-    """What gives a network the channels that it asks for; None where that is not what failed."""
+    """Return a hint for a network that needs other channels; None if that is not the error."""
     found = _CHANNELS.search(str(error))
     if found is None or int(found[2]) != shape.in_channels:
         return None
@@ -54,10 +60,15 @@ def channels_hint(error: Exception, shape: Shape) -> str | None:
 
 
 def size_hint(name: str, shape: Shape, takes: Callable[[int], bool]) -> str | None:
-    """The side of the images that a network takes; None where none is found.
+    """Return a hint with the image side that a network accepts; None if none is found.
 
-    `name` is that in the spec, `takes` tries a side. A network of a library is asked for its own,
-    and for a step to the next one; of another the first of `SIZES` is taken.
+    For a network of a library only the library's own side is tried, then whether its multiples are
+    accepted too; for other networks all of `SIZES`.
+
+    Args:
+        name: the network's name in its spec.
+        shape: the shape that the network does not accept.
+        takes: returns whether the network accepts images of a side.
     """
     own = default_shape(name)
     sizes = SIZES if own is None else (own.image_size,)

@@ -1,6 +1,6 @@
-"""What can be seen of a network without training it: its size and its cost.
+"""Size and cost of a network without training it.
 
-Every function leaves the network as it was found.
+Every function leaves the network unchanged.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from .mac_counter import Tally, count_pass, tallies_of
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode within; afterwards each module is in the mode that it was in, with the parameters
-    and buffers that it had: what a network notes of the images that it is evaluated on must not
-    reach its training, nor may weights stay in a form for evaluation, as those of LoRA do.
+    """Set evaluation mode within the context; then restore all modes, parameters and buffers.
+
+    State that a network derives from evaluation images must not affect its training, nor may
+    weights stay in a form for evaluation, as those of LoRA do.
     """
-    modules = [module for module in model.modules() if hasattr(module, "training")]  # not if frozen
+    # Scripts that were frozen have no attribute `training`.
+    modules = [module for module in model.modules() if hasattr(module, "training")]
     training = {module: module.training for module in modules}
     tensors = [
         (module, name, tensor, tensor.detach().clone())
@@ -44,33 +46,39 @@ def evaluating(model: nn.Module) -> Iterator[None]:
                 setattr(module, name, tensor)
             if not tensor.is_meta and not torch.equal(tensor, before):
                 with torch.no_grad():
-                    if tensor.shape != before.shape:  # of an observer of a quantisation
+                    if tensor.shape != before.shape:  # observers of quantisation resize buffers
                         tensor.resize_(before.shape)
                     tensor.copy_(before)
 
 
 def _is_script(module: nn.Module) -> bool:
-    """Whether it gives each of its parameters and buffers as a new object."""
+    """Return whether a module returns its parameters and buffers as new objects each time."""
     return isinstance(module, torch.jit.ScriptModule)
 
 
 def parameters(model: nn.Module) -> int:
-    """Trainable elements, none that are frozen: BatchNorm's affine ones count, no statistics."""
+    """Return the number of trainable elements, including BatchNorm's affine parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def frozen_parameters(model: nn.Module) -> int:
-    """Elements of the parameters that are frozen."""
+    """Return the number of elements of frozen parameters."""
     return sum(p.numel() for p in model.parameters() if not p.requires_grad)
 
 
 def count_macs(model: nn.Module, images: Tensor, all_alike: bool = False) -> tuple[Tally, Any]:
-    """Multiply-accumulates of a pass of one image, and the output for all images (n, c, h, w).
+    """Count the multiply-accumulates of a pass of one image in evaluation mode.
 
-    Counted are convolutions and matrix products, without bias, in eval mode; FLOPs are twice as
-    many. What a pass does once, whatever the number of images, counts in full: one pass tells where
-    it is known that there is nothing of the kind (`all_alike`). The network is left as it was
-    found.
+    Convolutions and matrix products count, without bias; FLOPs are twice as many. Work that a pass
+    does once for any number of images counts in full.
+
+    Args:
+        model: the network, which is not changed.
+        images: images (n, c, h, w).
+        all_alike: whether the network is known to do no such work, so that one pass is enough.
+
+    Returns:
+        The counts for one image, and the output for all images.
     """
     with evaluating(model), torch.no_grad():
         if all_alike:

@@ -1,7 +1,7 @@
-"""Networks of libraries: ``torchvision:resnet18`` and ``timm:NAME``, options passed through.
+"""Networks of libraries, ``torchvision:resnet18`` and ``timm:NAME``, with their own options.
 
-``weights=FILE`` lets them begin with the weights of a file, ``weights=DEFAULT`` (torchvision) and
-``pretrained=true`` (timm) with published ones.
+``weights=FILE`` sets initial weights from a file; ``weights=DEFAULT`` (torchvision) and
+``pretrained=true`` (timm) use published ones.
 """
 
 from __future__ import annotations
@@ -22,29 +22,40 @@ from .torchvision_import import import_torchvision
 from .weights_file import SUFFIXES, WeightsFile, local_file
 
 Loaded = tuple[Callable[..., Any], dict[str, Option], str]
-"""A function that builds the network, the options it takes, a hash of the library's version."""
+"""A function that builds the network, its options, and a hash of the library's version."""
 
 _CONTEXT = ("num_classes", "num_channels", "in_chans", "image_size", "img_size")
 _SINGLE_OUTPUT = {"aux_logits": False, "init_weights": True}
-"""GoogLeNet and Inception: logits alone while training; and no warning of a change to come."""
+"""Options of GoogLeNet and Inception: only logits in training, no warning about future defaults."""
 
 
 def is_library(name: str) -> bool:
-    """Whether the name of a spec reads as ``torchvision:NAME`` or ``timm:NAME``."""
+    """Return whether the name in a spec has the form ``torchvision:NAME`` or ``timm:NAME``."""
     return name.partition(":")[0] in ("torchvision", "timm") and ":" in name
 
 
 def load_library(name: str) -> Loaded:
-    """What builds the network `name`; ModelError where there is no such library or network."""
+    """Return how to build the network `name`.
+
+    Raises:
+        ModelError: if there is no such library or network.
+    """
     library, _, network = name.partition(":")
     return _torchvision(network) if library == "torchvision" else _timm(network)
 
 
 def library_weights(name: str, values: Mapping[str, Any]) -> WeightsFile | None:
-    """The weights that the options `values` of a network ask for; None for a fresh network.
+    """Return the initial weights that a network's options select; None for random ones.
 
-    Published ones are downloaded if they are not here. Raises ModelError if there are no such
-    weights, DataError if they cannot be had.
+    Published weights are downloaded unless they are cached.
+
+    Args:
+        name: the network's name in its spec.
+        values: the network's options.
+
+    Raises:
+        ModelError: if there are no such weights, or two sets are selected.
+        DataError: if they cannot be downloaded.
     """
     library, _, network = name.partition(":")
     file, published = values.get("weights"), values.get("pretrained", False)
@@ -64,7 +75,7 @@ def library_weights(name: str, values: Mapping[str, Any]) -> WeightsFile | None:
 
 
 def _timm_fit(network: str) -> dict[str, Any]:
-    """How timm puts the weights of a file into a network, as its own loading does it."""
+    """Return the fields of a `WeightsFile` that fit weights as timm's own loading does."""
     library = importlib.import_module("timm")
     module = sys.modules[library.model_entrypoint(network).__module__]
     found = library.get_pretrained_cfg(network)
@@ -78,9 +89,10 @@ def _timm_fit(network: str) -> dict[str, Any]:
 
 
 def default_shape(name: str) -> Shape | None:
-    """The images and classes that the library itself gives a network; None for no such network.
+    """Return the shape for which a library designed a network; None if it is not known.
 
-    For torchvision the smallest crop of its published weights, for timm its ``default_cfg``.
+    For torchvision that of the smallest crop of its published weights, for timm that of its
+    ``default_cfg``.
     """
     library, _, network = name.partition(":")
     if not is_library(name):
@@ -126,7 +138,7 @@ def _torchvision(name: str) -> Loaded:
                 "`--channels 3` repeats grey images",
             )
         sized: dict[str, Any] = {"image_size": image_size} if "image_size" in declared else {}
-        if "input_size" in declared:  # MaxViT, whose windows follow from it
+        if "input_size" in declared:  # MaxViT derives its windows from it
             sized = {"input_size": (image_size, image_size)}
         if options.pop("weights", None) and "transform_input" in declared:
             options.setdefault("transform_input", True)  # as with torchvision's own loading
@@ -137,7 +149,7 @@ def _torchvision(name: str) -> Loaded:
 
 
 def _timm(name: str) -> Loaded:
-    import_torchvision()  # timm imports it too, and would meet its missing operators
+    import_torchvision()  # timm imports it too and would fail at its missing operators
     try:
         library = importlib.import_module("timm")
     except ModuleNotFoundError as error:
@@ -166,7 +178,7 @@ def _timm(name: str) -> Loaded:
 
 
 def _parameters_of_network(builder: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The parameters of the class that a builder says it returns; it hands options on to it."""
+    """Return the parameters of the class that a builder is annotated to return."""
     try:
         network = inspect.signature(builder, eval_str=True).return_annotation
     except NameError:
@@ -177,7 +189,7 @@ def _parameters_of_network(builder: Callable[..., Any]) -> dict[str, inspect.Par
 
 
 def _options(declared: dict[str, inspect.Parameter]) -> dict[str, Option]:
-    """Those parameters that a spec can say: with a number, a word or true or false by default."""
+    """Return the parameters that a spec can set: those with a number, bool or text as default."""
     return {
         name: Option(name, type(parameter.default), parameter.default)
         for name, parameter in declared.items()

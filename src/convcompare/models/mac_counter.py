@@ -1,8 +1,8 @@
-"""Multiply-accumulates of a forward pass, operator by operator, and what could not be counted.
+"""Multiply-accumulates of a forward pass, counted per operator, with the uncounted operators.
 
-A pass runs under a mode of torch's dispatcher, below autograd and modules, so that it does not
-matter how a network writes its arithmetic down. Unlike ``torch.utils.flop_counter`` the mode knows
-the kernels of the CPU, names what it does not know, and imports no compiler.
+A pass runs under a mode of torch's dispatcher, below autograd and modules, so that counts do not
+depend on how a network writes its arithmetic. Unlike ``torch.utils.flop_counter``, the mode has
+rules for CPU kernels, names operators without a rule, and does not import the compiler.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from .operator_mode import OperatorMode
 from .summed_products import SummedProducts
 
 _LEAVES_TORCH = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr"})
-"""Methods of a tensor by which its numbers go where no operator is seen."""
+"""Tensor methods that pass its values to code whose arithmetic is not visible."""
 
 _PASSES_BY = re.compile(r"prim::(mkldnn_\w+|\w*Group)")
 
 
 @dataclass
 class Tally:
-    """Multiply-accumulates counted in one place, and the names of what was not, in order."""
+    """Counted multiply-accumulates, and the names of uncounted operators in order."""
 
     counted: int = 0
     names: dict[str, None] = field(default_factory=dict)
 
     @property
     def macs(self) -> int | None:
-        """All multiply-accumulates; None where some were not counted."""
+        """All multiply-accumulates; None if some operators were not counted."""
         return None if self.names else self.counted
 
     @property
     def uncounted(self) -> tuple[str, ...]:
-        """The names of operators that were not counted."""
+        """Names of the operators that were not counted."""
         return tuple(self.names)
 
     def __add__(self, other: Tally) -> Tally:
@@ -58,13 +58,18 @@ class Tally:
 
 
 Ended = Callable[[nn.Module, Any], None]
-"""What is told of the end of a module's call, with its output."""
+"""Called after the call of a watched module, with the module and its output."""
 Tallies = Mapping[str, Tally]
-"""By place: the name of the innermost module that is `watched`, the empty one outside of all."""
+"""Tallies by the name of the innermost watched module; the empty name outside of all."""
 
 
 class MacCounter(OperatorMode):
-    """Counts what runs within; `inside` says where."""
+    """Counts the operators that run within it, per watched module.
+
+    Attributes:
+        tallies: the counts so far.
+        places: names of the watched modules that are running, innermost last.
+    """
 
     supports_higher_order_operators = True
 
@@ -76,7 +81,7 @@ class MacCounter(OperatorMode):
 
     @property
     def here(self) -> Tally:
-        """The tally of the place where the pass is."""
+        """Tally of the innermost watched module that is running."""
         return self.tallies.setdefault(self.places[-1], Tally())
 
     def __torch_dispatch__(
@@ -116,9 +121,9 @@ class MacCounter(OperatorMode):
 
 @functools.cache
 def about(function: Any) -> tuple[str, bool]:
-    """The name of an operator, empty for one that multiplies nothing; whether it has parts.
+    """Return the name of an operator, empty if it multiplies nothing, and whether it decomposes.
 
-    One that is made of others comes here whole under ``torch.inference_mode``.
+    Under ``torch.inference_mode`` composite operators reach the mode undecomposed.
     """
     name = name_of(function)
     if name in RULES:
@@ -129,14 +134,14 @@ def about(function: Any) -> tuple[str, bool]:
 
 @functools.cache
 def name_of(function: Any) -> str:
-    """The name of an operator as ``aten::mm``, whichever overload, in place or not."""
+    """Return the name of an operator, as ``aten::mm``, without overload or in-place suffix."""
     schema = getattr(function, "_schema", None)
     name: str = schema.name if schema else f"higher_order::{function.__name__}"
     return name if name.endswith("__") else name.rstrip("_")
 
 
 def _is_complex(arguments: Any) -> bool:
-    """Whether numbers are complex: a product of two takes four of real ones."""
+    """Return whether an argument is complex: a complex product takes four real products."""
     return any(isinstance(one, Tensor) and one.is_complex() for one in arguments)
 
 
@@ -149,9 +154,7 @@ def _is_dense(argument: Any) -> bool:
 
 
 class _BeyondOperators(TorchFunctionMode):
-    """Counts products that no operator shows, and notes where activations are handed to NumPy or to
-    other code.
-    """
+    """Counts products that have no operator, and records activations passed to other code."""
 
     def __init__(self, counter: MacCounter) -> None:
         super().__init__()
@@ -166,7 +169,7 @@ class _BeyondOperators(TorchFunctionMode):
             activation = given.is_floating_point() and not isinstance(given, nn.Parameter)
             if activation and given.numel() > 1:
                 self.counter.here.names[f"Tensor.{name}"] = None
-        output = function(*args, **(kwargs or {}))  # first: a wrong call has torch's own error
+        output = function(*args, **(kwargs or {}))  # first, so that torch rejects invalid calls
         real = 4 if _is_complex(args) else 1
         self.counter.here.counted += real * hidden_products(function, args)
         return output
@@ -179,12 +182,18 @@ def tallies_of(
     began: Callable[[], None] = lambda: None,
     ended: Ended = lambda *_: None,
 ) -> Tallies:
-    """What one image alone costs: its own arithmetic, and what each pass does once.
+    """Count the multiply-accumulates of a pass of one image, per watched module.
 
-    images: (n, c, h, w); the first of them is counted. A network that takes no single image is
-    counted on all and on twice as many: what grows with them is theirs, the rest is the pass's. Of
-    a network that only runs without a counter, the tally says so. `began` is called before each
-    pass, `ended` with each module of `watched` and its output after its call.
+    A network that does not accept a single image is counted on all `images` and on twice as many,
+    which separates the cost per image from the fixed cost of a pass. If a network runs only without
+    a counter, the tally names that as uncounted.
+
+    Args:
+        model: the network.
+        images: images (n, c, h, w), of which the first is counted.
+        watched: modules to count separately, with their names.
+        began: called before each pass.
+        ended: called after each call of a watched module.
     """
 
     def count(some: Tensor) -> Tallies:
@@ -216,11 +225,20 @@ def count_pass(
     ended: Ended = lambda *_: None,
     stays: bool = False,
 ) -> tuple[Tallies, Any]:
-    """The multiply-accumulates of one pass of images (n, c, h, w), and its output.
+    """Count the multiply-accumulates of one pass, without gradients, on a copy of the images.
 
-    Without gradients, on a copy of the images. Fused kernels of ``nn.MultiheadAttention`` and
-    ``nn.TransformerEncoder`` are left aside, so that the modules within them are called. `stays`
-    says that the network is known to give no activation to other code.
+    The fused kernels of ``nn.MultiheadAttention`` and ``nn.TransformerEncoder`` are turned off, so
+    that the modules within them are called.
+
+    Args:
+        model: the network.
+        images: images (n, c, h, w).
+        watched: modules to count separately, with their names.
+        ended: called after each call of a watched module.
+        stays: whether the network is known to pass no activations to NumPy or other code.
+
+    Returns:
+        The tallies per watched module, and the output.
     """
     counter = MacCounter()
     with (
@@ -241,9 +259,9 @@ def _extrapolated(some: Tally, more: Tally, images: int) -> Tally:
 
 @contextmanager
 def _calls(counter: MacCounter, watched: Mapping[nn.Module, str], ended: Ended) -> Iterator[None]:
-    """Within it, what a watched module runs is counted under its name.
+    """Return a context in which the operators of watched modules are counted under their names.
 
-    The hooks are those of all modules: a scripted one takes none of its own.
+    The hooks are global, since scripted modules accept no hooks of their own.
     """
 
     def enter(module: nn.Module, _: Any) -> None:
@@ -269,7 +287,7 @@ def _calls(counter: MacCounter, watched: Mapping[nn.Module, str], ended: Ended) 
 
 
 def _hidden(module: torch.jit.ScriptModule) -> Iterator[str]:
-    """The operators of a script that pass by torch's dispatcher: oneDNN's, and fused groups."""
+    """Yield operators of a script that bypass torch's dispatcher: oneDNN's and fused groups."""
 
     def search(block: Any) -> Iterator[str]:
         for node in block.nodes():
