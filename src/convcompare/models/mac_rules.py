@@ -1,9 +1,9 @@
-"""How many multiply-accumulates an operator of torch's dispatcher takes, by its name.
+"""Multiply-accumulates of the operators of torch's dispatcher, by name.
 
-Counted are convolutions and matrix products, linear layers, attention, recurrent layers and
-bilinear forms among them, without bias. An operator that multiplies matrices and has no rule here
-is `unknown`, and so is one of another library, whose arithmetic nobody can see. Everything else
-takes none: elementwise operations, norms, pools, interpolation, lookups.
+Convolutions and matrix products count, without bias, including linear layers, attention, recurrent
+layers and bilinear forms. An operator is `unknown` if it multiplies matrices and has no rule here,
+or if it belongs to another library, whose arithmetic is not visible. All others count as zero:
+elementwise operations, norms, pools, interpolation, lookups.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from typing import Any
 from torch import Tensor
 
 Count = Callable[[Sequence[Any], Any], int]
-"""From the arguments and the output of an operator to its multiply-accumulates."""
+"""Returns the multiply-accumulates of an operator from its arguments and output."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Of one operator: its multiply-accumulates, and which arguments are the factors of a product.
+    """Rule for one operator.
 
-    The queries, keys and values of an attention are none of its `factors`: they meet each other.
+    Attributes:
+        count: returns its multiply-accumulates.
+        factors: indices of the arguments that are factors of a product, of which one may be a
+            weight. The queries, keys and values of an attention are left out, since they are
+            multiplied with each other.
     """
 
     count: Count
@@ -32,7 +36,10 @@ class Rule:
 
 
 def _product(first: int) -> Rule:
-    """Matrix times matrix or vector, arguments from `first` on: (…, m, k) × (…, k, n) or (k,)."""
+    """Return the rule for a matrix times a matrix or vector: (…, m, k) × (…, k, n) or (k,).
+
+    `first` is the index of the first factor; the second follows it.
+    """
 
     def count(args: Sequence[Any], _: Any) -> int:
         a, b = args[first], args[first + 1]
@@ -50,17 +57,17 @@ def _linear(args: Sequence[Any], _: Any) -> int:
 
 
 def _places(images: Tensor) -> int:
-    """Images times places of (n, c, …)."""
+    """Return the number of images times positions of (n, c, …)."""
     return int(images.shape[0] * math.prod(images.shape[2:]))
 
 
 def _forward(args: Sequence[Any], out: Any) -> int:
-    """Each weight meets each place of the output: (n, c, …) by (o, c / groups, …)."""
+    """Count one product per weight and output position: (n, c, …) by (o, c / groups, …)."""
     return int(args[1].numel() * _places(out))
 
 
 def _transposed(args: Sequence[Any], _: Any) -> int:
-    """Each weight meets each place of the input."""
+    """Count one product per weight and input position."""
     return int(args[1].numel() * _places(args[0]))
 
 
@@ -73,7 +80,7 @@ def _time_batch_channels(args: Sequence[Any], out: Any) -> int:
 
 
 def _trilinear(args: Sequence[Any], _: Any) -> int:
-    """Each weight meets each pair of inputs once: the size of the three operands broadcast."""
+    """Count one product per weight and pair of inputs: the size of the three operands broadcast."""
     shapes = []
     for operand, inserted in zip(args[:3], args[3:6], strict=True):
         shape = list(operand.shape)
@@ -84,14 +91,17 @@ def _trilinear(args: Sequence[Any], _: Any) -> int:
 
 
 def _attention(args: Sequence[Any], _: Any) -> int:
-    """Scores and their product with the values: (…, heads, places, size). No mask makes it less."""
+    """Count scores and their product with the values, each (…, heads, positions, size).
+
+    Masks do not reduce the count.
+    """
     query, key, value = args[:3]
     rows = math.prod(query.shape[:-1])
     return int(rows * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
 
 
 def _places_first(args: Sequence[Any], out: Any) -> int:
-    """Attention of (n, places, heads, size), without several sequences in one."""
+    """Count attention of (n, positions, heads, size); ValueError for packed sequences."""
     query, key, value = (one.transpose(1, 2) for one in args[:3])
     if query.ndim != 4:
         raise ValueError("several sequences in one")
@@ -99,7 +109,7 @@ def _places_first(args: Sequence[Any], out: Any) -> int:
 
 
 def _multi_head(args: Sequence[Any], _: Any) -> int:
-    """Projections of queries, keys and values, attention, projection of what it gives."""
+    """Count the projections of queries, keys, values and output, and the attention."""
     query, key, value, width = args[:4]
     tokens, read = query.shape[0] * query.shape[1], key.shape[1]
     inputs = sum(one.shape[0] * one.shape[1] for one in (query, key, value))
@@ -108,25 +118,25 @@ def _multi_head(args: Sequence[Any], _: Any) -> int:
 
 
 def _encoder_layer(args: Sequence[Any], _: Any) -> int:
-    """Of a transformer: `_multi_head` on itself, and two linear layers."""
+    """Count a layer of a transformer's encoder: self-attention and two linear layers."""
     tokens, width = math.prod(args[0].shape[:-1]), args[1]
     weights = sum(args[place].numel() for place in (3, 5, 14, 16))
     return int(tokens * (weights + 2 * args[0].shape[-2] * width))
 
 
 def _recurrent_layer(args: Sequence[Any], _: Any) -> int:
-    """Each weight meets each step of each sequence: (…, inputs)."""
+    """Count one product per weight and step of each sequence: (…, inputs)."""
     return int(math.prod(args[0].shape[:-1]) * (args[1].numel() + args[2].numel()))
 
 
 def _recurrent(args: Sequence[Any], _: Any) -> int:
-    """All layers and directions in one call, their weights as a list, biases among them."""
+    """Count all layers and directions of one call; its list of weights also has the biases."""
     weights = sum(one.numel() for one in args[1] if one.ndim == 2)
     return int(math.prod(args[0].shape[:-1]) * weights)
 
 
 def _affine_grid(args: Sequence[Any], out: Any) -> int:
-    """Each place, with a 1 behind its coordinates, by a matrix: (n, d, d + 1) to (n, …, d)."""
+    """Count homogeneous coordinates times a matrix per position: (n, d, d + 1) → (n, …, d)."""
     return int(out.numel() * args[0].shape[-1])
 
 
@@ -175,7 +185,7 @@ RULES: Mapping[str, Rule] = {
     name if "::" in name else f"aten::{name}": rule for name, rule in _rules()
 }
 _ITS_OWN = ("aten", "prim", "prims", "profiler", "c10d", "_c10d_functional")
-"""Namespaces whose operators are known by name; those of others are not."""
+"""Namespaces of torch's own operators; those of all others are unknown."""
 _MULTIPLIES = re.compile(
     r"\w*mm|\w*mv|v?dot|conv|conv\dd|convolution|matmul|attention|linear|rnn|lstm|gru|c2c|c2r|r2c|"
     r"[cp]dist|euclidean|linalg|\w*solve|cholesky|geqrf|ormqr|trilinear|spsolve"
@@ -195,7 +205,7 @@ _HARMLESS = frozenset(
 
 
 def unknown(name: str) -> bool:
-    """Whether an operator, by its name ``aten::_fft_r2c``, does arithmetic that no rule counts."""
+    """Return whether an operator, such as ``aten::_fft_r2c``, does arithmetic without a rule."""
     if name in RULES or name in _HARMLESS:
         return False
     namespace, _, word = name.partition("::")

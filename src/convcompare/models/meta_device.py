@@ -1,9 +1,9 @@
-"""Networks on the ``meta`` device, where tensors have a shape and no numbers.
+"""Networks on the ``meta`` device, whose tensors have a shape and no values.
 
-For some operators torch works shapes out in Python there, by rules made for its compiler: they
-import sympy, half a second, and take a batch normalisation apart into fifteen operations. Counting
-the networks of the zoo was mostly that. The commonest are worked out here; for all others, and for
-whatever torch would refuse, its own rules run.
+For some operators torch computes shapes on ``meta`` by Python rules of its compiler, which import
+sympy (half a second) and decompose a batch normalisation into fifteen operations. They took most of
+the time of counting the zoo's networks. This module has rules for the commonest operators; torch's
+own rules run for all others, and for calls that torch would reject.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ATEN = torch.ops.aten
 
 
 def output_of(function: Any, args: Sequence[Any]) -> Any:
-    """What an operator gives on the ``meta`` device; None where torch has to say it."""
+    """Return the output of an operator on ``meta``; None if torch has to compute it."""
     rule = _RULES.get(function) or (_changed if _changes_elements(function) else None)
     if rule is None:
         return None
@@ -31,19 +31,21 @@ def output_of(function: Any, args: Sequence[Any]) -> Any:
 
 @functools.cache
 def _changes_elements(function: Any) -> bool:
-    """Whether an operator changes each number of a tensor in place."""
+    """Return whether an operator is elementwise and in place."""
     in_place = str(function).partition(".")[2].partition(".")[0].endswith("_")
     return in_place and torch.Tag.pointwise in function.tags
 
 
 def building_on(device: str) -> AbstractContextManager[Any]:
-    """Within it tensors are made on a device; on ``meta`` nothing is drawn for them."""
+    """Return a context that creates tensors on a device; on ``meta`` they are not initialised."""
     return _OnMeta() if device == "meta" else torch.device(device)
 
 
 class _OnMeta(DeviceContext):
-    """What ``torch.device("meta")`` is as a context, which leaves out what fills a tensor that has
-    no numbers, and torch's reckoning of how far weights are to be drawn."""
+    """``torch.device("meta")`` as a context, which skips filling tensors without values.
+
+    It also skips torch's computation of the bounds of initial weights.
+    """
 
     def __init__(self) -> None:
         super().__init__("meta")
@@ -65,7 +67,7 @@ class _OnMeta(DeviceContext):
 
 
 def _may_be_left(values: Tensor) -> bool:
-    """Whether a tensor has no numbers, and torch would let them be changed in place."""
+    """Return whether a tensor has no values, and torch would allow changing them in place."""
     return values.is_meta and not (values.requires_grad and torch.is_grad_enabled())
 
 
@@ -73,11 +75,11 @@ _MAKERS = _device_constructors()
 _CONSTANT = frozenset({torch.zeros, torch.ones})
 _FILLS = frozenset({Tensor.zero_, Tensor.fill_, Tensor.normal_, Tensor.uniform_})
 _AS_LAYERS = {"mode": "fan_in", "nonlinearity": "leaky_relu"}
-"""How torch's own layers have their weights drawn."""
+"""Arguments of `kaiming_uniform_` in torch's own layers."""
 
 
 _ELEMENTWISE = ("relu", "tanh", "sigmoid", "silu", "gelu", "softplus", "hardtanh", "hardswish")
-"""Functions of one tensor and of numbers."""
+"""Functions of one tensor and of scalars."""
 
 
 def _linear(bias: Tensor, one: Tensor, other: Tensor) -> Tensor | None:
@@ -170,13 +172,13 @@ def _sides(
     dilation: Sequence[int],
     ceil_mode: bool = False,
 ) -> list[int] | None:
-    """The sides of what a window gives that moves over images (n, c, …); None where it is empty."""
+    """Return the output sides of a window that moves over images (n, c, …); None if empty."""
     moves = (_each(one, len(kernel)) for one in (stride, padding, dilation))
     sides = []
     for side, wide, move, pad, step in zip(images.shape[2:], kernel, *moves, strict=True):
         room = side + 2 * pad - step * (wide - 1) - 1
         last = -(-room // move) if ceil_mode else room // move
-        if ceil_mode and last * move >= side + pad:  # it would begin beyond the images
+        if ceil_mode and last * move >= side + pad:  # it would start outside the image
             last -= 1
         sides.append(last + 1)
     return sides if min(sides) > 0 else None
@@ -192,7 +194,7 @@ def _batch_norm(
     momentum: float,
     epsilon: float,
 ) -> tuple[Tensor, Tensor, Tensor] | None:
-    """In evaluation, where the averages of the training are taken."""
+    """Return the outputs in evaluation mode, which uses the running statistics."""
     channels = [tuple(one.shape) for one in (weight, bias, mean, variance) if one is not None]
     if training or mean is None or not _plain(images) or set(channels) != {(images.shape[1],)}:
         return None
@@ -242,7 +244,7 @@ def _elementwise(values: Tensor, *_: Any) -> Tensor | None:
 
 
 def _plain(*tensors: Tensor) -> bool:
-    """Whether tensors are of one type and lie in memory in the order of their dimensions."""
+    """Return whether tensors are contiguous and have the same dtype."""
     return len({one.dtype for one in tensors}) == 1 and all(one.is_contiguous() for one in tensors)
 
 

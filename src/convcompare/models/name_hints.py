@@ -1,4 +1,4 @@
-"""What helps where code of somebody's own uses a name that its import does not set."""
+"""Hints for errors about names that user code uses and that are not defined."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _USUAL: Mapping[str, str] = {
     "optim": "from torch import optim",
     "Variable": "from torch.autograd import Variable",
 }
-"""The imports behind names that networks are usually written with."""
+"""Usual imports of names that code of networks often uses."""
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
 def hint_of_name(error: Exception) -> str | None:
-    """What sets the name that an error of a network lacks; None where nothing says it."""
+    """Return a hint on how to define the name that an error reports as missing; None without."""
     if isinstance(error, ImportError):
         return _of_import(error)
     if isinstance(error, AttributeError):
@@ -45,7 +45,7 @@ def hint_of_name(error: Exception) -> str | None:
 
 
 def _of_import(error: ImportError) -> str | None:
-    """What helps where a module is not found, or lacks what is imported from it."""
+    """Return a hint for a module that is not found or lacks an imported name."""
     top, within, _ = (error.name or "").partition(".")
     if within or not isinstance(error, ModuleNotFoundError):
         return _of_version(sys.modules.get(top))
@@ -57,7 +57,7 @@ def _of_import(error: ImportError) -> str | None:
 
 
 def _of_version(module: ModuleType | None) -> str | None:
-    """What is wrong with a file that uses what an installed module does not have."""
+    """Return a hint for a file that uses a name which an installed module does not have."""
     file = getattr(module, "__file__", None) or ""
     if module is None or is_local(file):
         return None
@@ -68,7 +68,7 @@ def _of_version(module: ModuleType | None) -> str | None:
 
 
 def _unset(name: str, error: Exception) -> str | None:
-    """Where the file sets a name that it has no value of: where an import does not come by."""
+    """Return a hint if the file defines a name only in code that does not run on import."""
     last = _last_own(error.__traceback__)
     if last is None:
         return None
@@ -90,7 +90,7 @@ def _unset(name: str, error: Exception) -> str | None:
 
 
 def _not_imported(name: str) -> str | None:
-    """The import that a name usually comes from."""
+    """Return a hint with the usual import of a name."""
     with suppress(ImportError, ValueError):
         if name in _USUAL or importlib.util.find_spec(name) is not None:
             return f"`{_USUAL.get(name, f'import {name}')}` at the top of the file is missing"
@@ -98,7 +98,7 @@ def _not_imported(name: str) -> str | None:
 
 
 def _misspelt_constructor(thing: object) -> str | None:
-    """What is wrong with a module whose constructor has another name than ``__init__``."""
+    """Return a hint for a module whose constructor has another name than ``__init__``."""
     for kind in type(thing).__mro__ if isinstance(thing, nn.Module) else ():
         if "__init__" in vars(kind):
             return None
@@ -109,7 +109,7 @@ def _misspelt_constructor(thing: object) -> str | None:
 
 
 def _unset_of(error: Exception) -> str | None:
-    """The name in the line that failed which is still None, and is set where a function runs."""
+    """Return the first name in the failed line whose global value is still None."""
     last = _last_own(error.__traceback__)
     if last is None:
         return None
@@ -119,7 +119,7 @@ def _unset_of(error: Exception) -> str | None:
 
 
 def _last_own(trace: TracebackType | None) -> TracebackType | None:
-    """The innermost call in the user's own files that an error came through."""
+    """Return the innermost frame of a traceback in the user's own files."""
     last = None
     while trace is not None:
         last = trace if is_local(trace.tb_frame.f_code.co_filename) else last
@@ -128,14 +128,14 @@ def _last_own(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _main_blocks(tree: ast.AST) -> Iterator[ast.If]:
-    """The blocks of a file that run where it is a script."""
+    """Yield the blocks of a file that run only if it is a script."""
     for node in getattr(tree, "body", []):
         if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test):
             yield node
 
 
 def _sets(node: ast.AST, name: str) -> int | None:
-    """The line of a statement or an expression that itself sets a name."""
+    """Return the line of a statement or expression that itself sets a name; None for others."""
     match node:
         case ast.Import() | ast.ImportFrom():
             names = [alias.asname or alias.name.partition(".")[0] for alias in node.names]

@@ -1,14 +1,14 @@
-"""The layout of a network in one line, as a report writes it: ``32-MP-64-MP-128-256``.
+"""Layouts of networks in one line, as in the reports: ``32-MP-64-MP-128-256``.
 
 Parts, joined by dashes:
 
     64       a convolution, or a residual block, of 64 channels
-    64@5     the same with a kernel of its own
+    64@5     the same with kernel size 5
     64/2     the same with stride 2
     3x64/2   three of them, the first with stride 2
     MP       a 2×2 pool
-    P        a pair of convolutions with an identity around them (report 004)
-    D0.2     dropout of whole channels with that probability
+    P        a pair of convolutions with an identity shortcut (report 004)
+    D0.2     dropout of whole channels with probability 0.2
 
 Standard library only.
 """
@@ -39,7 +39,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Notation:
-    """A limit for an option's text: it reads as a layout of the parts that `kinds` lists."""
+    """Limit of a text option: a layout that has only parts of the given kinds.
+
+    Attributes:
+        kinds: kinds of parts that are allowed.
+        example: a layout that error messages show.
+        kernels: whether parts may have a kernel size, which must be odd.
+    """
 
     kinds: tuple[Kind, ...]
     example: str
@@ -65,7 +71,11 @@ class Notation:
 
 
 def parse(text: str) -> Iterator[Part]:
-    """The parts of a layout, repetitions written out; ValueError where it is none."""
+    """Yield the parts of a layout, with repetitions written out.
+
+    Raises:
+        ValueError: if the text is not a layout.
+    """
     for word in text.split("-"):
         if word in ("MP", "P"):
             yield Part("pool" if word == "MP" else "pair")
@@ -81,12 +91,12 @@ def parse(text: str) -> Iterator[Part]:
 
 
 def times(channels: int, factor: float, multiple: int = 1) -> int:
-    """So many channels times a factor, as the nearest multiple of at least one."""
+    """Return `channels` times `factor`, rounded to a positive multiple of `multiple`."""
     return max(1, round(channels * factor / multiple)) * multiple
 
 
 def widened(text: str, factor: float, multiple: int = 1) -> str:
-    """A layout with the channels of every part times a factor, as multiples."""
+    """Return a layout with the channels of every part multiplied as by `times`."""
 
     def wider(word: str) -> str:
         match = _CHANNELS.fullmatch(word)

@@ -1,4 +1,4 @@
-"""Modes that see every operator of a pass, those within custom functions too."""
+"""Modes that receive every operator of a pass, including those in custom functions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class OperatorMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """The base of such modes, which need no compiler."""
+    """Base class of modes that receive every operator, without importing torch's compiler."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """As torch asks it; its answer for other modes imports the compiler at the first call."""
+        """Return False: otherwise torch imports the compiler at the mode's first operator."""
         return False

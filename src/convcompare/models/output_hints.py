@@ -1,4 +1,4 @@
-"""What makes logits of the output of a network that has another shape, in words."""
+"""Hints for networks whose output is not a tensor of logits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ _ORDER = ("first", "second", "third", "fourth", "fifth")
 
 
 def logits_hint(output: object, expected: tuple[int, int]) -> str:
-    """What gives the logits alone, of a network that returns them with other things.
+    """Return a hint for an output that contains more than logits.
 
-    `expected` is their shape, (images, classes).
+    Args:
+        output: the output of the network.
+        expected: shape of the logits, (images, classes).
     """
     if isinstance(output, Mapping):
         parts = [(quote(str(name)), value) for name, value in output.items()]
@@ -33,9 +35,13 @@ def shape_hint(
     function: Callable[..., Any],
     arguments: Mapping[str, Any],
 ) -> str:
-    """What turns an output of `shape` into one of `expected`, (images, classes).
+    """Return a hint on how to change an output of another shape into logits.
 
-    `function` has built the network, with `arguments`.
+    Args:
+        shape: shape of the output.
+        expected: shape of the logits, (images, classes).
+        function: builds the network.
+        arguments: arguments with which it was built.
     """
     if shape[:2] == expected:
         ones = set(shape[2:]) == {1}

@@ -1,4 +1,4 @@
-"""How much memory a step needs, and how many images have room in it."""
+"""Memory of a step, and batch sizes that fit into memory."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from . import devices
 from .interface import copied
 
 EVALUATION_MEMORY = 2**30
-"""Bytes that a forward pass of an evaluation batch may take; one that needs more is smaller."""
+"""Maximum bytes of a forward pass in evaluation; larger batches are reduced to fit."""
 REUSED_MEMORY = 2**25
-"""Bytes of a pass that the C library keeps for the next one: it gives larger blocks back to the
-system, and each pass then waits for fresh pages."""
+"""Bytes of a pass that the C library keeps for the next one. It returns larger blocks to the
+system, and each pass then waits for new pages."""
 FEWEST = 64
-"""Images of the smallest part of a batch: with 10, on two threads, logits were other bits."""
+"""Images in the smallest part of a batch: 10 images, on two threads, had other bits in logits."""
 
 
 def bytes_of(tensors: Iterable[Tensor]) -> int:
-    """Bytes of the elements of `tensors`."""
+    """Return the total size of the elements of `tensors` in bytes."""
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def peak_of(step: Callable[[], object], device: torch.device) -> int | None:
-    """The most bytes of tensors that `step` holds at once, beyond those that were there before.
+    """Return the peak memory of tensors that `step` allocates, in bytes.
 
-    On an accelerator the high-water mark of torch's allocator, None if it has none; on the CPU the
-    running sum of its allocator's events, so that neither other processes nor the interpreter have
-    a part in it. What a library takes outside torch's allocator, as oneDNN does for some of its
-    scratch, is not seen.
+    On an accelerator this is the high-water mark of torch's allocator, or None if it keeps none. On
+    the CPU it is the peak of the running sum of allocation events, which does not depend on other
+    processes or the interpreter. Memory outside torch's allocator, such as some of oneDNN's scratch
+    memory, is not included.
     """
     return _peak_on_cpu(step) if device.type == "cpu" else devices.peak_of(step, device)
 
 
 def _peak_on_cpu(step: Callable[[], object]) -> int:
-    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler talks on stderr
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # keeps the profiler from writing to stderr
     with profile(profile_memory=True) as profiler:
         step()
     assert profiler.kineto_results is not None
@@ -54,9 +54,10 @@ def _peak_on_cpu(step: Callable[[], object]) -> int:
 
 
 def memory_of_pass(model: nn.Module, few: Tensor) -> float:
-    """Bytes per image that a forward pass of a `few` takes, (n, …): the same on every machine.
+    """Return the bytes per image of a forward pass of `few` images (n, …).
 
-    On a device that does not say what it gives out, those of a copy on the CPU.
+    They are the same on every machine. If the device's allocator keeps no statistics, a copy of the
+    network is measured on the CPU.
     """
     peak = peak_of(functools.partial(model, few), few.device)
     if peak is None:
@@ -67,19 +68,25 @@ def memory_of_pass(model: nn.Module, few: Tensor) -> float:
 
 
 def images_with_room(each: float, most: int) -> int:
-    """How many images of `each` bytes may go through a network at once.
+    """Return the batch size that fits into EVALUATION_MEMORY: `most`, or a power of two.
 
-    `most`, or the largest power of two whose pass stays within EVALUATION_MEMORY.
+    Args:
+        each: bytes per image, as `memory_of_pass` returns.
+        most: maximum batch size.
     """
     room = max(1, int(EVALUATION_MEMORY / each))
     return most if room >= most else 1 << room.bit_length() - 1
 
 
 def reused_parts(batch: Tensor, each: float) -> Sequence[Tensor]:
-    """A batch in equal parts whose passes stay within REUSED_MEMORY, none of fewer than FEWEST.
+    """Split a batch into equal parts whose passes fit into REUSED_MEMORY, or of FEWEST images.
 
-    The logits of the parts are those of the batch, bit by bit, where this was tried
-    (`evaluation.EVALUATION_BATCH`). `each` is the memory of an image.
+    The logits of the parts were bit-identical to those of the batch wherever this was tried
+    (`evaluation.EVALUATION_BATCH`).
+
+    Args:
+        batch: images (n, …).
+        each: bytes per image, as `memory_of_pass` returns.
     """
     wanted = math.ceil(len(batch) * each / REUSED_MEMORY)
     return batch.tensor_split(max(1, min(wanted, len(batch) // FEWEST)))

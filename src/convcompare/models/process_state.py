@@ -1,4 +1,4 @@
-"""Settings of the whole process that change results, kept and put back."""
+"""Save and restore process-wide settings that change results."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import torch
 
 
 class ProcessState:
-    """The settings as they are when this is made: those of torch that change results, the working
-    folder, the environment, the filters of warnings. Threads and the grad mode are not among them.
+    """A snapshot of settings: torch's that change results, folder, environment, warning filters.
+
+    It does not include the number of threads and the grad mode.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class ProcessState:
         self.flags = {name: getattr(backend, name) for backend, name in _flags()}
 
     def restore(self) -> None:
-        """Put all of them back."""
+        """Restore all settings."""
         os.chdir(self.folder)
         if dict(os.environ) != self.environment:
             os.environ.clear()
@@ -55,7 +56,7 @@ class ProcessState:
 
 @contextmanager
 def kept_threads() -> Iterator[None]:
-    """torch's number of threads and its grad mode come back at the end, whatever changes them."""
+    """Restore torch's number of threads and its grad mode at the end of the context."""
     threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
     try:
         yield
@@ -66,9 +67,9 @@ def kept_threads() -> Iterator[None]:
 
 @contextmanager
 def standard_settings() -> Iterator[None]:
-    """torch's settings as they are when it is imported; those of the caller come back at the end.
+    """Use torch's default settings within the context, and restore the caller's at its end.
 
-    So a notebook that has changed the default dtype gets the figures of a shell.
+    A notebook that has changed the default dtype thus gets the same figures as a shell.
     """
     before, gradients = ProcessState(), torch.is_grad_enabled()
     usual = ProcessState()
@@ -86,7 +87,7 @@ def standard_settings() -> Iterator[None]:
 
 
 def _deterministic() -> tuple[bool, bool]:
-    """Whether torch takes deterministic algorithms alone, and only warns where there is none."""
+    """Return whether torch requires deterministic algorithms, and whether it only warns."""
     return (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -94,6 +95,6 @@ def _deterministic() -> tuple[bool, bool]:
 
 
 def _flags() -> tuple[tuple[Any, str], ...]:
-    """Flags of torch's backends, by the module that has them: their names are all different."""
+    """Return the flags of torch's backends with their modules; all names are different."""
     cudnn, mkldnn = torch.backends.cudnn, torch.backends.mkldnn
     return ((cudnn, "benchmark"), (cudnn, "deterministic"), (mkldnn, "enabled"))

@@ -1,4 +1,4 @@
-"""Weights that libraries publish, downloaded once into the folder where the library looks too."""
+"""Weights that libraries publish, downloaded once into the cache folder of the library."""
 
 from __future__ import annotations
 
@@ -19,14 +19,23 @@ from convcompare.core.failures import reason
 from .weights_file import WeightsFile, sha256_of
 
 REACH_SECONDS = 10.0
-"""How long the hub may take to answer at all."""
+"""Timeout of the connection to the hub."""
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 _DIGEST = re.compile(r"-([0-9a-f]{8,64})\.")
 _OFFLINE = "check the network connection, or give a file: `weights=FILE`"
 
 
 def timm_weights(name: str, **how: Any) -> WeightsFile:
-    """The published weights of a network of timm; DataError if they cannot be had."""
+    """Return the published weights of a timm network.
+
+    Args:
+        name: timm's name of the network.
+        how: fields of the `WeightsFile` that fit them to the network.
+
+    Raises:
+        ModelError: if timm publishes no weights for it.
+        DataError: if they cannot be downloaded.
+    """
     import timm
 
     found = timm.get_pretrained_cfg(name)
@@ -40,7 +49,18 @@ def timm_weights(name: str, **how: Any) -> WeightsFile:
 
 
 def torchvision_weights(name: str, weights: str, models: Any, **how: Any) -> WeightsFile:
-    """The published weights of a network of torchvision by their name there, as ``DEFAULT``."""
+    """Return published weights of a torchvision network.
+
+    Args:
+        name: torchvision's name of the network.
+        weights: torchvision's name of the weights, such as ``DEFAULT``.
+        models: the module ``torchvision.models``.
+        how: fields of the `WeightsFile` that fit them to the network.
+
+    Raises:
+        ModelError: if torchvision publishes no such weights for it.
+        DataError: if they cannot be downloaded.
+    """
     try:
         published = models.get_model_weights(name)
     except ValueError:
@@ -54,7 +74,7 @@ def torchvision_weights(name: str, weights: str, models: Any, **how: Any) -> Wei
 
 
 def _of_hub(hub: str, files: tuple[str, ...], how: dict[str, Any]) -> WeightsFile:
-    """The first of these files that a repository of the Hugging Face hub has."""
+    """Return the first of `files` that exists in a repository of the Hugging Face hub."""
     import huggingface_hub
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -67,16 +87,16 @@ def _of_hub(hub: str, files: tuple[str, ...], how: dict[str, Any]) -> WeightsFil
                 found = huggingface_hub.hf_hub_download(
                     repository, file, revision=revision or None, local_files_only=kept
                 )
-            except EntryNotFoundError:  # there is no such file, or it is not in the cache
+            except EntryNotFoundError:  # no such file in the repository or in the cache
                 continue
-            except Exception as error:  # whatever the client and its connection raise
+            except Exception as error:  # the client raises errors of many libraries
                 raise _unavailable(f"{hub}/{file}", reason(error)) from error
             return WeightsFile(f"{hub}/{file}", Path(found), sha256_of(Path(found)), **how)
     raise _unavailable(hub, f"it has no file {' or '.join(files)}")
 
 
 def _reach(hub: str, endpoint: str) -> None:
-    """DataError if the hub does not answer: its client would try for a minute."""
+    """Raise DataError if the hub does not respond; its client would retry for a minute."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise _unavailable(hub, "they are not in the cache, and HF_HUB_OFFLINE is set")
     try:
@@ -89,7 +109,7 @@ def _reach(hub: str, endpoint: str) -> None:
 
 
 def _of_url(url: str, how: dict[str, Any]) -> WeightsFile:
-    """A file by its address, checked by the digest that its name holds."""
+    """Return the file of a URL, verified by the digest in its name."""
     name = Path(urllib.parse.urlsplit(url).path).name
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     digest = found[1] if (found := _DIGEST.search(name)) else None

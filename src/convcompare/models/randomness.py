@@ -1,4 +1,4 @@
-"""Every global generator that a network may draw from, seeded for a while and put back."""
+"""Global random generators that networks may use: seeded within a context and restored."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .devices import CPU, forked_random, seed_torch
 from .shape import Shape
 
 _NUMPY = 2**32
-"""numpy's global generator takes seeds of 32 bits."""
+"""Number of seeds of numpy's global generator, which has seeds of 32 bits."""
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
-    """torch's, numpy's and Python's global generators begin at `seed`, and are put back at the end.
+    """Seed torch's, numpy's and Python's global generators, and restore them at the end.
 
-    A generator that somebody's code makes for itself without a seed, such as numpy's
-    ``default_rng()``, is not reached.
+    Generators that user code creates without a seed, such as numpy's ``default_rng()``, are not
+    affected.
 
     Args:
         seed: an integer of 63 bits.
-        device: the one whose generator is put back too, beside that of the CPU.
+        device: device whose generator is restored too, besides that of the CPU.
     """
     with forked_random(device), _put_back():
         seed_torch(seed)
@@ -38,8 +38,10 @@ def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
 
 @contextmanager
 def drawing() -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether numpy's or Python's generator has moved since; both are
-    put back at the end."""
+    """Yield a function that returns whether numpy's or Python's generator was used since.
+
+    Both are restored at the end of the context.
+    """
     with _put_back() as (python, numpy):
 
         def drew() -> bool:
@@ -51,13 +53,13 @@ def drawing() -> Iterator[Callable[[], bool]]:
 
 
 def noise(shape: Shape, images: int, seed: int) -> Tensor:
-    """So many images that fit a shape, of normal noise, from a generator of their own."""
+    """Return images (n, c, h, w) of normal noise from a separate generator."""
     return torch.randn(shape.size(images), generator=torch.Generator().manual_seed(seed))
 
 
 @contextmanager
 def _put_back() -> Iterator[tuple[Any, Any]]:
-    """Gives the states of Python's and numpy's generators, which are put back at the end."""
+    """Yield the states of Python's and numpy's generators, and restore them at the end."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         yield python, numpy

@@ -1,4 +1,4 @@
-"""The images that a network takes and the classes that it tells apart."""
+"""Input and output size of a network."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shape:
-    """What a network must fit: (n, in_channels, image_size, image_size) → (n, num_classes)."""
+    """Input and output size: (n, in_channels, image_size, image_size) → (n, num_classes)."""
 
     in_channels: int
     image_size: int
     num_classes: int
 
     def size(self, images: int) -> tuple[int, int, int, int]:
-        """The size of so many images: (n, in_channels, image_size, image_size)."""
+        """Return the size of a batch: (images, in_channels, image_size, image_size)."""
         return images, self.in_channels, self.image_size, self.image_size
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
-"""The files that a module of the user's own is made of: itself, and what it imports from beside it.
+"""Source files of a user's module: its own, and those of the local modules that it imports.
 
-Found without running anything: by the import statements, also those inside functions. A file that
-imports by a name it makes up (`importlib.import_module`) may import any file of its folder, and of
-the packages in it.
+They are found from import statements, including those inside functions, without running anything.
+A file that imports by a computed name (`importlib.import_module`) counts as importing all files of
+its folder, and of the packages in it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from types import ModuleType
 
 _PACKAGE = Path(__file__).parents[1]
 _BY_NAME = ("import_module", "__import__")
-"""Functions that import the module whose name they are given."""
+"""Functions that import a module by its name."""
 
 
 def is_local(filename: str | None) -> bool:
-    """Whether a file is the user's: neither Python's, nor of an installed package, nor ours."""
+    """Return whether a file is the user's: not of Python, an installed package or convcompare."""
     if not filename or filename.startswith("<"):
         return False
     path = Path(filename)
@@ -39,10 +39,10 @@ def _standard() -> tuple[Path, ...]:
 
 
 def code_sha256(module: ModuleType) -> str | None:
-    """SHA-256, in hex, of the source of a module and of the local modules that it imports.
+    """Return the SHA-256, in hex, of the source of a module and of the local modules it imports.
 
-    That of a single file is the SHA-256 of its bytes. None for a module without a file. Files that
-    the code reads in another way than by an import statement do not count.
+    For a single file it is the SHA-256 of its bytes. None for a module without a file. Files that
+    the code reads other than by importing do not count.
     """
     origin = getattr(module, "__file__", None)
     if origin is None:
@@ -61,7 +61,7 @@ def _sha256(path: Path) -> str:
 
 
 def _imported(path: Path, package: str, seen: set[Path]) -> Iterator[tuple[str, Path]]:
-    """Names and files of the local modules below the import statements of a file."""
+    """Yield names and files of the local modules that a file imports, directly or indirectly."""
     nodes = [*ast.walk(parsed(path))]
     files = [(name, _file_of(name, path.parent)) for name in _names(nodes, package)]
     if any(_by_name(node) and _constant(node) is None for node in nodes):
@@ -75,14 +75,14 @@ def _imported(path: Path, package: str, seen: set[Path]) -> Iterator[tuple[str, 
 
 
 def parsed(path: Path) -> ast.AST:
-    """The syntax of a file; that of an empty one where it has none."""
+    """Return the syntax tree of a file; an empty one if it cannot be read or parsed."""
     with suppress(SyntaxError, ValueError, OSError):
         return ast.parse(path.read_bytes())
     return ast.Module([], [])
 
 
 def _names(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
-    """Absolute names of the modules that a file may import; some may be no modules."""
+    """Yield absolute names of modules that a file may import; some may not be modules."""
     for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -100,21 +100,21 @@ def _names(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
 
 
 def _by_name(node: ast.AST) -> bool:
-    """Whether it is a call of one of `_BY_NAME`."""
+    """Return whether a node is a call of one of `_BY_NAME`."""
     if not isinstance(node, ast.Call):
         return False
     return getattr(node.func, "attr", getattr(node.func, "id", "")) in _BY_NAME
 
 
 def _constant(node: ast.AST) -> str | None:
-    """The first argument of a call, if it is written out as a string."""
+    """Return the first argument of a call if it is a string literal."""
     argument = node.args[0] if isinstance(node, ast.Call) and node.args else None
     value = argument.value if isinstance(argument, ast.Constant) else None
     return value if isinstance(value, str) else None
 
 
 def _below(folder: Path, package: str) -> Iterator[tuple[str, Path]]:
-    """Names and files of all modules in a folder, and in the packages within it."""
+    """Yield names and files of all modules in a folder, and in the packages within it."""
     for path in sorted(folder.iterdir()):
         name = ".".join([*filter(None, [package]), path.stem])
         if path.suffix == ".py" and path.is_file():
@@ -129,7 +129,7 @@ def _with_parents(name: str) -> Iterator[str]:
 
 
 def _file_of(name: str, folder: Path) -> Path | None:
-    """The file of a module: of the one that is loaded, else beside the file or on the path."""
+    """Return the file of a module: of the loaded one, else in `folder` or on the path."""
     loaded = sys.modules.get(name)
     origin = getattr(loaded, "__file__", None)
     if origin:

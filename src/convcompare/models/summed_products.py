@@ -1,7 +1,7 @@
 """Matrix products that are written as a multiplication and a sum, ``(a * b).sum(2)``.
 
-Such are involutions, local attentions, the routing of capsules and weighted sums of branches. No
-operator shows them, so that two operators are watched one after the other.
+Examples are involutions, local attention, the routing of capsules and weighted sums of branches. No
+single operator shows them, so they are detected from two operators in sequence.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from torch import Tensor
 
 
 class SummedProducts:
-    """Sees the operators of a pass in their order, and tells which sums complete a product."""
+    """Receives the operators of a pass in order and detects sums that complete a product."""
 
     def __init__(self) -> None:
         self._factors: tuple[Tensor, ...] = ()
         self._product: Any = None
 
     def completed(self, name: str, args: Sequence[Any], output: Any) -> tuple[Tensor, ...]:
-        """The two factors of a product that an operator, ``aten::sum``, has just summed.
+        """Return the two factors of the product that an operator, ``aten::sum``, has just summed.
 
-        Empty where it is another operator, or where it sums over no dimension that both factors
-        have: a scale per channel and a pooling are no product. Nor is a square, as of norms.
+        Empty for other operators, for a sum over no dimension that both factors have (a scale per
+        channel and a pooling are not a product), and for squares, as in norms.
         """
         if name == "aten::mul":
             tensors = tuple(one for one in args[:2] if isinstance(one, Tensor))
@@ -37,7 +37,7 @@ class SummedProducts:
 
 
 def _summed(args: Sequence[Any]) -> set[int]:
-    """The dimensions of a sum, counted from the last: -1 is the last."""
+    """Return the dimensions of a sum, counted from the last, which is -1."""
     dimensions = args[0].ndim
     given = args[1] if len(args) > 1 else None
     if given is None or given == []:
@@ -48,5 +48,5 @@ def _summed(args: Sequence[Any]) -> set[int]:
 
 
 def _share(factors: Sequence[Tensor], summed: set[int]) -> bool:
-    """Whether a summed dimension is one of both factors, and not repeated along one of them."""
+    """Return whether both factors have a summed dimension, without broadcasting along it."""
     return any(all(one.ndim >= -d and one.shape[d] > 1 for one in factors) for d in summed)

@@ -1,11 +1,11 @@
-"""The only place that imports torchvision, which needs help beside some builds of torch.
+"""Import of torchvision, here only, since it fails with some builds of torch.
 
-torchvision registers shapes for operators (nms, qnms) of its compiled extension. Where the
-extension does not load, beside a torch of another build, those operators do not exist and the
-import stops, though its networks, transforms and data sets are plain Python and need none of them.
-Declaring the missing operators is enough; calling one still fails, and says so. Versions 0.25 to
-0.29 need it (`tests/test_private_names.py` says when one does not); where the extension loads, this
-does nothing.
+torchvision registers shapes for operators (nms, qnms) of its compiled extension. If the extension
+does not load, with a torch of another build, those operators do not exist and the import fails,
+although networks, transforms and data sets are plain Python and need none of them. Declaring the
+missing operators is enough; calling one still raises an error. Versions 0.25 to 0.29 need this
+(`tests/test_private_names.py` fails for one that does not); if the extension loads, this does
+nothing.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ _declared: set[str] = set()
 
 
 def import_torchvision(module: str = "torchvision") -> Any:
-    """A module of torchvision, such as ``torchvision.transforms.v2``.
+    """Import a module of torchvision, such as ``torchvision.transforms.v2``.
 
-    Raises ModelError where torchvision is not installed; any other failure is passed on.
+    Raises:
+        ModelError: if torchvision is not installed. Other errors are passed on.
     """
     if "torchvision" not in sys.modules:
-        _forget()  # what somebody's failed import has left
+        _forget()  # modules that a failed import in user code has left
     while True:
         try:
             return importlib.import_module(module)
@@ -52,9 +53,7 @@ def import_torchvision(module: str = "torchvision") -> Any:
 
 
 def mended(call: Callable[[], T]) -> T:
-    """What somebody's code returns, run again if its import of torchvision stopped at operators
-    that torchvision lacks.
-    """
+    """Return what `call` returns; call it again if it failed at missing torchvision operators."""
     try:
         return call()
     except RuntimeError as error:
@@ -73,7 +72,7 @@ def _declare(operator: str) -> None:
 
 
 def _forget() -> None:
-    """Drop the half-imported modules, so that the next import starts over."""
+    """Remove partly imported modules, so that the next import starts over."""
     half: list[tuple[str, ModuleType]] = [
         (name, module) for name, module in sys.modules.items()
         if name.partition(".")[0] == "torchvision"

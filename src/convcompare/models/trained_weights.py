@@ -1,4 +1,4 @@
-"""Weights that training does not move: parameters without a gradient, and what is no parameter."""
+"""Weights that training does not change: without a gradient, or not registered as parameters."""
 
 from __future__ import annotations
 
@@ -16,25 +16,31 @@ from .randomness import seeded
 from .shape import Shape
 
 PASSES = 16
-"""Training passes that reach no further parameter, after which the others are not trained. A layer
-that each leaves out with probability 1/2 is missed once in 65,536 networks."""
+"""Training passes without a newly reached parameter after which the others count as untrained. A
+layer that each pass skips with probability 1/2 is missed once in 65,536 networks."""
 IMAGES = 2
+"""Images per pass."""
 
 
 def weights_left_alone(
     replica: nn.Module, shape: Shape, check: Callable[[object], None] = lambda _: None
 ) -> tuple[Found, ...]:
-    """The weights of a network that its training does not move, as what is found of it.
+    """Return findings about weights that training does not change.
 
-    Random images are pushed forward and backward through `replica`, which is used up, in training
-    mode, on its device; on ``meta`` nothing is computed. There are two passes, and more as long as
-    no gradient of the logits has reached some parameter, or all of a weight's have been zero. These
-    are with other brightness and other weights, so that a router reaches each of its experts and
-    nothing that begins at zero is still there. Weights that are no parameters are leaves of the
-    autograd graph, such as layers in a list or a tensor in an attribute, that the first two passes
-    have in common: a pass may make leaves of its own.
+    Random images run forward and backward through `replica` in training mode, on its device; on
+    ``meta`` nothing is computed. There are two passes, and more while some parameter has no
+    gradient or some weight has had only zero gradients. The further passes use other brightness and
+    other weights, so that a router reaches each of its experts and nothing stays at an initial
+    zero.
 
-    `check` is called with the first output, and may raise.
+    Unregistered weights, such as layers in a list or a tensor in an attribute, are leaves of the
+    autograd graph. Only leaves that the first two passes have in common count, since a pass may
+    create leaves of its own.
+
+    Args:
+        replica: a copy of the network, which is changed.
+        shape: channels and side of the images, and the number of classes.
+        check: called with the first output; its errors are passed on.
     """
     parameters = {name: p for name, p in replica.named_parameters() if p.requires_grad}
     device = next(iter(parameters.values())).device
@@ -61,13 +67,13 @@ def weights_left_alone(
                 (logits * torch.randn_like(logits)).sum().backward()  # norms may keep the sum
             except Exception:
                 if number < 2:
-                    raise  # else it does not take such weights
+                    raise  # later passes may fail because of their weights
         before = len(untrained), len(still)
         untrained = [name for name in untrained if parameters[name].grad is None]
         still = [name for name, p in parameters.items() if _is_zero(p)]
         reached = number + 1 if (len(untrained), len(still)) != before else reached
     for one in leaves.values():
-        one.grad = None  # it may be one of the file's, and no copy
+        one.grad = None  # it may belong to the user's module, not to the copy
     return (
         *([Found("untrained weights", listed(untrained))] if untrained else []),
         *([Found("zero gradients", listed(still))] if still else []),
@@ -77,15 +83,17 @@ def weights_left_alone(
 
 @torch.no_grad()
 def _put_near(parameters: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -> None:
-    """Set weights to the initial ones and a noise that is larger, those at 0 too."""
+    """Set weights to the initial ones plus noise of larger size, also those that are 0."""
     for name, begun in initial.items():
         scale = 4 * begun.abs().mean() + 0.1
         parameters[name].copy_(begun + scale * torch.randn_like(begun))
 
 
 def _is_zero(parameter: Tensor) -> bool:
-    """Whether it is a weight whose gradients so far are exactly 0; a bias in front of a norm has
-    none other."""
+    """Return whether a parameter is a weight whose gradients so far are exactly 0.
+
+    Vectors do not count: a bias before a norm has no other gradient.
+    """
     gradient = parameter.grad
     if gradient is None or gradient.is_meta or parameter.ndim < 2 or not parameter.numel():
         return False
@@ -106,7 +114,7 @@ def _leaves(root: Any) -> Iterator[Tensor]:
 
 
 def _place(model: nn.Module, weights: Collection[Tensor]) -> str:
-    """How many weights they are, and the attributes that hold them."""
+    """Return the number of elements of weights, and the attributes that contain them."""
     wanted = {id(one) for one in weights}
     names = [
         f"{place}.{name}".lstrip(".")
@@ -120,7 +128,7 @@ def _place(model: nn.Module, weights: Collection[Tensor]) -> str:
 
 
 def _held(value: object) -> Iterator[Tensor]:
-    """The tensors of an attribute: of a module, or of a list, tuple or mapping of these."""
+    """Yield the tensors of an attribute: itself, of a module, or of a list, tuple or mapping."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, nn.Module):

@@ -1,6 +1,6 @@
-"""Weights in a file: which one a spec asks for, and its tensors put into a network.
+"""Files of initial weights: reading their tensors and loading them into a network.
 
-Files are read as tensors alone: nothing in them is executed.
+Files are read as tensors only: no code in them is executed.
 """
 
 from __future__ import annotations
@@ -24,20 +24,25 @@ from convcompare.core.fine_tuning import InitialWeights
 
 Weights = dict[str, Tensor]
 Filter = Callable[[Weights, nn.Module], Weights]
-"""Gives tensors of a file the names and shapes that a network has for them."""
+"""Converts the tensors of a file to the names and shapes of a network."""
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 _KEYS = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Where checkpoints keep the weights beside other things."""
+"""Keys of the weights in checkpoints that contain other entries too."""
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
-"""What wrappers put before the names."""
+"""Prefixes that wrappers add to the names of parameters."""
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file with weights for a network, where it is from, and how its library fits them.
+    """A file of weights for a network, its source, and how its library fits them.
 
-    ``inputs`` names the weights of the convolutions that take the images, and ``adapt`` makes those
-    of another number of channels out of them; without it they must fit.
+    Attributes:
+        source: repository of the hub with the name of the file, URL or path.
+        path: the file on this machine.
+        sha256: SHA-256 of the file in hex.
+        renamed: converts names and shapes of its tensors; None if they are the network's.
+        inputs: names of the weights of the convolutions on the images.
+        adapt: converts these weights to a number of channels; without it they must fit.
     """
 
     source: str
@@ -48,10 +53,21 @@ class WeightsFile:
     adapt: Callable[[int, Tensor], Tensor] | None = None
 
     def load(self, model: nn.Module, num_classes: int, in_channels: int) -> InitialWeights:
-        """Put the weights into a network; ModelError if they are of another one.
+        """Load the weights into a network.
 
         A last layer for another number of classes is left out: the first dimension of its tensors
-        is `num_classes` in the network and another in the file, or they are not in the file.
+        is `num_classes` in the network and different in the file, or the file lacks them.
+
+        Args:
+            model: the network, which is changed.
+            num_classes: outputs of the network.
+            in_channels: channels of the images.
+
+        Returns:
+            The source, and the parameters that were left out, converted or not used.
+
+        Raises:
+            ModelError: if the weights do not fit the network.
         """
         given = _without_prefix(tensors_of(self.path), model)
         if self.renamed is not None:
@@ -86,7 +102,7 @@ class WeightsFile:
         return InitialWeights(self.source, self.sha256, tuple(left_out), adapted, unused)
 
     def _adapted(self, given: Weights, own: Mapping[str, Tensor], channels: int) -> tuple[str, ...]:
-        """Convert the weights that meet images of another number of channels; their names."""
+        """Convert first-layer weights of another number of channels in `given`; return names."""
         found = [n for n in self.inputs if n in given and n in own]
         found = [n for n in found if given[n].shape != own[n].shape]
         if self.adapt is None:
@@ -103,7 +119,7 @@ class WeightsFile:
 
 
 def local_file(text: str, **how: Any) -> WeightsFile:
-    """The file of a path; ModelError if there is none."""
+    """Return the weights file at a path; raise ModelError if there is none."""
     path = Path(text)
     if not path.is_file():
         hint = f"a file that ends in {', '.join(SUFFIXES)}; the path is taken from this folder"
@@ -112,7 +128,7 @@ def local_file(text: str, **how: Any) -> WeightsFile:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file in hex, computed once per modification time and size."""
     found = path.stat()
     return _sha256(path.resolve(), found.st_mtime_ns, found.st_size)
 
@@ -124,7 +140,11 @@ def _sha256(path: Path, changed: int, size: int) -> str:
 
 
 def tensors_of(path: Path) -> Weights:
-    """The tensors of a file by name; ModelError if it has none, or is not made of them."""
+    """Return the tensors of a file by name.
+
+    Raises:
+        ModelError: if the file cannot be read, contains other objects, or has no named tensors.
+    """
     try:
         if path.suffix == ".safetensors":
             found: Any = safetensors.torch.load_file(path)
@@ -147,7 +167,7 @@ def tensors_of(path: Path) -> Weights:
 
 
 def _named_tensors(found: Any) -> Weights:
-    """The tensors of a checkpoint, which may lie beside an optimizer's state and other things."""
+    """Return the named tensors of a checkpoint, without optimizer state and other entries."""
     for key in _KEYS:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             return _named_tensors(found[key])
@@ -157,7 +177,7 @@ def _named_tensors(found: Any) -> Weights:
 
 
 def _without_prefix(given: Weights, model: nn.Module) -> Weights:
-    """The tensors without what a wrapper has put before all of their names."""
+    """Return the tensors without a wrapper's prefix before all of their names."""
     own = model.state_dict().keys()
     while not own & given.keys():
         prefix = next((p for p in _PREFIXES if all(n.startswith(p) for n in given)), None)

@@ -1,4 +1,4 @@
-"""Networks of equal size: the width at which one costs what another does."""
+"""Width matching: find the width at which a network costs as much as another."""
 
 from __future__ import annotations
 
@@ -18,14 +18,20 @@ Cost = Literal["parameters", "macs"]
 COSTS: tuple[Cost, ...] = ("parameters", "macs")
 WORDS: Mapping[Cost, str] = {"parameters": "parameters", "macs": "MACs"}
 TOLERANCE = 0.02
-"""The share by which matched costs may differ: channels are whole numbers."""
+"""Largest relative difference between matched costs, since channels are whole numbers."""
 NARROWEST, WIDEST = 1 / 64, 64.0
 _HALVINGS = 16
 
 
 @dataclass(frozen=True)
 class Matched:
-    """A network at the width that was found: its spec, the factor on its channels, its cost."""
+    """A network at the width that was found.
+
+    Attributes:
+        spec: the spec with that width.
+        factor: factor on its channels.
+        cost: its parameters or MACs.
+    """
 
     spec: str
     factor: float
@@ -33,7 +39,7 @@ class Matched:
 
 
 def check_cost(name: str) -> Cost:
-    """What ``--match`` makes equal; UsageError where it is nothing."""
+    """Return the cost that ``--match`` names; raise UsageError if it names none."""
     return one_of(
         COSTS,
         name,
@@ -43,7 +49,11 @@ def check_cost(name: str) -> Cost:
 
 
 def cost_of(text: str, shape: Shape, cost: Cost) -> int:
-    """The parameters or MACs of a network; ModelError where its MACs could not all be counted."""
+    """Return the parameters or MACs of a network.
+
+    Raises:
+        ModelError: if some of its MACs could not be counted.
+    """
     description = resolve(text, shape).description
     found: int | None = getattr(description, cost)
     if found is None:
@@ -56,9 +66,18 @@ def cost_of(text: str, shape: Shape, cost: Cost) -> int:
 
 
 def match(text: str, shape: Shape, cost: Cost, target: int) -> Matched:
-    """The network of a spec with all its widths times the factor that brings its cost to `target`.
+    """Return the network of a spec at the width at which it costs `target`.
 
-    Raises ModelError where it has no width to change, or none within TOLERANCE.
+    All widths are multiplied by one factor, which is found by bisection.
+
+    Args:
+        text: a spec.
+        shape: channels and side of the images, and the number of classes.
+        cost: "parameters" or "macs".
+        target: parameters, or MACs of one image.
+
+    Raises:
+        ModelError: if the network has no width, or no width costs `target` within TOLERANCE.
     """
     spec = Spec.parse(text)
     values = bind(spec, options(text))
@@ -81,14 +100,14 @@ def match(text: str, shape: Shape, cost: Cost, target: int) -> Matched:
 
 
 def _respelt(spec: Spec, values: Mapping[str, Any], wider: Mapping[str, Any]) -> str:
-    """The spec as it was written, with the options that became others; none is left out."""
+    """Return the spec as written with the changed options, without those whose value is none."""
     changed = {name: format_value(v) for name, v in wider.items() if v != values[name]}
     options = {**dict(spec.options), **changed}
     return str(Spec(spec.name, tuple((n, v) for n, v in options.items() if v != "none")))
 
 
 def _widened(name: str, values: Mapping[str, Any], factor: float) -> dict[str, Any]:
-    """The options of a network with all its widths times `factor`."""
+    """Return the options of a network with all its widths multiplied by `factor`."""
     known = register.model[name].info if name in register.model else {}
     if "widened" in known:
         wider: dict[str, Any] = known["widened"](values, factor)
