@@ -30,7 +30,7 @@ from convcompare.output.report.document import Heading, Paragraph
 from convcompare.output.report.html import to_html
 from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.sections import Section
-from convcompare.store.robustness_record import ROBUSTNESS, DamagedAnswers, RobustnessRecord
+from convcompare.store.robustness_record import ROBUSTNESS, DamagedPredictions, RobustnessRecord
 from tests.support.runs import FCN, SIMPLE, comparison, shifted
 from tests.support.studies import Judged, judging
 
@@ -388,7 +388,7 @@ def answered(assessment: Assessment, right: Mapping[str, tuple[int, ...]]) -> No
     for group in assessment.comparison.groups:
         for run, count in zip(group.finished, right.get(group.label, ()), strict=False):
             shifts = np.where(np.arange(1000) < count, 0, 1).astype(np.int32)[None].repeat(4, 0)
-            damaged = {"shift": DamagedAnswers(definition, ("a", "b", "c", "d"), shifts)}
+            damaged = {"shift": DamagedPredictions(definition, ("a", "b", "c", "d"), shifts)}
             record = RobustnessRecord(
                 np.arange(1000), labels, labels.astype(np.int32), shifts[:2], damaged
             )

@@ -12,7 +12,7 @@ from convcompare.core.corruptions import corruptions
 from convcompare.core.errors import UsageError
 from convcompare.output.tables.robustness_table import robustness_table
 from convcompare.store.feature_record import FEATURES
-from convcompare.store.robustness_record import DamagedAnswers, RobustnessRecord
+from convcompare.store.robustness_record import DamagedPredictions, RobustnessRecord
 from convcompare.store.similarity_record import SIMILARITY
 from tests.support.figures import Made, MadeRuns, drawn, source
 
@@ -101,7 +101,9 @@ def test_a_part_of_the_test_images_is_called_one() -> None:
     made = source(ONE_SEED, images=40)
     none = np.zeros(8, np.int32)
     found = {
-        kind.name: DamagedAnswers(kind.definition, ("",), np.zeros((len(kind.levels), 8), np.int32))
+        kind.name: DamagedPredictions(
+            kind.definition, ("",), np.zeros((len(kind.levels), 8), np.int32)
+        )
         for kind in corruptions()
     }
     record = RobustnessRecord(

@@ -12,9 +12,9 @@ from convcompare.store.check import examine, repair
 from convcompare.store.files import FOLDER
 from convcompare.store.json_records import write_record
 from convcompare.store.robustness_record import (
-    NO_ANSWER,
+    NO_PREDICTION,
     ROBUSTNESS,
-    DamagedAnswers,
+    DamagedPredictions,
     RobustnessRecord,
 )
 from convcompare.store.run_store import RunStore
@@ -115,10 +115,10 @@ def test_it_is_copied_to_another_store(store: RunStore, tmp_path: Path) -> None:
 
 def test_the_record_of_robustness_by_hand() -> None:
     labels = np.array([0, 1, 2, 1])
-    undamaged = np.array([0, 1, 1, NO_ANSWER], np.int32)
-    noise = np.array([[0, 1, 1, 1], [0, 0, 2, NO_ANSWER]], np.int32)
-    pair = np.array([[0, 1, NO_ANSWER, 2], [0, 2, NO_ANSWER, 2]], np.int32)
-    kind = DamagedAnswers("version 1", ("ab", "cd"), noise)
+    undamaged = np.array([0, 1, 1, NO_PREDICTION], np.int32)
+    noise = np.array([[0, 1, 1, 1], [0, 0, 2, NO_PREDICTION]], np.int32)
+    pair = np.array([[0, 1, NO_PREDICTION, 2], [0, 2, NO_PREDICTION, 2]], np.int32)
+    kind = DamagedPredictions("version 1", ("ab", "cd"), noise)
     record = RobustnessRecord(np.arange(4), labels, undamaged, pair, {"noise": kind})
     assert record.accuracy_undamaged == 0.5
     assert record.accuracy("noise").tolist() == [0.75, 0.5]

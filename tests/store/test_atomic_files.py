@@ -33,7 +33,7 @@ READS = {
 }
 """Modules that read files which are not of the store, or which they check themselves."""
 STREAMS = {"worker", "torchrun_rank"}
-PASSING = {
+TRANSIENT = {
     "torchrun": {"TemporaryDirectory"},
     "torchrun_launcher": {"mkdtemp", "rmtree", "read_text"},
     "ray_task": {"TemporaryDirectory", "rmtree"},
@@ -145,7 +145,7 @@ def test_nobody_changes_files_but_the_module_for_it(path: Path) -> None:
             found.append(name)
         elif name in ("open", "read_bytes", "read_text") and whose not in OPENERS:
             found += [] if path.stem in READS else [name]
-    others = set(found) - PASSING.get(path.stem, set())
+    others = set(found) - TRANSIENT.get(path.stem, set())
     assert not others or path.stem in STREAMS, others
 
 

@@ -28,7 +28,7 @@ import sys, time
 from pathlib import Path
 from convcompare.store import lease
 from convcompare.core.errors import LeaseLost
-lease.BEAT_SECONDS = 0.05
+lease.HEARTBEAT_SECONDS = 0.05
 mine = lease.claim(Path(sys.argv[1]))
 print("claimed" if mine else "not claimed", flush=True)
 sys.stdin.readline()

@@ -15,7 +15,7 @@ from convcompare.core.errors import Damaged, UsageError
 from convcompare.store.check import examine
 from convcompare.store.files import FOLDER
 from convcompare.store.json_records import write_record
-from convcompare.store.omission import CLASSES, LOGITS, OMISSION, stand_in
+from convcompare.store.omission import CLASSES, LOGITS, OMISSION, replacement
 from convcompare.store.packing import pack
 from convcompare.store.predictions import NO_CLASS, GivenClasses, Predictions
 from convcompare.store.reader import RunReader
@@ -63,7 +63,7 @@ def test_no_class_is_known_of_logits_that_are_not_finite() -> None:
         _ = found.hits
     with pytest.raises(ValueError, match="finite"):
         found.confusion(2)
-    assert stand_in(predictions) is None
+    assert replacement(predictions) is None
 
 
 @pytest.mark.parametrize(

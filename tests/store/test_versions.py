@@ -44,7 +44,7 @@ def test_the_first_format_opens(old: Path) -> None:
     assert checkpoint is not None
     assert (len(checkpoint.history), damage) == (2, "")
     assert len(store.history(HALF_DONE)) == 2
-    assert store.half_done_analysis(HALF_DONE, "gradients")
+    assert store.incomplete_analysis(HALF_DONE, "gradients")
 
 
 def test_a_half_done_run_of_the_first_format_goes_on(old: Path, run: Run) -> None:

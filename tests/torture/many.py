@@ -33,7 +33,7 @@ def impatient() -> None:
     """Let hearts beat fast, so that who stands still is noticed within two seconds."""
     from convcompare.store import lease
 
-    lease.BEAT_SECONDS, lease.PATIENCE_SECONDS = 0.2, 2.0
+    lease.HEARTBEAT_SECONDS, lease.PATIENCE_SECONDS = 0.2, 2.0
 
 
 def _together(processes: int):  # type: ignore[no-untyped-def]

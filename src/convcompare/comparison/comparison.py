@@ -220,8 +220,8 @@ class Comparison:
             outcomes = store.sound_outcomes(model["trials"])
             groups.append(ModelRuns(model["model"], tuple(run for run in outcomes.values() if run)))
             without = [(model["model"], run_id) for run_id, run in outcomes.items() if not run]
-            unfinished += [one for one in without if store.begun(one[1])]
-            missing += [one for one in without if not store.begun(one[1])]
+            unfinished += [one for one in without if store.started(one[1])]
+            missing += [one for one in without if not store.started(one[1])]
         groups = [group for group in groups if group.runs]
         if store.damage and not groups and not unfinished and not missing:
             raise store.damage[0]

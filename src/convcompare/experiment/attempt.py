@@ -93,7 +93,7 @@ class Attempt:
         self.history = list(checkpoint.history)
         arrays = None
         try:
-            arrays = self.store.half_done_analysis(self.trial.id, GRADIENTS)
+            arrays = self.store.incomplete_analysis(self.trial.id, GRADIENTS)
         except StoreError as error:
             parts = [self.damage, f"{error.message}: gradients before now are not known"]
             self.damage = "; ".join(filter(None, parts))

@@ -20,9 +20,9 @@ from convcompare.core.failures import reason
 from convcompare.data.damaged import chosen_rows, damaged, digest, shifted_pair
 from convcompare.data.dataset import Dataset, Images, Sources, Split
 from convcompare.store.robustness_record import (
-    NO_ANSWER,
+    NO_PREDICTION,
     ROBUSTNESS,
-    DamagedAnswers,
+    DamagedPredictions,
     Predictions1D,
     RobustnessRecord,
 )
@@ -124,7 +124,7 @@ def _measured(runner: TrialRunner, trial: Trial, fresh: bool) -> dict[str, npt.N
     kept = dict(known.damaged)
     for kind in (kind for kind in kinds if not measured(known, kind)):
         found = [images.of(kind, severity) for severity in kind.severities]
-        kept[kind.name] = DamagedAnswers(
+        kept[kind.name] = DamagedPredictions(
             kind.definition,
             tuple(digest(one) for one in found),
             np.stack([answers.of(one) for one in found]),
@@ -168,13 +168,13 @@ class NetworkAnswers:
         self.trainer, self.dataset, self.labels = trainer, dataset, images.labels
 
     def of(self, images: Images) -> Predictions1D:
-        """The class of each image, `NO_ANSWER` if its logits are not finite."""
+        """The class of each image, `NO_PREDICTION` if its logits are not finite."""
         trainer = self.trainer
         batches = Batches(Split(images, self.labels), self.dataset, trainer.device)
         logits = trainer.evaluate(batches.resized(trainer.config.image_size)).numpy()
         classes = logits.argmax(1).astype(np.int32)
         found: Predictions1D = np.where(
-            np.isfinite(logits).all(1), classes, np.int32(NO_ANSWER)
+            np.isfinite(logits).all(1), classes, np.int32(NO_PREDICTION)
         ).astype(np.int32)
         return found
 

@@ -28,7 +28,7 @@ from .disk import Disk, Fill
 TEMPORARY = ".tmp-"
 LARGEST = 4 << 30
 """Maximum size in bytes of a file that is read at once; files of a store are far smaller."""
-FORGOTTEN_SECONDS = 86_400
+ABANDONED_SECONDS = 86_400
 """Age in seconds after which a temporary file of another host counts as abandoned."""
 
 Guard = Callable[[], None]
@@ -48,7 +48,7 @@ def write(path: Path, content: bytes | Fill, guard: Guard | None = None) -> None
     Raises:
         StoreError: if the file cannot be written.
     """
-    with _explained("write", path):
+    with _as_store_error("write", path):
         _check_replaceable(path)
         temporary = _created(path, content)
         try:
@@ -74,7 +74,7 @@ def write_first(path: Path, content: bytes, guard: Guard | None = None) -> bool:
     Returns:
         Whether the file was written; if the path exists, nothing changes.
     """
-    with _explained("write", path):
+    with _as_store_error("write", path):
         temporary = _created(path, content)
         try:
             if guard:
@@ -98,20 +98,20 @@ def read(path: Path, limit: int = LARGEST) -> bytes:
     Raises:
         StoreError: if it cannot be read or has more than `limit` bytes.
     """
-    with _explained("read", path):
+    with _as_store_error("read", path):
         return disk.read(path, limit)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading; errors of the system become StoreError."""
-    with _explained("read", path), path.open("rb") as file:
+    with _as_store_error("read", path), path.open("rb") as file:
         yield file
 
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hex digits; the file is read in small blocks."""
-    with _explained("read", path):
+    with _as_store_error("read", path):
         return disk.sha256(path)
 
 
@@ -126,7 +126,7 @@ def is_larger(path: Path, limit: int) -> bool:
 
 def exists(path: Path) -> bool:
     """Return whether `path` exists as a file, a folder or anything else; links are not followed."""
-    with _explained("look at", path):
+    with _as_store_error("look at", path):
         try:
             os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -138,7 +138,7 @@ def exists(path: Path) -> bool:
 
 def make_folder(path: Path) -> None:
     """Create a folder and its parents; if it exists, remove its abandoned temporary files."""
-    with _explained("make", path):
+    with _as_store_error("make", path):
         missing = []
         for folder in (path, *path.parents):
             if folder.is_dir():
@@ -171,7 +171,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         yield temporary
         for folder in (temporary, *(one for one in temporary.rglob("*") if one.is_dir())):
             disk.sync_folder(folder)
-        with _explained("make", path):
+        with _as_store_error("make", path):
             if path.is_dir():
                 disk.rmdir(path)
         move(temporary, path)
@@ -185,25 +185,25 @@ def put(path: Path, content: bytes) -> None:
     """Write a file in a `new_folder`, without the rename: no other process reads it yet."""
     if not path.parent.is_dir():
         make_folder(path.parent)
-    with _explained("write", path):
+    with _as_store_error("write", path):
         disk.create(path, _filler(content))
 
 
 def touch(path: Path) -> None:
     """Set the modification time of an existing file to now."""
-    with _explained("touch", path):
+    with _as_store_error("touch", path):
         disk.touch(path)
 
 
 def remove(path: Path) -> None:
     """Remove a file or a folder with its content, if it exists."""
-    with _explained("remove", path):
+    with _as_store_error("remove", path):
         _remove(path)
 
 
 def move(source: Path, target: Path) -> None:
     """Rename a file or a folder durably."""
-    with _explained("move", source):
+    with _as_store_error("move", source):
         disk.rename(source, target)
         disk.sync_folder(target.parent)
         disk.sync_folder(source.parent)
@@ -277,7 +277,7 @@ def _remove(path: Path) -> None:
 
 
 def _listed(folder: Path) -> list[str]:
-    with _explained("list", folder):
+    with _as_store_error("list", folder):
         try:
             return disk.list(folder)
         except FileNotFoundError:
@@ -303,12 +303,12 @@ def _abandoned(path: Path) -> bool:
         if writer.here:
             return writer.dead
     try:
-        return time.time() - path.lstat().st_mtime > FORGOTTEN_SECONDS
+        return time.time() - path.lstat().st_mtime > ABANDONED_SECONDS
     except OSError:
         return False
 
 
-class _explained:
+class _as_store_error:
     """Context manager that turns an OSError into a StoreError with the action and the path."""
 
     __slots__ = ("action", "path")

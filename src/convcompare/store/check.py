@@ -37,7 +37,7 @@ class Damage:
     """Something that cannot be read: the error, and the paths that repair quarantines."""
 
     error: StoreError
-    aside: tuple[Path, ...]
+    paths: tuple[Path, ...]
     run_id: str = ""
     """Empty if it is not part of a run, such as the record of a comparison or of a step time."""
 
@@ -65,13 +65,13 @@ def examine(store: RunReader) -> Examination:
             found += [one for one in damages_of(store, run_id) if one.error.message in known]
     for name in comparisons:
         path = store.record_path(COMPARISONS, name)
-        found += _look(partial(store.comparison, name), (path,))
+        found += _damage_of(partial(store.comparison, name), (path,))
     for key in store.step_times():
         path = store.record_path(STEP_TIMES, key)
-        found += _look(partial(store.step_time, key), (path,))
+        found += _damage_of(partial(store.step_time, key), (path,))
     for name in store.files.names(store.root / COMPILE_CHOICES):
         path = store.root / COMPILE_CHOICES / name
-        found += _look(partial(store.files.read_record, path), (path,))
+        found += _damage_of(partial(store.files.read_record, path), (path,))
     known = {finding.error.message for finding in found}
     found += [Damage(one, ()) for one in store.files.damages() if one.message not in known]
     return Examination(len(runs), len(comparisons), tuple(found))
@@ -91,13 +91,13 @@ def repair(store: RunStore, finding: Damage, place: str) -> list[Path]:
     if not isinstance(finding.error, Damaged):
         return []
     if not finding.run_id:
-        return _move(store, finding.aside, place)
+        return _move(store, finding.paths, place)
     lease = store.claim(finding.run_id)
     if lease is None:
         raise store.being_written(finding.run_id)
     with lease:
         still = {one.error.message for one in damages_of(store, finding.run_id)}
-        return _move(store, finding.aside, place) if finding.error.message in still else []
+        return _move(store, finding.paths, place) if finding.error.message in still else []
 
 
 def _move(store: RunStore, paths: tuple[Path, ...], place: str) -> list[Path]:
@@ -121,11 +121,13 @@ def _release(folder: Path) -> None:
                 atomic_files.remove(folder / name)
 
 
-def _look(read: Callable[[], object], aside: tuple[Path, ...], run_id: str = "") -> list[Damage]:
+def _damage_of(
+    read: Callable[[], object], paths: tuple[Path, ...], run_id: str = ""
+) -> list[Damage]:
     try:
         read()
     except StoreError as error:
-        return [Damage(error, aside, run_id)]
+        return [Damage(error, paths, run_id)]
     return []
 
 
@@ -142,7 +144,7 @@ def damages_of(store: RunReader, run_id: str) -> Iterator[Damage]:
     names = [name for name in store.files.names(folder) if not is_lease(name)]
     if not names:  # a process died before it wrote anything
         return
-    yield from _look(partial(store.trial, run_id), (folder,), run_id)
+    yield from _damage_of(partial(store.trial, run_id), (folder,), run_id)
     reads: list[tuple[str, Callable[[str], object]]]
     reads = [
         ("environment.json", store.environment),
@@ -151,16 +153,16 @@ def damages_of(store: RunReader, run_id: str) -> Iterator[Damage]:
     ]
     for name, read in reads:
         if name in names:
-            yield from _look(partial(read, run_id), (folder / name,), run_id)
+            yield from _damage_of(partial(read, run_id), (folder / name,), run_id)
     added = (folder / ADDED, folder / ADDITIONS)
-    yield from _look(partial(store.verify_additions, run_id), added, run_id)
+    yield from _damage_of(partial(store.verify_additions, run_id), added, run_id)
     if store.finished(run_id):
-        yield from _of_end(store, run_id)
+        yield from _damage_of_ended(store, run_id)
     else:
-        yield from _of_beginning(store, run_id)
+        yield from _damage_of_incomplete(store, run_id)
 
 
-def _of_end(store: RunReader, run_id: str) -> Iterator[Damage]:
+def _damage_of_ended(store: RunReader, run_id: str) -> Iterator[Damage]:
     folder = store.folder(run_id)
     try:
         run = store.kept(run_id)
@@ -169,16 +171,16 @@ def _of_end(store: RunReader, run_id: str) -> Iterator[Damage]:
         return
     for name, digest in run.sha256.items():
         read = partial(store.verify, replace(run, sha256={name: digest}), weights=True)
-        yield from _look(read, (folder,), run_id)
+        yield from _damage_of(read, (folder,), run_id)
 
 
-def _of_beginning(store: RunReader, run_id: str) -> Iterator[Damage]:
+def _damage_of_incomplete(store: RunReader, run_id: str) -> Iterator[Damage]:
     folder = store.folder(run_id)
     if store.files.exists(folder / "error.json"):
         failure = folder / "error.json"
-        yield from _look(partial(store.recorded, run_id, failure.name), (failure,), run_id)
-    for error, aside in checkpoints.damages(store.files, folder, run_id):
-        yield Damage(error, aside, run_id)
+        yield from _damage_of(partial(store.recorded, run_id, failure.name), (failure,), run_id)
+    for error, paths in checkpoints.damages(store.files, folder, run_id):
+        yield Damage(error, paths, run_id)
     for name in store.files.names(folder / ANALYSES):
-        read = partial(store.half_done_analysis, run_id, name.removesuffix(".npz"))
-        yield from _look(read, (folder / ANALYSES / name,), run_id)
+        read = partial(store.incomplete_analysis, run_id, name.removesuffix(".npz"))
+        yield from _damage_of(read, (folder / ANALYSES / name,), run_id)

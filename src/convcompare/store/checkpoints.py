@@ -104,8 +104,10 @@ def newest(files: Files, folder: Path, run_id: str) -> tuple[Checkpoint | None, 
         except StoreError as error:
             problems.append(error.message)
         else:
-            return checkpoint, _told(problems, f"continues after epoch {len(checkpoint.history)}")
-    return None, _told(problems, "starts over")
+            return checkpoint, _recovery_message(
+                problems, f"continues after epoch {len(checkpoint.history)}"
+            )
+    return None, _recovery_message(problems, "starts over")
 
 
 def damages(files: Files, folder: Path, run_id: str) -> list[tuple[StoreError, tuple[Path, ...]]]:
@@ -129,7 +131,7 @@ def damages(files: Files, folder: Path, run_id: str) -> list[tuple[StoreError, t
     return found
 
 
-def _told(problems: Sequence[str], consequence: str) -> str:
+def _recovery_message(problems: Sequence[str], consequence: str) -> str:
     return f"{'; '.join(problems)}: run {consequence}" if problems else ""
 
 

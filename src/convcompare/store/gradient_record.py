@@ -73,9 +73,9 @@ class GradientRecord:
         """Return messages about weights and gradients that are 0 at the start and at the end."""
         moments = ["at initialisation", "at the end"][: len(self.norm)]
         return [
-            f"{said}, {when}"
+            f"{message}, {when}"
             for moment, when in zip((0, -1), moments, strict=False)
-            for said in self._remarks_at(moment)
+            for message in self._remarks_at(moment)
         ]
 
     def _remarks_at(self, moment: int) -> list[str]:
@@ -83,12 +83,12 @@ class GradientRecord:
         zero = np.zeros(len(self.layers), bool) if self.zero is None else self.zero[moment]
         if not self.norm[moment].any():
             return []
-        said = []
+        messages = []
         for found, words in ((zero, "weights all zero"), (self.norm[moment] == 0, "gradient 0")):
             names = [name for name, one in zip(self.layers, found, strict=True) if one]
             if names:
-                said.append(f"{words}: {listed(names)}")
-        return said
+                messages.append(f"{words}: {listed(names)}")
+        return messages
 
     def verdict(self, threshold: float = THRESHOLD) -> Verdict:
         """Return the verdict: vanishing from a ratio of `threshold`, exploding from its inverse.

@@ -31,7 +31,7 @@ from convcompare.core.process import Process
 from . import atomic_files
 from .json_records import stamp, unstamp
 
-BEAT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 5.0
 PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.2
 LEASE = "lease"
@@ -50,7 +50,7 @@ class Lease:
 
     def check(self) -> None:
         """Raise LeaseLost unless this is still the newest lease of its folder."""
-        if _newest(self.folder, self.name) != self.generation or not self._mine():
+        if _newest(self.folder, self.name) != self.generation or not self._is_own():
             raise LeaseLost(
                 f"another process has taken over {quote(self.folder, 300)}",
                 "the lease of this process expired; what the other one writes counts",
@@ -59,7 +59,7 @@ class Lease:
     def beat(self) -> None:
         """Write a heartbeat. Errors are ignored, since `check` detects that the lease is lost."""
         with suppress(ConvcompareError, OSError):
-            if self._mine():
+            if self._is_own():
                 atomic_files.touch(self.path)
 
     def release(self) -> None:
@@ -67,13 +67,13 @@ class Lease:
 
         If the file cannot be removed, it stays, and this process treats it as free.
         """
-        _heart.forget(self)
+        _heartbeat.forget(self)
         self.released = True
         try:
-            if self._mine():
+            if self._is_own():
                 atomic_files.remove(self.path)
         except (ConvcompareError, OSError):
-            _given_back.add(self.nonce)
+            _released.add(self.nonce)
 
     def record(self) -> dict[str, Any]:
         """Return the content of the file: the owning process, its host, and a nonce."""
@@ -82,7 +82,7 @@ class Lease:
         me = process.this()
         return {**vars(me), "machine": socket.gethostname(), "nonce": self.nonce}
 
-    def _mine(self) -> bool:
+    def _is_own(self) -> bool:
         """Return whether the file still belongs to this lease.
 
         Raises:
@@ -120,23 +120,23 @@ def claim(folder: Path, name: str = LEASE) -> Lease | None:
     for generation in _generations(folder, name):
         if generation < lease.generation:
             atomic_files.remove(_path(folder, name, generation))
-    _heart.keep(lease)
+    _heartbeat.keep(lease)
     return lease
 
 
 @contextmanager
 def hold(
-    folder: Path, name: str = LEASE, told: Callable[[str], None] = lambda _: None
+    folder: Path, name: str = LEASE, on_wait: Callable[[str], None] = lambda _: None
 ) -> Iterator[Lease]:
     """Wait for the lease of a folder and hold it within the block.
 
-    After one second of waiting, `told` is called once with a description of the holder.
+    After one second of waiting, `on_wait` is called once with a description of the holder.
     """
-    began, said = time.monotonic(), False
+    started, reported = time.monotonic(), False
     while (lease := claim(folder, name)) is None:
-        if not said and time.monotonic() - began > 1:
-            told(holder(folder, name))
-            said = True
+        if not reported and time.monotonic() - started > 1:
+            on_wait(holder(folder, name))
+            reported = True
         time.sleep(POLL_SECONDS)
     with lease:
         yield lease
@@ -171,14 +171,14 @@ _seen: dict[Path, tuple[object, float]] = {}
 """Per lease file of another process: its last heartbeat, and when this process first saw it."""
 
 
-_given_back: set[str] = set()
+_released: set[str] = set()
 """Nonces of leases that this process released, but whose files could not be removed."""
 
 
 def _free(path: Path) -> bool:
     """Return whether the lease in this file may be taken over."""
     record = _read(path)
-    if record and str(record.get("nonce")) in _given_back:
+    if record and str(record.get("nonce")) in _released:
         return True
     owner = _owner(record)
     if owner is not None and owner.dead:
@@ -236,7 +236,7 @@ def _path(folder: Path, name: str, generation: int) -> Path:
     return folder / f"{name}-{generation:06}"
 
 
-class _Heart:
+class _Heartbeat:
     """Thread that writes the heartbeats of all leases of this process."""
 
     def __init__(self) -> None:
@@ -257,11 +257,11 @@ class _Heart:
 
     def _beat(self) -> None:
         while True:
-            time.sleep(BEAT_SECONDS)
+            time.sleep(HEARTBEAT_SECONDS)
             with self.lock:
                 leases = list(self.leases)
             for lease in leases:
                 lease.beat()
 
 
-_heart = _Heart()
+_heartbeat = _Heartbeat()

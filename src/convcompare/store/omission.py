@@ -28,13 +28,13 @@ class Omission:
     sha256: Mapping[str, str]
 
 
-def stand_in(predictions: Predictions) -> GivenClasses | None:
+def replacement(predictions: Predictions) -> GivenClasses | None:
     """Return the predicted classes, which replace logits; None if some logits are not finite."""
     found = GivenClasses.of(predictions)
     return None if (found.given == NO_CLASS).any() else found
 
 
-def those_kept(recorded: Mapping[str, str], omission: Omission | None) -> dict[str, str]:
+def kept_digests(recorded: Mapping[str, str], omission: Omission | None) -> dict[str, str]:
     """Return the digests of the files that a run has, by name: those not omitted, and replacements.
 
     ``recorded`` are the digests in the record of the run.

@@ -21,7 +21,7 @@ from .check import damages_of
 from .json_fields import to_record
 from .json_records import sha256, stamp
 from .layout import ADDITIONS, ANALYSES, COMPARISONS, RECORDS, REMOVED, STEP_TIMES
-from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, stand_in, those_kept
+from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, kept_digests, replacement
 from .pack import KIND, MANIFEST, MEMBER, MOST_DEFLATED, VERSION, Pack
 from .reader import RunReader
 
@@ -137,7 +137,7 @@ def _of_run(store: RunReader, run_id: str, out: Collection[str]) -> dict[str, by
     The value is None for files of the store, and the bytes of those that only the pack has.
     """
     omission, made = _omission(store, run_id, out)
-    named = [*RECORDS, *those_kept(store.kept(run_id).sha256, omission)]
+    named = [*RECORDS, *kept_digests(store.kept(run_id).sha256, omission)]
     named += [f"{ADDITIONS}/{name}" for name in store.additions(run_id)]
     there = [name for name in named if store.files.exists(store.folder(run_id) / name)]
     return {f"{run_id}/{name}": None for name in there} | {
@@ -155,7 +155,7 @@ def _omission(
     left_out = [name for name in run.sha256 if name in out]
     made: dict[str, bytes] = {}
     if LOGITS in left_out:
-        classes = stand_in(store.predictions(run))
+        classes = replacement(store.predictions(run))
         if classes:
             made[CLASSES] = to_npz(classes.to_arrays())
         else:

@@ -35,7 +35,7 @@ from .layout import (
     addition_record,
     comparison_record,
 )
-from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, those_kept
+from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, kept_digests
 from .predictions import GivenClasses, Predictions
 from .run import Epoch, Run, Trial
 
@@ -74,13 +74,13 @@ class RunReader:
 
     def ids(self) -> list[str]:
         """Return the ids of all trials that were started in this store."""
-        return [name for name in self.folders() if self.begun(name)]
+        return [name for name in self.folders() if self.started(name)]
 
     def folders(self) -> list[str]:
         """Return the names of all folders of runs, including those without any record."""
         return [name for name in self.files.names(self.root) if RUN_ID.fullmatch(name)]
 
-    def begun(self, run_id: str) -> bool:
+    def started(self, run_id: str) -> bool:
         """Return whether the run has a record or a checkpoint, and not only an empty folder."""
         return any(self.files.exists(self._at(run_id, name)) for name in (*RECORDS, CHECKPOINT))
 
@@ -120,7 +120,7 @@ class RunReader:
     def kept(self, run_id: str) -> Run:
         """Return the record of an ended trial, with the digests of the existing files."""
         run = self.recorded(run_id)
-        return replace(run, sha256=those_kept(run.sha256, self.omission(run_id)))
+        return replace(run, sha256=kept_digests(run.sha256, self.omission(run_id)))
 
     def omission(self, run_id: str) -> Omission | None:
         """Return the record of the files that a pack omitted from a run; None if there are none."""
@@ -293,7 +293,7 @@ class RunReader:
         for file, digest in self.additions(run_id).items():
             self.files.verified(self._at(run_id, ADDITIONS, file), digest)
 
-    def half_done_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
+    def incomplete_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """Return the arrays of an analysis of an incomplete run; None if it does not exist.
 
         Raises:

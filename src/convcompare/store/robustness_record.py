@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 ROBUSTNESS = "robustness"
 """Name of the analysis in a run."""
-NO_ANSWER = -1
+NO_PREDICTION = -1
 """Prediction for an image whose logits are not finite: it is wrong and agrees with no other."""
 Predictions1D = npt.NDArray[np.int32]
 Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class DamagedAnswers:
+class DamagedPredictions:
     """Predictions for images with one kind of damage, (severities, n).
 
     ``definition`` describes the damage. ``images`` has the SHA-256 of the damaged pixels per
@@ -43,7 +43,7 @@ class RobustnessRecord:
     labels: npt.NDArray[np.int64]
     undamaged: Predictions1D
     pair: Predictions1D
-    damaged: Mapping[str, DamagedAnswers]
+    damaged: Mapping[str, DamagedPredictions]
 
     @property
     def accuracy_undamaged(self) -> float:
@@ -83,7 +83,7 @@ class RobustnessRecord:
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> RobustnessRecord:
         """Return the record that `to_arrays` converted."""
         damaged = {
-            str(name): DamagedAnswers(
+            str(name): DamagedPredictions(
                 str(definition),
                 tuple(map(str, arrays[f"images_{number}"])),
                 arrays[f"predictions_{number}"],
@@ -97,5 +97,5 @@ class RobustnessRecord:
 
 def _agreeing(some: Predictions1D, others: Predictions1D) -> Shares:
     """Return the share of images with equal predictions, by row of `some`."""
-    found: Shares = ((some == others) & (some != NO_ANSWER)).mean(1)
+    found: Shares = ((some == others) & (some != NO_PREDICTION)).mean(1)
     return found

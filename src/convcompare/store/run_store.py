@@ -42,13 +42,13 @@ from .layout import (
     ANNOTATION,
     BINARIES,
     COMPARISONS,
-    PASSING,
     RECORDS,
     REMOVED,
     STEP_TIMES,
+    TRANSIENT,
 )
 from .lease import Lease, claim, held, hold, holder, is_lease
-from .omission import LOGITS, OMISSION, WEIGHTS, Omission, those_kept
+from .omission import LOGITS, OMISSION, WEIGHTS, Omission, kept_digests
 from .predictions import Predictions
 from .reader import RUN, RunReader
 from .run import Epoch, Run, Trial
@@ -124,7 +124,7 @@ class RunStore(RunReader):
             lease = claim(folder)
             if lease:
                 with lease:
-                    for name in PASSING:
+                    for name in TRANSIENT:
                         atomic_files.remove(folder / name)
                     for place in places:
                         atomic_files.collect(place)
@@ -132,7 +132,7 @@ class RunStore(RunReader):
     def begin(self, trial: Trial, environment: Environment) -> None:
         """Record a trial that is about to run, and its environment."""
         folder = self.folder(trial.id)
-        with self._mine(trial.id) as guard:
+        with self._guarded(trial.id) as guard:
             if atomic_files.exists(folder / "trial.json"):
                 self.trial(trial.id)  # raises if it is damaged
             else:
@@ -155,13 +155,13 @@ class RunStore(RunReader):
 
     def save_epoch(self, trial: Trial, history: list[Epoch], tensors: bytes) -> None:
         """Commit an epoch: its tensors, then the record of the checkpoint with the history."""
-        with self._mine(trial.id) as guard:
+        with self._guarded(trial.id) as guard:
             checkpoints.save(self.folder(trial.id), trial.id, history, tensors, guard)
 
     def save_analysis(self, run_id: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write the arrays of an analysis; one of an epoch is written before its checkpoint."""
         data = _npz_of_run(run_id, arrays)
-        with self._mine(run_id) as guard:
+        with self._guarded(run_id) as guard:
             atomic_files.make_folder(self.folder(run_id) / ANALYSES)
             atomic_files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", data, guard)
 
@@ -174,7 +174,7 @@ class RunStore(RunReader):
         from .npz import to_npz
 
         folder = self.folder(run.id)
-        with self._mine(run.id) as guard:
+        with self._guarded(run.id) as guard:
             if not self.finished(run.id):
                 digests = {}
                 for name, data in (
@@ -208,11 +208,11 @@ class RunStore(RunReader):
             StoreError: if a file is missing or does not match its digest.
         """
         folder = self.folder(run.id)
-        digests = those_kept(run.sha256, omission)
+        digests = kept_digests(run.sha256, omission)
         for name, digest in digests.items():
             if name not in files or sha256(files[name]) != digest:
                 raise damaged(folder / name, "SHA-256 mismatch with what was sent")
-        with self._mine(run.id) as guard:
+        with self._guarded(run.id) as guard:
             if not self.finished(run.id):
                 for name in digests:
                     atomic_files.make_folder((folder / name).parent)
@@ -226,18 +226,18 @@ class RunStore(RunReader):
         if not self.finished(run.id):
             atomic_files.write_first(self.folder(run.id) / "run.json", stamp(run.to_json()), guard)
         run = self.run(run.id)
-        for name in PASSING:
+        for name in TRANSIENT:
             atomic_files.remove(self.folder(run.id) / name)
         return run
 
     def note_failure(self, run: Run) -> None:
         """Record that a trial failed; it has not ended, and the next request retries it."""
-        with self._mine(run.id) as guard:
+        with self._guarded(run.id) as guard:
             write_record(self.folder(run.id) / "error.json", run.to_json(), guard)
 
     def save_timing(self, run_id: str, timing: Timing) -> None:
         """Write times that were measured after a run; the record of the run does not change."""
-        with self._mine(run_id) as guard:
+        with self._guarded(run_id) as guard:
             record = {"id": run_id, **to_record(timing)}
             write_record(self.folder(run_id) / "timing.json", record, guard)
 
@@ -249,7 +249,7 @@ class RunStore(RunReader):
         data = _npz_of_run(run_id, arrays)
         file = f"{name}.{sha256(data)[:12]}.npz"
         folder = self.folder(run_id)
-        with self._mine(run_id) as guard:
+        with self._guarded(run_id) as guard:
             before = self.additions(run_id)
             old = [one for one in before if one.partition(".")[0] == name]
             kept = {one: digest for one, digest in before.items() if one not in old}
@@ -257,14 +257,14 @@ class RunStore(RunReader):
             atomic_files.write(folder / ADDITIONS / file, data, guard)
             record = {"id": run_id, "sha256": {**kept, file: sha256(data)}}
             write_record(folder / ADDED, record, guard)
-            for gone in old:
-                if gone != file:
-                    atomic_files.remove(folder / ADDITIONS / gone)
+            for other in old:
+                if other != file:
+                    atomic_files.remove(folder / ADDITIONS / other)
 
     def adopt_additions(self, run_id: str, other: RunReader) -> None:
         """Copy the additions of a run from another store, verified."""
         folder, found = self.folder(run_id), other.additions(run_id)
-        with self._mine(run_id) as guard:
+        with self._guarded(run_id) as guard:
             for file, digest in found.items():
                 data = other.files.verified(other.folder(run_id) / ADDITIONS / file, digest)
                 atomic_files.make_folder(folder / ADDITIONS)
@@ -293,9 +293,9 @@ class RunStore(RunReader):
         self.require_folder()
         if not atomic_files.exists(self.folder(run_id)):
             return
-        with self._mine(run_id) as guard:
+        with self._guarded(run_id) as guard:
             ended = ("run.json", "timing.json", ADDED, OMISSION)
-            for name in (*ended, *PASSING, *BINARIES, ANALYSES, ADDITIONS):
+            for name in (*ended, *TRANSIENT, *BINARIES, ANALYSES, ADDITIONS):
                 guard()
                 atomic_files.remove(self.folder(run_id) / name)
 
@@ -312,7 +312,7 @@ class RunStore(RunReader):
                 atomic_files.make_folder(self.root / REMOVED)
                 write_record(self.root / REMOVED / f"{run_id}.json", to_record(trial))
         self.forget(run_id)
-        with self._mine(run_id) as guard:
+        with self._guarded(run_id) as guard:
             for name in atomic_files.names(self.folder(run_id)):
                 guard()
                 if not is_lease(name):
@@ -320,7 +320,7 @@ class RunStore(RunReader):
             atomic_files.remove(self.folder(run_id))
 
     @contextmanager
-    def _mine(self, run_id: str) -> Iterator[atomic_files.Guard]:
+    def _guarded(self, run_id: str) -> Iterator[atomic_files.Guard]:
         """Yield a guard that raises LeaseLost if the lease of a run was lost.
 
         Without a lease, the run is claimed for the block.

@@ -81,7 +81,7 @@ def pack_state(store: RunStore, run_id: str) -> dict[str, Any] | None:
     return {
         "history": [to_record(epoch) for epoch in checkpoint.history],
         "tensors": checkpoint.data,
-        "gradients": store.half_done_analysis(run_id, GRADIENTS),
+        "gradients": store.incomplete_analysis(run_id, GRADIENTS),
     }
 
 
