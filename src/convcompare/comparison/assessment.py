@@ -1,4 +1,4 @@
-"""What a comparison comes to: verdicts on accuracy and time, and marks on runs that mislead."""
+"""Assessment of a comparison: verdicts on accuracy and time, marks of runs, and warnings."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from .verdict_json import contrast_json, cost_json
 
 @dataclass(frozen=True)
 class Assessment:
-    """A comparison judged by its stored runs; everything is worked out when it is asked for.
+    """Verdicts, marks and warnings of a comparison, computed from its stored runs on first access.
 
-    ``all_pairs`` compares every two networks, not only each with the baseline.
+    ``all_pairs`` compares every pair of networks, not only each network with the baseline.
     """
 
     comparison: Comparison
@@ -47,7 +47,7 @@ class Assessment:
 
     @cached_property
     def chance(self) -> ChanceLevel:
-        """That of the test images: by their labels if a run has recorded them."""
+        """Chance level on the test images, from their labels if a run recorded them."""
         conditions = self.comparison.conditions
         share = 1 / max(2, len(conditions.classes))
         for run in self.comparison.finished:
@@ -58,10 +58,10 @@ class Assessment:
 
     @cached_property
     def contrasts(self) -> tuple[Verdict, ...]:
-        """Each network against the baseline, in test accuracy; not runs at chance level.
+        """Verdicts on test accuracy, each network against the baseline, without runs at chance.
 
-        Under a plan each look is judged again, at its own level: what was clear at a look stays as
-        it was then, and so does what got no more seeds.
+        Under an interim schedule, every look is tested again at its own level. A verdict that was
+        settled at a look, or whose pair got no more seeds, stays as it was.
         """
         if self.study is not None and not self.comparison.verdict_on:
             return self.verdicts
@@ -83,9 +83,9 @@ class Assessment:
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """Each network against the baseline in the figures that were asked for, as one family.
+        """Verdicts on the requested figures, each network against the baseline, as one family.
 
-        Those in accuracy where none were. Those of a study are part of its family.
+        Without requested figures they are on accuracy. In a study they are part of its family.
         """
         if self.study is not None:
             return self.family[: len(self._asked)]
@@ -95,9 +95,7 @@ class Assessment:
 
     @cached_property
     def family(self) -> tuple[Verdict, ...]:
-        """All verdicts that are adjusted together: `verdicts`, and those that the claims of a study
-        ask for.
-        """
+        """All verdicts that are adjusted together: `verdicts`, and those of a study's claims."""
         if self.study is None:
             return self.verdicts
         there = {_key(question) for question in self._asked}
@@ -112,18 +110,18 @@ class Assessment:
 
     @cached_property
     def study(self) -> Study | None:
-        """The study that was run on its own data, whose claims belong to the family."""
+        """The study whose networks and data set were run, so that its claims join the family."""
         return None if self.comparison.plan else study_of(self.comparison)
 
     @cached_property
     def _asked(self) -> list[Question]:
-        """What was asked of each network against the baseline."""
+        """The requested figures, each for every network against the baseline."""
         names = self.comparison.verdict_on or ("accuracy",)
         family = self._asked_pairs(self._learnt)
         return [Question(named(name), pair) for name in names for pair in family]
 
     def _first(self, seeds: int) -> Comparison:
-        """The comparison with the first so many seeds of each network."""
+        """Return the comparison with the first `seeds` seeds of each network."""
         order = list(dict.fromkeys(run.trial.seed for run in self.comparison.runs))
         kept = set(order[:seeds])
         groups = (
@@ -134,9 +132,9 @@ class Assessment:
 
     @cached_property
     def costs(self) -> tuple[Verdict, ...]:
-        """Each network against the baseline, in time to train.
+        """Verdicts on training time, each network against the baseline.
 
-        What is claimed of times is a verdict of the study's family.
+        If a claim of a study is about that time, the verdict of its family is used.
         """
         found = cost_contrasts(self._asked_pairs(self._learnt))
         claimed = {
@@ -148,7 +146,7 @@ class Assessment:
 
     @cached_property
     def marks(self) -> list[tuple[str, Run, QualityFlag]]:
-        """Runs whose figures do not mean what they seem to, with the label of their network."""
+        """Marks of the runs, with the label of their network: why their figures may mislead."""
         train_images = self.comparison.conditions.train_images
         return [
             (group.label, run, mark)
@@ -160,19 +158,19 @@ class Assessment:
 
     @cached_property
     def doubts(self) -> Doubts:
-        """Which of the runs have figures that these marks make not comparable."""
+        """Runs whose figures are not comparable because of their marks."""
         return doubts((run, mark.name) for _, run, mark in self.marks)
 
     @cached_property
     def collapses(self) -> tuple[Collapse, ...]:
-        """The networks of which some run of several diverged or ended at chance level."""
+        """Networks with several runs of which at least one diverged or ended at chance level."""
         return collapse.collapses(self.comparison, self._marked("chance"))
 
     @property
     def sentences(self) -> list[str]:
-        """The verdicts for running text, a sentence each, and by which marks they are in doubt.
+        """Verdicts as sentences, and one about the marks that put them in doubt.
 
-        None for a single network.
+        Empty for a single network.
         """
         concerned = ABOUT
         if self.comparison.verdict_on:
@@ -185,7 +183,7 @@ class Assessment:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the verdicts must know."""
+        """Notes under the verdicts: how they were tested, and what limits them."""
         found = notes(self.contrasts)
         if self.comparison.verdict_on:
             found = asked.notes(self.comparison, self.verdicts)
@@ -202,7 +200,7 @@ class Assessment:
         return [*found, *self._so_far()]
 
     def _so_far(self) -> list[str]:
-        """That runs are not there or have not ended, and how many of them a process works on."""
+        """Return a note on the numbers of ended and running runs; empty if all have ended."""
         waiting = (*self.comparison.unfinished, *self.comparison.missing)
         if not waiting:
             return []
@@ -212,10 +210,12 @@ class Assessment:
         return [f"so far: {ended} of {ended + len(waiting)} runs, {now}"]
 
     def warnings(self, each: bool = False, timed: bool = True) -> list[tuple[str, str]]:
-        """What a reader of the table must know, each with what to do about it.
+        """Return all warnings of the table, each with a hint.
 
-        Marks that many networks have are one warning, unless `each` network is to have its own.
-        Those of times alone are left out unless `timed`.
+        Args:
+            each: Whether each network with a mark has its own warning; otherwise a mark of many
+                networks is one warning.
+            timed: Whether to include marks that concern times alone.
         """
         networks = len(self.comparison.groups)
         found = self.comparison.warnings()
@@ -227,9 +227,10 @@ class Assessment:
         return found
 
     def ranked(self) -> Comparison:
-        """The comparison with the networks that have learnt nothing called so, which unranks them.
+        """Return the comparison with a remark on networks that have learnt nothing.
 
-        Those with other marks know which of their figures are in doubt.
+        The remark keeps them out of the ranking. Other networks get the marks that put their
+        figures in doubt.
         """
         remarks = {
             label: WORDS[mark.name]
@@ -247,7 +248,7 @@ class Assessment:
         return replace(self.comparison, groups=tuple(groups))
 
     def to_json(self) -> dict[str, Any]:
-        """The public JSON object: it only grows."""
+        """Return the public JSON object. Keys are only added, never removed."""
         figures = self.comparison.verdict_on
         return {
             **self.comparison.to_json(),
@@ -273,7 +274,7 @@ class Assessment:
         return run_flags.learnt(self.comparison, self._marked(*run_flags.NOT_LEARNT))
 
     def _marked(self, *names: str) -> set[str]:
-        """The ids of the runs that have one of these marks."""
+        """Return the ids of the runs that have one of these marks."""
         return {run.id for _, run, mark in self.marks if mark.name in names}
 
     def _asked_pairs(self, part: Comparison) -> list[Pair]:

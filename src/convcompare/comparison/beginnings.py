@@ -1,4 +1,4 @@
-"""Networks that begin with trained weights, or of which a part is frozen: in words."""
+"""Messages about networks that start from trained weights or have frozen parameters."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from convcompare.models.findings import PRETRAINED
 from .model_runs import ModelRuns
 
 Beginning = tuple[str, InitialWeights | None, Frozen | None]
-"""The label of a network, the weights it begins with, what of it is frozen."""
+"""Label of a network, the file with its initial weights, and its frozen part."""
 
 
 def lines(networks: Iterable[Beginning]) -> Iterator[str]:
-    """A line for each network that is not drawn anew and trained as a whole."""
+    """Yield a line for each network that starts from trained weights or has frozen parameters."""
     for label, weights, frozen in networks:
         said = [one.words for one in (weights, frozen) if one is not None]
         if said:
@@ -23,14 +23,15 @@ def lines(networks: Iterable[Beginning]) -> Iterator[str]:
 
 
 def beginnings(groups: Iterable[ModelRuns]) -> list[Beginning]:
-    """How the networks of runs began, by their records."""
+    """Return the initial weights and the frozen part of each network, from its first run."""
     return [(g.label, g.runs[0].initial_weights, g.runs[0].frozen) for g in groups]
 
 
 def mixed(groups: Sequence[ModelRuns]) -> Iterator[tuple[str, str]]:
-    """A warning if some networks begin with trained weights and others with drawn ones.
+    """Yield a warning and a hint if only some of the networks start from trained weights.
 
-    Their own code may have loaded such weights, which its examination has found.
+    Trained weights are also recognised if a network's own code loaded them, by the finding of its
+    examination.
     """
     trained = [
         group.label

@@ -1,7 +1,7 @@
-"""How often a network does not learn at all: a rate of its own, beside verdicts on the others.
+"""Collapse rates: the share of a network's runs that diverged or ended at chance level.
 
-A mean over few seeds mostly misses rare collapses, and one that it holds hides all else. So
-verdicts are about the runs that learnt, and the share of the others is said with its interval.
+Few seeds mostly miss rare collapses, and a single collapsed run dominates their mean. Verdicts are
+therefore about the runs that learnt, and the share of the others is reported with its interval.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .stats import estimates
 
 @dataclass(frozen=True)
 class Collapse:
-    """Of a network: how many of its runs that ended diverged or ended at chance level.
+    """Number of a network's ended runs that diverged or ended at chance level.
 
-    ``rate`` is their share, with Wilson's interval (1927, doi:10.2307/2276774) in ``low`` and
+    ``rate`` is their share, with Wilson's interval (1927, doi:10.2307/2276774) from ``low`` to
     ``high``.
     """
 
@@ -31,21 +31,21 @@ class Collapse:
 
     @property
     def words(self) -> str:
-        """``fcn: 1 of 10 runs collapsed (10 %, 2 to 40 %)``."""
+        """Rate in words: ``fcn: 1 of 10 runs collapsed (10 %, 2 to 40 %)``."""
         low, high = (f"{100 * end:.0f}" for end in (self.low, self.high))
         share = f"{100 * self.rate:.0f} %, {low} to {high} %"
         return f"{self.model}: {self.collapsed} of {self.runs} runs collapsed ({share})"
 
     def to_json(self) -> dict[str, Any]:
-        """What the public JSON object has of it."""
+        """Return the entry in the public JSON object."""
         return asdict(self)
 
 
 def collapses(comparison: Comparison, at_chance: Collection[str]) -> tuple[Collapse, ...]:
-    """The networks of which a run collapsed, of those with several that ended.
+    """Return the collapse rates of the networks with several ended runs, one of them collapsed.
 
-    ``at_chance`` are the ids of runs at chance level. A run that failed for another reason, as a
-    crash, is none of the network's.
+    ``at_chance`` are the ids of runs at chance level. Runs that failed for another reason, such as
+    a crash, do not count.
     """
     found = []
     for group in comparison.groups:
@@ -60,7 +60,7 @@ def collapses(comparison: Comparison, at_chance: Collection[str]) -> tuple[Colla
 
 
 def words(found: Collection[Collapse]) -> str:
-    """All rates in one sentence; empty where nothing collapsed."""
+    """Return one sentence with all rates; empty if there are none."""
     if not found:
         return ""
     rates = "; ".join(one.words for one in found)

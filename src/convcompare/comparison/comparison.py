@@ -1,4 +1,4 @@
-"""A comparison: runs grouped by model under the same conditions, and warnings with hints."""
+"""Comparisons: runs grouped by network under the same conditions, and warnings with hints."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .unplanned_looks import Picked
 
 @dataclass(frozen=True)
 class SizedNetwork:
-    """What tables call a network that is trained on so many images."""
+    """Label in tables of a network that is trained on a number of images."""
 
     label: str
     network: str
@@ -30,7 +30,7 @@ class SizedNetwork:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What all runs of a comparison have in common, in the words a table needs."""
+    """Conditions that all runs of a comparison share, as text and numbers for tables."""
 
     dataset: str
     train_images: int
@@ -42,44 +42,44 @@ class Conditions:
     precision: str
     device: str
     loading_seconds: float = 0.0
-    """Reading the data set and putting it in memory, once for all runs."""
+    """Time to load the data set into memory, once for all runs."""
     classes: tuple[str, ...] = ()
     val_images: int = 0
-    """Training images that are held out, to select by; they are not among `train_images`."""
+    """Held-out images, which are not among `train_images`."""
     selected: str = "the last epoch"
     """The epoch whose test figures are shown, in words."""
     notes: tuple[str, ...] = ()
-    """What was done to the networks before they were trained, for under the table."""
+    """Changes to the networks before training, such as matched widths, as notes of the table."""
     data_warnings: tuple[tuple[str, str], ...] = ()
-    """What is wrong with the images, each with what to do about it."""
+    """Problems of the images, each with a hint."""
     tuned: tuple[str, ...] = ()
-    """Settings that were chosen for each network by itself, on images held out."""
+    """Settings that were chosen for each network separately, on held-out images."""
     score: str = field(default="last", metadata=OMITTED)
-    """The figure that verdicts are about (`Score`), as it was chosen before the first run."""
+    """The score that verdicts use (`Score`), as chosen before the first run."""
     sizes: tuple[SizedNetwork, ...] = field(default=(), metadata=OMITTED)
-    """The label of each network on each number of images, where there are several numbers."""
+    """Label of each network on each number of training images, if there are several numbers."""
     budget: str = field(default="", metadata=OMITTED)
-    """What the training of each network may cost, in words; empty if epochs were asked for."""
+    """Budget of the training of each network, in words; empty if epochs were requested."""
     cut: str = field(default="", metadata=OMITTED)
-    """What `train_images` are drawn from, and how, in words; empty if they are the whole split."""
+    """How `train_images` were drawn, and from what, in words; empty for the whole split."""
 
     @property
     def trained_on(self) -> str:
-        """How many images the networks were trained on, in words."""
+        """Number of training images, in words."""
         return f"{count(self.train_images)} {self.cut or 'images'}"
 
 
 def seed_by_seed(runs: Sequence[Run]) -> list[Run]:
-    """The runs of several networks, those with the first seed before those with the second."""
+    """Return runs in the order of their seeds; seeds are in the order of first appearance."""
     order = list(dict.fromkeys(run.trial.seed for run in runs))
     return sorted(runs, key=lambda run: order.index(run.trial.seed))
 
 
 @dataclass(frozen=True)
 class InterimSchedule:
-    """Looks at so many seeds each, of which the first `done` were taken.
+    """Planned looks by number of seeds, of which the first `done` were taken.
 
-    ``margin`` is the difference in accuracy, a fraction, below which two networks are called alike.
+    ``margin`` is the equivalence margin in accuracy, a fraction.
     """
 
     looks: tuple[int, ...]
@@ -91,8 +91,8 @@ class InterimSchedule:
 class TriedRate:
     """A learning rate of a grid at which a network was trained.
 
-    ``runs`` are the ids of its runs, by seed; ``chosen`` says whether it is the one compared, and
-    ``edge`` whether that one is the lowest or the highest of the grid.
+    ``runs`` are the ids of its runs, by seed. ``chosen`` is True for the rate that is compared, and
+    ``edge`` if that rate is the lowest or highest of the grid.
     """
 
     model: str
@@ -104,75 +104,75 @@ class TriedRate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups of runs under the same conditions."""
+    """Runs of several networks under the same conditions."""
 
     conditions: Conditions
     groups: tuple[ModelRuns, ...]
     created: str = ""
     command: tuple[str, ...] = field(default=())
     study: str | None = None
-    """The study that was run; None for a comparison of one's own."""
+    """Name of the study that was run, if any."""
     baseline: str = ""
-    """The label of the network that the others are held against."""
+    """Label of the baseline."""
     plan: InterimSchedule | None = None
-    """How seeds were added until it was clear; None for a fixed number of seeds."""
+    """Interim schedule of ``--until-clear``; None for a fixed number of seeds."""
     unfinished: tuple[tuple[str, str], ...] = ()
-    """Runs that belong to it and have not ended: the label of the model, the id of the run."""
+    """Runs that have not ended: the label of the network, the id of the run."""
     missing: tuple[tuple[str, str], ...] = ()
-    """Runs that belong to it and are not in the store: removed, or not yet begun."""
+    """Runs that are not in the store, removed or not yet started: label and id."""
     looked: tuple[int, ...] = ()
-    """Numbers of seeds whose results could be seen before more were added, unplanned."""
+    """Numbers of seeds at unplanned looks, before more were added."""
     picked: Picked | None = None
-    """How many seeds of these networks had ended when fewer were asked for; None if all were."""
+    """Number of seeds that had ended when fewer were requested; None if all were."""
     whole: tuple[str, ...] = ()
-    """The models of the comparison that this is a part of, which keep their colours in it."""
+    """If this is part of a comparison, the labels of all its networks, which fix the colours."""
     verdict_on: tuple[str, ...] = ()
-    """The figures that verdicts are about, by name; none for test accuracy alone."""
+    """Names of the figures that verdicts are about; empty for test accuracy alone."""
     name: str = ""
-    """What its user calls it; empty if it has no name."""
+    """Name given by the user; empty if there is none."""
     rates: tuple[TriedRate, ...] = ()
-    """The learning rates of a grid, of which each network is compared at the one chosen for it."""
+    """Learning rates of a grid; each network is compared at its chosen rate."""
 
     @property
     def by_label(self) -> dict[str, ModelRuns]:
-        """The models with an ended run."""
+        """Networks with an ended run, by label."""
         return {group.label: group for group in self.groups}
 
     @property
     def labels(self) -> list[str]:
-        """The models, those without an ended run included."""
+        """Labels of all networks, including those without an ended run."""
         others = (label for label, _ in (*self.unfinished, *self.missing))
         return list(dict.fromkeys([*self.by_label, *others]))
 
     @property
     def seeds(self) -> int:
-        """The most runs of a network."""
+        """Maximum number of ended runs of a network."""
         return self.trained_seeds[1]
 
     @property
     def trained_seeds(self) -> tuple[int, int]:
-        """The fewest and the most runs of a network that have ended, well or not."""
+        """Minimum and maximum number of ended runs per network, failed and diverged included."""
         counts = [len(group.runs) for group in self.groups]
         return min(counts, default=0), max(counts, default=0)
 
     @property
     def counted_seeds(self) -> tuple[int, int]:
-        """The fewest and the most runs whose figures count of a network that has some."""
+        """Minimum and maximum number of finished runs of the networks that have any."""
         counts = [len(group.finished) for group in self.groups if group.finished]
         return min(counts, default=self.seeds), max(counts, default=self.seeds)
 
     @property
     def runs(self) -> list[Run]:
-        """The runs that have ended, well or not, network by network."""
+        """All ended runs by network, failed and diverged included."""
         return [run for group in self.groups for run in group.runs]
 
     @property
     def finished(self) -> list[Run]:
-        """The runs whose figures count, network by network."""
+        """All finished runs by network."""
         return [run for group in self.groups for run in group.finished]
 
     def require_finished(self) -> list[ModelRuns]:
-        """The networks that have finished runs; UsageError if there are none."""
+        """Return the networks that have finished runs. Raises UsageError if there are none."""
         found = [group for group in self.groups if group.finished]
         if not found:
             raise UsageError(
@@ -183,11 +183,11 @@ class Comparison:
 
     @property
     def failed(self) -> list[tuple[str, Run]]:
-        """Runs that failed or diverged, with the label of their model."""
+        """Runs that failed or diverged, with the label of their network."""
         return [(g.label, run) for g in self.groups for run in g.runs if run.status != "finished"]
 
     def record(self) -> dict[str, Any]:
-        """What the store keeps: the names of the runs, not their figures."""
+        """Return the record for the store, which has the ids of the runs and not their figures."""
         return {
             "created": self.created,
             "command": list(self.command),
@@ -204,16 +204,19 @@ class Comparison:
         }
 
     def _trials(self, label: str) -> list[str]:
-        """The ids of all runs of a model, those that have not ended last."""
+        """Return the ids of all runs of a network; those that have not ended are last."""
         ended = [run.id for group in self.groups if group.label == label for run in group.runs]
         others = (*self.unfinished, *self.missing)
         return [*ended, *(run_id for name, run_id in others if name == label)]
 
     @classmethod
     def load(cls, store: RunStore, record: Mapping[str, Any]) -> Comparison:
-        """The comparison of a stored record, its figures read from the runs.
+        """Return the comparison of a stored record, with its runs from the store.
 
-        Damaged runs are left out and noted in the store.
+        Damaged runs are left out and added to ``store.damage``.
+
+        Raises:
+            StoreError: if all runs are damaged.
         """
         groups, unfinished, missing = [], [], []
         for model in record["models"]:
@@ -244,7 +247,12 @@ class Comparison:
 
     @classmethod
     def latest(cls, store: RunStore) -> Comparison:
-        """The newest comparison of a store that can be read; UsageError where there is none."""
+        """Return the newest readable comparison of a store.
+
+        Raises:
+            UsageError: if there is no comparison.
+            StoreError: if all comparisons are damaged.
+        """
         for name in reversed(store.comparisons()):
             with store.noting():
                 return cls.load(store, store.comparison(name))
@@ -255,7 +263,7 @@ class Comparison:
         )
 
     def warnings(self) -> list[tuple[str, str]]:
-        """What a reader of the table must know, each with what to do about it."""
+        """Return warnings about the runs and the design of the comparison, each with a hint."""
         found = list(self.conditions.data_warnings)
         for label, run in self.failed:
             seed = f"{label} (seed {run.trial.seed})"
@@ -292,7 +300,7 @@ class Comparison:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """The public JSON object: it only grows."""
+        """Return the public JSON object. Keys are only added, never removed."""
         return {
             "schema_version": SCHEMA_VERSION,
             "dataset": self.conditions.dataset,

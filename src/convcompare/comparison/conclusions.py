@@ -1,4 +1,4 @@
-"""What the five reports conclude, sentence by sentence, in the order of their questions."""
+"""Conclusions of the five published reports, in the order of their questions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Conclusion:
-    """A sentence with the reports that have it."""
+    """A conclusion and the reports that contain it."""
 
     reports: str
     sentence: str
@@ -113,9 +113,9 @@ CONCLUSIONS: Mapping[int, Conclusion] = {
         ("CNNs with residual blocks are the most effective architecture, above all on hard data"),
     ),
 }
-"""By number; claims of studies name theirs."""
+"""Conclusions by number, to which the claims of studies refer."""
 UNEXAMINED: Mapping[int, str] = {
     38: "`convcompare layers` compares each hand-written backward pass with autograd",
     45: "open: the report names no networks of two depths with both kinds of block",
 }
-"""Why a conclusion is no claim of any study."""
+"""Reason why a conclusion is not a claim of any study, by number."""

@@ -1,4 +1,4 @@
-"""A warning if networks are compared that differ much in size."""
+"""Warning about networks that differ much in size."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from .comparison import Comparison
 
 CONFOUNDED = 1.5
-"""Networks whose parameters differ by more than this factor are compared size and all."""
+"""Factor between the numbers of parameters above which a comparison is confounded with size."""
 
 
 def warnings(comparison: Comparison) -> Iterator[tuple[str, str]]:
-    """That size is a confounder, and what to do about it; nothing if widths are matched."""
+    """Yield a warning and a hint if size is a confounder; none if widths are matched."""
     sizes = {group.label: group.size for group in comparison.groups}
     if comparison.conditions.notes or len(sizes) < 2:
         return

@@ -1,9 +1,9 @@
-"""Which networks differ in accuracy: contrasts of the runs of a comparison, paired by seed.
+"""Contrasts in accuracy between the networks of a comparison, paired by seed.
 
-Three networks or more with three common seeds or more: the moderated paired t-test, which draws
-each variance towards that of all of them. Two seeds or more in common: the paired t-test. One seed:
-McNemar's test, which speaks of two trained networks. All contrasts of a comparison are adjusted
-together (Holm).
+Three or more networks with three or more common seeds: the moderated paired t-test, which shrinks
+each variance towards that of all of them. Two or more common seeds: the paired t-test. One seed:
+McNemar's test, which is about two trained networks, not two architectures. All contrasts of a
+comparison are adjusted together (Holm).
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from .stats.sequential import Look, hopeless
 from .verdict import Relation, Verdict
 
 ROUNDING = 1e-18
-"""Sum of squares of differences that are equal but for rounding."""
+"""Sum of squares up to which differences count as equal except for rounding."""
 NOTABLE = 0.01
-"""Nothing is said to be "no clear difference" if one of this size would often be missed.
+"""Difference that must be detectable with 80 % power for a verdict of "no clear difference".
 
-That depends on the true spread, which few seeds know roughly: its upper 95 % limit counts.
+The power depends on the true spread, which few seeds estimate only roughly, so the upper 95 % limit
+of the spread is used.
 """
 STEPPING = 4
-"""The seeds from which on Holm's procedure takes its steps for moderated t-tests."""
+"""Minimum number of seeds for which Holm's step-down levels are used with moderated t-tests."""
 
 
 Settled = Mapping[tuple[str, str], Verdict]
-"""Verdicts of earlier looks that stay as they are, by the labels of model and baseline."""
+"""Verdicts of earlier looks that no longer change, by the labels of model and baseline."""
 
 
 def contrasts(
@@ -45,13 +46,19 @@ def contrasts(
     settled: Settled | None = None,
     beside: Sequence[float] = (),
 ) -> tuple[Verdict, ...]:
-    """A verdict on the accuracies of each pair, all of them adjusted together.
+    """Return a verdict on the accuracies of each pair, adjusted together by Holm's procedure.
 
-    The probability of any false claim of a difference in the family is at most alpha, and
-    separately that of any false equivalence: at once, or over all looks of a schedule, of which
-    this is `look`. ``margin`` (a fraction) allows "no difference larger than". A pair that cannot
-    be compared is refused and does not count in the family; one that is `settled` counts and is not
-    tested again. ``beside`` are p-values of verdicts on other figures that belong to the family.
+    The probability of any false difference in the family is at most alpha, and separately that of
+    any false equivalence, for a single analysis or over all looks of a schedule. A pair that cannot
+    be compared is refused and does not count in the family.
+
+    Args:
+        family: Pairs to compare.
+        tests: Tests of these pairs.
+        look: The current look of an interim schedule; None for a single analysis.
+        margin: Equivalence margin in accuracy, a fraction; None for no test of equivalence.
+        settled: Verdicts of earlier looks. They count in the family and are not tested again.
+        beside: p-values of verdicts on other figures in the same family.
     """
     settled = settled or {}
     earlier = [one for one in settled.values() if one.relation != "refused"]
@@ -92,7 +99,7 @@ def contrasts(
 
 
 def _tested_alone(pair: Pair, test: PairedTest) -> Verdict:
-    """What a verdict has that does not depend on its family."""
+    """Return a verdict with the fields that do not depend on the family."""
     return Verdict(
         *pair.labels,
         ACCURACY,
@@ -108,10 +115,11 @@ def _tested_alone(pair: Pair, test: PairedTest) -> Verdict:
 
 
 def _levels(made: Sequence[PairedTest], level: Levels, earlier: int) -> Levels:
-    """The level of a test by the number of hypotheses that Holm's procedure has left.
+    """Return the level of a test as a function of the hypotheses left in Holm's procedure.
 
-    Moderated t-tests keep the level of two at its last step, where the noisiest network of all is
-    often the one that is left; with three seeds they keep that of all contrasts.
+    Moderated t-tests use the level of two hypotheses at the last step too, since the noisiest
+    network is often the last one left. With three seeds they use the level of the whole family at
+    every step.
     """
     moderated = [test.difference.n for test in made if test.moderated]
     if not moderated:
@@ -122,10 +130,10 @@ def _levels(made: Sequence[PairedTest], level: Levels, earlier: int) -> Levels:
 
 
 def spread(comparison: Comparison) -> float | None:
-    """The standard deviation of paired differences in accuracy, pooled over all pairs of models.
+    """Return the standard deviation of paired differences in accuracy, pooled over all pairs.
 
-    A fraction, for `detectable_words`; None where no two models have two seeds in common, or all
-    pairs differ by the same in every seed.
+    A fraction, for `detectable_words`; None if no pair has two common seeds, or if the differences
+    of every pair are the same for all seeds.
     """
     squares, freedom = 0.0, 0
     for pair in pairs(comparison, None, all_pairs=True):
@@ -137,7 +145,7 @@ def spread(comparison: Comparison) -> float | None:
 
 
 def _decided(tested: Verdict, pair: Pair, test: PairedTest) -> Verdict:
-    """The verdict with its relation."""
+    """Return the verdict with its relation and the detectable differences."""
     assert tested.estimate and tested.level and tested.p is not None
     value, low, high = tested.estimate.value, tested.estimate.low, tested.estimate.high
     excludes_zero = low is None or high is None or low > 0 or high < 0

@@ -1,7 +1,8 @@
-"""Which networks take longer to train: ratios of measured times, paired by seed.
+"""Contrasts in training time: ratios of measured times, paired by seed.
 
-Times are compared only where they were measured on the same processor and device with the same
-threads. Intervals are one at a time: times are measurements, not hypotheses, and not adjusted.
+Times are compared only if they were measured on the same processor and device with the same number
+of threads. Intervals are not adjusted for multiple comparisons: times are measurements, not
+hypotheses.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from .stats.estimates import Estimate
 from .verdict import Refusal, Relation, Verdict
 
 SAME = 1.1
-"""Within this factor two networks are called as fast; times on a busy machine vary as much."""
+"""Factor within which two networks count as equally fast; a busy machine varies as much."""
 
 
 def cost_contrasts(pairs: Sequence[Pair]) -> tuple[Verdict, ...]:
-    """A verdict on each pair, in the time of the whole training.
+    """Return a verdict on the time of the whole training for each pair.
 
-    The ends of a ratio's interval are None for one run each.
+    The interval of a ratio has no ends if each network has one run.
     """
     return tuple(map(_contrast, pairs))
 

@@ -1,6 +1,6 @@
-"""On which test images two networks differ, beside how much the seeds of one network do.
+"""Disagreement between two networks on the test images, and between the seeds of one network.
 
-All is worked out from the stored test logits: numpy only.
+It is computed from the stored test logits, with numpy only.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ METHOD = "mean of pairs of runs; standard error over the images and, from 3 seed
 
 @dataclass(frozen=True)
 class DisputedImage:
-    """A test image to which two networks give different classes, by the mean of their seeds.
+    """A test image for which two networks predict different classes, by the mean of their seeds.
 
-    ``row`` is its number in the test split; classes are numbers. A confidence is the mean over the
-    seeds of the probability of the class that is given. ``share`` is that of the pairs of runs that
-    differ on it.
+    ``row`` is its index in the test split; classes are indices. A confidence is the mean over the
+    seeds of the probability of the predicted class. ``share`` is the share of pairs of runs that
+    predict different classes.
     """
 
     row: int
@@ -44,7 +44,11 @@ class DisputedImage:
 
 @dataclass(frozen=True)
 class Votes:
-    """What the runs of one network say: classes (runs, n), mean probabilities (n, classes)."""
+    """Predictions of the runs of a network for n test images.
+
+    ``given`` (runs, n) are the predicted classes, ``mean`` (n, classes) the probabilities averaged
+    over the runs.
+    """
 
     label: str
     seeds: tuple[int, ...]
@@ -53,7 +57,7 @@ class Votes:
 
     @classmethod
     def of(cls, group: ModelRuns, predictions: Sequence[Predictions]) -> Votes:
-        """Those of the finished runs of a network."""
+        """Return the votes of the finished runs of a network from their `predictions`."""
         mean = np.mean([np.exp(log_softmax(one.logits)) for one in predictions], axis=0)
         given = np.stack([one.logits.argmax(1) for one in predictions])
         return cls(group.label, tuple(run.trial.seed for run in group.finished), given, mean)
@@ -61,10 +65,11 @@ class Votes:
 
 @dataclass(frozen=True, repr=False)
 class Disagreements:
-    """Two networks on the same test images, over their seeds; ``labels`` (n,) are the classes.
+    """Disagreement of two networks on the same n test images; ``labels`` (n,) are the classes.
 
-    Runs are paired that have different seeds, between two networks as within one, so that no order
-    of the images is shared; if each has but one seed, and it is the same, that pair is taken.
+    Pairs are made of runs with different seeds, both between the networks and within one, so that
+    the two runs never share an order of the images. If each network has only the same one seed,
+    that pair is used.
     """
 
     first: Votes
@@ -80,27 +85,33 @@ class Disagreements:
 
     @cached_property
     def between(self) -> Estimate:
-        """The share of images on which a run of one and a run of the other differ."""
+        """Share of images for which a run of one network and a run of the other disagree."""
         return _estimate([(1.0, self.first, self.second)])
 
     @cached_property
     def within(self) -> tuple[Estimate | None, Estimate | None]:
-        """The same of two runs of one network; None with a single seed."""
+        """Share of images for which two runs of one network disagree; None with a single seed."""
         both = (self.first, self.second)
         return tuple(_estimate([(1.0, o, o)]) if len(o.seeds) > 1 else None for o in both)  # type: ignore[return-value]
 
     @cached_property
     def excess(self) -> Estimate | None:
-        """How much more the networks differ than the seeds of one do: between minus mean within."""
+        """`between` minus the mean of `within`; None if a network has a single seed."""
         if None in self.within:
             return None
         first, second = self.first, self.second
         return _estimate([(1.0, first, second), (-0.5, first, first), (-0.5, second, second)])
 
     def shares(self, kind: str) -> Shares | None:
-        """By image (n,), the share of pairs of runs that differ: ``between``, ``first`` or
-        ``second`` for those of one network, None with a single seed; ``only_first`` and
-        ``only_second`` are those of which one alone is right.
+        """Return the share of pairs of runs per image, (n,).
+
+        Args:
+            kind: ``between``: pairs of the two networks that disagree. ``first`` or ``second``:
+                pairs of one network that disagree. ``only_first`` or ``only_second``: pairs of the
+                two networks of which only this one is right.
+
+        Returns:
+            The shares; None for pairs of a network with a single seed.
         """
         if kind in ("first", "second"):
             votes: Votes = getattr(self, kind)
@@ -115,9 +126,9 @@ class Disagreements:
 
     @cached_property
     def images(self) -> list[DisputedImage]:
-        """The images on which the means of the seeds differ, the most confident disagreement first.
+        """Images for which the means of the seeds disagree, in descending order of confidence.
 
-        A disagreement is as confident as the less confident of the two networks.
+        The confidence of a disagreement is that of the less confident network.
         """
         sides = (self.first, self.second)
         given = np.stack([one.mean.argmax(1) for one in sides])
@@ -135,7 +146,7 @@ class Disagreements:
         ]  # fmt: skip
 
     def to_json(self, classes: Sequence[str] = ()) -> dict[str, Any]:
-        """All of it as data; `classes` are the names of the classes."""
+        """Return the JSON object; `classes` are the names of the classes."""
         names = [self.first.label, self.second.label]
         return {
             "models": names,
@@ -158,15 +169,16 @@ class Disagreements:
 
 
 def class_name(classes: Sequence[str], label: int) -> str:
-    """The name of a class; its number if none is recorded."""
+    """Return the name of a class; its index as text if no name is recorded."""
     return classes[label] if label < len(classes) else str(label)
 
 
 def disagreements(store: RunStore, groups: Sequence[ModelRuns]) -> Disagreements:
-    """Two networks of a comparison, the first against the second.
+    """Return the disagreement of the two networks in `groups` that have finished runs.
 
     Raises:
-        UsageError: Not two networks have finished runs, or they were not tested on the same images.
+        UsageError: if the number of such networks is not two, or if they were not tested on the
+            same images.
     """
     ended = [group for group in groups if group.finished]
     if len(ended) != 2:
@@ -188,10 +200,16 @@ def disagreements(store: RunStore, groups: Sequence[ModelRuns]) -> Disagreements
 def paired_runs(
     first: Sequence[int], second: Sequence[int], same: bool, without: int | None = None
 ) -> list[tuple[int, int]]:
-    """Which runs of two networks are paired, by their seeds: those whose seeds differ.
+    """Return the pairs of runs of two networks whose seeds differ; all pairs if none do.
 
-    If none do, all are. With `same` both are one network, and each pair counts once. Runs of the
-    seed `without` are left out.
+    Args:
+        first: Seeds of the runs of one network.
+        second: Seeds of the runs of the other.
+        same: Whether both are the same network, so that each pair counts once.
+        without: A seed whose runs are left out.
+
+    Returns:
+        Indices into `first` and `second`.
     """
     every = [
         (i, j)
@@ -204,7 +222,7 @@ def paired_runs(
 
 
 def paired_words(seeds: Iterable[Sequence[int]]) -> str:
-    """Which runs `paired_runs` pairs of networks with these seeds, in words."""
+    """Describe the pairs that `paired_runs` makes for networks with these seeds."""
     if len({seed for one in seeds for seed in one}) > 1:
         return "means over pairs of runs with different seeds"
     return "one run of each network, with the same seed"
@@ -221,11 +239,12 @@ def _by_image(first: Votes, second: Votes) -> Shares:
 
 
 def _estimate(terms: Sequence[tuple[float, Votes, Votes]]) -> Estimate:
-    """A share, or a weighted sum of shares, with its interval over the images and the seeds.
+    """Return a share, or a weighted sum of shares, with its interval over images and seeds.
 
-    The variance is that of the mean over the images, for these runs, and the delete-one jackknife
-    over the seeds, which deletes a seed of both networks (Efron and Stein 1981,
-    doi:10.1214/aos/1176345462); degrees of freedom after Satterthwaite (1946, doi:10.2307/3002019).
+    The variance is the sum of that of the mean over the images, for these runs, and of the
+    delete-one jackknife over the seeds, which deletes a seed of both networks (Efron and Stein
+    1981, doi:10.1214/aos/1176345462). Degrees of freedom are those of Satterthwaite (1946,
+    doi:10.2307/3002019).
     """
     from scipy.special import stdtrit
 
@@ -243,18 +262,22 @@ def _estimate(terms: Sequence[tuple[float, Votes, Votes]]) -> Estimate:
     freedom = total**2 / sum(v**2 / df for v, df in variances) if total else n - 1
     t = float(stdtrit(freedom, 1 - ALPHA / 2))
     if len(terms) == 1:
-        # of as many independent images as have its variance, so that 0 has an interval, too
+        # Wilson's interval for the number of independent images that would give this variance;
+        # it also has a width for a share of 0
         like = value * (1 - value) / total if total else n
         low, high = wilson(value, like, t)
         return Estimate(value, max(0.0, low), min(1.0, high), len(seeds), METHOD)
-    if not total:  # every pair differs on the same images: how sure that is is not known
+    if not total:  # every pair disagrees on the same images, so the variance is not estimated
         return Estimate(value, None, None, len(seeds), METHOD)
     half = t * math.sqrt(total)
     return Estimate(value, max(-1.0, value - half), min(1.0, value + half), len(seeds), METHOD)
 
 
 def _jackknife(terms: Sequence[tuple[float, Votes, Votes]], seeds: Sequence[int]) -> float | None:
-    """The variance over the seeds; None below three seeds, or if one of them cannot be left out."""
+    """Return the variance over the seeds.
+
+    None for fewer than `FEWEST` seeds, or if no pair of runs is left without one of them.
+    """
     if len(seeds) < FEWEST:
         return None
     differ = [(one.given[:, None] != other.given[None]).mean(2) for _, one, other in terms]

@@ -1,4 +1,4 @@
-"""What the marks of runs make not comparable: accuracies, or times."""
+"""Marks of runs that make accuracies or times not comparable."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ WORDS: Mapping[str, str] = {
     "constant": "constant output",
     "batch": "depends on other images",
 }
-"""Marks in few words; the others are called by their names."""
+"""Short descriptions of marks; other marks are shown by their names."""
 ONLY_TIME = frozenset(["shared", "stopped"])
-"""Marks that make a time not comparable, and no accuracy."""
+"""Marks that make times not comparable, but not accuracies."""
 ONLY_COST = frozenset(["varying cost"])
-"""Marks that make MACs not comparable, and neither an accuracy nor a time."""
+"""Marks that make MACs not comparable, but neither accuracies nor times."""
 OF_TIME = ONLY_TIME | {"chance"}
-"""Marks that make a time not comparable."""
+"""Marks that make times not comparable."""
 MOST_NAMED = 3
-"""Networks with a mark that are named; more are counted."""
+"""Maximum number of networks with a mark that are named; more are counted."""
 
 
 @dataclass(frozen=True)
 class Doubts:
-    """The names of the marks of each run that has some, by its id."""
+    """Names of the marks of each run that has any, by its id."""
 
     marks: Mapping[str, frozenset[str]]
 
     def of_run(self, run: Run, about: About) -> frozenset[str]:
-        """The marks that make a figure of a run not comparable."""
+        """Return the marks that make the accuracy or the time of a run not comparable."""
         found = self.marks.get(run.id, frozenset())
         return found & OF_TIME if about == "time" else found - ONLY_TIME - ONLY_COST
 
     def of(self, group: ModelRuns, *about: About) -> frozenset[str]:
-        """The same of a network: those of its runs, and how some ended if not all finished."""
+        """Return these marks of all runs of a network, and the status of runs not finished."""
         ended = {run.status for run in group.runs if run.status != "finished"}
         marked = [self.of_run(run, one) for run in group.finished for one in about]
         return frozenset(ended).union(*marked)
 
     def words(self, groups: Sequence[ModelRuns], *about: About) -> str:
-        """Which networks have which marks, as `mark_words` says it."""
+        """Return a message about the networks with these marks, as `mark_words`."""
         return mark_words([(group.label, self.of(group, *about)) for group in groups])
 
 
 def mark_words(marked: Sequence[tuple[str, frozenset[str]]]) -> str:
-    """Which networks have which marks: ``at chance level: a, b; not converged: 4 of 12 networks``.
+    """Return a message like ``at chance level: a, b; not converged: 4 of 12 networks``.
 
-    `marked` has the label of each network, and the names of its marks.
+    `marked` has the label of each network and the names of its marks.
     """
     by_mark: dict[str, list[str]] = {}
     for label, names in marked:
@@ -73,17 +73,17 @@ def _named(labels: Sequence[str], networks: int) -> str:
 
 
 def about(quantity: Quantity) -> About:
-    """Which marks put a verdict on this figure in doubt."""
+    """Return the kind of marks that put a verdict on this figure in doubt."""
     return "time" if quantity.timed else "accuracy"
 
 
 def kinds(quantities: Iterable[Quantity]) -> tuple[About, ...]:
-    """Which marks put verdicts on these figures in doubt: counts have none."""
+    """Return the kinds of marks that put verdicts on these figures in doubt; none for counts."""
     return tuple(dict.fromkeys(about(one) for one in quantities if one.scale != "exact"))
 
 
 def doubts(marked: Iterable[tuple[Run, str]]) -> Doubts:
-    """From each run and the name of each of its marks."""
+    """Group pairs of a run and the name of one of its marks by run."""
     found: dict[str, set[str]] = {}
     for run, name in marked:
         found.setdefault(run.id, set()).add(name)

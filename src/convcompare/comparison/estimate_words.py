@@ -1,4 +1,4 @@
-"""Estimates of differences and ratios in words and digits, with their margins."""
+"""Text of estimates: differences, shares and ratios with their margins."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .quantity import ACCURACY, Quantity
 from .stats.estimates import Estimate
 
 LOPSIDED = 1.25
-"""An interval whose one side is longer than the other by this factor is given by its ends."""
+"""Ratio of the sides of an interval above which its ends are shown instead of one margin."""
 FEW = 2
-"""Seeds of which an interval is too long to say anything: it is not shown."""
+"""Number of seeds whose interval is too wide to be useful and is not shown."""
 
 
 def with_margin(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
-    """A difference with its margin, in the unit of the figure."""
+    """Return a difference with its margin, in the unit of the figure; `sign` -1 reverses it."""
     factor, unit = quantity.factor * sign, quantity.unit
     value, few = factor * difference.value, difference.n == FEW
     if difference.ends is None or (few and quantity.scale == "difference"):
@@ -28,13 +28,16 @@ def with_margin(difference: Estimate, quantity: Quantity, sign: int = 1) -> str:
 
 
 def is_lopsided(estimate: Estimate) -> bool:
-    """Whether its interval reaches so much further on one side that one margin misleads."""
+    """Return whether an interval is so asymmetric that a single margin would mislead."""
     sides = _sides(estimate)
     return sides is not None and max(sides) > LOPSIDED * min(sides)
 
 
 def share(estimate: Estimate, factor: float = 1, places: int = 4) -> str:
-    """A share times `factor`: ``0.9941 ± 0.0025``, ``1.0000 [0.9124, 1.0000]``, ``0.9941``."""
+    """Return a share times `factor` as text.
+
+    ``0.9941 ± 0.0025``, ``1.0000 [0.9124, 1.0000]`` or ``0.9941``.
+    """
     shown = f"{factor * estimate.value:.{places}f}"
     if estimate.ends is None:
         return shown
@@ -45,19 +48,19 @@ def share(estimate: Estimate, factor: float = 1, places: int = 4) -> str:
 
 
 def plus_minus(estimate: Estimate, factor: float = 1) -> str:
-    """An estimate times `factor` with its margin: ``1.24 ± 0.15``; ``1.24`` without one."""
+    """Return an estimate times `factor` with its margin: ``1.24 ± 0.15``; ``1.24`` without one."""
     half = estimate.half_width
     return formatting.plus_minus(factor * estimate.value, None if half is None else factor * half)
 
 
 def longer_side(estimate: Estimate) -> float | None:
-    """How far its interval reaches from the value on its longer side; None if there is none."""
+    """Return the length of the longer side of an interval; None if there is no interval."""
     sides = _sides(estimate)
     return None if sides is None else max(sides)
 
 
 def _sides(estimate: Estimate) -> tuple[float, float] | None:
-    """How far its interval reaches below and above the value; None if there is none."""
+    """Return the lengths of an interval below and above the value; None if there is none."""
     if estimate.ends is None:
         return None
     low, high = estimate.ends
@@ -65,7 +68,7 @@ def _sides(estimate: Estimate) -> tuple[float, float] | None:
 
 
 def number(ratio: Estimate) -> tuple[str, str]:
-    """A ratio with its margin; the ends apart where one side is much longer, else empty."""
+    """Return a ratio with its margin, and the ends of an asymmetric interval, else empty."""
     sides = _sides(ratio)
     if ratio.ends is None or sides is None:
         return f"{ratio.value:.2g}" if ratio.value < 10 else f"{ratio.value:.0f}", ""
@@ -77,7 +80,7 @@ def number(ratio: Estimate) -> tuple[str, str]:
 
 
 def size(value: float, quantity: Quantity) -> str:
-    """The size of a difference with two digits, in the unit of the figure."""
+    """Return the size of a difference with two digits, in the unit of the figure."""
     shown = quantity.factor * value
     if shown < 0.995:
         return f"{shown:.2g} {quantity.unit}"
@@ -85,12 +88,12 @@ def size(value: float, quantity: Quantity) -> str:
 
 
 def points(fraction: float) -> str:
-    """A size in percentage points, with two digits: ``0.98 points``, ``1.0 points``."""
+    """Return a fraction in percentage points, with two digits: ``0.98 points``, ``1.0 points``."""
     return size(fraction, ACCURACY)
 
 
 def unit_of(size: float, quantity: Quantity) -> str:
-    """A size with its unit: ``2 points``, ``1 point``, ``0.4 points``."""
+    """Return a size with its unit: ``2 points``, ``1 point``, ``0.4 points``."""
     unit = quantity.unit.removesuffix("s") if size == 1 else quantity.unit
     return f"{size:g} {unit}"
 
@@ -100,6 +103,6 @@ def _signed(value: float, places: int) -> str:
 
 
 def _above_zero(ratio: float, places: int) -> str:
-    """A ratio, with one digit where its decimals would all be zeros: ``0.013``, ``4e-07``."""
+    """Return a ratio as text, with one digit if all decimals were zeros: ``0.013``, ``4e-07``."""
     shown = f"{ratio:.{places}f}"
     return shown if float(shown) else f"{ratio:.1g}"

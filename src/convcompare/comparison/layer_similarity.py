@@ -1,6 +1,6 @@
-"""Similarity of representations: linear centred kernel alignment (CKA) of every two layers.
+"""Similarity of representations: linear centred kernel alignment (CKA) of pairs of layers.
 
-Kornblith et al. 2019, arXiv:1905.00414, equation 3, of Gram matrices of the same images.
+Kornblith et al. 2019, arXiv:1905.00414, equation 3, on Gram matrices of the same images.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ import numpy.typing as npt
 Grams = npt.NDArray[np.float64]
 """Inner products of the activations of n images, by layer: (layers, n, n)."""
 FEWEST = 4
-"""Images from which on the estimate exists."""
+"""Minimum number of images for the estimate."""
 
 
 def cka(first: Grams, second: Grams, debiased: bool = True) -> npt.NDArray[np.float64]:
-    """The linear CKA of every layer of one network with every layer of another.
+    """Return the linear CKA of every layer of one network with every layer of another.
 
-    1 for equal representations up to rotation, reflection and scale, 0 for unrelated ones. With
-    fewer images than features the estimate of the paper is too high, near 1 even for unrelated
-    features. `debiased` takes the unbiased estimator of HSIC (Song et al. 2012, equation 5), as
-    Nguyen et al. 2021 do (arXiv:2010.15327); it can be a little below 0.
+    It is 1 for representations that are equal up to rotation, reflection and scale, and 0 for
+    unrelated ones. With fewer images than features, the estimator of the paper is too high: near 1
+    even for unrelated features. The unbiased estimator of HSIC (Song et al. 2012, equation 5), used
+    by Nguyen et al. 2021 (arXiv:2010.15327), can be slightly below 0.
 
     Args:
         first: (layers, n, n), symmetric.
         second: (other layers, n, n), of the same images.
-        debiased: Whether to take the unbiased estimator.
+        debiased: Whether to use the unbiased estimator.
 
     Returns:
         (layers, other layers); NaN for a layer that is constant over the images.
 
     Raises:
-        ValueError: The numbers of images differ, or there are fewer than 4.
+        ValueError: if the numbers of images differ or are below 4.
     """
     if first.shape[1:] != second.shape[1:] or first.shape[-1] < FEWEST:
         raise ValueError(f"Gram matrices of {FEWEST} images or more: {first.shape}, {second.shape}")
@@ -48,20 +48,21 @@ def cka(first: Grams, second: Grams, debiased: bool = True) -> npt.NDArray[np.fl
 def mean_cka(
     first: Sequence[Grams], second: Sequence[Grams], pairs: Sequence[tuple[int, int]]
 ) -> npt.NDArray[np.float64]:
-    """The mean of `cka` over pairs of runs, a number in `first` with one in `second`."""
+    """Return the mean of `cka` over pairs of runs, given by indices into `first` and `second`."""
     return np.asarray(np.mean([cka(first[i], second[j]) for i, j in pairs], axis=0))
 
 
 def _centred(grams: Grams) -> Grams:
-    """Rows and columns have the mean 0."""
+    """Centre Gram matrices so that rows and columns have mean 0."""
     rows = grams.mean(2, keepdims=True)
     return np.asarray(grams - rows - rows.swapaxes(1, 2) + grams.mean((1, 2), keepdims=True))
 
 
 def _u_centred(grams: Grams) -> Grams:
-    """Without the diagonal, rows and columns have the sum 0 (Székely and Rizzo 2014).
+    """U-centre Gram matrices: without the diagonal, rows and columns have sum 0.
 
-    doi:10.1214/14-AOS1255. The inner product of two is n(n - 3) times the unbiased HSIC.
+    Székely and Rizzo 2014, doi:10.1214/14-AOS1255. The inner product of two such matrices is
+    n(n - 3) times the unbiased HSIC.
     """
     n = grams.shape[-1]
     off = grams * (1 - np.eye(n))

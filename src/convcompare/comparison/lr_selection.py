@@ -1,4 +1,4 @@
-"""The learning rate of each network, chosen on the images that were held out."""
+"""Selection of the learning rate of each network on the held-out images."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from .model_runs import ModelRuns
 
 
 def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]]) -> Comparison:
-    """The comparison with one group a network: that at its best rate, under its own label.
+    """Return the comparison with the runs of each network at its best learning rate.
 
-    The best has the highest mean accuracy on the images held out, over the seeds; a rate at which
-    a run did not finish is taken only where there is no other. The test images have no part in it.
-    The runs at all rates stay known by their ids.
+    The best rate has the highest accuracy on the held-out images, averaged over the seeds. A rate
+    at which a run did not finish is chosen only if there is no other. The test images are not used.
+
+    Args:
+        comparison: The runs of every network at every rate, each under a label of its own.
+        rate_labels: These labels, by the label of the network.
+
+    Returns:
+        The comparison, with the ids of the runs at all rates in ``rates``.
     """
     groups = comparison.by_label
     rates = sorted({_rate(group) for group in comparison.groups})

@@ -1,4 +1,4 @@
-"""The runs of one model, and the means of their figures."""
+"""The runs of one network, and the means of their figures."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from .stats.estimates import Estimate, estimate_json
 
 @dataclass(frozen=True)
 class ModelRuns:
-    """The runs of one model: `label` is the spec as it was typed."""
+    """The runs of one network; ``label`` is the spec as it was typed."""
 
     label: str
     runs: tuple[Run, ...]
     reused: int = 0
     remark: str = ""
-    """Why the figures do not count although the runs finished, in words; empty where they do."""
+    """Why the network is not ranked although its runs finished; empty if it is."""
     doubted: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
-    """The marks that make figures not comparable, by which: ``accuracy``, ``time``."""
+    """Marks that make figures not comparable, by kind of figure: ``accuracy``, ``time``."""
 
     @cached_property
     def finished(self) -> tuple[Run, ...]:
-        """The runs whose figures count: those that ended well."""
+        """The runs that finished, without failed and diverged ones."""
         return tuple(run for run in self.runs if run.status == "finished" and run.history)
 
     @property
     def status(self) -> str:
-        """``finished``, or what went wrong with how many of the runs."""
+        """``finished``, the remark, or the status and number of the runs that did not finish."""
         bad = [run.status for run in self.runs if run.status != "finished"]
         if not bad:
             return self.remark or "finished"
@@ -42,49 +42,52 @@ class ModelRuns:
 
     @property
     def parameters(self) -> int:
-        """Trainable parameters."""
+        """Number of trainable parameters."""
         return self.runs[0].cost.parameters
 
     @property
     def frozen_parameters(self) -> int:
-        """Parameters that did not train."""
+        """Number of frozen parameters."""
         return self.runs[0].frozen.parameters if self.runs[0].frozen else 0
 
     @property
     def size(self) -> int:
-        """All parameters, those that are frozen included."""
+        """Number of all parameters, frozen ones included."""
         return self.parameters + self.frozen_parameters
 
     @property
     def macs(self) -> int | None:
-        """Multiply-accumulates of a pass of one image; None where not all were counted."""
+        """Multiply-accumulates of a forward pass of one image; None if some were not counted."""
         return self.runs[0].cost.macs
 
     @property
     def uncounted(self) -> tuple[str, ...]:
-        """The operators whose multiply-accumulates were not counted."""
+        """Operators whose multiply-accumulates were not counted."""
         return self.runs[0].cost.uncounted
 
     def mean(self, figure: Callable[[Run], float | None]) -> Estimate | None:
-        """The mean of a figure over the finished runs; None where one of them has none."""
+        """Return the mean of a figure over the finished runs; None if one of them has none."""
         values = [value for run in self.finished if (value := figure(run)) is not None]
         return (
             estimates.over_seeds(values) if values and len(values) == len(self.finished) else None
         )
 
     def shown(self, figure: str) -> Estimate | None:
-        """The mean of a figure of the epoch that counts, by its name in `Epoch`.
+        """Return the mean of a figure of the selected epoch, by its name in `Epoch`.
 
         None if one of the runs has none.
         """
         return self.mean(lambda run: run.figure(figure))
 
     def test_accuracy(self, test_images: int) -> Estimate | None:
-        """Over the seeds, or over the test images where there is one run."""
+        """Return the mean test accuracy, with an interval over the seeds.
+
+        If there is one run, the interval is over the test images.
+        """
         return self._share(self.shown("test_accuracy"), test_images)
 
     def tta_accuracy(self, test_images: int) -> Estimate | None:
-        """The same with test-time augmentation; None unless every run that counts measured it."""
+        """Return `test_accuracy` with test-time augmentation; None unless every run has it."""
         return self._share(self.mean(lambda run: run.tta_accuracy), test_images)
 
     def _share(self, mean: Estimate | None, test_images: int) -> Estimate | None:
@@ -93,7 +96,7 @@ class ModelRuns:
         return estimates.share(round(mean.value * test_images), test_images)
 
     def to_json(self, test_images: int) -> dict[str, Any]:
-        """What the JSON object of a comparison has of it."""
+        """Return the entry in the JSON object of a comparison."""
         weights = self.runs[0].initial_weights
         figures = ("test_loss", "train_loss", "train_accuracy")
         return {
@@ -114,7 +117,7 @@ class ModelRuns:
 
 
 def beside_training(runs: Sequence[Run]) -> dict[str, float]:
-    """Seconds that runs spent beside their training, by what for."""
+    """Return the seconds that runs spent outside training, by activity."""
     costs = [run.cost for run in runs]
     return {
         "evaluation": sum(cost.evaluation_seconds for cost in costs),
@@ -127,7 +130,7 @@ def beside_training(runs: Sequence[Run]) -> dict[str, float]:
 def group_runs(
     labels: Sequence[str], runs: Sequence[Run], reused: Sequence[bool]
 ) -> list[ModelRuns]:
-    """Runs by label, in the order in which the labels first appear."""
+    """Group runs by label, in the order in which the labels first appear."""
     order = list(dict.fromkeys(labels))
     rows = list(zip(labels, runs, reused, strict=True))
     return [

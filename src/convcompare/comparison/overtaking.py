@@ -1,4 +1,4 @@
-"""From how many training images on one network is ahead of another."""
+"""Number of training images from which one network is ahead of another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .stats.estimates import ALPHA
 from .stats.paired import ROUNDING
 
 GRID = 2001
-"""Numbers of images at which the difference is looked at, evenly on the logarithmic axis."""
+"""Points at which the difference is evaluated, evenly spaced on a logarithmic axis."""
 
 Values = npt.NDArray[np.float64]
 
@@ -27,7 +27,7 @@ Values = npt.NDArray[np.float64]
 class SizedPair:
     """A network and the baseline, both trained on each of several numbers of images.
 
-    ``differences`` are test accuracy minus that of the baseline, a fraction: (sizes, seeds).
+    ``differences`` (sizes, seeds) are test accuracy minus that of the baseline, as fractions.
     """
 
     model: str
@@ -38,10 +38,10 @@ class SizedPair:
 
 @dataclass(frozen=True)
 class Crossing:
-    """The number of images at which the mean difference of a pair changes its sign.
+    """Number of training images at which the mean difference of a pair changes its sign.
 
-    ``leader`` is ahead beyond it. ``low`` and ``high`` are the ends of the 95 % interval: None
-    where it goes on beyond the numbers of images that were tried, or there is one seed alone.
+    ``leader`` is ahead with more images. ``low`` and ``high`` are the ends of the 95 % interval;
+    None if it extends beyond the numbers of images that were tried, or if there is only one seed.
     """
 
     leader: str
@@ -52,7 +52,7 @@ class Crossing:
 
     @property
     def words(self) -> str:
-        """``lenet-5 overtakes fcn at about 420 images (95 % interval: 180 to 1,000)``."""
+        """Sentence: ``lenet-5 overtakes fcn at about 420 images (95 % interval: 180 to 1,000)``."""
         ends = [None if end is None else count(_rounded(end)) for end in (self.low, self.high)]
         interval = {
             (True, True): f"95 % interval: {ends[0]} to {ends[1]}",
@@ -65,13 +65,16 @@ class Crossing:
 
 
 def _rounded(images: float) -> int:
-    """Two digits, which is more than is known."""
+    """Round to two significant digits, more than the precision of the estimate."""
     places = 1 - math.floor(math.log10(images))
     return int(round(images, places)) if places < 0 else round(images)
 
 
 def networks(comparison: Comparison) -> dict[str, dict[int, ModelRuns]]:
-    """The groups of each network by their numbers of images; none without several numbers."""
+    """Return the runs of each network by number of training images.
+
+    Empty if the comparison has only one such number.
+    """
     groups = comparison.by_label
     found: dict[str, dict[int, ModelRuns]] = {}
     for one in comparison.conditions.sizes:
@@ -81,7 +84,7 @@ def networks(comparison: Comparison) -> dict[str, dict[int, ModelRuns]]:
 
 
 def sized_pairs(comparison: Comparison) -> list[SizedPair]:
-    """Each network with the baseline, on the numbers of images and the seeds that all have."""
+    """Return each network with the baseline, for the numbers of images and seeds in common."""
     found = networks(comparison)
     base = comparison.baseline if comparison.baseline in found else next(iter(found), "")
     pairs = []
@@ -98,7 +101,7 @@ def sized_pairs(comparison: Comparison) -> list[SizedPair]:
 
 
 def overtaking_words(comparison: Comparison) -> list[str]:
-    """Who overtakes whom, a line each."""
+    """Return a sentence for each network that overtakes another."""
     return [one.words for pair in sized_pairs(comparison) for one in crossings(pair)]
 
 
@@ -107,12 +110,12 @@ def _by_seed(group: ModelRuns) -> Mapping[int, Run]:
 
 
 def crossings(pair: SizedPair) -> list[Crossing]:
-    """Where the mean difference changes its sign, with an interval.
+    """Return the numbers of images at which the mean difference changes its sign.
 
-    Between two numbers of images the difference of each seed is straight in the logarithm. The
-    interval are the numbers of images around the crossing at which Student's t interval of the
-    difference over the seeds holds zero: the t test inverted, as Fieller's interval of a ratio
-    (Fieller 1954) inverts it.
+    Between two numbers of images, the difference of each seed is interpolated linearly in their
+    logarithm. The interval contains the numbers of images around the crossing at which Student's t
+    interval of the difference over the seeds contains zero. It inverts the t-test, as Fieller's
+    interval of a ratio does (Fieller 1954).
     """
     x = np.log(np.array(pair.sizes, dtype=float))
     grid = np.linspace(x[0], x[-1], GRID)
@@ -135,7 +138,11 @@ def crossings(pair: SizedPair) -> list[Crossing]:
 
 
 def _ahead(mean: Values) -> npt.NDArray[np.bool_]:
-    """Where the model is ahead, (n,). Where both are equal, who was ahead before, or is after."""
+    """Return whether the model is ahead at each point, (n,).
+
+    If both are equal, the result is that of the previous point with a difference, or of the next
+    one if there is none before.
+    """
     apart = np.flatnonzero(np.abs(mean) > ROUNDING)
     if not len(apart):
         return np.ones(len(mean), dtype=bool)
@@ -154,9 +161,9 @@ def _holds_zero(curves: Values, mean: Values) -> npt.NDArray[np.bool_]:
 
 
 def _around(undecided: npt.NDArray[np.bool_], i: int) -> tuple[int | None, int | None]:
-    """The first and last place of the stretch around a crossing between `i` and `i + 1`.
+    """Return the first and last index of the undecided points around `i` and `i + 1`.
 
-    None at an end where the stretch goes on beyond what was tried.
+    None for an end that extends beyond the points.
     """
     low, high = i, i + 1
     while low >= 0 and undecided[low]:

@@ -1,4 +1,4 @@
-"""The tests of accuracy between two networks, each run once for all families that it is part of."""
+"""Tests of accuracy between two networks, each computed once for all families that use it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .stats.shared import FEWEST, SharedSpread, shared_spread
 
 
 class PairTests:
-    """Tests of one comparison's pairs, kept as they are made.
+    """Cached tests of the pairs of a comparison.
 
-    ``hits`` gives which test images (n,) a run got right; it is called once a run, and only for
-    pairs with one seed.
+    ``hits`` returns whether a run predicts each test image correctly, (n,). It is called once per
+    run, and only for pairs with one seed.
     """
 
     def __init__(self, hits: Callable[[Run], Hits]) -> None:
@@ -28,10 +28,10 @@ class PairTests:
         self._made: dict[tuple[object, ...], PairedTest] = {}
 
     def of(self, pair: Pair, shared: SharedSpread | None = None) -> PairedTest:
-        """The test of a pair.
+        """Return the test of a pair.
 
-        Three seeds or more, and a spread that is `shared`: the moderated paired t-test. Two seeds
-        or more: the paired t-test. One seed: McNemar's test.
+        Three or more seeds and a `shared` spread: the moderated paired t-test. Otherwise two or
+        more seeds: the paired t-test. One seed: McNemar's test.
         """
         key = (tuple((a.id, b.id) for a, b in pair.runs), shared if pair.seeds >= FEWEST else None)
         if key not in self._made:
@@ -54,7 +54,7 @@ class PairTests:
 
 
 def shared_by(family: Sequence[Pair]) -> SharedSpread | None:
-    """The spread that the networks of a family share; None where there are too few of them."""
+    """Return the spread that the networks of a family share; None for too few networks."""
     groups = {one.label: one for each in family for one in (each.model, each.baseline)}
     if len(groups) < FEWEST:
         return None

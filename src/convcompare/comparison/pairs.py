@@ -1,4 +1,4 @@
-"""Which runs may be compared with which: the same seed, the same data, the same configuration."""
+"""Pairs of networks whose runs have the same seeds, and reasons why they are not comparable."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from .verdict import Differing, LeftOut, Refusal
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models and those of their finished runs that have the same seed, by seed."""
+    """Two networks, and their finished runs paired by seed, in ascending order."""
 
     model: ModelRuns
     baseline: ModelRuns
     runs: tuple[tuple[Run, Run], ...]
     tuned: tuple[str, ...] = ()
-    """Settings that were chosen for each network by itself, and may differ."""
+    """Settings that were chosen for each network separately, and may differ."""
     score: Score = LAST_EPOCH
-    """What of a run the verdict is about."""
+    """Score that the verdict uses."""
 
     @property
     def labels(self) -> tuple[str, str]:
-        """What tables call the two."""
+        """Labels of the two networks."""
         return self.model.label, self.baseline.label
 
     @property
     def seeds(self) -> int:
-        """The seeds that both networks have in common."""
+        """Number of seeds that both networks have in common."""
         return len(self.runs)
 
     @cached_property
     def differences(self) -> list[float]:
-        """Score of the model minus that of the baseline, a fraction for each seed."""
+        """Score of the model minus that of the baseline, as a fraction, for each seed."""
         return [self.score.of(a) - self.score.of(b) for a, b in self.runs]
 
     def left_out(self) -> tuple[LeftOut, ...]:
-        """The seeds that only one of the two finished."""
+        """Return the seeds that only one of the two networks finished."""
         paired = {run.trial.seed for run, _ in self.runs}
         found = []
         for group, other in ((self.model, self.baseline), (self.baseline, self.model)):
@@ -56,7 +56,7 @@ class Pair:
 
     @cached_property
     def refusal(self) -> Refusal | None:
-        """Why the accuracies of the two cannot be compared; None where they can."""
+        """Why the accuracies of the two networks cannot be compared; None if they can."""
         if not self.runs:
             return self._nothing_in_common()
         differing = self._differing(lambda run: run.trial.settings)
@@ -69,7 +69,7 @@ class Pair:
         return Refusal("settings", differing=tuple(differing.values()))
 
     def cost_refusal(self) -> Refusal | None:
-        """Why the times of the two cannot be compared; None where they can."""
+        """Return why the times of the two networks cannot be compared; None if they can."""
         if self.refusal:
             return self.refusal
         differing = self._differing(_place)
@@ -79,7 +79,7 @@ class Pair:
         return Refusal("machine", shared, tuple(differing.values()), stopped)
 
     def _with_a_run(self, has: Callable[[Run], bool]) -> tuple[str, ...]:
-        """Which of the two networks have a run of this kind."""
+        """Return the labels of the networks that have a run for which `has` is true."""
         sides = zip((self.model, self.baseline), zip(*self.runs, strict=True), strict=True)
         return tuple(group.label for group, runs in sides if any(map(has, runs)))
 
@@ -90,7 +90,7 @@ class Pair:
         return Refusal("no common seed")
 
     def _differing(self, settings: Callable[[Run], Settings]) -> dict[str, Differing]:
-        """The settings that are not the same in all runs, by name."""
+        """Return the settings that are not the same in all runs, by name."""
         distinct = [dict.fromkeys(map(settings, side)) for side in zip(*self.runs, strict=True)]
         sides = [list(map(dict, side)) for side in distinct]
         found = {}
@@ -102,10 +102,17 @@ class Pair:
 
 
 def pairs(comparison: Comparison, baseline: str | None, all_pairs: bool = False) -> list[Pair]:
-    """Every model with the baseline (the first one where it is None), in the order of the table.
+    """Return the pairs of networks to compare, in the order of the table.
 
-    ``all_pairs`` adds those of the other models among themselves, the later one first.
-    UsageError where there is no such model.
+    With several numbers of training images, pairs are made within each of them.
+
+    Args:
+        comparison: Runs by network.
+        baseline: Label of the baseline; None for the first network.
+        all_pairs: Whether to add all pairs of the other networks, the later one first.
+
+    Raises:
+        UsageError: if the baseline is not in the comparison.
     """
     if comparison.conditions.sizes:
         return _pairs_of_sizes(comparison, baseline, all_pairs)
@@ -125,7 +132,7 @@ def pairs(comparison: Comparison, baseline: str | None, all_pairs: bool = False)
 
 
 def _pairs_of_sizes(comparison: Comparison, baseline: str | None, all_pairs: bool) -> list[Pair]:
-    """The pairs among the networks of each number of training images."""
+    """Return the pairs of networks within each number of training images."""
     sizes = comparison.conditions.sizes
     network_of = {one.label: one.network for one in sizes}
     base = network_of.get(baseline or "", baseline)
@@ -142,14 +149,14 @@ def _pairs_of_sizes(comparison: Comparison, baseline: str | None, all_pairs: boo
 
 
 def pair(model: ModelRuns, baseline: ModelRuns) -> Pair:
-    """The finished runs of two models by seed."""
+    """Pair the finished runs of two networks by seed."""
     by_seed = {run.trial.seed: run for run in baseline.finished}
     runs = [(run, by_seed[run.trial.seed]) for run in model.finished if run.trial.seed in by_seed]
     return Pair(model, baseline, tuple(sorted(runs, key=lambda both: both[0].trial.seed)))
 
 
 def _place(run: Run) -> Settings:
-    """Where its times were measured."""
+    """Return the properties of the machine that must be equal for times to be comparable."""
     place = run.timed_in
     return (
         ("processor", place.processor),

@@ -1,4 +1,4 @@
-"""What a number of seeds can show, in words, before they are trained."""
+"""Message about the differences that a number of seeds can detect, before they are trained."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .stats import shared as shared_by
 from .stats.estimates import ALPHA
 
 TYPICAL_CHURN = 0.09
-"""Share of the test images that one of two runs has right and the other wrong, where no earlier run
-tells. Its root over the number of images is the standard deviation of their difference in accuracy:
-0.3 points with 10,000 images, 3 points with 100."""
+"""Share of the test images that exactly one of two runs predicts correctly, assumed if there are no
+earlier runs. The standard deviation of their difference in accuracy is the square root of this
+share over the number of images: 0.3 points with 10,000 images, 3 points with 100."""
 HARDLY_EVER = 0.05
-"""A difference in accuracy that networks worth comparing hardly ever have."""
+"""Difference in accuracy that is rare between networks worth comparing."""
 MORE_SEEDS = (3, 5, 8, 13, 20)
-"""Numbers of seeds that a plan which can decide nothing is told to take."""
+"""Numbers of seeds to suggest if the planned number can detect only larger differences."""
 
 
 def detectable_words(
@@ -25,12 +25,18 @@ def detectable_words(
     spread: float | None = None,
     contrasts: int = 1,
 ) -> str:
-    """What a number of seeds can show, in one sentence, before they are trained.
+    """Return one sentence about the differences that a number of seeds can detect.
 
-    ``spread`` is the standard deviation of paired differences of accuracy in earlier runs
-    (`contrasts.spread`), a fraction; None takes what is typical of so many test images, and says
-    so. With several contrasts the strictest level of Holm's procedure is reckoned with, and the
-    spread that the networks share.
+    With several contrasts, the strictest level of Holm's procedure and the shared spread of the
+    networks are assumed.
+
+    Args:
+        seeds: Number of seeds per network.
+        test_images: Number of test images.
+        spread: Standard deviation of paired differences in accuracy in earlier runs
+            (`contrasts.spread`), a fraction; None for the typical one for `test_images`, which the
+            sentence calls an assumption.
+        contrasts: Number of contrasts that are adjusted together.
     """
     if seeds < 2:
         return "one seed shows how two trained networks differ, not how two architectures do"

@@ -1,6 +1,6 @@
-"""Predictions of one run on the test images: what the metrics are made of. numpy only.
+"""Functions of the logits and labels of a run, from which metrics are computed. numpy only.
 
-``logits`` are floats (n, classes), ``labels`` ints (n,). ValueError where they do not fit.
+``logits`` are floats (n, classes), ``labels`` ints (n,). All raise ValueError as `check` does.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import numpy.typing as npt
 Logits = npt.NDArray[np.floating[Any]]
 """Logits of the test images of one run: floats (n, classes)."""
 Labels = npt.NDArray[np.integer[Any]]
-"""The right classes of the test images: integers (n,), from 0 to classes - 1."""
+"""Labels of the test images: integers (n,), from 0 to classes - 1."""
 BINS = 15
 
 
 def check(logits: Logits, labels: Labels) -> None:
-    """Raise ValueError unless logits (n, classes) and labels (n,) fit each other.
+    """Check logits (n, classes) and labels (n,).
 
-    There must be one image or more, every logit finite, and every label that of a class.
+    Raises:
+        ValueError: if the shapes do not match, there is no image, a logit is not finite, or a label
+            is not a class.
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
         raise ValueError(f"logits (n, classes) and labels (n,): {logits.shape}, {labels.shape}")
@@ -32,14 +34,17 @@ def check(logits: Logits, labels: Labels) -> None:
 
 
 def hits(logits: Logits, labels: Labels) -> npt.NDArray[np.bool_]:
-    """Which images are right: (n,). Of equal logits the first class counts, as in torch."""
+    """Return whether each prediction is correct, (n,); of equal logits the first class counts."""
     check(logits, labels)
     right: npt.NDArray[np.bool_] = logits.argmax(1) == labels
     return right
 
 
 def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
-    """Log-probabilities (n, classes) in float64; the largest logit goes first, so none overflow."""
+    """Return log-probabilities (n, classes) in float64, stable against overflow.
+
+    The arguments are not checked.
+    """
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(1, keepdims=True)
     log: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
@@ -47,14 +52,14 @@ def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
 
 
 def log_losses(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
-    """The negative log-probability of each image's class, in nats: (n,)."""
+    """Return the negative log-probability of the label of each image, (n,), in nats."""
     check(logits, labels)
     losses: npt.NDArray[np.float64] = -log_softmax(logits)[np.arange(len(labels)), labels]
     return losses
 
 
 def brier_scores(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
-    """The squared error of each image's probabilities, summed over the classes: (n,)."""
+    """Return the squared error of the probabilities of each image, summed over classes, (n,)."""
     check(logits, labels)
     errors = np.exp(log_softmax(logits))
     errors[np.arange(len(labels)), labels] -= 1
@@ -63,7 +68,7 @@ def brier_scores(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
 
 
 def confusion_matrix(logits: Logits, labels: Labels) -> npt.NDArray[np.int64]:
-    """How many images of each class (row) are taken for each class (column)."""
+    """Return the confusion matrix (classes, classes): labels in rows, predictions in columns."""
     check(logits, labels)
     classes = logits.shape[1]
     cells = labels.astype(np.int64) * classes + logits.argmax(1)
@@ -71,12 +76,12 @@ def confusion_matrix(logits: Logits, labels: Labels) -> npt.NDArray[np.int64]:
 
 
 def class_accuracies(logits: Logits, labels: Labels) -> npt.NDArray[np.float64]:
-    """The share of each class's images that is right (classes,): nan for one without images."""
+    """Return the accuracy on the images of each class, (classes,); NaN for a class without any."""
     return accuracies_of(confusion_matrix(logits, labels))
 
 
 def accuracies_of(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The same of a confusion matrix (classes, classes)."""
+    """Return the accuracy of each class, (classes,), from a confusion matrix (classes, classes)."""
     images = matrix.sum(1)
     shares = np.full(len(matrix), np.nan)
     np.divide(np.diag(matrix), images, out=shares, where=images > 0)
@@ -85,7 +90,10 @@ def accuracies_of(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Images by confidence, in bins of equal width: arrays (bins,), nan where a bin is empty."""
+    """Number, mean confidence and accuracy of images in bins of confidence, (bins,) each.
+
+    The bins have equal width. Confidence and accuracy of an empty bin are NaN.
+    """
 
     images: npt.NDArray[np.int64]
     confidence: npt.NDArray[np.float64]
@@ -93,9 +101,9 @@ class Reliability:
 
 
 def reliability(logits: Logits, labels: Labels, bins: int = BINS) -> Reliability:
-    """Mean confidence and accuracy by bin of confidence, the highest class's probability.
+    """Return mean confidence and accuracy by bin of confidence, the probability of the prediction.
 
-    Bin i holds confidences above i/bins and up to (i+1)/bins (Guo et al. 2017, arXiv:1706.04599).
+    Bin i contains confidences in (i/bins, (i+1)/bins] (Guo et al. 2017, arXiv:1706.04599).
     """
     right = hits(logits, labels)
     confidence = np.exp(log_softmax(logits).max(1))

@@ -1,4 +1,4 @@
-"""The figures that verdicts are about: their unit, their direction, the words for more and less."""
+"""Quantities that verdicts are about: unit, direction, and the words for higher and lower."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Scale = Literal["difference", "ratio", "exact"]
-"""How two networks are compared: model minus baseline, model over baseline, or by counting."""
+"""Scale of a contrast: model minus baseline, model over baseline, or exact counts."""
 
 
 @dataclass(frozen=True)
 class Quantity:
     """A figure of two networks that a verdict is about.
 
-    ``best`` is the end of the scale that is better, None where neither is. A difference is written
-    as `factor` times itself in `unit`. ``higher`` and ``lower`` are the words for a model with more
-    or less of it than its baseline; where they are empty, "better" and "worse" by `best`.
-    ``alike`` is the word for an equivalent model; ``noun`` names the figure. ``show`` writes one
-    value. Where there is a ``verb``, a ratio is said by it and the noun: ``needs 1.8 times the
-    memory``.
+    ``best`` is the better end of the scale, None if there is none. A difference is shown multiplied
+    by ``factor``, in ``unit``. ``higher`` and ``lower`` are the words for a model with more or less
+    than its baseline; if they are empty, "better" and "worse" according to ``best``. ``alike`` is
+    the word for an equivalent model, ``noun`` the name of the figure. ``show`` formats one value.
+    If there is a ``verb``, a ratio is written with it and the noun: ``needs 1.8 times the memory``.
     """
 
     name: str
@@ -34,10 +33,10 @@ class Quantity:
     show: Callable[[Any], str] = str
     verb: str = ""
     timed: bool = False
-    """Whether it depends on the machine, as times do."""
+    """Whether the figure depends on the machine, as times do."""
 
     def comparative(self, relation: Literal["higher", "lower"]) -> str:
-        """What a model is called that has more of it than its baseline, or less."""
+        """Return the comparative for a model with a higher or lower figure than its baseline."""
         given = self.higher if relation == "higher" else self.lower
         return given or ("better" if (relation == "higher") == (self.best == "high") else "worse")
 

@@ -1,4 +1,4 @@
-"""Accuracy and consistency on damaged images: of a run, and of the networks of a comparison."""
+"""Accuracy and consistency on damaged images, of a run and of the networks of a comparison."""
 
 from __future__ import annotations
 
@@ -23,40 +23,44 @@ from .model_runs import ModelRuns
 from .stats.estimates import Estimate, estimate_json, over_seeds
 
 Reader = Callable[[Run, RunReader], float | None]
-"""A figure of a run; None if it was not measured."""
+"""Function that returns a figure of a run, None if it was not measured."""
 
 
 def record_of(run: Run, store: RunReader) -> RobustnessRecord | None:
-    """What was measured of a run on damaged images; None if nothing was."""
+    """Return the predictions of a run for damaged images; None if they were not recorded."""
     arrays = store.addition(run.id, ROBUSTNESS)
     return None if arrays is None else RobustnessRecord.from_arrays(arrays)
 
 
 def measured(record: RobustnessRecord | None, kind: Corruption) -> bool:
-    """Whether a record has a kind of damage as it is defined today."""
+    """Return whether a record has a kind of damage in its present definition."""
     found = record.damaged.get(kind.name) if record else None
     return found is not None and found.definition == kind.definition
 
 
 def is_measured(comparison: Comparison, store: RunReader) -> bool:
-    """Whether any finished run of a comparison was measured on damaged images."""
+    """Return whether any finished run of a comparison was measured on damaged images."""
     return any(store.addition(run.id, ROBUSTNESS) for run in comparison.finished)
 
 
 def accuracy(name: str | None = None) -> Reader:
-    """The accuracy under a kind of damage, a mean over its severities; without `name` the mean over
-    all kinds.
+    """Return a reader of the accuracy under a kind of damage, averaged over its severities.
+
+    Without `name`, the accuracy is averaged over all kinds.
     """
     return lambda run, store: _mean(record_of(run, store), name, RobustnessRecord.accuracy)
 
 
 def consistency(name: str | None = None) -> Reader:
-    """The share of predictions that are those for the undamaged image, in the same way."""
+    """Return a reader of the share of predictions that are the same as for the undamaged image.
+
+    The average is as for `accuracy`.
+    """
     return lambda run, store: _mean(record_of(run, store), name, RobustnessRecord.consistency)
 
 
 def pair_consistency(run: Run, store: RunReader) -> float | None:
-    """The share of images whose predictions under two shifts agree (arXiv:1904.11486)."""
+    """Return the share of images whose predictions under two shifts agree (arXiv:1904.11486)."""
     record = record_of(run, store)
     return None if record is None else record.pair_consistency
 
@@ -74,41 +78,40 @@ def _mean(
 
 @dataclass(frozen=True)
 class MeasuredModel:
-    """The records of a model's finished runs, in their order."""
+    """A network, and the records of its finished runs in the same order."""
 
     group: ModelRuns
     records: tuple[RobustnessRecord, ...]
 
     @property
     def label(self) -> str:
-        """What the model is called."""
+        """Label of the network."""
         return self.group.label
 
     def accuracies(self, name: str) -> Shares:
-        """The accuracy under a kind of damage, by run and severity."""
+        """Return the accuracy under a kind of damage, (runs, severities)."""
         return np.stack([record.accuracy(name) for record in self.records])
 
     def consistencies(self, name: str) -> Shares:
-        """The consistency under a kind of damage, by run and severity."""
+        """Return the consistency under a kind of damage, (runs, severities)."""
         return np.stack([record.consistency(name) for record in self.records])
 
     @property
     def undamaged(self) -> npt.NDArray[np.float64]:
-        """The accuracy on the same images as they are, by run."""
+        """Accuracy on the same images undamaged, (runs,)."""
         return np.array([record.accuracy_undamaged for record in self.records])
 
     @property
     def pairs(self) -> npt.NDArray[np.float64]:
-        """The consistency between two shifts, by run."""
+        """Consistency between two shifts, (runs,)."""
         return np.array([record.pair_consistency for record in self.records])
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """The models of a comparison of which everything was measured, on the same images.
+    """Networks of a comparison with complete measurements on the same damaged images.
 
-    ``lacking`` are those of which something was not. Raises UsageError if nothing is there, or if
-    the runs saw different images.
+    Properties raise UsageError if no network has them, or if the images differ between runs.
     """
 
     comparison: Comparison
@@ -116,12 +119,16 @@ class Robustness:
 
     @cached_property
     def kinds(self) -> list[Corruption]:
-        """All kinds of damage, by name."""
+        """All kinds of damage, sorted by name."""
         return corruptions()
 
     @cached_property
     def models(self) -> list[MeasuredModel]:
-        """Those of which every finished run was measured."""
+        """Networks whose finished runs were all measured under all kinds of damage.
+
+        Raises:
+            UsageError: if there are none, or if the images differ between runs.
+        """
         found = []
         for group in self.comparison.groups:
             records = [record_of(run, self.store) for run in group.finished]
@@ -137,19 +144,19 @@ class Robustness:
 
     @property
     def lacking(self) -> list[str]:
-        """The models that have finished runs of which not all were measured."""
+        """Labels of the networks with finished runs that lack a measurement."""
         there = {model.label for model in self.models}
         groups = self.comparison.groups
         return [one.label for one in groups if one.finished and one.label not in there]
 
     @property
     def images(self) -> int:
-        """The number of test images that were looked at."""
+        """Number of test images used."""
         return len(self.models[0].records[0].rows)
 
     @property
     def images_words(self) -> str:
-        """The test images that were looked at: a part has as many of each class as there are."""
+        """Number of test images used, in words; a part of them is balanced over the classes."""
         whole = self.comparison.conditions.test_images
         if self.images >= whole:
             return f"{count(self.images)} test images"
@@ -157,22 +164,25 @@ class Robustness:
 
     @property
     def baseline(self) -> MeasuredModel:
-        """The model whose errors count as 100 %: that of the comparison, or the first measured."""
+        """Network whose errors count as 100 %: the baseline, or the first that was measured."""
         by_label = {model.label: model for model in self.models}
         return by_label.get(self.comparison.baseline, self.models[0])
 
     def error_ratios(self, model: MeasuredModel, name: str) -> npt.NDArray[np.float64] | None:
-        """The corruption error of each run: its errors under a kind of damage, summed over the
-        severities, over those of the baseline (arXiv:1903.12261), whose seeds are averaged.
+        """Return the corruption error of each run, (runs,), under a kind of damage.
 
-        None if the baseline makes no error.
+        It is the sum of the error rates over the severities, divided by that of the baseline,
+        averaged over the baseline's seeds (arXiv:1903.12261). None if the baseline makes no error.
         """
         errors = (1 - model.accuracies(name)).sum(1)
         reference = float((1 - self.baseline.accuracies(name)).sum(1).mean())
         return errors / reference if reference else None
 
     def mean_error(self, model: MeasuredModel) -> Estimate | None:
-        """The mean corruption error: the mean of `error_ratios` over the kinds of damage."""
+        """Return the mean corruption error: the mean of `error_ratios` over all kinds of damage.
+
+        None if one of the kinds has none.
+        """
         ratios = [self.error_ratios(model, kind.name) for kind in self.kinds]
         known = [one for one in ratios if one is not None]
         if len(known) < len(ratios):
@@ -180,7 +190,7 @@ class Robustness:
         return over_seeds(np.mean(known, axis=0).tolist())
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """A row for each run, kind of damage and severity; severity 0 is the undamaged images."""
+        """Yield a row per run, kind of damage and severity; severity 0 has the undamaged images."""
         for model in self.models:
             for run, record in zip(model.group.finished, model.records, strict=True):
                 about = {"id": run.id, "model": model.label, "seed": run.trial.seed}
@@ -201,7 +211,7 @@ class Robustness:
                         }
 
     def to_json(self) -> dict[str, Any]:
-        """What the JSON object of ``convcompare robustness`` has of it."""
+        """Return the entry in the JSON object of ``convcompare robustness``."""
         return {
             "images": self.images,
             "baseline": self.baseline.label,
@@ -241,7 +251,10 @@ class Robustness:
 
 
 def over_kinds(shares: Mapping[str, Shares]) -> npt.NDArray[np.float64]:
-    """The mean of each run over the kinds of damage, each a mean over its severities."""
+    """Return the mean of each run, (runs,), over kinds of damage and their severities.
+
+    ``shares`` has, per kind of damage, an array (runs, severities).
+    """
     found: npt.NDArray[np.float64] = np.mean([one.mean(1) for one in shares.values()], axis=0)
     return found
 

@@ -1,4 +1,4 @@
-"""Figures of one run: gaps of overfitting, epochs to an accuracy, gradients of the first layer."""
+"""Figures of one run: generalisation gaps, epochs to an accuracy, gradients of the first layer."""
 
 from __future__ import annotations
 
@@ -13,24 +13,31 @@ from .stats.censored import NEVER
 
 
 def accuracy_gap(run: Run) -> float | None:
-    """Train minus test accuracy of the epoch that counts, fractions; above zero where it overfits.
+    """Return train minus test accuracy of the selected epoch, a fraction; positive if it overfits.
 
-    Train figures are means over the last pass, as the weights move and with dropout and
-    augmentation on, so that the gap of the final weights is larger. None if that epoch was not
-    evaluated; ValueError without an epoch.
+    Train accuracy is the mean over the epoch while the weights change, with dropout and
+    augmentation, so that the gap of the final weights is larger. None if the epoch was not
+    evaluated.
+
+    Raises:
+        ValueError: if the run has no epoch.
     """
     shown = _shown(run)
     return None if shown.test_accuracy is None else shown.train_accuracy - shown.test_accuracy
 
 
 def loss_gap(run: Run) -> float | None:
-    """Test minus train loss of the epoch that counts, in nats; above zero where it overfits."""
+    """Return test minus train loss of the selected epoch, in nats, as `accuracy_gap` does."""
     shown = _shown(run)
     return None if shown.test_loss is None else shown.test_loss - shown.train_loss
 
 
 def accuracy_of(text: str) -> float:
-    """The test accuracy of ``epochs-to=0.98``; UsageError for a text that is none."""
+    """Return the test accuracy in ``epochs-to=0.98``, from the text after ``=``.
+
+    Raises:
+        UsageError: if it is not a number above 0 and up to 1.
+    """
     try:
         accuracy = float(text)
     except ValueError:
@@ -43,9 +50,9 @@ def accuracy_of(text: str) -> float:
 
 
 def epochs_to(run: Run, accuracy: float) -> float | None:
-    """The first epoch after which the test accuracy was at least `accuracy`, `NEVER` if none.
+    """Return the first epoch with a test accuracy of at least `accuracy`, `NEVER` if there is none.
 
-    None unless every epoch was evaluated: an earlier one may have reached it.
+    None unless every epoch was evaluated, since an earlier one may have reached it.
     """
     if run.accuracies is None:
         return None
@@ -54,13 +61,16 @@ def epochs_to(run: Run, accuracy: float) -> float | None:
 
 
 def gradient_of_run(run: Run, store: RunStore, moment: int) -> float | None:
-    """Mean absolute gradient of the first layer: at initialisation (0) or the last epoch (-1)."""
+    """Return the mean absolute gradient of the first layer at a moment; None if not recorded.
+
+    Moment 0 is the initialisation, -1 the last epoch.
+    """
     found = gradients_of_run(run, store)
     return None if found is None else float(found.mean_abs[moment, 0])
 
 
 def gradients_of_run(run: Run, store: RunStore) -> GradientRecord | None:
-    """The gradients that a run recorded; None if it recorded none."""
+    """Return the recorded gradients of a run; None if there are none."""
     arrays = store.analysis(run, GRADIENTS)
     return None if arrays is None else GradientRecord.from_arrays(arrays)
 

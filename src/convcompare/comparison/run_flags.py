@@ -1,4 +1,4 @@
-"""Marks for runs whose figures do not mean what they seem to, each with what helps."""
+"""Marks of runs whose figures may mislead, each with a hint."""
 
 from __future__ import annotations
 
@@ -18,31 +18,33 @@ from .comparison import Comparison
 from .doubts import ONLY_TIME
 
 CHANCE_ALPHA = 0.001
+"""Level of the test against chance."""
 FEW_ALPHA = 0.05
-"""Below this level a network has perhaps learnt, and there are too few test images to show it."""
+"""Level of that test below which a network at chance level may have learnt, and there may be too
+few test images to show it."""
 FEW_STEPS = 500
-"""Optimizer steps below which a network at chance level was perhaps trained too briefly."""
+"""Optimizer steps below which a network at chance level may not have been trained long enough."""
 HUGE_LOSS = 20.0
-"""Nats an image that no network has but one whose steps were too long: guessing among a million
-classes costs 14."""
+"""Loss in nats per image that only too large steps cause: guessing among a million classes costs
+14."""
 FALL = 0.05
-"""Relative fall of a loss in the last epoch above which it still falls fast."""
+"""Relative decrease of a loss in the last epoch above which it still falls fast."""
 LEAST_STOPPED = 0.25
-"""Seconds that a training must have stood still to be marked: a busy machine delays as much."""
+"""Minimum seconds that a training was stopped to be marked: a busy machine delays as much."""
 NOT_LEARNT = ("chance", "few images")
-"""The marks of a run that is not known to have learnt anything: it is in no verdict."""
+"""Marks of runs that are not known to have learnt anything, which take no part in verdicts."""
 SHARED = 0.1
-"""Share of the threads' time in which they waited for a core, or stood still, above which a time is
-not to trust."""
+"""Share of the time that threads waited for a core, or the process was stopped, above which a
+measured time is not reliable."""
 LEAST_FALL = 0.02
-"""Fall of the training loss, in nats an image, that matters."""
+"""Minimum decrease of the training loss, in nats per image, to count as progress."""
 MOST_ALIKE = 3
-"""Networks with the same mark that get a warning each; more of them get one together."""
+"""Maximum number of networks with the same mark that have a warning each; more share one."""
 
 
 @dataclass(frozen=True)
 class QualityFlag:
-    """What is wrong with a run, in words, and an option that helps."""
+    """A mark of a run: its name, a description, and a hint."""
 
     name: str
     text: str
@@ -51,36 +53,37 @@ class QualityFlag:
 
 @dataclass(frozen=True)
 class ChanceLevel:
-    """The accuracy of a network that has learnt nothing, on so many test images.
+    """Accuracy of a network that has learnt nothing, and the number of test images.
 
-    A run is held against it by the exact one-sided binomial test of its hits (Clopper and Pearson
-    1934, doi:10.1093/biomet/26.4.404).
+    Runs are compared with it by the exact one-sided binomial test of their hits (Clopper and
+    Pearson 1934, doi:10.1093/biomet/26.4.404).
     """
 
     accuracy: float
     test_images: int
 
     def explains(self, run: Run) -> bool:
-        """Whether the accuracy of the last epoch could be chance: the test does not reject it at
-        0.1 %.
+        """Return whether the test does not reject chance at 0.1 % for the test accuracy of a run.
+
+        False if the run has no test accuracy.
         """
         return not math.isnan(run.test_accuracy) and self._p(run) > CHANCE_ALPHA
 
     def is_doubtful(self, run: Run) -> bool:
-        """Whether a run that chance explains is likely above it: the test rejects it at 5 %."""
+        """Return whether the test rejects chance at 5 %, for a run that `explains` is true for."""
         return self._p(run) < FEW_ALPHA
 
     def shows_nothing(self) -> bool:
-        """Whether there are so few test images that chance explains even a hit on all of them."""
+        """Return whether there are too few test images to reject chance even if all are hits."""
         return self.accuracy**self.test_images > CHANCE_ALPHA
 
     def is_exceeded(self, runs: Iterable[Run]) -> bool:
-        """Whether one of a network's finished runs is above it beyond doubt."""
+        """Return whether the test rejects chance at 0.1 % for at least one finished run."""
         ended = (one for one in runs if one.status == "finished")
         return any(not math.isnan(one.test_accuracy) and not self.explains(one) for one in ended)
 
     def _p(self, run: Run) -> float:
-        """The probability of so many hits or more by chance."""
+        """Return the p-value: the probability of at least as many hits by chance."""
         from scipy.special import bdtrc
 
         hits = round(run.test_accuracy * self.test_images)
@@ -88,22 +91,24 @@ class ChanceLevel:
 
 
 def majority_share(labels: npt.NDArray[Any]) -> float:
-    """The accuracy of a network that always says the same: the share of the most frequent class.
+    """Return the accuracy of a network with constant output: the share of the commonest class.
 
-    labels: ints (n,). It is at least 1/classes; a dead network of MNIST has 0.1135, not 0.1.
+    It is at least 1/classes; on MNIST it is 0.1135, not 0.1.
+
+    Args:
+        labels: Integers (n,).
     """
     return float(np.max(np.bincount(labels))) / len(labels)
 
 
 def not_converged(run: Run) -> bool:
-    """Whether more epochs would clearly help: both losses still fell fast in the last one.
+    """Return whether more epochs would clearly help, as both losses still fell fast in the last.
 
     Under a constant learning rate, the training loss fell by more than 5 % and 0.02 nats in the
-    last epoch, and the test loss is more than 5 % below its lowest before: where only the training
-    loss falls, the network learns its images by heart, and a test loss that came back from a worse
-    epoch is no progress. Epochs whose test images were not evaluated are passed over. A schedule
-    that ends at zero settles the network whether or not it had epochs enough, so that its last
-    epoch shows nothing: never marked.
+    last epoch, and the test loss is more than 5 % below its previous minimum. If only the training
+    loss falls, the network memorises its images, and a test loss that recovers from a worse epoch
+    is no progress. Epochs without an evaluation are skipped. Under a schedule that ends at zero,
+    the losses settle whether or not there were enough epochs, so such runs are never marked.
     """
     if run.trial.config.schedule != "constant" or len(run.history) < 2:
         return False
@@ -113,9 +118,9 @@ def not_converged(run: Run) -> bool:
 
 
 def _gain(run: Run) -> float:
-    """How far the last epoch brought the test loss below its lowest before, as a share of that.
+    """Return the decrease of the test loss below its previous minimum, as a share of that.
 
-    0 if nothing was evaluated before.
+    0 if there was no earlier evaluation.
     """
     *earlier, last = [epoch.test_loss for epoch in run.history]
     lowest = min((loss for loss in earlier if loss is not None), default=0.0)
@@ -125,12 +130,17 @@ def _gain(run: Run) -> float:
 def marks(
     run: Run, chance: ChanceLevel, train_images: int = 0, learns: bool = False
 ) -> list[QualityFlag]:
-    """What a reader must know of one run; nothing for a run that diverged or failed.
+    """Return the marks of one run; none for a run that diverged or failed.
 
-    A network at chance level after fewer than `FEW_STEPS` steps is to be trained for as many first,
-    and after more at a lower learning rate. Of one that `learns` with another seed, a run that is
-    likely above chance level is taken for one that has learnt: to leave out the lower of its seeds
-    would raise its mean. `train_images` is 0 if it is not known.
+    The hint for a run at chance level is to train for `FEW_STEPS` steps if it had fewer, otherwise
+    a lower learning rate.
+
+    Args:
+        run: The run.
+        chance: Chance level on the test images.
+        train_images: Number of training images; 0 if not known.
+        learns: Whether another seed of the network has learnt. A run that is then above chance at
+            5 % counts as having learnt, since leaving out the lower seeds would raise the mean.
     """
     if run.status != "finished" or not run.history:
         return []
@@ -152,7 +162,7 @@ def marks(
 
 
 def _not_learnt(run: Run, chance: ChanceLevel, train_images: int) -> QualityFlag:
-    """That a run is at chance level, or that so few test images cannot tell."""
+    """Return the mark of a run at chance level, or of one with too few test images to decide."""
     figures = f"test accuracy {run.test_accuracy:.4f}, guessing has {chance.accuracy:.4f}"
     if chance.is_doubtful(run) or chance.shows_nothing():
         text = f"cannot be told from chance level by {chance.test_images} test images: {figures}"
@@ -162,7 +172,7 @@ def _not_learnt(run: Run, chance: ChanceLevel, train_images: int) -> QualityFlag
 
 
 def _of_time(run: Run) -> Iterator[QualityFlag]:
-    """Why its time is not that of the network."""
+    """Yield the marks of a run whose time is not reliable."""
     again = "the same command measures it again" if run.timing else "`--fresh`"
     hint = f"its time is not that of the network: {again}"
     if disturbed(run):
@@ -176,7 +186,7 @@ def _of_time(run: Run) -> Iterator[QualityFlag]:
 
 
 def _hint_at_chance(run: Run, train_images: int) -> str:
-    """To train longer after few steps, at a lower learning rate after more or at a huge loss."""
+    """Return the hint: train longer after few steps; a lower rate after more or at a huge loss."""
     config = run.trial.config
     if run.shown and (run.shown.test_loss or 0.0) > HUGE_LOSS:
         return failures.lower_rate(config.lr)
@@ -190,13 +200,13 @@ def _hint_at_chance(run: Run, train_images: int) -> str:
 
 
 def disturbed(run: Run) -> bool:
-    """Whether the time of a training is not to trust, because other programs shared the machine."""
+    """Return whether the time of a training is unreliable because the machine was shared."""
     share = run.waiting_share
     return share is not None and share > SHARED
 
 
 def was_stopped(run: Run) -> bool:
-    """Whether the time of a training is not to trust, because its process stood still in it."""
+    """Return whether the time of a training is unreliable because its process was stopped."""
     share = run.stopped_share
     if share is None or share <= SHARED:
         return False
@@ -205,10 +215,7 @@ def was_stopped(run: Run) -> bool:
 
 
 def learnt(comparison: Comparison, dead: Collection[str]) -> Comparison:
-    """The comparison without the runs of these ids, which are at chance level.
-
-    It is what contrasts are made of.
-    """
+    """Return the comparison without the runs of these ids, which are at chance level."""
     groups = tuple(
         replace(group, runs=tuple(run for run in group.runs if run.id not in dead))
         for group in comparison.groups
@@ -219,10 +226,14 @@ def learnt(comparison: Comparison, dead: Collection[str]) -> Comparison:
 def warnings(
     marks: Iterable[tuple[str, Run, QualityFlag]], networks: int, each: bool, timed: bool
 ) -> Iterator[tuple[str, str]]:
-    """Each mark of a network once, with the seeds that it is on; of many networks together.
+    """Yield a warning and a hint per mark and network, with the seeds that have the mark.
 
-    `marks` have the label of their network, one of so many `networks`. With `each` every network
-    has a warning of its own; marks of times alone are left out unless `timed`.
+    Args:
+        marks: Marks with the label of their network.
+        networks: Number of networks in the comparison.
+        each: Whether each network has its own warning, even if more than `MOST_ALIKE` have the
+            mark.
+        timed: Whether to include marks that concern times alone.
     """
     grouped: dict[str, dict[str, list[tuple[Run, QualityFlag]]]] = {}
     for label, run, mark in marks:

@@ -1,9 +1,9 @@
-"""The figure that verdicts on accuracy are about: the last epoch's, or a mean of the last ones.
+"""The score of a run: the accuracy that verdicts use, of the last epoch or a mean of the last ones.
 
-Under a constant learning rate the weights still jump from epoch to epoch when a training ends. This
-jitter has nothing to do with the network: the mean of the last five epochs has 64 % of the paired
-variance over seeds of the last epoch alone on CIFAR-10, and 35 % on MNIST
-(docs/concepts/statistics.md). It is chosen before anything is run, by the configuration alone.
+Under a constant learning rate, the weights still fluctuate from epoch to epoch at the end of a
+training. The mean of the last five epochs has 64 % of the paired variance over seeds of the last
+epoch alone on CIFAR-10, and 35 % on MNIST (docs/concepts/statistics.md). The score is chosen before
+the first run, by the configuration alone.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 LAST = "last"
 EPOCHS = LAST_EPOCHS
-"""Epochs whose mean is taken where nothing else is asked for."""
+"""Number of epochs in the default mean."""
 FEWEST = 10
-"""Epochs of a training from which on it is taken."""
+"""Minimum number of epochs of a training for which the mean is the default."""
 _MEAN = re.compile(r"mean:([1-9]\d{0,4})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Score:
-    """Test accuracy over the last `epochs` epochs, a mean; one epoch is the one that counts."""
+    """Mean test accuracy of the last `epochs` epochs; if 1, that of the selected epoch."""
 
     epochs: int = 1
 
     @classmethod
     def parse(cls, text: str) -> Score:
-        """``last`` or ``mean:5``; UsageError for anything else."""
+        """Parse ``last`` or ``mean:5``. Raises UsageError for anything else."""
         if text == LAST:
             return cls()
         found = _MEAN.fullmatch(text)
@@ -54,11 +54,11 @@ class Score:
 
     @property
     def words(self) -> str:
-        """What it is, for under a table; empty for the last epoch alone."""
+        """Description for the note of a table; empty for the last epoch alone."""
         return "" if self.epochs == 1 else f"mean test accuracy of the last {self.epochs} epochs"
 
     def of(self, run: Run) -> float:
-        """The score of a run, a fraction; NaN where it has no epoch, or one was not evaluated."""
+        """Return the score of a run, a fraction; NaN without epochs or if one was not evaluated."""
         if self.epochs == 1 or not run.history:
             return run.test_accuracy
         found = [epoch.test_accuracy for epoch in run.history[-self.epochs :]]
@@ -66,15 +66,22 @@ class Score:
 
 
 LAST_EPOCH = Score()
-"""The epoch that counts, alone."""
+"""Score of the selected epoch alone."""
 
 
 def choose(asked: str | None, configs: Iterable[TrainConfig]) -> Score:
-    """The score of a comparison, by what was asked for or by how all its networks are trained.
+    """Return the score of a comparison.
 
-    The mean of the last EPOCHS epochs under a constant learning rate and FEWEST epochs or more, the
-    last epoch otherwise. Raises UsageError where an epoch is selected, there are fewer epochs, or
-    fewer that are evaluated.
+    The default is the mean of the last `EPOCHS` epochs if all networks are trained with a constant
+    learning rate for at least `FEWEST` epochs and no epoch is selected; otherwise the last epoch.
+
+    Args:
+        asked: Requested score; None for the default.
+        configs: Training configurations of all networks.
+
+    Raises:
+        UsageError: if a mean is combined with the selection of an epoch, or if it takes more epochs
+            than are trained or evaluated.
     """
     trainings = list(configs)
     fewest = min(config.epochs for config in trainings)

@@ -1,4 +1,4 @@
-"""Which runs are meant: by the name of a study, by model, by run, or the latest comparison."""
+"""Selection of stored runs by the name of a comparison, study, network or run."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ PICK = (
     "name their comparison first (`convcompare runs comparisons`), or runs by their ids "
     "(`convcompare runs`)"
 )
-"""How to choose among runs of a network that cannot be compared."""
+"""Hint if the selected runs cannot be compared."""
 MOMENTARY = ("loading_seconds",)
-"""Conditions that differ each time a comparison is run."""
+"""Conditions that differ between repetitions of the same comparison."""
 
 
 def select(store: RunStore, names: Sequence[str]) -> Comparison:
-    """The comparison that `names` mean.
+    """Return the comparison that `names` select.
 
-    A study, a named comparison, one by when it was begun, or ``latest`` is what is picked from, the
-    latest comparison if none of them is named. Models pick from it, or from all runs of the store
-    if it lacks one; the beginning of a run's id picks that run. UsageError if a name means nothing,
-    or if the runs that were picked had not the same data and training.
+    At most one name selects a comparison: a study, the name of a comparison, the time at which it
+    was started, or ``latest``, which is the default. Other names select networks of it, or of the
+    whole store if the comparison lacks one of them; the start of an id selects one run.
+
+    Raises:
+        UsageError: if a name is unknown or ambiguous, or if the selected runs differ in data or
+            training.
     """
     known = known_records(store)
     bases = list(dict.fromkeys(name for name in names if name in known or name == LATEST))
@@ -52,27 +55,28 @@ def select(store: RunStore, names: Sequence[str]) -> Comparison:
 
 
 def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
-    """The newest record of each study by its name, with the networks that it skipped.
+    """Return the newest record of each study by name, completed with the networks it skipped.
 
-    They are those of the record before it, if that has the same conditions. If it has others, it
-    stays the record of the study: one of fewer networks does not replace it.
+    Skipped networks are taken from the previous record if it has the same conditions. If the
+    conditions differ, the previous record, which has more networks, remains that of the study.
     """
     return _newest(store.comparison_records(), ("study",))
 
 
 def known_records(store: RunStore) -> dict[str, Mapping[str, Any]]:
-    """The record of each study, as `studies_of`, and the newest of each name of a comparison.
+    """Return the records of comparisons by all their names.
 
-    Each is known by when it was begun, too.
+    These are the start times of all comparisons, the names of studies, as in `studies_of`, and
+    names given by the user, for the newest comparison of that name.
     """
     records = store.comparison_records()
     return {**dated(records), **_newest(records, ("study", "name"))}
 
 
 def dated(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Comparisons by when they were begun (UTC), the name of those that have no other.
+    """Return comparisons by start time (UTC), which names those without another name.
 
-    The second of a second has a ``-2`` behind it.
+    The second comparison of the same time has the suffix ``-2``.
     """
     found: dict[str, Mapping[str, Any]] = {}
     seen = Counter[str]()
@@ -96,7 +100,10 @@ def _newest(
 
 
 def _with_skipped(record: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A record of a study with the networks that only the record before it has."""
+    """Return the record of a study completed with networks of the previous record.
+
+    The previous record is returned if the conditions differ and it has further networks.
+    """
     own = {model["model"]: model for model in record["models"]}
     if all(model["model"] in own for model in before["models"]):
         return record
@@ -107,7 +114,7 @@ def _with_skipped(record: Mapping[str, Any], before: Mapping[str, Any]) -> Mappi
 
 
 def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The conditions of a record without what differs each time it is run."""
+    """Return the conditions of a record without those that differ between repetitions."""
     return {key: value for key, value in record["conditions"].items() if key not in MOMENTARY}
 
 
@@ -121,7 +128,7 @@ def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:
 
 
 def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> Comparison:
-    """A comparison of runs from all over the store, in the order in which they are named."""
+    """Return a comparison of runs from the whole store, in the order of `names`."""
     trials = {}
     for run_id in store.ids():
         with store.noting():
@@ -163,7 +170,7 @@ def _unknown(store: RunStore, name: str, matches: int, known: list[str]) -> Usag
 
 
 def _check_alike(trials: Sequence[Trial]) -> None:
-    """UsageError where runs differ in data or in training: a figure would mix them up."""
+    """Raise UsageError if runs differ in data or training, and so must not be averaged."""
     datasets = sorted({trial.dataset for trial in trials})
     if len({(trial.dataset, trial.data) for trial in trials}) > 1:
         what = " and ".join(map(quote, datasets)) if len(datasets) > 1 else "versions of one"
@@ -188,7 +195,10 @@ def _check_alike(trials: Sequence[Trial]) -> None:
 def _conditions(
     store: RunStore, chosen: Mapping[str, Trial], outcomes: Iterable[Run | None]
 ) -> Conditions:
-    """Those of the newest comparison with one of the runs; else what the runs know themselves."""
+    """Return the conditions of the newest comparison that has one of the runs.
+
+    If there is none, they are filled in from the records of the runs.
+    """
     for record in reversed(store.comparison_records()):
         if any(run_id in chosen for model in record["models"] for run_id in model["trials"]):
             return from_record(Conditions, record["conditions"])

@@ -1,11 +1,11 @@
-"""Studies: which networks a report compares, how it trained them, and what it published.
+"""Studies: the networks of a published table, how they were trained, and the published figures.
 
     @register.study("depth")
     def depth() -> Study:
         '''Two, four and six convolutions against a residual network.'''
 
-A study is data. What it published is kept beside what the networks are, so that every difference
-can be told.
+A study is data. It has both the published figures and the actual networks, so that every
+discrepancy can be reported.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from convcompare.core.registry import register
 from .comparison import Comparison
 
 Sign = Literal[">", "<", "=", ">=", "<="]
-"""What a statement says of the figure of the first network to that of the second."""
+"""Relation of the figure of the first network to that of the second."""
 MAIN = ("mnist", "cifar10", "kernel-size", "depth", "custom-layers", "residual-blocks")
-"""The studies of report 002, one a table."""
+"""Studies of report 002, one per table."""
 FIGURES = ("learning-curves", "accuracy", "time", "confusion-matrix", "accuracy-vs-cost", "seeds")
-"""The kinds of figure that every study has."""
+"""Kinds of figure of every study."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What a report prints for one network; None where it prints nothing.
+    """Published figures of one network; None for figures that the report does not have.
 
-    ``time`` and ``epoch_time`` are seconds, on the report's own hardware; ``inference`` are
-    milliseconds an image; ``gradient_start`` and ``gradient_end`` mean absolute gradients of the
-    first layer. ``about`` says that the counts and fields are printed as rounded ones. ``notes``
-    say what is wrong in the printed figures, one sentence each.
+    ``time`` and ``epoch_time`` are seconds on the report's hardware, ``inference`` is milliseconds
+    per image, ``gradient_start`` and ``gradient_end`` are mean absolute gradients of the first
+    layer. ``about`` is True if the report gives counts and receptive fields as rounded. ``notes``
+    are errors in the published figures, one sentence each.
     """
 
     parameters: float | None = None
@@ -56,8 +56,8 @@ class Published:
 class StudyRow:
     """One network of a study: its name in the report, and the spec that builds it.
 
-    ``parameters`` is the exact count of the network that was trained, None where the report leaves
-    the network open. ``guessed`` marks a network that the report describes only in part.
+    ``parameters`` is the exact number of parameters of the network, None if the report does not
+    determine it. ``guessed`` is True if the report describes the network only in part.
     """
 
     name: str
@@ -70,13 +70,13 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class Statement:
-    """What one figure of a network is to that of another, or to a number.
+    """Relation of a figure of one network to that of another network, or to a number.
 
-    ``sign`` is ``>`` or ``<`` for more or less; ``>=`` or ``<=`` for no less or no more, by a
-    margin; ``=`` for equivalence within it. ``figure`` is a name of `figures.catalogue`. ``by``
-    moves the comparison: a difference in the unit of the records (``0.1`` is 10 points), a factor
-    of what is compared by ratios (``by=2`` is "double"). ``margin`` is such a size, too; None takes
-    that of the figure. ``than`` is the network that it is compared with, if not that of the part.
+    ``sign`` is ``>`` or ``<`` for more or less; ``>=`` or ``<=`` for no less or no more, within a
+    margin; ``=`` for equivalence within the margin. ``figure`` is a name of `figures.catalogue`.
+    ``by`` shifts the comparison: by a difference in the unit of the records (``0.1`` is 10 points),
+    or by a factor for figures that are compared by ratios (``by=2`` is "double"). ``margin`` has
+    the same unit; None is the default margin of the figure. ``than`` replaces the second network.
     """
 
     sign: Sign
@@ -88,10 +88,9 @@ class Statement:
 
 @dataclass(frozen=True)
 class ClaimPart:
-    """What a claim says of some networks: of each of `first` to each of `second`, at least one of
-    `any_of` holds.
+    """Part of a claim: for each network of `first` and each of `second`, one of `any_of` holds.
 
-    ``second`` are networks, or one number that the figure itself is compared with.
+    ``second`` are networks, or a number with which the figure is compared.
     """
 
     first: tuple[str, ...]
@@ -99,18 +98,18 @@ class ClaimPart:
     any_of: tuple[Statement, ...]
 
     def or_(self, sign: Sign, figure: str = "accuracy", *, than: str | None = None) -> ClaimPart:
-        """The part with a further statement of which one is enough."""
+        """Return the part with a further alternative statement."""
         return replace(self, any_of=(*self.any_of, Statement(sign, figure, than=than)))
 
     @property
     def pairs(self) -> list[tuple[str, str | float]]:
-        """Each of the first networks with each of the second, or with the number."""
+        """All pairs of a first network with a second one, or with the number."""
         seconds = (self.second,) if isinstance(self.second, float) else self.second
         return list(itertools.product(self.first, seconds))
 
     @property
     def networks(self) -> set[str]:
-        """The names of all networks that it is about."""
+        """Names of all networks in this part."""
         others = {one.than for one in self.any_of if one.than is not None}
         return {*self.first, *(() if isinstance(self.second, float) else self.second), *others}
 
@@ -122,7 +121,7 @@ def part(
     first: Names, sign: Sign, second: Names | float, figure: str = "accuracy", *,
     by: float | None = None, margin: float | None = None,
 ) -> ClaimPart:  # fmt: skip
-    """A part with one statement; several names mean every pair of them."""
+    """Return a part with one statement, for every pair of a first and a second network."""
     firsts = (first,) if isinstance(first, str) else first
     seconds: tuple[str, ...] | float
     if isinstance(second, int | float):
@@ -134,9 +133,9 @@ def part(
 
 @dataclass(frozen=True)
 class Claim:
-    """A conclusion of a report about networks of its table: it holds if all its parts do.
+    """A conclusion of a report about networks of its table, which holds if all parts hold.
 
-    ``number`` is its row in `conclusions.CONCLUSIONS`; several claims may examine one row.
+    ``number`` is the conclusion in `conclusions.CONCLUSIONS`; several claims may examine the same.
     """
 
     number: int
@@ -145,21 +144,21 @@ class Claim:
 
     @property
     def networks(self) -> set[str]:
-        """The names of all networks that it is about."""
+        """Names of all networks in this claim."""
         return set[str]().union(*(one.networks for one in self.parts))
 
 
 def claim(number: int, sentence: str, *parts: ClaimPart) -> Claim:
-    """A conclusion with its parts."""
+    """Return a claim with these parts."""
     return Claim(number, sentence, parts)
 
 
 @dataclass(frozen=True)
 class Study:
-    """What one table of a report compares, under the recipe of the report.
+    """The networks of one table of a report, trained as in the report.
 
-    ``settings`` are those of `TrainConfig` in which all rows differ from the recipe ``report``;
-    ``columns`` those that the table has beyond the default ones.
+    ``settings`` are the fields of `TrainConfig` in which all rows differ from the recipe
+    ``report``, ``columns`` the columns of the table in addition to the default ones.
     """
 
     report: str
@@ -172,23 +171,23 @@ class Study:
     claims: tuple[Claim, ...] = ()
 
     def row(self, name: str) -> StudyRow | None:
-        """The row of that name."""
+        """Return the row of this name; None if there is none."""
         return next((row for row in self.rows if row.name == name), None)
 
 
 def study_named(name: str) -> Study:
-    """The study of that name; UsageError if there is none."""
+    """Return the study of this name. Raises UsageError if there is none."""
     found: Study = register.study[name].function()
     return found
 
 
 def place_of(name: str) -> tuple[int, str]:
-    """The place of a study by its name in a list: those of `MAIN` first, the others by name."""
+    """Return the sort key of a study: those of `MAIN` first, the others by name."""
     return (MAIN.index(name) if name in MAIN else len(MAIN)), name
 
 
 def study_of(comparison: Comparison) -> Study | None:
-    """The study that was run, if the runs are on its own data set."""
+    """Return the study of a comparison if it was run on the study's own data set, else None."""
     if comparison.study is None or comparison.study not in register.study:
         return None
     found = study_named(comparison.study)

@@ -1,4 +1,4 @@
-"""Verdicts as sentences: who is better than whom and at what cost, in the manner of hyperfine."""
+"""Verdicts as sentences: which network is better, and at what cost, in the style of hyperfine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def summary(
     contrasts: Sequence[Verdict],
     costs: Sequence[Verdict],
 ) -> list[str]:
-    """One sentence per model against the baseline, and one for the two best.
+    """Return a sentence for each network against the baseline, and one for the best two.
 
-    The two best models are compared where `contrasts` holds that pair (``all_pairs``): a contrast
-    chosen by its result counts only in a family that holds all it was chosen from.
+    The best two are compared only if `contrasts` has all pairs: a contrast that is chosen by its
+    result is valid only in a family with all contrasts from which it was chosen.
     """
     if not contrasts:
         return []
@@ -36,7 +36,7 @@ def summary(
 
 
 def notes(contrasts: Sequence[Verdict]) -> list[str]:
-    """Every note once: alone where it is said of all contrasts, else with the models it is of."""
+    """Return the notes of the contrasts: one that all share without names, others with them."""
     found = [(contrast, verdicts.note(contrast)) for contrast in contrasts]
     different = list(dict.fromkeys(note for _, note in found))
     said = [f"{c.model} and {c.baseline}: {note}" for c, note in found if note]
@@ -46,7 +46,7 @@ def notes(contrasts: Sequence[Verdict]) -> list[str]:
 
 
 def _best_two(comparison: Comparison, others: Sequence[Verdict]) -> list[str]:
-    """The sentence about the two models with the highest mean accuracy, if they are a contrast."""
+    """Return the sentence about the two networks of highest accuracy if `others` has them."""
     ranked = sorted(comparison.groups, key=_accuracy, reverse=True)[:2]
     best = {group.label for group in ranked}
     lines = []

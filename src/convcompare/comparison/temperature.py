@@ -1,6 +1,6 @@
-"""Temperature scaling: one number that divides all logits of a run (Guo et al. 2017).
+"""Temperature scaling: division of all logits of a run by one number (Guo et al. 2017).
 
-arXiv:1706.04599, section 4.2. The temperature is fitted on images that the figure does not use.
+arXiv:1706.04599, section 4.2. The temperature is fitted on images that are not evaluated with it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from convcompare.store.run_store import RunStore
 from .predictions import Labels, Logits, check, hits, log_softmax
 
 LARGEST = 1000.0
-"""A temperature beyond this, or below its inverse, is none: the loss has no minimum between."""
+"""Largest temperature that is searched, and inverse of the smallest."""
 HELD_OUT = "held-out training images"
 HALVES = "the other half of the test images"
 
@@ -26,9 +26,9 @@ HALVES = "the other half of the test images"
 class Scaled:
     """The test logits of a run after temperature scaling.
 
-    ``logits`` are floats (n, classes); None if no temperature minimises the loss, for the reason
-    that ``why`` gives. ``temperatures`` are one, or one for each half of the test images;
-    ``fitted_on`` says in words on which images each was fitted.
+    ``logits`` are floats (n, classes); None if no temperature minimises the loss, with the reason
+    in ``why``. ``temperatures`` has one item, or one per half of the test images. ``fitted_on``
+    describes the images on which each was fitted.
     """
 
     logits: npt.NDArray[np.float64] | None
@@ -38,26 +38,28 @@ class Scaled:
 
     @property
     def temperature(self) -> float | None:
-        """The temperature; the geometric mean of two."""
+        """The temperature, or the geometric mean of two; None if there is none."""
         if self.logits is None:
             return None
         return math.exp(sum(map(math.log, self.temperatures)) / len(self.temperatures))
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> float | None:
-    """The temperature T that minimises the mean log loss of softmax(logits / T) on these images.
+    """Return the temperature T that minimises the mean log loss of softmax(logits / T).
 
     The loss is convex in 1/T, so that its derivative, the mean logit under the probabilities minus
-    that of the right class, has one root. None if it has none between `LARGEST` and its inverse:
-    if all images are right the loss falls for ever as T does, and if the logits tell less than
-    chance it falls as T rises.
+    that of the label, has one root. If all images are right, the loss decreases with T without
+    limit; if the logits are worse than chance, it decreases as T increases.
 
     Args:
         logits: Floats (n, classes).
         labels: Integers (n,).
 
+    Returns:
+        The temperature; None if there is no root between `LARGEST` and its inverse.
+
     Raises:
-        ValueError: Logits and labels do not fit each other.
+        ValueError: if logits and labels do not match, as in `check`.
     """
     from scipy.optimize import brentq
 
@@ -77,7 +79,11 @@ def fit_temperature(logits: Logits, labels: Labels) -> float | None:
 
 
 def halves(labels: Labels) -> npt.NDArray[np.bool_]:
-    """Two halves of images by their labels (n,): bool (n,), alternating within each class."""
+    """Split images into two halves by their labels (n,), alternating within each class.
+
+    Returns:
+        Whether each image is in the second half, (n,).
+    """
     order = np.argsort(labels, kind="stable")
     second = np.zeros(len(labels), bool)
     second[order[1::2]] = True
@@ -85,7 +91,7 @@ def halves(labels: Labels) -> npt.NDArray[np.bool_]:
 
 
 def cross_fitted(logits: Logits, labels: Labels) -> Scaled:
-    """The logits (n, classes) of each half divided by the temperature of the other half."""
+    """Divide the logits (n, classes) of each half by the temperature fitted on the other half."""
     check(logits, labels)
     second = halves(labels)
     scaled = logits.astype(np.float64)
@@ -100,10 +106,10 @@ def cross_fitted(logits: Logits, labels: Labels) -> Scaled:
 
 
 def scaled_predictions(run: Run, store: RunStore) -> Scaled:
-    """The test logits of a run after temperature scaling.
+    """Return the test logits of a run after temperature scaling.
 
-    The temperature is fitted on the training images that the run held out if it kept their logits,
-    else on each half of the test images for the other.
+    The temperature is fitted on the held-out images if the run recorded their logits, otherwise on
+    each half of the test images for the other half.
     """
     test, held_out = store.predictions(run), store.held_out(run)
     if held_out is None:
@@ -115,7 +121,7 @@ def scaled_predictions(run: Run, store: RunStore) -> Scaled:
 
 
 def _why(logits: Logits, labels: Labels) -> str:
-    """Why no temperature minimises the loss of these images."""
+    """Return why no temperature minimises the loss on these images."""
     if len(labels) and hits(logits, labels).all():
         return "all images that it would be fitted on are right"
     return "its logits are worse than chance on the images that it would be fitted on"

@@ -1,8 +1,8 @@
-"""Seeds that were added or picked after a look at the results: known from the store, and told.
+"""Unplanned looks: seeds that were added or picked after results could be seen.
 
-Who looks at three seeds and adds two where the answer does not please has had two chances of a
-false one (Armitage, McPherson and Rowe 1969, doi:10.2307/2343787). `sequential` plans such looks
-and pays for them; here are those that nobody planned.
+Looking at three seeds and adding two if the result does not please gives two chances of a false
+positive (Armitage, McPherson and Rowe 1969, doi:10.2307/2343787). `sequential` plans such looks and
+corrects for them. This module finds unplanned ones in the store and reports them.
 """
 
 from __future__ import annotations
@@ -23,17 +23,22 @@ if TYPE_CHECKING:
 
 
 FEWEST = 2
-"""Seeds of which a difference has an interval."""
+"""Minimum number of seeds for which a difference has an interval."""
 
 
 def earlier_looks(
     store: RunStore, networks: Iterable[Collection[str]], planned: Sequence[int]
 ) -> tuple[int, ...]:
-    """The numbers of seeds at which two of these networks could be compared before, ascending.
+    """Return the numbers of seeds at earlier looks at two of these networks, in ascending order.
 
-    ``networks`` holds the ids of each network's runs. A look is a comparison in the store with two
-    seeds or more of two of the networks, but not all, that have ended by now; and the looks before
-    it, which its record names. One by the same plan, `planned`, is not counted: it is paid for.
+    A look is a stored comparison with at least two ended seeds, but not all seeds, of at least two
+    of the networks. The earlier looks in its record count as well.
+
+    Args:
+        store: Store of the runs.
+        networks: Ids of the runs of each network.
+        planned: Looks of the interim schedule. Comparisons under the same schedule do not count,
+            since it corrects for them.
     """
     wanted = [set(ids) for ids in networks if len(ids) > FEWEST]
     if len(wanted) < 2:
@@ -56,8 +61,7 @@ def earlier_looks(
 
 @dataclass(frozen=True)
 class Picked:
-    """Numbers of seeds: how many had ended, how many of these were asked for, and how many are not
-    in the store any more."""
+    """Numbers of seeds: those that had ended, those requested, and those removed from the store."""
 
     seeds: int
     used: int
@@ -65,10 +69,10 @@ class Picked:
 
 
 def picked_seeds(store: RunStore, trials: Iterable[Trial]) -> Picked | None:
-    """The seeds of these networks that have ended, if they are more than the trials ask for.
+    """Return the numbers of ended and requested seeds if more have ended than are requested.
 
-    A seed counts if two of the networks have ended with it: then the two could be compared. Those
-    of removed runs count, too.
+    A seed counts if at least two of the networks have ended with it, so that they could be
+    compared. Seeds of removed runs count too.
     """
     asked: dict[str, set[int]] = {}
     for trial in trials:
@@ -91,7 +95,7 @@ def _ended(store: RunStore) -> list[Trial]:
 
 
 def _common(asked: Mapping[str, Collection[int]], ended: Iterable[Trial]) -> set[int]:
-    """The seeds that two of the networks have, of those asked for and of these that have ended."""
+    """Return the seeds, requested or ended, that at least two of the networks share."""
     known = {network: set(seeds) for network, seeds in asked.items()}
     for trial in ended:
         if (network := _network(trial)) in known:
@@ -100,12 +104,12 @@ def _common(asked: Mapping[str, Collection[int]], ended: Iterable[Trial]) -> set
 
 
 def _network(trial: Trial) -> str:
-    """All that changes the result of a trial but its seed."""
+    """Return the id of everything that affects the result of a trial except its seed."""
     return replace(trial, seed=0, config=replace(trial.config, evaluate="every")).id
 
 
 def picked_words(picked: Picked) -> str:
-    """What it means that fewer seeds were asked for than had ended."""
+    """Return the note about verdicts on fewer seeds than had ended."""
     gone = f" ({picked.removed} of them removed since)" if picked.removed else ""
     return (
         f"{picked.seeds} seeds of these networks have run{gone}, and {picked.used} were picked "
@@ -115,9 +119,10 @@ def picked_words(picked: Picked) -> str:
 
 
 def looks_words(looks: Sequence[int]) -> str:
-    """What one look or more do to the verdicts.
+    """Return the note about verdicts after unplanned looks.
 
-    Each look alone is false in at most alpha of all cases, and so all together in at most the sum.
+    Each look has a false-positive rate of at most alpha, so that of all looks together is at most
+    the sum.
     """
     percent = f"{min(100, 100 * ALPHA * (1 + len(looks))):g}"
     return (

@@ -1,4 +1,7 @@
-"""A verdict as data: how one network stands to another in one figure. `verdicts` writes it."""
+"""Verdicts as data: the relation of one network to another in one figure.
+
+`verdicts` turns them into text.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
     from .stats.paired import Spread
 
 Relation = Literal["higher", "lower", "equal", "equivalent", "unclear", "too few", "refused"]
-"""Of the model's figure to the baseline's: "equal" counts are the same, "equivalent" ones closer
-than a margin by a test; "too few" seeds could not have shown a difference that matters."""
+"""Relation of the model's figure to the baseline's. "equal": the same count. "equivalent": closer
+than a margin, by a test. "too few": the seeds could have missed a difference that matters."""
 Reason = Literal[
     "no run",
     "no common seed",
@@ -30,7 +33,7 @@ Reason = Literal[
 
 @dataclass(frozen=True)
 class Differing:
-    """A setting that is not the same in all runs of two networks, with the values of each."""
+    """A setting that is not the same in all runs of two networks, with the values of both."""
 
     name: str
     model: tuple[str, ...]
@@ -41,9 +44,9 @@ class Differing:
 class Refusal:
     """Why two networks are not compared.
 
-    ``models`` are the networks without a run that counts, or those whose runs shared the machine;
-    ``stopped`` those whose process stood still while they were timed; ``differing`` are settings of
-    the runs, or of the machines that they were timed on.
+    ``models`` are the networks without a finished run, or those whose runs shared the machine;
+    ``stopped`` are those whose process was stopped during the timing; ``differing`` are settings of
+    the runs, or properties of the machines on which they were timed.
     """
 
     reason: Reason
@@ -54,7 +57,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Seeds that a contrast is without, because `model` has no run of them that counts."""
+    """Seeds that a contrast leaves out, because `model` has no finished run of them."""
 
     model: str
     seeds: tuple[int, ...]
@@ -62,25 +65,34 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How `model` stands to `baseline` in one figure, and what that rests on.
+    """Relation of ``model`` to ``baseline`` in one figure, and the test behind it.
 
-    ``n`` counts the seeds that both have. ``estimate`` is model minus baseline, or model over
-    baseline, as `quantity.scale` says, in the unit of the records (accuracies are fractions); None
-    where nothing was compared. Its interval is of the level at which Holm's procedure tested this
-    contrast, `level`, so that it never contradicts the relation. ``p_adjusted`` is Holm's, over the
-    `family` contrasts that were tested together and the looks of a schedule: alpha or less where
-    there is a difference; so is ``p_equivalence``, which belongs to
-    `margin`, where one was given. ``detectable`` is the difference that these seeds show with 80 %
-    power, ``detectable_doubled`` what twice as many do; both are None for one seed and where the
-    relation is clear, and 0 where all seeds show the same difference. ``values`` are the figures of
-    the model and the baseline themselves, for those that are shown by their values. ``p_paired``
-    is that of the plain paired t-test and decides nothing, nor does `p_flip`, that of sign flips of
-    the ``differences`` by seed.
-    ``stopped_before`` is the seeds of the last look of a schedule, where more seeds up to there
-    would hardly decide the contrast. ``joint`` is the estimate with the interval of level alpha
-    over `family`: those of a family cover all their values together with 95 %, so that sizes can be
-    read from them as well as directions. ``spreads`` are those that the mean was compared with, of
-    logarithms if it is a ratio; none if there is no such test.
+    Attributes:
+        n: Number of seeds that both networks have.
+        estimate: Model minus baseline, or model over baseline, according to ``quantity.scale``, in
+            the unit of the records (accuracies are fractions); None if nothing was compared. The
+            interval has the confidence 1 - ``level``, so that it never contradicts the relation.
+        p: Unadjusted p-value.
+        p_adjusted: p-value adjusted by Holm's procedure over the family and the looks of a
+            schedule; at most alpha if there is a difference.
+        level: Level at which Holm's procedure tested this contrast.
+        family: Number of contrasts that were tested together.
+        margin: Equivalence margin, if one was given.
+        p_equivalence: Adjusted p-value of the test of equivalence within the margin.
+        detectable: Difference that these seeds detect with 80 % power; None for one seed and if the
+            relation is settled; 0 if all seeds have the same difference.
+        detectable_doubled: The same for twice the seeds.
+        values: Figures of model and baseline, for quantities that are shown by their values.
+        p_paired: p-value of the plain paired t-test, for information only, as is `p_flip`.
+        stopped_before: Number of seeds at the last look of a schedule, if more seeds up to there
+            would hardly decide the contrast.
+        joint: The estimate with a simultaneous interval, of level alpha over ``family``. Those of a
+            family cover all their values together with 95 %, so that sizes can be read from them as
+            well as directions.
+        spreads: Spreads with which the mean was compared, of logarithms for a ratio; empty if there
+            is no such test.
+        differences: Differences by seed.
+        test: Name of the test if there is no estimate that has it.
     """
 
     model: str
@@ -107,28 +119,27 @@ class Verdict:
     spreads: tuple[Spread, ...] = ()
     differences: tuple[float, ...] = ()
     test: str = ""
-    """The test, of a verdict that has no estimate to name it."""
 
     @cached_property
     def p_flip(self) -> float | None:
-        """The p-value of sign flips of the differences; None of one seed, or if there are none."""
+        """p-value of sign flips of the differences; None for fewer than two differences."""
         from .stats import paired
 
         return paired.sign_flip(self.differences) if len(self.differences) > 1 else None
 
     @property
     def differs(self) -> bool:
-        """Whether the two are found to differ."""
+        """Whether a difference was found."""
         return self.relation in ("higher", "lower")
 
     @property
     def settled(self) -> bool:
-        """Whether it is decided: a difference, equivalence, or a refusal."""
+        """Whether the verdict is decided: a difference, equivalence, or a refusal."""
         return self.relation not in ("unclear", "too few")
 
     @property
     def open(self) -> bool:
-        """Whether more seeds are worth their time: it is not settled, and was not stopped."""
+        """Whether more seeds may decide the verdict: it is neither settled nor stopped."""
         return not self.settled and self.stopped_before is None
 
 
@@ -136,7 +147,7 @@ TURNED: Mapping[Relation, Relation] = {"higher": "lower", "lower": "higher"}
 
 
 def turned(verdict: Verdict) -> Verdict:
-    """The same verdict with the two networks in each other's place."""
+    """Return the verdict with model and baseline exchanged."""
     refusal = verdict.refusal
     if refusal is not None:
         differing = tuple(Differing(d.name, d.baseline, d.model) for d in refusal.differing)

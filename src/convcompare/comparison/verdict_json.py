@@ -1,4 +1,4 @@
-"""A verdict in the public JSON object: its words and its figures. It only grows."""
+"""Verdicts in the public JSON object, as text and figures. Keys are only added, never removed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ COST_DECIDED: Mapping[Relation, str] = {
     "unclear": "inconclusive",
     "refused": "refused",
 }
-"""How a contrast in time ended."""
+"""Result of a contrast in time, in a word for programs."""
 
 
 def contrast_json(verdict: Verdict, scaled: bool = True) -> dict[str, Any]:
-    """What the JSON object has of a verdict on any figure, under ``contrasts``.
+    """Return the entry of a verdict on any figure under ``contrasts``.
 
-    The size is ``difference`` or, of ratios and counts, ``ratio``; ``low`` and ``high`` are the
-    ends of whichever is there. Without `scaled` the size is a difference in accuracy, and what
-    tells the figures apart is left out.
+    The estimate is ``difference``, or ``ratio`` for ratios and counts; ``low`` and ``high`` are the
+    ends of its interval. Without `scaled` it is a difference in accuracy, and the keys that
+    distinguish figures are omitted.
     """
     quantity, estimate = verdict.quantity, verdict.estimate
     size = _finite(estimate.value) if estimate else None
@@ -68,7 +68,7 @@ def contrast_json(verdict: Verdict, scaled: bool = True) -> dict[str, Any]:
 
 
 def cost_json(verdict: Verdict) -> dict[str, Any]:
-    """What the JSON object has of a contrast in time, under ``cost_contrasts``."""
+    """Return the entry of a contrast in time under ``cost_contrasts``."""
     ratio = verdict.estimate
     return {
         "model": verdict.model,

@@ -1,6 +1,6 @@
-"""The words of verdicts: sentences about a difference or a ratio, and what they leave open.
+"""Text of verdicts: sentences about a difference or a ratio, notes, and the outlook.
 
-Each is said only where its condition holds; docs/concepts/statistics.md lists them.
+docs/concepts/statistics.md lists the sentences and their conditions.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from .stats.estimates import inverse
 from .verdict import Differing, Refusal, Verdict
 
 ROUGHLY = 10
-"""Seeds below which a spread is known only roughly: of three, its estimate is 0.16 to 1.9 times the
-true one (95 %), of ten 0.55 to 1.45 times."""
+"""Number of seeds below which a spread is only roughly known: the estimate of three seeds is 0.16
+to 1.9 times the true one (95 %), that of ten 0.55 to 1.45 times."""
 ONE_SEED = "one seed: this is about these two trained networks, not about the architectures"
 
 
 def words(verdict: Verdict) -> str:
-    """The verdict without its baseline: ``better by 1.24 ± 0.15 points``."""
+    """Return a verdict without its baseline: ``better by 1.24 ± 0.15 points``."""
     if verdict.quantity.scale == "ratio":
         return _ratio_words(verdict)
     if verdict.n == 1 and verdict.differs:
@@ -31,7 +31,10 @@ def words(verdict: Verdict) -> str:
 
 
 def sentence(verdict: Verdict) -> str:
-    """A verdict on a difference with its baseline: ``better than fcn by 1.24 ± 0.15 points``."""
+    """Return a verdict on a difference with its baseline.
+
+    ``better than fcn by 1.24 ± 0.15 points``.
+    """
     if verdict.n == 1 and verdict.differs:
         return _as_trained(verdict, f" {verdict.baseline}")
     if verdict.relation == "too few":
@@ -41,13 +44,13 @@ def sentence(verdict: Verdict) -> str:
 
 
 def decided(verdict: Verdict) -> str:
-    """How a verdict on any figure ended, in a word for programs.
+    """Return the result of a verdict on any figure, in a word for programs.
 
-    ``better`` or ``worse`` if the figure has a better end, else ``higher`` or ``lower``;
-    ``differ`` of the accuracies of one seed, which say nothing of the architectures. What is not
-    decided is ``none`` of accuracies if the seeds would rarely miss a difference of a point, and
-    ``too few`` if they would often do. Of other figures no such size is known, and it is
-    ``inconclusive``.
+    A difference is ``better`` or ``worse`` if the figure has a better end, else ``higher`` or
+    ``lower``; ``differ`` for accuracies of one seed, which do not compare architectures. Without a
+    difference, a verdict on accuracy is ``none`` if the seeds would rarely miss a difference of one
+    point, and ``too few`` if they would often miss it. For other figures no such size is known, and
+    the word is ``inconclusive``.
     """
     quantity, relation = verdict.quantity, verdict.relation
     if relation == "unclear":
@@ -62,7 +65,7 @@ def decided(verdict: Verdict) -> str:
 
 
 def note(verdict: Verdict) -> str:
-    """What a reader of the verdict must know; empty where there is nothing."""
+    """Return the notes on a verdict: one seed, seeds left out, a stop; empty if there are none."""
     single = verdict.n == 1 and verdict.quantity.scale == "difference"
     notes = [ONE_SEED] if single and verdict.relation != "refused" else []
     for one in verdict.left_out:
@@ -74,7 +77,7 @@ def note(verdict: Verdict) -> str:
 
 
 def roughly(verdicts: Sequence[Verdict]) -> str:
-    """What the sizes that would often be missed rest on; empty if none is named."""
+    """Return the note that the sizes in "would often be missed" are rough; empty if unneeded."""
     few = [v.n for v in verdicts if v.relation == "too few" and v.detectable and v.n > FEW]
     if not few or min(few) >= ROUGHLY:
         return ""
@@ -82,8 +85,10 @@ def roughly(verdicts: Sequence[Verdict]) -> str:
 
 
 def often_missed(verdict: Verdict) -> float | None:
-    """The difference, in the unit of the figure and with one digit, that these seeds show with 80 %
-    power; None if that is not known or no difference is as large.
+    """Return the difference that an inconclusive verdict detects with 80 % power.
+
+    In the unit of the figure, with one significant digit. None if it is not known, or larger than
+    any difference can be.
     """
     if verdict.relation != "too few" or verdict.n <= FEW:
         return None
@@ -93,7 +98,7 @@ def often_missed(verdict: Verdict) -> float | None:
 
 
 def outlook(verdict: Verdict) -> str:
-    """What twice the seeds could show; empty where that is clear or cannot be told."""
+    """Return what twice the seeds could show; empty if the verdict is settled or it is unknown."""
     if verdict.settled:
         return ""
     if verdict.stopped_before:
@@ -106,19 +111,22 @@ def outlook(verdict: Verdict) -> str:
 
 
 def stopped(most_seeds: int) -> str:
-    """Why a contrast gets no more seeds although it is not decided."""
+    """Return why a contrast gets no more seeds although it is not decided."""
     return f"stopped: more seeds, up to {most_seeds}, would hardly ever decide it"
 
 
 def method(verdict: Verdict) -> str:
-    """How the estimate was made, and over how many contrasts it is adjusted."""
+    """Return the test or interval of a verdict, and the number of contrasts in its adjustment."""
     made = verdict.estimate.method if verdict.estimate else verdict.test
     family = f"Holm over {verdict.family} contrasts" if verdict.family > 1 else ""
     return ", ".join(part for part in (made, family) if part)
 
 
 def times_words(verdict: Verdict) -> str:
-    """A ratio as a number above one: ``7.8 ± 0.5 times slower``, ``46 times smaller, 27 to 80``."""
+    """Return a ratio as a number above one.
+
+    ``7.8 ± 0.5 times slower``, ``46 times smaller, 27 to 80``.
+    """
     ratio = verdict.estimate
     assert ratio is not None
     comparative = verdict.quantity.comparative("lower" if ratio.value < 1 else "higher")
@@ -129,7 +137,7 @@ def times_words(verdict: Verdict) -> str:
 
 
 def _lead(verdict: Verdict) -> tuple[str, str]:
-    """How a verdict on a difference begins, and the preposition of its baseline."""
+    """Return the start of a verdict on a difference, and the preposition of its baseline."""
     if verdict.relation == "higher" or verdict.relation == "lower":
         return verdict.quantity.comparative(verdict.relation), "than"
     if verdict.relation == "refused":
@@ -139,7 +147,7 @@ def _lead(verdict: Verdict) -> tuple[str, str]:
 
 
 def _rest(verdict: Verdict) -> str:
-    """What stands behind the lead and the baseline of a verdict on a difference."""
+    """Return the end of a verdict on a difference, after the lead and the baseline."""
     if verdict.refusal is not None:
         return f": {reason(verdict.refusal)}"
     difference, quantity = verdict.estimate, verdict.quantity
@@ -154,7 +162,7 @@ def _rest(verdict: Verdict) -> str:
 
 
 def _inconclusive(verdict: Verdict, against: str = "") -> str:
-    """Of seeds that are too few: the estimate first, then what they would miss."""
+    """Return the text for too few seeds: the estimate, then the size that they often miss."""
     assert verdict.estimate is not None
     amount = with_margin(verdict.estimate, verdict.quantity)
     plus = "+" if verdict.estimate.value > 0 and not amount.startswith("0.00 ") else ""
@@ -171,7 +179,7 @@ def _inconclusive(verdict: Verdict, against: str = "") -> str:
 
 
 def _as_trained(verdict: Verdict, baseline: str = "") -> str:
-    """Of one seed: how far apart two trained networks ended, with another verb than of several."""
+    """Return the text for one seed, whose verb is about two trained networks."""
     assert verdict.estimate is not None
     where = "above" if verdict.relation == "higher" else "below"
     amount = with_margin(verdict.estimate, verdict.quantity, _sign(verdict))
@@ -183,12 +191,12 @@ def _sign(verdict: Verdict) -> int:
 
 
 def _two(verdict: Verdict) -> str:
-    """That two seeds have no useful interval."""
+    """Return the remark that there are two seeds, whose interval is not shown."""
     return ", two seeds" if verdict.n == FEW else ""
 
 
 def reason(refusal: Refusal) -> str:
-    """The reason of a refusal: ``trained 10 epochs against 15``."""
+    """Return the reason of a refusal: ``trained 10 epochs against 15``."""
     if refusal.reason == "no run":
         return f"no run of {' and '.join(refusal.models)} counts"
     if refusal.reason == "no common seed":
