@@ -1,4 +1,4 @@
-"""Images with another number of channels: grey ones repeated, colour ones averaged. numpy only."""
+"""Convert images to another number of channels: repeat grey, average colour. numpy only."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from convcompare.core.spec import Option, Spec
 from .dataset import Dataset, Images, Split, statistics
 
 OPTION = Option("channels", Literal[3, 1] | None, None)
-"""The option of every data set that has none of its own: ``mnist:channels=3``."""
+"""Option of every data set that does not declare it: ``mnist:channels=3``."""
 _AT_A_TIME = 4096
+"""Images that are averaged at a time, to bound memory."""
 
 
 def spec_with_channels(text: str, channels: int | None) -> str:
-    """The spec of a data set with ``channels`` among its options; as it is for None.
+    """Return the spec of a data set with the option ``channels``; unchanged if that is None.
 
-    Raises UsageError for a spec that has another number already.
+    Raises:
+        UsageError: if the spec already has another number of channels.
     """
     if channels is None:
         return text
@@ -35,11 +37,13 @@ def spec_with_channels(text: str, channels: int | None) -> str:
 
 
 def with_channels(dataset: Dataset, channels: int | None) -> Dataset:
-    """`dataset` with 3 equal channels, or with 1 that is the mean of its channels, rounded.
+    """Return `dataset` with 3 equal channels, or with 1, the rounded mean of its channels.
 
-    Mean and std follow: those of a grey set count for each channel; those of the averaged training
-    images are measured. As it is for None or the number that it has. Raises UsageError for 3 of
-    images that are neither grey nor of 3 channels.
+    Mean and std of a grey set apply to each channel; those of averaged images are measured on the
+    training images. If `channels` is None or the current number, the data set is unchanged.
+
+    Raises:
+        UsageError: if `channels` is 3 and the images have neither 1 nor 3 channels.
     """
     if channels is None or channels == dataset.channels:
         return dataset
@@ -61,7 +65,7 @@ def _repeated(images: Images) -> Images:
 
 
 def _averaged(images: Images) -> Images:
-    """The mean of the channels; halves are rounded to even, as numpy does."""
+    """Return the rounded mean of the channels; halves are rounded to even, as numpy does."""
     found = np.empty((len(images), 1, *images.shape[2:]), np.uint8)
     for first in range(0, len(images), _AT_A_TIME):
         part = slice(first, first + _AT_A_TIME)

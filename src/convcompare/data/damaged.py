@@ -1,8 +1,8 @@
-"""Damaged images, the same for every network: which there are, by how much, and of which images.
+"""Damaged images, the same for every network.
 
-After MNIST-C (arXiv:1906.02337) and CIFAR-10-C (arXiv:1903.12261). What is drawn depends on the
-name of the corruption and on the place of the image alone: a higher severity is more of the same
-damage, and no severity, network or machine changes what another one sees.
+After MNIST-C (arXiv:1906.02337) and CIFAR-10-C (arXiv:1903.12261). Random draws depend only on the
+name of the corruption and on the position of the image. A higher severity is therefore more of the
+same damage, and the images do not depend on other severities, the network or the machine.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from convcompare.core.errors import UsageError, quote
 from .dataset import Images
 
 CHUNK = 250
-"""Images that are damaged at a time, each such part from a seed of its own."""
+"""Images that are damaged at a time, each chunk with a seed of its own."""
 PAIR = 4
-"""Pixels, at most, of the shifts of which consistency is measured by pairs."""
+"""Maximum shift in pixels of the pairs of images that measure consistency."""
 Rows = npt.NDArray[np.int64]
 
 
 def damaged(images: Images, kind: Corruption, severity: int) -> Images:
-    """Images with a kind of damage at a severity; 0 leaves them as they are.
+    """Return images with a kind of damage at a severity; 0 returns them unchanged.
 
     Raises:
-        UsageError: A corruption, of a plugin perhaps, does not give images of this kind.
+        UsageError: if a corruption, such as a plugin's, returns another shape or dtype.
     """
     if severity == 0:
         return images
@@ -42,9 +42,10 @@ def damaged(images: Images, kind: Corruption, severity: int) -> Images:
 
 
 def shifted_pair(images: Images) -> tuple[Images, Images]:
-    """Each image under two shifts, drawn independently and evenly from -4 to 4 pixels each way.
+    """Return each image under two shifts, drawn uniformly from -4 to 4 pixels along each axis.
 
-    Of these Zhang (arXiv:1904.11486) takes the share whose predictions agree.
+    The share of pairs whose predictions agree is the shift consistency of Zhang 2019,
+    arXiv:1904.11486.
     """
     from .corruptions.geometry import moved
 
@@ -59,9 +60,10 @@ def shifted_pair(images: Images) -> tuple[Images, Images]:
 
 
 def chosen_rows(labels: npt.NDArray[np.integer[Any]], most: int = IMAGES) -> Rows:
-    """Rows of at most `most` images, equally many of each class as far as it has them, increasing.
+    """Return the rows of at most `most` images, balanced over the classes, in increasing order.
 
-    Of a class they are evenly spaced over its images; all rows if there are no more.
+    A class with fewer images contributes all of them. The rows of a class are evenly spaced over
+    its images.
     """
     if len(labels) <= most:
         return np.arange(len(labels), dtype=np.int64)
@@ -77,17 +79,17 @@ def chosen_rows(labels: npt.NDArray[np.integer[Any]], most: int = IMAGES) -> Row
 
 
 def digest(images: Images) -> str:
-    """The SHA-256 of the pixels, in hex digits."""
+    """Return the SHA-256 of the pixels in hex."""
     return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
 
 
 def seed_of(name: str, number: int) -> int:
-    """The seed of a part of the images for a kind of damage."""
+    """Return the seed of a chunk of images for a kind of damage."""
     return int.from_bytes(hashlib.sha256(f"{name}/{number}".encode()).digest()[:8], "big")
 
 
 def _shares(counts: npt.NDArray[np.integer[Any]], most: int) -> npt.NDArray[np.int64]:
-    """Images of each class: one of each a round, until there are `most`."""
+    """Return the images per class: one of each class per round, until there are `most`."""
     level = 0
     while np.minimum(counts, level + 1).sum() <= most:
         level += 1

@@ -1,4 +1,4 @@
-"""What is known of the images of a data set beyond its arrays: notes, and warnings."""
+"""Notes and warnings about the files and images of a data set."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from convcompare.core.errors import NAMED, listed
 
 @dataclass(frozen=True)
 class DataNote:
-    """One thing that was found in the files or images of a data set.
+    """A finding about the files or images of a data set.
 
-    ``kind`` is a word for programs (``leak``, ``constant``, ``scaling``). ``text`` says it in one
-    line, with its count; ``names`` are all files or classes concerned; ``hint`` says what helps.
-    ``serious`` notes are warnings: whoever trains on the data must see them.
+    Attributes:
+        kind: an identifier for programs (``leak``, ``constant``, ``scaling``).
+        text: the finding in one line, with its count.
+        names: all files or classes concerned.
+        hint: how to correct it.
+        serious: whether it is a warning, which everyone who trains on the data must see.
     """
 
     kind: str
@@ -25,17 +28,17 @@ class DataNote:
     serious: bool = True
 
     def line(self, most: int = NAMED) -> str:
-        """The text with the first `most` names, on one line."""
+        """Return the text with the first `most` names on one line."""
         return f"{self.text}: {listed(self.names, most)}" if self.names else self.text
 
 
 def to_text(notes: Iterable[DataNote]) -> str:
-    """Notes as JSON, for the cache of decoded images."""
+    """Return notes as JSON, for the cache of decoded images."""
     return json.dumps([asdict(note) for note in notes])
 
 
 def from_text(text: str) -> tuple[DataNote, ...]:
-    """The notes that `to_text` wrote. Raises ValueError for anything else."""
+    """Return the notes that `to_text` wrote; raise ValueError for any other text."""
     try:
         return tuple(
             DataNote(**{**record, "names": tuple(record["names"])}) for record in json.loads(text)

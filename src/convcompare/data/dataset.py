@@ -1,6 +1,6 @@
-"""Data sets in memory: images as uint8, labels as int64, checked against a fingerprint. numpy only.
+"""Data sets in memory: images as uint8, labels as int64, identified by a fingerprint. numpy only.
 
-How a data set is declared (one file in ``datasets/``)::
+A data set is declared by a function in a file in ``datasets/``::
 
     @register.dataset("mnist", channels=1, image_size=28, classes=10, train=60_000, test=10_000)
     def mnist(sources: Sources) -> Dataset:
@@ -29,21 +29,25 @@ Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Augmentation = Literal["none", "crop", "flip-crop"]
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
-"""Mean and std of each channel of images scaled to 0…1."""
+"""Mean and standard deviation per channel of images scaled to 0…1."""
 Side = Annotated[int, Between(8, 512, closed=True)]
-"""An option: the side in pixels to which images are scaled."""
+"""Option: side in pixels to which images are scaled."""
 Share = Annotated[float, Between(0.01, 0.9, closed=True)]
-"""An option: the share of each class that is held out if there is no test split."""
+"""Option: share of each class that is held out if there is no test split."""
 Seed = Annotated[int, AtLeast(0)]
 _LEAST_STD = 0.01
 
 
 @dataclass(frozen=True)
 class Split:
-    """The images of one split and their classes.
+    """Images of one split and their classes.
 
-    ``images`` are uint8 (n, channels, height, width), all square and of one size; ``labels`` are
-    int64 (n,), indices into `Dataset.classes`. Raises ValueError for another shape or type.
+    Attributes:
+        images: uint8 (n, channels, height, width), all square and of one size.
+        labels: int64 (n,), indices into `Dataset.classes`.
+
+    Raises:
+        ValueError: if an array has another shape or dtype.
     """
 
     images: Images
@@ -61,15 +65,20 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A train and a test split, with what the trainer and the tables need to know of them.
+    """A train and a test split, with metadata for training and tables.
 
-    ``name`` is the registered name. ``classes`` are the names of the classes, in the order of their
-    labels. ``mean`` and ``std`` are per channel, of the training images scaled to 0…1.
-    ``augmentation`` is what keeps the class of an image: ``"none"``, ``"crop"`` (shifts, for
-    digits) or ``"flip-crop"`` (shifts and mirroring, for photographs). For tables, ``test_split``
-    says in words which images the test figures are measured on, and ``source`` where the files
-    came from. ``notes`` are what is known of the files and images beyond that, warnings among them
-    (`DataNote`).
+    Attributes:
+        name: canonical spec of the data set.
+        train: the training split.
+        test: the test split.
+        classes: names of the classes in the order of their labels.
+        mean: mean per channel of the training images scaled to 0…1.
+        std: standard deviation per channel, likewise.
+        augmentation: transformations that keep the class of an image: ``"none"``, ``"crop"``
+            (shifts, for digits) or ``"flip-crop"`` (shifts and mirroring, for photographs).
+        test_split: description of the test images, for tables.
+        source: source of the files, for tables.
+        notes: findings about the files and images, including warnings.
     """
 
     name: str
@@ -85,7 +94,7 @@ class Dataset:
 
     @property
     def warnings(self) -> tuple[DataNote, ...]:
-        """The notes that whoever trains on the images must see."""
+        """Notes that everyone who trains on the images must see."""
         return tuple(note for note in self.notes if note.serious)
 
     @property
@@ -100,17 +109,17 @@ class Dataset:
 
     @property
     def image_bytes(self) -> int:
-        """The bytes of all images in memory."""
+        """Size of all images in memory, in bytes."""
         return self.train.images.nbytes + self.test.images.nbytes
 
     @cached_property
     def sha256(self) -> str:
-        """The fingerprint of the decoded arrays, in hex."""
+        """Fingerprint of the decoded arrays, in hex."""
         return fingerprint((self.train, self.test))
 
 
 def fingerprint(splits: Iterable[Split]) -> str:
-    """SHA-256 over shape, images and labels of each split: what a model sees."""
+    """Return the SHA-256 over shape, images and labels of each split: all that a network gets."""
     digest = hashlib.sha256()
     for split in splits:
         digest.update(repr(split.images.shape).encode())
@@ -120,9 +129,9 @@ def fingerprint(splits: Iterable[Split]) -> str:
 
 
 def statistics(images: Images) -> Statistics:
-    """Those of images (n, c, h, w), for `Dataset`.
+    """Return mean and standard deviation per channel of images (n, c, h, w), scaled to 0…1.
 
-    Four decimals; the std is at least 0.01.
+    Both are rounded to four decimals; the standard deviation is at least 0.01.
     """
     values = np.arange(256) / 255
     means, stds = [], []
@@ -139,10 +148,13 @@ def statistics(images: Images) -> Statistics:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the files of a data set may come from.
+    """Sources of the files of data sets.
 
-    ``cache`` is the folder for downloads; ``data_dir`` the user's own folder, in torchvision's
-    layout, or None. ``offline`` forbids the network; ``quiet`` hides the progress of downloads.
+    Attributes:
+        cache: folder for downloads.
+        data_dir: the user's own folder in torchvision's layout, or None.
+        offline: whether downloads are forbidden.
+        quiet: whether the progress of downloads is hidden.
     """
 
     cache: Path

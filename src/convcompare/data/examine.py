@@ -1,4 +1,4 @@
-"""What is wrong with the images of a data set as networks see them: copies, constants, gaps."""
+"""Checks of a data set's images: copies, constant images, differences between splits."""
 
 from __future__ import annotations
 
@@ -15,27 +15,31 @@ from .near_copies import looked_at, near_copies
 from .spellings import meaning
 
 FEW = 5
-"""Training images of a class that is called nearly empty."""
+"""Number of training images below which a class is nearly empty."""
 _DARK = 64
-"""Largest value of pixels below which a data set is called dark."""
+"""Pixel value that no pixel of a dark data set reaches."""
 _NARROW = 0.55
-"""Share of the other split's range of pixels below which a split is thought to be scaled apart."""
+"""Share of the other split's pixel range below which a split was probably scaled differently."""
 _FEW_GREY = 0.1
-"""Share of grey images up to which a class counts as coloured, and of coloured ones as grey."""
+"""Maximum share of grey images in a coloured class, and of coloured images in a grey one."""
 _NEAR_SHARE = 0.02
-"""Share of nearly equal test images from which on it is a warning: digits are alike by nature."""
+"""Share of nearly equal test images from which the note is a warning: digits are similar anyway."""
 _NO_CLASS = {"", "nan", "na", "n/a", "<na>", "null", "#n/a"}
-"""What programs write in place of a class that is not known, in small letters."""
+"""Values that programs write for a missing class, in lower case."""
 
 
 def examine(
     splits: tuple[Split, Split], classes: Sequence[str], names: tuple[Sequence[str], Sequence[str]]
 ) -> list[DataNote]:
-    """Notes on the images of the train and test split, whose names are `names`.
+    """Return notes on the images of the train and test split.
 
-    Copies are images whose decoded pixels are all equal; nearly equal ones, as `near_copies` finds
-    them, are named too. Images of one colour are counted apart:
-    they are no copies of each other.
+    Copies are images with equal decoded pixels; nearly equal ones, found by `near_copies`, are
+    named too. Images of a single colour are counted separately and are not copies of each other.
+
+    Args:
+        splits: the train and test split.
+        classes: names of the classes.
+        names: names of the images of each split.
     """
     flat = [_flat(split) for split in splits]
     digests = [
@@ -57,15 +61,15 @@ def examine(
 
 
 def _flat(split: Split) -> np.ndarray:
-    """Whether each image is of one colour."""
-    flat = ((image == image[:, :1, :1]).all() for image in split.images)  # one at a time: memory
+    """Return which images have a single colour, bool (n,)."""
+    flat = ((image == image[:, :1, :1]).all() for image in split.images)  # saves memory
     return np.fromiter(flat, bool, len(split))
 
 
 def _near_leaks(
     splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
 ) -> list[DataNote]:
-    """The test images that are nearly training images: saved again, or mirrored."""
+    """Return a note on test images that nearly equal training images: saved again, or mirrored."""
     trained = set(digests[0])
     train, test = (split.images for split in splits)
     found = [(row, other) for row, other in near_copies(train, test)
@@ -91,7 +95,7 @@ _Digests = Sequence[Sequence[bytes | None]]
 def _leaks(
     splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
 ) -> list[DataNote]:
-    """The test images that are training images too."""
+    """Return a note on test images that are also training images."""
     trained: dict[bytes, int] = {}
     for index, digest in enumerate(digests[0]):
         if digest is not None:
@@ -116,7 +120,7 @@ def _leaks(
 def _copies(
     splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
 ) -> list[DataNote]:
-    """Images that occur twice within a split, in one class or in several."""
+    """Return notes on images that occur twice within a split, in one class or in several."""
     same: list[str] = []
     torn: list[str] = []
     for split, hashes, shown in zip(splits, digests, names, strict=True):
@@ -157,17 +161,17 @@ def _constant(
 
 
 def _grey(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
-    """Classes of grey images beside classes of coloured ones."""
+    """Return a note on classes of grey images beside classes of coloured ones."""
     grey, counts = np.zeros(len(classes)), np.zeros(len(classes))
     for split in splits:
-        those = ((image == image[:1]).all() for image in split.images)  # one at a time: memory
+        those = ((image == image[:1]).all() for image in split.images)  # saves memory
         equal = np.fromiter(those, float, len(split))
         grey += np.bincount(split.labels, equal, len(classes))
         counts += np.bincount(split.labels, minlength=len(classes))
     shares = grey / np.maximum(counts, 1)
     full, none = ([classes[i] for i in np.flatnonzero((counts >= FEW) & rows).tolist()]
                   for rows in (shares >= 1 - _FEW_GREY, shares <= _FEW_GREY))  # fmt: skip
-    if not full or not none:  # neither, if all have one channel
+    if not full or not none:  # images of one channel are all grey
         return []
     noun = "class" if len(full) == 1 else "classes"
     text = f"{len(full)} {noun} of grey images beside {len(none)} of coloured ones"
@@ -185,7 +189,7 @@ def _dark(splits: tuple[Split, Split]) -> list[DataNote]:
 
 
 def _ranges(splits: tuple[Split, Split]) -> list[DataNote]:
-    """Splits of different scales, as 0 to 1 beside 0 to 255: one of them was converted alone."""
+    """Return a note on splits of different scales, such as 0 to 1 and 0 to 255."""
     ends = [(int(split.images.min()), int(split.images.max())) for split in splits]
     widths = sorted(high - low for low, high in ends)
     if widths[0] >= _NARROW * widths[1]:
@@ -213,7 +217,7 @@ def _few(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
 
 
 def _names(classes: Sequence[str]) -> list[DataNote]:
-    """Classes that are one in two spellings, as ``Cat`` and ``cat``, and such as mean none."""
+    """Return notes on class names in several spellings, and on names for a missing class."""
     spellings: dict[str | float, list[str]] = {}
     for name in classes:
         spellings.setdefault(meaning(name), []).append(name)

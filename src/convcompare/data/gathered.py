@@ -1,4 +1,4 @@
-"""Data sets of images that were read one by one, in splits or without."""
+"""Data sets of images that were read one by one, with or without splits."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def gathered(
     hold_out: HoldOut,
     classes: Sequence[str] = (),
 ) -> Dataset:
-    """The data set of the images on a stack.
+    """Return the data set of the images on a stack.
 
     Args:
-        stack: The images, those of the training split first.
-        labels: The class of each, as a number or a text.
-        trained: Images of the training split; all of them if there is no test split.
-        test_split: What the test split is, in words.
-        hold_out: How one is made if there is none.
-        classes: The names of classes that are numbers; none if they have no names.
+        stack: the images, those of the training split first.
+        labels: class of each image, as a number or a text.
+        trained: number of training images; that of all images if there is no test split.
+        test_split: description of the test split.
+        hold_out: how to make a test split if there is none.
+        classes: names of classes that are numbers; empty if they have no names.
 
     Raises:
-        DataError: They are no images and labels that belong together.
+        DataError: if the images and labels do not form a data set.
     """
     found, pixels = np.asarray(labels), stack.pixels
     chosen = np.arange(len(found)) >= trained

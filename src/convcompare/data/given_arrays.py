@@ -1,4 +1,4 @@
-"""Arrays, tensors and torch data sets of a Python program, kept as a data set that has a name."""
+"""Arrays, tensors and torch data sets of a Python program, stored as a named data set."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ from .dataset import Dataset
 from .labelled_arrays import LabelledArrays, dataset_of
 
 FOLDER = "arrays"
-"""Where they are kept below the cache."""
+"""Folder of the stored arrays within the cache."""
 _AGAIN = 8
-"""Images that a data set is asked for twice."""
+"""Number of images that are read twice, to detect random transforms."""
 HINT = (
     "(x_train, y_train, x_test, y_test), or (train, test), each a pair (x, y) or a torch data set"
 )
 
 
 def keep(given: Sequence[Any], cache: Path) -> str:
-    """Keep images and labels below the cache, by their content; the spec of the data set.
+    """Store images and labels in the cache, and return the spec of the data set.
+
+    The spec contains the start of their SHA-256.
 
     Args:
-        given: Images and labels of the training split, then of the test split, as arrays or
+        given: images and labels of the training split, then of the test split, as arrays or
             tensors (`LabelledArrays`), or a pair of them for each split; or two map-style torch
             data sets of (image, label).
-        cache: The folder of `Sources.cache`.
+        cache: the folder of `Sources.cache`.
 
     Raises:
-        UsageError: It is neither.
-        DataError: They do not belong together.
+        UsageError: if `given` has another form.
+        DataError: if images and labels do not form a data set.
     """
     parts = list(given)
     classes: Sequence[str] = ()
@@ -59,7 +61,7 @@ def keep(given: Sequence[Any], cache: Path) -> str:
 
 
 def _classes(train: Any, test: Any) -> list[str]:
-    """The names of the classes of two torch data sets; none if the first has none."""
+    """Return the class names of two torch data sets; empty if the first has none."""
     names = [_class_names(train), _class_names(test)]
     if all(names) and names[0] != names[1]:
         raise DataError(
@@ -71,26 +73,26 @@ def _classes(train: Any, test: Any) -> list[str]:
 
 
 def _is_pair(part: Any) -> bool:
-    """Whether it is images and labels in a tuple, as Keras loads a split; not two such items."""
+    """Return whether a part is a tuple of images and labels, as in Keras, and not of two items."""
     own = isinstance(part, tuple) and len(part) == 2
     return own and not any(isinstance(one, tuple) for one in part)
 
 
 def _class_names(dataset: Any) -> list[str]:
-    """Those of a torch data set, or of the one that it is a part of, as `random_split` makes it."""
+    """Return the class names of a torch data set, or of the one it is a subset of."""
     while not hasattr(dataset, "classes") and hasattr(dataset, "dataset"):
         dataset = dataset.dataset
     return [str(name) for name in getattr(dataset, "classes", ())]
 
 
 def _named(file: Path) -> tuple[str, ...]:
-    """The classes of arrays that are kept: equal ones may have had other names."""
+    """Return the class names of stored arrays: equal arrays may have had other names."""
     with atomic_files.opened(file) as opened:
         return tuple(map(str, np.load(opened, allow_pickle=False)["classes"]))
 
 
 def _npz(dataset: Dataset) -> bytes:
-    """As `npz:FILE` reads it. Labels are places among the classes."""
+    """Return a data set as an .npz file for `npz:FILE`; labels are indices of the classes."""
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -104,16 +106,16 @@ def _npz(dataset: Dataset) -> bytes:
 
 
 def _array(part: Any) -> npt.NDArray[Any]:
-    if hasattr(part, "detach"):  # a tensor, of any device
+    if hasattr(part, "detach"):  # a tensor on any device
         part = part.detach().cpu()
-        if "bfloat16" in str(part.dtype):  # numpy has no such type
+        if "bfloat16" in str(part.dtype):  # numpy has no bfloat16
             part = part.float()
     try:
         found = np.asarray(part)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"a part of `dataset=` is not an array: {error}", HINT) from error
     if found.dtype == object and found.ndim and all(isinstance(one, str) for one in found.flat):
-        found = found.astype(str)  # as pandas keeps texts
+        found = found.astype(str)  # pandas stores texts as objects
     if found.dtype == object or not found.ndim:
         kind = f"{type(part).__name__}{' of Python objects' if found.ndim else ''}"
         raise UsageError(f"a part of `dataset=` is not an array of numbers but {kind}", HINT)
@@ -121,12 +123,12 @@ def _array(part: Any) -> npt.NDArray[Any]:
 
 
 def _drawn(dataset: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Images and labels of a map-style data set, in its order."""
+    """Return images and labels of a map-style data set, in its order."""
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
         raise UsageError(f"a part of `dataset=` is a {type(dataset).__name__}", HINT)
     try:
         items = [dataset[index] for index in range(len(dataset))]
-    except Exception as error:  # whatever the code of a data set raises
+    except Exception as error:  # the code of a data set may raise any error
         text = f"an item of the {type(dataset).__name__} in `dataset=` cannot be read"
         raise DataError(f"{text}: {reason(error)}", HINT) from error
     if not items or any(not isinstance(item, tuple) or len(item) != 2 for item in items):

@@ -1,4 +1,4 @@
-"""Test images of data sets that have no test split: a share of each class, drawn by a seed."""
+"""Test images of data sets without a test split: a share of each class, drawn by a seed."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class HoldOut:
-    """How a test split is made if there is none: a `share` of each class, drawn by `seed`."""
+    """How to make a test split: a `share` of each class, drawn by `seed`."""
 
     share: float
     seed: int
 
     @property
     def words(self) -> str:
-        """What the test split is, for tables."""
+        """Description of the test split, for tables."""
         return hold_out_words(self.share, self.seed)
 
     def rows(
         self, labels: npt.NDArray[Any], where: str, name: Callable[[Any], str] = str
     ) -> npt.NDArray[np.bool_]:
-        """Which images are test images, bool (n,), by their labels (n,) of any type.
+        """Return which images are test images, bool (n,).
 
-        Raises DataError, on the data set called `where`, for classes of one image, which `name`
-        gives the name of.
+        Args:
+            labels: labels (n,) of any type.
+            where: name of the data set in errors.
+            name: returns the name of a class in errors.
+
+        Raises:
+            DataError: if a class has only one image.
         """
         known, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
         check_two_each([name(one) for one in known[counts < 2].tolist()], where)
@@ -40,14 +45,14 @@ class HoldOut:
 
 
 def drawn_for_test(images: int, share: float, seed: int) -> Rows:
-    """Which of the `images` of a class are test images: at least one, and not all of several."""
+    """Draw the test images of a class of `images`: at least one of two or more, never all."""
     count = min(max(1, round(share * images)), images - 1)
     raw = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(images)
     return np.argsort(raw, kind="stable")[:count]
 
 
 def rows_for_test(labels: Rows, share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Which images are test images, bool (n,), by their labels (n,)."""
+    """Return which images are test images, bool (n,), by their labels (n,)."""
     chosen = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -56,7 +61,7 @@ def rows_for_test(labels: Rows, share: float, seed: int) -> npt.NDArray[np.bool_
 
 
 def check_two_each(single: Sequence[str], where: str) -> None:
-    """Raise DataError if there are classes of a `single` image, which cannot be in two splits."""
+    """Raise DataError if there are classes with a `single` image, too few for two splits."""
     if single:
         noun = "class" if len(single) == 1 else "classes"
         verb = "has one image" if len(single) == 1 else "have one image each"
@@ -67,5 +72,5 @@ def check_two_each(single: Sequence[str], where: str) -> None:
 
 
 def hold_out_words(share: float, seed: int) -> str:
-    """What the test split is, for tables."""
+    """Return the description of the test split, for tables."""
     return f"{100 * share:g} % held out of each class, split seed {seed}"

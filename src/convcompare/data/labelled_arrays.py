@@ -1,4 +1,4 @@
-"""Images and labels that are arrays already: layout, range and classes made those of a data set."""
+"""Data sets from arrays of images and labels: conversion of layout, pixel range and classes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .sources.image_scaling import scaling_of
 
 Array = npt.NDArray[Any]
 _LARGEST_CHANNELS = 4
-"""Channels up to which an axis is that of colours, and not one of pixels."""
+"""Maximum length of the axis of channels; longer axes are rows or columns of pixels."""
 
 _PLACES = "labels are places in the list of names, from 0"
 _TOO_LARGE = 2**63
@@ -26,11 +26,11 @@ _TOO_LARGE = 2**63
 
 @dataclass(frozen=True)
 class LabelledArrays:
-    """Images and labels of both splits as somebody has them.
+    """Images and labels of both splits in the user's layout.
 
     Images are (n, height, width), (n, height, width, channels) or (n, channels, height, width), of
-    any integer, bool or float type; labels (n,) or (n, 1) of whole numbers, bools or texts, or
-    (n, classes) with a single 1 a row.
+    any integer, bool or float type. Labels are (n,) or (n, 1) of integers, bools or texts, or
+    (n, classes) with a single 1 per row.
     """
 
     train_images: Array
@@ -47,16 +47,22 @@ def dataset_of(
     notes: Sequence[DataNote] = (),
     places: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Dataset:
-    """The data set of such arrays, with `notes` before its own.
+    """Return the data set of arrays.
 
-    Notes call the images of each split by their `places`, else by their numbers there.
+    Pixels other than uint8 are scaled by their range over both splits, with a note. Mean and std
+    are measured on the train split. The classes are those that have images, in the order of their
+    labels.
 
-    Pixels are scaled by their own range over both splits, which a note says. Mean and std are
-    measured on the train split. Classes are the labels in order, or `classes` by whole numbers,
-    without those that no image is of.
+    Args:
+        arrays: images and labels of both splits.
+        name: name of the data set.
+        source: source of the data set, for tables.
+        classes: names of classes by integer labels; without them labels are names.
+        notes: notes that precede those on the images.
+        places: names of the images of each split in notes; without them images are numbered.
 
     Raises:
-        DataError: They are no images and labels that belong together.
+        DataError: if images and labels do not form a data set.
     """
     train, test = _nchw(arrays.train_images, "training"), _nchw(arrays.test_images, "test")
     if train.shape[1:] != test.shape[1:]:
@@ -86,12 +92,12 @@ def dataset_of(
 
 
 def numbered(train: int, test: int) -> tuple[list[str], list[str]]:
-    """What images of both splits are called if they have no names."""
+    """Return names of the images of both splits by their numbers."""
     return ([f"training image {i}" for i in range(train)], [f"test image {i}" for i in range(test)])
 
 
 def class_name(label: int | str, classes: Sequence[str]) -> str:
-    """What a class is called by its label: by its place in `classes`, if it has one there."""
+    """Return the name of a class: the one in `classes` at its label, else the label as text."""
     known = isinstance(label, int) and 0 <= label < len(classes)
     return classes[int(label)] if known else str(label)
 
@@ -101,7 +107,7 @@ def _shape(images: Array) -> str:
 
 
 def _nchw(images: Array, split: str) -> Array:
-    """(n, c, h, w), square."""
+    """Return images as (n, c, h, w), square."""
     if images.dtype.kind not in "buif":
         raise DataError(
             f"the {split} images are of type {images.dtype}", "numbers: uint8, or floats"
@@ -135,7 +141,7 @@ def _nchw(images: Array, split: str) -> Array:
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int:
-    """1 or 3: that which leaves squares of 1 or 3 channels, or else the short one."""
+    """Return the axis of channels, 1 or 3: as square grey or RGB images have it, else the short."""
     for axis, sides in ((1, shape[2:]), (3, shape[1:3])):
         if shape[axis] in (1, 3) and len(set(sides)) == 1:
             return axis
@@ -143,7 +149,7 @@ def _channel_axis(shape: tuple[int, ...]) -> int:
 
 
 def _bytes(train: Array, test: Array) -> tuple[tuple[Images, Images], list[DataNote]]:
-    """The pixels as uint8; where they are not, scaled by the range of both splits."""
+    """Return pixels as uint8, scaled by the range of both splits if they are not, and notes."""
     if train.dtype == test.dtype == np.uint8:
         return (np.ascontiguousarray(train), np.ascontiguousarray(test)), []
     if not (np.isfinite(train).all() and np.isfinite(test).all()):
@@ -168,7 +174,7 @@ def _bytes(train: Array, test: Array) -> tuple[tuple[Images, Images], list[DataN
 def _labels(
     arrays: LabelledArrays, images: tuple[int, int], classes: Sequence[str]
 ) -> tuple[tuple[Labels, Labels], list[str], list[DataNote]]:
-    """Indices of classes of both splits, their names, and a note on names that no image has."""
+    """Return class indices of both splits, class names, and a note on names without images."""
     found = [
         flat_labels(labels, n, split)
         for labels, n, split in zip(
@@ -192,7 +198,7 @@ def _labels(
 
 
 def flat_labels(labels: Array, images: int, split: str) -> Array:
-    """Labels (n,) as whole numbers or texts. Raises DataError unless they are one per image."""
+    """Return labels (n,) as integers or texts; raise DataError unless there is one per image."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     elif labels.ndim == 2:
@@ -232,7 +238,7 @@ def flat_labels(labels: Array, images: int, split: str) -> Array:
 
 
 def decoded(texts: Array, what: str) -> Array:
-    """Bytes as texts. Raises DataError, on `what`, for bytes that are not UTF-8."""
+    """Decode UTF-8; raise DataError about `what` if that fails."""
     try:
         return np.char.decode(texts, "utf-8")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Data sets by their spec: `load_dataset`, and what the listing says of each without loading it."""
+"""Load data sets by their spec, and list them without loading."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PATH_PREFIXES = (*_OWN_FILES, "arrays", "torchvision", "hf")
 
 
 def default_cache() -> Path:
-    """The folder for downloaded sets: ``CONVCOMPARE_CACHE``, else the user's cache folder."""
+    """Return the folder for downloads: ``CONVCOMPARE_CACHE``, else the user's cache folder."""
     own = os.environ.get("CONVCOMPARE_CACHE")
     if own:
         return Path(own).expanduser()
@@ -35,12 +35,23 @@ def default_cache() -> Path:
 
 
 def default_sources(data_dir: Path | None = None, quiet: bool = False) -> Sources:
-    """The default cache, beside the user's own folder if there is one."""
+    """Return sources with the default cache, and the user's own folder if there is one."""
     return Sources(default_cache(), data_dir, quiet=quiet)
 
 
 def load_recorded(text: str, sha256: str, sources: Sources, runs: str = "these runs") -> Dataset:
-    """As `load_dataset`; DataError if the images are gone, or have another SHA-256 than `runs`."""
+    """Return the data set of recorded runs.
+
+    Args:
+        text: spec of the data set.
+        sha256: SHA-256 of its decoded arrays, in hex.
+        sources: sources of its files.
+        runs: description of the runs in errors.
+
+    Raises:
+        UsageError: if the spec is invalid.
+        DataError: if the images are not available, or their SHA-256 is another.
+    """
     own = text.partition(":")[0] in _OWN_FILES
     try:
         dataset = load_dataset(text, sources)
@@ -62,12 +73,17 @@ def load_recorded(text: str, sha256: str, sources: Sources, runs: str = "these r
 
 
 def load_dataset(text: str, sources: Sources) -> Dataset:
-    """The data set that the spec `text` names, with the spec in its canonical form as its name.
+    """Return the data set of a spec; its name is the canonical form of the spec.
 
-    ``mnist``, ``mnist:channels=3``, ``shapes:seed=1``, ``folder:/data/birds:size=64``. Raises
-    UsageError for a spec that does not fit or lacks its path, DataError where the data are not
-    available or not what they should be, and for a data folder that is not there, whichever set is
-    named.
+    Args:
+        text: a spec, such as ``mnist``, ``mnist:channels=3``, ``shapes:seed=1`` or
+            ``folder:/data/birds:size=64``.
+        sources: sources of its files.
+
+    Raises:
+        UsageError: if the spec is invalid or lacks its path.
+        DataError: if the data are not available or not as expected, or if the data folder of
+            `sources` does not exist.
     """
     spec = Spec.parse(text)
     given: dict[str, str] = {}
@@ -92,9 +108,9 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
     dataset: Dataset = entry.function(sources, **given, **arguments)
     if not own:
         if values[OPTION.name] == dataset.channels:
-            values[OPTION.name] = None  # as it is
+            values[OPTION.name] = None  # not part of the canonical spec
         dataset = with_channels(dataset, values[OPTION.name])
-    name = dataset.name if given else spec.name  # of the hub, with the commit
+    name = dataset.name if given else spec.name  # sets of the hub add the commit
     return replace(dataset, name=_canonical(name, options, values))
 
 
@@ -107,7 +123,7 @@ def _check_data_dir(folder: Path | None) -> None:
 
 
 def _refuse_path(name: str) -> None:
-    """Raise UsageError, with the spec to write, if a name is a file or folder, or of no set."""
+    """Raise UsageError with a correct spec if a name is a path or has a misspelt prefix."""
     prefix, colon, _ = name.partition(":")
     right = did_you_mean(prefix, _PATH_PREFIXES) if colon else None
     if _exists(name):
@@ -118,7 +134,7 @@ def _refuse_path(name: str) -> None:
 
 
 def _check_path(text: str, path: str, options: Collection[str]) -> None:
-    """Raise UsageError if a path has options in it, as ``folder:birds:size=64:test=0.3`` has."""
+    """Raise UsageError if a path contains options, as in ``folder:birds:size=64:test=0.3``."""
     known = "|".join(options)
     found = re.search(rf"[:,](?:{known})=", path)
     if not known or not found or _exists(path):
@@ -132,26 +148,33 @@ def _check_path(text: str, path: str, options: Collection[str]) -> None:
 
 
 def _exists(path: str) -> bool:
-    """Whether a path leads to something; no text is an error."""
+    """Return whether a path exists; False for text that is not a valid path."""
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         return Path(path).expanduser().exists()
     return False
 
 
 def _canonical(name: str, options: dict[str, Option], values: dict[str, Any]) -> str:
-    """The spec with the options that differ from their defaults, in the order of declaration."""
+    """Return the spec with the options that differ from their defaults, in declared order."""
     changed = ((key, value) for key, value in values.items() if value != options[key].default)
     return str(Spec(name, tuple((key, format_value(value)) for key, value in changed)))
 
 
 @dataclass(frozen=True)
 class DatasetStatus:
-    """What the listing says of a data set.
+    """Facts about a data set for the listing.
 
-    ``channels``, ``image_size``, ``classes``, ``train`` and ``test`` are None where the user's
-    files decide; ``size`` is the bytes of the file that ships with the tool or of the download, 0
-    where there is neither; ``cached`` says whether it loads without the network, not counting what
-    may lie in the user's data folder.
+    Attributes:
+        name: registered name.
+        summary: description in one line.
+        channels: channels per image; like the next four, None if it depends on the user's files.
+        image_size: side of the images in pixels.
+        classes: number of classes.
+        train: number of training images.
+        test: number of test images.
+        size: size in bytes of the shipped file or of the download; 0 without either.
+        source: source of the files.
+        cached: whether it loads without the network, apart from the user's data folder.
     """
 
     name: str
@@ -167,7 +190,7 @@ class DatasetStatus:
 
 
 def list_datasets(sources: Sources) -> list[DatasetStatus]:
-    """Every registered data set, by name; nothing is decoded and nothing is fetched."""
+    """Return the status of every registered data set, without decoding or downloading any."""
     return [_status(entry.name, entry.summary, entry.info, sources) for entry in register.dataset]
 
 

@@ -1,4 +1,4 @@
-"""Test images that are nearly training images: saved again, scaled or mirrored. numpy only."""
+"""Test images that nearly equal training images: saved again, scaled or mirrored. numpy only."""
 
 from __future__ import annotations
 
@@ -10,35 +10,38 @@ import numpy.typing as npt
 from .dataset import Images
 
 NEAR = 0.98
-"""Correlation of the pixels of two images from which on they are nearly equal.
+"""Correlation of the pixels of two images from which they are nearly equal.
 
-Of 500 images of CIFAR-10, 99 % have it with themselves after JPEG of quality 95, 80 % after 75; of
-2,000 test images of MNIST and of `shapes` none has it with a training image.
+Of 500 images of CIFAR-10, 99 % reach it with themselves after JPEG of quality 95, and 80 % after
+quality 75; of 2,000 test images of MNIST and of `shapes` none reaches it with a training image.
 """
 _PAIRS = 20_000_000
-"""Pairs of images that are compared: of large data sets a part of the test images is looked at."""
+"""Maximum number of compared pairs: of large data sets only some test images are compared."""
 _LEAST = 200
-"""Test images that are looked at in any case."""
+"""Minimum number of compared test images, even if they make more pairs."""
 _SIDE = 8
+"""Side in pixels of the grey images by which candidates are found."""
 _CANDIDATE = 0.96
-"""The same correlation of the images scaled to 8×8 grey pixels, by which candidates are found."""
+"""Correlation of these grey images from which a pair is a candidate."""
 _CANDIDATES = 3
-"""Training images that are compared pixel by pixel with a test image, the most similar ones."""
+"""Number of most similar training images that are compared pixel by pixel with a test image."""
 _CONTRAST = 8.0
-"""Least standard deviation of the pixels of an image, of 255: fainter ones all look alike."""
+"""Minimum standard deviation of an image's pixels, of 255: fainter images all look alike."""
 _AT_A_TIME = 64
+"""Images that are processed at a time, to bound memory."""
 
 _Values = npt.NDArray[np.float32]
 
 
 def near_copies(train: Images, test: Images) -> Iterator[tuple[int, int]]:
-    """Each test image that is nearly a training image or its mirror image, with that image.
+    """Yield the indices of test images and of the training images that they nearly equal.
 
-    Images of fewer than 8×8 pixels, which are alike by chance, have none.
+    Mirror images count too. Images of fewer than 8×8 pixels, which are similar by chance, have
+    none.
 
     Args:
         train: uint8 (n, channels, h, w).
-        test: The same of the test split, of which `looked_at` are compared.
+        test: uint8 (m, channels, h, w), of which those in `looked_at` are compared.
     """
     if train.shape[2] < _SIDE:
         return
@@ -55,7 +58,10 @@ def near_copies(train: Images, test: Images) -> Iterator[tuple[int, int]]:
 
 
 def _nearest(image: Images, train: Images, alike: _Values) -> int | None:
-    """The training image that an image or its mirror image nearly is, by how alike patterns are."""
+    """Return the training image that an image or its mirror image nearly equals; None without.
+
+    `alike` are the correlations of their patterns, (n,).
+    """
     nearest = np.argsort(-alike, kind="stable")[:_CANDIDATES]
     for other in nearest[alike[nearest] >= _CANDIDATE].tolist():
         both = (_correlation(one, train[other]) for one in (image, image[:, :, ::-1]))
@@ -65,13 +71,18 @@ def _nearest(image: Images, train: Images, alike: _Values) -> int | None:
 
 
 def looked_at(test: int, train: int) -> npt.NDArray[np.int64]:
-    """Which of the `test` images are compared with the `train` ones: all, or some spread evenly."""
+    """Return the indices of the test images that are compared: all, or some spread evenly.
+
+    Args:
+        test: number of test images.
+        train: number of training images.
+    """
     count = min(test, max(_LEAST, _PAIRS // max(train, 1)))
     return np.arange(count) * test // max(count, 1)
 
 
 def _patterns(images: Images) -> _Values:
-    """Each image as 8×8 grey values of mean 0 and length 1, (n, 64); all 0 if it is too faint."""
+    """Return each image as 8×8 grey values of mean 0 and norm 1, (n, 64); zeros if too faint."""
     side = images.shape[2]
     starts = np.arange(_SIDE) * side // _SIDE
     counts = np.diff(starts, append=side)
@@ -89,7 +100,7 @@ def _patterns(images: Images) -> _Values:
 
 
 def _correlation(one: Images, other: Images) -> float:
-    """Pearson's correlation of the pixels of two images of all channels together."""
+    """Return Pearson's correlation of the pixels of two images, over all channels together."""
     a, b = (image.astype(np.float64).ravel() for image in (one, other))
     a -= a.mean()
     b -= b.mean()

@@ -1,4 +1,4 @@
-"""Pixels of images between uint8 and float, and images seen through a moved grid. numpy only."""
+"""Conversion of pixels to uint8, and resampling of images. numpy only."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Places = npt.NDArray[np.floating[Any]]
 
 
 def to_uint8(values: npt.NDArray[np.floating[Any]]) -> Images:
-    """Values on the scale of 0 to 255, rounded to the nearest whole number and cut off there."""
+    """Round values on the scale of 0 to 255 to the nearest integers and clip them to that range."""
     pixels: Images = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return pixels
 
 
 def seen_at(images: Images, rows: Places, columns: Places) -> Images:
-    """Images as they are at other places of their grid, by bilinear interpolation.
+    """Resample images at other positions by bilinear interpolation.
+
+    The edge is repeated beyond the image.
 
     Args:
         images: uint8 (n, channels, h, w).
-        rows: for each image and each of its new pixels, the row that is seen: (n, h, w).
-        columns: the same for the column.
-
-    Outside the image its edge goes on.
+        rows: row in the image of each new pixel, (n, h, w).
+        columns: column in the image of each new pixel, (n, h, w).
     """
     height, width = images.shape[2:]
     rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
@@ -41,7 +41,7 @@ def seen_at(images: Images, rows: Places, columns: Places) -> Images:
 
 
 def grid(images: Images) -> tuple[Places, Places]:
-    """Row and column of each pixel, from the centre of the image: (1, h, 1) and (1, 1, w)."""
+    """Return rows (1, h, 1) and columns (1, 1, w) of the pixels relative to the image's centre."""
     height, width = images.shape[2:]
     rows = np.arange(height) - (height - 1) / 2
     columns = np.arange(width) - (width - 1) / 2
@@ -49,7 +49,7 @@ def grid(images: Images) -> tuple[Places, Places]:
 
 
 def seen_from_centre(images: Images, rows: Places, columns: Places) -> Images:
-    """`seen_at`, with places that are counted from the centre of the image as `grid` counts."""
+    """Resample images as `seen_at`, at positions relative to the image's centre, as in `grid`."""
     height, width = images.shape[2:]
     rows, columns = np.broadcast_arrays(rows, columns)
     return seen_at(images, rows + (height - 1) / 2, columns + (width - 1) / 2)

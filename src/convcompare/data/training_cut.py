@@ -1,4 +1,4 @@
-"""How many images a training uses: the cut of the training split, and what is held out of it."""
+"""Numbers of training images: the subset that is drawn, and what is held out of it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Counts = npt.NDArray[np.int64]
 
 
 def cut_counts(counts: Counts, images: int | None) -> Counts:
-    """Images per class when `images` of them are drawn, equally many of each class.
+    """Return the images per class if `images` of them are drawn, balanced over the classes.
 
-    A class that has fewer gives all that it has, and the others more. What does not divide evenly
-    goes to the first classes, so that the numbers are the same for every seed. None keeps all.
+    A class with fewer images contributes all of them, and the others more. A remainder goes to the
+    first classes, so that the numbers are the same for every seed. None keeps all images.
     """
     if images is None:
         return counts
@@ -29,11 +29,11 @@ def cut_counts(counts: Counts, images: int | None) -> Counts:
 
 
 def image_numbers(config: TrainConfig, labels: npt.NDArray[np.int64]) -> tuple[int, int]:
-    """How many training images are trained on, and how many are held out.
+    """Return the number of images that are trained on, and the number that are held out.
 
     Args:
-        config: The training, with `train_images` and `val_fraction`.
-        labels: int64 (n,), of the whole training split.
+        config: the training configuration, with `train_images` and `val_fraction`.
+        labels: labels of the whole training split, int64 (n,).
     """
     counts, held_out = _by_class(config, labels)
     taken = int(held_out.sum())
@@ -41,7 +41,7 @@ def image_numbers(config: TrainConfig, labels: npt.NDArray[np.int64]) -> tuple[i
 
 
 def _by_class(config: TrainConfig, labels: npt.NDArray[np.int64]) -> tuple[Counts, Counts]:
-    """Images per class that are drawn, and how many of them are held out."""
+    """Return the images per class that are drawn, and how many of them are held out."""
     counts = cut_counts(np.bincount(labels), config.train_images)
     # as `Batches.held_out` rounds: in float32
     held_out = np.rint(np.float32(config.val_fraction) * counts.astype(np.float32))
@@ -49,9 +49,12 @@ def _by_class(config: TrainConfig, labels: npt.NDArray[np.int64]) -> tuple[Count
 
 
 def cut_words(config: TrainConfig, labels: npt.NDArray[np.int64], sizes: Sequence[int] = ()) -> str:
-    """What the training images are drawn from, and how; empty if none are left out.
+    """Describe how the training images are drawn; empty if all images are used.
 
-    `sizes` are the numbers of images where networks are trained on several.
+    Args:
+        config: the training configuration.
+        labels: labels of the whole training split, int64 (n,).
+        sizes: numbers of images, if networks are trained on several.
     """
     if config.train_images is None:
         return f"images{_fewer(sizes)}, class-balanced, drawn by the seed" if sizes else ""
@@ -67,7 +70,7 @@ def _fewer(sizes: Sequence[int]) -> str:
 
 
 def check_cut(config: TrainConfig, labels: npt.NDArray[np.int64], classes: Sequence[str]) -> None:
-    """Raise UsageError if so many images cannot be drawn, or not held out of what is drawn."""
+    """Raise UsageError if the configured images cannot be drawn, or held out of those drawn."""
     images = config.train_images
     if images is not None and not len(classes) <= images <= len(labels):
         few = f"fewer than the {len(classes)} classes" if images < len(labels) else "too many"
@@ -89,8 +92,8 @@ def check_held_out(fraction: float, images: tuple[int, int]) -> None:
     """Raise UsageError if a share of the images leaves nothing to train on, or to select by.
 
     Args:
-        fraction: The share that is held out of each class.
-        images: How many are left, and how many are held out.
+        fraction: share that is held out of each class.
+        images: number of images left, and number held out.
     """
     if fraction and not all(images):
         raise UsageError(

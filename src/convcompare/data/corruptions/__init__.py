@@ -1,1 +1,1 @@
-"""Ways in which images are damaged: each a function of (images, severity, seed). numpy only."""
+"""Kinds of damage to images: each a function of (images, severity, seed). numpy only."""

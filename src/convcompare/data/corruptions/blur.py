@@ -10,10 +10,11 @@ from ..dataset import Images
 from ..pixels import Values, to_uint8
 
 SIDE = 32
-"""Pixels of the side of an image whose blur has the deviations below; others in proportion."""
+"""Side in pixels of the images for which SPREADS holds; others are blurred in proportion."""
 SPREADS = (0.5, 0.75, 1.0, 1.5, 2.0)
+"""Standard deviations in pixels, by severity."""
 REACH = 4
-"""Deviations beyond which the weights of a Gaussian are left out."""
+"""Standard deviations after which the Gaussian is truncated."""
 
 
 @register.corruption("blur", levels=SPREADS, unit="σ in pixels, for a side of 32")
@@ -27,7 +28,7 @@ def blur(images: Images, severity: int, seed: int) -> Images:
 
 
 def _blurred(values: Values, spread: float, axis: int) -> Values:
-    """A Gaussian along one axis; beyond the image its edge goes on."""
+    """Convolve with a Gaussian along one axis; the edge is repeated beyond the image."""
     reach = int(REACH * spread + 0.5)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
     weights /= weights.sum()

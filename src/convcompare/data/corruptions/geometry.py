@@ -1,4 +1,4 @@
-"""Images that are moved, turned, enlarged and shrunk; beyond an image its edge goes on."""
+"""Shifted, rotated and scaled images; the edge is repeated beyond the image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..dataset import Images
 from ..pixels import grid, seen_from_centre
 
 DIRECTIONS = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)])
-"""Down and right of the eight neighbours of a pixel."""
+"""Offsets (down, right) of the eight neighbours of a pixel."""
 SHIFTS = (1, 2, 3, 4)
 ANGLES = (6, 12, 18, 24, 30)
 FACTORS = (1.1, 1.2, 1.3, 1.45, 1.6)
@@ -42,7 +42,7 @@ def scale(images: Images, severity: int, seed: int) -> Images:
 
 
 def moved(images: Images, by: npt.NDArray[np.integer]) -> Images:
-    """Each image moved by whole pixels, down and to the right: `by` is (n, 2)."""
+    """Shift each image by whole pixels, down and to the right: `by` is (n, 2)."""
     height, width = images.shape[2:]
     rows = np.clip(np.arange(height) - by[:, :1], 0, height - 1)
     columns = np.clip(np.arange(width) - by[:, 1:], 0, width - 1)
@@ -52,6 +52,6 @@ def moved(images: Images, by: npt.NDArray[np.integer]) -> Images:
 
 
 def _signs(images: Images, seed: int) -> npt.NDArray[np.floating]:
-    """One way or the other for each image: 1 or -1, (n, 1, 1)."""
+    """Draw a sign per image: 1 or -1, (n, 1, 1)."""
     drawn = np.random.default_rng(seed).integers(2, size=(len(images), 1, 1))
     return 2.0 * drawn - 1

@@ -1,4 +1,4 @@
-"""Images that were compressed as JPEG."""
+"""Images after JPEG compression."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..dataset import Images
 QUALITIES = (60, 40, 25, 15, 7)
 COLOURS = 3
 BLOCK = 8
-"""Pixels of the side of a block, which grey images are compressed by, each for itself."""
+"""Side in pixels of the blocks of grey images, which are compressed independently."""
 LONGEST = 65_000
-"""Pixels of the side of a JPEG image, at most."""
+"""Maximum side of a JPEG image in pixels."""
 
 
 @register.corruption("jpeg", levels=QUALITIES, unit="JPEG quality")
@@ -30,9 +30,9 @@ def jpeg(images: Images, severity: int, seed: int) -> Images:
 
 
 def _compressed_planes(planes: Images, quality: int) -> Images:
-    """Grey images (n, h, w), side by side as one: each keeps blocks of its own.
+    """Compress grey images (n, h, w) joined to one, so that no block spans two of them.
 
-    As each alone, whose last blocks are filled up with its edge, and far faster.
+    The result is that of each image alone, whose last blocks repeat its edge, and far faster.
     """
     _, height, width = planes.shape
     below, right = -height % BLOCK, -width % BLOCK
@@ -46,7 +46,7 @@ def _compressed_planes(planes: Images, quality: int) -> Images:
 
 
 def _compressed(pixels: Images, quality: int) -> Images:
-    """Pixels (h, w) or (h, w, 3) as they are read again."""
+    """Compress pixels (h, w) or (h, w, 3) and decode them again."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Images with less contrast, and brighter ones."""
+"""Images with less contrast or more brightness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images of which a part is hidden."""
+"""Partly occluded images."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def occlusion(images: Images, severity: int, seed: int) -> Images:
 
 
 def _within(first: np.ndarray, side: int, length: int) -> np.ndarray:
-    """Which places of an axis the square covers, for each image: (n, length)."""
+    """Return which positions of an axis the square covers, per image: (n, length)."""
     places = np.arange(length)
     return (places >= first) & (places < first + side)

@@ -1,4 +1,4 @@
-"""Arrays that a Python program has compared networks on."""
+"""Arrays that a Python program passed as a data set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .npz_file import read_arrays
 def arrays(sources: Sources, path: str = "") -> Dataset:
     """Arrays of a Python program: compare(dataset=(x_train, y_train, x_test, y_test)).
 
-    The name behind the colon is the beginning of their SHA-256, and they are kept in the cache.
+    The name after the colon is the start of their SHA-256; they are stored in the cache.
     """
     file = sources.cache / FOLDER / f"{path}.npz"
     if not path.isalnum() or not file.is_file():

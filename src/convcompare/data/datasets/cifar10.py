@@ -44,8 +44,8 @@ def cifar10(sources: Sources) -> Dataset:
     """Photographs of animals and vehicles, 32×32, colour (Krizhevsky 2009).
 
     Learning Multiple Layers of Features from Tiny Images, University of Toronto. Mean and std are
-    the constants that the reports normalise with; the std is not the one of all pixels (0.2470,
-    0.2435, 0.2616) but the mean over images of each image's own, as has become usual.
+    the constants that the reports use. The std is not that of all pixels (0.2470, 0.2435, 0.2616)
+    but the mean of the images' own, as has become usual.
     """
     return published_set(
         CIFAR10,

@@ -20,9 +20,9 @@ from ..sources.pickled_batch import parse_batch
 BINARY = "cifar-100-binary.tar.gz"
 BINARY_SHA256 = "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"
 PYTHON = {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"}
-"""The files of the python version with their MD5."""
+"""Files of the python version with their MD5."""
 _LARGEST = 160_000_000
-"""Bytes: no file of the archives is larger."""
+"""Maximum size of a file in the archives, in bytes."""
 _NAMES = (
     "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus "
     "butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch "
@@ -37,10 +37,10 @@ CLASSES = tuple(_NAMES.split())
 
 
 def read_cifar100(folder: Path) -> Splits | None:
-    """The splits from ``cifar-100-python`` (torchvision's layout) or an archive in `folder`.
+    """Return the splits from ``cifar-100-python`` (torchvision's layout) or an archive in `folder`.
 
-    None if there is none of them. Raises ValueError, OSError, EOFError, zlib.error or
-    tarfile.TarError if they are not the published ones.
+    None if neither exists. Raises ValueError, OSError, EOFError, zlib.error or tarfile.TarError if
+    they are not the published files.
     """
     names = [f"cifar-100-python/{part}" for part in PYTHON]
     if any((folder / name).exists() for name in names):
@@ -62,7 +62,7 @@ def _python(contents: list[bytes]) -> Splits:
 
 
 def read_binary(path: Path) -> Splits:
-    """The splits of the binary version: records of a coarse class, a fine class and 3072 bytes."""
+    """Return the splits of the binary version: coarse class, fine class, 3072 bytes per record."""
     names = ("cifar-100-binary/train.bin", "cifar-100-binary/test.bin")
     contents = read_tar(path, names, _LARGEST)
     train, test = (parse_binary(contents[name]) for name in names)
@@ -70,7 +70,7 @@ def read_binary(path: Path) -> Splits:
 
 
 def parse_binary(content: bytes) -> Split:
-    """One file of the binary version, with its fine classes."""
+    """Return the split in a file of the binary version, with its fine classes."""
     images, labels = parse_records(content, labels=2, classes=100, noun="file")
     return Split(np.ascontiguousarray(images), labels)
 

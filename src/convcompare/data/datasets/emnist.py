@@ -26,21 +26,21 @@ DIGESTS = (
     "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
     "58c8d27c78d21e728a6bc7b3cc06412e",
 )
-"""The published archive: SHA-256 and MD5."""
+"""SHA-256 and MD5 of the published archive."""
 CLASSES: Mapping[SplitName, str] = {
     "balanced": string.digits + string.ascii_uppercase + "abdefghnqrt",
     "letters": string.ascii_lowercase,
     "digits": string.digits,
 }
-"""A letter or digit for each class. Lower and upper case of the others look alike."""
+"""Letter or digit of each class; lower and upper case of the other letters are one class."""
 _LARGEST = 200_000_000
-"""Bytes: no file of the archive is larger when it is unpacked."""
+"""Maximum size of an unpacked file of the archive, in bytes."""
 
 
 def read_emnist(split: SplitName, folder: Path) -> Splits | None:
-    """One of the sets from the archive in ``EMNIST/raw`` (torchvision's layout) or in `folder`.
+    """Return one of the sets from the archive in ``EMNIST/raw`` (torchvision) or in `folder`.
 
-    None if it is not there. Raises ValueError, OSError, EOFError, KeyError, zlib.error or
+    None if there is no archive. Raises ValueError, OSError, EOFError, KeyError, zlib.error or
     zipfile.BadZipFile if it is not the published one.
     """
     for place in (folder / "EMNIST" / "raw", folder / "EMNIST", folder):
@@ -51,7 +51,7 @@ def read_emnist(split: SplitName, folder: Path) -> Splits | None:
 
 
 def read_archive(split: SplitName, path: Path) -> Splits:
-    """The train and test split; images are published transposed, and turned upright here."""
+    """Return the train and test split, with the images, published transposed, upright."""
     found = []
     with zipfile.ZipFile(path) as archive:
         for part in ("train", "test"):

@@ -22,7 +22,7 @@ from .parquet_set import ParquetOptions, read_parquet
 _REPOSITORY = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _CONVERTED = "refs/convert/parquet"
-"""Where the hub keeps data sets of other formats as Parquet."""
+"""Revision at which the hub provides data sets of other formats as Parquet."""
 
 
 @register.dataset("hf", source="the Hugging Face hub")
@@ -38,9 +38,9 @@ def hub_set(
 ) -> Dataset:
     """Images of the Hugging Face hub: hf:OWNER/NAME or hf:OWNER/NAME@REVISION. Needs the extra hf.
 
-    The commit becomes a part of the name, so that a run says which it used. Its Parquet files are
-    kept in the cache; `config` chooses among several configurations. The other options are those
-    of ``parquet:PATH``.
+    The commit becomes part of the name, so that runs record it. Its Parquet files are stored in the
+    cache; `config` selects one of several configurations. The other options are those of
+    ``parquet:PATH``.
     """
     repository, _, revision = path.partition("@")
     if not _REPOSITORY.fullmatch(repository):
@@ -63,14 +63,14 @@ def _folder(sources: Sources, repository: str, commit: str) -> Path:
 
 
 def _list_file(folder: Path, config: str) -> Path:
-    """Where it is noted which files of a configuration are here, once all of them are."""
+    """Return the path of the list of a configuration's files, written when all are cached."""
     return folder.with_name(f"{folder.name}--{config.replace('/', '--')}.json")
 
 
 def _kept(
     sources: Sources, repository: str, revision: str, config: str
 ) -> tuple[str, list[PurePosixPath]] | None:
-    """The commit and its files if all are in the cache; None for a name that may have moved."""
+    """Return a commit and its files if all are cached; None for a revision that may change."""
     if not _COMMIT.fullmatch(revision):
         return None
     folder = _folder(sources, repository, revision)
@@ -86,7 +86,7 @@ def _kept(
 def _fetched(
     sources: Sources, repository: str, revision: str, config: str
 ) -> tuple[str, list[PurePosixPath]]:
-    """The commit and its files, downloaded into the cache."""
+    """Download a revision into the cache; return its commit and its files."""
     hub = import_extra("huggingface_hub")
     endpoint = os.environ.get("HF_ENDPOINT")
     name = f"hf:{repository}"
@@ -115,7 +115,7 @@ def _fetched(
             )
     except ConvcompareError:
         raise
-    except Exception as error:  # whatever the client and its connection raise
+    except Exception as error:  # the client raises errors of many libraries
         raise DataError(
             f"the hub did not give {name}: {reason(error)}",
             "check its name, the network connection and your access to it",
@@ -126,7 +126,7 @@ def _fetched(
 
 
 def _parquet(info: Any) -> list[PurePosixPath]:
-    """The Parquet files of a repository."""
+    """Return the Parquet files of a repository."""
     names = [str(one.rfilename) for one in info.siblings or ()]
     paths = [PurePosixPath(name) for name in names if name.endswith(".parquet")]
     return [path for path in paths if not path.is_absolute() and ".." not in path.parts]

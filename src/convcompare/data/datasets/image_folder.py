@@ -26,13 +26,13 @@ from ..sources.image_tree import Files, ImageTree, SplitNames, read_tree
 from ..sources.memory_room import check_room
 
 _VERSION = "7"
-"""Goes into the key of cached images; changes when decoding or its notes do."""
+"""Part of the key of cached images, to be changed with decoding or its notes."""
 _NAMED = 10
-"""How many broken files an error names."""
+"""Number of broken files that an error names."""
 
 
 class UnreadableImages(DataError):
-    """Some files cannot be read as images; ``broken=skip`` leaves them out."""
+    """Raised if files cannot be read as images; ``broken=skip`` leaves them out."""
 
 
 @register.dataset("folder", source="your images")
@@ -50,16 +50,18 @@ def image_folder(
 ) -> Dataset:
     """Your own images: folder:PATH with train/CLASS/… and test/CLASS/…, CLASS/…, or a table.
 
-    Splits may have any of their usual names; where train, validation and test are there, the test
-    split is tested on and the validation split is not used; where test is not there, validation
-    is. Without either a share `test` of each class is held out, chosen by `seed`. A table (CSV,
-    TSV, JSON lines) names files and classes, in the column `label` where it has no usual name.
-    ``names=CLASS_NUMBER`` (or ANY_CLASS …) reads classes from the names of the files.
-    ``splits=none`` reads folders called train or test as classes.
+    Splits may have any of their usual names. Networks are tested on the test split, which leaves a
+    validation split unused, or without one on the validation split. Without either, a share `test`
+    of each class is held out, selected by `seed`. A table (CSV, TSV, JSON lines) lists files and
+    classes; `label` names its column of classes if the name is not a usual one.
+    ``names=CLASS_NUMBER`` (or ANY_CLASS …) reads classes from file names. ``splits=none`` reads
+    folders called train or test as classes.
 
-    Images are scaled to `size`; those that cannot be read are refused, or left out by
-    ``broken=skip``. Mean and std are measured on the train split. Decoded images are cached until a
-    file changes. Raises DataError where the folder or an image in it cannot be used.
+    Images are scaled to `size`; unreadable ones are an error, or left out with ``broken=skip``.
+    Mean and std are measured on the train split. Decoded images are cached until a file changes.
+
+    Raises:
+        DataError: if the folder or an image in it cannot be used.
     """
     tree = read_tree(path, splits, label, names)
     if tree.test is None:
@@ -86,7 +88,7 @@ def image_folder(
 
 
 def _hold_out(tree: ImageTree, share: float, seed: int) -> tuple[Files, Files]:
-    """Train and test files: `share` of each class, at least one image, goes to test."""
+    """Return train and test files: a `share` of each class, at least one image, is for testing."""
     train, test = [], []
     single = [name for name, files in zip(tree.classes, tree.train, strict=True) if len(files) < 2]
     check_two_each(single, quote(tree.root))
@@ -105,7 +107,7 @@ def _decoded(
     skip: bool,
     sources: Sources,
 ) -> tuple[Splits, tuple[DataNote, ...]]:
-    """The splits and their notes, out of the cache if no file has changed since then."""
+    """Return the splits and their notes, from the cache if no file has changed."""
     key = _key(tree, parts, size, channels, skip)
     cached = sources.cache / "folders" / f"{key}.npz"
     with contextlib.suppress(OSError, ValueError):
@@ -123,14 +125,14 @@ def _decoded(
     _check_filled(splits, classes, tree.root, decoded)
     files_found = file_notes(decoded.facts, names, _labels(parts, classes), size, decoded.scalings)
     notes = (*examine(splits, classes, split_names), *files_found)
-    with contextlib.suppress(StoreError):  # without a cache it only takes longer the next time
+    with contextlib.suppress(StoreError):  # without a cache, the next call takes longer
         make_folder(cached.parent)
         write_splits(cached, splits, key=key, sha256=fingerprint(splits), notes=to_text(notes))
     return splits, notes
 
 
 def _labels(parts: tuple[Files, Files], classes: Sequence[str]) -> list[str]:
-    """The class of each file of both splits."""
+    """Return the class of each file of both splits."""
     return [name for part in parts for name, group in zip(classes, part, strict=True)
             for _ in group]  # fmt: skip
 
@@ -138,7 +140,7 @@ def _labels(parts: tuple[Files, Files], classes: Sequence[str]) -> list[str]:
 def _as_splits(
     decoded: DecodedImages, parts: tuple[Files, Files], names: Sequence[str]
 ) -> tuple[Splits, tuple[list[str], list[str]]]:
-    """The images that could be read as train and test split, and their names."""
+    """Return the readable images as train and test split, and their names."""
     whole = np.array([not one.reason for one in decoded.facts], bool)
     found, shown, start = [], [], 0
     for part in parts:
@@ -165,7 +167,7 @@ def _check_whole(decoded: DecodedImages, names: Sequence[str], root: Path) -> No
 
 
 def _reasons(decoded: DecodedImages) -> str:
-    """Why some files cannot be read: the first three reasons."""
+    """Return the first three reasons why files cannot be read."""
     return ", or ".join(sorted({one.reason for one in decoded.facts if one.reason})[:3])
 
 
@@ -195,7 +197,7 @@ def _key(tree: ImageTree, parts: tuple[Files, Files], size: int, channels: int, 
 
 
 def _version(file: Path) -> str:
-    """What changes with the content of a file; empty for one that is gone, as decoding will say."""
+    """Return what changes with a file's content; empty if missing, which decoding reports."""
     try:
         state = file.stat()
     except OSError:

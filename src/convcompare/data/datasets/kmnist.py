@@ -28,14 +28,14 @@ FILES = {
         "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"
     ),
 }
-"""The published files with their SHA-256."""
+"""Published files with their SHA-256."""
 
 
 def read_kmnist(folder: Path) -> Splits | None:
-    """The splits from ``KMNIST/raw`` (torchvision's layout) or the four files in `folder`.
+    """Return the splits from ``KMNIST/raw`` (torchvision's layout) or the four files in `folder`.
 
-    None if there are none of them. The packed files are needed: theirs are the known checksums.
-    Raises ValueError, OSError, EOFError or zlib.error if they are not the published ones.
+    None if there are no such files. They must be the packed ones, whose checksums are known. Raises
+    ValueError, OSError, EOFError or zlib.error if they are not the published files.
     """
     for place in (folder / "KMNIST" / "raw", folder):
         names = [name for name in FILES if (place / name).exists()]
@@ -44,7 +44,7 @@ def read_kmnist(folder: Path) -> Splits | None:
         try:
             return _read(place)
         except WrongContent:
-            if place != folder:  # in `folder` itself they may be those of another set
+            if place != folder:  # files in `folder` itself may be those of another set
                 raise
     return None
 

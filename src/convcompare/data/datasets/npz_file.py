@@ -1,4 +1,4 @@
-"""Arrays in an .npz file: of Keras, MedMNIST, or saved by `numpy.savez`."""
+"""Arrays in an .npz file, as of Keras, MedMNIST or `numpy.savez`."""
 
 from __future__ import annotations
 
@@ -28,28 +28,35 @@ from ..sources.split_names import SplitKind, split_words
 from ..sources.stand_ins import stand_in
 
 CLASS_NAMES = ("classes", "class_names", "label_names", "categories")
-"""Names of the array of class names."""
+"""Names that the array of class names may have."""
 LARGEST = 16 << 30
-"""Bytes of all arrays of a file together."""
+"""Maximum size of all arrays of a file together, in bytes."""
 
 
 @register.dataset("npz", source="your arrays")
 def npz_file(sources: Sources, path: str = "", test: Share = 0.2, seed: Seed = 0) -> Dataset:
     """Your own arrays: npz:FILE with x_train, y_train, x_test and y_test (or x_val and y_val).
 
-    Images (n, height, width), with channels last or first, of any number type; labels one a row,
-    as numbers or texts, or with one 1 a row. `classes` or `class_names`, if it is there, names the
-    classes. Without a test or validation split a share `test` of each class is held out, chosen by
-    `seed`.
+    Images are (n, height, width), with channels last or first, of any numeric type. Labels are
+    numbers or texts, one per row, or one-hot rows. An array `classes` or `class_names` has the
+    names of the classes. Without a test or validation split, a share `test` of each class is held
+    out, selected by `seed`.
     """
     source = f"arrays in {quote(path)}"
     return read_arrays(Path(path).expanduser(), f"npz:{path}", source, HoldOut(test, seed))
 
 
 def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Dataset:
-    """The data set of the arrays in a file; without a test split, `hold_out` makes one.
+    """Return the data set of the arrays in a file.
 
-    Raises DataError if they are no images and labels.
+    Args:
+        file: an .npz file.
+        name: name of the data set.
+        source: source of the data set, for tables.
+        hold_out: how to make a test split if there is none.
+
+    Raises:
+        DataError: if the file cannot be read or has no images and labels.
     """
     path = str(file)
     try:
@@ -86,10 +93,10 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
 
 
 def _splits(roles: Mapping[tuple[SplitKind | None, Part], str]) -> list[tuple[str, str]]:
-    """Images and labels of the training split, then of the test split or else the validation split.
+    """Return the names of images and labels: of training, then of the test or validation split.
 
-    The training split may be arrays of no split; there is no other if its labels are missing, and
-    none at all without a training split.
+    Arrays named after no split may be the training split. A split counts only with images and
+    labels; without a training split there are none.
     """
     found = {
         kind: (roles[kind, "images"], roles[kind, "labels"])
@@ -109,7 +116,7 @@ def _held_out(
     notes: list[DataNote],
     hold_out: HoldOut,
 ) -> Dataset:
-    """The data set of images and labels of which some are held out for the test split."""
+    """Return the data set of images and labels, with some held out as test split."""
     images, labels = parts
     labels = flat_labels(labels, len(images) if images.ndim else 0, "training")
     chosen = hold_out.rows(labels, quote(name), lambda one: class_name(one, classes))
@@ -120,7 +127,7 @@ def _held_out(
 
 
 def _class_names(arrays: Mapping[str, Array], key: str, path: str) -> list[str]:
-    """The names of the classes; none where there are none. Raises DataError for no list of them."""
+    """Return the class names, empty if there are none; raise DataError if they are not a list."""
     if not key:
         return []
     given = arrays[key]
@@ -134,7 +141,7 @@ def _class_names(arrays: Mapping[str, Array], key: str, path: str) -> list[str]:
 
 
 def _unread(names: tuple[str, ...]) -> list[DataNote]:
-    """A note on arrays that are not read; a warning if one speaks of a split."""
+    """Return a note on unused arrays; a warning if one is named after a split."""
     if not names:
         return []
     splits = any(split_words(name) for name in names)

@@ -1,4 +1,4 @@
-"""Images in Parquet files, as the Hugging Face hub keeps them."""
+"""Images in Parquet files, in the layout of the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..sources.table_columns import surely_names_splits
 
 @dataclass(frozen=True)
 class ParquetOptions:
-    """How the rows of Parquet files are read: the options of `parquet_set`."""
+    """Options of `parquet_set` for reading rows."""
 
     size: int | None
     image: str
@@ -47,10 +47,10 @@ def parquet_set(
 ) -> Dataset:
     """Images in Parquet files: parquet:PATH, a file or a folder. Needs the extra hf.
 
-    Splits are told by the names of files or folders (train-00000-of-00001.parquet). Columns are
-    found by their types, or named: ``image=COLUMN,label=COLUMN``. `size` scales the square in the
-    middle of each image, for images of several sizes. Without a test split, validation is tested
-    on, else a share `test` of each class, chosen by `seed`.
+    Splits are recognised by the names of files or folders (train-00000-of-00001.parquet). Columns
+    are recognised by their types, or named: ``image=COLUMN,label=COLUMN``. `size` scales the square
+    in the middle of each image, for images of several sizes. Without a test split, networks are
+    tested on the validation split, else on a share `test` of each class, selected by `seed`.
     """
     root = Path(path).expanduser()
     name = f"parquet:{path}"
@@ -63,7 +63,12 @@ def parquet_set(
 
 
 def read_parquet(root: Path, splits: SplitFiles, name: str, options: ParquetOptions) -> Dataset:
-    """The data set of Parquet files below `root`. Raises DataError or UsageError if it is none."""
+    """Return the data set of Parquet files below `root`.
+
+    Raises:
+        UsageError: if an option does not fit the files.
+        DataError: if the files cannot be read or have no images and classes.
+    """
     columns = columns_of(root / splits.train[0], options.image, options.label)
     splits, notes = _with_classes(root, splits, columns.label)
     train, test = (_below(root, files) for files in (splits.train, splits.test))
@@ -78,9 +83,9 @@ def read_parquet(root: Path, splits: SplitFiles, name: str, options: ParquetOpti
 def _with_classes(
     root: Path, splits: SplitFiles, label: str
 ) -> tuple[SplitFiles, tuple[DataNote, ...]]:
-    """The splits without a test split that has no classes, and a note on it.
+    """Return the splits without a test split that lacks classes, and a note on it.
 
-    The validation split, if it is there, takes its place.
+    The validation split replaces it, if there is one.
     """
     if not splits.test or has_classes(_below(root, splits.test), label):
         return splits, ()
@@ -94,7 +99,7 @@ def _with_classes(
 
 
 def _notes_on(splits: SplitFiles, columns: ParquetColumns) -> Iterator[DataNote]:
-    """What seems to be a split and is not used, and which column was taken for lack of another."""
+    """Yield notes on unused splits, and on a label column that was the only candidate."""
     if columns.only:
         text = f"classes are the column {quote(columns.label)}, the only one beside that of images"
         yield DataNote("label", text, serious=False)

@@ -18,13 +18,13 @@ FILES = {
     "train_32x32.mat": "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
     "test_32x32.mat": "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
 }
-"""The published files of cropped digits with their SHA-256."""
+"""Published files of cropped digits with their SHA-256."""
 
 
 def read_svhn(folder: Path) -> Splits | None:
-    """The splits from the two files in `folder` (torchvision's layout) or its folder ``SVHN``.
+    """Return the splits from the two files in `folder` (torchvision's layout) or in ``SVHN``.
 
-    None if there is neither. Raises ValueError or OSError if they are not the published ones.
+    None if neither folder has one. Raises ValueError or OSError if they are not the published ones.
     """
     for place in (folder, folder / "SVHN"):
         if any((place / name).exists() for name in FILES):
@@ -36,7 +36,7 @@ def read_svhn(folder: Path) -> Splits | None:
 
 
 def read_mat(path: Path) -> Split:
-    """A split from ``X`` (32, 32, 3, n) and ``y`` (n, 1), where 10 stands for the digit 0."""
+    """Return a split from ``X`` (32, 32, 3, n) and ``y`` (n, 1), in which 10 is the digit 0."""
     from scipy.io import loadmat
 
     content = loadmat(path)

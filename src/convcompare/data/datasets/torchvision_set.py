@@ -37,16 +37,17 @@ _NO_CLASSES: Mapping[str, str] = {
     "disparities": "CarlaStereo CREStereo ETH3DStereo FallingThingsStereo InStereo2k "
     "Kitti2012Stereo Kitti2015Stereo Middlebury2014Stereo SceneFlowStereo SintelStereo",
 }
-"""What sets have in place of one class an image, and their names."""
+"""Data sets without one class per image, by what they have instead."""
 _OTHER = ("DatasetFolder", "ImageFolder", "LSUNClass", "VisionDataset")
-"""Classes that are no data set of their own."""
+"""Classes of ``torchvision.datasets`` that are not data sets."""
 _TRAIN = ("train", "trainval", "train-standard")
+"""Names of training splits in order of preference."""
 _TEST = ("test", "val", "valid")
-"""What splits are called, in the order in which they are asked for."""
+"""Names of test splits in order of preference."""
 
 
 class _NoSplit(Exception):
-    """A class has no split of that name."""
+    """Raised if a data set has no split of a name."""
 
 
 @register.dataset("torchvision", source="torchvision.datasets")
@@ -59,10 +60,10 @@ def torchvision_set(
 ) -> Dataset:
     """Any classification set of torchvision: torchvision:GTSRB:size=32.
 
-    Files are read from the data folder, else downloaded by torchvision into the cache. The test
-    split is the official one, validation if there is no test split, else a share `test` of each
-    class, chosen by `seed`. `size` scales the square in the middle of each image, for images of
-    several sizes. Mean and std are measured on the train split.
+    Files are read from the data folder, or downloaded by torchvision into the cache. The test split
+    is the official one, else the validation split, else a share `test` of each class, selected by
+    `seed`. `size` scales the square in the middle of each image, for images of several sizes. Mean
+    and std are measured on the train split.
     """
     name = f"torchvision:{path}"
     kind = _class_named(path)
@@ -78,7 +79,11 @@ def torchvision_set(
 
 
 def _class_named(name: str) -> Any:
-    """The class of torchvision.datasets. Raises UsageError or DataError if it has no classes."""
+    """Return a class of ``torchvision.datasets``.
+
+    Raises UsageError if there is no such data set or it has no classes, DataError if torchvision is
+    not installed.
+    """
     from convcompare.models.torchvision_import import import_torchvision
 
     try:
@@ -106,7 +111,7 @@ def _class_named(name: str) -> Any:
 
 
 def _first(kind: Any, name: str, sources: Sources, splits: Sequence[str]) -> tuple[Any, str]:
-    """The first of the splits that there is, and its name; without splits, all images and ""."""
+    """Return the first split that exists and its name; all images and "" if there are no splits."""
     parameters = inspect.signature(kind.__init__).parameters
     if "train" in parameters:
         split = splits[0]
@@ -120,7 +125,7 @@ def _first(kind: Any, name: str, sources: Sources, splits: Sequence[str]) -> tup
 
 
 def _made(kind: Any, name: str, sources: Sources, which: Mapping[str, Any]) -> Any:
-    """A split from the data folder or the cache; else torchvision downloads it into the cache."""
+    """Load a split from the data folder or the cache, else download it into the cache."""
     parameters = inspect.signature(kind.__init__).parameters
     cache = sources.cache / "torchvision"
     downloads = "download" in parameters and not sources.offline
@@ -137,7 +142,7 @@ def _made(kind: Any, name: str, sources: Sources, which: Mapping[str, Any]) -> A
                     print(f"torchvision downloads {name}", file=sys.stderr, flush=True)
             with contextlib.redirect_stdout(sys.stderr):
                 return kind(**which, **options)
-        except Exception as error:  # whatever the code of a data set raises
+        except Exception as error:  # the code of a data set may raise any error
             if isinstance(error, ValueError) and "Unknown value" in str(error):
                 raise _NoSplit from None
             failed = error
@@ -150,11 +155,11 @@ def _made(kind: Any, name: str, sources: Sources, which: Mapping[str, Any]) -> A
 
 
 def _labels(stack: ImageStack, name: str, items: Any) -> Iterator[int]:
-    """The labels of a split, while its images are put on the stack."""
+    """Yield the labels of a split while adding its images to the stack."""
     for index in range(len(items)):
         try:
             item = items[index]
-        except Exception as error:  # whatever the code of a data set raises
+        except Exception as error:  # the code of a data set may raise any error
             raise DataError(
                 f"image {index} of {quote(name)} cannot be read: {reason(error)}",
                 "remove its files, so that they are downloaded again",
@@ -178,7 +183,7 @@ def _is_class(label: Any) -> bool:
 
 
 def _classes(items: Any, labels: Sequence[int]) -> list[str]:
-    """The names that a data set gives its classes; none if it gives none."""
+    """Return the class names of a data set; empty if it has none."""
     names = getattr(items, "classes", None) or getattr(items, "categories", None)
     if not isinstance(names, list | tuple) or len(names) <= max(labels, default=0):
         return []
