@@ -1,4 +1,4 @@
-"""Metrics, one file a family: functions of (logits, labels) of the test images to one number.
+"""Metrics, one file per family: functions of (logits, labels) of the test images to one number.
 
-A metric declares which end is better (``best="high"`` or ``"low"``) for tables that rank it.
+A metric declares the better end (``best="high"`` or ``"low"``), for tables that rank by it.
 """

@@ -1,4 +1,4 @@
-"""Shares of images that are right."""
+"""Metrics of accuracy: shares of correct predictions."""
 
 from __future__ import annotations
 

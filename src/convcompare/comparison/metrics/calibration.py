@@ -1,4 +1,4 @@
-"""How far the probabilities can be believed."""
+"""Metrics of calibration: how reliable the predicted probabilities are."""
 
 from __future__ import annotations
 

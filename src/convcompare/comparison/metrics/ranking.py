@@ -1,4 +1,4 @@
-"""Figures of each class against all others, averaged over the classes."""
+"""Metrics of each class against all others, averaged over the classes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def auroc(logits: Logits, labels: Labels) -> float:
 
 
 def _area(scores: npt.NDArray[np.float64], own: npt.NDArray[np.bool_]) -> float:
-    """The area of one class: scores (n,), and whether each image is of it (n,)."""
+    """Return the area for one class from scores (n,) and whether each image is of it, (n,)."""
     _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     n, others = int(own.sum()), int((~own).sum())

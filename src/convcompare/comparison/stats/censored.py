@@ -1,4 +1,4 @@
-"""Times of which some were never reached, paired by seed: epochs to a level of accuracy."""
+"""Test of censored times, paired by seed: epochs to a level that some runs never reach."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from .estimates import Estimate
 from .paired import PairedTest
 
 NEVER = math.inf
-"""The time of a run that ended before it reached the level."""
+"""Time of a run that ended before it reached the level."""
 
 
 def prentice_wilcoxon(times: Sequence[float], baseline: Sequence[float]) -> PairedTest:
-    """The paired Prentice–Wilcoxon test (O'Brien and Fleming 1987, doi:10.2307/2531957).
+    """Return the paired Prentice–Wilcoxon test (O'Brien and Fleming 1987, doi:10.2307/2531957).
 
     Every time of both networks gets Prentice's score of the generalised Wilcoxon test (1978,
-    doi:10.1093/biomet/65.1.167); if the networks are alike, every difference of two scores of a
-    seed is as likely with the other sign. p is exact, by all 2^n signs, where the paper takes a
-    normal distribution. Ends of training are later than all times that were reached.
+    doi:10.1093/biomet/65.1.167). If the networks are equal, the difference of the two scores of a
+    seed has either sign with equal probability. The p-value is exact, over all 2^n signs, whereas
+    the paper uses a normal approximation. The end of training counts as later than all times that
+    were reached.
 
     Args:
-        times: Epochs of the model by seed, (n,), `NEVER` where it did not reach the level.
-        baseline: Those of the baseline with the same seeds, (n,).
+        times: Epochs of the model by seed, (n,); `NEVER` if it did not reach the level.
+        baseline: Epochs of the baseline for the same seeds, (n,).
 
     Returns:
-        The mean difference of scores, above zero where the model takes longer, without an
-        interval, and p.
+        The mean difference of scores, positive if the model takes longer, without an interval, and
+        the p-value.
     """
     score = scores([*times, *baseline])
     differences = [score[a] - score[b] for a, b in zip(times, baseline, strict=True)]
@@ -39,10 +40,11 @@ def prentice_wilcoxon(times: Sequence[float], baseline: Sequence[float]) -> Pair
 
 
 def scores(times: Sequence[float]) -> dict[float, float]:
-    """Prentice's score of each time: from -1 for the earliest to 1 for the latest.
+    """Return Prentice's score of each time, from -1 for the earliest to 1 for the latest.
 
-    1 - 2 S of a time that was reached, 1 - S of the end of training, where S is the product of
-    (r + 1 - d) / (r + 1) over the d times reached of the r runs that were still going.
+    The score is 1 - 2 S for a time that was reached and 1 - S for the end of training. S is the
+    product of (r + 1 - d) / (r + 1) over the times up to it, at which d of the r runs still at risk
+    reached the level.
     """
     found, surviving = {}, 1.0
     for time in sorted(set(times)):

@@ -1,4 +1,4 @@
-"""Whether one network varies more over the seeds than another: ratios of standard deviations."""
+"""Tests of the seed-to-seed spread of two networks: ratios of standard deviations."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from .estimates import ALPHA, Estimate
 from .paired import PairedTest
 
 FEWEST = 10
-"""Seeds below which standard deviations are not compared: of 5 seeds each, a true ratio of 1 is
+"""Minimum number of seeds to compare standard deviations. With 5 seeds, a true ratio of 1 is
 measured as more than 2.4 or less than 0.42 in one of ten pairs."""
 
 
 def ratio(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
-    """The ratio of two standard deviations, paired by seed: `pitman_morgan` beside `bonett`.
+    """Return the ratio of two standard deviations, paired by seed, by two tests.
 
-    The larger p-value and the wider interval count: Pitman and Morgan's test takes a long tail for
-    a difference, and to choose by a test of normality still claims too often.
+    The tests are `pitman_morgan` and `bonett`; the larger p-value and the wider interval are used.
+    Pitman and Morgan's test mistakes a long tail for a difference, and a choice between the tests
+    by a test of normality still has too many false positives.
 
     Args:
-        values: Figures of the model by seed, (n,), n at least `FEWEST`.
-        baseline: Those of the baseline with the same seeds, (n,).
+        values: Figures of the model by seed, (n,), with n at least `FEWEST`.
+        baseline: Figures of the baseline for the same seeds, (n,).
 
     Raises:
-        ValueError: Too few seeds, or a network that does not vary at all.
+        ValueError: if there are too few seeds, or a network does not vary at all.
     """
     if len(values) != len(baseline) or len(values) < FEWEST:
         raise ValueError(f"{FEWEST} pairs or more, got {len(values)} and {len(baseline)}")
@@ -47,11 +48,12 @@ def ratio(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
 
 
 def pitman_morgan(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
-    """The ratio of standard deviations of pairs from a bivariate normal distribution.
+    """Return the ratio of standard deviations of pairs from a bivariate normal distribution.
 
     The variances are equal exactly if sums and differences are uncorrelated (Pitman 1939,
-    doi:10.1093/biomet/31.1-2.9; Morgan 1939, doi:10.1093/biomet/31.1-2.13): t with n - 2 degrees
-    of freedom. The interval holds the ratios that the same test does not reject.
+    doi:10.1093/biomet/31.1-2.9; Morgan 1939, doi:10.1093/biomet/31.1-2.13), which is tested by t
+    with n - 2 degrees of freedom. The interval contains the ratios that the same test does not
+    reject.
     """
     from scipy.special import stdtr, stdtrit
 
@@ -74,20 +76,21 @@ def pitman_morgan(values: Sequence[float], baseline: Sequence[float]) -> PairedT
 
 
 def bonett(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
-    """The ratio of standard deviations of skewed or long-tailed figures.
+    """Return the ratio of standard deviations of skewed or long-tailed figures.
 
-    The logarithm of the ratio of variances in units of a standard error by the pooled kurtosis
-    about trimmed means (Bonett 2006, doi:10.1177/0146621605279551). The interval holds the ratios
-    that the same test does not reject, the kurtosis pooled anew for each of them, so that no unit
-    matters. It is made for independent samples: the covariance of the two variances, which pairing
-    makes positive, is left out, so that the interval is too wide rather than too narrow.
+    The test divides the logarithm of the ratio by a standard error from the pooled kurtosis about
+    trimmed means (Bonett 2006, doi:10.1177/0146621605279551). The interval contains the ratios that
+    the same test does not reject; the kurtosis is pooled again for each of them, so that the result
+    does not depend on the unit. The method is made for independent samples: it ignores the
+    covariance of the two variances, which is positive for pairs, so that the interval is too wide
+    rather than too narrow.
     """
     a, b = _moments(values), _moments(baseline)
     n, log = len(values), math.log(stdev(values) / stdev(baseline))
     p = 2 * NormalDist().cdf(-abs(log) / _error(n, a, b))
 
     def end(quantile: float) -> float:
-        """Where the deviation of the logarithm is `quantile` standard errors, by halving."""
+        """Return the ratio at `quantile` standard errors from the estimate, found by bisection."""
         near, reach = 0.0, 1.0
 
         def inside(by: float) -> bool:
@@ -113,14 +116,17 @@ Moments = tuple[float, float]
 
 
 def _moments(values: Sequence[float]) -> Moments:
-    """The sum of fourth powers about the trimmed mean, and of squares about the mean."""
+    """Return the sum of fourth powers about the trimmed mean, and of squares about the mean."""
     found = np.asarray(values, dtype=np.float64)
     fourth = float(((found - _trimmed_mean(found)) ** 4).sum())
     return fourth, float(((found - found.mean()) ** 2).sum())
 
 
 def _error(n: int, a: Moments, b: Moments, factor: float = 1.0) -> float:
-    """The standard error of the logarithm of a ratio of deviations, b's multiplied by `factor`."""
+    """Return the standard error of the logarithm of a ratio of standard deviations.
+
+    The deviations of `b` are multiplied by `factor`.
+    """
     fourth, second = a[0] + factor**4 * b[0], a[1] + factor**2 * b[1]
     kurtosis = 2 * n * fourth / second**2
     return math.sqrt(2 * max(kurtosis - (n - 3) / n, 1e-9) / (n - 1)) / 2
@@ -134,7 +140,7 @@ def _correlation(values: Sequence[float], baseline: Sequence[float]) -> float:
 
 
 def _trimmed_mean(values: npt.NDArray[np.float64]) -> float:
-    """The mean without the share 1/(2 sqrt(n - 4)) of the values at either end."""
+    """Return the mean without the share 1/(2 sqrt(n - 4)) of the values at either end."""
     n = len(values)
     cut = int(n / (2 * math.sqrt(n - 4)))
     return float(np.sort(values)[cut : n - cut].mean())

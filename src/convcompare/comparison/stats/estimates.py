@@ -1,4 +1,4 @@
-"""Estimates with intervals. Every method names its source."""
+"""Estimates with intervals, and Holm's procedure. Every method names its source."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from statistics import NormalDist, fmean, stdev
 from typing import Any
 
 ALPHA = 0.05
-"""The probability of a false claim that a test may have: its level of significance."""
+"""Significance level."""
 LEVEL = 1 - ALPHA
-"""The probability with which an interval covers."""
+"""Confidence level of intervals."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, the interval around it, the number of observations, and how it was made.
+    """A value with its interval, the number of observations, and the method.
 
-    ``low`` and ``high`` are None where one observation allows no interval.
+    ``low`` and ``high`` are None if there is no interval, for example of one observation.
     """
 
     value: float
@@ -32,22 +32,22 @@ class Estimate:
 
     @property
     def ends(self) -> tuple[float, float] | None:
-        """Those of the interval, if there is one."""
+        """Ends of the interval; None if there is none."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     @property
     def bare(self) -> Estimate:
-        """The same without an interval."""
+        """The estimate without its interval."""
         return replace(self, low=None, high=None)
 
     @property
     def half_width(self) -> float | None:
-        """Half the length of the interval."""
+        """Half the length of the interval; None if there is none."""
         return None if self.ends is None else (self.ends[1] - self.ends[0]) / 2
 
 
 def inverse(ratio: Estimate) -> Estimate:
-    """The ratio of two figures in the other order; infinite for 0."""
+    """Return the inverse of a ratio, with its interval; infinite for 0."""
 
     def turn(value: float) -> float:
         return 1 / value if value else math.inf
@@ -57,12 +57,15 @@ def inverse(ratio: Estimate) -> Estimate:
 
 
 def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
-    """What JSON objects have of an estimate."""
+    """Return the JSON object of an estimate."""
     return None if estimate is None else dict(vars(estimate))
 
 
 def mean(values: Sequence[float]) -> Estimate:
-    """The mean over runs with Student's t interval (Student 1908, doi:10.1093/biomet/6.1.1)."""
+    """Return the mean with Student's t interval (Student 1908, doi:10.1093/biomet/6.1.1).
+
+    There is no interval for one value.
+    """
     value = fmean(values)
     if len(values) < 2:
         return Estimate(value, None, None, len(values), "single run")
@@ -74,17 +77,17 @@ def mean(values: Sequence[float]) -> Estimate:
 
 
 FEWEST = 3
-"""Seeds from which on a mean is shown with an interval: that of two is 12.7 standard errors."""
+"""Minimum number of seeds for an interval: with two, it would be ± 12.7 standard errors."""
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:
-    """The mean over seeds as it is shown: with an interval from FEWEST seeds on."""
+    """Return the mean over seeds, with an interval from `FEWEST` seeds."""
     found = mean(values)
     return found.bare if len(values) < FEWEST else found
 
 
 def prediction(values: Sequence[float]) -> Estimate:
-    """Where one more run would be: Student's t interval with the deviation s·sqrt(1 + 1/n)."""
+    """Return the prediction interval of one more run: Student's t, deviation s·sqrt(1 + 1/n)."""
     around = mean(values)
     if around.half_width is None:
         return around
@@ -94,31 +97,31 @@ def prediction(values: Sequence[float]) -> Estimate:
 
 
 def share(hits: int, n: int) -> Estimate:
-    """A share of n images with Wilson's interval.
+    """Return a share of n images with Wilson's interval.
 
-    It covers the draw of the test images for one trained network, not the draw of the seed.
+    The interval is about the draw of the test images for one trained network, not about the seed.
     """
     return Estimate(hits / n, *share_interval(hits, n), n, "one run, Wilson interval over images")
 
 
 def share_interval(hits: int, n: int, alpha: float = ALPHA) -> tuple[float, float]:
-    """Wilson's interval of a share of n (Wilson 1927, doi:10.2307/2276774)."""
+    """Return Wilson's interval of a share of n (Wilson 1927, doi:10.2307/2276774)."""
     return wilson(hits / n, n, NormalDist().inv_cdf(1 - alpha / 2))
 
 
 def wilson(p: float, n: float, z: float) -> tuple[float, float]:
-    """Wilson's interval of a share `p` of n images, `z` standard errors to either side."""
+    """Return Wilson's interval of a share `p` of n images, of `z` standard errors on each side."""
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return centre - half, centre + half
 
 
 Levels = Callable[[int], float]
-"""The level of a test by the number of hypotheses that it is one of; it falls as they grow."""
+"""Level of a test as a decreasing function of the number of hypotheses."""
 
 
 def bonferroni(hypotheses: int) -> float:
-    """The level of each of so many tests: alpha/m."""
+    """Return Bonferroni's level of each test: alpha over the number of hypotheses."""
     return ALPHA / hypotheses
 
 
@@ -127,12 +130,15 @@ def holm(
     level_of: Levels = bonferroni,
     held: int = 0,
 ) -> list[float]:
-    """Holm's adjusted p-values, in the order given (Holm 1979, jstor.org/stable/4615733).
+    """Return Holm's adjusted p-values, in the given order (Holm 1979, jstor.org/stable/4615733).
 
-    Claiming what is adjusted to alpha or less makes any false claim among all of them with
-    probability at most that, whatever the dependence between the tests. ``level_of`` gives their
-    levels, which are less at one of several looks. ``held`` further hypotheses belong to the family
-    and are not tested now.
+    Rejecting hypotheses with an adjusted p-value of at most alpha gives any false rejection with a
+    probability of at most alpha, whatever the dependence between the tests.
+
+    Args:
+        p_values: p-values of the tests.
+        level_of: Level of a test by number of hypotheses; lower at one of several looks.
+        held: Number of further hypotheses in the family that are not tested now.
     """
     adjusted, largest = [0.0] * len(p_values), 0.0
     for rank, i in enumerate(_by_size(p_values)):
@@ -145,12 +151,12 @@ def holm(
 def holm_steps(
     p_values: Sequence[float], level_of: Levels = bonferroni, held: int = 0
 ) -> list[int]:
-    """Of how many hypotheses each was one when Holm's procedure tested it, in the order given.
+    """Return the number of hypotheses left when Holm's procedure tested each, in the given order.
 
-    It begins at m = the tests and those `held`, and falls with every claim; all that is left when
-    the first claim fails is tested at that step. An interval of the level of that many therefore
-    excludes zero exactly where Holm claims a difference, and being at least as wide as the plain
-    one it covers at least as often.
+    It starts at the number of tests plus `held` and decreases with every rejection. All hypotheses
+    left at the first that is not rejected are tested at that step. An interval of the level of this
+    step therefore excludes zero exactly if Holm's procedure rejects. Being at least as wide as the
+    unadjusted interval, it covers at least as often.
     """
     steps, step = [0] * len(p_values), held + len(p_values)
     claiming = True

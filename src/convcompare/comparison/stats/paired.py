@@ -1,7 +1,7 @@
-"""Two networks trained with the same seeds: tests and intervals of their mean difference.
+"""Tests and intervals of the mean difference of two networks trained with the same seeds.
 
-Differences are model minus baseline, one a seed. `t_test` takes its spread from these differences
-alone, `moderated` also from other networks.
+Differences are model minus baseline, one per seed. `t_test` estimates the spread from these
+differences alone, `moderated` from other networks too.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from . import estimates
 from .estimates import ALPHA, Estimate
 
 EXACT_UP_TO = 20
-"""Seeds up to which all 2^n assignments of signs are counted."""
+"""Maximum number of seeds for which all 2^n assignments of signs are enumerated."""
 DRAWS = 100_000
-"""Random assignments of signs above that."""
+"""Number of random assignments of signs for more seeds."""
 ROUNDING = 1e-9
-"""Differences of accuracies that are closer than this are equal: the rest is float64 rounding."""
+"""Differences in accuracy below this are float64 rounding and count as equal."""
 
 
 Interval = tuple[float | None, float | None]
-"""The ends of an interval; None where there is none."""
+"""Ends of an interval; None if there is none."""
 
 
 def no_interval(_: float) -> Interval:
-    """The estimate of a paired difference that allows no interval."""
+    """Return the interval of a test that has none."""
     return None, None
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A standard deviation of paired differences, and the degrees of freedom that it has."""
+    """Standard deviation of paired differences, and its degrees of freedom."""
 
     deviation: float
     freedom: int
 
     def upper(self, alpha: float = ALPHA) -> Spread:
-        """The same with the upper limit of the true deviation, exceeded with probability alpha.
+        """Return the upper confidence limit of the true deviation, of level 1 - alpha.
 
-        By the chi-squared distribution of the variance of normal differences.
+        It is from the chi-squared distribution of the variance of normal differences.
         """
         from scipy.special import chdtri
 
@@ -55,14 +55,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """A mean difference with its interval, the two-sided p-value, and the effect size.
+    """A mean difference with its interval, two-sided p-value and effect size.
 
     ``effect_size`` is Hedges' g of paired differences: their mean in units of their standard
-    deviation, corrected for few seeds; None where two seeds or none of the spread allow none.
-    ``interval`` gives the ends at any level. ``spreads`` are those that the mean was compared with:
-    several where each of several t-tests has to reject, none where it was not a t-test.
-    ``moderated`` is whether one of them rests on other networks, too. ``p_paired`` is that of the
-    plain paired t-test.
+    deviation, corrected for few seeds; None for two seeds or without a spread. ``interval`` returns
+    the ends at any level. ``spreads`` are those with which the mean was compared: several if each
+    of several t-tests must reject, none if it was not a t-test. ``moderated`` is whether other
+    networks contribute to one of them. ``p_paired`` is the p-value of the plain paired t-test.
     """
 
     difference: Estimate
@@ -74,16 +73,16 @@ class PairedTest:
     p_paired: float | None = None
 
     def at(self, level: float) -> Estimate:
-        """The difference with the interval of another level: nothing is tested again."""
+        """Return the difference with the interval at another level."""
         low, high = self.interval(level)
         return replace(self.difference, low=low, high=high)
 
     def equivalence(self, margin: float) -> float:
-        """The p-value of "the true mean difference is at least `margin` away from zero".
+        """Return the p-value of "the true mean difference is at least `margin` away from zero".
 
-        Two one-sided t-tests (Schuirmann 1987, doi:10.1007/BF01068419), the larger p-value: where
-        it is at most alpha, the difference is smaller than the margin, on either side. One seed
-        proves nothing; where all differences are equal, the one-sided sign-flip test stands in.
+        It is the larger p-value of two one-sided t-tests (Schuirmann 1987, doi:10.1007/BF01068419);
+        if it is at most alpha, the difference is smaller than the margin in either direction. It is
+        1 for one seed. If all differences are equal, the one-sided sign-flip test is used instead.
         """
         n, beyond = self.difference.n, abs(self.difference.value) - margin
         if n < 2:
@@ -94,10 +93,13 @@ class PairedTest:
 
 
 def t_test(differences: Sequence[float]) -> PairedTest:
-    """Student's paired t-test over two seeds or more (Student 1908, doi:10.1093/biomet/6.1.1).
+    """Return Student's paired t-test (Student 1908, doi:10.1093/biomet/6.1.1).
 
-    Differences that are all equal have no spread to compare the mean with, and the t statistic
-    would be infinite: the exact sign-flip test stands in, and there is no interval.
+    If all differences are equal, the t statistic would be infinite; the exact sign-flip test is
+    used instead, without an interval.
+
+    Raises:
+        ValueError: if there are fewer than two differences.
     """
     n = len(differences)
     if n < 2:
@@ -114,12 +116,18 @@ def moderated(
     freedom: int,
     guarded: bool = False,
 ) -> PairedTest:
-    """The paired t-test with a variance that is drawn towards that of other networks.
+    """Return the paired t-test with a variance that is shrunk towards that of other networks.
 
-    The moderated t of Smyth (2004, doi:10.2202/1544-6115.1027): with s² the variance of these n
-    differences, (freedom·variance + (n - 1)·s²)/(freedom + n - 1) on freedom + n - 1 degrees of
-    freedom, `freedom` being the weight of the variance of others. ``guarded``: the plain paired t
-    has to reject, too, so that the larger p-value and the wider interval count.
+    This is the moderated t of Smyth (2004, doi:10.2202/1544-6115.1027). With s² the variance of
+    these n differences, its variance is (freedom·variance + (n - 1)·s²)/(freedom + n - 1) on
+    freedom + n - 1 degrees of freedom.
+
+    Args:
+        differences: Differences by seed, (n,).
+        variance: Variance of a paired difference, from all networks.
+        freedom: Weight of that variance, in degrees of freedom.
+        guarded: Whether the plain paired t-test must reject too, so that the larger p-value and the
+            wider interval are used.
     """
     n, plain = len(differences), t_test(differences)
     own = deviation(differences) ** 2
@@ -135,7 +143,7 @@ def moderated(
 
 
 def _student(differences: Sequence[float], spreads: tuple[Spread, ...], method: str) -> PairedTest:
-    """Student's t-test of the mean with each of these spreads, all of which have to reject."""
+    """Return Student's t-test of the mean with each of these spreads, all of which must reject."""
     from scipy.special import stdtrit
 
     n, value = len(differences), mean_difference(differences)
@@ -155,24 +163,24 @@ def _student(differences: Sequence[float], spreads: tuple[Spread, ...], method: 
 
 
 def _below(value: float, spread: Spread, n: int) -> float:
-    """The probability that the t statistic of n differences is below that of this mean."""
+    """Return the probability that the t statistic of n differences is below that of this mean."""
     from scipy.special import stdtr
 
     return float(stdtr(spread.freedom, value / spread.deviation * math.sqrt(n)))
 
 
 def _equal(differences: Sequence[float]) -> PairedTest:
-    """The sign-flip test of differences that are all the same."""
+    """Return the sign-flip test of differences that are all equal."""
     n, p = len(differences), sign_flip(differences)
     method = f"exact sign-flip over {n} seeds (all differences are equal)"
     return PairedTest(Estimate(mean_difference(differences), None, None, n, method), p, p_paired=p)
 
 
 def hedges(d_z: float, n: int) -> float | None:
-    """Cohen's d_z of n differences without its bias (Hedges 1981, 10.3102/10769986006002107).
+    """Return Cohen's d_z of n differences without its bias (Hedges 1981).
 
-    The exact factor, by the gamma function: 0.80 for 5 seeds, 0.92 for 10. It is 0 for two seeds,
-    which allow no estimate: None.
+    doi:10.3102/10769986006002107. The exact factor, from the gamma function, is 0.80 for 5 seeds
+    and 0.92 for 10. None for two seeds, for which the factor is 0.
     """
     df = n - 1
     if df < 2:
@@ -182,12 +190,16 @@ def hedges(d_z: float, n: int) -> float | None:
 
 
 def sign_flip(differences: Sequence[float]) -> float:
-    """The p-value of sign flips of the mean (Fisher 1935, *The Design of Experiments*, §21).
+    """Return the p-value of sign flips of the mean (Fisher 1935, *The Design of Experiments*, §21).
 
-    If the networks are alike, every difference is as likely with the other sign: p is the share of
-    all 2^n assignments whose mean is as far from zero. Above 20 seeds, of 100,000 random ones, the
-    observed counted in (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585), from a fixed seed. It
-    can say nothing with few seeds: it is reported beside the t-test, and decides nothing.
+    If the networks are equal, every difference has either sign with equal probability. The p-value
+    is the share of all 2^n assignments of signs whose mean is at least as far from zero. Above 20
+    seeds, it is estimated from 100,000 random assignments, from a fixed seed, including the
+    observed one (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585). With few seeds it cannot be
+    small, so it is reported beside the t-test and decides nothing.
+
+    Raises:
+        ValueError: if there is no difference.
     """
     values = np.asarray(differences, dtype=np.float64)
     if not len(values):
@@ -200,10 +212,15 @@ def sign_flip(differences: Sequence[float]) -> float:
 
 
 def ratio(costs: Sequence[float], baseline_costs: Sequence[float]) -> Estimate:
-    """How many times the cost of the baseline, paired by seed: mean log ratio with t interval.
+    """Return the geometric mean of the ratios of costs, paired by seed, with a t interval of logs.
 
-    Both are positive. Logarithms, so that "twice as slow" and "twice as fast" weigh the same; the
-    value is the geometric mean (Fleming and Wallace 1986, doi:10.1145/5666.5673).
+    There is no interval for one seed.
+    Logarithms give "twice as slow" and "twice as fast" the same weight (Fleming and Wallace 1986,
+    doi:10.1145/5666.5673).
+
+    Args:
+        costs: Positive costs of the model by seed, (n,).
+        baseline_costs: Positive costs of the baseline for the same seeds, (n,).
     """
     logs = [math.log(a / b) for a, b in zip(costs, baseline_costs, strict=True)]
     log = estimates.mean(logs)
@@ -213,7 +230,7 @@ def ratio(costs: Sequence[float], baseline_costs: Sequence[float]) -> Estimate:
 
 
 def _all_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The sum of every subset of n values, the empty one first: (2^n,)."""
+    """Return the sum of every subset of n values, (2^n,), the empty one first."""
     sums = np.zeros(1)
     for value in values:
         sums = np.concatenate([sums, sums + value])
@@ -221,23 +238,23 @@ def _all_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _random_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The same of random subsets, always the same ones: (DRAWS,)."""
+    """Return the sums of random subsets, (DRAWS,), from a fixed seed."""
     return _flips(len(values)) @ values
 
 
 @functools.lru_cache(maxsize=1)
 def _flips(count: int) -> npt.NDArray[np.bool_]:
-    """Which of so many differences have the other sign: (DRAWS, count)."""
+    """Return random assignments of signs, (DRAWS, count): True for the opposite sign."""
     return np.random.Generator(np.random.PCG64(0)).random((DRAWS, count)) < 0.5
 
 
 def mean_difference(differences: Sequence[float]) -> float:
-    """The mean of differences; 0 where only rounding makes it differ from that."""
+    """Return the mean of differences; exactly 0 if it is within rounding of 0."""
     value = fmean(differences)
     return value if abs(value) > ROUNDING else 0.0
 
 
 def deviation(differences: Sequence[float]) -> float:
-    """The standard deviation of two differences or more; 0 where only rounding makes them vary."""
+    """Return the standard deviation of two or more differences; 0 if it is within rounding."""
     spread = stdev(differences)
     return spread if spread > ROUNDING else 0.0

@@ -1,4 +1,4 @@
-"""What a number of seeds can show, before it is trained."""
+"""Power of the paired t-test: the differences that a number of seeds can detect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .estimates import ALPHA
 from .paired import Spread
 
 POWER = 0.8
-"""The probability of finding a difference that is called detectable (Cohen 1988, §2.4)."""
+"""Power with which a detectable difference is found (Cohen 1988, §2.4)."""
 
 
 def detectable(
@@ -22,21 +22,33 @@ def detectable(
     alpha: float = ALPHA,
     freedom: int | None = None,
 ) -> float:
-    """The smallest true difference that a two-sided paired t-test over n seeds finds with `POWER`.
+    """Return the smallest true difference that a two-sided paired t-test finds with `POWER`.
 
-    ``spread`` is the standard deviation of the differences, in the unit of the result. The t
-    statistic of a true difference d follows the noncentral t distribution with `freedom` degrees of
-    freedom (n - 1 where it is None) and noncentrality d √n / spread (Johnson and Welch 1940,
-    doi:10.1093/biomet/31.3-4.362); power grows with d, so the answer is found by halving.
+    The t statistic of a true difference d has the noncentral t distribution with noncentrality
+    d √n / spread (Johnson and Welch 1940, doi:10.1093/biomet/31.3-4.362). Power increases with d,
+    so the difference is found by bisection.
+
+    Args:
+        spread: Standard deviation of the differences, in the unit of the result.
+        n: Number of seeds.
+        alpha: Level of the test.
+        freedom: Degrees of freedom of the spread; None for n - 1.
     """
     return spread * _detectable_effect(n, alpha, n - 1 if freedom is None else freedom)
 
 
 def detectable_by(spreads: Sequence[Spread], n: int, seeds: int, level: float) -> float:
-    """The smallest true difference that the test of `seeds` seeds finds with 80 % power.
+    """Return the smallest true difference that the test of `seeds` seeds finds with 80 % power.
 
-    ``spreads`` are those of the test of `n` seeds, all of which have to reject; each further seed
-    adds a degree of freedom to each of them. 0 if there are none.
+    Args:
+        spreads: Spreads of the test of `n` seeds, all of which must reject. Each further seed adds
+            a degree of freedom to each.
+        n: Number of seeds of these spreads.
+        seeds: Number of seeds of the test.
+        level: Level of the test.
+
+    Returns:
+        The difference in the unit of the spreads; 0 if there are none.
     """
     sizes = (
         detectable(one.deviation, seeds, level, freedom=one.freedom + seeds - n) for one in spreads
@@ -46,7 +58,7 @@ def detectable_by(spreads: Sequence[Spread], n: int, seeds: int, level: float) -
 
 @functools.cache
 def _detectable_effect(n: int, alpha: float, freedom: int) -> float:
-    """The smallest detectable difference in standard deviations of the differences."""
+    """Return the smallest detectable difference in standard deviations of the differences."""
     if n < 2:
         raise ValueError("a paired t-test needs two seeds or more")
     low, high = 0.0, 1.0
@@ -59,11 +71,11 @@ def _detectable_effect(n: int, alpha: float, freedom: int) -> float:
 
 
 def power_of(effect: float, n: int, alpha: float = ALPHA, freedom: int | None = None) -> float:
-    """The probability of finding a true difference of `effect` standard deviations with n seeds.
+    """Return the probability of finding a true difference of `effect` standard deviations.
 
-    That is, of t beyond its critical value on the right side: the mean of the normal probability
-    over the distribution of the standard deviation, at the nodes of Gauss and Legendre. (The lower
-    tail of scipy's nctdtr is far off for two seeds.)
+    This is the probability of t beyond its critical value on the right side: the mean of the normal
+    probability over the distribution of the standard deviation, by Gauss–Legendre quadrature. (The
+    lower tail of scipy's nctdtr is inaccurate for two seeds.) Arguments as in `detectable`.
     """
     from scipy.special import chdtri, ndtr, stdtrit
 
@@ -75,10 +87,11 @@ def power_of(effect: float, n: int, alpha: float = ALPHA, freedom: int | None = 
 
 
 def power_within(effect: float, margin: float, n: int, alpha: float, freedom: int) -> float:
-    """The probability that the interval of level 1 - `alpha` over n seeds lies within ±`margin`.
+    """Return the probability that the interval of level 1 - `alpha` over n seeds is in ±`margin`.
 
-    ``effect`` is the true difference; both are in standard deviations of the differences. These are
-    two one-sided tests, each at alpha/2 (Schuirmann 1987, doi:10.1007/BF01068419).
+    ``effect`` is the true difference; effect and margin are in standard deviations of the
+    differences. This is two one-sided tests, each at alpha/2 (Schuirmann 1987,
+    doi:10.1007/BF01068419).
     """
     from scipy.special import chdtri, ndtr, stdtrit
 
@@ -91,6 +104,6 @@ def power_within(effect: float, margin: float, n: int, alpha: float, freedom: in
 
 @functools.cache
 def _nodes() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Nodes and weights of a quadrature over 0 to 1."""
+    """Return nodes and weights of a Gauss–Legendre quadrature over 0 to 1."""
     nodes, weights = np.polynomial.legendre.leggauss(200)
     return (nodes + 1) / 2, weights / 2

@@ -1,6 +1,6 @@
-"""Two trained networks on the same test images: McNemar's test and an interval.
+"""McNemar's test and an interval for two trained networks on the same test images.
 
-Everything here covers the draw of the test images for these two networks, not that of the seed.
+Both are about the draw of the test images for these two networks, not about the seed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,18 @@ Hits = npt.NDArray[np.bool_]
 
 
 def mcnemar(hits: Hits, baseline_hits: Hits) -> PairedTest:
-    """McNemar's test, exact (McNemar 1947, doi:10.1007/BF02295996), of hits (n,) by image.
+    """Return McNemar's exact test (McNemar 1947, doi:10.1007/BF02295996), with Newcombe's interval.
 
-    Only images that one network gets right and the other wrong count: if the networks are equally
-    good, either is as likely to be the right one. Recommended for two networks trained once by
-    Dietterich (1998, doi:10.1162/089976698300017197). The interval is `newcombe`'s.
+    Only images that exactly one network predicts correctly count: if the networks are equally good,
+    each is the right one with equal probability. Dietterich (1998, doi:10.1162/089976698300017197)
+    recommends the test for two networks that are trained once.
+
+    Args:
+        hits: Whether the model is right, by image, (n,).
+        baseline_hits: Whether the baseline is right, for the same images, (n,).
+
+    Raises:
+        ValueError: if the shapes differ or there is no image.
     """
     if hits.shape != baseline_hits.shape or hits.ndim != 1 or not len(hits):
         raise ValueError(f"hits must be (n,) for both, got {hits.shape} and {baseline_hits.shape}")
@@ -42,12 +49,18 @@ def mcnemar(hits: Hits, baseline_hits: Hits) -> PairedTest:
 def newcombe(
     both: int, first: int, second: int, neither: int, alpha: float = ALPHA
 ) -> tuple[float, float]:
-    """The interval of the difference of two proportions of the same images, by the counts.
+    """Return the interval of the difference of two proportions of the same images.
 
     Method 10 of Newcombe (1998, Statistics in Medicine 17:2635,
     doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C): Wilson's intervals of
-    both proportions, put together with the correlation of the hits, which is corrected for
-    continuity.
+    both proportions, combined with the correlation of the hits, with a continuity correction.
+
+    Args:
+        both: Number of images that both networks predict correctly.
+        first: Number that only the first one predicts correctly.
+        second: Number that only the second one predicts correctly.
+        neither: Number that neither predicts correctly.
+        alpha: 1 minus the confidence level.
     """
     n = both + first + second + neither
     one, other = (both + first) / n, (both + second) / n
@@ -65,5 +78,5 @@ def newcombe(
 
 
 def _joined(a: float, b: float, correlation: float) -> float:
-    """The margin of a difference from those of its two parts."""
+    """Return the margin of a difference from those of its two parts."""
     return math.sqrt(max(0.0, a**2 - 2 * correlation * a * b + b**2))

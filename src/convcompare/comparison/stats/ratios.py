@@ -15,18 +15,27 @@ LARGEST = math.log(sys.float_info.max)
 
 
 def logs(values: Sequence[float], baseline: Sequence[float]) -> list[float]:
-    """The logarithms of the ratios, (n,). ValueError unless all values are positive."""
+    """Return the logarithms of the ratios, (n,). Raises ValueError unless all are positive."""
     if not all(value > 0 for value in (*values, *baseline)):
         raise ValueError("only positive figures have ratios")
     return [math.log(a) - math.log(b) for a, b in zip(values, baseline, strict=True)]
 
 
 def log_ratio(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
-    """The geometric mean of the ratios, by the paired t-test of their logarithms.
+    """Return the geometric mean of the ratios, with the paired t-test of their logarithms.
 
-    Logarithms, so that twice and half as much weigh the same (Fleming and Wallace 1986,
-    doi:10.1145/5666.5673; the test is Student's 1908, doi:10.1093/biomet/6.1.1). ``difference`` of
-    the result is the ratio, ``effect_size`` that of the logarithms. Two seeds or more.
+    Logarithms give twice and half as much the same weight (Fleming and Wallace 1986,
+    doi:10.1145/5666.5673; Student 1908, doi:10.1093/biomet/6.1.1).
+
+    Args:
+        values: Positive figures of the model by seed, (n,), with n at least 2.
+        baseline: Positive figures of the baseline for the same seeds, (n,).
+
+    Returns:
+        The test, with the ratio as ``difference`` and the ``effect_size`` of the logarithms.
+
+    Raises:
+        ValueError: if a figure is not positive, or for fewer than two seeds.
     """
     test = paired.t_test(logs(values, baseline))
 
@@ -42,7 +51,7 @@ def log_ratio(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
 
 
 def factor(log: float) -> float:
-    """The ratio of a logarithm; infinite beyond what a float can hold."""
+    """Return the exponential of a logarithm; infinity if it overflows."""
     return math.inf if log > LARGEST else math.exp(log)
 
 

@@ -1,11 +1,11 @@
-"""Adding seeds until the answer is clear, without making false answers more frequent.
+"""Group sequential tests: seeds are added until verdicts are clear, at a controlled error rate.
 
-Looking after each round and stopping at the first p ≤ 0.05 claims a difference between equal
-networks in 17 % of all cases with the five looks of `looks` (Armitage, McPherson and Rowe 1969,
-doi:10.2307/2343787). Here each look has a level of its own, fixed before the first seed: `spending`
-says which. With several contrasts Holm's procedure takes its steps at each look, every one of them
-at the levels of its own share of alpha, alpha/m and so on (Ye, Li, Liu and Yao 2013,
-doi:10.1002/sim.5700). No rule of stopping earlier can make false claims more frequent.
+With the five looks of `looks`, stopping at the first p ≤ 0.05 finds a difference between equal
+networks in 17 % of all cases (Armitage, McPherson and Rowe 1969, doi:10.2307/2343787). Here each
+look has its own level, fixed before the first seed by `spending`. With several contrasts, Holm's
+procedure is applied at each look, each step with the levels of its own share of alpha, alpha/m and
+so on (Ye, Li, Liu and Yao 2013, doi:10.1002/sim.5700). No rule for stopping earlier can increase
+the error rate.
 """
 
 from __future__ import annotations
@@ -21,19 +21,26 @@ from .spending import exact_levels
 
 MOST_SEEDS = 20
 GROWTH = 1.6
-"""Each look has so many times the seeds of the one before: 3, 5, 8, 13, 20 (20.8 cut off)."""
+"""Ratio of the seeds of successive looks: 3, 5, 8, 13, 20 (20.8 limited to 20)."""
 HOPELESS = 0.1
-"""A contrast is stopped where every verdict has less than this chance at the last look."""
+"""Conditional power of both verdicts at the last look below which a contrast is stopped."""
 STOPPED_FROM = 8
-"""Seeds below which the spread is known too roughly to stop: 3 or 5 would lose power."""
+"""Minimum number of seeds to stop: with 3 or 5 the spread is too rough, which would cost power."""
 
 
 def looks(first: int = 3, most: int = MOST_SEEDS) -> tuple[int, ...]:
-    """The numbers of seeds at which the answer is looked for: 3, 5, 8, 13, 20.
+    """Return the numbers of seeds of the looks, by default 3, 5, 8, 13 and 20.
 
-    Few looks far apart: each of nine looks gets so little of alpha that 20 seeds would find a
-    difference of 0.75 standard deviations in 73 % of all cases, five find it in 79 % (simulated).
-    ValueError where `first` is below 2 or above `most`.
+    There are few looks, since more leave less of alpha for each: in simulations, 20 seeds find a
+    difference of 0.75 standard deviations in 73 % of all cases with nine looks, and in 79 % with
+    five.
+
+    Args:
+        first: Number of seeds of the first look.
+        most: Number of seeds of the last look.
+
+    Raises:
+        ValueError: if `first` is below 2 or above `most`.
     """
     if not 2 <= first <= most:
         raise ValueError(f"the first look needs 2 to {most} seeds, not {first}")
@@ -44,9 +51,9 @@ def looks(first: int = 3, most: int = MOST_SEEDS) -> tuple[int, ...]:
 
 
 def look_level(schedule: Sequence[int], look: int, alpha: float = ALPHA) -> float:
-    """The level of significance of look number `look`, counted from 0.
+    """Return the significance level of look number `look`, counted from 0.
 
-    All looks together claim a false difference of one contrast with the probability alpha.
+    Over all looks, the probability of a false difference in one contrast is alpha.
     """
     hypotheses = round(ALPHA / alpha)
     known = KNOWN.get(tuple(schedule), ())
@@ -57,36 +64,42 @@ def look_level(schedule: Sequence[int], look: int, alpha: float = ALPHA) -> floa
 
 @dataclass(frozen=True)
 class Look:
-    """Look number `number`, counted from 0, of a schedule of numbers of seeds."""
+    """Look number ``number``, counted from 0, of a schedule in numbers of seeds."""
 
     schedule: tuple[int, ...]
     number: int
 
     @property
     def seeds(self) -> int:
-        """The seeds of each network at this look."""
+        """Number of seeds of each network at this look."""
         return self.schedule[self.number]
 
     @property
     def last(self) -> Look:
-        """The look at the end of the schedule."""
+        """The last look of the schedule."""
         return replace(self, number=len(self.schedule) - 1)
 
     def level(self, hypotheses: int = 1) -> float:
-        """The level of each of so many tests at this look."""
+        """Return the level of each of `hypotheses` tests at this look."""
         return look_level(self.schedule, self.number, ALPHA / hypotheses)
 
 
 def hopeless(
     test: PairedTest, at_end: int, level: float, equivalence_level: float, margin: float
 ) -> bool:
-    """Whether neither a difference nor equivalence is likely to be found by the last look.
+    """Return whether neither a difference nor equivalence is likely by the last look.
 
-    The conditional power of both (Lan, Simon and Halperin 1982, doi:10.1080/07474948208836014) is
-    below 10 %, if the true difference and spread are those seen so far. ``at_end`` are the seeds of
-    the last look, the levels those that the contrast would be tested at there, ``margin`` that of
-    equivalence. It is not binding: going on all the same claims nothing falsely. False below 8
-    seeds, and where there is no spread.
+    That is, the conditional power of both (Lan, Simon and Halperin 1982,
+    doi:10.1080/07474948208836014) is below 10 % if the true difference and spread are those
+    observed so far. The rule is not binding: continuing does not increase the error rate. False
+    below 8 seeds, and without a spread.
+
+    Args:
+        test: Test of the contrast at the current look.
+        at_end: Number of seeds of the last look.
+        level: Level of the test of a difference at the last look.
+        equivalence_level: Level of the test of equivalence at the last look.
+        margin: Equivalence margin, in the unit of the difference.
     """
     n = test.difference.n
     if not STOPPED_FROM <= n < at_end or not test.spreads:
@@ -105,10 +118,10 @@ def _chances(
     equivalence_level: float,
     margin: float,
 ) -> tuple[float, float]:
-    """The conditional power for a difference and for equivalence, by one of the spreads.
+    """Return the conditional power for a difference and for equivalence, with one of the spreads.
 
-    The mean of all seeds at the end is normal around that of now, of which the n seeds so far are
-    known: its standard deviation is s·√(N - n)/N.
+    Given the n seeds so far, the mean of all N seeds at the end is normal around the current one,
+    with standard deviation s·√(N - n)/N.
     """
     from scipy.special import ndtr, stdtrit
 

@@ -1,9 +1,9 @@
-"""What the networks of one comparison tell about each other's spread over the seeds.
+"""Seed-to-seed spread that the networks of a comparison share, for the moderated t-test.
 
-Three seeds give the variance of one difference two degrees of freedom; a table of M networks and n
-seeds holds (M - 1)(n - 1). All figures here come from the variances of the paired differences of
-every two networks, so that an effect of the seed that all networks share changes none of them. Over
-a complete table their mean is twice the residual mean square of networks × seeds.
+With three seeds, the variance of one difference has two degrees of freedom; a table of M networks
+and n seeds has (M - 1)(n - 1). Everything is computed from the variances of the paired differences
+of all pairs of networks, which an effect of the seed common to all networks does not change. Over a
+complete table, their mean is twice the residual mean square of networks × seeds.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from dataclasses import dataclass
 from statistics import fmean
 
 MOST_WEIGHT = 2
-"""The degrees of freedom that the other networks count at most; one less than three for three."""
+"""Maximum weight of the other networks, in degrees of freedom; it is 1 for three networks."""
 NOISY = 0.90
-"""The quantile of the F distribution above which a network is taken to vary more than others."""
+"""Quantile of the F distribution above which a network counts as more variable than the others."""
 FEWEST = 3
-"""The networks, and the seeds of a difference, from which on a spread is shared."""
+"""Minimum number of networks, and of seeds of a difference, for a shared spread."""
 
 Variances = Mapping[frozenset[str], tuple[float, int]]
-"""Of two networks by their labels: the variance of their paired differences, and the seeds."""
+"""By the labels of two networks: the variance of their paired differences, number of seeds."""
 
 
 @dataclass(frozen=True)
 class SharedSpread:
-    """The variance of a paired difference by all networks, its weight, and who is not like it.
+    """Variance of a paired difference, estimated from all networks.
 
-    ``weight`` is in degrees of freedom; ``noisy`` are networks that vary more than the others.
+    ``weight`` is in degrees of freedom. ``noisy`` are the labels of networks that vary more than
+    the others.
     """
 
     variance: float
@@ -37,10 +38,14 @@ class SharedSpread:
 
 
 def shared_spread(found: Variances, contrasts: Iterable[frozenset[str]]) -> SharedSpread | None:
-    """The spread that the tests of `contrasts` share, from the differences of any two networks.
+    """Return the spread that the tests of `contrasts` share.
 
-    The variance is the mean over all pairs of networks, or that over the contrasts where it is
-    larger, as where the baseline is the noisy one. None below three networks or three seeds.
+    The variance is the mean over all pairs of networks, or the mean over the contrasts if that is
+    larger, for example if the baseline is noisy. None for fewer than three networks or seeds.
+
+    Args:
+        found: Variances of all pairs of networks.
+        contrasts: Labels of the pairs that are tested.
     """
     enough = {names: (s2, n) for names, (s2, n) in found.items() if n >= FEWEST}
     networks = sorted(set(itertools.chain(*enough)))
@@ -54,11 +59,11 @@ def shared_spread(found: Variances, contrasts: Iterable[frozenset[str]]) -> Shar
 
 
 def _varies_more(network: str, found: Variances, networks: int) -> bool:
-    """The F test of one network against the others, at the level 1 - NOISY.
+    """Return whether the F-test of one network against the others rejects, at level 1 - NOISY.
 
-    The variance of the network minus the mean of the M - 1 others is σ²M/(M - 1) if all vary
-    alike, with n - 1 degrees of freedom, and independent of the residual mean square of the others
-    with (M - 2)(n - 1). Both follow from the variances of pairs.
+    If all networks vary equally, the difference of one network and the mean of the M - 1 others has
+    the variance σ²M/(M - 1), with n - 1 degrees of freedom, independent of the residual mean square
+    of the others, with (M - 2)(n - 1). Both follow from the variances of pairs.
     """
     from scipy.special import fdtri
 

@@ -1,19 +1,19 @@
-"""The exact levels of several looks at a growing number of seeds, by their joint distribution.
+"""Exact levels of several looks at a growing number of seeds, from their joint distribution.
 
-The looks of one contrast share seeds, so that the probability of any false claim is less than the
-sum of their levels. Here it is equal to what is spent (Lan and DeMets 1983,
-doi:10.1093/biomet/70.3.659): of alpha, each look spends its share of the seeds.
+The looks of one contrast share seeds, so that the probability of any false positive is less than
+the sum of their levels. Here it equals the alpha that is spent (Lan and DeMets 1983,
+doi:10.1093/biomet/70.3.659): each look spends the share of alpha that its new seeds have of all.
 
 Let S and Q be the sum and the sum of squares of n differences that are normal around zero. The t
 statistic is a function of w = S/√Q alone: t² = (n - 1) w²/(n - w²). Q is independent of all w up to
 n (Basu 1955, Sankhyā 15:377: Q is complete and sufficient for the scale, w does not depend on it).
-So w is a Markov chain in one dimension: with τ = x/√Q for the next difference x, where √n τ has
-Student's t distribution with n degrees of freedom,
+Therefore w is a Markov chain in one dimension: with τ = x/√Q for the next difference x, where √n τ
+has Student's t distribution with n degrees of freedom,
 
     w' = (w + τ)/√(1 + τ²).
 
-The distribution function of w' given w is that of τ at one or two roots. The chain runs on cells
-of arcsin(|w|/√n), the same on every machine; what crosses a boundary at a look is taken out.
+The distribution function of w' given w is that of τ at one or two roots. The chain is computed on
+cells of arcsin(|w|/√n), the same on every machine; the mass beyond a boundary at a look is removed.
 """
 
 from __future__ import annotations
@@ -26,21 +26,24 @@ import numpy as np
 import numpy.typing as npt
 
 CELLS = 100
-"""Four times as many change no level by more than 0.6 % of itself."""
+"""Number of cells; four times as many change no level by more than 0.6 % of its value."""
 Array = npt.NDArray[np.float64]
 
 
 def spent(schedule: Sequence[int], alpha: float) -> list[float]:
-    """How much of alpha each look spends: its share of the seeds, linear spending."""
+    """Return the alpha that each look spends: its share of the seeds (linear spending)."""
     before = (0, *schedule)
     return [alpha * (n - b) / schedule[-1] for b, n in zip(before, schedule, strict=False)]
 
 
 @functools.cache
 def exact_levels(schedule: tuple[int, ...], alpha: float, cells: int = CELLS) -> tuple[float, ...]:
-    """The two-sided level of each look's t-test, such that all of them claim falsely in alpha.
+    """Return the two-sided level of the t-test at each look, for a total error rate of alpha.
 
-    ``schedule`` has the numbers of seeds of the looks, ascending, 2 or more.
+    Args:
+        schedule: Numbers of seeds of the looks, ascending, at least 2.
+        alpha: Probability of a false positive over all looks.
+        cells: Number of cells.
     """
     shares = spent(schedule, alpha)
     levels = [shares[0]]
@@ -62,7 +65,7 @@ def exact_levels(schedule: tuple[int, ...], alpha: float, cells: int = CELLS) ->
 
 
 def _boundary(n: int, level: float) -> float:
-    """The |w| of n differences whose t-test has this p-value."""
+    """Return the |w| of n differences whose t-test has this p-value."""
     from scipy.special import stdtrit
 
     t = float(stdtrit(n - 1, 1 - level / 2))
@@ -70,7 +73,7 @@ def _boundary(n: int, level: float) -> float:
 
 
 def _two_sided(n: int, w: float) -> float:
-    """The p-value of the t-test of n differences with this |w|."""
+    """Return the p-value of the t-test of n differences with this |w|."""
     from scipy.special import stdtr
 
     beyond = n - w * w
@@ -79,13 +82,16 @@ def _two_sided(n: int, w: float) -> float:
 
 
 def _edges(n: int, highest: float, cells: int) -> Array:
-    """The ends of cells of |w| from 0 to the highest, of equal arcsin(|w|/√n): (cells + 1,)."""
+    """Return the edges of cells of |w| from 0 to `highest`, (cells + 1,).
+
+    They are evenly spaced in arcsin(|w|/√n).
+    """
     top = math.asin(min(1.0, highest / math.sqrt(n)))
     return np.asarray(math.sqrt(n) * np.sin(np.linspace(0, top, cells + 1)))
 
 
 def _points(edges: Array, n: int) -> Array:
-    """Two points of each cell, those of Gauss and Legendre, which share its mass."""
+    """Return the two Gauss–Legendre points of each cell, which share its mass."""
     angles = np.arcsin(np.minimum(1, edges / math.sqrt(n)))
     middles, halves = (angles[1:] + angles[:-1]) / 2, np.diff(angles) / 2
     apart = halves / math.sqrt(3)
@@ -93,9 +99,9 @@ def _points(edges: Array, n: int) -> Array:
 
 
 def _halved(cumulative: Array) -> Array:
-    """The masses of the points of cells, by the distribution function at their edges.
+    """Return the masses of the points of cells, from the distribution function at the edges.
 
-    The density of a cell is taken to be a line, so that its centre of mass is kept.
+    The density within a cell is taken as linear, which preserves the centre of mass.
     """
     masses = np.diff(cumulative)
     tilt = np.gradient(masses) / np.maximum(2 * masses, np.finfo(float).tiny) / math.sqrt(3)
@@ -104,7 +110,7 @@ def _halved(cumulative: Array) -> Array:
 
 
 def _within(bounds: Array, start: Array, n: int) -> Array:
-    """P(|w'| ≤ bound) one difference after w = start ≥ 0 of n: (starts, bounds)."""
+    """Return P(|w'| ≤ bound), (starts, bounds), one difference after w = start ≥ 0 of n."""
     from scipy.special import stdtr
 
     w, y = start[:, None], bounds[None, :]
@@ -119,7 +125,7 @@ def _within(bounds: Array, start: Array, n: int) -> Array:
 
 
 def _crossing(points: Array, masses: Array, n: int, share: float) -> float:
-    """The boundary of |w| that the chain crosses with this probability at its next difference."""
+    """Return the boundary of |w| that the chain crosses with probability `share` next."""
     low, high = 0.0, math.sqrt(n + 1)
     for _ in range(50):
         middle = (low + high) / 2
