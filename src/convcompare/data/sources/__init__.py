@@ -1,1 +1,1 @@
-"""Where data sets come from: mirrors, npm, files on disk; and the safe readers of their formats."""
+"""Sources of data sets (mirrors, npm, files on disk) and safe readers of their formats."""

@@ -1,4 +1,4 @@
-"""Archives from outside: only the expected members are read, as streams, never onto the disk."""
+"""Untrusted archives: only expected members are read, as streams, and never extracted to disk."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from collections.abc import Collection
 from pathlib import Path
 
 MAX_MEMBER = 64_000_000
-"""Bytes: no file inside an archive of the known data sets is larger."""
+"""Maximum size of a file in an archive of the known data sets, in bytes."""
 MAX_MEMBERS = 64
+"""Maximum number of files in an archive."""
 
 
 def read_tar(path: Path, names: Collection[str], largest: int = MAX_MEMBER) -> dict[str, bytes]:
-    """The contents of the regular files `names` of the gzipped tar archive `path`.
+    """Return the contents of regular files of a gzipped tar archive, by name.
 
-    Raises ValueError where one is missing, or the archive holds too many files or too large ones;
-    OSError, EOFError, zlib.error or tarfile.TarError where it is damaged.
+    Args:
+        path: the archive.
+        names: names of the files within it.
+        largest: maximum size of a file, in bytes.
+
+    Raises:
+        ValueError: if a file is missing, or the archive has too many or too large files.
+        OSError, EOFError, zlib.error, tarfile.TarError: if the archive is damaged.
     """
     found: dict[str, bytes] = {}
     with tarfile.open(path, "r|gz") as archive:
@@ -33,9 +40,11 @@ def read_tar(path: Path, names: Collection[str], largest: int = MAX_MEMBER) -> d
 
 
 def read_file(path: Path, limit: int = MAX_MEMBER) -> bytes:
-    """The content of a file, unpacked where its name ends in ``.gz``; at most `limit` bytes.
+    """Return the content of a file, unpacked if its name ends in ``.gz``.
 
-    Raises ValueError where it is longer; OSError, EOFError or zlib.error where it is damaged.
+    Raises:
+        ValueError: if the content is longer than `limit` bytes.
+        OSError, EOFError, zlib.error: if the file is damaged.
     """
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         content: bytes = file.read(limit + 1)

@@ -1,4 +1,4 @@
-"""Decoded splits in one file: written whole or not at all, never unpickled."""
+"""Decoded splits in one file, written atomically and read without unpickling."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from ..dataset import Split
 Splits = tuple[Split, Split]
 _ARRAYS = ("_images", "_labels")
 _SMALL = 256 << 20
-"""Bytes that the arrays of a file may have however small it is; others are not compressed."""
+"""Maximum bytes of a small file's arrays; larger files are not compressed, so their size bounds
+the arrays."""
 
 
 def write_splits(path: Path, splits: Splits, **notes: str) -> None:
     """Write the train and test split, with `notes`, to the .npz file `path`.
 
-    It is not compressed, so that it loads fast. It appears under its name only when it is
-    whole and on the disk. Raises StoreError.
+    The file is not compressed, so that it loads fast, and written atomically.
+
+    Raises:
+        StoreError: if it cannot be written.
     """
     train, test = splits
     arrays = {name: np.array(text) for name, text in notes.items()}
@@ -41,9 +44,11 @@ def write_splits(path: Path, splits: Splits, **notes: str) -> None:
 
 
 def read_splits(path: Path) -> tuple[Splits, dict[str, str]]:
-    """The train and test split in `path`, and its notes. The caller checks their fingerprint.
+    """Return the train and test split in `path`, and its notes; callers check the fingerprint.
 
-    Raises OSError where it cannot be opened, ValueError where it is damaged.
+    Raises:
+        OSError: if the file cannot be opened.
+        ValueError: if it is damaged.
     """
     with path.open("rb") as file:
         try:

@@ -1,4 +1,4 @@
-"""What the arrays of an .npz file are, by their names: images or labels, and of which split."""
+"""Roles of the arrays of an .npz file by their names: images or labels, and the split."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ _GLUED = re.compile(r"(x|y)([a-z]+)")
 
 
 def array_roles(names: Iterable[str]) -> dict[tuple[SplitKind | None, Part], str]:
-    """The array of each part of each split; None is the split of ``x``, ``y`` or ``images``.
+    """Return the array name of each part of each split.
 
-    ``x_train``, ``X_train``, ``train_images``, ``trainX``, ``xtrain`` are the training images.
-    Raises DataError if two arrays are the same by their names.
+    ``x_train``, ``X_train``, ``train_images``, ``trainX``, ``xtrain`` are the training images; the
+    split of ``x``, ``y`` or ``images`` is None.
+
+    Raises:
+        DataError: if two arrays have the same role.
     """
     found: dict[tuple[SplitKind | None, Part], str] = {}
     for name in sorted(names):

@@ -1,4 +1,4 @@
-"""Published files by their publishers' checksums, for sets without a pinned fingerprint."""
+"""Verification by the publishers' checksums, for data sets without a pinned fingerprint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CHUNK = 1 << 20
 
 
 class WrongContent(ValueError):
-    """A file is not the one that was published."""
+    """Raised if a file is not the published one."""
 
 
 def check_file(path: Path, *digests: str) -> None:
@@ -25,7 +25,7 @@ def check_file(path: Path, *digests: str) -> None:
 
 
 def check_bytes(name: str, content: bytes, *digests: str) -> None:
-    """The same for the content of a file."""
+    """Raise WrongContent unless `content` has one of the `digests`, MD5 or SHA-256 in hex."""
     found = {
         32: hashlib.md5(content, usedforsecurity=False).hexdigest(),
         64: hashlib.sha256(content).hexdigest(),
@@ -41,7 +41,7 @@ def _check(name: str, found: dict[int, str], digests: tuple[str, ...]) -> None:
 
 
 def unpacked(name: str, content: bytes, limit: int) -> bytes:
-    """What gzip packed; ValueError if it is more than `limit` bytes."""
+    """Decompress gzip; raise ValueError if the result is longer than `limit` bytes."""
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
         found = file.read(limit + 1)
     if len(found) > limit:

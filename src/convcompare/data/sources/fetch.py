@@ -1,8 +1,8 @@
-"""Published data sets: from the cache, from files of the user, from the network, in this order.
+"""Published data sets: from the cache, from the user's files, from the network, in this order.
 
-Whatever the source, the decoded arrays are checked against one pinned fingerprint, so that all
-sources are interchangeable to the byte; nothing that has not passed it enters the cache. Sets whose
-fingerprint is not known have their files checked by the checksums that their publishers state.
+Decoded arrays from every source are verified against one pinned fingerprint, so that all sources
+are interchangeable to the byte. Only verified arrays enter the cache. Sets without a known
+fingerprint are verified by the publishers' checksums of their files.
 """
 
 from __future__ import annotations
@@ -35,12 +35,17 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class PublishedFiles:
-    """A data set that others publish.
+    """A published data set.
 
-    ``sha256`` is the `fingerprint` of its decoded splits; None if ``read`` checks the files by
-    their publisher's checksums. ``read`` decodes what lies in a folder, None where nothing of this
-    set does. ``origins`` are asked in order. ``system`` are folders of the operating system that
-    may hold it; ``advice`` is one more remedy for the hint.
+    Attributes:
+        name: registered name.
+        title: name in messages.
+        sha256: `fingerprint` of its decoded splits; None if ``read`` verifies the files by their
+            publisher's checksums.
+        read: decodes the files in a folder; returns None if it has none of this set.
+        origins: sources on the network, in the order in which they are tried.
+        system: folders of the operating system that may contain it.
+        advice: further advice for the hint if it is not available.
     """
 
     name: str
@@ -52,16 +57,16 @@ class PublishedFiles:
     advice: str = ""
 
     def cached_at(self, sources: Sources) -> Path:
-        """The folder of the files below a cache."""
+        """Return the path of its file in the cache."""
         return sources.cache / f"{self.name}.npz"
 
     @property
     def size(self) -> int:
-        """Bytes that a download takes."""
+        """Size of a download in bytes."""
         return self.origins[0].size if self.origins else 0
 
     def whereabouts(self, sources: Sources) -> tuple[str, bool]:
-        """Where it is or would come from in words, and whether it is there; decodes nothing."""
+        """Return its source for tables, and whether it is on this machine; decode nothing."""
         if self.cached_at(sources).is_file():
             return "cache", True
         for folder in self.system:
@@ -77,9 +82,17 @@ def published_set(
     augmentation: Augmentation,
     normalisation: Statistics | None = None,
 ) -> Dataset:
-    """The data set of `published`, as `obtain` gets it, with its official test split.
+    """Return a published data set with its official test split.
 
-    `normalisation` is its mean and std; None measures them on the train split.
+    Args:
+        published: the data set's files.
+        sources: sources of the files.
+        classes: names of the classes in the order of their labels.
+        augmentation: transformations that keep the class of an image.
+        normalisation: mean and std; None measures them on the train split.
+
+    Raises:
+        DataError: if it is not available, or a copy on this machine is damaged.
     """
     (train, test), source = obtain(published, sources)
     mean, std = normalisation or statistics(train.images)
@@ -99,9 +112,10 @@ def published_set(
 def obtain(
     published: PublishedFiles, sources: Sources, patience: Patience | None = None
 ) -> tuple[Splits, str]:
-    """The verified splits of `published`, and where they came from in words.
+    """Return the verified splits of a published data set, and their source for tables.
 
-    Raises DataError where no source has them, or where a copy on this machine is damaged.
+    Raises:
+        DataError: if no source has them, or a copy on this machine is damaged.
     """
     try:
         found = _from_cache(published, sources) or _from_disk(published, sources)
@@ -160,7 +174,7 @@ def _from_disk(published: PublishedFiles, sources: Sources) -> tuple[Splits, str
 def _from_network(
     published: PublishedFiles, sources: Sources, patience: Patience
 ) -> tuple[Splits, str]:
-    """Ask each origin in turn; those that were only slow a second time, without hurry."""
+    """Try each origin in turn, then the slow ones again with a lower minimum speed."""
     asked: dict[str, str] = {}
     slow: list[Origin] = []
     for origin in published.origins:
@@ -183,9 +197,9 @@ def _from_network(
 def _from_origin(
     published: PublishedFiles, origin: Origin, sources: Sources, patience: Patience
 ) -> tuple[Splits, str]:
-    """Fetch, decode, verify, cache; whatever happens, the unverified files are removed."""
+    """Download, decode, verify and cache; the downloaded files are removed in any case."""
     folder = sources.cache / f"{published.name}.part"
-    atomic_files.remove(folder)  # left by a process that was killed
+    atomic_files.remove(folder)  # of a process that was killed
     try:
         atomic_files.make_folder(folder)
         text = f"downloading {published.name} from {origin.name}"
@@ -225,7 +239,7 @@ def _say(text: str) -> None:
 
 @contextlib.contextmanager
 def _progress(text: str, size: int, quiet: bool) -> Iterator[Advance]:
-    """A bar on stderr where that is a terminal, one plain line elsewhere."""
+    """Show a bar on stderr if that is a terminal, else one plain line."""
     if quiet:
         yield lambda _: None
         return

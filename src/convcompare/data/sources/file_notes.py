@@ -1,4 +1,4 @@
-"""What the files of a data set are, in notes: sizes, kinds of pixels, what cannot be read."""
+"""Notes on the image files of a data set: sizes, kinds of pixels, unreadable files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .image_decode import LARGE, ImageFacts
 from .image_scaling import SIXTEEN_BITS, DeepKind, Scaling
 
 _ALIKE = 5
-"""Images of a class from which on it is told what they have in common."""
+"""Minimum number of images of a class for a note on what they have in common."""
 
 
 def file_notes(
@@ -22,9 +22,14 @@ def file_notes(
     size: int,
     scalings: Mapping[DeepKind, Scaling],
 ) -> list[DataNote]:
-    """Notes on the images that `names` are the files of, scaled to `size` pixels.
+    """Return notes on image files.
 
-    `labels` are the classes of the images, `scalings` those of the images of more than 8 bits.
+    Args:
+        facts: facts about each file.
+        names: names of the files.
+        labels: classes of the images.
+        size: side in pixels to which images are scaled.
+        scalings: scalings of the images of more than 8 bits.
     """
     used = [one for one in facts if not one.reason]
     if not used:
@@ -70,10 +75,10 @@ def _scaled(used: Sequence[ImageFacts], scalings: Mapping[DeepKind, Scaling]) ->
 
 
 def _by_class(facts: Sequence[ImageFacts], labels: Sequence[str]) -> list[DataNote]:
-    """What all images of a class have in common and those of another class have not.
+    """Return notes on file properties that distinguish classes.
 
-    Networks may learn it in place of what the images show: traces of JPEG, how far they were
-    scaled. Classes of few images are left out.
+    Networks may learn these in place of the content of the images: traces of JPEG, or the factor by
+    which images were scaled. Classes of few images are left out.
     """
     classes: dict[str, list[ImageFacts]] = {}
     for one, label in zip(facts, labels, strict=True):
@@ -97,7 +102,7 @@ def _by_class(facts: Sequence[ImageFacts], labels: Sequence[str]) -> list[DataNo
 
 
 def _counted(facts: Sequence[ImageFacts], names: Sequence[str], size: int) -> list[DataNote]:
-    """A note on each property that some images have."""
+    """Return a note on each property that some images have."""
     rules: tuple[tuple[str, Callable[[ImageFacts], bool], str, str, bool], ...] = (
         ("broken", lambda one: bool(one.reason), "that cannot be read, left out",
          "replace them", True),

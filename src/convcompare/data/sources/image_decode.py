@@ -1,4 +1,4 @@
-"""Images of any size and format to square arrays of one size; Pillow, in several threads."""
+"""Decode images of any size and format to square arrays of one size, with Pillow in threads."""
 
 from __future__ import annotations
 
@@ -23,21 +23,30 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LARGE = 16_000_000
-"""Pixels of images that are decoded one at a time, for the sake of memory."""
+"""Number of pixels above which images are decoded one at a time, to bound memory."""
 _ALONE = threading.Lock()
 _ORIENTATION = 0x0112
-"""The EXIF tag that says how a camera was held."""
+"""EXIF tag of the orientation of the camera."""
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What a file turned out to be.
+    """Facts about an image file.
 
-    ``format`` and ``mode`` are Pillow's, ``width`` and ``height`` are pixels before it is turned
-    upright. The file may hold ``several`` images, of which the first is used; it may be ``turned``
-    upright as its EXIF data say, or ``cut_to_8`` of its 16 bits per colour, or have ``more_bands``
-    than are read. ``kind`` says what pixels of more than 8 bits are, from ``low`` to ``high``.
-    ``reason`` says why the file cannot be used; it is empty for those that can.
+    Attributes:
+        format: Pillow's name of the format.
+        mode: Pillow's name of the kind of pixels.
+        width: width in pixels before rotation.
+        height: height in pixels before rotation.
+        several: whether the file contains several images, of which the first is used.
+        turned: whether it is rotated upright by its EXIF data.
+        transparent: whether it has transparency, which is replaced by white.
+        cut_to_8: whether the upper 8 of its 16 bits per colour are read.
+        more_bands: whether it has more bands than are read.
+        kind: type of pixels of more than 8 bits; None for others.
+        low: smallest value of these pixels.
+        high: largest value of these pixels.
+        reason: why the file cannot be used; empty if it can.
     """
 
     format: str = ""
@@ -57,9 +66,12 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class DecodedImages:
-    """Arrays (n, channels, size, size), what each file was, and how deep ones were scaled.
+    """Decoded images.
 
-    The arrays of files that cannot be used are undefined.
+    Attributes:
+        images: uint8 (n, channels, size, size), undefined for files that cannot be used.
+        facts: facts about each file.
+        scalings: scalings of the images of more than 8 bits.
     """
 
     images: Images
@@ -68,11 +80,16 @@ class DecodedImages:
 
 
 def decode_images(files: Sequence[Path], size: int, channels: int) -> DecodedImages:
-    """The images of `files`.
+    """Decode image files.
 
-    Each is turned upright as its EXIF data say; the square in its middle, as large as its shorter
-    side, is scaled to `size` with antialiasing. Images of more than 8 bits are scaled by the range
-    of all of them. Files that cannot be read have the reason in their facts.
+    Each image is rotated upright by its EXIF data, and its central square is scaled to `size` with
+    antialiasing. Images of more than 8 bits are scaled by the range of all of them. The facts of
+    files that cannot be read contain the reason.
+
+    Args:
+        files: the image files.
+        size: side of the results in pixels.
+        channels: 1 for grey, 3 for colour.
     """
     images = np.empty((len(files), channels, size, size), np.uint8)
     scalings = dict(USUAL)
@@ -80,7 +97,7 @@ def decode_images(files: Sequence[Path], size: int, channels: int) -> DecodedIma
     def decode(index: int) -> ImageFacts:
         try:
             images[index], facts = _decode(files[index], size, channels, scalings)
-        except Exception as error:  # Pillow's decoders raise nearly anything on a damaged file
+        except Exception as error:  # for damaged files, Pillow raises errors of many kinds
             return ImageFacts(reason=_reason(error, files[index]))
         return facts
 
@@ -103,7 +120,7 @@ def _each(decode: Callable[[int], ImageFacts], indices: Iterable[int]) -> list[I
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         try:
             return list(pool.map(decode, indices))
-        except BaseException:  # interrupted: what has not begun is not waited for
+        except BaseException:  # interrupted: do not wait for images that have not started
             pool.shutdown(cancel_futures=True)
             raise
 
@@ -118,7 +135,8 @@ def _decode(
         if pixels > (Image.MAX_IMAGE_PIXELS or math.inf):
             raise ValueError(f"{opened.width}×{opened.height} pixels, more than Pillow takes")
         facts = facts_of(opened)
-        opened.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))  # JPEG: decode small
+        # JPEG is decoded at a reduced size.
+        opened.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))
         with _ALONE if opened.width * opened.height > LARGE else nullcontext():
             facts = replace(facts, turned=is_turned(opened))
             upright = ImageOps.exif_transpose(opened)
@@ -132,7 +150,7 @@ def _decode(
 
 
 def facts_of(opened: Image) -> ImageFacts:
-    """What an image is by what stands before its pixels, which `turned` may not."""
+    """Return the facts in an image's header, all but `turned`, which may need the whole file."""
     tile = getattr(opened, "tile", None)
     raw = tile[0][3] if tile and len(tile[0]) > 3 else None
     raw = raw[0] if isinstance(raw, tuple) and raw else raw
@@ -149,14 +167,14 @@ def facts_of(opened: Image) -> ImageFacts:
 
 
 def is_turned(opened: Image) -> bool:
-    """Whether the EXIF data of an image say that it does not stand upright; may read all of it."""
+    """Return whether an image's EXIF data rotate it; may read the whole file."""
     return opened.getexif().get(_ORIENTATION, 1) in range(2, 9)
 
 
 def _scaled(
     picture: Image, facts: ImageFacts, scalings: dict[DeepKind, Scaling]
 ) -> tuple[Image, ImageFacts]:
-    """Pixels of more than 8 bits with 8, and the range that they had."""
+    """Return pixels of more than 8 bits scaled to 8, and facts with their range."""
     from PIL import Image
 
     pixels = np.asarray(picture)
@@ -168,7 +186,7 @@ def _scaled(
 
 
 def middle_square(picture: Image, size: int) -> Image:
-    """The square in the middle, as large as the shorter side, scaled to `size`, antialiased."""
+    """Return the central square, as large as the shorter side, scaled to `size`, antialiased."""
     from PIL import Image
 
     side = min(picture.size)
@@ -178,7 +196,7 @@ def middle_square(picture: Image, size: int) -> Image:
 
 
 def on_white(picture: Image) -> Image:
-    """What is transparent laid on white."""
+    """Return an image with transparency replaced by white."""
     from PIL import Image
 
     if picture.has_transparency_data:
@@ -188,11 +206,11 @@ def on_white(picture: Image) -> Image:
 
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""How a TIFF begins, of which Pillow reads some kinds."""
+"""First bytes of TIFF files, of which Pillow reads some kinds."""
 
 
 def _unknown(file: Path) -> str:
-    """Why Pillow does not know what a file is."""
+    """Return why Pillow does not recognise a file."""
     with file.open("rb") as opened:
         magic = opened.read(4)
     if magic in _TIFF:
@@ -201,7 +219,7 @@ def _unknown(file: Path) -> str:
 
 
 def _reason(error: Exception, file: Path) -> str:
-    """Why a file cannot be read, without its path."""
+    """Return why a file cannot be read, without its path."""
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):

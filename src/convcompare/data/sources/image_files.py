@@ -1,4 +1,4 @@
-"""Which files are images: by the ending of their name, else by their content."""
+"""Recognition of image files by the extension of their name, else by their content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNREAD = {
     *(".heic", ".heif", ".hif", ".jxl", ".svg", ".exr", ".dcm", ".dicom"),
     *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"),
 }
-"""Images that Pillow does not read, or not alone: they are refused by name and not left out."""
+"""Extensions of images that Pillow alone does not read: such files are errors, not left out."""
 IMAGE_ENDINGS = frozenset(_READ | _UNREAD)
 _BESIDE = {
     *("", ".txt", ".json", ".csv", ".tsv", ".md", ".xml", ".yaml", ".yml", ".html", ".htm", ".pdf"),
@@ -29,16 +29,16 @@ _BESIDE = {
     *(".tex", ".bib", ".cff", ".bak", ".mp4", ".avi", ".mov"),
     *(".wav", ".mp3", ".url", ".lnk", ".xmp", ".aae"),
 }
-"""What commonly lies beside images and is none; no ending is that of ``LICENSE``."""
+"""Extensions of other files that are common beside images; the empty one is that of ``LICENSE``."""
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-"""What files whose ending says nothing are tried as."""
+"""Formats that are tried for files with an unknown extension."""
 
 
 def is_image(file: Path) -> bool:
-    """Whether a file is an image, readable or not: by its ending, or by its content.
+    """Return whether a file is an image, readable or not, by its extension or its content.
 
-    Files of endings that say nothing, as ``cat.1`` or ``photo``, are opened. One that cannot be
-    opened counts as an image, so that it is named among those that cannot be read.
+    Files with an unknown extension, such as ``cat.1``, are opened. A file that cannot be opened
+    counts as an image, so that it is reported as unreadable.
     """
     ending = file.suffix.lower()
     if ending in IMAGE_ENDINGS:
@@ -52,22 +52,22 @@ def is_image(file: Path) -> bool:
             return True
     except UnidentifiedImageError:
         return False
-    except Exception:  # Pillow's decoders raise nearly anything on a damaged file
+    except Exception:  # for damaged files, Pillow raises errors of many kinds
         return True
 
 
 def is_usual_beside_images(file: Path) -> bool:
-    """Whether the ending of a file that is no image is one which nobody expects to be read."""
+    """Return whether a file that is not an image has an extension that is common beside images."""
     return file.suffix.lower() in _BESIDE
 
 
 def stem(name: str) -> str:
-    """The name of a file without its ending, if that is one of images."""
+    """Return the name of a file without its extension, if that is one of images."""
     start, dot, ending = name.rpartition(".")
     return start if dot and f".{ending.lower()}" in IMAGE_ENDINGS else name
 
 
 def names_image(text: str) -> bool:
-    """Whether a text is the name of an image, by its ending; or its address, before a query."""
+    """Return whether a text is the name or URL of an image, by its extension."""
     names = (text.strip(), text.strip().partition("?")[0])
     return any(PurePosixPath(name).suffix.lower() in IMAGE_ENDINGS for name in names)

@@ -1,4 +1,4 @@
-"""Images of more than 8 bits: from the range of a whole data set to 0…255."""
+"""Scaling of images of more than 8 bits from the range of a data set to 0…255."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 DeepKind = Literal["integer", "float"]
-"""What the pixels of an image of more than 8 bits are."""
+"""Type of the pixels of an image of more than 8 bits."""
 
 _DARKEST = 64
-"""Whole numbers that stay below are scaled by their largest value: no 8-bit image is so dark."""
+"""Integers below this are scaled by their largest value, since no 8-bit data set is that dark."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Pixels from `low` to `high` become 0 to 255; `words` say why that range.
+    """A map of pixels from `low` to `high` to 0 to 255.
 
-    Where `shift` is not None, whole numbers are divided by 2^shift instead, and rounded down.
+    Attributes:
+        low: value that becomes 0.
+        high: value that becomes 255.
+        words: reason for this range.
+        shift: if not None, integers are divided by 2^shift instead and rounded down.
     """
 
     low: float
@@ -28,7 +32,7 @@ class Scaling:
     shift: int | None = None
 
     def __call__(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """The pixels as bytes, those outside of the range at its ends."""
+        """Return the pixels as uint8, clipped to the range."""
         if self.shift is not None:
             return np.asarray(np.clip(pixels >> self.shift, 0, 255), np.uint8)
         span = (self.high - self.low) or 1.0
@@ -39,16 +43,22 @@ class Scaling:
 SIXTEEN_BITS = Scaling(0, 65535, "16 bits", shift=8)
 UNIT = Scaling(0, 1, "floats")
 USUAL: dict[DeepKind, Scaling] = {"integer": SIXTEEN_BITS, "float": UNIT}
-"""What is tried before the range is known."""
+"""Scalings that are tried before the range is known."""
 
 
 def scaling_of(kind: DeepKind, low: float, high: float) -> Scaling:
-    """The scaling of images whose pixels lie between `low` and `high` over the whole data set.
+    """Return the scaling of images from their range over the whole data set.
 
-    Whole numbers: the fewest of 8, 10, 12, 14 or 16 bits that hold them; by their largest value
-    below 64, and from the smallest to the largest if they are negative or larger. Floats: 0 to 1,
-    -1 to 1 or 0 to 255 if they lie inside and reach a quarter of the largest (and half of -1), else
-    from the smallest to the largest.
+    Integers are scaled by the smallest of 8, 10, 12, 14 or 16 bits that represent them; by their
+    largest value if all are below 64; and from smallest to largest if some are negative or exceed
+    16 bits. Floats are scaled from 0 to 1, -1 to 1 or 0 to 255 if they are within that range and
+    their maximum reaches a quarter of its end (and their minimum half of -1), else from smallest to
+    largest.
+
+    Args:
+        kind: type of the pixels.
+        low: smallest value of all pixels.
+        high: largest value of all pixels.
     """
     if kind == "float":
         for bottom, top in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)):

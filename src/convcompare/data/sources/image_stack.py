@@ -1,4 +1,4 @@
-"""Images that a library gives one by one, as one array."""
+"""An array of images that a library returns one by one."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 class ImageStack:
     """An array (n, channels, height, width) that is filled image by image.
 
-    Transparent images are laid on white, turned images are turned upright; with `size` the square
-    in the middle of each is scaled to that side. Images of 8 bits or fewer become uint8, deeper
-    ones stay int32 or float32. If some are grey and some have colours, grey ones are repeated.
-    ``facts`` say what each image was.
+    Transparency is replaced by white, and images are rotated upright by their EXIF data. Images of
+    8 bits or fewer become uint8, deeper ones int32 or float32. If some images are grey and some in
+    colour, grey ones are repeated. The attribute ``facts`` has the facts about each image.
 
     Args:
-        name: What errors call the data set: its spec without `size`.
-        total: The number of images.
-        size: The side of the squares in pixels; None if the images are squares of one size.
+        name: name of the data set in errors, which is its spec without `size`.
+        total: number of images.
+        size: side in pixels to which the central square of each image is scaled; None if the images
+            are squares of one size.
     """
 
     def __init__(self, name: str, total: int, size: int | None) -> None:
@@ -38,7 +38,7 @@ class ImageStack:
         self._pixels: npt.NDArray[Any] | None = None
 
     def add(self, image: Image) -> None:
-        """Put one image behind the others. Raises DataError if it does not go with them."""
+        """Append an image; raise DataError if its size or number of bits differs."""
         with quiet_pillow():
             facts = replace(facts_of(image), turned=is_turned(image))
             pixels = self._decoded(image)
@@ -62,7 +62,7 @@ class ImageStack:
 
     @property
     def pixels(self) -> npt.NDArray[Any]:
-        """All images, in the order in which they came. Raises DataError if there are none."""
+        """All images in the order of `add`; raises DataError if there are none."""
         if self._pixels is None:
             raise DataError(
                 f"{quote(self.name)} has no images", "check that the data set is complete"
@@ -70,7 +70,7 @@ class ImageStack:
         return self._pixels[: len(self.facts)]
 
     def _decoded(self, image: Image) -> npt.NDArray[Any]:
-        """(channels, height, width); uint8, int32 or float32."""
+        """Return (channels, height, width) as uint8, int32 or float32."""
         from PIL import ImageOps
 
         upright = ImageOps.exif_transpose(image)

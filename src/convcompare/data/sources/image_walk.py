@@ -1,4 +1,4 @@
-"""Reads a folder of images: without system files, links only as far as the folder goes."""
+"""List a folder of images, without system files and without links that lead out of it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class _Entry:
 
 
 class FolderWalk:
-    """Lists folders and images below `root`; counts what it leaves out.
+    """Lists folders and images below `root`, and records what it leaves out.
 
-    Symbolic links are followed as far as they lead to something below `root`, and never in a
-    circle. Files that are no images, and those of the system, are left out. Methods raise
-    OSError for a folder that cannot be read.
+    Symbolic links are followed if they lead to something below `root`, and never in a circle. Files
+    that are not images, and system files, are left out. Methods raise OSError if a folder cannot be
+    read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -51,30 +51,30 @@ class FolderWalk:
         self._ours: set[str] = set()
 
     def folders(self, folder: Path) -> list[Path]:
-        """The folders in `folder`, links to folders among them."""
+        """Return the folders in `folder`, including links to folders."""
         return [entry.path for entry in self._entries(folder) if entry.folder]
 
     def filled(self, folder: Path) -> list[Path]:
-        """The folders in `folder` that hold images, at any depth."""
+        """Return the folders in `folder` that contain images at any depth."""
         return [path for path in self.folders(folder) if self.images(path)]
 
     def loose(self, folder: Path) -> list[Path]:
-        """The images that lie in `folder` itself."""
+        """Return the images in `folder` itself."""
         return [entry.path for entry in self._entries(folder) if not entry.folder]
 
     def images(self, folder: Path) -> list[Path]:
-        """The images in `folder` and below it, in the order of their names."""
+        """Return the images in `folder` and below it, ordered by name."""
         if folder not in self._images:
             real = os.path.realpath(folder)
             self._images[folder] = list(self._below(folder, {real}, (real,)))
         return self._images[folder]
 
     def shown(self, path: Path) -> str:
-        """A path as messages name it: from the root, with slashes; ``.`` for the root."""
+        """Return a path for messages: relative to the root, with slashes; ``.`` for the root."""
         return path.relative_to(self.root).as_posix()
 
     def notes(self) -> list[DataNote]:
-        """Links that were followed, left out or broken; files that were not read."""
+        """Return notes on links that were followed, left out or broken, and on files not read."""
         found = []
         for paths, kind, text, hint in (
             (self._outside, "outside", "out of the folder and {are} not followed",
@@ -97,11 +97,11 @@ class FolderWalk:
         return found
 
     def others(self) -> list[Path]:
-        """The files that are not images, in the order of their names."""
+        """Return the files that are not images, ordered by name."""
         return [self.root / name for name in sorted(self._others)]
 
     def _others_note(self) -> DataNote:
-        """That some files are not images: by their endings, a warning for those it may surprise."""
+        """Return a note on files that are not images; a warning if an extension is unusual."""
         paths = self.others()
         endings = Counter(path.suffix.lower() or "without ending" for path in paths)
         parts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(endings.items()))
@@ -118,16 +118,22 @@ class FolderWalk:
 
     @property
     def outside(self) -> int:
-        """How many links lead out of the root."""
+        """Number of links that lead out of the root."""
         return len(self._outside)
 
     def _place(self, path: Path) -> str:
-        """Where a path really lies below the root, whichever links lead there."""
+        """Return a path relative to the root, with links in its folder resolved."""
         real = Path(os.path.realpath(path.parent), path.name)
         return real.relative_to(self._real).as_posix()
 
     def _below(self, folder: Path, seen: set[str], above: tuple[str, ...]) -> Iterator[Path]:
-        """The images in `folder`, which lies in those of `above`; each folder is `seen` once."""
+        """Yield the images in and below `folder`, listing each folder once.
+
+        Args:
+            folder: a folder.
+            seen: real paths of all folders listed so far.
+            above: real paths of the folder and its parents up to the start.
+        """
         for entry in self._entries(folder):
             if not entry.folder:
                 yield entry.path
@@ -176,16 +182,16 @@ class FolderWalk:
 
 
 def _is_output(folder: Path) -> bool:
-    """Whether a folder is a store, or the figures, the report or the export of one."""
+    """Return whether a folder is a store, or figures, a report or an export of one."""
     if folder.name.startswith("convcompare-"):
         return True
-    with suppress(PermissionError):  # listing the folder will say so
+    with suppress(PermissionError):  # reported when the folder is listed
         return (folder / COMPARISONS).is_dir() and any(folder.glob(f"*/{RECORDS[0]}"))
     return False
 
 
 def natural_order(name: str) -> tuple[tuple[tuple[int, int], ...], bytes]:
-    """A key that puts ``class2`` before ``class10``: bytes, and runs of digits as numbers."""
+    """Return a sort key that places ``class2`` before ``class10``: bytes, and digits as numbers."""
     pieces: list[tuple[int, int]] = []
     for digits, other in re.findall(r"([0-9]+)|([^0-9]+)", name):
         if digits:
@@ -196,5 +202,5 @@ def natural_order(name: str) -> tuple[tuple[tuple[int, int], ...], bytes]:
 
 
 def one_form(name: str) -> str:
-    """The composed Unicode form (NFC) of a name, which macOS and archives store decomposed."""
+    """Return a name in composed Unicode (NFC); macOS and archives may store it decomposed."""
     return unicodedata.normalize("NFC", name)

@@ -1,4 +1,4 @@
-"""Annotations in JSON as the rows of a table: lists of records, names with classes, COCO."""
+"""Annotations in JSON as rows of a table: lists of records, names with classes, COCO."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from .image_files import names_image
 
 _LARGEST = 64 << 20
-"""Bytes of a file that is looked into."""
+"""Maximum size of a file that is read, in bytes."""
 _COCO = ("images", "annotations", "categories")
 Row = dict[str, object]
 
 
 def annotation_rows(path: Path) -> list[Row]:
-    """The rows of a file of annotations, by column; none if it is no such file.
+    """Return the rows of a file of annotations, by column; empty for other files.
 
-    It has a list of records one of whose fields names an image, classes or records by the names of
-    images, or the images, annotations and categories of COCO (one row per annotation).
+    Annotations are a list of records, one field of which names an image; classes or records by the
+    names of images; or the images, annotations and categories of COCO (one row per annotation).
     """
     try:
         if path.stat().st_size > _LARGEST:
@@ -47,7 +47,7 @@ def _by_name(content: dict[str, Any]) -> list[Row]:
 
 
 def _coco(content: dict[str, Any]) -> Iterator[Row]:
-    """A row per annotation, and one without a class for an image that has none."""
+    """Yield a row per annotation, and one without a class for images that have none."""
     images, annotations, categories = (_records(content[key]) for key in _COCO)
     names = {one.get("id"): one.get("name") for one in categories}
     labels: dict[object, list[Row]] = {}

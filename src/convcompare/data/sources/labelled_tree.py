@@ -1,4 +1,4 @@
-"""Folders whose classes are in a table: Kaggle's ``train.csv``, Hugging Face's ``metadata.csv``."""
+"""Image folders with a table of classes, as ``train.csv`` (Kaggle), ``metadata.csv`` (HF)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ WORDS: dict[SplitKind, str] = {"test": "test", "val": "validation"}
 
 @dataclass(frozen=True)
 class LabelledTree:
-    """The images of each class; ``test`` is None if there is no test split.
+    """The images of each class.
 
-    ``tables`` are those by which images have their classes.
+    Attributes:
+        train: training images by class.
+        test: test images by class; None if there is no test split.
+        test_split: description of the test split.
+        notes: notes on the files and tables.
+        tables: tables that give images their classes.
     """
 
     train: ClassFolders
@@ -37,9 +42,16 @@ class LabelledTree:
 def labelled_tree(
     walk: FolderWalk, top: Path, tables: Sequence[LabelTable], roles: Sequence[Role]
 ) -> LabelledTree:
-    """The images in `top` by `tables`, each of which may be of one split or of all.
+    """Return the images in `top` with the classes and splits of `tables`.
 
-    Raises DataError where tables contradict each other, or give no two splits of equal classes.
+    Args:
+        walk: the folder.
+        top: the folder of the images within it.
+        tables: tables of files and classes, each for one split or for all.
+        roles: folders of splits, and those beside them.
+
+    Raises:
+        DataError: if tables contradict each other, or the splits differ in classes.
     """
     places = [(role.folder, role.kind) for role in roles if role.kind]
     files, splits = LabelledFiles(places), _owners(tables, roles)
@@ -85,7 +97,7 @@ def labelled_tree(
 def _without_images(
     walk: FolderWalk, tables: Sequence[LabelTable], found: Labelled
 ) -> list[DataNote]:
-    """A note on columns of classes, in tables with one per class, that no image is of."""
+    """Return a note on classes without images, in tables with a column per class."""
     classes = {name for split in found.values() for name in split}
     columns = {one_form(name) for table in tables for name in table.class_columns}
     names = tuple(sorted(columns - classes))
@@ -97,9 +109,10 @@ def _without_images(
 def labelled_split(
     walk: FolderWalk, role: Role, tables: Sequence[LabelTable], roles: Sequence[Role]
 ) -> tuple[ClassFolders, tuple[LabelTable, ...], list[DataNote]]:
-    """The images of a split by the tables that are its own, these, and notes.
+    """Return the images of a split by its own tables, these tables, and notes.
 
-    Raises DataError where a table contradicts itself or names none of the images.
+    Raises:
+        DataError: if a table contradicts itself or names none of the images.
     """
     files, owners = LabelledFiles(), _owners(tables, roles)
     own = tuple(table for table in tables if owners[table.path] == role.kind)
@@ -112,11 +125,16 @@ def labelled_split(
 def table_knows_better(
     walk: FolderWalk, top: Path, tables: Sequence[LabelTable], faults: list[DataNote]
 ) -> bool:
-    """Whether the classes are those of a table, and not the folders in `top`.
+    """Return whether the classes are those of tables, and not the folders in `top`.
 
-    They are if they name half of the images or more, unless each folder holds images of one class,
-    each class lies in one folder, and no table names splits, nor does each by its own name. What is
-    wrong with a table that might have been meant goes to `faults`.
+    Tables decide if they name at least half of the images, unless folders and classes correspond
+    one to one and the tables name no splits, by a column or by their own names.
+
+    Args:
+        walk: the folder.
+        top: the folder of the images within it.
+        tables: tables of files and classes.
+        faults: receives a note if a table cannot be used.
     """
     filled = walk.filled(top)
     if len(filled) < 2 or walk.loose(top):
@@ -144,7 +162,7 @@ def table_knows_better(
 
 
 def _owners(tables: Sequence[LabelTable], roles: Sequence[Role]) -> dict[Path, SplitKind | None]:
-    """The split of each table: that of the folder it lies in, or of its own name."""
+    """Return the split of each table: that of its folder, or of its own name."""
     inside = {table.path: role.kind for role in roles for table in role.tables}
     return {
         table.path: inside.get(table.path) or (None if table.split_column else table.split)
@@ -159,7 +177,7 @@ def _left_out(
     roles: Sequence[Role],
     test: SplitKind | None,
 ) -> list[DataNote]:
-    """The images that belong to no split of a table, and the validation split beside a test."""
+    """Return notes on images in no split, and on an unused validation split."""
     notes, apart = [], set[Path]()
     for role in roles:
         if role.kind not in files.found and (role.kind or role.images):
@@ -175,7 +193,10 @@ def _left_out(
 def _check(
     words: str, train: ClassFolders, test: ClassFolders | None, notes: Sequence[DataNote]
 ) -> None:
-    """Raise DataError for one class, or two splits of different ones; `notes` may say why."""
+    """Raise DataError if there is one class, or if splits differ in classes.
+
+    The error includes `notes`, which may explain it.
+    """
     if len(train) < 2:
         one = f"{words}: all images are of one class, {quote(next(iter(train)))}"
         raise DataError(

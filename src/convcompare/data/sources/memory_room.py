@@ -1,4 +1,4 @@
-"""Whether the images of a data set fit into the memory."""
+"""Check that the images of a data set fit into memory."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from convcompare.core.errors import DataError, quote
 from convcompare.core.memory import physical_memory
 
 _SIZES = (256, 224, 128, 96, 64, 48, 32, 16, 8)
-"""Sides, in pixels, of which a hint names the largest that fits."""
+"""Image sides in pixels, of which a hint names the largest that fits."""
 _SHARE = 3
-"""The images may take one part in so many of the memory: they are copied as they are split."""
+"""Images may take 1/3 of the memory, since they are copied when they are split."""
 
 
 def check_room(name: str, total: int, shape: tuple[int, ...], itemsize: int = 1) -> None:
-    """Raise DataError, with the size that fits, if the images of a data set are too large.
+    """Raise DataError, with a size that fits, if the images of a data set are too large.
 
     Args:
-        name: What the error calls the data set: its spec without `size`.
-        total: The number of images.
-        shape: Of each image, (channels, height, width) in pixels.
-        itemsize: Bytes per pixel and channel.
+        name: name of the data set in the error, which is its spec without `size`.
+        total: number of images.
+        shape: (channels, height, width) of each image in pixels.
+        itemsize: bytes per pixel and channel.
     """
     channels, height, width = shape
     room, each = physical_memory() // _SHARE, total * channels * itemsize

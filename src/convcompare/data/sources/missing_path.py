@@ -1,4 +1,4 @@
-"""Paths that lead nowhere, with what may be meant."""
+"""Errors for paths that do not exist, with suggestions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from convcompare.core.errors import DataError, did_you_mean, quote, typed
 
 
 def check_there(kind: str, text: str) -> None:
-    """Raise DataError unless the path `text` of a data set of this kind leads to something.
+    """Raise DataError unless the path `text` of a data set of this kind exists.
 
-    What cannot be looked up is left to the reader of the data set.
+    Errors of the lookup itself are left to the reader of the data set.
     """
     with suppress(OSError, RuntimeError):
         if not Path(text).expanduser().exists():

@@ -1,4 +1,4 @@
-"""Classes that stand in the names of files, as in ``cat.0.jpg``: patterns that say where."""
+"""Patterns for classes in file names, as in ``cat.0.jpg``."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ _WORDS = {
     "NUMBER": r"(?<![0-9])[0-9]++",
     "ANY": r"[^\s_.()-]+",
 }
-"""What the words of a pattern stand for: only CLASS may hold separators, so that it is clear which
-part of a name it is. A number is a whole run of digits."""
+"""Regular expressions of a pattern's words. Only CLASS may contain separators, so that its part of
+a name is unambiguous. A number is a complete run of digits."""
 _WORD = re.compile("|".join(_WORDS))
 _UNCLEAR = re.compile("CLASSANY|ANYCLASS|ANYANY")
 _SEPARATOR = re.compile(r"([\s_.()-]+)")
 _DIGITS = re.compile("[0-9]+")
 _MOST = 20_000
-"""Names that a proposal is made from."""
+"""Maximum number of names from which patterns are proposed."""
 _NEARLY = 0.95
-"""Share of the names that a proposed pattern fits."""
+"""Minimum share of the names that a proposed pattern fits."""
 _FEWEST = 5
-"""Of two proposals the one of more than this many times as many classes is dropped."""
+"""Maximum ratio of a proposal's classes to those of the proposal with the fewest."""
 
 
 @dataclass(frozen=True)
 class NamePattern:
-    """Where the class stands in a name: CLASS once, NUMBER, ANY (without separators), and text.
+    """A pattern of file names: CLASS once, NUMBER, ANY (without separators), and text.
 
     ``CLASS_NUMBER`` reads `hot_dog` from ``hot_dog_12.jpg``, ``ANY_CLASS`` `cat` from
-    ``0001_cat.png``. Raises UsageError for a text that is no pattern.
+    ``0001_cat.png``.
+
+    Raises:
+        UsageError: if the text is not a pattern.
     """
 
     text: str
@@ -59,15 +62,16 @@ class NamePattern:
         return re.compile("".join([*parts, re.escape(text[end:])]))
 
     def class_in(self, name: str) -> str | None:
-        """The class in the name of a file; None if the name does not fit."""
+        """Return the class in the name of a file; None if the name does not fit."""
         found = self._regex.fullmatch(one_form(stem(name)))
         return found[1].strip() or None if found else None
 
 
 def proposed_patterns(names: Sequence[str]) -> list[tuple[NamePattern, list[str]]]:
-    """Patterns that fit nearly all names and find classes of two names and more on average.
+    """Return patterns that fit nearly all names, with on average two or more names per class.
 
-    Each with the classes, as far as a part of many names has them; that of the fewest comes first.
+    Each comes with its classes, found in a sample if there are many names; the pattern with the
+    fewest classes is first.
     """
     some = names[:: -(-len(names) // _MOST) or 1]
     found: list[tuple[NamePattern, list[str]]] = []
@@ -81,7 +85,7 @@ def proposed_patterns(names: Sequence[str]) -> list[tuple[NamePattern, list[str]
 
 
 def _candidates(names: Sequence[Sequence[str]]) -> Iterable[NamePattern]:
-    """Patterns with the class at each part of names, which are parts with separators between."""
+    """Yield patterns with the class at each part of names, split into parts and separators."""
     least = sorted(map(len, names))[int((1 - _NEARLY) * len(names))] if names else 0
     usual = [name for name in names if len(name) >= least]
     for place in range(0, least, 2):
@@ -92,7 +96,7 @@ def _candidates(names: Sequence[Sequence[str]]) -> Iterable[NamePattern]:
 
 
 def _piece(names: Sequence[Sequence[str]], place: int) -> str:
-    """What a pattern has at a place, an even one from either end being a part of the names."""
+    """Return the element of a pattern at an index of split names: a separator, NUMBER or ANY."""
     pieces = Counter(name[place] for name in names)
     common = pieces.most_common(1)[0][0]
     if not common or _SEPARATOR.fullmatch(common):

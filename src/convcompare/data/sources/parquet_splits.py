@@ -1,4 +1,4 @@
-"""Which Parquet files are of which split and configuration, by their names."""
+"""Splits and configurations of Parquet files, by their names."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ _SHARD = re.compile(
     r"(?P<split>.*?)[-_.](?P<number>\d+)[-_]of[-_](?P<count>\d+)(?:[-_.][0-9a-f]+)?"
 )
 _Files = dict[SplitKind | None, dict[tuple[str, ...], list[PurePosixPath]]]
-"""By the split and the other words of its name."""
+"""Files by their split and the other words of its name."""
 
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """The files of the training and test split; ``test`` is empty if there is no test split.
+    """Files of the splits.
 
-    ``words`` say what the test split is. ``unread`` are those of a validation split beside it.
+    Attributes:
+        train: files of the training split.
+        test: files of the test split; empty if there is none.
+        words: description of the test split.
+        unread: files of a validation split that is not used.
     """
 
     train: tuple[PurePosixPath, ...]
@@ -32,11 +36,19 @@ class SplitFiles:
 
 
 def split_files(paths: Iterable[PurePosixPath], name: str, config: str = "") -> SplitFiles:
-    """The files of each split, by their names or those of their folders.
+    """Return the files of each split, by their names or those of their folders.
 
-    ``train-00000-of-00002.parquet``, ``data/test.parquet``, ``plain_text/train/0000.parquet``. One
-    configuration alone is read: `config`, or the only one. Files of one name without a split are
-    all images. Raises DataError or UsageError for several configurations, or for missing files.
+    Examples are ``train-00000-of-00002.parquet``, ``data/test.parquet`` and
+    ``plain_text/train/0000.parquet``. Files without a split in their names are a training split.
+
+    Args:
+        paths: paths of Parquet files, relative to the data set.
+        name: name of the data set in errors.
+        config: the configuration to read; "" for the only one.
+
+    Raises:
+        UsageError: if there is no such configuration, or several and none is selected.
+        DataError: if files or the training split are missing.
     """
     configs: dict[str, _Files] = {}
     for path in sorted(paths):
@@ -74,7 +86,7 @@ def split_files(paths: Iterable[PurePosixPath], name: str, config: str = "") -> 
 
 
 def _placed(path: PurePosixPath) -> tuple[str, SplitKind | None, tuple[str, ...]]:
-    """The configuration of a file, its split, and the other words of that split's name."""
+    """Return the configuration of a file, its split, and the other words of the split's name."""
     shard = _SHARD.fullmatch(path.stem)
     folders = [part for part in path.parent.parts if part != "data"]
     words = split_words(shard["split"] if shard else path.stem)
@@ -84,9 +96,9 @@ def _placed(path: PurePosixPath) -> tuple[str, SplitKind | None, tuple[str, ...]
 
 
 def _chosen(files: Mapping[tuple[str, ...], list[PurePosixPath]], name: str) -> list[PurePosixPath]:
-    """The files of a split: of those of one kind the one of a plain name, or the only one.
+    """Return the files of a kind of split: those with a plain name, or the only ones.
 
-    ``train`` is read and ``train_extra`` beside it is not.
+    ``train`` is read, ``train_extra`` beside it is not.
     """
     if () in files:
         return files[()]
@@ -100,7 +112,7 @@ def _chosen(files: Mapping[tuple[str, ...], list[PurePosixPath]], name: str) -> 
 
 
 def _check_complete(files: Sequence[PurePosixPath], name: str) -> None:
-    """Raise DataError if some files of a split are missing by their own numbers."""
+    """Raise DataError if numbered files of a split are missing."""
     found: dict[tuple[str, int], set[int]] = {}
     for path in files:
         if shard := _SHARD.fullmatch(path.stem):

@@ -1,8 +1,8 @@
-"""A batch of the python version of CIFAR-10 or CIFAR-100, read without unpickling.
+"""Read a batch of the python version of CIFAR-10 or CIFAR-100 without unpickling.
 
-The file is a pickle: a program. Here it is read as data: `pickletools` splits it into opcodes, the
-few that the published files consist of build a plain structure, and every other one is refused. A
-global is only a name and a call only a record of what would be called: nothing is imported or run.
+A pickle is a program, but is read as data here: `pickletools` splits it into opcodes, the few that
+occur in the published files build a plain structure, and all others are refused. A global becomes a
+name and a call becomes a record of it: nothing is imported or run.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ..dataset import Images, Labels
 
 @dataclass(frozen=True)
 class _Name:
-    """A global that the pickle names."""
+    """Name of a global in the pickle."""
 
     text: str
 
 
 @dataclass
 class _Call:
-    """A call that the pickle asks for, and the state that it would give to the result."""
+    """A call in the pickle, and the state that would be set on its result."""
 
     function: _Name
     arguments: tuple[Any, ...]
@@ -50,9 +50,15 @@ _MARK = object()
 
 
 def parse_batch(content: bytes, key: str = "labels", classes: int = 10) -> tuple[Images, Labels]:
-    """Images (n, 3, 32, 32) and labels (n,), of `key`, of one batch file.
+    """Return images (n, 3, 32, 32) and labels (n,) of a batch file.
 
-    Raises ValueError where the file holds anything but such a batch.
+    Args:
+        content: the file.
+        key: key of the labels in the batch.
+        classes: number of classes.
+
+    Raises:
+        ValueError: if the file is not such a batch.
     """
     batch = _Machine().run(content)
     if not isinstance(batch, dict):
@@ -70,7 +76,7 @@ def parse_batch(content: bytes, key: str = "labels", classes: int = 10) -> tuple
 
 
 class _Machine:
-    """The stack and the memo of a pickle, for the opcodes allowed here."""
+    """Stack and memo of a pickle, with the opcodes that are allowed here."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -109,7 +115,7 @@ class _Machine:
             self._combine(name)
 
     def _combine(self, name: str) -> None:
-        """The opcodes that take things off the stack and put one made of them back."""
+        """Run an opcode that pops items from the stack and pushes one made of them."""
         if name in ("TUPLE", "APPENDS", "SETITEMS"):
             items = self._to_mark()
         elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
@@ -144,13 +150,13 @@ class _Machine:
 def _call(function: Any, arguments: Any) -> Any:
     if not isinstance(function, _Name) or not isinstance(arguments, tuple):
         raise ValueError("a pickle that calls what it does not name")
-    if function.text == "_codecs encode":  # how Python 3 writes bytes in the old protocol
+    if function.text == "_codecs encode":  # Python 3 writes bytes so in the old protocol
         return str(arguments[0]).encode("latin-1")
     return _Call(function, arguments)
 
 
 def _array(value: Any) -> Images:
-    """The array that `value` stands for: bytes, in C order."""
+    """Return the array of bytes, in C order, that a recorded call would build."""
     try:
         _, shape, dtype, fortran, content = value.state
         kind = _text(dtype.arguments[0])
@@ -166,5 +172,5 @@ def _array(value: Any) -> Images:
 
 
 def _text(value: Any) -> str:
-    """A key or a type code, which Python 2 wrote as bytes."""
+    """Return a key or a type code as text; Python 2 wrote them as bytes."""
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""Whether the places that data sets come from answer now: a question each, in a few seconds."""
+"""Check whether the sources of data sets respond, with one request each."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ NO_ANSWER = "no answer"
 
 
 def answers(origins: Iterable[Origin], seconds: float) -> dict[str, str]:
-    """By the name of each origin why it does not answer, an empty text where it does.
+    """Return for each origin, by name, why it does not respond; empty if it does.
 
-    All are asked at a time, so that it takes no longer than `seconds`, even where a name is not
-    resolved.
+    All are requested in parallel threads, so that `seconds` is the timeout also if a host name
+    cannot be resolved.
     """
     asked = {origin.name: origin for origin in origins}
     found = dict.fromkeys(asked, NO_ANSWER)

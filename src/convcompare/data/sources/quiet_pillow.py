@@ -1,4 +1,4 @@
-"""Pillow without its warnings and log: what matters is an error, or is in the notes."""
+"""Pillow without its warnings and log messages; relevant facts are in errors or notes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Keep what Pillow says of odd files off the terminal, in all threads."""
+    """Suppress Pillow's warnings and log messages within the context, in all threads."""
     handler, log = logging.NullHandler(), logging.getLogger("PIL")
     log.addHandler(handler)
     try:

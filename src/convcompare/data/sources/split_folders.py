@@ -1,4 +1,4 @@
-"""Folders that are splits: which are there, and what lies in each."""
+"""Folders of splits, and the content of each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ ESCAPE = "`splits=none` reads every folder as a class"
 
 @dataclass(frozen=True)
 class Role:
-    """A folder beside or of the splits.
+    """A folder that is a split, or lies beside splits.
 
-    ``inner`` is where its classes lie, below folders that hold nothing else; ``classes`` are the
-    folders there that hold images. ``kind`` is None for a folder that is no split. ``tables`` are
-    those that lie in it; ``labelled`` says whether a table there or above, or the names of the
-    files, name the classes.
+    Attributes:
+        kind: the split; None for a folder that is not a split.
+        folder: the folder.
+        inner: the folder of its classes, below folders that contain nothing else.
+        classes: names of the folders in ``inner`` that contain images.
+        images: number of images in it.
+        tables: tables of classes in it.
+        labelled: whether a table in or above it, or the names of its files, give the classes.
     """
 
     kind: SplitKind | None
@@ -38,13 +42,16 @@ class Role:
 
     @property
     def has_classes(self) -> bool:
-        """Whether its folders are the classes, and not a table."""
+        """Whether its classes are its folders and not those of a table."""
         return len(self.classes) > 1 or (len(self.classes) == 1 and not self.labelled)
 
     def unused(self, walk: FolderWalk, reason: str = "", labelled: bool = False) -> DataNote:
-        """That this folder is not used, and why: for the `reason` given, or by what it is.
+        """Return a note that this folder is not used, and why.
 
-        `labelled` says whether a table names its classes.
+        Args:
+            walk: the folder of the data set.
+            reason: why; "" derives it from the folder.
+            labelled: whether a table gives its classes.
         """
         name = quote(walk.shown(self.folder) + "/")
         text = f"{name} with {several(self.images, 'image')} is not used"
@@ -64,12 +71,18 @@ class Role:
 def read_roles(
     walk: FolderWalk, top: Path, label: str, above: Sequence[LabelTable], named: bool = False
 ) -> list[Role]:
-    """The splits in `top`, train among them, and the folders beside them; empty if there are none.
+    """Return the splits in `top` and the folders beside them; empty if there are no splits.
 
-    `label` names the column of classes in tables; those of `above` lie above the splits. `named`
-    says whether the classes stand in the names of the files.
+    Args:
+        walk: the folder of the data set.
+        top: the folder of the splits within it.
+        label: name of the column of classes in tables, or "".
+        above: tables above the splits.
+        named: whether the classes are in the file names.
 
-    Raises DataError where the folders are splits in part, several times, or without classes.
+    Raises:
+        DataError: if some folders are not known as splits, several are the same split, or the
+            training split is missing or has no classes.
     """
     folders = walk.folders(top)
     kinds = splits_among(path.name for path in folders)
@@ -100,7 +113,7 @@ def _role(
 ) -> Role:
     inner, tables = unwrapped(walk, path, label, classes)
     names = frozenset(one_form(folder.name) for folder in walk.filled(inner))
-    if len(names) == 1 and classes and not names & classes:  # as val/images beside train/CLASS
+    if len(names) == 1 and classes and not names & classes:  # val/images beside train/CLASS
         names = frozenset()
     return Role(
         kind, path, inner, names, len(walk.images(path)), tuple(tables) if kind else (), False
@@ -108,16 +121,16 @@ def _role(
 
 
 def _is_one_class(known: list[Role], others: list[Role]) -> bool:
-    """Whether what is called `train` is a class: images alone, beside others like it.
+    """Return whether a folder `train` is a class: it has only images, like those beside it.
 
-    Nothing that is called `test` is: it may hold the images of all classes.
+    A folder `test` is never a class, since it may contain the images of all classes.
     """
     flat = all(not role.classes and not role.tables for role in (*known, *others))
     return flat and [role.kind for role in known] == ["train"] and len(others) > 1
 
 
 def _check(top: Path, known: list[Role], unknown: list[Role]) -> None:
-    """Raise DataError for splits that are not clear; `unknown` folders may be the test split."""
+    """Raise DataError if splits are ambiguous; `unknown` folders may be the test split."""
     where = quote(top)
     for kind in ("train", "val", "test"):
         same = [role.folder.name for role in known if role.kind == kind and role.images]

@@ -1,4 +1,4 @@
-"""Splits that are folders of classes; the test split may have a table instead."""
+"""Splits with class folders; the test split may have a table instead."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from .nested_folders import check_not_sets, deeper_folders
 from .split_folders import Role
 
 _ORDER = {"test": 0, "val": 1, None: 2}
-"""The first of these splits that has classes is tested on."""
+"""Order in which splits are considered for testing; the first that has classes is used."""
 
 
 def split_tree(
     walk: FolderWalk, roles: Sequence[Role], tables: Sequence[LabelTable]
 ) -> LabelledTree:
-    """The images of splits whose train split has class folders.
+    """Return the images of splits whose training split has class folders.
 
-    The test split has folders of the same classes, or a table of its own among `tables`. Raises
-    DataError where there is no image of a class, or where folders of classes differ.
+    The test split has folders of the same classes, or a table of its own among `tables`.
+
+    Raises:
+        DataError: if a class has no images, or the splits differ in their class folders.
     """
     notes: list[DataNote] = []
     train = next(role for role in roles if role.kind == "train")
@@ -74,9 +76,10 @@ def _by_table(
     tables: Sequence[LabelTable],
     roles: Sequence[Role],
 ) -> tuple[LabelledTree, list[DataNote]]:
-    """What was found with this split as the test split if a table names its classes, else why not.
+    """Return `found` with this split as test split if a table gives its classes, and notes.
 
-    A table of other classes may be a sample of answers, so that it is no error.
+    A table of other classes is no error, since it may be a sample of a submission; a note then
+    states why the split is not used.
     """
     try:
         test, own, notes = labelled_split(walk, role, tables, roles)

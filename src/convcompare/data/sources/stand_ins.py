@@ -1,4 +1,4 @@
-"""What lies in place of a file that was meant: pointers of Git LFS, web pages, nothing."""
+"""Files that contain something else than expected: pointers of Git LFS, web pages, nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BEGINNINGS = (
 
 
 def stand_in(file: Path) -> str:
-    """What a file is that is not what its name says; empty if that is not known."""
+    """Return what a file is that has not the expected format; empty if that is not known."""
     with suppress(OSError), file.open("rb") as opened:
         start = opened.read(256).lstrip().lower()
         return next((what for begins, what in _BEGINNINGS if start.startswith(begins)),
