@@ -1,1 +1,1 @@
-"""Verdicts on any figure of the runs: which there are, how each is read, tested and worded."""
+"""Verdicts on any figure of the runs: the catalogue, readers, tests and text of figures."""

@@ -1,4 +1,4 @@
-"""Verdicts on the figures that were asked for: notes, and what is not recorded."""
+"""Notes on verdicts about requested figures, and warnings about figures that are not recorded."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .catalogue import MEASURED, named
 from .measure import AGAIN, EVERY_EPOCH, Measure
 
 NO_WEIGHTS = "--no-weights"
-"""The option of runs that damaged images cannot be shown to any more."""
+"""Option of runs without weights, which cannot be measured on damaged images later."""
 
 
 def notes(comparison: Comparison, verdicts: Sequence[Verdict]) -> list[str]:
-    """What a reader of the verdicts must know: each once, with the networks that it is of."""
+    """Return the notes on verdicts, each once, with its networks if it is not about all."""
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
         if text := figure_words.note(verdict):
@@ -35,13 +35,13 @@ def notes(comparison: Comparison, verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def adjusted(verdicts: Sequence[Verdict], which: str) -> list[str]:
-    """That several tests of verdicts are one family; nothing for a single one."""
+    """Return the note that several tests are adjusted together; none for a single test."""
     tests = max((verdict.family for verdict in verdicts if verdict.p is not None), default=1)
     return [f"the {tests} tests of {which} are adjusted together (Holm)"] if tests > 1 else []
 
 
 def not_recorded(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, str]]:
-    """A warning for each figure that runs do not have, with the command that records it."""
+    """Yield a warning for each figure that runs lack, with the command that records it."""
     lacking: dict[str, dict[str, None]] = {}
     for verdict in verdicts:
         if verdict.refusal is not None and verdict.refusal.reason == "not recorded":
@@ -58,7 +58,7 @@ def not_recorded(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterato
 
 
 def recording_command(comparison: Comparison, measure: Measure) -> str:
-    """That a command records a figure; that none does, if so."""
+    """Return the hint with the command that records a figure, or that no option records it."""
     command: Sequence[str]
     command, options = comparison.command, measure.recorded_by
     if options is None:
@@ -80,18 +80,18 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
 
 
 def _with_weights(comparison: Comparison) -> bool:
-    """Whether the networks can be shown other images without being trained again."""
+    """Return whether all networks can be measured on other images without training again."""
     return all(run.keeps_weights for run in comparison.finished)
 
 
 def _longer(command: Sequence[str], epochs: int) -> tuple[str, ...]:
-    """The command for so many epochs; that of a study for those of its report."""
+    """Return the command with `epochs` epochs; that of a study with those of its report."""
     kept = without(command or ("compare", "…"), "--epochs", "-e")
     return kept if kept[0] == "study" else (*kept, "--epochs", str(epochs))
 
 
 def of_every_epoch(command: Sequence[str]) -> tuple[str, ...]:
-    """A command that evaluates every epoch, as is the default: without what says otherwise."""
+    """Return a command without the options that change the default, to evaluate every epoch."""
     kept = without(command, EVERY_EPOCH.split()[0])
     settings = [i for i, word in enumerate(kept[1:], start=1) if word.startswith("evaluate=")]
     named = {place for i in settings if kept[i - 1] == "--set" for place in (i - 1, i)}
@@ -103,7 +103,7 @@ def of_every_epoch(command: Sequence[str]) -> tuple[str, ...]:
 
 
 def without(command: Sequence[str], *names: str) -> tuple[str, ...]:
-    """A command without an option that has a value, by all its names."""
+    """Return a command without an option and its value; `names` are all names of the option."""
     kept, words = list[str](), iter(command)
     for word in words:
         if word in names:

@@ -1,4 +1,4 @@
-"""The figures that verdicts can be about, by name; metrics of plugins are among them."""
+"""Catalogue of the figures that verdicts can be about, by name, including metrics of plugins."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ALIASES = {
     "peak-memory": "memory",
     "accuracy-gap": "gap",
 }
-"""Names under which the JSON object has a figure."""
+"""Names of figures in the JSON object that differ from the catalogue."""
 AS_FAST = math.log(SAME)
 MEASURED = "--columns robustness"
-"""The option under which runs are measured on damaged images; they are not trained again."""
+"""Option that measures runs on damaged images, without training them again."""
 MEASURES = (
     Measure("accuracy", ACCURACY, "accuracy", lambda run, _: run.test_accuracy),
     Measure("test-loss", q.TEST_LOSS, "mean", values.shown("test_loss"),
@@ -63,22 +63,24 @@ BY_EPOCH = {
     "gradient-norm": (q.norm_after, values.gradient_norm),
     "gradient-rise": (q.rise_after, values.gradient_rise),
 }
-"""Figures of an epoch that is named: the mean gradient norm over the layers after it, and that
-after the last epoch as a multiple of it."""
+"""Figures of a given epoch: the mean gradient norm over the layers after it, and the ratio of that
+after the last epoch to it."""
 BY_DAMAGE = {
     "robustness": (q.on_damaged, robustness.accuracy),
     "consistency": (q.consistency, robustness.consistency),
 }
-"""Figures of a kind of damage that is named."""
+"""Figures of a given kind of damage."""
 _BY_NAME = {one.name: one for one in MEASURES}
 
 
 def named(name: str) -> Measure:
-    """The figure of that name: one of `MEASURES`, ``epochs-to=LEVEL``, a name of `BY_EPOCH` with an
-    epoch, one of `BY_DAMAGE` with a kind of damage, or a registered metric.
+    """Return the figure of this name.
+
+    Names are those of `MEASURES`, ``epochs-to=LEVEL``, those of `BY_EPOCH` with an epoch, those of
+    `BY_DAMAGE` with a kind of damage, and registered metrics.
 
     Raises:
-        UsageError: There is none, or verdicts on it would mislead.
+        UsageError: if there is no such figure, or if verdicts on it would mislead.
     """
     plain = name.strip().replace("_", "-")
     plain = ALIASES.get(plain, plain)
@@ -101,7 +103,7 @@ def named(name: str) -> Measure:
 
 
 def names() -> list[str]:
-    """All names that a verdict can be asked for by, metrics last."""
+    """Return the names of all figures that verdicts can be about, metrics last."""
     metrics = [one.name for one in register.metric if "no_verdict" not in one.info]
     return [
         *_BY_NAME,
@@ -113,16 +115,16 @@ def names() -> list[str]:
 
 
 def check_figures(asked: Iterable[str]) -> tuple[str, ...]:
-    """The names that were asked for, each once and as `MEASURES` spells it.
+    """Return the requested names without duplicates, as spelt in the catalogue.
 
     Raises:
-        UsageError: One of them is no figure that verdicts can be about.
+        UsageError: if verdicts cannot be about one of them.
     """
     return tuple(dict.fromkeys(named(name).name for name in asked))
 
 
 def _metric(name: str) -> Measure:
-    """A metric of the stored logits; its registration says which end is better, and its unit."""
+    """Return a metric of the stored logits, with the better end and unit of its registration."""
     entry = register.metric[name]
     if reason := entry.info.get("no_verdict"):
         raise UsageError(

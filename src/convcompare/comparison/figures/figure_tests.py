@@ -1,4 +1,4 @@
-"""The test of one figure between two networks, or why there is none."""
+"""Tests of one figure between two networks, or reasons why it is not tested."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ..verdict import Differing, LeftOut, Reason, Refusal, Relation, Verdict
 from .measure import Measure
 
 FEWEST = 3
-"""Seeds below which nothing is said of architectures: two allow no useful interval."""
+"""Minimum number of seeds for a test: the interval of two is too wide to be useful."""
 
 
 @dataclass(frozen=True)
 class Tested:
-    """A pair whose figure was tested, before the family is known that it is adjusted in.
+    """A tested figure of a pair, before the adjustment in its family.
 
-    ``differences`` are what the test is about, one a seed: differences or logarithms of ratios;
-    empty where there are none to find an equivalence or a detectable size by.
+    ``differences`` are the tested differences or logarithms of ratios, one per seed; empty if the
+    test has none, so that neither equivalence nor a detectable size can be computed.
     """
 
     measure: Measure
@@ -37,7 +37,7 @@ class Tested:
 
 
 def tested(measure: Measure, pair: Pair, store: RunStore) -> Tested | Verdict:
-    """The test of a figure of two networks; a verdict where there is nothing to be tested."""
+    """Return the test of a figure of two networks, or a final verdict if there is no test."""
     blank = Verdict(*pair.labels, measure.quantity, "unclear", pair.seeds)
     if measure.test == "counted":
         return _counted(measure, pair, store, blank)
@@ -69,14 +69,17 @@ def _by_seed(measure: Measure, pair: Pair, store: RunStore, blank: Verdict) -> T
 
 
 def _of(measure: Measure, run: Run, pair: Pair, store: RunStore) -> float | None:
-    """The figure of a run; spreads are those of the score that verdicts on accuracy are about."""
+    """Return the figure of a run; for spreads it is the score that verdicts on accuracy use."""
     return pair.score.of(run) if measure.test == "spread" else measure.of_run(run, store)
 
 
 def by_mean(
     measure: Measure, draft: Verdict, values: Sequence[float], baseline: Sequence[float]
 ) -> Tested | Verdict:
-    """The paired t-test, in units of the largest value: what is rounding depends on the figure."""
+    """Return the paired t-test of the differences.
+
+    It is computed in units of the largest value, so that the rounding threshold fits any figure.
+    """
     draft = replace(draft, values=(fmean(values), fmean(baseline)))
     differences = tuple(a - b for a, b in zip(values, baseline, strict=True))
     unit = max(map(abs, (*values, *baseline))) or 1.0
@@ -99,7 +102,7 @@ def by_mean(
 def by_ratio(
     measure: Measure, draft: Verdict, values: Sequence[float], baseline: Sequence[float]
 ) -> Tested | Verdict:
-    """The paired t-test of logarithms; refused where a figure is not positive."""
+    """Return the paired t-test of log ratios; a refusal unless all figures are positive."""
     if not all(0 < value < math.inf for value in (*values, *baseline)):
         return _refused(draft, "no value")
     draft = replace(draft, values=(fmean(values), fmean(baseline)))
@@ -112,9 +115,9 @@ def by_ratio(
 def _times(
     measure: Measure, draft: Verdict, values: Sequence[float], baseline: Sequence[float]
 ) -> Tested | Verdict:
-    """Ratios where all runs reach the level; else the test of times that were not reached.
+    """Return the test of log ratios if all runs reach the level, otherwise that of censored times.
 
-    ``values`` of a verdict are then the runs that reached it.
+    In the second case, ``values`` of the verdict are the numbers of runs that reached it.
     """
     if NEVER not in (*values, *baseline):
         return by_ratio(measure, draft, values, baseline)
@@ -143,9 +146,10 @@ def _spread(
 def _over_images(
     measure: Measure, draft: Verdict, value: float, runs: tuple[Run, Run], store: RunStore
 ) -> Verdict:
-    """Two networks that have run once: an interval over the test images where there can be one.
+    """Return the verdict for one seed, with an interval over the test images if possible.
 
-    Student's t of the differences by image; it is about these two networks, so nothing is decided.
+    The interval is Student's t of the differences by image. It is about these two trained networks,
+    so the verdict stays undecided.
     """
     if measure.of_images is None:
         return _too_few(draft, value)
@@ -159,7 +163,7 @@ def _over_images(
 
 
 def _counted(measure: Measure, pair: Pair, store: RunStore, blank: Verdict) -> Tested | Verdict:
-    """Counts that no seed changes; where one does, the ratio paired by seed."""
+    """Return the verdict on counts, or the test of their ratio if they vary with the seed."""
     sides = [
         [measure.of_run(run, store) for run in group.runs] for group in (pair.model, pair.baseline)
     ]
@@ -177,7 +181,10 @@ def _counted(measure: Measure, pair: Pair, store: RunStore, blank: Verdict) -> T
 
 
 def with_counts(blank: Verdict, a: float, b: float, seeds: int) -> Verdict:
-    """The verdict on two counts; without a ratio where one has no end, or the second is 0."""
+    """Return the verdict on two counts.
+
+    It has no ratio if a count is infinite or that of the baseline is 0.
+    """
     relation: Relation = "higher" if a > b else "lower" if a < b else "equal"
     finite = 0 < b < math.inf and a < math.inf
     ratio = Estimate(a / b, None, None, seeds, "counted") if finite else None
@@ -185,7 +192,7 @@ def with_counts(blank: Verdict, a: float, b: float, seeds: int) -> Verdict:
 
 
 def _other_device(pair: Pair) -> Refusal | None:
-    """Memory is that of one kind of device: what lies on a GPU is not counted as on a CPU."""
+    """Return the refusal if the kinds of device differ: memory is counted differently on each."""
     kinds = [
         tuple(dict.fromkeys(run.environment.device.partition(":")[0] for run in group.runs))
         for group in (pair.model, pair.baseline)
@@ -196,7 +203,7 @@ def _other_device(pair: Pair) -> Refusal | None:
 
 
 def _too_few(draft: Verdict, value: float) -> Verdict:
-    """An estimate without an interval, of seeds that are too few for one."""
+    """Return a verdict of too few seeds, with an estimate without an interval."""
     made = Estimate(value, None, None, draft.n, "single run" if draft.n == 1 else "mean of seeds")
     return replace(draft, relation="too few", estimate=made)
 
@@ -206,7 +213,7 @@ def _refused(blank: Verdict, reason: Reason, models: tuple[str, ...] = ()) -> Ve
 
 
 def _lacking(pair: Pair, read: Sequence[tuple[float | None, float | None]]) -> tuple[str, ...]:
-    """The networks of which no run has the figure; both where they have it of other seeds."""
+    """Return the networks without the figure in any run; both if they have it for other seeds."""
     without = tuple(
         label
         for label, side in zip(pair.labels, zip(*read, strict=True), strict=True)
@@ -216,7 +223,7 @@ def _lacking(pair: Pair, read: Sequence[tuple[float | None, float | None]]) -> t
 
 
 def _left_out(pair: Pair, read: Sequence[tuple[float | None, float | None]]) -> list[LeftOut]:
-    """The seeds of which one of the two has no such figure."""
+    """Return the seeds for which one of the two networks lacks the figure."""
     seeds = [run.trial.seed for run, _ in pair.runs]
     found = []
     for label, side in zip(pair.labels, zip(*read, strict=True), strict=True):

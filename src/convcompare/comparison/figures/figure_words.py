@@ -1,6 +1,6 @@
-"""The words of verdicts on any figure: ``lower test loss than fcn by 0.05 ± 0.02 nats``.
+"""Text of verdicts on any figure: ``lower test loss than fcn by 0.05 ± 0.02 nats``.
 
-An estimate comes with its interval wherever it has one, decided or not.
+An estimate is always shown with its interval if it has one, whatever the verdict.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from ..verdict import LeftOut, Verdict
 from .quantities import STABILITY
 
 CLOSE = 0.1
-"""Counts that differ by less than this share are told apart in percent."""
+"""Relative difference of counts below which it is shown in percent."""
 EQUAL = 1e-12
+"""Rounding up to which an estimate counts as no difference."""
 FINEST = 5e-4
-"""Half an interval below which four decimals are too few."""
+"""Half-width of an interval below which four decimals are too few."""
 OUTCOMES = {
     "none": "no clear difference",
     "too few": "inconclusive",
     "refused": "not compared",
     "differ": "one seed",
 }
-"""What people read of the outcomes that programs know by another word."""
+"""Text of the outcomes whose word in JSON is not shown."""
 
 
 @dataclass(frozen=True)
 class Against:
-    """The baseline behind each preposition; nothing where it is not named."""
+    """Formats the baseline after a preposition; empty if the baseline is not named."""
 
     baseline: str = ""
 
@@ -42,27 +43,27 @@ class Against:
 
 
 def words(verdict: Verdict) -> str:
-    """The verdict without its baseline: ``needs 1.8 times the memory``."""
+    """Return a verdict without its baseline: ``needs 1.8 times the memory``."""
     if verdict.quantity == ACCURACY:
         return verdicts.words(verdict)
     return _told(verdict, Against())
 
 
 def sentence(verdict: Verdict) -> str:
-    """The verdict with its baseline: ``needs 1.8 times the memory of fcn``."""
+    """Return a verdict with its baseline: ``needs 1.8 times the memory of fcn``."""
     if verdict.quantity == ACCURACY:
         return verdicts.sentence(verdict)
     return _told(verdict, Against(verdict.baseline))
 
 
 def outcome(verdict: Verdict) -> str:
-    """What a verdict comes to, in a word or two: ``better``, ``inconclusive``."""
+    """Return the outcome of a verdict in one or two words: ``better``, ``inconclusive``."""
     word = verdicts.decided(verdict)
     return OUTCOMES.get(word, word)
 
 
 def note(verdict: Verdict) -> str:
-    """What a reader of the verdict must know; empty where there is nothing."""
+    """Return the notes on a verdict; empty if there are none."""
     if verdict.quantity == ACCURACY:
         return verdicts.note(verdict)
     notes = [verdicts.ONE_SEED] if verdict.n == 1 and verdict.relation == "too few" else []
@@ -71,7 +72,7 @@ def note(verdict: Verdict) -> str:
 
 
 def outlook(verdict: Verdict) -> str:
-    """What twice the seeds could show; empty where that is clear or cannot be told."""
+    """Return what twice the seeds could show; empty if the verdict is settled or it is unknown."""
     if verdict.quantity == ACCURACY:
         return verdicts.outlook(verdict)
     if verdict.settled or not verdict.detectable_doubled:
@@ -80,9 +81,12 @@ def outlook(verdict: Verdict) -> str:
 
 
 def amount(estimate: Estimate, quantity: Quantity, sign: int = 0) -> str:
-    """A difference with its interval and its unit; `sign` is what it is multiplied by, if not 0.
+    """Return a difference with its interval and unit.
 
-    Without one it is written with its own sign: ``+0.03 ± 0.05 nats``.
+    Args:
+        estimate: The difference, in the unit of the records.
+        quantity: The figure.
+        sign: Factor 1 or -1; 0 keeps the difference and shows its sign: ``+0.03 ± 0.05 nats``.
     """
     factor = quantity.factor * (sign or 1)
     value, margin = factor * estimate.value, longer_side(estimate)
@@ -102,7 +106,7 @@ def amount(estimate: Estimate, quantity: Quantity, sign: int = 0) -> str:
 
 
 def with_interval(estimate: Estimate, quantity: Quantity) -> str:
-    """An estimate with its interval: a difference as `amount`, a ratio as `times`."""
+    """Return an estimate with its interval: a difference as `amount`, a ratio as `times`."""
     return amount(estimate, quantity) if quantity.scale == "difference" else times(estimate)
 
 
@@ -122,7 +126,7 @@ def _told(verdict: Verdict, of: Against) -> str:
 
 
 def is_same(verdict: Verdict) -> bool:
-    """Whether two networks have the same figure in every one of several seeds."""
+    """Return whether two networks have the same figure in every one of several seeds."""
     estimate = verdict.estimate
     if verdict.differs or verdict.n < 2 or estimate is None or estimate.low is not None:
         return False
@@ -191,7 +195,7 @@ def _too_few(verdict: Verdict, of: Against) -> str:
 
 
 def _unreached(verdict: Verdict, of: Against) -> str:
-    """Of epochs to a level that some runs did not reach."""
+    """Return the text for epochs to a level that some runs did not reach."""
     noun, behind = verdict.quantity.noun, f" ({_reached(verdict)})"
     if verdict.differs:
         more = "more" if verdict.relation == "higher" else "fewer"
@@ -220,7 +224,7 @@ def _reason(verdict: Verdict) -> str:
 
 
 def times(ratio: Estimate) -> str:
-    """A ratio with its interval: ``1.8 ± 0.1 times``, ``46 times, 27 to 80``."""
+    """Return a ratio with its interval: ``1.8 ± 0.1 times``, ``46 times, 27 to 80``."""
     shown, ends = number(ratio)
     if ratio.low is None and abs(ratio.value - 1) < CLOSE:
         digits = next((n for n in range(3, 9) if float(f"{ratio.value:.{n}g}") != 1), 3)

@@ -1,4 +1,4 @@
-"""Verdicts on several figures of several networks: all that are tested are one family."""
+"""Verdicts on several figures of several networks, with all tests adjusted as one family."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .one_sample import Alone, tested_alone
 
 @dataclass(frozen=True)
 class Question:
-    """One figure of two networks, or of one beside a number."""
+    """A figure to compare between two networks, or between a network and a number."""
 
     measure: Measure
     about: Pair | Alone
@@ -31,20 +31,19 @@ class Question:
 def family_of(
     asked: Sequence[Question], store: RunStore, accuracies: PairTests
 ) -> tuple[Verdict, ...]:
-    """A verdict on each question, in their order.
+    """Return a verdict on each question, in the same order.
 
-    Holm's procedure goes over all that are tested, whatever their figure: the probability of any
-    false difference among all of them is at most alpha, and separately that of any false
-    equivalence. Counts, refusals, single runs and too few seeds are not tested.
+    Holm's procedure is applied to all tests, whatever their figure: the probability of any false
+    difference among all of them is at most alpha, and separately that of any false equivalence.
+    Counts, refusals, single runs and too few seeds are not tested.
 
     Args:
-        asked: Figures of networks by twos, with the runs that have a seed in common, or of one
-            network beside a number; that of accuracy of two is tested as it is by itself.
-        store: Where predictions and analyses of the runs are.
-        accuracies: The tests of accuracy.
+        asked: The questions. Accuracies of two networks are tested as in `contrasts`.
+        store: Store with the predictions and analyses of the runs.
+        accuracies: Tests of accuracy.
 
     Raises:
-        UsageError: A metric cannot be computed.
+        UsageError: if a metric cannot be computed.
     """
     others = [_tested(question, store) for question in asked if _accuracy_of(question) is None]
     made = [one for one in others if isinstance(one, Tested)]
@@ -60,7 +59,7 @@ def family_of(
 
 
 def _accuracy_of(question: Question) -> Pair | None:
-    """The pair whose accuracies are asked about; None for any other question."""
+    """Return the pair if the question is about the accuracies of two networks, else None."""
     pair = question.about
     return pair if question.measure.test == "accuracy" and isinstance(pair, Pair) else None
 
@@ -72,7 +71,7 @@ def _tested(question: Question, store: RunStore) -> Tested | Verdict:
 
 
 def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verdict]:
-    """The verdicts, the p-values of the whole family being known; theirs come first."""
+    """Yield the verdicts on `made`, whose p-values are the first of those of the family."""
     adjusted = estimates.holm(p_values)
     levels = [estimates.bonferroni(step) for step in estimates.holm_steps(p_values)]
     closer = {
@@ -100,13 +99,13 @@ def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verd
 
 
 def _spreads(one: Tested) -> tuple[Spread, ...]:
-    """That of the differences, or of the logarithms of the ratios; none if they are all equal."""
+    """Return the spread of the differences or log ratios; none if they are all equal."""
     spread = paired.deviation(one.differences) if len(one.differences) > 1 else 0.0
     return (Spread(spread, len(one.differences) - 1),) if spread else ()
 
 
 def _relation(verdict: Verdict, one: Tested) -> Relation:
-    """What the tests say."""
+    """Return the relation by the adjusted tests of a difference and of equivalence."""
     assert verdict.p_adjusted is not None
     effect = one.test.difference.value
     if verdict.quantity.scale == "ratio" and not _unsized(one):
@@ -124,7 +123,7 @@ def _relation(verdict: Verdict, one: Tested) -> Relation:
 
 
 def _within(verdict: Verdict) -> bool:
-    """Whether the whole interval is within the margin, as a reader of both expects."""
+    """Return whether the whole interval is within the margin, as a reader of both expects."""
     estimate, margin = verdict.estimate, verdict.margin
     assert estimate is not None and margin is not None
     if estimate.ends is None:
@@ -136,14 +135,15 @@ def _within(verdict: Verdict) -> bool:
 
 
 def _unsized(one: Tested) -> bool:
-    """Whether times were not all reached, so that there is a test but no ratio of them."""
+    """Return whether some times were not reached, so that there is a test but no ratio."""
     return one.measure.test == "times" and not one.differences
 
 
 def _with_sizes(verdict: Verdict, one: Tested) -> Verdict:
-    """The verdict with what these seeds and twice as many can show, where it is not clear.
+    """Return the verdict with the sizes that these seeds and twice as many detect.
 
-    A difference in the unit of the figure, or the factor of a ratio.
+    A size is a difference in the unit of the figure, or the factor of a ratio. Settled verdicts
+    have none.
     """
     if verdict.settled or not one.differences or verdict.level is None:
         return verdict

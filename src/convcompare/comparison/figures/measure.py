@@ -1,4 +1,4 @@
-"""A figure that verdicts can be about: where it is read, and by which test it is compared."""
+"""Definition of a figure that verdicts can be about: how it is read, and by which test."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from ..predictions import Labels, Logits
 from ..quantity import Quantity
 
 Test = Literal["accuracy", "mean", "ratio", "times", "spread", "counted"]
-"""How two networks are compared: by the test of accuracy; by the paired t-test of differences, of
-log ratios, or of the second where all runs reach a level and the paired Prentice–Wilcoxon test
-where some do not; by the ratio of standard deviations; by counts that no seed changes."""
+"""Test of two networks. "accuracy": as in `contrasts`. "mean": paired t-test of differences.
+"ratio": paired t-test of log ratios. "times": the same if all runs reach a level, otherwise the
+paired Prentice–Wilcoxon test. "spread": ratio of standard deviations. "counted": counts that do not
+vary with the seed."""
 Scores = Callable[[Logits, Labels], npt.NDArray[np.float64]]
-"""A figure of each image (n,), whose mean is that of a run."""
+"""Function that returns a figure of each image, (n,), whose mean is that of a run."""
 AGAIN = "--fresh"
-"""The option under which a run records all that this version can record."""
+"""Option that trains runs again and records everything that this version can record."""
 EVERY_EPOCH = "--evaluate every"
-"""The option under which a run has the test figures of every epoch."""
+"""Option that records the test figures of every epoch."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure by its name in ``--verdict-on``, and how verdicts on it are made.
+    """A figure by its name in ``--verdict-on``, and how verdicts on it are made.
 
-    ``of_run`` reads it from a run: None where it was not recorded, `censored.NEVER` for a level
-    that was not reached. ``margin`` is the difference, or the logarithm of the ratio, below which
-    two networks are equivalent; None where there is no such size. ``of_images`` gives the figure
-    of each test image, for networks that have run once. ``recorded_by`` are options under which
-    the same command records it, None where no command can.
+    ``of_run`` reads it from a run: None if it was not recorded, `censored.NEVER` for a level that
+    was not reached. ``margin`` is the equivalence margin, a difference or the logarithm of a ratio;
+    None if there is none. ``of_images`` computes the figure of each test image, for networks with
+    one seed. ``recorded_by`` are the options with which the same command records the figure, None
+    if no option does.
     """
 
     name: str
@@ -47,27 +48,27 @@ class Measure:
     of_images: Scores | None = None
     recorded_by: str | None = AGAIN
     on_device: bool = False
-    """Whether it depends on the kind of device alone, as memory does."""
+    """Whether the figure depends on the kind of device alone, as memory does."""
     untrained: bool = False
-    """Whether it is one of the network before the training."""
+    """Whether the figure is of the network before training."""
     epochs: int = 0
-    """The epochs that a run must have for it."""
+    """Number of epochs that a run must have."""
     undefined: str = ""
-    """Of which data it has no value, in words that follow "it has no value"; empty for none."""
+    """Data without a value, as text after "it has no value"; empty if there are none."""
 
     @property
     def timed(self) -> bool:
-        """Whether it depends on the machine, as times do."""
+        """Whether the figure depends on the machine, as times do."""
         return self.quantity.timed
 
     @property
     def grows(self) -> bool:
-        """Whether it goes on changing with the epochs: counts and times do not."""
+        """Whether the figure changes with further epochs; counts and times do not."""
         return not (self.timed or self.untrained or self.test == "counted")
 
 
 def metric_failed(name: str, run: Run, error: Exception) -> UsageError:
-    """The error of a metric, of a plugin perhaps, that cannot be computed of a run."""
+    """Return the error for a metric, possibly of a plugin, that cannot be computed for a run."""
     return UsageError(
         f"the metric {name} cannot be computed of run {run.id}: {type(error).__name__}: {error}",
         "a metric takes logits (n, classes) and labels (n,), and returns one number",

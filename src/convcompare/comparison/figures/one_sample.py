@@ -1,4 +1,4 @@
-"""The test of one figure of a network beside a number: a gap above 5 points, a field of 20."""
+"""Test of one figure of a network against a number: a gap above 5 points, a field of 20."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .measure import Measure
 
 @dataclass(frozen=True)
 class Alone:
-    """The finished runs of a network, and the number that a figure of them is compared with.
+    """The runs of a network, and the number with which a figure of them is compared.
 
     ``value`` is in the unit of the records: accuracies are fractions.
     """
@@ -30,18 +30,20 @@ class Alone:
 
 
 def shown_number(value: float, quantity: Quantity) -> str:
-    """A number as the baseline of a verdict: ``5 points``, ``100``."""
+    """Return a number as the baseline of a verdict: ``5 points``, ``100``."""
     if quantity.scale == "exact":
         return quantity.show(value)
     return f"{quantity.factor * value:.6g} {quantity.unit}".rstrip()
 
 
 def tested_alone(measure: Measure, alone: Alone, store: RunStore) -> Tested | Verdict:
-    """Student's one-sample t-test over the seeds of the differences to the number, or of the
-    logarithms of the ratios; a count is compared as it is.
+    """Return the test of a figure against a number, or a final verdict if there is no test.
+
+    It is Student's one-sample t-test over the seeds, of the differences or of the log ratios.
+    Counts are compared directly.
 
     Raises:
-        UsageError: Spreads and times that may not be reached have no such test.
+        UsageError: for spreads and for times that may not be reached, which have no such test.
     """
     quantity, label = measure.quantity, alone.model.label
     blank = Verdict(label, shown_number(alone.value, quantity), quantity, "unclear")
@@ -65,7 +67,7 @@ def tested_alone(measure: Measure, alone: Alone, store: RunStore) -> Tested | Ve
 
 
 def _counted(blank: Verdict, values: Sequence[float], number: float) -> Verdict:
-    """The count of all runs; none where they differ, which nothing that is compared so does."""
+    """Return the verdict on the count of all runs; a refusal if it varies with the seed."""
     if len(set(values)) > 1:
         return replace(blank, relation="refused", refusal=Refusal("no value", (blank.model,)))
     return figure_tests.with_counts(blank, values[0], number, len(values))

@@ -1,4 +1,4 @@
-"""The units and the words of the figures that verdicts can be about."""
+"""Units and words of the figures that verdicts can be about."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ..quantity import TRAIN_SECONDS, Quantity
 from .values import pixels, side
 
 POINTS = "points"
-"""The unit of shares: percentage points."""
+"""Unit of shares: percentage points."""
 Best = Literal["high", "low"] | None
 
 
 def difference(
     name: str, noun: str, best: Best, unit: str = "", words: tuple[str, str] = ("higher", "lower")
 ) -> Quantity:
-    """A figure of which differences are taken; `words` are those for more and for less of it."""
+    """Return a figure compared by differences; `words` are those for more and for less of it."""
     more, less = (f"{word} {noun}" for word in words)
     factor = 100 if unit == POINTS else 1
     return Quantity(name, "difference", best, unit, factor, higher=more, lower=less, noun=noun)
 
 
 def time(name: str, noun: str, doing: str) -> Quantity:
-    """A time; `doing` is what takes it: ``1.8 times slower at inference``."""
+    """Return a time; `doing` is the activity: ``1.8 times slower at inference``."""
     return replace(
         TRAIN_SECONDS,
         name=name,
@@ -37,28 +37,28 @@ def time(name: str, noun: str, doing: str) -> Quantity:
 
 
 def gradient(name: str, when: str) -> Quantity:
-    """The mean absolute gradient of the first layer at one moment."""
+    """Return the mean absolute gradient of the first layer at one moment."""
     return replace(gradients(name, f"first-layer gradient {when}"), show="{:.1e}".format)
 
 
 def gradients(name: str, noun: str) -> Quantity:
-    """A ratio of gradients; ``lower`` and ``higher`` are said of it."""
+    """Return a figure of gradients, which is compared by ratios and has no better end."""
     return Quantity(name, "ratio", higher=f"larger {noun}", lower=f"smaller {noun}", noun=noun,
                     show="{:.3g}".format)  # fmt: skip
 
 
 def norm_after(epoch: int) -> Quantity:
-    """The gradient norm after an epoch, the mean over the layers."""
+    """Return the gradient norm after an epoch, averaged over the layers."""
     return gradients(f"gradient-norm={epoch}", f"mean gradient norm after epoch {epoch}")
 
 
 def rise_after(epoch: int) -> Quantity:
-    """The gradient norm after the last epoch as a multiple of that after an earlier one."""
+    """Return the ratio of the gradient norm after the last epoch to that after an earlier one."""
     return gradients(f"gradient-rise={epoch}", f"rise of the gradient norm after epoch {epoch}")
 
 
 def epochs(level: float) -> Quantity:
-    """The epochs until the test accuracy is `level`."""
+    """Return the number of epochs until the test accuracy is `level`, a fraction."""
     noun = f"epochs to {100 * level:.6g} %"
     return Quantity(f"epochs-to={level:g}", "ratio", "low", noun=noun, verb="needs")
 
@@ -98,13 +98,13 @@ CONVERGENCE = Quantity("convergence", "ratio", "low", noun="epochs to converge",
 
 
 def on_damaged(name: str = "") -> Quantity:
-    """The accuracy on damaged images, of one kind of damage if it is named."""
+    """Return the accuracy on damaged images, of one kind of damage if it is named."""
     noun = f"accuracy under {name}" if name else "accuracy on damaged images"
     return difference(f"robustness={name}" if name else "robustness", noun, "high", POINTS)
 
 
 def consistency(name: str = "") -> Quantity:
-    """The share of predictions that damage leaves as they were."""
+    """Return the share of predictions that damage does not change."""
     noun = f"consistency of predictions under {name or 'damage'}"
     return difference(f"consistency={name}" if name else "consistency", noun, "high", POINTS)
 

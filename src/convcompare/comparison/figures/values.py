@@ -1,4 +1,4 @@
-"""Where the figures of a run are read: its record, its predictions, its analyses."""
+"""Readers of the figures of a run, from its record, predictions and analyses."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ..stats.paired import ROUNDING
 from .measure import Scores, metric_failed
 
 Reader = Callable[[Run, RunStore], float | None]
-"""The figure of a run; None where it was not recorded."""
+"""Function that returns a figure of a run, None if it was not recorded."""
 CONVERGED = 0.01
-"""Test accuracy below the best of a run from which on it has converged: a point."""
+"""Distance from the best test accuracy of a run at which it has converged: one point."""
 
 
 def shown(name: str) -> Reader:
-    """A figure of the epoch that counts, by its name in `Epoch`."""
+    """Return the reader of a figure of the selected epoch, by its name in `Epoch`."""
     return lambda run, _: run.figure(name)
 
 
 def accuracy_gap(run: Run, _: RunStore) -> float | None:
-    """Train minus test accuracy of the final network, both in evaluation mode: a fraction."""
+    """Return train minus test accuracy of the final network in evaluation mode, a fraction."""
     accuracy = run.figure("test_accuracy")
     if run.train_evaluation is None or accuracy is None:
         return None
@@ -38,7 +38,7 @@ def accuracy_gap(run: Run, _: RunStore) -> float | None:
 
 
 def loss_gap(run: Run, _: RunStore) -> float | None:
-    """Test minus train loss of the final network, both in evaluation mode: nats."""
+    """Return test minus train loss of the final network in evaluation mode, in nats."""
     loss = run.figure("test_loss")
     if run.train_evaluation is None or loss is None:
         return None
@@ -46,43 +46,49 @@ def loss_gap(run: Run, _: RunStore) -> float | None:
 
 
 def accuracy_area(run: Run, _: RunStore) -> float | None:
-    """The area under the curve of test accuracy by epoch, over its length: a fraction.
+    """Return the area under the curve of test accuracy by epoch, over its length, a fraction.
 
-    That is the mean over the epochs (Guyon et al. 2011, proceedings.mlr.press/v16/guyon11a.html).
+    This is the mean over the epochs (Guyon et al. 2011, proceedings.mlr.press/v16/guyon11a.html).
     None unless every epoch was evaluated.
     """
     return fmean(run.accuracies) if run.accuracies else None
 
 
 def gradient(moment: int) -> Reader:
-    """Mean absolute gradient of the first layer, at initialisation (0) or the end (-1)."""
+    """Return the reader of the mean absolute gradient of the first layer at a moment.
+
+    Moment 0 is the initialisation, -1 the end.
+    """
     return lambda run, store: gradient_of_run(run, store, moment)
 
 
 def gradient_fall(run: Run, store: RunStore) -> float | None:
-    """The first layer's mean absolute gradient at initialisation over that after training.
+    """Return the first layer's mean absolute gradient at initialisation over that after training.
 
-    Infinite if that is 0.
+    Infinite if the latter is 0.
     """
     start, end = (gradient_of_run(run, store, moment) for moment in (0, -1))
     return None if start is None or end is None else _over(start, end)
 
 
 def gradient_ratio(run: Run, store: RunStore) -> float | None:
-    """The gradient norm of the last layer over the first after training; NaN if there is none."""
+    """Return the gradient norm of the last layer over the first after training.
+
+    NaN if there are no two layers to compare, None if no gradients were recorded.
+    """
     found = gradients_of_run(run, store)
     return None if found is None else found.ratio()
 
 
 def gradient_norm(epoch: int) -> Reader:
-    """The mean over the layers of their gradient norms after an epoch."""
+    """Return the reader of the gradient norm after an epoch, averaged over the layers."""
     return lambda run, store: _mean_norm(run, store, epoch)
 
 
 def gradient_rise(epoch: int) -> Reader:
-    """The same after the last epoch over that after `epoch`; None unless some follow it.
+    """Return the reader of the ratio of the mean norm after the last epoch to that after `epoch`.
 
-    Infinite if that is 0.
+    The ratio is None if no epoch follows, and infinite if the norm after `epoch` is 0.
     """
 
     def read(run: Run, store: RunStore) -> float | None:
@@ -107,11 +113,10 @@ def _mean_norm(run: Run, store: RunStore, epoch: int) -> float | None:
 
 
 def activation_spread(run: Run, store: RunStore) -> float | None:
-    """How uneven the channels of the first activation are: the deviation of their means over the
-    mean of these, without a unit (n - 1 in the deviation).
+    """Return the coefficient of variation of the channel means of the first activation.
 
-    None unless the means of all channels were recorded; NaN of a single channel, and if their mean
-    is not above 0.
+    This is their standard deviation (with n - 1) over their mean. None unless the means of all
+    channels were recorded; NaN for a single channel, and if the mean is not positive.
     """
     arrays = store.analysis(run, FEATURES)
     means = None if arrays is None else FeatureRecord.from_arrays(arrays).channel_means
@@ -123,7 +128,7 @@ def activation_spread(run: Run, store: RunStore) -> float | None:
 
 
 def convergence(run: Run, _: RunStore) -> float | None:
-    """The first epoch after which the test accuracy is within a point of the best of the run.
+    """Return the first epoch whose test accuracy is within one point of the best of the run.
 
     None unless every epoch was evaluated.
     """
@@ -133,7 +138,10 @@ def convergence(run: Run, _: RunStore) -> float | None:
 
 
 def latency(single: bool) -> Reader:
-    """Seconds an image of a forward pass: of one image alone, or of the largest batch."""
+    """Return the reader of the seconds per image of a forward pass.
+
+    The pass is of one image if `single`, otherwise of the largest batch.
+    """
 
     def read(run: Run, _: RunStore) -> float | None:
         found = [one for one in run.inference if (one.batch == 1) == single]
@@ -143,13 +151,16 @@ def latency(single: bool) -> Reader:
 
 
 def field_width(run: Run, store: RunStore) -> float | None:
-    """The side of a square of the size of the receptive field; infinite as that is."""
+    """Return the side in pixels of a square of the area of the receptive field, or infinity."""
     area = field_area(run, store)
     return None if area is None else math.sqrt(area)
 
 
 def field_area(run: Run, store: RunStore) -> float | None:
-    """The receptive field of the features in pixels; infinite where they see the whole image."""
+    """Return the area in pixels of the receptive field of the features.
+
+    Infinite if it is the whole image.
+    """
     arrays = store.analysis(run, FIELDS)
     if arrays is None:
         return None
@@ -158,17 +169,17 @@ def field_area(run: Run, store: RunStore) -> float | None:
 
 
 def pixels(value: float) -> str:
-    """``1,444 pixels``, or ``the whole image``."""
+    """Return an area as text: ``1,444 pixels``, or ``the whole image``."""
     return "the whole image" if math.isinf(value) else f"{value:,.0f} pixels"
 
 
 def side(value: float) -> str:
-    """``22 pixels wide``, or ``the whole image``."""
+    """Return a side as text: ``22 pixels wide``, or ``the whole image``."""
     return "the whole image" if math.isinf(value) else f"{value:.3g} pixels wide"
 
 
 def metric(entry: Entry) -> Reader:
-    """A registered metric of the stored predictions; None where it has no value for them."""
+    """Return the reader of a registered metric of the stored predictions; None if undefined."""
 
     def read(run: Run, store: RunStore) -> float | None:
         found = store.predictions(run)
@@ -182,4 +193,4 @@ def metric(entry: Entry) -> Reader:
 
 
 IMAGE_SCORES: Mapping[str, Scores] = {"log-loss": log_losses, "brier-score": brier_scores}
-"""Metrics that are means over the images."""
+"""Metrics that are means over the images, by name."""
