@@ -9,8 +9,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -52,15 +50,6 @@ def compared(stored: cc.Result, run: Run, monkeypatch: pytest.MonkeyPatch) -> cc
     """The same, in the store that is used where none is named."""
     monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.assessment.store.root))
     return stored
-
-
-def test_importing_the_package_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; before = set(sys.modules)\n"
-        "import convcompare; dir(convcompare); print(*set(sys.modules) - before)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["convcompare"]
 
 
 def test_the_public_names_are_documented() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,26 +100,3 @@ def test_several_names_with_commas_are_completed() -> None:
     complete = completions.column_lists
     assert complete("macs,me") == ["macs,memory"]
     assert "epoch-time" in complete("")
-
-
-@pytest.mark.parametrize(
-    "typed",
-    ["compare fcn --columns m", "compare fcn --sort t", "compare resnet-20:", "plot ver"],
-)
-def test_completing_needs_no_torch(typed: str) -> None:
-    code = (
-        "import sys; from convcompare.cli import run; "
-        "code = run([]); heavy = {'torch', 'pandas', 'scipy', 'matplotlib'} & set(sys.modules); "
-        "print(heavy or '', file=sys.stderr); sys.exit(code)"
-    )
-    words = f"convcompare {typed}"
-    asked = {
-        "_CONVCOMPARE_COMPLETE": "complete_bash",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(len(words.split()) - 1),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True
-    )
-    assert done.stdout.strip(), done.stderr
-    assert not done.stderr.strip()

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,14 +166,6 @@ def test_a_metric_says_which_end_is_better() -> None:
     assert {entry.info["best"] for entry in register.metric} == {"high", "low"}
     with pytest.raises(UsageError):
         register.metric["acuracy"]
-
-
-def test_metrics_need_no_torch() -> None:
-    code = (
-        "import sys; from convcompare import register; list(register.metric);"
-        " assert not {'torch', 'scipy'} & set(sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_gaps_and_epochs_of_a_history() -> None:

@@ -18,6 +18,13 @@ from convcompare.training.optim import make_optimizer
 NET = str(Path(__file__).parents[1] / "cases" / "10-view-behind-convolution" / "view.py:Conv")
 USES = """
 import sys, torch
+from convcompare.cli.command_line import run
+for data in ("mnist", "cifar10"):
+    assert run(["models", "--dataset", data]) == 0
+found = {"sympy", "torch._dynamo", "torchvision"} & sys.modules.keys()
+assert not found, found
+
+from convcompare.models.inspection import count_macs
 from convcompare.models.peak_memory import peak_of
 from convcompare.core.config import RECIPES
 from convcompare.experiment.foreign_code import examine
@@ -28,6 +35,9 @@ from convcompare.training.optim import make_optimizer
 for spec in ("fcn", "fcn:hidden=10x10x10"):
     assert resolve(spec, Shape(1, 28, 10)).description.macs
 assert "sympy" not in sys.modules, "half a second, for the shape of a matrix product"
+attention = torch.nn.TransformerEncoderLayer(144, 2, 8)
+net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), attention)
+assert count_macs(net, torch.zeros(2, 3, 8, 8))[0].macs
 for spec in ("resnet-20", sys.argv[1]):
     assert examine(spec, Shape(1, 28, 10)).description.macs
 for name in ("adam", "adamw", "sgd", "muon"):
@@ -40,8 +50,9 @@ sys.exit("torch._dynamo" in sys.modules)
 """
 
 
-def test_counting_and_training_import_no_compiler_and_linear_layers_no_algebra() -> None:
-    assert subprocess.run([sys.executable, "-c", USES, NET], check=False).returncode == 0
+def test_counting_and_training_import_no_compiler_and_the_zoo_no_algebra() -> None:
+    done = subprocess.run([sys.executable, "-c", USES, NET], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("compiler", [False, True])
