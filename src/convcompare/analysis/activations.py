@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from convcompare.models.devices import where_double
-from convcompare.models.inspection import evaluating
+from convcompare.models.inspection import calls_seen, evaluating
 from convcompare.models.layers import activation
 from convcompare.store.feature_record import FeatureRecord
 
@@ -102,18 +101,16 @@ class _Seen:
 
 def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
     seen = _Seen(shown)
-    with evaluating(model), ExitStack() as stack, torch.no_grad():
-        for name, module in model.named_modules():
 
-            def note(m: nn.Module, _i: object, output: object, name: str = name) -> None:
-                if isinstance(output, Tensor) and _is_recorded(output) and name:
-                    call = seen.call(name)
-                    output = _channels_first(output)
-                    seen.maps(call, output)
-                    if _is_activation(m):
-                        seen.activation(call, output)
+    def note(name: str, module: nn.Module, _given: object, _named: object, output: object) -> None:
+        if isinstance(output, Tensor) and _is_recorded(output) and name:
+            call = seen.call(name)
+            output = _channels_first(output)
+            seen.maps(call, output)
+            if _is_activation(module):
+                seen.activation(call, output)
 
-            stack.callback(module.register_forward_hook(note).remove)
+    with evaluating(model), calls_seen(model.named_modules(), note), torch.no_grad():
         model(images.clone())
     return seen
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from convcompare.models.inspection import evaluating
+from convcompare.models.inspection import calls_seen, evaluating
 from convcompare.store.similarity_record import SimilarityRecord
 
 IMAGES = 256
@@ -72,16 +71,15 @@ def _watch(
 ) -> None:
     """Call `keep` with the first output of each layer, or with the first tensor of that output."""
     called: set[str] = set()
-    with evaluating(model), ExitStack() as stack, torch.no_grad():
-        for name in names:
 
-            def note(_m: nn.Module, _i: object, output: object, name: str = name) -> None:
-                first = output[0] if isinstance(output, tuple) and output else output
-                if name not in called and isinstance(first, Tensor) and first.ndim > 1:
-                    called.add(name)
-                    keep(name, torch.view_as_real(first) if first.is_complex() else first)
+    def note(name: str, _: nn.Module, _given: object, _named: object, output: object) -> None:
+        first = output[0] if isinstance(output, tuple) and output else output
+        if name not in called and isinstance(first, Tensor) and first.ndim > 1:
+            called.add(name)
+            keep(name, torch.view_as_real(first) if first.is_complex() else first)
 
-            stack.callback(model.get_submodule(name).register_forward_hook(note).remove)
+    layers = [(name, model.get_submodule(name)) for name in names]
+    with evaluating(model), calls_seen(layers, note), torch.no_grad():
         model(images.clone())
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from convcompare.core.failures import is_out_of_memory
 from convcompare.models.einsum import hidden_products
+from convcompare.models.inspection import calls_seen
 from convcompare.models.mac_counter import about, name_of
 from convcompare.models.mac_rules import RULES
 from convcompare.models.operator_mode import OperatorMode
@@ -96,14 +96,8 @@ def weight_layers(model: nn.Module, images: Tensor) -> tuple[Weight, ...]:
 
 def _parameters_of_calls(model: nn.Module, images: Tensor) -> list[Tensor]:
     found: list[Tensor] = []
-    with ExitStack() as stack:
-        for module in model.modules():
-            if isinstance(module, LAYERS):
-
-                def note(module: nn.Module, *_: Any) -> None:
-                    found.extend(module.parameters())
-
-                stack.callback(module.register_forward_pre_hook(note).remove)
+    layers = ((name, one) for name, one in model.named_modules() if isinstance(one, LAYERS))
+    with calls_seen(layers, before=lambda _, layer: found.extend(layer.parameters())):
         model(images.clone())
     return found
 

@@ -5,14 +5,17 @@ Every function leaves the network unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .mac_counter import Tally, count_pass, tallies_of
+
+AfterCall = Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any], Any], None]
+"""Receives of a call its name, module, arguments (positional, by name) and output."""
 
 
 @contextmanager
@@ -54,6 +57,33 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def _is_script(module: nn.Module) -> bool:
     """Return whether a module returns its parameters and buffers as new objects each time."""
     return isinstance(module, torch.jit.ScriptModule)
+
+
+@contextmanager
+def calls_seen(
+    modules: Iterable[tuple[str, nn.Module]],
+    after: AfterCall = lambda *_: None,
+    before: Callable[[str, nn.Module], None] = lambda *_: None,
+) -> Iterator[None]:
+    """Within it, `before` and `after` are called around each call of these modules.
+
+    Both receive the name and the module; `after` also the arguments, positional and by name, and
+    the output.
+    """
+    with ExitStack() as stack:
+        for name, module in modules:
+
+            def enter(module: nn.Module, _: Any, name: str = name) -> None:
+                before(name, module)
+
+            def leave(
+                module: nn.Module, given: Any, named: Any, output: Any, name: str = name
+            ) -> None:
+                after(name, module, given, named, output)
+
+            stack.callback(module.register_forward_pre_hook(enter).remove)
+            stack.callback(module.register_forward_hook(leave, with_kwargs=True).remove)
+        yield
 
 
 def parameters(model: nn.Module) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
+
+from convcompare.models.inspection import calls_seen
 
 from .operation_names import VALUES
 from .reach import NotKnown, border_parts, of_image
@@ -94,23 +96,19 @@ def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Wa
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(1, channels, *image, generator=generator)
     mode.reaches.write(images, of_image(channels, *image), IMAGE)
-    with ExitStack() as stack:
-        for name, module in model.named_modules():
 
-            def before(_: nn.Module, __: Any, name: str = name) -> None:
-                mode.path.append(name)
+    def leave(name: str, module: nn.Module, given: Any, _: Any, output: Any) -> None:
+        mode.path.pop()
+        watch(name, module, given, output, mode)
 
-            def after(module: nn.Module, given: Any, output: Any, name: str = name) -> None:
-                mode.path.pop()
-                watch(name, module, given, output, mode)
-
-            stack.callback(module.register_forward_pre_hook(before).remove)
-            stack.callback(module.register_forward_hook(after).remove)
-        stack.enter_context(torch.random.fork_rng([]))
-        stack.enter_context(_plain_operations())
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(_Readings(mode))
-        stack.enter_context(mode)
+    with (
+        calls_seen(model.named_modules(), leave, lambda name, _: mode.path.append(name)),
+        torch.random.fork_rng([]),
+        _plain_operations(),
+        torch.no_grad(),
+        _Readings(mode),
+        mode,
+    ):
         try:
             return model(images)
         finally:

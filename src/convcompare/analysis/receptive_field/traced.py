@@ -10,14 +10,13 @@ doi:10.23915/distill.00021.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from convcompare.models.inspection import evaluating
+from convcompare.models.inspection import calls_seen, evaluating
 
 from .tensor_field import IMAGE_FIELD, NO_PLACES, Axes, Untraceable
 from .tracer import LayerField, Tracer
@@ -70,12 +69,11 @@ def run_traced(model: nn.Module, channels: int, image: tuple[int, int]) -> tuple
     tracer.set(images, IMAGE_FIELD)
     with (
         evaluating(model),
-        ExitStack() as stack,
+        calls_seen(model.named_modules(), tracer.leave, tracer.enter),
         torch.no_grad(),
         torch.random.fork_rng([]),
+        tracer,
     ):
-        tracer.watch(model, stack)
-        stack.enter_context(tracer)
         output = model(images)
     return tracer, output
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,29 +79,28 @@ class Tracer(TorchFunctionMode):
         """Set the field of a tensor."""
         self._fields[id(tensor)] = (tensor, field)  # a reference keeps the id valid
 
-    def watch(self, model: nn.Module, stack: ExitStack) -> None:
-        """Register hooks that track the running module; `stack` removes them."""
-        for name, module in model.named_modules():
-            rule = layer_rule(module)
+    def enter(self, name: str, module: nn.Module) -> None:
+        """Note that a call of a module begins."""
+        self._path.append((name, module))
+        self._inside += layer_rule(module) is not None
 
-            def before(module: nn.Module, _: Any, name: str = name, rule: Any = rule) -> None:
-                self._path.append((name, module))
-                self._inside += rule is not None
-
-            def after(
-                module: nn.Module, given: Any, named: Any, output: Any, rule: Any = rule
-            ) -> None:
-                if rule is not None:
-                    self._inside -= 1
-                    if not self._inside:
-                        self._layer(rule, given, named, output)
-                name, _ = self._path.pop()
-                field = self.field(output)
-                if field is not None:
-                    self.outputs[name] = (field, size_of(output))
-
-            stack.callback(module.register_forward_pre_hook(before).remove)
-            stack.callback(module.register_forward_hook(after, with_kwargs=True).remove)
+    def leave(
+        self,
+        name: str,
+        module: nn.Module,
+        given: tuple[Any, ...],
+        named: dict[str, Any],
+        output: Any,
+    ) -> None:
+        """Note that it ends, and the field of its output."""
+        if (rule := layer_rule(module)) is not None:
+            self._inside -= 1
+            if not self._inside:
+                self._layer(rule, given, named, output)
+        self._path.pop()
+        field = self.field(output)
+        if field is not None:
+            self.outputs[name] = (field, size_of(output))
 
     def _layer(
         self,
