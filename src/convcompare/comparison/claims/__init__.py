@@ -1,1 +1,1 @@
-"""The conclusions of reports held against runs, by verdicts on the figures that each is about."""
+"""Claims of published reports, compared with runs by verdicts on the figures of each claim."""

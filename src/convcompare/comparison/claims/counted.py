@@ -1,4 +1,4 @@
-"""The conclusions that the counts of networks decide before anything is run."""
+"""Claims that the counts of networks decide without any run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Counts = Mapping[str, Mapping[str, int | None]]
 
 
 def counted(study: Study, counts: Counts) -> list[str]:
-    """A sentence for each conclusion that the counts of its networks decide, without a run."""
+    """Return a sentence for each claim that the counts of its networks decide, without a run."""
     told = []
     for claim in study.claims:
         said, evidence = by_counts(claim, counts)
@@ -29,9 +29,10 @@ def counted(study: Study, counts: Counts) -> list[str]:
 
 
 def by_counts(claim: Claim, counts: Counts) -> tuple[FinalOutcome, str]:
-    """What the counts say of a claim, with their figures; undecided if that depends on runs.
+    """Return the outcome of a claim by the counts alone, and the evidence.
 
-    One pair that is refuted is enough; to be confirmed all of them must be.
+    The claim is refuted if one of its pairs is, and confirmed if all of them are. Otherwise it
+    depends on runs and is undecided.
     """
     if not counts.keys() >= claim.networks:
         return "undecided", ""
@@ -51,7 +52,7 @@ def _of_pair(pair: Sequence[Asked], counts: Counts) -> tuple[FinalOutcome, str]:
 
 
 def _count(one: Asked, counts: Counts) -> Verdict | None:
-    """The verdict on two counts; None for what is no count, or is not known."""
+    """Return the verdict on two counts; None if the figure is not a count or is not known."""
     if one.statement.figure not in COUNTS or not isinstance(one.second, str):
         return None
     measure = named(one.statement.figure)

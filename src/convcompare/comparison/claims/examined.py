@@ -1,4 +1,4 @@
-"""Which claims of a study its runs can be asked about, and the questions that they ask."""
+"""Claims of a study that its runs can decide, and the questions that they raise."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..score import Score
 from ..study import Claim, ClaimPart, Statement, Study
 
 Key = tuple[str, frozenset[str]]
-"""A figure, by the name of its quantity, of two networks, or of a network and a number."""
+"""Key of a verdict: name of its quantity, and the two networks or a network and a number."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A statement of one network and the network, or the number, that it is compared with."""
+    """A statement about a network and the network or number with which it is compared."""
 
     first: str
     statement: Statement
@@ -28,17 +28,17 @@ class Asked:
 
 
 def lacking_runs(claim: Claim, comparison: Comparison) -> set[str]:
-    """The networks of a claim that have no finished run: it is examined if there are none."""
+    """Return the networks of a claim without a finished run; it is examined if there are none."""
     return claim.networks - {group.label for group in comparison.groups if group.finished}
 
 
 def examined(study: Study, comparison: Comparison) -> list[Claim]:
-    """The claims whose networks have all run."""
+    """Return the claims whose networks all have a finished run."""
     return [one for one in study.claims if not lacking_runs(one, comparison)]
 
 
 def alternatives(part: ClaimPart) -> Iterator[list[Asked]]:
-    """For each pair of a part the statements of which one is enough."""
+    """Yield, for each pair of a part, the statements of which at least one must hold."""
     for first, second in part.pairs:
         yield [
             Asked(first, one, one.than if one.than is not None else second) for one in part.any_of
@@ -47,21 +47,21 @@ def alternatives(part: ClaimPart) -> Iterator[list[Asked]]:
 
 @dataclass(frozen=True)
 class Sides:
-    """The runs that questions are about, by the labels of the networks."""
+    """Runs that questions are about, by the labels of the networks."""
 
     groups: Mapping[str, ModelRuns]
     pairs: Mapping[frozenset[str], Pair]
     score: Score
 
     def of(self, asked: Asked) -> Pair | Alone:
-        """The runs that a statement is about."""
+        """Return the runs that a statement is about."""
         if isinstance(asked.second, str):
             return self.pairs[frozenset((asked.first, asked.second))]
         return Alone(self.groups[asked.first], asked.second, self.score)
 
 
 def sides(comparison: Comparison, pairs: Sequence[Pair]) -> Sides:
-    """The runs of a comparison; `pairs` are all that it has."""
+    """Return the runs of a comparison; `pairs` are all its pairs of networks."""
     return Sides(
         comparison.by_label,
         {frozenset(one.labels): one for one in pairs},
@@ -72,7 +72,14 @@ def sides(comparison: Comparison, pairs: Sequence[Pair]) -> Sides:
 def questions(
     study: Study, comparison: Comparison, learnt: Sides, whole: Sides
 ) -> dict[Key, Question]:
-    """What its claims ask, once each: of the runs that have learnt, of counts of all runs."""
+    """Return the questions of all examined claims of a study, each once.
+
+    Args:
+        study: The study.
+        comparison: Its comparison.
+        learnt: The runs that have learnt, for all figures except counts.
+        whole: All runs, for counts.
+    """
     found: dict[Key, Question] = {}
     for claim in examined(study, comparison):
         for part in claim.parts:
@@ -84,7 +91,7 @@ def questions(
 
 
 def key_of(asked: Asked) -> Key:
-    """The key of the verdict that a statement asks for."""
+    """Return the key of the verdict that decides a statement."""
     quantity, second = named(asked.statement.figure).quantity, asked.second
     other = second if isinstance(second, str) else shown_number(second, quantity)
     return quantity.name, frozenset((asked.first, other))

@@ -1,4 +1,4 @@
-"""The conclusions of a report held against runs: confirmed, refuted, or not to be told."""
+"""Outcomes of the claims of a report by its runs: confirmed, refuted or inconclusive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from .examined import Asked, alternatives, examined, key_of, lacking_runs
 from .outcomes import FinalOutcome, outcome
 
 Outcome = FinalOutcome | Literal["so far yes", "so far no"]
-"""Of a figure that goes on changing with the epochs, fewer of them only say what is so far."""
+"""Outcome of a claim. "so far": the figure still changes with the epochs, and the runs have fewer
+than the report."""
 OUTCOME_WORDS: dict[Outcome, str] = {
     "confirmed": "confirmed",
     "refuted": "contradicted",
@@ -31,14 +32,14 @@ OUTCOME_WORDS: dict[Outcome, str] = {
 }
 EARLY: dict[Outcome, Outcome] = {"confirmed": "so far yes", "refuted": "so far no"}
 PRECEDENCE: Sequence[FinalOutcome] = ("refuted", "undecided", "not recorded")
-"""What a claim comes to is the first of these that one of its pairs does; else it is confirmed."""
+"""The outcome of a claim is the first of these that one of its pairs has; otherwise confirmed."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One statement with the verdict on it, whose model is the first network of the statement.
+    """A statement and the verdict on it, whose model is the first network of the statement.
 
-    ``early`` is whether the runs have fewer epochs than the report's in a figure of the training.
+    ``early`` is True if the figure changes with the epochs and the runs have fewer than the report.
     """
 
     asked: Asked
@@ -48,18 +49,18 @@ class Judged:
 
     @property
     def outcome(self) -> Outcome:
-        """What is said of it, in view of the epochs."""
+        """Outcome of the statement, qualified by "so far" if it is early."""
         return EARLY.get(self.said, self.said) if self.early else self.said
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, what the runs say of it, and the verdicts on its pairs that say so.
+    """A claim, its outcome, and the verdicts that decide it.
 
-    ``epochs`` are those that the runs had and those of the report, where that makes a difference;
-    ``looked`` the numbers of seeds after which more were added unplanned; ``recorded_by`` the
-    commands that record what is lacking; ``runs`` those that it was examined on, by network.
-    ``open`` are the pairs that are not decided for good, each with the statements it rests on.
+    ``epochs`` are those of the runs and those of the report, if the difference matters. ``looked``
+    are the numbers of seeds at unplanned looks, ``recorded_by`` the commands that record missing
+    figures, ``runs`` the runs of each network. ``open`` are the pairs that further runs can still
+    decide, each with the statements on which it depends.
     """
 
     claim: Claim
@@ -73,12 +74,12 @@ class Finding:
 
     @property
     def told(self) -> str:
-        """What it comes to, in words."""
+        """Outcome in words."""
         return OUTCOME_WORDS[self.outcome]
 
     @property
     def evidence(self) -> str:
-        """The figures that decide it, in words."""
+        """Figures that decide the claim, in words."""
         recorded = [one for one in self.judged if one.said != "not recorded"]
         parts = [words.evidence(one.asked, one.verdict) for one in recorded]
         lacking = [one.verdict for one in self.judged if one.said == "not recorded"]
@@ -92,11 +93,14 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """The conclusion with what the runs say of it, in one sentence."""
+        """The conclusion, its outcome and the evidence in one sentence."""
         return f"{self.claim.number} “{self.claim.sentence}”: {self.told}, {self.evidence}"
 
     def to_json(self) -> dict[str, Any]:
-        """What the JSON object of a study has of it, under ``conclusions``. It only grows."""
+        """Return the entry under ``conclusions`` in the JSON object of a study.
+
+        Keys are only added, never removed.
+        """
         return {
             "number": self.claim.number,
             "conclusion": self.claim.sentence,
@@ -110,15 +114,15 @@ class Finding:
 
 
 def with_conclusions(assessment: Assessment) -> dict[str, Any]:
-    """The JSON object of a comparison, with the conclusions of a study."""
+    """Return the JSON object of a comparison, with the conclusions of a study."""
     found = [one.to_json() for one in findings(assessment)]
     return {**assessment.to_json(), **({"conclusions": found} if found else {})}
 
 
 def findings(assessment: Assessment) -> list[Finding]:
-    """Every claim of the study whose networks have all run; none for other comparisons.
+    """Return the outcome of every examined claim of a study; empty for other comparisons.
 
-    All that they ask and the verdicts against the baseline are adjusted together.
+    The verdicts of the claims and those against the baseline are adjusted together.
     """
     study = assessment.study
     if study is None:
@@ -129,9 +133,9 @@ def findings(assessment: Assessment) -> list[Finding]:
 
 
 def without_runs(assessment: Assessment) -> str:
-    """Which claims of the study are not examined, as networks of theirs have no finished run.
+    """Return a note on the claims that are not examined, as a network has no finished run.
 
-    Empty where there are none: ``not examined, without a finished run of residual: 24, 30``.
+    ``not examined, without a finished run of residual: 24, 30``; empty if there are none.
     """
     study = assessment.study
     if study is None:
@@ -146,7 +150,7 @@ def without_runs(assessment: Assessment) -> str:
 
 @dataclass(frozen=True)
 class _Examination:
-    """One claim with the verdicts of its study, by figure and networks."""
+    """A claim and the verdicts of its study, by figure and networks."""
 
     claim: Claim
     study: Study
@@ -163,7 +167,7 @@ class _Examination:
         counted = all(one.verdict.quantity.scale == "exact" for one in deciding)
         early = any(one.early for one in deciding)
         final: Outcome = said
-        if said == "refuted":  # one pair that does not wait for more epochs is enough
+        if said == "refuted":  # final if one refuted pair does not depend on more epochs
             sure = any(of == said and not any(j.early for j in judged) for of, judged in pairs)
             final = said if sure else EARLY[said]
         elif early:
@@ -181,7 +185,7 @@ class _Examination:
         )
 
     def _pairs(self, part: ClaimPart) -> Iterator[tuple[FinalOutcome, list[Judged]]]:
-        """What is said of each pair, and the statements that it rests on."""
+        """Yield the outcome of each pair, and the statements on which it depends."""
         for pair in alternatives(part):
             judged = [self._judge(one, self._verdict(one)) for one in pair]
             said = [one.said for one in judged]
@@ -206,7 +210,7 @@ class _Examination:
 
     @property
     def _epochs(self) -> tuple[int, int]:
-        """The epochs of the runs, and those of the report."""
+        """Numbers of epochs of the runs and of the report."""
         names = self.claim.networks
         groups = [group for group in self.assessment.comparison.groups if group.label in names]
         epochs = max(run.trial.config.epochs for group in groups for run in group.finished)
@@ -220,7 +224,7 @@ class _Examination:
 
 
 def _open(said: FinalOutcome, judged: Sequence[Judged]) -> bool:
-    """Whether more seeds, more epochs or what was not recorded may change what a pair comes to."""
+    """Return whether more seeds, epochs or recorded figures may change the outcome of a pair."""
     if said == "confirmed":
         return all(one.early for one in judged)
     return said != "refuted" or any(one.early for one in judged)

@@ -1,4 +1,4 @@
-"""What runs lack to decide a statement: seeds, epochs, or a figure that was not recorded."""
+"""Needs of undecided statements: seeds, epochs, or a figure that was not recorded."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from .findings import Judged
 from .outcomes import FinalOutcome, is_direction, margin_of, place
 
 FEWEST = 3
-"""Seeds of a first comparison: two show no spread that would say how many are enough."""
+"""Number of seeds of a first comparison: the spread of two is too rough to plan further seeds."""
 Lack = Literal[
     "seeds", "epochs", "first seeds", "spread", "not recorded", "weights", "too close", "other"
 ]
-"""More seeds, by the power of the test; the report's epochs; a first comparison; enough seeds to
-compare spreads; a figure of runs that are trained again, or of weights that are kept; more than
-`MOST_SEEDS`; or what seeds do not change."""
+"""Kind of need. "seeds": more seeds, by the power of the test. "epochs": those of the
+report. "first seeds": a first comparison. "spread": enough seeds to compare spreads. "not
+recorded": a figure of runs that are trained again. "weights": a figure measured on stored weights.
+"too close": more than `MOST_SEEDS` seeds. "other": something that seeds do not change."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """What one statement needs to be decided.
+    """The need of an undecided statement.
 
-    ``seeds`` are those of each network; None if no number up to `MOST_SEEDS` is known to be enough.
-    ``would`` is what the statement would come to, if the true difference is the observed one; None
-    where none was observed under the report's conditions. ``sizes`` are the observed distance from
-    the nearest boundary of the statement, and the one that `MOST_SEEDS` seeds find, in the unit of
-    the figure, or as factors.
+    ``seeds`` is the number per network; None if no number up to `MOST_SEEDS` is known to suffice.
+    ``would`` is the outcome if the true difference is the observed one; None if none was observed
+    under the report's conditions. ``sizes`` are the observed distance from the nearest boundary of
+    the statement, and the distance that `MOST_SEEDS` seeds detect, in the unit of the figure or as
+    factors.
     """
 
     lack: Lack
@@ -47,10 +48,10 @@ class Need:
 
 @dataclass(frozen=True)
 class Aim:
-    """What an interval has to show: all of it beyond a boundary, or within a margin.
+    """Condition on an interval that decides a statement: all beyond a boundary, or in a margin.
 
-    ``effect`` is the distance of the estimate from the boundary, or from the middle of the margin;
-    ``level`` that of the interval.
+    ``effect`` is the distance of the estimate from the boundary, or from the centre of the margin;
+    ``level`` is 1 minus the confidence level of the interval.
     """
 
     would: FinalOutcome
@@ -59,7 +60,7 @@ class Aim:
     margin: float | None = None
 
     def power(self, spread: float, n: int, freedom: int) -> float:
-        """The probability that n seeds show it."""
+        """Return the probability that n seeds meet the condition."""
         effect = self.effect / spread
         if self.margin is None:
             return power_of(effect, n, self.level, freedom)
@@ -67,19 +68,20 @@ class Aim:
 
     @property
     def distance(self) -> float:
-        """How far the estimate is from where the statement would not be decided."""
+        """Distance of the estimate from the boundary at which the statement is undecided."""
         return self.effect if self.margin is None else self.margin - self.effect
 
 
 def need(judged: Judged, networks: int, seeds: int, kept: bool) -> Need:
-    """What the statement needs, which the runs do not decide.
+    """Return the need of an undecided statement.
 
-    Seeds that do not count, as those of runs at chance level, are made up for.
+    Seeds that do not count, such as those of runs at chance level, are replaced by further ones.
 
     Args:
         judged: The statement with the verdict on it.
-        networks: How many networks are trained for the claim; fewer than three share no spread.
-        seeds: The finished seeds of each of them.
+        networks: Number of networks that are trained for the claim; fewer than three share no
+            spread.
+        seeds: Number of finished seeds of each of them.
         kept: Whether their weights are in the store.
     """
     verdict, measure = judged.verdict, named(judged.asked.statement.figure)
@@ -106,7 +108,10 @@ def need(judged: Judged, networks: int, seeds: int, kept: bool) -> Need:
 
 
 def aims(judged: Judged) -> list[Aim]:
-    """What would decide the statement if the true difference is the observed one; one is enough."""
+    """Return the conditions that decide the statement if the true difference is as observed.
+
+    One of them is sufficient.
+    """
     statement, verdict = judged.asked.statement, judged.verdict
     assert verdict.estimate is not None
     found = place(verdict.estimate.value, verdict.quantity)
@@ -134,7 +139,7 @@ def _said(holds: bool) -> FinalOutcome:
 
 
 def _by_power(ways: Sequence[Aim], verdict: Verdict, networks: int) -> Need:
-    """The fewest seeds beyond those there are with which one of the ways has 80 % power."""
+    """Return the smallest larger number of seeds with which one of the aims has 80 % power."""
     for seeds in range(verdict.n + 1, MOST_SEEDS + 1):
         for aim in ways:
             if _power(aim, verdict, seeds, networks) >= POWER:
@@ -145,7 +150,7 @@ def _by_power(ways: Sequence[Aim], verdict: Verdict, networks: int) -> Need:
 
 
 def _power(aim: Aim, verdict: Verdict, seeds: int, networks: int) -> float:
-    """That of the weakest of the tests, each of which has to show it."""
+    """Return the power of the weakest of the tests, all of which must meet the aim."""
     return min(
         aim.power(one.deviation, seeds, _freedom(one, verdict.n, seeds, networks))
         for one in verdict.spreads
@@ -153,14 +158,15 @@ def _power(aim: Aim, verdict: Verdict, seeds: int, networks: int) -> float:
 
 
 def _freedom(spread: Spread, n: int, seeds: int, networks: int) -> int:
-    """The degrees of freedom with more seeds; two networks alone share no spread with others."""
+    """Return the degrees of freedom with more seeds; two networks alone have no shared spread."""
     lent = spread.freedom - (n - 1) if networks >= SHARING else 0
     return seeds - 1 + lent
 
 
 def _smallest(aim: Aim, verdict: Verdict, networks: int) -> float:
-    """The distance from the boundary that the most seeds find; infinite if the margin is narrower
-    than what they can tell.
+    """Return the smallest distance from the boundary that `MOST_SEEDS` seeds detect.
+
+    Infinite if the margin is too narrow for them.
     """
 
     def found(distance: float) -> bool:

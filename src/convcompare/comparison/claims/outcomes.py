@@ -1,4 +1,4 @@
-"""What a verdict says of a statement about its two networks: confirmed, refuted, or neither."""
+"""Outcome of a statement by the verdict on its two networks: confirmed, refuted or undecided."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ..study import Statement
 from ..verdict import Verdict
 
 FinalOutcome = Literal["confirmed", "refuted", "undecided", "not recorded"]
-"""What runs say of a statement, a pair or a claim, the epochs left aside."""
+"""Outcome of a statement, a pair or a claim, whatever the number of epochs."""
 SAME = 0.005
-"""A difference in accuracy of which the reports would say that there is none."""
+"""Default equivalence margin in accuracy, a fraction: the reports would not see a difference."""
 ROUNDING = 1e-9
-"""The logarithm of a factor below which two counts are as far apart as a margin."""
+"""Tolerance in the logarithm of the ratio of two counts at a margin."""
 FEWEST = 2
-"""Seeds below which runs are of two trained networks: they decide nothing about architectures."""
+"""Minimum number of seeds: one seed decides nothing about architectures."""
 
 
 def outcome(statement: Statement, verdict: Verdict, picked: bool = False) -> FinalOutcome:
-    """What a verdict on the figure of a statement says of it, its model being the first network.
+    """Return the outcome of a statement by a verdict whose model is its first network.
 
-    A direction is that of the verdict. Sizes are read from simultaneous intervals: a statement is
-    confirmed if the whole interval agrees with it, and refuted if none of it does; "no less than"
-    is also refuted by a verdict of less. Seeds that were `picked` decide nothing but counts.
+    The direction is that of the verdict. Sizes are read from the simultaneous interval: a statement
+    is confirmed if the whole interval agrees with it, and refuted if no part of it does. "No less
+    than" is also refuted by a verdict of less. If seeds were `picked`, only counts are decided.
     """
     if verdict.refusal is not None:
         return "not recorded" if verdict.refusal.reason == "not recorded" else "undecided"
@@ -41,22 +41,22 @@ def outcome(statement: Statement, verdict: Verdict, picked: bool = False) -> Fin
 
 
 def is_direction(statement: Statement) -> bool:
-    """Whether it says only which of the two has more."""
+    """Return whether a statement is only about which of the two networks has more."""
     return statement.by is None and statement.sign in (">", "<")
 
 
 def place(value: float, quantity: Quantity) -> float:
-    """A size where sizes are compared: the logarithm of a factor, a difference as it is."""
+    """Return a size on the scale of comparison: the logarithm of a factor, or the difference."""
     if quantity.scale == "difference":
         return value
     return math.log(value) if value > 0 else -math.inf
 
 
 def margin_of(statement: Statement, quantity: Quantity) -> float:
-    """The size that does not count, in the units of `place`: the statement's or the figure's own.
+    """Return the margin of a statement, or else of its figure, on the scale of `place`.
 
     Raises:
-        ValueError: Neither has one, and the figure is no count.
+        ValueError: if neither has a margin and the figure is not a count.
     """
     if statement.margin is not None:
         return place(statement.margin, quantity)
@@ -75,7 +75,7 @@ def _by_direction(statement: Statement, verdict: Verdict) -> FinalOutcome:
 
 
 def _ends(verdict: Verdict) -> tuple[float, float] | None:
-    """The ends of the simultaneous interval in units of `place`; those of counts are one value."""
+    """Return the ends of the simultaneous interval on the scale of `place`; for counts, equal."""
     quantity = verdict.quantity
     if quantity.scale == "exact":
         assert verdict.values is not None
@@ -90,9 +90,9 @@ def _ends(verdict: Verdict) -> tuple[float, float] | None:
 
 
 def _by_size(statement: Statement, verdict: Verdict, low: float, high: float) -> FinalOutcome:
-    """By the interval of what is compared, from where the statement has put it."""
+    """Return the outcome by the interval of the figure, relative to the target of the statement."""
     exact = verdict.quantity.scale == "exact"
-    if statement.sign in ("<", "<="):  # the same as ">" and ">=" of the opposite
+    if statement.sign in ("<", "<="):  # the same as ">" and ">=" of the negated interval
         low, high = -high, -low
     if statement.sign in (">", "<"):
         return "confirmed" if low > 0 else "refuted" if high < 0 or exact else "undecided"

@@ -1,4 +1,4 @@
-"""Which further seeds, epochs and records would decide which claims, and what they cost."""
+"""Plans of the further seeds, epochs and records that would decide claims, with their cost."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ EVENTUAL = ("confirmed", "refuted")
 
 @dataclass(frozen=True)
 class Training:
-    """A run that is to be trained: which one it is, and the seconds that it takes.
+    """A run to train.
 
-    ``key`` is the same for the same run of several claims. ``seconds`` are of one run at a time on
+    ``key`` identifies the run across claims. ``seconds`` is its duration without parallel runs on
     the hardware of the records; None if no epoch of its network was timed.
     """
 
@@ -36,14 +36,14 @@ class Training:
 
 @dataclass(frozen=True)
 class ClaimPlan:
-    """What would decide a claim of a study.
+    """The runs and records that would decide a claim of a study.
 
-    ``needs`` are those of its statements that have to be decided. ``seeds`` of each of `networks`
-    are enough, None if it is not known that any number is; ``epochs`` those of each run.
-    ``would`` is what the claim would come to by the observed differences, None where that is open.
-    ``fresh`` is whether runs that are there have to be trained again; ``skipped`` are the networks
-    of the study that are not needed, ``machines`` where the times of the others were recorded.
-    ``recorded`` is the command that made the runs.
+    ``needs`` are those of the statements to decide. ``seeds`` is a sufficient number per network of
+    ``networks``, None if none is known; ``epochs`` is the number per run. ``would`` is the outcome
+    of the claim by the observed differences, None if that is open. ``fresh`` is True if existing
+    runs must be trained again. ``skipped`` are the networks of the study that are not needed,
+    ``machines`` those on which the times were recorded. ``recorded`` is the command that made the
+    runs.
     """
 
     study: str
@@ -62,12 +62,12 @@ class ClaimPlan:
 
     @property
     def seconds(self) -> float | None:
-        """What the trainings take, one at a time; None if it is not known which decide it."""
+        """Seconds of all trainings, one at a time; None if it is not known which are needed."""
         return None if self.seeds is None else total_seconds([self])
 
     @property
     def command(self) -> str | None:
-        """The command that trains them; None if none is known to decide the claim."""
+        """Command that trains them; None if it is not known which decide the claim."""
         if self.seeds is None:
             return None
         skipped = [word for name in self.skipped for word in ("--skip", name)]
@@ -76,19 +76,22 @@ class ClaimPlan:
 
 
 def plans(assessment: Assessment) -> list[ClaimPlan]:
-    """A plan for each claim of a study that its runs do not decide for good, in their order."""
+    """Return a plan for each claim of a study that its runs do not finally decide."""
     study = assessment.comparison.study
     undecided = [one for one in findings(assessment) if one.outcome not in EVENTUAL]
     return [_Planner(assessment, str(study), one).plan() for one in undecided]
 
 
 def cheapest_first(found: Iterable[ClaimPlan]) -> list[ClaimPlan]:
-    """Those that are known to decide their claim by what they take, then the others."""
+    """Sort plans by seconds; those without a known duration come last."""
     return sorted(found, key=lambda one: (one.seconds is None, one.seconds or 0.0))
 
 
 def total_seconds(found: Iterable[ClaimPlan]) -> float | None:
-    """What plans take together, a run that several of them need once; None if one is not known."""
+    """Return the seconds of several plans together, with shared runs counted once.
+
+    None if the seconds of a run are not known.
+    """
     runs = {run.key: run.seconds for one in found if one.seeds is not None for run in one.trainings}
     known = [seconds for seconds in runs.values() if seconds is not None]
     return sum(known) if len(known) == len(runs) else None
@@ -96,7 +99,7 @@ def total_seconds(found: Iterable[ClaimPlan]) -> float | None:
 
 @dataclass(frozen=True)
 class _Planner:
-    """One claim and the runs of its study."""
+    """Planner of one claim."""
 
     assessment: Assessment
     study: str
@@ -109,7 +112,7 @@ class _Planner:
         return self._made(chosen, "refuted" if refuting else _would(chosen))
 
     def _of_pair(self, pair: Sequence[Judged]) -> list[tuple[Judged, Need]]:
-        """The statements of a pair that have to be decided: one that would hold, or all."""
+        """Return the statements of a pair to decide: the cheapest that would hold, or all."""
         found = [(one, self._need(one)) for one in pair]
         holding = [[one] for one in found if one[1].would == "confirmed"]
         return min(holding, key=self._price) if holding else found
@@ -163,7 +166,7 @@ class _Planner:
 
     @property
     def _published(self) -> int:
-        """The epochs of the report, the fewest if its networks were trained for several numbers."""
+        """Number of epochs in the report; the smallest if its networks differ."""
         rows = self._study.rows
         return min(row.epochs for row in rows if row.name in self.finding.claim.networks)
 
@@ -184,7 +187,7 @@ class _Planner:
         return () if own == {epochs} else ("--epochs", str(epochs))
 
     def _trainings(self, label: str, seeds: int, epochs: int, anew: bool) -> list[Training]:
-        """The runs of a network that are not there: further seeds, or all of them."""
+        """Return the runs of a network to train: further seeds, or all of them."""
         group = self._groups[label]
         run = group.finished[0]
         same = run.trial.config.epochs == epochs
@@ -201,16 +204,16 @@ class _Planner:
 
     @property
     def _runs(self) -> list[Run]:
-        """Those of the networks of the claim."""
+        """Finished runs of the networks of the claim."""
         names = self.finding.claim.networks
         return [run for name in names for run in self._groups[name].finished]
 
 
 def epoch_seconds(group: ModelRuns) -> float | None:
-    """Seconds per epoch of a network, test images included, the mean over its finished runs.
+    """Return the seconds per epoch of a network, evaluation included, averaged over its runs.
 
-    The training is that measured with the device alone, else as it was recorded beside others. None
-    if no epoch was recorded.
+    Training times are those measured on an idle device, or else those recorded beside parallel
+    trials. None if no epoch was recorded.
     """
     found = [_epoch_seconds(run) for run in group.finished if run.history]
     return fmean(found) if found else None
@@ -224,7 +227,7 @@ def _epoch_seconds(run: Run) -> float:
 
 
 def _recorders(needs: Sequence[tuple[Judged, Need]]) -> Iterator[str]:
-    """The options that record what is lacking; without weights the networks are trained again."""
+    """Yield the options that record missing figures; without weights, also that to train again."""
     for judged, one in needs:
         options = named(judged.asked.statement.figure).recorded_by
         if one.lack in ("not recorded", "weights") and options:
@@ -239,6 +242,6 @@ def _labels(judged: Judged) -> set[str]:
 
 
 def _would(needs: Sequence[tuple[Judged, Need]]) -> FinalOutcome | None:
-    """What statements come to that are all needed, if each is as it was observed."""
+    """Return the common outcome of statements by the observed differences; None if they differ."""
     said = {one.would for _, one in needs}
     return next(iter(said)) if len(said) == 1 else None

@@ -1,4 +1,4 @@
-"""The command that trains what a conclusion lacks: that of the records, with other seeds."""
+"""Command that trains what a claim lacks: the recorded command with other seeds."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ REPLACED = (
     *("--seeds", "-s", "--epochs", "-e", "--skip"),
     *("--columns", "--out", "-o", "--format"),
 )
-"""Options with a value that the new command has its own of, or does without."""
+"""Options with a value that the new command replaces or omits."""
 DROPPED = ("--fresh", "--dry-run", "--plan")
 
 
 def command(recorded: Sequence[str], study: str, seeds: int, options: Sequence[str]) -> str:
-    """The command of a shell that trains a study with so many seeds, otherwise as recorded.
+    """Return the shell command that trains a study with `seeds` seeds, otherwise as recorded.
 
-    ``options`` are those that it has beyond the recorded ones. Figures that are measured on the
-    weights need them kept.
+    ``options`` are added to the recorded ones. If a figure is measured on the weights, the option
+    that discards them is removed.
     """
     kept = list(_kept(recorded))
     anew = EVERY_EPOCH.split()
@@ -36,7 +36,7 @@ def command(recorded: Sequence[str], study: str, seeds: int, options: Sequence[s
 
 
 def _kept(recorded: Sequence[str]) -> Iterator[str]:
-    """The options of a command that stay, without the studies that it names."""
+    """Yield the options of a command that stay, without the names of studies."""
     for word in without(recorded[1:], *REPLACED):
         if word not in DROPPED and word != "all" and word not in register.study:
             yield word

@@ -1,4 +1,4 @@
-"""What a claim lacks to be decided, in words."""
+"""Text about what a claim lacks to be decided."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BRIEF: Mapping[Lack, str] = {
     "too close": f"over {MOST_SEEDS} seeds",
     "other": "not known",
 }
-"""What is lacking, for a cell of a table."""
+"""Short text per lack, for a table."""
 BY_POWER = (
     "more seeds: as many as decide it with 80 % power if the true difference and spread are the "
     "observed ones, which few seeds show only roughly; “likely” is what they would decide"
@@ -46,23 +46,23 @@ LOOKED = (
 
 
 def brief(plan: ClaimPlan) -> str:
-    """What decides a claim, in a few words: ``more seeds, the report's epochs``."""
+    """Return what decides a claim in a few words: ``more seeds, the report's epochs``."""
     return ", ".join(dict.fromkeys(BRIEF[need.lack] for _, need in _deciding(plan)))
 
 
 def lacking(plan: ClaimPlan) -> str:
-    """The same with its figures, each once: ``more seeds; the report's 15 epochs, not 2``."""
+    """Return what decides a claim with figures: ``more seeds; the report's 15 epochs, not 2``."""
     told = (_of(judged, need, plan) for judged, need in _deciding(plan))
     return "; ".join(dict.fromkeys(told))
 
 
 def hindrance(plan: ClaimPlan) -> str:
-    """Why no number of seeds is known to decide a claim; empty if one is."""
+    """Return why no number of seeds is known to decide a claim; empty if one is."""
     return "" if plan.seeds is not None else lacking(plan)
 
 
 def _deciding(plan: ClaimPlan) -> Iterator[tuple[Judged, Need]]:
-    """The needs of a claim; where nothing known decides it, those that are the reason."""
+    """Yield the needs of a claim; if no number of seeds decides it, only those that prevent it."""
     for judged, need in plan.needs:
         if plan.seeds is not None or need.seeds is None:
             yield judged, need
@@ -102,7 +102,7 @@ def _too_close(judged: Judged, need: Need) -> str:
 
 
 def _size(value: float, quantity: Quantity) -> str:
-    """A distance: ``0.12 points``, or a factor: ``1.3 times``."""
+    """Return a distance as text: ``0.12 points``, or a factor: ``1.3 times``."""
     if quantity.scale == "ratio":
         return f"{value:.3g} times" if value < 1000 else f"{value:.1e} times"
     return figure_words.amount(Estimate(value, None, None, 1, ""), quantity).removeprefix("+")

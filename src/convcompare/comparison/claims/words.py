@@ -1,4 +1,4 @@
-"""The words of claims: what a statement says, and the figures that decide it."""
+"""Text of claims: what a statement claims, and the figures that decide it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ PLAIN: dict[Sign, str] = {
     ">=": "less by at most {margin}",
     "<=": "more by at most {margin}",
 }
-"""The same of a comparison that is not moved."""
+"""Text of statements without a target."""
 
 
 def evidence(asked: Asked, verdict: Verdict) -> str:
-    """The figures of a verdict; sizes with simultaneous intervals, beside what is claimed."""
+    """Return the figures of a verdict, sizes with simultaneous intervals, and what is claimed."""
     statement, quantity = asked.statement, verdict.quantity
     single = verdict.n == 1 and quantity.scale != "exact"
     if verdict.refusal is not None or single:
@@ -53,7 +53,7 @@ def evidence(asked: Asked, verdict: Verdict) -> str:
 
 
 def lacking(verdicts: Sequence[Verdict]) -> list[str]:
-    """What is not recorded, a part for each figure with the networks that have none of it."""
+    """Return a message for each figure that is not recorded, with the networks that lack it."""
     models: dict[str, dict[str, None]] = {}
     for verdict in verdicts:
         assert verdict.refusal is not None
@@ -63,7 +63,7 @@ def lacking(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def said(asked: Asked, quantity: Quantity) -> str:
-    """What is claimed beyond a direction: ``within 0.5 points``; empty where nothing is."""
+    """Return what is claimed beyond a direction: ``within 0.5 points``; empty if nothing is."""
     statement = asked.statement
     target = _target(asked, quantity)
     margin = "" if statement.sign in (">", "<") else _margin(statement, quantity)
@@ -74,7 +74,7 @@ def said(asked: Asked, quantity: Quantity) -> str:
 
 
 def _target(asked: Asked, quantity: Quantity) -> str:
-    """The number that a figure is compared with, or by which the comparison is moved, if any."""
+    """Return the number with which a figure is compared, or the shift of the comparison, if any."""
     by = asked.statement.by
     if not isinstance(asked.second, str):
         return shown_number(asked.second, quantity)
@@ -86,7 +86,7 @@ def _target(asked: Asked, quantity: Quantity) -> str:
 
 
 def _counted(verdict: Verdict, alone: bool) -> str:
-    """Two counts, or one of them: ``142,154 parameters against 161,450``."""
+    """Return two counts, or one, as text: ``142,154 parameters against 161,450``."""
     assert verdict.values is not None
     quantity = verdict.quantity
     first, second = map(quantity.show, verdict.values)
@@ -97,7 +97,7 @@ def _counted(verdict: Verdict, alone: bool) -> str:
 
 
 def _beside(asked: Asked, estimate: Estimate, quantity: Quantity) -> str:
-    """The figure itself, of which the estimate is the difference to a number, or the ratio."""
+    """Return the figure itself from its difference or ratio to a number."""
     number, low, high = float(asked.second), estimate.low, estimate.high
     if quantity.scale == "difference":
         own = replace(
@@ -112,7 +112,7 @@ def _beside(asked: Asked, estimate: Estimate, quantity: Quantity) -> str:
 
 
 def _values(verdict: Verdict) -> str:
-    """The two means, if a ratio is of figures that are shown."""
+    """Return the two means as text if the quantity shows values for a ratio; else empty."""
     shows = verdict.quantity.show is not str and verdict.quantity.scale == "ratio"
     if not shows or verdict.values is None or verdict.estimate is None:
         return ""
@@ -121,7 +121,7 @@ def _values(verdict: Verdict) -> str:
 
 
 def _margin(statement: Statement, quantity: Quantity) -> str:
-    """The margin as it was stated, or that of the figure."""
+    """Return the margin of a statement or of its figure as text."""
     margin = margin_of(statement, quantity)
     if not margin:
         return "nothing"

@@ -12,11 +12,11 @@ COLUMNS = ("epoch-time", "inference")
 SHOWN = (*FIGURES, "activations", "feature-maps", "gradients")
 REGULARISED = "Regularised residual CNN"
 FAR = 0.1
-"""Test accuracy by which a network is far behind: 10 points."""
+"""Difference in test accuracy that counts as "far behind": 10 points."""
 OVERFIT = 0.05
-"""The gap between train and test accuracy above which a network overfits: 5 points."""
+"""Gap between train and test accuracy above which a network counts as overfitting: 5 points."""
 MUCH_LONGER = 1.5
-"""The factor that tells times of a fully connected network and a CNN from those of two CNNs."""
+"""Factor between training times that separates "fully connected against CNN" from "two CNNs"."""
 CNNS_002 = ("Residual CNN", "Regularized Residual CNN")
 _CNN_004 = "hidden=0,layers="
 

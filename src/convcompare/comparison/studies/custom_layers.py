@@ -1,4 +1,4 @@
-"""Custom layers: a convolution, attention, an activation and a pool of one's own."""
+"""Custom layers: a convolution, attention, an activation function and a pooling layer."""
 
 from __future__ import annotations
 

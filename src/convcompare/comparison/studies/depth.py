@@ -14,15 +14,15 @@ _HEAD_003 = "hidden=256,dropout=0.25"
 RESIDUAL = "residual, 6 layers"
 PLAIN = ("2 layers", "4 layers", "6 layers")
 VERY_MUCH = 0.1
-"""Test accuracy that is very much: 10 points."""
+"""Difference in test accuracy that counts as "very much": 10 points."""
 ABOUT = 1.5
-"""The factor within which a gradient norm is about so large: it is printed with one digit."""
+"""Factor within which a gradient norm is as published, with one digit."""
 ORDER = 10**0.5
-"""The factor within which a gradient is of an order of magnitude."""
+"""Factor within which a gradient has the published order of magnitude."""
 
 
 def two_layers(residual: str) -> Claim:
-    """What all reports say of two layers, under their name for the residual network."""
+    """Return the claim of all reports about two layers; `residual` is the residual network."""
     others = ("4 layers", "6 layers", residual)
     return claim(
         24, "two layers are fast and the least accurate",
@@ -32,7 +32,10 @@ def two_layers(residual: str) -> Claim:
 
 
 def vanishing(residual: str) -> tuple[Claim, ...]:
-    """What they say of vanishing gradients; by the ratio that `gradients` calls so, 100."""
+    """Return the claims of all reports about vanishing gradients.
+
+    The ratio is that of `convcompare gradients`, 100.
+    """
     sentence = "the first layer's gradient vanishes with depth"
     return (
         claim(
@@ -53,7 +56,7 @@ def vanishing(residual: str) -> tuple[Claim, ...]:
 def most_accurate(
     residual: str, sentence: str = "the residual network is the most accurate"
 ) -> Claim:
-    """What all reports say of the residual network."""
+    """Return the claim of all reports about the residual network."""
     return claim(29, sentence, part(residual, ">", PLAIN))
 
 

@@ -1,4 +1,4 @@
-"""The size of the kernel: 3×3, 5×5, 7×7, and 1×1 before 3×3."""
+"""Kernel size: 3×3, 5×5, 7×7, and 1×1 before 3×3."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ COLUMNS = ("epoch-time", "macs", "receptive-field")
 SHOWN = (*FIGURES, "receptive-field", "activations")
 FIELD = "receptive-field-width"
 ABOUT = 1.1
-"""The factor within which a field is about so wide: 10 %."""
+"""Factor within which a receptive field has the published width: 10 %."""
 LITTLE_LONGER = 1.2
-"""The factor below which training takes little longer."""
+"""Ratio of training times below which training takes "little longer"."""
 BALANCED = claim(
     15, "3×3 is the best balanced",
     part("3×3", ">", ("5×5", "7×7", "1×1+3×3")).or_("<", "macs"),

@@ -10,12 +10,12 @@ TITLE = "MNIST: fully connected, convolutional and residual"
 COLUMNS = ("epoch-time", "inference")
 BLOCKS = "CNN with residual blocks"
 ALIKE_LOSS = 0.01
-"""Nats by which test losses of MNIST may differ and be practically the same."""
+"""Difference in test loss, in nats, that counts as practically the same on MNIST."""
 SHOWN = (*FIGURES, "activations", "feature-maps", "gradients")
 
 
 def keeps_under_shifts(*networks: str) -> Claim:
-    """What report 001 says of shifted images, of these networks against the connected one."""
+    """Return the claim of report 001 about shifted images, for these networks against the FCN."""
     return claim(
         14, "CNNs keep their accuracy and predictions under shifts",
         part(networks, ">", "FCN", "robustness=shift"),

@@ -13,11 +13,11 @@ _STAGES_003 = "residual:width=64,stem_bias=false,grid=1,blocks="
 _STAGES_000 = "residual:width=16,stem_bias=false,grid=1,blocks="
 WIDE = "Wide, widen_factor 2"
 ABOUT = 1.1
-"""The factor within which parameters and memory are about so many times as much: 10 %."""
+"""Factor within which a ratio of parameters or memory is as published: 10 %."""
 
 
 def saving(bottleneck: str, basic: str) -> tuple[Claim, ...]:
-    """What the reports say of bottleneck blocks, under their names for the networks."""
+    """Return the claims of the reports about bottleneck blocks, for networks of these names."""
     less = part(bottleneck, "<", basic, "macs")
     return (
         claim(40, "bottleneck blocks save computation", less),
