@@ -267,10 +267,11 @@ class EvaluatesItself(Base):
     def forward(self, x):
         self.eval()
         return super().forward(x)
-def Scripted(in_channels, image_size, num_classes):
+def Traced(in_channels, image_size, num_classes):
     head = nn.Linear(in_channels * image_size**2, num_classes)
+    images = torch.ones(2, in_channels, image_size, image_size)
     with warnings.catch_warnings(action="ignore"):
-        return torch.jit.script(nn.Sequential(nn.Flatten(), head))
+        return torch.jit.trace(nn.Sequential(nn.Flatten(), head), images)
 net = Base(1, 28, 10)
 def Kept(in_channels, image_size, num_classes): return net
 """
@@ -329,7 +330,7 @@ REFUSED = {
     "SavesItself": "cannot be saved: `net` in its `state_dict` is not a tensor",
     "Late": "makes `more.weight`, `more.bias` in its first forward pass",
     "OwnParameters": "has a `parameters` of its own",
-    "Scripted": "is scripted by `torch.jit`, so its layers cannot be watched",
+    "Traced": "has modules that `torch.jit` has made, whose layers cannot be watched",
     "net": "is a network that is already built",
     "Kept": "gives the same network in each call",
 }

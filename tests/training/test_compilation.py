@@ -123,7 +123,6 @@ def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path, own_code_
     assert [e.train_loss for e in end.run.history] == [e.train_loss for e in runs["on"].history]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_network_that_compiles_itself_is_taken_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "compiled_nets.py"
     path.write_text(
@@ -132,11 +131,21 @@ def test_a_network_that_compiles_itself_is_taken_as_it_was_written(tmp_path: Pat
         "def whole(): return torch.compile(plain())\n"
         "def part():\n    net = plain()\n    net[1] = torch.compile(net[1])\n    return net\n"
         "def method():\n    net = plain()\n    net[2].compile()\n    return net\n"
+        "class Forward(nn.Sequential):\n"
+        "    def __init__(self): super().__init__(*plain())\n"
+        "    @torch.compile(fullgraph=True)\n"
+        "    def forward(self, x): return super().forward(x)\n"
+        "@torch.compile\n@torch.jit.script\ndef same(x): return x\n"
+        "def scripted():\n    net = plain()\n    net[1] = torch.jit.script(net[1])\n"
+        "    return net\n"
+        "class Calls(nn.Sequential):\n"
+        "    def __init__(self): super().__init__(*plain())\n"
+        "    def forward(self, x): return same(super().forward(x))\n"
     )
     shape = Shape(1, 28, 10)
     plain = resolve(f"{path}:plain", shape)
     assert plain.description.found == ()
-    for name in ("whole", "part", "method"):
+    for name in ("whole", "part", "method", "Forward", "scripted", "Calls"):
         compiled = resolve(f"{path}:{name}", shape)
         assert compiled.description == replace(plain.description, found=(Found("compiled"),))
         first, second = plain.build(3).state_dict(), compiled.build(3).state_dict()

@@ -2,14 +2,18 @@
 
 torch imports ``torch._dynamo`` to keep its compiler away from methods of its optimizers and from
 the shapes of operators on the ``meta`` device. Until something else imports the compiler, they are
-called as they are.
+called as they are. What a user's own code compiles is left as it was written: it would be compiled
+again for each mode and size of a batch in which it is examined, the layers of a script are hidden,
+and `--compile` says when steps are compiled.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import CodeType, FrameType
 from typing import Any, TypeVar, cast
 
 import torch
@@ -51,6 +55,55 @@ def without_compiler(kind: type[Kind]) -> type[Kind]:
 
     made = type(kind.__name__, (kind,), {"step": alone, "__doc__": kind.__doc__})
     return cast("type[Kind]", made)
+
+
+@contextmanager
+def compiling_left_out() -> Iterator[list[Any]]:
+    """Within it `torch.compile` and `torch.jit.script` give functions and modules back as they are;
+    the list has them."""
+    asked: list[Any] = []
+    compiling, scripting = torch.compile, torch.jit.script
+
+    def leave(model: Any = None, *_: Any, **options: Any) -> Any:
+        if model is None:
+            return leave
+        asked.append(model)
+        if inspect.isfunction(model):  # the class of a module may be that of others too
+            _left_out.add(inspect.unwrap(model).__code__)
+        return model
+
+    def leave_script(model: Any, *more: Any, **options: Any) -> Any:
+        by_torch = sys._getframe(1).f_globals.get("__name__", "").startswith("torch.")
+        return scripting(model, *more, **options) if by_torch else leave(model)
+
+    torch.compile = leave
+    torch.jit.script = leave_script  # type: ignore[assignment]
+    try:
+        yield asked
+    finally:
+        torch.compile, torch.jit.script = compiling, scripting
+
+
+def calls_left_out(call: Callable[[], object]) -> bool:
+    """Whether a function is called within `call` that was to be compiled."""
+    called: set[CodeType] = set()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            called.add(frame.f_code)
+
+    if _left_out:
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            call()
+        finally:
+            sys.setprofile(before)
+    return not _left_out.isdisjoint(called)
+
+
+_left_out: set[CodeType] = set()
+"""The code of functions of users that were to be compiled."""
 
 
 def _compiler() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from convcompare.core.seeding import TrialSeeds
 from convcompare.core.spec import hands_on
 
 from . import interface
-from .compiler_import import spare_shapes
+from .compiler_import import calls_left_out, compiling_left_out, spare_shapes
 from .devices import seed_torch
 from .failure_hints import hint_of_building
 from .freezing import freeze
@@ -78,8 +77,13 @@ class Construction:
         """Somebody's network with its layers in full; its outputs are logits."""
         if self.state:
             self.state.restore()
-        with kept_threads(), seeded(TrialSeeds(seed).initialisation), building_on(device):
-            model = interface.uncompiled(self._made())
+        with (
+            kept_threads(),
+            seeded(TrialSeeds(seed).initialisation),
+            building_on(device),
+            compiling_left_out(),
+        ):
+            model = self._made()
             try:
                 interface.materialise(model, self.zeros(device))
             except Exception as error:
@@ -89,8 +93,9 @@ class Construction:
                 ) from error
         if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
             raise ModelError(
-                f"{quote(self.spec)} is scripted by `torch.jit`, so its layers cannot be watched",
-                "leave the scripting out; `--compile on` compiles the steps of a training",
+                f"{quote(self.spec)} has modules that `torch.jit` has made, whose layers cannot be "
+                "watched",
+                "leave `torch.jit` out; `--compile on` compiles the steps of a training",
             )
         for name in ("parameters", "named_parameters", "modules", "named_modules"):
             if getattr(type(model), name) is not getattr(nn.Module, name):
@@ -175,16 +180,17 @@ class Construction:
         return torch.zeros(self.shape.size(2), device=device)
 
     def compiles_itself(self) -> bool:
-        """Whether a user's own code compiles the network, which is left out."""
-        if self.origin != "file" or "torch._dynamo" not in sys.modules:
+        """Whether a user's own code compiles the network or what it calls, which is left out."""
+        if self.origin != "file":
             return False
-        with seeded(0):
-            return interface.is_compiled(self._made())
+        with seeded(0), compiling_left_out() as asked, torch.no_grad():
+            model = self._made()
+            return bool(asked) or calls_left_out(lambda: model(self.zeros("cpu")))
 
     def draws_elsewhere(self) -> bool:
         """Whether numpy's or Python's generator has moved while a user's own network was built."""
         if self.origin != "file":
             return False
-        with seeded(0), drawing() as drew:
+        with seeded(0), drawing() as drew, compiling_left_out():
             self._made()
             return drew()

@@ -25,6 +25,7 @@ from torch import nn
 from convcompare.core.errors import ModelError, quote
 from convcompare.core.failures import reason
 
+from .compiler_import import compiling_left_out
 from .source_files import code_sha256, is_local
 
 PREFIX = "python:"
@@ -69,7 +70,8 @@ def give(builder: Callable[..., Any]) -> GivenNetwork:
 
 def receive(given: GivenNetwork) -> None:
     """Take a network in, in the process that is to run it."""
-    _received[given.spec] = given, cloudpickle.loads(given.data)
+    with compiling_left_out():  # it may import modules
+        _received[given.spec] = given, cloudpickle.loads(given.data)
 
 
 def received(name: str) -> tuple[Callable[..., Any], str]:

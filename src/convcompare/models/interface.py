@@ -85,34 +85,6 @@ def materialise(model: nn.Module, images: Tensor) -> None:
         module.training = mode
 
 
-def is_compiled(model: nn.Module) -> bool:
-    """Whether somebody's code has compiled a network, or modules of it, by `torch.compile`."""
-    return any(_wraps(one) or one._compiled_call_impl is not None for one in model.modules())
-
-
-def uncompiled(model: nn.Module) -> nn.Module:
-    """The network that somebody's code has compiled: `--compile` says when steps are.
-
-    A compiled module has other names of parameters and attributes of its own, and each mode and
-    size of a batch that it is tried with would be compiled.
-    """
-    while _wraps(model):
-        (model,) = model.children()
-    for module in [*model.modules()]:
-        if module._compiled_call_impl is not None:
-            module._compiled_call_impl = None
-        for name, part in module.named_children():
-            if _wraps(part):
-                setattr(module, name, uncompiled(part))
-    return model
-
-
-def _wraps(module: nn.Module) -> bool:
-    """Whether it is what `torch.compile` makes of a module; the compiler is not imported."""
-    kind = type(module)
-    return kind.__name__ == "OptimizedModule" and kind.__module__.startswith("torch._dynamo")
-
-
 def copied(model: nn.Module) -> nn.Module:
     """A copy that shares nothing with the network, and has the hooks of its gradients too.
 

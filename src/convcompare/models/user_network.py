@@ -29,6 +29,7 @@ from torch import nn
 from convcompare.core.errors import ModelError, did_you_mean, quote
 from convcompare.core.failures import reason
 
+from .compiler_import import compiling_left_out
 from .failure_hints import hint_of
 from .name_hints import hint_of_name
 from .process_state import ProcessState, kept_threads
@@ -158,7 +159,7 @@ def _importing(where: str) -> Iterator[None]:
     arguments, folder = sys.argv, os.getcwd()  # noqa: PTH109
     sys.argv = [where]
     try:
-        with kept_threads(), _watched():
+        with kept_threads(), compiling_left_out(), _watched():
             yield
     except ModelError:
         raise
