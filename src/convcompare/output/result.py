@@ -106,15 +106,15 @@ class Result:
         from .tables.table import plain_console, print_table
         from .tables.verdict_block import verdict_blocks
 
-        told = io.StringIO()
-        console = plain_console(told)
+        text = io.StringIO()
+        console = plain_console(text)
         print_table(console, _for_python(self._table), None)
         for heading, block in verdict_blocks(self.assessment, None):
             console.print(f"\n {heading}\n")
             print_table(console, _for_python(block), None)
         for note in self.assessment.notes:
             console.print(f" {in_python(note)}")
-        return told.getvalue().rstrip("\n")
+        return text.getvalue().rstrip("\n")
 
     __repr__ = __str__
 
@@ -123,8 +123,8 @@ class Result:
 
         comparison = self.assessment.comparison
         caption = f"{len(comparison.groups)} networks on {comparison.conditions.dataset}"
-        told = [f"warning: {one}" for one in self.warnings]
-        return excerpt(_for_python(self._table), caption, (self.verdicts, told))
+        warnings = [f"warning: {one}" for one in self.warnings]
+        return excerpt(_for_python(self._table), caption, (self.verdicts, warnings))
 
     @property
     def _table(self) -> Table:

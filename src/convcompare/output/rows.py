@@ -49,10 +49,10 @@ def _runs(assessment: Assessment) -> Iterator[dict[str, Any]]:
         about = {name: group[name] for name in ("model", "parameters", "macs")}
         for run in group["runs"]:
             figures = {name: value for name, value in run.items() if name not in NESTED}
-            said = assessment.store.annotation(run["id"])
-            words = {"tags": " ".join(said.tags), "note": said.note}
-            where = {"dataset": comparison.conditions.dataset}
-            yield {"id": run["id"], **about, **where, **figures, **words}
+            annotation = assessment.store.annotation(run["id"])
+            words = {"tags": " ".join(annotation.tags), "note": annotation.note}
+            data = {"dataset": comparison.conditions.dataset}
+            yield {"id": run["id"], **about, **data, **figures, **words}
 
 
 def _epochs(comparison: Comparison) -> Iterator[dict[str, Any]]:

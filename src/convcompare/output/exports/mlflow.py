@@ -60,7 +60,7 @@ def mlflow(assessment: Assessment, target: str) -> Iterator[str]:
         StoreError: If the server does not answer within seconds, or refuses.
     """
     address = target if "://" in target else Path(target).absolute().as_uri()
-    with _settings(), _told(address):
+    with _settings(), _store_errors(address):
         client = _client(address)
         name = f"convcompare {assessment.comparison.conditions.dataset}"
         found = client.get_experiment_by_name(name)
@@ -69,7 +69,7 @@ def mlflow(assessment: Assessment, target: str) -> Iterator[str]:
             for run in group.runs:
                 known = client.search_runs([experiment], f"tags.`{RUN}` = '{run.id}'")
                 there = known[0].info.run_id if known else _write(client, experiment, group, run)
-                for key, value in _said(assessment.store.annotation(run.id)).items():
+                for key, value in _annotation_tags(assessment.store.annotation(run.id)).items():
                     client.set_tag(there, key, value)
                 yield f"{name}: {group.label}, seed {run.trial.seed}"
 
@@ -87,7 +87,7 @@ def _settings() -> Iterator[None]:
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
+def _store_errors(address: str) -> Iterator[None]:
     """Turn errors of an address into a StoreError of one line."""
     with needs("mlflow-skinny", "mlflow"):
         from mlflow.exceptions import MlflowException
@@ -121,10 +121,10 @@ def _client(address: str) -> Any:
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=address)
-    return _Impatient(client) if address.startswith(("http:", "https:")) else client
+    return _TimedClient(client) if address.startswith(("http:", "https:")) else client
 
 
-class _Impatient:
+class _TimedClient:
     """The client of a server, with a time limit per call, retries included.
 
     MLflow's own limit is that between two bytes, which a slow server never exceeds.
@@ -143,20 +143,20 @@ class _Impatient:
     def _call(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
         answer: Future[Any] = Future()
 
-        def ask() -> None:
+        def call() -> None:
             try:
                 answer.set_result(method(*args, **options))
             except Exception as error:
                 answer.set_exception(error)
 
-        threading.Thread(target=ask, daemon=True).start()
+        threading.Thread(target=call, daemon=True).start()
         try:
             return answer.result(self._seconds)
         except TimeoutError as error:
             raise TimeoutError(f"{self._seconds:g}") from error
 
 
-def _said(annotation: Annotation) -> dict[str, str]:
+def _annotation_tags(annotation: Annotation) -> dict[str, str]:
     """Return the tags and the note of a run; MLflow shows the note as the description."""
     found = {"convcompare.tags": ", ".join(annotation.tags), "mlflow.note.content": annotation.note}
     return {key: value for key, value in found.items() if value}

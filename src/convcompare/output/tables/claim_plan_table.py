@@ -81,8 +81,8 @@ def _times(plans: Sequence[ClaimPlan], machines: Sequence[str]) -> list[str]:
     """Describe the hardware of the recorded times, and the total time of all plans."""
     if not any(plan.trainings for plan in plans):
         return []
-    told = f"times are those of one run at a time on the recorded hardware ({', '.join(machines)})"
+    note = f"times are those of one run at a time on the recorded hardware ({', '.join(machines)})"
     total = total_seconds(plans)
     if total is not None:
-        told += f"; all that is known takes {formatting.about_seconds(total)}, shared runs once"
-    return [told]
+        note += f"; all that is known takes {formatting.about_seconds(total)}, shared runs once"
+    return [note]

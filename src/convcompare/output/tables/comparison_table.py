@@ -54,11 +54,11 @@ def comparison_table(comparison: Comparison, store: RunStore, names: Sequence[st
         for figure in figures
         if figure.about in group.doubted and figure.column.best
     )
-    conditions, *told = notes(comparison)
-    told = [*(NOTES[name] for name in names if name in NOTES), *told]
-    told += uncounted((group.label, group.uncounted) for group in comparison.groups)
-    told += not_evaluated(comparison.groups, names)
-    return Table(tuple(columns), rows, (conditions, *told), unranked, doubted, noun="models")
+    conditions, *further = notes(comparison)
+    further = [*(NOTES[name] for name in names if name in NOTES), *further]
+    further += uncounted((group.label, group.uncounted) for group in comparison.groups)
+    further += not_evaluated(comparison.groups, names)
+    return Table(tuple(columns), rows, (conditions, *further), unranked, doubted, noun="models")
 
 
 def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
@@ -72,10 +72,10 @@ def uncounted(models: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
 def not_evaluated(groups: Sequence[ModelRuns], names: Iterable[str]) -> list[str]:
     """Return a note per column that needs every epoch, with the models that lack some."""
     lacking = [g.label for g in groups if any(run.accuracies is None for run in g.finished)]
-    asked = [name for name in names if name.partition("=")[0] in OF_EVERY_EPOCH]
+    per_epoch = [name for name in names if name.partition("=")[0] in OF_EVERY_EPOCH]
     return [
         Caution(f"{name} of {', '.join(lacking)} not recorded: trained with `--evaluate last`")
-        for name in asked if lacking
+        for name in per_epoch if lacking
     ]  # fmt: skip
 
 
@@ -163,16 +163,16 @@ def time_words(comparison: Comparison) -> str:
         return f"training alone on {conditions.device}, {conditions.precision}"
     jobs = max(run.jobs for run in shared)
     timed = [run for run in shared if run.timing]
-    said = []
+    parts = []
     if len(shared) < len(runs):
-        said.append(f"of {len(runs) - len(shared)} of {len(runs)} runs their training, alone")
+        parts.append(f"of {len(runs) - len(shared)} of {len(runs)} runs their training, alone")
     if timed:
-        of = "of the others " if said else ""
-        said.append(f"{of}{_measured(timed)}, after the trainings (which ran {jobs} at a time)")
+        of = "of the others " if parts else ""
+        parts.append(f"{of}{_measured(timed)}, after the trainings (which ran {jobs} at a time)")
     if len(timed) < len(shared):
         lacking = len(shared) - len(timed)
-        said.append(f"none of {lacking} that ran {jobs} at a time (the same command measures it)")
-    return "; ".join(said) + f" · {conditions.precision}"
+        parts.append(f"none of {lacking} that ran {jobs} at a time (the same command measures it)")
+    return "; ".join(parts) + f" · {conditions.precision}"
 
 
 def _is_mixed(comparison: Comparison) -> bool:

@@ -27,16 +27,16 @@ def disagreement_table(found: Disagreements, classes: Sequence[str], by: By = "c
 def sentences(found: Disagreements) -> list[str]:
     """Describe how much the networks differ, and whether they differ more than their seeds."""
     one, other = found.first.label, found.second.label
-    said = [f"{one} and {other} differ on {_percent(found.between)} of the test images"]
+    lines = [f"{one} and {other} differ on {_percent(found.between)} of the test images"]
     within = [
         f"those of {votes.label} on {_percent(estimate)}"
         for votes, estimate in zip((found.first, found.second), found.within, strict=True)
         if estimate is not None
     ]
     if within:
-        said.append(f"two seeds of one network differ too: {', '.join(within)}")
+        lines.append(f"two seeds of one network differ too: {', '.join(within)}")
     else:
-        said.append(
+        lines.append(
             "how much the seeds of one network differ is not known: `--seeds 3` measures it"
         )
     excess = found.excess
@@ -50,8 +50,8 @@ def sentences(found: Disagreements) -> list[str]:
             if excess.high < 0
             else "no more than their seeds do, as far as these runs show"
         )
-        said.append(f"{points}{half} points beyond the seeds: {meaning}")
-    return said
+        lines.append(f"{points}{half} points beyond the seeds: {meaning}")
+    return lines
 
 
 def _classes(found: Disagreements, classes: Sequence[str]) -> Table:

@@ -25,13 +25,17 @@ COLUMNS = (
 
 
 def epoch_table(
-    trial: Trial, history: Sequence[Epoch], run: Run | None, status: str, said: Annotation
+    trial: Trial, history: Sequence[Epoch], run: Run | None, status: str, annotation: Annotation
 ) -> Table:
     """Return the epochs of a trial; `run` is None until it has ended."""
     rows = tuple({c.key: getattr(epoch, c.key) for c in COLUMNS} for epoch in history)
     held_out = any(row["val_loss"] is not None for row in rows)
     columns = tuple(one for one in COLUMNS if held_out or not one.key.startswith("val_"))
-    notes = (*_identity(trial, status), *(_result(run) if run else ()), *_said(said))
+    notes = (
+        *_identity(trial, status),
+        *(_result(run) if run else ()),
+        *_annotation_notes(annotation),
+    )
     whole = "`--format json` prints the whole record"
     return Table(columns, rows, (*notes, whole), noun="epochs")
 
@@ -56,8 +60,8 @@ def _result(run: Run) -> Iterator[str]:
         yield run.message
 
 
-def _said(said: Annotation) -> Iterator[str]:
-    if said.tags:
-        yield f"tags: {', '.join(said.tags)}"
-    if said.note:
-        yield f"note: {said.note}"
+def _annotation_notes(annotation: Annotation) -> Iterator[str]:
+    if annotation.tags:
+        yield f"tags: {', '.join(annotation.tags)}"
+    if annotation.note:
+        yield f"note: {annotation.note}"

@@ -48,10 +48,10 @@ def assessed_table(assessment: Assessment, names: Sequence[str] = ()) -> Table:
     `names` are further columns, as in `comparison_table`.
     """
     table = comparison_table(assessment.ranked(), assessment.store, names)
-    return _with_key(_with_asked(_with_verdicts(table, assessment), assessment))
+    return _with_key(_with_figures(_with_verdicts(table, assessment), assessment))
 
 
-def _with_asked(table: Table, assessment: Assessment) -> Table:
+def _with_figures(table: Table, assessment: Assessment) -> Table:
     """Return the table with the figures of ``--verdict-on``, and mark cells that are in doubt."""
     if not assessment.comparison.verdict_on:
         return table
@@ -117,15 +117,15 @@ def _with_verdicts(table: Table, assessment: Assessment) -> Table:
         marks.setdefault(label, {})[mark.name] = None
     rows = []
     for row in table.rows:
-        label, told = row["model"], verdicts.get(row["model"])
-        estimate, time = told and told.estimate, times.get(label)
+        label, verdict = row["model"], verdicts.get(row["model"])
+        estimate, time = verdict and verdict.estimate, times.get(label)
         added = {
-            "baseline": first if told else None,
+            "baseline": first if verdict else None,
             "difference": estimate and estimate.value,
             "difference_low": estimate and estimate.low,
             "difference_high": estimate and estimate.high,
-            "p_adjusted": told and told.p_adjusted,
-            "verdict": decided(told) if told else None,
+            "p_adjusted": verdict and verdict.p_adjusted,
+            "verdict": decided(verdict) if verdict else None,
             "time_ratio": time and time.value,
             "marks": "; ".join(marks.get(label, ())) or None,
         }
@@ -144,12 +144,12 @@ def _columns(
     found = [v for v in assessment.verdicts if v.quantity.name == quantity.name]
     verdicts = {v.model: short(v) for v in found if v.baseline == baseline}
     verdicts[baseline] = "baseline"
-    told = Column(f"{quantity.name}_verdict", f"{name}: verdict", "left", priority=1)
+    verdict_column = Column(f"{quantity.name}_verdict", f"{name}: verdict", "left", priority=1)
     if quantity.name in SHOWN:
-        return [(told, verdicts)]
+        return [(verdict_column, verdicts)]
     value = Column(quantity.name, header, show=_show(measure), best=quantity.best, priority=3)
     values = {g.label: _value(measure, g, assessment) for g in assessment.comparison.groups}
-    return [(value, values), (told, verdicts)]
+    return [(value, values), (verdict_column, verdicts)]
 
 
 def short(verdict: Verdict) -> str:

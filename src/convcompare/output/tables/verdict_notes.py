@@ -42,10 +42,10 @@ def block_notes(
 
 def answer(found: Sequence[Verdict], baseline: str) -> str:
     """Summarise all verdicts of one figure: how many of each kind, and the largest difference."""
-    said = f"of {len(found)} networks compared with {baseline}: {tally(found)}"
+    sentence = f"of {len(found)} networks compared with {baseline}: {tally(found)}"
     if one := largest(found):
-        said += f"; the largest difference: {one.model} {figure_words.words(one)}"
-    return said
+        sentence += f"; the largest difference: {one.model} {figure_words.words(one)}"
+    return sentence
 
 
 def tally(found: Sequence[Verdict]) -> str:
@@ -152,7 +152,7 @@ def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
         if found
     ]
     for reason, models in reasons.items():
-        said = reason or ", ".join(marked)
+        why = reason or ", ".join(marked)
         networks_of = "1 network" if len(models) == 1 else f"{len(models)} networks"
         some = "" if len(models) == len(costs) else f" of {networks_of}"
-        yield f"times{some} not compared: {said}"
+        yield f"times{some} not compared: {why}"
