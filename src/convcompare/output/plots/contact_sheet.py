@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ACROSS = (10, 5)
-"""Examples of a class of the train split, and of the test split."""
+"""Number of examples per class from the train split, and from the test split."""
 MOST_CLASSES = 100
 CELL, GAP = 0.3, 0.04
 """Inches of a picture, and between two."""
@@ -28,9 +28,10 @@ _STEP = CELL + GAP
 
 
 def contact_sheet(dataset: Dataset, kind: str) -> bytes:
-    """A sheet as the bytes of a file of the format `kind`.
+    """Return a sheet as the bytes of a file of the format `kind`.
 
-    A row per class, at most 100, with images evenly spaced over those of the class in each split.
+    It has a row per class, for at most 100 classes, with images evenly spaced over those of the
+    class in each split.
     """
     rows = min(len(dataset.classes), MOST_CLASSES)
     lefts = (_LEFT, _LEFT + ACROSS[0] * _STEP + _BETWEEN)
@@ -66,7 +67,7 @@ def _head(axes: Axes, dataset: Dataset, rows: int) -> None:
 
 
 def _names(dataset: Dataset, rows: int) -> list[tuple[str, str]]:
-    """What each class is called, and how many images it has in each split."""
+    """Return the name of each class, and its number of images in each split."""
     counts = [
         np.bincount(split.labels, minlength=len(dataset.classes))
         for split in (dataset.train, dataset.test)
@@ -77,7 +78,7 @@ def _names(dataset: Dataset, rows: int) -> list[tuple[str, str]]:
 
 
 def _mosaic(split: Split, rows: int, across: int) -> Images:
-    """Examples of each class in a row of a picture, white between them and where there is none."""
+    """Return examples of each class in a row of a picture, on white."""
     step = round(_PIXELS * _STEP / CELL)
     sheet = np.full((rows * step, across * step, 3), 255, np.uint8)
     for label in range(rows):
@@ -90,7 +91,7 @@ def _mosaic(split: Split, rows: int, across: int) -> Images:
 
 
 def _cell(image: Images) -> Images:
-    """An image (channels, h, w) as pixels of the sheet; those of small images stay sharp."""
+    """Return an image (channels, h, w) as pixels of the sheet; small images stay sharp."""
     from PIL import Image
 
     colour = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)

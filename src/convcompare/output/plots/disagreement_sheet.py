@@ -18,18 +18,21 @@ if TYPE_CHECKING:
 
 ACROSS = 8
 MOST = 64
-"""Images on a sheet."""
+"""Maximum number of images on a sheet."""
 _MARGIN, _TOP, _LINES = 0.08, 0.7, 0.4
-"""Inches at the sides, above the images, and for the words below each."""
+"""Inches at the sides, above the images, and for the text below each."""
 _STEP = (WIDTH - 2 * _MARGIN) / ACROSS
 _SIDE = _STEP - 0.12
 _LONGEST = 9
-"""Characters of the name of a class."""
+"""Maximum number of characters of the name of a class."""
 
 
 def disagreement_sheet(source: Source, found: Disagreements, kind: str) -> bytes:
-    """A sheet as the bytes of a file of the format `kind`: below each image its class, and what
-    each network gives with its confidence, bold if it is right."""
+    """Return a sheet as the bytes of a file of the format `kind`.
+
+    Below each image are its class and the prediction of each network with its confidence, bold if
+    correct.
+    """
     images = found.images[:MOST]
     rows = max(1, -(-len(images) // ACROSS))
     height = _TOP + rows * (_SIDE + _LINES + 0.08) + _MARGIN

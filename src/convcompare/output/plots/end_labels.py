@@ -1,4 +1,4 @@
-"""Names of models: in a legend, or of many at the ends of their curves, none over another."""
+"""Names of models in a legend, or, of many, at the ends of their curves without overlap."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 MOST_IN_LEGEND = 8
 LINE = 0.13
-"""Inches that a label takes."""
+"""Height of a label in inches."""
 AWAY = 22
 """Points from the axes to the labels."""
 Ends = Sequence[tuple["ModelStyle", float]]
 
 
 def name_models(figure: Figure, axes: Sequence[Axes], ends: Ends) -> None:
-    """Name the models of a figure: more than 8 at the right of each of `axes`, which face its edge.
+    """Name the models of a figure: in a legend, or more than 8 at the right of each of `axes`.
 
-    `ends` are the look of each and where in the axes its curve ends. The figure grows by what the
-    names need.
+    Args:
+        figure: The figure; it grows by the space for the names.
+        axes: Axes at the right edge of the figure.
+        ends: Style of each model, and the end of its curve in data coordinates.
     """
     if len(ends) <= MOST_IN_LEGEND:
         legend_below(figure, [look for look, _ in ends])
@@ -41,10 +43,10 @@ def name_models(figure: Figure, axes: Sequence[Axes], ends: Ends) -> None:
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:
-    """Places at least `gap` apart, in the order of `wanted` and as near to it as they can be.
+    """Return positions at least `gap` apart, in the order of `wanted` and close to it.
 
-    Least squares, by pooling neighbours (Barlow et al. 1972). What does not fit between 0 and 1
-    begins at 0.
+    Least squares by pooling neighbours (Barlow et al. 1972). If they do not fit between 0 and 1,
+    they start at 0.
     """
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     pools: list[tuple[float, int]] = []
@@ -62,7 +64,7 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 def _label(axes: Axes, ends: Ends, height: float) -> None:
-    """Labels at the right of axes of this height in inches, each joined with its place."""
+    """Add labels at the right of axes of `height` inches, each joined with its position."""
     from matplotlib.transforms import ScaledTranslation
 
     figure = axes.get_figure(root=True)
@@ -81,12 +83,12 @@ def _label(axes: Axes, ends: Ends, height: float) -> None:
 
 
 def _mark(look: ModelStyle) -> dict[str, Any]:
-    """The mark of a model beside its name, without a label of its own."""
+    """Return the mark of a model beside its name, without a label of its own."""
     return look.dots() | {"markersize": 4, "label": "_"}
 
 
 def _fractions(axes: Axes, values: Iterable[float]) -> list[float]:
-    """Where values are along the height of the axes, from 0 to 1."""
+    """Return the positions of values along the height of the axes, from 0 to 1."""
     x = axes.get_xlim()[0]
     points = axes.transData.transform([(x, value) for value in values])
     return [float(y) for _, y in axes.transAxes.inverted().transform(points)]

@@ -1,6 +1,6 @@
-"""What every figure shares: size, style, colours, and how it is saved with its data.
+"""Size, style and layout shared by all figures, and how a figure is saved with its data.
 
-Figures are made without pyplot, so that nothing global is kept and no window is opened.
+Figures are made without pyplot, which keeps global state and may open windows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GREY = "#555555"
 HEADLINE: Mapping[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 7, "color": GREY}
 FORMATS = ("png", "svg", "pdf")
 WIDTH = 7.0
-"""Inches: a figure on a page is no wider, so that its letters of 7 points can be read there."""
+"""Maximum width on a page in inches, at which letters of 7 points are readable."""
 STYLE = {
     "font.size": 8,
     "axes.labelsize": 8,
@@ -68,9 +68,9 @@ class Drawing:
     """A figure of a plot, with its caption and the data that it shows.
 
     ``name`` is the stem of its files, ``figure`` a matplotlib figure. ``columns`` and ``rows`` are
-    the data, which are saved as CSV beside it. ``key`` says in a few words what the lines, bands
-    and bars stand for; it is drawn above the panels. ``alt`` describes the figure in one sentence
-    for people who cannot see it [default: the caption].
+    the data, which are saved as CSV beside it. ``key`` explains lines, bands and bars in a few
+    words above the panels. ``alt`` describes the figure in one sentence for people who cannot see
+    it [default: the caption].
     """
 
     name: str
@@ -85,20 +85,20 @@ class Drawing:
         object.__setattr__(self, "alt", self.alt or self.caption)
 
     def to_json(self) -> dict[str, Any]:
-        """What it shows, as data."""
+        """Return the content of the figure as data."""
         rows = [list(row) for row in self.rows]
         about = {"name": self.name, "caption": self.caption, "alt": self.alt}
         return {**about, "columns": self.columns, "rows": rows}
 
     def picture(self, kind: str = "png") -> bytes:
-        """The figure as the bytes of a file."""
+        """Return the figure as the bytes of a file."""
         buffer = io.BytesIO()
         lay_out(self.figure)
         self.figure.savefig(buffer, format=kind, dpi=160)
         return buffer.getvalue()
 
     def save(self, folder: Path, kind: str = "png") -> Path:
-        """Write the figure and, beside it, its data as CSV; the path of the figure."""
+        """Write the figure and, beside it, its data as CSV; return the path of the figure."""
         hint = f"formats: {', '.join(FORMATS)}"
         one_of(FORMATS, kind, f"there is no figure format {quote(kind)}", hint)
         atomic_files.make_folder(folder)
@@ -111,10 +111,18 @@ class Drawing:
 def panels(
     count: int, across: int, height: float, width: float = WIDTH, **shared: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels, `across` of them in a row, and the axes of each panel.
+    """Create a figure of `count` panels, `across` of them per row.
 
-    `height` is that of a panel and `width` that of the figure, in inches. `shared` takes ``sharex``
-    and ``sharey``; ticks and labels are then at the left and below only.
+    Args:
+        count: Number of panels.
+        across: Panels per row.
+        height: Height of a panel in inches.
+        width: Width of the figure in inches.
+        shared: ``sharex`` and ``sharey``; with them, ticks and labels are only at the left and
+            below.
+
+    Returns:
+        The figure, and the axes of each panel.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -133,7 +141,7 @@ def panels(
 
 
 def stacked(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """A figure of panels below each other, each with its own height in inches, and their axes."""
+    """Create a figure of panels below each other with given heights in inches, and their axes."""
     figure, _ = panels(1, 1, sum(heights))
     figure.clear()
     shares = [height / sum(heights) for height in heights]
@@ -142,7 +150,7 @@ def stacked(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
 
 
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure to put pictures on: one panel without a frame, in inches from the top left."""
+    """Create a figure for pictures: one panel without a frame, in inches from the top left."""
     figure, (axes,) = panels(1, 1, height, width)
     axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
     axes.set_axis_off()
@@ -150,10 +158,16 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def model_rows(shown: Sequence[ModelStyle], across: int) -> tuple[Figure, list[Axes]]:
-    """A figure of `across` panels with one row per model, and the axes of each panel.
+    """Create a figure of `across` panels with one row per model.
 
-    `shown` are the styles of the models, from `PlotSource.looks`. Row 0 is the uppermost; the names
-    of the models are at the left.
+    The names of the models are at the left.
+
+    Args:
+        shown: Styles of the models, from `PlotSource.looks`; the first is the top row, row 0.
+        across: Number of panels.
+
+    Returns:
+        The figure, and the axes of each panel.
     """
     figure, axes = panels(across, across, 0.55 + 0.27 * len(shown), sharey=True)
     axes[0].set_yticks(range(len(shown)), [look.name for look in shown])
@@ -165,7 +179,7 @@ def model_rows(shown: Sequence[ModelStyle], across: int) -> tuple[Figure, list[A
 
 
 def side_text(axes: Axes, y: float, text: str) -> None:
-    """A figure in numbers, at the right of its row."""
+    """Write text at the right of a row."""
     axes.annotate(
         text, (1, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7,
         xycoords=axes.get_yaxis_transform(), annotation_clip=False,
@@ -173,16 +187,16 @@ def side_text(axes: Axes, y: float, text: str) -> None:
 
 
 def outer_labels(axes: Sequence[Axes], across: int, x: str, y: str) -> None:
-    """Label the axes at the left of each row and at the foot of each column."""
+    """Label the axes at the left of each row and at the bottom of each column."""
     for i, one in enumerate(axes):
         one.set_xlabel(x if i + across >= len(axes) else "")
         one.set_ylabel(y if i % across == 0 else "")
 
 
 def headline(figure: Figure, text: str) -> None:
-    """A quiet line above the panels; the figure grows by it.
+    """Write a subdued line above the panels, and make the figure higher by it.
 
-    It is wrapped when it is drawn, at whatever width the figure then has.
+    It is wrapped when the figure is drawn, at the width that the figure then has.
     """
     title = figure.suptitle(_in_lines(plain(text), figure.get_figwidth()), **HEADLINE)
     grow(figure, 0.12 + title.get_window_extent(renderer(figure)).height / figure.dpi)
@@ -190,30 +204,30 @@ def headline(figure: Figure, text: str) -> None:
 
 
 def lay_out(figure: Figure) -> None:
-    """Put all of a figure that keeps its size into its place, once for all.
+    """Lay out a figure that keeps its size, once for all.
 
-    Panels with a fixed ratio of their sides have it only after a first pass, which measures what is
-    around them at other sides.
+    Panels with a fixed aspect ratio have it only after a first pass, which measures their
+    surroundings with other sides.
     """
     _settle_headline(figure)
     if (engine := figure.get_layout_engine()) is not None:
         fixed = any(axes.get_aspect() != "auto" for axes in figure.axes)
         for _ in range(2 if fixed else 1):
             engine.execute(figure)
-        figure.set_layout_engine("none")  # `savefig` would draw all of it a first time for that
+        figure.set_layout_engine("none")  # else `savefig` draws everything twice
 
 
 def _settle_headline(figure: Figure) -> None:
     """Wrap the headline of a figure that keeps its size.
 
-    Otherwise matplotlib measures all beginnings of its lines each time that it lays out the figure.
+    Otherwise matplotlib measures all prefixes of its lines in every layout of the figure.
     """
     if text := figure.get_suptitle():
         figure.suptitle(_in_lines(text, figure.get_figwidth()), **HEADLINE, wrap=False)
 
 
 def _in_lines(text: str, width: float) -> str:
-    """A headline with breaks between words, for a figure of that width in inches."""
+    """Return a headline with breaks between words, for a figure of that width in inches."""
     room = width * (1 - 2 * HEADLINE["x"])
     space = inches("x x") - inches("xx")
     lines: list[str] = []
@@ -230,9 +244,10 @@ def _in_lines(text: str, width: float) -> str:
 
 @lru_cache(maxsize=4096)
 def inches(text: str, size: float = HEADLINE["fontsize"]) -> float:
-    """How wide a text is in letters of `size` points, by default those of a headline.
+    """Return the width of a text in letters of `size` points, by default those of a headline.
 
-    As pixels have it at most: fitted to them, letters are up to 2.5 % wider than their outlines.
+    This is an upper bound for pixels: letters fitted to pixels are up to 2.5 % wider than their
+    outlines.
     """
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
@@ -244,7 +259,7 @@ def inches(text: str, size: float = HEADLINE["fontsize"]) -> float:
 
 
 def legend_below(figure: Figure, shown: Iterable[ModelStyle]) -> None:
-    """The names of the models below the panels, in as many columns as fit; the figure grows."""
+    """Add a legend below the panels, in as many columns as fit; the figure grows."""
     from matplotlib.lines import Line2D
 
     models = list(shown)
@@ -260,7 +275,7 @@ def legend_below(figure: Figure, shown: Iterable[ModelStyle]) -> None:
 
 
 def colour_bar(axes: Sequence[Axes], shown: ScalarMappable, label: str, shrink: float) -> None:
-    """A scale at the right of all `axes` for what is drawn in colours, `shrink` times as high."""
+    """Add a colour scale at the right of all `axes`, `shrink` times as high."""
     figure: Any = axes[0].figure
     bar = figure.colorbar(shown, ax=list(axes), shrink=shrink, aspect=25)
     bar.set_label(label)
@@ -268,7 +283,7 @@ def colour_bar(axes: Sequence[Axes], shown: ScalarMappable, label: str, shrink: 
 
 
 def renderer(figure: Figure) -> RendererAgg:
-    """What measures text: the size of an artist is ``get_window_extent(renderer(figure))``."""
+    """Return the renderer that measures text: ``artist.get_window_extent(renderer(figure))``."""
     canvas: Any = figure.canvas
     found: RendererAgg = canvas.get_renderer()
     return found
@@ -280,15 +295,16 @@ def grow(figure: Figure, height: float) -> None:
 
 
 def count_axis(axis: Axis) -> None:
-    """The axis counts something: whole numbers only, evenly spaced."""
+    """Use evenly spaced integer ticks on an axis."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
 
 
 def log_axis(axis: Axis, show: Callable[[float], str]) -> None:
-    """A logarithmic axis with a few numbers as `show` writes them, over a factor of two at least:
-    what is nearly equal is drawn so.
+    """Use few ticks on a logarithmic axis, formatted by `show`.
+
+    The axis spans at least a factor of two, so that nearly equal values look nearly equal.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -306,7 +322,7 @@ def log_axis(axis: Axis, show: Callable[[float], str]) -> None:
 
 
 def ticks_at(axes: Axes, values: Sequence[float], show: Callable[[float], str]) -> None:
-    """A logarithmic horizontal axis with a tick at each of these values, as `show` writes them."""
+    """Make a horizontal axis logarithmic, with a tick at each of `values`, formatted by `show`."""
     axes.set_xscale("log")
     axes.set_xticks(list(values), [show(value) for value in values])
     axes.set_xticks([], minor=True)
@@ -314,7 +330,7 @@ def ticks_at(axes: Axes, values: Sequence[float], show: Callable[[float], str]) 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Within it, everything is drawn in the style of the tool."""
+    """Draw everything within this context in the style of convcompare."""
     import matplotlib
 
     style: dict[Any, Any] = STYLE | {"font.family": installed()}

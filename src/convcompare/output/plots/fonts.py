@@ -1,4 +1,4 @@
-"""Which fonts figures are set in, and which characters these have."""
+"""Fonts of figures, and the characters that they have."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ FAMILIES = (
     *("Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Apple Symbols", "Noto Sans Symbols2"),
     *("Symbola", "Unifont"),
 )
-"""The first that has a character draws it."""
+"""Font families; the first that has a character draws it."""
 MISSING = "□"
-"""What stands for a character that none of them has."""
+"""Replacement for a character that no family has."""
 _RIGHT_TO_LEFT = ("R", "AL")
 _INVISIBLE = ("Cf", "Mn", "Me")
 _SHAPING = (3, 11)
-"""The matplotlib from which on right-to-left text is set in its order, and Arabic joined."""
+"""Version of matplotlib from which right-to-left text is ordered and Arabic is joined."""
 
 
 @cache
 def installed() -> list[str]:
-    """Those of the families that this computer has; matplotlib brings the first."""
+    """Return the installed families; matplotlib includes the first."""
     from matplotlib.font_manager import fontManager
 
     known = set(fontManager.get_font_names())
@@ -41,7 +41,7 @@ def installed() -> list[str]:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Within it, matplotlib does not warn of each fallback font that has no bold face."""
+    """Suppress matplotlib's warnings about fallback fonts without a bold face."""
     logger = logging.getLogger("matplotlib.font_manager")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -52,21 +52,21 @@ def without_warnings() -> Iterator[None]:
 
 
 def drawable(text: str) -> str:
-    """A text of characters that the fonts have, in the order in which matplotlib draws them.
+    """Return a text of characters that the fonts have, in the order in which matplotlib draws them.
 
-    Others become `MISSING`, and those that have no shape of their own are left out.
+    Others become `MISSING`; characters without a shape are left out.
     """
     shown = "".join(_characters(text))
     return shown if _is_shaped() or not shown else visual_order(shown)
 
 
 def lacking(text: str) -> bool:
-    """Whether a text has characters that no font has."""
+    """Return whether a text has characters that no font has."""
     return any(not _known(c) and unicodedata.category(c) not in _INVISIBLE for c in text)
 
 
 def visual_order(text: str) -> str:
-    """A text with its right-to-left runs reversed, for what draws all from left to right.
+    """Return a text with its right-to-left runs reversed, for drawing from left to right.
 
     Numbers in them keep their order. Text that nests several directions is not laid out in full
     (Unicode Standard Annex 9).
@@ -95,7 +95,7 @@ def _known(character: str) -> bool:
 
 @cache
 def _covered() -> frozenset[int]:
-    """The code points of the characters that the fonts have."""
+    """Return the code points that the fonts have."""
     from matplotlib.font_manager import FontProperties, findfont
     from matplotlib.ft2font import FT2Font
 

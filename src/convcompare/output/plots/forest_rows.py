@@ -1,4 +1,4 @@
-"""Verdicts as rows of a forest plot: where each is drawn, and what stands beside it."""
+"""Verdicts as rows of a forest plot: their positions, and the text beside them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ if TYPE_CHECKING:
     from convcompare.comparison.model_runs import ModelRuns
 
 LARGEST = 1e300
-"""The ratio beyond which nothing is drawn further apart."""
+"""Largest ratio that is drawn; larger ones are drawn at this position."""
 
 
 @dataclass(frozen=True)
 class ForestPanel:
     """The verdicts on one figure, the best network first.
 
-    ``none`` is where two networks are alike, and ``margin`` what is closer than that; both are in
-    the units of `place`, and so are the rows: a difference in the unit of the figure, or the
-    logarithm of a ratio.
+    Positions are in the units of `place`: a difference in the unit of the figure, or the logarithm
+    of a ratio. ``margin`` is in these units, too.
     """
 
     quantity: Quantity
@@ -38,11 +37,11 @@ class ForestPanel:
 
     @property
     def baselines(self) -> list[str]:
-        """The networks that the others are held against."""
+        """The networks that the others are compared with."""
         return list(dict.fromkeys(verdict.baseline for verdict in self.verdicts))
 
     def label(self, verdict: Verdict, model: str = "", baseline: str = "") -> str:
-        """What a row is called: its network, and the baseline if they are not all the same.
+        """Return the label of a row: its network, and the baseline if there are several.
 
         `model` and `baseline` are shorter names of the two.
         """
@@ -56,25 +55,25 @@ class ForestPanel:
 
     @property
     def margin(self) -> float | None:
-        """The size below which a difference hardly matters; None where there is none."""
+        """The size below which a difference hardly matters; None if there is none."""
         given = next((one.margin for one in self.verdicts if one.margin is not None), None)
         if given is None and self.quantity == ACCURACY:
             given = SAME
         return None if given is None else self.quantity.factor * given
 
     def place(self, value: float) -> float:
-        """Where a value of an estimate is drawn."""
+        """Return the position of a value of an estimate."""
         if not self.is_ratio:
             return self.quantity.factor * value
         return math.log(min(max(value, 1 / LARGEST), LARGEST))
 
     def value(self, verdict: Verdict) -> float | None:
-        """Where the estimate of a verdict is drawn; None where it has none."""
+        """Return the position of the estimate of a verdict; None if it has none."""
         estimate = verdict.estimate
         return None if estimate is None else self.place(estimate.value)
 
     def ends(self, verdict: Verdict) -> tuple[float, float] | None:
-        """The ends of its interval; None for two seeds, which allow no useful one."""
+        """Return the ends of its interval; None for two seeds, which allow no useful one."""
         estimate = verdict.estimate
         if estimate is None or estimate.ends is None or 1 < verdict.n < FEWEST:
             return None
@@ -83,13 +82,13 @@ class ForestPanel:
 
 
 def panels_of(verdicts: Sequence[Verdict]) -> list[ForestPanel]:
-    """A panel for each figure, in the order of the verdicts."""
+    """Return a panel per figure, in the order of the verdicts."""
     grouped = groupby(verdicts, key=lambda verdict: verdict.quantity)
     return [ForestPanel(quantity, tuple(_sorted(quantity, [*same]))) for quantity, same in grouped]
 
 
 def _sorted(quantity: Quantity, verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
-    """The best first, or the largest; what has no estimate last."""
+    """Return the best first, or the largest; verdicts without an estimate are last."""
     known = [verdict for verdict in verdicts if verdict.estimate is not None]
     sign = 1 if quantity.best == "low" else -1
     yield from sorted(known, key=lambda verdict: sign * verdict.estimate.value)  # type: ignore[union-attr]
@@ -97,13 +96,13 @@ def _sorted(quantity: Quantity, verdicts: Sequence[Verdict]) -> Iterator[Verdict
 
 
 def is_filled(verdict: Verdict) -> bool:
-    """Whether it is decided; one seed decides nothing about architectures."""
+    """Return whether a verdict is decided; one seed decides nothing about architectures."""
     counted = verdict.quantity.scale == "exact"
     return verdict.settled and verdict.refusal is None and (verdict.n > 1 or counted)
 
 
 def doubted(verdict: Verdict, assessment: Assessment) -> list[ModelRuns]:
-    """Which of its two networks have a run whose marks put the verdict in doubt."""
+    """Return which of a verdict's two networks have a run whose marks put it in doubt."""
     if verdict.quantity.scale == "exact":
         return []
     sides = (verdict.model, verdict.baseline)
@@ -112,19 +111,19 @@ def doubted(verdict: Verdict, assessment: Assessment) -> list[ModelRuns]:
 
 
 def is_firm(verdict: Verdict, assessment: Assessment) -> bool:
-    """Whether it is decided, and nothing puts it in doubt."""
+    """Return whether a verdict is decided and not in doubt."""
     return is_filled(verdict) and not doubted(verdict, assessment)
 
 
 def word(verdict: Verdict) -> str:
-    """What a verdict comes to, in a word or two: of few seeds that they are few."""
+    """Return a verdict in a word or two; with few seeds, their number."""
     if 0 < verdict.n < FEWEST and verdict.quantity.scale != "exact":
         return "one seed" if verdict.n == 1 else "two seeds"
     return figure_words.outcome(verdict)
 
 
 def beside(verdict: Verdict) -> str:
-    """What stands at the right of a row: the estimate with its interval, and what it comes to."""
+    """Return the text at the right of a row: the estimate with its interval, and the verdict."""
     estimate, quantity = verdict.estimate, verdict.quantity
     if figure_words.is_same(verdict):
         return "the same in all seeds"
@@ -138,13 +137,13 @@ def beside(verdict: Verdict) -> str:
 
 
 def inside(verdict: Verdict) -> str:
-    """What is written in place of an estimate: why there is none."""
+    """Return the reason why there is no estimate, which is written in its place."""
     words = figure_words.words(verdict)
     return words.partition(": ")[2] if verdict.refusal else words.partition("(")[2].rstrip(")")
 
 
 def directions(quantity: Quantity) -> tuple[str, str]:
-    """What lies at the left and what at the right."""
+    """Return the meaning of the left and of the right side."""
     if quantity.best is None:
         return "less", "more"
     return ("worse", "better") if quantity.best == "high" else ("better", "worse")

@@ -1,4 +1,4 @@
-"""Where axes end: at the bulk of the values, with an arrow and a number for what lies beyond."""
+"""Limits of axes: the bulk of the values, with arrows and numbers for values beyond."""
 
 from __future__ import annotations
 
@@ -15,25 +15,29 @@ if TYPE_CHECKING:
     from convcompare.comparison.stats.estimates import Estimate
 
 GAP = 3.0
-"""How many times further than what is shown a network has to reach to be left outside."""
+"""Factor by which a network must reach further than the others to be left outside."""
 SPIKE = 50.0
-"""The same for single points of curves, whose first epoch may well be far from the others."""
+"""The same for single points of curves, since a first epoch may be far from the others."""
 ROOM = 0.06
-"""Room around what is shown, as a share of it."""
+"""Margin around the shown span, as a share of it."""
 BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
-"""What stands behind letters within a panel, so that curves do not cross them."""
+"""Box behind letters within a panel, so that curves do not cross them."""
 Span = tuple[float, float]
 PERCENT: Span = (0.0, 100.0)
 Values = npt.NDArray[np.float64]
 
 
 def bulk(spans: Iterable[Span], least: float, gap: float = GAP) -> Span | None:
-    """The ends of an axis that shows the bulk of `spans`, the (lowest, highest) of each network.
+    """Return the ends of an axis that shows the bulk of the networks; None if none is finite.
 
     At least half of them are within. Above those, and likewise below, the first that reaches more
-    than `gap` times as far as the one before it is outside, and so is all that reaches further; of
-    two networks it takes twice that. Distances below `least` count as that. Spans that are not
-    finite are outside. None if there is no other.
+    than `gap` times as far as the one before it is outside, with all that reach further; for two
+    networks, twice `gap`. Spans that are not finite are outside.
+
+    Args:
+        spans: (lowest, highest) of each network.
+        least: Smallest distance; shorter ones count as this.
+        gap: Factor beyond which a network is outside.
     """
     known = [span for span in spans if all(map(math.isfinite, span))]
     if not known:
@@ -47,7 +51,7 @@ def bulk(spans: Iterable[Span], least: float, gap: float = GAP) -> Span | None:
 
 
 def _reach(distances: Sequence[float], half: int, least: float, gap: float) -> float:
-    """The largest distance that is shown; at least `half` of them are."""
+    """Return the largest distance that is shown; at least `half` of them are."""
     order = sorted(distances)
     needed = gap if len(order) > 2 else 2 * gap
     place = min(half, len(order)) - 1
@@ -59,9 +63,11 @@ def _reach(distances: Sequence[float], half: int, least: float, gap: float) -> f
 
 
 def of_curves(curves: Sequence[Values], least: float) -> Span | None:
-    """The ends of an axis for `curves`, the (lowest, highest) by epoch of each network, (n, 2).
+    """Return the ends of an axis for curves; spikes of single epochs may be outside.
 
-    Beside whole curves, spikes that all of them have are outside.
+    Args:
+        curves: (lowest, highest) by epoch of each network, (n, 2).
+        least: Smallest distance, as in `bulk`.
     """
     finite = [curve[np.isfinite(curve).all(axis=1)] for curve in curves]
     shown = bulk([(c[:, 0].min(), c[:, 1].max()) for c in finite if len(c)], least)
@@ -74,7 +80,7 @@ def of_curves(curves: Sequence[Values], least: float) -> Span | None:
 
 
 def padded(span: Span, least: float, within: Span = (-math.inf, math.inf)) -> Span:
-    """A span with room around it, at least `least` long; but for the room not beyond `within`."""
+    """Return a span with a margin; it is at least `least` long and, without margin, in `within`."""
     low, high = span
     short = max(0.0, least - (high - low)) / 2
     shift = max(0.0, within[0] - (low - short)) - max(0.0, high + short - within[1])
@@ -83,7 +89,7 @@ def padded(span: Span, least: float, within: Span = (-math.inf, math.inf)) -> Sp
 
 
 def percent_interval(estimate: Estimate) -> Span | None:
-    """The interval of an accuracy in per cent, which ends at 0 and 100; None if there is none."""
+    """Return the interval of an accuracy in per cent, clipped to 0 and 100, or None."""
     if estimate.ends is None:
         return None
     low, high = estimate.ends
@@ -92,7 +98,7 @@ def percent_interval(estimate: Estimate) -> Span | None:
 
 def arrow_in_row(axes: Axes, y: float, values: Iterable[float], colour: str,
                  show: Callable[[float], str] | None) -> None:  # fmt: skip
-    """An arrow at the end of row `y` if a value lies beyond it, with the farthest as a number."""
+    """Draw an arrow at the end of row `y` if a value lies beyond it, with the farthest value."""
     low, high = axes.get_xlim()
     found = list(values)
     for end, beyond, marker, away in (
@@ -116,11 +122,13 @@ def arrows_of_curves(
     show: Callable[[float], str],
     nearest: bool = False,
 ) -> None:
-    """An arrow at the edge for each curve that leaves the axis, with its farthest value.
+    """Draw an arrow at the edge for each curve that leaves the axis, with its farthest value.
 
-    One that is nowhere on the axis has its `nearest` value too, if that is asked for.
-
-    `curves` are the colour, the places and the values, (n,) or (n, 2), of each.
+    Args:
+        axes: The axes.
+        curves: Colour, positions and values, (n,) or (n, 2), of each curve.
+        show: Formats a value.
+        nearest: Whether a curve that is entirely beyond the axis also has its nearest value.
     """
     low, high = axes.get_ylim()
     count = 0
@@ -151,5 +159,5 @@ def arrows_of_curves(
 
 
 def plain_number(value: float) -> str:
-    """A value beyond an axis: ``8.2e+06``, or ``not finite``."""
+    """Format a value beyond an axis: ``8.2e+06``, or ``not finite``."""
     return f"{value:.3g}" if math.isfinite(value) else "not finite"

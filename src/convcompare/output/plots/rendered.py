@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 DPI, CSS_DPI = 160, 96
 """Pixels per inch of a PNG, and of a page."""
 LARGEST_SVG = 250_000
-"""Bytes beyond which a figure is a PNG: what has so many marks is a picture."""
+"""Size in bytes beyond which a figure becomes a PNG: with so many marks it is a picture."""
 COLOURS = 256
 SCALES = (0.75, 0.6, 0.45, 0.3)
-"""Sizes to which a picture is reduced that is too large for its page."""
+"""Scales to which a picture is reduced that is too large for its page."""
 
 
 @dataclass(frozen=True)
 class RenderedFigure:
     """A figure with its caption and its data, without matplotlib.
 
-    ``file`` is the figure, an SVG or a PNG file; ``page`` the same for a page, a PNG in few
-    colours. ``csv`` are the data. ``models`` are the networks that these are of; None if they are
-    not of networks. ``width`` and ``height`` are CSS pixels.
+    ``file`` is the figure as an SVG or a PNG file; ``page`` is the same for a page, a PNG with few
+    colours. ``csv`` are the data. ``models`` are the networks in the data; None if the data are not
+    about networks. ``width`` and ``height`` are CSS pixels.
     """
 
     name: str
@@ -50,12 +50,12 @@ class RenderedFigure:
     height: int
 
     def page_within(self, room: int) -> bytes:
-        """The picture for a page: as large as `room` bytes allow, or the smallest of `SCALES`."""
+        """Return the picture for a page in at most `room` bytes, or at the smallest of `SCALES`."""
         return self.page if len(self.page) <= room else _reduced(self.file, room)
 
 
 def render(drawing: Drawing) -> RenderedFigure:
-    """A figure as files; call it within `figure.styled`, and draw nothing more in it."""
+    """Render a figure to files, within `figure.styled`; nothing more may be drawn in it."""
     figure = drawing.figure
     rows = [tuple(row) for row in drawing.rows]
     about_models = tuple(drawing.columns[:1]) == ("model",)
@@ -72,18 +72,18 @@ def render(drawing: Drawing) -> RenderedFigure:
 
 
 def _lines(figure: Figure) -> bytes:
-    """The figure as SVG; nothing if it holds pictures, or so much that it is one itself."""
+    """Return the figure as SVG; empty if it contains pictures or is too large."""
     if any(axes.images for axes in figure.axes):
         return b""
     try:
         file = vector.svg(figure)
-    except ElementTree.ParseError:  # of a character that only pictures can show
+    except ElementTree.ParseError:  # a character that only pictures can show
         return b""
     return file if len(file) <= LARGEST_SVG else b""
 
 
 def _picture(figure: Figure) -> tuple[bytes, bytes]:
-    """The figure as PNG, and in few colours."""
+    """Return the figure as PNG, and with few colours."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""What a figure is drawn from: the runs of a comparison and what they recorded."""
+"""The source of a figure: the runs of a comparison and their records."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from .style import ModelStyle, looks
 class Source:
     """The runs of a comparison, from which a plot is drawn.
 
-    A plugin may rely on these members; the others are for the tool's own plots.
+    Plugins may use these members; the others are internal.
 
     - ``groups``: the models that have finished runs. Of each, ``label``, ``parameters``, ``macs``,
       and ``finished``, its finished runs; of a run, ``trial.seed``, ``history`` (its epochs),
       ``train_seconds``.
-    - ``looks``: how a model is drawn, by its label. Of each, ``name``, ``colour``, and the keyword
-      arguments for matplotlib of ``line()``, ``dots()`` and ``bar()``.
+    - ``looks``: the style of each model, by its label. Of each, ``name``, ``colour``, and the
+      keyword arguments for matplotlib of ``line()``, ``dots()`` and ``bar()``.
     - ``look(group, "accuracy")``, or ``"time"``: the same, hollow if marks of its runs make such
       figures not comparable.
     - ``predictions(group)``: for each finished run, its ``logits`` and the ``labels``.
@@ -56,56 +56,60 @@ class Source:
 
     @cached_property
     def looks(self) -> Mapping[str, ModelStyle]:
-        """How each model looks, those without a finished run included: colours never shift."""
+        """Style of each model, also without finished runs, so that colours never change."""
         return looks(self.comparison.whole or self.comparison.labels)
 
     @cached_property
     def groups(self) -> list[ModelRuns]:
-        """The models that have finished runs; UsageError where there is none."""
+        """The models that have finished runs; raises UsageError if there are none."""
         return self.comparison.require_finished()
 
     @cached_property
     def assessment(self) -> Assessment:
-        """The verdicts on the comparison, in the figures that it is about."""
+        """The verdicts of the comparison, on the figures that it is about."""
         return Assessment(self.comparison, self.store)
 
     def look(self, group: ModelRuns, *about: About) -> ModelStyle:
-        """How a model is drawn in a figure of accuracies, or of times: hollow if it has marks."""
+        """Return the style of a model in a figure of accuracies or times, hollow if marked."""
         return replace(
             self.looks[group.label], hollow=bool(self.assessment.doubts.of(group, *about))
         )
 
     def look_of_run(self, group: ModelRuns, run: Run, about: About) -> ModelStyle:
-        """The same of one of its runs."""
+        """Return the style of one run, hollow if that run has marks."""
         marked = bool(self.assessment.doubts.of_run(run, about))
         return replace(self.looks[group.label], hollow=marked)
 
     def marked(self, *about: About) -> str:
-        """Which models have which marks, in words; empty if none has."""
+        """Describe which models have which marks; empty if none has."""
         return self.assessment.doubts.words(self.groups, *about)
 
     def first_runs(self) -> Iterator[tuple[str, Run]]:
-        """The first finished run of each model, with its label."""
+        """Iterate over the label and the first finished run of each model."""
         return ((group.label, group.finished[0]) for group in self.groups)
 
     def gradients(self) -> Iterator[tuple[str, GradientRecord]]:
-        """The gradients that the first run of each model recorded."""
+        """Iterate over the gradients recorded by the first run of each model."""
         return ((m, GradientRecord.from_arrays(found)) for m, found in self._recorded(GRADIENTS))
 
     def features(self) -> Iterator[tuple[str, FeatureRecord]]:
-        """What the first run of each model recorded of a few test images."""
+        """Iterate over the features of test images recorded by the first run of each model."""
         return ((m, FeatureRecord.from_arrays(found)) for m, found in self._recorded(FEATURES))
 
     def fields(self) -> Iterator[tuple[str, FieldRecord]]:
-        """What the layers of each model see, as its first run recorded it."""
+        """Iterate over the receptive fields recorded by the first run of each model."""
         return ((m, FieldRecord.from_arrays(found)) for m, found in self._recorded(FIELDS))
 
     def predictions(self, group: ModelRuns) -> list[Predictions]:
-        """What each finished run of a model says of the test images."""
+        """Return the predictions of each finished run of a model for the test images."""
         return [self.store.predictions(run) for run in group.finished]
 
     def _recorded(self, name: str) -> list[tuple[str, dict[str, npt.NDArray[Any]]]]:
-        """What an analysis left of the first run of each model; UsageError where of none."""
+        """Return an analysis of the first run of each model.
+
+        Raises:
+            UsageError: If no model has it.
+        """
         arrays = [(label, self.store.analysis(run, name)) for label, run in self.first_runs()]
         found = [(label, recorded) for label, recorded in arrays if recorded is not None]
         if not found:
@@ -116,11 +120,11 @@ class Source:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of their labels."""
+        """Names of the classes, in the order of their labels."""
         return self.comparison.conditions.classes or self._dataset.classes
 
     def train_images(self, run: Run) -> int:
-        """How many images an epoch of a run trains on."""
+        """Return the number of images per epoch of a run."""
         conditions, configs = self.comparison.conditions, self._cuts
         if conditions.train_images and len(configs) == 1:
             return conditions.train_images
@@ -128,25 +132,26 @@ class Source:
 
     @cached_property
     def _cuts(self) -> set[tuple[int | None, float]]:
-        """How the runs cut the training split, and what they hold out of it."""
+        """Sizes to which the runs cut the training split, and their held-out fractions."""
         configs = [run.trial.config for run in self.comparison.runs]
         return {(config.train_images, config.val_fraction) for config in configs}
 
     def image(self, row: int) -> Images:
-        """A test image, uint8 (channels, h, w)."""
+        """Return a test image, uint8 (channels, h, w)."""
         image: Images = self._dataset.test.images[row]
         return image
 
     @cached_property
     def _dataset(self) -> Dataset:
-        """The data set of the runs; DataError where it has changed since."""
+        """The data set of the runs; raises DataError if it has changed since."""
         name = self.comparison.conditions.dataset
         return load_recorded(name, self.groups[0].finished[0].trial.data, self.sources)
 
     def left_out(self, needs: str | None = None) -> list[str]:
-        """What a figure does not show, a line each: runs without an end, models without a record.
+        """Describe what a figure does not show: unfinished runs, models without a record.
 
-        `needs` is the analysis that it is drawn from; that no model has it is left to the figure.
+        `needs` is the analysis that the figure is drawn from. If no model has it, the figure itself
+        reports that.
         """
         found = []
         for group in self.comparison.groups:
@@ -169,17 +174,20 @@ class Source:
         if needs:
             runs = list(self.first_runs())
             without = [m for m, run in runs if f"analyses/{needs}.npz" not in run.sha256]
-            if len(without) < len(runs):  # otherwise the figure itself says that there is none
+            if len(without) < len(runs):  # otherwise the figure itself reports it
                 found += [f"{label}: no {needs} recorded, not shown" for label in without]
         return found
 
     @property
     def _names(self) -> tuple[str, ...]:
-        """What figures are labelled with, as far as the runs record it."""
+        """Labels of figures, as far as the runs record them."""
         return (*self.comparison.labels, *self.comparison.conditions.classes)
 
     def conditions(self, first_seed: bool = False) -> str:
-        """The data set and the number of seeds, in words; of which only the first is shown."""
+        """Describe the data set and the number of seeds.
+
+        `first_seed` adds that only the first seed is shown.
+        """
         seeds = sorted({len(group.finished) for group in self.groups})
         many = f"{span(seeds[0], seeds[-1])} seed{'' if seeds == [1] else 's'}"
         shown = f"first of {many}" if first_seed and seeds != [1] else many
@@ -187,7 +195,7 @@ class Source:
 
 
 def draw(entry: Entry, source: Source) -> list[Drawing]:
-    """The figures of a kind; what they leave out is said in them and in their captions."""
+    """Draw the figures of a kind, with what they leave out in their headlines and captions."""
     missing = source.left_out(entry.info.get("needs"))
     marked = marked_words(entry, source, "hollow" if entry.info.get("hollow") else "marked")
     drawings: Sequence[Drawing] = entry.function(source)
@@ -202,7 +210,7 @@ def draw(entry: Entry, source: Source) -> list[Drawing]:
 
 
 def marked_words(entry: Entry, source: Source, how: str = "marked") -> str:
-    """Which models have marks that concern a kind of figure, and `how` they are drawn."""
+    """Describe which models have marks that concern a kind of figure, and `how` they are drawn."""
     about = entry.info.get("about", ("accuracy",))
     found = source.marked(*(about(source) if callable(about) else about))
     return f"{how}: {found}" if found else ""

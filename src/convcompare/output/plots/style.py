@@ -1,4 +1,4 @@
-"""How each model looks in every figure of a comparison: its name, colour, marker and line."""
+"""Name, colour, marker and line of each model in all figures of a comparison."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008: seven colours that people with any colour vision tell apart."""
+"""Okabe and Ito 2008: seven colours that are distinct for any colour vision."""
 MARKERS = "osD^vPX*<>pd"
 LINES = ("-", "--", ":", "-.")
 HATCHES = ("", "////", "....", "xxxx")
 BAND = 0.18
 """Opacity of a band around a line."""
 BLACK, WHITE = "#010101", "#fefefe"
-"""What is written on coloured areas: a dark page changes pure black and white, not these."""
+"""Text on coloured areas: a dark page replaces pure black and white, but not these."""
 LONGEST = 24
-"""Characters of a name in a figure."""
+"""Maximum number of characters of a name in a figure."""
 
 
 ENOUGH_LIGHT = 0.179
@@ -36,7 +36,7 @@ ENOUGH_LIGHT = 0.179
 
 @dataclass(frozen=True)
 class ModelStyle:
-    """How a model is drawn and what it is called in every figure of a comparison."""
+    """Name and appearance of a model in all figures of a comparison."""
 
     shown: str
     """Its name as text, shortened."""
@@ -45,7 +45,7 @@ class ModelStyle:
     linestyle: str
     hatch: str
     hollow: bool = False
-    """Whether its marks are drawn without a fill: its figures do not compare."""
+    """Whether its marks are drawn without a fill, because its figures do not compare."""
 
     @property
     def name(self) -> str:
@@ -53,7 +53,7 @@ class ModelStyle:
         return plain(self.shown)
 
     def line(self) -> dict[str, Any]:
-        """As a line with markers."""
+        """Return matplotlib arguments for a line with markers."""
         return {
             "label": self.name,
             "color": self.colour,
@@ -65,7 +65,7 @@ class ModelStyle:
         }
 
     def dots(self) -> dict[str, Any]:
-        """As markers that no line joins."""
+        """Return matplotlib arguments for markers without a line."""
         return {
             "label": self.name,
             "color": self.colour,
@@ -75,7 +75,7 @@ class ModelStyle:
         }
 
     def bar(self) -> dict[str, Any]:
-        """As a bar: a pale fill with a strong edge."""
+        """Return matplotlib arguments for a bar with a pale fill and a strong edge."""
         from matplotlib.colors import to_rgba
 
         fill = to_rgba("white" if self.hollow else self.colour, 0.3)
@@ -100,14 +100,14 @@ def draw_band(
     high: npt.ArrayLike,
     alpha: float = BAND,
 ) -> None:
-    """The band of a line from `low` to `high`; at a single `x`, where it has no width, a bar."""
+    """Draw the band of a line from `low` to `high`; at a single `x`, without a width, a bar."""
     axes.fill_between(x, low, high, color=look.colour, linewidth=0, alpha=alpha)
     if np.size(x) == 1:
         axes.vlines(x, low, high, color=look.colour, linewidth=2.5, alpha=2 * alpha, zorder=1)
 
 
 def looks(labels: Sequence[str]) -> Mapping[str, ModelStyle]:
-    """One look a model, by its place among all labels of a comparison: twelve differ in marker."""
+    """Return a style per model, by its index among all labels; twelve differ in marker."""
     found: dict[str, ModelStyle] = {}
     names = distinct(labels, LONGEST)
     for i, label in enumerate(labels):
@@ -123,7 +123,7 @@ def looks(labels: Sequence[str]) -> Mapping[str, ModelStyle]:
 
 
 def distinct(names: Sequence[str], room: int) -> list[str]:
-    """Names in `room` characters of which no two look the same in a figure."""
+    """Return names in `room` characters, of which no two look the same in a figure."""
     found: list[str] = []
     seen: dict[str, str] = {}
     for name, cut in zip(names, fitted(names, room), strict=True):
@@ -136,13 +136,15 @@ def distinct(names: Sequence[str], room: int) -> list[str]:
 
 
 def ink_on(colours: npt.NDArray[np.float64]) -> list[str]:
-    """Black or white, whichever can be read on each colour.
+    """Return black or white for text on each colour, whichever is readable.
+
+    Source: WCAG 2.2, relative luminance.
 
     Args:
-        colours: Red, green and blue from 0 to 1, (n, 3 or more); what follows is ignored.
+        colours: Red, green and blue from 0 to 1, (n, 3 or more); further columns are ignored.
 
     Returns:
-        A colour of text for each. Source: WCAG 2.2, relative luminance.
+        A text colour for each.
     """
     rgb = colours[:, :3]
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
@@ -151,10 +153,10 @@ def ink_on(colours: npt.NDArray[np.float64]) -> list[str]:
 
 
 def short(label: str, longest: int = LONGEST) -> str:
-    """A name as figures show it: at most `longest` cells of a terminal wide, and no formula."""
+    """Return a name as figures show it: at most `longest` terminal cells wide, and no formula."""
     return plain(elided(printable(label), longest))
 
 
 def plain(text: str) -> str:
-    """A text as matplotlib shows it: a dollar sign starts no formula, and all of it has a font."""
+    """Return a text as matplotlib shows it verbatim: no formula, all characters with a font."""
     return drawable(text).replace("$", r"\$")

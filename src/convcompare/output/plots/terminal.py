@@ -1,8 +1,8 @@
 """Quick figures as plain text for a terminal: curves in Braille dots, bars and dots in rows.
 
-Plain text without colour is the same on every terminal and in a pipe; models are told apart by
-letters. Written here because plotext, the library for this, keeps its figure as global state and
-ships compiled wheels for some platforms only.
+Plain text without colour is the same on every terminal and in a pipe; letters distinguish models.
+Written here because plotext, the library for this, keeps its figure as global state and ships
+compiled wheels for some platforms only.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 def curves(
     lines: Mapping[str, Iterable[float]], width: int, title: str, x: str, least: float = 0.02
 ) -> str:
-    """Values at 1, 2, 3, … as curves, each point with the letter of its line.
+    """Return curves of values at 1, 2, 3, …, with the letter of a line at each point.
 
-    Letters that fall together hide one another, so the last value of each is written below. The
-    axis shows the bulk of the lines, at least `least`; how far the others go is written below too.
+    Letters at the same position hide one another, so the last value of each line is written below.
+    The axis shows the bulk of the lines, with a span of at least `least`; the extremes of the
+    others are written below, too.
     """
     series = [[float(value) for value in line] for line in lines.values()]
     every = [value for line in series for value in line if math.isfinite(value)]
@@ -62,7 +63,7 @@ def curves(
 
 
 def _beyond(series: Sequence[Sequence[float]], low: float, high: float) -> list[str]:
-    """How far the lines go that leave the axis."""
+    """Describe how far the lines go that leave the axis."""
     found = []
     for letter, line in zip(ascii_letters, series, strict=False):
         known = [value for value in line if math.isfinite(value)]
@@ -73,7 +74,7 @@ def _beyond(series: Sequence[Sequence[float]], low: float, high: float) -> list[
 
 
 def bars(values: Mapping[str, float], width: int, title: str, show: Callable[[float], str]) -> str:
-    """One bar a row, from zero to its value."""
+    """Return one bar per row, from zero to its value."""
     names, longest = _column(values)
     shown = [show(value) for value in values.values()]
     room = max(8, width - longest - max(map(len, shown)) - 2)
@@ -86,9 +87,9 @@ def bars(values: Mapping[str, float], width: int, title: str, show: Callable[[fl
 
 
 def dots(values: Mapping[str, Sequence[float]], width: int, title: str) -> str:
-    """Each value a dot in the row of its name; where several fall together, their number.
+    """Return a dot per value in the row of its name, or a number for several at one position.
 
-    The axis shows the bulk of the rows. What lies beyond has an arrow at its end.
+    The axis shows the bulk of the rows. A row with values beyond it has an arrow at its end.
     """
     names, longest = _column(values)
     spans = [(min(row), max(row)) for row in values.values() if row]
@@ -110,9 +111,9 @@ def dots(values: Mapping[str, Sequence[float]], width: int, title: str) -> str:
 
 @dataclass(frozen=True)
 class ForestLine:
-    """A row of `forest`: a value and the ends of its interval, if it has one, and what is said.
+    """A row of `forest`: a value, the ends of its interval if it has one, and a text.
 
-    ``value`` is None where there is nothing to be drawn; ``filled`` is how it is marked.
+    ``value`` is None if there is nothing to draw; ``filled`` selects the mark.
     """
 
     name: str
@@ -123,10 +124,10 @@ class ForestLine:
 
 
 def forest(rows: Sequence[ForestLine], width: int, title: str, longest: int = LONGEST) -> str:
-    """Values with their intervals, one a row, beside a line at 0.
+    """Return values with their intervals, one per row, beside a line at 0.
 
-    Names take at most `longest` cells. An interval that leaves the row goes on beyond it, with an
-    arrow at its end.
+    Names take at most `longest` cells. An interval that extends beyond the row has an arrow at its
+    end.
     """
     names, widest = _column((row.name for row in rows), longest)
     space = max(16, width - widest - max(len(row.text) for row in rows) - 4)
@@ -139,7 +140,7 @@ def forest(rows: Sequence[ForestLine], width: int, title: str, longest: int = LO
 
 
 def forest_cells(row: ForestLine, axis: tuple[float, float], space: int) -> str:
-    """A value with its interval in `space` characters, of which `axis` are the ends."""
+    """Return a value with its interval in `space` characters, which show the range `axis`."""
     low, high = axis
 
     def place(value: float) -> int:
@@ -163,10 +164,10 @@ def forest_cells(row: ForestLine, axis: tuple[float, float], space: int) -> str:
 def forest_range(
     rows: Sequence[tuple[float | None, tuple[float, float] | None]],
 ) -> tuple[float, float]:
-    """Where the axis of a forest begins and ends: the bulk of the values is within, and 0.
+    """Return the ends of the axis of a forest plot, which contains 0 and the bulk of the values.
 
-    So are the intervals, unless one is so much longer than the others and than the values are apart
-    that these could not be told from each other.
+    It contains the intervals, too, unless one is so much longer than the others and than the
+    distances of the values that these could not be distinguished.
     """
     known = [(min(value, 0.0), max(value, 0.0)) for value, _ in rows if value is not None]
     ends = [pair for _, pair in rows if pair is not None]
@@ -188,7 +189,7 @@ class Canvas:
         self._letters: dict[tuple[int, int], str] = {}
 
     def line(self, places: Sequence[tuple[float, float]], letter: str) -> None:
-        """Join `places`, (x, y) from 0 at the left and below to 1, and mark them."""
+        """Join `places` and mark them: (x, y) from 0 at the left and the bottom to 1."""
         points = [self._point(x, y) for x, y in places]
         for (x0, y0), (x1, y1) in pairwise(points):
             steps = max(abs(x1 - x0), abs(y1 - y0), 1)
@@ -198,7 +199,7 @@ class Canvas:
             self._letters[y // 4, x // 2] = letter
 
     def rows(self) -> list[str]:
-        """The lines of text, the highest first."""
+        """Return the lines of text, from the top."""
         return [
             "".join(
                 self._letters.get((y, x)) or (chr(0x2800 + bits) if bits else " ")
@@ -215,7 +216,7 @@ class Canvas:
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """Lowest and highest, apart by something even where all are equal."""
+    """Return the lowest and the highest value, or a span of 1 if all are equal."""
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
@@ -225,7 +226,7 @@ def _number(value: float) -> str:
 
 
 def _alike(values: Sequence[float]) -> list[str]:
-    """Numbers with the same decimals: four digits of the largest, zeros at the end cut."""
+    """Format numbers with equal decimals: four digits of the largest, without trailing zeros."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if not 0.01 <= largest < 1e4:
         return [*map(_number, values)]
@@ -237,20 +238,20 @@ def _alike(values: Sequence[float]) -> list[str]:
 
 
 def _bar(share: float, room: int) -> str:
-    """A bar of `share` of the cells of a row, to an eighth of a cell."""
+    """Return a bar of `share` of the cells of a row, to an eighth of a cell."""
     whole, rest = divmod(round(8 * share * room), 8)
     return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]
 
 
 def _column(labels: Iterable[str], room: int = LONGEST) -> tuple[list[str], int]:
-    """The names, all filled up to the same width, and that width in cells."""
+    """Return the names, padded to the same width, and that width in cells."""
     names = fitted([*labels], room)
     widest = max(map(cell_len, names))
     return [set_cell_size(name, widest) for name in names], widest
 
 
 def _names(labels: Iterable[str], series: Sequence[Sequence[float]], width: int) -> list[str]:
-    """Which letter is which model, and its last value; as many in a line as fit."""
+    """Return the letter, name and last value of each model, as many per line as fit."""
     names, longest = _column(labels)
     ends = _alike([line[-1] for line in series])
     widest = max(map(len, ends))

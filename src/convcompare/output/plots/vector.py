@@ -1,7 +1,7 @@
-"""A figure as a small SVG: its text stays text, and a page can give it other colours.
+"""A figure as a small SVG: its text stays text, and a page can change its colours.
 
-matplotlib names every group and writes coordinates to a millionth of a point. Here nothing is
-left but what is drawn, to a hundredth of a point: a third of the bytes.
+matplotlib names every group and writes coordinates to a millionth of a point. This keeps only what
+is drawn, to a hundredth of a point: a third of the bytes.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _NUMBER = re.compile(r"-?\d*\.\d+(?:e-?\d+)?")
 _REFERENCE = re.compile(r"#([\w-]+)")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _SHAPE, _FACTOR = 2, 5
-"""Decimals of coordinates, and of what coordinates are multiplied by."""
+"""Decimals of coordinates, and of factors of coordinates."""
 _REFERRING = ("href", "clip-path", "style", "fill", "mask")
 _PLAIN = {"font-style": "normal", "font-weight": "normal"}
 
 
 def svg(figure: Figure) -> bytes:
-    """The figure as an SVG file, white behind it; lay it out before.
+    """Return a laid-out figure as an SVG file on a white background.
 
     Raises:
-        ElementTree.ParseError: A text of it holds a character that no XML file can hold.
+        ElementTree.ParseError: If a text contains a character that no XML file can contain.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -53,17 +53,17 @@ def svg(figure: Figure) -> bytes:
 
 
 def inline(file: bytes, name: str, alt: str, width: int, height: int) -> str:
-    """An SVG file of `svg` as an element of a page.
+    """Return an SVG file of `svg` as an element of a page.
 
     Args:
         file: The file.
-        name: What its identifiers begin with: unique on the page.
-        alt: What it shows, for people who cannot see it.
-        width: Its width in CSS pixels.
-        height: Its height in CSS pixels.
+        name: Prefix of its identifiers, unique on the page.
+        alt: Description for people who cannot see it.
+        width: Width in CSS pixels.
+        height: Height in CSS pixels.
 
     Returns:
-        The element, everything in it escaped; its colours are variables of the page.
+        The element, with everything in it escaped; its colours are variables of the page.
     """
     root = ElementTree.fromstring(file)
     for element in root.iter():
@@ -91,9 +91,10 @@ def _variable(match: re.Match[str]) -> str:
 
 
 def _compact(root: Element) -> Element:
-    """The same picture in fewer elements, without names that nothing refers to.
+    """Return the same picture with fewer elements, and without names that nothing refers to.
 
-    The others are numbered in the order of their use: matplotlib's names are hashes of places.
+    The other names are numbered in the order of their use, since matplotlib's are hashes of
+    positions.
     """
     used = dict.fromkeys(name for one in root.iter() for name in _references(one))
     names = {name: f"i{number}" for number, name in enumerate(used)}
@@ -172,7 +173,7 @@ def _style(text: str, tag: str, names: dict[str, str]) -> str:
 
 
 def _rounded(text: str, places: int) -> str:
-    """A text with its decimal fractions in at most so many places."""
+    """Return a text with its decimal fractions rounded to at most `places` decimals."""
 
     def short(match: re.Match[str]) -> str:
         shown = f"{float(match[0]):.{places}f}".rstrip("0").rstrip(".")
@@ -182,5 +183,5 @@ def _rounded(text: str, places: int) -> str:
 
 
 def _local(name: str) -> str:
-    """A name without its namespace."""
+    """Return a name without its namespace."""
     return name.rpartition("}")[2]

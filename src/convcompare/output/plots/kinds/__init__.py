@@ -1,1 +1,1 @@
-"""Figures, one file a kind: each from what the runs of a comparison recorded."""
+"""Figures, one file per kind, drawn from the records of a comparison's runs."""

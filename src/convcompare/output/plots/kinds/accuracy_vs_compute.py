@@ -1,4 +1,4 @@
-"""Accuracy along the training, against what it has cost up to there."""
+"""Accuracy during training against the cost up to then."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 Values = npt.NDArray[np.float64]
 GRID = 400
-"""Budgets at which it is looked who is ahead, evenly on the logarithmic axis."""
+"""Number of budgets at which the leader is determined, evenly on the logarithmic axis."""
 STRIP = 0.035
-"""Height of the strip that names who is ahead, as a share of the panel."""
+"""Height of the strip that names the leader, as a share of the panel."""
 NAME_SIZE = 7
-"""Of the names above the strip, in points."""
+"""Size of the names above the strip in points."""
 MARKED = 0.02
-"""Of a stretch that has room for the marker of its model, as a share of the axis."""
+"""Smallest stretch with room for the marker of its model, as a share of the axis."""
 
 
 @dataclass(frozen=True)
 class ComputeAxis:
-    """A kind of cost: its title, what each epoch of a run has cost, how it is written."""
+    """A kind of cost: its title, the cost of each epoch of a run, and its format."""
 
     name: str
     title: str
@@ -51,7 +51,7 @@ class ComputeAxis:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Budgets, from `start` to `end`, at which the same model is ahead."""
+    """Budgets from `start` to `end` at which the same model leads."""
 
     label: str
     start: float
@@ -59,7 +59,7 @@ class Stretch:
 
 
 def macs_of_epochs(source: Source, run: Run) -> list[float] | None:
-    """Multiply-accumulates of each epoch; None where they could not be counted."""
+    """Return the multiply-accumulates of each epoch; None if they could not be counted."""
     macs = run.cost.macs
     if macs is None:
         return None
@@ -68,7 +68,7 @@ def macs_of_epochs(source: Source, run: Run) -> list[float] | None:
 
 
 def seconds_of_epochs(_: Source, run: Run) -> list[float] | None:
-    """Seconds of training of each epoch; None for a run that never had the device alone."""
+    """Return the training seconds of each epoch; None for a run that never had the device alone."""
     if run.timing:
         return [run.timing.epoch_seconds * epoch.share for epoch in run.history]
     return [epoch.train_seconds for epoch in run.history] if run.jobs == 1 else None
@@ -124,7 +124,7 @@ def accuracy_vs_compute(source: Source) -> list[Drawing]:
 
 
 def _spent(source: Source, axis: ComputeAxis) -> dict[str, Values]:
-    """What each model has cost after each epoch, a mean over its seeds, where it is known."""
+    """Return the cost of each model after each epoch, as a mean over its seeds, if known."""
     found = {}
     for group in source.groups:
         costs = [axis.spent(source, run) for run in group.finished]
@@ -158,10 +158,13 @@ def _curves(
 
 
 def ahead(curves: Mapping[str, tuple[Values, Values]]) -> list[Stretch]:
-    """Which curve is the highest, from the cheapest budget on that two of them have reached.
+    """Return which curve is highest, from the cheapest budget that two of them have reached.
 
-    `curves` have cost and figure, rising in cost. Between its points a curve is straight on a
-    logarithmic axis; before its first and beyond its last point it is not there.
+    Between its points a curve is straight on a logarithmic axis; before its first and after its
+    last point it does not exist.
+
+    Args:
+        curves: Cost, in rising order, and figure of each model.
     """
     if len(curves) < 2:
         return []
@@ -188,7 +191,7 @@ def ahead(curves: Mapping[str, tuple[Values, Values]]) -> list[Stretch]:
 
 
 def strip(axes: Axes, stretches: Sequence[Stretch], source: Source) -> None:
-    """Above a panel, who is ahead: by colour, and by name or marker where there is room."""
+    """Draw the leader above a panel: by colour, and by name or marker if there is room."""
     if not stretches:
         return
     at = axes.get_xaxis_transform()
@@ -229,7 +232,7 @@ def _rows(source: Source) -> list[tuple[object, ...]]:
 
 
 def _alt(leads: Mapping[str, Sequence[Stretch]]) -> str:
-    """Who is ahead from which budget on, in words."""
+    """Describe which model leads from which budget on."""
     said = []
     for axis in AXES:
         parts = [f"{one.label} from {axis.show(one.start)}" for one in leads[axis.name]]

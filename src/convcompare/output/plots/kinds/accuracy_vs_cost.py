@@ -1,4 +1,4 @@
-"""Accuracy against what it costs: parameters, arithmetic, training and inference."""
+"""Accuracy against cost: parameters, arithmetic, training and inference."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 
 LEAST = 0.5
-"""Percentage points that an axis shows at least."""
+"""Smallest span of an axis in percentage points."""
 
 
 @dataclass(frozen=True)
 class CostAxis:
-    """One kind of cost: how it is called, how much it is for a model, how it is written."""
+    """A kind of cost: its title, its value for a model, and its format."""
 
     name: str
     title: str
@@ -45,7 +45,7 @@ class CostAxis:
 
 
 def latency(run: Run) -> float | None:
-    """Seconds for the answer to one image alone, the median; None where it was not recorded."""
+    """Return the median seconds of a forward pass of one image; None if not recorded."""
     single = [one.seconds for one in run.inference if one.batch == 1]
     return single[0] if single else None
 
@@ -122,9 +122,9 @@ def accuracy_vs_cost(source: Source) -> list[Drawing]:
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Which (cost, accuracy) no other point beats, cheapest first.
+    """Return the indices of the points (cost, accuracy) that no other beats, cheapest first.
 
-    A point is beaten by one that costs no more and is no worse, and is better in one of both.
+    A point is beaten by one that costs no more, is no worse, and is better in one of the two.
     """
     order = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1]))
     front: list[int] = []
@@ -160,14 +160,14 @@ def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
 
 
 def _limits(axes: Axes, shown: Sequence[Estimate]) -> None:
-    """An axis for the bulk of the points and intervals."""
+    """Limit an axis to the bulk of the points and intervals."""
     values = [[100 * one.value, *(percent_interval(one) or ())] for one in shown]
     if ends := bulk([(min(found), max(found)) for found in values], LEAST):
         axes.set_ylim(padded(ends, LEAST, PERCENT))
 
 
 def _arrow(axes: Axes, cost: float, estimate: Estimate, colour: str) -> None:
-    """Where a point or its interval lies beyond the axis."""
+    """Draw an arrow if a point or its interval is beyond the axis."""
     interval = percent_interval(estimate) or (100 * estimate.value,)
     point = np.array([[100 * estimate.value] * 2])
     low, high = axes.get_ylim()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..source import Source
 
 SHOWN = 8
-"""Channels of a model."""
+"""Number of channels per model."""
 FILTERS = 16
 ANY_NETWORK = "`convcompare plot gradients` draws any network with weights"
 NO_ACTIVATION = "no activation that is a module"
@@ -96,7 +96,7 @@ def filters(source: Source) -> list[Drawing]:
 
 
 def _colours(channels: int) -> str:
-    """What the colours of filters of so many channels stand for."""
+    """Describe the colours of filters with `channels` channels."""
     if channels == 3:
         return "red, green, blue: weights of the three channels"
     mean = "" if channels == 1 else f" (mean of {channels} channels)"
@@ -104,7 +104,7 @@ def _colours(channels: int) -> str:
 
 
 def no_activation() -> UsageError:
-    """That no network has one: functions that ``forward`` calls leave no record."""
+    """Return the error if no network has a recorded activation, as with functional calls."""
     return UsageError(
         f"these networks have {NO_ACTIVATION}",
         "`nn.ReLU()` in place of `F.relu(x)` or `x.relu()`: a function that `forward` calls leaves "
@@ -113,13 +113,13 @@ def no_activation() -> UsageError:
 
 
 def without(every: Iterable[str], shown: Container[str], what: str) -> str:
-    """Which models are not in a figure, and why: `` · no convolution: fcn``; empty where none."""
+    """Describe the models that are not in a figure: `` · no convolution: fcn``; empty if none."""
     none = [label for label in every if label not in shown]
     return f" · {what}: {', '.join(none)}" if none else ""
 
 
 def title(axes: Axes, x: float, y: float, text: str, quiet: bool = False) -> None:
-    """Text at (x, y) of a canvas, to the right and below."""
+    """Write text at (x, y) of a canvas, to the right and below."""
     weight, colour = ("normal", GREY) if quiet else ("bold", "black")
     axes.text(x, y + 0.03, text, va="top", fontsize=7, fontweight=weight, color=colour)
 
@@ -127,7 +127,7 @@ def title(axes: Axes, x: float, y: float, text: str, quiet: bool = False) -> Non
 def picture(
     axes: Axes, pixels: np.ndarray, place: tuple[float, float], side: float, **scale: object
 ) -> None:
-    """Pixels (h, w) or (h, w, 3) as a square with its corner at `place` of a canvas."""
+    """Draw pixels (h, w) or (h, w, 3) as a square with its corner at `place` of a canvas."""
     (x, y), limits = place, (axes.get_xlim(), axes.get_ylim())
     extent = (x, x + side, y + side, y)
     axes.imshow(pixels, extent=extent, interpolation="nearest", **scale)  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ def _show_filter(
 def _show_channels(
     axes: Axes, record: FeatureRecord, place: tuple[float, float], cell: float
 ) -> None:
-    """One channel a picture; units without a place all in the first, as a square."""
+    """Draw a picture per channel; units without a position are one square."""
     first = record.first[0].astype(np.float32)
     x, y = place
     if first.ndim == 1:

@@ -1,4 +1,4 @@
-"""How far the probabilities of each model can be believed, as trained and temperature-scaled."""
+"""Calibration of each model's probabilities, as trained and temperature-scaled."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 ACROSS = 3
 FAR = 20.0
-"""How many times further than the others a model has to reach to be left outside an axis."""
+"""Factor by which a model must reach further than the others to be outside an axis."""
 SCORES: Mapping[str, tuple[str, Callable[[Logits, Labels], float], float]] = {
     "log_loss": ("log loss (nats)", log_loss, 0.05),
     "brier_score": ("Brier score", brier_score, 0.02),
     "calibration_error": ("calibration error (%)", calibration_error, 1.0),
 }
-"""By name: its title, the metric, and what an axis shows of it at least."""
+"""Title, metric and smallest span of an axis, by name."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class CalibratedRun:
     scaled: Scaled
 
     def scores(self) -> dict[str, tuple[float, float | None]]:
-        """Each of `SCORES`, as trained and scaled."""
+        """Return each of `SCORES`, as trained and scaled."""
         labels, scaled = self.plain.labels, self.scaled.logits
         return {
             name: (
@@ -73,11 +73,11 @@ def calibration(source: Source) -> list[Drawing]:
 
 
 Scores = Mapping[str, Sequence[Mapping[str, tuple[float, float | None]]]]
-"""The scores of each run, by the label of its model."""
+"""Scores of each run, by the label of its model."""
 
 
 def pooled(found: Sequence[Reliability]) -> Reliability:
-    """The bins of several runs as one: mean images of a run, shares over the images of all."""
+    """Return the bins of several runs as one: mean images per run, shares over all images."""
     images = np.sum([one.images for one in found], axis=0)
 
     def mean(values: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
@@ -92,7 +92,7 @@ def pooled(found: Sequence[Reliability]) -> Reliability:
 
 
 def _bins(runs: Sequence[CalibratedRun]) -> tuple[Reliability, Reliability | None]:
-    """The bins of a model, as trained and scaled; None if no run could be scaled."""
+    """Return the bins of a model, as trained and scaled; None if some run could not be scaled."""
     plain = [reliability(one.plain.logits, one.plain.labels) for one in runs]
     scaled = [
         reliability(one.scaled.logits, one.plain.labels)
@@ -154,7 +154,7 @@ def _diagrams(source: Source, judged: Mapping[str, list[CalibratedRun]], scores:
 
 
 def _write(axes: Axes, lines: Sequence[str], curves: Sequence[Reliability]) -> None:
-    """Write in the corner, above or below the diagonal, where fewer dots are."""
+    """Write in the corner, above or below the diagonal, that has fewer dots."""
     x = np.concatenate([one.confidence[one.images > 0] for one in curves])
     y = np.concatenate([one.accuracy[one.images > 0] for one in curves])
     above, below = ((x < 0.55) & (y > 0.75)).sum(), ((x > 0.45) & (y < 0.25)).sum()
@@ -186,7 +186,7 @@ def _counts(axes: Axes, bins: Reliability, **look: Any) -> None:
 def _words(
     scores: Sequence[Mapping[str, tuple[float, float | None]]], runs: Sequence[CalibratedRun]
 ) -> list[str]:
-    """``ECE 3.21 → 1.02 %`` and the temperature, means of the seeds."""
+    """Return ``ECE 3.21 → 1.02 %`` and the temperature, as means of the seeds."""
     before = [one["calibration_error"][0] for one in scores]
     after = [one["calibration_error"][1] for one in scores]
     temperatures = [one.scaled.temperature for one in runs]
@@ -207,7 +207,7 @@ def _rows(label: str, scaling: str, bins: Reliability) -> Iterator[tuple[object,
 
 
 def _label(every: npt.NDArray[Any], count: int, across: int) -> None:
-    """Titles at the left of each row, and below the last panel of each column."""
+    """Label the left of each row, and the last panel of each column."""
     for column in range(min(across, count)):
         last = every[2 * ((count - 1 - column) // across) + 1, column]
         last.set_xlabel("confidence (%)")
@@ -218,7 +218,7 @@ def _label(every: npt.NDArray[Any], count: int, across: int) -> None:
 
 
 def _fitted(judged: Mapping[str, list[CalibratedRun]]) -> str:
-    """On which images the temperatures were fitted, in words; which models have none."""
+    """Describe the images on which the temperatures were fitted, and models without one."""
     words = {one.scaled.fitted_on for runs in judged.values() for one in runs}
     said = []
     if HELD_OUT in words:
@@ -232,7 +232,7 @@ def _fitted(judged: Mapping[str, list[CalibratedRun]]) -> str:
 
 
 def _lacking(label: str, runs: Sequence[CalibratedRun]) -> str:
-    """That a model has no temperature, or some of its runs have none, and why."""
+    """Describe why a model or some of its runs have no temperature; empty if all have one."""
     whys = [one.scaled.why for one in runs if one.scaled.logits is None]
     if not whys:
         return ""
@@ -264,7 +264,7 @@ def _scores(source: Source, judged: Mapping[str, list[CalibratedRun]], scores: S
 
 
 def _score_panel(axes: Axes, source: Source, name: str, scores: Scores) -> None:
-    """One score of each run, a row per model, with a tick for what it is after scaling."""
+    """Draw one score of each run, with a row per model and a tick for the scaled value."""
     title, _, least = SCORES[name]
     scale = 100 if name == "calibration_error" else 1
     values = {

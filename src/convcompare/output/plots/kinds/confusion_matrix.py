@@ -1,4 +1,4 @@
-"""What each model takes for what, and where two models differ in it."""
+"""Confusion matrices of each model, and their differences between two models."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 Matrix = npt.NDArray[np.float64]
 ANNOTATED = 10
-"""Classes up to which the counts are written into the cells."""
+"""Number of classes up to which the cells contain counts."""
 MOST_SQUARES = 1000
-"""Cells of a figure up to which each is a square of its own: beyond, an SVG would be too large."""
+"""Number of cells of a figure up to which each is a square: beyond, an SVG would be too large."""
 NAMED = 24
-"""Classes up to which each has its name at the axes."""
+"""Number of classes up to which each has its name at the axes."""
 NAMED_LONG, SHORT = 13, 5
-"""The same where a name is longer than this many characters."""
+"""The same if a name is longer than SHORT characters."""
 LONGEST_CLASS = 12
-"""Characters of the name of a class."""
+"""Maximum number of characters of the name of a class."""
 FIGURES = 3
-"""Characters of a number that has room in a cell in letters of 7 points."""
+"""Characters of a number that fit in a cell in letters of 7 points."""
 SMALL = 5.5
-"""Points of the letters of a longer one."""
+"""Letter size in points of a longer number."""
 SEAM = 0.8
 """Points by which cells overlap, so that no page shows through between them."""
 PAIRS = 3
-"""Confusions that the caption names for each model."""
+"""Number of confusions that the caption names per model."""
 
 
 @register.plot("confusion-matrix")
@@ -54,14 +54,14 @@ def confusion_matrix(source: Source) -> list[Drawing]:
 
 
 def mean_confusion(source: Source, group: ModelRuns) -> Matrix:
-    """The mean of the confusion matrices of a model's finished runs."""
+    """Return the mean of the confusion matrices of a model's finished runs."""
     n = len(source.classes)
     every = [source.store.given_classes(run).confusion(n) for run in group.finished]
     return np.asarray(np.mean(every, axis=0), np.float64)
 
 
 def confused(matrix: Matrix) -> list[tuple[int, int]]:
-    """The pairs (class, class that was given) off the diagonal, the most frequent first."""
+    """Return the pairs (true class, predicted class) off the diagonal, most frequent first."""
     off = matrix * (1 - np.eye(len(matrix)))
     order = np.argsort(-off, axis=None, kind="stable")
     pairs = zip(*np.unravel_index(order, off.shape), strict=True)
@@ -147,12 +147,12 @@ def _differences(source: Source, matrices: Mapping[str, Matrix]) -> Drawing:
 
 
 def _numbered(classes: int) -> bool:
-    """Whether the cells of so many classes have numbers in them."""
+    """Return whether the cells contain numbers with that many classes."""
     return classes <= ANNOTATED
 
 
 def _cells(axes: Axes, values: Matrix, panels: int, **colours: Any) -> ScalarMappable:
-    """A square for each value; one picture where they are too many for numbers or for squares."""
+    """Draw a square per value, or one picture if they are too many for numbers or squares."""
     if not _numbered(len(values)) or panels * values.size > MOST_SQUARES:
         return axes.imshow(values, **colours)
     edges = np.arange(len(values) + 1) - 0.5
@@ -163,7 +163,7 @@ def _cells(axes: Axes, values: Matrix, panels: int, **colours: Any) -> ScalarMap
 def _finish(
     axes: Axes, source: Source, label: str, texts: Sequence[str], inks: Sequence[str]
 ) -> None:
-    """Title, and numbers in the cells where they fit."""
+    """Add the title, and numbers in the cells if they fit."""
     classes = source.classes
     axes.set_title(source.looks[label].name)
     axes.grid(False)
@@ -178,7 +178,7 @@ def _finish(
 
 
 def _name_classes(axes: Sequence[Axes], classes: Sequence[str]) -> None:
-    """The classes at the left of each row of panels and at the foot of each column."""
+    """Name the classes at the left of each row of panels and at the bottom of each column."""
     across = min(2, len(axes))
     step = _step(classes)
     places = range(0, len(classes), step)
@@ -194,7 +194,7 @@ def _name_classes(axes: Sequence[Axes], classes: Sequence[str]) -> None:
 
 
 def _labels_left_out(classes: Sequence[str]) -> str:
-    """Which classes have no name at the axes, in their order."""
+    """Describe which classes have no name at the axes, in their order."""
     step = _step(classes)
     if step == 1:
         return ""
@@ -203,12 +203,12 @@ def _labels_left_out(classes: Sequence[str]) -> str:
 
 
 def _step(classes: Sequence[str]) -> int:
-    """Every how many classes one has its name at the axes."""
+    """Return the step n if every n-th class has its name at the axes."""
     return -(-len(classes) // (NAMED if _are_short(classes) else NAMED_LONG))
 
 
 def _height(classes: Sequence[str]) -> float:
-    """Inches of a panel, with room for the names below it."""
+    """Return the height of a panel in inches, with room for the names below it."""
     return 3.0 if _are_short(classes) else 3.4
 
 
@@ -217,23 +217,23 @@ def _are_short(classes: Sequence[str]) -> bool:
 
 
 def _too_long(texts: Iterable[str]) -> bool:
-    """Whether numbers have no room in a cell in letters of 7 points."""
+    """Return whether a number does not fit in a cell in letters of 7 points."""
     return any(len(text.removeprefix("<")) > FIGURES for text in texts)
 
 
 def _shrink(axes: Sequence[Axes]) -> float:
-    """How high a colour bar is beside all panels: as one of them."""
+    """Return the height of a colour bar beside all panels: that of one of them."""
     return min(1.0, 1.6 / len(axes))
 
 
 def _texts(matrix: Matrix) -> list[str]:
-    """The numbers of a matrix, with a decimal below 10 if any of them has one."""
+    """Return the numbers of a matrix, with a decimal below 10 if any of them has one."""
     whole = bool((matrix == matrix.round()).all())
     return [_count(value, whole) for value in matrix.ravel()]
 
 
 def _count(value: float, whole: bool = True) -> str:
-    """Nothing for none; one decimal for a mean of seeds that needs it and has the room."""
+    """Return a number as text, empty for 0, with a decimal if a mean needs it and it fits."""
     if value == 0:
         return ""
     if value < 0.05:
@@ -242,7 +242,7 @@ def _count(value: float, whole: bool = True) -> str:
 
 
 def _more(images: float, first: str) -> str:
-    """``676 fewer test images right than fcn``."""
+    """Return ``676 fewer test images right than fcn``."""
     if not images:
         return f"as many test images right as {first}"
     size = f"{abs(images):,.1f}".removesuffix(".0")
@@ -251,12 +251,12 @@ def _more(images: float, first: str) -> str:
 
 
 def _signed(value: float) -> str:
-    """Whole images only: with a sign, a decimal is too wide for a cell."""
+    """Return a whole number with a sign: a decimal is too wide for a cell."""
     return "" if abs(value) <= 0.5 else formatting.minus(f"{value:+.0f}")
 
 
 def _most_confused(source: Source, label: str, matrix: Matrix) -> str:
-    """``fcn is right for 91.67 %, takes most often 4 for 9 (12 of 200)``."""
+    """Return ``fcn is right for 91.67 %, takes most often 4 for 9 (12 of 200)``."""
     classes, right = source.classes, float(np.trace(matrix) / matrix.sum())
     pairs = [
         f"{classes[true]} for {classes[given]} "

@@ -1,4 +1,4 @@
-"""Accuracy against the number of training images, and who overtakes whom at which number."""
+"""Accuracy against the number of training images, and where one network overtakes another."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..source import Source
 
 LEAST = 0.5
-"""Percentage points that an axis shows at least."""
+"""Smallest span of an axis in percentage points."""
 COLUMNS = ("model", "train_images", "seed", "test_accuracy")
 
 
@@ -77,7 +77,7 @@ def data_efficiency(source: Source) -> list[Drawing]:
 
 
 def _accuracies(axes: Axes, by_size: Mapping[int, ModelRuns], look: ModelStyle) -> float:
-    """Draw the curve of a network; where it ends, in per cent."""
+    """Draw the curve of a network; return its end in per cent."""
     sizes = sorted(by_size)
     values = [[100 * run.test_accuracy for run in by_size[n].finished] for n in sizes]
     means = [float(np.mean(each)) for each in values]
@@ -111,7 +111,7 @@ def _differences(
 
 
 def _intervals(source: Source) -> dict[tuple[str, int], list[float]]:
-    """The ends of the interval of each verdict on accuracy, in points: by network and images."""
+    """Return the interval of each verdict on accuracy in points, by network and images."""
     at = {one.label: (one.network, one.images) for one in source.comparison.conditions.sizes}
     found = {}
     for verdict in source.assessment.contrasts:

@@ -1,4 +1,4 @@
-"""How much every two models differ in what they say, beside the seeds of one."""
+"""Differences between the predictions of every two models, beside those of a model's seeds."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from ..source import Source
 
 ANNOTATED = 12
-"""Models up to which the numbers are written into the cells."""
+"""Number of models up to which the cells contain numbers."""
 DIAGONAL = (
     " On the diagonal both runs are of one network. If two networks differ by no more than the "
     "seeds of each, their architectures show no difference."
 )
 Row = tuple[str, str, float, float | None, float | None]
-"""Two models, the share of the images on which their runs differ, and the ends of its interval."""
+"""Two models, the share of images on which their runs differ, and the ends of its interval."""
 
 
 @register.plot("disagreements")
@@ -70,7 +70,7 @@ def disagreements(source: Source) -> list[Drawing]:
 
 
 def _shares(votes: Sequence[Votes], labels: npt.NDArray[np.int64]) -> list[Row]:
-    """Of each two models, and of the seeds of each, if they are known."""
+    """Return the row of every two models, and of the seeds of each if there are several."""
     rows: list[Row] = []
     for i, one in enumerate(votes):
         for j, other in enumerate(votes[: i + 1]):
@@ -82,7 +82,7 @@ def _shares(votes: Sequence[Votes], labels: npt.NDArray[np.int64]) -> list[Row]:
 
 
 def _heat_map(matrix: npt.NDArray[np.float64], names: Sequence[str]) -> Figure:
-    """Percentages of models by models, NaN where none is known, written into the cells of few."""
+    """Draw percentages of models by models, NaN if unknown, with numbers if there are few."""
     n = len(names)
     side = min(7.0, 4.2 + 0.25 * n)
     figure, (axes,) = panels(1, 1, side - 0.6, side)

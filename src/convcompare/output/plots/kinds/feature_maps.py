@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from ..source import Source
 
 MOST_ROWS = 12
-"""Rows of pictures in a figure, unless there are more models."""
+"""Maximum number of rows of pictures in a figure, unless there are more models."""
 LEAST = 0.1
-"""What an axis of activations shows at least."""
+"""Smallest span of an axis of activations."""
 LEAST_SHARE = 2.0
-"""The same for an axis of shares, in per cent."""
+"""Smallest span of an axis of shares in per cent."""
 LARGEST = 1.15
-"""Inches of a picture."""
+"""Maximum size of a picture in inches."""
 
 
 @register.plot("feature-maps", needs=FEATURES, first_seed=True)
@@ -67,7 +67,7 @@ def feature_maps(source: Source) -> list[Drawing]:
                 show_image(axes, source.image(int(row)), (0, y), cell - 0.05)
             for column, (name, maps) in enumerate(record.stages.items(), start=1):
                 values = maps[place].astype(np.float32)
-                with np.errstate(invalid="ignore"):  # of infinite activations there is no spread
+                with np.errstate(invalid="ignore"):  # infinite activations have no spread
                     spread = values.std()
                 data.append((label, int(row), name, *values.shape, values.mean(), spread))
                 if place < shown:
@@ -87,7 +87,7 @@ def feature_maps(source: Source) -> list[Drawing]:
 def _limit_to_bulk(
     axes: Axes, curves: Mapping[str, npt.NDArray[np.float64]], source: Source
 ) -> None:
-    """An axis for 0 and the bulk of the models, with arrows for what lies beyond."""
+    """Limit an axis to 0 and the bulk of the models, with arrows for values beyond."""
     with_zero = [np.stack([np.minimum(one, 0), np.maximum(one, 0)], 1) for one in curves.values()]
     shown = of_curves(with_zero, LEAST)
     if shown is None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..source import Source
 
 DECADES = 2.0
-"""Powers of ten below which two gradients are not far apart."""
+"""Difference in powers of ten below which two gradients count as close."""
 NOTHING = "0 in every layer"
 ZERO = "#bbbbbb"
 SHOWN_MOMENTS = 4
@@ -39,7 +39,7 @@ def gradients(source: Source) -> list[Drawing]:
 
 
 def draw_gradients(records: Records, looks: Looks) -> list[Drawing]:
-    """The three figures for one run a model; the moments are initialisation and epochs."""
+    """Draw the three figures for one run per model; moments are initialisation and epochs."""
     drawings = [_by_layer(records, looks)]
     if any(len(record.norm) > 1 for record in records.values()):
         drawings += [_by_epoch(records, looks), _heat_map(records, looks)]
@@ -154,7 +154,7 @@ def _heat_map(records: Records, looks: Looks) -> Drawing:
 
 
 def _shown(norms: Sequence[npt.NDArray[np.float64]]) -> tuple[float, float] | None:
-    """The logarithms (base 10) of the ends of an axis for the bulk of the networks."""
+    """Return log₁₀ of the ends of an axis for the bulk of the networks."""
     logs = [np.log10(one[np.isfinite(one) & (one > 0)]) for one in norms]
     return bulk([(one.min(), one.max()) for one in logs if len(one)], DECADES)
 
@@ -169,9 +169,9 @@ def _limit(axes: Sequence[Axes], norms: Sequence[npt.NDArray[np.float64]]) -> No
 def _zeros(
     axes: Axes, x: npt.NDArray[np.int64], norm: npt.NDArray[np.float64], look: ModelStyle
 ) -> None:
-    """Marks at the foot of the axis where a gradient is exactly 0, which has no logarithm."""
+    """Mark gradients of exactly 0, which have no logarithm, at the bottom of the axis."""
     places = x[norm == 0]
-    if not len(places):  # an empty line has its place at the corner of the figure
+    if not len(places):  # the extent of an empty line is a corner of the figure
         return
     axes.plot(places, [0] * len(places), "v", color=look.colour, markerfacecolor="white",
               transform=axes.get_xaxis_transform(), clip_on=False, markersize=5)  # fmt: skip
@@ -186,7 +186,7 @@ def _arrows(
 
 
 def _positive(norm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """What a logarithmic axis can show: 0 is left out."""
+    """Return the values with NaN for 0, which a logarithmic axis cannot show."""
     return np.where(norm == 0, np.nan, norm)
 
 
@@ -207,7 +207,7 @@ def _key(records: Records) -> str:
 
 
 def _moments_below(figure: Figure, lengths: Set[int]) -> None:
-    """Which shade is which moment, for all panels at once."""
+    """Add a legend of the shades of the moments, for all panels at once."""
     from matplotlib.lines import Line2D
 
     shown, moments = [(0.25, "initialisation")], max(lengths)
@@ -227,7 +227,7 @@ def _moment(moment: int) -> str:
 
 
 def _alt(records: Records) -> str:
-    """First and last layer of every model at the end, in words."""
+    """Describe the first and last layer of every model at the end."""
     ends = "; ".join(
         f"{label} {record.norm[-1, 0]:.1e} and {record.norm[-1, -1]:.1e} ({record.verdict()})"
         for label, record in records.items()

@@ -1,4 +1,4 @@
-"""Loss and accuracy by epoch: each model for itself, and all on one axis."""
+"""Loss and accuracy by epoch: each model in its own panels, and all on one axis."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 KEY = "line: mean of the seeds · band: lowest to highest seed"
 PALE = "marked line: test · pale line: train"
 MOST_WITH_TRAIN = 6
-"""Models on one axis up to which their train lines are drawn as well."""
+"""Number of models on one axis up to which their train lines are drawn, too."""
 WITHIN = {"loss": (0.0, math.inf), "accuracy": PERCENT}
 PARTS = ("train", "test")
 LEAST = {"loss": 0.02, "accuracy": 0.5}
-"""Nats, and percentage points, that an axis shows at least."""
+"""Smallest span of an axis in nats, and in percentage points."""
 COLUMNS = (
     "model", "seed", "epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy"
 )  # fmt: skip
@@ -50,9 +50,9 @@ MEASURED = (
 
 @dataclass(frozen=True)
 class Band:
-    """A figure of all seeds of a model by epoch: the mean, the lowest and the highest.
+    """A figure of all seeds of a model by epoch: mean, lowest and highest.
 
-    NaN after an epoch at which one of the seeds was not measured.
+    NaN after an epoch in which one of the seeds was not measured.
     """
 
     mean: npt.NDArray[np.float64]
@@ -61,7 +61,7 @@ class Band:
 
 
 def band(runs: Sequence[Run], figure: str) -> Band:
-    """The band of a figure, by its name in `Epoch`; accuracies in per cent."""
+    """Return the band of a figure, by its name in `Epoch`; accuracies are in per cent."""
     scale = 100 if figure.endswith("accuracy") else 1
     found = [[getattr(epoch, figure) for epoch in run.history] for run in runs]
     values = scale * np.array(found, dtype=np.float64)  # None becomes NaN
@@ -69,20 +69,23 @@ def band(runs: Sequence[Run], figure: str) -> Band:
 
 
 def measured(runs: Sequence[Run], figure: str) -> npt.NDArray[np.bool_]:
-    """After which epochs all runs of a model have a figure, by its name in `Epoch`: (epochs,)."""
+    """Return after which epochs all runs of a model have a figure: bool (epochs,).
+
+    `figure` is its name in `Epoch`.
+    """
     found = [[getattr(epoch, figure) is not None for epoch in run.history] for run in runs]
     there: npt.NDArray[np.bool_] = np.logical_and.reduce(found)
     return there
 
 
 def measured_words(groups: Iterable[ModelRuns]) -> str:
-    """For a caption, that not all epochs were evaluated; empty if they were."""
+    """Return a caption if not all epochs were evaluated, otherwise an empty text."""
     whole = all(run.accuracies is not None for group in groups for run in group.finished)
     return "" if whole else MEASURED
 
 
 def _terminal(source: Source, width: int, what: str) -> str:
-    """The test figure of every model by epoch, for a terminal."""
+    """Return the test figure of every model by epoch, for a terminal."""
     lines = {g.label: band(g.finished, f"test_{what}").mean for g in source.groups}
     return curves(lines, width, f"test {_with_unit(what)}, mean of the seeds", "epoch", LEAST[what])
 
@@ -174,14 +177,14 @@ def _draw(
 
 
 def _passes(runs: Sequence[Run]) -> list[float]:
-    """After how many passes over the training images each epoch of a model ends."""
+    """Return the passes over the training images after each epoch of a model."""
     return list(itertools.accumulate(epoch.share for epoch in runs[0].history))
 
 
 def _reach(group: ModelRuns, what: str, parts: Sequence[str]) -> npt.NDArray[np.float64]:
-    """The lowest and the highest of what is drawn of a model, by epoch: (epochs, 2).
+    """Return (lowest, highest) of what is drawn of a model by epoch: (epochs, 2).
 
-    NaN where nothing is.
+    NaN if nothing is drawn.
     """
     bands = [band(group.finished, f"{part}_{what}") for part in parts]
     low = np.fmin.reduce([one.low for one in bands])
@@ -192,7 +195,7 @@ def _reach(group: ModelRuns, what: str, parts: Sequence[str]) -> npt.NDArray[np.
 def _limit(
     axes: Sequence[Axes], groups: Sequence[ModelRuns], what: str, parts: Sequence[str]
 ) -> None:
-    """The same axis in all panels, for the bulk of the models."""
+    """Limit all panels to the same axis, for the bulk of the models."""
     least = LEAST[what]
     if shown := of_curves([_reach(group, what, parts) for group in groups], least):
         for one in axes:
@@ -222,7 +225,7 @@ def _rows(source: Source) -> Iterator[tuple[object, ...]]:
 
 
 def _alt(source: Source) -> str:
-    """The last epoch of every model, in words."""
+    """Describe the last epoch of every model."""
     ends = []
     for group in source.groups:
         last = {

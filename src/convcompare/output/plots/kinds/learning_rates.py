@@ -1,4 +1,4 @@
-"""Accuracy against the learning rate: how much each model's result hangs on the one chosen."""
+"""Accuracy against the learning rate: how much a result depends on the selected one."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
     from ..style import ModelStyle
 
 MOST_TICKS = 9
-"""Rates up to which each has a tick."""
+"""Number of rates up to which each has a tick."""
 PALE = 0.4
-"""Opacity of the accuracies on the test images, by which nothing was chosen."""
+"""Opacity of the accuracies on the test images, which were not used for the selection."""
 
 
 @dataclass(frozen=True)
 class RateRuns:
-    """A learning rate that was tried, with those of its runs that have ended."""
+    """A learning rate that was tried, with its ended runs."""
 
     tried: TriedRate
     runs: tuple[Run, ...]
 
     def accuracies(self, held_out: bool) -> list[float]:
-        """The accuracies of the finished runs in per cent, on held-out or on test images."""
+        """Return the accuracies of the finished runs in per cent, on held-out or on test images."""
         shown = [run.shown for run in self.runs if run.status == "finished" and run.shown]
         found = [one.val_accuracy if held_out else one.test_accuracy for one in shown]
         return [100 * value for value in found if value is not None]
 
     @property
     def lost(self) -> int:
-        """How many of its runs have no result."""
+        """Number of its runs without a result."""
         return len(self.tried.runs) - len(self.accuracies(held_out=False))
 
 
@@ -93,7 +93,7 @@ def learning_rates(source: Source) -> list[Drawing]:
 
 
 def _rate_axis(axes: Axes, rates: Sequence[float]) -> None:
-    """A logarithmic axis with a tick at each rate that was tried, if there is room for them."""
+    """Make the axis logarithmic, with a tick at each tried rate if there is room."""
     if len(rates) <= MOST_TICKS:
         ticks_at(axes, rates, "{:g}".format)
         return
@@ -102,7 +102,7 @@ def _rate_axis(axes: Axes, rates: Sequence[float]) -> None:
 
 
 def _tried(source: Source, label: str) -> list[RateRuns]:
-    """The learning rates of a model, the lowest first."""
+    """Return the learning rates of a model, the lowest first."""
     found = []
     for tried in source.comparison.rates:
         if tried.model != label:
@@ -119,7 +119,7 @@ def _tried(source: Source, label: str) -> list[RateRuns]:
 def _curve(
     axes: Axes, rates: Sequence[RateRuns], look: ModelStyle, held_out: bool
 ) -> tuple[list[float], npt.NDArray[np.float64]]:
-    """Draw a curve with its band; the learning rates, and lowest and highest (n, 2) at each."""
+    """Draw a curve with its band; return the learning rates, and (lowest, highest) at each."""
     found = [(one.tried.lr, values) for one in rates if (values := one.accuracies(held_out))]
     x = [lr for lr, _ in found]
     reach = np.array([(min(v), max(v)) for _, v in found]).reshape(-1, 2)
@@ -146,7 +146,7 @@ def _mark_chosen(axes: Axes, rates: Sequence[RateRuns], look: ModelStyle) -> Non
 def _mark_lost(
     axes: Axes, models: Iterable[Sequence[RateRuns]], shown: Sequence[ModelStyle]
 ) -> None:
-    """A cross at the foot for each rate at which a run did not finish, those of models apart."""
+    """Draw a cross at the bottom for each rate with an unfinished run, one line per model."""
     for place, (rates, look) in enumerate(zip(models, shown, strict=True)):
         x = [one.tried.lr for one in rates if one.lost]
         axes.plot(x, [0.025 + 0.035 * place] * len(x), transform=axes.get_xaxis_transform(),
@@ -154,13 +154,13 @@ def _mark_lost(
 
 
 def _last(rates: Sequence[RateRuns]) -> float:
-    """Where the curve of a model ends; 0 if it has no point."""
+    """Return the end of a model's curve; 0 if it has no point."""
     means = [float(np.mean(values)) for one in rates if (values := one.accuracies(held_out=True))]
     return means[-1] if means else 0.0
 
 
 def _rows(one: RateRuns) -> list[tuple[object, ...]]:
-    """The runs at a learning rate; those that are not there by their id alone."""
+    """Return the runs at a learning rate; missing ones have only their id."""
     ended = {run.id: run for run in one.runs}
     found = list[tuple[object, ...]]()
     for run_id in one.tried.runs:
@@ -175,7 +175,7 @@ def _rows(one: RateRuns) -> list[tuple[object, ...]]:
 
 
 def _words(label: str, rates: Sequence[RateRuns]) -> str:
-    """``fcn: 0.0003 90.12 %, 0.001 95.20 % (chosen)``."""
+    """Return ``fcn: 0.0003 90.12 %, 0.001 95.20 % (chosen)``."""
     parts = []
     for one in rates:
         values = one.accuracies(held_out=True)

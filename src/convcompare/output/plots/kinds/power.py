@@ -1,4 +1,4 @@
-"""What more seeds would show of the networks that are not told apart yet."""
+"""Differences that more seeds would detect, for contrasts that are undecided."""
 
 from __future__ import annotations
 
@@ -31,36 +31,39 @@ if TYPE_CHECKING:
 
 COLUMNS = ("model", "baseline", "figure", "unit", "seeds", "detectable", "low", "high", "have")
 MOST = 64
-"""Seeds beyond which nobody trains."""
+"""Largest number of seeds that is considered."""
 SEEDS = (2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, MOST)
 ONE_LINE = 30
-"""Characters of a title that stand on one line."""
+"""Number of characters of a title that fit in one line."""
 TICKS = (2, 5, 10, 20, 50)
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """The size of a difference that seeds show, for a contrast that is undecided.
+    """The differences that numbers of seeds detect, for an undecided contrast.
 
-    It rests on the spreads that its test compared the mean with: of paired differences, or of the
-    logarithms of ratios.
+    They are computed from the spreads with which its test compared the mean: of paired differences,
+    or of the logarithms of ratios.
     """
 
     verdict: Verdict
 
     @property
     def quantity(self) -> Quantity:
-        """The figure that it is about."""
+        """The figure of the contrast."""
         return self.verdict.quantity
 
     def detectable(self, seeds: int) -> float:
-        """What is found with 80 % power: in the unit of the figure, or a factor minus 1."""
+        """Return the difference found with 80 % power.
+
+        It is in the unit of the figure, or a factor minus 1.
+        """
         return self._size(seeds, self.verdict.spreads)
 
     def interval(self, seeds: int) -> tuple[float, float]:
-        """The same with the ends of the 95 % interval of each spread.
+        """Return the same for the ends of the 95 % interval of each spread.
 
-        By the chi-square distribution of the variance (Cochran 1934, S0305004100016595).
+        Source: the chi-square distribution of the variance (Cochran 1934, S0305004100016595).
         """
         low, high = (
             self._size(seeds, [spread.upper(alpha) for spread in self.verdict.spreads])
@@ -75,7 +78,7 @@ class Outlook:
         return self.quantity.factor * size
 
     def seeds_for(self, size: float) -> int | None:
-        """The fewest seeds that show a difference of `size`; None for more than anybody trains."""
+        """Return the fewest seeds that show a difference of `size`; None if they exceed `MOST`."""
         enough = (n for n in range(2, MOST + 1) if self.detectable(n) <= size)
         return next(enough, None)
 
@@ -104,7 +107,7 @@ def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
 
 
 def _nothing_open(verdicts: Sequence[Verdict]) -> str:
-    """Why there is no contrast that more seeds could decide."""
+    """Describe why there is no contrast that more seeds could decide."""
     refusals = [one.refusal for one in verdicts if one.refusal is not None]
     if not refusals:
         return "every contrast is decided: no seed is missing"
@@ -153,12 +156,12 @@ def _panel(axes: Axes, outlook: Outlook, look: ModelStyle) -> None:
 
 
 def _target(outlook: Outlook) -> float | None:
-    """The size that would matter, where the figure has one."""
+    """Return the size that would matter, if the figure has one."""
     return 100 * NOTABLE if outlook.quantity == ACCURACY else None
 
 
 def _told(outlook: Outlook) -> str:
-    """``1 point: 9 seeds``, or what twice the seeds would show."""
+    """Return ``1 point: 9 seeds``, or what twice the seeds would show."""
     if target := _target(outlook):
         seeds = outlook.seeds_for(target)
         return f"{target:g} point: {seeds or f'over {MOST}'} seeds"
@@ -173,7 +176,7 @@ def _size(outlook: Outlook) -> Callable[[float], str]:
 
 
 def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence[Outlook]) -> None:
-    """Logarithmic axes over the lines from three seeds on, and all dots; a band goes on beyond."""
+    """Scale the axes to the lines from three seeds on and all dots; a band may extend beyond."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     sizes_shown = [one.detectable(n) for one in found for n in (one.verdict.n, *SEEDS[1:])]

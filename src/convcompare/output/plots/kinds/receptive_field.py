@@ -1,4 +1,4 @@
-"""What the units of each layer see: exact fields by layer, effective fields side by side."""
+"""Receptive fields: exact ones by layer, and effective ones side by side."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 ACROSS = 3
 MOST = 16
-"""Layers up to which each has a row as high as its name."""
+"""Number of layers up to which each has a row as high as its name."""
 FEWEST = 4
-"""Rows of a panel, so that one bar does not fill it."""
+"""Smallest number of rows of a panel, so that one bar does not fill it."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One heat map: the gradient (h, w) with sum 1, and the rows and columns that can be seen."""
+    """One heat map: the gradient (h, w) with sum 1, and the rows and columns of the exact field."""
 
     title: str
     subtitle: str
@@ -69,7 +69,7 @@ def receptive_field(source: Source) -> list[Drawing]:
 
 
 def steps(record: FieldRecord) -> list[Step]:
-    """The layers up to the features in which the field grows."""
+    """Return the layers up to the features in which the field grows."""
     last = record.features if record.features >= 0 else len(record.layers) - 1
     found: list[Step] = []
     for name, sides in zip(record.layers[: last + 1], record.size, strict=False):
@@ -147,14 +147,14 @@ def _panel(name: str, record: FieldRecord) -> Panel:
 
 
 def share_words(size: float, share: float, gated: bool) -> str:
-    """An effective field in pixels, and as a share of the exact one, which a gate may widen."""
+    """Return an effective field in pixels, and as a share of the exact one without gates."""
     return f"{size:.1f} px, {100 * share:.0f} % {'without gates' if gated else 'of the field'}"
 
 
 def effective_fields(maps: Sequence[Panel], caption: str, own_line: bool = True) -> Drawing:
-    """Each map from its own smallest to its own largest root of the gradient.
+    """Draw each map from its own smallest to its own largest root of the gradient.
 
-    The root shows the tails, which a map of the gradient itself would leave black. `own_line`
+    The root shows the tails, which would be black in a map of the gradient itself. `own_line`
     writes the caption above the maps.
     """
     figure, axes = panels(len(maps), ACROSS, 2.5, 4.2 if len(maps) == 1 else 7.0)
@@ -182,7 +182,7 @@ def effective_fields(maps: Sequence[Panel], caption: str, own_line: bool = True)
 
 
 def _frames(axes: Axes, panel: Panel) -> None:
-    """The exact field, and a square as large as the effective one about the centre of mass."""
+    """Draw the exact field, and a square of the effective size around the centre of mass."""
     from matplotlib.patches import Rectangle
 
     (top, bottom), (left, right) = panel.rows, panel.columns
@@ -196,7 +196,7 @@ def _frames(axes: Axes, panel: Panel) -> None:
 
 
 def _centre(gradient: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """The centre of mass: column, row."""
+    """Return the centre of mass: column, row."""
     rows, columns = np.indices(gradient.shape)
     total = gradient.sum()
     return float((columns * gradient).sum() / total), float((rows * gradient).sum() / total)

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 ACROSS, COLOURS = 3, 3
 LEAST = 2.0
-"""Percentage points that an axis shows at least."""
+"""Smallest span of an axis in percentage points."""
 SHOWN = 2
-"""Test images that are shown with every damage."""
+"""Number of test images shown with every damage."""
 LEFT, TOP = 0.95, 0.2
 """Inches for the names of the kinds of damage, and for the severities."""
 GAP = 0.05
@@ -71,7 +71,7 @@ def _curves(found: Robustness, source: Source) -> Drawing:
 
 
 def _curve(axes: Axes, model: MeasuredModel, kind: Corruption, source: Source) -> np.ndarray:
-    """Draw the curve of a model; the ends of its band, (severities + 1, 2), in percent."""
+    """Draw the curve of a model; return the ends of its band in percent, (severities + 1, 2)."""
     by_run = np.column_stack([model.undamaged, model.accuracies(kind.name)])
     at, shares = range(by_run.shape[1]), 100 * by_run
     look = source.look(model.group, "accuracy")
@@ -82,7 +82,7 @@ def _curve(axes: Axes, model: MeasuredModel, kind: Corruption, source: Source) -
 
 
 def _alt(found: Robustness) -> str:
-    """The means over the kinds of damage, in words."""
+    """Describe the means over the kinds of damage."""
     said = []
     for model in found.models:
         shares = {kind.name: model.accuracies(kind.name) for kind in found.kinds}
@@ -92,7 +92,7 @@ def _alt(found: Robustness) -> str:
 
 
 def _pictures(found: Robustness, source: Source) -> Drawing:
-    """The first part of the images is damaged as it was measured, and a few of it are shown."""
+    """Draw a few images of the first chunk, damaged in the same way as in the measurement."""
     most = max(len(kind.levels) for kind in found.kinds)
     rows = found.models[0].records[0].rows[:CHUNK]
     part = np.stack([source.image(int(row)) for row in rows])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..source import Source
 
 LEAST = 0.5
-"""Percentage points that an axis shows at least."""
+"""Smallest span of an axis in percentage points."""
 COLUMNS = ("model", "seed", "run", "status", "test_accuracy", "mean", "low", "high")
 
 
@@ -70,7 +70,7 @@ def seeds(source: Source) -> list[Drawing]:
 
 
 def accuracies(group: ModelRuns) -> list[float]:
-    """Test accuracy of each finished run, after the epoch that counts."""
+    """Return the test accuracy of each finished run, after the selected epoch."""
     return [run.test_accuracy for run in group.finished]
 
 
@@ -85,7 +85,7 @@ def _interval(axes: Axes, estimate: Estimate | None, y: float, colour: str) -> N
 
 
 def _limits(axes: Axes, groups: Sequence[ModelRuns], found: Mapping[str, Estimate | None]) -> None:
-    """An axis for the bulk of the dots and intervals."""
+    """Limit an axis to the bulk of the dots and intervals."""
     spans = []
     for group in groups:
         estimate = found[group.label]
@@ -97,7 +97,7 @@ def _limits(axes: Axes, groups: Sequence[ModelRuns], found: Mapping[str, Estimat
 
 
 def _best_first(groups: Sequence[ModelRuns], source: Source) -> list[ModelRuns]:
-    """The models by their mean accuracy, those without one last."""
+    """Return the models by mean accuracy, those without one last."""
     images = source.comparison.conditions.test_images
 
     def rank(group: ModelRuns) -> float:
@@ -108,7 +108,7 @@ def _best_first(groups: Sequence[ModelRuns], source: Source) -> list[ModelRuns]:
 
 
 def _words(group: ModelRuns, estimate: Estimate | None) -> str:
-    """``95.97 ± 1.90, 1 of 3 diverged``."""
+    """Return ``95.97 ± 1.90, 1 of 3 diverged``."""
     parts = []
     if estimate is not None:
         parts.append(estimate_words.share(estimate, 100, 2))

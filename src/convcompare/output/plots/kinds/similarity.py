@@ -1,4 +1,4 @@
-"""How alike the layers of two networks are, beside those of two seeds of one: linear CKA."""
+"""Linear CKA between the layers of two networks, beside that between two seeds of one."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from ..source import Source
 
 NAMED = 12
-"""Layers up to which each has its name at the axes."""
+"""Number of layers up to which each has its name at the axes."""
 ANNOTATED = 8
-"""Layers up to which the numbers are written into the cells."""
+"""Number of layers up to which the cells contain numbers."""
 LONGEST_LAYER = 14
 LACKING = "no layers on the same images"
-"""Of a model that is not drawn."""
+"""Reason for a model that is not drawn."""
 Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class LayersOfRuns:
-    """What the runs of a model recorded of their layers, with their seeds."""
+    """Layers recorded by the runs of a model, with their seeds."""
 
     label: str
     seeds: tuple[int, ...]
@@ -45,11 +45,11 @@ class LayersOfRuns:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers, from the input."""
+        """Names of the layers, from the input."""
         return self.records[0].layers
 
     def similar(self, other: LayersOfRuns) -> Matrix:
-        """The mean CKA of each layer with each of `other`, runs of different seeds paired."""
+        """Return the mean CKA of each layer with each of `other`, over pairs of different seeds."""
         pairs = paired_runs(self.seeds, other.seeds, same=other is self)
         own, others = ([record.grams for record in one.records] for one in (self, other))
         return mean_cka(own, others, pairs)
@@ -100,7 +100,7 @@ def similarity(source: Source) -> list[Drawing]:
 
 
 def _recorded(source: Source) -> list[LayersOfRuns]:
-    """The models whose runs recorded layers on the same images, equally named in all runs."""
+    """Return the models whose runs recorded layers on the same images, with equal names."""
     found: list[LayersOfRuns] = []
     for group in source.groups:
         kept: list[tuple[int, SimilarityRecord]] = []
@@ -128,7 +128,7 @@ def _recorded(source: Source) -> list[LayersOfRuns]:
 
 
 def _panels(models: Sequence[LayersOfRuns]) -> Iterator[tuple[LayersOfRuns, LayersOfRuns, Matrix]]:
-    """The first model with each other, then each between its seeds."""
+    """Iterate over the first model with each other, then over the seeds of each."""
     first, *others = models
     for other in others:
         yield other, first, other.similar(first)
@@ -162,7 +162,7 @@ def _known(value: float) -> float | None:
 
 
 def _words(row: LayersOfRuns, column: LayersOfRuns, matrix: Matrix) -> str:
-    """``seeds of fcn: last layers 0.93 alike``."""
+    """Return ``seeds of fcn: last layers 0.93 alike``."""
     who = f"seeds of {row.label}" if row is column else f"{column.label} and {row.label}"
     first, last = (
         "not known" if np.isnan(value) else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""Training time of each model, by epoch and as a whole."""
+"""Training time of each model, per epoch and in total."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from ..style import ModelStyle
 
 WIDE = 20
-"""From so large a ratio of the slowest to the fastest on, the axis is logarithmic."""
+"""Ratio of the slowest to the fastest from which the axis is logarithmic."""
 COLUMNS = ("model", "seed", "epoch_seconds", "train_seconds", "processor", "device", "threads")
 
 
 def timed(source: Source) -> list[ModelRuns]:
-    """The models all of whose runs have a time of their own; UsageError where there is none."""
+    """Return the models of which all runs have a time measured alone.
+
+    Raises:
+        UsageError: If there are none.
+    """
     found = [g for g in source.groups if all(run.train_seconds is not None for run in g.finished)]
     if not found:
         raise UsageError(
@@ -82,18 +86,18 @@ def training_time(source: Source) -> list[Drawing]:
 
 
 def per_epoch(run: Run) -> float:
-    """Seconds of the run's median epoch."""
+    """Return the seconds of the run's median epoch."""
     return run.epoch_seconds or 0.0
 
 
 def whole(run: Run) -> float:
-    """Seconds of all epochs."""
+    """Return the seconds of all epochs."""
     return run.train_seconds or 0.0
 
 
 @dataclass(frozen=True)
 class _Timed:
-    """A model: its look as a whole, and the time and the look of each of its runs."""
+    """A model: its style, and the time and the style of each of its runs."""
 
     look: ModelStyle
     seconds: list[float]
@@ -148,7 +152,7 @@ def _key(source: Source) -> str:
 
 
 def _mixed(groups: Sequence[ModelRuns]) -> str:
-    """Times of different machines or threads must not pass for comparable ones."""
+    """Describe differing machines or threads, whose times do not compare; empty if none differ."""
     timed_in = [run.timed_in for group in groups for run in group.finished]
     machines = {(one.processor, one.device, one.devices) for one in timed_in}
     threads = sorted({one.most_threads for one in timed_in})

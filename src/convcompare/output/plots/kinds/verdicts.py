@@ -32,7 +32,7 @@ COLUMNS = (
     *("n", "p_adjusted", "verdict"),
 )
 ROW, FRAME = 0.25, 0.62
-"""Inches of a row, and of what a panel has around its rows."""
+"""Inches of a row, and of a panel around its rows."""
 BAND = "#e9e9e9"
 BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
 LONGEST_REASON = 70
@@ -42,7 +42,7 @@ TICKS: Sequence[tuple[float, Sequence[float]]] = (
     (30, (1, 2, 3, 5)),
     (300, (1, 2, 5)),
 )
-"""The digits of ticks on an axis of ratios, by how many times its end is its beginning."""
+"""Digits of ticks on an axis of ratios, by the ratio of its ends."""
 
 
 def _terminal(source: Source, width: int) -> str:
@@ -64,7 +64,7 @@ def _terminal(source: Source, width: int) -> str:
 
 
 def _about(source: Source) -> tuple[About, ...]:
-    """Which marks make the verdicts doubtful that are drawn: of accuracies, of times or of both."""
+    """Return which marks make the drawn verdicts doubtful: of accuracies, of times, or of both."""
     return kinds(one.quantity for one in _recorded(source.assessment))
 
 
@@ -93,9 +93,9 @@ def _panels(source: Source) -> list[ForestPanel]:
 
 
 def _recorded(assessment: Assessment) -> list[Verdict]:
-    """Those that were asked for, and all others of a study's family whose figure was recorded.
+    """Return the verdicts of the comparison, and others of a study's family with recorded figures.
 
-    Verdicts on the same figure stand together.
+    Verdicts on the same figure are adjacent.
     """
     asked, family = assessment.verdicts, assessment.family[len(assessment.verdicts) :]
     rest = [one for one in family if not one.refusal or one.refusal.reason != "not recorded"]
@@ -146,7 +146,7 @@ def _interval(
     colour: str,
     dashed: bool,
 ) -> None:
-    """A line, with an arrow where it goes on beyond the axis."""
+    """Draw an interval, with an arrow at an end that is beyond the axis."""
     left, right = max(ends[0], limits[0]), min(ends[1], limits[1])
     style = (0, (3, 2)) if dashed else "-"
     axes.plot([left, right], [y, y], color=colour, linewidth=1.4, linestyle=style, zorder=2,
@@ -176,7 +176,7 @@ def _axis(axes: Axes, panel: ForestPanel) -> None:
 
 
 def _ratio_ticks(axes: Axes) -> None:
-    """Ticks at ratios that people read, on an axis of their logarithms."""
+    """Place ticks at round ratios on an axis of their logarithms."""
     from matplotlib.ticker import FixedLocator, FuncFormatter
 
     low, high = (math.exp(end) for end in axes.get_xlim())
