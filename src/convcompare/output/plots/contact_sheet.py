@@ -72,9 +72,9 @@ def _names(dataset: Dataset, rows: int) -> list[tuple[str, str]]:
         np.bincount(split.labels, minlength=len(dataset.classes))
         for split in (dataset.train, dataset.test)
     ]
-    said = (f"{train:,} train, {test:,} test" for train, test in zip(*counts, strict=True))
+    texts = (f"{train:,} train, {test:,} test" for train, test in zip(*counts, strict=True))
     names = (short(name, 20) for name in dataset.classes[:rows])
-    return list(zip(names, said, strict=False))
+    return list(zip(names, texts, strict=False))
 
 
 def _mosaic(split: Split, rows: int, across: int) -> Images:

@@ -165,9 +165,9 @@ class Source:
             f"{label}: {several(count, 'run')} not ended, not shown"
             for label, count in going.items()
         ]
-        gone = Counter(label for label, _ in self.comparison.missing)
+        missing = Counter(label for label, _ in self.comparison.missing)
         found += [
-            f"{label}: {several(count, 'run')} not in the store" for label, count in gone.items()
+            f"{label}: {several(count, 'run')} not in the store" for label, count in missing.items()
         ]
         if any(lacking(printable(name)) for name in self._names):
             found.append(f"{MISSING}: a character that no installed font has")
@@ -204,8 +204,8 @@ def draw(entry: Entry, source: Source) -> list[Drawing]:
         parts = [source.conditions("first_seed" in entry.info), drawing.key, marked, *missing]
         headline(drawing.figure, " · ".join(part for part in parts if part))
         sentence = [f"{marked[0].upper()}{marked[1:]}"] if marked else []
-        said = "".join(f" {line}." for line in [*missing, *sentence])
-        finished.append(replace(drawing, caption=drawing.caption + said, alt=drawing.alt + said))
+        added = "".join(f" {line}." for line in [*missing, *sentence])
+        finished.append(replace(drawing, caption=drawing.caption + added, alt=drawing.alt + added))
     return finished
 
 

@@ -233,11 +233,11 @@ def _rows(source: Source) -> list[tuple[object, ...]]:
 
 def _alt(leads: Mapping[str, Sequence[Stretch]]) -> str:
     """Describe which model leads from which budget on."""
-    said = []
+    leaders = []
     for axis in AXES:
         parts = [f"{one.label} from {axis.show(one.start)}" for one in leads[axis.name]]
         if parts:
-            said.append(f"by {axis.title} {', '.join(parts)}")
-    if not said:
+            leaders.append(f"by {axis.title} {', '.join(parts)}")
+    if not leaders:
         return "Test accuracy along the training."
-    return f"Test accuracy along the training; the highest mean has {'; '.join(said)}."
+    return f"Test accuracy along the training; the highest mean has {'; '.join(leaders)}."

@@ -220,15 +220,15 @@ def _label(every: npt.NDArray[Any], count: int, across: int) -> None:
 def _fitted(judged: Mapping[str, list[CalibratedRun]]) -> str:
     """Describe the images on which the temperatures were fitted, and models without one."""
     words = {one.scaled.fitted_on for runs in judged.values() for one in runs}
-    said = []
+    parts = []
     if HELD_OUT in words:
-        said.append("fitted on the training images that the run held out")
+        parts.append("fitted on the training images that the run held out")
     if words - {HELD_OUT}:
-        said.append(
+        parts.append(
             "fitted on one half of the test images and shown on the other, and the reverse, since "
             "no logits of held-out training images are recorded (`--val-fraction` records them)"
         )
-    return " or, for other runs, ".join(said) + "".join(map(_lacking, judged, judged.values()))
+    return " or, for other runs, ".join(parts) + "".join(map(_lacking, judged, judged.values()))
 
 
 def _lacking(label: str, runs: Sequence[CalibratedRun]) -> str:

@@ -146,5 +146,5 @@ def _alt(found: Mapping[str, Mapping[int, ModelRuns]], crossed: Sequence[Crossin
             f"{network} from {100 * means[low]:.1f} % with {count(low)} images to "
             f"{100 * means[high]:.1f} % with {count(high)}"
         )
-    said = [f"Test accuracy: {'; '.join(ends)}.", *(f"{one.words}." for one in crossed)]
-    return " ".join(said)
+    sentences = [f"Test accuracy: {'; '.join(ends)}.", *(f"{one.words}." for one in crossed)]
+    return " ".join(sentences)

@@ -196,10 +196,10 @@ def _zero(records: Records) -> bool:
 
 def _caption(records: Records) -> str:
     zero = [label for label, record in records.items() if not record.norm.any()]
-    said = " An arrow with a number marks what lies beyond the axis."
+    text = " An arrow with a number marks what lies beyond the axis."
     if _zero(records):
-        said += " A hollow triangle at the foot is a gradient of exactly 0."
-    return said + (f" Of {', '.join(zero)} it is 0 in every layer." if zero else "")
+        text += " A hollow triangle at the foot is a gradient of exactly 0."
+    return text + (f" Of {', '.join(zero)} it is 0 in every layer." if zero else "")
 
 
 def _key(records: Records) -> str:

@@ -151,7 +151,7 @@ def _panel(axes: Axes, outlook: Outlook, look: ModelStyle) -> None:
     axes.set_title(title if len(title) <= ONE_LINE else title.replace(" against", "\nagainst"))
     if target := _target(outlook):
         axes.axhline(target, color="#888888", linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.text(0.97, 0.95, _told(outlook), transform=axes.transAxes, ha="right", va="top",
+    axes.text(0.97, 0.95, _summary(outlook), transform=axes.transAxes, ha="right", va="top",
               fontsize=7, color=GREY)  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def _target(outlook: Outlook) -> float | None:
     return 100 * NOTABLE if outlook.quantity == ACCURACY else None
 
 
-def _told(outlook: Outlook) -> str:
+def _summary(outlook: Outlook) -> str:
     """Return ``1 point: 9 seeds``, or what twice the seeds would show."""
     if target := _target(outlook):
         seeds = outlook.seeds_for(target)

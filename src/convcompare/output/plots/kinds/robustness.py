@@ -83,12 +83,12 @@ def _curve(axes: Axes, model: MeasuredModel, kind: Corruption, source: Source) -
 
 def _alt(found: Robustness) -> str:
     """Describe the means over the kinds of damage."""
-    said = []
+    parts = []
     for model in found.models:
         shares = {kind.name: model.accuracies(kind.name) for kind in found.kinds}
         before, after = 100 * model.undamaged.mean(), 100 * over_kinds(shares).mean()
-        said.append(f"{model.label} {before:.1f} % undamaged, {after:.1f} % damaged")
-    return f"Test accuracy, mean over the kinds of damage and the seeds: {'; '.join(said)}."
+        parts.append(f"{model.label} {before:.1f} % undamaged, {after:.1f} % damaged")
+    return f"Test accuracy, mean over the kinds of damage and the seeds: {'; '.join(parts)}."
 
 
 def _pictures(found: Robustness, source: Source) -> Drawing:

@@ -146,8 +146,8 @@ def _key(source: Source) -> str:
     after = {run.jobs > 1 for group in timed(source) for run in group.finished}
     some = "of some " if len(after) > 1 else ""
     when = f", {some}from steps after the trainings" if True in after else ""
-    where = f"training alone on {conditions.device}, {conditions.precision}{when}"
-    parts = ("bar or tick: mean", "dot: a seed", where, _mixed(timed(source)))
+    conditions_words = f"training alone on {conditions.device}, {conditions.precision}{when}"
+    parts = ("bar or tick: mean", "dot: a seed", conditions_words, _mixed(timed(source)))
     return " · ".join(filter(None, parts))
 
 

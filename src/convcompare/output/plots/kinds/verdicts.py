@@ -97,9 +97,9 @@ def _recorded(assessment: Assessment) -> list[Verdict]:
 
     Verdicts on the same figure are adjacent.
     """
-    asked, family = assessment.verdicts, assessment.family[len(assessment.verdicts) :]
+    requested, family = assessment.verdicts, assessment.family[len(assessment.verdicts) :]
     rest = [one for one in family if not one.refusal or one.refusal.reason != "not recorded"]
-    shown = [*asked, *rest]
+    shown = [*requested, *rest]
     figures = list(dict.fromkeys(one.quantity.name for one in shown))
     return sorted(shown, key=lambda one: figures.index(one.quantity.name))
 
