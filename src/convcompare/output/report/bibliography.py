@@ -10,14 +10,14 @@ from convcompare.core.version import __version__
 
 @dataclass(frozen=True)
 class Work:
-    """A work: how a text names it, its kind in BibTeX, and its fields."""
+    """A work: its short form in a text, its kind in BibTeX, and its fields."""
 
     short: str
     kind: str
     fields: Mapping[str, str]
 
     def bibtex(self, key: str) -> str:
-        """Its entry."""
+        """Return its BibTeX entry."""
         lines = [f"  {name} = {{{value}}}" for name, value in self.fields.items()]
         return f"@{self.kind}{{{key},\n" + ",\n".join(lines) + "\n}"
 
@@ -134,7 +134,7 @@ DATA: Mapping[str, str] = {
     "emnist": "cohen2017",
     "svhn": "netzer2011",
 }
-"""Where the data sets are from."""
+"""Sources of the data sets."""
 OPTIMIZERS: Mapping[str, str] = {
     "adam": "kingma2015",
     "adamw": "loshchilov2019",
@@ -143,5 +143,5 @@ OPTIMIZERS: Mapping[str, str] = {
 
 
 def bibtex(keys: Iterable[str]) -> str:
-    """The entries of the works that are cited, each once."""
+    """Return the entries of the cited works, each once."""
     return "\n\n".join(WORKS[key].bibtex(key) for key in dict.fromkeys(keys)) + "\n"

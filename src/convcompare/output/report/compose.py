@@ -1,6 +1,6 @@
-"""A report: what was compared, what came out, under which conditions, and how to have it again.
+"""A report: the comparison, its results, its conditions, and how to reproduce it.
 
-It is a function of run records alone: the same records give the same report. What is missing is
+It is a function of run records alone: the same records give the same report. Missing results are
 named, never left out.
 """
 
@@ -48,15 +48,15 @@ from .sections import Section
 from .setup import changed_surroundings, conditions, trained_seeds
 
 FOREST = "verdicts"
-"""The kind of figure that comes first."""
+"""Kind of figure that comes first."""
 BESIDE = (
     "The works are in `report.bib` as BibTeX, this paragraph is in `methods.tex`, and the tables "
     "are in `tables/` for LaTeX."
 )
 FEW_NOTES = 2
-"""Notes below a table, beside those that change what a cell means; the others are folded."""
+"""Maximum number of notes below a table, besides cautions; the others are folded."""
 MOST_NAMED = 6
-"""Networks that a sentence names; of more it says how many."""
+"""Maximum number of networks that a sentence names; more are counted."""
 
 
 def compose(
@@ -64,11 +64,11 @@ def compose(
     folder: Path | None = None,
     drawn: Mapping[Place, Outcome] | None = None,
 ) -> Document:
-    """The report of some comparisons.
+    """Return the report of some comparisons.
 
     Args:
         sections: The comparisons, in their order.
-        folder: Where it will be written: conclusions link to records of runs that lie beside it.
+        folder: Folder of the report: conclusions link to records of runs that are beside it.
         drawn: The figures, from `draw_figures` [default: they are drawn now].
     """
     drawn = draw_figures(sections) if drawn is None else drawn
@@ -95,7 +95,7 @@ def compose(
 
 
 def _records(sections: Sequence[Section]) -> str:
-    """What the report is made from: the days on which runs ended, from the first to the last."""
+    """Describe the sources of the report: the days of the first and the last ended run."""
     days = sorted({run.ended[:10] for section in sections for run in section.comparison.runs})
     if not days:
         return "No run has ended yet"
@@ -103,7 +103,7 @@ def _records(sections: Sequence[Section]) -> str:
 
 
 def _section(section: Section, drawn: Mapping[str, Outcome], alone: bool) -> Iterator[Block]:
-    """What was compared, what came out, and what a reader must know of it.
+    """Yield what was compared, the results, and the caveats.
 
     The table and the forest plot of a comparison that is `alone` are on the first page.
     """
@@ -147,7 +147,7 @@ def _table(section: Section) -> Iterator[Block]:
 
 
 def _on_damaged(section: Section) -> Iterator[Block]:
-    """What networks do on damaged images, if that was measured."""
+    """Yield the results on damaged images, if they were measured."""
     if ROBUSTNESS not in section.figures:
         return
     yield Heading(3, "On damaged images")
@@ -161,7 +161,7 @@ def _on_damaged(section: Section) -> Iterator[Block]:
 
 
 def compared(comparison: Comparison) -> str:
-    """What was compared, in one sentence."""
+    """Describe what was compared, in one sentence."""
     terms = comparison.conditions
     names = [code(group.label) for group in comparison.groups]
     if not names:
@@ -176,7 +176,7 @@ def compared(comparison: Comparison) -> str:
 
 
 def _unfinished(section: Section) -> list[str]:
-    """The runs that have no end: they still run, or were stopped."""
+    """Describe the runs without an end, which still run or were interrupted."""
     store, found = section.source.store, []
     for label, run_id in section.comparison.unfinished:
         with store.noting():
@@ -221,7 +221,7 @@ def _figures(
 
 
 def _figure(figure: RenderedFigure, summary: str, section: Section) -> FigureBlock:
-    """A figure, under a caption that names the networks which are not in it."""
+    """Return a figure with a caption that names the networks that are not in it."""
     title = figure.name.replace("-", " ").capitalize()
     labels = [group.label for group in section.comparison.groups]
     caption, shown = f"{title}. {figure.caption}", labels
@@ -249,13 +249,13 @@ def _terms(section: Section) -> Iterator[Block]:
 
 
 def command(comparison: Comparison, *more: str) -> str:
-    """What was typed, as a shell takes it."""
+    """Return the command line of the comparison, quoted for a shell, with options added."""
     added = [option for option in more if option not in comparison.command]
     return shlex.join(("convcompare", *comparison.command, *added))
 
 
 def _with_unique_names(blocks: Sequence[Block]) -> list[Block]:
-    """Figures under names that are those of their files: safe, and no two the same."""
+    """Return the blocks with figure names that are unique and valid as file names."""
     names = iter(unique_names(b.figure.name for b in blocks if isinstance(b, FigureBlock)))
     return [
         FigureBlock(dataclasses.replace(block.figure, name=next(names)))

@@ -1,4 +1,4 @@
-"""What the reports concluded, each sentence beside its outcome and the estimate that decides it."""
+"""Conclusions of the reports, each with its outcome and the estimate that decides it."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ MARKS: dict[Outcome, tuple[str, Literal["yes", "no", "open", "none"]]] = {
     "so far yes": ("(✓)", "open"),
     "so far no": ("(✗)", "open"),
 }
-"""The sign of each outcome, and its class on a page."""
+"""Sign of each outcome, and its class on a page."""
 
 
 def conclusions(sections: Sequence[Section], folder: Path | None) -> Iterator[Block]:
-    """The table of all conclusions, by study; nothing where no section is a study.
+    """Yield the table of all conclusions, by study; nothing if no section is a study.
 
-    Runs are linked if their store lies in `folder` or beside it, and named by their ids otherwise.
+    Runs are linked if their store is in `folder` or beside it, and otherwise named by their ids.
     """
     found = [
         (section, study, one)
@@ -90,13 +90,13 @@ def conclusions(sections: Sequence[Section], folder: Path | None) -> Iterator[Bl
 
 
 def mark(outcome: Outcome) -> Mark:
-    """An outcome as a sign and a word."""
+    """Return an outcome as a sign and a word."""
     sign, kind = MARKS[outcome]
     return Mark(sign, OUTCOME_WORDS[outcome], kind)
 
 
 def counts(found: Sequence[Finding]) -> str:
-    """How many conclusions came to what, in a sentence."""
+    """Return a sentence with the number of conclusions per outcome."""
     number = Counter(one.outcome for one in found)
     parts = [f"{number[one]} {OUTCOME_WORDS[one]}" for one in MARKS if number[one]]
     many = "1 conclusion is" if len(found) == 1 else f"{len(found)} conclusions are"
@@ -104,7 +104,7 @@ def counts(found: Sequence[Finding]) -> str:
 
 
 def _interval(judged: Sequence[Judged]) -> DrawnInterval | None:
-    """The estimate that decides a conclusion, the first of several; None if it is a count."""
+    """Return the first estimate that decides a conclusion; None if it is a count."""
     for one in judged:
         verdict, statement = one.verdict, one.asked.statement
         quantity = verdict.quantity
@@ -128,13 +128,13 @@ def _interval(judged: Sequence[Judged]) -> DrawnInterval | None:
 
 
 def _evidence(one: Finding, at: str | None) -> Folded:
-    """The figures that decide a conclusion, and its runs."""
+    """Return the figures that decide a conclusion, and its runs."""
     parts: list[str | Link] = [f"{one.evidence}. Runs: "]
     return Folded("evidence", Linked((*parts, *_runs(one, at))))
 
 
 def _place(store: RunStore, folder: Path | None) -> str | None:
-    """The path from a report to the store; None if the store lies elsewhere, or is one file."""
+    """Return the path from a report to the store; None if it is elsewhere, or one file."""
     if folder is None or store.files.read_only:
         return None
     root, here = store.root.resolve(), folder.resolve()
@@ -144,7 +144,7 @@ def _place(store: RunStore, folder: Path | None) -> str | None:
 
 
 def _runs(one: Finding, at: str | None) -> Iterator[str | Link]:
-    """The runs of each network by seed: ``FCN 0 1 2``."""
+    """Yield the runs of each network by seed: ``FCN 0 1 2``."""
     for number, (label, runs) in enumerate(one.runs):
         yield f"{'; ' if number else ''}{label}"
         for run in runs:

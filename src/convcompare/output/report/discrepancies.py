@@ -1,4 +1,4 @@
-"""What a report published against what its networks are and do: one sentence a difference."""
+"""Discrepancies between a report and its networks: one sentence per difference."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..tables.cells import Context, accuracy
 
 
 def differences(assessment: Assessment) -> list[str]:
-    """The differences of a study's runs from what the report prints; none for other comparisons.
+    """Return the differences between a study's runs and its report; none for other comparisons.
 
-    On another data set than the report's the networks are others, and nothing is compared.
+    On another data set than the report's, the networks differ, and nothing is compared.
     """
     study = study_of(assessment.comparison)
     if study is None:
@@ -62,7 +62,7 @@ def _recorded_field(group: ModelRuns, context: Context) -> tuple[int, int] | Non
 
 
 def _accuracy(row: StudyRow, group: ModelRuns) -> list[str]:
-    """An accuracy that is printed of one run, where no further run of as many epochs would be."""
+    """Return a sentence if a printed accuracy is outside the prediction interval of these runs."""
     printed = row.published.test_accuracy
     runs = group.finished
     if printed is None or not runs or any(run.trial.config.epochs != row.epochs for run in runs):

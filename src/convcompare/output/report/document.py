@@ -1,6 +1,6 @@
-"""A document as data, which `markdown` and `html` write: what is said, not how it looks.
+"""A document as data, which `markdown` and `html` write: its content, without a layout.
 
-Every text is plain, but for code spans as Markdown has them: ``"`--lr 0.1` lowers it"``. Names from
+Every text is plain except for code spans as in Markdown: ``"`--lr 0.1` lowers it"``. Names from
 outside go into a text through `code`, so that nothing in them is markup, backticks included.
 """
 
@@ -24,7 +24,7 @@ _LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class Heading:
-    """``level`` 2 opens a section, 3 a part of it; 1 is the title of the document."""
+    """A heading: ``level`` 2 starts a section, 3 a part of it; 1 is the title of the document."""
 
     level: int
     text: str
@@ -46,7 +46,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Warnings:
-    """What a reader must know, each with what to do about it."""
+    """Warnings, each with its remedy."""
 
     items: Sequence[tuple[str, str]]
 
@@ -61,7 +61,7 @@ class TableBlock:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """A figure under its own caption; its `alt` says it in words for those who do not see it.
+    """A figure with its caption; its `alt` describes it for people who do not see it.
 
     Its name is the name of its file: unique in a document, see `unique_names`.
     """
@@ -71,14 +71,14 @@ class FigureBlock:
 
 @dataclass(frozen=True)
 class CommandBlock:
-    """What to type to have the same again."""
+    """A command that reproduces a result."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Terms and what holds for each, in a box of their own if they are ``boxed``."""
+    """Terms, each with a description, in a box if they are ``boxed``."""
 
     pairs: Sequence[tuple[str, str]]
     boxed: bool = False
@@ -119,7 +119,7 @@ class Document:
 
 
 def code(text: str) -> str:
-    """A name from outside as a code span, whatever is in it."""
+    """Return a name from outside as a code span, whatever it contains."""
     shown = one_line(text) or "–"
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
@@ -127,7 +127,7 @@ def code(text: str) -> str:
 
 
 def spans(text: str) -> Iterator[tuple[str, bool]]:
-    """The pieces of a text, and whether each is code."""
+    """Iterate over the pieces of a text, each with whether it is code."""
     end = 0
     for match in _SPAN.finditer(text):
         yield text[end : match.start()], False
@@ -139,17 +139,17 @@ def spans(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def one_line(text: str) -> str:
-    """Text on one line that shows all it holds: no control characters, nothing that turns it."""
+    """Return a text on one line, without control characters and changes of direction."""
     return visible(" ".join(text.split()))
 
 
 def visible(text: str) -> str:
-    """Text with a mark in place of each character that has no shape, but the end of a line."""
+    """Return a text with a mark for each character without a shape, except line ends."""
     return "\n".join(map(printable, text.split("\n")))
 
 
 def unique_names(texts: Iterable[str]) -> list[str]:
-    """A name for each text that any file system and any address takes, no two the same."""
+    """Return a unique name for each text that is valid in any file system and URL."""
     names: list[str] = []
     for text in texts:
         words = re.sub(r"[^a-z0-9]+", "-", text.lower())[:_LONGEST_NAME].strip("-") or "part"

@@ -1,4 +1,4 @@
-"""The figures of a report, drawn by several processes, and only those that have changed."""
+"""Figures of a report, drawn by several processes if they are not in the cache."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .figure_cache import FigureCache, key_of
 from .sections import Section
 
 Outcome = tuple[RenderedFigure, ...] | UsageError | DataError
-"""The figures of a kind, or why there are none: nothing is recorded, or the images are gone."""
+"""The figures of a kind, or why there are none: no record, or the images are missing."""
 Place = tuple[int, str]
-"""The number of a section, from 0, and a kind of figure."""
+"""Index of a section, and a kind of figure."""
 Progress = Callable[[int, int], None]
-"""Hears how many kinds are done, and of how many."""
+"""Called with the number of kinds that are done, and the total."""
 EACH = 8
-"""Kinds of figures from which on one more process is worth its start."""
+"""Number of kinds of figures per process; with fewer, its start takes longer than it saves."""
 MOST_PROCESSES = 8
 
 
@@ -34,15 +34,15 @@ def draw_figures(
     cache: FigureCache | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Mapping[Place, Outcome]:
-    """The figures of all sections whose networks have a finished run.
+    """Draw the figures of all sections whose networks have a finished run.
 
     Args:
         sections: The sections of a report.
-        cache: Where figures are kept [default: all are drawn].
-        progress: Is called after each kind.
+        cache: Cache of figures [default: all are drawn].
+        progress: Called after each kind.
 
     Returns:
-        What came out, by section and kind.
+        The figures or the error, by section and kind.
     """
     places = list(_places(sections))
     found: dict[Place, Outcome] = {}
@@ -88,7 +88,7 @@ def _drawn(
 def _in_processes(
     sections: Sequence[Section], places: Sequence[Place], processes: int
 ) -> Iterator[tuple[Place, Outcome]]:
-    """Those that processes of their own draw; what is left if one of them dies is not among them.
+    """Yield the figures that separate processes draw; if one of them dies, the rest is missing.
 
     Kinds of plugins are left to this process, which has loaded them.
     """
@@ -113,11 +113,11 @@ def _in_processes(
 
 
 _sources: list[Source] = []
-"""Of a process that draws: the comparisons, each of which it assesses once."""
+"""The comparisons in a drawing process, which assesses each once."""
 
 
 def _begin(sources: Sequence[Source]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends its processes itself
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command stops its processes itself
     _sources[:] = sources
 
 

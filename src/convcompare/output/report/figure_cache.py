@@ -1,9 +1,9 @@
-"""Figures that were drawn before: kept by what they show, so that only what has changed is drawn.
+"""Cache of drawn figures by their content, so that only changed ones are drawn again.
 
-The key of a figure is the SHA-256 of all that it is drawn from: the comparison with the records of
-its runs, which name their files by digest, what was measured of the runs afterwards, the source
-files of this package, the versions of the libraries that draw, and their settings. Nothing is kept
-of what has no such key: figures and metrics of plugins.
+The key of a figure is the SHA-256 of everything that it is drawn from: the comparison with the
+records of its runs, which contain the digests of their files; later measurements of the runs; the
+source files of this package; the versions of the drawing libraries, and their settings. Figures and
+metrics of plugins have no such key and are not cached.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..plots.rendered import RenderedFigure
 from ..plots.source import Source
 
 MOST_BYTES = 256_000_000
-"""What is kept; beyond it the figures that were not used for the longest time are removed."""
+"""Maximum size of the cache; beyond it, the least recently used figures are removed."""
 LIBRARIES = ("matplotlib", "numpy", "scipy", "pillow")
 _PACKAGE = Path(__file__).parents[2]
 _ENDING = ".figures"
@@ -37,12 +37,12 @@ _ENDING = ".figures"
 
 @dataclass(frozen=True)
 class FigureCache:
-    """The folder in which drawn figures are kept. What cannot be read or written is drawn again."""
+    """A folder of drawn figures. Figures that cannot be read or written are drawn again."""
 
     folder: Path
 
     def get(self, key: str) -> tuple[RenderedFigure, ...] | None:
-        """The figures of that key; None if they are not kept, or not as they were written."""
+        """Return the figures of a key; None if they are missing or damaged."""
         path = self._path(key)
         try:
             digest, _, content = atomic_files.read(path).partition(b"\n")
@@ -59,7 +59,7 @@ class FigureCache:
         return found
 
     def keep(self, key: str, figures: Sequence[RenderedFigure]) -> None:
-        """Keep the figures of a key."""
+        """Store the figures of a key."""
         record = {"key": key, "figures": [_record(one) for one in figures]}
         content = json.dumps(record).encode()
         with suppress(StoreError):
@@ -68,7 +68,7 @@ class FigureCache:
             atomic_files.write(self._path(key), digest + b"\n" + content)
 
     def prune(self, most: int = MOST_BYTES) -> None:
-        """Remove the figures that were not used for the longest time, beyond `most` bytes."""
+        """Remove the least recently used figures beyond `most` bytes."""
         with suppress(StoreError, OSError):
             names = [n for n in atomic_files.names(self.folder) if n.endswith(_ENDING)]
             states = {name: (self.folder / name).stat() for name in names}
@@ -83,7 +83,7 @@ class FigureCache:
 
 
 def key_of(source: Source, kind: str) -> str | None:
-    """The key of the figures of a kind, or None if it is not known what they are drawn from."""
+    """Return the key of the figures of a kind, or None if their sources are not all known."""
     comparison, tool = source.comparison, _tool()
     if tool is None or not comparison.conditions.classes or _has_plugins(kind):
         return None
@@ -96,7 +96,7 @@ def key_of(source: Source, kind: str) -> str | None:
 
 
 def _has_plugins(kind: str) -> bool:
-    """Whether code of others may have a part in a figure: a kind, a metric or a study."""
+    """Return whether a plugin may contribute to a figure: a kind, a metric or a study."""
     try:
         entries = [register.plot[kind]]
         for registry in (register.metric, register.study):
@@ -108,7 +108,7 @@ def _has_plugins(kind: str) -> bool:
 
 @cache
 def _tool() -> str | None:
-    """What draws: the source files of this package and the versions of the libraries."""
+    """Return a digest of the source files of this package and of the library versions."""
     files = sorted(_PACKAGE.rglob("*.py"))
     if not files:
         return None
@@ -122,7 +122,7 @@ def _tool() -> str | None:
 
 
 def _settings() -> str:
-    """The settings of matplotlib, those of the user's own file and the fonts included."""
+    """Return the settings of matplotlib, including the user's own file and the fonts."""
     import matplotlib
 
     return repr(sorted((name, repr(value)) for name, value in matplotlib.rcParams.items()))

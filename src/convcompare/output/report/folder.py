@@ -1,6 +1,6 @@
-"""A report as a folder: Markdown with its figures beside it, and one HTML page with all in it.
+"""A report as a folder: Markdown with its figures beside it, and a self-contained HTML page.
 
-Tables lie beside them for LaTeX, and so do the works that are cited, for BibTeX.
+The folder also contains tables for LaTeX, and the cited works for BibTeX.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .markdown import to_markdown
 
 FIGURES, TABLES = "figures", "tables"
 PAGE_BYTES = 8_000_000
-"""What the figures of a page may weigh together, as text: a page must load and travel."""
+"""Maximum bytes of all figures of a page as text, so that it loads fast and can be sent."""
 
 
 def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
-    """Write ``report.md``, ``report.html`` and what lies beside them; the paths of the two."""
+    """Write ``report.md``, ``report.html`` and the files beside them; return these two paths."""
     figures = list(document.figures)
     files = {one.name: f"{FIGURES}/{one.name}.{one.kind}" for one in figures}
     atomic_files.make_folder(folder / FIGURES if figures else folder)
@@ -42,7 +42,7 @@ def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file, unless it holds just that."""
+    """Write a file unless it has this content already."""
     if (
         not path.is_file()
         or path.stat().st_size != len(content)
@@ -52,7 +52,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _pictures(figures: Sequence[RenderedFigure]) -> dict[str, Picture]:
-    """The pictures among the figures, small enough that all figures together fit the page."""
+    """Return the pictures among the figures, small enough that all figures fit on the page."""
     found = [one for one in figures if one.kind == "png"]
     lines = sum(len(one.file) for one in figures if one.kind == "svg")
     room = max(0, PAGE_BYTES - lines) * 3 // 4

@@ -1,4 +1,4 @@
-"""The first page of a report: the question, the answer in sentences, a table, the conditions."""
+"""The first page of a report: question, answer in sentences, overview table, conditions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .sections import Section
 from .setup import conditions, trained_seeds
 
 FEW_SEEDS = 3
-"""Seeds below which a mean has no useful interval."""
+"""Number of seeds below which a mean has no useful interval."""
 BOXED = ("Data set", "Trained on", "Tested on", "Recipe", "Epochs", "Seeds", "Processor", "Device",
          "Versions")  # fmt: skip
 SHARED = ("Processor", "Versions")
-"""Conditions of several comparisons that one box can hold."""
+"""Conditions of several comparisons that one box can contain."""
 OVERVIEW = (
     Column("study", "comparison", "left"),
     Column("networks", "networks"),
@@ -37,7 +37,7 @@ OVERVIEW = (
 
 
 def front(sections: Sequence[Section]) -> Iterator[Block]:
-    """The first page, but its figure and the table of a single comparison."""
+    """Yield the first page, without its figure and the table of a single comparison."""
     yield Heading(2, "Summary")
     yield Paragraph(_question(sections))
     if sentences := _sentences(sections):
@@ -47,7 +47,7 @@ def front(sections: Sequence[Section]) -> Iterator[Block]:
 
 
 def box(sections: Sequence[Section]) -> Iterator[Block]:
-    """The conditions of all comparisons, in few lines."""
+    """Yield the conditions of all comparisons in few lines."""
     if len(sections) == 1:
         facts = dict(conditions(sections[0].comparison))
         yield Facts([(term, facts[term]) for term in BOXED if term in facts], boxed=True)
@@ -89,7 +89,7 @@ def _baseline(section: Section) -> str:
 
 
 def _sentences(sections: Sequence[Section]) -> list[str]:
-    """Three sentences: what came out, at what cost, and how far it can be relied on."""
+    """Return up to three sentences: the outcome, its cost, and its reliability."""
     if len(sections) > 1:
         return [*_of_many(sections), _reliance(sections)]
     (section,) = sections
@@ -105,7 +105,7 @@ def _sentences(sections: Sequence[Section]) -> list[str]:
 
 
 def _against(section: Section) -> list[Verdict]:
-    """The verdicts on accuracy against the first baseline."""
+    """Return the verdicts on accuracy against the first baseline."""
     found = section.assessment.contrasts
     return [one for one in found if one.baseline == found[0].baseline]
 

@@ -1,7 +1,7 @@
 """A document as one self-contained HTML page: no script, no font, no request.
 
 The tags are in ``templates/``, where Jinja2 escapes every text. The Content-Security-Policy of the
-page forbids every load and every script, so a name that came through the escaping could do nothing.
+page forbids every load and every script, so a name that escaping missed could do nothing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Picture:
 
 
 def png(file: bytes, width: int, height: int) -> Picture:
-    """A PNG file as a picture of a page; `width` and `height` are CSS pixels."""
+    """Return a PNG file as a picture of a page; `width` and `height` are CSS pixels."""
     return Picture(f"data:image/png;base64,{base64.b64encode(file).decode()}", width, height)
 
 
@@ -75,7 +75,7 @@ class TableCell:
     """The text of a cell, its class on the page, and whether it is the best of its column.
 
     ``parts`` are the texts of a cell with links, each with its address or an empty one; ``shown``
-    is what stands in place of the text, escaped.
+    replaces the text and is already escaped.
     """
 
     text: str
@@ -86,14 +86,14 @@ class TableCell:
 
 
 def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
-    """The page of a document.
+    """Return the page of a document.
 
     Args:
-        document: What the page says; names from outside stay text.
-        pictures: The image of each figure that is one, by its name.
+        document: The content; names from outside stay text.
+        pictures: The image of each PNG figure, by its name.
 
     Returns:
-        The whole page, its style and its images within it.
+        The complete page, with its style and its images.
     """
     headings = [block for block in document.blocks if isinstance(block, Heading)]
     anchors = unique_names(heading.text for heading in headings)
@@ -108,7 +108,7 @@ def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
 
 
 def excerpt(table: Table, caption: str, lists: Sequence[Sequence[str]]) -> str:
-    """A table with lists below it, to be embedded in another page: it has no style of its own.
+    """Return a table with lists below it, without a style, to be embedded in another page.
 
     Args:
         table: The table, without a number.
@@ -123,7 +123,7 @@ def excerpt(table: Table, caption: str, lists: Sequence[Sequence[str]]) -> str:
 
 
 def figure(shown: RenderedFigure, number: int, picture: Picture | None = None) -> Markup:
-    """A figure above its caption.
+    """Return a figure above its caption.
 
     Args:
         shown: The figure.
@@ -144,7 +144,7 @@ def figure(shown: RenderedFigure, number: int, picture: Picture | None = None) -
 
 @cache
 def _environment() -> Environment:
-    """The templates: all that they print is escaped, and an unknown variable is an error."""
+    """Return the templates: all their output is escaped, and unknown variables are errors."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
@@ -160,7 +160,7 @@ def _environment() -> Environment:
 
 
 def _block(macro: str, *values: object) -> Markup:
-    """One block, written by its macro in ``blocks.html.j2``."""
+    """Return one block, written by its macro in ``blocks.html.j2``."""
     macros = _environment().get_template("blocks.html.j2").module
     shown: Markup = getattr(macros, macro)(*values)
     return shown.strip()
@@ -168,7 +168,7 @@ def _block(macro: str, *values: object) -> Markup:
 
 @dataclass(frozen=True)
 class _PageWriter:
-    """Writes blocks in order: headings get their anchors, tables and figures their numbers."""
+    """Writes blocks in order, with anchors of headings and numbers of tables and figures."""
 
     anchors: Iterator[str]
     pictures: Mapping[str, Picture]
@@ -199,7 +199,7 @@ class _PageWriter:
 
 
 def _contents(headings: Sequence[Heading], anchors: Sequence[str]) -> list[ContentsEntry]:
-    """An entry per section; each has its parts, unless there are more than `FEW` sections."""
+    """Return an entry per section, with its parts unless there are more than `FEW` sections."""
     sections: list[ContentsEntry] = []
     with_parts = sum(heading.level == 2 for heading in headings) <= FEW
     for heading, anchor in zip(headings, anchors, strict=True):
@@ -212,7 +212,7 @@ def _contents(headings: Sequence[Heading], anchors: Sequence[str]) -> list[Conte
 
 
 def _table(table: Table, caption: str, number: int | None = None) -> Markup:
-    """A table; without a `number` its caption begins with the text."""
+    """Return a table; without a `number` its caption starts with the text."""
     names = next((column for column in table.shown if column.align == "left"), None)
     columns = [(column, _kind(column, names), table.best(column)) for column in table.shown]
     rows = [
@@ -236,7 +236,7 @@ def _table(table: Table, caption: str, number: int | None = None) -> Markup:
 
 
 def _links(value: object) -> list[tuple[str, str]]:
-    """The parts of a cell with links."""
+    """Return the parts of a cell with links."""
     if not isinstance(value, (Linked, Folded)):
         return []
     return [
@@ -246,7 +246,7 @@ def _links(value: object) -> list[tuple[str, str]]:
 
 
 def _drawn(value: object) -> Markup | None:
-    """A cell that is more than text."""
+    """Return a cell that is more than text, otherwise None."""
     match value:
         case Mark():
             return _block("mark", value)
@@ -258,18 +258,18 @@ def _drawn(value: object) -> Markup | None:
 
 
 def _kind(column: Column, names: Column | None) -> str:
-    """The class of a column's cells: the style fixes names and aligns numbers to the right."""
+    """Return the class of a column's cells: names are fixed, numbers aligned to the right."""
     if column is names:
         return "name"
     return "number" if column.align == "right" else "words"
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The `spans` of a text on one line; spaces at the ends of a span stay."""
+    """Iterate over the `spans` of a text on one line; spaces at the ends of a span are kept."""
     for part, is_code in spans(text):
         yield "".join(" " if c.isspace() else c for c in visible(part)), is_code
 
 
 def _options(name: str) -> list[str]:
-    """A name split before each option, where a line can break: ``fcn:``, ``hidden=8,``, ``bn``."""
+    """Split a name before each option, where a line can break: ``fcn:``, ``hidden=8,``, ``bn``."""
     return re.split(r"(?<=[,:])(?=\w)", name)

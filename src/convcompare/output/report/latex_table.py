@@ -1,4 +1,4 @@
-"""A table of a report for ``\\input`` in LaTeX, as wide as the text at most.
+"""A table of a report for ``\\input`` in LaTeX, at most as wide as the text.
 
 Needs ``array`` if a column breaks lines, and ``longtable`` if the table is longer than a page; the
 first line of the file names them.
@@ -20,25 +20,25 @@ from ..tables.table import Column, Table
 from .document import TableBlock, spans
 
 TEXT, GAP = 74, 2
-"""Characters in a line of the class ``article`` at ``\\footnotesize``, and between columns."""
+"""Characters per line of the class ``article`` at ``\\footnotesize``, and between columns."""
 SMALL = "\\footnotesize\\tabcolsep=4pt"
 BREAK = re.compile("[ -]")
-"""Where a line of a cell is broken; no-break spaces are none of these."""
+"""Characters at which a cell is broken into lines; no-break spaces are not among them."""
 MARK = re.compile(r"^(\W) ")
-"""A sign at the beginning of a cell, and the space behind it."""
+"""A sign at the start of a cell, and the space after it."""
 NARROWEST = 11
-"""Characters to which a column of text may be narrowed by breaking its lines."""
+"""Minimum characters of a column of text whose lines are broken."""
 RAGGED = r">{\raggedright\arraybackslash}"
-"""Before a column that breaks lines: a justified line of two words has a hole between them."""
+"""Prefix of a column that breaks lines: a justified line of two words would have a gap."""
 PAGE = 45
-"""Lines of a table that a page holds."""
+"""Lines of a table that fit on a page."""
 
 
 def to_latex(block: TableBlock, number: int) -> str:
-    """A table with its caption and its notes, to be included by ``\\input``.
+    """Return a table with its caption and its notes, to be included by ``\\input``.
 
-    Columns of text break lines. Columns for which the text is still too narrow stand below the
-    others, with the names of the rows repeated. Columns that a page folds are left out.
+    Columns of text break lines. Columns that still do not fit are placed below the others, with the
+    names of the rows repeated. Columns that a page folds are left out.
     """
     table = _unbroken(dataclasses.replace(block.table, columns=_printed(block.table)))
     caption = "".join(
@@ -68,7 +68,7 @@ def _printed(table: Table) -> tuple[Column, ...]:
 
 
 def _unbroken(table: Table) -> Table:
-    """The table with no-break spaces in numbers with a margin or a unit, and behind marks."""
+    """Return the table with no-break spaces in numbers with a margin or a unit, and after marks."""
 
     def shown(column: Column) -> Callable[[Any], str]:
         return lambda value: no_break(MARK.sub("\\1\u00a0", column.show(value)))
@@ -100,7 +100,7 @@ def _tabular(table: Table, rooms: Sequence[int | None]) -> str:
 
 
 def _parts(table: Table) -> list[tuple[Column, ...]]:
-    """The columns of each of the tables that stand below each other."""
+    """Return the columns of each of the tables that are placed below each other."""
     columns = table.shown
     least = {
         one.key: (_longest_piece if one.align == "left" else _widest)(table, one) for one in columns
@@ -116,10 +116,10 @@ def _parts(table: Table) -> list[tuple[Column, ...]]:
 
 
 def _rooms(table: Table) -> list[int | None]:
-    """How wide each column is that breaks lines; None of the others.
+    """Return the width of each column that breaks lines; None for the others.
 
-    Columns of text get their longest piece, and share what is left in proportion to what they lack,
-    as the automatic layout of tables in CSS 2.2 does (section 17.5.2.2).
+    Columns of text get their longest piece, and share the remaining width in proportion to what
+    they lack, as in the automatic table layout of CSS 2.2 (section 17.5.2.2).
     """
     columns = table.shown
     widest = [_widest(table, one) for one in columns]
@@ -138,7 +138,7 @@ def _rooms(table: Table) -> list[int | None]:
 
 
 def _lines(table: Table, rooms: Sequence[int | None]) -> int:
-    """How many lines its rows take, roughly."""
+    """Return the approximate number of lines of its rows."""
     broken = [
         (column, room) for column, room in zip(table.shown, rooms, strict=True) if room is not None
     ]
@@ -149,8 +149,10 @@ def _lines(table: Table, rooms: Sequence[int | None]) -> int:
 
 
 def _longest_piece(table: Table, column: Column) -> int:
-    """Characters of the longest part of a column that is not broken; of words at most NARROWEST,
-    since LaTeX hyphenates them."""
+    """Return the characters of the longest unbroken part of a column.
+
+    Words count at most NARROWEST, since LaTeX hyphenates them.
+    """
     cells = (table.text(row, column) for row in range(len(table.rows)))
     pieces = [piece for cell in (column.title, *cells) for piece in BREAK.split(cell)]
     return max(len(one) if "\u00a0" in one else min(len(one), NARROWEST) for one in pieces)

@@ -1,4 +1,4 @@
-"""A document as Markdown, as GitHub shows it: figures are links to the files beside it."""
+"""A document as GitHub's Markdown: figures are links to the files beside it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .document import (
 
 
 def to_markdown(document: Document, figures: Mapping[str, str]) -> str:
-    """The document; `figures` has the address of each figure's file by its name."""
+    """Return the document as Markdown; `figures` maps the name of each figure to its address."""
     writer = _MarkdownWriter(figures)
     parts = [f"# {_inline(document.title)}", _paragraph(document.subtitle)]
     return "\n\n".join([*parts, *map(writer.write, document.blocks)]) + "\n"
@@ -40,7 +40,7 @@ def to_markdown(document: Document, figures: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class _MarkdownWriter:
-    """Writes blocks in order: tables and figures get their numbers."""
+    """Writes blocks in order, and numbers tables and figures."""
 
     addresses: Mapping[str, str]
     tables: Iterator[int] = field(default_factory=lambda: count(1))
@@ -75,7 +75,7 @@ class _MarkdownWriter:
 
 
 def _bare(text: str) -> str:
-    """A text without its code spans, for the one place in which Markdown is not read."""
+    """Return a text without its code spans, for the one place where Markdown is not interpreted."""
     return one_line("".join(part for part, _ in spans(text)))
 
 
@@ -92,7 +92,7 @@ def _figure(figure: RenderedFigure, number: int, address: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    """A text at the beginning of a line, where a digit or a sign could begin a list."""
+    """Return a text for the start of a line, where a digit or a sign could start a list."""
     return re.sub(r"^(\d*)([.)#+=-])", r"\1\\\2", _inline(text))
 
 
@@ -101,6 +101,6 @@ def _inline(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text without markup, spaces at its ends kept: it may stand beside a code span."""
+    """Return a text without markup; spaces at its ends are kept, next to code spans."""
     lead, tail = text[:1].isspace(), text[-1:].isspace() and len(text) > 1
     return " " * lead + escaped(one_line(text), "markdown") + " " * tail

@@ -1,4 +1,4 @@
-"""How the comparisons were made, as a paragraph that a thesis can quote."""
+"""The method of the comparisons as a paragraph that a thesis can quote."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .sections import Section
 _CITED = re.compile(rf"\[(@(?:{'|'.join(WORKS)})(?:; @(?:{'|'.join(WORKS)}))*)\]")
 NAMES = {"adam": "Adam", "adamw": "AdamW", "sgd": "stochastic gradient descent", "muon": "Muon"}
 MOST_RATES = 6
-"""Learning rates that a paragraph names."""
+"""Maximum number of learning rates that a paragraph names."""
 
 
 def methods(sections: Sequence[Section]) -> str:
-    """The paragraph, its citations as ``[@holm1979]``; empty if no run has ended."""
+    """Return the paragraph, with citations as ``[@holm1979]``; empty if no run has ended."""
     runs = [run for one in sections for run in one.comparison.runs]
     if not runs:
         return ""
@@ -36,17 +36,17 @@ def methods(sections: Sequence[Section]) -> str:
 
 
 def cited(text: str) -> list[str]:
-    """The keys of the works that a paragraph cites, in order."""
+    """Return the keys of the works that a paragraph cites, in order."""
     return list(dict.fromkeys(key for match in _CITED.finditer(text) for key in _keys(match)))
 
 
 def as_text(text: str) -> str:
-    """The paragraph with citations by author and year."""
+    """Return the paragraph with citations by author and year."""
     return _CITED.sub(lambda m: f"({'; '.join(WORKS[key].short for key in _keys(m))})", text)
 
 
 def as_latex(text: str) -> str:
-    r"""The paragraph with ``\cite``, names from outside in ``\texttt``."""
+    r"""Return the paragraph with ``\cite``, and names from outside in ``\texttt``."""
     found = []
     for part, is_code in spans(text):
         shown = escaped(part, "latex")
@@ -79,7 +79,7 @@ def _data(sections: Sequence[Section]) -> str:
 
 
 def _training(runs: Sequence[Run]) -> str:
-    """What all runs have in common; of what differs, all values or their range."""
+    """Describe the training of all runs; of differing settings, all values or their range."""
     configs = [run.trial.config for run in runs]
     names = dict.fromkeys(config.optimizer for config in configs)
     optimizers = formatting.series(
@@ -108,7 +108,7 @@ def _seeds(sections: Sequence[Section]) -> str:
 
 
 def _tests(sections: Sequence[Section]) -> Iterator[str]:
-    """The tests that decided, as the verdicts name them."""
+    """Yield a sentence per kind of test that the verdicts used."""
     found = [one for section in sections for one in section.assessment.family if one.estimate]
     differences = [one for one in found if one.quantity.scale == "difference"]
     moderated = any(_by(one, "moderated") for one in differences)

@@ -1,4 +1,4 @@
-"""Which comparisons a report is of, and what each of its sections shows."""
+"""The comparisons of a report, and the content of each of its sections."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ..plots.source import Source
 OWN_COLUMNS = ("epoch-time", "inference", "macs", "memory")
 OWN_FIGURES = (*FIGURES, "calibration", "activations", "feature-maps", "gradients",
                "receptive-field")  # fmt: skip
-"""What the report of a comparison of one's own shows."""
+"""Figures in the report of a comparison that is not a study."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """One comparison of a report: its runs, and what is to be said and drawn of them.
+    """One comparison of a report: its runs, texts, figures and columns.
 
-    ``name`` is short, and part of the names of the section's files where a report has several.
-    ``figures`` are kinds of figures, ``columns`` those of `columns.EXTRA` that the table has beyond
-    the default ones.
+    ``name`` is short, and part of the file names of the section if a report has several sections.
+    ``figures`` are kinds of figures; ``columns`` are those of `columns.EXTRA` that the table has in
+    addition to the default ones.
     """
 
     source: Source
@@ -43,19 +43,19 @@ class Section:
 
     @property
     def comparison(self) -> Comparison:
-        """The comparison that the section is about."""
+        """The comparison of the section."""
         return self.source.comparison
 
     @cached_property
     def assessment(self) -> Assessment:
-        """The same, assessed."""
+        """The assessment of the comparison."""
         return self.source.assessment
 
 
 def select(names: Sequence[str], store: RunStore, sources: Sources) -> list[Section]:
-    """The sections that were asked for, each by the name of a study, ``latest``, or a model.
+    """Return the requested sections, each by the name of a study, ``latest``, or a model.
 
-    Where none is named: every study that was run, and the latest comparison if it is none of them.
+    By default: every study that was run, and the latest comparison if it is not one of them.
     """
     comparisons = [choose(store, [name]) for name in names] or _latest_of_each(store)
     return [_section(comparison, store, sources) for comparison in comparisons]
@@ -90,7 +90,7 @@ def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Secti
 
 
 def _further(comparison: Comparison) -> tuple[str, ...]:
-    """Figures of what only some comparisons have: two runs or more, several learning rates."""
+    """Return figures that only some comparisons have: with two runs, or several learning rates."""
     runs = sum(len(group.finished) for group in comparison.groups)
     several = ("disagreements", "similarity") if runs > 1 else ()
     return (*several, "learning-rates") if comparison.rates else several

@@ -17,7 +17,7 @@ VERSIONS = ("convcompare", "torch", "python")
 
 
 def conditions(comparison: Comparison) -> list[tuple[str, str]]:
-    """What held for the runs, term by term; where it differs between runs, all that held."""
+    """Return the conditions of the runs by term; if they differ between runs, all of them."""
     terms = comparison.conditions
     runs = comparison.runs
     which = terms.selected.removesuffix(" epoch")
@@ -42,13 +42,13 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def trained_seeds(comparison: Comparison) -> str:
-    """With how many seeds each network was trained: ``one seed``, ``3 to 20 seeds``."""
+    """Describe the number of seeds per network: ``one seed``, ``3 to 20 seeds``."""
     fewest, most = comparison.trained_seeds
     return f"{formatting.span(fewest, most)} seeds" if most > 1 or fewest < most else "one seed"
 
 
 def changed_surroundings(comparison: Comparison) -> list[tuple[str, str]]:
-    """A warning where not all runs were made on one machine, or with one set of versions."""
+    """Return warnings if not all runs used one machine, or one set of versions."""
     runs = comparison.runs
     found = []
     for places, names, text in (
@@ -69,7 +69,7 @@ def changed_surroundings(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _all(runs: list[Run], fact: Callable[[Run], str]) -> str:
-    """The fact of every run, each said once."""
+    """Return the fact of every run, each once."""
     return "; ".join(dict.fromkeys(fact(run) for run in runs))
 
 
