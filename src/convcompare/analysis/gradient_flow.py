@@ -101,11 +101,11 @@ def layers_of(model: nn.Module, images: Tensor) -> tuple[Weight, ...]:
         return weight_layers(in_mode(copied(model), True), images)
 
 
-def fixed_batch(images: int, most: int = 256) -> npt.NDArray[np.int64]:
+def fixed_batch(images: int) -> npt.NDArray[np.int64]:
     """Return the rows of a training set on which every network is measured.
 
-    They are evenly spaced, so that all classes occur: 1 in 40, at least 32 and at most `most`, so
+    They are evenly spaced, so that all classes occur: 1 in 40, at least 32 and at most 256, so
     that recording is cheap compared with training.
     """
-    n = min(images, most, max(32, images // 40))
+    n = min(images, 256, max(32, images // 40))
     return np.linspace(0, images - 1, n).round().astype(np.int64)

@@ -70,28 +70,26 @@ def contrasts(
     level_of = _levels(made, level, others)
     at_end = _levels(made, look.last.level, others) if look else None
     p_values = [*(test.p for test in made), *beside]
-    held = sum(not one.differs for one in earlier)
-    adjusted = estimates.holm(p_values, level_of, held)
-    steps = estimates.holm_steps(p_values, level_of, held)
-    equal = [test.equivalence(margin) for test in made] if margin else []
+    different = estimates.holm(p_values, level_of, sum(not one.differs for one in earlier))
+    p_values = [test.equivalence(margin) for test in made] if margin else []
     held = sum(one.relation != "equivalent" for one in earlier)
-    p_equivalence = estimates.holm(equal, level_of, held)
-    equal_steps = estimates.holm_steps(equal, level_of, held)
+    equivalent = estimates.holm(p_values, level_of, held)
     found, family_size = dict(settled), len(allowed) + others
     for i, (pair, test) in enumerate(zip(allowed, made, strict=True)):
+        own_level = level_of(different.steps[i])
         tested = replace(
             _tested_alone(pair, test),
-            estimate=test.at(level_of(steps[i])),
-            p_adjusted=adjusted[i],
-            level=level_of(steps[i]),
+            estimate=test.at(own_level),
+            p_adjusted=different.adjusted[i],
+            level=own_level,
             family=family_size,
             margin=margin,
-            p_equivalence=p_equivalence[i] if margin else None,
+            p_equivalence=equivalent.adjusted[i] if margin else None,
             joint=test.at(level(family_size)),
         )
         verdict = _decided(tested, pair, test)
         if look and at_end and margin and not verdict.settled:
-            levels = at_end(steps[i]), at_end(equal_steps[i])
+            levels = at_end(different.steps[i]), at_end(equivalent.steps[i])
             if hopeless(test, look.last.seeds, *levels, margin):
                 verdict = replace(verdict, stopped_before=look.last.seeds)
         found[pair.labels] = verdict

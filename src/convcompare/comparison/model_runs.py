@@ -67,10 +67,13 @@ class ModelRuns:
 
     def mean(self, figure: Callable[[Run], float | None]) -> Estimate | None:
         """Return the mean of a figure over the finished runs; None if one of them has none."""
+        found = self.mean_of_measured(figure)
+        return found if found and found.n == len(self.finished) else None
+
+    def mean_of_measured(self, figure: Callable[[Run], float | None]) -> Estimate | None:
+        """Return the mean of a figure over the finished runs that have it; None if none has."""
         values = [value for run in self.finished if (value := figure(run)) is not None]
-        return (
-            estimates.over_seeds(values) if values and len(values) == len(self.finished) else None
-        )
+        return estimates.over_seeds(values) if values else None
 
     def shown(self, figure: str) -> Estimate | None:
         """Return the mean of a figure of the selected epoch, by its name in `Epoch`.

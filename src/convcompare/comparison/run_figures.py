@@ -1,4 +1,4 @@
-"""Figures of one run: generalisation gaps, epochs to an accuracy, gradients of the first layer."""
+"""Figures of one run: generalisation gaps, epochs to an accuracy, gradients, inference time."""
 
 from __future__ import annotations
 
@@ -73,6 +73,15 @@ def gradients_of_run(run: Run, store: RunStore) -> GradientRecord | None:
     """Return the recorded gradients of a run; None if there are none."""
     arrays = store.analysis(run, GRADIENTS)
     return None if arrays is None else GradientRecord.from_arrays(arrays)
+
+
+def seconds_per_image(run: Run, single: bool) -> float | None:
+    """Return the median time of a forward pass per image; None if it was not measured.
+
+    The pass is of one image if `single`, otherwise of the largest batch.
+    """
+    found = [one for one in run.inference if (one.batch == 1) == single]
+    return max(found, key=lambda one: one.batch).per_image if found else None
 
 
 def _shown(run: Run) -> Epoch:

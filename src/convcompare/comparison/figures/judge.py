@@ -72,15 +72,15 @@ def _tested(question: Question, store: RunStore) -> Tested | Verdict:
 
 def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verdict]:
     """Yield the verdicts on `made`, whose p-values are the first of those of the family."""
-    adjusted = estimates.holm(p_values)
-    levels = [estimates.bonferroni(step) for step in estimates.holm_steps(p_values)]
+    adjusted, steps = estimates.holm(p_values)
     closer = {
         id(one): paired.t_test(one.differences).equivalence(one.measure.margin)
         for one in made
         if one.measure.margin is not None and len(one.differences) > 1
     }
-    alike = dict(zip(closer, estimates.holm([*closer.values()]), strict=True))
-    for one, p_adjusted, own_level in zip(made, adjusted, levels, strict=False):
+    alike = dict(zip(closer, estimates.holm([*closer.values()]).adjusted, strict=True))
+    for one, p_adjusted, step in zip(made, adjusted, steps, strict=False):
+        own_level = estimates.bonferroni(step)
         verdict = replace(
             one.draft,
             estimate=None if _unsized(one) else one.test.at(own_level),

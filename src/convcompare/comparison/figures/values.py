@@ -138,16 +138,8 @@ def convergence(run: Run, _: RunStore) -> float | None:
 
 
 def latency(single: bool) -> Reader:
-    """Return the reader of the seconds per image of a forward pass.
-
-    The pass is of one image if `single`, otherwise of the largest batch.
-    """
-
-    def read(run: Run, _: RunStore) -> float | None:
-        found = [one for one in run.inference if (one.batch == 1) == single]
-        return max(found, key=lambda one: one.batch).per_image if found else None
-
-    return read
+    """Return the reader of `run_figures.seconds_per_image`."""
+    return lambda run, _: run_figures.seconds_per_image(run, single)
 
 
 def field_width(run: Run, store: RunStore) -> float | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean, stdev
-from typing import Any
+from typing import Any, NamedTuple
 
 ALPHA = 0.05
 """Significance level."""
@@ -125,47 +125,36 @@ def bonferroni(hypotheses: int) -> float:
     return ALPHA / hypotheses
 
 
-def holm(
-    p_values: Sequence[float],
-    level_of: Levels = bonferroni,
-    held: int = 0,
-) -> list[float]:
-    """Return Holm's adjusted p-values, in the given order (Holm 1979, jstor.org/stable/4615733).
+class Holm(NamedTuple):
+    """Results of Holm's procedure for each test, in the given order.
 
-    Rejecting hypotheses with an adjusted p-value of at most alpha gives any false rejection with a
-    probability of at most alpha, whatever the dependence between the tests.
+    Rejecting hypotheses with an ``adjusted`` p-value of at most alpha gives any false rejection
+    with a probability of at most alpha, whatever the dependence between the tests. ``steps`` are
+    the numbers of hypotheses left when each was tested: from all of the family down by one with
+    every rejection, and the same for all that are left at the first that is not rejected. An
+    interval of the level of this step therefore excludes zero exactly if the hypothesis is
+    rejected. Being at least as wide as the unadjusted interval, it covers at least as often.
+    """
+
+    adjusted: list[float]
+    steps: list[int]
+
+
+def holm(p_values: Sequence[float], level_of: Levels = bonferroni, held: int = 0) -> Holm:
+    """Test a family of hypotheses by Holm's procedure (Holm 1979, jstor.org/stable/4615733).
 
     Args:
         p_values: p-values of the tests.
         level_of: Level of a test by number of hypotheses; lower at one of several looks.
         held: Number of further hypotheses in the family that are not tested now.
     """
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, i in enumerate(_by_size(p_values)):
-        factor = ALPHA / level_of(held + len(p_values) - rank)
+    tests = len(p_values)
+    found = Holm([0.0] * tests, [0] * tests)
+    largest, left, rejecting = 0.0, held + tests, True
+    for rank, i in enumerate(sorted(range(tests), key=p_values.__getitem__)):
+        factor = ALPHA / level_of(held + tests - rank)
         largest = max(largest, min(1.0, factor * p_values[i]))
-        adjusted[i] = largest
-    return adjusted
-
-
-def holm_steps(
-    p_values: Sequence[float], level_of: Levels = bonferroni, held: int = 0
-) -> list[int]:
-    """Return the number of hypotheses left when Holm's procedure tested each, in the given order.
-
-    It starts at the number of tests plus `held` and decreases with every rejection. All hypotheses
-    left at the first that is not rejected are tested at that step. An interval of the level of this
-    step therefore excludes zero exactly if Holm's procedure rejects. Being at least as wide as the
-    unadjusted interval, it covers at least as often.
-    """
-    steps, step = [0] * len(p_values), held + len(p_values)
-    claiming = True
-    for i in _by_size(p_values):
-        steps[i] = step
-        claiming = claiming and p_values[i] <= level_of(step)
-        step -= claiming
-    return steps
-
-
-def _by_size(values: Sequence[float]) -> list[int]:
-    return sorted(range(len(values)), key=lambda i: values[i])
+        found.adjusted[i], found.steps[i] = largest, left
+        rejecting = rejecting and p_values[i] <= level_of(left)
+        left -= rejecting
+    return found

@@ -11,8 +11,8 @@ from convcompare.comparison import estimate_words
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
-from convcompare.comparison.run_figures import gradient_of_run
-from convcompare.comparison.stats.estimates import Estimate, over_seeds
+from convcompare.comparison.run_figures import gradient_of_run, seconds_per_image
+from convcompare.comparison.stats.estimates import Estimate
 from convcompare.comparison.study import Published, Study, study_named
 from convcompare.core import formatting
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
@@ -99,15 +99,9 @@ def stored_figure(
     return lambda group, context: group.mean(lambda run: figure(run, context.store))
 
 
-def latency(batch: int) -> Callable[[ModelRuns, Context], Estimate | None]:
-    """Return the seconds per image with batch size 1, or with a larger batch."""
-
-    def value(group: ModelRuns, _: Context) -> Estimate | None:
-        measured = [one for run in group.finished for one in run.inference]
-        chosen = [one.per_image for one in measured if (one.batch == 1) == (batch == 1)]
-        return over_seeds(chosen) if chosen else None
-
-    return value
+def latency(single: bool) -> Callable[[ModelRuns, Context], Estimate | None]:
+    """Return the mean of the seconds per image over the runs that measured it."""
+    return lambda group, _: group.mean_of_measured(lambda run: seconds_per_image(run, single))
 
 
 def epochs(group: ModelRuns, _: Context) -> float:

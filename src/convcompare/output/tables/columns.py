@@ -68,13 +68,13 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     "inference": (
         Figure(
             Column("inference", "ms/image", show=cells.milliseconds, best="low", priority=3),
-            cells.latency(1),
+            cells.latency(single=True),
             "time",
         ),
         Figure(
             Column("inference_batch", "ms/image batched", show=cells.milliseconds, best="low",
                    priority=4),
-            cells.latency(0),
+            cells.latency(single=False),
             "time",
         ),
     ),

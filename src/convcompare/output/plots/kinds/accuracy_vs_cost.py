@@ -11,10 +11,10 @@ import numpy as np
 
 from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.run_figures import seconds_per_image
 from convcompare.comparison.stats.paired import ROUNDING
 from convcompare.core import formatting
 from convcompare.core.registry import register
-from convcompare.store.run import Run
 
 from ..end_labels import name_models
 from ..figure import GREY, Drawing, log_axis, outer_labels, panels
@@ -44,15 +44,9 @@ class CostAxis:
     is_time: bool = False
 
 
-def latency(run: Run) -> float | None:
-    """Return the median seconds of a forward pass of one image; None if not recorded."""
-    single = [one.seconds for one in run.inference if one.batch == 1]
-    return single[0] if single else None
-
-
 def _mean_latency(group: ModelRuns) -> float | None:
-    found = [value for value in map(latency, group.finished) if value is not None]
-    return sum(found) / len(found) if found else None
+    estimate = group.mean_of_measured(lambda run: seconds_per_image(run, single=True))
+    return estimate.value if estimate else None
 
 
 def _mean_training(group: ModelRuns) -> float | None:
