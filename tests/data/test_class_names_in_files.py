@@ -87,15 +87,24 @@ def test_splits_of_different_classes_are_refused(run: Run, root: Path) -> None:
     assert "differ in classes, only in train: `dog`; only in test: `owl`" in result.err
 
 
-def test_masks_of_the_same_names_are_refused_with_the_folder_to_read(root: Path) -> None:
+@pytest.mark.parametrize("masks", ["annotations/trimaps", "masks"])
+def test_masks_of_the_same_names_are_left_out(root: Path, masks: str) -> None:
     """As Oxford Pets: images/Abyssinian_1.jpg with annotations/trimaps/Abyssinian_1.png."""
-    for folder in ("images", "annotations/trimaps"):
+    for folder in ("images", masks):
         named(root / folder, ["Bombay_*", "Sphynx_*"])
+    message, hint = refused(root)
+    assert "masks" in message and hint.startswith(f"`folder:{root}:names=CLASS_NUMBER` reads")
+    images = load(root, ":names=CLASS_NUMBER")
+    assert images.sha256 == load(root / "images", ":names=CLASS_NUMBER").sha256
+    assert "named as masks of others, not used" in str(images.notes)
+
+
+def test_what_may_be_masks_of_other_names_is_refused_with_the_folder_to_read(root: Path) -> None:
+    named(root / "images", ["Bombay_*", "Sphynx_*"])
+    named(root / "masks", ["Mask_*"])
+    message, hint = refused(root, ":names=CLASS_NUMBER")
     right = f"`folder:{root / 'images'}:names=CLASS_NUMBER` reads"
-    for options in ("", ":names=CLASS_NUMBER"):
-        message, hint = refused(root, options)
-        assert "masks" in message and hint.startswith(right)
-    assert load(root / "images", ":names=CLASS_NUMBER").classes == ("Bombay", "Sphynx")
+    assert "masks" in message and hint.startswith(right)
 
 
 @pytest.mark.parametrize("pattern", ["NUMBER", "CLASS_CLASS", "CLASSANY", "class_number"])

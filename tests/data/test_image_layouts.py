@@ -468,16 +468,6 @@ def test_a_table_without_a_line_of_columns_is_said_to_be_one(root: Path, first: 
     assert ("its first line names no two columns" in words) == (first != "0.png,a,b")
 
 
-def test_a_table_that_names_splits_alone_is_a_warning(root: Path) -> None:
-    """CelebA has its official splits in a table of their own."""
-    flat(root / "img", 12)
-    write_table(root / "list_attr.csv", "image_id,Male", [f"{i}.png,{i % 2}" for i in range(12)])
-    write_table(root / "list_eval_partition.csv", "image_id,partition",
-                [f"{i}.png,{i // 5}" for i in range(12)])  # fmt: skip
-    (note,) = (one for one in load(root, ":label=Male").warnings if one.kind == "unread-splits")
-    assert note.names == ("list_eval_partition.csv",)
-
-
 def test_a_short_first_row_is_one_without_a_class(root: Path) -> None:
     flat(root, 8)
     rows = [f"{i}.png,{'ab'[i % 2]}," for i in range(1, 8)]  # some programs end rows with a comma

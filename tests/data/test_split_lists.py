@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from convcompare.core.errors import DataError
 from convcompare.data.sources.split_names import lists_a_split
-from tests.support.images import fill, flat, kinds, load
+from tests.support.images import fill, flat, kinds, load, placed, refused
 
 
 def test_a_list_names_the_classes_of_the_official_test_split(root: Path) -> None:
@@ -92,3 +93,135 @@ def test_an_own_test_split_needs_no_list(root: Path) -> None:
 )
 def test_names_of_files_that_list_no_splits(name: str) -> None:
     assert not lists_a_split(name)
+
+
+BIRDS = [f"{name}/{i}.png" for name in ("001.Auk", "002.Gull") for i in range(6)]
+"""The paths of the images in `images/`; numbers repeat in both classes."""
+
+
+def official(line: str = "{0}") -> dict[str, str]:
+    """The lines of lists by which image 0 and 1 of each class are test images."""
+    tested = [name for name in BIRDS if name[-5] in "01"]
+    rest = [name for name in BIRDS if name not in tested]
+    return {
+        kind: "".join(line.format(name, name[:-4], name[2], name[4:7]) + "\n" for name in names)
+        for kind, names in (("train", rest), ("test", tested))
+    }
+
+
+def split_json() -> str:
+    return json.dumps({kind: [[name, 0, "Auk"] for name in text.split()]
+                       for kind, text in official().items()})  # fmt: skip
+
+
+def class_json(kind: str) -> str:
+    names = official("{1}")[kind].split()
+    return json.dumps({one: [n for n in names if n.startswith(one)] for one in ("001", "002")})
+
+
+LISTS = {
+    "food": {f"meta/{kind}.txt": text for kind, text in official("{1}").items()},
+    "food in json": {f"meta/{kind}.json": class_json(kind) for kind in ("train", "test")},
+    "dtd": {f"labels/{kind}{n}.txt": official()["train" if (kind == "train") == (n == 1) else
+                                                "test"] for kind in ("train", "test")
+            for n in (10, 1)},
+    "paths and numbers": {f"lists/{kind}_list.txt": text for kind, text in
+                          official("/data/birds/images/{0} {2}").items()},
+    "pets": {f"annotations/{kind}.txt": "# list\n" + text for kind, text in
+             zip(("trainval", "test"), official("{1} {2} 1 1").values(), strict=True)},
+    "birds": {"images.txt": "".join(f"{i} {name}\n" for i, name in enumerate(BIRDS)),
+              "train_test_split.txt": "".join(f"{i} {int(name[-5] not in '01')}\n"
+                                              for i, name in enumerate(BIRDS))},
+    "celeba": {"list_eval_partition.txt": "".join(f"{name} {2 * (name[-5] in '01')}\n"
+                                                  for name in BIRDS) + "gone.png 1\n"},
+    "table of splits": {"meta/parts.csv": "image,split\n" + "".join(
+        f"{name},{'test' if name[-5] in '01' else 'train'}\n" for name in BIRDS)},
+    "tables of one column": {f"{kind}.csv": "path\n" + text for kind, text in official().items()},
+    "tables of an index": {f"meta/{kind}.csv": ",path\n" + "".join(
+        f"{i},{line}\n" for i, line in enumerate(text.split()))
+        for kind, text in official().items()},
+    "json": {"split_zhou_Birds.json": split_json()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("files", LISTS.values(), ids=list(LISTS))
+@pytest.mark.parametrize("inner", ["", "archive/"])
+def test_lists_of_published_sets_are_the_splits(
+    root: Path, files: dict[str, str], inner: str
+) -> None:
+    for name in BIRDS:
+        (root / inner / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / inner / "images" / name).touch()
+    for name, text in files.items():
+        (root / inner / name).parent.mkdir(exist_ok=True)
+        (root / inner / name).write_text(text)
+    train, test = placed(root)
+    for name in ("001.Auk", "002.Gull"):
+        assert test[name] == [f"{inner}images/{name}/{i}.png" for i in (0, 1)]
+        assert train[name] == [f"{inner}images/{name}/{i}.png" for i in range(2, 6)]
+    assert placed(root, splits="none")[1] == {}
+
+
+def test_lists_of_several_kinds_of_classes(root: Path) -> None:
+    """FGVC Aircraft: names of images without their ending, classes of several words."""
+    flat(root / "data" / "images", 12, prefix="00")
+    for kind, numbers in (("train", range(8)), ("test", range(8, 12))):
+        for label, classes in (("family", ("Boeing 707", "A340")), ("maker", ("Boeing", "Airbus"))):
+            rows = [f"00{i} {classes[i % 2]}\n" for i in numbers]
+            (root / "data" / f"images_{label}_{kind}.txt").write_text("".join(rows))
+    message, hint = refused(root)
+    assert "several kinds of classes" in message and "`label=family`, `label=maker`" in hint
+    train, test = placed(root, label="family")
+    assert sorted(test) == ["A340", "Boeing 707"]
+    assert test["Boeing 707"] == ["data/images/0010.png", "data/images/008.png"]
+    assert [len(paths) for paths in train.values()] == [4, 4]
+
+
+def test_what_lists_lack_and_what_lies_beside_them_is_said(root: Path) -> None:
+    fill(root / "images", ("a", "b"), 6)
+    for name, numbers in (("train", (0, 1, 8)), ("val", (2,)), ("test", (3, 4))):
+        rows = [f"{one}/{i}\n" for one in "ab" for i in numbers]
+        (root / f"{name}.txt").write_text("".join(rows))
+        (root / f"{name}2.txt").write_text("".join(reversed(rows)) + "a/5\n")
+    images = load(root)
+    assert images.test_split == "test images of `test.txt`"
+    assert (len(images.train), len(images.test)) == (4, 4)
+    said = {note.kind: note for note in images.warnings}
+    assert said["unnamed"].names == ("images/a/5.png", "images/b/5.png")
+    assert said["missing-files"].names == ("a/8", "b/8")
+    assert "`val.txt` are not used" in said["unused"].text
+
+
+def test_other_lists_of_the_same_images_are_named(root: Path) -> None:
+    fill(root / "images", ("a", "b"), 6)
+    for number in (1, 2):
+        for name in ("train", "test"):
+            tested = [i for i in range(6) if (i % 3 == number) == (name == "test")]
+            rows = [f"{one}/{i}\n" for one in "ab" for i in tested]
+            (root / f"{name}{number}.txt").write_text("".join(rows))
+    (note,) = (one for one in load(root).warnings if one.kind == "unread-splits")
+    assert note.names == ("train2.txt", "test2.txt")
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [("a/1\nb/0\n", "2 images in two splits"), ("a/4\na/5\n", "differ in classes")],
+)
+def test_lists_that_contradict_themselves_are_refused(root: Path, test: str, message: str) -> None:
+    fill(root, ("a", "b"), 6)
+    (root / "train.txt").write_text("a/0\na/1\nb/0\nb/1\n")
+    (root / "test.txt").write_text(test)
+    said, hint = refused(root)
+    assert message in said and hint.endswith("`splits=none` reads no lists")
+    assert load(root, ":splits=none").test_split.startswith("20 %")
+
+
+def test_a_name_in_a_folder_that_is_there_means_no_image_of_another(root: Path) -> None:
+    """`b/9.png` is missing, and is not `a/9.png`."""
+    fill(root, ("a", "b"), 6)
+    flat(root / "a", 10)
+    rows = [f"{one}/{i}.png,{one},{('train', 'test')[i % 2]}" for one in "ab" for i in range(10)]
+    (root / "t.csv").write_text("\n".join(["file,label,split", *rows]))
+    train, test = placed(root)
+    assert [len(paths) for split in (train, test) for paths in split.values()] == [5, 3, 5, 3]
+    assert all(path.startswith(name) for name, paths in train.items() for path in paths)

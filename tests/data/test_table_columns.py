@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.images import fill, flat, load, refused
+from tests.support.images import fill, flat, load, placed, refused
 
 
 def table(path: Path, heading: str, values: list[str]) -> None:
@@ -155,3 +155,44 @@ def test_class_folders_come_before_it(root: Path) -> None:
     rows = [f"{name}/{i}.png,{'xy'[i % 2]}" for name in ("cat", "dog") for i in range(6)]
     (root / "t.csv").write_text("\n".join(["file,camera", *rows]))
     assert load(root).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "test"),
+    [
+        ("is_test", "0 1", "1"),
+        ("is_valid", "False True", "1"),
+        ("Train", "1 0", "1"),
+        ("is_training_image", "0 1", "0"),
+        ("split", "0 1 2", "2"),
+        ("Partition", "2.0 1.0 0.0", "0"),
+    ],
+)
+def test_yes_and_no_and_numbers_mean_splits(
+    root: Path, column: str, values: str, test: str
+) -> None:
+    """As fastai's `is_valid`; 0, 1 and 2 are train, validation and test, as in CelebA."""
+    flat(root, 12)
+    words = values.split()
+    rows = [f"{i},{'ab'[i // 6]},{words[i % len(words)]}" for i in range(12)]
+    (root / "t.csv").write_text("\n".join([f"file,label,{column}", *rows]))
+    for name, first in (("a", 0), ("b", 6)):
+        tested = [f"{i}.png" for i in range(first, first + 6) if i % len(words) == int(test)]
+        assert sorted(placed(root)[1][name]) == sorted(tested)
+        assert len(placed(root)[0][name]) == (3 if len(words) == 2 else 2)
+
+
+@pytest.mark.parametrize(
+    ("heading", "values"), [("is_valid,is_test", "0,1"), ("split", "0"), ("split", "3")]
+)
+def test_columns_that_may_mean_splits_in_several_ways_are_not_read(
+    root: Path, heading: str, values: str
+) -> None:
+    flat(root, 12)
+    rows = [f"{i},{'ab'[i % 2]},{values if i > 5 else values[::-1]}" for i in range(12)]
+    (root / "t.csv").write_text("\n".join([f"file,label,{heading}", *rows]))
+    if heading == "split":
+        assert "names splits that are not known" in refused(root)[0]
+    else:
+        (note,) = (one for one in load(root).warnings if one.kind == "unused")
+        assert note.names == ("is_valid", "is_test")

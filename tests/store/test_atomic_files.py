@@ -30,6 +30,7 @@ READS = {
     *("failures", "archive", "array_file", "mnist_mini", "image_decode"),
     *("table_rows", "source_files", "completions", "cifar100", "kmnist", "hub_set"),
     *("npz_file", "checksums", "weights_file", "figure_cache", "json_tables", "stand_ins"),
+    "list_files",
 }
 """Modules that read files which are not of the store, or which they check themselves."""
 STREAMS = {"worker", "torchrun_rank"}

@@ -13,6 +13,7 @@ from PIL import Image
 from convcompare.core.errors import DataError
 from convcompare.data.dataset import Dataset, Sources
 from convcompare.data.load import load_dataset
+from convcompare.data.sources.image_tree import read_tree
 
 
 def save(path: Path, pixels: np.ndarray, **options: Any) -> Path:
@@ -43,6 +44,16 @@ def flat(folder: Path, count: int = 6, prefix: str = "") -> None:
 def load(root: Path, options: str = "") -> Dataset:
     """The images in `root` as a data set, cached beside it."""
     return load_dataset(f"folder:{root}{options}", Sources(root.parent / "cache", offline=True))
+
+
+def placed(root: Path, **options: str) -> list[dict[str, list[str]]]:
+    """The paths of the training and test images of each class; no test images if none are given."""
+    tree = read_tree(str(root), **options)  # type: ignore[arg-type]
+    return [
+        {name: [path.relative_to(root).as_posix() for path in files]
+         for name, files in zip(tree.classes, split or (), strict=bool(split))}
+        for split in (tree.train, tree.test)
+    ]  # fmt: skip
 
 
 def kinds(dataset: Dataset) -> set[str]:

@@ -54,6 +54,7 @@ def image_folder(
     validation split unused, or without one on the validation split. Without either, a share `test`
     of each class is held out, selected by `seed`. A table (CSV, TSV, JSON lines) lists files and
     classes; `label` names its column of classes if the name is not a usual one.
+    Lists of the images of each split (``train.txt`` and ``test.txt``) make the splits.
     ``names=CLASS_NUMBER`` (or ANY_CLASS …) reads classes from file names. ``splits=none`` reads
     folders called train or test as classes.
 

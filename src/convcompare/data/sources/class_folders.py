@@ -157,7 +157,7 @@ def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None
         masks
         and len(images) == 1
         and says_nothing(images[0])
-        and any(_same_names(found[images[0]], found[name]) for name in masks)
+        and any(same_names(found[images[0]], found[name]) for name in masks)
     ):
         raise NoClassFolders(
             f"{listed(images + masks, NAMED)} in {quote(folder)} hold files of the "
@@ -184,10 +184,10 @@ def _masks_within(walk: FolderWalk, folder: Path) -> list[Path]:
         if path not in named and says_nothing(one_form(path.name))
         for image in walk.images(path)
     ]
-    return [path for path in named if _same_names(beside, walk.images(path))]
+    return [path for path in named if same_names(beside, walk.images(path))]
 
 
-def _same_names(images: Sequence[Path], masks: Sequence[Path]) -> bool:
+def same_names(images: Sequence[Path], masks: Sequence[Path]) -> bool:
     """Whether some of `masks` are named as if they were of some of `images`."""
     stems = [{_of_what(path.stem) for path in paths} for paths in (images, masks)]
     return bool(stems[0] & stems[1])

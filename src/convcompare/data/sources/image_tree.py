@@ -33,9 +33,11 @@ from .nested_folders import (
     check_not_sets,
     check_not_splits,
     deeper_folders,
+    divided_folders,
 )
-from .other_formats import reads_instead
+from .other_formats import SPREADSHEETS, reads_instead, to_tables
 from .split_folders import read_roles
+from .split_lists import by_lists, labelled_by_lists
 from .split_names import lists_a_split
 from .split_tree import split_tree
 from .table_columns import surely_names_splits
@@ -44,8 +46,8 @@ Files = tuple[tuple[Path, ...], ...]
 """The image files of each class, in the order of the classes."""
 SplitNames = Literal["auto", "none"]
 """Whether folders named like splits are splits, or classes like all others."""
-_LISTS = (".txt", ".lst", ".list", ".json", ".mat")
-"""Endings of files that list the images of splits, beside those of tables."""
+_LISTS = (".txt", ".lst", ".list", ".json", ".mat", *SPREADSHEETS)
+"""Endings of files that may list the images of splits, beside those of tables."""
 
 
 @dataclass(frozen=True)
@@ -133,12 +135,12 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
             found = _read(walk, replace(how, label=column))
             return replace(found, notes=(DataNote("label", note, serious=False), *found.notes))
         unread = unread_words(places, how.label)
-        hint = (names_hint(walk, top) if not how.label else "") or (
+        table = (
             "it needs a column file and one column label with the class of each image, or a column "
             "per class with a single 1 per row; folder:PATH:label=COLUMN takes another name"
-            if unread
-            else error.hint
         )
+        by_names = "" if how.label else names_hint(walk, top)
+        hint = by_names or to_tables(walk.others()) or (table if unread else error.hint)
         others = "" if unread or not walk.others() else _not_read(walk)
         raise DataError("; ".join(filter(None, (error.message, unread, others))), hint) from error
 
@@ -155,7 +157,10 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     else:
         roles = read_roles(walk, top, how.label, tables, named=how.names is not None)
     tables += [table for role in roles for table in role.tables]
-    if how.label and not tables and how.splits != "none":
+    listed_classes = None
+    if how.splits != "none" and not tables and not how.names and len(walk.filled(top)) < 2:
+        listed_classes = labelled_by_lists(walk, top, how.label)
+    if how.label and not tables and not listed_classes and how.splits != "none":
         raise NoClassFolders(
             f"no table in {quote(walk.root)} has a column {quote(how.label)} beside one of files",
             "`label=` names a column of a table; class folders need none",
@@ -164,17 +169,23 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     faults: list[DataNote] = []
     if how.names:
         found = named_tree(walk, top, roles, how.names)
+    elif listed_classes:
+        found = listed_classes
     elif tables and not in_folders and (roles or table_knows_better(walk, top, tables, faults)):
         found = labelled_tree(walk, top, tables, roles)
     elif roles:
         found = split_tree(walk, roles, tables)
     else:
         found = _in_folders(walk, top, how.splits)
-    train, test = found.train, found.test
     unread = [table for table in tables if table not in found.tables]
     source = "names of the files" if how.names else "folders"
+    if how.splits != "none" and found.test is None:
+        found = by_lists(walk, found)
+    train, test = found.train, found.test
     notes = found.notes + (faults or _unread_tables(walk, unread, source, splits=not roles))
     notes += _unread_splits(walk, top, found)
+    if test is None and source == "folders" and not found.tables:
+        notes += divided_folders(walk, train)
     names = tuple(sorted(train, key=natural_order))
     return ImageTree(
         root=walk.root,
@@ -223,6 +234,7 @@ def _unread_splits(walk: FolderWalk, top: Path, found: LabelledTree) -> list[Dat
         return []
     text = "files that may name splits are not read"
     hint = "a table with columns `file`, `label` and `split` is, with the values train and test"
+    hint = to_tables(map(walk.root.__truediv__, names)) or hint
     return [DataNote("unread-splits", text, tuple(names), hint)]
 
 

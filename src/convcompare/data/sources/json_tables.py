@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from .image_files import names_image
 
-_LARGEST = 64 << 20
+LARGEST = 64 << 20
 """Maximum size of a file that is read, in bytes."""
 _COCO = ("images", "annotations", "categories")
 Row = dict[str, object]
+
+
+def json_content(path: Path) -> Any:
+    """What a JSON file holds; None if it is too large to be looked into, or no JSON."""
+    with suppress(ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        if path.stat().st_size <= LARGEST:
+            return json.loads(path.read_bytes())
+    return None
 
 
 def annotation_rows(path: Path) -> list[Row]:
@@ -21,12 +30,7 @@ def annotation_rows(path: Path) -> list[Row]:
     Annotations are a list of records, one field of which names an image; classes or records by the
     names of images; or the images, annotations and categories of COCO (one row per annotation).
     """
-    try:
-        if path.stat().st_size > _LARGEST:
-            return []
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        return []
+    content = json_content(path)
     rows = _records(content) if isinstance(content, list) else []
     if isinstance(content, dict):
         coco = all(isinstance(content.get(key), list) for key in _COCO)

@@ -9,18 +9,19 @@ from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote
 
-from .split_names import SplitKind, split_words
+from .split_names import ONE, SplitKind, names_several_splits, split_words
 from .table_columns import (
     INDEX,
     LABELS,
     MAY_BE_SPLIT,
-    ONE,
     SPLITS,
     cell,
     class_columns,
+    column_kinds,
     file_column,
     first_of,
     holds_classes,
+    holds_splits,
     may_name_splits,
     plain_names,
     split_column,
@@ -72,14 +73,15 @@ class LabelTable:
         Raises DataError for a split that is not known.
         """
         found, unknown = [], set[str]()
+        column = None if split_of_all else self.split_column
+        kinds = column_kinds(self.table, column) if column else {}
         for row in self.table.rows:
             file, label = cell(row, self.file_column), self._label(row)
             split = split_of_all
-            if self.split_column and not split:
-                word = cell(row, self.split_column)
-                known = split_words(word)
-                split = known[0] if known else None
-                if not known:
+            if column:
+                word = cell(row, column)
+                split = kinds.get(word)
+                if not split:
                     unknown.add(word)
             if file:
                 found.append(LabelRow(file, label, split))
@@ -100,7 +102,7 @@ class LabelTable:
     def names_splits(self) -> bool:
         """Whether a row of its column of splits names one that is known."""
         column = self.split_column
-        return column is not None and any(split_words(cell(row, column)) for row in self.table.rows)
+        return column is not None and bool(column_kinds(self.table, column))
 
 
 def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
@@ -189,6 +191,8 @@ def _label_table(table: TableFile, label_column: str) -> LabelTable | None:
         return None
     classes = () if label or label_column else class_columns(table, file)
     if not (label or classes):
+        return None
+    if label and names_several_splits(table.path.stem) and holds_splits(table, label):
         return None
     words = split_words(table.path.stem)
     split = first_of(names, SPLITS) or split_column(table, (file, label))

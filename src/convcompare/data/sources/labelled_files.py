@@ -19,6 +19,10 @@ from .label_table import LabelRow, LabelTable
 from .split_names import SplitKind
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_BLANKS = " \t,;|'\""
+_BETWEEN = re.compile(r"[\s,;|]+")
+_MOST_CELLS = 12
+"""Cells of a line at whose ends the name of an image is looked for."""
 Labelled = dict[SplitKind | None, dict[str, list[Path]]]
 """The images of each class, by split; None for those of no split."""
 
@@ -44,7 +48,7 @@ class LabelledFiles:
         Raises DataError where it finds none, where a name fits several images, or where a row
         gives an image another class or split than one before.
         """
-        index, base = _Index(walk, pool), walk.shown(table.path.parent)
+        index, base = ImageIndex(walk, pool), walk.shown(table.path.parent)
         known: dict[Path, LabelRow] = {}
         missing: list[str] = []
         blank: list[str] = []
@@ -118,26 +122,46 @@ class LabelledFiles:
         return [DataNote("unnamed", text, rest, "add them to the table, or move them away")]
 
 
-class _Index:
-    """Images by their path from the root, or by their name.
+class ImageIndex:
+    """Images by their path from the root or its end, or by their name.
 
-    That is also taken without its ending, in any case, and as a number: programs that read a table
-    write ``7`` for ``007``.
+    Either is also taken without its ending, and a name in any case and as a number: programs that
+    read a table write ``7`` for ``007``.
     """
 
     def __init__(self, walk: FolderWalk, pool: Sequence[Path]) -> None:
         self._paths: dict[str, list[Path]] = {}
+        self._without_ending: dict[str, list[Path]] = {}
+        self._ends: dict[str, list[Path]] = {}
         self._names: dict[str, list[Path]] = {}
         self._stems: dict[str, list[Path]] = {}
         self._folded: dict[str, list[Path]] = {}
         self._numbers: dict[int, list[Path]] = {}
+        places = {path.parent for path in pool}
+        self._folders = {
+            one_form(part) for place in places for part in Path(walk.shown(place)).parts
+        }
         for path in pool:
-            self._paths.setdefault(one_form(walk.shown(path)), []).append(path)
-            self._names.setdefault(one_form(path.name), []).append(path)
-            self._stems.setdefault(one_form(stem(path.name)), []).append(path)
-            self._folded.setdefault(one_form(path.name).casefold(), []).append(path)
+            shown, name = one_form(walk.shown(path)), one_form(path.name)
+            self._paths.setdefault(shown, []).append(path)
+            self._without_ending.setdefault(stem(shown), []).append(path)
+            for end in {name, stem(name)}:
+                self._ends.setdefault(f"{one_form(path.parent.name)}/{end}", []).append(path)
+            self._names.setdefault(name, []).append(path)
+            self._stems.setdefault(stem(name), []).append(path)
+            self._folded.setdefault(name.casefold(), []).append(path)
             if _NUMBER.fullmatch(stem(path.name)):
                 self._numbers.setdefault(int(stem(path.name)), []).append(path)
+
+    def at_the_start(self, line: str, base: str) -> tuple[Path, str] | None:
+        """The image that a line begins with and the rest of it; None if it is none or several."""
+        ends = [len(line), *(match.start() for match in reversed([*_BETWEEN.finditer(line)]))]
+        for end in ends[:_MOST_CELLS]:
+            found = self.find(line[:end].strip("'\""), base)
+            if found:
+                rest = line[end:].strip(_BLANKS)
+                return (found[0], rest) if len(found) == 1 else None
+        return None
 
     def find(self, text: str, base: str) -> list[Path]:
         """The images that `text` may mean, seen from the folder `base`; an address by its path."""
@@ -146,25 +170,35 @@ class _Index:
 
     def _find(self, text: str, base: str) -> list[Path]:
         written = one_form(text.replace("\\", "/")).removeprefix("./")
-        name = written.rpartition("/")[2]
-        below = written if base == "." else f"{base}/{written}"
-        return (
-            self._paths.get(below)
-            or self._paths.get(written)
-            or self._ending(written)
-            or self._names.get(name)
-            or self._stems.get(name)
-            or self._folded.get(name.casefold())
-            or (self._numbers.get(int(name)) if _NUMBER.fullmatch(name) else None)
-            or []
-        )
+        exact = self._by_path(written if base == "." else f"{base}/{written}")
+        if exact := exact or self._by_path(written):
+            return exact
+        *folders, name = written.split("/")
+        for same in (
+            self._ends.get("/".join([*folders[-1:], name])),
+            self._names.get(name),
+            self._stems.get(name),
+            self._folded.get(name.casefold()),
+            self._numbers.get(int(name)) if _NUMBER.fullmatch(name) else None,
+        ):
+            shared = [self._shared(path, folders) for path in same or ()]
+            best = max(shared, default=-1)
+            if same and best >= 0:
+                return [path for path, count in zip(same, shared, strict=True) if count == best]
+        return []
 
-    def _ending(self, written: str) -> list[Path]:
-        """Those whose path ends as the text does: a path from another machine, or from above."""
-        parts = written.split("/")
-        for start in range(1, len(parts) - 1):
-            found = self._paths.get("/".join(parts[start:]))
-            if found:
-                return found
-        same = self._names.get(parts[-1], [])
-        return [path for path in same if one_form(path.as_posix()).endswith("/" + written)]
+    def _by_path(self, path: str) -> list[Path]:
+        return self._paths.get(path) or self._without_ending.get(path) or []
+
+    def _shared(self, path: Path, folders: Sequence[str]) -> int:
+        """How many of the innermost `folders` of a text are those of a path; -1 if it is not meant.
+
+        Texts begin on another machine, or above the root. One that names a folder which is there
+        means no image of another folder, such as ``train/1.png`` where there is ``test/1.png``.
+        """
+        own = one_form(path.parent.as_posix()).split("/")
+        pairs = zip(reversed(folders), reversed(own), strict=False)
+        for count, (wanted, found) in enumerate(pairs):
+            if wanted != found:
+                return -1 if wanted in self._folders and wanted not in own else count
+        return min(len(folders), len(own))

@@ -9,7 +9,7 @@ from convcompare.core.errors import DataError, listed, quote, shortened, typed
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .class_folders import ClassFolders, check_same_classes
+from .class_folders import ClassFolders, check_same_classes, same_names
 from .image_walk import FolderWalk, natural_order
 from .labelled_tree import LabelledTree
 from .name_patterns import NamePattern, proposed_patterns
@@ -55,16 +55,20 @@ def named_tree(
 def _classes(
     walk: FolderWalk, folder: Path, pattern: NamePattern, notes: list[DataNote]
 ) -> ClassFolders:
-    """The images of each class; those whose names do not fit go to `notes`."""
+    """The images of each class; masks, and those whose names do not fit, go to `notes`."""
     images = walk.images(folder)
     masks = [path for path in images if _among_masks(walk, path)]
     if masks and len(masks) < len(images):
-        inner = next((path.parent for path in images if path not in masks), folder)
-        raise DataError(
-            f"{several(len(masks), 'image')} in {quote(folder)} would be used that may be masks of "
-            f"others: {listed([walk.shown(path) for path in masks])}",
-            f"{typed(f'folder:{inner}:names={pattern.text}')} reads a folder without them",
-        )
+        images = [path for path in images if not _among_masks(walk, path)]
+        if not same_names(images, masks):
+            raise DataError(
+                f"{several(len(masks), 'image')} in {quote(folder)} would be used that may be "
+                f"masks of others: {listed([walk.shown(path) for path in masks])}",
+                f"{typed(f'folder:{images[0].parent}:names={pattern.text}')} reads a folder "
+                "without them",
+            )
+        text = f"{several(len(masks), 'image')} named as masks of others, not used"
+        notes.append(DataNote("masks", text, tuple(map(walk.shown, masks)), serious=False))
     found: ClassFolders = {}
     unfit = []
     for path in images:
@@ -84,8 +88,9 @@ def names_hint(walk: FolderWalk, top: Path) -> str:
     splits = splits_among(path.name for path in walk.folders(top))
     train = [path for path in walk.folders(top) if splits.get(path.name) == "train"]
     every = walk.images(train[0] if train else top)
+    masks = [path for path in every if _among_masks(walk, path)]
     images = [path for path in every if not _among_masks(walk, path)] or every
-    root = walk.root if len(images) == len(every) else images[0].parent
+    root = walk.root if len(images) == len(every) or same_names(images, masks) else images[0].parent
     hints = []
     for pattern, classes in proposed_patterns([path.name for path in images])[:2]:
         spec, ordered = f"folder:{root}:names={pattern.text}", sorted(classes, key=natural_order)

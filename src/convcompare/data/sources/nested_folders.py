@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote, typed
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .class_folders import AS_CLASSES, NAMED, unwrapped
+from .class_folders import AS_CLASSES, NAMED, ClassFolders, unwrapped
 from .image_walk import FolderWalk, one_form
 from .split_names import names_masks, says_nothing, split_words, splits_among
 
@@ -102,6 +104,29 @@ def deeper_folders(walk: FolderWalk, folder: Path) -> list[DataNote]:
         return [DataNote("deeper", text, deeper, serious=False)]
     hint = f"{listed(groups, NAMED)} may be no class: FOLDER/CLASS/IMAGE"
     return [DataNote("deeper", text, deeper, hint)]
+
+
+def divided_folders(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
+    """A warning of folders below those of all classes, for images that are drawn one by one.
+
+    Such a folder is often one patient, video or object, whose images are much alike.
+    """
+    divided: list[str] = []
+    for paths in classes.values():
+        places = [path.parent for path in paths]
+        top = Path(os.path.commonpath(places))
+        counts = Counter(place.relative_to(top).as_posix().partition("/")[0] for place in places)
+        if "." in counts or len(counts) < 2 or any(map(says_nothing, map(one_form, counts))):
+            return []
+        divided += [walk.shown(top / name) for name, count in counts.items() if count > 1]
+    if not divided:
+        return []
+    text = f"images of {several(len(divided), 'folder')} below class folders may be in both splits"
+    hint = (
+        "if such a folder is one patient, video or object, test accuracy is too high: put whole "
+        "folders into train/ and test/"
+    )
+    return [DataNote("divided", text, tuple(divided), hint)]
 
 
 def _inside(walk: FolderWalk, folder: Path) -> list[str]:

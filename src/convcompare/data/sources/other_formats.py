@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from convcompare.core.errors import typed
+from convcompare.core.errors import quote, typed
 
 from .label_table import has_pixels
 
@@ -23,10 +23,28 @@ _PUBLISHED = re.compile(
 )
 """Files of CIFAR, of MNIST and of SVHN."""
 
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 _SAVEZ = (
     "save the arrays by `numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)`, which "
     "`npz:FILE` reads"
 )
+
+
+def to_tables(files: Iterable[Path]) -> str:
+    """How to have the first spreadsheet or MATLAB file among `files` read, as a hint; or empty."""
+    for path in files:
+        if path.suffix.lower() in SPREADSHEETS:
+            return (
+                f"save {quote(path.name)} as CSV with columns file and label, and split if it "
+                "names splits: spreadsheets are not read"
+            )
+        if path.suffix.lower() == ".mat":
+            return (
+                "`torchvision:NAME` reads published sets with their splits, such as "
+                f"`torchvision:Flowers102`; else write what {quote(path.name)} lists as a table "
+                "with columns file, label and split"
+            )
+    return ""
 
 
 def reads_instead(files: Iterable[Path]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 SplitKind = Literal["train", "val", "test"]
@@ -24,7 +24,11 @@ _FILLING = {
 MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
 """Words for masks."""
 _OF_MASKS = {"class", "classes", "object", "objects", "ground", "truth"}
-_OF_SPLITS = {"split", "splits", "partition", "partitions"}
+_OF_SPLITS = {"split", "splits", "partition", "partitions", "subset"}
+ONE, ZERO = ("1", "1.0", "True", "true", "TRUE"), ("0", "0.0", "False", "false", "FALSE")
+"""How tables write yes and no."""
+_NUMBERED: dict[str, SplitKind] = {"0": "train", "1": "val", "2": "test"}
+"""What CelebA and those after it mean by the numbers of splits."""
 _GLUED = re.compile(
     rf"({'|'.join(sorted(_WORDS, key=len, reverse=True))})"
     r"(sets?|data|dataset|split|images?|imgs?|folder|dir|labels?)"
@@ -55,6 +59,33 @@ def lists_a_split(name: str) -> bool:
     """Whether a file called so may list the images of splits, as ``train_test_split``."""
     parts = [word for word in name_words(name) if word not in _FILLING - _OF_SPLITS]
     return bool(parts) and all(word in _WORDS or word in _OF_SPLITS for word in parts)
+
+
+def names_several_splits(name: str) -> bool:
+    """Whether a file called so may say of each image which split it is of, as ``splits``."""
+    words = name_words(name)
+    return bool(_OF_SPLITS.intersection(words)) or len({_WORDS.get(one) for one in words}) > 2
+
+
+def split_kinds(title: str, values: Collection[str]) -> dict[str, SplitKind]:
+    """The split that each of the values of a column or list called `title` means.
+
+    They are names of splits; yes and no if `title` is as ``is_valid``; 0, 1 and 2 for train,
+    validation and test if it speaks of splits. Values that mean none are left out.
+    """
+    known = {one: words[0] for one in values if (words := split_words(one))}
+    if known:
+        return known
+    flag = split_words(title)
+    if flag and flag[1] in ((), ("is",)):
+        if not all(set(values).intersection(one) for one in (ONE, ZERO)):
+            return {}
+        other: SplitKind = "test" if flag[0] == "train" else "train"
+        return dict.fromkeys(ONE, flag[0]) | dict.fromkeys(ZERO, other)
+    whole = {one: one.removesuffix(".0") for one in values}
+    if _OF_SPLITS.intersection(name_words(title)) and {*whole.values()} == {*_NUMBERED}:
+        return {one: _NUMBERED[number] for one, number in whole.items()}
+    return {}
 
 
 def says_nothing(name: str) -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from convcompare.core.errors import DataError
 
 from .image_files import names_image
-from .split_names import split_words
+from .split_names import ONE, ZERO, SplitKind, split_kinds, split_words
 from .table_rows import TableFile
 
 FILES = (
@@ -24,7 +24,6 @@ LABELS = (
 )
 MAY_BE_SPLIT = ("set", "dataset")
 SPLITS = ("split", "subset", "partition", "datasplit", *MAY_BE_SPLIT)
-ONE, _ZERO = ("1", "1.0", "True", "true", "TRUE"), ("0", "0.0", "False", "false", "FALSE")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 _WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
 _FEW_NUMBERS = 20
@@ -36,7 +35,7 @@ _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 
 def plain_names(table: TableFile) -> dict[str, str]:
     """The plain name of each column of a table."""
-    return {column: _plain(column) for column in table.columns}
+    return {column: plain_name(column) for column in table.columns}
 
 
 def file_column(table: TableFile, names: dict[str, str]) -> str | None:
@@ -53,14 +52,31 @@ def file_column(table: TableFile, names: dict[str, str]) -> str | None:
 
 
 def split_column(table: TableFile, others: Sequence[str | None]) -> str | None:
-    """The column beside the `others` each of whose values names a split, train among them."""
+    """The only column beside the `others` each of whose values means a split, train among them.
+
+    Of several, as ``is_valid`` and ``is_test``, none is known to say all.
+    """
+    found = []
     with suppress(DataError):
         for column in (one for one in table.columns if one not in others):
-            words = [split_words(value) for value in {cell(row, column) for row in table.rows}]
-            kinds = {known[0] if known else None for known in words}
-            if "train" in kinds and len(kinds) > 1 and None not in kinds:
-                return column
-    return None
+            values = {cell(row, column) for row in table.rows}
+            kinds = split_kinds(column, values)
+            if values <= kinds.keys() and {kinds[one] for one in values} > {"train"}:
+                found.append(column)
+    return found[0] if len(found) == 1 else None
+
+
+def column_kinds(table: TableFile, column: str) -> dict[str, SplitKind]:
+    """The split that each value of a column means, without values that mean none."""
+    return split_kinds(column, {cell(row, column) for row in table.rows})
+
+
+def holds_splits(table: TableFile, column: str) -> bool:
+    """Whether the values of a column of a table are splits, going by the name of its file."""
+    with suppress(DataError):
+        values = {cell(row, column) for row in table.rows}
+        return values <= split_kinds(table.path.stem, values).keys()
+    return False
 
 
 def holds_classes(table: TableFile, column: str) -> bool:
@@ -90,7 +106,7 @@ def class_columns(table: TableFile, file: str) -> tuple[str, ...]:
         for name in table.columns
         if name != file
         and not may_name_splits(name)
-        and all(cell(row, name) in (*ONE, *_ZERO) for row in rows)
+        and all(cell(row, name) in (*ONE, *ZERO) for row in rows)
     ]
     single = all(sum(cell(row, name) in ONE for name in columns) == 1 for row in rows)
     return tuple(columns) if rows and single and len(columns) > 1 else ()
@@ -100,12 +116,12 @@ def may_name_splits(column: str) -> bool:
     """Whether a column seems to say which split an image is of, as ``fold`` or ``is_test``."""
     words = split_words(column)
     is_flag = words is not None and words[1] in ((), ("is",))
-    return is_flag or _plain(column) in (*SPLITS, *_FOLDS)
+    return is_flag or plain_name(column) in (*SPLITS, *_FOLDS)
 
 
 def surely_names_splits(column: str) -> bool:
     """The same, but of names that have other meanings too: ``dataset`` may be where it is from."""
-    return may_name_splits(column) and _plain(column) not in MAY_BE_SPLIT
+    return may_name_splits(column) and plain_name(column) not in MAY_BE_SPLIT
 
 
 def first_of(names: dict[str, str], known: Sequence[str]) -> str | None:
@@ -117,7 +133,8 @@ def first_of(names: dict[str, str], known: Sequence[str]) -> str | None:
     return None
 
 
-def _plain(column: str) -> str:
+def plain_name(column: str) -> str:
+    """The name of a column in small letters, without what separates its words."""
     return re.sub(r"[\W_]+", "", column.lower())
 
 

@@ -63,7 +63,7 @@ class TableFile:
         if self.path.suffix.lower() == _JSON:
             return next(iter(self.rows), {})
         with suppress(csv.Error, UnicodeError, DataError):
-            return next(_records(self.path, _encoding(self.path)), {})
+            return next(_records(self.path, encoding_of(self.path)), {})
         return {}
 
     @cached_property
@@ -72,7 +72,7 @@ class TableFile:
         if self.path.suffix.lower() == _JSON:
             return annotation_rows(self.path)
         try:
-            return list(_records(self.path, _encoding(self.path)))
+            return list(_records(self.path, encoding_of(self.path)))
         except (csv.Error, UnicodeError) as error:
             raise DataError(
                 f"{quote(self.path)} cannot be read as a table ({error})", "fix or remove the file"
@@ -86,7 +86,7 @@ def _records(path: Path, encoding: str) -> Iterator[dict[str, object]]:
         yield from read(lines, path)
 
 
-def _encoding(path: Path) -> str:
+def encoding_of(path: Path) -> str:
     """UTF-8 or, with its mark, UTF-16; else that of old spreadsheets, which takes any bytes."""
     if _is_utf16(path):
         return "utf-16"

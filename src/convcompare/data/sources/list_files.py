@@ -1,0 +1,107 @@
+"""The entries of files that list images: texts with one per line, columns of tables, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from convcompare.core.errors import DataError
+
+from .json_tables import LARGEST, json_content
+from .split_names import SplitKind, split_kinds, split_words
+from .table_columns import FILES, cell, file_column, may_name_splits, plain_name, plain_names
+from .table_rows import TableFile, encoding_of
+
+_TABLES, _JSON = (".csv", ".tsv"), ".json"
+LIST_ENDINGS = (".txt", ".lst", ".list", *_TABLES, _JSON)
+"""Endings of files that may list images, in the order in which they are preferred."""
+
+
+def list_entries(path: Path) -> list[str]:
+    """The images that a file lists, each as it is written, with what follows it on its line."""
+    if path.suffix.lower() == _JSON:
+        return [*_names(json_content(path))]
+    if path.suffix.lower() in _TABLES:
+        table = TableFile(path)
+        column = file_column(table, plain_names(table))
+        if column:
+            return [name for row in _rows(table) if (name := cell(row, column))]
+    lines = _lines(path)
+    return lines[1:] if lines and plain_name(lines[0]) in FILES else lines
+
+
+def entries_by_split(path: Path) -> list[tuple[str, SplitKind]]:
+    """The images that a file of several splits lists, each with its split.
+
+    A table with a column of splits, a text with a split at the end of each line, a JSON object with
+    a list per split. Empty if it is none, or if a split is not known.
+    """
+    if path.suffix.lower() == _JSON:
+        content = json_content(path)
+        splits = content.items() if isinstance(content, dict) else ()
+        known = [(words[0], part) for key, part in splits if (words := split_words(key))]
+        return [(name, kind) for kind, part in known for name in _names(part)]
+    pairs, title = _pairs(path)
+    numbers = _numbered_images(path) if title == path.stem else {}
+    values = {value for _, value in pairs}
+    kinds = split_kinds(title, values)
+    if not kinds and numbers and values == {"0", "1"}:  # whether it is a training image
+        kinds = {"0": "test", "1": "train"}
+    if not values or values - kinds.keys():
+        return []
+    return [(numbers.get(name, name), kinds[value]) for name, value in pairs]
+
+
+def _pairs(path: Path) -> tuple[list[tuple[str, str]], str]:
+    """The name and the last cell of each line, and what the latter is called."""
+    if path.suffix.lower() not in _TABLES:
+        parts = (line.replace(",", " ").rsplit(maxsplit=1) for line in _lines(path))
+        return [(part[0].strip(), part[-1]) for part in parts], path.stem
+    table = TableFile(path)
+    names = plain_names(table)
+    file = file_column(table, names)
+    splits = [column for column in names if may_name_splits(column)]
+    if not file or len(splits) != 1:
+        return [], ""
+    return [(cell(row, file), cell(row, splits[0])) for row in _rows(table)], splits[0]
+
+
+def _numbered_images(path: Path) -> dict[str, str]:
+    """The images of ``images.txt`` beside a list, by the numbers in front of them."""
+    beside = path.with_name("images.txt")
+    parts = (line.split(maxsplit=1) for line in _lines(beside)) if beside.is_file() else ()
+    return {part[0]: part[1] for part in parts if len(part) == 2}
+
+
+def _rows(table: TableFile) -> list[dict[str, object]]:
+    with suppress(DataError):
+        return table.rows
+    return []
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a text, without blank ones and comments."""
+    with suppress(OSError, UnicodeError):
+        if path.stat().st_size <= LARGEST:
+            text = path.read_text(encoding_of(path))
+            return [line.strip() for line in text.splitlines()
+                    if line.strip() and not line.startswith("#")]  # fmt: skip
+    return []
+
+
+def _names(content: Any) -> Iterator[str]:
+    """The names in JSON: texts, the first text of each record, the lists of an object."""
+    if isinstance(content, dict):
+        content = list(content.values())
+        yield from (name for part in content if isinstance(part, list) for name in _names(part))
+    elif isinstance(content, list):
+        for one in content:
+            first = (
+                next(iter(one.values() if isinstance(one, dict) else one), None)
+                if isinstance(one, (dict, list))
+                else one
+            )
+            if isinstance(first, str):
+                yield first

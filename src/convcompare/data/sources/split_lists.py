@@ -1,0 +1,209 @@
+"""Lists of the images of each split beside the images, as published sets have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from convcompare.core.errors import DataError, listed, quote
+from convcompare.core.formatting import several
+
+from ..data_notes import DataNote
+from .class_folders import ClassFolders, check_same_classes
+from .image_walk import FolderWalk, natural_order, one_form
+from .labelled_files import ImageIndex
+from .labelled_tree import WORDS, LabelledTree
+from .list_files import LIST_ENDINGS, entries_by_split, list_entries
+from .split_names import SplitKind, names_several_splits, split_words
+from .table_columns import may_be_classes
+
+_ENOUGH = 0.5
+"""Share of the entries of a list that name an image, from which on it is one of these images."""
+_NUMBERS = re.compile(r"[-+.\d]+(\s+[-+.\d]+)+")
+_ESCAPE = "`splits=none` reads no lists"
+
+
+@dataclass(frozen=True)
+class SplitLists:
+    """The split of each image that the lists in ``files`` name, one file or one per split.
+
+    ``missing`` are the entries that name no image, ``twice`` the images that are in two splits.
+    ``labels`` has what stands behind each image, in lists of one split.
+    """
+
+    files: tuple[Path, ...]
+    splits: Mapping[Path, SplitKind]
+    missing: tuple[str, ...]
+    twice: tuple[Path, ...]
+    labels: Mapping[Path, str]
+
+    @property
+    def title(self) -> str:
+        """What the names of the files say beside the split: ``variant``."""
+        words = split_words(self.files[0].stem)
+        return " ".join(words[1]) if words else ""
+
+    @property
+    def names_classes(self) -> bool:
+        """Whether what stands behind each image may be its class: no several numbers."""
+        values = self.labels.values()
+        return may_be_classes(values) and not any(map(_NUMBERS.fullmatch, values))
+
+
+def labelled_by_lists(walk: FolderWalk, top: Path, label: str) -> LabelledTree | None:
+    """The images in `top` by lists that have the class of each behind its name; None without them.
+
+    Of several, as FGVC Aircraft's ``images_family_train.txt``, `label` says by one word of the
+    names which counts. Raises DataError if it does not, or as `by_lists` does.
+    """
+    every = [one for one in _split_lists(walk, walk.images(top))
+             if one.names_classes and len(one.labels) == len(one.splits)]  # fmt: skip
+    chosen = [one for one in every if not label or label == one.title]
+    titles = [one.title for one in every if one.title]
+    if len({tuple(one.labels.items()) for one in chosen}) > 1 and len(set(titles)) > 1:
+        raise DataError(
+            f"lists of several kinds of classes lie in {quote(walk.root)}: "
+            f"{listed([walk.shown(one.files[0]) for one in chosen])}",
+            f"{listed([f'label={title}' for title in titles])} chooses one",
+        )
+    if not chosen:
+        return None
+    classes: ClassFolders = {}
+    for path in walk.images(top):
+        if name := chosen[0].labels.get(path):
+            classes.setdefault(one_form(name), []).append(path)
+    words = ", ".join(quote(walk.shown(path)) for path in chosen[0].files)
+    notes = [DataNote("layout", f"classes from {words}", serious=False)]
+    return _shared_out(walk, LabelledTree(classes, None, "", notes), chosen)
+
+
+def by_lists(walk: FolderWalk, found: LabelledTree) -> LabelledTree:
+    """The images in the splits of lists that lie below the root, or as they are found without.
+
+    Lists are files named as splits with an image per line and whatever follows it
+    (``meta/train.txt``, ``labels/test1.txt``, ``annotations/trainval.txt``) or with a list in JSON;
+    a JSON object with a list per split; a text or table of images and splits
+    (``list_eval_partition.txt``); ``train_test_split.txt`` of Caltech-UCSD Birds, with 1 for
+    training images, which ``images.txt`` beside it numbers. Of several the one with the lowest
+    number and the fewest words in its name counts. A list of which less than half names an image
+    is none of these images.
+
+    Raises DataError if an image is in two splits, or if the splits have different classes.
+    """
+    every = _split_lists(walk, [path for paths in found.train.values() for path in paths])
+    return _shared_out(walk, found, every) if every else found
+
+
+def _shared_out(walk: FolderWalk, found: LabelledTree, every: Sequence[SplitLists]) -> LabelledTree:
+    lists = every[0]
+    words = ", ".join(quote(walk.shown(path)) for path in lists.files)
+    if lists.twice:
+        raise DataError(
+            f"{words}: {several(len(lists.twice), 'image')} in two splits: "
+            f"{listed([walk.shown(path) for path in lists.twice])}",
+            f"correct the lists; {_ESCAPE}",
+        )
+    kind: SplitKind = "test" if "test" in lists.splits.values() else "val"
+    train, test = (_of_split(found.train, lists, one) for one in ("train", kind))
+    try:
+        check_same_classes(words, ("train", train), (WORDS[kind], test))
+    except DataError as error:
+        raise DataError(error.message, f"{error.hint}; {_ESCAPE}") from error
+    notes = [DataNote("splits", f"splits from {words}", serious=False)]
+    notes += _notes(walk, found, lists, words)
+    others = [one.files for one in every if one.splits != lists.splits]
+    if others:
+        text = "other lists of splits, not read"
+        names = tuple(walk.shown(path) for files in others for path in files)
+        notes.append(DataNote("unread-splits", text, names, "remove those that are not meant"))
+    tested = f"{WORDS[kind]} images of {quote(walk.shown(lists.files[-1]))}"
+    return replace(found, train=train, test=test, test_split=tested, notes=[*found.notes, *notes])
+
+
+def _of_split(classes: ClassFolders, lists: SplitLists, kind: SplitKind) -> ClassFolders:
+    """The images of each class in a split, without classes that have none there."""
+    chosen = {name: [path for path in paths if lists.splits.get(path) == kind]
+              for name, paths in classes.items()}  # fmt: skip
+    return {name: paths for name, paths in chosen.items() if paths}
+
+
+def _notes(
+    walk: FolderWalk, found: LabelledTree, lists: SplitLists, words: str
+) -> Iterable[DataNote]:
+    """Notes on images and lines that are not used."""
+    if {"val", "test"} <= {*lists.splits.values()}:
+        names = lists.files if len(lists.files) == 1 else lists.files[1:-1]
+        those = ", ".join(quote(walk.shown(path)) for path in names)
+        text = f"the validation images of {those} are not used: there is a test split"
+        hint = "`--val-fraction 0.1` holds out training images to select by"
+        yield DataNote("unused", text, hint=hint)
+    rest = tuple(walk.shown(path) for paths in found.train.values() for path in paths
+                 if path not in lists.splits)  # fmt: skip
+    if rest:
+        text = f"{several(len(rest), 'image')} that {words} do not name, not used"
+        yield DataNote("unnamed", text, rest, f"add them to the lists; {_ESCAPE}")
+    if lists.missing:
+        text = f"{several(len(lists.missing), 'line')} of {words} without an image, not used"
+        yield DataNote("missing-files", text, lists.missing, "add what is missing")
+
+
+def _split_lists(walk: FolderWalk, images: Sequence[Path]) -> list[SplitLists]:
+    """The lists that share `images` out to a train and another split, the best first."""
+    index = ImageIndex(walk, images)
+    files = [path for path in walk.others() if path.suffix.lower() in LIST_ENDINGS]
+    found = [
+        _looked_up(walk, index, tuple(group.values()),
+                   [(path, name, kind) for kind, path in group.items()
+                    for name in list_entries(path)])
+        for group in _groups(walk, files)
+    ]  # fmt: skip
+    for path in files:
+        if path.suffix.lower() in (".csv", ".tsv") or names_several_splits(path.stem):
+            entries = [(path, name, kind) for name, kind in entries_by_split(path)]
+            found.append(_looked_up(walk, index, (path,), entries))
+    return [one for one in found if one]
+
+
+def _groups(walk: FolderWalk, files: Iterable[Path]) -> list[Mapping[SplitKind, Path]]:
+    """The files of one folder that are named alike but for the split, train among them.
+
+    ``trainval`` is the train split if there is no ``train``.
+    """
+    groups: dict[tuple[object, ...], dict[SplitKind, Path]] = {}
+    for path in sorted(files, key=lambda path: (len(path.name), natural_order(walk.shown(path)))):
+        words = split_words(path.stem)
+        if words:
+            numbers = tuple(int(digits[:18]) for digits in re.findall(r"[0-9]+", path.stem))
+            key = (len(words[1]), numbers, words[1], natural_order(walk.shown(path.parent)),
+                   LIST_ENDINGS.index(path.suffix.lower()))  # fmt: skip
+            groups.setdefault(key, {}).setdefault(words[0], path)
+    order: tuple[SplitKind, ...] = ("train", "val", "test")
+    return [{kind: group[kind] for kind in order if kind in group}
+            for _, group in sorted(groups.items()) if {*group} > {"train"}]  # fmt: skip
+
+
+def _looked_up(
+    walk: FolderWalk,
+    index: ImageIndex,
+    files: tuple[Path, ...],
+    entries: Sequence[tuple[Path, str, SplitKind]],
+) -> SplitLists | None:
+    """The images that the entries of `files` name; None if they hardly name any, or one split."""
+    splits: dict[Path, SplitKind] = {}
+    missing: list[str] = []
+    twice: list[Path] = []
+    labels: dict[Path, str] = {}
+    for file, name, kind in entries:
+        found = index.at_the_start(name, walk.shown(file.parent))
+        if found is None:
+            missing.append(name)
+        elif splits.setdefault(found[0], kind) != kind:
+            twice.append(found[0])
+        elif found[1]:
+            labels[found[0]] = found[1]
+    few = len(entries) - len(missing) < _ENOUGH * len(entries)
+    if few or not (twice or {*splits.values()} > {"train"}):
+        return None
+    return SplitLists(files, splits, tuple(missing), tuple(twice), labels)
