@@ -1,10 +1,12 @@
-"""Spares processes that compile nothing the import of torch's compiler (1.3 s of a processor).
+"""Avoid importing torch's compiler (1.3 s of CPU time) in processes that compile nothing.
 
-torch imports ``torch._dynamo`` to keep its compiler away from methods of its optimizers and from
-the shapes of operators on the ``meta`` device. Until something else imports the compiler, they are
-called as they are. What a user's own code compiles is left as it was written: it would be compiled
-again for each mode and size of a batch in which it is examined, the layers of a script are hidden,
-and `--compile` says when steps are compiled.
+torch imports ``torch._dynamo`` to exclude methods of its optimizers, and the shapes of operators on
+the ``meta`` device, from compilation. Here they run unchanged until something else imports the
+compiler.
+
+Calls of `torch.compile` and `torch.jit.script` in user code are left out. Otherwise functions would
+be compiled again for each mode and batch size of the examination, and the layers of a script would
+be hidden. The option `--compile` determines whether training steps are compiled.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from torch.optim import Optimizer
 
 Kind = TypeVar("Kind", bound=Optimizer)
 _MARK = "__dynamo_disable"
-"""Where torch keeps the marked form of such a function (`torch._compile`, as of torch 2.13)."""
+"""Attribute in which torch stores the function excluded from compilation (`torch._compile`, as of
+torch 2.13)."""
 
 
 def spare_shapes() -> None:
@@ -39,7 +42,10 @@ def spare_methods(*classes: type[Any]) -> None:
 
 
 def without_compiler(kind: type[Kind]) -> type[Kind]:
-    """A kind of optimizer, one of torch's, whose steps run without the compiler, bit for bit."""
+    """Return a subclass of a torch optimizer whose steps do not import the compiler.
+
+    The results are bit-identical.
+    """
     step = kind.step
     inner = inspect.unwrap(step)
 
@@ -59,8 +65,11 @@ def without_compiler(kind: type[Kind]) -> type[Kind]:
 
 @contextmanager
 def compiling_left_out() -> Iterator[list[Any]]:
-    """Within it `torch.compile` and `torch.jit.script` give functions and modules back as they are;
-    the list has them."""
+    """Make `torch.compile` and `torch.jit.script` return their argument within the context.
+
+    Yields a list that receives these functions and modules. Calls of `torch.jit.script` by torch
+    itself are not affected.
+    """
     asked: list[Any] = []
     compiling, scripting = torch.compile, torch.jit.script
 
@@ -68,7 +77,7 @@ def compiling_left_out() -> Iterator[list[Any]]:
         if model is None:
             return leave
         asked.append(model)
-        if inspect.isfunction(model):  # the class of a module may be that of others too
+        if inspect.isfunction(model):  # other modules may have the same class
             _left_out.add(inspect.unwrap(model).__code__)
         return model
 
@@ -85,7 +94,7 @@ def compiling_left_out() -> Iterator[list[Any]]:
 
 
 def calls_left_out(call: Callable[[], object]) -> bool:
-    """Whether a function is called within `call` that was to be compiled."""
+    """Return whether `call` calls a function whose compilation was left out."""
     called: set[CodeType] = set()
 
     def note(frame: FrameType, event: str, _: object) -> None:
@@ -103,17 +112,17 @@ def calls_left_out(call: Callable[[], object]) -> bool:
 
 
 _left_out: set[CodeType] = set()
-"""The code of functions of users that were to be compiled."""
+"""Code of user functions whose compilation was left out."""
 
 
 def _compiler() -> Any:
-    """torch's compiler, where it has been imported; None elsewhere."""
+    """Return torch's compiler if it has been imported, else None."""
     found = sys.modules.get("torch._dynamo")
     return found if hasattr(found, "disable") else None
 
 
 def _spare(functions: Iterable[Any]) -> None:
-    """Spare functions, and what they wrap, where torch would have its compiler mark them."""
+    """Exclude functions, and those they wrap, from compilation without the compiler's import."""
     for function in functions:
         while (code := getattr(function, "__code__", None)) is not None:
             held = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
@@ -124,7 +133,7 @@ def _spare(functions: Iterable[Any]) -> None:
 
 
 def _unmarked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Calls a function as it is; once the compiler is there, leaves the marking to it."""
+    """Return a function that calls `function`, and lets the compiler exclude it once imported."""
 
     def call(*arguments: Any, **options: Any) -> Any:
         compiler = _compiler()

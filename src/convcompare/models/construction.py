@@ -1,4 +1,4 @@
-"""A network that can be built: the zoo's as it is, somebody's own with what the trainer needs."""
+"""Construction of networks: those of the zoo as they are, foreign ones adapted to the trainer."""
 
 from __future__ import annotations
 
@@ -32,20 +32,25 @@ from .weights_file import WeightsFile
 spare_shapes()
 
 Origin = Literal["registry", "library", "file"]
-"""Where a network comes from: registered under its name, by the zoo or by a plugin; a library,
-``torchvision:NAME`` or ``timm:NAME``; or the user's own code, ``file.py:Net``,
-``package.module:Net`` or an object of a Python program."""
+"""Source of a network: registered by the zoo or a plugin; a library (``torchvision:NAME``,
+``timm:NAME``); or user code (``file.py:Net``, ``package.module:Net``, an object of a program)."""
 
 
 @dataclass(frozen=True)
 class Construction:
-    """A function that builds a network, with the arguments that make it fit a shape.
+    """A function that builds a network, with the arguments for a shape.
 
-    ``spec`` is the text with every option resolved; ``origin`` is where the network comes from;
-    ``code`` is the SHA-256 of the user's own or a plugin's file, or of the name and version of the
-    library and of the weights it begins with; ``state`` has the settings of the process as the
-    user's file has left them. ``weights`` is the file of these weights, ``freeze`` the regular
-    expression of the parameters that do not train.
+    Attributes:
+        spec: the spec with resolved options.
+        function: builds the network.
+        arguments: arguments of the function.
+        shape: channels and side of the images, and the number of classes.
+        origin: source of the network.
+        code: SHA-256 of the file of a user or plugin, or of the name and version of a library and
+            of the initial weights; None for the zoo.
+        state: process settings as the user's file left them.
+        weights: file of the initial weights; None for random ones.
+        freeze: regular expression of the parameters that are not trained.
     """
 
     spec: str
@@ -59,9 +64,12 @@ class Construction:
     freeze: str | None = None
 
     def build(self, seed: int, device: str = "cpu") -> nn.Module:
-        """A network with the initial weights that `seed` draws, or those of its file.
+        """Build a network with initial weights drawn by `seed`, or those of its file.
 
         On ``meta`` there are no weights, and none are loaded.
+
+        Raises:
+            ModelError: if the network cannot be built, or its weights do not fit.
         """
         if self.origin == "registry":
             with torch.random.fork_rng([]), building_on(device):
@@ -74,7 +82,7 @@ class Construction:
         return model
 
     def _foreign(self, seed: int, device: str) -> nn.Module:
-        """Somebody's network with its layers in full; its outputs are logits."""
+        """Build a foreign network with initialised lazy layers, whose output is the logits."""
         if self.state:
             self.state.restore()
         with (
@@ -134,7 +142,7 @@ class Construction:
 
     @cached_property
     def _all_arguments(self) -> dict[str, Any]:
-        """The arguments, and the number of classes where a user's ``**kwargs`` hand it on."""
+        """The arguments, with the number of classes if a user's ``**kwargs`` pass it on."""
         unnamed = "num_classes" not in self.arguments
         if not (self.origin == "file" and unnamed and hands_on(self.function)):
             return self.arguments
@@ -143,19 +151,19 @@ class Construction:
             with seeded(0):
                 mended(lambda: self.function(**more))
         except Exception as error:
-            if "num_classes" in str(error):  # it is not handed on, or given already
+            if "num_classes" in str(error):  # it is not passed on, or set already
                 return self.arguments
         return more
 
     def loaded(self, model: nn.Module) -> InitialWeights | None:
-        """Put the weights of its file into a network; what they are, None for a fresh network."""
+        """Load the weights of the file into a network; None if there is no file."""
         if self.weights is None:
             return None
         return self.weights.load(model, self.shape.num_classes, self.shape.in_channels)
 
     @cached_property
     def takes_one_image(self) -> bool:
-        """Whether it can be trained on a batch of one image, as BatchNorm of one place cannot."""
+        """Whether it can be trained on one image, as BatchNorm of a single position cannot."""
         for device in self._tried_on:
             with suppress(Exception), torch.random.fork_rng([]):
                 output = interface.in_mode(self.build(0, device), True)(self.zeros(device)[:1])
@@ -164,7 +172,7 @@ class Construction:
 
     @cached_property
     def _input_needs(self) -> tuple[bool, bool]:
-        """Whether it needs its images contiguous, and in memory of its own; see `InputGuard`."""
+        """Whether it needs contiguous images, and a copy of them: arguments of `InputGuard`."""
         for device in self._tried_on:
             with suppress(Exception):
                 return interface.input_needs(self._foreign(0, device), self.zeros(device))
@@ -172,15 +180,15 @@ class Construction:
 
     @property
     def _tried_on(self) -> tuple[str, ...]:
-        """The devices that a trial pass may succeed on, the one without arithmetic first."""
+        """Devices of trial passes, the one without arithmetic first."""
         return ("cpu",) if self.origin == "file" else ("meta", "cpu")
 
     def zeros(self, device: str) -> Tensor:
-        """Two images on a device."""
+        """Return two images of zeros on a device."""
         return torch.zeros(self.shape.size(2), device=device)
 
     def compiles_itself(self) -> bool:
-        """Whether a user's own code compiles the network or what it calls, which is left out."""
+        """Return whether user code compiles the network or what it calls, which is left out."""
         if self.origin != "file":
             return False
         with seeded(0), compiling_left_out() as asked, torch.no_grad():
@@ -188,7 +196,7 @@ class Construction:
             return bool(asked) or calls_left_out(lambda: model(self.zeros("cpu")))
 
     def draws_elsewhere(self) -> bool:
-        """Whether numpy's or Python's generator has moved while a user's own network was built."""
+        """Return whether building a user's network used numpy's or Python's generator."""
         if self.origin != "file":
             return False
         with seeded(0), drawing() as drew, compiling_left_out():

@@ -1,8 +1,8 @@
-"""Networks that a Python program gives as objects: classes, functions, lambdas, partials.
+"""Networks that a Python program passes as objects: classes, functions, lambdas, partials.
 
-They travel to the process that runs them by cloudpickle, by value if they are of a notebook or of
-``__main__``. What identifies them is their code with all that it refers to, so that a run is reused
-for as long as these stay as they are.
+They are sent to the process that runs them by cloudpickle, by value if they are defined in a
+notebook or ``__main__``. They are identified by their code and all that it refers to, so that runs
+are reused until one of these changes.
 """
 
 from __future__ import annotations
@@ -29,13 +29,19 @@ from .compiler_import import compiling_left_out
 from .source_files import code_sha256, is_local
 
 PREFIX = "python:"
-"""How the spec of such a network begins."""
+"""Prefix of the specs of such networks."""
 
 
 @dataclass(frozen=True)
 class GivenNetwork:
-    """An object that builds a network: what tables call it, its spec, the SHA-256 of its code, and
-    the object as bytes."""
+    """An object that builds a network.
+
+    Attributes:
+        label: name in tables.
+        spec: its spec.
+        code: SHA-256 of its code, in hex.
+        data: the object as cloudpickle.
+    """
 
     label: str
     spec: str
@@ -44,12 +50,16 @@ class GivenNetwork:
 
 
 def is_given(name: str) -> bool:
-    """Whether the name of a spec is that of an object of a program."""
+    """Return whether the name in a spec is that of an object of a program."""
     return name.startswith(PREFIX)
 
 
 def give(builder: Callable[..., Any]) -> GivenNetwork:
-    """An object as a network that can be asked for; ModelError where it cannot travel."""
+    """Return an object as a network that specs can name.
+
+    Raises:
+        ModelError: if it is a built network, or cannot be sent to another process.
+    """
     label = _label(builder)
     if isinstance(builder, nn.Module):
         raise ModelError(
@@ -69,13 +79,17 @@ def give(builder: Callable[..., Any]) -> GivenNetwork:
 
 
 def receive(given: GivenNetwork) -> None:
-    """Take a network in, in the process that is to run it."""
-    with compiling_left_out():  # it may import modules
+    """Register a network in the process that runs it."""
+    with compiling_left_out():  # unpickling may import modules
         _received[given.spec] = given, cloudpickle.loads(given.data)
 
 
 def received(name: str) -> tuple[Callable[..., Any], str]:
-    """The object of a spec and the SHA-256 of its code; ModelError where none was received."""
+    """Return the object of a spec and the SHA-256 of its code.
+
+    Raises:
+        ModelError: if this process has not received it.
+    """
     if name not in _received:
         raise ModelError(
             f"{quote(name)} was given by a Python program, which alone can build it",
@@ -89,7 +103,7 @@ _received: dict[str, tuple[GivenNetwork, Callable[..., Any]]] = {}
 
 
 def _label(builder: Any) -> str:
-    """What tables call an object: its name, with the arguments of a partial."""
+    """Return the name of an object in tables, with the arguments of a partial."""
     if isinstance(builder, functools.partial):
         values = [*map(repr, builder.args), *(f"{k}={v!r}" for k, v in builder.keywords.items())]
         return f"{_label(builder.func)}({', '.join(values)})"
@@ -98,10 +112,10 @@ def _label(builder: Any) -> str:
 
 
 def fingerprint(value: Any) -> str:
-    """SHA-256, in hex, of the code of an object and of all that it refers to.
+    """Return the SHA-256, in hex, of the code of an object and of all that it refers to.
 
-    Two objects with equal bytecode, constants, defaults, captured values and referred globals have
-    equal ones. Of what an installed package defines the name counts, of a local module its files.
+    It covers bytecode, constants, defaults, captured values and the globals that are used. Objects
+    of installed packages count by name, local modules by their files.
     """
     digest = hashlib.sha256()
     for part in _parts(value, {}):
@@ -111,7 +125,7 @@ def fingerprint(value: Any) -> str:
 
 
 def _parts(value: Any, seen: dict[int, int]) -> Iterator[str | bytes]:
-    """All that identifies a value, piece by piece; one that was seen is named by its number."""
+    """Yield all that identifies a value, in parts; repeated objects as their number in `seen`."""
     if value is None or isinstance(value, bool | int | float | complex | str | bytes):
         yield f"{type(value).__name__} {value!r}"
         return
@@ -148,7 +162,7 @@ def _module(module: ModuleType) -> Iterator[str]:
 
 
 def _module_of(value: Any) -> str | None:
-    """The module from which a class or a function can be imported; None where it has none."""
+    """Return the module from which a class or function can be imported; None without one."""
     module = sys.modules.get(value.__module__)
     named = hasattr(module, "__file__") or value.__module__ in sys.builtin_module_names
     if module is None or value.__module__ == "__main__" or not named:
@@ -191,7 +205,7 @@ def _function(function: FunctionType, seen: dict[int, int]) -> Iterator[str | by
 
 
 def _names(code: CodeType) -> set[str]:
-    """Names that code may take from its globals, functions within it included."""
+    """Return the names that code may read from its globals, including inner functions."""
     inner = [const for const in code.co_consts if isinstance(const, CodeType)]
     return set(code.co_names).union(*map(_names, inner))
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from .mac_counter import Tally, count_pass, tallies_of
 
 AfterCall = Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any], Any], None]
-"""Receives of a call its name, module, arguments (positional, by name) and output."""
+"""Receives a module's name, the module, and the positional arguments, keyword arguments and output
+of a call."""
 
 
 @contextmanager
@@ -65,10 +66,12 @@ def calls_seen(
     after: AfterCall = lambda *_: None,
     before: Callable[[str, nn.Module], None] = lambda *_: None,
 ) -> Iterator[None]:
-    """Within it, `before` and `after` are called around each call of these modules.
+    """Return a context in which `before` and `after` are called around each call of `modules`.
 
-    Both receive the name and the module; `after` also the arguments, positional and by name, and
-    the output.
+    Args:
+        modules: modules with their names.
+        after: receives name, module, positional and keyword arguments, and output.
+        before: receives name and module.
     """
     with ExitStack() as stack:
         for name, module in modules:

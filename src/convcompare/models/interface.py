@@ -1,6 +1,6 @@
-"""What is put around a network from outside, so that the trainer may treat it as one of its own.
+"""Adapters that let the trainer treat foreign networks like those of the zoo.
 
-Hooks on the whole network, which leave the names of its parameters and its state as they are.
+They are hooks on the network, which leave the names of its parameters and its state unchanged.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from torch.overrides import TorchFunctionMode
 
 @dataclass(frozen=True)
 class InputGuard:
-    """A hook that hands a network its images as it needs them.
+    """A hook that passes images to a network in the form that it needs.
 
     Args:
-        contiguous: in (n, c, h, w) order in memory, for a network whose views need that.
-        own: in memory of its own, for a network that writes into them.
+        contiguous: whether images are (n, c, h, w) in memory, for networks whose views need that.
+        own: whether images are copied, for networks that write into them.
     """
 
     contiguous: bool
     own: bool
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The inputs of a call, guarded."""
+        """Return the inputs of a call in the form that the network needs."""
         return tuple(self._guarded(x) if isinstance(x, Tensor) else x for x in inputs)
 
     def _guarded(self, images: Tensor) -> Tensor:
@@ -40,10 +40,10 @@ class InputGuard:
 
 
 def in_order(images: Tensor) -> Tensor:
-    """Images (n, c, h, w) whose strides say that they lie in this order, of one channel too.
+    """Return images (n, c, h, w) with contiguous strides, also for a single channel.
 
-    Of one channel every order is the same in memory, and the strides alone decide how a convolution
-    lays out what it gives.
+    With one channel, all memory layouts are the same, and only the strides determine the layout of
+    a convolution's output.
     """
     if images.stride() == torch.empty(images.shape, device="meta").stride():
         return images
@@ -51,19 +51,19 @@ def in_order(images: Tensor) -> Tensor:
 
 
 def guard(model: nn.Module, contiguous: bool, own: bool) -> None:
-    """Let a network have its images so from now on; nothing is changed if neither is needed."""
+    """Register an `InputGuard` on a network, if it needs one."""
     if contiguous or own:
         model.register_forward_pre_hook(InputGuard(contiguous, own))
 
 
 def is_contiguous(model: nn.Module) -> bool:
-    """Whether a network must not be laid out channels-last."""
+    """Return whether a network needs contiguous images, and thus no channels-last layout."""
     hooks = model._forward_pre_hooks.values()
     return any(isinstance(hook, InputGuard) and hook.contiguous for hook in hooks)
 
 
 def take_logits(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
-    """A hook: the logits of an output that has them under that name, everything else as it is."""
+    """Forward hook: return an output's ``logits``, or None to keep outputs without that name."""
     if isinstance(output, Mapping) and isinstance(output.get("logits"), Tensor):
         return output["logits"]
     named = getattr(output, "logits", None)
@@ -71,9 +71,9 @@ def take_logits(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
 
 
 def materialise(model: nn.Module, images: Tensor) -> None:
-    """Give lazy layers their sizes by one pass of `images` (n, c, h, w) in evaluation mode.
+    """Initialise lazy layers by one pass of `images` (n, c, h, w) in evaluation mode.
 
-    Their initial weights come from the generators as these are.
+    Their initial weights come from the current state of the generators.
     """
     if not any(map(is_lazy, [*model.parameters(), *model.buffers()])):
         return
@@ -86,11 +86,11 @@ def materialise(model: nn.Module, images: Tensor) -> None:
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """A copy that shares nothing with the network, and has the hooks of its gradients too.
+    """Return a copy that shares nothing with the network, including the hooks of its gradients.
 
-    Tensors that hang on the autograd graph are copied by value: activations that a network keeps,
-    and weights as `torch.nn.utils.weight_norm` derives them, which its hook makes again. Functions
-    that its modules hold, such as hooks, refer to the copy where they referred to the network.
+    Tensors of the autograd graph are copied by value: activations that a network stores, and
+    weights that `torch.nn.utils.weight_norm` derives, which its hook computes again. References to
+    the network in functions of its modules, such as hooks, become references to the copy.
     """
     memo: dict[int, Any] = {}
     with _ByValue():
@@ -109,9 +109,9 @@ def copied(model: nn.Module) -> nn.Module:
 
 
 def _rebound(value: Any, memo: dict[int, Any]) -> Any:
-    """A function or method that refers to the copies of what it captured; anything else as it is.
+    """Return a function or method that refers to copies of what it captured; other values as is.
 
-    `memo` of deepcopy, which copies no functions, has the copies by the ids of the originals.
+    `memo` is that of deepcopy, which copies no functions: the copies by the ids of the originals.
     """
     if isinstance(value, MethodType):
         own = memo.get(id(value.__self__), value.__self__)
@@ -139,7 +139,7 @@ def _rebound(value: Any, memo: dict[int, Any]) -> Any:
 
 
 class _ByValue(TorchFunctionMode):
-    """Lets tensors be copied that torch does not copy: those that are no leaves."""
+    """Copies tensors that torch refuses to copy: those that are not leaves."""
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -152,10 +152,10 @@ class _ByValue(TorchFunctionMode):
 
 
 def lay_out(model: nn.Module) -> None:
-    """Put the weights and buffers of four dimensions into channels-last order in memory.
+    """Convert the weights and buffers of four dimensions to channels-last layout.
 
-    By their strides, even where one channel leaves no difference: several devices compare them
-    with those of the gradients.
+    Strides change even if a single channel makes no difference in memory, since they are compared
+    with those of the gradients when training on several devices.
     """
     with torch.no_grad():
         for tensor in (*model.parameters(), *model.buffers()):
@@ -164,7 +164,7 @@ def lay_out(model: nn.Module) -> None:
 
 
 def in_mode(model: nn.Module, training: bool) -> nn.Module:
-    """The network, put into training or evaluation mode: its own `train` may return nothing."""
+    """Set training or evaluation mode and return the network, whose `train` may return None."""
     if training:
         model.train()
     else:
@@ -173,11 +173,17 @@ def in_mode(model: nn.Module, training: bool) -> nn.Module:
 
 
 def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:
-    """Whether a network fails on images laid out channels-last alone, and whether it writes into
-    its images: the arguments of `InputGuard`.
+    """Return the arguments of `InputGuard` for a network.
 
-    images: (n, c, h, w), contiguous, on the device of the network, which is used up. They are laid
-    out as the trainer has them: by their strides, even where one channel leaves no difference.
+    Channels-last images have the strides of that layout, as in the trainer, even if a single
+    channel makes no difference in memory.
+
+    Args:
+        model: the network, which is changed.
+        images: contiguous images (n, c, h, w) on the device of the network.
+
+    Returns:
+        Whether the network fails on channels-last images only, and whether it writes into images.
     """
     mine, replica = images.clone(), copied(model)
     with torch.no_grad():

@@ -1,7 +1,7 @@
-"""Somebody's own network, ``file.py:Net`` or ``package.module:Net``: code, which is run.
+"""A user's network, ``file.py:Net`` or ``package.module:Net``, whose code is run.
 
-It changes the process that runs it: the folder of the file stays on ``sys.path``, so that helpers
-are found that it imports later. `experiment.foreign_code` gives each source a process of its own.
+It changes the process that runs it: the folder of the file stays on ``sys.path`` for later imports.
+`experiment.foreign_code` therefore uses a separate process for each source.
 """
 
 from __future__ import annotations
@@ -40,17 +40,22 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _NOTEBOOK = re.compile(r"\s*[%!]|name 'get_ipython'")
 _HINT = 'a script\'s own work belongs below `if __name__ == "__main__":`'
 MOST_NAMED = 4
-"""Classes of a file that a hint names."""
+"""Maximum number of a file's classes that a hint names."""
 LEVELS = 4
-"""Folders above a file in which a module is looked for that it does not find."""
+"""Number of folders above a file that are searched for a missing module."""
 SLOW_SECONDS = 10.0
-"""A file that takes longer does more than define networks, unless it waits for another import."""
+"""Import time of a file after which a warning is printed, unless it waits for another import."""
 
 
 @dataclass(frozen=True)
 class OwnNetwork:
-    """What a spec points at: the class or function, the SHA-256 of its code, the settings of the
-    process that its file has left."""
+    """A user's network.
+
+    Attributes:
+        function: the class or function that builds it.
+        code: SHA-256 of its code, in hex.
+        state: process settings as its file left them.
+    """
 
     function: Callable[..., Any]
     code: str | None
@@ -58,20 +63,24 @@ class OwnNetwork:
 
 
 def is_own(name: str) -> bool:
-    """Whether the name of a spec reads as ``file.py:Net`` or ``package.module:Net``."""
+    """Return whether the name in a spec has the form ``file.py:Net`` or ``package.module:Net``."""
     where, _, what = name.rpartition(":")
     return name.endswith(".py") or where.endswith(".py") or bool(what and _MODULE.fullmatch(where))
 
 
 def _classes_of(path: Path) -> list[str]:
-    """The classes that a file defines, by its text; none if it cannot be read."""
+    """Return the classes that a file defines, without running it; empty if it cannot be read."""
     tree = parsed(path)
     nodes = tree.body if isinstance(tree, ast.Module) else []
     return [node.name for node in nodes if isinstance(node, ast.ClassDef)]
 
 
 def load_own(name: str) -> OwnNetwork:
-    """What the name of a spec points at, imported; ModelError where it cannot be."""
+    """Import the class or function that a spec names.
+
+    Raises:
+        ModelError: if it cannot be imported, does not exist, or does not build a network.
+    """
     where, _, what = name.rpartition(":")
     if not where:
         classes = _classes_of(Path(name)) or ["Net"]
@@ -98,7 +107,7 @@ def load_own(name: str) -> OwnNetwork:
 
 
 _loaded: dict[str, tuple[ModuleType, ProcessState]] = {}
-"""By what the spec names, with its folder: a file is run once."""
+"""Modules by `_key`, so that each file is run once."""
 
 
 def _module(where: str) -> tuple[ModuleType, ProcessState]:
@@ -113,7 +122,7 @@ def _module(where: str) -> tuple[ModuleType, ProcessState]:
 
 
 def _key(where: str) -> str:
-    """The file, when it was last changed, or the module as this folder has it."""
+    """Return a file's path and modification time, or a module's name and the current folder."""
     path = Path(where)
     if where.endswith(".py"):
         if not path.is_file():
@@ -146,7 +155,7 @@ def _from_module(name: str) -> ModuleType:
 
 
 def _find_in(folder: Path) -> None:
-    """Look for modules in a folder first, as Python does for a script's."""
+    """Search modules in a folder first, as Python does for the folder of a script."""
     if str(folder) in sys.path:
         sys.path.remove(str(folder))
     sys.path.insert(0, str(folder))
@@ -155,7 +164,7 @@ def _find_in(folder: Path) -> None:
 
 @contextmanager
 def _importing(where: str) -> Iterator[None]:
-    """Import within, as a script of its own; ModelError, with the line, where it does not."""
+    """Return a context for an import, as of a script; it raises ModelError with the failed line."""
     arguments, folder = sys.argv, os.getcwd()  # noqa: PTH109
     sys.argv = [where]
     try:
@@ -179,7 +188,7 @@ def _importing(where: str) -> Iterator[None]:
 
 
 def _from_its_root(where: str, error: Exception) -> str | None:
-    """How to name the network of a file whose imports begin at a folder further up."""
+    """Return a hint on how to name a network whose imports start at a folder further up."""
     path, root = Path(where).resolve(), None
     beside = path.with_name(f"{getattr(error, 'name', '')}.py")
     if isinstance(error, ImportError) and beside.is_file() and error.path != str(beside):
@@ -197,7 +206,7 @@ def _from_its_root(where: str, error: Exception) -> str | None:
 
 
 def _told(error: BaseException) -> str:
-    """The error, and the line of the user's file that led there."""
+    """Describe an error with the line of the user's file that caused it."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_local(f.filename)]
     line = frames[-1].line if frames and not isinstance(error, SyntaxError) else None
     return f"{reason(error)}: {quote(line)}" if line else reason(error)
@@ -205,7 +214,7 @@ def _told(error: BaseException) -> str:
 
 @contextmanager
 def _watched() -> Iterator[None]:
-    """Say on stderr what an import does beside defining things: trainings, and what takes long."""
+    """Print warnings to stderr about imports that train networks or take long."""
     main, done = threading.get_ident(), threading.Event()
     backward = torch.autograd.backward
     said: list[_FileLine] = []
@@ -235,7 +244,7 @@ def _watched() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _FileLine:
-    """A line at the top level of a file of the user's."""
+    """A line at the top level of a user's file."""
 
     file: str
     number: int
@@ -245,13 +254,13 @@ class _FileLine:
 
     @property
     def imports(self) -> bool:
-        """Whether it is an import: how long that takes is not up to the file."""
+        """Whether it is an import, whose duration is not due to the file."""
         words = linecache.getline(self.file, self.number).split()
         return words[:1] in (["import"], ["from"])
 
 
 def _line_of(frame: FrameType | None) -> _FileLine | None:
-    """The line at the top level of a local file that runs; the innermost where files import."""
+    """Return the top-level line of a local file that is running; the innermost of several."""
     while frame is not None:
         file = frame.f_code.co_filename
         if frame.f_code.co_name == "<module>" and is_local(file):
