@@ -16,17 +16,17 @@ from .label_table import LabelTable, label_tables
 from .split_names import MASKS, names_masks, says_nothing
 
 ClassFolders = dict[str, list[Path]]
-"""The images of each class, by its name in composed Unicode."""
+"""Images by class; names of classes are in composed Unicode."""
 
 
 class NoClassFolders(DataError):
-    """The images lie in no folders of classes; a table might name their classes."""
+    """Raised if images are not in class folders; a table might give their classes."""
 
 
 LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
 _OR_TABLE = f"{LAYOUT}, or add a table labels.csv with columns file and label"
 NAMED = 5
-"""How many folders an error names."""
+"""Number of folders that an error names."""
 _MASK_OF = re.compile(rf"(.+?)[ _.-]+(?:{'|'.join(sorted(MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE)
 AS_CLASSES = "`splits=none` reads each as a class"
 
@@ -34,10 +34,18 @@ AS_CLASSES = "`splits=none` reads each as a class"
 def unwrapped(
     walk: FolderWalk, folder: Path, label: str = "", classes: Collection[str] = ()
 ) -> tuple[Path, list[LabelTable]]:
-    """The folder inside of those that hold nothing but one folder, as archives make them.
+    """Return the folder inside any folders that contain only one folder, as archives make them.
 
-    It stops above images, above the last class, and above a class of `classes`. The tables of
-    labels on the way are those of its images too.
+    It does not descend below a folder with images, into the only class, or into one of `classes`.
+
+    Args:
+        walk: the folder of the data set.
+        folder: the folder to start from.
+        label: name of the column of classes in tables, or "".
+        classes: names of folders that are classes.
+
+    Returns:
+        The folder, and the tables of labels in it and in those above it, up to `folder`.
     """
     tables = label_tables(folder, label)
     while True:
@@ -51,7 +59,7 @@ def unwrapped(
 
 
 def read_classes(walk: FolderWalk, folder: Path, notes: list[DataNote]) -> ClassFolders:
-    """The classes in `folder`, also those without images; what was left out goes to `notes`."""
+    """Return the classes in `folder`, also those without images; `notes` receives the rest."""
     found: ClassFolders = {}
     forms: dict[str, str] = {}
     for path in walk.folders(folder):
@@ -75,7 +83,7 @@ def read_classes(walk: FolderWalk, folder: Path, notes: list[DataNote]) -> Class
 
 
 def check_classes(walk: FolderWalk, folder: Path, classes: ClassFolders) -> None:
-    """Raise DataError unless there are two classes or more and images of each."""
+    """Raise DataError unless there are two or more classes and images of each."""
     where = quote(folder)
     empty = [name for name, files in classes.items() if not files]
     filled = [name for name in classes if name not in empty]
@@ -94,7 +102,7 @@ def check_classes(walk: FolderWalk, folder: Path, classes: ClassFolders) -> None
 
 
 def _too_few(walk: FolderWalk, folder: Path, filled: Sequence[str], empty: Sequence[str]) -> str:
-    """What lies in a folder that has one class folder with images or none."""
+    """Describe a folder that has one class folder with images, or none."""
     loose = walk.loose(folder)
     images, have = several(len(loose), "image"), "has" if len(loose) == 1 else "have"
     if not filled:
@@ -107,7 +115,10 @@ def _too_few(walk: FolderWalk, folder: Path, filled: Sequence[str], empty: Seque
 
 
 def _inner_hint(walk: FolderWalk, folder: Path) -> str:
-    """The first folder inside with several folders of images; else how to lay out the images."""
+    """Return a hint with the first folder inside that has several folders of images.
+
+    Without one, the hint describes the layout of the images.
+    """
     inner = folder
     while len(inside := walk.filled(inner)) == 1:
         inner = inside[0]
@@ -120,9 +131,12 @@ def _inner_hint(walk: FolderWalk, folder: Path) -> str:
 def check_same_classes(
     where: str, train: tuple[str, Collection[str]], test: tuple[str, Collection[str]]
 ) -> None:
-    """Raise DataError, which names the classes, if two splits in `where` have different ones.
+    """Raise DataError, with the names, if two splits have different classes.
 
-    Each split is what it is called and its classes.
+    Args:
+        where: name of the data set in the error.
+        train: name and classes of the training split.
+        test: name and classes of the test split.
     """
     sides = []
     for (name, here), (_, there) in ((train, test), (test, train)):
@@ -139,16 +153,16 @@ def check_same_classes(
 
 
 def _masks_among(paths: Sequence[Path]) -> list[Path]:
-    """Those whose names are that of another with a word for a mask, as ``7_mask`` beside ``7``."""
+    """Return images named like another with a word for a mask, as ``7_mask`` beside ``7``."""
     stems = {(path.parent, path.stem) for path in paths}
     named = ((path, _MASK_OF.fullmatch(path.stem)) for path in paths)
     return [path for path, match in named if match and (path.parent, match[1]) in stems]
 
 
 def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None:
-    """DataError for images beside their masks, which have files of the same names.
+    """Raise DataError if masks, which are named like their images, would be used as images.
 
-    Either may be a folder that would be a class, or lie within each of the classes.
+    Images and masks may be two folders that would be classes, or lie within each class.
     """
     filled = [name for name, paths in found.items() if paths]
     masks = [name for name in filled if names_masks(name)]
@@ -175,7 +189,7 @@ def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None
 
 
 def _masks_within(walk: FolderWalk, folder: Path) -> list[Path]:
-    """The folders in that of a class with masks of its other images."""
+    """Return the folders in a class folder that contain masks of its other images."""
     below = walk.filled(folder)
     named = [path for path in below if names_masks(path.name)]
     beside = walk.loose(folder) + [
@@ -188,12 +202,12 @@ def _masks_within(walk: FolderWalk, folder: Path) -> list[Path]:
 
 
 def same_names(images: Sequence[Path], masks: Sequence[Path]) -> bool:
-    """Whether some of `masks` are named as if they were of some of `images`."""
+    """Return whether some of `masks` are named like some of `images`."""
     stems = [{_of_what(path.stem) for path in paths} for paths in (images, masks)]
     return bool(stems[0] & stems[1])
 
 
 def _of_what(stem: str) -> str:
-    """The name of the image that a mask is of: ``7`` for ``7_mask``."""
+    """Return the name of a mask's image: ``7`` for ``7_mask``."""
     match = _MASK_OF.fullmatch(stem)
     return match[1] if match else stem

@@ -1,4 +1,4 @@
-"""Folders of images as people keep them: which files belong to which class of which split."""
+"""Image folders in their usual layouts: the files of each class of each split."""
 
 from __future__ import annotations
 
@@ -43,20 +43,25 @@ from .split_tree import split_tree
 from .table_columns import surely_names_splits
 
 Files = tuple[tuple[Path, ...], ...]
-"""The image files of each class, in the order of the classes."""
+"""Image files of each class, in the order of the classes."""
 SplitNames = Literal["auto", "none"]
-"""Whether folders named like splits are splits, or classes like all others."""
+"""Whether folders named like splits are splits ("auto") or classes ("none")."""
 _LISTS = (".txt", ".lst", ".list", ".json", ".mat", *SPREADSHEETS)
-"""Endings of files that may list the images of splits, beside those of tables."""
+"""Extensions of files that may list the images of splits, besides those of tables."""
 
 
 @dataclass(frozen=True)
 class ImageTree:
-    """The classes of a folder in natural order, and the files of each.
+    """The classes of a folder, and the files of each.
 
-    ``test`` is None where there is no test split of its own; ``test_split`` says in words which it
-    is. ``outside`` counts links that lead out of the folder, which are not followed. ``notes`` say
-    what was understood, and what was left out.
+    Attributes:
+        root: the folder.
+        classes: names of the classes in natural order.
+        train: training files of each class.
+        test: test files of each class; None if there is no test split.
+        test_split: description of the test split.
+        outside: number of links that lead out of the folder, which are not followed.
+        notes: notes on the layout, and on files that are not used.
     """
 
     root: Path
@@ -71,13 +76,21 @@ class ImageTree:
 def read_tree(
     text: str, splits: SplitNames = "auto", label: str = "", names: str = ""
 ) -> ImageTree:
-    """The images below the folder that `text` names.
+    """Return the images below a folder.
 
-    ``train/CLASS/…`` with ``test/CLASS/…`` under any of the usual names of splits, ``CLASS/…``, or
-    a table of files and classes, whose column of classes may be named by `label`; each inside of
-    any number of folders that hold nothing else. With `splits` "none" every folder is a class. With
-    `names`, a `NamePattern`, the classes stand in the names of the files.
-    Raises DataError where that is not what lies there, UsageError for no pattern.
+    The layout is ``train/CLASS/…`` with ``test/CLASS/…`` under any usual names of splits,
+    ``CLASS/…``, or a table of files and classes. Each may be inside folders that contain nothing
+    else.
+
+    Args:
+        text: path of the folder.
+        splits: "none" reads every folder as a class.
+        label: name of the column of classes in tables; "" for a usual name.
+        names: a `NamePattern` that finds classes in file names; "" for folders or tables.
+
+    Raises:
+        DataError: if the folder has none of these layouts or cannot be read.
+        UsageError: if `names` is not a pattern, or combined with `label`.
     """
     if names and label:
         raise UsageError(
@@ -98,7 +111,7 @@ def read_tree(
             f"cannot read {quote(error.filename or text)} ({error.strerror or error})",
             "change its permissions" if denied else layout,
         ) from error
-    except RuntimeError as error:  # `~name` of nobody
+    except RuntimeError as error:  # `~name` of no user
         raise DataError(
             f"there is no folder {quote(text)} ({str(error).rstrip('.')})", layout
         ) from error
@@ -106,7 +119,7 @@ def read_tree(
 
 @dataclass(frozen=True)
 class _How:
-    """What is asked for: the options of `read_tree`."""
+    """Options of `read_tree`."""
 
     splits: SplitNames
     label: str
@@ -146,12 +159,12 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
 
 
 def _not_read(walk: FolderWalk) -> str:
-    """The files that are no images, which may name the classes."""
+    """Describe the files that are not images, which may contain the classes."""
     return f"not read: {listed([walk.shown(path) for path in walk.others()])}"
 
 
 def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How) -> ImageTree:
-    """The images in `top` by its folders or `tables`, or by their names."""
+    """Return the images in `top` with classes from its folders, from `tables` or from names."""
     if how.splits == "none":
         roles, tables = [], []
     else:
@@ -201,9 +214,9 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
 def _unread_tables(
     walk: FolderWalk, tables: Sequence[LabelTable], source: str, splits: bool
 ) -> list[DataNote]:
-    """A note on tables that are not read, as the classes are those of `source`.
+    """Return a note on tables that are not read, since the classes come from `source`.
 
-    It is a warning if they name `splits` that would count.
+    With `splits`, it is a warning if they name splits.
     """
     if not tables:
         return []
@@ -220,7 +233,7 @@ def _unread_tables(
 
 
 def _unread_splits(walk: FolderWalk, top: Path, found: LabelledTree) -> list[DataNote]:
-    """A warning of tables and lists that name splits and no classes, if images are held out."""
+    """Return a warning about unread tables and lists of splits, if there is no test split."""
     if found.test is not None:
         return []
     above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
@@ -239,7 +252,7 @@ def _unread_splits(walk: FolderWalk, top: Path, found: LabelledTree) -> list[Dat
 
 
 def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree:
-    """Classes that are the folders in `top`, without splits."""
+    """Return the images of class folders in `top`, without splits."""
     notes: list[DataNote] = []
     found = read_classes(walk, top, notes)
     if splits != "none":

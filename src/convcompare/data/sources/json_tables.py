@@ -17,7 +17,7 @@ Row = dict[str, object]
 
 
 def json_content(path: Path) -> Any:
-    """What a JSON file holds; None if it is too large to be looked into, or no JSON."""
+    """Return the content of a JSON file; None if it is too large or not JSON."""
     with suppress(ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         if path.stat().st_size <= LARGEST:
             return json.loads(path.read_bytes())

@@ -32,7 +32,7 @@ from .table_rows import TableFile
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One image of a table: its file as written, its class or "", and its split or None."""
+    """A row of a table: the file as written, the class or "", and the split or None."""
 
     file: str
     label: str
@@ -41,12 +41,17 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A table that has a column of files, and one of classes or one of 0 and 1 per class.
+    """A table with a column of files, and a column of classes or a column of 0 and 1 per class.
 
-    ``class_columns`` are those of 0 and 1, with a single 1 per row; ``label_column`` is then empty.
-    ``split`` is the split that its own name speaks of, as ``train.csv`` does, or None.
-    ``unread_splits`` are columns that seem to speak of splits and are not read: ``is_test``,
-    ``fold``, or a ``set`` that never names train, val or test.
+    Attributes:
+        table: the file.
+        file_column: column of files.
+        label_column: column of classes; empty if there are ``class_columns``.
+        split_column: column of splits, or None.
+        split: the split in the table's own name, as of ``train.csv``, or None.
+        unread_splits: columns that seem to name splits and are not read: ``is_test``, ``fold``, or
+            a ``set`` that never names train, val or test.
+        class_columns: a column of 0 and 1 per class, with a single 1 per row.
     """
 
     table: TableFile
@@ -59,18 +64,21 @@ class LabelTable:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
         return self.table.path
 
     @property
     def has_boxes(self) -> bool:
-        """Whether there are columns of boxes around objects, as those for detection."""
+        """Whether there are columns of bounding boxes, as in tables for object detection."""
         return bool({"xmin", "x1", "bbox", "bboxx", "left"} & set(plain_names(self.table).values()))
 
     def rows(self, split_of_all: SplitKind | None = None) -> list[LabelRow]:
-        """All rows that name a file, of the split given or that of their column.
+        """Return all rows that name a file.
 
-        Raises DataError for a split that is not known.
+        Their split is `split_of_all`, or without it that of the column of splits.
+
+        Raises:
+            DataError: if a split is not known.
         """
         found, unknown = [], set[str]()
         column = None if split_of_all else self.split_column
@@ -100,25 +108,28 @@ class LabelTable:
 
     @property
     def names_splits(self) -> bool:
-        """Whether a row of its column of splits names one that is known."""
+        """Whether any row of the column of splits has a known split."""
         column = self.split_column
         return column is not None and bool(column_kinds(self.table, column))
 
 
 def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
-    """The tables in `folder` with a column of files and one of classes, by name.
+    """Return the tables in `folder` with a column of files and one of classes, ordered by name.
 
-    `label_column` names the column of the classes where its name is not a usual one. Samples of a
-    submission, whose classes are invented, are left out.
+    Sample submissions, whose classes are invented, are left out.
+
+    Args:
+        folder: the folder.
+        label_column: name of the column of classes; "" for a usual name.
     """
     tables = (_label_table(table, label_column) for table in _tables(folder))
     return [table for table in tables if table]
 
 
 def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
-    """The tables in `folders` that name files and splits, and no classes.
+    """Return the tables in `folders` of files and splits without classes.
 
-    As CelebA's ``list_eval_partition.csv``.
+    An example is CelebA's ``list_eval_partition.csv``.
     """
     return [
         table.path
@@ -131,7 +142,7 @@ def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
 
 
 def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
-    """Why the first table in `folders` that names no files and classes is not read; or empty."""
+    """Return why the first table without files and classes in `folders` is not read; or ""."""
     for table in (table for folder in folders for table in _tables(folder)):
         if _label_table(table, label_column) is None:
             names = plain_names(table)
@@ -145,10 +156,10 @@ def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
 
 
 def only_other_column(folders: Iterable[Path]) -> str:
-    """The column of classes, whatever its name, of tables that have no other beside the files.
+    """Return the only column besides that of files in the tables of `folders`.
 
-    Empty if there is no such table, if two have different ones, or if it holds no classes: values
-    that hardly repeat, fractions, or many numbers.
+    Empty if there is no such table, if tables differ in it, or if its values are no classes: they
+    hardly repeat, or are fractions or many numbers.
     """
     found = set()
     for table in (table for folder in folders for table in _tables(folder)):
@@ -161,7 +172,7 @@ def only_other_column(folders: Iterable[Path]) -> str:
 
 
 def has_pixels(path: Path) -> bool:
-    """Whether a table has pixels in its cells: a column of each, or all in one called pixels."""
+    """Return whether a table contains pixels: one per column, or all in a column ``pixels``."""
     table = TableFile(path)
     if not table.is_table:
         return False
@@ -173,7 +184,7 @@ def has_pixels(path: Path) -> bool:
 
 
 def _tables(folder: Path) -> list[TableFile]:
-    """The files in a folder that may be tables of labels."""
+    """Return the files in a folder that may be tables of labels."""
     files = (
         TableFile(path)
         for path in sorted(folder.iterdir())

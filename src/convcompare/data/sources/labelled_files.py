@@ -1,4 +1,4 @@
-"""Finds the images that a table of labels names."""
+"""Find the images that tables of labels name."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _BLANKS = " \t,;|'\""
 _BETWEEN = re.compile(r"[\s,;|]+")
 _MOST_CELLS = 12
-"""Cells of a line at whose ends the name of an image is looked for."""
+"""Maximum number of cells of a line after which the name of an image may end."""
 Labelled = dict[SplitKind | None, dict[str, list[Path]]]
-"""The images of each class, by split; None for those of no split."""
+"""Images by split and class; None for those of no split."""
 
 
 @dataclass
 class LabelledFiles:
-    """The images that tables name, by split and class, and what is wrong with the tables.
+    """The images that tables name, by split and class.
 
-    ``places`` are folders that are splits: an image there is of that split if no table says so.
+    Attributes:
+        places: folders of splits, which determine the split of images without one in a table.
+        found: the images.
+        notes: notes on rows that could not be used.
     """
 
     places: Sequence[tuple[Path, SplitKind]] = ()
@@ -41,12 +44,17 @@ class LabelledFiles:
     def add(
         self, table: LabelTable, walk: FolderWalk, pool: Sequence[Path], split: SplitKind | None
     ) -> None:
-        """Find the images of a table among those of `pool`.
+        """Find the images of a table.
 
-        `split` is that of the whole table, or None where its rows say it or nobody does.
+        Args:
+            table: the table.
+            walk: the folder of the data set.
+            pool: images among which those of the table are found.
+            split: the split of the whole table; None if its rows have splits, or there are none.
 
-        Raises DataError where it finds none, where a name fits several images, or where a row
-        gives an image another class or split than one before.
+        Raises:
+            DataError: if no image is found, a name fits several images, or rows give an image
+                different classes or splits.
         """
         index, base = ImageIndex(walk, pool), walk.shown(table.path.parent)
         known: dict[Path, LabelRow] = {}
@@ -107,11 +115,11 @@ class LabelledFiles:
 
     @property
     def count(self) -> int:
-        """How many images the tables name."""
+        """Number of images that the tables name."""
         return sum(len(paths) for split in self.found.values() for paths in split.values())
 
     def unnamed(self, walk: FolderWalk, pool: Iterable[Path]) -> list[DataNote]:
-        """The images of `pool` that no table named, as a note."""
+        """Return a note on the images of `pool` that no table names."""
         named = {
             path for split in self.found.values() for group in split.values() for path in group
         }
@@ -123,10 +131,10 @@ class LabelledFiles:
 
 
 class ImageIndex:
-    """Images by their path from the root or its end, or by their name.
+    """Index of images by their path from the root, the end of their path, and their name.
 
-    Either is also taken without its ending, and a name in any case and as a number: programs that
-    read a table write ``7`` for ``007``.
+    All also match without extension, and names in any case and as numbers: programs that process
+    tables change ``007`` to ``7``.
     """
 
     def __init__(self, walk: FolderWalk, pool: Sequence[Path]) -> None:
@@ -154,7 +162,7 @@ class ImageIndex:
                 self._numbers.setdefault(int(stem(path.name)), []).append(path)
 
     def at_the_start(self, line: str, base: str) -> tuple[Path, str] | None:
-        """The image that a line begins with and the rest of it; None if it is none or several."""
+        """Return the image at the start of a line and the rest; None for no or several images."""
         ends = [len(line), *(match.start() for match in reversed([*_BETWEEN.finditer(line)]))]
         for end in ends[:_MOST_CELLS]:
             found = self.find(line[:end].strip("'\""), base)
@@ -164,7 +172,7 @@ class ImageIndex:
         return None
 
     def find(self, text: str, base: str) -> list[Path]:
-        """The images that `text` may mean, seen from the folder `base`; an address by its path."""
+        """Return the images that `text` may mean, relative to `base`; a URL counts by its path."""
         forms = (text, unquote(text), unquote(text.partition("?")[0]))
         return next((found for form in forms if (found := self._find(form, base))), [])
 
@@ -191,10 +199,10 @@ class ImageIndex:
         return self._paths.get(path) or self._without_ending.get(path) or []
 
     def _shared(self, path: Path, folders: Sequence[str]) -> int:
-        """How many of the innermost `folders` of a text are those of a path; -1 if it is not meant.
+        """Count the innermost `folders` of a text that a path has too; -1 if it is another image.
 
-        Texts begin on another machine, or above the root. One that names a folder which is there
-        means no image of another folder, such as ``train/1.png`` where there is ``test/1.png``.
+        Texts may start on another machine or above the root. A text with a folder that exists here
+        does not mean an image in another folder: ``train/1.png`` is not ``test/1.png``.
         """
         own = one_form(path.parent.as_posix()).split("/")
         pairs = zip(reversed(folders), reversed(own), strict=False)

@@ -1,4 +1,4 @@
-"""The entries of files that list images: texts with one per line, columns of tables, JSON."""
+"""Entries of files that list images: texts with one image per line, tables, JSON."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .table_rows import TableFile, encoding_of
 
 _TABLES, _JSON = (".csv", ".tsv"), ".json"
 LIST_ENDINGS = (".txt", ".lst", ".list", *_TABLES, _JSON)
-"""Endings of files that may list images, in the order in which they are preferred."""
+"""Extensions of files that may list images, in order of preference."""
 
 
 def list_entries(path: Path) -> list[str]:
-    """The images that a file lists, each as it is written, with what follows it on its line."""
+    """Return the images that a file lists, as written, with the rest of their lines."""
     if path.suffix.lower() == _JSON:
         return [*_names(json_content(path))]
     if path.suffix.lower() in _TABLES:
@@ -33,10 +33,10 @@ def list_entries(path: Path) -> list[str]:
 
 
 def entries_by_split(path: Path) -> list[tuple[str, SplitKind]]:
-    """The images that a file of several splits lists, each with its split.
+    """Return the images that a file of several splits lists, with their splits.
 
-    A table with a column of splits, a text with a split at the end of each line, a JSON object with
-    a list per split. Empty if it is none, or if a split is not known.
+    The file is a table with a column of splits, a text with a split at the end of each line, or a
+    JSON object with a list per split. Empty for other files, or if a split is not known.
     """
     if path.suffix.lower() == _JSON:
         content = json_content(path)
@@ -47,7 +47,7 @@ def entries_by_split(path: Path) -> list[tuple[str, SplitKind]]:
     numbers = _numbered_images(path) if title == path.stem else {}
     values = {value for _, value in pairs}
     kinds = split_kinds(title, values)
-    if not kinds and numbers and values == {"0", "1"}:  # whether it is a training image
+    if not kinds and numbers and values == {"0", "1"}:  # 1 marks training images
         kinds = {"0": "test", "1": "train"}
     if not values or values - kinds.keys():
         return []
@@ -55,7 +55,7 @@ def entries_by_split(path: Path) -> list[tuple[str, SplitKind]]:
 
 
 def _pairs(path: Path) -> tuple[list[tuple[str, str]], str]:
-    """The name and the last cell of each line, and what the latter is called."""
+    """Return the image and the split of each line as written, and the title of the splits."""
     if path.suffix.lower() not in _TABLES:
         parts = (line.replace(",", " ").rsplit(maxsplit=1) for line in _lines(path))
         return [(part[0].strip(), part[-1]) for part in parts], path.stem
@@ -69,7 +69,7 @@ def _pairs(path: Path) -> tuple[list[tuple[str, str]], str]:
 
 
 def _numbered_images(path: Path) -> dict[str, str]:
-    """The images of ``images.txt`` beside a list, by the numbers in front of them."""
+    """Return the images in ``images.txt`` beside a list, by the numbers before them."""
     beside = path.with_name("images.txt")
     parts = (line.split(maxsplit=1) for line in _lines(beside)) if beside.is_file() else ()
     return {part[0]: part[1] for part in parts if len(part) == 2}
@@ -82,7 +82,7 @@ def _rows(table: TableFile) -> list[dict[str, object]]:
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a text, without blank ones and comments."""
+    """Return the lines of a text, without blank lines and comments; empty if it is unreadable."""
     with suppress(OSError, UnicodeError):
         if path.stat().st_size <= LARGEST:
             text = path.read_text(encoding_of(path))
@@ -92,7 +92,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _names(content: Any) -> Iterator[str]:
-    """The names in JSON: texts, the first text of each record, the lists of an object."""
+    """Yield the names in JSON: texts, the first text of each record, the lists of an object."""
     if isinstance(content, dict):
         content = list(content.values())
         yield from (name for part in content if isinstance(part, list) for name in _names(part))

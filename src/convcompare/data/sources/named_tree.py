@@ -1,4 +1,4 @@
-"""Folders whose classes stand in the names of the files: ``cat.0.jpg``, ``Abyssinian_12.jpg``."""
+"""Folders with classes in the file names: ``cat.0.jpg``, ``Abyssinian_12.jpg``."""
 
 from __future__ import annotations
 
@@ -17,15 +17,22 @@ from .split_folders import Role
 from .split_names import names_masks, splits_among
 
 _ORDER = {"test": 0, "val": 1}
-"""The first of these splits with classes in its names is tested on."""
+"""Order in which splits are considered for testing; the first with classes is used."""
 
 
 def named_tree(
     walk: FolderWalk, top: Path, roles: Sequence[Role], pattern: NamePattern
 ) -> LabelledTree:
-    """The images in `top`, or in its splits, each of the class that `pattern` finds in its name.
+    """Return the images in `top`, or in its splits, by the classes in their names.
 
-    Raises DataError for masks among them, if there are no two classes, or if splits differ in them.
+    Args:
+        walk: the folder of the data set.
+        top: the folder of the images within it.
+        roles: folders of splits, and those beside them.
+        pattern: finds the class in a name.
+
+    Raises:
+        DataError: if there are masks or fewer than two classes, or if the splits differ in classes.
     """
     train = next((role.folder for role in roles if role.kind == "train"), top)
     where = f"the names of the files{'' if train == top else f' in {walk.shown(train)}/'}"
@@ -55,7 +62,7 @@ def named_tree(
 def _classes(
     walk: FolderWalk, folder: Path, pattern: NamePattern, notes: list[DataNote]
 ) -> ClassFolders:
-    """The images of each class; masks, and those whose names do not fit, go to `notes`."""
+    """Return the images of each class; `notes` receives masks and names that do not fit."""
     images = walk.images(folder)
     masks = [path for path in images if _among_masks(walk, path)]
     if masks and len(masks) < len(images):
@@ -84,7 +91,7 @@ def _classes(
 
 
 def names_hint(walk: FolderWalk, top: Path) -> str:
-    """Which specs read classes from the names of the images in `top`; empty if none seems to."""
+    """Return a hint with specs that read classes from file names in `top`; or ""."""
     splits = splits_among(path.name for path in walk.folders(top))
     train = [path for path in walk.folders(top) if splits.get(path.name) == "train"]
     every = walk.images(train[0] if train else top)
@@ -102,5 +109,5 @@ def names_hint(walk: FolderWalk, top: Path) -> str:
 
 
 def _among_masks(walk: FolderWalk, path: Path) -> bool:
-    """Whether a folder that an image lies in is named as one of masks."""
+    """Return whether an image is in a folder that is named like one of masks."""
     return any(map(names_masks, path.relative_to(walk.root).parts[:-1]))

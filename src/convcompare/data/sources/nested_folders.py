@@ -1,4 +1,4 @@
-"""Class folders that hold folders: kinds of the class, or a whole set that is no class."""
+"""Folders within class folders: kinds of the class, or a data set that is not a class."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .split_names import names_masks, says_nothing, split_words, splits_among
 
 
 def check_not_splits(walk: FolderWalk, folder: Path) -> None:
-    """Raise DataError if all folders in `folder` hold the same ones.
+    """Raise DataError if all folders in `folder` contain the same folders.
 
-    Those above are rather splits, or those below are.
+    Then the outer or the inner folders are probably splits.
     """
     filled = walk.filled(folder)
     inside = [set(_inside(walk, one)) for one in filled]
@@ -42,7 +42,7 @@ def check_not_splits(walk: FolderWalk, folder: Path) -> None:
 
 
 def check_not_sets(walk: FolderWalk, folder: Path) -> None:
-    """Raise DataError if a folder in `folder` holds splits, or the classes beside it once more."""
+    """Raise DataError if a folder in `folder` contains splits, or the classes beside it again."""
     filled = walk.filled(folder)
     classes = {one_form(path.name) for path in filled}
     for path in filled:
@@ -64,9 +64,9 @@ def check_not_sets(walk: FolderWalk, folder: Path) -> None:
 
 
 def check_not_a_split_beside(walk: FolderWalk, folder: Path) -> None:
-    """Raise DataError for one folder of class folders beside others that are splits by their names.
+    """Raise DataError if one folder has class folders, and those beside it are named like splits.
 
-    Of several folders of classes, or of class folders, such a name may be that of a class.
+    In other layouts, such a name may be that of a class.
     """
     filled = walk.filled(folder)
     named = [path for path in filled if split_words(path.name)]
@@ -84,10 +84,10 @@ def check_not_a_split_beside(walk: FolderWalk, folder: Path) -> None:
 
 
 def deeper_folders(walk: FolderWalk, folder: Path) -> list[DataNote]:
-    """A note on folders below class folders.
+    """Return a note on folders below class folders.
 
-    It is a warning if some classes hold only folders and others images: the former may be no
-    classes.
+    It is a warning if some classes contain only folders and others images, since the former may not
+    be classes.
     """
     filled = walk.filled(folder)
     deeper = tuple(
@@ -107,9 +107,9 @@ def deeper_folders(walk: FolderWalk, folder: Path) -> list[DataNote]:
 
 
 def divided_folders(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
-    """A warning of folders below those of all classes, for images that are drawn one by one.
+    """Return a warning if all class folders have folders, for test images drawn one by one.
 
-    Such a folder is often one patient, video or object, whose images are much alike.
+    The images in such a folder are often similar: of one patient, video or object.
     """
     divided: list[str] = []
     for paths in classes.values():
@@ -130,7 +130,7 @@ def divided_folders(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
 
 
 def _inside(walk: FolderWalk, folder: Path) -> list[str]:
-    """The names that say something of the folders in a class folder that holds no images itself."""
+    """Return the specific names of folders in a class folder that has no images of its own."""
     inner = unwrapped(walk, folder)[0]
     if walk.loose(inner):
         return []

@@ -1,4 +1,4 @@
-"""Files that hold images in a form that a folder of images is not: what reads them instead."""
+"""Hints for files that contain images in other forms than an image folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PUBLISHED = re.compile(
     r"|(train|test|extra)_32x32\.mat)",
     re.IGNORECASE,
 )
-"""Files of CIFAR, of MNIST and of SVHN."""
+"""Paths of files of CIFAR, MNIST and SVHN."""
 
 SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 _SAVEZ = (
@@ -31,7 +31,7 @@ _SAVEZ = (
 
 
 def to_tables(files: Iterable[Path]) -> str:
-    """How to have the first spreadsheet or MATLAB file among `files` read, as a hint; or empty."""
+    """Return a hint on how to convert the first spreadsheet or MATLAB file; empty without one."""
     for path in files:
         if path.suffix.lower() in SPREADSHEETS:
             return (
@@ -48,7 +48,7 @@ def to_tables(files: Iterable[Path]) -> str:
 
 
 def reads_instead(files: Iterable[Path]) -> str:
-    """What reads the first files of a known kind among `files`, as a hint; empty if none is."""
+    """Return a hint on how to read the first files of a known kind; empty if there are none."""
     paths = list(files)
     arrays = [path for path in paths if path.suffix.lower() == ".npz"]
     if arrays:

@@ -1,4 +1,4 @@
-"""Lists of the images of each split beside the images, as published sets have them."""
+"""Files beside the images that list those of each split, as in published data sets."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ from .split_names import SplitKind, names_several_splits, split_words
 from .table_columns import may_be_classes
 
 _ENOUGH = 0.5
-"""Share of the entries of a list that name an image, from which on it is one of these images."""
+"""Minimum share of a list's entries that name an image, for the list to be used."""
 _NUMBERS = re.compile(r"[-+.\d]+(\s+[-+.\d]+)+")
 _ESCAPE = "`splits=none` reads no lists"
 
 
 @dataclass(frozen=True)
 class SplitLists:
-    """The split of each image that the lists in ``files`` name, one file or one per split.
+    """Lists of the images of splits.
 
-    ``missing`` are the entries that name no image, ``twice`` the images that are in two splits.
-    ``labels`` has what stands behind each image, in lists of one split.
+    Attributes:
+        files: one file, or one per split.
+        splits: the split of each image.
+        missing: entries that name no image.
+        twice: images in two splits.
+        labels: the text after each image, in files of one split.
     """
 
     files: tuple[Path, ...]
@@ -41,22 +45,28 @@ class SplitLists:
 
     @property
     def title(self) -> str:
-        """What the names of the files say beside the split: ``variant``."""
+        """Other words in the names of the files, such as ``variant``, besides the split."""
         words = split_words(self.files[0].stem)
         return " ".join(words[1]) if words else ""
 
     @property
     def names_classes(self) -> bool:
-        """Whether what stands behind each image may be its class: no several numbers."""
+        """Whether the texts after images may be their classes, and not several numbers."""
         values = self.labels.values()
         return may_be_classes(values) and not any(map(_NUMBERS.fullmatch, values))
 
 
 def labelled_by_lists(walk: FolderWalk, top: Path, label: str) -> LabelledTree | None:
-    """The images in `top` by lists that have the class of each behind its name; None without them.
+    """Return the images in `top` by lists with the class after each image; None without such lists.
 
-    Of several, as FGVC Aircraft's ``images_family_train.txt``, `label` says by one word of the
-    names which counts. Raises DataError if it does not, or as `by_lists` does.
+    Args:
+        walk: the folder of the data set.
+        top: the folder of the images within it.
+        label: selects among several kinds of lists, such as FGVC Aircraft's
+            ``images_family_train.txt``, by a word of their names; or "".
+
+    Raises:
+        DataError: if `label` does not select one of several kinds, or as `by_lists` does.
     """
     every = [one for one in _split_lists(walk, walk.images(top))
              if one.names_classes and len(one.labels) == len(one.splits)]  # fmt: skip
@@ -80,17 +90,22 @@ def labelled_by_lists(walk: FolderWalk, top: Path, label: str) -> LabelledTree |
 
 
 def by_lists(walk: FolderWalk, found: LabelledTree) -> LabelledTree:
-    """The images in the splits of lists that lie below the root, or as they are found without.
+    """Return the images in the splits of lists below the root; unchanged if there are no lists.
 
-    Lists are files named as splits with an image per line and whatever follows it
-    (``meta/train.txt``, ``labels/test1.txt``, ``annotations/trainval.txt``) or with a list in JSON;
-    a JSON object with a list per split; a text or table of images and splits
-    (``list_eval_partition.txt``); ``train_test_split.txt`` of Caltech-UCSD Birds, with 1 for
-    training images, which ``images.txt`` beside it numbers. Of several the one with the lowest
-    number and the fewest words in its name counts. A list of which less than half names an image
-    is none of these images.
+    Lists are:
 
-    Raises DataError if an image is in two splits, or if the splits have different classes.
+    - files named like splits with an image, and any further text, per line (``meta/train.txt``,
+      ``labels/test1.txt``, ``annotations/trainval.txt``), or with a list in JSON;
+    - a JSON object with a list per split;
+    - a text or table of images and splits (``list_eval_partition.txt``);
+    - ``train_test_split.txt`` of Caltech-UCSD Birds, with 1 for training images, which are numbered
+      in ``images.txt`` beside it.
+
+    Of several lists, the one with the fewest words and the lowest number in its name is used. Lists
+    of which less than half of the entries name an image are ignored.
+
+    Raises:
+        DataError: if an image is in two splits, or if the splits differ in classes.
     """
     every = _split_lists(walk, [path for paths in found.train.values() for path in paths])
     return _shared_out(walk, found, every) if every else found
@@ -123,7 +138,7 @@ def _shared_out(walk: FolderWalk, found: LabelledTree, every: Sequence[SplitList
 
 
 def _of_split(classes: ClassFolders, lists: SplitLists, kind: SplitKind) -> ClassFolders:
-    """The images of each class in a split, without classes that have none there."""
+    """Return the images of each class in a split, without classes that have none there."""
     chosen = {name: [path for path in paths if lists.splits.get(path) == kind]
               for name, paths in classes.items()}  # fmt: skip
     return {name: paths for name, paths in chosen.items() if paths}
@@ -132,7 +147,7 @@ def _of_split(classes: ClassFolders, lists: SplitLists, kind: SplitKind) -> Clas
 def _notes(
     walk: FolderWalk, found: LabelledTree, lists: SplitLists, words: str
 ) -> Iterable[DataNote]:
-    """Notes on images and lines that are not used."""
+    """Yield notes on images and lines that are not used."""
     if {"val", "test"} <= {*lists.splits.values()}:
         names = lists.files if len(lists.files) == 1 else lists.files[1:-1]
         those = ", ".join(quote(walk.shown(path)) for path in names)
@@ -150,7 +165,7 @@ def _notes(
 
 
 def _split_lists(walk: FolderWalk, images: Sequence[Path]) -> list[SplitLists]:
-    """The lists that share `images` out to a train and another split, the best first."""
+    """Return the lists that divide `images` into train and another split, the best first."""
     index = ImageIndex(walk, images)
     files = [path for path in walk.others() if path.suffix.lower() in LIST_ENDINGS]
     found = [
@@ -167,7 +182,7 @@ def _split_lists(walk: FolderWalk, images: Sequence[Path]) -> list[SplitLists]:
 
 
 def _groups(walk: FolderWalk, files: Iterable[Path]) -> list[Mapping[SplitKind, Path]]:
-    """The files of one folder that are named alike but for the split, train among them.
+    """Return groups of files in a folder whose names differ only in the split, including train.
 
     ``trainval`` is the train split if there is no ``train``.
     """
@@ -190,7 +205,7 @@ def _looked_up(
     files: tuple[Path, ...],
     entries: Sequence[tuple[Path, str, SplitKind]],
 ) -> SplitLists | None:
-    """The images that the entries of `files` name; None if they hardly name any, or one split."""
+    """Return the images that entries name; None if too few name one, or there is one split."""
     splits: dict[Path, SplitKind] = {}
     missing: list[str] = []
     twice: list[Path] = []

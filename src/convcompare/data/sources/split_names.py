@@ -1,4 +1,4 @@
-"""Which names of folders and tables mean a split: train, validation or test."""
+"""Names of folders and tables that mean a split: train, validation or test."""
 
 from __future__ import annotations
 
@@ -20,28 +20,27 @@ _FILLING = {
     *("image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos"),
     *("jpg", "jpeg", "png", "resized", "small", "label", "labels", "list"),
 }
-"""Words beside that of the split which say nothing about the images."""
+"""Generic words that may accompany the name of a split."""
 MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
 """Words for masks."""
 _OF_MASKS = {"class", "classes", "object", "objects", "ground", "truth"}
 _OF_SPLITS = {"split", "splits", "partition", "partitions", "subset"}
 ONE, ZERO = ("1", "1.0", "True", "true", "TRUE"), ("0", "0.0", "False", "false", "FALSE")
-"""How tables write yes and no."""
+"""Values for yes and no in tables."""
 _NUMBERED: dict[str, SplitKind] = {"0": "train", "1": "val", "2": "test"}
-"""What CelebA and those after it mean by the numbers of splits."""
+"""Numbers of splits in CelebA and similar data sets."""
 _GLUED = re.compile(
     rf"({'|'.join(sorted(_WORDS, key=len, reverse=True))})"
     r"(sets?|data|dataset|split|images?|imgs?|folder|dir|labels?)"
 )
 KNOWN = "train, training, val, valid, validation, dev, test, testing"
-"""The names in a hint; `split_words` takes more."""
+"""Names in hints; `split_words` recognises more."""
 
 
 def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
-    """The split that a name speaks of, and its other words that mean something.
+    """Return the split in a name, and its other specific words; None for no or several splits.
 
-    ``Training_set`` → train, (); ``seg_test`` → test, ("seg",); ``val2017`` → val, ();
-    None where it speaks of no split, or of several.
+    ``Training_set`` → train, (); ``seg_test`` → test, ("seg",); ``val2017`` → val, ().
     """
     kinds: set[SplitKind] = set()
     rest: list[str] = []
@@ -56,22 +55,24 @@ def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
 
 
 def lists_a_split(name: str) -> bool:
-    """Whether a file called so may list the images of splits, as ``train_test_split``."""
+    """Return whether a name may be that of a list of splits, as ``train_test_split``."""
     parts = [word for word in name_words(name) if word not in _FILLING - _OF_SPLITS]
     return bool(parts) and all(word in _WORDS or word in _OF_SPLITS for word in parts)
 
 
 def names_several_splits(name: str) -> bool:
-    """Whether a file called so may say of each image which split it is of, as ``splits``."""
+    """Return whether a name may be that of a file with the split of each image, as ``splits``."""
     words = name_words(name)
     return bool(_OF_SPLITS.intersection(words)) or len({_WORDS.get(one) for one in words}) > 2
 
 
 def split_kinds(title: str, values: Collection[str]) -> dict[str, SplitKind]:
-    """The split that each of the values of a column or list called `title` means.
+    """Return the split that each value of a column or list means, without values that mean none.
 
-    They are names of splits; yes and no if `title` is as ``is_valid``; 0, 1 and 2 for train,
-    validation and test if it speaks of splits. Values that mean none are left out.
+    Args:
+        title: name of the column or list.
+        values: names of splits; yes and no if the title is like ``is_valid``; 0, 1 and 2 for train,
+            validation and test if the title contains a word for splits.
     """
     known = {one: words[0] for one in values if (words := split_words(one))}
     if known:
@@ -89,12 +90,12 @@ def split_kinds(title: str, values: Collection[str]) -> dict[str, SplitKind]:
 
 
 def says_nothing(name: str) -> bool:
-    """Whether a name has only words that every folder of images may have, as ``images``."""
+    """Return whether a name has only generic words, as ``images``."""
     return all(word in _FILLING for word in name_words(name))
 
 
 def names_masks(name: str) -> bool:
-    """Whether a folder called so may hold masks of images, as ``annotations``."""
+    """Return whether a name may be that of a folder of masks, as ``annotations``."""
     words = name_words(name)
     return not MASKS.isdisjoint(words) and all(
         word in _FILLING | MASKS | _OF_MASKS for word in words
@@ -102,11 +103,11 @@ def names_masks(name: str) -> bool:
 
 
 def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
-    """The names among those of sibling folders that mean a split, each with its kind.
+    """Return the names of sibling folders that mean a split, with the split.
 
-    A plain name (``train``, ``Test_Images``) always does. One with another word does beside a name
-    of another kind with the same word: ``seg_train`` beside ``seg_test``, but neither
-    ``train_station`` beside ``test_tube`` nor ``steam_train`` alone.
+    A plain name (``train``, ``Test_Images``) always means a split. A name with another word does so
+    only beside a name of another split with the same word: ``seg_train`` beside ``seg_test``, but
+    not ``train_station`` beside ``test_tube``, and not ``steam_train`` without such a sibling.
     """
     found = {name: words for name in names if (words := split_words(name))}
     kinds: dict[tuple[str, ...], set[SplitKind]] = {}
@@ -116,7 +117,7 @@ def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
 
 
 def name_words(name: str) -> list[str]:
-    """The words of a name in small letters, without numbers."""
+    """Return the words of a name in lower case, without numbers."""
     text = unicodedata.normalize("NFKC", name)
     text = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
     text = re.sub(r"\b(hold|held)[\W_]+out\b", "holdout", text.lower().replace("_", " "))

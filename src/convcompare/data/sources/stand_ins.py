@@ -14,7 +14,7 @@ _BEGINNINGS = (
 
 
 def stand_in(file: Path) -> str:
-    """Return what a file is that has not the expected format; empty if that is not known."""
+    """Return what a file is if it does not have its expected format; empty if not known."""
     with suppress(OSError), file.open("rb") as opened:
         start = opened.read(256).lstrip().lower()
         return next((what for begins, what in _BEGINNINGS if start.startswith(begins)),

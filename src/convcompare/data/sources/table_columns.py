@@ -1,4 +1,4 @@
-"""Which columns of a table hold files, classes and splits: by their names, else their values."""
+"""Columns of files, classes and splits in a table, by their names, else by their values."""
 
 from __future__ import annotations
 
@@ -27,34 +27,35 @@ SPLITS = ("split", "subset", "partition", "datasplit", *MAY_BE_SPLIT)
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 _WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
 _FEW_NUMBERS = 20
-"""Numbers of more values than these may be measurements: only a usual name makes them classes."""
+"""Maximum number of different numbers that may be classes without a usual name of the column; more
+may be measurements."""
 INDEX = ("", "index", "unnamed0")
-"""The column of row numbers that pandas writes."""
+"""Names of the column of row numbers that pandas writes."""
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 
 
 def plain_names(table: TableFile) -> dict[str, str]:
-    """The plain name of each column of a table."""
+    """Return the plain name of each column of a table."""
     return {column: plain_name(column) for column in table.columns}
 
 
 def file_column(table: TableFile, names: dict[str, str]) -> str | None:
-    """The column of files: of a usual name, else the only one whose first cell names an image."""
+    """Return the column of files: with a usual name, else the only one that names images."""
     known = first_of(names, FILES) or next(
         (column for column, name in names.items() if name.endswith("filename")), None
     )
     if known:
         return known
-    if any(map(names_image, names)):  # a row, and no heading
+    if any(map(names_image, names)):  # the first line is a row, not a heading
         return None
     images = [column for column in names if names_image(cell(table.first, column))]
     return images[0] if len(images) == 1 else None
 
 
 def split_column(table: TableFile, others: Sequence[str | None]) -> str | None:
-    """The only column beside the `others` each of whose values means a split, train among them.
+    """Return the only column, not among `others`, whose values all mean splits, including train.
 
-    Of several, as ``is_valid`` and ``is_test``, none is known to say all.
+    None if there are several, as ``is_valid`` and ``is_test``, each of which may be incomplete.
     """
     found = []
     with suppress(DataError):
@@ -67,12 +68,12 @@ def split_column(table: TableFile, others: Sequence[str | None]) -> str | None:
 
 
 def column_kinds(table: TableFile, column: str) -> dict[str, SplitKind]:
-    """The split that each value of a column means, without values that mean none."""
+    """Return the split that each value of a column means, without values that mean none."""
     return split_kinds(column, {cell(row, column) for row in table.rows})
 
 
 def holds_splits(table: TableFile, column: str) -> bool:
-    """Whether the values of a column of a table are splits, going by the name of its file."""
+    """Return whether the values of a column are splits, with the name of the file as title."""
     with suppress(DataError):
         values = {cell(row, column) for row in table.rows}
         return values <= split_kinds(table.path.stem, values).keys()
@@ -80,14 +81,14 @@ def holds_splits(table: TableFile, column: str) -> bool:
 
 
 def holds_classes(table: TableFile, column: str) -> bool:
-    """Whether the values of a column of a table may be classes."""
+    """Return whether the values of a column of a table may be classes."""
     with suppress(DataError):
         return may_be_classes([cell(row, column) for row in table.rows])
     return False
 
 
 def may_be_classes(values: Iterable[str]) -> bool:
-    """Whether the values of a column, but for blanks, repeat: texts, or few whole numbers."""
+    """Return whether values, except blanks, repeat and are texts or few different integers."""
     given = [value for value in values if value]
     kinds = set(given)
     numbers = all(_NUMBER.fullmatch(kind) for kind in kinds)
@@ -96,7 +97,7 @@ def may_be_classes(values: Iterable[str]) -> bool:
 
 
 def class_columns(table: TableFile, file: str) -> tuple[str, ...]:
-    """The columns of 0 and 1 of a table, if each row has a single 1 in two or more of them."""
+    """Return the columns of 0 and 1, if there are two or more with a single 1 per row."""
     try:
         rows = [row for row in table.rows if cell(row, file)]
     except DataError:
@@ -113,19 +114,19 @@ def class_columns(table: TableFile, file: str) -> tuple[str, ...]:
 
 
 def may_name_splits(column: str) -> bool:
-    """Whether a column seems to say which split an image is of, as ``fold`` or ``is_test``."""
+    """Return whether a column seems to contain the splits of images, as ``fold`` or ``is_test``."""
     words = split_words(column)
     is_flag = words is not None and words[1] in ((), ("is",))
     return is_flag or plain_name(column) in (*SPLITS, *_FOLDS)
 
 
 def surely_names_splits(column: str) -> bool:
-    """The same, but of names that have other meanings too: ``dataset`` may be where it is from."""
+    """Return the same, but not for ambiguous names: ``dataset`` may be the source of an image."""
     return may_name_splits(column) and plain_name(column) not in MAY_BE_SPLIT
 
 
 def first_of(names: dict[str, str], known: Sequence[str]) -> str | None:
-    """The column with the earliest of the known names."""
+    """Return the column whose name is first among the known names."""
     for name in known:
         for column, plain in names.items():
             if plain == name:
@@ -134,12 +135,12 @@ def first_of(names: dict[str, str], known: Sequence[str]) -> str | None:
 
 
 def plain_name(column: str) -> str:
-    """The name of a column in small letters, without what separates its words."""
+    """Return the name of a column in lower case, without separators of words."""
     return re.sub(r"[\W_]+", "", column.lower())
 
 
 def cell(row: dict[str, object], column: str) -> str:
-    """A cell as a text without spaces around it; empty for none, and for lists and objects."""
+    """Return a cell as stripped text; empty if it is missing, a list or an object."""
     value = row.get(column)
     if value is None or isinstance(value, (list, dict)):
         return ""

@@ -1,4 +1,4 @@
-"""The rows of a table by column: CSV, TSV, JSON, and lists of a file and a class per line."""
+"""Rows of tables by column: CSV, TSV, JSON, and lists of a file and a class per line."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ _ENDINGS = (".csv", ".tsv", ".jsonl")
 _MARK = re.compile("sep=.")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 _LIST, _JSON = ".txt", ".json"
-"""The endings of a list without a line of columns and of annotations; other files of these are no
-tables."""
+"""Extensions of lists without a heading and of annotations; other such files are not tables."""
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file that may be a table; each part is read once, when it is asked for."""
+    """A file that may be a table; each part is read once, on first access."""
 
     path: Path
 
     @property
     def is_table(self) -> bool:
-        """Whether it is one: by its ending, or as a list or annotations that name images."""
+        """Whether it is a table, by its extension, or a list or annotations that name images."""
         if not self.path.is_file():
             return False
         ending = self.path.suffix.lower()
@@ -43,7 +42,7 @@ class TableFile:
 
     @cached_property
     def columns(self) -> list[str]:
-        """The columns by the heading or first row; none of what is no table."""
+        """Columns from the heading or the first row; empty if it is not a table."""
         path = self.path
         if path.suffix.lower() == _JSON:
             return list(self.first)
@@ -59,7 +58,7 @@ class TableFile:
 
     @cached_property
     def first(self) -> dict[str, object]:
-        """The first row by column; empty if there is none that can be read."""
+        """First row by column; empty if there is none that can be read."""
         if self.path.suffix.lower() == _JSON:
             return next(iter(self.rows), {})
         with suppress(csv.Error, UnicodeError, DataError):
@@ -68,7 +67,7 @@ class TableFile:
 
     @cached_property
     def rows(self) -> list[dict[str, object]]:
-        """The rows by column. Raises DataError if they cannot be read."""
+        """Rows by column; raises DataError if they cannot be read."""
         if self.path.suffix.lower() == _JSON:
             return annotation_rows(self.path)
         try:
@@ -80,14 +79,14 @@ class TableFile:
 
 
 def _records(path: Path, encoding: str) -> Iterator[dict[str, object]]:
-    """The rows of a table by column. Raises csv.Error, and UnicodeError for no text."""
+    """Yield the rows of a table by column; raise csv.Error, or UnicodeError if it is not text."""
     read = _json_rows if path.suffix.lower() == ".jsonl" else _csv_rows
     with path.open(encoding=encoding) as lines:
         yield from read(lines, path)
 
 
 def encoding_of(path: Path) -> str:
-    """UTF-8 or, with its mark, UTF-16; else that of old spreadsheets, which takes any bytes."""
+    """Return UTF-16 if the file has its mark, else UTF-8, or Latin-1 if that cannot decode it."""
     if _is_utf16(path):
         return "utf-16"
     try:
@@ -105,12 +104,12 @@ def _is_utf16(path: Path) -> bool:
 
 
 def _first_line(lines: Iterator[str]) -> str:
-    """The first line with content, behind the one in which spreadsheets name the mark."""
+    """Return the first line with content, after the one that declares the separator (``sep=;``)."""
     return next((line for line in lines if line.strip() and not _MARK.fullmatch(line.strip())), "")
 
 
 class _Heading(NamedTuple):
-    """The first line of a CSV: its mark between cells, its columns, the row that it is, if any."""
+    """The first line of a CSV: the separator, the columns, and its cells if it is itself a row."""
 
     mark: str
     columns: Sequence[str]
@@ -123,7 +122,7 @@ def _heading(line: str, path: Path) -> _Heading:
     if is_list and mark not in line:
         mark = " "
     cells = [cell.strip() for cell in next(_reader([line.strip() if is_list else line], mark), [])]
-    while len(cells) > 2 and not cells[-1]:  # columns that a spreadsheet leaves empty
+    while len(cells) > 2 and not cells[-1]:  # empty columns of a spreadsheet
         cells.pop()
     if len(cells) > 1 and names_image(cells[0]):  # no heading: file, class
         if len(cells) == 2:
@@ -136,7 +135,7 @@ def _heading(line: str, path: Path) -> _Heading:
 
 
 def _reader(lines: Iterable[str], mark: str) -> Any:
-    """The rows of a CSV; a cell may begin behind a space."""
+    """Return a reader of CSV rows that skips spaces before cells."""
     return csv.reader(lines, delimiter=mark, strict=True, skipinitialspace=True)
 
 
