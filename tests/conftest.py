@@ -19,6 +19,7 @@ from PIL import Image
 from convcompare import cli
 from convcompare.analysis import latency
 from convcompare.data.dataset import Dataset
+from convcompare.training import step_timing
 from tests.support.cli import Result
 from tests.support.data import make_tiny
 from tests.support.hostile import HANDLER, SCRIPT
@@ -57,9 +58,11 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def few_timed_passes() -> Iterator[None]:
-    """Forward passes of trained networks are timed 5 times each: no test is about their number."""
+    """Passes are timed 3 times each, and steps no longer than they must: no test is about that."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "MOST", latency.FEWEST)
+        for name, passes in (("WARM_UP", 1), ("FEWEST", 3), ("MOST", 3)):
+            patch.setattr(latency, name, passes)
+        patch.setattr(step_timing, "SECONDS", 0.0)
         yield
 
 
