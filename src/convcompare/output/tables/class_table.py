@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.disagreement import class_name
@@ -13,6 +12,8 @@ from convcompare.core import formatting
 
 from .table import Column, Table
 
+Array = npt.NDArray[np.float64]
+
 
 def class_table(assessment: Assessment) -> Table:
     """Return a row per class and a column per network, as means over the seeds.
@@ -20,49 +21,49 @@ def class_table(assessment: Assessment) -> Table:
     Each network except the baseline has a second column: the difference from the baseline in
     points.
     """
-    groups = [group for group in assessment.comparison.groups if group.finished]
+    found, images = _accuracies(assessment)
+    comparison = assessment.comparison
+    base = comparison.baseline if comparison.baseline in found else next(iter(found))
+    figures: list[tuple[Column, Array]] = []
+    for place, (label, accuracies) in enumerate(found.items()):
+        figures.append((_column("accuracy", label, place), accuracies))
+        if label != base:
+            figures.append((_column("difference", label, place), accuracies - found[base]))
+    rows = [
+        {
+            "class": class_name(comparison.conditions.classes, int(index)),
+            "images": int(images[index]),
+            **{column.key: float(values[index]) for column, values in figures},
+        }
+        for index in np.flatnonzero(images)
+    ]
+    fewest, most = comparison.counted_seeds
+    seeds = f"mean of {formatting.span(fewest, most)} seeds" if most > 1 else "one seed"
+    notes = (
+        f"share of the class's test images that is right, {seeds}",
+        f"−: difference from {base} in points, without a test of its own",
+    )
+    columns = (
+        Column("class", "class", "left"),
+        Column("images", "images", show=formatting.count, priority=9),
+        *(column for column, _ in figures),
+    )
+    return Table(columns, tuple(rows), notes[: len(found)], noun="classes")
+
+
+def _accuracies(assessment: Assessment) -> tuple[dict[str, Array], npt.NDArray[np.int64]]:
+    """Return the accuracy by class of each network, and the number of test images by class."""
     given = {
         group.label: [assessment.store.given_classes(run) for run in group.finished]
-        for group in groups
+        for group in assessment.comparison.groups
+        if group.finished
     }
     found = {
         label: np.mean([accuracies_of(one.confusion(one.classes)) for one in several], axis=0)
         for label, several in given.items()
     }
     labels = next(iter(given.values()))[0].labels
-    images = np.bincount(labels, minlength=len(next(iter(found.values()))))
-    baseline = assessment.comparison.baseline
-    base = baseline if baseline in found else groups[0].label
-    names = assessment.comparison.conditions.classes
-    columns = [
-        Column("class", "class", "left"),
-        Column("images", "images", show=formatting.count, priority=9),
-    ]
-    for i, label in enumerate(found):
-        columns.append(_column("accuracy", label, i))
-        if label != base:
-            columns.append(_column("difference", label, i))
-    rows = []
-    for index in np.flatnonzero(images):
-        row: dict[str, Any] = {
-            "class": class_name(names, int(index)),
-            "images": int(images[index]),
-        }
-        for label, accuracies in found.items():
-            row[f"accuracy {label}"] = float(accuracies[index])
-            if label != base:
-                row[f"difference {label}"] = float(accuracies[index] - found[base][index])
-        rows.append(row)
-    fewest, most = assessment.comparison.counted_seeds
-    notes = (
-        "share of the class's test images that is right, mean of "
-        f"{formatting.span(fewest, most)} seeds"
-        if most > 1
-        else "share of the class's test images that is right, one seed",
-        f"−: difference from {base} in points, without a test of its own",
-    )
-    shown = notes if len(found) > 1 else notes[:1]
-    return Table(tuple(columns), tuple(rows), shown, noun="classes")
+    return found, np.bincount(labels, minlength=len(next(iter(found.values()))))
 
 
 def _column(figure: str, label: str, priority: int) -> Column:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from convcompare.store.run_store import Predictions
 
     from ..source import Source
+    from ..style import ModelStyle
 
 ACROSS = 3
 FAR = 20.0
@@ -114,21 +115,9 @@ def _diagrams(source: Source, judged: Mapping[str, list[CalibratedRun]], scores:
     for place, (group, (label, runs)) in enumerate(zip(source.groups, judged.items(), strict=True)):
         upper, lower = every[2 * (place // across) : 2 * (place // across) + 2, place % across]
         plain, scaled = _bins(runs)
-        look = source.look(group, "accuracy")
-        upper.plot([0, 100], [0, 100], color=GREY, linewidth=0.7, linestyle="-", zorder=1)
-        if scaled is not None:
-            _curve(upper, scaled, color=GREY, marker=".", markersize=4, linewidth=0.9,
-                   linestyle=":", zorder=2)  # fmt: skip
-            _counts(lower, scaled, fill=False, edgecolor=GREY, linestyle=":", zorder=3)
-        _intervals(upper, plain, look.colour)
-        _curve(upper, plain, **look.line(), zorder=3)
-        _counts(lower, plain, color=look.colour, alpha=0.4)
-        upper.set_title(look.name)
-        _write(upper, _words(scores[label], runs), [plain] if scaled is None else [plain, scaled])
-        lower.set_yscale("log")
+        _diagram(upper, lower, plain, scaled, source.look(group, "accuracy"))
         lower.set_ylim(0.5, 2 * source.comparison.conditions.test_images)
-        lower.minorticks_off()
-        lower.grid(False, axis="x")
+        _write(upper, _words(scores[label], runs), [plain] if scaled is None else [plain, scaled])
         for name, bins in (("none", plain), ("temperature", scaled)):
             data += [] if bins is None else list(_rows(label, name, bins))
     for spare in range(len(judged), rows * across):
@@ -151,6 +140,24 @@ def _diagrams(source: Source, judged: Mapping[str, list[CalibratedRun]], scores:
     columns = ("model", "scaling", "bin_low", "bin_high", "images", "confidence", "accuracy")
     key = "in colour: as trained · grey, dotted: temperature-scaled · line at a dot: 95 % interval"
     return Drawing("calibration", figure, caption, columns, data, f"Calibration. {alt}.", key)
+
+
+def _diagram(
+    upper: Axes, lower: Axes, plain: Reliability, scaled: Reliability | None, look: ModelStyle
+) -> None:
+    """Draw the curves of a model into the upper panel and the images per bin into the lower one."""
+    upper.plot([0, 100], [0, 100], color=GREY, linewidth=0.7, linestyle="-", zorder=1)
+    if scaled is not None:
+        dotted = {"marker": ".", "markersize": 4, "linewidth": 0.9, "linestyle": ":"}
+        _curve(upper, scaled, color=GREY, zorder=2, **dotted)
+        _counts(lower, scaled, fill=False, edgecolor=GREY, linestyle=":", zorder=3)
+    _intervals(upper, plain, look.colour)
+    _curve(upper, plain, **look.line(), zorder=3)
+    _counts(lower, plain, color=look.colour, alpha=0.4)
+    upper.set_title(look.name)
+    lower.set_yscale("log")
+    lower.minorticks_off()
+    lower.grid(False, axis="x")
 
 
 def _write(axes: Axes, lines: Sequence[str], curves: Sequence[Reliability]) -> None:
